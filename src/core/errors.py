@@ -1,0 +1,74 @@
+"""Every error of the pipeline says what to do next.
+
+::
+
+    StarmendError
+    ├── InvalidData          the input breaks a rule: quarantine or refuse it, a retry cannot help
+    │   ├── UnknownTable     (KeyError) no contract names it
+    │   ├── MissingColumns   (KeyError) the rows lack what was promised
+    │   └── BadContract      (ValueError) file, path inside it, problem and remedy
+    ├── TransientFailure     the world failed: retry, later or elsewhere
+    │   └── OutOfReach       (ConnectionError) a service or database did not answer
+    └── PipelineBug          an assumption of ours is wrong: stop, keep the message
+        ├── ObjectConflict   (FileExistsError) an object of that name has other content
+        └── IdOutOfOrder     (ValueError) a sequential id that is not exactly the next one
+
+An error carries the operation that failed, the place (key, table, URL without secrets) and the remedy: what a human
+can do about it. ``str(error)`` holds all of them on one line.
+"""
+
+from __future__ import annotations
+
+
+class StarmendError(Exception):
+    """What failed, where, why, and what to do about it."""
+
+    def __init__(self, operation: str, place: str, problem: str, remedy: str = "") -> None:
+        super().__init__(operation, place, problem, remedy)
+        self.operation = operation
+        self.place = place
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.operation}: {self.place}: {self.problem}"
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
+        return type(self), (self.operation, self.place, self.problem, self.remedy)
+
+
+class InvalidData(StarmendError):
+    """The input breaks a rule; a retry cannot help."""
+
+
+class UnknownTable(InvalidData, KeyError):
+    """No contract names this table, or no parameter was made for it."""
+
+
+class MissingColumns(InvalidData, KeyError):
+    """The rows lack columns that the contract promises."""
+
+
+class BadContract(InvalidData, ValueError):
+    """A contract was refused. ``place`` is ``file: path.inside.it``."""
+
+
+class TransientFailure(StarmendError):
+    """The world failed; the same call may succeed later."""
+
+
+class OutOfReach(TransientFailure, ConnectionError):
+    """A service or a database could not be reached or did not answer in time."""
+
+
+class PipelineBug(StarmendError):
+    """An assumption of the pipeline is wrong; stop before anything is overwritten."""
+
+
+class ObjectConflict(PipelineBug, FileExistsError):
+    """An immutable object of that name exists with other content."""
+
+
+class IdOutOfOrder(PipelineBug, ValueError):
+    """A sequential id that is not exactly one greater than the stored one."""
