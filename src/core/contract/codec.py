@@ -1,0 +1,86 @@
+"""The resolved contract as JSON and back, so that a Lambda needs neither YAML nor pydantic."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from core.contract.model import Contracts
+
+FORMAT = 1
+
+
+def to_data(value: Any) -> Any:
+    """Dataclasses to JSON-ready data; fields that equal their default are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        data = {}
+        for one in dataclasses.fields(value):
+            content = getattr(value, one.name)
+            is_tag = get_origin(_hints(type(value))[one.name]) is Literal and one.name in ("rule", "kind")
+            if is_tag or one.default is dataclasses.MISSING or content != one.default:
+                data[one.name] = to_data(content)
+        return data
+    if isinstance(value, tuple | list):
+        return [to_data(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: to_data(item) for key, item in value.items()}
+    return value
+
+
+def from_data(kind: Any, data: Any) -> Any:
+    """Data back to the type they came from; unknown fields are an error, for a guess would hide a version skew."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _from_union(get_args(kind), data)
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        if unknown := set(data) - set(hints):
+            raise ValueError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
+        return kind(**{name: from_data(hints[name], item) for name, item in data.items()})  # type: ignore[operator]
+    if origin is tuple:
+        arguments = get_args(kind)
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(from_data(arguments[0], item) for item in data)
+        return tuple(from_data(one, item) for one, item in zip(arguments, data, strict=True))
+    if isinstance(data, dict) and origin is not None and issubclass(origin, Mapping):
+        return {key: from_data(get_args(kind)[1], item) for key, item in data.items()}
+    return data
+
+
+def _from_union(options: tuple[Any, ...], data: Any) -> Any:
+    if data is None:
+        return None
+    classes = [option for option in options if dataclasses.is_dataclass(option)]
+    for option in classes:
+        tags = {one.name: one.default for one in dataclasses.fields(option) if one.name in ("rule", "kind")}
+        if len(classes) == 1 or any(data.get(name) == tag for name, tag in tags.items()):
+            return from_data(option, data)
+    if classes:
+        raise ValueError(f"none of {[option.__name__ for option in classes]} fits {data!r}")
+    return data
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 of the canonical JSON of a resolved value; the same promise has the same hash on every machine."""
+    text = json.dumps(to_data(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_rendered(text: str | bytes) -> Contracts:
+    """Read what ``contract render`` wrote; raises ``ValueError`` on another format."""
+    document = json.loads(text)
+    if document.get("format") != FORMAT:
+        raise ValueError(
+            f"contract format {document.get('format')!r}, expected {FORMAT}; run: starmend contract render"
+        )
+    return from_data(Contracts, document["model"])  # type: ignore[no-any-return]

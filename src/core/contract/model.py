@@ -1,0 +1,370 @@
+"""The resolved contract: what was promised, with every default filled in and every reference checked.
+
+Plain frozen values. ``core.contract.declare`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas as
+JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the contract's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.contract.types import ColumnType
+
+# ---------------------------------------------------------------- how a warehouse column gets its value
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The source field, or only its date (``YYYY-MM-DD``) or time of day (``HH:MM:SS.ffffff``)."""
+
+    field: str
+    form: Literal["value", "date", "time"] = "value"
+    rule: Literal["take"] = "take"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeByKind:
+    """Another field for a live answer than for a historic one (a candle has four prices)."""
+
+    live: str
+    history: str
+    rule: Literal["take_by_kind"] = "take_by_kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A field of the joined source table's current row; null when there is none."""
+
+    table: str
+    field: str
+    rule: Literal["joined"] = "joined"
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A column of a lookup file, found by the value of a source field; null when it is not listed."""
+
+    lookup: str
+    by: str
+    column: str
+    rule: Literal["looked_up"] = "looked_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """A 63-bit integer derived from the named columns alone: the same row has the same id for ever."""
+
+    columns: tuple[str, ...]
+    rule: Literal["surrogate"] = "surrogate"
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """True for the newest version of a ``history_of`` key unless that version is deleted."""
+
+    rule: Literal["latest"] = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarPart:
+    """A part of the calendar table's date: ``date``, ``year``, ``day_name`` and so on."""
+
+    part: str
+    rule: Literal["calendar_part"] = "calendar_part"
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """An aggregate over the group's facts: ``first(price)``, ``count()``, ``complete()``."""
+
+    function: str
+    column: str = ""
+    rule: Literal["aggregated"] = "aggregated"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupValue:
+    """The value a rollup is grouped by: a fact column, or that column truncated to a unit of time."""
+
+    column: str
+    unit: str = ""
+    rule: Literal["group_value"] = "group_value"
+
+
+Rule = Take | TakeByKind | Joined | LookedUp | Surrogate | Latest | CalendarPart | Aggregated | GroupValue
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``column <operator> literal``; the literal is text, to be read as the column's type."""
+
+    operator: Literal[">", ">=", "<", "<=", "=", "!="]
+    literal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a warehouse table. ``rank`` orders the values of a version column, lowest first."""
+
+    name: str
+    type: ColumnType
+    rule: Rule
+    comment: str = ""
+    unit: str = ""
+    references: str = ""
+    check: Check | None = None
+    one_of: tuple[str, ...] = ()
+    rank: tuple[str, ...] = ()
+    immutable: bool = False
+
+
+# ---------------------------------------------------------------- partitions
+
+TIME_UNITS = ("year", "month", "day", "hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One level of a partition path, ``<name>=<value>``.
+
+    ``value``: the column itself, whose possible ``values`` the contract lists. ``year|month|day|hour``: the column's time,
+    written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.keys.bucket_of`` modulo ``buckets``.
+    """
+
+    name: str
+    column: str
+    transform: Literal["value", "year", "month", "day", "hour", "bucket"]
+    buckets: int = 0
+    values: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- tables
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """``table`` is joined where its single key equals this table's source field ``on``."""
+
+    table: str
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the warehouse.
+
+    ``source`` is a source table (facts, dimensions), ``entities`` (a feed's entity dimension), a fact (rollups) or empty
+    (calendar). ``since`` is the first day that time partitions list; ``until`` is a calendar's last day.
+    """
+
+    name: str
+    dataset: str
+    kind: Literal["fact", "rollup", "dimension", "calendar"]
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    source: str = ""
+    version: tuple[str, ...] = ()
+    history_of: tuple[str, ...] = ()
+    partition_by: tuple[Partition, ...] = ()
+    joins: tuple[Join, ...] = ()
+    since: str = ""
+    until: str = ""
+
+    def column(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name!r}")
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """The columns that lie in the Parquet object: all but those whose value is the partition's."""
+        in_path = {part.column for part in self.partition_by if part.transform == "value"}
+        return tuple(column for column in self.columns if column.name not in in_path)
+
+    @property
+    def stored_key(self) -> tuple[str, ...]:
+        """The natural key within one partition; rows of an object are unique and sorted by it."""
+        in_path = {part.column for part in self.partition_by if part.transform == "value"}
+        return tuple(name for name in self.key if name not in in_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an ingested JSON line."""
+
+    name: str
+    type: ColumnType
+    required: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """What one kind of JSON line looks like: a database table's row, or a feed's point."""
+
+    name: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    created_at: str = ""
+    changed_at: str = ""
+    rows_per_object: int = 100_000
+
+    def field(self, name: str) -> Field:
+        for one in self.fields:
+            if one.name == name:
+                return one
+        raise KeyError(f"{self.name} has no field {name!r}")
+
+
+# ---------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon."""
+
+    engine: Literal["postgresql"]
+    secret: str
+    timezone: str
+    every: int
+    settle: int
+    complete_within: int
+    margin: int
+    lookback: int
+    tables: tuple[SourceTable, ...]
+    kind: Literal["database"] = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Something a feed has points of; expected from the first instant on, until the second (ISO, empty: open)."""
+
+    name: str
+    valid_from: str = ""
+    valid_until: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who answers: a kind that ``ingestion.providers`` knows, and its settings."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Points on a grid of entities and instants: one line per entity every ``every`` seconds while ``calendar`` is open."""
+
+    provider: Provider
+    history: Provider
+    secret: str
+    every: int
+    calendar: str
+    entity_column: str
+    time_column: str
+    entities: tuple[Entity, ...]
+    settle: int
+    complete_within: int
+    calls_per_minute: int
+    table: SourceTable
+    entities_per_message: int = 1
+    kind: Literal["feed"] = "feed"
+
+    @property
+    def tables(self) -> tuple[SourceTable, ...]:
+        return (self.table,)
+
+
+Source = Database | Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One dataset: where it comes from and the tables that it becomes. ``hash`` is of the resolved form."""
+
+    dataset: str
+    source: Source | None
+    tables: tuple[Table, ...]
+    hash: str = ""
+    quarantine_share: float = 0.5
+    quarantine_minimum: int = 100
+
+    def source_table(self, name: str) -> SourceTable:
+        for table in self.source.tables if self.source else ():
+            if table.name == name:
+                return table
+        raise KeyError(f"dataset {self.dataset} has no source table {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A small table that ships with the contract; every value is text."""
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingCalendar:
+    """When points are expected: half-open segments ``[open, close)`` in epoch seconds, sorted; covers [covers_from, covers_to).
+
+    ``version`` names the library and its release that the segments came from. ``always`` has one segment.
+    """
+
+    name: str
+    version: str
+    covers_from: int
+    covers_to: int
+    segments: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """Everything that was promised: the resolved form of a folder of contracts."""
+
+    contracts: tuple[Contract, ...]
+    lookups: tuple[Lookup, ...] = ()
+    calendars: tuple[TradingCalendar, ...] = ()
+
+    def __iter__(self) -> Iterator[Contract]:
+        return iter(self.contracts)
+
+    def dataset(self, name: str) -> Contract:
+        for contract in self.contracts:
+            if contract.dataset == name:
+                return contract
+        raise KeyError(f"no contract for dataset {name!r}")
+
+    def table(self, name: str) -> Table:
+        """The warehouse table of that name, whichever dataset promises it."""
+        for table in self.tables():
+            if table.name == name:
+                return table
+        raise KeyError(f"no contract promises a table {name!r}")
+
+    def tables(self) -> Iterator[Table]:
+        """Every warehouse table once; a table that several contracts share belongs to the first."""
+        seen: set[str] = set()
+        for contract in self.contracts:
+            for table in contract.tables:
+                if table.name not in seen:
+                    seen.add(table.name)
+                    yield table
+
+    def lookup(self, name: str) -> Lookup:
+        for lookup in self.lookups:
+            if lookup.name == name:
+                return lookup
+        raise KeyError(f"no lookup {name!r}")
+
+    def calendar(self, name: str) -> TradingCalendar:
+        for calendar in self.calendars:
+            if calendar.name == name:
+                return calendar
+        raise KeyError(f"no calendar {name!r}")
