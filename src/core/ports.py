@@ -1,7 +1,8 @@
 """What the domain needs of the world, as Protocols of a few methods.
 
-The real ones live in ``aws``, in-memory ones in ``tests/fakes``; both pass the suites in ``tests/contract``. Every method
-that fails because the world did raises ``TransientFailure`` (or its child ``OutOfReach``); expected outcomes are values.
+The real ones live in ``aws``, in-memory ones in ``tests/fakes``; both pass the suites in ``tests/contract``. A method
+that fails because the world did raises ``TransientFailure`` (or its child ``OutOfReach``); expected outcomes are
+values.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The condition did not hold: the object exists, or is another than expected. May hide one's own earlier success."""
+    """The condition did not hold: the object exists, or is another than expected. May hide an earlier success."""
 
 
 class ObjectReader(Protocol):
@@ -123,7 +124,7 @@ class PartitionStore(Protocol):
     def read_object(self, key: str) -> PartitionObject | None: ...
 
     def write_object(self, partition: str, name: str, body: bytes) -> str:
-        """Store a new object under a name of its own; returns its key. Writing the same name and body again is harmless."""
+        """Store a new object under a name of its own; returns its key. The same again is harmless."""
         ...
 
     def swap_pointer(self, partition: str, target: str, *, expected: str | None) -> Written | Refused:

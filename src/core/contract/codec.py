@@ -37,11 +37,11 @@ def from_data(kind: Any, data: Any) -> Any:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _from_union(get_args(kind), data)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         if unknown := set(data) - set(hints):
             raise ValueError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
-        return kind(**{name: from_data(hints[name], item) for name, item in data.items()})  # type: ignore[operator]
+        return kind(**{name: from_data(hints[name], item) for name, item in data.items()})
     if origin is tuple:
         arguments = get_args(kind)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -55,7 +55,7 @@ def from_data(kind: Any, data: Any) -> Any:
 def _from_union(options: tuple[Any, ...], data: Any) -> Any:
     if data is None:
         return None
-    classes = [option for option in options if dataclasses.is_dataclass(option)]
+    classes: list[Any] = [option for option in options if dataclasses.is_dataclass(option)]
     for option in classes:
         tags = {one.name: one.default for one in dataclasses.fields(option) if one.name in ("rule", "kind")}
         if len(classes) == 1 or any(data.get(name) == tag for name, tag in tags.items()):
@@ -66,7 +66,7 @@ def _from_union(options: tuple[Any, ...], data: Any) -> Any:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

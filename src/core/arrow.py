@@ -1,0 +1,40 @@
+"""The contract's types as Arrow types.
+
+A timestamp is ``timestamp('us')`` without zone and UTC by construction, for Athena's TIMESTAMP has no zone.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from core.contract.model import SourceTable, Table
+from core.contract.types import ColumnType
+
+_PLAIN: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "json": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "double": pa.float64(),
+}
+
+
+def arrow_type(kind: ColumnType) -> pa.DataType:
+    """The Arrow type that holds every value of a contract type exactly."""
+    return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _PLAIN[kind.name]
+
+
+def stored_schema(table: Table) -> pa.Schema:
+    """The columns of the table's Parquet objects, in the contract's order; a key is never null."""
+    key = set(table.key)
+    return pa.schema(
+        [pa.field(one.name, arrow_type(one.type), nullable=one.name not in key) for one in table.stored_columns]
+    )
+
+
+def line_schema(source: SourceTable) -> pa.Schema:
+    """The fields of a source table's JSON lines, typed as the contract promises them."""
+    return pa.schema([pa.field(one.name, arrow_type(one.type), nullable=not one.required) for one in source.fields])
