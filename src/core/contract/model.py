@@ -1,7 +1,7 @@
 """The resolved contract: what was promised, with every default filled in and every reference checked.
 
-Plain frozen values. ``core.contract.declare`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas as
-JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the contract's order.
+Plain frozen values. ``core.contract.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas
+as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the contract's order.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a warehouse table. ``rank`` orders the values of a version column, lowest first."""
+    """A column of a warehouse table.
+
+    ``rank`` orders the values of a version column, lowest first. A null in a ``required`` column breaks the contract.
+    """
 
     name: str
     type: ColumnType
@@ -118,6 +121,7 @@ class Column:
     one_of: tuple[str, ...] = ()
     rank: tuple[str, ...] = ()
     immutable: bool = False
+    required: bool = False
 
 
 # ---------------------------------------------------------------- partitions
@@ -129,8 +133,9 @@ TIME_UNITS = ("year", "month", "day", "hour")
 class Partition:
     """One level of a partition path, ``<name>=<value>``.
 
-    ``value``: the column itself, whose possible ``values`` the contract lists. ``year|month|day|hour``: the column's time,
-    written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.keys.bucket_of`` modulo ``buckets``.
+    ``value``: the column itself, whose possible ``values`` the contract lists. ``year|month|day|hour``: the column's
+    time, written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.keys.bucket_of`` modulo
+    ``buckets``.
     """
 
     name: str
@@ -155,8 +160,8 @@ class Join:
 class Table:
     """A table of the warehouse.
 
-    ``source`` is a source table (facts, dimensions), ``entities`` (a feed's entity dimension), a fact (rollups) or empty
-    (calendar). ``since`` is the first day that time partitions list; ``until`` is a calendar's last day.
+    ``source`` is a source table (facts, dimensions), ``entities`` (a feed's entity dimension), a fact (rollups) or
+    empty (calendar). ``since`` is the first day that time partitions list; ``until`` is a calendar's last day.
     """
 
     name: str
@@ -194,12 +199,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an ingested JSON line."""
+    """A field of an ingested JSON line; ``added`` ones are put there by repairs and are no column of the source."""
 
     name: str
     type: ColumnType
     required: bool = True
     comment: str = ""
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +265,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Points on a grid of entities and instants: one line per entity every ``every`` seconds while ``calendar`` is open."""
+    """Points on a grid of entities and instants: one line per entity every ``every`` seconds of an open ``calendar``."""
 
     provider: Provider
     history: Provider
@@ -312,9 +318,9 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class TradingCalendar:
-    """When points are expected: half-open segments ``[open, close)`` in epoch seconds, sorted; covers [covers_from, covers_to).
+    """When points are expected: sorted half-open segments ``[open, close)`` within ``[covers_from, covers_to)``.
 
-    ``version`` names the library and its release that the segments came from. ``always`` has one segment.
+    Epoch seconds. ``version`` names the library and its release that the segments came from. ``always`` has one segment.
     """
 
     name: str

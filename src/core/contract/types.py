@@ -1,6 +1,7 @@
 """The column types that a contract may name, and what the catalog calls them.
 
-A timestamp is an instant in UTC with microseconds. The catalog has no TIME: a time of day is a string ``HH:MM:SS.ffffff``.
+A timestamp is an instant in UTC with microseconds. The catalog has no TIME: a time of day is a string
+``HH:MM:SS.ffffff``.
 """
 
 from __future__ import annotations
