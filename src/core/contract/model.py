@@ -1,7 +1,7 @@
 """The resolved contract: what was promised, with every default filled in and every reference checked.
 
 Plain frozen values. ``core.contract.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas
-as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the contract's order.
+as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the written order.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Points on a grid of entities and instants: one line per entity every ``every`` seconds of an open ``calendar``."""
+    """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``."""
 
     provider: Provider
     history: Provider
@@ -320,7 +320,7 @@ class Lookup:
 class TradingCalendar:
     """When points are expected: sorted half-open segments ``[open, close)`` within ``[covers_from, covers_to)``.
 
-    Epoch seconds. ``version`` names the library and its release that the segments came from. ``always`` has one segment.
+    Epoch seconds. ``version`` names the library and release that the segments came from. ``always`` has one segment.
     """
 
     name: str

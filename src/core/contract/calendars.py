@@ -1,0 +1,39 @@
+"""Exchange calendars as plain segments, so that no Lambda needs the library that knows them.
+
+exchange_calendars is the source of sessions, half days and holidays; its release is part of the calendar's version.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from core.contract.model import TradingCalendar
+
+ALWAYS = "always"
+
+
+def calendar_names() -> list[str]:
+    """Every calendar that a contract may name."""
+    import exchange_calendars
+
+    return [ALWAYS, *sorted(exchange_calendars.get_calendar_names(include_aliases=True))]
+
+
+def trading_calendar(name: str, *, first: dt.date, last: dt.date) -> TradingCalendar:
+    """The segments in which ``name`` is open from the day ``first`` to the day ``last``, both whole (UTC)."""
+    start = int(dt.datetime.combine(first, dt.time(), dt.UTC).timestamp())
+    end = int(dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), dt.UTC).timestamp())
+    if name == ALWAYS:
+        return TradingCalendar(ALWAYS, ALWAYS, start, end, ((start, end),))
+    import exchange_calendars
+
+    calendar = exchange_calendars.get_calendar(name, start=first.isoformat(), end=last.isoformat())
+    segments: list[tuple[int, int]] = []
+    for row in calendar.schedule.itertuples():
+        opens, closes = int(row.open.timestamp()), int(row.close.timestamp())
+        if row.break_start == row.break_start and row.break_end == row.break_end:  # NaT is unequal to itself
+            segments += [(opens, int(row.break_start.timestamp())), (int(row.break_end.timestamp()), closes)]
+        else:
+            segments.append((opens, closes))
+    version = f"exchange_calendars {exchange_calendars.__version__}"
+    return TradingCalendar(name, version, start, end, tuple(sorted(segments)))

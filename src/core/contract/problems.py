@@ -1,0 +1,61 @@
+"""What is wrong with a contract, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.errors import BadContract
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """``path`` is inside the file, ``warehouse.fact_quote.key``. A warning lets the contract pass."""
+
+    file: str
+    path: str
+    problem: str
+    remedy: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}: {self.problem}. {self.remedy}"
+
+
+class Problems:
+    """Collects what is wrong with one file; a check goes on after a problem, so that one run tells all."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Problem] = []
+
+    def add(self, path: str, problem: str, remedy: str, *, warning: bool = False) -> None:
+        self.found.append(Problem(self.file, path, problem, remedy, warning))
+
+    def expect_one_of(self, path: str, name: str, allowed: Iterable[str], *, what: str) -> bool:
+        """Add a problem unless ``name`` is allowed; the remedy names the nearest that is."""
+        options = sorted(allowed)
+        if name in options:
+            return True
+        self.add(path, f"{name!r} is no {what}", nearest(name, options))
+        return False
+
+
+def nearest(name: str, options: Sequence[str]) -> str:
+    """A remedy: the option that was probably meant, else all of them."""
+    close = difflib.get_close_matches(name, options, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Use one of: {', '.join(options) or '(there are none)'}"
+
+
+class BadContracts(BadContract):
+    """Every problem that was found; the message is the first one's and says how many there are."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__("contract check", f"{first.file}: {first.path}", first.problem + more, first.remedy)
+        self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type, tuple[Sequence[Problem]]]:  # type: ignore[override]
+        return type(self), (self.problems,)

@@ -1,0 +1,39 @@
+"""What the pipeline writes about its own work: one JSON line per ingest object, and one per rejected line.
+
+Both are Athena tables; the columns are (name, Glue type, comment), in order. Instants are ISO 8601 in UTC as text.
+"""
+
+from __future__ import annotations
+
+RecordColumns = tuple[tuple[str, str, str], ...]
+
+RECEIPT_COLUMNS: RecordColumns = (
+    ("object", "string", "key of the ingest object"),
+    ("etag", "string", "of the ingest object"),
+    ("version_id", "string", "of the ingest object"),
+    ("sequential_id", "bigint", "null for feeds and repairs"),
+    ("sequential", "boolean", "false: ids were skipped before this object"),
+    ("size", "bigint", "bytes as stored"),
+    ("lines_in", "bigint", "lines read"),
+    ("rows_out", "bigint", "rows shaped, over all tables"),
+    ("rejected", "bigint", "lines in quarantine; lines_in = accepted + rejected"),
+    ("accepted", "bigint", "lines that became rows"),
+    ("unknown_columns", "array<string>", "fields that the contract does not know"),
+    ("partitions", "array<struct<table:string,partition:string,version:bigint,outcome:string,rows:bigint>>", ""),
+    ("outcome", "string", "committed, unchanged or halted"),
+    ("reason", "string", "why it was halted"),
+    ("milliseconds", "double", "from event to receipt"),
+    ("stages", "struct<read:double,shape:double,commit:double,derive:double>", "milliseconds of each part"),
+    ("contract_hash", "string", ""),
+    ("code_version", "string", ""),
+    ("processed_at", "string", ""),
+)
+
+QUARANTINE_COLUMNS: RecordColumns = (
+    ("object", "string", "key of the ingest object"),
+    ("line", "bigint", "number of the line, from 1"),
+    ("reason", "string", "the rule that it breaks"),
+    ("content", "string", "the line as it came; base64 if it is no UTF-8"),
+    ("encoding", "string", "utf-8 or base64"),
+    ("rejected_at", "string", ""),
+)
