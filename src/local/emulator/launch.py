@@ -1,0 +1,106 @@
+"""What runs in the child: MiniStack, mended, on the socket that the parent listens on.
+
+``python -m local.emulator.launch --listener FD --token T [--lifeline FD]``. Ends on SIGTERM, and, when it has a
+lifeline (the read end of a pipe), as soon as the other end is closed: the parent has gone, however it went.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from local.emulator.process import IDENTITY
+from local.emulator.settings import MINISTACK_VERSION, Settings
+
+log = logging.getLogger("starmend.emulator")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listener", type=int, required=True)
+    parser.add_argument("--token", required=True)
+    parser.add_argument("--lifeline", type=int)
+    arguments = parser.parse_args()
+    if arguments.lifeline is not None:
+        # Before anything slow: a parent may die while we import.
+        threading.Thread(target=_end_with_parent, args=(arguments.lifeline,), daemon=True, name="lifeline").start()
+    refuse_other_versions()
+    settings = Settings.take_from(os.environ)
+    os.environ.pop("PYTHONPATH", None)
+
+    from local.emulator.mends import apply_all
+
+    apply_all(settings)
+    asyncio.run(_serve(arguments.listener, arguments.token))
+    _end_workers()
+
+
+def refuse_other_versions() -> None:
+    """The mends reach into MiniStack's insides, so they are right for one version and for no other."""
+    try:
+        installed = version("ministack")
+    except PackageNotFoundError:
+        installed = "none"
+    if installed != MINISTACK_VERSION:
+        sys.exit(
+            f"the emulator needs ministack {MINISTACK_VERSION}, but {installed} is installed: "
+            "install what requirements.lock names"
+        )
+
+
+async def _serve(listener: int, token: str) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app as ministack
+
+    config = Config()
+    config.bind = [f"fd://{listener}"]
+    config.keep_alive_timeout = 75
+    config.backlog = 512
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await serve(_with_identity(ministack.app, token), config, shutdown_trigger=stopping.wait)  # type: ignore[arg-type]
+
+
+def _with_identity(app: Any, token: str) -> Any:
+    """Answer who we are, so that a later process finds this emulator and not another one on its port."""
+
+    async def identified(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != IDENTITY:
+            await app(scope, receive, send)
+            return
+        body = json.dumps({"token": token, "pid": os.getpid(), "ministack": MINISTACK_VERSION}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return identified
+
+
+def _end_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)  # returns only when the last writer, our parent, has closed its end or died
+    os.killpg(0, signal.SIGKILL)  # the Lambda workers too: the group is ours alone
+
+
+def _end_workers() -> None:
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.reset()
+    logging.shutdown()
+    os._exit(0)  # threads of MiniStack's that wait for a queue or a timer would hold the interpreter
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Filter patterns of CloudWatch Logs: terms for text, selectors for JSON.
+
+"Filter pattern syntax for metric filters" (CloudWatch Logs User Guide): bare and quoted terms must all be there,
+``-term`` must not, of ``?term`` any one; ``{ $.a.b = "x*" && $.n >= 3 }`` with =, !=, <, <=, >, >=, IS NULL, EXISTS,
+NOT EXISTS, && and || with parentheses. Array subscripts, regular expressions and space-delimited patterns are not done.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+Match = Callable[[str], "dict[str, Any] | None"]
+Test = Callable[["dict[str, Any]"], bool]
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<path>\$[.\w-]*)|(?P<string>"[^"]*")|(?P<op>!=|<=|>=|=|<|>|&&|\|\||\(|\))|(?P<word>[^\s()=<>!&|]+))"""
+)
+_MISSING = object()
+
+
+def field(document: dict[str, Any], path: str) -> Any:
+    """``$.a.b`` of a document, or None."""
+    found = _select(document, path)
+    return None if found is _MISSING else found
+
+
+@lru_cache(maxsize=256)
+def matcher(pattern: str) -> Match:
+    """A function from a message to its document ({} for text), or to None when the pattern does not match it."""
+    stripped = pattern.strip()
+    if not stripped.startswith("{"):
+        test = _terms(stripped)
+        return lambda message: {} if test(message) else None
+    selects = _selector(stripped.strip("{}"))
+
+    def match(message: str) -> dict[str, Any] | None:
+        try:
+            document = json.loads(message)
+        except ValueError:
+            return None
+        return document if isinstance(document, dict) and selects(document) else None
+
+    return match
+
+
+def _terms(pattern: str) -> Callable[[str], bool]:
+    terms = [(sign, quoted or bare) for sign, quoted, bare in re.findall(r'([-?]?)(?:"([^"]*)"|([^\s"]+))', pattern)]
+    required = [term for sign, term in terms if not sign]
+    excluded = [term for sign, term in terms if sign == "-"]
+    optional = [term for sign, term in terms if sign == "?"]
+
+    def test(message: str) -> bool:
+        if any(term in message for term in excluded) or not all(term in message for term in required):
+            return False
+        return bool(required) or not optional or any(term in message for term in optional)
+
+    return test
+
+
+def _selector(text: str) -> Test:
+    tokens = [match.group().strip() for match in _TOKEN.finditer(text)]
+    test, rest = _any_of(tokens)
+    if rest:
+        raise ValueError(f"filter pattern not understood: {text}")
+    return test
+
+
+def _any_of(tokens: list[str]) -> tuple[Test, list[str]]:
+    left, rest = _all_of(tokens)
+    while rest and rest[0] == "||":
+        right, rest = _all_of(rest[1:])
+        left = (lambda a, b: lambda document: a(document) or b(document))(left, right)
+    return left, rest
+
+
+def _all_of(tokens: list[str]) -> tuple[Test, list[str]]:
+    left, rest = _one(tokens)
+    while rest and rest[0] == "&&":
+        right, rest = _one(rest[1:])
+        left = (lambda a, b: lambda document: a(document) and b(document))(left, right)
+    return left, rest
+
+
+def _one(tokens: list[str]) -> tuple[Test, list[str]]:
+    if not tokens:
+        raise ValueError("filter pattern ends too early")
+    if tokens[0] == "(":
+        inner, rest = _any_of(tokens[1:])
+        if rest[:1] != [")"]:
+            raise ValueError("filter pattern lacks a closing parenthesis")
+        return inner, rest[1:]
+    path, words = tokens[0], [token.upper() for token in tokens[1:3]]
+    if words[:1] == ["EXISTS"]:
+        return lambda document: _select(document, path) is not _MISSING, tokens[2:]
+    if words == ["NOT", "EXISTS"]:
+        return lambda document: _select(document, path) is _MISSING, tokens[3:]
+    if words == ["IS", "NULL"]:
+        return lambda document: _select(document, path) is None, tokens[3:]
+    return _comparison(path, tokens[1], tokens[2]), tokens[3:]
+
+
+def _comparison(path: str, op: str, operand: str) -> Test:
+    def test(document: dict[str, Any]) -> bool:
+        found = _select(document, path)
+        if found is _MISSING or found is None:
+            return False
+        if op in ("=", "!="):
+            return _equal(found, operand) == (op == "=")
+        if not isinstance(found, int | float) or isinstance(found, bool):
+            return False
+        limit = float(operand)
+        return {"<": found < limit, "<=": found <= limit, ">": found > limit, ">=": found >= limit}[op]
+
+    return test
+
+
+def _equal(found: Any, operand: str) -> bool:
+    if isinstance(found, bool):
+        return str(found).lower() == operand.lower()
+    if isinstance(found, int | float):
+        try:
+            return float(found) == float(operand.strip('"'))
+        except ValueError:
+            return False
+    return isinstance(found, str) and fnmatchcase(found, operand.strip('"').replace("[", "[[]"))
+
+
+def _select(document: Any, path: str) -> Any:
+    for step in filter(None, path.removeprefix("$").split(".")):
+        if not isinstance(document, dict) or step not in document:
+            return _MISSING
+        document = document[step]
+    return document

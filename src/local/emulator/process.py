@@ -1,0 +1,265 @@
+"""Start, find, reset and stop the emulator from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from core.errors import OutOfReach
+from local.emulator.settings import Settings
+
+HOST = "127.0.0.1"
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+IDENTITY = "/_starmend/identity"
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
+
+_RECORD = "emulator.json"
+_LOG = "emulator.log"
+_READY_SECONDS = 60
+_TERM_SECONDS = 8
+_KILL_SECONDS = 5
+# All that a Lambda may inherit from the machine: where programs and shared libraries are, and how to read text.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
+
+
+class Emulator:
+    """A running emulator; everything it writes lies below its state directory.
+
+    Used as a context manager it is stopped at the end, whatever happened inside. An emulator that was not started
+    ``detached`` also ends (with its Lambda workers) when the process that started it dies, by SIGKILL too.
+    """
+
+    def __init__(self, state_dir: Path, record: dict[str, Any], process: subprocess.Popen[bytes] | None = None) -> None:
+        self.state_dir = state_dir
+        self.pid: int = record["pid"]
+        self.port: int = record["port"]
+        self.endpoint: str = record["endpoint"]
+        self._token: str = record["token"]
+        self._process = process
+        self._lifeline: int | None = None
+
+    @classmethod
+    def start(
+        cls,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        firehose_scale: float = 0.1,
+        alarm_seconds: float = 5,
+        alarm_scale: float = 1,
+        detached: bool = False,
+    ) -> Emulator:
+        """Start an emulator on loopback and return when it answers; port 0 takes a free one.
+
+        Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
+        child ends before it answers (the message then holds the last line of its log).
+        """
+        state_dir = state_dir.resolve()
+        _refuse_second(state_dir)
+        for folder in ("tmp", "home", "s3", "state"):
+            (state_dir / folder).mkdir(parents=True, exist_ok=True)
+        token = secrets.token_hex(16)
+        settings = Settings(firehose_scale=firehose_scale, alarm_seconds=alarm_seconds, alarm_scale=alarm_scale)
+        # The parent listens and the child serves: the first request waits in the socket's queue until the child is
+        # ready, so nothing has to be polled, and no other process can take the port in between.
+        with _listener(port) as listener, (state_dir / _LOG).open("ab") as log:
+            port = listener.getsockname()[1]
+            read_end, write_end = os.pipe()
+            kept_fds = [listener.fileno()] if detached else [listener.fileno(), read_end]
+            arguments = ["--listener", str(listener.fileno()), "--token", token]
+            arguments += [] if detached else ["--lifeline", str(read_end)]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "local.emulator.launch", *arguments],
+                cwd=state_dir,
+                env=_clean_environment(state_dir, port) | settings.to_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=kept_fds,
+                start_new_session=True,
+            )
+            os.close(read_end)
+        record = {"pid": process.pid, "port": port, "endpoint": f"http://{HOST}:{port}", "token": token}
+        emulator = cls(state_dir, record, process)
+        if detached:
+            os.close(write_end)
+        else:
+            emulator._lifeline = write_end
+        try:
+            _write_record(state_dir, record)
+            if not emulator._answers(within=_READY_SECONDS):
+                raise OutOfReach("start the emulator", str(state_dir / _LOG), _last_line(state_dir / _LOG))
+        except BaseException:  # also Ctrl-C: a child that nobody knows of must not stay behind
+            emulator.stop()
+            raise
+        return emulator
+
+    @classmethod
+    def attach(cls, state_dir: Path) -> Emulator:
+        """The emulator that another process started in this directory; :class:`OutOfReach` when there is none."""
+        state_dir = state_dir.resolve()
+        try:
+            record = json.loads((state_dir / _RECORD).read_text())
+        except FileNotFoundError:
+            raise OutOfReach("attach to the emulator", str(state_dir), "none was started here", "make up") from None
+        emulator = cls(state_dir, record)
+        if not emulator._answers(within=5):
+            raise OutOfReach("attach to the emulator", emulator.endpoint, "it has ended", "make down, then make up")
+        return emulator
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point boto3, the AWS command line and Terraform's provider here and nowhere else.
+
+        No configuration of the user's is read. A caller that has AWS_PROFILE set must unset it.
+        """
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def reset(self) -> None:
+        """Empty every service; Lambda workers end. Milliseconds, where a restart takes a second."""
+        request = urllib.request.Request(f"{self.endpoint}/_ministack/reset", method="POST")
+        with _opener().open(request, timeout=30):
+            pass
+
+    def stop(self) -> None:
+        """End it and its Lambda workers, wait until they are gone, remove what it wrote but for its log.
+
+        Idempotent. Raises :class:`OutOfReach` when a process outlives SIGKILL.
+        """
+        if self._process is None and not self._answers(within=2):
+            members: list[psutil.Process] = []  # it ended, and its process id may be somebody else's by now
+        else:
+            members = _group(self.pid)
+            _signal(members[:1], signal.SIGTERM)
+            psutil.wait_procs(members[:1], timeout=_TERM_SECONDS)
+            members = _group(self.pid)
+            _signal(members, signal.SIGKILL)
+            _, members = psutil.wait_procs(members, timeout=_KILL_SECONDS)
+        if self._process is not None:
+            self._process.wait(timeout=_KILL_SECONDS)
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if members:
+            raise OutOfReach("stop the emulator", str([m.pid for m in members]), "still alive after SIGKILL")
+        (self.state_dir / _RECORD).unlink(missing_ok=True)
+        for folder in ("tmp", "home", "s3", "state"):
+            shutil.rmtree(self.state_dir / folder, ignore_errors=True)
+
+    def __enter__(self) -> Emulator:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _answers(self, *, within: float) -> bool:
+        """Whether this very emulator, and no later process on the same port, answers."""
+        try:
+            with _opener().open(f"{self.endpoint}{IDENTITY}", timeout=within) as answer:
+                return bool(json.load(answer).get("token") == self._token)
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Loopback needs no proxy, whatever the environment says."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _refuse_second(state_dir: Path) -> None:
+    try:
+        running = Emulator.attach(state_dir)
+    except OutOfReach:
+        return
+    raise OutOfReach("start the emulator", str(state_dir), f"one runs here at {running.endpoint}", "make down")
+
+
+@contextmanager
+def _listener(port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise OutOfReach("start the emulator", f"{HOST}:{port}", str(error), "Choose a free port") from error
+        listener.listen(512)
+        yield listener
+
+
+def _clean_environment(state_dir: Path, port: int) -> dict[str, str]:
+    """Nothing of the caller's AWS set-up, certificates, proxies or Python paths reaches the emulator or its Lambdas."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {
+        "TZ": "UTC",
+        "TMPDIR": str(state_dir / "tmp"),
+        "HOME": str(state_dir / "home"),
+        "STATE_DIR": str(state_dir / "state"),
+        "S3_DATA_DIR": str(state_dir / "s3"),
+        "PYTHONPATH": str(SOURCE_ROOT),  # for the launcher alone, which takes it away from the Lambdas
+        "PYTHONUNBUFFERED": "1",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # MiniStack removes leftover containers at start and end: not on this machine, which may run another MiniStack.
+        "DOCKER_HOST": f"unix://{state_dir / 'no-docker'}",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _write_record(state_dir: Path, record: dict[str, Any]) -> None:
+    unfinished = state_dir / f"{_RECORD}.{os.getpid()}"
+    unfinished.write_text(json.dumps(record))
+    unfinished.replace(state_dir / _RECORD)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it ended without a word"
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """The live members of a process group, its leader first. The emulator leads the group of its Lambda workers."""
+    members = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            continue
+    return sorted(members, key=lambda member: member.pid != leader)
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
