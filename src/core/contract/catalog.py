@@ -1,8 +1,8 @@
-"""The catalog that a set of contracts needs: tables, columns, partition projection. Terraform turns it into Glue tables.
+"""The catalog that a set of contracts needs: tables, columns, projection. Terraform turns it into Glue tables.
 
-Three storage forms: ``pointers`` (symlink tables over Parquet), ``json`` (JSON lines). Locations are keys below a bucket
-that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's partition projection needs no partition to be
-registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+Two storage forms: ``pointers`` (symlink tables over Parquet) and ``json`` (JSON lines). Locations are keys below a
+bucket that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's partition projection needs no partition
+to be registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
 """
 
 from __future__ import annotations

@@ -1,0 +1,48 @@
+"""AWS's errors as ours: what can be retried is ``OutOfReach``, what cannot names the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from core.errors import OutOfReach, PipelineBug
+
+MISSING = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMS.AccessDeniedException"})
+
+
+def code_of(error: ClientError) -> str:
+    """The service's error code, ``NoSuchKey``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status_of(error: ClientError) -> int:
+    """The HTTP status, 0 where there was none."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+@contextmanager
+def reaching(operation: str, place: str) -> Iterator[None]:
+    """Turn whatever botocore raises inside into ``OutOfReach`` or ``PipelineBug``, keeping the cause."""
+    try:
+        yield
+    except ClientError as error:
+        code = code_of(error)
+        message = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
+        if code in _DENIED:
+            raise PipelineBug(
+                operation, place, message, "Grant the function's role this action in terraform/"
+            ) from error
+        if (
+            400 <= status_of(error) < 500
+            and "Throttl" not in code
+            and code not in ("TooManyRequestsException", "SlowDown")
+        ):
+            raise PipelineBug(operation, place, message, "See the service's error code") from error
+        raise OutOfReach(
+            operation, place, message, "It is retried; look at the service's health if it stays"
+        ) from error
+    except (HTTPClientError, BotoCoreError, OSError) as error:
+        raise OutOfReach(operation, place, str(error), "Check the network and the endpoint; it is retried") from error

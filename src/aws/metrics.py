@@ -1,0 +1,33 @@
+"""Metrics as lines in the log (CloudWatch's embedded metric format), so that no call waits for them."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+NAMESPACE = "Starmend"
+
+
+class LogMetrics:
+    """``core.ports.Metrics``; values are kept until ``flush``, which writes one line.
+
+    The only dimensions are the environment and the dataset: each further value would be a metric to pay for.
+    """
+
+    def __init__(self, environment: str, dataset: str) -> None:
+        self._dimensions = {"environment": environment, "dataset": dataset}
+        self._metrics = self._fresh()
+
+    def _fresh(self) -> EphemeralMetrics:
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        for name, value in self._dimensions.items():
+            metrics.add_dimension(name, value)
+        return metrics
+
+    def add(self, name: str, value: float, *, unit: str = "Count") -> None:
+        self._metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
+
+    def flush(self) -> None:
+        """Write what was added; nothing added, nothing written."""
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
+        self._metrics = self._fresh()

@@ -1,0 +1,119 @@
+"""Objects of one S3 bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from aws.failures import MISSING, code_of, reaching, status_of
+from core.errors import TransientFailure
+from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+
+CONDITION_FAILED, CONFLICT = 412, 409  # S3: the condition does not hold; another conditional write is in flight
+_DELETE_AT_ONCE = 1000  # DeleteObjects' limit
+
+
+class S3ObjectStore:
+    """``core.ports.ObjectStore`` over S3; strongly consistent since December 2020."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    def read(self, key: str) -> StoredObject | None:
+        found = self.open(key)
+        if found is None:
+            return None
+        with reaching("read object", self._place(key)), found.stream as stream:
+            return StoredObject(found.stat, stream.read())
+
+    def open(self, key: str) -> OpenObject | None:
+        with reaching("read object", self._place(key)):
+            try:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                raise
+            return OpenObject(_stat(key, answer), answer["Body"])
+
+    def stat(self, key: str) -> ObjectStat | None:
+        with reaching("stat object", self._place(key)):
+            try:
+                return _stat(key, self._client.head_object(Bucket=self.bucket, Key=key))
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                raise
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        start = {"StartAfter": after} if after else {}
+        with reaching("list objects", self._place(prefix)):
+            for page in self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, **start
+            ):
+                for one in page.get("Contents", []):
+                    modified = one["LastModified"].astimezone(UTC)
+                    yield ObjectInfo(one["Key"], one["Size"], one["ETag"].strip('"'), modified)
+
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> Written | Refused:
+        condition = {"IfNoneMatch": "*"} if if_absent else {"IfMatch": if_match} if if_match else {}
+        with reaching("write object", self._place(key)):
+            try:
+                answer = self._client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=body,
+                    Metadata=dict(metadata or {}),
+                    ContentType=content_type,
+                    **condition,
+                )
+            except ClientError as error:
+                if condition and status_of(error) == CONDITION_FAILED:
+                    return Refused()
+                if condition and status_of(error) == CONFLICT:
+                    problem = "another conditional write is in flight"
+                    raise TransientFailure("write object", self._place(key), problem, "Retry it") from error
+                if if_match and code_of(error) in MISSING:
+                    return Refused()  # If-Match on a key that is gone
+                raise
+            return Written(answer["ETag"].strip('"'))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        remaining = iter(keys)
+        while batch := list(islice(remaining, _DELETE_AT_ONCE)):
+            with reaching("delete objects", self._place(batch[0])):
+                answer = self._client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+            if errors := answer.get("Errors"):
+                first = errors[0]
+                problem = f"{len(errors)} were not deleted: {first.get('Code')}"
+                raise TransientFailure("delete objects", self._place(first.get("Key", "")), problem, "Run it again")
+
+    def _place(self, key: str) -> str:
+        return f"s3://{self.bucket}/{key}"
+
+
+def _stat(key: str, answer: Mapping[str, Any]) -> ObjectStat:
+    return ObjectStat(
+        key=key,
+        size=answer["ContentLength"],
+        etag=answer["ETag"].strip('"'),
+        modified=answer["LastModified"].astimezone(UTC),
+        metadata=answer.get("Metadata", {}),
+        version_id=answer.get("VersionId", ""),
+    )

@@ -1,0 +1,31 @@
+"""Messages to one SQS queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws.failures import reaching
+
+_SEND_AT_ONCE = 10  # SendMessageBatch's limit
+
+
+class SqsQueue:
+    """``core.ports.Queue`` over SQS."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, messages: Sequence[Mapping[str, object]]) -> Sequence[int]:
+        refused: list[int] = []
+        for start in range(0, len(messages), _SEND_AT_ONCE):
+            entries = [
+                {"Id": str(index), "MessageBody": json.dumps(message)}
+                for index, message in enumerate(messages[start : start + _SEND_AT_ONCE], start)
+            ]
+            with reaching("send messages", self._url):
+                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            refused += [int(one["Id"]) for one in answer.get("Failed", [])]
+        return refused

@@ -1,0 +1,60 @@
+"""What a function is told by its environment. Terraform sets these variables; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from core.contract.codec import load_rendered
+from core.contract.model import Contracts
+from core.errors import PipelineBug
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One deployment: project and environment, its buckets, and the contracts that were deployed with the code."""
+
+    project: str
+    environment: str
+    ingest_bucket: str
+    warehouse_bucket: str
+    contracts_path: Path
+    code_version: str = "unknown"
+    request_queue_url: str = ""
+    stream_name: str = ""
+    drop_one_entity: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Raises ``PipelineBug`` naming the variable that is not set."""
+
+        def needed(name: str) -> str:
+            if value := environment.get(name, ""):
+                return value
+            raise PipelineBug("read settings", name, "is not set", "Deploy with terraform/, which sets it")
+
+        packaged = Path(__file__).resolve().parent.parent / "contracts.json"
+        return cls(
+            project=needed("STARMEND_PROJECT"),
+            environment=needed("STARMEND_ENV"),
+            ingest_bucket=needed("STARMEND_INGEST_BUCKET"),
+            warehouse_bucket=needed("STARMEND_WAREHOUSE_BUCKET"),
+            contracts_path=Path(environment.get("STARMEND_CONTRACTS") or packaged),
+            code_version=environment.get("STARMEND_CODE_VERSION", "unknown"),
+            request_queue_url=environment.get("STARMEND_REQUEST_QUEUE_URL", ""),
+            stream_name=environment.get("STARMEND_STREAM_NAME", ""),
+            drop_one_entity=environment.get("STARMEND_DROP_ONE_ENTITY", ""),
+        )
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """Parsed once per container."""
+        return load_rendered(self.contracts_path.read_bytes())
+
+    @property
+    def parameter_prefix(self) -> str:
+        """Parameters are ``<prefix>/<dataset>/<table>/<name>``."""
+        return f"/{self.project}/{self.environment}"

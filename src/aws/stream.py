@@ -1,0 +1,25 @@
+"""Records into one Kinesis stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws.failures import reaching
+from core.ports import StreamRecord
+
+
+class KinesisStream:
+    """``core.ports.Stream`` over Kinesis PutRecords: at most 500 records or 5 MB a call, failures are per record."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def put(self, records: Sequence[StreamRecord]) -> Sequence[int]:
+        with reaching("put records", self._name):
+            answer = self._client.put_records(
+                StreamName=self._name,
+                Records=[{"Data": record.data, "PartitionKey": record.key} for record in records],
+            )
+        return [index for index, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
