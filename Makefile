@@ -1,0 +1,84 @@
+# Starmend. `make` or `make help` lists what there is; every target does its own set-up, and a second run reuses it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STARMEND := $(BIN)/starmend
+ENV ?= dev
+ARGS ?=
+
+.PHONY: help demo up down test test-fast lint format bench chaos package plan deploy destroy bootstrap clean
+
+##@ Try it
+demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
+	$(STARMEND) local demo $(if $(KEEP),--keep) $(ARGS)
+
+up: $(VENV)/.runtime ## Start the local stack and leave it up
+	$(STARMEND) local up $(ARGS)
+
+down: $(VENV)/.runtime ## Stop the local stack and remove what it left
+	$(STARMEND) local down
+
+##@ Develop
+test: $(VENV)/.dev ## Run every test (the end-to-end ones apply the real Terraform once)
+	$(BIN)/pytest $(ARGS)
+
+test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
+	$(BIN)/pytest -m "not stack and not emulator and not database" $(ARGS)
+
+lint: $(VENV)/.dev ## Check style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy src/core
+
+format: $(VENV)/.dev ## Put the code into the house style
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (ARGS=--quick for two minutes)
+	$(VENV)-bench/bin/python -m bench $(ARGS)
+
+chaos: $(VENV)/.dev ## Run the long randomised and fault runs into build/chaos.json
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+##@ Deploy (ENV=dev|prod)
+package: $(VENV)/.runtime ## Build the Lambda packages into build/
+	$(STARMEND) deploy package
+
+bootstrap: $(VENV)/.runtime ## Make the bucket that holds Terraform's state
+	$(STARMEND) deploy bootstrap --env $(ENV)
+
+plan: $(VENV)/.runtime ## Check the contracts, build the packages and show what would change
+	$(STARMEND) deploy plan --env $(ENV)
+
+deploy: $(VENV)/.runtime ## Plan, ask and apply (AUTO_APPROVE=1 does not ask)
+	$(STARMEND) deploy apply --env $(ENV) $(if $(AUTO_APPROVE),--yes)
+
+destroy: $(VENV)/.runtime ## Remove the deployment
+	$(STARMEND) deploy destroy --env $(ENV) $(if $(AUTO_APPROVE),--yes)
+
+##@ House
+clean: ## Remove virtual environments and everything built
+	rm -rf $(VENV) $(VENV)-bench build
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with its venv module"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet --requirement requirements-bench.lock
+	$(VENV)-bench/bin/python -m pip install --quiet --no-deps --editable .
+	@mkdir -p $(VENV) && touch $@
