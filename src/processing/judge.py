@@ -1,0 +1,137 @@
+"""The judge of JSON lines: one call that accepts a run of lines as typed rows, or refuses it.
+
+It is pyarrow's parser with an explicit schema, so decimals are exact, and a row's fate never depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from core.arrow import line_schema
+from core.contract.model import SourceTable
+from processing.nested import nested_as_text
+
+THREAD_BYTES = 1 << 20
+
+
+class Unparsable(ValueError):
+    """The judge refuses these lines; at least one of them is bad."""
+
+
+class UnexpectedField(ValueError):
+    """A line has a field that the contract does not know, or is bad."""
+
+
+class Judge:
+    """Reads lines of one source table.
+
+    ``timezone`` is that of timestamps which carry none. ``threads`` lets large blocks use several cores.
+    """
+
+    def __init__(self, source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> None:
+        self.source = source
+        self.schema = line_schema(source)
+        self._timezone = timezone
+        self._threads = threads
+        self._known = frozenset(self.schema.names)
+        self._nested = tuple(_named(source, "json"))
+        # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
+        # zone must the text be looked at. Dates the parser reads from numbers only, so they come as text too.
+        self._local = () if timezone == "UTC" else tuple(_named(source, "timestamp"))
+        self._as_text = frozenset([*self._local, *_named(source, "date")])
+        self._wire = pa.schema(
+            [pa.field(one.name, pa.string() if one.name in self._as_text else one.type) for one in self.schema]
+        )
+
+    def prepared(self, data: bytes) -> bytes:
+        """Lines as the judge wants them: newlines alone between them, nested values as the text they are."""
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        return nested_as_text(data, self._nested) if self._nested else data
+
+    def read(self, data: bytes, lines: int, *, strict: bool = False) -> pa.Table:
+        """The judge: ``lines`` rows in the schema of the source table.
+
+        Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types, and with
+        ``strict`` ``UnexpectedField`` when a line may have a field that no contract knows.
+        """
+        if not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError as error:
+                raise Unparsable("no UTF-8") from error
+        try:
+            rows = pj.read_json(
+                pa.BufferReader(data),
+                read_options=pj.ReadOptions(
+                    use_threads=self._threads, block_size=THREAD_BYTES if self._threads else len(data) + 1
+                ),
+                parse_options=pj.ParseOptions(
+                    explicit_schema=self._wire,
+                    # Never "infer": a deeply nested unknown field would overflow the stack and end the process.
+                    unexpected_field_behavior="error" if strict else "ignore",
+                ),
+            )
+            # The parser reads on over newlines and over objects on one line: as many rows as lines, and a brace on
+            # both sides of each newline, leave one whole object per line.
+            if rows.num_rows != lines or data.count(b"}\n{") != lines - 1:
+                raise Unparsable("not one object per line")
+            return self._typed(rows)
+        except pa.ArrowInvalid as error:
+            if "unexpected field" in str(error):
+                raise UnexpectedField(str(error)) from error
+            raise Unparsable(str(error)) from error
+
+    def unknown_in(self, records: Sequence[bytes]) -> frozenset[str]:
+        """The names of all fields that the contract does not know. A record that is no JSON has none."""
+        seen: set[str] = set()
+        for record in records:
+            try:
+                seen.update(orjson.loads(record))
+            except (orjson.JSONDecodeError, TypeError):
+                continue
+        return frozenset(seen - self._known)
+
+    def _typed(self, rows: pa.Table) -> pa.Table:
+        if not self._as_text:
+            return rows.select(self.schema.names)
+        columns = []
+        for one in self.schema:
+            column = rows.column(one.name)
+            if one.name in self._local:
+                column = in_utc(column, self._timezone)
+            columns.append(column if column.type == one.type else column.cast(one.type))
+        return pa.table(columns, names=self.schema.names)
+
+
+def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    """ISO 8601 texts as UTC timestamps; those without a zone are the wall clock of ``timezone``.
+
+    A wall-clock time that happened twice is the earlier of the two; one that never happened is the moment of the
+    change. Raises ``pa.ArrowInvalid`` for a text that is no timestamp.
+    """
+    naive_type = pa.timestamp("us")
+    zoned = pc.match_substring_regex(column, _ZONE)
+    as_read = column.cast(naive_type) if not pc.any(zoned).as_py() else _cast_mixed(column, zoned)
+    local = pc.assume_timezone(as_read, timezone, ambiguous="earliest", nonexistent="latest").cast(naive_type)
+    return pc.if_else(zoned, as_read, local)
+
+
+_ZONE = r"([zZ]|:\d\d(\.\d+)?[+-]\d\d(:?\d\d)?)$"
+
+
+def _cast_mixed(column: pa.ChunkedArray, zoned: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Arrow casts texts with zone and texts without by two types; each part is nulled while the other is cast."""
+    nothing = pa.scalar(None, pa.string())
+    with_zone = pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+    without = pc.if_else(zoned, nothing, column).cast(pa.timestamp("us"))
+    return pc.coalesce(with_zone, without)
+
+
+def _named(source: SourceTable, *kinds: str) -> list[str]:
+    return [one.name for one in source.fields if one.type.name in kinds]
