@@ -1,0 +1,89 @@
+"""Names of a partition's pointer and of its immutable objects.
+
+A partition is named by its table's folder and its path below it: ``fact_quote/symbol=AAPL/month=2026-11``, or only
+``dim_staff`` where there is one partition. In the warehouse bucket that is
+
+- ``warehouse/<partition>/symlink.txt``: the pointer, one line ``s3://<bucket>/<object key>`` and a newline;
+- ``warehouse/_data/<partition>/v<version, 12 digits>-<32 hex digits>.parquet``: the objects.
+
+A name is never given twice, so that a pointer's content never comes back and its ETag names one moment of its history.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.errors import PipelineBug
+
+ROOT = "warehouse/"
+DATA_ROOT = "warehouse/_data/"
+POINTER_NAME = "symlink.txt"
+_OBJECT = re.compile(r"(?P<folder>.*/)?v(?P<version>\d{12})-(?P<unique>[0-9a-f]{32})\.parquet")
+_LARGEST = 10**12 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """What an object's key says: ``partition`` is empty when only a name without folders was parsed."""
+
+    partition: str
+    version: int
+    unique: str
+
+
+def partition_of(table: str, path: str) -> str:
+    """``fact_quote`` and ``symbol=AAPL/month=2026-11`` to the store's name of it; an empty path is the table."""
+    return f"{table}/{path}" if path else table
+
+
+def pointer_key(partition: str) -> str:
+    return f"{ROOT}{partition}/{POINTER_NAME}"
+
+
+def data_prefix(partition: str) -> str:
+    return f"{DATA_ROOT}{partition}/"
+
+
+def object_name(version: int, unique: str) -> str:
+    """The name within the partition's data folder. ``unique`` is 32 hex digits, never used before."""
+    name = f"v{version:012d}-{unique}.parquet"
+    if not 0 < version <= _LARGEST or not _OBJECT.fullmatch(name):
+        raise PipelineBug("name object", name, "is no version and 32 hex digits")
+    return name
+
+
+def object_key(partition: str, name: str) -> str:
+    return f"{DATA_ROOT}{partition}/{name}"
+
+
+def parse_object(key: str) -> ObjectName | None:
+    """Read a key (or a bare name) back; None where it is not an object's."""
+    match = _OBJECT.fullmatch(key)
+    if not match:
+        return None
+    folder = match["folder"] or ""
+    return ObjectName(folder.removeprefix(DATA_ROOT).rstrip("/"), int(match["version"]), match["unique"])
+
+
+def version_of(key: str) -> int:
+    """The version in an object's key; raises ``PipelineBug`` on a key that no commit of ours made."""
+    name = parse_object(key)
+    if name is None:
+        raise PipelineBug(
+            "read pointer", key, "points to no object of a commit", "restate the partition: starmend rebuild"
+        )
+    return name.version
+
+
+def pointer_body(bucket: str, key: str) -> bytes:
+    return f"s3://{bucket}/{key}\n".encode()
+
+
+def parse_pointer(body: bytes, *, bucket: str, place: str) -> str:
+    """The object key that a pointer names; raises ``PipelineBug`` where it does not point into ``bucket``."""
+    prefix = f"s3://{bucket}/"
+    text = body.decode("utf-8", "replace").strip()
+    if not text.startswith(prefix) or "\n" in text:
+        raise PipelineBug("read pointer", place, f"is not one line that starts with {prefix}: {text[:200]!r}")
+    return text.removeprefix(prefix)
