@@ -1,0 +1,45 @@
+"""A provider's secret: read when first needed, read again when the provider refuses it.
+
+The value never leaves as anything but a header; ``repr`` does not show it.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from core.ports import SecretStore
+
+
+class Credential:
+    """One secret by name, shared by the threads that call the provider."""
+
+    def __init__(self, secrets: SecretStore, name: str) -> None:
+        self._secrets = secrets
+        self._name = name
+        self._value = ""
+        self._refused = ""
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def value(self) -> str:
+        """Raises ``InvalidData`` where the secret has no value yet, ``TransientFailure`` where it cannot be read."""
+        with self._lock:
+            if not self._value:
+                self._value = self._secrets.read(self._name).strip()
+            return self._value
+
+    def renewed(self, refused: str) -> str | None:
+        """Another value than the refused one, if it has been rotated since; past any cache, once per refused value."""
+        with self._lock:
+            if self._value == refused and self._refused != refused:
+                self._refused = refused
+                self._value = self._secrets.read(self._name, refresh=True).strip()
+            return self._value if self._value != refused else None
+
+    def forget(self) -> None:
+        """A new batch asks again: what was refused may be good by now."""
+        with self._lock:
+            self._refused = ""

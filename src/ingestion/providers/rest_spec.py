@@ -1,0 +1,186 @@
+"""Any JSON API, told in the contract: where to ask, and where in the answer the points are.
+
+    provider:
+      rest:
+        url: https://api.example.org/v2
+        headers: {X-Api-Key: "{secret}"}          # the only place a secret may be
+        time: iso                                 # or epoch_seconds, epoch_milliseconds; both ways
+        span: 7 days                              # the longest history that one call may ask for
+        calls_per_second: 10                      # optional
+        live:
+          path: /stations/{entity}/now
+          query: {units: metric}
+          records: current                        # a JMESPath to the record (or a list of one)
+          fields: {temperature: air.temp}         # field of the line: JMESPath inside the record
+          time: at                                # the record's own time, optional here
+          no_data: "status == 'silent'"           # a JMESPath that is true when the API has nothing
+          no_data_status: [404]
+        history:
+          path: /stations/{entity}/observations
+          query: {from: "{start}", to: "{end}"}
+          end: exclusive                          # or inclusive: {end} is then the last slot itself
+          records: data.observations              # rows: a list of records; columns: an object of arrays
+          shape: rows
+          time: at
+          fields: {temperature: air.temp}
+
+JMESPath is what the AWS CLI's ``--query`` speaks; it reads data and runs nothing. It comes with botocore, hence with
+every Lambda runtime. ``{entity}``, ``{start}`` and ``{end}`` are the only other placeholders; values are URL-escaped.
+A record whose fields are all null is a slot that the API has nothing for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+
+from core.errors import BadContract
+
+TimeForm = Literal["iso", "epoch_seconds", "epoch_milliseconds"]
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_SPAN = re.compile(r"(\d+) (minute|hour|day)s?")
+_TOP = {"url", "headers", "time", "span", "calls_per_second", "live", "history", "secret"}
+_CALL = {"path", "query", "records", "shape", "fields", "time", "end", "no_data", "no_data_status"}
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpec:
+    """One of the two calls. ``time`` is None where a live record carries none."""
+
+    path: str
+    query: Mapping[str, str]
+    records: ParsedResult
+    shape: Literal["rows", "columns"]
+    fields: Mapping[str, ParsedResult]
+    time: ParsedResult | None
+    end_inclusive: bool
+    no_data: ParsedResult | None
+    no_data_status: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestSpec:
+    """The settings of a ``rest`` provider, checked. A call that is None was not told."""
+
+    url: str
+    headers: Mapping[str, str]
+    time: TimeForm
+    span: timedelta
+    live: CallSpec | None
+    history: CallSpec | None
+
+    def write_time(self, instant: datetime) -> str:
+        """An instant as this API wants it in a URL."""
+        if self.time == "iso":
+            return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return str(int(instant.timestamp()) * (1000 if self.time == "epoch_milliseconds" else 1))
+
+    def read_time(self, value: object) -> datetime:
+        """A record's time, aware. Raises ``ValueError``. ISO texts without an offset are UTC."""
+        if self.time == "iso":
+            if not isinstance(value, str):
+                raise ValueError(f"{value!r} is no ISO 8601 text")
+            instant = datetime.fromisoformat(value)
+            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise ValueError(f"{value!r} is no epoch number")
+        scale = 1000 if self.time == "epoch_milliseconds" else 1_000_000
+        try:
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(value * scale))
+        except OverflowError:
+            raise ValueError(f"{value!r} is no instant") from None
+
+
+def read_spec(settings: Mapping[str, Any]) -> RestSpec:
+    """Raises ``BadContract`` naming the setting that is wrong and what would be right."""
+    _known(settings, _TOP, "")
+    form = settings.get("time", "iso")
+    if form not in ("iso", "epoch_seconds", "epoch_milliseconds"):
+        raise _bad("time", f"{form!r} is no time format", "Use iso, epoch_seconds or epoch_milliseconds")
+    match = _SPAN.fullmatch(str(settings.get("span", "1 day")))
+    if not match:
+        raise _bad("span", f"{settings['span']!r} is no span", "Write it like '7 days'")
+    headers = {str(name): str(value) for name, value in settings.get("headers", {}).items()}
+    for name, value in headers.items():
+        _placeholders(value, {"secret"}, f"headers.{name}")
+    calls = {one: _call(settings[one], one) if one in settings else None for one in ("live", "history")}
+    return RestSpec(
+        url=_text(settings, "url", ""),
+        headers=headers,
+        time=form,
+        span=timedelta(**{f"{match[2]}s": int(match[1])}),
+        live=calls["live"],
+        history=calls["history"],
+    )
+
+
+def _call(settings: Any, name: str) -> CallSpec:
+    if not isinstance(settings, Mapping):
+        raise _bad(name, "is no mapping", "Give it path, records and fields")
+    _known(settings, _CALL, f"{name}.")
+    allowed = {"entity"} if name == "live" else {"entity", "start", "end"}
+    path = _text(settings, "path", f"{name}.")
+    _placeholders(path, allowed, f"{name}.path")
+    query = {str(key): str(value) for key, value in settings.get("query", {}).items()}
+    for key, value in query.items():
+        _placeholders(value, allowed, f"{name}.query.{key}")
+    shape = settings.get("shape", "rows")
+    if shape not in ("rows", "columns"):
+        raise _bad(f"{name}.shape", f"{shape!r} is no shape", "Use rows or columns")
+    end = settings.get("end", "exclusive")
+    if end not in ("exclusive", "inclusive"):
+        raise _bad(f"{name}.end", f"{end!r} is no kind of end", "Use exclusive or inclusive")
+    if name == "history" and "time" not in settings:
+        raise _bad("history.time", "is missing", "Say where a record's time is")
+    if not isinstance(settings.get("fields"), Mapping) or not settings["fields"]:
+        raise _bad(f"{name}.fields", "is missing", "Map each field of the line to its place in a record")
+    return CallSpec(
+        path=path,
+        query=query,
+        records=_path(settings.get("records", "@"), f"{name}.records"),
+        shape=shape,
+        fields={str(one): _path(where, f"{name}.fields.{one}") for one, where in settings["fields"].items()},
+        time=_path(settings["time"], f"{name}.time") if "time" in settings else None,
+        end_inclusive=end == "inclusive",
+        no_data=_path(settings["no_data"], f"{name}.no_data") if "no_data" in settings else None,
+        no_data_status=tuple(int(one) for one in settings.get("no_data_status", ())),
+    )
+
+
+def _path(text: object, place: str) -> ParsedResult:
+    try:
+        return jmespath.compile(str(text))
+    except JMESPathError as error:
+        problem = " ".join(str(error).split())
+        raise _bad(place, f"{text!r} is no JMESPath ({problem})", "Write it like data.observations") from None
+
+
+def _placeholders(text: str, allowed: set[str], place: str) -> None:
+    for name in _PLACEHOLDER.findall(text):
+        if name not in allowed:
+            remedy = f"Use {', '.join('{' + one + '}' for one in sorted(allowed))}; secrets go into headers alone"
+            raise _bad(place, f"unknown placeholder {{{name}}}", remedy)
+
+
+def _known(settings: Mapping[str, Any], names: set[str], prefix: str) -> None:
+    if unknown := sorted(set(map(str, settings)) - names):
+        raise _bad(prefix + unknown[0], "is no setting", f"Use some of: {', '.join(sorted(names))}")
+
+
+def _text(settings: Mapping[str, Any], name: str, prefix: str) -> str:
+    value = settings.get(name)
+    if not isinstance(value, str) or not value:
+        raise _bad(prefix + name, "is missing", "Give it as text")
+    return value
+
+
+def _bad(place: str, problem: str, remedy: str) -> BadContract:
+    return BadContract("read the rest provider", f"rest.{place}", problem, remedy)

@@ -1,0 +1,205 @@
+"""GET with everything that a provider may do to its caller: time-outs, retries, limits, HTML, answers without end.
+
+One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
+back-off, at most ``TRIES`` times; a 429 never, for when to come again is the caller's decision. Redirects are not
+followed: they would carry the token to another host.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.util.retry import Retry
+
+from core.errors import BadContract
+from core.history import Evidence
+from ingestion.providers.answers import Broken, Limited, NotEntitled
+from ingestion.providers.credential import Credential
+from ingestion.providers.exact_json import read_exact
+
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
+TRIES = 3
+LONGEST_PAUSE = 5.0  # a 503 that says to come later than this is an answer, not something to wait for
+MAX_BODY = 8 * 1024 * 1024
+EVIDENCE_CHARACTERS = 400
+_RETRIED = (500, 502, 503, 504)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 2xx (or accepted) answer whose body is JSON."""
+
+    status: int
+    document: object
+    provider_time: datetime | None
+    evidence: Evidence
+
+
+class _Patience(Retry):
+    """urllib3's retries, but a 429 is never one, and a long Retry-After ends them."""
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return status_code in _RETRIED and super().is_retry(method, status_code, has_retry_after)
+
+    def increment(self, method=None, url=None, response=None, error=None, _pool=None, _stacktrace=None):  # type: ignore[no-untyped-def]
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_PAUSE:
+            raise MaxRetryError(_pool, url or "", None)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+class Web:
+    """One provider's base URL. ``headers`` may hold ``{secret}``; nothing else ever does."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        headers: Mapping[str, str],
+        credential: Credential | None,
+        connections: int = 16,
+        back_off: float = 0.3,
+    ) -> None:
+        self._base = base.rstrip("/")
+        self._headers = dict(headers)
+        self._credential = credential
+        parts = urlsplit(self._base)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise BadContract("reach a provider", self._base, "is no https URL", "Tokens travel encrypted: use https")
+        self._session = _session(self._base, connections, back_off)
+
+    def get(
+        self, path: str, query: Mapping[str, str], *, accepted: tuple[int, ...] = ()
+    ) -> Reply | NotEntitled | Limited | Broken:
+        """The JSON document at ``path`` (already escaped); statuses in ``accepted`` count as good ones.
+
+        Raises ``InvalidData`` where the secret has no value.
+        """
+        secret = self._credential.value() if self._credential else ""
+        reply = self._once(path, query, secret, accepted)
+        if isinstance(reply, NotEntitled) and reply.what == "token" and self._credential:
+            renewed = self._credential.renewed(secret)
+            if renewed is not None:
+                return self._once(path, query, renewed, accepted)
+        return reply
+
+    def _once(
+        self, path: str, query: Mapping[str, str], secret: str, accepted: tuple[int, ...]
+    ) -> Reply | NotEntitled | Limited | Broken:
+        headers = {name: value.replace("{secret}", secret) for name, value in self._headers.items()}
+        request = requests.Request("GET", self._base + path, params=dict(query), headers=headers)
+        prepared = self._session.prepare_request(request)
+        asked = f"GET {prepared.url}"
+        try:
+            with self._session.send(
+                prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+            ) as response:
+                body = _body(response)
+        except (requests.RequestException, HTTPError) as error:
+            return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", ""))
+        text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")
+        if secret:
+            text = text.replace(secret, "***")
+        clock = provider_clock(response.headers)
+        told = clock.strftime("%Y-%m-%dT%H:%M:%SZ") if clock else ""
+        evidence = Evidence(asked, response.status_code, text[:EVIDENCE_CHARACTERS], told)
+        return _judge(response, body, clock, evidence, accepted)
+
+
+def _judge(
+    response: requests.Response, body: bytes, clock: datetime | None, evidence: Evidence, accepted: tuple[int, ...]
+) -> Reply | NotEntitled | Limited | Broken:
+    status = response.status_code
+    if status not in accepted:
+        if status in (401, 403):
+            return NotEntitled("token" if status == 401 else "resource", evidence)
+        if status == 429:
+            return Limited(_told_pause(response.headers, clock), evidence)
+        if not 200 <= status < 300:
+            return Broken(f"status {status}", evidence)
+    if len(body) > MAX_BODY:
+        return Broken(f"more than {MAX_BODY} bytes", evidence)
+    try:
+        document = read_exact(body) if body else None
+    except ValueError:
+        kind = response.headers.get("Content-Type", "no content type")
+        if status in accepted:
+            document = None
+        else:
+            return Broken(f"no JSON ({kind})", evidence)
+    return Reply(status, document, clock, evidence)
+
+
+def _body(response: requests.Response) -> bytes:
+    """At most one byte more than ``MAX_BODY``; a body that drips for ever is a time-out."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_content(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY:
+            break
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
+    return b"".join(parts)[: MAX_BODY + 1]
+
+
+def provider_clock(headers: Mapping[str, str]) -> datetime | None:
+    """The HTTP ``Date`` header; None where it is missing or no date."""
+    try:
+        told = parsedate_to_datetime(headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _told_pause(headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """Seconds until the provider wants to be asked again, from ``Retry-After`` or ``X-Ratelimit-Reset``."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    if text and now is not None:
+        try:
+            return max(0.0, (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds())
+        except (TypeError, ValueError):
+            pass
+    reset = headers.get("X-Ratelimit-Reset", "").strip()
+    if reset.isdigit() and now is not None:
+        return max(0.0, int(reset) - now.timestamp())
+    return None
+
+
+def _session(base: str, connections: int, back_off: float) -> requests.Session:
+    session = requests.Session()
+    retry = _Patience(
+        total=TRIES - 1,
+        status_forcelist=_RETRIED,
+        allowed_methods=("GET",),
+        backoff_factor=back_off,
+        backoff_jitter=back_off,
+        raise_on_status=False,
+        respect_retry_after_header=True,
+    )
+    session.mount(base, HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry))
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    # Proxies and certificates of the environment are read once here, not for every call.
+    found = session.merge_environment_settings(base, {}, None, None, None)
+    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+    session.trust_env = False
+    return session
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in one word; the text of these errors may hold the whole URL."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return type(reason).__name__ if reason is not None else type(error).__name__
