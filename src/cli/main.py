@@ -1,0 +1,32 @@
+"""``starmend``: the operator's and the analyst's command.
+
+Exit codes: 0 fine, 1 findings, 2 usage (a bad contract, too), 3 failure. Errors are one line on standard error: what
+failed, where, why, and what to do.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cli import contract
+from cli.output import FAILURE, USAGE, err
+from core.errors import BadContract, StarmendError, UnknownTable
+
+app = typer.Typer(
+    help="A self-healing star-schema pipeline: operate it, query it, prove it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(contract.app, name="contract")
+
+
+def main() -> None:
+    """Run the command; the only place that turns errors into exit codes."""
+    try:
+        app()
+    except StarmendError as error:
+        err.print(f"[red]{type(error).__name__}[/]", end=" ")
+        err.print(str(error), highlight=False, markup=False)
+        sys.exit(USAGE if isinstance(error, BadContract | UnknownTable) else FAILURE)
