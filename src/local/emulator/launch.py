@@ -71,7 +71,7 @@ async def _serve(listener: int, token: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await serve(_with_identity(ministack.app, token), config, shutdown_trigger=stopping.wait)  # type: ignore[arg-type]
+    await serve(_with_identity(ministack.app, token), config, shutdown_trigger=stopping.wait)
 
 
 def _with_identity(app: Any, token: str) -> Any:

@@ -11,6 +11,7 @@ from importlib import import_module
 from local.emulator.settings import Settings
 
 MENDS = (
+    "athena_queries",
     "lambda_runtime",
     "lambda_metrics",
     "firehose_buffering",
