@@ -347,6 +347,13 @@ class Contracts:
                 return contract
         raise KeyError(f"no contract for dataset {name!r}")
 
+    def feed(self, name: str) -> Feed:
+        """The source of a dataset that is a feed."""
+        source = self.dataset(name).source
+        if not isinstance(source, Feed):
+            raise KeyError(f"dataset {name!r} is no feed")
+        return source
+
     def table(self, name: str) -> Table:
         """The warehouse table of that name, whichever dataset promises it."""
         for table in self.tables():
