@@ -1,0 +1,284 @@
+"""Merging rows into a partition: pure functions on Arrow tables.
+
+A partition's rows are unique by natural key and sorted by it, so a merge is a splice. Of two rows with one key the
+greater version wins (nulls lowest, ranked columns by their rank), and of equal versions the greater row, column by
+column. So the result depends on the set of rows that ever arrived, never on their order, batches or repetitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.arrow import stored_schema
+from core.contract.model import Latest, Table
+from core.errors import MissingColumns
+from core.order import Bools, Ints, as_array, compare, is_strictly_sorted, locate, sort_rows, starts
+
+DELETED = "deleted_at"
+ReadColumns = Callable[[Sequence[str]], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionColumn:
+    """A version column and, where the contract ranks its values, those values, lowest first."""
+
+    name: str
+    rank: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a merge must know of a table: its stored columns and the part that each plays.
+
+    ``latest`` are the columns that the merge itself computes; incoming rows do not have them. ``deleted`` is empty
+    where the table has no such column. Columns whose value is the partition's are in none of these.
+    """
+
+    table: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    version: tuple[VersionColumn, ...] = ()
+    history_of: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
+    deleted: str = ""
+
+    @classmethod
+    def of(cls, table: Table) -> Layout:
+        stored = {column.name: column for column in table.stored_columns}
+        return cls(
+            table=table.name,
+            schema=stored_schema(table),
+            key=table.stored_key,
+            version=tuple(VersionColumn(name, stored[name].rank) for name in table.version if name in stored),
+            history_of=tuple(name for name in table.history_of if name in stored),
+            latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
+            deleted=DELETED if DELETED in stored else "",
+        )
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The columns that incoming rows have, in stored order."""
+        return tuple(name for name in self.schema.names if name not in self.latest)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The columns that settle equal versions: all that are given but key and version."""
+        settled = {*self.key, *(column.name for column in self.version)}
+        return tuple(name for name in self.given if name not in settled)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The whole partition after the merge. Not ``changed``: ``table`` is what was there before."""
+
+    table: pa.Table
+    changed: bool
+    inserted: int
+    replaced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """What of the incoming rows gets in: row ``rows[i]`` replaces stored row ``places[i]``, or is put before it."""
+
+    rows: Ints
+    places: Ints
+    replaces: Bools
+
+    @property
+    def inserted(self) -> int:
+        return int(len(self.rows) - self.replaces.sum())
+
+    @property
+    def replaced(self) -> int:
+        return int(self.replaces.sum())
+
+
+def merge(current: pa.Table | None, incoming: pa.Table, layout: Layout) -> Merged:
+    """Merge rows in any order, with any repetitions, into the partition's current rows.
+
+    ``current`` is the result of an earlier merge (None: there is none yet). ``incoming`` has the stored columns but the
+    ``latest`` ones. The result has the stored schema, is unique by key and sorted by it.
+    """
+    rows = dedupe(incoming, layout)
+    if current is None:
+        return first(rows, layout)
+    splice = plan_splice(lambda names: current.select(names), rows, layout)
+    return apply_splice(current, rows, splice, layout)
+
+
+def first(rows: pa.Table, layout: Layout) -> Merged:
+    """A partition's first rows; ``rows`` come from ``dedupe``."""
+    return Merged(with_latest(rows, layout), rows.num_rows > 0, rows.num_rows, 0)
+
+
+def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
+    """One row per key, the winning one, sorted by key: the given columns, each one contiguous array.
+
+    Raises ``MissingColumns`` where a given column is not there.
+    """
+    if missing := [name for name in layout.given if name not in rows.column_names]:
+        raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
+    schema = pa.schema([layout.schema.field(name) for name in layout.given])
+    rows = pa.Table.from_arrays(
+        [as_array(rows[name]).cast(schema.field(name).type) for name in schema.names], schema=schema
+    )
+    if not layout.key:
+        return _winners(rows, np.zeros(rows.num_rows, dtype=np.int64), layout)
+    key = _arrays(rows, layout.key)
+    if is_strictly_sorted(key):
+        return rows
+    order, begins = sort_rows(key)
+    rows = _take(rows, order)
+    return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
+
+
+def _winners(rows: pa.Table, run: Ints, layout: Layout) -> pa.Table:
+    """The winning row of every run of equal keys, by a tournament: every round halves each run."""
+    alive = np.arange(rows.num_rows)
+    while len(alive) > 1:
+        of = run[alive]
+        place = np.arange(len(of)) - np.searchsorted(of, of)  # within its run
+        left = np.flatnonzero((place[:-1] % 2 == 0) & (of[:-1] == of[1:]))
+        if not len(left):
+            break
+        sign = _contest(rows, alive[left], rows, alive[left + 1], layout)
+        loser = np.where(sign < 0, left, left + 1)
+        alive = np.delete(alive, loser)
+    return _take(rows, alive) if len(alive) < rows.num_rows else rows
+
+
+def _contest(left: pa.Table, left_at: Ints, right: pa.Table, right_at: Ints, layout: Layout) -> npt.NDArray[np.int8]:
+    """-1, 0 or 1 for rows of one key: by version, then by content."""
+    sign = compare(_versions(left, left_at, layout), _versions(right, right_at, layout))
+    if not layout.version:
+        sign = np.zeros(len(left_at), dtype=np.int8)
+    tied = np.flatnonzero(sign == 0)
+    if len(tied) and layout.content:
+        sign[tied] = compare(
+            _arrays(_take(left.select(layout.content), left_at[tied]), layout.content),
+            _arrays(_take(right.select(layout.content), right_at[tied]), layout.content),
+        )
+    return sign
+
+
+def _versions(rows: pa.Table, at: Ints, layout: Layout) -> list[pa.Array]:
+    """The version columns of some rows; a ranked column as its rank, 0 for null and for what is not ranked."""
+    taken = _take(rows.select([column.name for column in layout.version]), at)
+    result = []
+    for column in layout.version:
+        values = as_array(taken[column.name])
+        if column.rank:
+            place = pc.index_in(values, value_set=pa.array(column.rank, values.type))
+            result.append(pc.add(place.fill_null(-1), 1))
+            if pc.any(pc.and_(place.is_null(), values.is_valid())).as_py():
+                result.append(values)  # values that the contract does not rank still need an order among themselves
+            continue
+        result.append(values)
+    return result
+
+
+def plan_splice(read: ReadColumns, rows: pa.Table, layout: Layout) -> Splice:
+    """Which of the rows (from ``dedupe``) change the stored ones, and where.
+
+    ``read`` gives stored columns by name, all rows in stored order; it is asked for the key first, for the versions
+    only where keys meet, and for the content only where versions are equal too.
+    """
+    if not layout.key:
+        return _plan_single(read, rows, layout)
+    key = read(layout.key)
+    places, found = locate(_arrays(key, layout.key), _arrays(rows, layout.key))
+    wins = ~found
+    met = np.flatnonzero(found)
+    if len(met):
+        wins[met] = _beats(read, places[met], rows, met, layout)
+    chosen = np.flatnonzero(wins)
+    return Splice(chosen, places[chosen], found[chosen])
+
+
+def _plan_single(read: ReadColumns, rows: pa.Table, layout: Layout) -> Splice:
+    """A table whose key lies wholly in the path has one row a partition."""
+    stored = read(layout.given)
+    at = np.zeros(min(stored.num_rows, rows.num_rows), dtype=np.int64)
+    wins = _beats(read, at, rows, at, layout) if len(at) else np.ones(rows.num_rows, dtype=bool)
+    chosen = np.flatnonzero(wins)
+    return Splice(chosen, np.zeros(len(chosen), dtype=np.int64), np.full(len(chosen), len(at) > 0))
+
+
+def _beats(read: ReadColumns, stored_at: Ints, rows: pa.Table, at: Ints, layout: Layout) -> Bools:
+    names = [column.name for column in layout.version]
+    sign = np.zeros(len(at), dtype=np.int8)
+    if names:
+        sign = compare(_versions(rows, at, layout), _versions(read(names), stored_at, layout))
+    tied = np.flatnonzero(sign == 0)
+    if len(tied) and layout.content:
+        stored = _take(read(layout.content), stored_at[tied])
+        mine = _take(rows.select(layout.content), at[tied])
+        sign[tied] = compare(_arrays(mine, layout.content), _arrays(stored, layout.content))
+    return sign > 0
+
+
+def apply_splice(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layout) -> Merged:
+    """The partition with the chosen rows in it."""
+    if not len(splice.rows):
+        return Merged(current, False, 0, 0)
+    stored = current.num_rows
+    source = np.arange(stored, dtype=np.int64)
+    replaced = splice.replaces
+    source[splice.places[replaced]] = stored + splice.rows[replaced]
+    if not replaced.all():
+        source = np.insert(source, splice.places[~replaced], stored + splice.rows[~replaced])
+    at = pa.array(source)
+    columns = [pa.concat_arrays([*current[name].chunks, *rows[name].chunks]).take(at) for name in layout.given]
+    schema = pa.schema([layout.schema.field(name) for name in layout.given])
+    table = with_latest(pa.Table.from_arrays(columns, schema=schema), layout)
+    return Merged(table, True, splice.inserted, splice.replaced)
+
+
+def with_latest(rows: pa.Table, layout: Layout) -> pa.Table:
+    """Add the ``latest`` columns: true for the newest version of each history, unless that version is deleted.
+
+    ``rows`` are unique and sorted by key.
+    """
+    if not layout.latest:
+        return rows
+    newest = _newest(rows, layout)
+    if layout.deleted:
+        newest &= np.asarray(as_array(rows[layout.deleted]).is_null())
+    flag = pa.array(newest)
+    return pa.Table.from_arrays(
+        [flag if name in layout.latest else rows[name] for name in layout.schema.names], schema=layout.schema
+    )
+
+
+def _newest(rows: pa.Table, layout: Layout) -> Bools:
+    last = np.zeros(rows.num_rows, dtype=bool)
+    if not rows.num_rows:
+        return last
+    group, rest = layout.key[: len(layout.history_of)], layout.key[len(layout.history_of) :]
+    leading = tuple(column.name for column in layout.version[: len(rest)] if not column.rank)
+    if set(group) == set(layout.history_of) and rest == leading:
+        # within a history the key's order is the version order, and keys are unique: the last row of each run
+        begins = starts(_arrays(rows, group)) if group else np.arange(rows.num_rows) == 0
+        return np.append(begins[1:], True)
+    every = np.arange(rows.num_rows)
+    columns = [*_arrays(rows, layout.history_of), *_versions(rows, every, layout), *_arrays(rows, layout.key)]
+    order, _ = sort_rows(columns)
+    groups = [column.take(pa.array(order)) for column in _arrays(rows, layout.history_of)]
+    begins = starts(groups) if groups else every == 0
+    last[order[np.append(begins[1:], True)]] = True
+    return last
+
+
+def _arrays(table: pa.Table, names: Sequence[str]) -> list[pa.Array]:
+    return [as_array(table[name]) for name in names]
+
+
+def _take(table: pa.Table, at: Ints) -> pa.Table:
+    return table.take(pa.array(at))
