@@ -1,0 +1,47 @@
+"""A partition's pointer and objects in the warehouse bucket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws.objects import S3ObjectStore
+from core.pointer import object_key, parse_pointer, pointer_body, pointer_key
+from core.ports import PartitionObject, Pointer, Refused, Written
+
+
+class S3PartitionStore:
+    """``core.ports.PartitionStore`` over S3's conditional writes.
+
+    One request per effect. What S3 calls a conflict (409: another conditional write is in flight), a time-out and a
+    lost connection raise ``TransientFailure``: whether the effect took place has to be read back.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._objects = S3ObjectStore(client, bucket)
+        self._bucket = bucket
+
+    def read_pointer(self, partition: str) -> Pointer | None:
+        key = pointer_key(partition)
+        found = self._objects.read(key)
+        if found is None:
+            return None
+        target = parse_pointer(found.body, bucket=self._bucket, place=f"s3://{self._bucket}/{key}")
+        return Pointer(target, found.stat.etag)
+
+    def read_object(self, key: str) -> PartitionObject | None:
+        found = self._objects.read(key)
+        return PartitionObject(key, found.body, found.stat.modified) if found else None
+
+    def write_object(self, partition: str, name: str, body: bytes) -> str:
+        key = object_key(partition, name)
+        self._objects.write(key, body, content_type="application/vnd.apache.parquet")
+        return key
+
+    def swap_pointer(self, partition: str, target: str, *, expected: str | None) -> Written | Refused:
+        return self._objects.write(
+            pointer_key(partition),
+            pointer_body(self._bucket, target),
+            if_absent=expected is None,
+            if_match=expected or "",
+            content_type="text/plain",
+        )

@@ -1,0 +1,88 @@
+"""The warehouse bucket in memory: a PartitionStore, and the same objects to be listed and deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from core.pointer import object_key, parse_pointer, pointer_body, pointer_key
+from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
+
+START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+
+
+class Ticking:
+    """A clock that goes on by ``step`` whenever it is read."""
+
+    def __init__(self, start: datetime = START, step: timedelta = timedelta(seconds=1)) -> None:
+        self.now = start
+        self.step = step
+
+    def __call__(self) -> datetime:
+        self.now += self.step
+        return self.now
+
+
+class MemoryPartitions:
+    """``core.ports.PartitionStore``, linearizable. ``history`` holds every target that each pointer ever had."""
+
+    def __init__(self, *, clock: Callable[[], datetime] | None = None, bucket: str = "warehouse-bucket") -> None:
+        self.bucket = bucket
+        self.clock = clock or Ticking()
+        self.objects: dict[str, bytes] = {}
+        self.modified: dict[str, datetime] = {}
+        self.history: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def read_pointer(self, partition: str) -> Pointer | None:
+        key = pointer_key(partition)
+        with self._lock:
+            body = self.objects.get(key)
+        return Pointer(parse_pointer(body, bucket=self.bucket, place=key), _etag(body)) if body is not None else None
+
+    def read_object(self, key: str) -> PartitionObject | None:
+        with self._lock:
+            body = self.objects.get(key)
+            return PartitionObject(key, body, self.modified[key]) if body is not None else None
+
+    def write_object(self, partition: str, name: str, body: bytes) -> str:
+        key = object_key(partition, name)
+        with self._lock:
+            self._put(key, body)
+        return key
+
+    def swap_pointer(self, partition: str, target: str, *, expected: str | None) -> Written | Refused:
+        key = pointer_key(partition)
+        with self._lock:
+            there = self.objects.get(key)
+            if (_etag(there) if there is not None else None) != expected:
+                return Refused()
+            body = pointer_body(self.bucket, target)
+            self._put(key, body)
+            self.history.setdefault(partition, []).append(target)
+            return Written(_etag(body))
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        with self._lock:
+            found = [
+                ObjectInfo(key, len(self.objects[key]), _etag(self.objects[key]), self.modified[key])
+                for key in sorted(self.objects)
+                if key.startswith(prefix) and key > after
+            ]
+        return iter(found)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        with self._lock:
+            for key in keys:
+                self.objects.pop(key, None)
+                self.modified.pop(key, None)
+
+    def _put(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+        self.modified[key] = self.clock()
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
