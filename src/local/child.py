@@ -127,16 +127,25 @@ class Duty:
         self._told = False
         # Append, not write: the file may be another's, who is alive and holds the lock.
         self._lock = _lock_file(state).open("ab")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._locked():
             self._lock.close()
-            raise SystemExit(f"{state}: somebody is on duty already") from None
+            raise SystemExit(f"{state}: somebody is on duty already")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
     def _stop(self, *_: object) -> None:
         self._told = True
+
+    def _locked(self) -> bool:
+        # Whoever asks whether somebody is on duty holds the lock for a moment: try more than once.
+        for _ in range(10):
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(POLL_SECONDS / 5)
+            else:
+                return True
+        return False
 
     def announce(self, facts: dict[str, Any]) -> None:
         """Say where the work can be reached: in the state file (readable by its owner alone) and to the parent."""
