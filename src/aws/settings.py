@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Settings:
     request_queue_url: str = ""
     stream_name: str = ""
     drop_one_entity: str = ""
+    provider_urls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -47,12 +49,18 @@ class Settings:
             request_queue_url=environment.get("STARMEND_REQUEST_QUEUE_URL", ""),
             stream_name=environment.get("STARMEND_STREAM_NAME", ""),
             drop_one_entity=environment.get("STARMEND_DROP_ONE_ENTITY", ""),
+            provider_urls=json.loads(environment.get("STARMEND_PROVIDER_URLS") or "{}"),
         )
 
     @cached_property
     def contracts(self) -> Contracts:
         """Parsed once per container."""
         return load_rendered(self.contracts_path.read_bytes())
+
+    @property
+    def secret_prefix(self) -> str:
+        """A secret's full name is this and the name that the contract gives it."""
+        return f"{self.project}/{self.environment}/"
 
     @property
     def parameter_prefix(self) -> str:
