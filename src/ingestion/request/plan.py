@@ -1,0 +1,46 @@
+"""Which points to ask for when the schedule fires. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.calendar import entities_at, is_expected, slot_of
+from core.contract.model import Feed, TradingCalendar
+from ingestion.request.message import PointsDue
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
+    """``expected`` counts what the contract promises for the slot, the entity that a fault switch left out included."""
+
+    slot: int
+    expected: int
+    messages: tuple[PointsDue, ...]
+    left_out: str = ""
+
+
+def plan_requests(
+    dataset: str, feed: Feed, calendar: TradingCalendar, *, time: int, drop_seed: str = ""
+) -> RequestPlan:
+    """The messages for the slot that ``time`` (epoch seconds) lies in; none while the calendar is closed.
+
+    ``drop_seed`` is the fault switch of game days: with it, one entity is left out of every slot.
+    Raises ``InvalidData`` outside what the calendar covers.
+    """
+    slot = slot_of(time, feed.every)
+    if not is_expected(calendar, slot):
+        return RequestPlan(slot, 0, ())
+    names = [one.name for one in entities_at(feed, slot)]
+    left_out = dropped_entity(names, seed=drop_seed, slot=slot) if drop_seed and names else ""
+    asked = [name for name in names if name != left_out]
+    size = feed.entities_per_message
+    chunks = (tuple(asked[first : first + size]) for first in range(0, len(asked), size))
+    messages = tuple(PointsDue(dataset, slot, chunk) for chunk in chunks)
+    return RequestPlan(slot, len(names), messages, left_out)
+
+
+def dropped_entity(names: Sequence[str], *, seed: str, slot: int) -> str:
+    """The one that the fault switch leaves out: the same for the same seed and slot, on every machine."""
+    return random.Random(f"{seed}:{slot}").choice(names)

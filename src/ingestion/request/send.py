@@ -1,0 +1,44 @@
+"""Carry out a request plan: every message on the queue, or an error that says how many are not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from core.calendar import iso
+from core.errors import TransientFailure
+from core.ports import Metrics, Queue
+from ingestion.request.plan import RequestPlan
+
+LOG = logging.getLogger(__name__)
+ATTEMPTS = 4
+FIRST_PAUSE = 0.2
+
+
+def send_requests(
+    plan: RequestPlan, *, dataset: str, queue: Queue, metrics: Metrics, sleep: Callable[[float], None]
+) -> None:
+    """Send, and send again only what the queue did not take.
+
+    Raises ``TransientFailure`` where some stay refused. What was sent stays sent: a second run asks twice for some
+    points, which are one row each.
+    """
+    metrics.add("PointsExpected", plan.expected)
+    waiting = [message.to_data() for message in plan.messages]
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        refused = queue.send(waiting) if waiting else []
+        waiting = [waiting[index] for index in refused]
+        if not waiting:
+            break
+    else:
+        raise TransientFailure(
+            "request points",
+            f"{dataset} {iso(plan.slot)}",
+            f"the queue refused {len(waiting)} of {len(plan.messages)} messages {ATTEMPTS} times",
+            "The auditor fetches what is missing; look at the queue's health if it stays",
+        )
+    if plan.left_out:
+        LOG.warning("%s %s: the fault switch left out %s", dataset, iso(plan.slot), plan.left_out)
+    LOG.info("%s %s: %d points expected, %d messages", dataset, iso(plan.slot), plan.expected, len(plan.messages))
