@@ -1,0 +1,186 @@
+"""A batch of messages becomes lines in the stream, with one answer for each message: done, or to be delivered again.
+
+A message comes back only where that can help: the stream or the secret store did not answer, or it is no message of
+ours (and goes to the dead letters). Whatever the provider did is no reason, for the minute is over when the message
+returns: the gap is the auditor's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from core.errors import TransientFailure
+from core.ports import StreamRecord
+from ingestion.pull.ask import Round
+from ingestion.pull.decide import Skip, Write, decide
+from ingestion.pull.deliver import deliver
+from ingestion.pull.desk import Desk, needed_fields
+from ingestion.pull.pace import Clock
+from ingestion.request.message import PointsDue, read_points_due
+
+LOG = logging.getLogger(__name__)
+STALE_AFTER = 2  # intervals that a message may have waited: by then a newer one has been sent for every entity
+NAMED_IN_LOG = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the queue. ``sent_at`` is epoch seconds by the queue's clock, None where it is not known."""
+
+    id: str
+    body: str
+    sent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """``failed``: ids of messages to be delivered again. The counts are of points."""
+
+    failed: tuple[str, ...]
+    written: int
+    skipped: Mapping[str, int]
+
+
+def pull_batch(
+    messages: Sequence[Message],
+    *,
+    desk_of: Callable[[str], Desk],
+    pool: Executor,
+    clock: Clock,
+    until: float,
+) -> PullReport:
+    """``desk_of`` raises ``KeyError`` for a dataset that is no feed. ``until`` (monotonic) is when all must be done."""
+    failed: set[str] = set()
+    due: dict[str, dict[str, PointsDue]] = {}
+    sent: dict[str, float | None] = {}
+    for message in messages:
+        try:
+            points = read_points_due(message.body)
+        except ValueError as error:
+            LOG.error("message %s is no request for points: %s", message.id, error)
+            failed.add(message.id)
+            continue
+        due.setdefault(points.dataset, {})[message.id] = points
+        sent[message.id] = message.sent_at
+    written, skipped = 0, Counter[str]()
+    for dataset, requests in due.items():
+        try:
+            desk = desk_of(dataset)
+            fresh = _fresh(desk, requests, sent, now=clock.now().timestamp())
+            skipped["stale"] += sum(len(one.entities) for id_, one in requests.items() if id_ not in fresh)
+            outcome = _pull(desk, fresh, pool=pool, clock=clock, until=until)
+        except (KeyError, TransientFailure) as error:
+            LOG.error("%s: %d messages go back: %s", dataset, len(requests), error)
+            failed |= set(requests)
+            continue
+        failed |= outcome.failed
+        written += outcome.written
+        skipped += outcome.skipped
+    return PullReport(tuple(one.id for one in messages if one.id in failed), written, dict(skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    failed: frozenset[str]
+    written: int
+    skipped: Counter[str]
+
+
+def _fresh(
+    desk: Desk, requests: Mapping[str, PointsDue], sent: Mapping[str, float | None], *, now: float
+) -> dict[str, PointsDue]:
+    """The messages that still speak for now. One that waited is dropped: a newer one has been sent meanwhile."""
+    oldest = now - STALE_AFTER * desk.feed.every
+    return {one: due for one, due in requests.items() if (sent[one] or now) > oldest}
+
+
+def _pull(desk: Desk, requests: Mapping[str, PointsDue], *, pool: Executor, clock: Clock, until: float) -> _Outcome:
+    """One call per entity, however many messages name it; the newest request is the one that is answered."""
+    known = desk.entities()
+    newest = _newest(requests)
+    unknown = [name for name in newest if name not in known]
+    if unknown:
+        LOG.warning("%s: the contract does not name %s (any more)", desk.dataset, unknown[:NAMED_IN_LOG])
+    desk.forget_refusals()
+    calls = Round(pace=desk.live_pace, clock=clock, until=until)
+    asked = [name for name in newest if name in known]
+    answers = calls.ask_all(asked, desk.live.provider.live, pool)
+    needed = needed_fields(desk.contract, desk.feed, "live")
+    decisions: list[Write | Skip] = []
+    for name in asked:
+        if name not in answers:
+            decisions.append(_unanswered(name, calls))
+            continue
+        answer, fetched_at = answers[name]
+        decisions.append(
+            decide(
+                known[name],
+                answer,
+                dataset=desk.dataset,
+                feed=desk.feed,
+                calendar=desk.calendar,
+                needed=needed,
+                fetched_at=fetched_at,
+            )
+        )
+    writes = [one for one in decisions if isinstance(one, Write)]
+    skips = [one for one in decisions if isinstance(one, Skip)]
+    records = [StreamRecord(one.entity, one.line) for one in writes]
+    lost = {writes[index].entity for index in deliver(desk.stream, records, clock=clock, until=until)}
+    failed = frozenset(one for one, due in requests.items() if lost.intersection(due.entities))
+    _tell(desk, writes, skips, newest, lost)
+    return _Outcome(failed, len(writes) - len(lost), Counter(one.why for one in skips))
+
+
+def _newest(requests: Mapping[str, PointsDue]) -> dict[str, int]:
+    newest: dict[str, int] = {}
+    for due in requests.values():
+        for entity in due.entities:
+            newest[entity] = max(due.slot, newest.get(entity, due.slot))
+    return newest
+
+
+def _unanswered(entity: str, calls: Round) -> Skip:
+    if calls.secret_missing is not None:
+        return Skip(entity, "secret_missing", str(calls.secret_missing))
+    return Skip(entity, "unanswered", "not asked: the round ended before")
+
+
+_METRICS = {
+    "token_refused": "ProviderRefused",
+    "not_entitled": "ProviderRefused",
+    "secret_missing": "SecretMissing",
+    "limited": "PointsLimited",
+    "unanswered": "PointsUnanswered",
+    "broken": "ProviderBroken",
+}
+_REMEDIES = {
+    "token_refused": "the provider refuses the token: starmend secret set {secret}",
+    "not_entitled": "the token is good, but not for this: look at the provider's plan",
+    "secret_missing": "the secret has no value: starmend secret set {secret}",
+    "limited": "the provider limits us; it goes on by itself",
+    "unanswered": "the round ended before; the auditor fetches them",
+    "broken": "the provider's answer makes no sense; nothing was written",
+    "closed": "outside the calendar's expected slots; nothing was written",
+    "no_data": "the provider has nothing now; nothing was written",
+}
+
+
+def _tell(desk: Desk, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]) -> None:
+    """One log line per cause, not per entity, and the counts as metrics."""
+    desk.metrics.add("PointsWritten", len(writes) - len(lost))
+    if writes:
+        delay = max(one.provider_time - asked[one.entity] for one in writes)
+        desk.metrics.add("TriggerDelaySeconds", delay, unit="Seconds")
+    for why in dict.fromkeys(one.why for one in skips):
+        some = [one for one in skips if one.why == why]
+        if why in _METRICS:
+            desk.metrics.add(_METRICS[why], len(some))
+        level = logging.INFO if why in ("closed", "no_data") else logging.ERROR
+        names = ", ".join(one.entity for one in some[:NAMED_IN_LOG]) + (", ..." if len(some) > NAMED_IN_LOG else "")
+        remedy = _REMEDIES[why].format(secret=desk.feed.secret)
+        LOG.log(level, "%s: %s (%d points: %s): %s", desk.dataset, remedy, len(some), names, some[0].detail)

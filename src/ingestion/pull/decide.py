@@ -1,0 +1,79 @@
+"""What becomes of a live answer. Pure.
+
+The slot of a quote is the one that the provider's own clock showed, never the schedule's and never a retry's. A request
+that came late gives a quote for the slot that it is now, which is right; the slot that was missed is the auditor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from core.calendar import is_expected, slot_of, validity
+from core.contract.model import Entity, Feed, TradingCalendar
+from core.errors import InvalidData
+from core.feed_lines import PointLine, encode_line
+from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
+
+Why = Literal["closed", "no_data", "token_refused", "not_entitled", "limited", "broken", "secret_missing", "unanswered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A line for the stream. ``provider_time`` is epoch seconds by the provider's clock."""
+
+    entity: str
+    slot: int
+    line: bytes
+    provider_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing to write; ``detail`` is for the log and holds no secret."""
+
+    entity: str
+    why: Why
+    detail: str
+
+
+def decide(
+    entity: Entity,
+    answer: Answer,
+    *,
+    dataset: str,
+    feed: Feed,
+    calendar: TradingCalendar,
+    needed: Collection[str],
+    fetched_at: datetime,
+) -> Write | Skip:
+    """``needed``: fields without which a line would hide a gap instead of filling it."""
+    if not isinstance(answer, Data):
+        return _skip(entity.name, answer)
+    instant = answer.provider_time.timestamp()
+    slot = slot_of(instant, feed.every)
+    first, last = validity(entity)
+    if not is_expected(calendar, slot) or not first <= slot < last:
+        return Skip(entity.name, "closed", f"the provider's clock shows {answer.provider_time:%Y-%m-%dT%H:%M:%SZ}")
+    values = answer.points[0].values
+    if lacking := [name for name in needed if values.get(name) is None]:
+        return Skip(entity.name, "broken", f"the answer lacks {', '.join(lacking)}")
+    point = PointLine(entity.name, slot, "live", "observed", fetched_at, values)
+    try:
+        line = encode_line(point, dataset=dataset, feed=feed)
+    except InvalidData as error:
+        return Skip(entity.name, "broken", error.problem)
+    return Write(entity.name, slot, line, instant)
+
+
+def _skip(entity: str, answer: NoData | NotEntitled | Limited | Broken) -> Skip:
+    evidence = f"{answer.evidence.request} -> {answer.evidence.status} {answer.evidence.answer[:160]}"
+    if isinstance(answer, NoData):
+        return Skip(entity, "no_data", evidence)
+    if isinstance(answer, NotEntitled):
+        return Skip(entity, "token_refused" if answer.what == "token" else "not_entitled", evidence)
+    if isinstance(answer, Limited):
+        return Skip(entity, "limited", evidence)
+    return Skip(entity, "broken", f"{answer.reason}; {evidence}")

@@ -1,0 +1,139 @@
+"""Fetch what was missed: one entity's history into the same stream, as ``repaired``.
+
+A repaired row takes the same road as any other. Only slots that the calendar expects are written; what the provider
+answered for but has not is absent, with the evidence; what its own clock has not finished is neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from core.calendar import iso, slot_of, validity
+from core.contract.model import Entity
+from core.errors import InvalidData, TransientFailure, UnknownTable
+from core.feed_lines import PointLine, encode_line
+from core.grid import expected_slots, ranges
+from core.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
+from core.ports import StreamRecord
+from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
+from ingestion.pull.deliver import deliver
+from ingestion.pull.desk import Desk, needed_fields
+from ingestion.pull.pace import Clock
+
+
+def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: float) -> HistoryOutcome:
+    """The outcome is settled when this returns: ``healed`` slots are durable in the stream.
+
+    An interval beyond the provider's span is asked for in several calls, the earliest first. Asking again for what was
+    healed writes the same rows again, which changes nothing. Raises ``UnknownTable`` for an entity that the contract
+    does not name, ``TransientFailure`` where the stream or the secret store does not answer in time.
+    """
+    entity = desk.entities().get(request.entity)
+    if entity is None:
+        raise UnknownTable("fetch history", f"{request.dataset}/{request.entity}", "the contract names no such entity")
+    desk.forget_refusals()
+    settled = _Settled()
+    span = int(desk.history.span.total_seconds())
+    for start in range(request.start, request.end, span):
+        owed = _owed(desk, entity, start, min(start + span, request.end))
+        if not owed:
+            continue
+        first, last = owed[0], owed[-1] + desk.feed.every
+        if not desk.history_pace.enter(until=until):
+            return settled.outcome(desk, "limited", "the contract's rate leaves no call in time")
+        try:
+            answer = desk.history.provider.history(entity.name, _instant(first), _instant(last))
+        except InvalidData as error:
+            return settled.outcome(desk, "secret_missing", str(error))
+        settled.evidence.append(answer.evidence)
+        stopped = _settle(settled, desk, entity, answer, owed, clock=clock, until=until)
+        if stopped is not None:
+            return stopped
+    return settled.outcome(desk, "answered")
+
+
+class _Settled:
+    """What is known so far."""
+
+    def __init__(self) -> None:
+        self.healed: set[int] = set()
+        self.absent: set[int] = set()
+        self.pending: set[int] = set()
+        self.evidence: list[Evidence] = []
+
+    def outcome(
+        self, desk: Desk, result: Result, reason: str = "", *, retry_after: float | None = None
+    ) -> HistoryOutcome:
+        def packed(slots: Iterable[int]) -> Ranges:
+            return tuple(ranges(sorted(slots), every=desk.feed.every))
+
+        return HistoryOutcome(
+            result,
+            packed(self.healed),
+            packed(self.absent),
+            packed(self.pending),
+            reason,
+            retry_after,
+            tuple(self.evidence),
+        )
+
+
+def _owed(desk: Desk, entity: Entity, start: int, end: int) -> list[int]:
+    first, last = validity(entity)
+    window = (max(start, first), min(end, last))
+    return [int(one) for one in expected_slots(desk.calendar, every=desk.feed.every, start=window[0], end=window[1])]
+
+
+def _settle(
+    settled: _Settled, desk: Desk, entity: Entity, answer: Answer, owed: list[int], *, clock: Clock, until: float
+) -> HistoryOutcome | None:
+    """Write what the answer holds; an outcome where it ends the request."""
+    if isinstance(answer, NotEntitled):
+        reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
+        return settled.outcome(desk, "not_entitled", reason)
+    if isinstance(answer, Limited):
+        desk.history_pace.close(answer.retry_after or 0.0)
+        return settled.outcome(desk, "limited", "the provider limits us", retry_after=answer.retry_after)
+    if not isinstance(answer, Data | NoData):
+        return settled.outcome(desk, "broken", answer.reason)
+    told = answer.provider_time if isinstance(answer, Data) else _told(answer.evidence, clock)
+    current = slot_of(told.timestamp(), desk.feed.every)
+    points = {int(one.time.timestamp()): one for one in answer.points if one.time} if isinstance(answer, Data) else {}
+    complete = [slot for slot in owed if slot < current]
+    found = [slot for slot in complete if slot in points]
+    needed = needed_fields(desk.contract, desk.feed, "history")
+    fetched_at = clock.now()
+    records: list[StreamRecord] = []
+    for slot in found:
+        values = points[slot].values
+        if lacking := [name for name in needed if values.get(name) is None]:
+            return settled.outcome(desk, "broken", f"{iso(slot)} lacks {', '.join(lacking)}")
+        point = PointLine(entity.name, slot, "history", "repaired", fetched_at, values)
+        try:
+            records.append(StreamRecord(entity.name, encode_line(point, dataset=desk.dataset, feed=desk.feed)))
+        except InvalidData as error:
+            return settled.outcome(desk, "broken", f"{iso(slot)}: {error.problem}")
+    _deliver_all(desk, entity, records, clock=clock, until=until)
+    settled.healed |= set(found)
+    settled.absent |= set(complete) - set(found)
+    settled.pending |= set(owed) - set(complete)
+    return None
+
+
+def _deliver_all(desk: Desk, entity: Entity, records: list[StreamRecord], *, clock: Clock, until: float) -> None:
+    if lost := deliver(desk.stream, records, clock=clock, until=until):
+        raise TransientFailure(
+            "write history",
+            f"{desk.dataset}/{entity.name}",
+            f"the stream did not take {len(lost)} of {len(records)} rows",
+            "It is tried again; look at the stream's throttling if it stays",
+        )
+
+
+def _told(evidence: Evidence, clock: Clock) -> datetime:
+    return datetime.fromisoformat(evidence.answered_at) if evidence.answered_at else clock.now()
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,102 @@
+"""What a container keeps between batches: providers with their connections, paces, threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Protocol
+
+from core.contract import model
+from core.ports import Metrics, SecretStore, Stream
+from ingestion.providers.build import Source, build_source
+from ingestion.pull.batch import Message, PullReport, pull_batch
+from ingestion.pull.desk import Desk
+from ingestion.pull.pace import Clock, Pace
+
+CONCURRENT_CALLS = 16
+SPARE_SECONDS = 8.0  # to write what was answered before the function's time is over
+
+
+class FlushedMetrics(Metrics, Protocol):
+    """Metrics that are written when flushed."""
+
+    def flush(self) -> None: ...
+
+
+class PullRuntime:
+    """``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own."""
+
+    def __init__(
+        self,
+        *,
+        contracts: model.Contracts,
+        secrets: SecretStore,
+        stream_of: Callable[[str], Stream],
+        metrics_of: Callable[[str], FlushedMetrics],
+        urls: Mapping[str, str],
+        clock: Clock,
+        concurrent_calls: int = CONCURRENT_CALLS,
+    ) -> None:
+        self._contracts = contracts
+        self._secrets = secrets
+        self._stream_of = stream_of
+        self._metrics_of = metrics_of
+        self._urls = urls
+        self._connections = concurrent_calls
+        self._desks: dict[str, Desk] = {}
+        self._metrics: list[FlushedMetrics] = []
+        self.clock = clock
+        self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
+
+    def desk(self, dataset: str) -> Desk:
+        """Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none."""
+        if dataset not in self._desks:
+            self._desks[dataset] = self._build(dataset)
+        return self._desks[dataset]
+
+    def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
+        """One batch, done before ``until`` (monotonic)."""
+        return pull_batch(messages, desk_of=self.desk, pool=self.pool, clock=self.clock, until=until)
+
+    def flush(self) -> None:
+        """Write the metrics of this batch."""
+        for one in self._metrics:
+            one.flush()
+
+    def _build(self, dataset: str) -> Desk:
+        feed = self._contracts.feed(dataset)
+        live = self._source(feed, feed.provider, self._urls.get(dataset, ""))
+        live_pace = self._pace(feed, live)
+        history, history_pace = live, live_pace
+        if feed.history != feed.provider:
+            own = "" if feed.history.kind != feed.provider.kind else self._urls.get(dataset, "")
+            history = self._source(feed, feed.history, self._urls.get(f"{dataset}.history", own))
+            history_pace = self._pace(feed, history)
+        metrics = self._metrics_of(dataset)
+        self._metrics.append(metrics)
+        return Desk(
+            contract=self._contracts.dataset(dataset),
+            feed=feed,
+            calendar=self._contracts.calendar(feed.calendar),
+            live=live,
+            history=history,
+            live_pace=live_pace,
+            history_pace=history_pace,
+            stream=self._stream_of(dataset),
+            metrics=metrics,
+        )
+
+    def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:
+        return build_source(
+            spec, every=feed.every, secret=feed.secret, secrets=self._secrets, url=url, connections=self._connections
+        )
+
+    def _pace(self, feed: model.Feed, source: Source) -> Pace:
+        return Pace(self.clock, per_minute=feed.calls_per_minute, per_second=source.calls_per_second)
+
+
+def machine_clock() -> Clock:
+    """This machine's time."""
+    return Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=time.sleep)
