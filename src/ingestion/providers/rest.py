@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
+from core.calendar import slot_of
 from core.errors import BadContract
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.rest_spec import CallSpec, RestSpec
@@ -34,6 +35,12 @@ class Rest:
         points = self._points(call, reply)
         if isinstance(points, tuple) and len(points) > 1:
             return Broken(f"{len(points)} records where one was asked for", reply.evidence)
+        if (
+            isinstance(points, tuple)
+            and reply.provider_time
+            and self._is_of_another_slot(points[0], reply.provider_time)
+        ):
+            return Broken("a record of another slot than the provider's clock shows", reply.evidence)
         return self._answer(points, reply)
 
     def history(self, entity: str, start: datetime, end: datetime) -> Answer:
@@ -51,6 +58,11 @@ class Rest:
             if any(one.timestamp() % self._every for one in instants) or len(set(instants)) != len(instants):
                 return Broken("records of another cadence than asked for", reply.evidence)
         return self._answer(points, reply)
+
+    def _is_of_another_slot(self, point: Point, provider_time: datetime | None) -> bool:
+        if point.time is None or provider_time is None:
+            return False
+        return slot_of(point.time.timestamp(), self._every) != slot_of(provider_time.timestamp(), self._every)
 
     def _told(self, call: CallSpec | None, name: str) -> CallSpec:
         if call is None:

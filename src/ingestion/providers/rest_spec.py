@@ -12,7 +12,7 @@
           query: {units: metric}
           records: current                        # a JMESPath to the record (or a list of one)
           fields: {temperature: air.temp}         # field of the line: JMESPath inside the record
-          time: at                                # the record's own time, optional here
+          time: at                                # optional here: the record must be of the slot that it is now
           no_data: "status == 'silent'"           # a JMESPath that is true when the API has nothing
           no_data_status: [404]
         history:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import exchange_calendars
 import numpy as np
@@ -148,7 +149,7 @@ def test_ranges_and_back(numbers: set[int]) -> None:
     slots = sorted(one * 60 for one in numbers)
     pairs = ranges(slots, every=60)
     assert list(slots_in(pairs, every=60)) == slots
-    assert all(before[1] < after[0] for before, after in zip(pairs, pairs[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(pairs))
 
 
 def test_instants_are_read_and_written_in_utc() -> None:
