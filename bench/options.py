@@ -1,0 +1,26 @@
+"""What every measure is told."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How thoroughly to measure, and where.
+
+    ``rounds`` is how often each contestant has its turn at most, ``budget`` the seconds after which one gets no further
+    turn. ``data`` keeps what was generated between runs, ``scratch`` is empty at the start and removed at the end.
+    """
+
+    data: Path
+    scratch: Path
+    quick: bool = False
+    rounds: int = 9
+    budget: float = 25.0
+
+    def say(self, text: str) -> None:
+        """Progress, for whoever waits."""
+        print(f"  {text}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,169 @@
+"""Contestants take turns: every one in a process of its own, warm, on as many cores as the measure names."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench.options import Options
+from bench.record import Record
+
+OURS, FLOOR = "ours", "floor"
+ROOT = Path(__file__).resolve().parents[1]
+_THREADS = ("OMP_NUM_THREADS", "ARROW_IO_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """``ours``, ``floor`` or a peer's name, and the ``"module:function"`` that sets it up (see ``bench``).
+
+    One that is not ``compared`` gives no rows (the floor of a transform), ``once`` has a single turn, cold.
+    """
+
+    name: str
+    target: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    compared: bool = True
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Milliseconds of every turn, and peak megabytes of the first run in a fresh process."""
+
+    turns: Mapping[str, Sequence[float]]
+    peak_mb: Mapping[str, float]
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.turns[name])
+
+    def record(self, name: str, **details: Any) -> Record:
+        """The contestants called ``ours`` and ``floor`` are what they are called, all others are peers."""
+        peers = {one: self.median(one) for one in self.turns if one not in (OURS, FLOOR)}
+        return Record.of_times(
+            name,
+            self.median(OURS),
+            peers=peers,
+            floor=self.median(FLOOR) if FLOOR in self.turns else None,
+            peak_mb=self.peak_mb.get(OURS),
+            details={
+                "peak_mb": {one: round(peak, 1) for one, peak in self.peak_mb.items()},
+                "turns": {one: len(times) for one, times in self.turns.items()},
+                "fastest": {one: round(min(times), 3) for one, times in self.turns.items()},
+                **details,
+            },
+        )
+
+
+class Runner:
+    """A contestant's process. Ends with the ``with`` block, whatever happens in it."""
+
+    def __init__(self, contestant: Contestant, *, threads: int) -> None:
+        cores = sorted(os.sched_getaffinity(0))[-threads:]
+        order = {
+            "target": contestant.target,
+            "arguments": dict(contestant.arguments),
+            "threads": threads,
+            "cores": cores,
+        }
+        environment = os.environ | dict.fromkeys(_THREADS, str(threads))
+        self.name = contestant.name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.contestant", json.dumps(order)],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._answer()
+
+    def first(self, save_to: Path | None = None) -> tuple[float, float]:
+        """Do the work for the first time, keep its result (bytes) if told where; milliseconds, and megabytes of memory
+        at the peak above those before the work began."""
+        answer = self._ask("first" if save_to is None else f"first {save_to}")
+        return float(answer["ms"]), float(answer["mb"])
+
+    def time(self) -> float:
+        """Do the work once; milliseconds."""
+        return float(self._ask("time")["ms"])
+
+    def _ask(self, order: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(order + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"contestant {self.name} ended with code {self._process.wait()}; see its message above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the process. Idempotent."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def race(
+    contestants: Sequence[Contestant],
+    *,
+    threads: int,
+    options: Options,
+    check: Callable[[Mapping[str, Path]], None] | None = None,
+) -> Result:
+    """Compare, measure memory, warm up, then take turns.
+
+    ``check`` is given the files with the compared contestants' results and raises where they differ. A contestant whose
+    first run takes longer than the budget has had its turn with that.
+    """
+    turns: dict[str, list[float]] = {one.name: [] for one in contestants}
+    peaks: dict[str, float] = {}
+    saved = {one.name: options.scratch / f"{one.name}.result" for one in contestants if check and one.compared}
+    with ExitStack() as running:
+        warm: list[Runner] = []
+        for one in contestants:
+            runner = running.enter_context(Runner(one, threads=threads))
+            first, peaks[one.name] = runner.first(saved.get(one.name))
+            options.say(f"{one.name}: {first:.4g} ms cold, peak {peaks[one.name]:.0f} MB")
+            if one.once or first > options.budget * 1000:
+                turns[one.name].append(first)
+                runner.end()
+            else:
+                runner.time()
+                warm.append(runner)
+        if check is not None:
+            check(saved)
+        take_turns(warm, turns, options)
+    return Result(turns, peaks)
+
+
+def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], options: Options) -> None:
+    """Round after round, each in the same order, until the rounds or a contestant's budget are used up."""
+    for number in range(options.rounds):
+        for runner in runners:
+            if number == 0 or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
+                turns[runner.name].append(runner.time())
+    for runner in runners:
+        options.say(f"{runner.name}: {statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns")
