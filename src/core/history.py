@@ -61,8 +61,9 @@ class HistoryOutcome:
     """What became of a request. The three sets are disjoint; with ``answered`` they cover all that was expected.
 
     ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see ``evidence``.
-    ``pending``: slots that the provider's own clock has not finished. Any other result tells why the rest is open; what
-    was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the provider told it.
+    ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result tells why
+    the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the
+    provider told it.
     """
 
     result: Result

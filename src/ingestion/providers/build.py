@@ -22,15 +22,18 @@ _FINNHUB_SETTINGS = {"url", "secret", "calls_per_second"}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A provider, and what its caller must know: the longest history of one call, and the pace it bears.
+    """A provider, and what its caller must know.
 
-    ``calls_per_second`` 0: no limit but the contract's.
+    ``span``: the longest history of one call. ``delay``: how late it publishes history. ``calls_per_minute`` 0: the
+    feed's rate is meant; ``calls_per_second`` 0: no such limit.
     """
 
     provider: Provider
     span: timedelta
-    calls_per_second: int
     credential: Credential | None
+    delay: timedelta = timedelta()
+    calls_per_minute: int = 0
+    calls_per_second: int = 0
 
 
 def build_source(
@@ -50,7 +53,14 @@ def build_source(
         needs_secret = any("{secret}" in value for value in told.headers.values())
         used = credential if needs_secret else None
         web = Web(url or told.url, headers=told.headers, credential=used, connections=connections)
-        return Source(Rest(web, told, every=every), told.span, int(settings.get("calls_per_second", 0)), used)
+        return Source(
+            provider=Rest(web, told, every=every),
+            span=told.span,
+            credential=used,
+            delay=told.delay,
+            calls_per_minute=int(settings.get("calls_per_minute", 0)),
+            calls_per_second=int(settings.get("calls_per_second", 0)),
+        )
     raise BadContract("build a provider", spec.kind, "is no provider", "Use finnhub or rest")
 
 
@@ -76,7 +86,7 @@ def _finnhub(
     base = url or str(settings.get("url", finnhub.URL))
     web = Web(base, headers={finnhub.TOKEN_HEADER: "{secret}"}, credential=credential, connections=connections)
     pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
-    return Source(finnhub.Finnhub(web, every=every), finnhub.LONGEST_SPAN, pace, credential)
+    return Source(finnhub.Finnhub(web, every=every), finnhub.LONGEST_SPAN, credential, calls_per_second=pace)
 
 
 def _check_finnhub(settings: Mapping[str, Any], every: int) -> None:

@@ -6,7 +6,9 @@
         headers: {X-Api-Key: "{secret}"}          # the only place a secret may be
         time: iso                                 # or epoch_seconds, epoch_milliseconds; both ways
         span: 7 days                              # the longest history that one call may ask for
-        calls_per_second: 10                      # optional
+        delay: 15 minutes                         # how late it publishes history; none unless said
+        calls_per_minute: 30                      # of this provider, where it is not the feed's own rate_limit
+        calls_per_second: 10                      # no limit unless said
         live:
           path: /stations/{entity}/now
           query: {units: metric}
@@ -47,7 +49,7 @@ from core.errors import BadContract
 TimeForm = Literal["iso", "epoch_seconds", "epoch_milliseconds"]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _SPAN = re.compile(r"(\d+) (minute|hour|day)s?")
-_TOP = {"url", "headers", "time", "span", "calls_per_second", "live", "history", "secret"}
+_TOP = {"url", "headers", "time", "span", "delay", "calls_per_minute", "calls_per_second", "live", "history", "secret"}
 _CALL = {"path", "query", "records", "shape", "fields", "time", "end", "no_data", "no_data_status"}
 
 
@@ -74,6 +76,7 @@ class RestSpec:
     headers: Mapping[str, str]
     time: TimeForm
     span: timedelta
+    delay: timedelta
     live: CallSpec | None
     history: CallSpec | None
 
@@ -105,9 +108,6 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
     form = settings.get("time", "iso")
     if form not in ("iso", "epoch_seconds", "epoch_milliseconds"):
         raise _bad("time", f"{form!r} is no time format", "Use iso, epoch_seconds or epoch_milliseconds")
-    match = _SPAN.fullmatch(str(settings.get("span", "1 day")))
-    if not match:
-        raise _bad("span", f"{settings['span']!r} is no span", "Write it like '7 days'")
     headers = {str(name): str(value) for name, value in settings.get("headers", {}).items()}
     for name, value in headers.items():
         _placeholders(value, {"secret"}, f"headers.{name}")
@@ -116,7 +116,8 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
         url=_text(settings, "url", ""),
         headers=headers,
         time=form,
-        span=timedelta(**{f"{match[2]}s": int(match[1])}),
+        span=_duration(settings.get("span", "1 day"), "span"),
+        delay=_duration(settings.get("delay", "0 minutes"), "delay"),
         live=calls["live"],
         history=calls["history"],
     )
@@ -153,6 +154,13 @@ def _call(settings: Any, name: str) -> CallSpec:
         no_data=_path(settings["no_data"], f"{name}.no_data") if "no_data" in settings else None,
         no_data_status=tuple(int(one) for one in settings.get("no_data_status", ())),
     )
+
+
+def _duration(text: object, place: str) -> timedelta:
+    match = _SPAN.fullmatch(str(text))
+    if not match:
+        raise _bad(place, f"{text!r} is no duration", "Write it like '7 days' (minutes, hours or days)")
+    return timedelta(**{f"{match[2]}s": int(match[1])})
 
 
 def _path(text: object, place: str) -> ParsedResult:

@@ -1,7 +1,7 @@
 """Fetch what was missed: one entity's history into the same stream, as ``repaired``.
 
 A repaired row takes the same road as any other. Only slots that the calendar expects are written; what the provider
-answered for but has not is absent, with the evidence; what its own clock has not finished is neither.
+answered for but has not is absent, with the evidence; what it has not published yet is neither.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _settle(
     if not isinstance(answer, Data | NoData):
         return settled.outcome(desk, "broken", answer.reason)
     told = answer.provider_time if isinstance(answer, Data) else _told(answer.evidence, clock)
-    current = slot_of(told.timestamp(), desk.feed.every)
+    current = slot_of((told - desk.history.delay).timestamp(), desk.feed.every)
     points = {int(one.time.timestamp()): one for one in answer.points if one.time} if isinstance(answer, Data) else {}
     complete = [slot for slot in owed if slot < current]
     found = [slot for slot in complete if slot in points]

@@ -94,7 +94,9 @@ class PullRuntime:
         )
 
     def _pace(self, feed: model.Feed, source: Source) -> Pace:
-        return Pace(self.clock, per_minute=feed.calls_per_minute, per_second=source.calls_per_second)
+        return Pace(
+            self.clock, per_minute=source.calls_per_minute or feed.calls_per_minute, per_second=source.calls_per_second
+        )
 
 
 def machine_clock() -> Clock:
