@@ -1,0 +1,93 @@
+"""A deployment as the command sees it: Terraform's outputs, and for the local stack how to reach the emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from aws.athena import Athena
+from aws.clients import Clients
+from aws.settings import Settings
+from core.contract.codec import load_rendered
+from core.contract.model import Contracts
+from core.errors import PipelineBug
+
+FILE = "deployment.json"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Names of what Terraform made. ``aws_environment`` points the SDK at an emulator; empty on AWS."""
+
+    project: str
+    environment: str
+    ingest_bucket: str
+    warehouse_bucket: str
+    database: str
+    workgroup: str
+    functions: Mapping[str, str]
+    queues: Mapping[str, str]
+    dead_letter_queues: Mapping[str, str]
+    alarm_topic: str
+    contracts_file: str
+    aws_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path, environment: str) -> Deployment:
+        """Raises ``PipelineBug`` where nothing was deployed under that name."""
+        file = folder / environment / FILE
+        if not file.exists():
+            remedy = "Run: make up" if environment == "local" else f"Run: make deploy ENV={environment}"
+            raise PipelineBug("find the deployment", str(file), "there is none", remedy)
+        return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+    def save(self, folder: Path) -> None:
+        """Whole or not at all."""
+        file = folder / self.environment / FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        fresh.replace(file)
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """What was promised when this was deployed."""
+        return load_rendered(Path(self.contracts_file).read_bytes())
+
+    @cached_property
+    def clients(self) -> Clients:
+        """SDK clients that reach this deployment; the process's environment is pointed there."""
+        self.enter()
+        return Clients()
+
+    def enter(self) -> None:
+        """Point this process's SDK at the deployment."""
+        if self.aws_environment:
+            os.environ.pop("AWS_PROFILE", None)
+            os.environ.update(self.aws_environment)
+
+    @property
+    def athena(self) -> Athena:
+        self.enter()
+        return Athena(self.workgroup, self.database)
+
+    @property
+    def settings(self) -> Settings:
+        """What a function of this deployment is told, for running one in this process."""
+        return Settings.from_environment(self.function_environment)
+
+    @property
+    def function_environment(self) -> dict[str, str]:
+        """The variables that the functions share."""
+        return {
+            "STARMEND_PROJECT": self.project,
+            "STARMEND_ENV": self.environment,
+            "STARMEND_INGEST_BUCKET": self.ingest_bucket,
+            "STARMEND_WAREHOUSE_BUCKET": self.warehouse_bucket,
+            "STARMEND_CONTRACTS": self.contracts_file,
+            "STARMEND_CODE_VERSION": "command",
+        }

@@ -1,0 +1,23 @@
+"""``starmend query``: Athena SQL from the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.deployed import DEFAULT, deployment
+from cli.output import Environment, Json, show, steps
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT in Athena's SQL.")],
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Ask Athena; decimals are exact."""
+    athena = deployment(environment).athena
+    with steps() as progress, progress.step("asking Athena"):
+        frame = athena.query(sql)
+    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    show(f"{len(rows)} rows", rows, as_json=as_json)

@@ -1,0 +1,121 @@
+"""``starmend status``: per table, what the source has, what came in, and what the warehouse holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
+from aws.parameters import SsmParameterStore
+from aws.secrets import AwsSecretStore
+from cli.deployed import DEFAULT, deployment
+from cli.output import Environment, Json, err, show, steps
+from core.contract.model import Contract, Database, SourceTable, Table
+from core.errors import StarmendError
+
+
+def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
+    """Source rows, ingested objects, last id, watermark, warehouse rows and the age of the newest, per table."""
+    deployed = deployment(environment)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for contract in deployed.contracts:
+            if contract.source:
+                with progress.step(f"looking at {contract.dataset}"):
+                    rows += _dataset(deployed, contract)
+    show("Status", rows, as_json=as_json)
+
+
+def _dataset(deployed: Deployment, contract: Contract) -> list[dict[str, Any]]:
+    assert contract.source is not None
+    now = dt.datetime.now(dt.UTC)
+    counts = _source_counts(deployed, contract)
+    parameters = SsmParameterStore(deployed.clients("ssm"))
+    warehouse = _warehouse(deployed, contract)
+    rows = []
+    for source in contract.source.tables:
+        prefix = f"{deployed.settings.parameter_prefix}/{contract.dataset}/{source.name}"
+        known = parameters.get_many([f"{prefix}/{name}" for name in ("timestamp", "sequential_id", "latest_object")])
+        count, newest = warehouse.get(source.name, (None, None))
+        rows.append(
+            {
+                "dataset": contract.dataset,
+                "table": source.name,
+                "source_rows": counts.get(source.name),
+                "objects": _objects(deployed, contract, source),
+                "last_id": _number(known.get(f"{prefix}/sequential_id")),
+                "processed": _number(known.get(f"{prefix}/latest_object")),
+                "watermark": known.get(f"{prefix}/timestamp"),
+                "warehouse_rows": count,
+                "newest_row": newest and newest.isoformat(timespec="seconds"),
+                "age_minutes": int((now - newest).total_seconds() // 60) if newest else None,
+            }
+        )
+    return rows
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _objects(deployed: Deployment, contract: Contract, source: SourceTable) -> int:
+    if not isinstance(contract.source, Database):
+        prefix = f"feeds/{contract.dataset}/"
+    else:
+        prefix = f"tables/{contract.dataset}/{source.name}/"
+    return sum(1 for _ in S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket).list(prefix))
+
+
+def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int]:
+    """Rows per source table; none where the database cannot be reached from here, which is said once."""
+    if not isinstance(contract.source, Database):
+        return {}
+    from ingestion.postgres.connect import connect
+
+    secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
+    try:
+        connection = connect(secrets, contract.source.secret)
+        return {one.name: connection.run(f'SELECT count(*) FROM "{one.name}"')[0][0] for one in contract.source.tables}
+    except StarmendError as error:
+        err.print(f"source rows are not shown: {error}", highlight=False, markup=False)
+        return {}
+
+
+def _warehouse(deployed: Deployment, contract: Contract) -> Mapping[str, tuple[int, dt.datetime | None]]:
+    """Rows of the table that each source table becomes, and its newest instant where it has one."""
+    tables = [table for table in contract.tables if table.kind in ("fact", "dimension")]
+    if not tables:
+        return {}
+    parts = [
+        f"select '{table.source}' as source, count(*) as n_rows, {_newest(contract, table)} as newest from {table.name}"
+        for table in tables
+    ]
+    frame = deployed.athena.query(" union all ".join(parts))
+    found: dict[str, tuple[int, dt.datetime | None]] = {}
+    for row in frame.to_dict("records"):
+        newest = row["newest"]
+        instant = None if newest is None or newest != newest or newest == "" else _utc(str(newest))
+        found[row["source"]] = (int(row["n_rows"]), instant)
+    return found
+
+
+def _newest(contract: Contract, table: Table) -> str:
+    """The newest version's instant as text; dimensions keep none, so theirs is null."""
+    names = [column.name for column in table.columns]
+    source = contract.source_table(table.source) if table.source in [t.name for t in _tables(contract)] else None
+    wanted = [source.changed_at] if source else []
+    wanted += [column.name for column in table.columns if column.name in table.key and column.type.name == "timestamp"]
+    for name in wanted:
+        if name in names:
+            return f"cast(max({name}) as varchar)"
+    return "cast(null as varchar)"
+
+
+def _tables(contract: Contract) -> tuple[SourceTable, ...]:
+    return contract.source.tables if contract.source else ()
+
+
+def _utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text.replace(" UTC", "")).replace(tzinfo=dt.UTC)
