@@ -173,6 +173,14 @@ def compare(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> npt.NDArray[
     return result
 
 
+def identical(left: pa.Table, right: pa.Table) -> bool:
+    """Whether two tables have the same columns and rows; NaN is itself, and -0.0 is not 0.0."""
+    if not left.schema.equals(right.schema) or left.num_rows != right.num_rows:
+        return False
+    pairs = zip(left.columns, right.columns, strict=True)
+    return not any(compare([as_array(one)], [as_array(other)]).any() for one, other in pairs)
+
+
 def _compare_column(left: pa.Array, right: pa.Array) -> npt.NDArray[np.int8]:
     if pa.types.is_floating(left.type):
         left, right = _total_order(left), _total_order(right)

@@ -1,0 +1,233 @@
+"""The merge against a dictionary: whatever arrives, in whatever order, the winner of each key is the same."""
+
+from __future__ import annotations
+
+import random
+import struct
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.tables import ORDERS, QUOTES, column, fact, rows_of
+
+from core.contract.model import Latest, Table
+from core.errors import MissingColumns
+from processing.merge import Layout, dedupe, merge
+
+Row = dict[str, Any]
+EPOCH = datetime(2026, 11, 20, 14, 30, tzinfo=UTC).replace(tzinfo=None)
+HUGE = 2**62
+
+WIDE = fact(
+    "fact_wide",
+    ["first", "second"],
+    [
+        column("first", "bigint"),
+        column("second", "bigint"),
+        column("changed", "timestamp"),
+        column("share", "double"),
+        column("flag", "boolean"),
+    ],
+    version=("changed",),
+)
+TEXTS = fact(
+    "fact_text",
+    ["code", "day"],
+    [column("code", "string"), column("day", "date"), column("body", "json"), column("seen", "timestamp")],
+    version=("seen",),
+)
+MONEY = fact("fact_money", ["amount"], [column("amount", "decimal(30,4)"), column("note", "string")], version=())
+SINGLE = fact("fact_single", [], [column("seen", "timestamp"), column("note", "string")], version=("seen",))
+CROSSED = fact(
+    "fact_crossed",
+    ["sequence", "thing"],
+    [
+        column("sequence", "bigint"),
+        column("thing", "string"),
+        column("changed", "timestamp"),
+        column("deleted_at", "timestamp"),
+        column("newest", "boolean", rule=Latest()),
+    ],
+    version=("changed",),
+    history_of=("thing",),
+)
+
+DOMAINS: dict[str, st.SearchStrategy[Any]] = {
+    "int": st.integers(-2, 2),
+    "bigint": st.sampled_from([-(2**63), -HUGE, -1, 0, 1, HUGE, 2**63 - 1]),
+    "string": st.sampled_from(["", "A", "A\0", "AB", "B", "é", "\U0001f600", "observed", "late", "repaired"]),
+    "json": st.sampled_from(["{}", "[1]", '{"a":1}']),
+    "timestamp": st.integers(-3, 3).map(lambda n: EPOCH + timedelta(milliseconds=n)),
+    "date": st.integers(0, 2).map(lambda n: EPOCH.date() + timedelta(days=n)),
+    "decimal": st.integers(-2, 2).map(lambda n: Decimal(n) / 4),
+    "double": st.sampled_from([0.0, -0.0, 1.5, -1.5, float("inf"), float("nan")]),
+    "boolean": st.booleans(),
+}
+
+
+def a_row(table: Table) -> st.SearchStrategy[Row]:
+    values = {}
+    for one in table.stored_columns:
+        if isinstance(one.rule, Latest):
+            continue
+        domain = st.sampled_from(one.rank) if one.rank else DOMAINS[one.type.name]
+        values[one.name] = domain if one.name in table.stored_key else st.none() | domain
+    return st.fixed_dictionaries(values)
+
+
+def order_of(value: Any, rank: tuple[str, ...] = ()) -> tuple[Any, ...]:
+    if value is None:
+        return (0,)
+    if rank:
+        return (1, rank.index(value))
+    if isinstance(value, float):
+        bits = struct.unpack("<q", struct.pack("<d", value))[0]
+        return (1, bits if bits >= 0 else -(2**63) - bits - 1)
+    return (1, value.encode() if isinstance(value, str) else value)
+
+
+def strength(table: Table, row: Row) -> tuple[Any, ...]:
+    stored = {one.name: one for one in table.stored_columns}
+    version = [order_of(row[name], stored[name].rank) for name in table.version]
+    others = list(Layout.of(table).content)
+    return (version, [order_of(row[name]) for name in others])
+
+
+def key_of(table: Table, row: Row) -> tuple[Any, ...]:
+    return tuple(order_of(row[name]) for name in table.stored_key)
+
+
+def model(table: Table, rows: list[Row]) -> list[Row]:
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = key_of(table, row)
+        if key not in best or strength(table, row) > strength(table, best[key]):
+            best[key] = row
+    result = [dict(best[key]) for key in sorted(best)]
+    flags = [one.name for one in table.stored_columns if isinstance(one.rule, Latest)]
+    for flag in flags:
+        newest: dict[tuple[Any, ...], Row] = {}
+        for row in result:
+            row[flag] = False
+            group = tuple(row[name] for name in table.history_of)
+            if group not in newest or _age(table, row) > _age(table, newest[group]):
+                newest[group] = row
+        for row in newest.values():
+            row[flag] = row["deleted_at"] is None
+    return result
+
+
+def _age(table: Table, row: Row) -> tuple[Any, ...]:
+    return ([order_of(row[name]) for name in table.version], key_of(table, row))
+
+
+def same(left: list[Row], right: list[Row]) -> bool:
+    """Equality where NaN equals NaN and -0.0 is not 0.0."""
+    return [[order_of(value) for value in row.values()] for row in left] == [
+        [order_of(value) for value in row.values()] for row in right
+    ]
+
+
+@pytest.mark.parametrize("table", [ORDERS, QUOTES, WIDE, TEXTS, MONEY, SINGLE, CROSSED], ids=lambda table: table.name)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_batches_in_any_order_give_what_a_dictionary_gives(table: Table, data: st.DataObject) -> None:
+    layout = Layout.of(table)
+    rows = data.draw(st.lists(a_row(table), max_size=14))
+    arrivals = rows + data.draw(st.lists(st.sampled_from(rows), max_size=6)) if rows else []
+    data.draw(st.randoms(use_true_random=False)).shuffle(arrivals)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=4)))
+    current = None
+    for first, last in zip([0, *cuts], [*cuts, len(arrivals)], strict=True):
+        before = current
+        merged = merge(current, rows_of(table, arrivals[first:last]), layout)
+        current = merged.table
+        old, new = before.to_pylist() if before is not None else [], current.to_pylist()
+        assert merged.changed == (not same(old, new))
+        assert merged.inserted == current.num_rows - (before.num_rows if before is not None else 0)
+        again = merge(current, rows_of(table, arrivals[:last]), layout)
+        assert not again.changed
+        assert again.table is current
+    assert current is not None
+    assert current.schema.equals(layout.schema)
+    expected = model(table, arrivals)
+    assert same(current.to_pylist(), [{name: row[name] for name in layout.schema.names} for row in expected])
+
+
+def test_a_thousand_versions_settle_in_whatever_batches_they_come() -> None:
+    layout = Layout.of(ORDERS)
+    source = random.Random(7)
+    records = [
+        {
+            "order_id": source.randrange(40),
+            "updated": EPOCH + timedelta(seconds=source.randrange(9)),
+            "checked_at": source.choice([None, EPOCH]),
+            "amount": Decimal(source.randrange(5)),
+            "note": source.choice([None, "a", "b"]),
+            "deleted_at": EPOCH if source.random() < 0.1 else None,
+        }
+        for _ in range(1000)
+    ]
+    expected = merge(None, rows_of(ORDERS, records), layout).table
+    assert expected.to_pylist() == model(ORDERS, records)
+    for _ in range(5):
+        source.shuffle(records)
+        current = None
+        for first in range(0, 1000, 77):
+            current = merge(current, rows_of(ORDERS, records[first : first + 77]), layout).table
+        assert current == expected
+
+
+def order(number: int, second: int, **more: Any) -> Row:
+    return {"order_id": number, "updated": EPOCH + timedelta(seconds=second), **more}
+
+
+def latest(table: pa.Table) -> list[tuple[int, int]]:
+    return [
+        (row["order_id"], int((row["updated"] - EPOCH).total_seconds()))
+        for row in table.to_pylist()
+        if row["is_latest"]
+    ]
+
+
+def test_a_deleted_newest_version_leaves_no_latest_one() -> None:
+    layout = Layout.of(ORDERS)
+    current = merge(None, rows_of(ORDERS, [order(1, 0), order(1, 5), order(2, 1)]), layout).table
+    assert latest(current) == [(1, 5), (2, 1)]
+    current = merge(current, rows_of(ORDERS, [order(1, 5, checked_at=EPOCH, deleted_at=EPOCH)]), layout).table
+    assert latest(current) == [(2, 1)]
+    current = merge(current, rows_of(ORDERS, [order(1, 9)]), layout).table
+    assert latest(current) == [(1, 9), (2, 1)]
+
+
+def test_an_older_version_that_comes_late_is_kept_and_is_not_latest() -> None:
+    layout = Layout.of(ORDERS)
+    current = merge(None, rows_of(ORDERS, [order(1, 5)]), layout).table
+    merged = merge(current, rows_of(ORDERS, [order(1, 3)]), layout)
+    assert (merged.inserted, merged.replaced) == (1, 0)
+    assert latest(merged.table) == [(1, 5)]
+
+
+def test_provenance_outranks_the_time_of_fetching() -> None:
+    layout = Layout.of(QUOTES)
+    early = {"minute": EPOCH, "price": Decimal(1), "provenance": "repaired", "fetched_at": EPOCH}
+    later = {"minute": EPOCH, "price": Decimal(2), "provenance": "observed", "fetched_at": EPOCH + timedelta(hours=1)}
+    for rows in ([early, later], [later, early]):
+        assert merge(None, rows_of(QUOTES, rows), layout).table.to_pylist() == [early]
+
+
+def test_a_value_that_no_rank_lists_loses_to_those_that_are_listed() -> None:
+    layout = Layout.of(QUOTES)
+    known = {"minute": EPOCH, "price": Decimal(1), "provenance": "observed", "fetched_at": EPOCH}
+    strange = [{**known, "provenance": name, "price": Decimal(2)} for name in ("zebra", "ape")]
+    assert merge(None, rows_of(QUOTES, [*strange, known]), layout).table.to_pylist() == [known]
+    assert merge(None, rows_of(QUOTES, strange), layout) == merge(None, rows_of(QUOTES, strange[::-1]), layout)
+
+
+def test_rows_that_lack_a_promised_column_are_refused() -> None:
+    with pytest.raises(MissingColumns, match="amount"):
+        dedupe(rows_of(ORDERS, [order(1, 1)]).drop_columns(["amount"]), Layout.of(ORDERS))
