@@ -18,6 +18,10 @@ MENDS = (
     "log_metrics",
     "alarms_described",
     "alarms_evaluated",
+    "metrics_read",
+    "states_metrics",
+    "described_settings",
+    "public_parameters",
 )
 
 

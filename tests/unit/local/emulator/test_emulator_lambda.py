@@ -1,0 +1,205 @@
+"""What the Lambda Developer Guide says of Python functions, seen through boto3."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from typing import Any
+
+import boto3
+import pytest
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.emulator
+
+ROLE = "arn:aws:iam::000000000000:role/fn"
+CODE = """
+import os, sys
+class SourceOnFire(Exception):
+    pass
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    if event.get("raise"):
+        print("about to fail")
+        raise SourceOnFire("smoke")
+    if event.get("unserialisable"):
+        return {"o": object()}
+    if event.get("exit"):
+        os._exit(3)
+    if event.get("print"):
+        for number in range(event["print"]):
+            print("line", number)
+    import core
+    return {"calls": calls, "core": core.__file__, "path": sys.path, "environment": dict(os.environ), "who": who()}
+def who():
+    try:
+        import shared
+        return shared.WHO
+    except ImportError:
+        return None
+"""
+
+
+def archive(files: dict[str, str]) -> bytes:
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as out:
+        for name, content in files.items():
+            out.writestr(name, content)
+    return body.getvalue()
+
+
+def create(session: boto3.Session, name: str, files: dict[str, str], **kwargs: Any) -> None:
+    session.client("lambda").create_function(
+        FunctionName=name, Runtime="python3.12", Role=ROLE, Handler="index.handler", Timeout=10,
+        Code={"ZipFile": archive(files)}, **kwargs,
+    )  # fmt: skip
+
+
+def invoke(session: boto3.Session, name: str, **event: Any) -> Any:
+    answer = session.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    return json.load(answer["Payload"])
+
+
+@pytest.fixture(scope="module")
+def function(session: boto3.Session) -> str:
+    create(session, "plain", {"index.py": CODE, "core/__init__.py": "", "shared.py": "WHO = 'function'"})
+    return "plain"
+
+
+def lines_of(session: boto3.Session, name: str) -> list[str]:
+    events = session.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    return [event["message"] for event in events]
+
+
+def test_the_error_type_is_the_exceptions_class_and_the_environment_stays_warm(session, function):
+    before = invoke(session, function)["calls"]
+    failed = invoke(session, function, **{"raise": True})
+    assert (failed["errorType"], failed["errorMessage"]) == ("SourceOnFire", "smoke")
+    assert any("SourceOnFire" in frame for frame in failed["stackTrace"])
+    assert invoke(session, function)["calls"] == before + 2
+    logged = lines_of(session, function)
+    assert "about to fail" in logged
+    assert "[ERROR] SourceOnFire: smoke" in logged
+
+
+def test_a_result_that_is_no_json_is_a_marshal_error(session, function):
+    assert invoke(session, function, unserialisable=True)["errorType"] == "Runtime.MarshalError"
+
+
+def test_a_process_that_ends_is_an_exit_error_and_the_next_call_gets_a_new_one(session, function):
+    assert invoke(session, function, exit=True)["errorType"] == "Runtime.ExitError"
+    assert invoke(session, function)["calls"] == 1
+
+
+def test_a_module_that_cannot_be_imported_is_named(session):
+    create(session, "broken", {"index.py": "import nowhere_to_be_found"})
+    failed = invoke(session, "broken")
+    assert failed["errorType"] == "Runtime.ImportModuleError"
+    assert failed["errorMessage"] == "Unable to import module 'index': No module named 'nowhere_to_be_found'"
+
+
+def test_the_functions_own_code_wins_over_the_projects_source_tree(session, function):
+    answer = invoke(session, function)
+    assert "ministack-lambda-plain" in answer["core"]
+    assert not any(path.endswith("/src") for path in answer["path"])
+
+
+def test_a_package_that_the_zip_lacks_is_missing_though_the_source_tree_has_it(session):
+    create(session, "incomplete", {"index.py": "import processing\ndef handler(e, c): return 1"})
+    assert invoke(session, "incomplete")["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_the_functions_code_comes_before_its_layers_and_layers_before_the_rest(session):
+    layer = session.client("lambda").publish_layer_version(
+        LayerName="deps",
+        Content={"ZipFile": archive({"python/shared.py": "WHO = 'layer'", "python/orjson.py": "WHO = 'layer'"})},
+    )["LayerVersionArn"]
+    files = {
+        "index.py": "import shared, orjson\ndef handler(e, c): return [shared.WHO, orjson.WHO]",
+        "shared.py": "WHO = 'code'",
+    }
+    create(session, "layered", files, Layers=[layer])
+    assert invoke(session, "layered") == ["code", "layer"]
+
+
+def test_a_function_inherits_nothing_of_the_callers_aws_set_up(session, function):
+    environment = invoke(session, function)["environment"]
+    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert environment["AWS_ACCESS_KEY_ID"] == "000000000000"
+    assert not {"AWS_CA_BUNDLE", "AWS_PROFILE", "PYTHONPATH", "PYTEST_CURRENT_TEST"} & set(environment)
+    assert not [name for name in environment if name.startswith("STARMEND_")]
+
+
+def test_every_line_printed_belongs_to_the_log_when_the_answer_is_there(session, function):
+    invoke(session, function, print=500)
+    assert [line for line in lines_of(session, function) if line.startswith("line ")] == [
+        f"line {n}" for n in range(500)
+    ]
+
+
+def test_a_warm_call_takes_milliseconds(session, function):
+    invoke(session, function)
+    started = time.perf_counter()
+    for _ in range(10):
+        invoke(session, function)
+    assert time.perf_counter() - started < 0.4  # stock: 0.55 at the least, for it waits 50 ms for logs
+
+
+def test_step_functions_catch_an_error_by_its_class(session, function):
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True,
+            "Parameters": {"FunctionName": function, "Payload": {"raise": True}},
+            "Catch": [{"ErrorEquals": ["SourceOnFire"], "Next": "Caught"}]}  # fmt: skip
+    states = {"Try": task, "Caught": {"Type": "Pass", "Result": "caught", "End": True}}
+    client = session.client("stepfunctions")
+    machine = client.create_state_machine(
+        name="catches", roleArn=ROLE, definition=json.dumps({"StartAt": "Try", "States": states})
+    )["stateMachineArn"]
+    execution = client.start_execution(stateMachineArn=machine)["executionArn"]
+    done = eventually(
+        lambda: (d := client.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, within=10
+    )
+    assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", "caught")
+
+
+def statistics(session: boto3.Session, metric: str, name: str) -> float:
+    found = session.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=time.time() - 600, EndTime=time.time() + 60, Period=3600, Statistics=["Sum"],
+    )  # fmt: skip
+    return sum(point["Sum"] for point in found["Datapoints"])
+
+
+def test_invocations_by_a_queue_are_counted_with_their_errors(session):
+    create(session, "from-queue", {"index.py": "def handler(e, c):\n  if 'bad' in str(e): raise ValueError('bad')"})
+    sqs = session.client("sqs")
+    url = sqs.create_queue(QueueName="to-function", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    session.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="from-queue", BatchSize=1)
+    for body in ("good", "bad"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    eventually(lambda: statistics(session, "Invocations", "from-queue") == 2, within=15)
+    assert statistics(session, "Errors", "from-queue") == 1
+    assert statistics(session, "Duration", "from-queue") > 0
+
+
+def test_an_invoke_is_counted_once(session):
+    create(session, "counted", {"index.py": "def handler(e, c): return 1"})
+    invoke(session, "counted")
+    assert statistics(session, "Invocations", "counted") == 1
+
+
+def test_public_parameters_name_layers_that_a_function_may_attach(session):
+    ssm = session.client("ssm")
+    names = ["/aws/service/aws-sdk-pandas/3.16.1/py3.12/x86_64/layer-arn",
+             "/aws/service/powertools/python/x86_64/python3.12/latest"]  # fmt: skip
+    arns = [ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in names]
+    assert [arn.split(":layer:")[1].split(":")[0] for arn in arns] == [
+        "AWSSDKPandas-Python312", "AWSLambdaPowertoolsPythonV3-python312-x86_64",
+    ]  # fmt: skip
+    create(session, "managed", {"index.py": "import awswrangler, aws_lambda_powertools\ndef handler(e, c): return 1"},
+           Layers=arns)  # fmt: skip
+    assert invoke(session, "managed") == 1
