@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from aws.athena import Athena
 from aws.clients import Clients
@@ -25,16 +26,26 @@ class Deployment:
 
     project: str
     environment: str
-    ingest_bucket: str
-    warehouse_bucket: str
+    buckets: Mapping[str, str]
     database: str
     workgroup: str
     functions: Mapping[str, str]
     queues: Mapping[str, str]
     dead_letter_queues: Mapping[str, str]
+    streams: Mapping[str, str]
+    alarms: Mapping[str, str]
     alarm_topic: str
     contracts_file: str
     aws_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_outputs(
+        cls, outputs: Mapping[str, Any], *, contracts_file: Path, aws_environment: Mapping[str, str] | None = None
+    ) -> Deployment:
+        """From ``terraform output``; outputs that the command does not need are left out."""
+        names = {one.name for one in fields(cls)}
+        known = {name: value for name, value in outputs.items() if name in names}
+        return cls(**known, contracts_file=str(contracts_file), aws_environment=aws_environment or {})
 
     @classmethod
     def load(cls, folder: Path, environment: str) -> Deployment:
@@ -69,6 +80,14 @@ class Deployment:
         if self.aws_environment:
             os.environ.pop("AWS_PROFILE", None)
             os.environ.update(self.aws_environment)
+
+    @property
+    def ingest_bucket(self) -> str:
+        return self.buckets["ingest"]
+
+    @property
+    def warehouse_bucket(self) -> str:
+        return self.buckets["warehouse"]
 
     @property
     def athena(self) -> Athena:

@@ -10,8 +10,11 @@ import sys
 
 import typer
 
-from cli import contract
+from cli import contract, local, secret
 from cli.output import FAILURE, USAGE, err
+from cli.query import query
+from cli.run import run
+from cli.status import status
 from core.errors import BadContract, StarmendError, UnknownTable
 
 app = typer.Typer(
@@ -20,6 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(contract.app, name="contract")
+app.add_typer(local.app, name="local")
+app.add_typer(secret.app, name="secret")
+app.command()(status)
+app.command()(query)
+app.command()(run)
 
 
 def main() -> None:

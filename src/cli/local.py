@@ -1,0 +1,111 @@
+"""``starmend local``: all of it on one machine, with no account."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.deployed import BUILD
+from cli.output import FINDINGS, FINE, Json, err, out, print_json, show
+
+if TYPE_CHECKING:
+    from local.demo import Demo
+    from local.stack import Stack
+
+app = typer.Typer(help="The local stack: emulator, PostgreSQL, market, real Terraform.", no_args_is_help=True)
+
+Orders = Annotated[int, typer.Option("--orders", min=1, help="Sales orders that the source begins with.")]
+
+
+def _say(text: str) -> None:
+    err.print(text, highlight=False, markup=False)
+
+
+def _stop_on_signals() -> None:
+    """Ctrl-C and a polite kill both leave through the context managers, which stop every process."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+@app.command()
+def up(orders: Orders = 50_000) -> None:
+    """Start the stack and leave it up; `starmend local down` ends it."""
+    from local.stack import Plan, Stack
+
+    _stop_on_signals()
+    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=True, say=_say)
+    out.print(f"up: emulator {stack.emulator.endpoint}; try: starmend status", highlight=False)
+
+
+@app.command()
+def down() -> None:
+    """Stop the stack and remove what it left."""
+    from local import stack
+
+    stack.down(BUILD)
+    out.print("down", highlight=False)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up to be queried.")] = False,
+    orders: Orders = 50_000,
+    as_json: Json = False,
+) -> None:
+    """A database becomes a star schema, changes, and the star follows; every table is compared with its source."""
+    from local.demo import Demo
+    from local.stack import Plan, Stack
+    from local.stack import down as stop
+
+    _stop_on_signals()
+    began = time.monotonic()
+    stop(BUILD)
+    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=keep, say=_say)
+    try:
+        story = Demo(stack, _say)
+        story.outcome.stages["up"] = round(time.monotonic() - began, 1)
+        mismatches = _tell(story, as_json=as_json)
+        story.outcome.seconds = round(time.monotonic() - began, 1)
+        (BUILD / "demo.json").write_text(story.outcome.to_json(), encoding="utf-8")
+    except BaseException:
+        stop(BUILD)
+        raise
+    _leave(stack, keep=keep)
+    if as_json:
+        print_json(story.outcome.__dict__)
+    else:
+        out.print(f"{mismatches} mismatches in {story.outcome.seconds} s; figures in build/demo.json", highlight=False)
+    raise typer.Exit(FINDINGS if mismatches else FINE)
+
+
+def _tell(story: Demo, *, as_json: bool) -> int:
+    story.extract_and_process("extracting and processing everything")
+    story.change_the_source()
+    story.await_horizon()
+    story.extract_and_process("extracting and processing what changed")
+    for title, rows in story.questions():
+        if not as_json:
+            show(title, rows, as_json=False)
+    compared = story.check()
+    rows: list[dict[str, Any]] = [
+        {
+            "table": one.table,
+            "source_rows": one.source["n_rows"],
+            "warehouse_rows": one.warehouse["n_rows"],
+            "measures": len(one.source),
+            "differences": ", ".join(one.differences) or "none",
+        }
+        for one in compared
+    ]
+    if not as_json:
+        show("Warehouse against source: every measure of every column, exactly", rows, as_json=False)
+    return story.outcome.mismatches
+
+
+def _leave(stack: Stack, *, keep: bool) -> None:
+    if keep:
+        out.print('left up: try `starmend query "select count(*) from dim_staff"`; end it: make down', highlight=False)
+    else:
+        stack.down()

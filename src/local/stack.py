@@ -1,0 +1,210 @@
+"""Everything on one machine: the emulator, a PostgreSQL with the sales source, the market, and the real Terraform.
+
+All of it lies below one folder. A stack that was not started detached ends with the process that started it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cli.packaging import build_code_zip
+
+from aws.deployment import Deployment
+from aws.secrets import AwsSecretStore
+from core.contract.load import load
+from core.contract.render import render
+from core.errors import OutOfReach
+from local.database import Database, generator
+from local.emulator import Emulator
+from local.market import MarketProcess
+from local.terraform import Terraform
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = "local"
+STATE_BUCKET = "starmend-state"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the stack is to be: what Terraform is told beside the defaults for one machine, and how big the source is."""
+
+    sales_orders: int = generator.DEFAULT_SALES_ORDERS
+    seed: int = 0
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    market_at: dt.datetime | None = None
+    firehose_scale: float = 0.05
+    alarm_scale: float = 0.1
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stack:
+    """A running stack. ``deployment`` is how the command and the functions reach it."""
+
+    def __init__(
+        self, folder: Path, emulator: Emulator, database: Database, market: MarketProcess, deployment: Deployment
+    ) -> None:
+        self.folder = folder
+        self.emulator = emulator
+        self.database = database
+        self.market = market
+        self.deployment = deployment
+
+    @classmethod
+    def up(cls, build: Path, plan: Plan | None = None, *, detached: bool = False, say: Say = lambda _: None) -> Stack:
+        """Start it below ``build/local``. What was started is stopped again when something fails."""
+        plan = plan or Plan()
+        folder = (build / ENVIRONMENT).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as undo:
+            undo.callback(_forget, folder)
+            contracts_file = _render(folder)
+            say("starting the emulator, PostgreSQL and the market")
+            emulator = Emulator.start(
+                folder / "emulator",
+                firehose_scale=plan.firehose_scale,
+                alarm_scale=plan.alarm_scale,
+                detached=detached,
+            )
+            undo.callback(emulator.stop)
+            database = Database.start(folder / "database", detached=detached)
+            undo.callback(database.stop)
+            market = MarketProcess.start(folder / "market", seed=plan.seed, detached=detached)
+            undo.callback(market.stop)
+            with ThreadPoolExecutor(1) as beside:
+                filled = beside.submit(_fill, database, plan)
+                say("applying Terraform")
+                deployment = _apply(folder, emulator, market, contracts_file, plan, say)
+                filled.result()
+            deployment.save(build)
+            _fill_secrets(deployment, database, market)
+            undo.pop_all()
+        return cls(folder, emulator, database, market, deployment)
+
+    @classmethod
+    def attach(cls, build: Path) -> Stack:
+        """The stack that another process left up; raises ``OutOfReach`` or ``PipelineBug`` where there is none."""
+        folder = (build / ENVIRONMENT).resolve()
+        return cls(
+            folder,
+            Emulator.attach(folder / "emulator"),
+            Database.attach(folder / "database"),
+            MarketProcess.attach(folder / "market"),
+            Deployment.load(build, ENVIRONMENT),
+        )
+
+    def terraform(self, variables: Mapping[str, Any] | None = None) -> tuple[Terraform, dict[str, Any]]:
+        """The runner that this stack was applied with, and its variables with some of them replaced."""
+        plan = Plan(variables=variables or {})
+        contracts_file = self.folder / "contracts.json"
+        return _terraform(self.folder, self.emulator), _variables(
+            self.folder, self.emulator, self.market, contracts_file, plan
+        )
+
+    def down(self) -> None:
+        """Stop every process and remove everything below the folder."""
+        down(self.folder.parent)
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for part in (self.emulator, self.market, self.database):
+            part.stop()
+        _forget(self.folder)
+
+
+def down(build: Path) -> None:
+    """Stop whatever of a stack runs below ``build/local``, and remove what it left. Nothing there is no error."""
+    folder = (build / ENVIRONMENT).resolve()
+    for part, name in ((Emulator, "emulator"), (MarketProcess, "market"), (Database, "database")):
+        with suppress(OutOfReach):
+            part.attach(folder / name).stop()
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _render(folder: Path) -> Path:
+    """The project's contracts, rendered for Terraform and the functions."""
+    contracts = load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())
+    file = folder / "contracts.json"
+    file.write_text(render(contracts), encoding="utf-8")
+    return file
+
+
+def _fill(database: Database, plan: Plan) -> dict[str, int]:
+    connection = database.connect()
+    try:
+        return generator.fill(connection, now=plan.now, sales_orders=plan.sales_orders, seed=plan.seed)
+    finally:
+        connection.close()
+
+
+def _terraform(folder: Path, emulator: Emulator) -> Terraform:
+    return Terraform(ROOT / "terraform", folder / "terraform", emulator.environment())
+
+
+def _variables(
+    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, plan: Plan
+) -> dict[str, Any]:
+    """What tells one machine from AWS: where the services are, and how soon things happen."""
+    return {
+        "environment": ENVIRONMENT,
+        "region": "us-east-1",
+        "emulator_endpoint": emulator.endpoint,
+        "managed_layers": False,
+        "object_lifecycle": False,
+        "force_destroy": True,
+        "contracts_file": str(contracts_file),
+        "code_zip": str(folder / "code.zip"),
+        "admin_emails": ["admin@example.com"],
+        "provider_urls": {"finnhub": market.api_url},
+        **plan.variables,
+    }
+
+
+def _apply(
+    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, plan: Plan, say: Say
+) -> Deployment:
+    build_code_zip(folder / "code.zip", contracts_file)
+    terraform = _terraform(folder, emulator)
+    terraform.init_on_emulator(emulator.endpoint, STATE_BUCKET)
+    terraform.apply(_variables(folder, emulator, market, contracts_file, plan), say=say)
+    return Deployment.of_outputs(
+        terraform.output(), contracts_file=contracts_file, aws_environment=emulator.environment()
+    )
+
+
+def _fill_secrets(deployment: Deployment, database: Database, market: MarketProcess) -> None:
+    """What ``starmend secret set`` does on AWS."""
+    prefix = f"{deployment.project}/{deployment.environment}/"
+    secrets = AwsSecretStore(deployment.clients("secretsmanager"), prefix)
+    values = {"sales-db": json.dumps(database_secret(database)), "finnhub-token": market.token}
+    for contract in deployment.contracts:
+        if contract.source and contract.source.secret in values:
+            secrets.write(contract.source.secret, values[contract.source.secret])
+
+
+def database_secret(database: Database) -> dict[str, str]:
+    """What the extractor connects with; its role may read and nothing else."""
+    return {
+        "host": database.host,
+        "port": str(database.port),
+        "dbname": database.dbname,
+        "username": database.extractor.user,
+        "password": database.extractor.password,
+        "sslmode": "verify-full",
+        "sslrootcert": database.certificate.read_text(encoding="utf-8"),
+    }
