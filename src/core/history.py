@@ -62,8 +62,8 @@ class HistoryOutcome:
 
     ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see ``evidence``.
     ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result tells why
-    the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the
-    provider told it.
+    the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where
+    the provider told it.
     """
 
     result: Result
