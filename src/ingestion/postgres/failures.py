@@ -1,0 +1,72 @@
+"""PostgreSQL's errors as ours.
+
+SQLSTATE codes: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
+"""
+
+from __future__ import annotations
+
+import ssl
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pg8000.exceptions import DatabaseError, Error
+from scramp.core import ScramException  # type: ignore[import-untyped]
+
+from core.errors import MissingColumns, OutOfReach, PipelineBug, StarmendError, UnknownTable
+
+_AUTHENTICATION = ("28P01", "28000")
+_TIME_OUT = "57014"
+# Classes of codes after which the same statement may succeed: connection, resources, operator, system, rollback.
+_TRANSIENT_CLASSES = ("08", "53", "55", "57", "58", "40", "3D", "25")
+
+
+class AuthenticationFailed(OutOfReach):
+    """The database does not take this password: it may just have been rotated."""
+
+
+class StatementTimeOut(OutOfReach):
+    """The statement ran longer than it may."""
+
+
+@contextmanager
+def reaching(operation: str, place: str) -> Iterator[None]:
+    """Turn whatever the driver or the network raises inside into an error of ours, keeping the cause."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise _of_server(operation, place, error) from error
+    except ssl.SSLCertVerificationError as error:
+        remedy = "Put the authority's certificate into the secret's sslrootcert"
+        raise OutOfReach(
+            operation, place, f"the server's certificate is not trusted: {error.reason}", remedy
+        ) from error
+    except TimeoutError as error:
+        remedy = "Look at the server's load and at the network's rules"
+        raise OutOfReach(operation, place, "no answer in time", remedy) from error
+    except (Error, ScramException, OSError, struct.error) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        if isinstance(cause, TimeoutError):
+            raise OutOfReach(operation, place, "no answer in time", "Look at the server's load") from error
+        remedy = "Look at the secret's host and port, the security group and the server"
+        raise OutOfReach(operation, place, str(cause) or type(cause).__name__, remedy) from error
+
+
+def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendError:
+    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    code, message = told.get("C", ""), told.get("M", str(error))
+    problem = f"{message} ({code})"
+    if code in _AUTHENTICATION:
+        return AuthenticationFailed(operation, place, problem, "Look at the secret and at pg_hba.conf")
+    if code == _TIME_OUT:
+        remedy = "An index on (changed_at, key) lets the server stream rows in order"
+        return StatementTimeOut(operation, place, problem, remedy)
+    if code == "42P01":
+        return UnknownTable(operation, place, problem, "Look at the contract and at the role's search_path")
+    if code == "42703":
+        return MissingColumns(operation, place, problem, "Look at the contract's columns")
+    if code == "42501":
+        return PipelineBug(operation, place, problem, "GRANT SELECT on the contract's tables to the role")
+    if code[:2] in _TRANSIENT_CLASSES:
+        return OutOfReach(operation, place, problem, "The next run tries again")
+    return PipelineBug(operation, place, problem, told.get("H", ""))

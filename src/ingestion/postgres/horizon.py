@@ -1,0 +1,133 @@
+"""The safe horizon: the instant that no transaction still to be seen can have written a row before.
+
+A row's ``last_updated`` is at the earliest the start of the transaction that wrote it, and the row is seen only after
+the commit. So everything older than the start of the oldest open transaction has been seen or never will be. What
+makes that true, trap by trap:
+
+- A transaction that has not written yet has no transaction id, so open transactions are found by their start time in
+  ``pg_stat_activity``, idle ones too. Sessions of our own role are left out where that role may change nothing, and
+  so are autovacuum workers, which write no rows.
+- A backend shows up a moment after it read its clock: that is what the margin is for (``core.state.safe_horizon``).
+- The view shows other roles' transactions only to who has ``pg_read_all_stats``; and sessions with
+  ``track_activities`` off show none: while there is one, the horizon does not move.
+- A prepared transaction shows when it was prepared, not when it began. While it was open it held the horizon, and
+  afterwards it may still be older than any bound but the one there was: so while one is pending, the horizon does
+  not move.
+- The view is read before the prepared transactions: a transaction that is being prepared meanwhile is in one of the
+  two. This takes one statement whose parts depend on each other, in a transaction of its own that ends before the
+  snapshot for the rows is taken.
+- The server's clock counts, taken before the view is read; never ours.
+- A replica does not know the primary's open transactions.
+
+Where the view cannot be used the contract may say ``lookback``: then the bound is the clock alone, and each interval
+starts that much earlier than the last one ended, so that late rows are met again and merging absorbs the repeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.errors import PipelineBug
+from ingestion.postgres.quoting import literal
+from ingestion.postgres.session import Session
+
+GRANT = "GRANT pg_read_all_stats TO {role}; or choose a `lookback` in the contract"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What holds the horizon back the most. ``since``: its start; of a prepared transaction, when it was prepared."""
+
+    kind: str
+    pid: int
+    user: str
+    application: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where the horizon may go, the margin not taken off yet. ``at`` None: it must not move, ``reason`` says why."""
+
+    now: datetime
+    at: datetime | None
+    reason: str = ""
+    holder: Holder | None = None
+
+    @property
+    def held_seconds(self) -> float:
+        """How long the holder has held the horizon back."""
+        return max(0.0, (self.now - self.holder.since).total_seconds()) if self.holder else 0.0
+
+
+def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
+    """One round trip; call it outside a transaction, before the snapshot for the rows begins.
+
+    Raises ``PipelineBug`` with the remedy where no bound can be told: a replica, or a role without the grant.
+    """
+    row = session.query(_statement(own_role_may_write))[0]
+    now, role, replica, replayed, may_see = row[:5]
+    if lookback:
+        if replica and replayed is None:
+            return Bound(now, None, "the replica has not replayed a transaction yet")
+        return Bound(now, min(now, replayed) if replica else now)
+    if replica:
+        problem = "this is a replica, which does not know the primary's open transactions"
+        remedy = "Name the primary in the secret, or choose a `lookback` in the contract"
+        raise PipelineBug("take horizon", session.place, problem, remedy)
+    if not may_see:
+        problem = f"role {role} does not see other sessions' transactions"
+        raise PipelineBug("take horizon", session.place, problem, GRANT.format(role=role))
+    return _judge(now, *row[5:])
+
+
+def _judge(
+    now: datetime,
+    hidden: int,
+    pid: int | None,
+    user: str,
+    application: str,
+    state: str,
+    started: datetime | None,
+    prepared: int,
+    gid: str,
+    owner: str,
+    prepared_at: datetime | None,
+) -> Bound:
+    open_one = Holder("transaction", pid or 0, user or "", application or "", state or "", started) if started else None
+    if prepared and prepared_at:
+        holder = Holder("prepared transaction", 0, owner, gid, "prepared", prepared_at)
+        oldest = open_one if open_one and open_one.since < holder.since else holder
+        return Bound(now, None, f"{prepared} prepared transactions are pending, {gid!r} the longest", oldest)
+    if hidden:
+        return Bound(now, None, f"{hidden} sessions have track_activities off", open_one)
+    return Bound(now, min(now, started) if started else now, holder=open_one)
+
+
+def _statement(own_role_may_write: bool) -> str:
+    own = "" if own_role_may_write else "AND usename IS DISTINCT FROM current_user"
+    stats = literal("pg_read_all_stats", "name")
+    return f"""
+WITH open AS MATERIALIZED (
+  SELECT pid, usename::text, application_name, state, xact_start
+  FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type IS DISTINCT FROM 'autovacuum worker' {own}
+), oldest AS MATERIALIZED (
+  SELECT hidden.sessions, o.*
+  FROM (SELECT count(*) AS sessions FROM open WHERE state = 'disabled') AS hidden
+  LEFT JOIN (SELECT * FROM open WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 1) AS o ON true
+)
+SELECT statement_timestamp(), current_user::text, pg_is_in_recovery(), pg_last_xact_replay_timestamp(),
+       pg_has_role(current_user, {stats}, 'USAGE'),
+       oldest.sessions, oldest.pid, oldest.usename, oldest.application_name, oldest.state, oldest.xact_start,
+       pending.transactions, pending.gid, pending.owner, pending.prepared
+FROM oldest CROSS JOIN LATERAL (
+  SELECT count(*) AS transactions, min(prepared) AS prepared,
+         (array_agg(gid ORDER BY prepared))[1] AS gid, (array_agg(owner::text ORDER BY prepared))[1] AS owner
+  FROM pg_prepared_xacts
+  WHERE database = current_database() AND oldest.sessions IS NOT NULL
+) AS pending
+"""

@@ -1,0 +1,80 @@
+"""Who connects where, and how privately: what the secret of a database says."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from core.errors import InvalidData
+
+SslMode = Literal["require", "verify-ca", "verify-full", "disable"]
+_MODES = ("require", "verify-ca", "verify-full", "disable")
+_REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, sslmode, sslrootcert}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A database and who may read it. ``sslrootcert`` is PEM text; empty means the system's authorities."""
+
+    host: str
+    port: int
+    dbname: str
+    username: str
+    password: str = field(repr=False)
+    sslmode: SslMode = "require"
+    sslrootcert: str = field(default="", repr=False)
+
+    @property
+    def place(self) -> str:
+        """Where, for messages: no password."""
+        return f"postgresql://{self.username}@{self.host}:{self.port}/{self.dbname}"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How to encrypt; None only where the secret says ``disable``.
+
+        As libpq has it: ``require`` encrypts and looks at no certificate unless ``sslrootcert`` is given,
+        ``verify-ca`` wants one that the authority signed, ``verify-full`` one for this host too.
+        """
+        if self.sslmode == "disable":
+            return None
+        if self.sslmode == "require" and not self.sslrootcert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context
+        try:
+            context = ssl.create_default_context(cadata=self.sslrootcert or None)
+        except (ssl.SSLError, ValueError) as error:
+            raise InvalidData("read secret", self.place, "sslrootcert is no PEM certificate", _REMEDY) from error
+        context.check_hostname = self.sslmode == "verify-full"
+        return context
+
+
+def parse_login(text: str, *, secret: str) -> Login:
+    """Read a secret's JSON. Raises ``InvalidData`` naming the field that is wrong, never its value."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        raise InvalidData("read secret", secret, "is no JSON", _REMEDY) from None
+    if not isinstance(data, dict):
+        raise InvalidData("read secret", secret, "is no JSON object", _REMEDY)
+    if absent := [name for name in ("host", "dbname", "username", "password") if not data.get(name)]:
+        raise InvalidData("read secret", secret, f"lacks {', '.join(absent)}", _REMEDY)
+    mode = data.get("sslmode") or "require"
+    if mode not in _MODES:
+        problem = "sslmode is none of " + ", ".join(_MODES)
+        raise InvalidData("read secret", secret, problem, "Plain text is spoken only where sslmode says disable")
+    port = str(data.get("port") or 5432)
+    if not port.isdigit():
+        raise InvalidData("read secret", secret, "port is no number", _REMEDY)
+    return Login(
+        host=str(data["host"]),
+        port=int(port),
+        dbname=str(data["dbname"]),
+        username=str(data["username"]),
+        password=str(data["password"]),
+        sslmode=cast(SslMode, mode),
+        sslrootcert=str(data.get("sslrootcert") or ""),
+    )

@@ -1,0 +1,200 @@
+"""The statements that read rows of one table as JSON lines.
+
+Order and intervals go by the *cursor*: ``changed_at``, or ``created_at`` where that is null. Rows are ordered by
+(cursor, key), so that a position names one place between two rows. Keys that are text compare by their bytes: an order
+that a collation makes could change between two passes.
+
+A line holds the contract's columns only, as ``row_to_json`` prints them: numbers exact, times in ISO 8601, instants
+in UTC with their offset. A wall-clock time stays as it is: the contract says whose clock it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.contract.model import Field, SourceTable
+from core.errors import InvalidData, MissingColumns
+from core.ingest_objects import START, KeyValue, Position, format_instant
+from ingestion.postgres.quoting import identifier, literal, qualified
+from ingestion.postgres.relation import ClockKind, Relation, SourceColumn, clock_of
+
+# Control characters inside JSON are always escaped, so neither can be in a line: CSV with them is the raw line.
+COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
+# The first instant that both sides can name. Older ones, and the infinite, have no place in an order of ours.
+FIRST_INSTANT = datetime(1, 1, 1)  # noqa: DTZ001
+_WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the rows of one table are read. Make it with ``plan_reading``."""
+
+    table: SourceTable
+    relation: Relation
+    timezone: str
+    changed: SourceColumn
+    created: SourceColumn | None
+    clock: ClockKind
+    keys: tuple[SourceColumn, ...]
+
+    @property
+    def cursor(self) -> str:
+        """The expression that rows are ordered by first."""
+        changed = identifier(self.changed.name)
+        return f"coalesce({changed}, {identifier(self.created.name)})" if self.created else changed
+
+    @property
+    def needs_report(self) -> bool:
+        """Whether there may be rows without cursor or key, which no interval holds."""
+        return not self.changed.not_null or not all(one.not_null for one in self.keys)
+
+    @property
+    def source(self) -> str:
+        return qualified(self.relation.schema, self.relation.name)
+
+    @property
+    def precision_column(self) -> SourceColumn:
+        """The coarser of the columns that the cursor may come from."""
+        return max((one for one in (self.changed, self.created) if one), key=lambda one: one.precision)
+
+
+def plan_reading(table: SourceTable, relation: Relation, *, timezone: str) -> Reading:
+    """Raises ``MissingColumns`` (KeyError) where neither changed_at nor created_at is named or there."""
+    named = [name for name in (table.changed_at, table.created_at) if name in relation.columns]
+    if not named:
+        problem = "neither changed_at nor created_at names a column"
+        raise MissingColumns("find cursor", table.name, problem, "Name one in the contract")
+    changed = relation.columns[named[0]]
+    created = relation.columns[named[1]] if len(named) > 1 and not changed.not_null else None
+    clock = clock_of(changed, place=table.name)
+    if created and clock_of(created, place=table.name) != clock:
+        problem = f"{changed.name} may be null and is a {changed.base}, {created.name} is a {created.base}"
+        raise InvalidData("find cursor", table.name, problem, "One cannot take the other's place: set it NOT NULL")
+    keys = tuple(relation.columns[name] for name in table.key)
+    return Reading(table, relation, timezone, changed, created, clock, keys)
+
+
+# ---------------------------------------------------------------- statements
+
+
+def copy_interval(reading: Reading, start: Position, until: datetime, *, checked_at: datetime | None = None) -> str:
+    """COPY of the rows from ``start`` on whose cursor is before ``until``, in order."""
+    conditions = [_within(reading, start, until)]
+    if start.after is not None:
+        conditions.append(_behind(reading, start.at, start.after))
+    conditions += [f"{identifier(one.name)} IS NOT NULL" for one in reading.keys if not one.not_null]
+    order = ", ".join([reading.cursor, *map(_ordered, reading.keys)])
+    return _copy(reading, f"WHERE {' AND '.join(conditions)} ORDER BY {order}", checked_at)
+
+
+def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime) -> str:
+    """COPY of the rows that have one of these keys, as they are now."""
+    names = ", ".join(identifier(one.name) for one in reading.keys)
+    rows = ", ".join(f"({_values(reading, key)})" for key in keys)
+    return _copy(reading, f"WHERE ({names}) IN ({rows})", checked_at)
+
+
+def count_unplaced(reading: Reading, *, at_most: int = 10_000) -> str:
+    """How many rows, counted no further than ``at_most``, have no cursor that an interval could hold, or no key."""
+    cursor = reading.cursor
+    first = _moment(FIRST_INSTANT, reading.clock)
+    conditions = [f"{cursor} IS NULL", f"{cursor} < {first}", f"{cursor} = 'infinity'"]
+    conditions += [f"{identifier(one.name)} IS NULL" for one in reading.keys if not one.not_null]
+    limited = f"SELECT 1 FROM {reading.source} WHERE {' OR '.join(conditions)} LIMIT {at_most:d}"
+    return f"SELECT count(*) FROM ({limited}) AS unplaced"
+
+
+def in_snapshot(statement: str, *, seconds: float) -> str:
+    """The statement in a read-only transaction with one snapshot, in one round trip, no longer than ``seconds``."""
+    milliseconds = max(1, int(seconds * 1000))
+    return (
+        f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {milliseconds:d}; "
+        f"{statement}; COMMIT"
+    )
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
+    columns = [_output(reading, one) for one in reading.table.fields if not one.added]
+    if checked_at is not None:
+        columns.append(f"{literal(format_instant(checked_at), 'text')} AS checked_at")
+    rows = f"SELECT {', '.join(columns)} FROM {reading.source} {condition}"
+    return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
+
+
+def _output(reading: Reading, field: Field) -> str:
+    """A column as the contract's type wants it in JSON, under the contract's name."""
+    column = reading.relation.columns[field.name]
+    name = identifier(column.name)
+    if column.name == reading.changed.name:
+        return name if not reading.created else f"{reading.cursor} AS {name}"
+    if column.base == "json":  # comes as it was written, line breaks too: between JSON's parts they are only space
+        flat = f"translate({name}::text, E'\\n\\r', '  ')"
+        return f"{flat}::json AS {name}" if field.type.name == "json" else f"{flat} AS {name}"
+    if column.category in ("A", "C"):  # an array or composite may hold json inside
+        return f"to_jsonb({name}) AS {name}" if field.type.name == "json" else f"{name}::text AS {name}"
+    if (field.type.name == "string" and column.category in ("N", "B")) or column.base in ("jsonb", "bytea"):
+        return name if field.type.name == "json" else f"{name}::text AS {name}"
+    if column.base == "money":
+        return f"{name}::numeric AS {name}"
+    return name
+
+
+def _within(reading: Reading, start: Position, until: datetime) -> str:
+    low, high = _bound(reading, start), _instant_bound(reading, until)
+    changed = identifier(reading.changed.name)
+    inside = f"{changed} >= {low} AND {changed} < {high}"
+    if not reading.created:
+        return inside
+    created = identifier(reading.created.name)
+    # Spelled out, so that an index on either column can be used.
+    return f"(({inside}) OR ({changed} IS NULL AND {created} >= {low} AND {created} < {high}))"
+
+
+def _behind(reading: Reading, at: datetime, key: Sequence[KeyValue]) -> str:
+    row = ", ".join([reading.cursor, *map(_ordered, reading.keys)])
+    return f"({row}) > ({_moment(at, reading.clock)}, {_values(reading, key)})"
+
+
+def _values(reading: Reading, key: Sequence[KeyValue]) -> str:
+    if len(key) != len(reading.keys):
+        raise InvalidData("find row", reading.table.name, f"{list(key)!r} is no key", "Its columns are in the contract")
+    return ", ".join(literal(value, column.type) for value, column in zip(key, reading.keys, strict=True))
+
+
+def _ordered(column: SourceColumn) -> str:
+    return identifier(column.name) + (' COLLATE "C"' if column.collatable else "")
+
+
+def _bound(reading: Reading, start: Position) -> str:
+    if start == START:
+        return _moment(FIRST_INSTANT, reading.clock)
+    if start.at.tzinfo is None:
+        return _moment(start.at, reading.clock)
+    return _instant_bound(reading, start.at) if start.after is None else _moment(start.at, reading.clock)
+
+
+def _instant_bound(reading: Reading, at: datetime) -> str:
+    """An instant as a bound of the cursor.
+
+    A wall clock that is not UTC may be set back: then the bound is the earliest time that it will ever show from ``at``
+    on. Clocks are set back at whole quarters of an hour of UTC, by two hours at most.
+    """
+    if reading.clock == "instant" or reading.timezone == "UTC":
+        return _moment(at, reading.clock)
+    instant, zone = literal(at, _INSTANT), literal(reading.timezone, "text")
+    quarters = f"date_bin('15 minutes', {instant}, TIMESTAMPTZ '2000-01-01Z') + n * INTERVAL '15 minutes'"
+    return (
+        f"(SELECT least({instant} AT TIME ZONE {zone}, min(({quarters}) AT TIME ZONE {zone}))"
+        " FROM generate_series(1, 8) AS quarter (n))"
+    )
+
+
+def _moment(at: datetime, clock: ClockKind) -> str:
+    if clock == "instant":
+        return literal(at, _INSTANT)
+    return literal(at if at.tzinfo is None else at.replace(tzinfo=None), _WALL)

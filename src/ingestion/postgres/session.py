@@ -1,0 +1,188 @@
+"""A session with a PostgreSQL server, and who opens it."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pg8000.core import Context, CoreConnection
+
+from core.errors import OutOfReach, PipelineBug
+from core.ports import SecretStore
+from ingestion.postgres.failures import AuthenticationFailed, reaching
+from ingestion.postgres.login import Login, parse_login
+
+APPLICATION = "starmend-extract"
+READ_BYTES = 256 * 1024
+_COPY_DATA, _COPY_OUT, _COPY_DONE, _READY = b"dHcZ"
+_HEADER = struct.Struct("!BI")  # a message's type and length; the length counts itself, not the type
+
+# What text the server makes of values must not depend on how it was set up. row_security off: a policy that would
+# hide rows from us is an error, not a smaller table.
+_SETTINGS = """
+SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601';
+SET bytea_output = 'hex'; SET extra_float_digits = 1; SET standard_conforming_strings = on;
+SET default_transaction_read_only = on; SET row_security = off; SET statement_timeout = {statement_timeout}
+"""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. ``connect`` is for TCP, TLS and authentication together; a statement may say less for itself."""
+
+    connect: float = 10.0
+    statement: float = 840.0
+
+
+class Session:
+    """One connection, in UTC, read only. Any failure closes it, for nobody knows what the server would send next."""
+
+    def __init__(self, connection: CoreConnection, place: str) -> None:
+        self._connection: CoreConnection | None = connection
+        self.place = place
+
+    @property
+    def closed(self) -> bool:
+        return self._connection is None
+
+    def query(self, statement: str) -> list[list[Any]]:
+        """The rows of one statement, or of several, in one round trip."""
+        connection = self._open()
+        try:
+            with reaching("query", self.place):
+                return list(connection.execute_simple(statement).rows or [])
+        except BaseException:
+            self.close()
+            raise
+
+    def copy(self, statement: str) -> Generator[list[bytes]]:
+        """The lines of a ``COPY ... TO STDOUT``, as they come: lists of whole lines, each with its newline.
+
+        One round trip, whatever stands before and after the COPY in ``statement``. Memory: one read of the socket, or
+        one line where that is longer. An iterator that is left before its end closes the session. A lost connection
+        raises ``OutOfReach`` after the lines that came whole.
+        """
+        connection = self._open()
+        finished = False
+        try:
+            with reaching("copy", self.place):
+                yield from _copied(connection, statement)
+            finished = True
+        finally:
+            if not finished:
+                self.close()
+
+    def close(self) -> None:
+        """End the session; closing twice is harmless."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it is over, whatever the server has to say
+                connection.close()
+
+    def _open(self) -> CoreConnection:
+        if self._connection is None:
+            raise OutOfReach("query", self.place, "the session is closed", "Open another")
+        return self._connection
+
+
+def _copied(connection: CoreConnection, statement: str) -> Generator[list[bytes]]:
+    context = Context(statement)
+    connection.send_QUERY(statement)
+    connection._sock.flush()
+    stream, unpack = connection._sock, _HEADER.unpack_from
+    data, ready = b"", False
+    while not ready:
+        data = _read_on(stream, data)
+        lines: list[bytes] = []
+        at, end = 0, len(data)
+        while end - at >= _HEADER.size:
+            kind, length = unpack(data, at)
+            stop = at + 1 + length
+            if stop > end:
+                break
+            if kind == _COPY_DATA:
+                lines.append(data[at + 5 : stop])
+            elif kind not in (_COPY_OUT, _COPY_DONE):
+                connection.message_types[data[at : at + 1]](data[at + 5 : stop], context)
+                ready = kind == _READY
+            at = stop
+        data = data[at:]
+        if lines:
+            yield lines
+    if context.error is not None:
+        raise context.error
+
+
+def _read_on(stream: Any, data: bytes) -> bytes:
+    """``data`` and what the server sent next; a message longer than one read is awaited whole."""
+    missing = 0
+    if len(data) >= _HEADER.size:
+        missing = 1 + _HEADER.unpack_from(data)[1] - len(data)
+    more = stream.read(missing) if missing > READ_BYTES else stream.read1(READ_BYTES)
+    if not more:
+        raise ConnectionResetError("the server closed the connection")
+    return data + more if data else bytes(more)
+
+
+# ---------------------------------------------------------------- opening
+
+
+class Connector:
+    """Opens sessions with the database that a secret names."""
+
+    def __init__(
+        self, secrets: SecretStore, secret: str, *, application: str = APPLICATION, timeouts: Timeouts | None = None
+    ) -> None:
+        self._secrets = secrets
+        self._secret = secret
+        self._application = application
+        self._timeouts = timeouts or Timeouts()
+
+    def open(self) -> Session:
+        """A new session.
+
+        Where the password is refused the secret is read once more, past every cache, for it may have been rotated.
+        Raises ``OutOfReach`` where the database cannot be reached, ``InvalidData`` where the secret makes no sense.
+        """
+        text = self._secrets.read(self._secret)
+        login = parse_login(text, secret=self._secret)
+        try:
+            return connect(login, application=self._application, timeouts=self._timeouts)
+        except AuthenticationFailed:
+            fresh = self._secrets.read(self._secret, refresh=True)
+            if fresh == text:
+                raise
+            login = parse_login(fresh, secret=self._secret)
+            return connect(login, application=self._application, timeouts=self._timeouts)
+
+
+def connect(login: Login, *, application: str, timeouts: Timeouts) -> Session:
+    """A session as ``login`` says; encrypted unless it says ``disable``."""
+    context = login.tls()
+    with reaching("connect", login.place):
+        tcp = socket.create_connection((login.host, login.port), timeouts.connect)
+        try:
+            connection = CoreConnection(
+                user=login.username,
+                password=login.password,
+                host=login.host,
+                database=login.dbname,
+                ssl_context=context or False,
+                application_name=application,
+                sock=tcp,
+            )
+        except BaseException:
+            tcp.close()
+            raise
+    session = Session(connection, login.place)
+    session.query(_SETTINGS.format(statement_timeout=int(timeouts.statement * 1000)))
+    if connection.parameter_statuses.get("client_encoding") != "UTF8":
+        session.close()
+        raise PipelineBug("connect", login.place, "the server does not send UTF-8")
+    # The server ends a statement that takes too long; the socket's own limit is for a server that says nothing more.
+    connection._usock.settimeout(timeouts.statement + timeouts.connect)
+    return session
