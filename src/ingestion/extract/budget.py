@@ -1,0 +1,28 @@
+"""How much time a pass has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Time until ``until``, on a monotonic clock; seconds."""
+
+    clock: Clock
+    until: float
+
+    @classmethod
+    def of(cls, seconds: float, *, clock: Clock) -> Budget:
+        return cls(clock, clock() + seconds)
+
+    @property
+    def left(self) -> float:
+        return self.until - self.clock()
+
+    @property
+    def over(self) -> bool:
+        return self.left <= 0

@@ -1,0 +1,323 @@
+"""A pass: every table of a dataset, one after the other, each on its own feet.
+
+In order: read the parameters; adopt the objects beyond them; look the tables up; take the horizon, in a statement of
+its own; then, table by table, one snapshot each. A table's failure is logged, counted and kept in the result, and the
+others go on; what all of them need (Parameter Store, the database, the horizon) fails them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from core.contract.model import Contract, Database, SourceTable
+from core.errors import BadContract, OutOfReach, StarmendError, TransientFailure, UnknownTable
+from core.ingest_objects import ObjectFacts, TableObject
+from core.ports import Metrics
+from core.state import TableState
+from ingestion.extract.budget import Budget
+from ingestion.extract.packing import OBJECT_BYTES
+from ingestion.extract.parameters import read_stored, rebuild
+from ingestion.extract.table import Outcome, Sink, Stored, extract_table, plan_interval
+from ingestion.postgres.horizon import Bound, read_bound
+from ingestion.postgres.relation import Catalog, read_catalog
+from ingestion.postgres.select import Reading, count_unplaced, plan_reading
+from ingestion.postgres.session import Connector, Session
+
+STATEMENT_SECONDS = 840.0
+
+
+class Log(Protocol):
+    """What of a structured logger is used here (powertools' ``Logger``)."""
+
+    def info(self, msg: str, *, extra: dict[str, Any]) -> None: ...
+    def warning(self, msg: str, *, extra: dict[str, Any]) -> None: ...
+    def error(self, msg: str, *, extra: dict[str, Any], exc_info: Any = None) -> None: ...
+
+
+class TablesFailed(TransientFailure):
+    """At least one table was not extracted; the others were."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableResult:
+    """What a pass did for one table. ``number`` is that of its newest object."""
+
+    table: str
+    outcome: Outcome
+    objects: int = 0
+    rows: int = 0
+    number: int = 0
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What a pass did, table by table."""
+
+    dataset: str
+    tables: tuple[TableResult, ...]
+
+    @property
+    def failures(self) -> tuple[TableResult, ...]:
+        return tuple(one for one in self.tables if one.outcome == "failed")
+
+    def raise_failures(self) -> None:
+        """Raises ``TablesFailed`` naming the tables and their errors, where there are any."""
+        if self.failures:
+            told = "; ".join(f"{one.table}: {one.error}" for one in self.failures)
+            raise TablesFailed(
+                "extract", self.dataset, told, "The other tables were extracted; the next run tries again"
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-ready: per table its outcome, objects, rows and newest number."""
+        return {
+            "dataset": self.dataset,
+            "tables": {
+                one.table: {"outcome": one.outcome, "objects": one.objects, "rows": one.rows, "number": one.number}
+                for one in self.tables
+            },
+        }
+
+
+@dataclass
+class Extraction:
+    """What a pass works with; built once, used for every pass of its dataset."""
+
+    contract: Contract
+    connector: Connector
+    sink: Sink
+    metrics: Metrics
+    log: Log
+    held_seconds: float = 0.0
+    statement_seconds: float = STATEMENT_SECONDS
+    object_bytes: int = OBJECT_BYTES
+    _session: Session | None = field(default=None, repr=False)
+
+    @property
+    def source(self) -> Database:
+        source = self.contract.source
+        if not isinstance(source, Database):
+            raise BadContract("extract", self.contract.dataset, "is no database", "Name a dataset of kind database")
+        return source
+
+    @property
+    def held_threshold(self) -> float:
+        """Seconds from which on a held horizon is warned of: half of the time until data must be queryable."""
+        return self.held_seconds or self.source.complete_within / 2
+
+    def session(self, *, fresh: bool = False) -> Session:
+        """The session with the database, kept open from pass to pass."""
+        if fresh and self._session is not None:
+            self._session.close()
+        if self._session is None or self._session.closed:
+            self._session = self.connector.open()
+        return self._session
+
+    def close(self) -> None:
+        """End the session."""
+        if self._session is not None:
+            self._session.close()
+
+
+def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | None = None) -> PassResult:
+    """Extract the named tables, or all of the dataset's. Nothing new: no object, no change of state.
+
+    Any number of passes may run at once, and a pass may end anywhere: the next one finds out where the objects end.
+    """
+    names = list(tables) if tables else [one.name for one in extraction.source.tables]
+    dataset = extraction.contract.dataset
+    extraction.log.info("extraction started", extra={"dataset": dataset, "tables": names})
+    results = _Results(extraction)
+    known = results.known(names)
+    try:
+        states = _states(extraction, known, results)
+        if states:
+            catalog, bound = _look(extraction, list(states))
+            _report(extraction, bound)
+            _extract_all(extraction, states, catalog, bound, budget, results)
+    except StarmendError as error:  # what every table needs
+        for table in known:
+            if table.name not in results.of:
+                results.failed(table.name, error)
+    outcome = PassResult(dataset, tuple(results.of[name] for name in names if name in results.of))
+    counts = {"failed": len(outcome.failures), "rows": sum(one.rows for one in outcome.tables)}
+    extraction.log.info("extraction completed", extra={"dataset": dataset, **counts})
+    return outcome
+
+
+# ---------------------------------------------------------------- steps
+
+
+def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Results) -> dict[str, TableState]:
+    """Each table's state, the objects beyond the parameters adopted. The least advanced table comes first, so that
+    the backlog of one starves no other."""
+    sink = extraction.sink
+    stored = read_stored(sink.parameters, sink.names, [one.name for one in tables])
+    states: dict[str, TableState] = {}
+    for table in tables:
+        with results.guard(table.name):
+            state = sink.landing.state(table.name, stored[table.name])
+            rebuild(sink.parameters, sink.names, table.name, state)
+            _report_adoption(extraction, table.name, state)
+            states[table.name] = state
+    return dict(sorted(states.items(), key=lambda item: item[1].durable_until))
+
+
+def _look(extraction: Extraction, tables: Sequence[str]) -> tuple[Catalog, Bound]:
+    """What the catalog says, then the horizon. A session that was kept open may have died: then once more."""
+    kept = extraction.session()
+    try:
+        catalog = read_catalog(kept, tables)
+    except OutOfReach:
+        kept = extraction.session(fresh=True)
+        catalog = read_catalog(kept, tables)
+    lookback = extraction.source.lookback
+    return catalog, read_bound(kept, own_role_may_write=catalog.role_may_write, lookback=lookback)
+
+
+def _extract_all(
+    extraction: Extraction,
+    states: dict[str, TableState],
+    catalog: Catalog,
+    bound: Bound,
+    budget: Budget,
+    results: _Results,
+) -> None:
+    for name, state in states.items():
+        session = extraction.session()  # where none can be opened, no table is tried any more
+        with results.guard(name):
+            if budget.over:
+                results.done(name, Stored(number=state.number, outcome="out of time"))
+            else:
+                results.done(name, _extract_one(extraction, session, name, state, catalog, bound, budget))
+
+
+def _extract_one(
+    extraction: Extraction,
+    session: Session,
+    name: str,
+    state: TableState,
+    catalog: Catalog,
+    bound: Bound,
+    budget: Budget,
+) -> Stored:
+    source, table = extraction.source, extraction.contract.source_table(name)
+    reading = plan_reading(table, catalog.relation(table), timezone=source.timezone)
+    interval = plan_interval(state, bound, reading, source)
+    started = {"table": name, "from": state.durable_until.isoformat(), "number": state.number}
+    extraction.log.info("table started", extra=started | {"until": interval.until.isoformat() if interval else None})
+    if interval is None:
+        return Stored(number=state.number, outcome="held")
+    if interval.empty:
+        return Stored(number=state.number)
+    if reading.needs_report or state.number == 0:
+        _report_unplaced(extraction, session, reading)
+    return extract_table(
+        session,
+        reading,
+        state,
+        interval,
+        sink=extraction.sink,
+        budget=budget,
+        statement_seconds=extraction.statement_seconds,
+        on_stored=partial(_updated, extraction),
+        object_bytes=extraction.object_bytes,
+    )
+
+
+# ---------------------------------------------------------------- telling
+
+
+def _updated(extraction: Extraction, target: TableObject, facts: ObjectFacts) -> None:
+    told = {"table": target.table, "object": target.key, "rows": facts.rows, "until": facts.durable_until.isoformat()}
+    extraction.log.info("table updated", extra=told)
+
+
+def _report(extraction: Extraction, bound: Bound) -> None:
+    """How long a transaction has held the horizon back; who, once that is too long or the horizon does not move."""
+    extraction.metrics.add("HorizonHeldSeconds", bound.held_seconds, unit="Seconds")
+    if bound.at is not None and bound.held_seconds < extraction.held_threshold:
+        return
+    told: dict[str, Any] = {"reason": bound.reason, "seconds": bound.held_seconds}
+    if bound.holder:
+        who = bound.holder
+        told |= {"kind": who.kind, "pid": who.pid, "user": who.user, "application": who.application}
+        told |= {"state": who.state, "since": who.since.isoformat()}
+    extraction.log.warning("horizon held back", extra=told)
+
+
+def _report_adoption(extraction: Extraction, table: str, state: TableState) -> None:
+    if state.write_number is not None or state.write_timestamp is not None:
+        told = {"table": table, "number": state.number, "timestamp": state.durable_until.isoformat()}
+        extraction.log.warning("parameters rebuilt from the objects", extra=told)
+        extraction.metrics.add("ParametersRebuilt", 1)
+    if state.missing or state.newest_lost:
+        missing = [*state.missing, *([state.number] if state.newest_lost else [])]
+        extraction.log.warning("objects are missing", extra={"table": table, "numbers": missing[:100]})
+        extraction.metrics.add("ObjectsMissing", len(missing))
+
+
+def _report_unplaced(extraction: Extraction, session: Session, reading: Reading) -> None:
+    count = session.query(count_unplaced(reading))[0][0]
+    if count:
+        told = {"table": reading.table.name, "rows": count, "remedy": "give them a changed_at or created_at, and a key"}
+        extraction.log.warning("rows without cursor or key are not extracted", extra=told)
+        extraction.metrics.add("RowsUnplaced", count)
+
+
+class _Results:
+    """The results so far, each told when it comes."""
+
+    def __init__(self, extraction: Extraction) -> None:
+        self._extraction = extraction
+        self.of: dict[str, TableResult] = {}
+
+    def known(self, names: Sequence[str]) -> list[SourceTable]:
+        """Those that the contract knows; the others have failed."""
+        tables = []
+        for name in names:
+            try:
+                tables.append(self._extraction.contract.source_table(name))
+            except KeyError as error:
+                place = f"{self._extraction.contract.dataset}/{name}"
+                self.failed(name, UnknownTable("extract", place, str(error.args[0]), "Add it to the contract"))
+        return tables
+
+    def done(self, name: str, stored: Stored) -> None:
+        self.of[name] = TableResult(name, stored.outcome, stored.objects, stored.rows, stored.number)
+        told = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
+        self._extraction.log.info("table completed", extra=told | {"number": stored.number})
+        self._extraction.metrics.add("RowsExtracted", stored.rows)
+        self._extraction.metrics.add("ObjectsExtracted", stored.objects)
+        if stored.outcome == "out of time":
+            self._extraction.metrics.add("TableOutOfTime", 1)
+
+    def failed(self, name: str, error: Exception) -> None:
+        self.of[name] = TableResult(name, "failed", error=error)
+        told = {"table": name, "error": type(error).__name__, "problem": str(error)}
+        self._extraction.log.error("table failed", extra=told, exc_info=error)
+        self._extraction.metrics.add("TableFailed", 1)
+
+    def guard(self, name: str) -> _Guard:
+        return _Guard(self, name)
+
+
+class _Guard:
+    """A table's failure, whatever it is, stays its own."""
+
+    def __init__(self, results: _Results, name: str) -> None:
+        self._results = results
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Exception):
+            self._results.failed(self._name, error)
+            return True
+        return False

@@ -1,0 +1,87 @@
+"""A dataset's ingest objects: written once, and asked what state they prove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.errors import InvalidData, ObjectConflict, TransientFailure
+from core.ingest_objects import ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
+from core.ports import ObjectReader, ObjectStore, Written
+from core.state import StoredState, TableState, plan_adoption
+
+CONTENT_TYPE = "application/gzip"
+_TRIES = 3
+
+
+class Landing:
+    """What lies in the landing zone for one dataset.
+
+    Objects are immutable, so the facts of the newest object of each table are kept from pass to pass.
+    """
+
+    def __init__(self, objects: ObjectReader, dataset: str) -> None:
+        self._objects = objects
+        self._dataset = dataset
+        self._facts: dict[str, tuple[str, ObjectFacts]] = {}
+
+    def state(self, table: str, stored: StoredState) -> TableState:
+        """Where the table's next object starts, as the objects prove it: those beyond the stored id are adopted.
+
+        Lists from the stored id on (the whole sequence only where that is lost): one request where nothing is beyond
+        and the newest object is known from the last pass. Raises ``ObjectConflict`` where the newest object was not
+        written by an extraction.
+        """
+        known = TableObject(self._dataset, table, stored.number or 0)
+        beyond = [
+            found.number
+            for one in self._objects.list(table_prefix(self._dataset, table), after=known.key)
+            if (found := parse_table_key(one.key))
+        ]
+        number = beyond[-1] if beyond else known.number
+        newest = self.facts(TableObject(self._dataset, table, number)) if number else None
+        return plan_adoption(stored, beyond, newest)
+
+    def facts(self, target: TableObject) -> ObjectFacts | None:
+        """The object's metadata; None where there is no such object."""
+        key, facts = self._facts.get(target.table, ("", None))
+        if key == target.key:
+            return facts
+        found = self._objects.stat(target.key)
+        if found is None:
+            return None
+        try:
+            facts = decode_facts(found.metadata, key=target.key)
+        except InvalidData as error:
+            raise ObjectConflict("adopt object", target.key, error.problem, error.remedy) from error
+        self.remember(target, facts)
+        return facts
+
+    def remember(self, target: TableObject, facts: ObjectFacts) -> None:
+        """This is the table's newest object now."""
+        self._facts[target.table] = (target.key, facts)
+
+
+def write_object(objects: ObjectStore, key: str, body: bytes, *, metadata: Mapping[str, str]) -> None:
+    """Store an object under a name that is used once. Durable on return; the same again changes nothing.
+
+    After a lost answer, and after a refusal, which may hide an earlier success, the object that is there decides.
+    Raises ``ObjectConflict`` (FileExistsError) where it has other content, and ``OutOfReach`` (ConnectionError) where
+    S3 does not answer.
+    """
+    failure: TransientFailure | None = None
+    for _ in range(_TRIES):
+        try:
+            answer = objects.write(key, body, if_absent=True, metadata=metadata, content_type=CONTENT_TYPE)
+        except TransientFailure as error:
+            failure = error
+        else:
+            failure = None
+            if isinstance(answer, Written):
+                return
+        there = objects.stat(key)
+        if there is not None:
+            if dict(there.metadata) == dict(metadata):
+                return
+            remedy = "Another extraction has been faster, or someone put it there"
+            raise ObjectConflict("write object", key, "it exists and has other content", remedy)
+    raise failure or TransientFailure("write object", key, "refused, and yet there is no such object", "Try again")

@@ -1,0 +1,61 @@
+"""The world of the extract function: clients, a session with the database, a clock; kept for a container's life."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from aws.clients import Clients
+from aws.metrics import LogMetrics
+from aws.objects import S3ObjectStore
+from aws.parameters import SsmParameterStore
+from aws.secrets import AwsSecretStore
+from aws.settings import Settings
+from core.state import ParameterNames
+from ingestion.extract.budget import Budget
+from ingestion.extract.flow import Extraction
+from ingestion.extract.landing import Landing
+from ingestion.extract.table import Sink
+from ingestion.postgres.session import Connector
+
+# What is left of the function's time when a pass stops reading: for storing the object at hand and its state.
+RESERVE_SECONDS = 20.0
+
+
+@cache
+def build_runtime() -> tuple[Settings, Clients]:
+    return Settings.from_environment(), Clients()
+
+
+@cache
+def build_extraction(dataset: str) -> tuple[Extraction, LogMetrics]:
+    """One dataset's extraction in a deployment, and the metrics to flush after each pass."""
+    settings, clients = build_runtime()
+    return extraction_of(dataset, settings, clients)
+
+
+def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[Extraction, LogMetrics]:
+    """As ``build_extraction``, for the command too."""
+    contract = settings.contracts.dataset(dataset)
+    objects = S3ObjectStore(clients("s3"), settings.ingest_bucket)
+    parameters = SsmParameterStore(clients("ssm"))
+    metrics = LogMetrics(settings.environment, dataset)
+    secrets = AwsSecretStore(clients("secretsmanager"), settings.secret_prefix)
+    names = ParameterNames(settings.parameter_prefix, dataset)
+    extraction = Extraction(
+        contract=contract,
+        connector=Connector(secrets, contract.source.secret if contract.source else ""),
+        sink=Sink(dataset, objects, parameters, names, Landing(objects, dataset)),
+        metrics=metrics,
+        log=Logger(service="extract"),
+        held_seconds=settings.horizon_held_seconds,
+    )
+    return extraction, metrics
+
+
+def budget_of(context: Any) -> Budget:
+    """The time that the function has left, less the reserve."""
+    return Budget.of(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, clock=time.monotonic)

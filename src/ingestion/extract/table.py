@@ -1,0 +1,203 @@
+"""One table of one pass: its rows from the position on, cut into objects, each stored before the state moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
+
+from core.contract.model import Database
+from core.errors import IdOutOfOrder, ObjectConflict
+from core.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
+from core.ports import ObjectStore, ParameterStore
+from core.state import ParameterNames, TableState, safe_horizon
+from ingestion.extract.budget import Budget
+from ingestion.extract.landing import Landing, write_object
+from ingestion.extract.lane import Lane
+from ingestion.extract.lines import read_lines, resume_point
+from ingestion.extract.packing import OBJECT_BYTES, Packed, Packer
+from ingestion.extract.parameters import advance
+from ingestion.postgres.failures import StatementTimeOut
+from ingestion.postgres.horizon import Bound
+from ingestion.postgres.select import Reading
+from ingestion.postgres.session import Session
+
+Outcome = Literal["extracted", "unchanged", "held", "out of time", "beaten", "failed"]
+OnStored = Callable[[TableObject, ObjectFacts], None]
+_GRACE = 5.0  # seconds that a statement may outlive the budget: it is our clock that ends a pass, if rows come at all
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a table's pass has made durable. ``number`` is that of the table's newest object."""
+
+    objects: int = 0
+    rows: int = 0
+    number: int = 0
+    outcome: Outcome = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where a dataset's objects and state go."""
+
+    dataset: str
+    objects: ObjectStore
+    parameters: ParameterStore
+    names: ParameterNames
+    landing: Landing
+
+    def store(self, target: TableObject, packed: Packed, facts: ObjectFacts) -> None:
+        """One commit: the object, then the timestamp, then the id. Raises ``ObjectConflict`` or ``IdOutOfOrder``
+        where another extraction has been faster."""
+        write_object(self.objects, target.key, packed.body, metadata=encode_facts(facts))
+        self.landing.remember(target, facts)
+        advance(self.parameters, self.names, target.table, until=facts.durable_until, number=target.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What a pass reads of a table: the rows from ``start`` on, before ``until``."""
+
+    start: Position
+    until: datetime
+
+    @property
+    def empty(self) -> bool:
+        """Nothing can lie in it. A wall-clock start is the server's to compare."""
+        return self.start.at.tzinfo is not None and self.start.at >= self.until
+
+
+def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Database) -> Interval | None:
+    """The interval to read; None where the horizon must not move and nothing older is left.
+
+    An interval that was cut goes on at its own cut, at least up to its own end: its horizon stays safe for ever. With
+    a ``lookback`` the others start so much earlier.
+    """
+    margin = timedelta(seconds=source.margin)
+    precision = reading.precision_column.precision
+    horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
+    if state.cut and state.newest is not None:
+        own_end = state.newest.interval_to
+        return Interval(state.position, max(horizon, own_end) if horizon else own_end)
+    if horizon is None:
+        return None
+    start = state.position
+    if source.lookback and start != START:
+        start = Position(start.at - timedelta(seconds=source.lookback))
+    return Interval(start, horizon)
+
+
+def extract_table(
+    session: Session,
+    reading: Reading,
+    state: TableState,
+    interval: Interval,
+    *,
+    sink: Sink,
+    budget: Budget,
+    statement_seconds: float,
+    on_stored: OnStored,
+    object_bytes: int = OBJECT_BYTES,
+) -> Stored:
+    """Read the interval in one snapshot and store its rows as objects numbered from the state's number on.
+
+    Each object is one conditional put, stored while the next is being read and before the next is put. Out of time,
+    what has been read so far is stored as the last object, and the next pass goes on behind it. Another extraction of
+    the same table wins or loses whole objects: who loses stops (``beaten``). ``on_stored`` hears of each object.
+    Memory: three objects at most. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was
+    stored before stays, and the state fits it.
+    """
+    seconds = min(statement_seconds, max(budget.left, 0.0) + _GRACE)
+    lines = read_lines(session, reading, interval.start, interval.until, seconds=seconds)
+    packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes)
+    cutter = _Cutter(reading, state, interval, sink.dataset)
+    tally = _Tally(sink, on_stored, Stored(number=state.number))
+    overlap = interval.start != state.position
+    try:
+        with Lane() as lane:
+            for packed, last in _objects(lines, packer, budget):
+                target, facts = cutter.cut(packed, last=last)
+                if overlap and _is_repeat(facts, target, state):
+                    break
+                lane.run(partial(tally.store, target, packed, facts))
+    except StatementTimeOut:
+        if not (budget.over and tally.stored.objects):
+            raise
+        return replace(tally.stored, outcome="out of time")
+    except IdOutOfOrder:
+        return replace(tally.stored, outcome="beaten")
+    except ObjectConflict as error:
+        if not _is_extraction(sink, error.place):
+            raise
+        return replace(tally.stored, outcome="beaten")
+    finally:
+        lines.close()
+    return replace(tally.stored, outcome="out of time") if cutter.is_cut else tally.stored
+
+
+class _Tally:
+    """Stores objects and counts those that are durable."""
+
+    def __init__(self, sink: Sink, on_stored: OnStored, stored: Stored) -> None:
+        self._sink = sink
+        self._on_stored = on_stored
+        self.stored = stored
+
+    def store(self, target: TableObject, packed: Packed, facts: ObjectFacts) -> None:
+        self._sink.store(target, packed, facts)
+        self.stored = Stored(self.stored.objects + 1, self.stored.rows + packed.rows, target.number, "extracted")
+        self._on_stored(target, facts)
+
+
+def _objects(lines: Iterable[list[bytes]], packer: Packer, budget: Budget) -> Iterable[tuple[Packed, bool]]:
+    """Objects as they fill, and whether the rows end with them: that is known when the next row comes, or none."""
+    for batch in lines:
+        rest = batch
+        while rest:
+            left = packer.add(rest)
+            if left and packer.rows:
+                yield packer.finish(), False
+            rest = left
+        if budget.over and packer.rows:
+            yield packer.finish(), False
+            return
+    if packer.rows:
+        yield packer.finish(), True
+
+
+def _is_repeat(facts: ObjectFacts, target: TableObject, state: TableState) -> bool:
+    """Whether an overlapping interval holds nothing but what the newest object holds."""
+    newest = state.newest
+    return facts.last and newest is not None and target.number == state.number + 1 and facts.sha256 == newest.sha256
+
+
+def _is_extraction(sink: Sink, place: str) -> bool:
+    """Whether the object in our way was written by an extraction, which then was faster."""
+    there = sink.objects.stat(place)
+    return there is not None and "starmend-interval-to" in there.metadata
+
+
+class _Cutter:
+    """Numbers the objects of an interval and tells what each holds."""
+
+    def __init__(self, reading: Reading, state: TableState, interval: Interval, dataset: str) -> None:
+        self.is_cut = False
+        self._table = reading.table
+        self._reading = reading
+        self._dataset = dataset
+        self._until = interval.until
+        self._number = state.number
+        at = interval.start.at
+        self._from = at if at.tzinfo is not None else state.durable_until
+
+    def cut(self, packed: Packed, *, last: bool) -> tuple[TableObject, ObjectFacts]:
+        """The next object's name and facts."""
+        version, key = resume_point(self._table, packed.last_line, timezone=self._reading.timezone)
+        facts = ObjectFacts(self._from, self._until, version, key, packed.rows, packed.sha256, last)
+        self._from = self._from if version.tzinfo is None else version
+        self._number += 1
+        self.is_cut = not last
+        return TableObject(self._dataset, self._table.name, self._number), facts
