@@ -28,6 +28,7 @@ class Settings:
     stream_name: str = ""
     drop_one_entity: str = ""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
+    horizon_held_seconds: float = 0.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -50,6 +51,7 @@ class Settings:
             stream_name=environment.get("STARMEND_STREAM_NAME", ""),
             drop_one_entity=environment.get("STARMEND_DROP_ONE_ENTITY", ""),
             provider_urls=json.loads(environment.get("STARMEND_PROVIDER_URLS") or "{}"),
+            horizon_held_seconds=float(environment.get("STARMEND_HORIZON_HELD_SECONDS") or 0),
         )
 
     @cached_property
