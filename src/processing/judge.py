@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from core.arrow import line_schema
 from core.contract.model import SourceTable
+from processing.instants import in_utc
 from processing.nested import nested_as_text
 
 THREAD_BYTES = 1 << 20
@@ -107,30 +107,6 @@ class Judge:
                 column = in_utc(column, self._timezone)
             columns.append(column if column.type == one.type else column.cast(one.type))
         return pa.table(columns, names=self.schema.names)
-
-
-def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """ISO 8601 texts as UTC timestamps; those without a zone are the wall clock of ``timezone``.
-
-    A wall-clock time that happened twice is the earlier of the two; one that never happened is the moment of the
-    change. Raises ``pa.ArrowInvalid`` for a text that is no timestamp.
-    """
-    naive_type = pa.timestamp("us")
-    zoned = pc.match_substring_regex(column, _ZONE)
-    as_read = column.cast(naive_type) if not pc.any(zoned).as_py() else _cast_mixed(column, zoned)
-    local = pc.assume_timezone(as_read, timezone, ambiguous="earliest", nonexistent="latest").cast(naive_type)
-    return pc.if_else(zoned, as_read, local)
-
-
-_ZONE = r"([zZ]|:\d\d(\.\d+)?[+-]\d\d(:?\d\d)?)$"
-
-
-def _cast_mixed(column: pa.ChunkedArray, zoned: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Arrow casts texts with zone and texts without by two types; each part is nulled while the other is cast."""
-    nothing = pa.scalar(None, pa.string())
-    with_zone = pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
-    without = pc.if_else(zoned, nothing, column).cast(pa.timestamp("us"))
-    return pc.coalesce(with_zone, without)
 
 
 def _named(source: SourceTable, *kinds: str) -> list[str]:

@@ -1,0 +1,47 @@
+"""What the queue tells processing: S3's events, and requests to process objects again.
+
+S3 tells at least once and in any order, with keys URL-encoded, and sends a test event when a notification is made. A
+request is ``{"objects": ["tables/sales/staff/000000000001.jsonl.gz"]}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from core.errors import InvalidData
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An object that an event or a request names. ``again``: somebody asks for it to be processed once more."""
+
+    bucket: str
+    key: str
+    again: bool = False
+
+
+def told(body: str) -> Iterator[Told]:
+    """The objects that a queue message names; none for S3's test event. Raises ``InvalidData`` on any other message."""
+    try:
+        message: Any = json.loads(body)
+        if message.get("Event") == "s3:TestEvent":
+            return
+        if "objects" in message:
+            yield from (Told("", str(key), again=True) for key in message["objects"])
+            return
+        for record in message["Records"]:
+            if str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):
+                yield Told(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidData("read message", body[:200], f"no S3 event and no request ({error!r})") from error
+
+
+def batch(event: Mapping[str, Any]) -> dict[str, str]:
+    """The bodies of a queue event's messages by message id; or, for the command, one message that is given bare."""
+    if "Records" in event and all("messageId" in record for record in event["Records"]):
+        return {record["messageId"]: record["body"] for record in event["Records"]}
+    return {"command": json.dumps(event)}

@@ -1,0 +1,19 @@
+"""The process Lambda: ingest objects that S3 tells of through the queue become rows of the star schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processing.events import batch
+from processing.process import process_messages
+from processing.runtime import build_runtime
+
+
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer which messages failed; the queue delivers those again, three times in all."""
+    world, finish = build_runtime()
+    try:
+        failed = process_messages(batch(event), world)
+    finally:
+        finish()
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -1,0 +1,168 @@
+"""Ingest objects on their way: fetched, taken apart, and committed together, one commit per partition."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from core.contract.model import Table
+from core.landing import Landing
+from core.ports import ObjectStat
+from processing.accept import Part, Taken, take_apart
+from processing.commit import Committed, SourceRef, commit_rows
+from processing.plan import SourcePlan
+from processing.receipts import TouchedPartition
+from processing.shape import Origin
+from processing.world import World
+
+WHOLE_BYTES = 8 << 20  # up to here an object is fetched at once, ahead of its turn; larger ones are streamed
+GROUP_BYTES = 128 << 20  # star rows that are kept for one commit per partition
+
+
+@dataclass
+class Ingest:
+    """One object of a batch and what has become of it so far. ``error`` set: it failed and is to be tried again.
+
+    ``expected`` is the number that should have come instead, where the object is out of sequence.
+    """
+
+    landing: Landing
+    plan: SourcePlan
+    again: bool
+    started: float
+    stat: ObjectStat | None = None
+    taken: Taken | None = None
+    touched: list[TouchedPartition] = field(default_factory=list)
+    error: Exception | None = None
+    expected: int | None = None
+    commit_ms: float = 0.0
+    derive_ms: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Taken apart and committed as far as it goes; its receipt may be written."""
+        return self.error is None and self.taken is not None
+
+    @property
+    def lives(self) -> bool:
+        """Done, and its rows are in the warehouse."""
+        return self.done and self.taken is not None and not self.taken.halted
+
+    @property
+    def ref(self) -> SourceRef:
+        assert self.stat is not None
+        return SourceRef(self.landing.key, self.stat.etag)
+
+
+def grouped(objects: Sequence[Ingest], world: World, pool: Executor) -> Iterator[list[Ingest]]:
+    """Fetch and take apart the objects, in groups whose star rows fit in memory. The next are fetched meanwhile."""
+    fetched = [pool.submit(_fetch, world, one) for one in objects]
+    group: list[Ingest] = []
+    size = 0
+    for one, found in zip(objects, fetched, strict=True):
+        _take(world, one, found)
+        if one.taken is not None:
+            group.append(one)
+            size += sum(part.rows.nbytes for part in one.taken.parts)
+        if size > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _fetch(world: World, one: Ingest) -> BinaryIO | None:
+    """The object's stream, or None where it is gone."""
+    found = world.ingest.open(one.landing.key)
+    if found is None:
+        return None
+    one.stat = found.stat
+    if found.stat.size > WHOLE_BYTES:
+        return found.stream
+    with found.stream as stream:
+        return io.BytesIO(stream.read())
+
+
+def _take(world: World, one: Ingest, found: Future[BinaryIO | None]) -> None:
+    try:
+        stream = found.result()
+        if stream is None:
+            return
+        assert one.stat is not None
+        origin = Origin(one.plan.contract, world.contracts, one.stat.modified)
+        with stream:
+            one.taken = take_apart(
+                stream,
+                one.plan,
+                origin,
+                place=one.landing.key,
+                now=world.now(),
+                timer=world.timer,
+                threads=world.threads,
+            )
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's and not its neighbours'
+        one.error = error
+
+
+def commit_parts(group: Sequence[Ingest], world: World, pool: Executor) -> None:
+    """Commit the group's rows, partitions side by side; one that fails fails the objects that have rows in it."""
+    before = world.timer()
+    wanted: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
+    for one in group:
+        assert one.taken is not None
+        for part in one.taken.parts:
+            wanted.setdefault((part.table.name, part.path), []).append((one, part))
+        one.taken = replace(one.taken, parts=())  # the rows live only until they are committed
+    work = [pool.submit(_commit, world, some) for some in wanted.values()]
+    wanted.clear()
+    for one in work:
+        one.result()
+    spent = (world.timer() - before) * 1000
+    for one in group:
+        one.commit_ms = spent
+
+
+def _commit(world: World, some: list[tuple[Ingest, Part]]) -> None:
+    first, part = some[0]
+    objects = list({id(one): one for one, _ in some}.values())
+    try:
+        outcome = commit_rows(
+            world.partitions,
+            part.table,
+            part.path,
+            pa.concat_tables([one.rows for _, one in some]),
+            sources=[one.ref for one in objects],
+            context=world.context_of(first.plan.contract),
+        )
+    except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it
+        for one in objects:
+            one.error = error
+        return
+    for one, mine in some:
+        made = isinstance(outcome, Committed)
+        rows = mine.rows.num_rows
+        one.touched.append(
+            TouchedPartition(part.table.name, part.path, outcome.version, "committed" if made else "unchanged", rows)
+        )
+
+
+def derive_all(objects: Sequence[Ingest], world: World, pool: Executor, derive: Callable[[World, Table], None]) -> None:
+    """Bring the derived tables of all objects up to date, each table once."""
+    before = world.timer()
+    tables = {table.name: table for one in objects if one.lives for table in one.plan.dimensions}
+    work = {name: pool.submit(derive, world, table) for name, table in tables.items()}
+    failed = {name: error for name, future in work.items() if (error := future.exception()) is not None}
+    spent = (world.timer() - before) * 1000
+    for one in objects:
+        one.derive_ms = spent if one.plan.dimensions else 0.0
+        for table in one.plan.dimensions:
+            if table.name in failed and one.error is None:
+                error = failed[table.name]
+                if not isinstance(error, Exception):
+                    raise error
+                one.error = error

@@ -1,0 +1,68 @@
+"""The world of a deployed process function: AWS clients, the clock and the log, built once per container."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import cast
+
+from aws_lambda_powertools import Logger
+
+from aws.clients import Clients
+from aws.metrics import LogMetrics
+from aws.objects import S3ObjectStore
+from aws.parameters import SsmParameterStore
+from aws.pointers import S3PartitionStore
+from aws.settings import Settings
+from processing.world import Log, World
+
+WORKERS = 16  # concurrent requests; below the clients' connection pool
+
+
+@dataclass
+class Meters:
+    """The metrics of each dataset, written as one line each when a batch is done."""
+
+    environment: str
+    _by_dataset: dict[str, LogMetrics] = field(default_factory=dict)
+
+    def of(self, dataset: str) -> LogMetrics:
+        return self._by_dataset.setdefault(dataset, LogMetrics(self.environment, dataset))
+
+    def flush(self) -> None:
+        for metrics in self._by_dataset.values():
+            metrics.flush()
+
+
+@cache
+def build_runtime() -> tuple[World, Callable[[], None]]:
+    """The world, and what is to be called at the end of an invocation."""
+    settings, clients = Settings.from_environment(), Clients()
+    return build_world(settings, clients)
+
+
+def build_world(settings: Settings, clients: Clients) -> tuple[World, Callable[[], None]]:
+    """The world of a deployment, for the Lambda and for the command alike."""
+    s3 = clients("s3")
+    meters = Meters(settings.environment)
+    world = World(
+        contracts=settings.contracts,
+        ingest=S3ObjectStore(s3, settings.ingest_bucket),
+        records=S3ObjectStore(s3, settings.warehouse_bucket),
+        partitions=S3PartitionStore(s3, settings.warehouse_bucket),
+        parameters=SsmParameterStore(clients("ssm")),
+        parameter_prefix=settings.parameter_prefix,
+        metrics=meters.of,
+        log=cast(Log, Logger()),
+        code_version=settings.code_version,
+        ingest_bucket=settings.ingest_bucket,
+        now=lambda: datetime.now(UTC),
+        timer=time.perf_counter,
+        workers=WORKERS,
+        threads=(os.cpu_count() or 1) > 1,
+    )
+    return world, meters.flush

@@ -1,0 +1,152 @@
+"""Source rows as rows of a warehouse table, column by column, each by the rule that the contract gives it.
+
+Pure: what is known of the object comes as an argument. ``is_latest`` is left out, for only the merge knows it, and so
+are joined columns, which belong to dimensions and are computed from the current state of their tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.arrow import arrow_type
+from core.contract.model import (
+    Column,
+    Contract,
+    Contracts,
+    Database,
+    Feed,
+    LookedUp,
+    Lookup,
+    Surrogate,
+    Table,
+    Take,
+    TakeByKind,
+)
+from core.errors import PipelineBug
+from core.keys import surrogate_ids
+from core.order import as_array
+from processing.instants import in_utc, time_of_day
+from processing.parsed import rows_where
+
+LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """Rows of a table, one per source row and in their order, and why some of them cannot be (row -> reason).
+
+    A row in ``bad`` holds null where its value could not be made.
+    """
+
+    rows: pa.Table
+    bad: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What shaping needs beside the rows. ``modified`` is when the ingest object was made (aware); None: no object."""
+
+    contract: Contract
+    contracts: Contracts
+    modified: datetime | None = None
+
+    @property
+    def timezone(self) -> str:
+        """Of timestamps without one."""
+        source = self.contract.source
+        return source.timezone if isinstance(source, Database) else "UTC"
+
+
+def shape(table: Table, rows: pa.Table, origin: Origin) -> Shaped:
+    """The rows of a fact, or the own columns of a dimension, from rows in the ``line_schema`` of its source table."""
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+    bad: dict[int, str] = {}
+    derived: list[Column] = []
+    for column in table.columns:
+        if isinstance(column.rule, Surrogate):
+            derived.append(column)
+        elif isinstance(column.rule, Take | TakeByKind | LookedUp):
+            values = _values(column, rows, origin)
+            columns[column.name] = _cast(column, values, origin, bad)
+    for column in derived:
+        assert isinstance(column.rule, Surrogate)
+        columns[column.name] = surrogate_ids([columns[name] for name in column.rule.columns])
+    ordered = [column for column in table.columns if column.name in columns]
+    schema = pa.schema([pa.field(one.name, arrow_type(one.type)) for one in ordered])
+    return Shaped(pa.table([columns[one.name] for one in ordered], schema=schema), bad)
+
+
+def _values(column: Column, rows: pa.Table, origin: Origin) -> pa.Array | pa.ChunkedArray:
+    rule = column.rule
+    if isinstance(rule, Take):
+        values = rows.column(rule.field)
+        if rule.form == "time":
+            return time_of_day(values)
+        if rule.field == "provenance" and LATE in column.one_of:
+            return _late(values, rows, origin)
+        return values
+    if isinstance(rule, TakeByKind):
+        historic = pc.fill_null(pc.equal(rows.column("kind"), "history"), False)
+        return pc.if_else(historic, rows.column(rule.history), rows.column(rule.live))
+    if isinstance(rule, LookedUp):
+        return look_up(origin.contracts.lookup(rule.lookup), rule.column, rows.column(rule.by))
+    raise PipelineBug("shape", column.name, f"no source row gives {rule.rule!r}")
+
+
+def look_up(lookup: Lookup, column: str, values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """The lookup's ``column`` where its first column equals the value; null where it is not listed."""
+    first = next(iter(lookup.columns.values()))
+    places = pc.index_in(values.cast(pa.string()), value_set=pa.array(first, pa.string()))
+    return pa.array(lookup.columns[column], pa.string()).take(as_array(places))
+
+
+def _late(provenance: pa.ChunkedArray, rows: pa.Table, origin: Origin) -> pa.ChunkedArray:
+    """``observed`` becomes ``late`` where the object was made later than the point's time and the time to settle."""
+    feed = origin.contract.source
+    if not isinstance(feed, Feed) or origin.modified is None:
+        return provenance
+    settled = (origin.modified - timedelta(seconds=feed.settle)).astimezone(UTC).replace(tzinfo=None)
+    too_late = pc.less(rows.column(feed.time_column), pa.scalar(settled, pa.timestamp("us")))
+    is_late = pc.fill_null(pc.and_(pc.equal(provenance, "observed"), too_late), False)
+    if not pc.any(is_late).as_py():
+        return provenance
+    return pc.if_else(is_late, LATE, provenance)
+
+
+def _cast(
+    column: Column, values: pa.Array | pa.ChunkedArray, origin: Origin, bad: dict[int, str]
+) -> pa.Array | pa.ChunkedArray:
+    """The values in the column's type; those that cannot be are null and named in ``bad``."""
+    wanted = arrow_type(column.type)
+    if values.type == wanted:
+        return values
+    convert: Callable[[pa.Array | pa.ChunkedArray], pa.Array | pa.ChunkedArray] = lambda some: some.cast(wanted)  # noqa: E731
+    if pa.types.is_timestamp(wanted) and pa.types.is_string(values.type):
+        convert = lambda some: in_utc(some, origin.timezone)  # noqa: E731
+    try:
+        return convert(values)
+    except pa.ArrowInvalid:
+        misfits = _misfits(values, convert)
+    for row in rows_where(misfits):
+        bad.setdefault(row, f"{column.name}: {values[row].as_py()!r} is no {column.type}")
+    return convert(pc.if_else(misfits, pa.scalar(None, values.type), values))
+
+
+def _misfits(values: pa.Array | pa.ChunkedArray, convert: Callable[[pa.Array | pa.ChunkedArray], object]) -> pa.Array:
+    """Which values cannot be converted; each distinct one is tried once."""
+    distinct = as_array(values).dictionary_encode()
+    fits = np.zeros(len(distinct.dictionary), dtype=bool)
+    for place in range(len(fits)):
+        try:
+            convert(distinct.dictionary.slice(place, 1))
+            fits[place] = True
+        except pa.ArrowInvalid:
+            continue
+    good = pa.array(fits).take(distinct.indices)
+    return pc.invert(pc.fill_null(good, True))

@@ -1,0 +1,78 @@
+"""A bucket in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+
+START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+
+
+class MemoryObjects:
+    """``core.ports.ObjectStore``, linearizable and versioned. Each write is a second later than the one before."""
+
+    def __init__(self, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._objects: dict[str, tuple[ObjectStat, bytes]] = {}
+        self._lock = threading.Lock()
+        self._writes = 0
+        self._clock = clock
+        self.fail: Callable[[str, str], Exception | None] = lambda _effect, _key: None
+
+    def read(self, key: str) -> StoredObject | None:
+        found = self._found("read", key)
+        return StoredObject(*found) if found else None
+
+    def open(self, key: str) -> OpenObject | None:
+        found = self._found("open", key)
+        return OpenObject(found[0], io.BytesIO(found[1])) if found else None
+
+    def stat(self, key: str) -> ObjectStat | None:
+        found = self._found("stat", key)
+        return found[0] if found else None
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        with self._lock:
+            keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
+            stats = [self._objects[key][0] for key in keys]
+        return iter([ObjectInfo(one.key, one.size, one.etag, one.modified) for one in stats])
+
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> Written | Refused:
+        self._maybe_fail("write", key)
+        with self._lock:
+            there = self._objects.get(key)
+            if (if_absent and there) or (if_match and (there is None or there[0].etag != if_match)):
+                return Refused()
+            self._writes += 1
+            modified = self._clock() if self._clock else START + timedelta(seconds=self._writes)
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            stat = ObjectStat(key, len(body), etag, modified, dict(metadata or {}), f"version-{self._writes}")
+            self._objects[key] = stat, body
+            return Written(etag)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        with self._lock:
+            for key in keys:
+                self._objects.pop(key, None)
+
+    def _found(self, effect: str, key: str) -> tuple[ObjectStat, bytes] | None:
+        self._maybe_fail(effect, key)
+        with self._lock:
+            return self._objects.get(key)
+
+    def _maybe_fail(self, effect: str, key: str) -> None:
+        if error := self.fail(effect, key):
+            raise error

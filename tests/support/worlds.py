@@ -1,0 +1,154 @@
+"""A processing world in memory: contracts, ingest objects, and the warehouse that comes of them."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.objects import MemoryObjects
+from tests.fakes.parameters import MemoryParameters
+from tests.fakes.partitions import MemoryPartitions
+
+from core.contract.load import load
+from core.contract.model import Contracts
+from core.ingest_objects import TableObject
+from core.landing import Landing, landing_of
+from core.pointer import ROOT, parse_pointer
+from processing.commit import CommitContext, Snapshot, read_partition
+from processing.events import Told
+from processing.process import process_objects
+from processing.receipts import read_receipt
+from processing.world import World
+
+REPOSITORY = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+Lines = Iterable[Mapping[str, Any] | bytes]
+
+
+@functools.cache
+def sales_contracts() -> Contracts:
+    """The contracts that the project ships with."""
+    return load(REPOSITORY / "contracts", today=date(2026, 11, 20))
+
+
+@dataclass
+class MemoryLog:
+    """Log lines as (level, message, fields)."""
+
+    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    def info(self, msg: str, /, **fields: Any) -> None:
+        self.lines.append(("info", msg, fields))
+
+    def warning(self, msg: str, /, **fields: Any) -> None:
+        self.lines.append(("warning", msg, fields))
+
+    def error(self, msg: str, /, **fields: Any) -> None:
+        self.lines.append(("error", msg, fields))
+
+    def at(self, level: str) -> list[tuple[str, dict[str, Any]]]:
+        return [(message, fields) for one, message, fields in self.lines if one == level]
+
+
+class MemoryWorld:
+    """Everything a ``World`` is made of, to be filled and looked at."""
+
+    def __init__(self, contracts: Contracts, *, now: Callable[[], datetime] = lambda: NOW) -> None:
+        self.ingest = MemoryObjects()
+        self.records = MemoryObjects()
+        self.partitions = MemoryPartitions()
+        self.parameters = MemoryParameters()
+        self.log = MemoryLog()
+        self.metrics: dict[str, MemoryMetrics] = {}
+        for contract in contracts:
+            for table in contract.source.tables if contract.source else ():
+                self.parameters.make(f"/starmend/test/{contract.dataset}/{table.name}/latest_object", "0")
+        self.world = World(
+            contracts=contracts,
+            ingest=self.ingest,
+            records=self.records,
+            partitions=self.partitions,
+            parameters=self.parameters,
+            parameter_prefix="/starmend/test",
+            metrics=lambda dataset: self.metrics.setdefault(dataset, MemoryMetrics()),
+            log=self.log,
+            code_version="test",
+            ingest_bucket="ingest-bucket",
+            now=now,
+            timer=time.perf_counter,
+            commit_context=lambda promise: CommitContext(
+                promise, random=random.Random(), sleep=lambda _seconds: None
+            ),
+            workers=4,
+        )
+
+    def put(self, key: str, lines: Lines, *, compress: bool = True) -> str:
+        body = b"".join(line_of(one) for one in lines)
+        self.ingest.write(key, gzip.compress(body, 1) if compress else body)
+        return key
+
+    def put_table(self, dataset: str, table: str, number: int, lines: Lines) -> str:
+        return self.put(TableObject(dataset, table, number).key, lines)
+
+    def process(self, *keys: str, again: bool = False) -> Mapping[str, Exception]:
+        return process_objects([Told("", key, again) for key in keys], self.world)
+
+    def receipt(self, key: str) -> dict[str, Any]:
+        found = read_receipt(self.records, landing(key))
+        assert found is not None, f"{key} has no receipt"
+        return found
+
+    def quarantined(self, key: str) -> list[dict[str, Any]]:
+        stored = self.records.read(landing(key).quarantine_key)
+        return [json.loads(line) for line in stored.body.splitlines()] if stored else []
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a warehouse table, its partitions in path order."""
+        return self.table(table).to_pylist()
+
+    def table(self, name: str) -> pa.Table:
+        table = self.world.contracts.table(name)
+        snapshots = [self.snapshot(name, path) for path in self.paths(name)]
+        return pa.concat_tables([one.table for one in snapshots]) if snapshots else pa.table({}).select([]) or table
+
+    def snapshot(self, name: str, path: str = "") -> Snapshot:
+        found = read_partition(self.partitions, self.world.contracts.table(name), path)
+        assert found is not None, f"{name}/{path} has no commit"
+        return found
+
+    def paths(self, name: str) -> list[str]:
+        pointers = [one.key for one in self.partitions.list(f"{ROOT}{name}/") if one.key.endswith("/symlink.txt")]
+        return [key.removeprefix(f"{ROOT}{name}").removesuffix("symlink.txt").strip("/") for key in pointers]
+
+    def versions(self) -> dict[str, str]:
+        """Every pointer's target: what has to stay as it is where nothing may change."""
+        return {
+            one.key: parse_pointer(self.partitions.objects[one.key], bucket=self.partitions.bucket, place=one.key)
+            for one in self.partitions.list(ROOT)
+            if one.key.endswith("/symlink.txt")
+        }
+
+
+def line_of(one: Mapping[str, Any] | bytes) -> bytes:
+    return one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n"
+
+
+def landing(key: str) -> Landing:
+    found = landing_of(key)
+    assert found is not None
+    return found
+
+
+def numbered(rows: Sequence[Mapping[str, Any]], key: str) -> dict[Any, Mapping[str, Any]]:
+    """Rows by one column."""
+    return {row[key]: row for row in rows}
