@@ -3,7 +3,7 @@
 - ``tables/<dataset>/<table>/<12 digits>.jsonl.gz``: a table's sequence (``core.ingest_objects``)
 - ``repair/<dataset>/<table>/<name>.jsonl.gz``: rows fetched again
 - ``feeds/<dataset>/yyyy/mm/dd/hh/<name>``: what Firehose writes; the dataset is its only table
-- ``receipts/`` and ``quarantine/`` in the warehouse bucket, each ``dataset=<dataset>/source_table=<table>/<name>.json(l)``
+- ``receipts/`` and ``quarantine/`` in the warehouse bucket: ``dataset=<dataset>/source_table=<table>/<name>.json(l)``
 """
 
 from __future__ import annotations
