@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ministack.services import cloudwatch
@@ -28,7 +28,7 @@ log = logging.getLogger("starmend.alarms")
 _scale = 1.0
 _one_at_a_time = threading.RLock()
 
-_COMPARISONS = {
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "LessThanThreshold": lambda value, threshold: value < threshold,
@@ -114,7 +114,7 @@ def state_of(alarm: dict[str, Any], values: Sequence[Value]) -> str:
     """The state that these datapoints mean, by the tables of "Configuring how alarms treat missing data"."""
     treatment = alarm.get("TreatMissingData") or "missing"
     needed = int(alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods") or 1)
-    compare = _COMPARISONS.get(alarm.get("ComparisonOperator", ""), lambda *_: False)
+    compare = _COMPARISONS[alarm["ComparisonOperator"]]
     known = [compare(value, float(alarm.get("Threshold") or 0)) for value in values if value is not None]
     breaching = sum(known) + (len(values) - len(known) if treatment == "breaching" else 0)
     if breaching >= needed:

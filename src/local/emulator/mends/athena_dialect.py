@@ -38,11 +38,11 @@ _NUMBERS = exp.DataType.NUMERIC_TYPES
 _INTEGERS = exp.DataType.INTEGER_TYPES
 _TEXT = exp.DataType.TEXT_TYPES
 _MOMENTS = exp.DataType.TEMPORAL_TYPES
-_DECIMALS = (exp.DType.DECIMAL,) if hasattr(exp, "DType") else (exp.DataType.Type.DECIMAL,)
+_DECIMALS = {exp.DataType.Type.DECIMAL}
 _DATE = exp.DataType.Type.DATE
 
 
-def parse(query: str) -> exp.Expression:
+def parse(query: str) -> exp.Expr:
     """The statement as a tree; ValueError as Athena words it."""
     try:
         tree = sqlglot.parse_one(query, read="athena")
@@ -51,7 +51,7 @@ def parse(query: str) -> exp.Expression:
     return tree
 
 
-def tables_of(tree: exp.Expression, database: str) -> set[tuple[str, str]]:
+def tables_of(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     """(database, table) of every table the query reads; completes the names in the tree and drops catalogs."""
     ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
@@ -65,7 +65,7 @@ def tables_of(tree: exp.Expression, database: str) -> set[tuple[str, str]]:
     return found
 
 
-def translate(tree: exp.Expression, columns: Columns) -> list[str]:
+def translate(tree: exp.Expr, columns: Columns) -> list[str]:
     """DuckDB's SQL for the query: first with every type known, then, should DuckDB refuse that, as it was written."""
     name_outputs(tree)
     attempts = []
@@ -76,11 +76,11 @@ def translate(tree: exp.Expression, columns: Columns) -> list[str]:
             log.info("types not resolved: %s", error)
             continue
         _refuse_mixed_comparisons(prepared)
-        attempts.append(prepared.transform(_rewrite).sql(dialect="duckdb"))
+        attempts.append(_rewritten(prepared).sql(dialect="duckdb"))
     return attempts
 
 
-def name_outputs(tree: exp.Expression) -> None:
+def name_outputs(tree: exp.Expr) -> None:
     """Give what has no name Athena's name, in every SELECT whose columns are the result's."""
     select = tree
     while isinstance(select, exp.SetOperation | exp.Subquery):
@@ -92,7 +92,7 @@ def name_outputs(tree: exp.Expression) -> None:
             column.replace(exp.alias_(column.copy(), f"_col{index}"))
 
 
-def _resolved(tree: exp.Expression, columns: Columns) -> exp.Expression:
+def _resolved(tree: exp.Expr, columns: Columns) -> exp.Expr:
     schema = MappingSchema(dialect="athena", normalize=False)
     for (database, table), kinds in columns.items():
         typed = {name: exp.DataType.build(kind, dialect="duckdb") for name, kind in kinds.items()}
@@ -108,15 +108,13 @@ def _resolved(tree: exp.Expression, columns: Columns) -> exp.Expression:
     return annotate_types(tree, schema=schema, dialect="athena")
 
 
-def _unresolved(tree: exp.Expression, _columns: Columns) -> exp.Expression:
+def _unresolved(tree: exp.Expr, _columns: Columns) -> exp.Expr:
     return annotate_types(tree, dialect="athena")
 
 
-def _refuse_mixed_comparisons(tree: exp.Expression) -> None:
+def _refuse_mixed_comparisons(tree: exp.Expr) -> None:
     for node in tree.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In):
-        others = [
-            n for n in (*node.args.values(), *(node.args.get("expressions") or ())) if isinstance(n, exp.Expression)
-        ]
+        others = [n for n in (*node.args.values(), *(node.args.get("expressions") or ())) if isinstance(n, exp.Expr)]
         texts = [n for n in others if isinstance(n, exp.Literal) and n.is_string]
         typed = [n for n in others if n.type and n.type.this in (_NUMBERS | _MOMENTS)]
         if texts and typed:
@@ -125,7 +123,17 @@ def _refuse_mixed_comparisons(tree: exp.Expression) -> None:
             raise ValueError(f"TYPE_MISMATCH: Cannot apply operator: {shown} in {node.sql(dialect='athena')}")
 
 
-def _rewrite(node: exp.Expression) -> exp.Expression:
+def _rewritten(tree: exp.Expr) -> exp.Expr:
+    """The tree with every node rewritten, inner ones first, so that outer ones see what became of them."""
+    for node in reversed(list(tree.walk(bfs=False))):
+        new = _rewrite(node)
+        if new is not node:
+            new.type = new.to if isinstance(new, exp.Cast) else node.type
+            node.replace(new)
+    return tree
+
+
+def _rewrite(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Div):
         return _division(node)
     if isinstance(node, exp.Avg) and _is(node.this, _DECIMALS):
@@ -144,7 +152,7 @@ def _rewrite(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _division(node: exp.Div) -> exp.Expression:
+def _division(node: exp.Div) -> exp.Expr:
     left, right = node.left, node.right
     if _is(left, _INTEGERS) and _is(right, _INTEGERS):
         return exp.IntDiv(this=left.copy(), expression=right.copy())
@@ -155,7 +163,7 @@ def _division(node: exp.Div) -> exp.Expression:
     return node
 
 
-def _sequence(node: exp.GenerateSeries) -> exp.Expression:
+def _sequence(node: exp.GenerateSeries) -> exp.Expr:
     start = node.args["start"]
     dated = _is(start, {_DATE}) or (isinstance(start, exp.Cast) and start.to.this == _DATE)
     if not dated:
@@ -166,16 +174,16 @@ def _sequence(node: exp.GenerateSeries) -> exp.Expression:
     return exp.cast(series, "DATE[]")
 
 
-def _is(node: exp.Expression | None, kinds: object) -> bool:
+def _is(node: exp.Expr | None, kinds: object) -> bool:
     return node is not None and node.type is not None and node.type.this in kinds  # type: ignore[operator]
 
 
-def _scale(node: exp.Expression) -> int:
+def _scale(node: exp.Expr) -> int:
     parameters = node.type.expressions if node.type else []
     return int(parameters[1].name) if len(parameters) > 1 else 0
 
 
-def _widest(node: exp.Expression) -> str:
+def _widest(node: exp.Expr) -> str:
     return f"DECIMAL(38, {_scale(node)})"
 
 

@@ -127,15 +127,15 @@ def _check_limit(scanned: int) -> None:
         raise LimitExceeded(f"Bytes scanned limit was exceeded: {scanned} of {limit}")
 
 
-Views = list[tuple[str, str, exp.Expression]]
+Views = list[tuple[str, str, exp.Expr]]
 
 
-def _closure(tree: exp.Expression, database: str) -> tuple[list[athena_tables.Table], Views]:
+def _closure(tree: exp.Expr, database: str) -> tuple[list[athena_tables.Table], Views]:
     """Every table the query reads, through views as well; views in an order in which each finds what it needs."""
     tables: dict[tuple[str, str], athena_tables.Table] = {}
     views: Views = []
 
-    def visit(statement: exp.Expression, default: str) -> None:
+    def visit(statement: exp.Expr, default: str) -> None:
         for name in sorted(athena_dialect.tables_of(statement, default)):
             if name in tables or any(name == (owner, view) for owner, view, _ in views):
                 continue
@@ -154,7 +154,7 @@ def _closure(tree: exp.Expression, database: str) -> tuple[list[athena_tables.Ta
     return list(tables.values()), views
 
 
-def _query(tree: exp.Expression, tables: list[athena_tables.Table], views: Views, folder: Path) -> dict[str, Any]:
+def _query(tree: exp.Expr, tables: list[athena_tables.Table], views: Views, folder: Path) -> dict[str, Any]:
     try:
         with duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"}) as connection:
             return _answer(connection, tree, tables, views, folder)
@@ -164,7 +164,7 @@ def _query(tree: exp.Expression, tables: list[athena_tables.Table], views: Views
 
 def _answer(
     connection: duckdb.DuckDBPyConnection,
-    tree: exp.Expression,
+    tree: exp.Expr,
     tables: list[athena_tables.Table],
     views: Views,
     folder: Path,
@@ -192,7 +192,7 @@ def _answer(
 
 
 def _described(
-    connection: duckdb.DuckDBPyConnection, tree: exp.Expression, columns: athena_dialect.Columns
+    connection: duckdb.DuckDBPyConnection, tree: exp.Expr, columns: athena_dialect.Columns
 ) -> tuple[str, list[tuple[str, str]]]:
     """The first translation that DuckDB accepts, with the names and types of its columns."""
     refused: duckdb.Error | None = None

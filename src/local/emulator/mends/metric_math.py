@@ -46,7 +46,7 @@ def evaluate(expression: str, series: Mapping[str, Sequence[Value]], length: int
 
 
 def _parse(expression: str) -> ast.expr:
-    text = expression.replace("&&", " and ").replace("||", " or ")
+    text = expression.replace("&&", " and ").replace("||", " or ").replace(" AND ", " and ").replace(" OR ", " or ")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:

@@ -261,6 +261,8 @@ def test_a_view_of_the_catalog_is_queried_like_a_table(session):
     [
         ("5 / 2", 2),
         ("-7 / 2", -3),
+        ("(7 / 2) / 2 + 9 / 2 / 2", 3),
+        ("cast(10 as decimal(10,2)) / 3 / 2", Decimal("1.67")),
         ("5 / 2.0e0", 2.5),
         ("cast(10 as decimal(10,2)) / 3", Decimal("3.33")),
         ("date_diff('minute', timestamp '2026-01-01 00:00:30', timestamp '2026-01-01 00:01:10')", 0),
@@ -270,6 +272,7 @@ def test_a_view_of_the_catalog_is_queried_like_a_table(session):
         ("cast(timestamp '2026-01-01 10:11:12' as varchar)", "2026-01-01 10:11:12.000"),
         ("date_format(timestamp '2026-01-01 10:11:12', '%Y-%m-%d %H:%i')", "2026-01-01 10:11"),
         ("format_datetime(timestamp '2026-01-01 10:11:12', 'yyyy-MM')", "2026-01"),
+        ("date_diff('hour', timestamp '2026-01-01 00:00:00', timestamp '2026-01-01 05:59:00') / 2", 2),
         ("day_of_week(date '2026-11-22')", 7),
         ('json_extract_scalar(\'{"a": {"b": "c"}}\', \'$.a.b\')', "c"),
         ("count_if(n > 1) as value from (values 1, 2, 3) as t(n)", 2),
