@@ -1,0 +1,328 @@
+# Whoever must act is told what to do: every alarm mails the admins when it starts and when it is over, and its
+# description holds the next step and the runbook's section (docs/runbook.md has one per kind).
+
+locals {
+  runbook   = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
+  namespace = "Starmend"
+
+  alarm_kinds = [
+    "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
+    "halted-objects", "failed-tables", "horizon-held", "provider-refused", "secret-missing", "delivery-late",
+    "pipeline-unhealthy",
+  ]
+
+  # What the functions count, in five minutes, by dataset. Silence is fine: a function that met nothing writes nothing.
+  counted = {
+    quarantine = {
+      metric = "RowsRejected", above = var.alarm_thresholds.quarantined_rows, datasets = local.sources
+      text   = "Lines of %s break the contract and lie in quarantine. Look at them: starmend quarantine list."
+    }
+    halted-objects = {
+      metric = "ObjectsHalted", above = var.alarm_thresholds.halted_objects, datasets = local.sources
+      text   = "So many lines of an object of %s break the contract that nothing of it was committed. Mend the contract or the code, deploy, then: starmend quarantine retry."
+    }
+    failed-tables = {
+      metric = "TableFailed", above = var.alarm_thresholds.failed_tables, datasets = local.databases
+      text   = "A table of %s could not be extracted; the others went on. The extract function's log names the table and the remedy."
+    }
+    provider-refused = {
+      metric = "ProviderRefused", above = var.alarm_thresholds.provider_refusals, datasets = local.feeds
+      text   = "The provider of %s refuses the token or what is asked with it. Check the plan, then: starmend secret set."
+    }
+    secret-missing = {
+      metric = "SecretMissing", above = var.alarm_thresholds.missing_secrets, datasets = local.sources
+      text   = "The secret of %s has no value yet. Fill it: starmend secret set."
+    }
+  }
+
+  alarms = merge(
+    merge([
+      for kind, one in local.counted : {
+        for dataset in keys(one.datasets) : "${kind}-${dataset}" => {
+          kind       = kind, text = format(one.text, dataset), namespace = local.namespace, metric = one.metric
+          dimensions = { environment = var.environment, dataset = dataset }
+          statistic  = "Sum", period = 300, periods = 1, above = one.above, missing = "notBreaching"
+        }
+      }
+    ]...),
+    {
+      for dataset, source in local.databases : "horizon-held-${dataset}" => {
+        kind       = "horizon-held", namespace = local.namespace, metric = "HorizonHeldSeconds"
+        text       = "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for it. Find it in pg_stat_activity and end it."
+        dimensions = { environment = var.environment, dataset = dataset }
+        statistic  = "Maximum", period = 300, periods = 1, above = source.complete_within_seconds, missing = "notBreaching"
+      }
+    },
+    {
+      for name, queue in local.queues : "dead-letters-${name}" => {
+        kind       = "dead-letters", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible"
+        text       = "Work on the queue ${name} failed three times and lies in ${queue.dead_name}. Read a message, mend its cause, then move it back: starmend replay."
+        dimensions = { QueueName = queue.dead_name }
+        statistic  = "Maximum", period = 60, periods = 1, above = var.alarm_thresholds.dead_letters, missing = "notBreaching"
+      }
+    },
+    {
+      for name, queue in local.queues : "queue-age-${name}" => {
+        kind       = "queue-age", namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage"
+        text       = "A message on the queue ${name} has waited for too long: its function fails, is throttled, or cannot keep up. Look at the function's errors and concurrency."
+        dimensions = { QueueName = queue.name }
+        statistic  = "Maximum", period = 60, periods = 3, above = var.alarm_thresholds.queue_age, missing = "notBreaching"
+      }
+    },
+    {
+      for name, function in local.functions : "function-errors-${name}" => {
+        kind       = "function-errors", namespace = "AWS/Lambda", metric = "Errors"
+        text       = "The function ${function} failed. Its log says where and what to do."
+        dimensions = { FunctionName = function }
+        statistic  = "Sum", period = 300, periods = 1, above = var.alarm_thresholds.function_errors, missing = "notBreaching"
+      }
+    },
+    {
+      for name, function in local.functions : "throttles-${name}" => {
+        kind       = "throttles", namespace = "AWS/Lambda", metric = "Throttles"
+        text       = "Lambda refused to run ${function}: the account's concurrency is used up. Ask for more, or lower the triggers' concurrency."
+        dimensions = { FunctionName = function }
+        statistic  = "Sum", period = 300, periods = 1, above = var.alarm_thresholds.throttles, missing = "notBreaching"
+      }
+    },
+    {
+      for dataset in keys(local.feeds) : "delivery-late-${dataset}" => {
+        kind       = "delivery-late", namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness"
+        text       = "Firehose holds records of ${dataset} that it cannot write. Look at its log group and at feeds-errors/ in the ingest bucket."
+        dimensions = { DeliveryStreamName = aws_kinesis_firehose_delivery_stream.feed[dataset].name }
+        statistic  = "Maximum", period = 300, periods = 1, above = var.alarm_thresholds.delivery_age, missing = "notBreaching"
+      }
+    },
+  )
+
+  # Only where schedules run: three missed starts. Here silence is the fault.
+  scheduled = {
+    for name, seconds in {
+      extract = [for dataset in local.databases : dataset.every_seconds]
+      request = [for dataset in local.feeds : 60]
+    } : name => 3 * max(min(seconds...), 100) if var.schedules_enabled && length(seconds) > 0
+  }
+
+  # Freshness has two parts. No object of the dataset was processed for as long as its data may be old (silence is the
+  # fault), although all that time there was something to process (silence is fine: the exchange is closed, the database
+  # is quiet). A quarter of the time is a period, so that the first minute of a trading day is no alarm yet.
+  fresh_period = { for name, source in local.sources : name => max(60, floor(source.complete_within_seconds / 240) * 60) }
+  freshness_parts = merge(
+    {
+      for name in keys(local.sources) : "nothing-processed-${name}" => {
+        dataset = name, metric = "ObjectsProcessed", compare = "LessThanThreshold", threshold = 1, of = 4, missing = "breaching"
+        text    = "Part of freshness-${name}: no object was processed."
+      }
+    },
+    {
+      for name, source in local.sources : "work-due-${name}" => {
+        dataset = name, metric = source.kind == "feed" ? "PointsExpected" : "ObjectsWritten"
+        compare = "GreaterThanThreshold", threshold = 0, of = source.kind == "feed" ? 4 : 2, missing = "notBreaching"
+        text    = "Part of freshness-${name}: there was something to process."
+      }
+    },
+  )
+
+  alarm_names = merge(
+    { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.alarm_name },
+    { for name, alarm in aws_cloudwatch_metric_alarm.schedule_silent : "schedule-silent-${name}" => alarm.alarm_name },
+    { for name, alarm in aws_cloudwatch_composite_alarm.freshness : "freshness-${name}" => alarm.alarm_name },
+    { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name },
+  )
+}
+
+# ---------------------------------------------------------------- the topic
+
+# CloudWatch may not use the AWS-managed key of SNS, so the topic has its own.
+data "aws_iam_policy_document" "alarm_key" {
+  #checkov:skip=CKV_AWS_109:a key's policy speaks of that key alone
+  #checkov:skip=CKV_AWS_111:a key's policy speaks of that key alone
+  #checkov:skip=CKV_AWS_356:a key's policy speaks of that key alone
+  statement {
+    sid       = "AccountOwnsKey"
+    actions   = ["kms:*"] # wildcard: KMS refuses a policy that could lock the account out of its key
+    resources = ["*"]     # wildcard: in a key's policy this is the key
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account}:root"]
+    }
+  }
+
+  statement {
+    sid       = "AlarmsPublish"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"] # wildcard: in a key's policy this is the key
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_kms_key" "alarms" {
+  description             = "Encrypts the alarms of ${local.prefix} on their way"
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  policy                  = data.aws_iam_policy_document.alarm_key.json
+  tags                    = local.tags.alarms
+}
+
+resource "aws_kms_alias" "alarms" {
+  name          = "alias/${local.prefix}-alarms"
+  target_key_id = aws_kms_key.alarms.id
+}
+
+resource "aws_sns_topic" "alarms" {
+  name              = "${local.prefix}-alarms"
+  display_name      = "${local.prefix} alarms"
+  kms_master_key_id = aws_kms_key.alarms.arn
+  tags              = local.tags.alarms
+}
+
+data "aws_iam_policy_document" "alarm_topic" {
+  statement {
+    sid       = "AlarmsPublish"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+    principals {
+      type        = "*" # wildcard: a Deny for everybody
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.alarm_topic.json
+}
+
+resource "aws_sns_topic_subscription" "admin" {
+  for_each = toset(var.admin_emails)
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
+# ---------------------------------------------------------------- the alarms
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${local.prefix}-${each.key}"
+  alarm_description   = "${each.value.text} ${local.runbook[each.value.kind]}"
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.periods
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.above
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+  tags                = local.tags.alarms
+}
+
+resource "aws_cloudwatch_metric_alarm" "schedule_silent" {
+  for_each = local.scheduled
+
+  alarm_name          = "${local.prefix}-schedule-silent-${each.key}"
+  alarm_description   = "The schedules no longer start ${local.functions[each.key]}. Look whether they are enabled and whether their role may start it. ${local.runbook["schedule-silent"]}"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Invocations"
+  dimensions          = { FunctionName = local.functions[each.key] }
+  statistic           = "Sum"
+  period              = each.value
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+  tags                = local.tags.alarms
+}
+
+# No actions of their own: each is the normal state of a quiet night. Together they are an alarm.
+resource "aws_cloudwatch_metric_alarm" "freshness_part" {
+  for_each = local.freshness_parts
+
+  alarm_name          = "${local.prefix}-${each.key}"
+  alarm_description   = "${each.value.text} ${local.runbook["freshness"]}"
+  namespace           = local.namespace
+  metric_name         = each.value.metric
+  dimensions          = { environment = var.environment, dataset = each.value.dataset }
+  statistic           = "Sum"
+  period              = local.fresh_period[each.value.dataset]
+  evaluation_periods  = 4
+  datapoints_to_alarm = each.value.of
+  comparison_operator = each.value.compare
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.missing
+  tags                = local.tags.alarms
+}
+
+resource "aws_cloudwatch_composite_alarm" "freshness" {
+  for_each = local.sources
+
+  alarm_name        = "${local.prefix}-freshness-${each.key}"
+  alarm_description = "Nothing of ${each.key} has reached the warehouse for ${each.value.complete_within_seconds / 60} minutes, although there was something to bring. Follow it along the road: starmend status. ${local.runbook["freshness"]}"
+  alarm_rule = join(" AND ", [
+    for part in ["nothing-processed", "work-due"] :
+    "ALARM(\"${aws_cloudwatch_metric_alarm.freshness_part["${part}-${each.key}"].alarm_name}\")"
+  ])
+  alarm_actions = [aws_sns_topic.alarms.arn]
+  ok_actions    = [aws_sns_topic.alarms.arn]
+  tags          = local.tags.alarms
+}
+
+resource "aws_cloudwatch_composite_alarm" "unhealthy" {
+  alarm_name        = "${local.prefix}-pipeline-unhealthy"
+  alarm_description = "At least one alarm of ${local.prefix} is on; it has said so itself. This one is over when all are. ${local.runbook["pipeline-unhealthy"]}"
+  alarm_rule = join(" OR ", [
+    for name in sort(concat(
+      values(aws_cloudwatch_metric_alarm.this)[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.schedule_silent)[*].alarm_name,
+      values(aws_cloudwatch_composite_alarm.freshness)[*].alarm_name,
+    )) : "ALARM(\"${name}\")"
+  ])
+  alarm_actions = [aws_sns_topic.alarms.arn]
+  ok_actions    = [aws_sns_topic.alarms.arn]
+  tags          = local.tags.alarms
+
+  lifecycle {
+    precondition {
+      condition     = length(local.alarms) + length(local.scheduled) + length(local.sources) <= 100
+      error_message = "A composite alarm may watch 100 others: split the contracts over two environments."
+    }
+  }
+}

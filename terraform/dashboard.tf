@@ -1,0 +1,72 @@
+# One page: is it healthy, is it fresh, is it whole, is it keeping up, what does it cost.
+
+locals {
+  by_dataset = {
+    for metric in ["ObjectsProcessed", "RowsCommitted", "RowsRejected", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"] : metric => [
+      for dataset in keys(metric == "ObjectsProcessed" || startswith(metric, "Rows") ? local.sources : local.feeds) :
+      [local.namespace, metric, "environment", var.environment, "dataset", dataset, { label = dataset }]
+    ]
+  }
+
+  widgets = [
+    { title = "Processed objects", stat = "Sum", metrics = local.by_dataset.ObjectsProcessed },
+    { title = "Rows committed", stat = "Sum", metrics = local.by_dataset.RowsCommitted },
+    { title = "Lines in quarantine", stat = "Sum", metrics = local.by_dataset.RowsRejected },
+    {
+      title = "Points expected and written", stat = "Sum",
+      metrics = [
+        for metric in concat(local.by_dataset.PointsExpected, local.by_dataset.PointsWritten) :
+        concat(slice(metric, 0, 6), [{ label = "${metric[5]} ${metric[1]}" }])
+      ]
+    },
+    { title = "Seconds between a minute's start and its quote", stat = "p95", metrics = local.by_dataset.TriggerDelaySeconds },
+    {
+      title   = "Age of the oldest message, seconds", stat = "Maximum",
+      metrics = [for name, queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { label = name }]]
+    },
+    {
+      title   = "Dead letters", stat = "Maximum",
+      metrics = [for name, queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.dead_name, { label = name }]]
+    },
+    {
+      title   = "Duration of a function, milliseconds", stat = "p95",
+      metrics = [for name, function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", function, { label = name }]]
+    },
+    {
+      title   = "Errors of functions", stat = "Sum",
+      metrics = [for name, function in local.functions : ["AWS/Lambda", "Errors", "FunctionName", function, { label = name }]]
+    },
+    {
+      title   = "What costs: invocations", stat = "Sum",
+      metrics = [for name, function in local.functions : ["AWS/Lambda", "Invocations", "FunctionName", function, { label = name }]]
+    },
+    {
+      title   = "What costs: bytes scanned by analysts", stat = "Sum",
+      metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", aws_athena_workgroup.analysts.name, { label = "analysts" }]]
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = local.prefix
+
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [{
+        type = "alarm", x = 0, y = 0, width = 24, height = 4
+        properties = {
+          title  = "Alarms"
+          alarms = sort([for name in values(local.alarm_names) : "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${name}"])
+        }
+      }],
+      [
+        for index, widget in [for one in local.widgets : one if length(one.metrics) > 0] : {
+          type = "metric", x = 8 * (index % 3), y = 4 + 6 * floor(index / 3), width = 8, height = 6
+          properties = {
+            title = widget.title, region = var.region, stat = widget.stat, period = 300, view = "timeSeries", metrics = widget.metrics
+          }
+        }
+      ],
+    )
+  })
+}

@@ -1,0 +1,85 @@
+variable "name" {
+  description = "Name of the function, its role and its log group."
+  type        = string
+}
+
+variable "description" {
+  description = "What the function does, in one sentence."
+  type        = string
+}
+
+variable "handler" {
+  description = "Python path of the handler, such as processing.handler.handle."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z_]+(\\.[a-z_]+)+$", var.handler))
+    error_message = "handler: a dotted Python path such as processing.handler.handle."
+  }
+}
+
+variable "code" {
+  description = "Where the code package lies, the base64 SHA-256 that tells when it changed, and the layers below it."
+  type = object({
+    bucket = string
+    key    = string
+    hash   = string
+    layers = list(string)
+  })
+}
+
+variable "policy" {
+  description = "JSON policy document: exactly what this function may do beyond writing its own log."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment variables; never a secret."
+  type        = map(string)
+  default     = {}
+}
+
+variable "timeout_seconds" {
+  description = "How long one invocation may take."
+  type        = number
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
+    error_message = "timeout_seconds: 1 to 900 (Lambda's limit)."
+  }
+}
+
+variable "memory_mb" {
+  description = "Memory; the share of a processor grows with it."
+  type        = number
+
+  validation {
+    condition     = var.memory_mb >= 128 && var.memory_mb <= 10240
+    error_message = "memory_mb: 128 to 10240 (Lambda's limits)."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the log is kept."
+  type        = number
+}
+
+variable "tracing" {
+  description = "Record X-Ray traces."
+  type        = bool
+  default     = false
+}
+
+variable "network" {
+  description = "Subnets and security groups; empty lists: outside any VPC."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = { subnet_ids = [], security_group_ids = [] }
+}
+
+variable "tags" {
+  description = "Cost tags on top of the provider's."
+  type        = map(string)
+}

@@ -1,0 +1,77 @@
+# A queue whose messages are tried three times, then kept for two weeks in a dead-letter queue.
+#
+# Policies are given inline: each SQS policy resource of its own makes the provider wait 25 s more.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  receives  = 3
+  dead_name = "${var.name}-dead"
+  arn       = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}:${var.name}"
+  dead_arn  = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}:${local.dead_name}"
+}
+
+data "aws_iam_policy_document" "access" {
+  for_each = { live = local.arn, dead = local.dead_arn }
+
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["sqs:*"] # wildcard: a Deny of everything
+    resources = [each.value]
+    principals {
+      type        = "*" # wildcard: a Deny for everybody
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "live" ? var.senders : {}
+    content {
+      sid       = "Send${replace(title(replace(statement.key, ".", " ")), " ", "")}"
+      actions   = ["sqs:SendMessage"]
+      resources = [each.value]
+      principals {
+        type        = "Service"
+        identifiers = [statement.key]
+      }
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = statement.value
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [data.aws_caller_identity.current.account_id]
+      }
+    }
+  }
+}
+
+resource "aws_sqs_queue" "dead" {
+  name                      = local.dead_name
+  message_retention_seconds = 14 * 24 * 3600 # SQS's longest
+  sqs_managed_sse_enabled   = true
+  policy                    = data.aws_iam_policy_document.access["dead"].json
+  redrive_allow_policy      = jsonencode({ redrivePermission = "byQueue", sourceQueueArns = [local.arn] })
+  tags                      = var.tags
+}
+
+resource "aws_sqs_queue" "this" {
+  name                       = var.name
+  message_retention_seconds  = 4 * 24 * 3600
+  visibility_timeout_seconds = 6 * var.consumer_timeout_seconds # what Lambda asks for, so that retries never overlap
+  receive_wait_time_seconds  = 20
+  sqs_managed_sse_enabled    = true
+  policy                     = data.aws_iam_policy_document.access["live"].json
+  redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = local.receives })
+  tags                       = var.tags
+}

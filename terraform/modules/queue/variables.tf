@@ -1,0 +1,25 @@
+variable "name" {
+  description = "Name of the queue; its dead-letter queue is called <name>-dead."
+  type        = string
+}
+
+variable "consumer_timeout_seconds" {
+  description = "Time-out of the function that takes from this queue; a message comes again after six times as long."
+  type        = number
+}
+
+variable "region" {
+  description = "Region of the queue, for its own ARN in its own policy."
+  type        = string
+}
+
+variable "senders" {
+  description = "AWS services that may send: principal => ARNs of the resources they send for. Roles need no entry."
+  type        = map(list(string))
+  default     = {}
+}
+
+variable "tags" {
+  description = "Cost tags on top of the provider's."
+  type        = map(string)
+}

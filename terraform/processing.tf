@@ -1,0 +1,109 @@
+# Processing: every new ingest object is an event on a queue, and the process function takes it from there.
+
+locals {
+  warehouse_arn = aws_s3_bucket.this["warehouse"].arn
+  # What is processed; feeds-errors/ is for people to look at.
+  processed_prefixes = ["tables/", "feeds/", "repair/"]
+}
+
+module "arrivals" {
+  source = "./modules/queue"
+
+  name                     = "${local.prefix}-arrivals"
+  consumer_timeout_seconds = var.process_timeout_seconds
+  region                   = var.region
+  senders                  = { "s3.amazonaws.com" = [local.ingest_arn] }
+  tags                     = local.tags.processing
+}
+
+resource "aws_s3_bucket_notification" "arrivals" {
+  bucket = aws_s3_bucket.this["ingest"].id
+
+  dynamic "queue" {
+    for_each = local.processed_prefixes
+    content {
+      id            = trimsuffix(queue.value, "/")
+      queue_arn     = module.arrivals.arn
+      events        = ["s3:ObjectCreated:*"] # a PUT, or an upload in parts
+      filter_prefix = queue.value
+    }
+  }
+}
+
+data "aws_iam_policy_document" "process" {
+  statement {
+    sid       = "TakeArrivals"
+    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    resources = [module.arrivals.arn]
+  }
+
+  statement {
+    sid       = "ReadObjects"
+    actions   = ["s3:GetObject"]
+    resources = [for prefix in local.processed_prefixes : "${local.ingest_arn}/${prefix}*"] # wildcard: the prefix's objects
+  }
+
+  statement {
+    sid       = "TellMissingFromForbidden" # without it S3 answers 403 for a key that is not there
+    actions   = ["s3:ListBucket"]
+    resources = [local.ingest_arn]
+    condition {
+      test     = "StringLikeIfExists" # a GET has no prefix
+      variable = "s3:prefix"
+      values   = [for prefix in local.processed_prefixes : "${prefix}*"] # wildcard: the prefix's objects
+    }
+  }
+
+  statement {
+    sid     = "CommitPartitions" # a conditional PUT needs s3:GetObject as well
+    actions = ["s3:GetObject", "s3:PutObject"]
+    # wildcard: pointers, versions, receipts and quarantined lines of every table
+    resources = [for prefix in ["warehouse/", "receipts/", "quarantine/"] : "${local.warehouse_arn}/${prefix}*"]
+  }
+
+  statement {
+    sid       = "FindPartitions"
+    actions   = ["s3:ListBucket"]
+    resources = [local.warehouse_arn]
+    condition {
+      test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing pointer, not 403
+      variable = "s3:prefix"
+      values   = ["warehouse/*", "receipts/*", "quarantine/*"] # wildcard: the prefix's objects
+    }
+  }
+
+  statement {
+    sid       = "RememberLatestObject"
+    actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+    resources = [for name in keys(local.sources) : "${local.parameter_arn}/${name}/*/latest_object"] # wildcard: one key per table
+  }
+}
+
+module "process" {
+  source = "./modules/function"
+
+  name               = "${local.prefix}-process"
+  description        = "Turns ingest objects into rows of the star schema, one commit per partition"
+  handler            = "processing.handler.handle"
+  code               = local.code
+  policy             = data.aws_iam_policy_document.process.json
+  environment        = merge(local.function_environment, { POWERTOOLS_SERVICE_NAME = "process" })
+  timeout_seconds    = var.process_timeout_seconds
+  memory_mb          = var.process_memory_mb
+  log_retention_days = var.log_retention_days
+  tracing            = var.tracing
+  tags               = local.tags.processing
+}
+
+resource "aws_lambda_event_source_mapping" "process" {
+  event_source_arn                   = module.arrivals.arn
+  function_name                      = module.process.name
+  batch_size                         = 10
+  maximum_batching_window_in_seconds = var.process_batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+  tags                               = local.tags.processing
+
+  scaling_config {
+    maximum_concurrency = var.process_concurrency
+  }
+}

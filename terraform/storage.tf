@@ -1,0 +1,224 @@
+# Buckets, the pipeline's remembered state, its secrets (made empty), and the code packages.
+
+locals {
+  # noncurrent_days: how long a replaced or deleted object can be brought back; expire_days: how long any object stays.
+  buckets = {
+    ingest    = { versioned = true, noncurrent_days = var.ingest_noncurrent_days, expire_days = null }
+    warehouse = { versioned = false, noncurrent_days = null, expire_days = null } # `vacuum` knows what may go
+    results   = { versioned = false, noncurrent_days = null, expire_days = 7 }
+    code      = { versioned = true, noncurrent_days = 90, expire_days = null }
+  }
+}
+
+resource "aws_s3_bucket" "this" {
+  for_each = local.buckets
+
+  #checkov:skip=CKV_AWS_18:access logs are optional and would be a bucket of their own
+  #checkov:skip=CKV_AWS_21:the warehouse keeps its own versions, results are thrown away
+  #checkov:skip=CKV_AWS_144:a second region is the operator's choice
+  #checkov:skip=CKV_AWS_145:SSE-S3 costs nothing and needs no key grants for every reader
+  #checkov:skip=CKV2_AWS_61:lifecycle rules are made below, by variable
+  #checkov:skip=CKV2_AWS_62:only the ingest bucket has somebody to notify
+  bucket        = "${local.prefix}-${each.key}-${local.account}"
+  force_destroy = var.force_destroy
+  tags          = local.tags.storage
+}
+
+resource "aws_s3_bucket_versioning" "this" {
+  for_each = { for name, bucket in local.buckets : name => bucket if bucket.versioned }
+
+  bucket = aws_s3_bucket.this[each.key].id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "this" {
+  for_each = local.buckets
+
+  bucket                  = aws_s3_bucket.this[each.key].id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "this" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+data "aws_iam_policy_document" "tls_only" {
+  for_each = local.buckets
+
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["s3:*"]                                                                    # wildcard: a Deny of everything
+    resources = [aws_s3_bucket.this[each.key].arn, "${aws_s3_bucket.this[each.key].arn}/*"] # wildcard: a Deny of everything
+    principals {
+      type        = "*" # wildcard: a Deny for everybody
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "tls_only" {
+  for_each = local.buckets
+
+  bucket = aws_s3_bucket.this[each.key].id
+  policy = data.aws_iam_policy_document.tls_only[each.key].json
+
+  depends_on = [aws_s3_bucket_public_access_block.this] # S3 refuses to change both at once
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = { for name, bucket in local.buckets : name => bucket if var.object_lifecycle }
+
+  bucket = aws_s3_bucket.this[each.key].id
+
+  rule {
+    id     = "abort-unfinished-uploads"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.value.noncurrent_days == null ? [] : [each.value.noncurrent_days]
+    content {
+      id     = "forget-old-versions"
+      status = "Enabled"
+      filter {}
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.value.expire_days == null ? [] : [each.value.expire_days]
+    content {
+      id     = "expire"
+      status = "Enabled"
+      filter {}
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
+# ---------------------------------------------------------------- remembered state: made here, kept by the functions
+
+resource "aws_ssm_parameter" "state" {
+  for_each = local.contracts.parameters
+
+  #checkov:skip=CKV2_AWS_34:watermarks and object numbers are no secrets
+  name        = "/${var.project}/${var.environment}/${each.key}"
+  description = "A cache of what the ingest objects say; rebuilt from them when lost"
+  type        = "String"
+  value       = each.value
+  tags        = local.tags.ingestion
+
+  lifecycle {
+    ignore_changes = [value] # the functions move it on
+  }
+}
+
+# ---------------------------------------------------------------- secrets: made empty, filled with `starmend secret set`
+
+resource "aws_secretsmanager_secret" "source" {
+  for_each = toset([for name, dataset in local.sources : dataset.secret if dataset.secret != ""])
+
+  #checkov:skip=CKV_AWS_149:the account's own key does; readers are named in their roles
+  #checkov:skip=CKV2_AWS_57:the value is the provider's or the database's, who rotate it
+  name                    = "${var.project}/${var.environment}/${each.key}"
+  description             = "Filled by the operator: starmend secret set ${each.key}"
+  recovery_window_in_days = var.force_destroy ? 0 : 7
+  tags                    = local.tags.ingestion
+}
+
+# ---------------------------------------------------------------- code packages, named by their content
+
+locals {
+  packages = {
+    for name, path in { code = var.code_zip, layer = var.layer_zip } : name => path if path != null
+  }
+}
+
+resource "aws_s3_object" "package" {
+  for_each = local.packages
+
+  bucket                 = aws_s3_bucket.this["code"].id
+  key                    = "${each.key}/${filesha256(each.value)}.zip"
+  source                 = each.value
+  server_side_encryption = "AES256"
+  tags                   = local.tags.storage
+}
+
+resource "aws_lambda_layer_version" "own" {
+  count = var.layer_zip == null ? 0 : 1
+
+  layer_name               = local.prefix
+  description              = "orjson and isal"
+  s3_bucket                = aws_s3_object.package["layer"].bucket
+  s3_key                   = aws_s3_object.package["layer"].key
+  source_code_hash         = filebase64sha256(var.layer_zip)
+  compatible_runtimes      = ["python3.12"]
+  compatible_architectures = ["x86_64"]
+}
+
+data "aws_ssm_parameter" "managed_layer" {
+  for_each = var.managed_layers ? {
+    pandas     = "/aws/service/aws-sdk-pandas/${var.pandas_layer_version}/py3.12/x86_64/layer-arn"
+    powertools = "/aws/service/powertools/python/x86_64/python3.12/latest"
+  } : {}
+
+  name = each.value
+}
+
+locals {
+  code = {
+    bucket = aws_s3_object.package["code"].bucket
+    key    = aws_s3_object.package["code"].key
+    hash   = filebase64sha256(var.code_zip)
+    layers = concat(
+      [for layer in data.aws_ssm_parameter.managed_layer : layer.insecure_value], # a public ARN
+      aws_lambda_layer_version.own[*].arn,
+    )
+  }
+
+  function_environment = {
+    STARMEND_PROJECT             = var.project
+    STARMEND_ENV                 = var.environment
+    STARMEND_INGEST_BUCKET       = aws_s3_bucket.this["ingest"].id
+    STARMEND_WAREHOUSE_BUCKET    = aws_s3_bucket.this["warehouse"].id
+    STARMEND_CODE_VERSION        = substr(filesha256(var.code_zip), 0, 12)
+    POWERTOOLS_METRICS_NAMESPACE = "Starmend"
+  }
+}

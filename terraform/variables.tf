@@ -1,0 +1,347 @@
+# ---------------------------------------------------------------- what is deployed
+
+variable "project" {
+  description = "Name of the deployment; the first part of every resource's name and a cost tag."
+  type        = string
+  default     = "starmend"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.project))
+    error_message = "project: 3 to 20 lower-case letters, digits and hyphens, a letter first (it becomes part of bucket names)."
+  }
+}
+
+variable "environment" {
+  description = "Which of the project's environments this is, such as dev or prod; the second part of every name and a cost tag."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
+    error_message = "environment: 2 to 10 lower-case letters and digits, a letter first."
+  }
+}
+
+variable "region" {
+  description = "AWS region that everything lives in."
+  type        = string
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region: a region's name such as eu-west-1."
+  }
+}
+
+variable "contracts_file" {
+  description = "Path of the rendered contracts (`starmend contract render`): datasets, parameters and the catalog."
+  type        = string
+
+  validation {
+    condition     = can(jsondecode(file(var.contracts_file)).catalog)
+    error_message = "contracts_file: not a rendered contract. Make it with `starmend contract render`."
+  }
+}
+
+variable "code_zip" {
+  description = "Path of the functions' code package (`make package`)."
+  type        = string
+
+  validation {
+    condition     = fileexists(var.code_zip)
+    error_message = "code_zip: no such file. Make it with `make package`."
+  }
+}
+
+variable "layer_zip" {
+  description = "Path of our own dependency layer (orjson, isal); null where the functions find them elsewhere (the emulator)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.layer_zip == null ? true : fileexists(var.layer_zip)
+    error_message = "layer_zip: no such file. Make it with `make package`."
+  }
+}
+
+variable "managed_layers" {
+  description = "Use AWS's public layers for pandas and powertools, found through their SSM parameters; false on the emulator, which has neither."
+  type        = bool
+  default     = true
+}
+
+variable "pandas_layer_version" {
+  description = "Release of the AWS SDK for pandas layer; 3.16.0 unzips to 167 MB of Lambda's 250."
+  type        = string
+  default     = "3.16.0"
+
+  validation {
+    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.pandas_layer_version))
+    error_message = "pandas_layer_version: a release such as 3.16.0."
+  }
+}
+
+# ---------------------------------------------------------------- AWS or the emulator
+
+variable "emulator_endpoint" {
+  description = "URL of the local emulator; null on AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.emulator_endpoint == null ? true : can(regex("^http://(127\\.0\\.0\\.1|localhost|\\[::1\\]):[0-9]+$", var.emulator_endpoint))
+    error_message = "emulator_endpoint: an http URL on loopback with a port; leave it out on AWS."
+  }
+}
+
+variable "object_lifecycle" {
+  description = "Make the buckets' lifecycle rules. False on the emulator, where nothing expires and the provider waits a minute per bucket."
+  type        = bool
+  default     = true
+}
+
+variable "force_destroy" {
+  description = "Let `destroy` delete buckets that hold data, and secrets at once. Never true for an environment that matters."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.force_destroy && var.environment == "prod")
+    error_message = "force_destroy: never in prod. Empty the buckets by hand if the data may really go."
+  }
+}
+
+# ---------------------------------------------------------------- who hears of it, who may read
+
+variable "admin_emails" {
+  description = "Addresses that alarms are mailed to; each must confirm its subscription once."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.admin_emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", address))])
+    error_message = "admin_emails: every entry must be an e-mail address."
+  }
+}
+
+variable "runbook_url" {
+  description = "Where docs/runbook.md can be read; alarms link its sections."
+  type        = string
+  default     = "docs/runbook.md"
+}
+
+variable "analyst_principals" {
+  description = "ARNs of roles or users that may assume the read-only analyst role; none: only the policy is made."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.analyst_principals : can(regex("^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[^*]+$", arn))])
+    error_message = "analyst_principals: exact ARNs of principals, no wildcard."
+  }
+}
+
+# ---------------------------------------------------------------- how it runs
+
+variable "schedules_enabled" {
+  description = "Let the schedules fire. Off until the secrets are filled, or every run would fail."
+  type        = bool
+  default     = false
+}
+
+variable "drop_one_entity" {
+  description = "Fault switch for demos and game days: a seed leaves one entity out each minute; empty leaves none out."
+  type        = string
+  default     = ""
+}
+
+variable "provider_urls" {
+  description = "Other addresses for the providers, by kind, such as a stand-in for finnhub; empty: the real ones."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for url in var.provider_urls : can(regex("^https?://[^\\s]+$", url))])
+    error_message = "provider_urls: every entry must be an http or https URL."
+  }
+}
+
+variable "extract_timeout_seconds" {
+  description = "Time-out of the extract function; a pass that runs out of time resumes at the next schedule."
+  type        = number
+  default     = 600
+
+  validation {
+    condition     = var.extract_timeout_seconds >= 1 && var.extract_timeout_seconds <= 900
+    error_message = "extract_timeout_seconds: 1 to 900 (Lambda's limit)."
+  }
+}
+
+variable "pull_timeout_seconds" {
+  description = "Time-out of the pull function; a message that failed is tried again after six times as long."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.pull_timeout_seconds >= 1 && var.pull_timeout_seconds <= 900
+    error_message = "pull_timeout_seconds: 1 to 900 (Lambda's limit)."
+  }
+}
+
+variable "process_timeout_seconds" {
+  description = "Time-out of the process function; an object that failed is tried again after six times as long."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.process_timeout_seconds >= 1 && var.process_timeout_seconds <= 900
+    error_message = "process_timeout_seconds: 1 to 900 (Lambda's limit)."
+  }
+}
+
+variable "process_memory_mb" {
+  description = "Memory of the process function; its share of a processor grows with it (1,769 MB: one)."
+  type        = number
+  default     = 1769
+
+  validation {
+    condition     = var.process_memory_mb >= 512 && var.process_memory_mb <= 10240
+    error_message = "process_memory_mb: 512 to 10240; pyarrow needs at least 512."
+  }
+}
+
+variable "process_batching_window_seconds" {
+  description = "How long the process function's trigger gathers objects before it calls the function."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.process_batching_window_seconds >= 0 && var.process_batching_window_seconds <= 5
+    error_message = "process_batching_window_seconds: 0 to 5; a longer wait is a later warehouse."
+  }
+}
+
+variable "process_concurrency" {
+  description = "Most process functions at once. Bounded at the trigger: a new account has ten executions for everything."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.process_concurrency >= 2 && var.process_concurrency <= 1000
+    error_message = "process_concurrency: 2 to 1000 (limits of an SQS trigger)."
+  }
+}
+
+variable "pull_concurrency" {
+  description = "Most pull functions at once."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.pull_concurrency >= 2 && var.pull_concurrency <= 1000
+    error_message = "pull_concurrency: 2 to 1000 (limits of an SQS trigger)."
+  }
+}
+
+variable "stream_shards" {
+  description = "Shards of each feed's stream (1 MB or 1,000 records a second each); 0 for on-demand capacity."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.stream_shards >= 0 && var.stream_shards <= 100 && floor(var.stream_shards) == var.stream_shards
+    error_message = "stream_shards: a whole number from 0 to 100."
+  }
+}
+
+variable "firehose_interval_seconds" {
+  description = "Longest time that Firehose gathers records before it writes an object."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.firehose_interval_seconds >= 1 && var.firehose_interval_seconds <= 900
+    error_message = "firehose_interval_seconds: 1 to 900."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that the functions' logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
+    error_message = "log_retention_days: one of CloudWatch's steps, from 1 to 731."
+  }
+}
+
+variable "ingest_noncurrent_days" {
+  description = "Days that replaced or deleted ingest objects can still be brought back."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.ingest_noncurrent_days >= 7
+    error_message = "ingest_noncurrent_days: at least 7, or a lost object is gone before anybody looks."
+  }
+}
+
+variable "athena_scan_limit_mb" {
+  description = "Most that one analyst's query may scan before Athena stops it."
+  type        = number
+  default     = 10240
+
+  validation {
+    condition     = var.athena_scan_limit_mb >= 10
+    error_message = "athena_scan_limit_mb: at least 10 (Athena's own minimum)."
+  }
+}
+
+variable "tracing" {
+  description = "Record X-Ray traces of the functions."
+  type        = bool
+  default     = false
+}
+
+# ---------------------------------------------------------------- network of the functions that read a database
+
+variable "vpc_subnet_ids" {
+  description = "Private subnets from which the database is reached; empty: outside any VPC. They need endpoints for S3, SSM, Secrets Manager and Logs."
+  type        = list(string)
+  default     = []
+}
+
+variable "security_group_ids" {
+  description = "Security groups of the functions that read the database; needed with vpc_subnet_ids."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = (length(var.vpc_subnet_ids) == 0) == (length(var.security_group_ids) == 0)
+    error_message = "security_group_ids: give subnets and security groups both, or neither."
+  }
+}
+
+# ---------------------------------------------------------------- when an alarm fires
+
+variable "alarm_thresholds" {
+  description = "What each alarm tolerates: it fires above the figure. Counts are per five minutes, ages in seconds."
+  type = object({
+    dead_letters      = optional(number, 0)
+    function_errors   = optional(number, 0)
+    throttles         = optional(number, 0)
+    queue_age         = optional(number, 1800)
+    quarantined_rows  = optional(number, 0)
+    halted_objects    = optional(number, 0)
+    failed_tables     = optional(number, 0)
+    provider_refusals = optional(number, 0)
+    missing_secrets   = optional(number, 0)
+    delivery_age      = optional(number, 900)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for name, figure in var.alarm_thresholds : figure >= 0])
+    error_message = "alarm_thresholds: no figure may be negative."
+  }
+}
