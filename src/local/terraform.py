@@ -1,0 +1,269 @@
+"""Terraform (or OpenTofu) as this project runs it: nothing is written outside the work directory, and long work tells
+how far it is.
+
+Providers come from a filesystem mirror where there is one (``TF_PLUGIN_MIRROR``, or the usual places), so that a
+machine without the registry can deploy; else Terraform downloads them as always.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import InvalidData, OutOfReach, TransientFailure
+
+PARALLELISM = 30  # most of an apply is waiting; Terraform's own 10 doubles the time
+REGISTRIES = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
+MIRRORS = (
+    "/usr/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "~/.terraform.d/plugins",
+    "~/.local/share/terraform/plugins",
+)
+_CLI_CONFIG = """\
+provider_installation {{
+  filesystem_mirror {{
+    path    = {path}
+    include = ["{registry}/*/*"]
+  }}
+  direct {{
+    exclude = ["{registry}/*/*"]
+  }}
+}}
+"""
+
+Line = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that a plan would change; ``actions`` are Terraform's: create, update, delete."""
+
+    address: str
+    actions: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A saved plan: carried out as it was shown, or refused by Terraform when the world has moved on."""
+
+    file: Path
+    changes: tuple[Change, ...]
+
+
+def find_program(path: str | None = None) -> Path:
+    """``terraform``, else ``tofu``; :class:`OutOfReach` where neither is on the PATH."""
+    for name in REGISTRIES:
+        if found := shutil.which(name, path=path):
+            return Path(found)
+    raise OutOfReach(
+        "find terraform",
+        "PATH",
+        "neither terraform nor tofu is installed",
+        "Install Terraform 1.11 or newer: https://developer.hashicorp.com/terraform/install",
+    )
+
+
+def find_mirror(registry: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The first directory that mirrors this registry; ``TF_PLUGIN_MIRROR`` alone is looked at where it is set."""
+    if named := environment.get("TF_PLUGIN_MIRROR"):
+        if not (Path(named) / registry).is_dir():
+            raise InvalidData(
+                "find the provider mirror", named, f"holds no {registry}/", "Set TF_PLUGIN_MIRROR to its parent"
+            )
+        return Path(named)
+    places = [Path(place).expanduser() for place in MIRRORS]
+    opt = Path("/opt")
+    places += sorted(opt.iterdir()) if opt.is_dir() else []
+    return next((place for place in places if (place / registry).is_dir()), None)
+
+
+class Terraform:
+    """A root module, and a work directory that takes everything Terraform writes.
+
+    ``environment`` replaces the caller's AWS variables: with an emulator's, no call can reach AWS.
+    """
+
+    def __init__(self, root: Path, work_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.root = root.resolve()
+        self.work_dir = work_dir.resolve()
+        self.program = find_program()
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self._environment = self._make_environment(environment)
+
+    def _make_environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
+        if given is None:
+            kept |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        registry = REGISTRIES.get(self.program.name, REGISTRIES["terraform"])
+        config = ""
+        if mirror := find_mirror(registry):
+            config = _CLI_CONFIG.format(path=json.dumps(str(mirror)), registry=registry)
+        cli_config = self.work_dir / "cli.tfrc"
+        cli_config.write_text(config, encoding="utf-8")
+        return (
+            kept
+            | dict(given or {})
+            | {
+                "TF_CLI_CONFIG_FILE": str(cli_config),
+                "TF_DATA_DIR": str(self.work_dir / "data"),
+                "TF_IN_AUTOMATION": "true",
+                "TF_INPUT": "false",
+                "CHECKPOINT_DISABLE": "true",
+            }
+        )
+
+    def init(self, backend: Mapping[str, Any] | None = None, *, on_line: Line | None = None) -> None:
+        """Install providers and connect the state; ``backend`` is the S3 backend's configuration, None: no state.
+
+        The lock file is never rewritten: a provider that it does not know is refused.
+        """
+        arguments = ["-reconfigure"]
+        if backend is None:
+            arguments = ["-backend=false"]
+        else:
+            file = self.work_dir / "backend.tfbackend.json"
+            file.write_text(json.dumps(backend), encoding="utf-8")
+            arguments.append(f"-backend-config={file}")
+        if self.program.name == "terraform":
+            arguments.append("-lockfile=readonly")
+        self._run("init", *arguments, on_line=on_line)
+
+    def plan(
+        self,
+        variables: Mapping[str, Any],
+        *,
+        destroy: bool = False,
+        refresh: bool = True,
+        on_line: Line | None = None,
+    ) -> Plan:
+        """What would change. ``refresh=False`` trusts the state, which spares a first apply a minute of questions."""
+        inputs = self.work_dir / "variables.tfvars.json"
+        inputs.write_text(json.dumps(variables, indent=1), encoding="utf-8")
+        file = self.work_dir / "plan"
+        arguments = [f"-var-file={inputs}", f"-out={file}", f"-parallelism={PARALLELISM}"]
+        arguments += ["-destroy"] if destroy else []
+        arguments += [] if refresh else ["-refresh=false"]
+        self._run("plan", *arguments, on_line=on_line)
+        shown = json.loads(self._run("show", "-json", str(file)))
+        return Plan(file, tuple(_changes(shown)))
+
+    def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
+        """Carry out a saved plan."""
+        self._run("apply", f"-parallelism={PARALLELISM}", str(plan.file), on_line=on_line)
+
+    def destroy(self, variables: Mapping[str, Any], *, on_line: Line | None = None) -> None:
+        """Remove everything that the state knows."""
+        self.apply(self.plan(variables, destroy=True, on_line=on_line), on_line=on_line)
+
+    def output(self) -> dict[str, Any]:
+        """The root module's outputs by name."""
+        return {name: one["value"] for name, one in json.loads(self._run("output", "-json")).items()}
+
+    def state(self) -> dict[str, Any]:
+        """The whole state as Terraform shows it, for tests that look at what was made."""
+        return dict(json.loads(self._run("show", "-json")))
+
+    def validate(self) -> None:
+        self._run("validate")
+
+    def test(self, variables: Mapping[str, Any] | None = None, *, on_line: Line | None = None) -> None:
+        """Run the root module's own tests (``*.tftest.hcl``)."""
+        self._run("test", *(f"-var={name}={value}" for name, value in (variables or {}).items()), on_line=on_line)
+
+    def unformatted(self) -> list[str]:
+        """Files below the root that ``fmt`` would change."""
+        done = subprocess.run(
+            [str(self.program), f"-chdir={self.root}", "fmt", "-check", "-recursive", "-list=true"],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode and not done.stdout:
+            raise InvalidData("terraform fmt", str(self.root), _last_words(done.stderr.splitlines()))
+        return done.stdout.split()
+
+    def _run(self, *arguments: str, on_line: Line | None = None) -> str:
+        """Run one command; its output, line by line to ``on_line`` as it comes.
+
+        Raises :class:`TransientFailure` with Terraform's own words. Whatever ends the wait (Ctrl-C too), the child is
+        given time to save its state.
+        """
+        verb, *rest = arguments
+        command = [str(self.program), f"-chdir={self.root}", verb, *([] if verb == "output" else _plain(verb)), *rest]
+        lines: list[str] = []
+        with subprocess.Popen(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us: we pass it on once, and wait
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    lines.append(line.rstrip("\n"))
+                    if on_line:
+                        on_line(lines[-1])
+            except BaseException:
+                _end(process)
+                raise
+        if process.returncode:
+            raise TransientFailure(f"terraform {verb}", str(self.root), _last_words(lines))
+        return "\n".join(lines)
+
+
+def _plain(verb: str) -> Sequence[str]:
+    return ["-no-color"] if verb in ("init", "plan", "apply", "show", "validate", "test") else []
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(2)  # SIGINT: Terraform finishes what it began and saves the state
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _last_words(lines: Sequence[str]) -> str:
+    """Terraform's errors without their frames, or the last line."""
+    errors = [line.strip("╷│╵ ") for line in lines]
+    starts = [index for index, line in enumerate(errors) if line.startswith("Error:")]
+    told = errors[starts[0] :] if starts else errors[-1:]
+    return " ".join(word for word in told if word)[:2000]
+
+
+def _changes(shown: Mapping[str, Any]) -> Iterator[Change]:
+    for one in shown.get("resource_changes", ()):
+        change = one["change"]
+        actions = tuple(change["actions"])
+        if actions in (("no-op",), ("read",)):
+            continue
+        before, after = change.get("before") or {}, change.get("after") or {}
+        unknown = change.get("after_unknown") or {}
+        differing = (name for name in sorted({*before, *after, *unknown}) if before.get(name) != after.get(name))
+        yield Change(one["address"], actions, tuple(differing) if actions == ("update",) else ())
+
+
+def emulator_backend(endpoint: str, bucket: str, region: str) -> dict[str, Any]:
+    """The S3 backend in the emulator's own S3, so that the state ends with it. The bucket must exist."""
+    return {
+        "bucket": bucket,
+        "key": "starmend.tfstate",
+        "region": region,
+        "use_lockfile": True,
+        "use_path_style": True,
+        "endpoints": {"s3": endpoint, "sts": endpoint, "iam": endpoint},
+        "skip_credentials_validation": True,
+        "skip_metadata_api_check": True,
+        "skip_requesting_account_id": True,
+        "skip_region_validation": True,
+    }
