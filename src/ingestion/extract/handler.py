@@ -1,10 +1,14 @@
-"""The extract Lambda: ``{"dataset": "sales", "tables": [...]}`` (tables: all, if none are named) is one pass."""
+"""The extract Lambda: ``{"dataset": "sales", "tables": [...]}`` is one pass (of all tables, if none are named).
+
+With ``repair`` it fetches rows again instead (``ingestion.extract.repair``).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ingestion.extract.flow import run_pass
+from ingestion.extract.repair import repair
 from ingestion.extract.runtime import budget_of, build_extraction
 
 
@@ -12,6 +16,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What was done for each table. Raises ``TablesFailed`` after the others are done: failures must be loud."""
     extraction, metrics = build_extraction(str(event["dataset"]))
     try:
+        if "repair" in event:
+            return repair(extraction, event["repair"]).summary()
         result = run_pass(extraction, budget=budget_of(context), tables=event.get("tables"))
     finally:
         metrics.flush()

@@ -1,0 +1,129 @@
+"""Rows fetched again for the auditor, beside the sequence: ``repair/<dataset>/<table>/<name>.jsonl.gz``.
+
+Each line is the row as the source has it now, with ``checked_at``: between two lines of the same version the later
+check wins. No state moves, and a name is made of its content, so that doing it again changes nothing.
+
+An event asks for keys or for an interval::
+
+    {"dataset": "sales", "repair": {"table": "sales_order", "name": "job-7", "checked_at": "2026-11-20T15:00:00Z",
+                                    "keys": [[17], [18]]}}
+    {"dataset": "sales", "repair": {"table": "sales_order", "name": "job-8", "checked_at": "2026-11-20T15:00:00Z",
+                                    "from": "2026-11-20T14:00:00Z", "to": "2026-11-20T14:05:00Z"}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from core.errors import InvalidData, UnknownTable
+from core.ingest_objects import KeyValue, Position, RepairObject, format_instant, parse_instant
+from ingestion.extract.flow import Extraction
+from ingestion.extract.landing import write_object
+from ingestion.extract.lines import parse_line
+from ingestion.extract.packing import Packed, Packer
+from ingestion.postgres.relation import read_catalog
+from ingestion.postgres.select import Reading, copy_interval, copy_keys, in_snapshot, plan_reading
+
+KEYS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The objects written, the rows in them, and which of the asked keys the source does not have."""
+
+    objects: tuple[str, ...]
+    rows: int
+    absent: tuple[tuple[KeyValue, ...], ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"objects": list(self.objects), "rows": self.rows, "absent": [list(key) for key in self.absent]}
+
+
+def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
+    """What an event's ``repair`` asks for. Raises ``InvalidData`` naming what it lacks."""
+    try:
+        table, name = str(request["table"]), str(request["name"])
+        checked_at = parse_instant(request["checked_at"])
+        if "keys" in request:
+            keys = [tuple(key) for key in request["keys"]]
+            return extract_keys(extraction, table, keys, checked_at=checked_at, name=name)
+        start, until = parse_instant(request["from"]), parse_instant(request["to"])
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InvalidData):
+            raise
+        remedy = "It needs table, name, checked_at, and keys or from and to"
+        raise InvalidData("repair", repr(dict(request))[:200], f"no request ({error!r})", remedy) from error
+    return extract_interval_again(extraction, table, Position(start), until, checked_at=checked_at, name=name)
+
+
+def extract_keys(
+    extraction: Extraction, table: str, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, name: str
+) -> Repaired:
+    """The rows that have these keys, as they are now. Each thousand keys come from one snapshot."""
+    reading = _look_up(extraction, table)
+    asked, there = iter(keys), set[tuple[KeyValue, ...]]()
+
+    def lines() -> Iterable[list[bytes]]:
+        while some := list(islice(asked, KEYS_AT_ONCE)):
+            statement = copy_keys(reading, some, checked_at=checked_at)
+            for batch in extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds)):
+                rows = map(parse_line, batch)
+                there.update(tuple(row[column] for column in reading.table.key) for row in rows)
+                yield batch
+
+    objects, rows = _store(extraction, reading, lines(), checked_at=checked_at, name=name)
+    return Repaired(objects, rows, tuple(tuple(key) for key in keys if tuple(key) not in there))
+
+
+def extract_interval_again(
+    extraction: Extraction, table: str, start: Position, until: datetime, *, checked_at: datetime, name: str
+) -> Repaired:
+    """The rows whose cursor is in [``start``, ``until``) now: what a lost object held, but for later changes."""
+    reading = _look_up(extraction, table)
+    statement = copy_interval(reading, start, until, checked_at=checked_at)
+    lines = extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds))
+    return Repaired(*_store(extraction, reading, lines, checked_at=checked_at, name=name))
+
+
+def _look_up(extraction: Extraction, name: str) -> Reading:
+    try:
+        table = extraction.contract.source_table(name)
+    except KeyError as error:
+        place = f"{extraction.contract.dataset}/{name}"
+        raise UnknownTable("repair", place, str(error.args[0]), "Name a table of the contract") from error
+    relation = read_catalog(extraction.session(), [name]).relation(table)
+    return plan_reading(table, relation, timezone=extraction.source.timezone)
+
+
+def _store(
+    extraction: Extraction, reading: Reading, lines: Iterable[list[bytes]], *, checked_at: datetime, name: str
+) -> tuple[tuple[str, ...], int]:
+    packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=extraction.object_bytes)
+    keys, rows = [], 0
+    for packed in _packed(packer, lines):
+        target = RepairObject(extraction.contract.dataset, reading.table.name, f"{name}-{packed.sha256[:16]}")
+        metadata = {
+            "starmend-checked-at": format_instant(checked_at),
+            "starmend-rows": str(packed.rows),
+            "starmend-sha256": packed.sha256,
+        }
+        write_object(extraction.sink.objects, target.key, packed.body, metadata=metadata)
+        keys.append(target.key)
+        rows += packed.rows
+    return tuple(keys), rows
+
+
+def _packed(packer: Packer, lines: Iterable[list[bytes]]) -> Iterable[Packed]:
+    for batch in lines:
+        rest = batch
+        while rest:
+            rest = packer.add(rest)
+            if rest:
+                yield packer.finish()
+    if packer.rows:
+        yield packer.finish()
