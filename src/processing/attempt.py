@@ -18,6 +18,7 @@ from core.errors import PipelineBug, TransientFailure
 from core.pointer import object_name, version_of
 from core.ports import PartitionStore, Pointer, Written
 from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
+from processing.merge import Layout
 from processing.parquet import Opened, encode, open_object
 
 FIRST_PAUSE = (
@@ -69,27 +70,28 @@ Outcome = Committed | AlreadyThere
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The pointer that was read and the object that it names.
-
-    Not ``sound``: the object is gone or altered; then ``opened`` may be None and its rows must not be used.
-    """
+    """The pointer that was read and the object that it names; ``opened`` None: that is missing, or no Parquet."""
 
     partition: str
     pointer: Pointer
     opened: Opened | None
     modified: datetime | None
-    sound: bool = True
 
     @property
     def version(self) -> int:
         return version_of(self.pointer.target)
 
     @property
+    def is_sound(self) -> bool:
+        """Whether its rows are those that were committed."""
+        return self.opened is not None and self.opened.is_sound
+
+    @property
     def object(self) -> Opened:
-        if self.opened is None or not self.sound:
-            raise PipelineBug(
-                "read partition", self.partition, f"{self.pointer.target} is missing or altered", "starmend rebuild"
-            )
+        """The object; raises ``PipelineBug`` where there is none to be read. Reading its rows checks their digest."""
+        if self.opened is None:
+            problem = f"{self.pointer.target} is missing or no Parquet"
+            raise PipelineBug("read partition", self.partition, problem, "Restate it: starmend rebuild")
         return self.opened
 
     @property
@@ -118,33 +120,20 @@ class Next:
 Make = Callable[[Current | None], Next | AlreadyThere]
 
 
-def read_current(store: PartitionStore, partition: str, *, sound: bool = True) -> Current | None:
-    """The pointer, and the object it names; None where there is no pointer.
-
-    Raises ``PipelineBug`` where the object is missing or altered, unless ``sound`` is not asked for.
-    """
+def read_current(store: PartitionStore, partition: str) -> Current | None:
+    """The pointer, and the object it names; None where there is no pointer."""
     missing = ""
-    while True:
-        pointer = store.read_pointer(partition)
-        if pointer is None:
-            return None
+    while pointer := store.read_pointer(partition):
         found = store.read_object(pointer.target)
         if found is not None:
-            break
+            try:
+                return Current(partition, pointer, open_object(found.key, found.body), found.modified)
+            except PipelineBug:
+                return Current(partition, pointer, None, found.modified)
         if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
-            if sound:
-                raise PipelineBug("read partition", partition, f"{missing} is missing", "starmend rebuild")
-            return Current(partition, pointer, None, None, sound=False)
+            return Current(partition, pointer, None, None)
         missing = pointer.target
-    try:
-        return Current(partition, pointer, open_object(found.key, found.body), found.modified)
-    except PipelineBug:
-        if sound:
-            raise
-    try:
-        return Current(partition, pointer, open_object(found.key, found.body, check=False), found.modified, sound=False)
-    except PipelineBug:
-        return Current(partition, pointer, None, found.modified, sound=False)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +144,7 @@ class _Swap:
     result: Committed
 
 
-def attempt(
-    store: PartitionStore, table: str, partition: str, make: Make, *, context: CommitContext, sound: bool = True
-) -> Outcome:
+def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *, context: CommitContext) -> Outcome:
     """Make the next version of what is current, and swap; again on top of whoever was faster.
 
     ``make`` is called after the pointer was read, so whatever it reads is at least as new as what it will replace.
@@ -165,7 +152,7 @@ def attempt(
     mine: list[Committed] = []
     swap: _Swap | None = None
     for tries in range(1, context.max_tries + 2):
-        current = read_current(store, partition, sound=sound)
+        current = read_current(store, partition)
         if won := _won(current, mine):
             return replace(won, tries=tries - 1)
         if tries > context.max_tries:
@@ -177,7 +164,7 @@ def attempt(
             wanted = make(current)
             if isinstance(wanted, AlreadyThere):
                 return wanted
-            swap = _Swap(etag, _write(store, table, partition, current, wanted, context))
+            swap = _Swap(etag, _write(store, layout, partition, current, wanted, context))
             mine.append(swap.result)
         try:
             answer = store.swap_pointer(partition, swap.result.key, expected=etag)
@@ -205,11 +192,12 @@ def _pause(tries: int, source: random.Random) -> float:
 
 
 def _write(
-    store: PartitionStore, table: str, partition: str, current: Current | None, wanted: Next, context: CommitContext
+    store: PartitionStore, layout: Layout, partition: str, current: Current | None, wanted: Next, context: CommitContext
 ) -> Committed:
-    footer = _footer(table, partition, current, wanted, context.contract_hash)
+    footer = _footer(layout.table, partition, current, wanted, context.contract_hash)
     unique = uuid.UUID(int=context.random.getrandbits(128), version=4).hex
-    key = store.write_object(partition, object_name(footer.version, unique), encode(wanted.rows, footer))
+    body = encode(wanted.rows, footer, key=layout.key)
+    key = store.write_object(partition, object_name(footer.version, unique), body)
     return Committed(partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
 
 

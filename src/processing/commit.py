@@ -84,7 +84,7 @@ def commit_rows(
         merged = apply_splice(columns.whole(), incoming, splice, layout)
         return _merge_of(merged, current.footer.recent, sources, context)
 
-    return attempt(store, table.name, where, make, context=context)
+    return attempt(store, layout, where, make, context=context)
 
 
 def _merge_of(merged: Merged, recent: Sequence[str], sources: Sequence[SourceRef], context: CommitContext) -> Next:
@@ -145,12 +145,12 @@ def commit_table(
             seen[name] = snapshot.key if snapshot else ""
             if snapshot:
                 snapshots[name] = snapshot
-        if current and current.sound and _same_origin(current, seen, context.contract_hash):
+        if current and current.is_sound and _same_origin(current, seen, context.contract_hash):
             return current.already_there()
         rows = dedupe(recompute(snapshots), layout)
         return Next("derive", first(rows, layout).table, inserted=rows.num_rows, inputs=seen)
 
-    return attempt(store, table.name, where, make, context=context, sound=False)
+    return attempt(store, layout, where, make, context=context)
 
 
 def _same_origin(current: Current, seen: Mapping[str, str], contract_hash: str) -> bool:
@@ -172,10 +172,10 @@ def restate(
     def make(current: Current | None) -> Next | AlreadyThere:
         given, sources = rebuild()
         rows = first(dedupe(given, layout), layout).table
-        if current and current.sound and identical(current.object.read(layout.schema), rows):
+        if current and current.is_sound and identical(current.object.read(layout.schema), rows):
             return current.already_there()
         marks = later_marks((), sources, context.contract_hash)
         return Next("restate", rows, inserted=rows.num_rows, sources=tuple(sources)[-RECENT:], recent=marks)
 
     where = partition_of(table.name, partition)
-    return attempt(store, table.name, where, make, context=context, sound=False)
+    return attempt(store, layout, where, make, context=context)

@@ -235,7 +235,10 @@ def apply_splice(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layo
     if not replaced.all():
         source = np.insert(source, splice.places[~replaced], stored + splice.rows[~replaced])
     at = pa.array(source)
-    columns = [pa.concat_arrays([*current[name].chunks, *rows[name].chunks]).take(at) for name in layout.given]
+    columns = [
+        pc.take(pa.concat_arrays([*current[name].chunks, *rows[name].chunks]), at, boundscheck=False)
+        for name in layout.given
+    ]
     schema = pa.schema([layout.schema.field(name) for name in layout.given])
     table = with_latest(pa.Table.from_arrays(columns, schema=schema), layout)
     return Merged(table, True, splice.inserted, splice.replaced)

@@ -27,7 +27,7 @@ def rollback(
         if current is None:
             raise InvalidData("roll back", where, "it has no version", "look at: starmend status")
         key = to if isinstance(to, str) else _key_of(current, to)
-        if current.sound and _is_done(current, version_of(key), hold or ""):
+        if current.is_sound and _is_done(current, version_of(key), hold or ""):
             return current.already_there()
         found = store.read_object(key)
         if found is None:
@@ -43,7 +43,7 @@ def rollback(
             hold=hold or "",
         )
 
-    return attempt(store, table.name, where, make, context=context, sound=False)
+    return attempt(store, layout, where, make, context=context)
 
 
 def _is_done(current: Current, version: int, hold: str) -> bool:
@@ -79,4 +79,4 @@ def release(store: PartitionStore, table: Table, partition: str, *, context: Com
         rows = current.object.read(layout.schema)
         return Next("release", rows, recent=footer.recent, inputs=footer.inputs, hold="")
 
-    return attempt(store, table.name, where, make, context=context)
+    return attempt(store, layout, where, make, context=context)
