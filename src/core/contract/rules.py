@@ -23,6 +23,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.contract.problems import Problems
+from core.contract.providers import provider_rules
 from core.contract.resolve import ENTITIES
 from core.contract.types import ColumnType
 
@@ -60,6 +61,7 @@ def _source_rules(contract: Contract, problems: Problems) -> None:
             problems.add("source.complete_within", "is shorter than settle", "Give late points time to arrive")
         if not any(table.source == contract.dataset for table in contract.tables if table.kind == "fact"):
             problems.add("warehouse", "no fact takes the feed's points", f"Add a fact with from: {contract.dataset}")
+        provider_rules(contract, source, problems)
 
 
 def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> None:

@@ -8,16 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 from core.contract import model
+from core.contract.providers import FINNHUB_SPAN, check_provider
+from core.contract.rest_spec import read_spec
 from core.errors import BadContract
 from core.ports import SecretStore
 from ingestion.providers import finnhub
 from ingestion.providers.answers import Provider
 from ingestion.providers.credential import Credential
 from ingestion.providers.rest import Rest
-from ingestion.providers.rest_spec import read_spec
 from ingestion.providers.web import Web
-
-_FINNHUB_SETTINGS = {"url", "secret", "calls_per_second"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ def build_source(
 
     Raises ``BadContract`` where the settings make no provider.
     """
+    check_provider(spec, every=every)
     settings = dict(spec.settings)
     name = str(settings.get("secret", secret))
     credential = Credential(secrets, name) if name else None
@@ -58,42 +58,18 @@ def build_source(
             span=told.span,
             credential=used,
             delay=told.delay,
-            calls_per_minute=int(settings.get("calls_per_minute", 0)),
-            calls_per_second=int(settings.get("calls_per_second", 0)),
+            calls_per_minute=told.calls_per_minute,
+            calls_per_second=told.calls_per_second,
         )
     raise BadContract("build a provider", spec.kind, "is no provider", "Use finnhub or rest")
-
-
-def check_provider(spec: model.Provider, *, every: int) -> None:
-    """What ``build_source`` would refuse, without building it: for ``contract check``. Raises ``BadContract``."""
-    if spec.kind == "rest":
-        read_spec(spec.settings)
-    elif spec.kind == "finnhub":
-        _check_finnhub(spec.settings, every)
-
-
-def history_span(spec: model.Provider) -> timedelta:
-    """The longest interval that one history call may ask for."""
-    return read_spec(spec.settings).span if spec.kind == "rest" else finnhub.LONGEST_SPAN
 
 
 def _finnhub(
     settings: Mapping[str, Any], credential: Credential | None, *, every: int, url: str, connections: int
 ) -> Source:
-    _check_finnhub(settings, every)
     if credential is None:
         raise BadContract("build a provider", "finnhub", "has no secret", "Name the secret of its token")
     base = url or str(settings.get("url", finnhub.URL))
     web = Web(base, headers={finnhub.TOKEN_HEADER: "{secret}"}, credential=credential, connections=connections)
     pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
-    return Source(finnhub.Finnhub(web, every=every), finnhub.LONGEST_SPAN, credential, calls_per_second=pace)
-
-
-def _check_finnhub(settings: Mapping[str, Any], every: int) -> None:
-    if unknown := sorted(set(settings) - _FINNHUB_SETTINGS):
-        allowed = ", ".join(sorted(_FINNHUB_SETTINGS))
-        raise BadContract("build a provider", f"finnhub.{unknown[0]}", "is no setting", f"Use some of: {allowed}")
-    if every not in finnhub.RESOLUTIONS:
-        raise BadContract(
-            "build a provider", "source.every", f"Finnhub has no candles of {every} s", "Use 1, 5, 15, 30 or 60 minutes"
-        )
+    return Source(finnhub.Finnhub(web, every=every), FINNHUB_SPAN, credential, calls_per_second=pace)

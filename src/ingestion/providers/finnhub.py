@@ -7,9 +7,10 @@ epoch seconds; intraday calls span at most a month. The token travels in the hea
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from core.contract.providers import FINNHUB_RESOLUTIONS
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.exact_json import is_number
 from ingestion.providers.web import Reply, Web
@@ -17,19 +18,17 @@ from ingestion.providers.web import Reply, Web
 URL = "https://finnhub.io/api/v1"
 TOKEN_HEADER = "X-Finnhub-Token"
 CALLS_PER_SECOND = 30  # of every plan, beside the plan's calls a minute
-LONGEST_SPAN = timedelta(days=30)
-RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}
 LAST_INSTANT = 253_402_300_799  # year 9999
 _CANDLE = ("o", "h", "l", "c", "v")
 
 
 class Finnhub:
-    """The provider for one cadence, ``every`` seconds (a key of ``RESOLUTIONS``)."""
+    """The provider for one cadence, ``every`` seconds (a key of ``FINNHUB_RESOLUTIONS``)."""
 
     def __init__(self, web: Web, *, every: int) -> None:
         self._web = web
         self._every = every
-        self._resolution = RESOLUTIONS[every]
+        self._resolution = FINNHUB_RESOLUTIONS[every]
 
     def live(self, entity: str) -> Answer:
         reply = self._web.get("/quote", {"symbol": entity})

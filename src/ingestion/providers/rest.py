@@ -11,9 +11,9 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from core.calendar import slot_of
+from core.contract.rest_spec import CallSpec, RestSpec
 from core.errors import BadContract
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
-from ingestion.providers.rest_spec import CallSpec, RestSpec
 from ingestion.providers.web import Reply, Web
 
 _PLACEHOLDER = re.compile(r"\{(entity|start|end)\}")

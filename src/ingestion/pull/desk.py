@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.contract.model import Contract, Entity, Feed, TakeByKind, TradingCalendar
-from core.feed_lines import Kind, provider_fields
+from core.contract.model import Contract, Entity, Feed, TradingCalendar
 from core.ports import Metrics, Stream
 from ingestion.providers.build import Source
 from ingestion.pull.pace import Pace
@@ -38,20 +37,3 @@ class Desk:
         for source in (self.live, self.history):
             if source.credential:
                 source.credential.forget()
-
-
-def needed_fields(contract: Contract, feed: Feed, kind: Kind) -> tuple[str, ...]:
-    """The provider's fields that a line of this kind may not lack: those of checked, required columns of its facts."""
-    provided = {one.name for one in provider_fields(feed)}
-    found: dict[str, None] = {}
-    for table in contract.tables:
-        if table.kind != "fact" or table.source != feed.table.name:
-            continue
-        for column in table.columns:
-            rule = column.rule
-            if not (column.required or column.check or column.name in table.key):
-                continue
-            name = getattr(rule, kind) if isinstance(rule, TakeByKind) else getattr(rule, "field", "")
-            if name in provided:
-                found[name] = None
-    return tuple(found)

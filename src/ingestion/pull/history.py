@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from core.calendar import iso, slot_of, validity
 from core.contract.model import Entity
+from core.contract.providers import needed_fields
 from core.errors import InvalidData, TransientFailure, UnknownTable
 from core.feed_lines import PointLine, encode_line
 from core.grid import expected_slots, ranges
@@ -18,7 +19,7 @@ from core.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Resul
 from core.ports import StreamRecord
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
-from ingestion.pull.desk import Desk, needed_fields
+from ingestion.pull.desk import Desk
 from ingestion.pull.pace import Clock
 
 

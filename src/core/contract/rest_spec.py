@@ -77,6 +77,8 @@ class RestSpec:
     time: TimeForm
     span: timedelta
     delay: timedelta
+    calls_per_minute: int
+    calls_per_second: int
     live: CallSpec | None
     history: CallSpec | None
 
@@ -108,7 +110,7 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
     form = settings.get("time", "iso")
     if form not in ("iso", "epoch_seconds", "epoch_milliseconds"):
         raise _bad("time", f"{form!r} is no time format", "Use iso, epoch_seconds or epoch_milliseconds")
-    headers = {str(name): str(value) for name, value in settings.get("headers", {}).items()}
+    headers = _texts(settings.get("headers", {}), "headers")
     for name, value in headers.items():
         _placeholders(value, {"secret"}, f"headers.{name}")
     calls = {one: _call(settings[one], one) if one in settings else None for one in ("live", "history")}
@@ -118,6 +120,8 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
         time=form,
         span=_duration(settings.get("span", "1 day"), "span"),
         delay=_duration(settings.get("delay", "0 minutes"), "delay"),
+        calls_per_minute=_count(settings, "calls_per_minute"),
+        calls_per_second=_count(settings, "calls_per_second"),
         live=calls["live"],
         history=calls["history"],
     )
@@ -130,7 +134,7 @@ def _call(settings: Any, name: str) -> CallSpec:
     allowed = {"entity"} if name == "live" else {"entity", "start", "end"}
     path = _text(settings, "path", f"{name}.")
     _placeholders(path, allowed, f"{name}.path")
-    query = {str(key): str(value) for key, value in settings.get("query", {}).items()}
+    query = _texts(settings.get("query", {}), f"{name}.query")
     for key, value in query.items():
         _placeholders(value, allowed, f"{name}.query.{key}")
     shape = settings.get("shape", "rows")
@@ -152,7 +156,7 @@ def _call(settings: Any, name: str) -> CallSpec:
         time=_path(settings["time"], f"{name}.time") if "time" in settings else None,
         end_inclusive=end == "inclusive",
         no_data=_path(settings["no_data"], f"{name}.no_data") if "no_data" in settings else None,
-        no_data_status=tuple(int(one) for one in settings.get("no_data_status", ())),
+        no_data_status=_statuses(settings.get("no_data_status", []), f"{name}.no_data_status"),
     )
 
 
@@ -161,6 +165,25 @@ def _duration(text: object, place: str) -> timedelta:
     if not match:
         raise _bad(place, f"{text!r} is no duration", "Write it like '7 days' (minutes, hours or days)")
     return timedelta(**{f"{match[2]}s": int(match[1])})
+
+
+def _texts(value: Any, place: str) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
+        raise _bad(place, "is no mapping of names to texts", 'Quote the values: {limit: "100"}')
+    return {str(name): text for name, text in value.items()}
+
+
+def _statuses(value: Any, place: str) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, int) and 200 <= one < 500 for one in value):
+        raise _bad(place, f"{value!r} is no list of statuses", "Write it like [404]")
+    return tuple(value)
+
+
+def _count(settings: Mapping[str, Any], name: str) -> int:
+    value = settings.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _bad(name, f"{value!r} is no number of calls", "Write a whole number")
+    return value
 
 
 def _path(text: object, place: str) -> ParsedResult:
