@@ -1,0 +1,169 @@
+"""The manners of every call: where the token goes, what is retried, what is believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from tests.fakes.secrets import MemorySecrets
+from tests.support.answering import Heard, Said, answering
+
+from core.errors import BadContract, InvalidData
+from ingestion.providers.answers import Broken, Limited, NotEntitled
+from ingestion.providers.credential import Credential
+from ingestion.providers.exact_json import read_exact
+from ingestion.providers.web import MAX_BODY, Reply, Web
+
+SECRET = "s3cret-token"
+
+
+def web(url: str, secrets: MemorySecrets | None = None) -> Web:
+    credential = Credential(secrets or MemorySecrets(token=SECRET), "token")
+    return Web(url, headers={"X-Token": "{secret}", "Accept": "application/json"}, credential=credential, back_off=0.01)
+
+
+def always(said: Said) -> Callable[[Heard], Said]:
+    return lambda _heard: said
+
+
+def test_the_token_is_in_the_header_and_nowhere_else() -> None:
+    with answering(lambda heard: Said(json.dumps({"echo": heard.headers["X-Token"]}))) as server:
+        reply = web(server.url).get("/quote", {"symbol": "BRK B&C"})
+        assert isinstance(reply, Reply)
+        assert server.heard[0].headers["X-Token"] == SECRET
+        assert server.heard[0].path == "/quote?symbol=BRK+B%26C"
+        assert SECRET not in reply.evidence.request
+        assert SECRET not in reply.evidence.answer  # not even where the provider echoes it
+        assert reply.document == {"echo": SECRET}
+
+
+def test_a_newline_that_was_pasted_with_the_token_does_no_harm() -> None:
+    with answering(always(Said("{}"))) as server:
+        web(server.url, MemorySecrets(token=SECRET + "\n")).get("/", {})
+        assert server.heard[0].headers["X-Token"] == SECRET
+
+
+def test_connections_are_kept_and_cookies_are_not() -> None:
+    with answering(always(Said("{}", headers={"Set-Cookie": "session=1; Path=/"}))) as server:
+        client = web(server.url)
+        for _ in range(20):
+            client.get("/", {})
+        assert server.connections == 1
+        assert all("Cookie" not in heard.headers for heard in server.heard)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Fri, 20 Nov 2026 14:30:35 GMT"}, 30.0),
+        ({"X-Ratelimit-Reset": "1795185060"}, 55.0),  # 14:31:00, and the Date says 14:30:05
+        ({"Retry-After": "7", "X-Ratelimit-Reset": "1795185060"}, 7.0),
+        ({"Retry-After": "soon"}, None),
+        ({"X-Ratelimit-Reset": "0"}, 0.0),
+    ],
+)
+def test_a_limit_is_asked_once_and_tells_when_to_come_again(headers: dict[str, str], told: float | None) -> None:
+    with answering(always(Said('{"error":"API limit reached."}', 429, headers))) as server:
+        answer = web(server.url).get("/", {})
+        assert isinstance(answer, Limited)
+        assert answer.retry_after == told
+        assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_is_tried_three_times(status: int) -> None:
+    with answering(always(Said("oops", status))) as server:
+        answer = web(server.url).get("/", {})
+        assert isinstance(answer, Broken)
+        assert answer.reason == f"status {status}"
+        assert len(server.heard) == 3
+
+
+def test_a_short_retry_after_is_waited_for_and_a_long_one_ends_the_call() -> None:
+    with answering(always(Said("later", 503, {"Retry-After": "600"}))) as server:
+        assert isinstance(web(server.url).get("/", {}), Broken)
+        assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize(("status", "what"), [(401, "token"), (403, "resource")])
+def test_refusals_are_told_apart(status: int, what: str) -> None:
+    with answering(always(Said('{"error":"no"}', status))) as server:
+        answer = web(server.url).get("/", {})
+        assert isinstance(answer, NotEntitled)
+        assert (answer.what, answer.evidence.status) == (what, status)
+        assert len(server.heard) == 1
+
+
+def test_a_redirect_is_not_followed_for_it_would_carry_the_token_away() -> None:
+    with answering(always(Said("{}"))) as thief:
+        moved = Said("", 302, {"Location": f"{thief.url}/"})
+        with answering(always(moved)) as server:
+            answer = web(server.url).get("/", {})
+        assert isinstance(answer, Broken)
+        assert answer.reason == "status 302"
+        assert thief.heard == []
+
+
+@pytest.mark.parametrize(
+    "body", ["<html></html>", "", "{", '{"c": NaN}', '{"c": Infinity}', "[" * 100_000, b"\xff\xfe", '{"c": 1} x']
+)
+def test_what_is_no_json_is_broken(body: str | bytes) -> None:
+    with answering(always(Said(body))) as server:
+        answer = web(server.url).get("/", {})
+    if body == "":
+        assert isinstance(answer, Reply)
+        assert answer.document is None
+    else:
+        assert isinstance(answer, Broken)
+        assert answer.reason.startswith("no JSON")
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    with answering(always(Said(b"1" * (MAX_BODY + 10)))) as server:
+        answer = web(server.url).get("/", {})
+    assert isinstance(answer, Broken)
+    assert "more than" in answer.reason
+
+
+def test_nobody_there_is_broken_without_an_answer() -> None:
+    with answering(always(Said("{}"))) as server:
+        url = server.url
+    answer = web(url).get("/", {"a": "b"})
+    assert isinstance(answer, Broken)
+    assert answer.reason == "no answer (NewConnectionError)"
+    assert answer.evidence.status == 0
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "2026-11-20"])
+def test_a_missing_or_odd_date_is_no_clock(date: str) -> None:
+    with answering(always(Said("{}", date=date))) as server:
+        reply = web(server.url).get("/", {})
+    assert isinstance(reply, Reply)
+    assert reply.provider_time is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://finnhub.io/api/v1", "ftp://127.0.0.1", "finnhub.io", "http://localhost.evil.io"]
+)
+def test_tokens_travel_encrypted(url: str) -> None:
+    with pytest.raises(BadContract, match="https"):
+        web(url)
+
+
+def test_a_secret_without_a_value_asks_nobody() -> None:
+    with answering(always(Said("{}"))) as server:
+        with pytest.raises(InvalidData, match="starmend secret set"):
+            web(server.url, MemorySecrets()).get("/", {})
+        assert server.heard == []
+
+
+def test_numbers_keep_their_digits() -> None:
+    assert read_exact(b'{"a": 189.50, "b": 1e-7, "c": 12345678901234567890.123456789}') == {
+        "a": Decimal("189.50"),
+        "b": Decimal("1E-7"),
+        "c": Decimal("12345678901234567890.123456789"),
+    }
