@@ -32,7 +32,7 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2]
 _RECORD = "emulator.json"
 _LOG = "emulator.log"
 _READY_SECONDS = 60
-_TERM_SECONDS = 8
+_TERM_SECONDS = 4
 _KILL_SECONDS = 5
 # All that a Lambda may inherit from the machine: where programs and shared libraries are, and how to read text.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
@@ -150,15 +150,12 @@ class Emulator:
 
         Idempotent. Raises :class:`OutOfReach` when a process outlives SIGKILL.
         """
-        if self._process is None and not self._answers(within=2):
-            members: list[psutil.Process] = []  # it ended, and its process id may be somebody else's by now
-        else:
-            members = _group(self.pid)
-            _signal(members[:1], signal.SIGTERM)
-            psutil.wait_procs(members[:1], timeout=_TERM_SECONDS)
-            members = _group(self.pid)
-            _signal(members, signal.SIGKILL)
-            _, members = psutil.wait_procs(members, timeout=_KILL_SECONDS)
+        leader = _group(self.pid)[:1] if self._lives() else []
+        _signal(leader, signal.SIGTERM)
+        psutil.wait_procs(leader, timeout=_TERM_SECONDS)
+        members = _group(self.pid) if leader else []
+        _signal(members, signal.SIGKILL)
+        _, members = psutil.wait_procs(members, timeout=_KILL_SECONDS)
         if self._process is not None:
             self._process.wait(timeout=_KILL_SECONDS)
         if self._lifeline is not None:
@@ -175,6 +172,13 @@ class Emulator:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    def _lives(self) -> bool:
+        """Whether the process still is the one we started, answering or hung; its id may be somebody else's by now."""
+        try:
+            return self._token in psutil.Process(self.pid).cmdline()
+        except psutil.Error:
+            return False
 
     def _answers(self, *, within: float) -> bool:
         """Whether this very emulator, and no later process on the same port, answers."""

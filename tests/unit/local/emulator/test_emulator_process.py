@@ -121,6 +121,24 @@ def test_it_dies_with_a_parent_that_is_killed_and_so_do_its_workers(tmp_path):
         pass  # what the dead one left is no hindrance
 
 
+def test_one_that_hangs_is_stopped_all_the_same(tmp_path):
+    emulator = Emulator.start(tmp_path, detached=True)
+    os.kill(emulator.pid, signal.SIGSTOP)
+    try:
+        Emulator(tmp_path, json.loads((tmp_path / "emulator.json").read_text())).stop()
+    finally:
+        emulator.stop()
+    assert group(emulator.pid) == []
+
+
+def test_stopping_spares_a_process_that_was_given_the_same_id(tmp_path):
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    record = {"pid": other.pid, "port": 1, "endpoint": "http://127.0.0.1:1", "token": "of an emulator that ended"}
+    Emulator(tmp_path, record).stop()
+    assert other.poll() is None
+    other.communicate(b"\n")
+
+
 def test_a_port_that_is_taken_is_named(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
