@@ -1,0 +1,134 @@
+"""What every PartitionStore promises: the one in memory, and the one over S3."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+from tests.fakes.partitions import MemoryPartitions
+
+from aws.pointers import S3PartitionStore
+from core.errors import PipelineBug
+from core.pointer import object_name, pointer_key
+from core.ports import PartitionStore, Refused, Written
+
+BUCKET = "warehouse-bucket"
+PARTITION = "fact_quote/symbol=AAPL/month=2026-11"
+
+
+class Bench:
+    """A store, and a way to put a pointer that no commit wrote."""
+
+    def __init__(self, store: PartitionStore, scribble: object) -> None:
+        self.store = store
+        self.scribble = scribble
+
+
+@pytest.fixture(params=["memory", "s3"])
+def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    if request.param == "memory":
+        memory = MemoryPartitions(bucket=BUCKET)
+        yield Bench(memory, memory.objects.__setitem__)
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        yield Bench(
+            S3PartitionStore(client, BUCKET), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body)
+        )
+
+
+@pytest.fixture
+def store(bench: Bench) -> PartitionStore:
+    return bench.store
+
+
+def put(store: PartitionStore, version: int, body: bytes = b"rows") -> str:
+    return store.write_object(PARTITION, object_name(version, uuid.uuid4().hex), body)
+
+
+def test_a_partition_without_a_commit_has_no_pointer(store: PartitionStore) -> None:
+    assert store.read_pointer(PARTITION) is None
+
+
+def test_an_object_that_is_not_there_is_none(store: PartitionStore) -> None:
+    assert store.read_object("warehouse/_data/nothing.parquet") is None
+
+
+def test_an_object_is_read_as_it_was_written_with_the_time_of_writing(store: PartitionStore) -> None:
+    key = put(store, 1, b"PAR1 bytes")
+    found = store.read_object(key)
+    assert found is not None
+    assert (found.key, found.body) == (key, b"PAR1 bytes")
+    assert found.modified.utcoffset() == timedelta(0)
+    assert found.modified.astimezone(UTC) == found.modified
+
+
+def test_objects_lie_in_the_partition_s_data_folder(store: PartitionStore) -> None:
+    name = object_name(42, "0" * 32)
+    assert store.write_object(PARTITION, name, b"x") == f"warehouse/_data/{PARTITION}/v000000000042-{'0' * 32}.parquet"
+
+
+def test_writing_the_same_object_again_is_harmless(store: PartitionStore) -> None:
+    name = object_name(1, uuid.uuid4().hex)
+    assert store.write_object(PARTITION, name, b"x") == store.write_object(PARTITION, name, b"x")
+
+
+def test_the_first_swap_makes_the_pointer_and_a_second_first_one_is_refused(store: PartitionStore) -> None:
+    first, second = put(store, 1), put(store, 1)
+    written = store.swap_pointer(PARTITION, first, expected=None)
+    assert isinstance(written, Written)
+    assert isinstance(store.swap_pointer(PARTITION, second, expected=None), Refused)
+    pointer = store.read_pointer(PARTITION)
+    assert pointer is not None
+    assert (pointer.target, pointer.etag) == (first, written.etag)
+
+
+def test_a_swap_succeeds_only_from_the_pointer_that_was_read(store: PartitionStore) -> None:
+    first, second, third = (put(store, number) for number in (1, 2, 3))
+    old = store.swap_pointer(PARTITION, first, expected=None)
+    assert isinstance(old, Written)
+    new = store.swap_pointer(PARTITION, second, expected=old.etag)
+    assert isinstance(new, Written)
+    assert isinstance(store.swap_pointer(PARTITION, third, expected=old.etag), Refused)
+    assert isinstance(store.swap_pointer(PARTITION, third, expected=new.etag), Written)
+    pointer = store.read_pointer(PARTITION)
+    assert pointer is not None
+    assert pointer.target == third
+
+
+def test_a_swap_from_a_pointer_that_is_not_there_is_refused(store: PartitionStore) -> None:
+    assert isinstance(store.swap_pointer(PARTITION, put(store, 1), expected="0" * 32), Refused)
+    assert store.read_pointer(PARTITION) is None
+
+
+def test_partitions_have_pointers_of_their_own(store: PartitionStore) -> None:
+    key = put(store, 1)
+    store.swap_pointer(PARTITION, key, expected=None)
+    assert store.read_pointer("fact_quote/symbol=AAPL/month=2026-12") is None
+    assert store.read_pointer("fact_quote") is None
+
+
+def test_of_many_racing_swaps_one_wins(store: PartitionStore) -> None:
+    keys = [put(store, 1) for _ in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda key: store.swap_pointer(PARTITION, key, expected=None), keys))
+    winners = [key for key, answer in zip(keys, answers, strict=True) if isinstance(answer, Written)]
+    pointer = store.read_pointer(PARTITION)
+    assert pointer is not None
+    assert winners == [pointer.target]
+
+
+@pytest.mark.parametrize("body", [b"", b"s3://another-bucket/x\n", b"\xff\xfe", f"s3://{BUCKET}/a\ns3://b".encode()])
+def test_a_pointer_that_no_commit_wrote_is_a_bug_that_names_the_place(bench: Bench, body: bytes) -> None:
+    bench.scribble(pointer_key(PARTITION), body)
+    with pytest.raises(PipelineBug, match=r"symlink\.txt"):
+        bench.store.read_pointer(PARTITION)
