@@ -3,7 +3,8 @@
 What stays: the current object; what was replaced, for a grace period counted from its successor's time; the last object
 of each day for a week (the current footer names them); and whatever has a greater number than the current one, for its
 writer may still be on the way to swap. An object that never was current cannot be told from a replaced one by its name,
-nor need it be: with a number not above the pointer's it can never become current, for its swap expects an older pointer.
+nor need it be: with a number not above the pointer's it can never become current, for its swap expects a pointer that
+is gone.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def vacuum(
 ) -> Iterator[VacuumPlan]:
     """Clean every partition of a table, one after the other; yields each plan that removes something, once done.
 
-    Interrupting it is harmless, and so is running it beside commits, readers and itself. A partition whose pointer leads
-    to no readable object is left alone: what is there may be needed to mend it.
+    Interrupting it is harmless, and so is running it beside commits, readers and itself. A partition whose pointer
+    leads to no readable object is left alone: what is there may be needed to mend it.
     """
     listing = objects.list(f"{DATA_ROOT}{table.name}/")
     for partition, found in groupby(listing, key=_partition):
