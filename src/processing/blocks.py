@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
+import numpy as np
 from isal import igzip_lib
 
 from core.errors import InvalidData
+from core.order import Ints
 
 BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 64 << 20  # longer than any row; a bound, so that a line without end cannot take all memory
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
+NEWLINE = 10
 
 
 class UnreadableObject(InvalidData):
@@ -36,17 +40,26 @@ def _unreadable(place: str, reason: str, detail: str) -> UnreadableObject:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Whole lines; ``first_line`` is the number of the first of them in the object, from 1."""
 
     data: bytes
     first_line: int
 
+    @cached_property
+    def breaks(self) -> Ints:
+        """Where its newlines are."""
+        return newlines(self.data)
+
     @property
     def lines(self) -> int:
         """Lines in it, a last one without newline and blank ones included."""
-        return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
+        return len(self.breaks) + (not self.data.endswith(b"\n"))
+
+
+def newlines(data: bytes) -> Ints:
+    return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
 
 
 def line_blocks(stream: BinaryIO, *, place: str) -> Iterator[Block]:
@@ -58,13 +71,13 @@ def line_blocks(stream: BinaryIO, *, place: str) -> Iterator[Block]:
     size, line = 0, 1
     for chunk in _without_mark(_uncompressed(stream, place)):
         end = chunk.rfind(b"\n") + 1
-        if size + end < BLOCK_BYTES or not end:
+        if size + end < BLOCK_BYTES // 2 or not end:
             pieces.append(chunk)
             size += len(chunk)
             if size > LONGEST_LINE_BYTES:
                 raise _unreadable(place, "line_too_long", f"line {line} or a later one is over {size} bytes long")
             continue
-        block = Block(b"".join([*pieces, chunk[:end]]), line)
+        block = Block(b"".join([*pieces, memoryview(chunk)[:end]]), line)
         yield block
         line += block.lines
         pieces, size = [chunk[end:]], len(chunk) - end

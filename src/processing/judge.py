@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.json as pj
 
 from core.arrow import line_schema
 from core.contract.model import SourceTable
+from core.order import Ints
+from processing.blocks import newlines
 from processing.instants import in_utc
 from processing.nested import nested_as_text
 
 THREAD_BYTES = 1 << 20
+OPENING, CLOSING = ord("{"), ord("}")
 
 
 class Unparsable(ValueError):
@@ -41,12 +45,13 @@ class Judge:
         self._known = frozenset(self.schema.names)
         self._nested = tuple(_named(source, "json"))
         # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
-        # zone must the text be looked at. Dates the parser reads from numbers only, so they come as text too.
+        # zone must the text be looked at. Dates the parser reads from numbers only, so they come as midnights.
         self._local = () if timezone == "UTC" else tuple(_named(source, "timestamp"))
-        self._as_text = frozenset([*self._local, *_named(source, "date")])
-        self._wire = pa.schema(
-            [pa.field(one.name, pa.string() if one.name in self._as_text else one.type) for one in self.schema]
-        )
+        as_read = {name: pa.string() for name in self._local} | {
+            name: pa.timestamp("s") for name in _named(source, "date")
+        }
+        self._wire = pa.schema([pa.field(one.name, as_read.get(one.name, one.type)) for one in self.schema])
+        self._to_cast = bool(as_read)
 
     def prepared(self, data: bytes) -> bytes:
         """Lines as the judge wants them: newlines alone between them, nested values as the text they are."""
@@ -54,8 +59,8 @@ class Judge:
             data = data.replace(b"\r\n", b"\n")
         return nested_as_text(data, self._nested) if self._nested else data
 
-    def read(self, data: bytes, lines: int, *, strict: bool = False) -> pa.Table:
-        """The judge: ``lines`` rows in the schema of the source table.
+    def read(self, data: bytes, lines: int, *, strict: bool = False, breaks: Ints | None = None) -> pa.Table:
+        """The judge: ``lines`` rows in the schema of the source table. ``breaks``: where the newlines are, if known.
 
         Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types, and with
         ``strict`` ``UnexpectedField`` when a line may have a field that no contract knows.
@@ -79,7 +84,7 @@ class Judge:
             )
             # The parser reads on over newlines and over objects on one line: as many rows as lines, and a brace on
             # both sides of each newline, leave one whole object per line.
-            if rows.num_rows != lines or data.count(b"}\n{") != lines - 1:
+            if rows.num_rows != lines or not _braced(data, newlines(data) if breaks is None else breaks):
                 raise Unparsable("not one object per line")
             return self._typed(rows)
         except pa.ArrowInvalid as error:
@@ -98,7 +103,7 @@ class Judge:
         return frozenset(seen - self._known)
 
     def _typed(self, rows: pa.Table) -> pa.Table:
-        if not self._as_text:
+        if not self._to_cast:
             return rows.select(self.schema.names)
         columns = []
         for one in self.schema:
@@ -107,6 +112,13 @@ class Judge:
                 column = in_utc(column, self._timezone)
             columns.append(column if column.type == one.type else column.cast(one.type))
         return pa.table(columns, names=self.schema.names)
+
+
+def _braced(data: bytes, breaks: Ints) -> bool:
+    """Whether every newline but one at the end lies between a closing and an opening brace."""
+    content = np.frombuffer(data, dtype=np.uint8)
+    inner = breaks[:-1] if data.endswith(b"\n") else breaks
+    return bool((content[inner - 1] == CLOSING).all() and (content[inner + 1] == OPENING).all())
 
 
 def _named(source: SourceTable, *kinds: str) -> list[str]:

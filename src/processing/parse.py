@@ -39,7 +39,8 @@ class LineParser:
 
     def _clean(self, block: Block) -> Parsed:
         data = self._judge.prepared(block.data)
-        rows = self._judge.read(data, block.lines, strict=not self._drifted)
+        breaks = block.breaks if data is block.data else None
+        rows = self._judge.read(data, block.lines, strict=not self._drifted, breaks=breaks)
         unknown: frozenset[str] = frozenset()
         if self._drifted:
             unknown = self._judge.unknown_in(data.split(b"\n"))
