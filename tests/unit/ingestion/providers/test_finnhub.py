@@ -119,7 +119,9 @@ def test_candles_that_make_no_sense_are_broken(server: Answering, candles: objec
     assert answer.reason == reason
 
 
-@pytest.mark.parametrize("candles", [{"s": "no_data"}, {"c": [], "h": [], "l": [], "o": [], "s": "ok", "t": [], "v": []}])
+@pytest.mark.parametrize(
+    "candles", [{"s": "no_data"}, {"c": [], "h": [], "l": [], "o": [], "s": "ok", "t": [], "v": []}]
+)
 def test_no_candles_are_no_data_and_keep_the_evidence(server: Answering, candles: object) -> None:
     server.say = lambda _heard: Said(json.dumps(candles))
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))

@@ -1,0 +1,132 @@
+"""From the schedule's event to messages on the queue."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime as dt
+
+import pytest
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.queue import MemoryQueue
+from tests.support.feeds import contracts_in
+
+from core.calendar import epoch, iso
+from core.contract.model import Entity, Feed, TradingCalendar
+from core.errors import InvalidData, TransientFailure
+from ingestion.request.message import PointsDue, read_points_due
+from ingestion.request.plan import RequestPlan, dropped_entity, plan_requests
+from ingestion.request.send import send_requests
+
+OPEN = "2026-11-20T14:30:00Z"
+
+
+def quotes() -> tuple[Feed, TradingCalendar]:
+    contracts = contracts_in()
+    return contracts.feed("quotes"), contracts.calendar("XNYS")
+
+
+def plan(at: str, *, seed: str = "", **changes: object) -> RequestPlan:
+    feed, calendar = quotes()
+    return plan_requests("quotes", dataclasses.replace(feed, **changes), calendar, time=epoch(at), drop_seed=seed)
+
+
+def test_every_symbol_is_asked_for_in_a_message_of_its_own() -> None:
+    made = plan("2026-11-20T14:30:41Z")
+    assert made.expected == 11
+    assert [one.to_data() for one in made.messages[:2]] == [
+        {"dataset": "quotes", "time": OPEN, "entities": ["AAPL"]},
+        {"dataset": "quotes", "time": OPEN, "entities": ["AMD"]},
+    ]
+    assert len(made.messages) == 11
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(1, [1] * 11), (4, [4, 4, 3]), (11, [11]), (100, [11])])
+def test_entities_share_messages_as_the_contract_says(size: int, chunks: list[int]) -> None:
+    made = plan(OPEN, entities_per_message=size)
+    assert [len(one.entities) for one in made.messages] == chunks
+    assert [name for one in made.messages for name in one.entities] == [one.name for one in quotes()[0].entities]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-11-20T14:29:59Z", 0),
+        ("2026-11-20T14:30:00Z", 11),
+        ("2026-11-20T20:59:59Z", 11),
+        ("2026-11-20T21:00:00Z", 0),
+        ("2026-11-21T15:00:00Z", 0),  # Saturday
+        ("2026-11-26T15:00:00Z", 0),  # Thanksgiving
+        ("2026-11-27T17:59:00Z", 11),  # half day
+        ("2026-11-27T18:00:00Z", 0),
+        ("2026-07-15T13:30:00Z", 11),  # summer time
+        ("2026-10-30T13:30:00Z", 11),  # the last summer session
+        ("2026-11-02T13:30:00Z", 0),  # and the first winter one opens an hour later
+        ("2026-11-02T14:30:00Z", 11),
+    ],
+)
+def test_only_minutes_that_the_calendar_expects_are_asked_for(at: str, expected: int) -> None:
+    made = plan(at)
+    assert (made.expected, len(made.messages)) == (expected, expected)
+
+
+def test_an_entity_is_asked_for_only_while_it_is_valid() -> None:
+    entities = (Entity("FB", valid_until=OPEN), Entity("META", valid_from=OPEN))
+    assert [one.entities for one in plan(OPEN, entities=entities).messages] == [("META",)]
+
+
+def test_a_calendar_that_has_run_out_fails_loudly() -> None:
+    with pytest.raises(InvalidData, match="Render the contracts again"):
+        plan("2030-01-02T15:00:00Z")
+
+
+def test_the_fault_switch_leaves_out_one_entity_a_minute_the_same_one_every_time() -> None:
+    assert plan(OPEN).left_out == ""
+    first, again = plan(OPEN, seed="demo"), plan(OPEN, seed="demo")
+    assert first == again
+    assert first.expected == 11
+    assert len(first.messages) == 10
+    assert first.left_out not in [name for one in first.messages for name in one.entities]
+
+
+def test_with_the_demos_seed_every_symbol_of_an_hour_is_left_out_at_least_once() -> None:
+    names = [one.name for one in quotes()[0].entities]
+    slots = range(epoch(OPEN), epoch(OPEN) + 3600, 60)
+    counts = collections.Counter(dropped_entity(names, seed="demo", slot=one) for one in slots)
+    assert set(counts) == set(names)
+    assert max(counts.values()) < 20
+
+
+def test_only_messages_that_were_refused_are_sent_again() -> None:
+    queue, metrics, pauses = MemoryQueue(lambda call, _count: [0, 3] if call == 0 else []), MemoryMetrics(), []
+    send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=metrics, sleep=pauses.append)
+    assert queue.calls == [11, 2]
+    assert len(pauses) == 1
+    assert sorted(read_points_due(body).entities[0] for body in queue.messages) == sorted(
+        one.name for one in quotes()[0].entities
+    )
+    assert metrics.values["PointsExpected"] == [11]
+
+
+def test_a_queue_that_goes_on_refusing_is_an_error_that_says_how_many() -> None:
+    queue = MemoryQueue(lambda _call, _count: [0])
+    with pytest.raises(TransientFailure, match="refused 1 of 11 messages 4 times"):
+        send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=MemoryMetrics(), sleep=lambda _seconds: None)
+    assert len(queue.messages) == 10
+
+
+def test_a_closed_market_sends_nothing_and_counts_nothing_as_expected() -> None:
+    queue, metrics = MemoryQueue(), MemoryMetrics()
+    closed = plan("2026-11-21T15:00:00Z")
+    send_requests(closed, dataset="quotes", queue=queue, metrics=metrics, sleep=lambda _seconds: None)
+    assert queue.calls == []
+    assert metrics.values["PointsExpected"] == [0]
+
+
+def test_a_message_comes_back_as_it_went() -> None:
+    queue = MemoryQueue()
+    due = PointsDue("quotes", epoch(OPEN), ("AAPL", "BRK.B"))
+    queue.send([due.to_data()])
+    assert read_points_due(queue.messages[0]) == due
+    assert iso(due.slot) == OPEN
+    assert dt.datetime.fromisoformat(iso(due.slot)).tzinfo is not None
