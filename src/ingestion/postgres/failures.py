@@ -17,8 +17,9 @@ from core.errors import MissingColumns, OutOfReach, PipelineBug, StarmendError, 
 
 _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
-# Classes of codes after which the same statement may succeed: connection, resources, operator, system, rollback.
-_TRANSIENT_CLASSES = ("08", "53", "55", "57", "58", "40", "3D", "25")
+# Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
+# ended for idleness, rollback, resources, state of an object, operator, system.
+_TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")
 
 
 class AuthenticationFailed(OutOfReach):
@@ -67,6 +68,6 @@ def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendErro
         return MissingColumns(operation, place, problem, "Look at the contract's columns")
     if code == "42501":
         return PipelineBug(operation, place, problem, "GRANT SELECT on the contract's tables to the role")
-    if code[:2] in _TRANSIENT_CLASSES:
+    if code.startswith(_TRANSIENT):
         return OutOfReach(operation, place, problem, "The next run tries again")
     return PipelineBug(operation, place, problem, told.get("H", ""))

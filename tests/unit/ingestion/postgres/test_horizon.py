@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pg8000.dbapi import Connection
+from tests.support.extraction import LEDGER_SQL, Sandbox, sandbox
+from tests.support.replica import standby
+from tests.support.sources import shared_server
+from tests.support.waiting import eventually
+
+from core.errors import PipelineBug
+from ingestion.postgres.horizon import read_bound
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def database() -> Iterator[Sandbox]:
+    with sandbox(LEDGER_SQL) as one:
+        yield one
+
+
+@contextmanager
+def transaction(database: Sandbox, *statements: str) -> Iterator[Connection]:
+    """An open transaction after these statements, rolled back at the end."""
+    connection = database.connect()
+    cursor = connection.cursor()
+    cursor.execute("BEGIN")
+    for one in statements:
+        cursor.execute(one)
+    yield connection
+    connection.close()
+
+
+def start_of(connection: Connection) -> object:
+    cursor = connection.cursor()
+    cursor.execute("SELECT now()")
+    return cursor.fetchone()[0]
+
+
+def test_with_no_transaction_open_the_bound_is_the_servers_clock(database: Sandbox) -> None:
+    session = database.session()
+    bound = read_bound(session, own_role_may_write=False)
+    after = session.query("SELECT clock_timestamp()")[0][0]
+    assert bound.at == bound.now <= after
+    assert bound.holder is None
+    assert bound.held_seconds == 0
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [(), ("SELECT count(*) FROM ledger",), ("INSERT INTO ledger (note) VALUES ('x')",)],
+    ids=["that did nothing yet", "that only read", "that wrote"],
+)
+def test_an_open_transaction_holds_the_bound_at_its_start(database: Sandbox, statements: tuple[str, ...]) -> None:
+    session = database.session()
+    with transaction(database, *statements) as open_one:
+        bound = read_bound(session, own_role_may_write=False)
+        assert bound.at == start_of(open_one)
+        assert bound.holder is not None
+        assert bound.holder.user == shared_server().user
+        assert bound.holder.state == "idle in transaction"
+        assert bound.held_seconds == (bound.now - bound.at).total_seconds() > 0
+    eventually(lambda: read_bound(session, own_role_may_write=False).holder is None, within=5)
+
+
+def test_the_oldest_of_several_counts(database: Sandbox) -> None:
+    session = database.session()
+    with transaction(database) as first, transaction(database, "INSERT INTO ledger (note) VALUES ('x')"):
+        assert read_bound(session, own_role_may_write=False).at == start_of(first)
+
+
+def test_a_statement_under_way_counts(database: Sandbox) -> None:
+    session, busy = database.session(), database.connect()
+    running = threading.Thread(target=lambda: busy.cursor().execute("SELECT pg_advisory_lock(7), 'held'"))
+    with transaction(database, "SELECT pg_advisory_lock(7)"):
+        running.start()
+
+        def both_hold() -> bool:
+            return session.query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'") == [[1]]
+
+        eventually(both_hold, within=5)
+        bound = read_bound(session, own_role_may_write=False)
+        assert bound.at is not None
+        assert bound.at < bound.now
+    running.join(10)
+    busy.close()
+
+
+def test_the_extractors_own_role_does_not_count_as_long_as_it_may_not_write(database: Sandbox) -> None:
+    session = database.session()
+    other = database.session()
+    other.query("BEGIN")
+    other.query("SELECT 1")
+    assert read_bound(session, own_role_may_write=False).holder is None
+    held = read_bound(session, own_role_may_write=True)
+    assert held.at is not None
+    assert held.at < held.now
+    other.close()
+
+
+def test_transactions_of_other_databases_do_not_count(database: Sandbox) -> None:
+    with sandbox(LEDGER_SQL) as elsewhere, transaction(elsewhere, "INSERT INTO ledger (note) VALUES ('x')"):
+        assert read_bound(database.session(), own_role_may_write=False).holder is None
+
+
+def test_a_prepared_transaction_keeps_the_horizon_where_it_was(database: Sandbox) -> None:
+    session = database.session()
+    with transaction(database, "INSERT INTO ledger (note) VALUES ('x')", "PREPARE TRANSACTION 'slow one'"):
+        bound = read_bound(session, own_role_may_write=False)
+        assert bound.at is None
+        assert "slow one" in bound.reason
+        assert bound.holder is not None
+        assert (bound.holder.kind, bound.holder.application) == ("prepared transaction", "slow one")
+    with sandbox() as elsewhere:
+        assert read_bound(elsewhere.session(), own_role_may_write=False).at is not None
+    database.run("COMMIT PREPARED 'slow one'")
+    assert read_bound(session, own_role_may_write=False).at is not None
+
+
+def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(database: Sandbox) -> None:
+    session, secretive = database.session(), database.connect()
+    secretive.cursor().execute("SET track_activities = off")
+    secretive.cursor().execute("BEGIN")
+    bound = read_bound(session, own_role_may_write=False)
+    assert bound.at is None
+    assert "track_activities" in bound.reason
+    secretive.close()
+
+
+def test_without_the_grant_the_error_names_it(database: Sandbox) -> None:
+    database.run("DROP ROLE IF EXISTS blind", "CREATE ROLE blind LOGIN PASSWORD 'blind'")
+    session = database.session(username="blind", password="blind")
+    with pytest.raises(PipelineBug, match="GRANT pg_read_all_stats TO blind; or choose a `lookback`"):
+        read_bound(session, own_role_may_write=False)
+    bound = read_bound(session, own_role_may_write=False, lookback=600)
+    assert bound.at == bound.now
+    session.close()
+    database.run("DROP ROLE blind")
+
+
+def test_a_replica_is_refused_unless_the_contract_says_lookback(database: Sandbox) -> None:
+    with standby(shared_server()) as port:
+        session = database.session(port=port, sslmode="disable")
+        with pytest.raises(PipelineBug, match="replica"):
+            read_bound(session, own_role_may_write=False)
+        database.run("INSERT INTO ledger (note) VALUES ('replayed')")
+        eventually(lambda: session.query("SELECT count(*) FROM ledger") == [[1]], within=10)
+        bound = read_bound(session, own_role_may_write=False, lookback=600)
+        written = session.query("SELECT last_updated AT TIME ZONE 'UTC' FROM ledger")[0][0]
+        assert bound.at is not None
+        assert written <= bound.at <= bound.now
+        session.close()

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import ssl
+
+import pytest
+
+from core.errors import InvalidData
+from ingestion.postgres.login import Login, parse_login
+
+WHOLE = {"host": "db.internal", "port": 5433, "dbname": "totesys", "username": "reader", "password": "pa'ss\"wörd"}
+
+
+def test_encryption_is_the_default() -> None:
+    login = parse_login(json.dumps(WHOLE), secret="sales-db")
+    assert (login.host, login.port, login.dbname, login.username) == ("db.internal", 5433, "totesys", "reader")
+    assert login.sslmode == "require"
+    assert login.tls() is not None
+
+
+def test_plain_text_is_spoken_only_where_the_secret_says_so() -> None:
+    assert parse_login(json.dumps(WHOLE | {"sslmode": "disable"}), secret="sales-db").tls() is None
+    for mode in ("prefer", "allow", "off", "DISABLE"):
+        with pytest.raises(InvalidData, match="sslmode"):
+            parse_login(json.dumps(WHOLE | {"sslmode": mode}), secret="sales-db")
+
+
+def test_verify_full_wants_a_certificate_for_this_host() -> None:
+    context = Login("h", 1, "d", "u", "p", sslmode="verify-full").tls()
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("name", ["host", "dbname", "username", "password"])
+def test_a_field_that_is_missing_is_named(name: str) -> None:
+    with pytest.raises(InvalidData, match=f"lacks {name}"):
+        parse_login(json.dumps({one: value for one, value in WHOLE.items() if one != name}), secret="sales-db")
+
+
+@pytest.mark.parametrize("text", ["", "postgresql://u:hunter2@h/d", "[]", '"hunter2"', '{"port": "hunter2"}'])
+def test_no_error_repeats_what_the_secret_says(text: str) -> None:
+    with pytest.raises(InvalidData) as caught:
+        parse_login(text, secret="sales-db")
+    assert "sales-db" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_login_shows_no_password() -> None:
+    login = parse_login(json.dumps(WHOLE), secret="sales-db")
+    assert WHOLE["password"] not in repr(login)
+    assert login.place == "postgresql://reader@db.internal:5433/totesys"
+
+
+def test_a_root_certificate_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidData, match="sslrootcert"):
+        Login("h", 1, "d", "u", "p", sslmode="verify-full", sslrootcert="no certificate").tls()

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.fakes.secrets import MemorySecrets
+from tests.support.extraction import SECRET, Sandbox, sandbox
+from tests.support.sources import shared_server
+
+from core.errors import InvalidData, OutOfReach, PipelineBug, UnknownTable
+from ingestion.postgres.failures import AuthenticationFailed, StatementTimeOut
+from ingestion.postgres.select import COPY_OPTIONS, in_snapshot
+from ingestion.postgres.session import Connector, Timeouts
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Sandbox]:
+    with sandbox("CREATE TABLE thing (id int PRIMARY KEY)", "CREATE TABLE hidden (id int)") as one:
+        one.run(f"REVOKE ALL ON hidden FROM {shared_server().extractor.user}")
+        yield one
+
+
+def copy(rows: str) -> str:
+    return f"COPY (SELECT row_to_json(t) FROM ({rows}) AS t) TO STDOUT {COPY_OPTIONS}"
+
+
+def test_a_session_is_in_utc_read_only_and_named(database: Sandbox) -> None:
+    session = database.session()
+    settings = ("TimeZone", "DateStyle", "default_transaction_read_only", "client_encoding", "application_name")
+    found = [session.query(f"SHOW {name}")[0][0] for name in settings]
+    assert found == ["UTC", "ISO, YMD", "on", "UTF8", "starmend-extract"]
+    session.close()
+    session.close()
+
+
+def test_nothing_can_be_written(database: Sandbox) -> None:
+    with pytest.raises(PipelineBug, match="read-only"):
+        database.session().query("INSERT INTO thing VALUES (1)")
+
+
+# ---------------------------------------------------------------- TLS
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full", "disable"])
+def test_every_mode_of_the_secret_connects(database: Sandbox, mode: str) -> None:
+    session = database.session(sslmode=mode)
+    assert session.query("SELECT 1") == [[1]]
+    session.close()
+
+
+def test_a_certificate_that_nobody_trusts_is_refused_with_the_remedy(database: Sandbox) -> None:
+    with pytest.raises(OutOfReach, match="sslrootcert"):
+        database.session(sslmode="verify-full", sslrootcert=None)
+
+
+def test_a_server_without_tls_is_not_spoken_to(database: Sandbox) -> None:
+    with pytest.raises(OutOfReach, match="refuses SSL"):
+        database.session(sslmode="require", sslrootcert=None, port=shared_server().direct_port)
+
+
+# ---------------------------------------------------------------- out of reach
+
+
+def test_a_database_that_is_not_there_is_out_of_reach_and_named(database: Sandbox) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ConnectionError, match=f"127.0.0.1:{port}"):
+        database.session(port=port)
+    with pytest.raises(OutOfReach, match="does not exist"):
+        database.session(dbname="nowhere")
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
+    with sandbox() as database, socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        secrets = MemorySecrets(**{SECRET: database.secret(port=silent.getsockname()[1])})
+        with pytest.raises(OutOfReach, match="no answer in time"):
+            Connector(secrets, SECRET, timeouts=Timeouts(connect=0.1)).open()
+
+
+def test_a_statement_that_takes_too_long_is_ended(database: Sandbox) -> None:
+    session = database.session()
+    with pytest.raises(StatementTimeOut, match="index"):
+        list(session.copy(in_snapshot(copy("SELECT pg_sleep(5)"), seconds=0.05)))
+    assert session.closed
+
+
+def test_errors_of_the_server_become_ours(database: Sandbox) -> None:
+    for statement, kind in [
+        ("SELECT * FROM nothing", UnknownTable),
+        ("SELECT * FROM hidden", PipelineBug),
+        ("SELEC", PipelineBug),
+    ]:
+        session = database.session()
+        with pytest.raises(kind):
+            session.query(statement)
+        assert session.closed
+    with pytest.raises(OutOfReach, match="closed"):
+        session.query("SELECT 1")
+
+
+# ---------------------------------------------------------------- secrets
+
+
+def test_a_rotated_secret_is_read_once_more(database: Sandbox) -> None:
+    secrets = MemorySecrets(**{SECRET: database.secret(password="old")})
+    secrets.read(SECRET)
+    secrets.values[SECRET] = database.secret()
+    session = Connector(secrets, SECRET).open()
+    assert session.query("SELECT 1") == [[1]]
+    assert secrets.reads == 2
+    session.close()
+
+
+def test_a_wrong_secret_is_not_tried_twice(database: Sandbox) -> None:
+    secrets = MemorySecrets(**{SECRET: database.secret(password="wrong")})
+    with pytest.raises(AuthenticationFailed) as caught:
+        Connector(secrets, SECRET).open()
+    assert "wrong" not in str(caught.value)
+    assert secrets.reads == 2
+
+
+def test_a_secret_without_value_says_what_to_do() -> None:
+    with pytest.raises(InvalidData, match="starmend secret set"):
+        Connector(MemorySecrets(), SECRET).open()
+
+
+# ---------------------------------------------------------------- COPY
+
+
+def test_lines_come_raw_whatever_is_in_them(database: Sandbox) -> None:
+    session = database.session()
+    rows = r"""VALUES (E'tab\tnl\ncr\r"quoted"\\back'), (''), (E'\x01\x02'), ('ä€😀'), (NULL), ('\.')"""
+    lines = [line for batch in session.copy(copy(rows)) for line in batch]
+    assert lines == [
+        b'{"column1":"tab\\tnl\\ncr\\r\\"quoted\\"\\\\back"}\n',
+        b'{"column1":""}\n',
+        b'{"column1":"\\u0001\\u0002"}\n',
+        '{"column1":"ä€😀"}\n'.encode(),
+        b'{"column1":null}\n',
+        b'{"column1":"\\\\."}\n',
+    ]
+    assert session.query("SELECT 1") == [[1]]
+    session.close()
+
+
+def test_long_lines_and_many_lines_come_whole(database: Sandbox) -> None:
+    session = database.session()
+    rows = "SELECT n, repeat('x', CASE WHEN n = 500 THEN 3000000 ELSE n % 700 END) AS x FROM generate_series(1, 1000) n"
+    lines = [line for batch in session.copy(copy(rows)) for line in batch]
+    assert len(lines) == 1000
+    assert len(lines[499]) > 3_000_000
+    assert all(line.startswith(b'{"n":%d,' % (n + 1)) and line.endswith(b"}\n") for n, line in enumerate(lines))
+    session.close()
+
+
+def test_a_copy_that_is_left_early_ends_the_session(database: Sandbox) -> None:
+    session = database.session()
+    lines = session.copy(copy("SELECT n FROM generate_series(1, 1000000) AS n"))
+    assert next(lines)
+    lines.close()
+    assert session.closed
+
+
+def test_an_error_within_a_copy_comes_after_the_lines_before_it(database: Sandbox) -> None:
+    session = database.session()
+    seen = 0
+    with pytest.raises(PipelineBug, match="division by zero"):
+        for batch in session.copy(copy("SELECT 1 / (5000 - n) AS one FROM generate_series(1, 9000) AS n")):
+            seen += len(batch)
+    assert 0 < seen < 5000
+    assert session.closed
+
+
+@contextmanager
+def cut_after(port: int, size: int) -> Iterator[int]:
+    """A way to ``port`` that is cut once the server has sent so many bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def relay() -> None:
+            client, _ = door.accept()
+            server = socket.create_connection(("127.0.0.1", port))
+            up = threading.Thread(target=_pump, args=(client, server, 1 << 40), daemon=True)
+            up.start()
+            _pump(server, client, size)
+            for one in (client, server):
+                one.shutdown(socket.SHUT_RDWR)
+            up.join()
+            client.close()
+            server.close()
+
+        thread = threading.Thread(target=relay, daemon=True)
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join(10)
+
+
+def _pump(source: socket.socket, target: socket.socket, size: int) -> None:
+    try:
+        while size > 0 and (data := source.recv(min(size, 4096))):
+            target.sendall(data)
+            size -= len(data)
+    except OSError:
+        return
+
+
+def test_a_connection_lost_in_a_copy_is_out_of_reach_after_whole_lines(database: Sandbox) -> None:
+    with cut_after(shared_server().direct_port, 200_000) as port:
+        session = database.session(port=port, sslmode="disable")
+        lines: list[bytes] = []
+        with pytest.raises(ConnectionError):
+            for batch in session.copy(copy("SELECT n FROM generate_series(1, 1000000) AS n")):
+                lines += batch
+    assert len(lines) > 1000
+    assert all(line == b'{"n":%d}\n' % (n + 1) for n, line in enumerate(lines))
+    assert session.closed
