@@ -16,17 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cli.packaging import build_code_zip
+import botocore.session
+from botocore.config import Config
 
 from aws.deployment import Deployment
 from aws.secrets import AwsSecretStore
+from cli.packaging import build_code_zip
 from core.contract.load import load
 from core.contract.render import render
 from core.errors import OutOfReach
 from local.database import Database, generator
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, REGION, Emulator
 from local.market import MarketProcess
-from local.terraform import Terraform
+from local.terraform import Terraform, emulator_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "local"
@@ -162,7 +164,7 @@ def _variables(
     """What tells one machine from AWS: where the services are, and how soon things happen."""
     return {
         "environment": ENVIRONMENT,
-        "region": "us-east-1",
+        "region": REGION,
         "emulator_endpoint": emulator.endpoint,
         "managed_layers": False,
         "object_lifecycle": False,
@@ -180,11 +182,35 @@ def _apply(
 ) -> Deployment:
     build_code_zip(folder / "code.zip", contracts_file)
     terraform = _terraform(folder, emulator)
-    terraform.init_on_emulator(emulator.endpoint, STATE_BUCKET)
-    terraform.apply(_variables(folder, emulator, market, contracts_file, plan), say=say)
+    _make_state_bucket(emulator)
+    terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
+    terraform.apply_unseen(_variables(folder, emulator, market, contracts_file, plan), on_line=_made(say))
     return Deployment.of_outputs(
         terraform.output(), contracts_file=contracts_file, aws_environment=emulator.environment()
     )
+
+
+def _made(say: Say) -> Say:
+    """Of Terraform's many lines, those that tell how far it is."""
+
+    def line(text: str) -> None:
+        if "Creation complete" not in text and text.startswith(("Apply complete", "Plan:")):
+            say(f"  {text}")
+
+    return line
+
+
+def _make_state_bucket(emulator: Emulator) -> None:
+    """Terraform's state lives in the emulator's own S3, as it does on AWS, and ends with it."""
+    client = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=emulator.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="emulator",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    client.create_bucket(Bucket=STATE_BUCKET)
 
 
 def _fill_secrets(deployment: Deployment, database: Database, market: MarketProcess) -> None:

@@ -12,7 +12,7 @@ from ingestion.extract.repair import repair
 from ingestion.extract.runtime import budget_of, build_extraction
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What was done for each table. Raises ``TablesFailed`` after the others are done: failures must be loud."""
     extraction, metrics = build_extraction(str(event["dataset"]))
     try:

@@ -27,7 +27,7 @@ def build_runtime() -> PullRuntime:
     )
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime = build_runtime()
     until = runtime.clock.monotonic() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     try:

@@ -21,7 +21,7 @@ def build_runtime() -> tuple[Settings, SqsQueue]:
     return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url)
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     settings, queue = build_runtime()
     dataset = str(event["dataset"])
     feed = settings.contracts.feed(dataset)
