@@ -1,0 +1,86 @@
+"""A partition's immutable object: its footer read at once, its rows decoded and proven when they are asked for.
+
+Whoever follows a pointer reads through this: commits that merge on top, and the auditor that looks whether what lies
+there is what a commit wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import PipelineBug
+from core.footer import NAME, Footer
+
+HASH_BESIDE = 4_000_000  # bytes; from here on a thread of its own hashes while Parquet is decoded or encoded
+
+
+class Opened:
+    """An object whose footer was read. Its rows are decoded, and its digest checked, when they are asked for."""
+
+    def __init__(self, key: str, body: bytes, footer: Footer, file: pq.ParquetFile) -> None:
+        self.key = key
+        self.footer = footer
+        self._body = body
+        self._file = file
+        self._is_sound: bool | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the rows' bytes are those that the commit wrote."""
+        if self._is_sound is None:
+            view = memoryview(self._body)[: self.footer.digest_bytes]
+            self._is_sound = hashlib.sha256(view).hexdigest() == self.footer.digest
+        return self._is_sound
+
+    def read(self, schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:
+        """The columns of ``schema``, or the named ones: one that the object lacks is null, another type is cast.
+
+        Raises ``PipelineBug`` where the object was altered or a value does not fit the type.
+        """
+        wanted = [schema.field(name) for name in (names if names is not None else schema.names)]
+        present = set(self._file.schema_arrow.names)
+        rows = self._decode([one.name for one in wanted if one.name in present])
+        try:
+            columns = [
+                rows[one.name].cast(one.type) if one.name in present else pa.nulls(self.footer.rows, one.type)
+                for one in wanted
+            ]
+        except pa.ArrowInvalid as error:
+            raise self._broken(f"has rows that do not fit the contract's types: {error}") from error
+        return pa.Table.from_arrays(columns, schema=pa.schema(wanted))
+
+    def _decode(self, names: list[str]) -> pa.Table:
+        check = None
+        if self._is_sound is None and len(self._body) > HASH_BESIDE:
+            check = threading.Thread(target=lambda: self.is_sound)
+            check.start()
+        try:
+            rows = self._file.read(names, use_threads=len(self._body) > HASH_BESIDE // 4)
+        except (pa.ArrowException, OSError) as error:
+            raise self._broken(f"cannot be decoded: {error}") from error
+        finally:
+            if check:
+                check.join()
+        if not self.is_sound:
+            raise self._broken("was altered: its digest is another")
+        return rows
+
+    def _broken(self, problem: str) -> PipelineBug:
+        return PipelineBug("read object", self.key, problem, "Restate it: starmend rebuild")
+
+
+def open_object(key: str, body: bytes) -> Opened:
+    """Read an object's footer; raises ``PipelineBug`` where there is none."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(body))
+    except (pa.ArrowException, OSError) as error:
+        raise PipelineBug("read object", key, f"is no Parquet: {error}", "Restate it: starmend rebuild") from error
+    text = (file.metadata.metadata or {}).get(NAME)
+    if text is None:
+        raise PipelineBug("read object", key, "has no footer of a commit", "Restate it: starmend rebuild")
+    return Opened(key, body, Footer.from_json(text), file)
