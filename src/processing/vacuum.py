@@ -57,13 +57,15 @@ def plan_vacuum(
     for info in listed.values():
         version = version_of(info.key)
         written[version] = max(written.get(version, info.modified), info.modified)
+    today = listed[current].modified.date() if current in listed else None  # that day's last object is the current one
     numbers = sorted(written, reverse=True)
     replaced = dict(zip(numbers[1:], (written[number] for number in numbers), strict=False))
     remove = []
     for key, info in listed.items():
         version = version_of(key)
         since = info.modified if version == limit else max(info.modified, replaced.get(version, now))
-        is_daily = key in dailies and info.modified.date() >= (now - DAILY).date()
+        day = info.modified.date()
+        is_daily = key in dailies and day != today and day >= (now - DAILY).date()
         if version <= limit and key != current and not is_daily and now - since >= grace:
             remove.append(key)
     freed = sum(listed[key].size for key in remove)

@@ -1,0 +1,140 @@
+"""Vacuum: what anybody may still need stays."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.partitions import START, MemoryPartitions, Ticking
+from tests.support.tables import COUNTS, counts
+
+from core.errors import InvalidData
+from core.pointer import object_key, object_name, version_of
+from core.ports import ObjectInfo
+from processing.commit import CommitContext, SourceRef, commit_rows, read_partition
+from processing.rollback import rollback
+from processing.vacuum import plan_vacuum, vacuum
+
+HOUR = timedelta(hours=1)
+PLACE = "dim_count"
+
+
+def key(version: int, letter: str = "a") -> str:
+    return object_key(PLACE, object_name(version, letter * 32))
+
+
+def info(version: int, hour: float, letter: str = "a") -> ObjectInfo:
+    return ObjectInfo(key(version, letter), 10, "e", START + hour * HOUR)
+
+
+def removed(objects: list[ObjectInfo], *, current: str, hour: float, dailies: tuple[str, ...] = ()) -> list[str]:
+    plan = plan_vacuum(PLACE, objects, current=current, dailies=dailies, now=START + hour * HOUR)
+    assert plan.bytes == 10 * len(plan.remove)
+    assert plan.stay == len(objects) - len(plan.remove)
+    return list(plan.remove)
+
+
+def test_the_grace_counts_from_the_successor_s_time() -> None:
+    objects = [info(1, 0), info(2, 10)]
+    assert removed(objects, current=key(2), hour=15.9) == []
+    assert removed(objects, current=key(2), hour=16) == [key(1)]
+
+
+def test_the_current_object_stays_however_old() -> None:
+    assert removed([info(1, 0)], current=key(1), hour=10_000) == []
+
+
+def test_an_object_with_a_greater_number_stays_for_its_writer_may_be_about_to_swap() -> None:
+    objects = [info(1, 0), info(2, 0, "b"), info(3, 0, "c")]
+    assert removed(objects, current=key(1), hour=10_000) == []
+
+
+def test_a_beaten_writer_s_object_goes_after_the_grace() -> None:
+    objects = [info(1, 0), info(2, 1), info(2, 1.5, "b")]
+    assert removed(objects, current=key(2), hour=7.4) == []
+    assert removed(objects, current=key(2), hour=7.5) == [key(1), key(2, "b")]
+
+
+def test_the_last_of_each_day_stays_for_a_week() -> None:
+    objects = [info(1, 0), info(2, 1), info(3, 30)]
+    assert removed(objects, current=key(3), hour=24 * 7, dailies=(key(2),)) == [key(1)]
+    assert removed(objects, current=key(3), hour=24 * 9, dailies=(key(2),)) == [key(1), key(2)]
+
+
+def test_a_grace_below_an_hour_is_refused() -> None:
+    with pytest.raises(InvalidData, match="too short"):
+        plan_vacuum(PLACE, [], current=key(1), dailies=(), now=START, grace=timedelta(minutes=59))
+
+
+def test_what_is_no_object_of_a_commit_is_left_alone() -> None:
+    stranger = ObjectInfo(f"warehouse/_data/{PLACE}/notes.txt", 1, "e", START)
+    plan = plan_vacuum(PLACE, [stranger, info(1, 0)], current=key(1), dailies=(), now=START + 1000 * HOUR)
+    assert plan.remove == ()
+
+
+def commit(store: MemoryPartitions, number: int):
+    context = CommitContext("c", random=random.Random(number), sleep=lambda _: None)
+    return commit_rows(store, COUNTS, "", counts([number]), sources=[SourceRef(f"o{number}", "e")], context=context)
+
+
+@settings(max_examples=40, deadline=None)
+@given(minutes=st.lists(st.integers(1, 600), min_size=2, max_size=40), later=st.integers(0, 60 * 24 * 10))
+def test_after_any_history_readers_and_rollbacks_find_what_they_were_promised(minutes: list[int], later: int) -> None:
+    clock = Ticking(step=timedelta())
+    store = MemoryPartitions(clock=clock)
+    current_since: dict[str, datetime] = {}
+    for number, pause in enumerate(minutes):
+        clock.now += timedelta(minutes=pause)
+        current_since[commit(store, number).key] = clock.now
+    clock.now += timedelta(minutes=later)
+    keys = list(current_since)
+    list(vacuum(store, store, COUNTS, now=clock.now))
+    there = {one.key for one in store.list("warehouse/_data/")}
+    assert keys[-1] in there
+    last_of_day = {current_since[one].date(): one for one in keys}
+    for one, successor in pairwise(keys):
+        in_grace = clock.now - current_since[successor] < 6 * HOUR
+        day = current_since[one].date()
+        in_week = last_of_day[day] == one and clock.now.date() - day <= timedelta(days=7)
+        assert (one in there) == (in_grace or in_week)
+    snapshot = read_partition(store, COUNTS, "")
+    assert snapshot is not None
+    for daily in snapshot.footer.dailies:
+        if daily.key in there:
+            context = CommitContext("c", random=random.Random(5), sleep=lambda _: None)
+            rollback(store, COUNTS, "", to=daily.version, hold=None, context=context)
+
+
+def test_a_slow_writer_wakes_after_a_day_and_vacuum_and_swap_agree() -> None:
+    """Its object is never taken from under a swap that could still succeed."""
+    clock = Ticking(step=timedelta())
+    store = MemoryPartitions(clock=clock)
+    commit(store, 1)
+    pointer = store.read_pointer(PLACE)
+    assert pointer is not None
+    slow = store.write_object(PLACE, object_name(2, "f" * 32), b"made a day ago")
+    clock.now += timedelta(days=1)
+    list(vacuum(store, store, COUNTS, now=clock.now))
+    assert slow in store.objects
+    commit(store, 2)
+    clock.now += timedelta(days=1)
+    list(vacuum(store, store, COUNTS, now=clock.now))
+    assert slow not in store.objects
+    assert version_of(slow) == 2
+    assert type(store.swap_pointer(PLACE, slow, expected=pointer.etag)).__name__ == "Refused"
+
+
+def test_a_dry_run_removes_nothing_and_a_broken_partition_is_left_alone() -> None:
+    store = MemoryPartitions()
+    commit(store, 1)
+    last = commit(store, 2)
+    later = START + 48 * HOUR + timedelta(days=9)
+    before = dict(store.objects)
+    assert [len(plan.remove) for plan in vacuum(store, store, COUNTS, now=later, dry_run=True)] == [1]
+    assert store.objects == before
+    store.objects[last.key] = b"broken"
+    assert list(vacuum(store, store, COUNTS, now=later)) == []
