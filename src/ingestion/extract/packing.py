@@ -45,10 +45,11 @@ class Packer:
     def add(self, lines: list[bytes]) -> list[bytes]:
         """Take as many of the lines as fit; returns the others, which fit into the next object."""
         taken = lines[: self._max_rows - self.rows]
-        if not taken:
-            return lines
         data = b"".join(taken)
-        if self._bytes + len(data) + _SLACK > self._max_bytes:
+        while taken and self._bytes + len(data) + _SLACK > self._max_bytes:
+            taken = taken[: len(taken) // 2]
+            data = b"".join(taken)
+        if not taken:
             if self.rows:
                 return lines
             taken, data = lines[:1], lines[0]

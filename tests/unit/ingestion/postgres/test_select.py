@@ -1,0 +1,315 @@
+"""What the lines say, and which rows an interval holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.extraction import LEDGER, Sandbox, sandbox, source_table
+from tests.support.sources import shared_server
+
+from core.contract.model import SourceTable
+from core.errors import InvalidData, MissingColumns, UnknownTable
+from core.ingest_objects import START, Position
+from ingestion.extract.lines import resume_point
+from ingestion.postgres.relation import read_catalog
+from ingestion.postgres.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading
+from ingestion.postgres.session import Session
+
+pytestmark = pytest.mark.database
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def database() -> Iterator[Sandbox]:
+    with sandbox() as one:
+        yield one
+
+
+def make(database: Sandbox, *statements: str) -> Session:
+    database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {shared_server().extractor.user}")
+    return database.session()
+
+
+def reading_of(session: Session, table: SourceTable, *, timezone: str = "UTC") -> Reading:
+    return plan_reading(table, read_catalog(session, [table.name]).relation(table), timezone=timezone)
+
+
+def lines(session: Session, statement: str) -> list[bytes]:
+    return [line for batch in session.copy(statement) for line in batch]
+
+
+def rows(session: Session, reading: Reading, start: Position = START, until: datetime = FAR) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines(session, copy_interval(reading, start, until))]
+
+
+# ---------------------------------------------------------------- lines
+
+
+def test_values_are_exact_and_of_the_contracts_type(database: Sandbox) -> None:
+    columns = {
+        "id": "bigint",
+        "amount": "decimal(38,10)",
+        "price": "decimal(10,2)",
+        "ratio": "double",
+        "day": "date",
+        "clock": "string",
+        "code": "string",
+        "flag": "boolean",
+        "doc": "json",
+        "raw": "json",
+        "tags": "json",
+        "at": "timestamp",
+        "last_updated": "timestamp",
+    }
+    session = make(
+        database,
+        """CREATE TABLE wide (id bigint PRIMARY KEY, amount numeric, price money, ratio float8, day date, clock time,
+           code int, flag bool, doc jsonb, raw json, tags json[], at timestamptz, secret text DEFAULT 'account number',
+           last_updated timestamp NOT NULL)""",
+        r"""INSERT INTO wide VALUES (9223372036854775807, 1234567890123456789012345678.0123456789, 12.30, 0.1,
+           '2026-11-20', '14:30:00.5', 7, true, '{"b": 1.10}', E'{"a":\n 1.10,\r\n "b": "x\\ny"}',
+           ARRAY[E'{\n"t":1}'::json], '2026-11-20 15:30:00.123456+01', DEFAULT, '2026-11-20 14:30:00.000001')""",
+    )
+    table = source_table("wide", key=["id"], **columns)
+    [line] = lines(session, copy_interval(reading_of(session, table), START, FAR))
+    assert line == (
+        b'{"id":9223372036854775807,"amount":1234567890123456789012345678.0123456789,"price":12.30,"ratio":0.1,'
+        b'"day":"2026-11-20","clock":"14:30:00.5","code":"7","flag":true,"doc":{"b": 1.10},'
+        b'"raw":{"a":  1.10,   "b": "x\\ny"},"tags":[{"t": 1}],"at":"2026-11-20T14:30:00.123456+00:00",'
+        b'"last_updated":"2026-11-20T14:30:00.000001"}\n'
+    )
+
+
+def test_only_the_contracts_columns_are_asked_for(database: Sandbox) -> None:
+    session = make(database, "CREATE TABLE ledger (id int PRIMARY KEY, iban text, last_updated timestamp NOT NULL)")
+    database.run(f"REVOKE ALL ON ledger FROM {shared_server().extractor.user}")
+    database.run(f"GRANT SELECT (id, last_updated) ON ledger TO {shared_server().extractor.user}")
+    database.run("INSERT INTO ledger VALUES (1, 'DE02', '2026-11-20')")
+    table = source_table("ledger", key=["id"], id="int", last_updated="timestamp")
+    assert rows(session, reading_of(session, table)) == [{"id": 1, "last_updated": "2026-11-20T00:00:00"}]
+
+
+def test_tables_and_columns_with_awkward_names_are_read(database: Sandbox) -> None:
+    session = make(
+        database,
+        """CREATE SCHEMA "odd; schema" """,
+        """CREATE TABLE "odd; schema"."order" ("select" int PRIMARY KEY, "from" timestamp NOT NULL)""",
+        """INSERT INTO "odd; schema"."order" VALUES (1, '2026-11-20')""",
+        f"""GRANT USAGE ON SCHEMA "odd; schema" TO {shared_server().extractor.user}""",
+        f"""GRANT SELECT ON "odd; schema"."order" TO {shared_server().extractor.user}""",
+    )
+    session.query("""SET search_path = "odd; schema" """)
+    table = replace(
+        source_table("order", key=["select"], select="int", **{"from": "timestamp"}), changed_at="from", created_at=""
+    )
+    assert rows(session, reading_of(session, table)) == [{"select": 1, "from": "2026-11-20T00:00:00"}]
+
+
+# ---------------------------------------------------------------- errors
+
+
+def test_a_table_that_the_database_lacks_is_a_key_error(database: Sandbox) -> None:
+    with pytest.raises(KeyError) as caught:
+        reading_of(database.session(), LEDGER)
+    assert isinstance(caught.value, UnknownTable)
+    assert "ledger" in str(caught.value)
+
+
+def test_columns_that_the_database_lacks_are_named(database: Sandbox) -> None:
+    session = make(database, "CREATE TABLE ledger (id int PRIMARY KEY, last_updated timestamp NOT NULL)")
+    with pytest.raises(MissingColumns, match="note, created_at"):
+        reading_of(session, LEDGER)
+
+
+def test_a_table_without_any_time_is_a_key_error(database: Sandbox) -> None:
+    session = make(database, "CREATE TABLE plain (id int PRIMARY KEY)")
+    with pytest.raises(KeyError, match="neither changed_at nor created_at"):
+        reading_of(session, source_table("plain", key=["id"], id="int"))
+
+
+def test_a_cursor_that_is_no_time_is_refused(database: Sandbox) -> None:
+    session = make(database, "CREATE TABLE plain (id int PRIMARY KEY, last_updated text NOT NULL)")
+    with pytest.raises(InvalidData, match="last_updated is of type text"):
+        reading_of(session, source_table("plain", key=["id"], id="int", last_updated="string"))
+
+
+# ---------------------------------------------------------------- intervals
+
+
+def ledger(database: Sandbox, *times: str, kind: str = "timestamp(6)") -> Session:
+    return make(
+        database,
+        f"""CREATE TABLE ledger (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text,
+            created_at {kind} NOT NULL DEFAULT '2020-01-01', last_updated {kind} NOT NULL)""",
+        "CREATE INDEX ON ledger (last_updated, id)",
+        *[f"INSERT INTO ledger (last_updated) VALUES ('{at}')" for at in times],
+    )
+
+
+def ids(session: Session, reading: Reading, start: Position = START, until: datetime = FAR) -> list[int]:
+    return [row["id"] for row in rows(session, reading, start, until)]
+
+
+@pytest.mark.parametrize("kind", ["timestamp(6)", "timestamptz(6)"])
+def test_an_interval_is_half_open_to_the_microsecond(database: Sandbox, kind: str) -> None:
+    session = ledger(
+        database, "2026-11-20 00:00:00", "2026-11-20 00:00:00.000001", "2026-11-20 00:00:00.000002", kind=kind
+    )
+    reading, step = reading_of(session, LEDGER), timedelta(microseconds=1)
+    assert ids(session, reading, Position(DAY), DAY + 2 * step) == [1, 2]
+    assert ids(session, reading, Position(DAY + step), DAY + 3 * step) == [2, 3]
+    assert ids(session, reading, Position(DAY), DAY) == []
+
+
+def test_the_epoch_as_a_start_is_no_bound(database: Sandbox) -> None:
+    session = ledger(database, "0001-01-01 00:00:00", "1950-01-01 00:00:00", "2026-11-20 00:00:00")
+    reading = reading_of(session, LEDGER)
+    assert ids(session, reading) == [1, 2, 3]
+    assert session.query(count_unplaced(reading)) == [[0]]
+
+
+def test_ties_go_on_behind_the_key(database: Sandbox) -> None:
+    session = ledger(database, *["2026-11-20 00:00:00"] * 5, "2026-11-20 00:00:01")
+    reading = reading_of(session, LEDGER)
+    assert ids(session, reading, Position(DAY, (3,))) == [4, 5, 6]
+    assert ids(session, reading, Position(DAY, (5,)), DAY + timedelta(seconds=1)) == []
+
+
+def test_a_composite_key_has_an_order_that_no_collation_changes(database: Sandbox) -> None:
+    session = make(
+        database,
+        "CREATE TABLE part (code text, n numeric(20,2), last_updated timestamp NOT NULL, PRIMARY KEY (code, n))",
+        "INSERT INTO part SELECT code, n, '2026-11-20' FROM unnest(ARRAY['a','B','ä','','a''b','Z','b\\'])"
+        " AS code, unnest(ARRAY[1.5, -2, 100]) AS n",
+    )
+    table = source_table("part", key=["code", "n"], code="string", n="decimal(20,2)", last_updated="timestamp")
+    reading = reading_of(session, table)
+    statement = copy_interval(reading, START, FAR)
+    assert 'ORDER BY "last_updated", "code" COLLATE "C", "n"' in statement
+    whole = lines(session, statement)
+    assert len(whole) == 21
+    for number, line in enumerate(whole):
+        at, key = resume_point(table, line, timezone="UTC")
+        assert lines(session, copy_interval(reading, Position(at, key), FAR)) == whole[number + 1 :]
+
+
+def test_an_index_on_cursor_and_key_gives_the_order_without_a_sort(database: Sandbox) -> None:
+    session = ledger(database)
+    database.run(
+        "INSERT INTO ledger (last_updated)"
+        " SELECT '2026-11-20'::timestamp + n * interval '1 s' FROM generate_series(1, 5000) AS n",
+        "ANALYZE ledger",
+    )
+    session.query("SET enable_bitmapscan = off")  # for so few rows the planner might rather sort
+    statement = copy_interval(reading_of(session, LEDGER), Position(DAY + timedelta(hours=1), (7,)), FAR)
+    query = statement.removeprefix("COPY (").rpartition(") TO STDOUT")[0]
+    plan = "\n".join(row[0] for row in session.query(f"EXPLAIN {query}"))
+    assert "Index Scan" in plan
+    assert "Sort" not in plan
+
+
+# ---------------------------------------------------------------- nulls
+
+
+def nullable(database: Sandbox) -> Session:
+    return make(
+        database,
+        "CREATE TABLE ledger (id int PRIMARY KEY, note text, created_at timestamp, last_updated timestamp)",
+        "INSERT INTO ledger VALUES (1, 'new', '2026-11-20 01:00', NULL),"
+        " (2, 'changed', '2026-11-20', '2026-11-20 02:00'),"
+        " (3, 'lost', NULL, NULL), (4, 'odd', NULL, '2026-11-20 00:30'), (5, 'never', '2020-01-01', 'infinity')",
+    )
+
+
+def test_a_null_changed_at_is_taken_by_created_at(database: Sandbox) -> None:
+    session = nullable(database)
+    reading = reading_of(session, LEDGER)
+    found = rows(session, reading)
+    assert [row["id"] for row in found] == [4, 1, 2]
+    assert found[1] == {
+        "id": 1,
+        "note": "new",
+        "created_at": "2026-11-20T01:00:00",
+        "last_updated": "2026-11-20T01:00:00",
+    }
+    assert ids(session, reading, Position(DAY + timedelta(hours=1), (1,))) == [2]
+    assert ids(session, reading, Position(DAY + timedelta(hours=1)), DAY + timedelta(hours=2)) == [1]
+
+
+def test_rows_that_no_interval_can_hold_are_counted(database: Sandbox) -> None:
+    session = nullable(database)
+    reading = reading_of(session, LEDGER)
+    assert reading.needs_report
+    assert session.query(count_unplaced(reading)) == [[2]]
+    assert session.query(count_unplaced(reading, at_most=1)) == [[1]]
+
+
+def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: Sandbox) -> None:
+    session = make(
+        database,
+        "CREATE TABLE ledger (id int PRIMARY KEY, note text, created_at timestamptz NOT NULL, last_updated timestamp)",
+    )
+    with pytest.raises(InvalidData, match="NOT NULL"):
+        reading_of(session, LEDGER)
+
+
+def test_without_changed_at_rows_go_by_created_at(database: Sandbox) -> None:
+    session = ledger(database, "2026-11-20")
+    table = source_table("ledger", key=["id"], id="int", created_at="timestamp")
+    assert rows(session, reading_of(session, table)) == [{"id": 1, "created_at": "2020-01-01T00:00:00"}]
+
+
+# ---------------------------------------------------------------- precision and clocks
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit"),
+    [
+        ("timestamp", timedelta(microseconds=1)),
+        ("timestamp(3)", timedelta(milliseconds=1)),
+        ("timestamptz(0)", timedelta(seconds=1)),
+        ("date", timedelta(days=1)),
+        ("when_changed", timedelta(milliseconds=10)),
+    ],
+)
+def test_the_precision_of_the_cursor_is_known(database: Sandbox, kind: str, unit: timedelta) -> None:
+    database.run("CREATE DOMAIN when_changed AS timestamp(2)")
+    session = ledger(database, kind=kind)
+    assert reading_of(session, LEDGER).precision_column.precision == unit
+
+
+def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(database: Sandbox) -> None:
+    # London set its clocks back from 02:00 to 01:00 on 2026-10-25, at 01:00 UTC.
+    session = ledger(database, "2026-10-25 00:59", "2026-10-25 01:30", "2026-10-25 02:30")
+    reading = reading_of(session, LEDGER, timezone="Europe/London")
+    before = datetime(2026, 10, 25, 0, 45, tzinfo=UTC)  # 01:45 there, and 01:00 comes again
+    after = datetime(2026, 10, 25, 1, 45, tzinfo=UTC)  # 01:45 there, for the second time
+    assert ids(session, reading, START, before) == [1]
+    assert ids(session, reading, Position(before), after) == [2]
+    assert ids(session, reading, Position(after), after + timedelta(hours=1)) == [3]
+    wall = datetime(2026, 10, 25, 1, 30)  # noqa: DTZ001
+    assert resume_point(LEDGER, lines(session, copy_interval(reading, START, after))[-1], timezone="Europe/London") == (
+        wall,
+        (2,),
+    )
+    assert ids(session, reading, Position(wall, (1,)), after) == [2]
+    assert ids(session, reading, Position(wall, (2,)), FAR) == [3]
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_rows_are_found_again_by_their_keys(database: Sandbox) -> None:
+    session = ledger(database, *["2026-11-20"] * 5)
+    reading = reading_of(session, LEDGER)
+    found = lines(session, copy_keys(reading, [(2,), (4,), (99,)], checked_at=DAY))
+    assert sorted(json.loads(line)["id"] for line in found) == [2, 4]
+    assert {json.loads(line)["checked_at"] for line in found} == {"2026-11-20T00:00:00.000000Z"}
+    with pytest.raises(InvalidData, match="no key"):
+        copy_keys(reading, [(1, 2)], checked_at=DAY)
