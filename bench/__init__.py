@@ -9,7 +9,8 @@ registered elsewhere. Such a module must import where the peers are not installe
 
 Most measures are a race (``bench.race``): each contestant is a function ``(**arguments) -> run`` in some module, named
 ``"module:function"``. It sets itself up, unmeasured, and returns what is measured: a function without arguments that
-does the work once and returns its result (bytes, or anything else). The race starts every contestant in a process of
+does the work once and returns its result (bytes, the path of a file, or anything else where nothing is compared). It
+is also given ``threads=``. The race starts every contestant in a process of
 its own with its threads bounded, checks that all results hold the same rows, warms each up, and lets them take turns::
 
     result = race([Contestant("ours", "bench.ours:transform", {"path": str(path)}), ...], threads=2, options=options)

@@ -18,6 +18,8 @@ from bench.options import Options
 from bench.record import Record
 
 OURS, FLOOR = "ours", "floor"
+LEAST_TURNS = 2
+HOPELESS = 3
 ROOT = Path(__file__).resolve().parents[1]
 _THREADS = ("OMP_NUM_THREADS", "ARROW_IO_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -38,13 +40,18 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Milliseconds of every turn, and peak megabytes of the first run in a fresh process."""
+    """Milliseconds of every turn, peak megabytes of the first run in a fresh process, and the cores' median time."""
 
     turns: Mapping[str, Sequence[float]]
     peak_mb: Mapping[str, float]
+    cpu_ms: Mapping[str, float]
 
     def median(self, name: str) -> float:
         return statistics.median(self.turns[name])
+
+    def without(self, name: str) -> Result:
+        """The others: for a figure that is told apart from them."""
+        return Result(*({one: of[one] for one in of if one != name} for of in (self.turns, self.peak_mb, self.cpu_ms)))
 
     def record(self, name: str, **details: Any) -> Record:
         """The contestants called ``ours`` and ``floor`` are what they are called, all others are peers."""
@@ -57,6 +64,7 @@ class Result:
             peak_mb=self.peak_mb.get(OURS),
             details={
                 "peak_mb": {one: round(peak, 1) for one, peak in self.peak_mb.items()},
+                "cpu_ms": {one: round(busy, 3) for one, busy in self.cpu_ms.items()},
                 "turns": {one: len(times) for one, times in self.turns.items()},
                 "fastest": {one: round(min(times), 3) for one, times in self.turns.items()},
                 **details,
@@ -77,6 +85,7 @@ class Runner:
         }
         environment = os.environ | dict.fromkeys(_THREADS, str(threads))
         self.name = contestant.name
+        self.cpu: list[float] = []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.contestant", json.dumps(order)],
             cwd=ROOT,
@@ -95,7 +104,9 @@ class Runner:
 
     def time(self) -> float:
         """Do the work once; milliseconds."""
-        return float(self._ask("time")["ms"])
+        answer = self._ask("time")
+        self.cpu.append(float(answer["cpu"]))
+        return float(answer["ms"])
 
     def _ask(self, order: str) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -133,21 +144,23 @@ def race(
     options: Options,
     check: Callable[[Mapping[str, Path]], None] | None = None,
 ) -> Result:
-    """Compare, measure memory, warm up, then take turns.
+    """Compare, measure memory, warm up, then take turns; the first contestant sets the pace.
 
     ``check`` is given the files with the compared contestants' results and raises where they differ. A contestant whose
-    first run takes longer than the budget has had its turn with that.
+    first run takes longer than the budget, and several times as long as the first contestant's, has had its turn.
     """
     turns: dict[str, list[float]] = {one.name: [] for one in contestants}
     peaks: dict[str, float] = {}
     saved = {one.name: options.scratch / f"{one.name}.result" for one in contestants if check and one.compared}
+    pace = 0.0
     with ExitStack() as running:
         warm: list[Runner] = []
         for one in contestants:
             runner = running.enter_context(Runner(one, threads=threads))
             first, peaks[one.name] = runner.first(saved.get(one.name))
             options.say(f"{one.name}: {first:.4g} ms cold, peak {peaks[one.name]:.0f} MB")
-            if one.once or first > options.budget * 1000:
+            pace = pace or first
+            if one.once or (first > options.budget * 1000 and first > HOPELESS * pace):
                 turns[one.name].append(first)
                 runner.end()
             else:
@@ -156,14 +169,14 @@ def race(
         if check is not None:
             check(saved)
         take_turns(warm, turns, options)
-    return Result(turns, peaks)
+    return Result(turns, peaks, {one.name: statistics.median(one.cpu) for one in warm})
 
 
 def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], options: Options) -> None:
     """Round after round, each in the same order, until the rounds or a contestant's budget are used up."""
     for number in range(options.rounds):
         for runner in runners:
-            if number == 0 or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
+            if number < LEAST_TURNS or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
                 turns[runner.name].append(runner.time())
     for runner in runners:
         options.say(f"{runner.name}: {statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns")
