@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.secrets import MemorySecrets
@@ -79,6 +80,7 @@ class Acquisition:
         self.queue = MemoryQueue()
         self.stream = MemoryStream()
         self.metrics = MemoryMetrics()
+        self.log = MemoryLog()
         self.time = PatientClock()
         self.runtime = PullRuntime(
             contracts=contracts,
@@ -87,6 +89,7 @@ class Acquisition:
             metrics_of=lambda _dataset: self.metrics,
             urls={dataset: url, **(urls or {})},
             clock=self.time.clock,
+            log=self.log,
         )
         self._ids = itertools.count(1)
 
@@ -94,7 +97,14 @@ class Acquisition:
         """The schedule fires."""
         calendar = self.contracts.calendar(self.feed.calendar)
         plan = plan_requests(self.dataset, self.feed, calendar, time=int(at.timestamp()), drop_seed=self.drop_seed)
-        send_requests(plan, dataset=self.dataset, queue=self.queue, metrics=self.metrics, sleep=self.time.sleep)
+        send_requests(
+            plan,
+            dataset=self.dataset,
+            queue=self.queue,
+            metrics=self.metrics,
+            log=self.log,
+            sleep=self.time.sleep,
+        )
         return plan
 
     def messages(self, bodies: Iterable[str] | None = None) -> list[Message]:

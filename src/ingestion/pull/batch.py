@@ -7,7 +7,6 @@ returns: the gap is the auditor's.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from core.contract.providers import needed_fields
 from core.errors import TransientFailure
 from core.ports import StreamRecord
+from ingestion.log import Log
 from ingestion.pull.ask import Round
 from ingestion.pull.decide import Skip, Write, decide
 from ingestion.pull.deliver import deliver
@@ -23,7 +23,6 @@ from ingestion.pull.desk import Desk
 from ingestion.pull.pace import Clock
 from ingestion.request.message import PointsDue, read_points_due
 
-LOG = logging.getLogger(__name__)
 STALE_AFTER = 2  # intervals that a message may have waited: by then a newer one has been sent for every entity
 NAMED_IN_LOG = 5
 
@@ -52,6 +51,7 @@ def pull_batch(
     desk_of: Callable[[str], Desk],
     pool: Executor,
     clock: Clock,
+    log: Log,
     until: float,
 ) -> PullReport:
     """``desk_of`` raises ``KeyError`` for a dataset that is no feed. ``until`` (monotonic) is when all must be done."""
@@ -62,7 +62,7 @@ def pull_batch(
         try:
             points = read_points_due(message.body)
         except ValueError as error:
-            LOG.error("message %s is no request for points: %s", message.id, error)
+            log.error("a message is no request for points", message_id=message.id, error=str(error))
             failed.add(message.id)
             continue
         due.setdefault(points.dataset, {})[message.id] = points
@@ -75,7 +75,7 @@ def pull_batch(
             skipped["stale"] += sum(len(one.entities) for id_, one in requests.items() if id_ not in fresh)
             outcome = _pull(desk, fresh, pool=pool, clock=clock, until=until)
         except (KeyError, TransientFailure) as error:
-            LOG.error("%s: %d messages go back: %s", dataset, len(requests), error)
+            log.error("messages go back to the queue", dataset=dataset, messages=len(requests), error=str(error))
             failed |= set(requests)
             continue
         failed |= outcome.failed
@@ -105,7 +105,7 @@ def _pull(desk: Desk, requests: Mapping[str, PointsDue], *, pool: Executor, cloc
     newest = _newest(requests)
     unknown = [name for name in newest if name not in known]
     if unknown:
-        LOG.warning("%s: the contract does not name %s (any more)", desk.dataset, unknown[:NAMED_IN_LOG])
+        desk.log.warning("the contract does not name them", dataset=desk.dataset, entities=unknown[:NAMED_IN_LOG])
     desk.forget_refusals()
     calls = Round(pace=desk.live_pace, clock=clock, until=until)
     asked = [name for name in newest if name in known]
@@ -131,7 +131,7 @@ def _pull(desk: Desk, requests: Mapping[str, PointsDue], *, pool: Executor, cloc
     writes = [one for one in decisions if isinstance(one, Write)]
     skips = [one for one in decisions if isinstance(one, Skip)]
     records = [StreamRecord(one.entity, one.line) for one in writes]
-    lost = {writes[index].entity for index in deliver(desk.stream, records, clock=clock, until=until)}
+    lost = {writes[index].entity for index in deliver(desk.stream, records, clock=clock, log=desk.log, until=until)}
     failed = frozenset(one for one, due in requests.items() if lost.intersection(due.entities))
     _tell(desk, writes, skips, newest, lost)
     return _Outcome(failed, len(writes) - len(lost), Counter(one.why for one in skips))
@@ -181,7 +181,13 @@ def _tell(desk: Desk, writes: list[Write], skips: list[Skip], asked: Mapping[str
         some = [one for one in skips if one.why == why]
         if why in _METRICS:
             desk.metrics.add(_METRICS[why], len(some))
-        level = logging.INFO if why in ("closed", "no_data") else logging.ERROR
-        names = ", ".join(one.entity for one in some[:NAMED_IN_LOG]) + (", ..." if len(some) > NAMED_IN_LOG else "")
-        remedy = _REMEDIES[why].format(secret=desk.feed.secret)
-        LOG.log(level, "%s: %s (%d points: %s): %s", desk.dataset, remedy, len(some), names, some[0].detail)
+        tell = desk.log.info if why in ("closed", "no_data") else desk.log.error
+        tell(
+            _REMEDIES[why].format(secret=desk.feed.secret),
+            dataset=desk.dataset,
+            why=why,
+            points=len(some),
+            entities=[one.entity for one in some[:NAMED_IN_LOG]],
+            detail=some[0].detail,
+        )
+    desk.log.info("points pulled", dataset=desk.dataset, asked=len(asked), written=len(writes) - len(lost))

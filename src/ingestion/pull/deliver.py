@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Iterator, Sequence
 
 from core.errors import TransientFailure
 from core.ports import Stream, StreamRecord
+from ingestion.log import Log
 from ingestion.pull.pace import Clock
 
-LOG = logging.getLogger(__name__)
 MAX_RECORDS = 500  # PutRecords' limits
 MAX_BYTES = 5 * 1024 * 1024
 ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 
 
-def deliver(stream: Stream, records: Sequence[StreamRecord], *, clock: Clock, until: float) -> frozenset[int]:
+def deliver(stream: Stream, records: Sequence[StreamRecord], *, clock: Clock, log: Log, until: float) -> frozenset[int]:
     """Offer every record until it is taken, a bounded number of times; returns the indexes of those that were not.
 
     A record may be taken twice (a lost answer); rows are unique by their key, so that is harmless. ``until`` is
@@ -25,23 +24,23 @@ def deliver(stream: Stream, records: Sequence[StreamRecord], *, clock: Clock, un
     """
     waiting = list(range(len(records)))
     for attempt in range(ATTEMPTS):
-        waiting = [index for batch in _batches(records, waiting) for index in _offer(stream, records, batch)]
+        waiting = [index for batch in _batches(records, waiting) for index in _offer(stream, records, batch, log)]
         if not waiting:
             break
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * random.uniform(0.5, 1.5)
         if attempt == ATTEMPTS - 1 or clock.monotonic() + pause > until:
-            LOG.error("the stream did not take %d of %d records in %d tries", len(waiting), len(records), attempt + 1)
+            log.error("the stream does not take records", lost=len(waiting), offered=len(records), tries=attempt + 1)
             break
         clock.sleep(pause)
     return frozenset(waiting)
 
 
-def _offer(stream: Stream, records: Sequence[StreamRecord], batch: list[int]) -> list[int]:
+def _offer(stream: Stream, records: Sequence[StreamRecord], batch: list[int], log: Log) -> list[int]:
     """The indexes of the batch that were not taken; all of them if the stream did not answer."""
     try:
         return [batch[position] for position in stream.put([records[index] for index in batch])]
     except TransientFailure as error:
-        LOG.warning("%s", error)
+        log.warning("the stream does not answer", error=str(error), records=len(batch))
         return batch
 
 

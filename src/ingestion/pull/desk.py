@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.contract.model import Contract, Entity, Feed, TradingCalendar
 from core.ports import Metrics, Stream
+from ingestion.log import Log
 from ingestion.providers.build import Source
 from ingestion.pull.pace import Pace
 
@@ -24,6 +25,7 @@ class Desk:
     history_pace: Pace
     stream: Stream
     metrics: Metrics
+    log: Log
 
     @property
     def dataset(self) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger
 
 from aws.clients import Clients
 from aws.metrics import LogMetrics
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
 from aws.stream import KinesisStream
-from ingestion.pull.events import batch_response, messages_of
-from ingestion.pull.runtime import SPARE_SECONDS, PullRuntime, machine_clock
+from ingestion.log import Log
+from ingestion.pull.runtime import PullRuntime, machine_clock
 
 
 @cache
@@ -24,13 +26,9 @@ def build_runtime() -> PullRuntime:
         metrics_of=lambda dataset: LogMetrics(settings.environment, dataset),
         urls=settings.provider_urls,
         clock=machine_clock(),
+        log=cast(Log, Logger()),
     )
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    runtime = build_runtime()
-    until = runtime.clock.monotonic() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    try:
-        return batch_response(runtime.pull(messages_of(event), until=until))
-    finally:
-        runtime.flush()
+    return build_runtime().answer(event, milliseconds=context.get_remaining_time_in_millis())

@@ -123,7 +123,7 @@ def _settle(
 
 
 def _deliver_all(desk: Desk, entity: Entity, records: list[StreamRecord], *, clock: Clock, until: float) -> None:
-    if lost := deliver(desk.stream, records, clock=clock, until=until):
+    if lost := deliver(desk.stream, records, clock=clock, log=desk.log, until=until):
         raise TransientFailure(
             "write history",
             f"{desk.dataset}/{entity.name}",

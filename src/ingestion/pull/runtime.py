@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.contract import model
 from core.ports import Metrics, SecretStore, Stream
+from ingestion.log import Log
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.desk import Desk
+from ingestion.pull.events import batch_response, messages_of
 from ingestion.pull.pace import Clock, Pace
 
 CONCURRENT_CALLS = 16
@@ -37,6 +39,7 @@ class PullRuntime:
         metrics_of: Callable[[str], FlushedMetrics],
         urls: Mapping[str, str],
         clock: Clock,
+        log: Log,
         concurrent_calls: int = CONCURRENT_CALLS,
     ) -> None:
         self._contracts = contracts
@@ -48,6 +51,7 @@ class PullRuntime:
         self._desks: dict[str, Desk] = {}
         self._metrics: list[FlushedMetrics] = []
         self.clock = clock
+        self.log = log
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
     def desk(self, dataset: str) -> Desk:
@@ -58,7 +62,15 @@ class PullRuntime:
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
         """One batch, done before ``until`` (monotonic)."""
-        return pull_batch(messages, desk_of=self.desk, pool=self.pool, clock=self.clock, until=until)
+        return pull_batch(messages, desk_of=self.desk, pool=self.pool, clock=self.clock, log=self.log, until=until)
+
+    def answer(self, event: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
+        """SQS's event in, its partial batch response out, within the time that the function has left."""
+        try:
+            report = self.pull(messages_of(event), until=self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS)
+        finally:
+            self.flush()
+        return batch_response(report)
 
     def flush(self) -> None:
         """Write the metrics of this batch."""
@@ -86,6 +98,7 @@ class PullRuntime:
             history_pace=history_pace,
             stream=self._stream_of(dataset),
             metrics=metrics,
+            log=self.log,
         )
 
     def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:

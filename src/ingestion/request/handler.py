@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger
 
 from aws.clients import Clients
 from aws.metrics import LogMetrics
 from aws.queue import SqsQueue
 from aws.settings import Settings
 from core.calendar import epoch
+from ingestion.log import Log
 from ingestion.request.plan import plan_requests
 from ingestion.request.send import send_requests
 
 
 @cache
-def build_runtime() -> tuple[Settings, SqsQueue]:
+def build_runtime() -> tuple[Settings, SqsQueue, Log]:
     settings = Settings.from_environment()
-    return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url)
+    return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url), cast(Log, Logger())
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    settings, queue = build_runtime()
+    settings, queue, log = build_runtime()
     dataset = str(event["dataset"])
     feed = settings.contracts.feed(dataset)
     calendar = settings.contracts.calendar(feed.calendar)
     plan = plan_requests(dataset, feed, calendar, time=epoch(event["time"]), drop_seed=settings.drop_one_entity)
     metrics = LogMetrics(settings.environment, dataset)
     try:
-        send_requests(plan, dataset=dataset, queue=queue, metrics=metrics, sleep=time.sleep)
+        send_requests(plan, dataset=dataset, queue=queue, metrics=metrics, log=log, sleep=time.sleep)
     finally:
         metrics.flush()
     return {"expected": plan.expected, "messages": len(plan.messages), "left_out": plan.left_out}

@@ -10,6 +10,8 @@ from core.calendar import entities_at, is_expected, slot_of
 from core.contract.model import Feed, TradingCalendar
 from ingestion.request.message import PointsDue
 
+SCHEDULED_EVERY = 60  # seconds: EventBridge's finest
+
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
@@ -26,11 +28,12 @@ def plan_requests(
 ) -> RequestPlan:
     """The messages for the slot that ``time`` (epoch seconds) lies in; none while the calendar is closed.
 
+    The schedule fires every minute: a feed of a longer cadence is asked for in the first minute of its slot alone.
     ``drop_seed`` is the fault switch of game days: with it, one entity is left out of every slot.
     Raises ``InvalidData`` outside what the calendar covers.
     """
     slot = slot_of(time, feed.every)
-    if not is_expected(calendar, slot):
+    if slot_of(time, SCHEDULED_EVERY) != slot or not is_expected(calendar, slot):
         return RequestPlan(slot, 0, ())
     names = [one.name for one in entities_at(feed, slot)]
     left_out = dropped_entity(names, seed=drop_seed, slot=slot) if drop_seed and names else ""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from core.calendar import iso
 from core.errors import TransientFailure
 from core.ports import Metrics, Queue
+from ingestion.log import Log
 from ingestion.request.plan import RequestPlan
 
-LOG = logging.getLogger(__name__)
 ATTEMPTS = 4
 FIRST_PAUSE = 0.2
 
 
 def send_requests(
-    plan: RequestPlan, *, dataset: str, queue: Queue, metrics: Metrics, sleep: Callable[[float], None]
+    plan: RequestPlan, *, dataset: str, queue: Queue, metrics: Metrics, log: Log, sleep: Callable[[float], None]
 ) -> None:
     """Send, and send again only what the queue did not take.
 
@@ -39,6 +38,7 @@ def send_requests(
             f"the queue refused {len(waiting)} of {len(plan.messages)} messages {ATTEMPTS} times",
             "The auditor fetches what is missing; look at the queue's health if it stays",
         )
+    told = {"dataset": dataset, "slot": iso(plan.slot), "expected": plan.expected}
     if plan.left_out:
-        LOG.warning("%s %s: the fault switch left out %s", dataset, iso(plan.slot), plan.left_out)
-    LOG.info("%s %s: %d points expected, %d messages", dataset, iso(plan.slot), plan.expected, len(plan.messages))
+        log.warning("the fault switch left out an entity", **told, entity=plan.left_out)
+    log.info("points requested", **told, messages=len(plan.messages))

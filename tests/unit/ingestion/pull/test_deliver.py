@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.fakes.log import MemoryLog
 from tests.fakes.stream import MemoryStream, Refusal
 from tests.support.feeds import OPENING, Acquisition, PatientClock
 
@@ -19,7 +20,7 @@ def put(
     stream: MemoryStream, offered: list[StreamRecord], *, seconds: float = 60
 ) -> tuple[frozenset[int], PatientClock]:
     time = PatientClock()
-    lost = deliver(stream, offered, clock=time.clock, until=time.clock.monotonic() + seconds)
+    lost = deliver(stream, offered, clock=time.clock, log=MemoryLog(), until=time.clock.monotonic() + seconds)
     return lost, time
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
+import json
 from typing import Any
 
 import pytest
@@ -66,18 +66,16 @@ def test_the_reset_time_of_a_limit_is_believed_where_there_is_no_retry_after(
 
 
 def test_a_refused_token_is_one_log_line_and_one_metric_and_ends_the_round(
-    acquisition: Acquisition, market: Market, caplog: pytest.LogCaptureFixture
+    acquisition: Acquisition, market: Market
 ) -> None:
     acquisition.secrets.values["finnhub-token"] = "wrong"
-    with caplog.at_level(logging.ERROR):
-        calls = minute_of_feed(acquisition, market, OPENING)
+    calls = minute_of_feed(acquisition, market, OPENING)
     assert acquisition.stream.lines == []
     assert calls <= 11
     assert acquisition.metrics.total("ProviderRefused") >= 1
-    refused = [one for one in caplog.records if "refuses the token" in one.getMessage()]
-    assert len(refused) == 1
-    assert "starmend secret set finnhub-token" in refused[0].getMessage()
-    assert "wrong" not in caplog.text
+    (refused,) = acquisition.log.about("starmend secret set finnhub-token")
+    assert (refused["level"], refused["why"]) == ("error", "token_refused")
+    assert '"wrong"' not in json.dumps(acquisition.log.lines)
 
 
 def test_a_token_that_was_rotated_is_read_again_and_nothing_is_lost(acquisition: Acquisition, market: Market) -> None:
@@ -99,13 +97,12 @@ def test_a_refused_token_is_looked_up_once_a_batch_until_it_is_mended(acquisitio
     assert len(acquisition.points()) == 11
 
 
-def test_a_secret_without_a_value_asks_nobody_and_says_how_to_fill_it(
-    acquisition: Acquisition, market: Market, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_secret_without_a_value_asks_nobody_and_says_how_to_fill_it(acquisition: Acquisition, market: Market) -> None:
     acquisition.secrets.values["finnhub-token"] = ""
     assert minute_of_feed(acquisition, market, OPENING) == 0
     assert acquisition.metrics.total("SecretMissing") == 11
-    assert len([one for one in caplog.records if "starmend secret set finnhub-token" in one.getMessage()]) == 1
+    (missing,) = acquisition.log.about("starmend secret set finnhub-token")
+    assert (missing["why"], missing["points"]) == ("secret_missing", 11)
     acquisition.secrets.values["finnhub-token"] = market.token
     minute_of_feed(acquisition, market, OPENING + MINUTE)
     assert minutes_written(acquisition) == {"14:31"}

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 
 import pytest
+from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
 from tests.support.feeds import contracts_in
@@ -75,6 +76,12 @@ def test_an_entity_is_asked_for_only_while_it_is_valid() -> None:
     assert [one.entities for one in plan(OPEN, entities=entities).messages] == [("META",)]
 
 
+def test_a_slower_feed_is_asked_for_in_the_first_minute_of_its_slot_alone() -> None:
+    minutes = [f"2026-11-20T15:{minute:02}:07Z" for minute in range(60)]
+    assert [at[14:16] for at in minutes if plan(at, every=900).messages] == ["00", "15", "30", "45"]
+    assert sum(plan(at, every=3600).expected for at in minutes) == 11
+
+
 def test_a_calendar_that_has_run_out_fails_loudly() -> None:
     with pytest.raises(InvalidData, match="Render the contracts again"):
         plan("2030-01-02T15:00:00Z")
@@ -99,7 +106,7 @@ def test_with_the_demos_seed_every_symbol_of_an_hour_is_left_out_at_least_once()
 
 def test_only_messages_that_were_refused_are_sent_again() -> None:
     queue, metrics, pauses = MemoryQueue(lambda call, _count: [0, 3] if call == 0 else []), MemoryMetrics(), []
-    send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=metrics, sleep=pauses.append)
+    send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=metrics, log=MemoryLog(), sleep=pauses.append)
     assert queue.calls == [11, 2]
     assert len(pauses) == 1
     assert sorted(read_points_due(body).entities[0] for body in queue.messages) == sorted(
@@ -111,14 +118,21 @@ def test_only_messages_that_were_refused_are_sent_again() -> None:
 def test_a_queue_that_goes_on_refusing_is_an_error_that_says_how_many() -> None:
     queue = MemoryQueue(lambda _call, _count: [0])
     with pytest.raises(TransientFailure, match="refused 1 of 11 messages 4 times"):
-        send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=MemoryMetrics(), sleep=lambda _seconds: None)
+        send_requests(
+            plan(OPEN),
+            dataset="quotes",
+            queue=queue,
+            metrics=MemoryMetrics(),
+            log=MemoryLog(),
+            sleep=lambda _seconds: None,
+        )
     assert len(queue.messages) == 10
 
 
 def test_a_closed_market_sends_nothing_and_counts_nothing_as_expected() -> None:
     queue, metrics = MemoryQueue(), MemoryMetrics()
     closed = plan("2026-11-21T15:00:00Z")
-    send_requests(closed, dataset="quotes", queue=queue, metrics=metrics, sleep=lambda _seconds: None)
+    send_requests(closed, dataset="quotes", queue=queue, metrics=metrics, log=MemoryLog(), sleep=lambda _seconds: None)
     assert queue.calls == []
     assert metrics.values["PointsExpected"] == [0]
 
