@@ -1,0 +1,99 @@
+"""What every ObjectStore promises: the one in memory, and the one over S3."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+from tests.fakes.objects import MemoryObjects
+from tests.support.simulated_aws import ClientOf
+
+from aws.objects import S3ObjectStore
+from core.errors import PipelineBug
+from core.ports import ObjectStore, Refused, Written
+
+BUCKET = "ingest-bucket"
+
+
+@pytest.fixture(params=["memory", "s3"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    if request.param == "memory":
+        return MemoryObjects()
+    client = request.getfixturevalue("client_of")("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return S3ObjectStore(client, BUCKET)
+
+
+def test_what_is_not_there_is_no_error(store: ObjectStore) -> None:
+    assert store.read("a") is None
+    assert store.open("a") is None
+    assert store.stat("a") is None
+    assert list(store.list("")) == []
+
+
+def test_an_object_is_read_as_it_was_written(store: ObjectStore) -> None:
+    written = store.write("a/b", b"rows\x00\xff", metadata={"starmend-rows": "2"})
+    assert isinstance(written, Written)
+    found = store.read("a/b")
+    assert found is not None
+    assert found.body == b"rows\x00\xff"
+    assert (found.stat.key, found.stat.size, found.stat.etag) == ("a/b", 6, written.etag)
+    assert dict(found.stat.metadata) == {"starmend-rows": "2"}
+    assert found.stat.modified.tzinfo is UTC
+    assert '"' not in found.stat.etag
+
+
+def test_a_stream_gives_the_same_bytes(store: ObjectStore) -> None:
+    store.write("a", b"0123456789")
+    opened = store.open("a")
+    assert opened is not None
+    with opened.stream as stream:
+        assert stream.read(4) == b"0123"
+        assert stream.read() == b"456789"
+
+
+def test_of_two_creators_the_second_is_refused_and_the_first_ones_bytes_stay(store: ObjectStore) -> None:
+    assert isinstance(store.write("a", b"first", if_absent=True), Written)
+    assert store.write("a", b"second", if_absent=True) == Refused()
+    found = store.read("a")
+    assert found is not None
+    assert found.body == b"first"
+
+
+def test_a_swap_is_refused_once_the_object_has_changed(store: ObjectStore) -> None:
+    first = store.write("a", b"1")
+    assert isinstance(first, Written)
+    second = store.write("a", b"2", if_match=first.etag)
+    assert isinstance(second, Written)
+    assert store.write("a", b"3", if_match=first.etag) == Refused()
+    found = store.read("a")
+    assert found is not None
+    assert found.body == b"2"
+
+
+def test_a_swap_of_what_is_gone_is_refused(store: ObjectStore) -> None:
+    assert store.write("a", b"1", if_match="0" * 32) == Refused()
+    assert store.read("a") is None
+
+
+def test_listings_come_in_key_order_below_the_prefix_and_after_the_given_key(store: ObjectStore) -> None:
+    for key in ("t/3", "t/1", "u/1", "t/2"):
+        store.write(key, key.encode())
+    assert [one.key for one in store.list("t/")] == ["t/1", "t/2", "t/3"]
+    assert [one.key for one in store.list("t/", after="t/1")] == ["t/2", "t/3"]
+    assert next(iter(store.list("u/"))).size == 3
+
+
+def test_more_keys_than_one_page_are_all_listed_and_all_deleted(store: ObjectStore) -> None:
+    keys = [f"many/{number:04d}" for number in range(1005)]
+    for key in keys:
+        store.write(key, b"x")
+    assert [one.key for one in store.list("many/")] == keys
+    store.delete(keys)
+    assert list(store.list("many/")) == []
+
+
+def test_a_bucket_that_is_not_there_is_an_error_with_place_and_operation(client_of: ClientOf) -> None:
+    store = S3ObjectStore(client_of("s3"), "no-such-bucket")
+    with pytest.raises(PipelineBug, match="write object: s3://no-such-bucket/a: NoSuchBucket"):
+        store.write("a", b"x")

@@ -1,0 +1,81 @@
+"""What the smaller ports promise, in memory and over AWS."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.fakes.queue import MemoryQueue
+from tests.fakes.secrets import MemorySecrets
+from tests.fakes.stream import MemoryStream
+from tests.support.simulated_aws import ClientOf
+
+from aws.queue import SqsQueue
+from aws.secrets import AwsSecretStore
+from aws.stream import KinesisStream
+from core.errors import InvalidData, PipelineBug
+from core.ports import StreamRecord
+
+
+def test_a_secret_is_remembered_until_a_fresh_one_is_asked_for(client_of: ClientOf) -> None:
+    client = client_of("secretsmanager")
+    client.create_secret(Name="starmend/test/token", SecretString="one")
+    memory = MemorySecrets(token="one")
+    stores = [memory, AwsSecretStore(client, "starmend/test/")]
+    for store in stores:
+        assert store.read("token") == "one"
+    memory.values["token"] = "two"
+    client.put_secret_value(SecretId="starmend/test/token", SecretString="two")
+    for store in stores:
+        assert store.read("token") == "one"
+        assert store.read("token", refresh=True) == "two"
+
+
+def test_a_secret_without_a_value_says_how_to_fill_it(client_of: ClientOf) -> None:
+    client = client_of("secretsmanager")
+    client.create_secret(Name="starmend/test/token")
+    for store in (MemorySecrets(), AwsSecretStore(client, "starmend/test/")):
+        with pytest.raises(InvalidData, match="starmend secret set"):
+            store.read("token")
+
+
+def test_a_written_secret_is_read_back(client_of: ClientOf) -> None:
+    client = client_of("secretsmanager")
+    client.create_secret(Name="starmend/test/token")
+    store = AwsSecretStore(client, "starmend/test/")
+    store.write("token", "three")
+    assert store.read("token") == "three"
+
+
+def test_more_messages_than_one_call_takes_all_arrive(client_of: ClientOf) -> None:
+    client = client_of("sqs")
+    url = client.create_queue(QueueName="requests")["QueueUrl"]
+    messages = [{"entity": f"E{number}"} for number in range(23)]
+    memory = MemoryQueue()
+    assert list(memory.send(messages)) == []
+    assert list(SqsQueue(client, url).send(messages)) == []
+    arrived: list[str] = []
+    while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        arrived += [one["Body"] for one in found]
+        for one in found:
+            client.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+    for bodies in (arrived, memory.messages):
+        assert sorted(json.loads(body)["entity"] for body in bodies) == sorted(one["entity"] for one in messages)
+
+
+def test_records_are_taken_in_order(client_of: ClientOf) -> None:
+    client = client_of("kinesis")
+    client.create_stream(StreamName="points", ShardCount=1)
+    records = [StreamRecord("AAPL", b'{"n":%d}\n' % number) for number in range(5)]
+    memory = MemoryStream()
+    assert list(memory.put(records)) == []
+    assert list(KinesisStream(client, "points").put(records)) == []
+    shard = client.describe_stream(StreamName="points")["StreamDescription"]["Shards"][0]["ShardId"]
+    start = client.get_shard_iterator(StreamName="points", ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    taken = [one["Data"] for one in client.get_records(ShardIterator=start["ShardIterator"])["Records"]]
+    assert taken == [one.data for one in records] == [one.data for one in memory.records]
+
+
+def test_a_stream_that_is_not_there_is_a_bug_with_its_name(client_of: ClientOf) -> None:
+    with pytest.raises(PipelineBug, match="put records: nowhere"):
+        KinesisStream(client_of("kinesis"), "nowhere").put([StreamRecord("a", b"{}\n")])

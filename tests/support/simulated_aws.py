@@ -1,0 +1,26 @@
+"""AWS in this process (moto), for the adapters' contract suites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from moto import mock_aws
+
+ClientOf = Callable[[str], Any]
+REGION = "us-east-1"
+
+
+@pytest.fixture
+def client_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClientOf]:
+    """Clients of a simulated account that is empty at first."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        session = botocore.session.get_session()
+        yield lambda service: session.create_client(service, region_name=REGION)
