@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from core.arrow import line_schema
@@ -110,8 +111,16 @@ class Judge:
             column = rows.column(one.name)
             if one.name in self._local:
                 column = in_utc(column, self._timezone)
-            columns.append(column if column.type == one.type else column.cast(one.type))
+            columns.append(column if column.type == one.type else _midnights(column))
         return pa.table(columns, names=self.schema.names)
+
+
+def _midnights(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates that were read as instants; a time of day is no part of a date, and Arrow would drop it silently."""
+    dates = column.cast(pa.date32())
+    if pc.any(pc.not_equal(dates.cast(column.type), column)).as_py():
+        raise Unparsable("a date with a time of day")
+    return dates
 
 
 def _braced(data: bytes, breaks: Ints) -> bool:
