@@ -22,6 +22,7 @@ MENDS = (
     "states_metrics",
     "described_settings",
     "public_parameters",
+    "queue_order",
 )
 
 
