@@ -14,7 +14,7 @@ locals {
   # What the functions count, in five minutes, by dataset. Silence is fine: a function that met nothing writes nothing.
   counted = {
     quarantine = {
-      metric = "RowsRejected", above = var.alarm_thresholds.quarantined_rows, datasets = local.sources
+      metric = "LinesRejected", above = var.alarm_thresholds.quarantined_rows, datasets = local.sources
       text   = "Lines of %s break the contract and lie in quarantine. Look at them: starmend quarantine list."
     }
     halted-objects = {
@@ -30,7 +30,7 @@ locals {
       text   = "The provider of %s refuses the token or what is asked with it. Check the plan, then: starmend secret set."
     }
     secret-missing = {
-      metric = "SecretMissing", above = var.alarm_thresholds.missing_secrets, datasets = local.sources
+      metric = "SecretMissing", above = var.alarm_thresholds.missing_secrets, datasets = local.feeds
       text   = "The secret of %s has no value yet. Fill it: starmend secret set."
     }
   }
@@ -116,7 +116,7 @@ locals {
     },
     {
       for name, source in local.sources : "work-due-${name}" => {
-        dataset = name, metric = source.kind == "feed" ? "PointsExpected" : "ObjectsWritten"
+        dataset = name, metric = source.kind == "feed" ? "PointsExpected" : "ObjectsExtracted"
         compare = "GreaterThanThreshold", threshold = 0, of = source.kind == "feed" ? 4 : 2, missing = "notBreaching"
         text    = "Part of freshness-${name}: there was something to process."
       }

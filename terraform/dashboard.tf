@@ -1,17 +1,24 @@
 # One page: is it healthy, is it fresh, is it whole, is it keeping up, what does it cost.
 
 locals {
+  feed_metrics     = ["PointsExpected", "PointsWritten", "TriggerDelaySeconds"]
+  database_metrics = ["RowsExtracted", "HorizonHeldSeconds", "NonSequentialIds"]
+
   by_dataset = {
-    for metric in ["ObjectsProcessed", "RowsCommitted", "RowsRejected", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"] : metric => [
-      for dataset in keys(metric == "ObjectsProcessed" || startswith(metric, "Rows") ? local.sources : local.feeds) :
+    for metric in ["ObjectsProcessed", "RowsOut", "LinesRejected", "NonSequentialIds", "ProcessingTime", "RowsExtracted", "HorizonHeldSeconds", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"] : metric => [
+      for dataset in keys(contains(local.feed_metrics, metric) ? local.feeds : contains(local.database_metrics, metric) ? local.databases : local.sources) :
       [local.namespace, metric, "environment", var.environment, "dataset", dataset, { label = dataset }]
     ]
   }
 
   widgets = [
     { title = "Processed objects", stat = "Sum", metrics = local.by_dataset.ObjectsProcessed },
-    { title = "Rows committed", stat = "Sum", metrics = local.by_dataset.RowsCommitted },
-    { title = "Lines in quarantine", stat = "Sum", metrics = local.by_dataset.RowsRejected },
+    { title = "Rows out", stat = "Sum", metrics = local.by_dataset.RowsOut },
+    { title = "Lines in quarantine", stat = "Sum", metrics = local.by_dataset.LinesRejected },
+    { title = "From event to receipt, milliseconds", stat = "p95", metrics = local.by_dataset.ProcessingTime },
+    { title = "Rows extracted", stat = "Sum", metrics = local.by_dataset.RowsExtracted },
+    { title = "Extraction held back by open transactions, seconds", stat = "Maximum", metrics = local.by_dataset.HorizonHeldSeconds },
+    { title = "Objects out of sequence", stat = "Sum", metrics = local.by_dataset.NonSequentialIds },
     {
       title = "Points expected and written", stat = "Sum",
       metrics = [

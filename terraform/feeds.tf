@@ -4,6 +4,8 @@
 locals {
   has_feeds   = length(local.feeds) > 0
   stream_name = "${local.prefix}-{dataset}" # one stream per feed; the functions fill in the dataset
+  # Streams take half a minute to make; what only needs to name them does not wait.
+  stream_names = { for name in keys(local.feeds) : name => replace(local.stream_name, "{dataset}", name) }
 }
 
 # ---------------------------------------------------------------- request
@@ -108,6 +110,7 @@ module "requests" {
   name                     = "${local.prefix}-requests"
   consumer_timeout_seconds = var.pull_timeout_seconds
   region                   = var.region
+  dead_queue_first         = !local.emulated
   tags                     = local.tags.ingestion
 }
 
@@ -123,7 +126,7 @@ data "aws_iam_policy_document" "pull" {
   statement {
     sid       = "WriteToStreams"
     actions   = ["kinesis:PutRecords"]
-    resources = [for stream in aws_kinesis_stream.feed : stream.arn]
+    resources = [for name in local.stream_names : "arn:${local.partition}:kinesis:${var.region}:${local.account}:stream/${name}"]
   }
 
   dynamic "statement" {
@@ -177,7 +180,7 @@ resource "aws_kinesis_stream" "feed" {
   for_each = local.feeds
 
   #checkov:skip=CKV_AWS_185:Kinesis's own key; the records are market prices on their way to S3
-  name             = replace(local.stream_name, "{dataset}", each.key)
+  name             = local.stream_names[each.key]
   shard_count      = var.stream_shards > 0 ? var.stream_shards : null
   retention_period = 24
   encryption_type  = "KMS"

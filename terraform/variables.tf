@@ -155,7 +155,7 @@ variable "drop_one_entity" {
 }
 
 variable "provider_urls" {
-  description = "Other addresses for the providers, by kind, such as a stand-in for finnhub; empty: the real ones."
+  description = "Other addresses for the providers (a stand-in), by dataset, and `<dataset>.history` for a history of its own; empty: the real ones."
   type        = map(string)
   default     = {}
 

@@ -19,6 +19,12 @@ variable "senders" {
   default     = {}
 }
 
+variable "dead_queue_first" {
+  description = "Name the dead-letter queue only once it exists, as AWS demands; false: at once, for which the emulator waits."
+  type        = bool
+  default     = true
+}
+
 variable "tags" {
   description = "Cost tags on top of the provider's."
   type        = map(string)
