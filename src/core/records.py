@@ -37,3 +37,24 @@ QUARANTINE_COLUMNS: RecordColumns = (
     ("encoding", "string", "utf-8 or base64"),
     ("rejected_at", "string", ""),
 )
+
+COMPLETENESS_COLUMNS: RecordColumns = (
+    ("subject", "string", "what is counted: the feed's or the database's source table"),
+    ("window_start", "string", "the window is [start, end)"),
+    ("window_end", "string", ""),
+    ("status", "string", "certified, open (being healed) or alarmed"),
+    ("expected", "bigint", "points or rows that are owed"),
+    ("present", "bigint", "observed + late + repaired"),
+    ("observed", "bigint", ""),
+    ("late", "bigint", "observed, but stored after the time to settle"),
+    ("repaired", "bigint", "fetched by the auditor"),
+    ("absent", "bigint", "the source has proven not to have them"),
+    ("missing", "bigint", "expected - present - absent"),
+    ("certificate", "bigint", "number of the certificate that says so; null where there is none"),
+    ("certificate_hash", "string", ""),
+    ("digest", "string", "of the window's rows"),
+    ("contract_hash", "string", ""),
+    ("calendar", "string", "calendar and release that the expectation comes from"),
+    ("audited_at", "string", ""),
+    ("run", "string", "the audit that says so"),
+)

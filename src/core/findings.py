@@ -1,0 +1,268 @@
+"""What the auditor can find, and what it can do about it: one form for feeds and databases.
+
+Both travel as JSON between the steps of an audit and through queues, so they are plain frozen values. Sets of slots are
+half-open ranges of epoch seconds, as in ``core.history``; keys of rows are tuples of JSON values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union
+
+from core.contract.codec import from_data, to_data
+from core.history import Ranges
+from core.ingest_objects import KeyValue
+
+Keys = tuple[tuple[KeyValue, ...], ...]
+
+# ---------------------------------------------------------------- findings
+
+
+@dataclass(frozen=True, slots=True)
+class UnprocessedObject:
+    """An ingest object without a receipt, or a halted one that another contract or other code may take."""
+
+    dataset: str
+    key: str
+    reason: str
+    kind: Literal["unprocessed_object"] = "unprocessed_object"
+
+
+@dataclass(frozen=True, slots=True)
+class LostObject:
+    """A receipt whose ingest object is gone."""
+
+    dataset: str
+    key: str
+    kind: Literal["lost_object"] = "lost_object"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPoints:
+    """Points that a feed owes and the warehouse does not have, of one entity."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    points: int
+    kind: Literal["missing_point"] = "missing_point"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingObject:
+    """A hole in a table's sequential ids; the interval is between its neighbours (ISO 8601)."""
+
+    dataset: str
+    table: str
+    number: int
+    start: str
+    end: str
+    kind: Literal["missing_object"] = "missing_object"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRows:
+    """Rows that the source has and the warehouse has not."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["missing_row"] = "missing_row"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRows:
+    """Rows that the warehouse has in another version than the source."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["stale_row"] = "stale_row"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRows:
+    """Rows that the source no longer has and the warehouse does not know to be deleted."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["deleted_row"] = "deleted_row"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """Rows of a partition that break a rule of the contract; ``example`` is the first of them."""
+
+    dataset: str
+    table: str
+    partition: str
+    rule: str
+    rows: int
+    example: str
+    kind: Literal["broken_rule"] = "broken_rule"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanKeys:
+    """Values of a column whose row in the referenced table is missing; at most some of them are named."""
+
+    dataset: str
+    table: str
+    column: str
+    references: str
+    keys: tuple[str, ...]
+    rows: int
+    kind: Literal["orphan_key"] = "orphan_key"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDerived:
+    """A derived partition that does not show what its inputs say."""
+
+    dataset: str
+    table: str
+    partition: str
+    problem: str
+    kind: Literal["stale_derived"] = "stale_derived"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPartition:
+    """A pointer to nothing, an object that is not what a commit wrote, or rows that were certified and are gone."""
+
+    dataset: str
+    table: str
+    partition: str
+    problem: str
+    kind: Literal["broken_object"] = "broken_object"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPartition:
+    """A partition that was rolled back on purpose: shown, and left alone."""
+
+    dataset: str
+    table: str
+    partition: str
+    reason: str
+    kind: Literal["held_partition"] = "held_partition"
+
+
+Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
+    UnprocessedObject,
+    LostObject,
+    MissingPoints,
+    MissingObject,
+    MissingRows,
+    StaleRows,
+    DeletedRows,
+    BrokenRule,
+    OrphanKeys,
+    StaleDerived,
+    BrokenPartition,
+    HeldPartition,
+]
+
+# ---------------------------------------------------------------- repairs
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocess:
+    """Queue ingest objects to be processed again."""
+
+    dataset: str
+    objects: tuple[str, ...]
+    kind: Literal["reprocess"] = "reprocess"
+
+
+@dataclass(frozen=True, slots=True)
+class Restate:
+    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs."""
+
+    dataset: str
+    table: str
+    partitions: tuple[str, ...]
+    kind: Literal["restate"] = "restate"
+
+
+@dataclass(frozen=True, slots=True)
+class Revive:
+    """Bring back S3's own old versions of ingest objects."""
+
+    dataset: str
+    objects: tuple[str, ...]
+    kind: Literal["revive"] = "revive"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchHistory:
+    """Ask the provider for exactly these ranges of one entity, one call each, into the feed's stream."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    points: int
+    kind: Literal["fetch_history"] = "fetch_history"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRows:
+    """Extract rows by key, outside the sequence; ``deleted`` ones are marked, for the source has them no more."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    deleted: bool = False
+    kind: Literal["fetch_rows"] = "fetch_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractAgain:
+    """Extract an interval of a table again, outside the sequence (ISO 8601, half-open)."""
+
+    dataset: str
+    table: str
+    start: str
+    end: str
+    kind: Literal["extract_again"] = "extract_again"
+
+
+Repair = Union[Reprocess, Restate, Revive, FetchHistory, FetchRows, ExtractAgain]  # noqa: UP007
+
+Door = Literal["process", "restate", "acquire", "extract"]
+_DOORS: Mapping[str, Door] = {
+    "reprocess": "process",
+    "restate": "restate",
+    "revive": "acquire",
+    "fetch_history": "acquire",
+    "fetch_rows": "extract",
+    "extract_again": "extract",
+}
+
+
+def door_of(repair: Repair) -> Door:
+    """Which of the pipeline's own doors does it: the auditor writes no fact and no ingest object."""
+    return _DOORS[repair.kind]
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [to_data(one) for one in findings]
+
+
+def findings_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Raises ``ValueError`` on a kind that this release does not know."""
+    return tuple(from_data(Finding, one) for one in data)
+
+
+def repair_to_data(repair: Repair) -> dict[str, Any]:
+    return to_data(repair)  # type: ignore[no-any-return]
+
+
+def repair_from_data(data: Mapping[str, Any]) -> Repair:
+    """Raises ``ValueError`` on a kind that this release does not know."""
+    return from_data(Repair, data)  # type: ignore[no-any-return]
