@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -13,8 +12,11 @@ from core.arrow import arrow_type
 from core.contract.model import CalendarPart, Table
 from core.errors import PipelineBug
 
-_DAYS = pa.array(list(calendar.day_name))
-_MONTHS = pa.array(list(calendar.month_name)[1:])
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
     "date": lambda days: days,
@@ -22,8 +24,8 @@ _PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
     "month": pc.month,
     "day": pc.day,
     "day_of_week": lambda days: pc.day_of_week(days, count_from_zero=False, week_start=1),  # ISO: Monday is 1
-    "day_name": lambda days: _DAYS.take(pc.day_of_week(days, count_from_zero=True, week_start=1)),
-    "month_name": lambda days: _MONTHS.take(pc.subtract(pc.month(days), 1)),
+    "day_name": lambda days: pa.array(_DAYS).take(pc.day_of_week(days, count_from_zero=True, week_start=1)),
+    "month_name": lambda days: pa.array(_MONTHS).take(pc.subtract(pc.month(days), 1)),
     "quarter": pc.quarter,
 }
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws.cold_start import keep_pandas_out
 from processing.events import batch
 from processing.process import process_messages
 from processing.runtime import build_runtime
+
+keep_pandas_out()
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
