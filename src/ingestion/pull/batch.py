@@ -81,7 +81,7 @@ def pull_batch(
         failed |= outcome.failed
         written += outcome.written
         skipped += outcome.skipped
-    return PullReport(tuple(one.id for one in messages if one.id in failed), written, dict(skipped))
+    return PullReport(tuple(one.id for one in messages if one.id in failed), written, dict(+skipped))
 
 
 @dataclass(frozen=True, slots=True)

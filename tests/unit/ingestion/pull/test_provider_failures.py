@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from typing import Any
 
 import pytest
-from tests.support.feeds import OPENING, Acquisition
+from tests.support.answering import Heard, Said, answering
+from tests.support.feeds import OPENING, Acquisition, contracts_in
 
 from local.market import Market
 
@@ -145,3 +147,21 @@ def test_a_provider_that_stays_down_is_asked_three_times_and_then_left_to_the_au
     market.heal()
     minute_of_feed(acquisition, market, OPENING + MINUTE)
     assert len(acquisition.points()) == 21
+
+
+def test_a_provider_that_hangs_on_one_symbol_costs_that_symbol_alone() -> None:
+    answered = threading.Event()
+
+    def say(heard: Heard) -> Said:
+        if "MSFT" in heard.path:
+            answered.wait(30)
+        return Said('{"c": 189.5, "d": 0, "dp": 0, "h": 190, "l": 188, "o": 189, "pc": 189, "t": 1795185000}')
+
+    with answering(say) as server:
+        acquisition = Acquisition(contracts=contracts_in(), dataset="quotes", url=server.url, token="token")
+        acquisition.request(OPENING)
+        report = acquisition.pull(seconds=0.5)
+        answered.set()
+    assert report.failed == ()
+    assert {symbol for symbol, _ in acquisition.points()} == {one.name for one in acquisition.feed.entities} - {"MSFT"}
+    assert report.skipped == {"unanswered": 1}
