@@ -11,7 +11,7 @@ from importlib.abc import MetaPathFinder
 class _NoPandas(MetaPathFinder):
     """Answers an import of pandas as if it were not installed."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: object = None) -> None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: object = None) -> None:  # noqa: ARG002
         if fullname == "pandas":
             raise ModuleNotFoundError("pandas is kept out of this function", name=fullname)
 
