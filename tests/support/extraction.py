@@ -159,31 +159,36 @@ class World:
 
     def extract_until(self, done: Callable[[PassResult], bool], *, within: float = 10) -> PassResult:
         """Pass after pass, for the horizon moves on with the server's clock."""
-        result = [self.extract()]
+        results: list[PassResult] = []
 
-        def again() -> bool:
-            if not done(result[-1]):
-                result.append(self.extract())
-            return done(result[-1])
+        def step() -> bool:
+            results.append(self.extract())
+            return done(results[-1])
 
-        eventually(again, within=within, every=0.005)
-        return result[-1]
+        eventually(step, within=within, every=0.005)
+        return results[-1]
 
-    def keys(self) -> list[str]:
+    def object_keys(self) -> list[str]:
         return [one.key for one in self.objects.list("")]
 
     def facts(self, table: str = "ledger") -> list[ObjectFacts]:
-        found = [self.objects.stat(key) for key in self.keys() if key.startswith(f"tables/{DATASET}/{table}/")]
+        found = [self.objects.stat(key) for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/")]
         return [decode_facts(one.metadata, key=one.key) for one in found if one]
 
     def numbers(self, table: str = "ledger") -> list[int]:
-        return [int(key[-21:-9]) for key in self.keys() if key.startswith(f"tables/{DATASET}/{table}/")]
+        return [int(key[-21:-9]) for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/")]
 
     def rows(self, table: str = "ledger") -> list[dict[str, Any]]:
         """Every line of the table's objects, in order."""
-        keys = [key for key in self.keys() if f"/{DATASET}/{table}/" in key]
-        bodies = [found.body for key in keys if (found := self.objects.read(key))]
-        return [json.loads(line) for body in bodies for line in gzip.decompress(body).splitlines()]
+        return [
+            row for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/") for row in self.lines(key)
+        ]
+
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        """An object's lines."""
+        found = self.objects.read(key)
+        assert found is not None, key
+        return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
 
     def parameter(self, what: str, table: str = "ledger") -> str:
         return self.parameters.get(getattr(self.names, what)(table))
@@ -252,7 +257,8 @@ def took(rows: int) -> Callable[[PassResult], bool]:
         nonlocal total
         result.raise_failures()
         total += sum(one.rows for one in result.tables)
-        assert total <= rows, f"{total} rows, expected {rows}"
+        if total > rows:
+            raise ValueError(f"{total} rows, expected {rows}")
         return total == rows
 
     return done

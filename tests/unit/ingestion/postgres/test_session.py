@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
 from tests.support.extraction import SECRET, Sandbox, sandbox
+from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
 from core.errors import InvalidData, OutOfReach, PipelineBug, UnknownTable
@@ -177,38 +176,6 @@ def test_an_error_within_a_copy_comes_after_the_lines_before_it(database: Sandbo
         lines.extend(line for batch in rows for line in batch)
     assert 0 < len(lines) < 5000
     assert session.closed
-
-
-@contextmanager
-def cut_after(port: int, size: int) -> Iterator[int]:
-    """A way to ``port`` that is cut once the server has sent so many bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-
-        def relay() -> None:
-            client, _ = door.accept()
-            server = socket.create_connection(("127.0.0.1", port))
-            up = threading.Thread(target=_pump, args=(client, server, 1 << 40), daemon=True)
-            up.start()
-            _pump(server, client, size)
-            for one in (client, server):
-                one.shutdown(socket.SHUT_RDWR)
-            up.join()
-            client.close()
-            server.close()
-
-        thread = threading.Thread(target=relay, daemon=True)
-        thread.start()
-        yield door.getsockname()[1]
-        thread.join(10)
-
-
-def _pump(source: socket.socket, target: socket.socket, size: int) -> None:
-    try:
-        while size > 0 and (data := source.recv(min(size, 4096))):
-            target.sendall(data)
-            size -= len(data)
-    except OSError:
-        return
 
 
 def test_a_connection_lost_in_a_copy_is_out_of_reach_after_whole_lines(database: Sandbox) -> None:

@@ -1,0 +1,112 @@
+"""Kill the extractor at every effect of a pass, then run it again: the same rows, no hole, no early watermark."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.support.crashpoints import Crash, Effects, Point, every_point
+from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, World, contract_of, make_world, sandbox
+from tests.support.relay import cut_after
+from tests.support.sources import shared_server
+
+from core.contract.model import Contract
+from core.ingest_objects import parse_instant
+from core.ports import ObjectStore, ParameterStore
+
+pytestmark = pytest.mark.database
+TABLES = ("ledger", "other")
+ROWS = 25  # in objects of 10: three per table
+CONTRACT: Contract = contract_of(*(replace(LEDGER, name=name, rows_per_object=10) for name in TABLES))
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Sandbox]:
+    with sandbox(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as one:
+        for table in TABLES:
+            one.run(
+                f"INSERT INTO {table} (id, last_updated) SELECT n, '2026-11-20'::timestamp + n / 4 * interval '1 s'"
+                f" FROM generate_series(1, {ROWS}) AS n"
+            )
+        yield one
+
+
+def attempt(database: Sandbox, world: World, effects: Effects, **secret: Any) -> None:
+    """A pass of a container of its own, with its effects watched; it may die."""
+    objects: ObjectStore = effects.watch(world.objects)
+    parameters: ParameterStore = effects.watch(world.parameters)
+    own = make_world(CONTRACT, secret=database.secret(**secret), objects=objects, parameters=parameters)
+    try:
+        own.extract()
+    except Crash:
+        assert effects.fired
+    finally:
+        own.extraction.close()
+        assert_that_the_state_fits(world)
+
+
+def assert_that_the_state_fits(world: World) -> None:
+    """The parameters are never ahead of the objects, whose intervals meet, and no number is left out."""
+    for table in TABLES:
+        facts = world.facts(table)
+        assert world.numbers(table) == list(range(1, len(facts) + 1))
+        assert int(world.parameter("sequential_id", table)) <= len(facts)
+        durable = facts[-1].durable_until if facts else parse_instant("1970-01-01T00:00:00Z")
+        assert parse_instant(world.parameter("timestamp", table)) <= durable
+        for one, two in pairwise(facts):
+            assert two.interval_from == one.durable_until
+
+
+def assert_whole(world: World) -> None:
+    """Every row once, in order; the parameters say what the objects say."""
+    for table in TABLES:
+        assert [row["id"] for row in world.rows(table)] == list(range(1, ROWS + 1))
+        assert int(world.parameter("sequential_id", table)) == len(world.facts(table))
+        assert parse_instant(world.parameter("timestamp", table)) == world.facts(table)[-1].durable_until
+
+
+def fresh(database: Sandbox) -> World:
+    return make_world(CONTRACT, secret=database.secret())
+
+
+def test_after_a_crash_at_any_effect_the_next_pass_makes_it_whole(database: Sandbox) -> None:
+    points = list(every_point(lambda effects: attempt(database, fresh(database), effects)))
+    assert len(points) == 3 * (3 + 3 + 3) * len(TABLES)  # three ways, and per object: the object, timestamp, id
+    for point in points:
+        world = fresh(database)
+        effects = Effects(point)
+        attempt(database, world, effects)
+        assert effects.fired, point
+        for _ in range(2):
+            attempt(database, world, Effects())
+        assert_whole(world)
+        before = world.object_keys()
+        attempt(database, world, Effects())
+        assert world.object_keys() == before
+
+
+def test_after_crash_upon_crash_it_still_becomes_whole(database: Sandbox) -> None:
+    chance = random.Random(20261120)
+    for _ in range(60):
+        world = fresh(database)
+        for _ in range(chance.randint(2, 5)):
+            attempt(database, world, Effects(Point(chance.randrange(12), chance.choice(("before", "after", "lost")))))
+        for _ in range(2):
+            attempt(database, world, Effects())
+        assert_whole(world)
+
+
+def test_a_connection_lost_at_any_place_leaves_whole_objects_and_a_state_that_fits(database: Sandbox) -> None:
+    stored = set()
+    for size in (*range(0, 9_000, 450), 20_000):
+        world = fresh(database)
+        with cut_after(shared_server().direct_port, size) as port:
+            attempt(database, world, Effects(), port=port, sslmode="disable")
+        stored.add(len(world.object_keys()))
+        attempt(database, world, Effects())
+        assert_whole(world)
+    assert {0, 6} < stored, stored

@@ -1,0 +1,480 @@
+"""Passes over a real database: what is extracted when, once each, and what happens when something is in the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.fakes.objects import MemoryObjects
+from tests.fakes.parameters import MemoryParameters
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    SECRET,
+    Sandbox,
+    World,
+    contract_of,
+    ledger_world,
+    make_world,
+    plenty,
+    sandbox,
+    source_table,
+    took,
+)
+from tests.support.sources import shared_server, source
+
+from core.contract.load import load
+from core.errors import OutOfReach, UnknownTable
+from core.ingest_objects import parse_instant
+from ingestion.extract.budget import Budget
+from ingestion.extract.flow import TablesFailed
+
+pytestmark = pytest.mark.database
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+TIE = "INSERT INTO ledger (id, last_updated) SELECT n, '2026-11-20 12:00:00.123' FROM generate_series({}, {}) AS n"
+
+
+@pytest.fixture
+def ledger() -> Iterator[tuple[Sandbox, World]]:
+    with ledger_world() as both:
+        yield both
+
+
+def ticking(calls: int) -> Budget:
+    """Time that passes with every look at the clock, and is over at the look after so many."""
+    ticks = itertools.count()
+    return Budget(lambda: float(next(ticks)), float(calls))
+
+
+# ---------------------------------------------------------------- the plain road
+
+
+def test_every_table_of_the_sales_source_comes_whole_and_once() -> None:
+    contract = load(CONTRACTS, today=dt.date(2026, 11, 21)).dataset("sales")
+    with source(sales_orders=300) as sales:
+        login = {"host": sales.server.host, "port": sales.server.port, "dbname": sales.dbname}
+        login |= {"username": sales.server.extractor.user, "password": sales.server.extractor.password}
+        world = make_world(contract, secret=json.dumps(login))
+        world.secrets.values["sales-db"] = world.secrets.values.pop(SECRET)
+        world.extraction.connector._secret = "sales-db"
+        world.extract().raise_failures()
+        connection = sales.owner()
+        cursor = connection.cursor()
+        for table in contract.source.tables if contract.source else ():
+            prefix = f"tables/sales/{table.name}/"
+            keys = [key for key in world.object_keys() if key.startswith(prefix)]
+            lines = [line for key in keys for line in world.lines(key)]
+            cursor.execute(f"SELECT count(*), max(last_updated)::text FROM {table.name}")
+            count, newest = cursor.fetchone()
+            assert len(lines) == count == len({row[table.key[0]] for row in lines})
+            assert max(parse_instant(row["last_updated"]) for row in lines) == parse_instant(newest)
+        connection.close()
+        world.extraction.close()
+
+
+def test_a_first_load_starts_from_the_epoch_and_nothing_new_changes_nothing(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note, last_updated) VALUES ('old', '1969-07-20'), ('new', '2026-11-20')")
+    assert world.extract().tables[0].rows == 2
+    [facts] = world.facts()
+    assert world.parameter("timestamp") == facts.interval_to.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert world.parameter("sequential_id") == "1"
+    assert facts.interval_from == dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    assert facts.last
+
+    parameters = dict(world.parameters.values)  # type: ignore[attr-defined]
+    result = world.extract()
+    assert [(one.outcome, one.number) for one in result.tables] == [("unchanged", 1)]
+    assert world.numbers() == [1]
+    assert world.parameters.values == parameters  # type: ignore[attr-defined]
+
+
+def test_an_empty_table_makes_no_object(ledger: tuple[Sandbox, World]) -> None:
+    _, world = ledger
+    assert world.extract().summary()["tables"] == {
+        "ledger": {"outcome": "unchanged", "objects": 0, "rows": 0, "number": 0}
+    }
+    assert world.object_keys() == []
+    assert world.parameter("timestamp") == "1970-01-01T00:00:00.000000Z"
+
+
+def test_changes_come_with_the_next_pass(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note) VALUES ('a'), ('b')")
+    world.extract_until(took(2))
+    database.run("UPDATE ledger SET note = 'b2', last_updated = timezone('UTC', now()) WHERE note = 'b'")
+    world.extract_until(took(1))
+    assert [(row["id"], row["note"]) for row in world.rows()] == [(1, "a"), (2, "b"), (2, "b2")]
+    one, two = world.facts()
+    assert one.interval_to == two.interval_from
+    assert world.numbers() == [1, 2]
+
+
+# ---------------------------------------------------------------- what a cursor alone would lose
+
+
+def test_a_row_committed_late_with_an_older_time_is_not_lost(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    late = database.connect(autocommit=False)
+    late.cursor().execute("INSERT INTO ledger (note) VALUES ('late')")
+    database.run("INSERT INTO ledger (note) VALUES ('early')")
+    started = late.cursor()
+    started.execute("SELECT now()")
+    world.extract().raise_failures()
+    assert [row["note"] for row in world.rows()] == []
+    assert parse_instant(world.parameter("timestamp")) <= started.fetchone()[0]
+    late.commit()
+    late.close()
+    world.extract_until(took(2))
+    assert [row["note"] for row in world.rows()] == ["late", "early"]
+
+
+def test_while_a_prepared_transaction_is_pending_the_watermark_stays_and_the_log_names_it(
+    ledger: tuple[Sandbox, World],
+) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note) VALUES ('before')")
+    world.extract_until(took(1))
+    before = world.parameter("timestamp")
+    connection = database.connect()
+    for statement in ("BEGIN", "INSERT INTO ledger (note) VALUES ('prepared')", "PREPARE TRANSACTION 'two-phase'"):
+        connection.cursor().execute(statement)
+    connection.close()
+    database.run("INSERT INTO ledger (note) VALUES ('after')")
+    assert world.extract().tables[0].outcome == "held"
+    assert world.parameter("timestamp") == before
+    warned = world.logged("horizon held back")[-1]
+    assert (warned["kind"], warned["application"]) == ("prepared transaction", "two-phase")
+    assert world.metrics.units["HorizonHeldSeconds"] == "Seconds"
+    assert world.metrics.values["HorizonHeldSeconds"][-1] > 0
+
+    database.run("COMMIT PREPARED 'two-phase'")
+    world.extract_until(took(2))
+    assert sorted(row["note"] for row in world.rows()) == ["after", "before", "prepared"]
+
+
+def test_a_transaction_that_holds_the_horizon_too_long_is_named(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    open_one = database.connect(autocommit=False)
+    open_one.cursor().execute("SET application_name = 'nightly report'")
+    open_one.cursor().execute("SELECT 1")
+    world.extract()
+    assert world.logged("horizon held back") == []
+    world.extraction.held_seconds = 0.000001
+    world.extract()
+    [warned] = world.logged("horizon held back")
+    assert warned["application"] == "nightly report"
+    assert warned["user"] == shared_server().user
+    assert warned["pid"] > 0
+    assert parse_instant(warned["since"]) < dt.datetime.now(dt.UTC)
+    open_one.close()
+
+
+def test_the_margin_keeps_the_newest_rows_back(ledger: tuple[Sandbox, World]) -> None:
+    with ledger_world(margin=3600) as (database, world):
+        database.run(
+            "INSERT INTO ledger (note, last_updated) VALUES ('now', timezone('UTC', now())),"
+            " ('before', timezone('UTC', now()) - interval '2 h')"
+        )
+        world.extract()
+        assert [row["note"] for row in world.rows()] == ["before"]
+
+
+# ---------------------------------------------------------------- cuts
+
+
+def test_rows_with_one_time_are_cut_across_objects_and_come_once() -> None:
+    with ledger_world(rows_per_object=10) as (database, world):
+        database.run(TIE.format(1, 37))
+        assert world.extract().tables[0].rows == 37
+        assert [one.rows for one in world.facts()] == [10, 10, 10, 7]
+        assert [one.last for one in world.facts()] == [False, False, False, True]
+        assert [row["id"] for row in world.rows()] == list(range(1, 38))
+        assert len({one.interval_to for one in world.facts()}) == 1
+
+
+def test_a_pass_out_of_time_goes_on_behind_its_last_row_within_a_tie() -> None:
+    with ledger_world(rows_per_object=10) as (database, world):
+        database.run(TIE.format(1, 10_000))
+        outcomes = []
+        for _ in range(50):
+            [result] = world.extract(budget=ticking(4)).tables
+            outcomes.append(result.outcome)
+            if result.outcome == "extracted":
+                break
+            position = world.facts()[-1]
+            assert not position.last
+            assert world.parameter("timestamp") == "2026-11-20T12:00:00.123000Z"
+        assert outcomes.count("out of time") > 1
+        assert outcomes[-1] == "extracted"
+        assert [row["id"] for row in world.rows()] == list(range(1, 10_001))
+        assert world.numbers() == list(range(1, len(world.numbers()) + 1))
+        assert world.metrics.total("TableOutOfTime") == outcomes.count("out of time")
+
+
+def test_without_any_time_left_no_table_is_begun(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
+    assert world.extract(budget=ticking(-1)).tables[0].outcome == "out of time"
+    assert world.object_keys() == []
+
+
+def test_a_cut_interval_is_finished_even_while_the_horizon_is_held() -> None:
+    with ledger_world(rows_per_object=10) as (database, world):
+        database.run(TIE.format(1, 10_000))
+        assert world.extract(budget=ticking(4)).tables[0].outcome == "out of time"
+        connection = database.connect()
+        for statement in ("BEGIN", "INSERT INTO ledger (id) VALUES (0)", "PREPARE TRANSACTION 'held'"):
+            connection.cursor().execute(statement)
+        connection.close()
+        first = world.facts()[0]
+        assert world.extract().tables[0].outcome == "extracted"
+        assert world.facts()[-1].interval_to == first.interval_to
+        assert world.extract().tables[0].outcome == "held"
+        database.run("COMMIT PREPARED 'held'")
+        world.extract_until(took(1))
+        assert Counter(row["id"] for row in world.rows()) == Counter(range(10_001))
+
+
+def test_rows_that_changed_after_a_cut_come_with_their_newest_version() -> None:
+    with ledger_world(rows_per_object=10) as (database, world):
+        database.run(TIE.format(1, 10_000))
+        world.extract(budget=ticking(4))
+        database.run("UPDATE ledger SET note = 'changed', last_updated = timezone('UTC', now()) WHERE id IN (1, 9999)")
+        world.extract_until(lambda result: world.rows()[-1]["note"] == "changed" and result.tables[0].rows == 0)
+        newest = {row["id"]: row["note"] for row in world.rows()}
+        assert newest == {n: "changed" if n in (1, 9999) else None for n in range(1, 10_001)}
+
+
+def test_objects_stay_below_their_size() -> None:
+    with ledger_world() as (database, world):
+        world.extraction.object_bytes = 400_000
+        database.run(
+            "INSERT INTO ledger (note, last_updated) SELECT md5(n::text), '2026-11-20' FROM generate_series(1, 20000) n"
+        )
+        world.extract().raise_failures()
+        sizes = [len(found.body) for key in world.object_keys() if (found := world.objects.read(key))]
+        assert len(sizes) > 1
+        assert max(sizes) <= 400_000
+        assert [row["id"] for row in world.rows()] == list(range(1, 20_001))
+
+
+# ---------------------------------------------------------------- failures
+
+
+OTHER = replace(LEDGER, name="other")
+ONE_EACH = [f"INSERT INTO {name} (note, last_updated) VALUES ('x', '2026-11-20')" for name in ("ledger", "other")]
+TWO_TABLES = (LEDGER_SQL, LEDGER_SQL.replace("ledger", "other"))
+
+
+def test_one_table_that_fails_does_not_keep_the_others_from_running() -> None:
+    broken = source_table("broken", key=["id"], id="int", last_updated="timestamp")
+    with sandbox(*TWO_TABLES) as database:
+        database.run(
+            *[f"INSERT INTO {name} (note, last_updated) VALUES ('x', '2026-11-20')" for name in ("ledger", "other")]
+        )
+        world = make_world(contract_of(LEDGER, broken, OTHER), secret=database.secret())
+        result = world.extract()
+        assert [(one.table, one.outcome) for one in result.tables] == [
+            ("ledger", "extracted"),
+            ("broken", "failed"),
+            ("other", "extracted"),
+        ]
+        with pytest.raises(TablesFailed, match="broken: find table"):
+            result.raise_failures()
+        assert world.metrics.total("TableFailed") == 1
+        [logged] = world.logged("table failed")
+        assert (logged["level"], logged["table"], logged["error"]) == ("ERROR", "broken", "UnknownTable")
+        world.extraction.close()
+
+
+def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
+    slow = source_table("slow", key=["id"], id="int", last_updated="timestamp")
+    with sandbox(*TWO_TABLES) as database:
+        database.run(
+            "CREATE VIEW slow AS SELECT 1 / (id - 1) AS id, last_updated FROM ledger",
+            f"GRANT SELECT ON slow TO {shared_server().extractor.user}",
+            *ONE_EACH,
+        )
+        world = make_world(contract_of(slow, OTHER), secret=database.secret())
+        assert [one.outcome for one in world.extract().tables] == ["failed", "extracted"]
+        world.extraction.close()
+
+
+def test_a_table_that_no_contract_names_is_a_key_error_of_its_own(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
+    result = world.extract(tables=["nothing", "ledger"])
+    assert [one.outcome for one in result.tables] == ["failed", "extracted"]
+    assert isinstance(result.tables[0].error, UnknownTable)
+    assert isinstance(result.tables[0].error, KeyError)
+
+
+def test_a_database_out_of_reach_fails_every_table_and_changes_nothing() -> None:
+    with sandbox(*TWO_TABLES) as database:
+        world = make_world(contract_of(LEDGER, OTHER), secret=database.secret(port=1))
+        result = world.extract()
+        assert [one.outcome for one in result.tables] == ["failed", "failed"]
+        assert all(isinstance(one.error, ConnectionError) and ":1/" in str(one.error) for one in result.tables)
+        assert world.object_keys() == []
+
+
+@pytest.mark.parametrize("effect", ["write", "put"])
+def test_a_landing_zone_or_parameters_out_of_reach_fail_the_table_and_the_next_pass_goes_on(
+    ledger: tuple[Sandbox, World], effect: str
+) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
+    objects, parameters = world.objects, world.parameters
+    assert isinstance(objects, MemoryObjects)
+    assert isinstance(parameters, MemoryParameters)
+    good_put = parameters.put
+    if effect == "write":
+        objects.fail = lambda what, key: OutOfReach(what, key, "no answer") if what == "write" else None
+    else:
+        parameters.put = _unreachable  # type: ignore[method-assign]
+    [result] = world.extract().tables
+    assert isinstance(result.error, ConnectionError)
+    objects.fail = lambda _what, _key: None
+    parameters.put = good_put  # type: ignore[method-assign]
+    assert world.extract().tables[0].outcome in ("extracted", "unchanged")
+    assert [row["note"] for row in world.rows()] == ["x"]
+    assert world.parameter("sequential_id") == "1"
+
+
+def _unreachable(name: str, value: str) -> None:
+    raise OutOfReach("put parameter", name, "no answer")
+
+
+def test_a_session_that_died_between_two_passes_is_replaced(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    world.extract().raise_failures()
+    database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'starmend-extract'")
+    world.extract().raise_failures()
+
+
+def test_a_statement_time_out_with_nothing_stored_is_a_failure_with_a_remedy(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run(
+        "ALTER TABLE ledger RENAME TO hidden",
+        "CREATE VIEW ledger AS SELECT hidden.* FROM hidden, pg_sleep(5)",
+        f"GRANT SELECT ON ledger TO {shared_server().extractor.user}",
+        "INSERT INTO hidden (note, last_updated) VALUES ('x', '2026-11-20')",
+    )
+    world.extraction.statement_seconds = 0.1
+    world.extract()
+    [logged] = world.logged("table failed")
+    assert logged["error"] == "StatementTimeOut"
+
+
+# ---------------------------------------------------------------- state that is wrong
+
+
+@pytest.mark.parametrize("what", ["timestamp", "sequential_id", "both"])
+@pytest.mark.parametrize("how", ["missing", "corrupt", "stale"])
+def test_parameters_that_are_lost_or_wrong_are_rebuilt_from_the_objects(
+    ledger: tuple[Sandbox, World], what: str, how: str
+) -> None:
+    database, world = ledger
+    for number in range(1, 4):
+        database.run(f"INSERT INTO ledger (note) VALUES ('{number}')")
+        world.extract_until(took(1))
+    right = dict(world.parameters.values)  # type: ignore[attr-defined]
+    values = world.parameters.values  # type: ignore[attr-defined]
+    stale = {"timestamp": "1970-01-01T00:00:00.000000Z", "sequential_id": "1"}
+    for one in ("timestamp", "sequential_id") if what == "both" else (what,):
+        name = getattr(world.names, one)("ledger")
+        if how == "missing":
+            del values[name]
+        else:
+            values[name] = "?" if how == "corrupt" else stale[one]
+    fresh = world.beside()
+    fresh.extract().raise_failures()
+    assert values == right
+    assert fresh.numbers() == [1, 2, 3]
+    assert [row["note"] for row in fresh.rows()] == ["1", "2", "3"]
+    assert fresh.metrics.total("ParametersRebuilt") == 1
+
+
+def test_a_newest_object_that_is_gone_is_told_and_its_number_not_given_again(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    for number in (1, 2):
+        database.run(f"INSERT INTO ledger (note) VALUES ('{number}')")
+        world.extract_until(took(1))
+    world.objects.delete([world.object_keys()[-1]])
+    database.run("INSERT INTO ledger (note) VALUES ('3')")
+    fresh = world.beside()
+    fresh.extract_until(took(1))
+    assert fresh.numbers() == [1, 3]
+    assert [row["note"] for row in fresh.rows()] == ["1", "3"]
+    assert fresh.logged("objects are missing")[0]["numbers"] == [2]
+    assert fresh.metrics.values["ObjectsMissing"][0] == 1
+
+
+# ---------------------------------------------------------------- rows without a place, lookback
+
+
+def test_rows_without_cursor_are_reported(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run(
+        "ALTER TABLE ledger ALTER created_at DROP NOT NULL, ALTER last_updated DROP NOT NULL",
+        "INSERT INTO ledger (note, created_at, last_updated) VALUES ('lost', NULL, NULL), ('kept', '2026-11-20', NULL)",
+    )
+    world.extract().raise_failures()
+    assert [row["note"] for row in world.rows()] == ["kept"]
+    assert world.rows()[0]["last_updated"] == "2026-11-20T00:00:00"
+    [warned] = world.logged("rows without cursor or key are not extracted")
+    assert warned["rows"] == 1
+    assert world.metrics.total("RowsUnplaced") == 1
+
+
+def test_with_lookback_a_late_row_is_met_again_and_nothing_new_makes_no_object() -> None:
+    with ledger_world(lookback=3600) as (database, world):
+        late = database.connect(autocommit=False)
+        late.cursor().execute("INSERT INTO ledger (note) VALUES ('late')")
+        database.run("INSERT INTO ledger (note) VALUES ('early')")
+        world.extract_until(lambda result: result.tables[0].rows == 1)
+        for _ in range(3):
+            assert world.extract().tables[0].outcome == "unchanged"
+        late.commit()
+        late.close()
+        world.extract_until(lambda result: result.tables[0].rows == 2)
+        assert [row["note"] for row in world.rows()] == ["early", "late", "early"]
+        assert world.extract().tables[0].outcome == "unchanged"
+        assert world.numbers() == [1, 2]
+
+
+# ---------------------------------------------------------------- order and telling
+
+
+def test_the_backlog_of_one_table_starves_no_other() -> None:
+    with sandbox(*TWO_TABLES) as database:
+        database.run(TIE.format(1, 20_000), "INSERT INTO other (note, last_updated) VALUES ('x', '2026-11-20')")
+        world = make_world(contract_of(replace(LEDGER, rows_per_object=10), OTHER), secret=database.secret())
+        assert [one.outcome for one in world.extract(budget=ticking(4)).tables] == ["out of time", "out of time"]
+        assert world.extract(budget=ticking(6)).tables[1].outcome == "extracted"
+        world.extraction.close()
+
+
+def test_the_log_tells_the_start_each_tables_start_update_and_completion(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
+    world.extract()
+    assert [one["message"] for one in world.log] == [
+        "extraction started",
+        "table started",
+        "table updated",
+        "table completed",
+        "extraction completed",
+    ]
+    updated, completed = world.log[2:4]
+    assert (updated["table"], updated["rows"], updated["object"]) == ("ledger", 1, world.object_keys()[0])
+    assert (completed["outcome"], completed["objects"], completed["rows"]) == ("extracted", 1, 1)
+    assert world.metrics.total("RowsExtracted") == 1
+    assert plenty().left > 0

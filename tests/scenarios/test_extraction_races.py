@@ -1,0 +1,112 @@
+"""Several extractors of one table at once: each object is won by one of them, nothing comes twice, no hole."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from tests.fakes.objects import MemoryObjects
+from tests.support.extraction import World, ledger_world, took
+
+from core.ports import Refused, Written
+
+pytestmark = pytest.mark.database
+
+
+class Meeting(MemoryObjects):
+    """A bucket whose first writes wait for each other, so that both extractors are past their listing."""
+
+    def __init__(self, parties: int) -> None:
+        super().__init__()
+        self.barrier = threading.Barrier(parties)
+
+    def write(
+        self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None, **options: Any
+    ) -> Written | Refused:
+        if key.endswith("000000000001.jsonl.gz"):
+            self.barrier.wait(10)
+        return super().write(key, body, metadata=metadata, **options)
+
+
+def in_threads(worlds: list[World], work: Any) -> list[Any]:
+    results: list[Any] = [None] * len(worlds)
+
+    def run(number: int) -> None:
+        results[number] = work(worlds[number])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(worlds))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    return results
+
+
+def test_who_loses_an_object_stops_and_fails_nobody() -> None:
+    with ledger_world(rows_per_object=10) as (database, world):
+        database.run("INSERT INTO ledger (id, last_updated) SELECT n, '2026-11-20' FROM generate_series(1, 95) AS n")
+        objects = Meeting(2)
+        worlds = [world.beside(objects=objects) for _ in range(2)]
+        results = in_threads(worlds, lambda one: one.extract().tables[0])
+        assert sorted(one.outcome for one in results) == ["beaten", "extracted"]
+        assert sum(one.rows for one in results) == 95
+        assert [row["id"] for row in worlds[0].rows()] == list(range(1, 96))
+        assert worlds[0].numbers() == list(range(1, 11))
+        assert worlds[1].extract().tables[0].outcome == "unchanged"
+        for one in worlds:
+            one.extraction.close()
+
+
+def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() -> None:
+    extractors, writers, rows = 4, 3, 60
+    with ledger_world(rows_per_object=7, margin=1) as (database, world):
+        stop = threading.Event()
+
+        def write(number: int) -> None:
+            connection = database.connect(autocommit=False)
+            for one in range(rows):
+                connection.cursor().execute(f"INSERT INTO ledger (note) VALUES ('{number}-{one}')")
+                if one % 3:
+                    connection.cursor().execute("SELECT pg_sleep(0.003)")
+                connection.commit()
+            connection.close()
+
+        def extract(one: World) -> Counter[str]:
+            outcomes: Counter[str] = Counter()
+            while not stop.is_set():
+                result = one.extract()
+                result.raise_failures()
+                outcomes[result.tables[0].outcome] += 1
+            return outcomes
+
+        worlds = [world.beside() for _ in range(extractors)]
+        writing = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+        for thread in writing:
+            thread.start()
+
+        def until_all_is_there() -> None:
+            for thread in writing:
+                thread.join()
+            world.extract_until(lambda _: len(world.rows()) >= writers * rows, within=20)
+            stop.set()
+
+        ending = threading.Thread(target=until_all_is_there)
+        ending.start()
+        outcomes = sum(in_threads(worlds, extract), Counter())
+        ending.join()
+        assert outcomes["extracted"] > 1
+        assert Counter(row["note"] for row in world.rows()) == Counter(
+            f"{number}-{one}" for number in range(writers) for one in range(rows)
+        )
+        numbers = world.numbers()
+        assert numbers == list(range(1, len(numbers) + 1))
+        facts = world.facts()
+        assert all(two.interval_from == one.durable_until for one, two in pairwise(facts))
+        world.extract_until(took(0))
+        assert world.parameter("sequential_id") == str(len(numbers))
+        for one in worlds:
+            one.extraction.close()
