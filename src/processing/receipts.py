@@ -5,7 +5,7 @@ An object without a receipt has not been processed to its end. Processing it aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -70,6 +70,13 @@ def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None
     """The receipt's fields; None where the object has none."""
     stored = store.read(landing.receipt_key)
     return orjson.loads(stored.body) if stored else None
+
+
+def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
+    """The receipts below a prefix of ``receipts/``, in key order."""
+    for found in store.list(prefix):
+        if stored := store.read(found.key):
+            yield orjson.loads(stored.body)
 
 
 def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> OutcomeName:
