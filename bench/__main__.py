@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     chosen = {name: one for name, one in found.items() if not given.only or name in given.only}
     scratch = Path(tempfile.mkdtemp(prefix="starmend-bench-"))
-    how = {"quick": True, "rounds": 3, "budget": 2.0} if given.quick else {}
+    how = {"quick": True, "rounds": 3, "least": 1, "budget": 1.5} if given.quick else {}
     try:
         options = Options(data=ROOT / "build" / "bench-data", scratch=scratch, **how)
         failed = measure(chosen, options, given.file)

@@ -7,26 +7,35 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import gzip
 import hashlib
+import io
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aws.clients import Clients
+from aws.pointers import S3PartitionStore
+from bench.peers.bucket import make
 from core.contract.load import load
-from core.contract.model import Contracts, Table
-from core.pointer import object_key
+from core.contract.model import Contract, Contracts, Feed, Table
+from core.feed_lines import PointLine, encode_line
+from core.pointer import object_key, partition_of
 from core.ports import PartitionObject, Pointer, Refused, Written
-from processing.accept import take_apart
-from processing.commit import AlreadyThere, CommitContext, SourceRef, commit_rows
+from processing.accept import Part, take_apart
+from processing.commit import AlreadyThere, CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.plan import SourcePlan, plan_source
 from processing.shape import Origin
 
 NOW = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)
 CONTRACTS = Path(__file__).parent / "contracts"
+SHIPPED = Path(__file__).parents[1] / "contracts"
 SOURCE = SourceRef("tables/line_orders/line_item/000000000001.jsonl.gz", "0" * 32)
 UNSEEN = SourceRef("tables/line_orders/line_item/000000000003.jsonl.gz", "2" * 32)
 LATER = SourceRef("tables/line_orders/line_item/000000000002.jsonl.gz", "1" * 32)
@@ -153,3 +162,84 @@ def replay(*, partition: str, batch: str, source_known: bool = False, **_: objec
         assert store.writes == 0
 
     return run
+
+
+def quotes_warm(*, quotes: int, days: int, **_: object) -> Callable[[], bytes]:
+    """A feed object with a symbol's last quotes, into the object that holds the rest of its month."""
+    contracts = load(SHIPPED, today=NOW.date())
+    contract = contracts.dataset("quotes")
+    assert isinstance(contract.source, Feed)
+    plan = plan_source(contract, contract.source.table.name)
+    origin, context = Origin(contract, contracts, NOW), CommitContext(contract_hash=contract.hash)
+    lines = _month_of_quotes(contract, days)
+
+    def parts_of(some: Sequence[bytes]) -> tuple[Part, ...]:
+        stream = io.BytesIO(gzip.compress(b"".join(some), compresslevel=1))
+        return take_apart(stream, plan, origin, place="quotes", now=NOW, timer=time.perf_counter).parts
+
+    (part,) = parts_of(lines[:-quotes])
+    before, name = MemoryStore(), partition_of(part.table.name, part.path)
+    commit_rows(before, part.table, part.path, part.rows, sources=[SOURCE], context=context)
+    body, arriving = before.body(name), gzip.compress(b"".join(lines[-quotes:]), compresslevel=1)
+
+    def run() -> bytes:
+        store = MemoryStore({name: body})
+        taken = take_apart(
+            io.BytesIO(arriving), plan, origin, place="quotes", now=NOW, timer=time.perf_counter, threads=False
+        )
+        (part,) = taken.parts
+        outcome = commit_rows(store, part.table, part.path, part.rows, sources=[LATER], context=context)
+        assert isinstance(outcome, Committed), outcome
+        assert outcome.inserted == quotes
+        return store.body(name)
+
+    return run
+
+
+def _month_of_quotes(contract: Contract, days: int) -> list[bytes]:
+    """The lines of one symbol for trading days of 390 minutes, from the second of the month."""
+    assert isinstance(contract.source, Feed)
+    price = random.Random(1)
+    lines = []
+    for day in range(days):
+        opening = dt.datetime(NOW.year, NOW.month, 2 + day, 14, 30, tzinfo=dt.UTC)
+        for number in range(390):
+            minute = opening + dt.timedelta(minutes=number)
+            cents = Decimal(price.randrange(10_000, 30_000)).scaleb(-2)
+            fetched = minute + dt.timedelta(seconds=1, microseconds=price.randrange(10**6))
+            values = {"c": cents, "t": minute}
+            point = PointLine("AAPL", int(minute.timestamp()), "live", "observed", fetched, values)
+            lines.append(encode_line(point, dataset="quotes", feed=contract.source))
+    return lines
+
+
+def commits(*, bucket: str, batches: str, writer: int, partitions: int, rows: int, **_: object) -> Callable[[], None]:
+    """One writer's batches, one after another, each into a partition that chance names, on the object store."""
+    promise = line_orders()
+    store = S3PartitionStore(Clients()("s3"), bucket)
+    every = pq.read_table(batches)
+    chance = random.Random(writer)
+    context = _context(promise)
+    store.read_pointer("warm-up")
+
+    def run() -> None:
+        for number in range(every.num_rows // rows):
+            batch = every.slice(number * rows, rows)
+            source = SourceRef(f"tables/line_orders/line_item/{writer:06d}{number:06d}.jsonl.gz", str(number))
+            path = f"p={chance.randrange(partitions)}"
+            commit_rows(store, promise.table, path, batch, sources=[source], context=context)
+
+    return run
+
+
+def committed_keys(*, bucket: str, partitions: int) -> pa.Table:
+    """The keys of all rows that the pointers lead to."""
+    promise = line_orders()
+    store = S3PartitionStore(Clients()("s3"), bucket)
+    found = [read_partition(store, promise.table, f"p={number}") for number in range(partitions)]
+    return pa.concat_tables([one.table.select(promise.table.key) for one in found if one is not None])
+
+
+def create(*, bucket: str) -> None:
+    """The bucket; pointers come with the first commits."""
+    make(bucket)

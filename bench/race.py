@@ -18,8 +18,8 @@ from bench.options import Options
 from bench.record import Record
 
 OURS, FLOOR = "ours", "floor"
-LEAST_TURNS = 2
 HOPELESS = 3
+SHORT_MS = 1_000
 ROOT = Path(__file__).resolve().parents[1]
 _THREADS = ("OMP_NUM_THREADS", "ARROW_IO_THREADS", "POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -28,7 +28,8 @@ _THREADS = ("OMP_NUM_THREADS", "ARROW_IO_THREADS", "POLARS_MAX_THREADS", "OPENBL
 class Contestant:
     """``ours``, ``floor`` or a peer's name, and the ``"module:function"`` that sets it up (see ``bench``).
 
-    One that is not ``compared`` gives no rows (the floor of a transform), ``once`` has a single turn, cold.
+    One that is not ``compared`` gives no rows (the floor of a transform), ``once`` has a single turn, cold, and a
+    ``slow`` one is left out of a quick run.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Contestant:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     compared: bool = True
     once: bool = False
+    slow: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Runner:
             "threads": threads,
             "cores": cores,
         }
-        environment = os.environ | dict.fromkeys(_THREADS, str(threads))
+        environment = os.environ | dict.fromkeys(_THREADS, str(threads)) | contestant.environment
         self.name = contestant.name
         self.cpu: list[float] = []
         self._process = subprocess.Popen(
@@ -99,20 +102,29 @@ class Runner:
     def first(self, save_to: Path | None = None) -> tuple[float, float]:
         """Do the work for the first time, keep its result (bytes) if told where; milliseconds, and megabytes of memory
         at the peak above those before the work began."""
-        answer = self._ask("first" if save_to is None else f"first {save_to}")
+        self._order("first" if save_to is None else f"first {save_to}")
+        answer = self._answer()
         return float(answer["ms"]), float(answer["mb"])
 
     def time(self) -> float:
         """Do the work once; milliseconds."""
-        answer = self._ask("time")
+        self.begin()
+        return self.finish()
+
+    def begin(self) -> None:
+        """Have the work done once, and do not wait."""
+        self._order("time")
+
+    def finish(self) -> float:
+        """Wait until the work that was begun is done; milliseconds."""
+        answer = self._answer()
         self.cpu.append(float(answer["cpu"]))
         return float(answer["ms"])
 
-    def _ask(self, order: str) -> dict[str, Any]:
+    def _order(self, order: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(order + "\n")
         self._process.stdin.flush()
-        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -149,6 +161,7 @@ def race(
     ``check`` is given the files with the compared contestants' results and raises where they differ. A contestant whose
     first run takes longer than the budget, and several times as long as the first contestant's, has had its turn.
     """
+    contestants = [one for one in contestants if not (one.slow and options.quick)]
     turns: dict[str, list[float]] = {one.name: [] for one in contestants}
     peaks: dict[str, float] = {}
     saved = {one.name: options.scratch / f"{one.name}.result" for one in contestants if check and one.compared}
@@ -164,7 +177,8 @@ def race(
                 turns[one.name].append(first)
                 runner.end()
             else:
-                runner.time()
+                if first < SHORT_MS:
+                    runner.time()  # the first run of something short has warmed little
                 warm.append(runner)
         if check is not None:
             check(saved)
@@ -176,7 +190,8 @@ def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], opti
     """Round after round, each in the same order, until the rounds or a contestant's budget are used up."""
     for number in range(options.rounds):
         for runner in runners:
-            if number < LEAST_TURNS or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
+            if number < options.least or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
                 turns[runner.name].append(runner.time())
     for runner in runners:
-        options.say(f"{runner.name}: {statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns")
+        told = f"{statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns"
+        options.say(f"{runner.name}: {told}, {statistics.median(runner.cpu):.4g} ms of the cores")

@@ -11,6 +11,8 @@ from bench.race import FLOOR, OURS, Contestant, race
 from bench.record import Record
 from bench.same import same_rows
 
+SMALL = 100_000  # lines
+
 
 def transform(options: Options, *, name: str, lines: int, threads: int, dlt: bool) -> Record:
     """The same file for all; a floor that does not sort makes other rows and is not compared."""
@@ -23,11 +25,11 @@ def transform(options: Options, *, name: str, lines: int, threads: int, dlt: boo
         Contestant(OURS, "bench.ours:transform", given("ours")),
         Contestant("polars", "bench.peers.polars_:transform", given("polars")),
         Contestant("duckdb", "bench.peers.duckdb_:transform", given("duckdb")),
-        Contestant("pandas", "bench.peers.pandas_:transform", given("pandas")),
+        Contestant("pandas", "bench.peers.pandas_:transform", given("pandas"), slow=lines > SMALL),
         Contestant(FLOOR, "bench.peers.floor:transform", given("floor"), compared=False),
     ]
     if dlt:
-        contestants.append(Contestant("dlt", "bench.peers.dlt_:transform", given("dlt"), once=True))
+        contestants.append(Contestant("dlt", "bench.peers.dlt_:transform", given("dlt"), once=True, slow=threads > 1))
     return race(contestants, threads=threads, options=options, check=same_rows).record(name, lines=lines)
 
 
