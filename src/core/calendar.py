@@ -8,6 +8,7 @@ inside the entity's validity ``[valid_from, valid_until)``. All instants here ar
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from core.contract.model import Entity, Feed, TradingCalendar
@@ -40,6 +41,18 @@ def require_covered(calendar: TradingCalendar, start: int, end: int) -> None:
         )
 
 
+def expected_between(calendar: TradingCalendar, *, every: int, start: int, end: int) -> list[int]:
+    """The expected slots that start in ``[start, end)``, sorted: what ``core.grid.expected_slots`` says, for one gap.
+
+    Raises ``InvalidData`` where the calendar does not cover the window.
+    """
+    if end <= start:
+        return []
+    require_covered(calendar, start, end)
+    first = -(-start // every) * every
+    return [slot for slot in range(first, end, every) if is_expected(calendar, slot)]
+
+
 def validity(entity: Entity) -> tuple[int, int]:
     """The half-open interval in which points of the entity are expected."""
     first = epoch(entity.valid_from) if entity.valid_from else -FOREVER
@@ -60,3 +73,20 @@ def epoch(text: str) -> int:
 def iso(instant: int) -> str:
     """``2026-11-20T14:30:00Z``."""
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:
+    """Sorted slots as half-open ranges of neighbours, the compact form for messages: an hour is one pair."""
+    found: list[tuple[int, int]] = []
+    for slot in slots:
+        if found and found[-1][1] == slot:
+            found[-1] = (found[-1][0], int(slot) + every)
+        else:
+            found.append((int(slot), int(slot) + every))
+    return found
+
+
+def slots_in(pairs: Sequence[tuple[int, int]], *, every: int) -> Iterator[int]:
+    """The inverse of ``ranges``."""
+    for first, last in pairs:
+        yield from range(first, last, every)

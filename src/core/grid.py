@@ -6,7 +6,6 @@ made only when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,20 +82,3 @@ def feed_grid(feed: Feed, calendar: TradingCalendar, *, start: int, end: int) ->
     first = np.searchsorted(slots, valid[:, 0]).astype(np.int64)
     last = np.maximum(np.searchsorted(slots, valid[:, 1]).astype(np.int64), first)
     return Grid(tuple(one.name for one in feed.entities), slots, first, last)
-
-
-def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:
-    """Sorted slots as half-open ranges of neighbours, the compact form for messages: an hour is one pair."""
-    found: list[tuple[int, int]] = []
-    for slot in slots:
-        if found and found[-1][1] == slot:
-            found[-1] = (found[-1][0], int(slot) + every)
-        else:
-            found.append((int(slot), int(slot) + every))
-    return found
-
-
-def slots_in(pairs: Sequence[tuple[int, int]], *, every: int) -> Iterator[int]:
-    """The inverse of ``ranges``."""
-    for first, last in pairs:
-        yield from range(first, last, every)

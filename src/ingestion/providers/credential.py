@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 
+from core.errors import InvalidData
 from core.ports import SecretStore
 
 
@@ -28,7 +29,7 @@ class Credential:
         """Raises ``InvalidData`` where the secret has no value yet, ``TransientFailure`` where it cannot be read."""
         with self._lock:
             if not self._value:
-                self._value = self._secrets.read(self._name).strip()
+                self._value = self._read(refresh=False)
             return self._value
 
     def renewed(self, refused: str) -> str | None:
@@ -36,8 +37,16 @@ class Credential:
         with self._lock:
             if self._value == refused and self._refused != refused:
                 self._refused = refused
-                self._value = self._secrets.read(self._name, refresh=True).strip()
+                self._value = self._read(refresh=True)
             return self._value if self._value != refused else None
+
+    def _read(self, *, refresh: bool) -> str:
+        value = self._secrets.read(self._name, refresh=refresh).strip()
+        if not (value and value.isascii() and value.isprintable()):
+            # A header refused by the HTTP library would show the value in its error.
+            remedy = f"Fill it again: starmend secret set {self._name}"
+            raise InvalidData("read secret", self._name, "holds what no header can carry", remedy)
+        return value
 
     def forget(self) -> None:
         """A new batch asks again: what was refused may be good by now."""

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, wait
 from datetime import datetime
 from threading import Event
 
-from core.errors import InvalidData
+from core.errors import BadContract, InvalidData
 from ingestion.providers.answers import Answer, Data, Limited, NotEntitled
 from ingestion.pull.pace import Clock, Pace
 
@@ -47,6 +47,8 @@ class Round:
                 return None
             try:
                 answer = call(entity)
+            except BadContract:
+                raise
             except InvalidData as error:
                 self.secret_missing = error
                 self._over.set()

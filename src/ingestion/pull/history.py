@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from core.calendar import iso, slot_of, validity
+from core.calendar import expected_between, iso, ranges, slot_of, validity
 from core.contract.model import Entity
 from core.contract.providers import needed_fields
-from core.errors import InvalidData, TransientFailure, UnknownTable
+from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
 from core.feed_lines import PointLine, encode_line
-from core.grid import expected_slots, ranges
 from core.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.ports import StreamRecord
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
@@ -45,6 +44,8 @@ def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: fl
             return settled.outcome(desk, "limited", "the contract's rate leaves no call in time")
         try:
             answer = desk.history.provider.history(entity.name, _instant(first), _instant(last))
+        except BadContract:
+            raise
         except InvalidData as error:
             return settled.outcome(desk, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
@@ -83,7 +84,7 @@ class _Settled:
 def _owed(desk: Desk, entity: Entity, start: int, end: int) -> list[int]:
     first, last = validity(entity)
     window = (max(start, first), min(end, last))
-    return [int(one) for one in expected_slots(desk.calendar, every=desk.feed.every, start=window[0], end=window[1])]
+    return expected_between(desk.calendar, every=desk.feed.every, start=window[0], end=window[1])
 
 
 def _settle(

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from core.contract import model
+from core.history import HistoryRequest
 from core.ports import Metrics, SecretStore, Stream
 from ingestion.log import Log
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.desk import Desk
 from ingestion.pull.events import batch_response, messages_of
+from ingestion.pull.history import pull_history
 from ingestion.pull.pace import Clock, Pace
 
 CONCURRENT_CALLS = 16
@@ -71,6 +73,12 @@ class PullRuntime:
         finally:
             self.flush()
         return batch_response(report)
+
+    def repair(self, request: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
+        """``HistoryRequest`` in, ``HistoryOutcome`` out, both as JSON data; raises what ``pull_history`` raises."""
+        asked = HistoryRequest.from_data(request)
+        until = self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS
+        return pull_history(asked, desk=self.desk(asked.dataset), clock=self.clock, until=until).to_data()
 
     def flush(self) -> None:
         """Write the metrics of this batch."""

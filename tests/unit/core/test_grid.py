@@ -11,11 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.calendar import entities_at, epoch, is_expected, iso, slot_of, validity
+from core.calendar import (
+    entities_at,
+    epoch,
+    expected_between,
+    is_expected,
+    iso,
+    ranges,
+    slot_of,
+    slots_in,
+    validity,
+)
 from core.contract.calendars import trading_calendar
 from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
 from core.errors import InvalidData
-from core.grid import expected_slots, feed_grid, ranges, slots_in
+from core.grid import expected_slots, feed_grid
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2027, 12, 31)
 XNYS = trading_calendar("XNYS", first=FIRST, last=LAST)
@@ -87,6 +97,7 @@ def test_slots_of_any_window_are_those_that_are_expected_one_by_one(start: int, 
     slots = expected_slots(XNYS, every=every, start=start, end=start + length)
     grid = range(-(-start // every) * every, start + length, every)
     assert slots.tolist() == [one for one in grid if is_expected(XNYS, one)]
+    assert slots.tolist() == expected_between(XNYS, every=every, start=start, end=start + length)
 
 
 def test_the_minute_before_the_opening_and_the_minute_of_the_close_are_not_expected() -> None:

@@ -161,6 +161,15 @@ def test_a_secret_without_a_value_asks_nobody() -> None:
         assert server.heard == []
 
 
+@pytest.mark.parametrize("value", ["two\nlines", "tökén", "nul\0", "  "])
+def test_a_secret_that_no_header_can_carry_is_refused_without_being_shown(value: str) -> None:
+    with answering(always(Said("{}"))) as server:
+        with pytest.raises(InvalidData, match="starmend secret set token") as refused:
+            web(server.url, MemorySecrets(token=value)).get("/", {})
+        assert server.heard == []
+    assert not value.strip() or value not in str(refused.value)
+
+
 def test_numbers_keep_their_digits() -> None:
     assert read_exact(b'{"a": 189.50, "b": 1e-7, "c": 12345678901234567890.123456789}') == {
         "a": Decimal("189.50"),

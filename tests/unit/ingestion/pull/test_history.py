@@ -10,10 +10,9 @@ from decimal import Decimal
 import pytest
 from tests.support.feeds import OPENING, Acquisition, contracts_in
 
-from core.calendar import epoch, iso
+from core.calendar import epoch, iso, slots_in
 from core.contract.model import Contracts, Entity
 from core.errors import TransientFailure, UnknownTable
-from core.grid import slots_in
 from core.history import HistoryOutcome, HistoryRequest
 from ingestion.pull.history import pull_history
 from local.market import Market
@@ -202,6 +201,20 @@ def test_an_entity_is_owed_nothing_outside_its_validity(market: Market) -> None:
     market.requests.clear()
     assert ask(acquisition, "2026-11-20T15:30:00Z", "2026-11-20T15:40:00Z") == HistoryOutcome("answered")
     assert market.requests.all() == []
+
+
+def test_a_repair_is_json_in_and_json_out(acquisition: Acquisition, market: Market) -> None:
+    market.clock.set(LATER)
+    request = {
+        "dataset": "quotes",
+        "entity": "ZM",
+        "start": "2026-11-20T14:30:00Z",
+        "end": "2026-11-20T14:35:00Z",
+    }
+    outcome = acquisition.runtime.repair(request, milliseconds=60_000)
+    assert outcome["result"] == "answered"
+    assert outcome["healed"] == [["2026-11-20T14:30:00Z", "2026-11-20T14:35:00Z"]]
+    assert json.loads(json.dumps(outcome)) == outcome
 
 
 def test_prices_are_written_with_the_providers_own_digits(acquisition: Acquisition, market: Market) -> None:

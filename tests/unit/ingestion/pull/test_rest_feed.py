@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.feeds import ROOT, Acquisition, contracts_in
 
-from core.calendar import epoch, iso
-from core.grid import slots_in
+from core.calendar import epoch, iso, slots_in
 from core.history import HistoryOutcome, HistoryRequest
 from ingestion.pull.history import pull_history
 from local.market import Market
