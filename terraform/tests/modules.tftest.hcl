@@ -1,0 +1,184 @@
+# Offline: no provider, no credentials. What AWS would compute gets a likely shape.
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "arn:aws:lambda:eu-west-1:336392948345:layer:Managed:1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/x" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/x" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::x" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:111122223333:x" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:function:x" }
+  }
+  mock_resource "aws_lambda_layer_version" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:layer:x:1" }
+  }
+  mock_resource "aws_kinesis_stream" {
+    defaults = { arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/x" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:x" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:111122223333:key/x" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:111122223333:x" }
+  }
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x" }
+  }
+  mock_resource "aws_athena_workgroup" {
+    defaults = { arn = "arn:aws:athena:eu-west-1:111122223333:workgroup/x" }
+  }
+  mock_resource "aws_glue_catalog_database" {
+    defaults = { arn = "arn:aws:glue:eu-west-1:111122223333:database/x" }
+  }
+}
+
+run "queue" {
+  command = apply
+
+  module {
+    source = "./modules/queue"
+  }
+
+  variables {
+    name                     = "starmend-test-arrivals"
+    consumer_timeout_seconds = 120
+    region                   = "eu-west-1"
+    senders                  = { "s3.amazonaws.com" = ["arn:aws:s3:::x"] }
+    tags                     = { component = "processing" }
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 6 * 120
+    error_message = "A message comes again after six times the function's time-out, so that retries never overlap."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue_redrive_policy.this[0].redrive_policy).maxReceiveCount == 3 && jsondecode(aws_sqs_queue_redrive_policy.this[0].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead.arn
+    error_message = "What failed three times is a dead letter."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.dead.message_retention_seconds == 1209600
+    error_message = "Dead letters are kept for as long as SQS allows."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dead.sqs_managed_sse_enabled
+    error_message = "Messages are encrypted."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.dead.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals"]
+    error_message = "Only its own queue fills a dead-letter queue."
+  }
+}
+
+run "queue_made_at_once" {
+  command = apply
+
+  module {
+    source = "./modules/queue"
+  }
+
+  variables {
+    name                     = "starmend-test-arrivals"
+    consumer_timeout_seconds = 5
+    region                   = "eu-west-1"
+    dead_queue_first         = false
+    tags                     = {}
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 3 && jsondecode(aws_sqs_queue.this.redrive_policy).deadLetterTargetArn == "arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals-dead"
+    error_message = "Made at once or one after the other, a queue has the same dead-letter queue."
+  }
+}
+
+run "function" {
+  command = apply
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "starmend-test-process"
+    description        = "Processes"
+    handler            = "processing.handler.handle"
+    code               = { bucket = "b", key = "k", hash = "aGFzaA==", layers = ["arn:aws:lambda:eu-west-1:111122223333:layer:x:1"] }
+    policy             = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    timeout_seconds    = 120
+    memory_mb          = 1024
+    log_retention_days = 30
+    network            = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    tags               = { component = "processing" }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/starmend-test-process" && aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "The log group is made first, with its retention."
+  }
+
+  assert {
+    condition     = aws_iam_role.this.name == "starmend-test-process" && aws_lambda_function.this.role == aws_iam_role.this.arn
+    error_message = "A function has a role of its own."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.runtime == "python3.12" && aws_lambda_function.this.architectures == tolist(["x86_64"])
+    error_message = "Functions run where their layers do."
+  }
+
+  assert {
+    condition     = toset(one(aws_lambda_function.this.vpc_config).subnet_ids) == toset(["subnet-1"])
+    error_message = "A function that reads a database lives in its network."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.this.tracing_config).mode == "PassThrough"
+    error_message = "Traces cost, so somebody must ask for them."
+  }
+}
+
+run "handler_that_is_no_path_is_refused" {
+  command = plan
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    name               = "x"
+    description        = "x"
+    handler            = "handler"
+    code               = { bucket = "b", key = "k", hash = "h", layers = [] }
+    policy             = "{}"
+    timeout_seconds    = 1
+    memory_mb          = 128
+    log_retention_days = 1
+    tags               = {}
+  }
+
+  expect_failures = [var.handler]
+}

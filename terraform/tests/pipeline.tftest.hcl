@@ -1,0 +1,340 @@
+# Offline: no provider, no credentials. What AWS would compute gets a likely shape.
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "arn:aws:lambda:eu-west-1:336392948345:layer:Managed:1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/x" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/x" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::x" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:111122223333:x" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:function:x" }
+  }
+  mock_resource "aws_lambda_layer_version" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:layer:x:1" }
+  }
+  mock_resource "aws_kinesis_stream" {
+    defaults = { arn = "arn:aws:kinesis:eu-west-1:111122223333:stream/x" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:x" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:111122223333:key/x" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:111122223333:x" }
+  }
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:x" }
+  }
+  mock_resource "aws_athena_workgroup" {
+    defaults = { arn = "arn:aws:athena:eu-west-1:111122223333:workgroup/x" }
+  }
+  mock_resource "aws_glue_catalog_database" {
+    defaults = { arn = "arn:aws:glue:eu-west-1:111122223333:database/x" }
+  }
+}
+
+variables {
+  environment    = "test"
+  contracts_file = "tests/fixtures/contracts.json"
+  code_zip       = "tests/fixtures/package.txt"
+  layer_zip      = "tests/fixtures/package.txt"
+  admin_emails   = ["admin@example.com"]
+}
+
+run "defaults" {
+  command = apply
+
+  # ------------------------------------------------------------- storage
+
+  assert {
+    condition = alltrue([
+      for name in keys(aws_s3_bucket.this) :
+      aws_s3_bucket_public_access_block.this[name].block_public_acls
+      && aws_s3_bucket_public_access_block.this[name].block_public_policy
+      && aws_s3_bucket_public_access_block.this[name].ignore_public_acls
+      && aws_s3_bucket_public_access_block.this[name].restrict_public_buckets
+    ])
+    error_message = "Every bucket blocks public access."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in keys(aws_s3_bucket.this) :
+      one(one(aws_s3_bucket_server_side_encryption_configuration.this[name].rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
+      && one(aws_s3_bucket_ownership_controls.this[name].rule).object_ownership == "BucketOwnerEnforced"
+    ])
+    error_message = "Every bucket encrypts what it stores, and owns it."
+  }
+
+  assert {
+    condition     = alltrue([for name in keys(aws_s3_bucket.this) : contains(keys(aws_s3_bucket_policy.tls_only), name)])
+    error_message = "Every bucket has the policy that refuses plain http."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_versioning.this["ingest"].versioning_configuration).status == "Enabled"
+    error_message = "A deleted ingest object can be brought back."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
+    error_message = "A bucket that holds data is not destroyed unless somebody asks for it."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in concat(
+        aws_s3_bucket_lifecycle_configuration.this["warehouse"].rule,
+        aws_s3_bucket_lifecycle_configuration.this["ingest"].rule,
+      ) : length(rule.expiration) == 0
+    ])
+    error_message = "Nothing in the warehouse or among the current ingest objects expires."
+  }
+
+  assert {
+    condition = alltrue([
+      for name in keys(aws_s3_bucket.this) :
+      anytrue([for rule in aws_s3_bucket_lifecycle_configuration.this[name].rule : length(rule.abort_incomplete_multipart_upload) > 0])
+    ])
+    error_message = "Unfinished uploads are not paid for forever."
+  }
+
+  assert {
+    condition     = length(aws_ssm_parameter.state) == length(jsondecode(file("tests/fixtures/contracts.json")).parameters)
+    error_message = "Every parameter that the contracts name is made."
+  }
+
+  assert {
+    condition     = toset([for secret in aws_secretsmanager_secret.source : secret.name]) == toset(["starmend/test/sales-db", "starmend/test/finnhub-token"])
+    error_message = "Every secret that a contract names is made, below the project and its environment."
+  }
+
+  # ------------------------------------------------------------- functions and their triggers
+
+  assert {
+    condition     = output.functions == { extract = "starmend-test-extract", process = "starmend-test-process", pull = "starmend-test-pull", request = "starmend-test-request" }
+    error_message = "A database and a feed need four functions."
+  }
+
+  assert {
+    condition = alltrue([
+      for mapping in concat([aws_lambda_event_source_mapping.process], aws_lambda_event_source_mapping.pull) :
+      toset(mapping.function_response_types) == toset(["ReportBatchItemFailures"]) && mapping.batch_size == 10
+      && one(mapping.scaling_config).maximum_concurrency >= 2
+    ])
+    error_message = "A trigger tells which messages failed, and does not use up the account's concurrency."
+  }
+
+  assert {
+    condition     = toset(aws_s3_bucket_notification.arrivals.queue[*].filter_prefix) == toset(["tables/", "feeds/", "repair/"])
+    error_message = "Table objects, feed objects and repairs are processed, and nothing else."
+  }
+
+  assert {
+    condition = alltrue(concat(
+      [for one in aws_scheduler_schedule.extract : one.state == "DISABLED"],
+      [for one in aws_scheduler_schedule.request : one.state == "DISABLED"],
+    ))
+    error_message = "Schedules stay off until the secrets are there."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.schedule_silent) == 0
+    error_message = "Schedules that are off are no alarm."
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.request["quotes"].schedule_expression == "cron(* * * * ? *)" && aws_scheduler_schedule.extract["sales"].schedule_expression == "rate(5 minutes)"
+    error_message = "A feed is asked with every minute, a database as often as its contract says."
+  }
+
+  assert {
+    condition = alltrue(concat(
+      [for one in aws_scheduler_schedule.extract : jsondecode(one.target[0].input).time == "<aws.scheduler.scheduled-time>"],
+      [for one in aws_scheduler_schedule.request : jsondecode(one.target[0].input).time == "<aws.scheduler.scheduled-time>"],
+    ))
+    error_message = "The function is told the scheduled time."
+  }
+
+  assert {
+    condition = alltrue([
+      for delivery in aws_kinesis_firehose_delivery_stream.feed :
+      one(delivery.extended_s3_configuration).compression_format == "GZIP"
+      && startswith(one(delivery.extended_s3_configuration).prefix, "feeds/quotes/")
+      && startswith(one(delivery.extended_s3_configuration).error_output_prefix, "feeds-errors/quotes/")
+    ])
+    error_message = "Feed objects are compressed, and failures lie where nothing processes them."
+  }
+
+  assert {
+    condition     = aws_kinesis_stream.feed["quotes"].name == "starmend-test-quotes" && aws_kinesis_stream.feed["quotes"].encryption_type == "KMS"
+    error_message = "Each feed has an encrypted stream of its own name."
+  }
+
+  # ------------------------------------------------------------- catalog
+
+  assert {
+    condition = alltrue([
+      for name in ["fact_sales_order", "dim_staff", "current_staff", "fact_quote"] :
+      one(aws_glue_catalog_table.this[name].storage_descriptor).input_format == "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"
+      && one(one(aws_glue_catalog_table.this[name].storage_descriptor).ser_de_info).serialization_library == "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+    ])
+    error_message = "Warehouse tables are read through their pointers."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.this["fact_quote"].parameters["storage.location.template"] == "s3://${aws_s3_bucket.this["warehouse"].id}/warehouse/fact_quote/symbol=$${symbol}/month=$${month}/"
+    error_message = "Athena finds a partition by its values."
+  }
+
+  assert {
+    condition     = aws_glue_catalog_table.this["fact_quote"].parameters["projection.enabled"] == "true" && toset(aws_glue_catalog_table.this["fact_quote"].partition_keys[*].name) == toset(["symbol", "month"])
+    error_message = "Partitions are projected, never registered."
+  }
+
+  assert {
+    condition     = one(aws_athena_workgroup.analysts.configuration).enforce_workgroup_configuration && one(aws_athena_workgroup.analysts.configuration).bytes_scanned_cutoff_per_query == 10737418240
+    error_message = "The workgroup's limits hold for everybody."
+  }
+
+  assert {
+    condition     = length(aws_athena_named_query.saved) >= 5 && alltrue([for query in aws_athena_named_query.saved : length(query.description) > 20])
+    error_message = "Every saved query says what it answers."
+  }
+
+  assert {
+    condition     = length(aws_iam_role.analyst) == 0
+    error_message = "Nobody may assume the analyst role unless named."
+  }
+
+  # ------------------------------------------------------------- alarms
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_composite_alarm.freshness), [aws_cloudwatch_composite_alarm.unhealthy]) :
+      alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn])
+    ])
+    error_message = "Every alarm mails when it starts and when it is over."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.freshness_part), values(aws_cloudwatch_composite_alarm.freshness), [aws_cloudwatch_composite_alarm.unhealthy]) :
+      strcontains(file("../docs/runbook.md"), "\n## ${try(regex("Runbook: docs/runbook.md#([a-z-]+)$", alarm.alarm_description)[0], "?")}\n")
+    ])
+    error_message = "Every alarm's description ends with a section of the runbook that exists."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == "notBreaching"])
+    error_message = "Silence of a count is no alarm."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.freshness_part["nothing-processed-quotes"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.freshness_part["work-due-quotes"].treat_missing_data == "notBreaching"
+    error_message = "Silence of the processing is what freshness watches for, silence of the exchange is not."
+  }
+
+  assert {
+    condition = alltrue([
+      for part in aws_cloudwatch_metric_alarm.freshness_part :
+      part.period % 60 == 0 && part.period * part.evaluation_periods <= jsondecode(file("tests/fixtures/contracts.json")).datasets[part.dimensions.dataset].complete_within_seconds
+    ])
+    error_message = "Freshness tells within the time that the contract promises."
+  }
+
+  assert {
+    condition = alltrue([
+      for kind in ["dead-letters-arrivals", "dead-letters-requests", "function-errors-process", "throttles-extract", "quarantine-sales", "halted-objects-quotes", "failed-tables-sales", "horizon-held-sales", "provider-refused-quotes", "secret-missing-quotes", "freshness-quotes", "freshness-sales", "pipeline-unhealthy"] :
+      contains(keys(output.alarms), kind)
+    ])
+    error_message = "Everything that can go wrong has its alarm."
+  }
+
+  assert {
+    condition     = alltrue([for name, alarm in output.alarms : name == "pipeline-unhealthy" || strcontains(aws_cloudwatch_composite_alarm.unhealthy.alarm_rule, "\"${alarm}\"")])
+    error_message = "The one light knows every alarm."
+  }
+
+  assert {
+    condition     = aws_kms_key.alarms.enable_key_rotation && aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn
+    error_message = "The topic has a key of its own, which CloudWatch may use."
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.admin["admin@example.com"].protocol == "email"
+    error_message = "The admins get e-mails."
+  }
+}
+
+run "schedules_on" {
+  command = plan
+
+  variables {
+    schedules_enabled = true
+  }
+
+  assert {
+    condition = alltrue(concat(
+      [for one in aws_scheduler_schedule.extract : one.state == "ENABLED"],
+      [for one in aws_scheduler_schedule.request : one.state == "ENABLED"],
+    ))
+    error_message = "One variable switches the schedules on."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.schedule_silent : alarm.treat_missing_data == "breaching" && alarm.period % 60 == 0]) && toset(keys(aws_cloudwatch_metric_alarm.schedule_silent)) == toset(["extract", "request"])
+    error_message = "A schedule that falls silent is an alarm."
+  }
+}
+
+run "database_only" {
+  command = plan
+
+  variables {
+    contracts_file = "tests/fixtures/database-only.json"
+  }
+
+  assert {
+    condition     = length(aws_kinesis_stream.feed) + length(aws_kinesis_firehose_delivery_stream.feed) + length(module.pull) + length(module.requests) == 0
+    error_message = "Without a feed there is nothing of a feed's to pay for."
+  }
+}
+
+run "in_a_private_network" {
+  command = plan
+
+  variables {
+    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
+    security_group_ids = ["sg-1"]
+    analyst_principals = ["arn:aws:iam::111122223333:role/people"]
+    object_lifecycle   = false
+    managed_layers     = false
+    layer_zip          = null
+  }
+
+  assert {
+    condition     = length(aws_iam_role.analyst) == 1 && length(aws_s3_bucket_lifecycle_configuration.this) == 0 && length(aws_lambda_layer_version.own) == 0
+    error_message = "Variables add the analysts' role and leave out what an emulator does not need."
+  }
+}
