@@ -11,6 +11,7 @@ from typing import Any
 from core.contract.catalog import catalog_tables
 from core.contract.codec import FORMAT, to_data
 from core.contract.model import Contracts, Database, Feed
+from core.contract.providers import provider_secrets
 
 FIRST_TIMESTAMP = "1970-01-01T00:00:00.000000Z"
 
@@ -34,6 +35,7 @@ def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, An
         "kind": source.kind,
         "hash": contract_hash,
         "secret": source.secret,
+        "secrets": list(provider_secrets(source)) if isinstance(source, Feed) else [source.secret],
         "schedule": _schedule(source.every),
         "every_seconds": source.every,
         "settle_seconds": source.settle,
