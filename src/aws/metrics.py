@@ -19,7 +19,7 @@ class LogMetrics:
 
     def _fresh(self) -> EphemeralMetrics:
         metrics = EphemeralMetrics(namespace=NAMESPACE)
-        metrics.service = None  # POWERTOOLS_SERVICE_NAME, which the logs need, would become a third dimension
+        metrics.service = ""  # else the service's name would be a third dimension, and no alarm would match
         for name, value in self._dimensions.items():
             metrics.add_dimension(name, value)
         return metrics
