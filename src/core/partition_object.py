@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from core.errors import PipelineBug
 from core.footer import NAME, Footer
 
-HASH_BESIDE = 4_000_000  # bytes; from here on a thread of its own hashes while Parquet is decoded or encoded
+HASH_BESIDE = 400_000  # bytes; from here on a thread of its own hashes while Parquet is decoded
+THREADS_FROM = 1_000_000  # bytes; below it one thread decodes sooner than several
 
 
 class Opened:
@@ -27,6 +28,7 @@ class Opened:
         self.footer = footer
         self._body = body
         self._file = file
+        self._present = frozenset(file.schema_arrow.names)
         self._is_sound: bool | None = None
 
     @property
@@ -42,25 +44,45 @@ class Opened:
 
         Raises ``PipelineBug`` where the object was altered or a value does not fit the type.
         """
-        wanted = [schema.field(name) for name in (names if names is not None else schema.names)]
-        present = set(self._file.schema_arrow.names)
-        rows = self._decode([one.name for one in wanted if one.name in present])
+        return self._conformed(schema, names, None)
+
+    @property
+    def group_rows(self) -> list[int]:
+        """How many rows each row group has, in stored order."""
+        metadata = self._file.metadata
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+    def read_group(self, number: int, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
+        """As ``read``, of one row group."""
+        return self._conformed(schema, names, number)
+
+    def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None) -> pa.Table:
+        target = schema if names is None else pa.schema([schema.field(name) for name in names])
+        present = self._present
+        rows = self._decode([name for name in target.names if name in present], group)
+        if rows.schema.equals(target):
+            return rows
+        count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
         try:
             columns = [
-                rows[one.name].cast(one.type) if one.name in present else pa.nulls(self.footer.rows, one.type)
-                for one in wanted
+                _as_type(rows[one.name], one.type) if one.name in present else pa.nulls(count, one.type)
+                for one in target
             ]
         except pa.ArrowInvalid as error:
             raise self._broken(f"has rows that do not fit the contract's types: {error}") from error
-        return pa.Table.from_arrays(columns, schema=pa.schema(wanted))
+        return pa.Table.from_arrays(columns, schema=target)
 
-    def _decode(self, names: list[str]) -> pa.Table:
+    def _decode(self, names: list[str], group: int | None) -> pa.Table:
         check = None
         if self._is_sound is None and len(self._body) > HASH_BESIDE:
             check = threading.Thread(target=lambda: self.is_sound)
             check.start()
+        threads = len(self._body) > THREADS_FROM
         try:
-            rows = self._file.read(names, use_threads=len(self._body) > HASH_BESIDE // 4)
+            if group is None:
+                rows = self._file.read(names, use_threads=threads)
+            else:
+                rows = self._file.read_row_group(group, names, use_threads=threads)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(f"cannot be decoded: {error}") from error
         finally:
@@ -74,6 +96,10 @@ class Opened:
         return PipelineBug("read object", self.key, problem, "Restate it: starmend rebuild")
 
 
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type.equals(kind) else column.cast(kind)
+
+
 def open_object(key: str, body: bytes) -> Opened:
     """Read an object's footer; raises ``PipelineBug`` where there is none."""
     try:
@@ -83,4 +109,8 @@ def open_object(key: str, body: bytes) -> Opened:
     text = (file.metadata.metadata or {}).get(NAME)
     if text is None:
         raise PipelineBug("read object", key, "has no footer of a commit", "Restate it: starmend rebuild")
-    return Opened(key, body, Footer.from_json(text), file)
+    try:
+        return Opened(key, body, Footer.from_json(text), file)
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"has a footer that cannot be read: {error!r}"
+        raise PipelineBug("read object", key, problem, "Restate it: starmend rebuild") from error

@@ -19,7 +19,7 @@ from core.pointer import object_name, version_of
 from core.ports import PartitionStore, Pointer, Written
 from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
 from processing.merge import Layout
-from processing.parquet import Opened, encode, open_object
+from processing.parquet import Opened, Pieces, encode, open_object
 
 FIRST_PAUSE = (
     0.060  # seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit
@@ -107,7 +107,7 @@ class Next:
     """What the next version is to hold. ``hold`` None: as it was before."""
 
     kind: Kind
-    rows: pa.Table
+    rows: pa.Table | Pieces
     inserted: int = 0
     replaced: int = 0
     sources: tuple[SourceRef, ...] = ()

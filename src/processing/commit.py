@@ -20,7 +20,9 @@ from core.pointer import partition_of
 from core.ports import PartitionStore
 from processing.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
 from processing.footer import RECENT, SourceRef, later_marks
-from processing.merge import Layout, Merged, apply_splice, dedupe, first, plan_splice
+from processing.merge import Layout, Splice, all_of, dedupe, plan_splice, with_latest
+from processing.parquet import Pieces
+from processing.rewrite import splice_object
 from processing.snapshot import Columns, Snapshot, read_snapshot
 
 __all__ = [
@@ -76,20 +78,26 @@ def commit_rows(
         if current is None:
             if not incoming.num_rows:
                 return AlreadyThere(where, 0, "", 0)
-            return _merge_of(first(incoming, layout), (), sources, context)
+            return _merge_of(with_latest(incoming, layout), all_of(incoming), (), sources, context)
         columns = Columns(current.object, layout.schema)
         splice = plan_splice(columns.read, incoming, layout)
         if not len(splice.rows):
             return current.already_there()
-        merged = apply_splice(columns.whole(), incoming, splice, layout)
-        return _merge_of(merged, current.footer.recent, sources, context)
+        result = splice_object(current.object, columns, incoming, splice, layout)
+        return _merge_of(result, splice, current.footer.recent, sources, context)
 
     return attempt(store, layout, where, make, context=context)
 
 
-def _merge_of(merged: Merged, recent: Sequence[str], sources: Sequence[SourceRef], context: CommitContext) -> Next:
+def _merge_of(
+    rows: pa.Table | Pieces,
+    splice: Splice,
+    recent: Sequence[str],
+    sources: Sequence[SourceRef],
+    context: CommitContext,
+) -> Next:
     marks = later_marks(recent, sources, context.contract_hash)
-    return Next("merge", merged.table, merged.inserted, merged.replaced, tuple(sources)[-RECENT:], marks)
+    return Next("merge", rows, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
 
 
 def commit_many(
@@ -148,7 +156,7 @@ def commit_table(
         if current and current.is_sound and _same_origin(current, seen, context.contract_hash):
             return current.already_there()
         rows = dedupe(recompute(snapshots), layout)
-        return Next("derive", first(rows, layout).table, inserted=rows.num_rows, inputs=seen)
+        return Next("derive", with_latest(rows, layout), inserted=rows.num_rows, inputs=seen)
 
     return attempt(store, layout, where, make, context=context)
 
@@ -171,7 +179,7 @@ def restate(
 
     def make(current: Current | None) -> Next | AlreadyThere:
         given, sources = rebuild()
-        rows = first(dedupe(given, layout), layout).table
+        rows = with_latest(dedupe(given, layout), layout)
         if current and current.is_sound and identical(current.object.read(layout.schema), rows):
             return current.already_there()
         marks = later_marks((), sources, context.contract_hash)

@@ -8,7 +8,8 @@ column. So the result depends on the set of rows that ever arrived, never on the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class VersionColumn:
     rank: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """What a merge must know of a table: its stored columns and the part that each plays.
 
@@ -61,12 +62,22 @@ class Layout:
             deleted=DELETED if DELETED in stored else "",
         )
 
-    @property
+    @cached_property
     def given(self) -> tuple[str, ...]:
         """The columns that incoming rows have, in stored order."""
         return tuple(name for name in self.schema.names if name not in self.latest)
 
-    @property
+    @cached_property
+    def given_schema(self) -> pa.Schema:
+        return pa.schema([self.schema.field(name) for name in self.given])
+
+    @cached_property
+    def deciding(self) -> Layout:
+        """The layout of those columns alone that decide which version is the latest."""
+        wanted = {*self.key, *(one.name for one in self.version), *self.history_of, *self.latest, self.deleted}
+        return replace(self, schema=pa.schema([one for one in self.schema if one.name in wanted]))
+
+    @cached_property
     def content(self) -> tuple[str, ...]:
         """The columns that settle equal versions: all that are given but key and version."""
         settled = {*self.key, *(column.name for column in self.version)}
@@ -85,11 +96,23 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """What of the incoming rows gets in: row ``rows[i]`` replaces stored row ``places[i]``, or is put before it."""
+    """What of the incoming rows gets in: row ``rows[i]`` replaces stored row ``places[i]``, or is put before it.
+
+    Both are sorted.
+    """
 
     rows: Ints
     places: Ints
     replaces: Bools
+
+    def within(self, first: int, stop: int, *, last: bool) -> Splice:
+        """The part that concerns the stored rows from ``first`` to before ``stop``, counted from there.
+
+        What belongs after the last stored row goes with the ``last`` part.
+        """
+        low = np.searchsorted(self.places, first)
+        high = len(self.places) if last else np.searchsorted(self.places, stop)
+        return Splice(self.rows[low:high], self.places[low:high] - first, self.replaces[low:high])
 
     @property
     def inserted(self) -> int:
@@ -108,14 +131,15 @@ def merge(current: pa.Table | None, incoming: pa.Table, layout: Layout) -> Merge
     """
     rows = dedupe(incoming, layout)
     if current is None:
-        return first(rows, layout)
+        return Merged(with_latest(rows, layout), rows.num_rows > 0, rows.num_rows, 0)
     splice = plan_splice(lambda names: current.select(names), rows, layout)
     return apply_splice(current, rows, splice, layout)
 
 
-def first(rows: pa.Table, layout: Layout) -> Merged:
-    """A partition's first rows; ``rows`` come from ``dedupe``."""
-    return Merged(with_latest(rows, layout), rows.num_rows > 0, rows.num_rows, 0)
+def all_of(rows: pa.Table) -> Splice:
+    """The splice of all rows into an empty partition."""
+    every = np.arange(rows.num_rows)
+    return Splice(every, np.zeros_like(every), np.zeros(rows.num_rows, dtype=bool))
 
 
 def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
@@ -125,7 +149,7 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
     """
     if missing := [name for name in layout.given if name not in rows.column_names]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
-    schema = pa.schema([layout.schema.field(name) for name in layout.given])
+    schema = layout.given_schema
     rows = pa.Table.from_arrays(
         [as_array(rows[name]).cast(schema.field(name).type) for name in schema.names], schema=schema
     )
@@ -228,20 +252,28 @@ def apply_splice(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layo
     """The partition with the chosen rows in it."""
     if not len(splice.rows):
         return Merged(current, False, 0, 0)
-    stored = current.num_rows
-    source = np.arange(stored, dtype=np.int64)
-    replaced = splice.replaces
-    source[splice.places[replaced]] = stored + splice.rows[replaced]
-    if not replaced.all():
-        source = np.insert(source, splice.places[~replaced], stored + splice.rows[~replaced])
-    at = pa.array(source)
-    columns = [
-        pc.take(pa.concat_arrays([*current[name].chunks, *rows[name].chunks]), at, boundscheck=False)
-        for name in layout.given
-    ]
-    schema = pa.schema([layout.schema.field(name) for name in layout.given])
-    table = with_latest(pa.Table.from_arrays(columns, schema=schema), layout)
+    table = with_latest(spliced(current, rows, splice, layout), layout)
     return Merged(table, True, splice.inserted, splice.replaced)
+
+
+def spliced(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layout) -> pa.Table:
+    """The given columns of the rows after the splice."""
+    schema = layout.given_schema
+    if not len(splice.rows):
+        return current.select(layout.given).cast(schema)
+    lowest = int(splice.rows[0])
+    near = rows.slice(lowest, int(splice.rows[-1]) - lowest + 1)
+    both = [pa.concat_arrays([*current[name].chunks, *near[name].chunks]) for name in layout.given]
+    stored = current.num_rows
+    if splice.places[0] == stored and len(splice.rows) == near.num_rows:  # all of them come after what is there
+        return pa.Table.from_arrays(both, schema=schema)
+    source = np.arange(stored, dtype=np.int64)
+    replaced, new = splice.replaces, stored + splice.rows - lowest
+    source[splice.places[replaced]] = new[replaced]
+    if not replaced.all():
+        source = np.insert(source, splice.places[~replaced], new[~replaced])
+    at = pa.array(source)
+    return pa.Table.from_arrays([pc.take(column, at, boundscheck=False) for column in both], schema=schema)
 
 
 def with_latest(rows: pa.Table, layout: Layout) -> pa.Table:

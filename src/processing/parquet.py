@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,32 +20,48 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.footer import NAME, Footer
-from core.partition_object import HASH_BESIDE, Opened, open_object
+from core.partition_object import Opened, open_object
 
 __all__ = ["Opened", "encode", "open_object", "repeating"]
 
 ROW_GROUP = 131_072
+HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes
 _MOST_VALUES = 65_536  # of a dictionary: beyond it the writer would give up half way
 _SAMPLE = (256, 4_096)
 
 
-def encode(rows: pa.Table, footer: Footer, *, key: Collection[str] = ()) -> bytes:
+class Pieces(Protocol):
+    """Rows that are made while they are written: as tables of ``ROW_GROUP`` rows, the last one of fewer."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def pieces(self) -> Iterator[pa.Table]: ...
+
+
+def encode(rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = ()) -> bytes:
     """The object's bytes. The footer gets its digest here: that of all bytes that the rows became.
 
-    ``key`` are the columns that the rows are sorted by: readers skip by their statistics, texts included.
+    ``key`` are the columns that the rows are sorted by: readers skip by their statistics, texts included. The same rows
+    become the same bytes, in pieces or not.
     """
-    rows = rows.combine_chunks()
-    with _Sink(beside=rows.nbytes > HASH_BESIDE) as sink:
+    pieces = iter([rows.combine_chunks()]) if isinstance(rows, pa.Table) else rows.pieces()
+    head = next(pieces)
+    with _Sink(beside=head.nbytes > HASH_BESIDE) as sink:
         with pq.ParquetWriter(
             sink,
             rows.schema,
             compression="snappy",
-            use_dictionary=repeating(rows),
+            use_dictionary=repeating(head.slice(0, ROW_GROUP)),
             write_statistics=[one.name for one in rows.schema if one.name in key or not pa.types.is_string(one.type)],
             store_decimal_as_integer=True,
             store_schema=False,
         ) as writer:
-            writer.write_table(rows, row_group_size=ROW_GROUP)
+            for piece in chain([head], pieces):
+                writer.write_table(piece, row_group_size=ROW_GROUP)
             writer.add_key_value_metadata({NAME: footer.sealed(*sink.digest()).to_json()})
         return sink.content()
 
@@ -95,9 +113,12 @@ class _Sink:
 
 
 def repeating(rows: pa.Table) -> list[str]:
-    """The columns worth a dictionary: those whose evenly taken sample looks like few distinct values."""
+    """The columns worth a dictionary: those whose evenly taken sample looks like few distinct values.
+
+    Judged by the first row group alone, which is there before the others are.
+    """
     count = rows.num_rows
-    size = min(max(count // 16, _SAMPLE[0]), _SAMPLE[1])
+    size = min(max(count // 32, _SAMPLE[0]), _SAMPLE[1])
     step = max(count // size, 1)
     at = pa.array(np.arange(0, count, step)) if step > 1 else None
     sample = rows.take(at) if at is not None else rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,11 @@ class Columns:
         self._have: dict[str, pa.ChunkedArray] = {}
         if opened.footer.rows * len(schema) <= READ_AT_ONCE:
             self.whole()
+
+    @property
+    def known(self) -> Collection[str]:
+        """The columns that are decoded already."""
+        return self._have.keys()
 
     def read(self, names: Sequence[str]) -> pa.Table:
         missing = [name for name in names if name not in self._have]
