@@ -1,8 +1,8 @@
 """Certificates: what was found whole, when, and on which rows, in a chain that shows every link that was touched.
 
-``warehouse/_certificates/<dataset>/<12 digits>.json`` holds certificate ``number``. The SHA-256 of its bytes is its hash,
-and the next one's ``previous``. ``head.json`` beside them names the last one, so that a lost tail shows. Numbers begin
-at 1. A certificate is never changed; a window that changes gets a successor that says what did.
+``warehouse/_certificates/<dataset>/<12 digits>.json`` holds certificate ``number``. The SHA-256 of its bytes is its
+hash, and the next one's ``previous``. ``head.json`` beside them names the last one, so that a lost tail shows. Numbers
+begin at 1. A certificate is never changed; a window that changes gets a successor that says what did.
 
 ``months/<yyyy-mm>.json`` is a ledger: for each window of a month the certificate that speaks for it now. It is made of
 the chain alone and can always be made again.
