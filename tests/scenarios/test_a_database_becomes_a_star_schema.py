@@ -1,0 +1,222 @@
+"""The main job, end to end: real PostgreSQL, real Terraform on the emulator, the deployed functions, Athena.
+
+The tests of this file share one stack and run in order; each leaves the star equal to its source.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.scenarios.conftest import ORDERS
+from tests.support import deployed
+from tests.support.waiting import eventually
+
+from aws.deployment import Deployment
+from core.landing import landing_of
+from local.database.changes import Changes
+from local.demo import await_horizon, await_receipts, compare, invoke
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+SALES = "tables/sales/"
+
+
+@pytest.fixture(scope="module")
+def sales(stack: Stack) -> Stack:
+    """The stack after its first pass."""
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    await_receipts(stack.deployment, SALES)
+    return stack
+
+
+@pytest.fixture(scope="module")
+def deployment(sales: Stack) -> Deployment:
+    return sales.deployment
+
+
+def follow(stack: Stack) -> None:
+    """Wait for the horizon, then one more pass."""
+    await_horizon(stack, stack.deployment.contracts.dataset("sales"))
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    await_receipts(stack.deployment, SALES)
+
+
+def differences(stack: Stack) -> dict[str, Any]:
+    compared = compare(stack, stack.deployment.contracts.dataset("sales"))
+    assert len(compared) == 11
+    return {one.table: one.differences for one in compared if one.differences}
+
+
+def test_every_table_of_the_star_equals_its_source(sales: Stack) -> None:
+    assert differences(sales) == {}
+
+
+def test_money_arrives_as_exact_decimals(deployment: Deployment) -> None:
+    frame = deployment.athena.query("select unit_price from fact_sales_order limit 5")
+    assert all(isinstance(price, Decimal) and price.as_tuple().exponent == -2 for price in frame["unit_price"])
+
+
+def test_changes_and_a_late_commit_are_followed_without_losing_a_row(sales: Stack) -> None:
+    changes = Changes(sales.database.connect, seed=3)
+    with changes.late_commit(5, updates=5) as late:
+        changes.insert_orders(20)
+        changes.insert_orders_with_new_parents(3)
+        updated = changes.update_orders(30)["sales_order"]
+        changes.settle_payments(10)
+        invoke(sales.deployment, "extract", {"dataset": "sales"})
+        late.commit()
+    changes.close()
+    follow(sales)
+    assert differences(sales) == {}
+    # Facts keep every version that a pass has seen: those of orders that were there before.
+    superseded = {key for key in (*updated, *late.touched["sales_order"]) if key <= ORDERS}
+    assert len(superseded) > 25
+    answer = sales.deployment.athena.query("select count(*) - count_if(is_latest) as superseded from fact_sales_order")
+    assert answer["superseded"][0] == len(superseded)
+
+
+def test_a_changed_department_changes_its_staff_and_nothing_else(sales: Stack) -> None:
+    sql = "select staff_id, department_name, location, first_name, email_address from dim_staff order by 1"
+    before = sales.deployment.athena.query(sql).set_index("staff_id")
+    versions = deployed.pointers(sales.deployment)
+    changes = Changes(sales.database.connect, seed=4)
+    [key] = changes.rename_department(name="Night Shift")["department"]
+    changes.close()
+    follow(sales)
+    after = sales.deployment.athena.query(sql).set_index("staff_id")
+    changed = after[(after != before).any(axis=1)]
+    connection = sales.database.connect()
+    cursor = connection.cursor()
+    cursor.execute("select staff_id from staff where department_id = %s order by 1", (key,))
+    expected = [row[0] for row in cursor.fetchall()]
+    connection.close()
+    assert expected
+    assert list(changed.index) == expected
+    assert set(changed["department_name"]) == {"Night Shift"}
+    moved = {name for name, body in deployed.pointers(sales.deployment).items() if versions.get(name) != body}
+    assert moved == {"warehouse/_current/department/symlink.txt", "warehouse/dim_staff/symlink.txt"}
+
+
+def test_running_again_without_changes_writes_no_object_and_no_version(deployment: Deployment) -> None:
+    objects, versions = deployed.ingest_keys(deployment), deployed.pointers(deployment)
+    state = deployed.parameters(deployment)
+    invoke(deployment, "extract", {"dataset": "sales"})
+    assert deployed.ingest_keys(deployment) == objects
+    assert deployed.pointers(deployment) == versions
+    unchanged = {name for name in state if name.endswith(("sequential_id", "latest_object"))}
+    after = deployed.parameters(deployment)
+    assert {name: after[name] for name in unchanged} == {name: state[name] for name in unchanged}
+
+
+def test_processing_twice_and_in_the_wrong_order_changes_nothing(deployment: Deployment) -> None:
+    objects = [key for key in deployed.ingest_keys(deployment, SALES) if "/sales_order/" in key or "/staff/" in key]
+    versions = deployed.pointers(deployment)
+    began = dt.datetime.now(dt.UTC)
+    deployed.tell(deployment, *reversed(objects), *objects)
+    records = deployed.warehouse(deployment)
+
+    def all_done_again() -> bool:
+        stats = [records.stat(landing.receipt_key) for key in objects if (landing := landing_of(key))]
+        return all(stat is not None and stat.modified > began.replace(microsecond=0) for stat in stats)
+
+    eventually(all_done_again, within=60)
+    eventually(lambda: _empty(deployment), within=60)
+    assert deployed.pointers(deployment) == versions
+
+
+def _empty(deployment: Deployment) -> bool:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = deployment.clients("sqs").get_queue_attributes(QueueUrl=deployment.queues["arrivals"], AttributeNames=names)
+    return all(int(found["Attributes"][name]) == 0 for name in names)
+
+
+def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arrive(sales: Stack) -> None:
+    deployment = sales.deployment
+    [key] = [
+        one for one in deployed.ingest_keys(deployment, f"{SALES}sales_order/") if one.endswith("000000000001.jsonl.gz")
+    ]
+    template = deployed.lines_of(deployment, key)[0]
+    good = [{**template, "sales_order_id": number} for number in (900_001, 900_003)]
+    bad = {**template, "sales_order_id": 900_002, "units_sold": -4}
+    deployed.land(
+        deployment, "repair/sales/sales_order/a-bad-row.jsonl.gz", [good[0], bad, b'{"sales_order_id": ', good[1]]
+    )
+    await_receipts(deployment, "repair/sales/sales_order/")
+    arrived = deployment.athena.query(
+        "select sales_order_id from fact_sales_order where sales_order_id > 900000 order by 1"
+    )
+    assert list(arrived["sales_order_id"]) == [900_001, 900_003]
+    rejected = deployment.athena.query(
+        "select line, reason, content from quarantine"
+        " where dataset = 'sales' and source_table = 'sales_order' order by 1"
+    )
+    assert list(rejected["line"]) == [2, 3]
+    assert "units_sold" in rejected["reason"][0]
+    assert '"sales_order_id": 900002' in rejected["content"][0]
+    receipt = deployment.athena.query(
+        "select lines_in, accepted, rejected, outcome from processing_log"
+        " where dataset = 'sales' and source_table = 'sales_order' and object like 'repair/%'"
+    )
+    assert receipt.iloc[0].to_dict() == {"lines_in": 4, "accepted": 2, "rejected": 2, "outcome": "committed"}
+    eventually(lambda: deployed.alarm_state(deployment, "quarantine-sales") == "ALARM", within=60)
+
+
+def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment: Deployment) -> None:
+    [last] = [int(key.split("/")[-1][:12]) for key in deployed.ingest_keys(deployment, f"{SALES}currency/")][-1:]
+    line = deployed.lines_of(deployment, f"{SALES}currency/{last:012d}.jsonl.gz")[0]
+    skipping = f"{SALES}currency/{last + 3:012d}.jsonl.gz"
+    deployed.land(deployment, skipping, [line])
+    await_receipts(deployment, f"{SALES}currency/")
+    warnings = [
+        one
+        for one in deployed.log_lines(deployment, "process")
+        if one.get("message") == "sequential ids are not in sequence" and one["object"] == skipping
+    ]
+    assert warnings
+    assert (warnings[0]["level"], warnings[0]["expected_id"]) == ("WARNING", last + 1)
+    eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
+    latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
+    assert int(latest) == last + 3
+
+
+def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deployment) -> None:
+    sqs = deployment.clients("sqs")
+    # Minutes between tries are Terraform's promise (terraform/tests); here they are seconds.
+    sqs.set_queue_attributes(QueueUrl=deployment.queues["arrivals"], Attributes={"VisibilityTimeout": "2"})
+    key = f"{SALES}a_table_that_nobody_promised/000000000001.jsonl.gz"
+    with deployed.mailbox(deployment, "admins") as mail:
+        deployed.land(deployment, key, [{"id": 1}])
+        dead = deployment.dead_letter_queues["arrivals"]
+
+        def dead_letter() -> dict[str, Any] | None:
+            found = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["ApproximateReceiveCount"])
+            return next((one for one in found.get("Messages", []) if key.replace("/", "/") in one["Body"]), None)
+
+        assert eventually(dead_letter, within=60)
+        failures = [one for one in deployed.log_lines(deployment, "process") if one.get("object") == key]
+        assert [one["level"] for one in failures] == ["ERROR"] * 3
+        assert "no source table" in failures[0]["reason"]
+        eventually(lambda: deployed.alarm_state(deployment, "dead-letters-arrivals") == "ALARM", within=60)
+        messages = eventually(lambda: [one for one in mail() if "dead-letters" in one], within=60)
+        assert "docs/runbook.md#dead-letters" in messages[0]
+    receipt = landing_of(key)
+    assert receipt is not None
+    assert deployed.warehouse(deployment).stat(receipt.receipt_key) is None
+    sqs.purge_queue(QueueUrl=dead)
+
+
+def test_a_second_apply_leaves_parameters_and_tables_as_they_are(sales: Stack) -> None:
+    deployment = sales.deployment
+    attributes = {"VisibilityTimeout": "720"}
+    deployment.clients("sqs").set_queue_attributes(QueueUrl=deployment.queues["arrivals"], Attributes=attributes)
+    state, versions = deployed.parameters(deployment), deployed.pointers(deployment)
+    terraform, variables = sales.terraform()
+    plan = terraform.plan(variables)
+    assert [change.address for change in plan.changes] == []
+    terraform.apply(plan)
+    assert deployed.parameters(deployment) == state
+    assert deployed.pointers(deployment) == versions

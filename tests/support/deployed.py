@@ -1,0 +1,136 @@
+"""Looking at a running deployment: its objects, pointers, alarms, messages, logs and metrics."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote_plus
+
+from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
+
+
+def ingest(deployment: Deployment) -> S3ObjectStore:
+    return S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket)
+
+
+def warehouse(deployment: Deployment) -> S3ObjectStore:
+    return S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
+
+
+def ingest_keys(deployment: Deployment, prefix: str = "") -> list[str]:
+    return [one.key for one in ingest(deployment).list(prefix)]
+
+
+def pointers(deployment: Deployment) -> dict[str, bytes]:
+    """Every pointer with its content: equal maps mean that no version was made."""
+    store = warehouse(deployment)
+    found = {}
+    for one in store.list("warehouse/"):
+        if one.key.endswith("/symlink.txt"):
+            read = store.read(one.key)
+            assert read is not None
+            found[one.key] = read.body
+    return found
+
+
+def parameters(deployment: Deployment) -> dict[str, str]:
+    """Every parameter of the deployment."""
+    pages = deployment.clients("ssm").get_paginator("get_parameters_by_path")
+    path = f"/{deployment.project}/{deployment.environment}/"
+    return {
+        one["Name"]: one["Value"] for page in pages.paginate(Path=path, Recursive=True) for one in page["Parameters"]
+    }
+
+
+def land(deployment: Deployment, key: str, lines: Sequence[Mapping[str, Any] | bytes]) -> None:
+    """Put an ingest object, as an extractor would; S3 tells the queue of it."""
+    texts = [line if isinstance(line, bytes) else json.dumps(line, default=str).encode() for line in lines]
+    ingest(deployment).write(key, gzip.compress(b"".join(text + b"\n" for text in texts), mtime=0))
+
+
+def lines_of(deployment: Deployment, key: str) -> list[dict[str, Any]]:
+    found = ingest(deployment).read(key)
+    assert found is not None
+    return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
+
+
+def tell(deployment: Deployment, *keys: str) -> None:
+    """Tell processing of objects again, in this order, with S3's own event."""
+    for key in keys:
+        record = {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": deployment.ingest_bucket}, "object": {"key": quote_plus(key, safe="/")}},
+        }
+        deployment.clients("sqs").send_message(
+            QueueUrl=deployment.queues["arrivals"], MessageBody=json.dumps({"Records": [record]})
+        )
+
+
+def alarm_state(deployment: Deployment, alarm: str) -> str:
+    found = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]])
+    [one] = found["MetricAlarms"] + found.get("CompositeAlarms", [])
+    return str(one["StateValue"])
+
+
+@contextmanager
+def mailbox(deployment: Deployment, name: str) -> Iterator[Any]:
+    """A queue that hears what the admins are mailed; yields a function that takes what has come."""
+    sqs, sns = deployment.clients("sqs"), deployment.clients("sns")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(
+        TopicArn=deployment.alarm_topic,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+        ReturnSubscriptionArn=True,
+    )["SubscriptionArn"]
+    heard: list[str] = []
+
+    def take() -> list[str]:
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for one in found:
+                heard.append(one["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        return heard
+
+    try:
+        yield take
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
+
+
+def log_lines(deployment: Deployment, function: str) -> list[dict[str, Any]]:
+    """The structured lines of a function's log."""
+    group = f"/aws/lambda/{deployment.functions[function]}"
+    events = deployment.clients("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    lines = []
+    for page in events:
+        for event in page["events"]:
+            for text in event["message"].splitlines():
+                if text.startswith("{"):
+                    lines.append(json.loads(text))
+    return lines
+
+
+def metric_sum(deployment: Deployment, name: str, *, dataset: str) -> float:
+    """What a metric adds up to over the last hour."""
+    now = dt.datetime.now(dt.UTC)
+    dimensions = {"environment": deployment.environment, "dataset": dataset}
+    found = deployment.clients("cloudwatch").get_metric_statistics(
+        Namespace="Starmend",
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - dt.timedelta(hours=1),
+        EndTime=now + dt.timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
