@@ -87,10 +87,14 @@ def line_blocks(stream: BinaryIO, *, place: str) -> Iterator[Block]:
 
 
 def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    first = True
-    for chunk in chunks:
-        yield chunk.removeprefix(BOM) if first else chunk
-        first = False
+    head = b""
+    for chunk in chunks:  # the mark may come in pieces
+        head += chunk
+        if len(head) >= len(BOM):
+            break
+    if head:
+        yield head.removeprefix(BOM)
+    yield from chunks
 
 
 def _uncompressed(stream: BinaryIO, place: str) -> Iterator[bytes]:

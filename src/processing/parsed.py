@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.order import as_array
 from processing.blocks import Block
 
 
@@ -68,5 +69,6 @@ class Parsed:
 
 def rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:
     """The indexes at which a mask is true; null is not."""
-    found: list[int] = pc.indices_nonzero(pc.fill_null(mask, False)).to_pylist()
+    # One array: over a chunked array without chunks this kernel ends the process (pyarrow 25).
+    found: list[int] = pc.indices_nonzero(as_array(pc.fill_null(mask, False))).to_pylist()
     return found

@@ -1,0 +1,88 @@
+"""Objects as blocks of whole lines: any packing, any size of read, nothing lost."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processing import blocks
+from processing.blocks import Block, UnreadableObject, line_blocks
+
+
+class Dripping(io.BytesIO):
+    """A stream that gives fewer bytes than it is asked for."""
+
+    def __init__(self, body: bytes, most: int) -> None:
+        super().__init__(body)
+        self.most = most
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(self.most if size is None or size < 0 else min(size, self.most))
+
+
+def blocks_of(body: bytes, most: int = 1 << 20) -> list[Block]:
+    return list(line_blocks(Dripping(body, most), place="object"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lines=st.lists(st.binary(max_size=90).map(lambda line: line.replace(b"\n", b" ")), max_size=25),
+    cuts=st.lists(st.integers(0, 2000), max_size=3),
+    most=st.sampled_from([1, 7, 50, 1000]),
+    padding=st.sampled_from([b"", b"\0", b"\0\0\0"]),
+    compressed=st.booleans(),
+)
+def test_the_blocks_of_an_object_are_its_lines_however_it_is_packed(
+    lines: list[bytes], cuts: list[int], most: int, padding: bytes, compressed: bool
+) -> None:
+    data = b"x" + b"\n".join(lines)
+    places = sorted(min(cut, len(data)) for cut in cuts)
+    members = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
+    body = b"".join(gzip.compress(member) + padding for member in members) if compressed else data
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "BLOCK_BYTES", 64)
+        found = blocks_of(body, most)
+    assert b"".join(block.data for block in found) == data
+    number = 1
+    for block in found:
+        assert block.first_line == number
+        number += block.data.count(b"\n")
+    assert all(block.data.endswith(b"\n") for block in found[:-1])
+
+
+@pytest.mark.parametrize("body", [b"", gzip.compress(b""), gzip.compress(b"") * 3], ids=["nothing", "gzip", "members"])
+def test_an_empty_object_has_no_blocks(body: bytes) -> None:
+    assert blocks_of(body) == []
+
+
+def test_a_byte_order_mark_at_the_start_is_dropped() -> None:
+    for body in (b'\xef\xbb\xbf{"a":1}\n', gzip.compress(b'\xef\xbb\xbf{"a":1}\n')):
+        assert [block.data for block in blocks_of(body, 1)] == [b'{"a":1}\n']
+
+
+def test_a_gzip_stream_that_ends_early_is_truncated_wherever_it_ends() -> None:
+    body = gzip.compress(random.Random(1).randbytes(300))
+    for end in range(5, len(body)):
+        with pytest.raises(UnreadableObject) as broken:
+            blocks_of(body[:end])
+        assert broken.value.reason == "truncated"
+
+
+def test_a_changed_byte_in_a_gzip_stream_is_corrupt() -> None:
+    body = bytearray(gzip.compress(b'{"a":1}\n' * 100))
+    body[-6] ^= 1
+    with pytest.raises(UnreadableObject) as broken:
+        blocks_of(bytes(body))
+    assert broken.value.reason == "corrupt"
+
+
+def test_a_line_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "LONGEST_LINE_BYTES", 1000)
+    with pytest.raises(UnreadableObject) as broken:
+        blocks_of(b"x" * 5000, 100)
+    assert broken.value.reason == "line_too_long"
