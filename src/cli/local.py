@@ -62,7 +62,9 @@ def demo(
     _stop_on_signals()
     began = time.monotonic()
     stop(BUILD)
-    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=keep, say=_say)
+    # The fault switch: one symbol is left out each minute, for the auditor to find.
+    plan = Plan(sales_orders=orders, variables={"drop_one_entity": "demo"})
+    stack = Stack.up(BUILD, plan, detached=keep, say=_say)
     try:
         story = Demo(stack, _say)
         story.outcome.stages["up"] = round(time.monotonic() - began, 1)
@@ -101,6 +103,12 @@ def _tell(story: Demo, *, as_json: bool) -> int:
     ]
     if not as_json:
         show("Warehouse against source: every measure of every column, exactly", rows, as_json=False)
+    traded = story.trade_an_hour()
+    points = story.points(traded)
+    if not as_json:
+        show("points per symbol and hour (60 are expected of each)", points, as_json=False)
+        missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
+        out.print(f"{missing}: the fault switch left out {len(traded.left_out)}", highlight=False)
     return story.outcome.mismatches
 
 

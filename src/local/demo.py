@@ -5,6 +5,7 @@ Every wait is for an event that can be seen (a receipt, the horizon, a query's a
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,17 +14,22 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from aws.deployment import Deployment
-from aws.objects import S3ObjectStore
 from core.contract.model import Contract, Database
-from core.errors import OutOfReach, PipelineBug
-from core.landing import landing_of
+from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
+from local.invoking import POLL_SECONDS, await_receipts, invoke
 from local.stack import Stack
+from local.trading import (
+    Traded,
+    await_points,
+    feed_of,
+    last_session_hour,
+    points_per_symbol_and_hour,
+    trade,
+)
 
 Say = Callable[[str], None]
-POLL_SECONDS = 0.2
 SALES = "sales"
 
 QUESTIONS: Mapping[str, str] = {
@@ -52,43 +58,13 @@ class Outcome:
     source: dict[str, int] = field(default_factory=dict)
     warehouse: dict[str, int] = field(default_factory=dict)
     mismatches: int = 0
+    expected_points: int = 0
+    present_before: int = 0
+    missing_before: int = 0
     stages: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, default=str) + "\n"
-
-
-def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> Any:
-    """Call a deployed function and return its answer; raises ``PipelineBug`` with its error when it failed."""
-    client = deployment.clients("lambda")
-    answer = client.invoke(FunctionName=deployment.functions[function], Payload=json.dumps(event).encode())
-    payload = json.loads(answer["Payload"].read() or b"null")
-    if answer.get("FunctionError"):
-        problem = f"{payload.get('errorType')}: {payload.get('errorMessage')}"
-        raise PipelineBug("invoke", deployment.functions[function], problem, "Look at its log group")
-    return payload
-
-
-def ingest_objects(deployment: Deployment, prefix: str) -> Iterator[str]:
-    """Keys of the ingest objects below a prefix."""
-    for one in S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket).list(prefix):
-        if landing_of(one.key):
-            yield one.key
-
-
-def await_receipts(deployment: Deployment, prefix: str, *, within: float = 120) -> int:
-    """Wait until every ingest object below the prefix has its receipt; how many there are."""
-    records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
-    waiting = {landing.receipt_key for key in ingest_objects(deployment, prefix) if (landing := landing_of(key))}
-    total, deadline = len(waiting), time.monotonic() + within
-    while waiting:
-        waiting -= {key for key in waiting if records.stat(key)}
-        if waiting and time.monotonic() > deadline:
-            remedy = "Look at the process function's log and the dead-letter queue"
-            raise OutOfReach("wait for receipts", prefix, f"{len(waiting)} of {total} are missing", remedy)
-        if waiting:
-            time.sleep(POLL_SECONDS)
-    return total
 
 
 def await_horizon(stack: Stack, contract: Contract) -> None:
@@ -194,6 +170,23 @@ class Demo:
         """What an analyst would ask."""
         for title, sql in QUESTIONS.items():
             yield title, self.stack.deployment.athena.query(sql).astype(object).to_dict("records")
+
+    def trade_an_hour(self) -> Traded:
+        """One trading hour, with the fault switch leaving one symbol out each minute."""
+        _, calendar = feed_of(self.stack)
+        first = last_session_hour(calendar, now=dt.datetime.now(dt.UTC))
+        with self._stage(f"a trading hour in compressed time, from {first:%Y-%m-%d %H:%M} UTC"):
+            traded = trade(self.stack, first)
+            await_points(self.stack, traded.asked)
+        return traded
+
+    def points(self, traded: Traded) -> list[dict[str, Any]]:
+        """What an analyst sees of the hour."""
+        rows = points_per_symbol_and_hour(self.stack, traded)
+        self.outcome.expected_points = traded.expected
+        self.outcome.present_before = sum(int(str(row["points"])) for row in rows)
+        self.outcome.missing_before = traded.expected - self.outcome.present_before
+        return rows
 
     @contextmanager
     def _stage(self, title: str) -> Iterator[None]:

@@ -172,7 +172,7 @@ def _variables(
         "contracts_file": str(contracts_file),
         "code_zip": str(folder / "code.zip"),
         "admin_emails": ["admin@example.com"],
-        "provider_urls": {"finnhub": market.api_url},
+        "provider_urls": {"quotes": market.api_url, "quotes.history": market.api_url},
         **plan.variables,
     }
 

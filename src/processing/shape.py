@@ -107,12 +107,17 @@ def look_up(lookup: Lookup, column: str, values: pa.Array | pa.ChunkedArray) -> 
 
 
 def _late(provenance: pa.ChunkedArray, rows: pa.Table, origin: Origin) -> pa.ChunkedArray:
-    """``observed`` becomes ``late`` where the object was made later than the point's time and the time to settle."""
+    """``observed`` becomes ``late`` where the object was made after the point's slot and the time to settle.
+
+    The slot is the one in which the point was asked for, by our own clock: for an observed point the point's own time,
+    but for a provider whose clock stands elsewhere (one that replays another day).
+    """
     feed = origin.contract.source
     if not isinstance(feed, Feed) or origin.modified is None:
         return provenance
     settled = (origin.modified - timedelta(seconds=feed.settle)).astimezone(UTC).replace(tzinfo=None)
-    too_late = pc.less(rows.column(feed.time_column), pa.scalar(settled, pa.timestamp("us")))
+    slot = pc.floor_temporal(rows.column("fetched_at"), multiple=feed.every, unit="second")
+    too_late = pc.less(slot, pa.scalar(settled, pa.timestamp("us")))
     is_late = pc.fill_null(pc.and_(pc.equal(provenance, "observed"), too_late), False)
     if not pc.any(is_late).as_py():
         return provenance

@@ -17,7 +17,8 @@ from tests.support.waiting import eventually
 from aws.deployment import Deployment
 from core.landing import landing_of
 from local.database.changes import Changes
-from local.demo import await_horizon, await_receipts, compare, invoke
+from local.demo import await_horizon, compare
+from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack

@@ -1,0 +1,48 @@
+"""Calling the deployed functions and waiting for what they do: always for something that can be seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
+from core.errors import OutOfReach, PipelineBug
+from core.landing import landing_of
+
+POLL_SECONDS = 0.2
+
+
+def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> Any:
+    """Call a deployed function and return its answer; raises ``PipelineBug`` with its error when it failed."""
+    client = deployment.clients("lambda")
+    answer = client.invoke(FunctionName=deployment.functions[function], Payload=json.dumps(event).encode())
+    payload = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        problem = f"{payload.get('errorType')}: {payload.get('errorMessage')}"
+        raise PipelineBug("invoke", deployment.functions[function], problem, "Look at its log group")
+    return payload
+
+
+def ingest_objects(deployment: Deployment, prefix: str) -> Iterator[str]:
+    """Keys of the ingest objects below a prefix."""
+    for one in S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket).list(prefix):
+        if landing_of(one.key):
+            yield one.key
+
+
+def await_receipts(deployment: Deployment, prefix: str, *, within: float = 120) -> int:
+    """Wait until every ingest object below the prefix has its receipt; how many there are."""
+    records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
+    waiting = {landing.receipt_key for key in ingest_objects(deployment, prefix) if (landing := landing_of(key))}
+    total, deadline = len(waiting), time.monotonic() + within
+    while waiting:
+        waiting -= {key for key in waiting if records.stat(key)}
+        if waiting and time.monotonic() > deadline:
+            remedy = "Look at the process function's log and the dead-letter queue"
+            raise OutOfReach("wait for receipts", prefix, f"{len(waiting)} of {total} are missing", remedy)
+        if waiting:
+            time.sleep(POLL_SECONDS)
+    return total
