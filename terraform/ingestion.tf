@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "extract" {
     resources = flatten([
       for name in keys(local.databases) : [ # wildcard: one key per table of the dataset
         "${local.parameter_arn}/${name}/*/timestamp",
-        "${local.parameter_arn}/${name}/*/sequential_id",
+        "${local.parameter_arn}/${name}/*/sequential_id", # wildcard: as above
       ]
     ])
   }

@@ -1,0 +1,15 @@
+# An environment to try things in: it may be destroyed with all that is in it. `make deploy ENV=dev`
+project     = "starmend"
+environment = "dev"
+region      = "eu-west-1"
+
+# Who is mailed when an alarm fires. Each address gets one mail to confirm.
+admin_emails = []
+
+# Off until the secrets are filled (`starmend secret set`), or every run would fail and alarm. Then: true, and deploy.
+schedules_enabled = false
+
+# `make destroy` also deletes what the buckets hold, and the secrets at once.
+force_destroy = true
+
+log_retention_days = 14

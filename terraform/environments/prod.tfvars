@@ -1,0 +1,15 @@
+# The environment that matters: `make destroy` refuses while its buckets hold anything. `make deploy ENV=prod`
+project     = "starmend"
+environment = "prod"
+region      = "eu-west-1"
+
+# Who is mailed when an alarm fires. Each address gets one mail to confirm.
+admin_emails = []
+
+# Off until the secrets are filled (`starmend secret set`), or every run would fail and alarm. Then: true, and deploy.
+schedules_enabled = false
+
+# Never true here: the root module refuses it.
+force_destroy = false
+
+log_retention_days = 90

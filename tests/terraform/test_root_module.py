@@ -1,0 +1,38 @@
+"""What Terraform itself says of the root module: form, types, and the module's own offline tests."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.terraform.conftest import MODULE, ROOT
+
+from local.terraform import Terraform
+
+
+def test_every_file_is_formatted(terraform: Terraform) -> None:
+    assert terraform.unformatted() == []
+
+
+def test_the_configuration_is_valid(terraform: Terraform) -> None:
+    terraform.validate()
+
+
+def test_the_modules_keep_their_promises_offline(terraform: Terraform) -> None:
+    lines: list[str] = []
+    terraform.test(on_line=lines.append)
+    summary = next(line for line in lines if line.startswith("Success!"))
+    assert summary.endswith("0 failed.")
+    assert sum(line.startswith("  run ") for line in lines) >= 18
+
+
+def test_terraform_writes_nothing_beside_the_module(terraform: Terraform) -> None:
+    """Not even its lock file: providers are installed below the work directory, and the lock is read only."""
+    told = subprocess.run(
+        ["git", "status", "--porcelain", "--ignored", "--", "terraform/.terraform", "terraform/.terraform.lock.hcl"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == ""
+    assert not list(MODULE.glob("*.tfstate*"))

@@ -1,0 +1,93 @@
+"""House rules that Terraform does not know, held against the source."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.qualify import qualify
+from tests.terraform.conftest import MODULE, ROOT
+
+from core.contract.catalog import catalog_tables
+from core.contract.load import load
+
+SOURCES = sorted([*MODULE.glob("*.tf"), *MODULE.glob("modules/*/*.tf")])
+QUERIES = sorted(MODULE.glob("queries/*.sql"))
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+
+
+def policy_lines(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Number, line and the line before, of every line inside a policy document."""
+    depth, before = 0, ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith('data "aws_iam_policy_document"'):
+            depth = 1
+        elif depth and line == "}":
+            depth = 0
+        if depth:
+            yield number, line, before
+        before = line
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MODULE)))
+def test_every_wildcard_in_a_policy_has_its_reason_beside_it(path: Path) -> None:
+    bare = [
+        f"{path.name}:{number}: {line.strip()}"
+        for number, line, before in policy_lines(path)
+        if re.search(r'\*"|\*/', line.split("#")[0]) and "wildcard:" not in line and "wildcard:" not in before
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MODULE)))
+def test_every_variable_and_output_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for kind, name, body in re.findall(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', text, re.DOTALL | re.MULTILINE):
+        assert "description =" in re.sub(r" +", " ", body), f"{kind} {name} has no description"
+        assert kind == "output" or "type =" in re.sub(r" +", " ", body), f"{kind} {name} has no type"
+
+
+def test_every_kind_of_alarm_has_its_section_in_the_runbook_and_no_section_is_left_over() -> None:
+    text = (MODULE / "alarms.tf").read_text(encoding="utf-8")
+    found = re.search(r"alarm_kinds = \[(.*?)\]", text, re.DOTALL)
+    assert found
+    kinds = set(re.findall(r'"([a-z-]+)"', found[1]))
+    assert kinds == set(re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.MULTILINE))
+    assert len(kinds) > 10
+
+
+@pytest.mark.parametrize("kind", re.findall(r"^## ([a-z-]+)$", RUNBOOK, re.MULTILINE))
+def test_every_section_says_what_it_means_what_to_do_and_when_it_is_over(kind: str) -> None:
+    section = RUNBOOK.split(f"## {kind}\n")[1].split("\n## ")[0]
+    assert [word for word in ("**Means.**", "**Do.**", "**Over when**") if word not in section] == []
+
+
+def test_every_module_asks_for_the_same_versions() -> None:
+    root = (MODULE / "versions.tf").read_text(encoding="utf-8")
+    wanted = re.findall(r'version\s*= "([^"]+)"', root)
+    for path in MODULE.glob("modules/*/versions.tf"):
+        assert re.findall(r'version\s*= "([^"]+)"', path.read_text(encoding="utf-8")) == wanted
+
+
+@pytest.fixture(scope="module")
+def catalog() -> dict[str, dict[str, str]]:
+    """Tables of the project's own contracts: column name to type, partition keys among them."""
+    tables = catalog_tables(load(ROOT / "contracts", today=dt.date(2026, 11, 20)))
+    return {
+        name: {column["name"]: column["type"] for column in [*table["columns"], *table["partition_keys"]]}
+        for name, table in tables.items()
+    }
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_every_saved_query_names_tables_and_columns_that_exist(path: Path, catalog: dict[str, dict[str, str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("-- ")
+    query = sqlglot.parse_one(text, read="athena")
+    assert {table.name for table in query.find_all(exp.Table)} <= set(catalog)
+    qualify(query, schema=catalog, dialect="athena", validate_qualify_columns=True)
