@@ -1,0 +1,113 @@
+"""What the real Terraform made on the emulator, looked at through its state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+Resource = dict[str, Any]
+
+# AWS tags none of these.
+UNTAGGED = {
+    "aws_athena_named_query",
+    "aws_cloudwatch_dashboard",
+    "aws_cloudwatch_log_stream",
+    "aws_glue_catalog_table",
+    "aws_iam_role_policy",
+    "aws_kms_alias",
+    "aws_lambda_function_event_invoke_config",
+    "aws_lambda_layer_version",
+    "aws_s3_bucket_notification",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_scheduler_schedule",  # its group is
+    "aws_sns_topic_policy",
+    "aws_sns_topic_subscription",
+    "aws_sqs_queue_redrive_policy",
+}
+# What AWS knows no resource for.
+NO_RESOURCE = {"kms:*", "kms:Decrypt", "kms:GenerateDataKey"}
+
+
+@pytest.fixture(scope="module")
+def made(stack: Stack) -> list[Resource]:
+    terraform, _ = stack.terraform()
+    return list(managed(terraform.state()["values"]["root_module"]))
+
+
+def managed(module: dict[str, Any]) -> Iterator[Resource]:
+    yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
+    for child in module.get("child_modules", []):
+        yield from managed(child)
+
+
+def statements(made: list[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of every policy, with actions and resources as lists."""
+    for one in made:
+        for text in one["values"].values():
+            if isinstance(text, str) and text.startswith("{") and '"Statement"' in text:
+                for statement in json.loads(text)["Statement"]:
+                    yield one["address"], {name: _listed(name, value) for name, value in statement.items()}
+
+
+def _listed(name: str, value: Any) -> Any:
+    return [value] if name in ("Action", "Resource") and isinstance(value, str) else value
+
+
+def test_a_second_plan_changes_nothing(stack: Stack) -> None:
+    terraform, variables = stack.terraform()
+    assert terraform.plan(variables).changes == ()
+
+
+def test_everything_that_can_be_tagged_says_whose_it_is(made: list[Resource]) -> None:
+    untagged = {
+        one["address"]
+        for one in made
+        if one["type"] not in UNTAGGED
+        and set(one["values"].get("tags_all") or ()) != {"project", "environment", "component", "purpose"}
+    }
+    assert untagged == set()
+    assert {one["type"] for one in made if one["values"].get("tags_all")} & UNTAGGED == set()
+
+
+def test_no_grant_has_a_wildcard_for_an_action(made: list[Resource]) -> None:
+    wild = {
+        (address, action)
+        for address, statement in statements(made)
+        for action in statement["Action"]
+        if statement["Effect"] == "Allow" and "*" in action
+    }
+    assert wild == {("aws_kms_key.alarms", "kms:*")}  # KMS refuses a policy without it
+
+
+def test_every_grant_names_its_resources(made: list[Resource]) -> None:
+    wild = {
+        (address, action)
+        for address, statement in statements(made)
+        if statement["Effect"] == "Allow"
+        for resource in statement.get("Resource", [])
+        for action in statement["Action"]
+        if resource == "*" or resource.split(":", 5)[-1] in ("*", "/*")
+    }
+    assert {action for _, action in wild} <= NO_RESOURCE
+    assert {address for address, _ in wild} <= {"aws_kms_key.alarms"}
+
+
+def test_every_function_has_a_role_of_its_own(made: list[Resource]) -> None:
+    roles = [one["values"]["role"] for one in made if one["type"] == "aws_lambda_function"]
+    assert len(roles) == len(set(roles)) == 4
+
+
+def test_no_secret_is_in_the_state(stack: Stack, made: list[Resource]) -> None:
+    assert not [one["address"] for one in made if one["type"] == "aws_secretsmanager_secret_version"]
+    assert stack.market.token not in json.dumps(made)
