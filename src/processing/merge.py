@@ -7,7 +7,7 @@ column. So the result depends on the set of rows that ever arrived, never on the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -105,14 +105,18 @@ class Splice:
     places: Ints
     replaces: Bools
 
-    def within(self, first: int, stop: int, *, last: bool) -> Splice:
-        """The part that concerns the stored rows from ``first`` to before ``stop``, counted from there.
-
-        What belongs after the last stored row goes with the ``last`` part.
-        """
-        low = np.searchsorted(self.places, first)
-        high = len(self.places) if last else np.searchsorted(self.places, stop)
-        return Splice(self.rows[low:high], self.places[low:high] - first, self.replaces[low:high])
+    def cut(self, stored: int, size: int) -> Iterator[tuple[int, int, Splice]]:
+        """The result in parts of ``size`` rows: the stored rows that go into each, and its splice, counted from there."""
+        new = np.append(0, np.cumsum(~self.replaces))
+        lands = self.places + new[:-1]  # where in the result each row comes to lie
+        total = stored + self.inserted
+        low = first = 0
+        for end in range(size, total + size, size):
+            end = min(end, total)
+            high = int(np.searchsorted(lands, end))
+            stop = end - int(new[high])
+            yield first, stop, Splice(self.rows[low:high], self.places[low:high] - first, self.replaces[low:high])
+            low, first = high, stop
 
     @property
     def inserted(self) -> int:
@@ -161,6 +165,11 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
     order, begins = sort_rows(key)
     rows = _take(rows, order)
     return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
+
+
+def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    values = as_array(column)
+    return values if values.type.equals(kind) else values.cast(kind)
 
 
 def _winners(rows: pa.Table, run: Ints, layout: Layout) -> pa.Table:

@@ -16,7 +16,6 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.footer import NAME, Footer
@@ -127,5 +126,5 @@ def repeating(rows: pa.Table) -> list[str]:
     return [
         name
         for name, column in zip(sample.column_names, sample.columns, strict=True)
-        if not pa.types.is_boolean(column.type) and pc.count_distinct(column, mode="all").as_py() <= limit
+        if not pa.types.is_boolean(column.type) and len(column.unique()) <= limit
     ]

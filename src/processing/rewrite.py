@@ -54,44 +54,20 @@ class Spliced:
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups of the result, in order; each is made while its predecessor is being used."""
         with ThreadPoolExecutor(1) as beside:
-            source = self._cut()
+            source = self._made()
             coming = beside.submit(next, source, None)
             while (piece := coming.result()) is not None:
                 coming = beside.submit(next, source, None)
                 yield piece
 
-    def _cut(self) -> Iterator[pa.Table]:
-        """The spliced row groups, cut anew to ``ROW_GROUP`` rows."""
-        waiting: list[pa.Table] = []
-        count = 0
-        for group in self._spliced_groups():
-            waiting.append(group)
-            count += group.num_rows
-            while count >= ROW_GROUP:
-                rest = pa.concat_tables(waiting)
-                yield rest.slice(0, ROW_GROUP).combine_chunks()
-                waiting, count = [rest.slice(ROW_GROUP)], count - ROW_GROUP
-        if count:
-            yield pa.concat_tables(waiting).combine_chunks()
-
-    def _spliced_groups(self) -> Iterator[pa.Table]:
+    def _made(self) -> Iterator[pa.Table]:
         flags = self._flags()
-        known = [name for name in self.layout.given if name in self.columns.known]
-        other = [name for name in self.layout.given if name not in self.columns.known]
-        held = self.columns.read(known)
-        first = done = 0
-        sizes = self.opened.group_rows
-        for number, size in enumerate(sizes):
-            stored = held.slice(first, size)
-            if other:
-                decoded = self.opened.read_group(number, self.layout.schema, other)
-                for name, column in zip(other, decoded.columns, strict=True):
-                    stored = stored.append_column(name, column)
-            local = self.splice.within(first, first + size, last=number == len(sizes) - 1)
-            group = spliced(stored, self.rows, local, self.layout)
-            yield _with_flags(group, flags, done, self.layout)
-            first += size
-            done += group.num_rows
+        stored = _StoredRows(self.opened, self.columns, self.layout)
+        done = 0
+        for first, stop, local in self.splice.cut(self.opened.footer.rows, ROW_GROUP):
+            piece = spliced(stored.between(first, stop), self.rows, local, self.layout)
+            yield _with_flags(piece, flags, done, self.layout).combine_chunks()
+            done += piece.num_rows
 
     def _flags(self) -> pa.Array | None:
         """Which rows are the latest of their history: a group of versions may lie across two row groups."""
@@ -102,10 +78,42 @@ class Spliced:
         return merged.table[self.layout.latest[0]].combine_chunks()
 
 
-def _with_flags(group: pa.Table, flags: pa.Array | None, first: int, layout: Layout) -> pa.Table:
+class _StoredRows:
+    """The stored rows from front to back: what is decoded already, and the other columns a row group at a time."""
+
+    def __init__(self, opened: Opened, columns: Columns, layout: Layout) -> None:
+        self._opened = opened
+        self._schema = layout.schema
+        self._other = [name for name in layout.given if name not in columns.known]
+        self._known = columns.read([name for name in layout.given if name in columns.known])
+        self._sizes = opened.group_rows
+        self._next = 0
+        self._first = self._end = 0
+        self._held: list[pa.Table] = []
+
+    def between(self, first: int, stop: int) -> pa.Table:
+        """The rows from ``first`` to before ``stop``; ``first`` never goes back."""
+        known = self._known.slice(first, stop - first)
+        if not self._other:
+            return known
+        while self._end < stop:
+            self._held.append(self._opened.read_group(self._next, self._schema, self._other))
+            self._end += self._sizes[self._next]
+            self._next += 1
+        while self._held and self._first + self._held[0].num_rows <= first:
+            self._first += self._held.pop(0).num_rows
+        if not self._held:
+            return self._schema.empty_table()
+        decoded = pa.concat_tables(self._held).slice(first - self._first, stop - first)
+        for name in self._other:
+            known = known.append_column(self._schema.field(name), decoded[name])
+        return known
+
+
+def _with_flags(piece: pa.Table, flags: pa.Array | None, first: int, layout: Layout) -> pa.Table:
     if flags is None:
-        return group
-    mine = flags.slice(first, group.num_rows)
+        return piece
+    mine = flags.slice(first, piece.num_rows)
     return pa.Table.from_arrays(
-        [mine if name in layout.latest else group[name] for name in layout.schema.names], schema=layout.schema
+        [mine if name in layout.latest else piece[name] for name in layout.schema.names], schema=layout.schema
     )
