@@ -12,6 +12,7 @@ from core.errors import PipelineBug
 OBJECT_BYTES = 8_000_000  # compressed, at most; only a single longer line makes a bigger object
 _LEVEL = 1  # keeps up with a COPY on one core, as zlib's and every higher level do not
 _GZIP = 31  # window bits that ask for a gzip header; without a time in it, so that equal lines are equal bytes
+_QUOTE = b"\x01"
 # What deflate may hold back or add: its input window and a few bytes for each block that it cannot compress.
 _SLACK = 256 * 1024
 
@@ -53,7 +54,7 @@ class Packer:
             if self.rows:
                 return lines
             taken, data = lines[:1], lines[0]
-        if data.count(b"\n") != len(taken) or b"\x01" in data:
+        if _QUOTE in data:  # COPY quotes what is not one raw line
             raise PipelineBug("read rows", repr(data[:120]), "a row is not one line", "Report the column's type")
         self._digest.update(data)
         part = self._deflate.compress(data)

@@ -18,7 +18,7 @@ from ingestion.postgres.login import Login, parse_login
 
 APPLICATION = "starmend-extract"
 READ_BYTES = 256 * 1024
-_COPY_DATA, _COPY_OUT, _COPY_DONE, _READY = b"dHcZ"
+_COPY_DATA, _COPY_OUT, _COPY_DONE, _READY, _NEWLINE = b"dHcZ\n"
 _HEADER = struct.Struct("!BI")  # a message's type and length; the length counts itself, not the type
 
 # What text the server makes of values must not depend on how it was set up. row_security off: a policy that would
@@ -105,6 +105,8 @@ def _copied(connection: CoreConnection, statement: str) -> Generator[list[bytes]
             if stop > end:
                 break
             if kind == _COPY_DATA:
+                if data[stop - 1] != _NEWLINE:
+                    raise PipelineBug("copy", statement[:200], "the server splits rows", "Report the server's version")
                 lines.append(data[at + 5 : stop])
             elif kind not in (_COPY_OUT, _COPY_DONE):
                 connection.message_types[data[at : at + 1]](data[at + 5 : stop], context)

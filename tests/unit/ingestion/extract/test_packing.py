@@ -68,7 +68,6 @@ def test_a_line_longer_than_an_object_is_an_object_of_its_own() -> None:
     assert b"".join(gzip.decompress(one.body) for one in packed) == b"a\nb\nc\n" + long + b"d\n"
 
 
-@pytest.mark.parametrize("bad", [b"a\nb\n", b"no end", b"\x01{}\x01\n"])
-def test_a_row_that_is_not_one_raw_line_stops_everything(bad: bytes) -> None:
+def test_a_row_that_copy_had_to_quote_stops_everything() -> None:
     with pytest.raises(PipelineBug, match="not one line"):
-        Packer(max_rows=10).add([b"{}\n", bad])
+        Packer(max_rows=10).add([b"{}\n", b"\x01{\n}\x01\n"])
