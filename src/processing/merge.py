@@ -106,7 +106,7 @@ class Splice:
     replaces: Bools
 
     def cut(self, stored: int, size: int) -> Iterator[tuple[int, int, Splice]]:
-        """The result in parts of ``size`` rows: the stored rows that go into each, and its splice, counted from there."""
+        """The result in parts of ``size`` rows: the stored rows of each, and its splice, counted from the first."""
         new = np.append(0, np.cumsum(~self.replaces))
         lands = self.places + new[:-1]  # where in the result each row comes to lie
         total = stored + self.inserted
