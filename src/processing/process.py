@@ -36,7 +36,9 @@ def process_messages(bodies: Mapping[str, str], world: World) -> list[str]:
             world.log.error("message not understood", message_id=message, reason=str(error))
             failed.add(message)
     errors = process_objects([one for some in objects.values() for one in some], world)
-    failed |= {message for message, some in objects.items() if any(one.key in errors for one in some)}
+    failed |= {
+        message for message, some in objects.items() if any(_ours(one, world) and one.key in errors for one in some)
+    }
     return [message for message in bodies if message in failed]
 
 
@@ -46,33 +48,39 @@ def process_objects(objects: Iterable[Told], world: World) -> Mapping[str, Excep
     Keys that are no ingest objects are passed over. An object that is gone is a warning, for no retry brings it back.
     """
     errors: dict[str, Exception] = {}
-    wanted: dict[str, Told] = {}
+    wanted: dict[str, bool] = {}
     for one in objects:
-        wanted[one.key] = Told(one.bucket, one.key, one.again or (one.key in wanted and wanted[one.key].again))
-    every = list(wanted.values())
+        if _ours(one, world):
+            wanted[one.key] = one.again or wanted.get(one.key, False)
+        else:
+            world.log.info("no ingest object, passed over", bucket=one.bucket, object=one.key)
+    every = list(wanted.items())
     for start in range(0, len(every), AT_ONCE):
-        batch = [found for one in every[start : start + AT_ONCE] if (found := _admit(one, world, errors))]
+        some = every[start : start + AT_ONCE]
+        batch = [found for key, again in some if (found := _admit(key, again, world, errors))]
         with ThreadPoolExecutor(world.workers) as pool:
             _process(batch, world, pool)
         errors |= {one.landing.key: one.error for one in batch if one.error}
     return errors
 
 
-def _admit(one: Told, world: World, errors: dict[str, Exception]) -> Ingest | None:
-    """The object if it is one that a contract promises; rows that no contract promises are for a human to see."""
-    landing = landing_of(one.key)
-    if landing is None or one.bucket not in ("", world.ingest_bucket):
-        world.log.info("no ingest object, passed over", bucket=one.bucket, object=one.key)
-        return None
+def _ours(one: Told, world: World) -> bool:
+    return one.bucket in ("", world.ingest_bucket) and landing_of(one.key) is not None
+
+
+def _admit(key: str, again: bool, world: World, errors: dict[str, Exception]) -> Ingest | None:
+    """The object if a contract promises it; rows that no contract promises are for a human to see."""
+    landing = landing_of(key)
+    assert landing is not None
     try:
         plan = plan_source(world.contracts.dataset(landing.dataset), landing.table)
     except KeyError as error:
         remedy = "Add it to a contract and deploy, or move the object away"
-        errors[one.key] = UnknownTable("process", one.key, str(error.args[0]), remedy)
-        world.log.error("object failed", object=one.key, outcome="failed", reason=str(errors[one.key]))
+        errors[key] = UnknownTable("process", key, str(error.args[0]), remedy)
+        world.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
         world.metrics(landing.dataset).add("ObjectsFailed", 1)
         return None
-    return Ingest(landing, plan, one.again, world.timer())
+    return Ingest(landing, plan, again, world.timer())
 
 
 def _process(batch: Sequence[Ingest], world: World, pool: Executor) -> None:

@@ -8,17 +8,18 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.partitions import MemoryPartitions
 
+from core.arrow import stored_schema
 from core.contract.load import load
 from core.contract.model import Contracts
 from core.ingest_objects import TableObject
@@ -36,28 +37,9 @@ Lines = Iterable[Mapping[str, Any] | bytes]
 
 
 @functools.cache
-def sales_contracts() -> Contracts:
+def shipped_contracts() -> Contracts:
     """The contracts that the project ships with."""
     return load(REPOSITORY / "contracts", today=date(2026, 11, 20))
-
-
-@dataclass
-class MemoryLog:
-    """Log lines as (level, message, fields)."""
-
-    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-
-    def info(self, msg: str, /, **fields: Any) -> None:
-        self.lines.append(("info", msg, fields))
-
-    def warning(self, msg: str, /, **fields: Any) -> None:
-        self.lines.append(("warning", msg, fields))
-
-    def error(self, msg: str, /, **fields: Any) -> None:
-        self.lines.append(("error", msg, fields))
-
-    def at(self, level: str) -> list[tuple[str, dict[str, Any]]]:
-        return [(message, fields) for one, message, fields in self.lines if one == level]
 
 
 class MemoryWorld:
@@ -86,9 +68,7 @@ class MemoryWorld:
             ingest_bucket="ingest-bucket",
             now=now,
             timer=time.perf_counter,
-            commit_context=lambda promise: CommitContext(
-                promise, random=random.Random(), sleep=lambda _seconds: None
-            ),
+            commit_context=lambda promise: CommitContext(promise, random=random.Random(), sleep=lambda _seconds: None),
             workers=4,
         )
 
@@ -117,9 +97,9 @@ class MemoryWorld:
         return self.table(table).to_pylist()
 
     def table(self, name: str) -> pa.Table:
-        table = self.world.contracts.table(name)
         snapshots = [self.snapshot(name, path) for path in self.paths(name)]
-        return pa.concat_tables([one.table for one in snapshots]) if snapshots else pa.table({}).select([]) or table
+        stored = stored_schema(self.world.contracts.table(name))
+        return pa.concat_tables([one.table for one in snapshots]) if snapshots else stored.empty_table()
 
     def snapshot(self, name: str, path: str = "") -> Snapshot:
         found = read_partition(self.partitions, self.world.contracts.table(name), path)
@@ -152,3 +132,36 @@ def landing(key: str) -> Landing:
 def numbered(rows: Sequence[Mapping[str, Any]], key: str) -> dict[Any, Mapping[str, Any]]:
     """Rows by one column."""
     return {row[key]: row for row in rows}
+
+
+AT = "2026-11-20T10:00:00.123"
+
+
+def department(number: int, name: str, at: str = AT, **more: Any) -> dict[str, Any]:
+    row = {"department_id": number, "department_name": name, "location": "Leeds", "manager": None}
+    return row | {"created_at": AT, "last_updated": at} | more
+
+
+def staff(number: int, department: int, at: str = AT, **more: Any) -> dict[str, Any]:
+    row = {"staff_id": number, "first_name": f"First {number}", "last_name": "Last", "department_id": department}
+    return row | {"email_address": f"{number}@example.org", "created_at": AT, "last_updated": at} | more
+
+
+def order(number: int, at: str = AT, **more: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "sales_order_id": number,
+        "created_at": AT,
+        "last_updated": at,
+        "design_id": 1,
+        "staff_id": 1,
+    }
+    row |= {"counterparty_id": 1, "units_sold": 3, "unit_price": 1.10, "currency_id": 1}
+    row |= {"agreed_delivery_date": "2026-11-21", "agreed_payment_date": "2026-11-22"}
+    return row | {"agreed_delivery_location_id": 1} | more
+
+
+def quote(symbol: str, minute: str, price: str, **more: Any) -> bytes:
+    """A point's line; the price is written as it is given."""
+    row = {"symbol": symbol, "minute": minute, "kind": "live", "provenance": "observed", "fetched_at": minute}
+    row |= {"dataset": "quotes"} | more
+    return json.dumps(row).encode().removesuffix(b"}") + f',"c":{price},"o":{price}}}\n'.encode()

@@ -1,0 +1,116 @@
+"""Dimensions follow the current state of their source tables, contract-made tables follow the contract."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date
+
+import pytest
+from tests.support.worlds import MemoryWorld, department, numbered, order, shipped_contracts, staff
+
+from core.contract.model import Contracts
+
+LATER = "2026-11-20T11:00:00.000"
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    world = MemoryWorld(shipped_contracts())
+    world.process(
+        world.put_table("sales", "department", 1, [department(1, "Sales"), department(2, "Art")]),
+        world.put_table("sales", "staff", 1, [staff(1, 1), staff(2, 2), staff(3, 1)]),
+    )
+    return world
+
+
+def test_a_changed_department_changes_its_staff_and_nothing_else(world: MemoryWorld) -> None:
+    before, versions = numbered(world.rows("dim_staff"), "staff_id"), world.versions()
+    world.process(world.put_table("sales", "department", 2, [department(1, "Selling", LATER, location="York")]))
+    after = numbered(world.rows("dim_staff"), "staff_id")
+    changed = {number for number in after if after[number] != before[number]}
+    assert changed == {1, 3}
+    for number in changed:
+        expected = {**before[number], "department_name": "Selling", "location": "York"}
+        assert after[number] == expected
+    moved = {key for key, target in world.versions().items() if versions.get(key) != target}
+    assert moved == {f"warehouse/{name}/symlink.txt" for name in ("dim_staff", "_current/department")}
+
+
+def test_staff_whose_department_has_not_come_yet_are_kept_and_completed_later() -> None:
+    world = MemoryWorld(shipped_contracts())
+    world.process(world.put_table("sales", "staff", 1, [staff(1, 7)]))
+    assert world.rows("dim_staff")[0]["department_name"] is None
+    world.process(world.put_table("sales", "department", 1, [department(7, "Late")]))
+    assert world.rows("dim_staff")[0]["department_name"] == "Late"
+
+
+def test_a_deleted_row_leaves_the_dimension_and_comes_back_with_a_newer_version(world: MemoryWorld) -> None:
+    gone = staff(2, 2, checked_at="2026-11-20T12:00:00Z", deleted_at="2026-11-20T12:00:00Z")
+    world.process(world.put("repair/sales/staff/check-1.jsonl.gz", [gone]))
+    assert [row["staff_id"] for row in world.rows("dim_staff")] == [1, 3]
+    world.process(world.put_table("sales", "staff", 2, [staff(2, 1, "2026-11-20T13:00:00Z")]))
+    assert numbered(world.rows("dim_staff"), "staff_id")[2]["department_name"] == "Sales"
+
+
+def test_a_row_that_a_dimensions_rule_refuses_is_quarantined_before_it_becomes_current(world: MemoryWorld) -> None:
+    row = {"payment_type_id": 1, "payment_type_name": "BARTER", "created_at": LATER, "last_updated": LATER}
+    good = row | {"payment_type_id": 2, "payment_type_name": "SALES_REFUND"}
+    key = world.put_table("sales", "payment_type", 1, [row, good])
+    world.process(key)
+    assert [one["payment_type_id"] for one in world.rows("dim_payment_type")] == [2]
+    (line,) = world.quarantined(key)
+    assert line["reason"].startswith("payment_type_name: BARTER breaks one_of SALES_RECEIPT")
+
+
+def test_a_currency_is_named_by_the_lookup_and_an_unlisted_one_has_no_name(world: MemoryWorld) -> None:
+    rows = [
+        {"currency_id": number, "currency_code": code, "created_at": LATER, "last_updated": LATER}
+        for number, code in ((1, "GBP"), (2, "XQQ"))
+    ]
+    world.process(world.put_table("sales", "currency", 1, rows))
+    found = numbered(world.rows("dim_currency"), "currency_id")
+    assert found[1]["currency_name"]
+    assert found[2]["currency_name"] is None
+
+
+def test_the_calendar_has_every_day_with_its_parts_monday_first(world: MemoryWorld) -> None:
+    rows = numbered(world.rows("dim_date"), "date_id")
+    assert (min(rows), max(rows)) == (date(2015, 1, 1), date(2035, 12, 31))
+    assert len(rows) == (date(2035, 12, 31) - date(2015, 1, 1)).days + 1
+    for day, row in rows.items():
+        assert (row["year"], row["month"], row["day"]) == (day.year, day.month, day.day)
+        assert row["day_of_week"] == day.isoweekday()
+        assert row["quarter"] == (day.month + 2) // 3
+    assert rows[date(2026, 11, 20)] == {
+        "date_id": date(2026, 11, 20),
+        "year": 2026,
+        "month": 11,
+        "day": 20,
+        "day_of_week": 5,
+        "day_name": "Friday",
+        "month_name": "November",
+        "quarter": 4,
+    }
+
+
+def test_the_entities_of_a_feed_are_a_dimension_that_follows_the_contract(world: MemoryWorld) -> None:
+    feed = world.world.contracts.feed("quotes")
+    assert [row["symbol"] for row in world.rows("dim_symbol")] == sorted(one.name for one in feed.entities)
+    fewer = dataclasses.replace(feed, entities=feed.entities[:3])
+    contracts = tuple(
+        dataclasses.replace(one, source=fewer, hash="another") if one.dataset == "quotes" else one
+        for one in world.world.contracts
+    )
+    deployed = Contracts(contracts, world.world.contracts.lookups, world.world.contracts.calendars)
+    world.world = dataclasses.replace(world.world, contracts=deployed, ensured=set())
+    world.process(world.put_table("sales", "sales_order", 1, [order(1)]))
+    assert len(world.rows("dim_symbol")) == 3
+
+
+def test_contract_made_tables_are_made_once_and_not_again_by_the_next_process(world: MemoryWorld) -> None:
+    versions = world.versions()
+    world.world.ensured.clear()
+    world.process(world.put_table("sales", "sales_order", 1, [order(1)]))
+    for name in ("dim_date", "dim_symbol"):
+        key = f"warehouse/{name}/symlink.txt"
+        assert world.versions()[key] == versions[key]

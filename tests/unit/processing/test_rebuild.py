@@ -1,0 +1,149 @@
+"""Replay, retry and rebuild: the ingest objects alone are enough."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
+
+from core.errors import InvalidData
+from core.pointer import pointer_key
+from processing.rebuild import rebuild_table
+from processing.replay import ingest_keys, quarantined, replay, to_retry
+from processing.shelf import Shelf
+
+
+def filled(seed: int = 1) -> MemoryWorld:
+    """A world after many small objects, in an order that no source would choose, some of them twice."""
+    source, world = random.Random(seed), MemoryWorld(shipped_contracts())
+    keys = [world.put_table("sales", "department", 1, [department(1, "Sales")])]
+    keys.append(world.put_table("sales", "staff", 1, [staff(number, 1) for number in range(5)]))
+    for number in range(1, 25):
+        lines = [
+            order(
+                source.randrange(1, 60),
+                f"2026-11-20T10:{source.randrange(60):02d}:00.000",
+                created_at=f"2026-{source.randrange(1, 12):02d}-01T00:00:00",
+                units_sold=source.randrange(0, 20),
+            )
+            for _ in range(20)
+        ]
+        keys.append(world.put_table("sales", "sales_order", number, lines))
+    for number in range(6):
+        lines_of_quotes = [quote("AAPL", f"2026-11-20T14:{source.randrange(60):02d}:00Z", "1.5") for _ in range(9)]
+        keys.append(world.put(f"feeds/quotes/2026/11/20/14/{number}", lines_of_quotes))
+    keys += source.sample(keys, 8)
+    source.shuffle(keys)
+    while keys:
+        world.process(*[keys.pop() for _ in range(min(len(keys), 3))])
+    return world
+
+
+@pytest.mark.parametrize("table", ["fact_sales_order", "fact_quote", "dim_staff", "dim_date"])
+def test_a_rebuild_finds_the_tables_as_the_incremental_road_left_them(table: str) -> None:
+    world = filled()
+    versions = world.versions()
+    found = list(rebuild_table(world.world, table))
+    assert found
+    assert not [one for one in found if one.changed]
+    assert world.versions() == versions
+
+
+@pytest.mark.parametrize("table", ["fact_sales_order", "fact_quote", "dim_staff", "dim_date"])
+def test_a_rebuild_from_nothing_gives_the_same_rows_and_digests(table: str) -> None:
+    world = filled()
+    before = {path: world.snapshot(table, path) for path in world.paths(table)}
+    world.partitions.delete([one.key for one in world.partitions.list("warehouse/")])
+    list(rebuild_table(world.world, table))
+    assert world.paths(table) == list(before)
+    for path, snapshot in before.items():
+        again = world.snapshot(table, path)
+        assert again.table.equals(snapshot.table)
+        assert again.footer.digest == snapshot.footer.digest
+
+
+def test_an_altered_object_is_replaced_whole_and_other_partitions_stay() -> None:
+    world = filled()
+    before, versions = world.rows("fact_sales_order"), world.versions()
+    path = world.paths("fact_sales_order")[2]
+    target = world.snapshot("fact_sales_order", path).key
+    world.partitions.objects[target] = world.partitions.objects[target][:-200]
+    (rebuilt,) = rebuild_table(world.world, "fact_sales_order", path)
+    assert rebuilt.changed
+    assert world.rows("fact_sales_order") == before
+    moved = {key for key, name in world.versions().items() if versions[key] != name}
+    assert moved == {pointer_key(f"fact_sales_order/{path}")}
+
+
+def test_a_rebuild_does_not_end_with_fewer_rows_unless_that_is_allowed() -> None:
+    world = filled()
+    path = world.paths("fact_sales_order")[0]
+    rows = world.snapshot("fact_sales_order", path).table.num_rows
+    world.ingest.delete([one.key for one in world.ingest.list("tables/sales/sales_order/")][1:])
+    with pytest.raises(InvalidData, match="the warehouse"):
+        list(rebuild_table(world.world, "fact_sales_order"))
+    assert world.snapshot("fact_sales_order", path).table.num_rows == rows
+    list(rebuild_table(world.world, "fact_sales_order", allow_fewer=True))
+    assert world.snapshot("fact_sales_order", path).table.num_rows < rows
+
+
+def test_a_partition_that_no_ingest_object_has_rows_of_is_refused() -> None:
+    world = filled()
+    with pytest.raises(InvalidData, match="no ingest object has rows of it"):
+        list(rebuild_table(world.world, "fact_sales_order", "month=2025-01"))
+
+
+def test_an_object_that_arrives_and_is_committed_while_a_rebuild_runs_is_not_lost() -> None:
+    world = filled()
+    late: list[str] = []
+
+    def during(_key: str) -> None:
+        if not late:
+            late.append(world.put_table("sales", "sales_order", 99, [order(1000, created_at="2026-11-01T00:00:00")]))
+            world.process(*late)
+
+    world.ingest.delete(["tables/sales/sales_order/000000000024.jsonl.gz"])
+    list(rebuild_table(world.world, "fact_sales_order", allow_fewer=True, progress=during))
+    assert 1000 in {row["sales_order_id"] for row in world.rows("fact_sales_order")}
+
+
+def test_a_replay_of_everything_changes_no_version() -> None:
+    world = filled()
+    versions = world.versions()
+    done = list(replay(world.world, ingest_keys(world.ingest, "tables/sales/")))
+    assert sum(len(one.keys) for one in done) == 26
+    assert not any(one.errors for one in done)
+    assert world.versions() == versions
+
+
+def test_a_retry_takes_the_objects_with_quarantined_lines_and_the_halted_ones() -> None:
+    world = MemoryWorld(shipped_contracts())
+    keys = [
+        world.put_table("sales", "sales_order", 1, [order(1), b"bad\n"]),
+        world.put_table("sales", "sales_order", 2, [order(2)]),
+        world.put_table("sales", "sales_order", 3, [b"bad\n"] * 200),
+    ]
+    world.process(*keys)
+    assert [line["line"] for line in quarantined(world.world, dataset="sales", table="sales_order")][:1] == [2]
+    assert to_retry(world.world) == (keys[0], keys[2])
+    assert to_retry(world.world, dataset="sales", table="staff") == ()
+    versions = world.versions()
+    for _ in range(2):
+        assert not any(one.errors for one in replay(world.world, to_retry(world.world)))
+    assert world.versions() == versions
+
+
+def test_rows_put_aside_come_back_in_order_from_memory_and_disk(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, budget=2000)
+    for number in range(50):
+        shelf.add(f"part={number % 3}", pa.table({"n": list(range(number, number + 20))}))
+    assert list(tmp_path.iterdir())
+    assert shelf.paths == ("part=0", "part=1", "part=2")
+    for part in range(3):
+        rows = shelf.rows(f"part={part}")
+        assert rows is not None
+        assert rows.column("n").to_pylist() == [m for n in range(part, 50, 3) for m in range(n, n + 20)]
+    assert shelf.rows("part=3") is None
