@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import shutil
 import sys
@@ -40,7 +41,7 @@ def measure(chosen: dict[str, Measure], options: Options, file: Path) -> list[st
     """Run the measures one by one, each into the file as soon as it is done; the names of those that failed."""
     failed = []
     for number, (name, one) in enumerate(chosen.items(), 1):
-        print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"[{number}/{len(chosen)}] {name}{_disturbed()}", file=sys.stderr, flush=True)  # noqa: T201
         start = time.monotonic()
         try:
             record = one(options)
@@ -52,6 +53,12 @@ def measure(chosen: dict[str, Measure], options: Options, file: Path) -> list[st
         print(table([record]), flush=True)  # noqa: T201
         options.say(f"{time.monotonic() - start:.1f} s")
     return failed
+
+
+def _disturbed() -> str:
+    """What must be known of figures that other programs disturb; the first measure is told before it begins."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    return f" (load {load:.1f} on {cores} cores: trust the cores' time, not the clock's)" if load > 1.5 * cores else ""
 
 
 def main(arguments: list[str] | None = None) -> int:
