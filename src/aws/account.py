@@ -1,0 +1,44 @@
+"""Whose account it is, and what a deployment in it still waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aws.clients import Clients
+from aws.failures import reaching
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """``partition`` is ``aws`` but for China and the government's regions."""
+
+    id: str
+    partition: str
+
+
+def find_account(clients: Clients) -> Account:
+    """Raises ``PipelineBug`` naming the remedy where there are no credentials, or none that AWS takes."""
+    with reaching("find the account", "AWS"):
+        identity = clients("sts").get_caller_identity()
+    return Account(str(identity["Account"]), str(identity["Arn"]).split(":")[1])
+
+
+def secrets_without_value(clients: Clients, names: Mapping[str, str]) -> list[str]:
+    """Those of the secrets (name in the contract -> full name) that nobody has filled yet. No value is read."""
+    empty = []
+    for name, full in sorted(names.items()):
+        with reaching("describe secret", full):
+            described = clients("secretsmanager").describe_secret(SecretId=full)
+        if not described.get("VersionIdsToStages"):
+            empty.append(name)
+    return empty
+
+
+def addresses(clients: Clients, topic: str) -> Iterator[tuple[str, bool]]:
+    """The e-mail addresses of a topic, and whether each has confirmed that it wants to hear of alarms."""
+    with reaching("list subscriptions", topic):
+        for page in clients("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
+            for one in page.get("Subscriptions", []):
+                if one["Protocol"] == "email":
+                    yield str(one["Endpoint"]), one["SubscriptionArn"].startswith("arn:")
