@@ -218,7 +218,7 @@ def make_world(
     contract: Contract, *, secret: str, objects: ObjectStore | None = None, parameters: ParameterStore | None = None
 ) -> World:
     """``objects`` and ``parameters`` in memory unless given; parameters as Terraform makes them."""
-    objects = objects or MemoryObjects()
+    objects = MemoryObjects() if objects is None else objects
     names = ParameterNames("/starmend/test", contract.dataset)
     if parameters is None:
         parameters = MemoryParameters()

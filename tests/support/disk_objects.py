@@ -1,0 +1,67 @@
+"""A bucket in a folder, for objects that memory should not hold."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+
+
+class DiskObjects:
+    """``core.ports.ObjectStore``; what is known of the objects is in memory, their bodies are files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stats: dict[str, ObjectStat] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._stats)
+
+    def read(self, key: str) -> StoredObject | None:
+        found = self._stats.get(key)
+        return StoredObject(found, self._file(key).read_bytes()) if found else None
+
+    def open(self, key: str) -> OpenObject | None:
+        found = self._stats.get(key)
+        return OpenObject(found, self._file(key).open("rb")) if found else None
+
+    def stat(self, key: str) -> ObjectStat | None:
+        return self._stats.get(key)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        found = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
+        return iter([ObjectInfo(one.key, one.size, one.etag, one.modified) for one in found])
+
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> Written | Refused:
+        with self._lock:
+            there = self._stats.get(key)
+            if (if_absent and there) or (if_match and (there is None or there.etag != if_match)):
+                return Refused()
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            stat = ObjectStat(key, len(body), etag, datetime.now(UTC), dict(metadata or {}))
+            self._file(key).write_bytes(body)
+            self._stats[key] = stat if there is None else replace(stat, version_id="again")
+            return Written(etag)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            if self._stats.pop(key, None):
+                self._file(key).unlink()
+
+    def _file(self, key: str) -> Path:
+        return self._folder / key.replace("/", "%")
