@@ -93,7 +93,7 @@ class Chain(ChainReader):
     def catch_up(self) -> Head:
         """Let ledgers and head learn certificates that a crash left beyond them. Idempotent."""
         head, _ = self.head()
-        beyond = []
+        beyond: list[Certificate] = []
         for number in self.numbers(after=head.number):
             certificate = self.certificate(number)
             expected = head.number + 1 + len(beyond)
@@ -194,8 +194,7 @@ class Chain(ChainReader):
 def _same_claim(entry: LedgerEntry, draft: Certificate) -> bool:
     """Whether the window's certificate already says what the draft would."""
     mine = entry_of(draft)
-    neutral = {"number": 0, "hash": ""}
-    return bool(_plain(replace(entry, **neutral)) == _plain(replace(mine, **neutral)))
+    return _plain(replace(entry, number=0, hash="")) == _plain(replace(mine, number=0, hash=""))
 
 
 def _plain(entry: LedgerEntry) -> bytes:

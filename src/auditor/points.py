@@ -72,13 +72,13 @@ class Coverage:
 
     @property
     def missing(self) -> Bitmap:
-        return self.cells == MISSING
+        return np.asarray(self.cells == MISSING)
 
     def counts(self) -> list[Mapping[str, int]]:
         """Per window: expected, present, observed, late, repaired, absent, missing."""
         names = {"missing": MISSING, "absent": ABSENT, "repaired": REPAIRED, "late": LATE, "observed": OBSERVED}
         per = {name: self.expectation.per_window(self.cells == code) for name, code in names.items()}
-        found = []
+        found: list[Mapping[str, int]] = []
         for place in range(len(self.expectation.windows)):
             one = {name: int(counts[place]) for name, counts in per.items()}
             one["present"] = one["observed"] + one["late"] + one["repaired"]
@@ -139,10 +139,10 @@ def _codes(provenance: pa.Array) -> npt.NDArray[np.uint8]:
     known = pa.array(PROVENANCES, pa.string())
     if pa.types.is_dictionary(provenance.type):
         of = np.asarray(pc.index_in(provenance.dictionary, value_set=known).fill_null(len(PROVENANCES) - 1))
-        return (of[np.asarray(provenance.indices)] + REPAIRED).astype(np.uint8)
-    return (np.asarray(pc.index_in(provenance, value_set=known).fill_null(len(PROVENANCES) - 1)) + REPAIRED).astype(
-        np.uint8
-    )
+        codes = of[np.asarray(provenance.indices)]
+    else:
+        codes = np.asarray(pc.index_in(provenance, value_set=known).fill_null(len(PROVENANCES) - 1))
+    return np.asarray(codes + REPAIRED).astype(np.uint8)
 
 
 def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[MissingPoints]:

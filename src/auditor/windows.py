@@ -85,19 +85,26 @@ def column_of(table: Table, field: str) -> str:
 # ---------------------------------------------------------------- partitions
 
 
-def partitions_of(table: Table, feed: Feed, windows: Iterable[Window]) -> dict[str, list[Window]]:
-    """The partition paths of a fact that can hold points of the windows, with those windows, both in order."""
+def partitions_of(
+    table: Table, feed: Feed, windows: Iterable[Window], *, fact: Table | None = None
+) -> dict[str, list[Window]]:
+    """The partition paths of a fact that can hold points of the windows, with those windows, both in order.
+
+    A rollup is partitioned by columns of its ``fact``.
+    """
     found: dict[str, list[Window]] = {}
     for window in sorted(windows):
-        for values in product(*[_values(part, feed, table, window) for part in table.partition_by]):
+        for values in product(*[_values(part, feed, fact or table, window) for part in table.partition_by]):
             names = (f"{part.name}={value}" for part, value in zip(table.partition_by, values, strict=True))
             found.setdefault("/".join(names), []).append(window)
     return dict(sorted(found.items()))
 
 
-def covers(table: Table, feed: Feed, path: str, *, entity: str, start: int, end: int) -> bool:
-    """Whether points of the entity in ``[start, end)`` may lie in the partition."""
-    of_entity = column_of(table, feed.entity_column)
+def covers(
+    table: Table, feed: Feed, path: str, *, entity: str, start: int, end: int, fact: Table | None = None
+) -> bool:
+    """Whether points of the entity in ``[start, end)`` may lie in the partition. A rollup needs its ``fact``."""
+    of_entity = column_of(fact or table, feed.entity_column)
     for part, folder in zip(table.partition_by, path.split("/"), strict=True):
         value = folder.partition("=")[2]
         if part.column == of_entity and part.transform == "value" and value != entity:
@@ -106,7 +113,7 @@ def covers(table: Table, feed: Feed, path: str, *, entity: str, start: int, end:
             bucket = bucket_of(pa.array([entity]), part.buckets)[0]
             if value != str(bucket):
                 return False
-    first, last = period_of(table, feed, path)
+    first, last = period_of(table, feed, path, fact=fact)
     return start < last and first < end
 
 
@@ -138,11 +145,12 @@ def _units(unit: str, window: Window) -> list[str]:
     return list(found)
 
 
-def period_of(table: Table, feed: Feed, path: str) -> tuple[int, int]:
+def period_of(table: Table, feed: Feed, path: str, *, fact: Table | None = None) -> tuple[int, int]:
     """The time that a partition's points lie in, by its path; all of time where no part of the path tells it."""
     start, end = 0, 2**62
+    times = column_of(fact or table, feed.time_column)
     for part, folder in zip(table.partition_by, path.split("/"), strict=True):
-        if part.column == column_of(table, feed.time_column) and part.transform in _DIGITS:
+        if part.column == times and part.transform in _DIGITS:
             first, last = _unit_bounds(part.transform, folder.partition("=")[2])
             start, end = max(start, first), min(end, last)
     return start, end

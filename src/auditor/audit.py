@@ -1,0 +1,212 @@
+"""One look of an audit at a feed's windows: what is there, what is missing, what is wrong. Writes one paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from auditor.absent import Absence, read_absences
+from auditor.chain import ChainReader
+from auditor.choose import feed_of
+from auditor.expect import Expectation, expect
+from auditor.objects import compare_hours, first_hour, hours_to_look_at
+from auditor.points import ABSENT, MISSING, Coverage, missing_points
+from auditor.rollups import stale_rollups
+from auditor.runs import AuditResult, Order, WindowResult, kinds_of, write_paper
+from auditor.state import read_state
+from auditor.survey import Survey, parents_of, survey
+from auditor.windows import Window, covers, facts_of, period_of
+from auditor.world import World
+from core.calendar import iso
+from core.certificate import LedgerEntry, window_name
+from core.contract.model import Contract, Feed, Table
+from core.findings import BrokenPartition, BrokenRule, Finding, HeldPartition, MissingPoints
+from core.history import Ranges
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an audit's look is made of, for those who judge it."""
+
+    expectation: Expectation
+    survey: Survey
+    entries: Mapping[str, LedgerEntry]
+    absences: tuple[Absence, ...]
+
+
+def look(world: World, order: Order, *, attempt: int) -> AuditResult:
+    """Audit the order's windows as they are now; the result is a paper of the run.
+
+    Raises ``TransientFailure`` where a store does not answer.
+    """
+    contract, feed, calendar = feed_of(world, order.dataset)
+    now = world.now()
+    seconds = int(now.timestamp())
+    expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
+    tables = world.contracts.table
+    seen_rows = survey(
+        contract,
+        expectation,
+        world.partitions,
+        parents=parents_of(world.partitions, tables),
+        workers=world.limits.workers,
+    )
+    absences = [
+        one
+        for one in read_absences(world.records, order.dataset, order.windows, workers=world.limits.workers)
+        if one.expires_at > seconds
+    ]
+    for one in absences:
+        seen_rows.coverage.mark_absent(one.entity, one.ranges)
+    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
+    entries = ChainReader(world.records, order.dataset).entries(names)
+    seen = Seen(expectation, seen_rows, entries, tuple(absences))
+    objects, until = _objects(world, contract, now)
+    findings = [*objects, *_of_partitions(contract, feed, seen), *_missing(contract, feed, seen)]
+    findings += stale_rollups(world.partitions, contract, expectation, seen_rows, entries)
+    result = AuditResult(
+        dataset=order.dataset,
+        subject=feed.table.name,
+        windows=tuple(_results(order, contract, feed, seen)),
+        findings=tuple(findings),
+        targets=seen_rows.targets,
+        objects_until=until,
+        audited_at=iso(seconds),
+    )
+    write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
+    return result
+
+
+def _objects(world: World, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
+    state, _ = read_state(world.records, contract.dataset)
+    since = first_hour(world.ingest, contract.dataset)
+    hours = hours_to_look_at(since=since, stood=state.objects_from, now=now)
+    unprocessed, lost = compare_hours(
+        contract,
+        hours,
+        ingest=world.ingest,
+        records=world.records,
+        code_version=world.code_version,
+        now=now,
+        grace=world.limits.grace_seconds,
+        workers=world.limits.workers,
+    )
+    return [*unprocessed, *lost], hours[-1] if hours else ""
+
+
+def _of_partitions(contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
+    """What is wrong with partitions: broken, held, lawless; and certified rows that are not there any more."""
+    found: list[Finding] = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules, *seen.survey.orphans]
+    known = {(one.table, one.partition) for one in seen.survey.held}
+    known |= {(one.table, one.partition) for one in seen.survey.broken}
+    for table, path, lost in _fewer_rows(contract, feed, seen):
+        if (table.name, path) not in known:
+            known.add((table.name, path))
+            problem = f"{lost} rows that were certified are gone"
+            found.append(BrokenPartition(table.dataset, table.name, path, problem))
+    return found
+
+
+def _fewer_rows(contract: Contract, feed: Feed, seen: Seen) -> list[tuple[Table, str, int]]:
+    lost: dict[tuple[str, str], int] = {}
+    for place, window in enumerate(seen.expectation.windows):
+        entry = seen.entries.get(window_name(feed.table.name, window.name))
+        for name, (rows, _) in (entry.partitions if entry else {}).items():
+            now = seen.survey.proofs[place].get(name, [0, ""])[0]
+            if now < rows:
+                table, _, path = name.partition("/")
+                lost[(table, path)] = lost.get((table, path), 0) + rows - now
+    tables = {one.name: one for one in facts_of(contract)}
+    return [(tables[table], path, count) for (table, path), count in sorted(lost.items()) if table in tables]
+
+
+def _missing(contract: Contract, feed: Feed, seen: Seen) -> list[MissingPoints]:
+    """The missing points, but for those in partitions that are held back on purpose."""
+    found = missing_points(contract.dataset, seen.survey.coverage, every=feed.every)
+    tables = {one.name: one for one in facts_of(contract)}
+    held = [(tables[one.table], one.partition) for one in seen.survey.held]
+    if not held:
+        return found
+    kept = []
+    for one in found:
+        ranges = tuple(
+            (start, end)
+            for start, end in one.ranges
+            if not any(covers(table, feed, path, entity=one.entity, start=start, end=end) for table, path in held)
+        )
+        if ranges:
+            points = sum((end - start) // feed.every for start, end in ranges)
+            kept.append(MissingPoints(one.dataset, one.entity, ranges, points))
+    return kept
+
+
+def _results(order: Order, contract: Contract, feed: Feed, seen: Seen) -> list[WindowResult]:
+    coverage = seen.survey.coverage
+    counts = coverage.counts()
+    return [
+        WindowResult(
+            start=window.start,
+            end=window.end,
+            complete=_is_all_of(order, window),
+            counts=counts[place],
+            partitions=seen.survey.proofs[place],
+            absent=_by_entity(coverage, ABSENT, place, feed.every) if counts[place]["absent"] else {},
+            missing=_by_entity(coverage, MISSING, place, feed.every) if counts[place]["missing"] else {},
+            evidence=_evidence(seen.absences, window) if counts[place]["absent"] else (),
+            touched_by=_touched_by(contract, feed, seen, window),
+        )
+        for place, window in enumerate(seen.expectation.windows)
+    ]
+
+
+def _is_all_of(order: Order, window: Window) -> bool:
+    return order.start <= window.start and window.end <= order.end
+
+
+def _by_entity(coverage: Coverage, code: int, window: int, every: int) -> dict[str, list[list[str]]]:
+    return {entity: _written(ranges) for entity, ranges, _ in coverage.ranges_of(code, window=window, every=every)}
+
+
+def _written(ranges: Ranges) -> list[list[str]]:
+    return [[iso(start), iso(end)] for start, end in ranges]
+
+
+def _evidence(absences: tuple[Absence, ...], window: Window) -> tuple[str, ...]:
+    inside = [one for one in absences if any(window.overlaps(start, end) for start, end in one.ranges)]
+    return tuple(sorted({one.key for one in inside}))
+
+
+def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> tuple[str, ...]:
+    """Why the window cannot be certified although nothing of it may be missing."""
+    tables = {one.name: one for one in facts_of(contract)}
+    reasons = []
+    ill: Sequence[HeldPartition | BrokenPartition | BrokenRule]
+    ill = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules]
+    for one in ill:
+        first, last = period_of(tables[one.table], feed, one.partition)
+        if window.overlaps(first, last):
+            reasons.append(f"{one.kind}: {one.table}/{one.partition}")
+    reasons += [f"{one.kind}: {one.table}.{one.column}" for one in seen.survey.orphans]
+    return tuple(dict.fromkeys(reasons))
+
+
+def summary_of(order: Order, result: AuditResult, *, attempt: int) -> dict[str, Any]:
+    """What the state machine carries: keys and counts."""
+    kinds = kinds_of(result.findings)
+    repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
+    return {
+        "dataset": order.dataset,
+        "run": order.run,
+        "attempt": attempt,
+        "windows": len(order.windows),
+        "whole": sum(one.whole for one in result.windows),
+        "expected": sum(one.counts["expected"] for one in result.windows),
+        "present": sum(one.counts["present"] for one in result.windows),
+        "absent": sum(one.counts["absent"] for one in result.windows),
+        "missing": sum(one.counts["missing"] for one in result.windows),
+        "findings": repairable,
+        "kinds": kinds,
+        "healthy": repairable == 0,
+    }

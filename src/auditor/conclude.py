@@ -1,0 +1,99 @@
+"""The last word of an audit: who must hear of what, once per cause; what has recovered; and that it has finished.
+
+``audit/causes/<dataset>/<cause>.json`` remembers that a message was sent. It is sent first and remembered then: a crash
+in between costs a second message, never the first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.judge import Cause
+from auditor.mail import compose
+from auditor.runs import find_paper
+from auditor.state import read_state
+from auditor.world import World
+from core.calendar import iso
+from core.certificate import canonical_json
+
+ROOT = "audit/causes/"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Causes by name: those a message was sent for, those known before, those that are over."""
+
+    sent: tuple[str, ...]
+    known: tuple[str, ...]
+    recovered: tuple[str, ...]
+
+
+def cause_key(dataset: str, name: str) -> str:
+    return f"{ROOT}{dataset}/{name}.json"
+
+
+def conclude(world: World, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Told:
+    """Tell the admins of new causes, close those that are over, and count what everybody may see."""
+    paper = find_paper(world.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
+    causes = [Cause.from_data(one) for one in paper["causes"]]
+    state, _ = read_state(world.records, dataset)
+    alive = {one.name for one in causes} | set(state.causes)
+    alive |= {name for one in state.open.values() for name in one.causes}
+    sent, known = _tell(world, causes, run, environment)
+    recovered = _close(world, dataset, alive)
+    unhealed = sum(one.missing for one in state.open.values() if one.causes)
+    metrics = world.metrics(dataset)
+    metrics.add("PointsUnhealed", unhealed)
+    metrics.add("CausesOpen", len(alive))
+    for name in ("expected", "missing", "absent"):
+        metrics.add(f"Audit{name.capitalize()}", float(counts.get(name, 0)))
+    metrics.add("CertificatesIssued", float(counts.get("certificates", 0)))
+    metrics.add("AuditFinished", 1)
+    world.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
+    return Told(tuple(sent), tuple(known), tuple(recovered))
+
+
+def conclude_failure(world: World, dataset: str, run: str, *, environment: str, error: str) -> Told:
+    """An audit that failed: its own cause, and no ``AuditFinished``."""
+    cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
+    sent, known = _tell(world, [cause], run, environment)
+    world.metrics(dataset).add("AuditFailed", 1)
+    world.log.error("audit failed", dataset=dataset, run=run, reason=error)
+    return Told(tuple(sent), tuple(known), ())
+
+
+def _tell(world: World, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
+    sent, known = [], []
+    for one in causes:
+        key = cause_key(one.dataset, one.name)
+        before = _memory(world, key)
+        if before.get("open"):
+            known.append(one.name)
+            continue
+        subject, text = compose(one, environment=environment, runbook=world.runbook)
+        world.needed_mail().publish(subject, text)
+        now = iso(int(world.now().timestamp()))
+        memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": one.to_data()}
+        world.records.write(key, canonical_json(memory), content_type="application/json")
+        sent.append(one.name)
+    return sent, known
+
+
+def _close(world: World, dataset: str, alive: set[str]) -> list[str]:
+    over = []
+    for found in world.records.list(f"{ROOT}{dataset}/"):
+        name = found.key.rpartition("/")[2].removesuffix(".json")
+        memory = _memory(world, found.key) if name not in alive else {}
+        if memory.get("open"):
+            closed = {**memory, "open": False, "until": iso(int(world.now().timestamp()))}
+            world.records.write(found.key, canonical_json(closed), content_type="application/json")
+            over.append(name)
+    return over
+
+
+def _memory(world: World, key: str) -> dict[str, Any]:
+    stored = world.records.read(key)
+    return json.loads(stored.body) if stored else {}

@@ -1,0 +1,29 @@
+"""The message to the admins: one per cause, in words that say what to do next. Pure."""
+
+from __future__ import annotations
+
+from auditor.judge import MEANINGS, Cause
+
+SUBJECT = 100  # SNS's limit, characters
+NAMED = 20
+
+
+def compose(cause: Cause, *, environment: str, runbook: str) -> tuple[str, str]:
+    """Subject and text."""
+    meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
+    subject = f"[{environment}] {cause.dataset}: {meaning}"
+    lines = [f"{cause.dataset}: {meaning}.", ""]
+    if cause.entities:
+        names = ", ".join(cause.entities[:NAMED]) + (", ..." if len(cause.entities) > NAMED else "")
+        lines.append(f"Missing:   {cause.count} points of {names}")
+    else:
+        lines.append(f"Found:     {cause.count}")
+    lines += [f"           from {start} to {end}" for start, end in cause.spans]
+    lines += [f"           {one}" for one in cause.details]
+    lines.append(f"Tried:     {'; '.join(cause.tried) or 'nothing, for no repair can help'}")
+    lines.append(f"Attempts:  {cause.attempts}")
+    if cause.answer:
+        lines.append(f"Answer:    {cause.answer}")
+    lines += ["", f"What to do: {remedy}.", f"Runbook:    {runbook}#{cause.name.replace('_', '-')}", ""]
+    lines.append("This is sent once. When it heals, the alarm goes back to OK.")
+    return subject[:SUBJECT], "\n".join(lines) + "\n"

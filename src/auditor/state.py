@@ -1,0 +1,89 @@
+"""What an audit remembers for the next one: where it stands, and which windows are not whole.
+
+``audit/state/<dataset>.json``, changed on condition that nobody else has; a beaten writer applies its change again.
+It is a memory, not the truth: lost, the next audit begins with the first window of which anything arrived.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from core.certificate import canonical_json
+from core.errors import TransientFailure
+from core.ports import ObjectReader, ObjectStore, Refused
+
+ROOT = "audit/state/"
+TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """A due window that is not whole. ``causes`` name why, empty while it is still being healed."""
+
+    end: int
+    missing: int
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetState:
+    """``frontier``: the start of the first window that no audit has looked at; None before the first audit.
+
+    ``open`` by window start (epoch seconds). ``targets`` are the objects that partitions had when they were audited.
+    ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
+    ``causes`` are those of findings that belong to no window.
+    """
+
+    frontier: int | None = None
+    open: Mapping[int, OpenWindow] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+    objects_from: str = ""
+    causes: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        return canonical_json({**asdict(self), "open": {str(start): asdict(one) for start, one in self.open.items()}})
+
+    @classmethod
+    def from_json(cls, body: bytes) -> DatasetState:
+        data = json.loads(body)
+        data["open"] = {
+            int(start): OpenWindow(one["end"], one["missing"], tuple(one["causes"]))
+            for start, one in data["open"].items()
+        }
+        return cls(**{**data, "causes": tuple(data["causes"])})
+
+
+def state_key(dataset: str) -> str:
+    return f"{ROOT}{dataset}.json"
+
+
+def read_state(store: ObjectReader, dataset: str) -> tuple[DatasetState, str]:
+    """The state and its ETag. A state that cannot be read counts as none: the audit begins again."""
+    stored = store.read(state_key(dataset))
+    if stored is None:
+        return DatasetState(), ""
+    try:
+        return DatasetState.from_json(stored.body), stored.stat.etag
+    except (ValueError, KeyError, TypeError):
+        return DatasetState(), stored.stat.etag
+
+
+def change_state(store: ObjectStore, dataset: str, change: Callable[[DatasetState], DatasetState]) -> DatasetState:
+    """Apply a change to the newest state, as often as others are faster; no write where it changes nothing."""
+    for _ in range(TRIES):
+        before, etag = read_state(store, dataset)
+        after = change(before)
+        if after == before and etag:
+            return after
+        answer = store.write(
+            state_key(dataset),
+            after.to_json(),
+            if_absent=not etag,
+            if_match=etag,
+            content_type="application/json",
+        )
+        if not isinstance(answer, Refused):
+            return after
+    raise TransientFailure("write state", state_key(dataset), f"beaten {TRIES} times", "The next audit does it")

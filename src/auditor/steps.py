@@ -1,0 +1,96 @@
+"""The steps of the state machine: each takes what the machine carries (names and counts), works, and adds to it.
+
+``{"dataset": "quotes", "run": "<execution>", "start"?: ISO, "end"?: ISO, "now"?: ISO}`` begins; every step may be run
+again with the same input, by a retry or after a crash, and ends the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from auditor.audit import look, summary_of
+from auditor.certify import certify
+from auditor.choose import begin
+from auditor.conclude import conclude, conclude_failure
+from auditor.learn import learn
+from auditor.repair import attempts_made, queue_objects, write_jobs
+from auditor.runs import Order, read_paper
+from auditor.world import World
+from core.calendar import epoch
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def audit_step(event: Event, world: World) -> Answer:
+    """Choose the windows and look at them."""
+    now = epoch(event["now"]) if event.get("now") else int(world.now().timestamp())
+    start, end = event.get("start"), event.get("end")
+    order = begin(
+        world,
+        str(event["dataset"]),
+        str(event["run"]),
+        start=epoch(start) if start else None,
+        end=epoch(end) if end else None,
+        now=now,
+    )
+    return summary_of(order, look(world, order, attempt=0), attempt=0)
+
+
+def plan_step(event: Event, world: World) -> Answer:
+    """Plan the next attempt and write its jobs down."""
+    attempt = int(event["attempt"]) + 1
+    plan, jobs = write_jobs(world, order_of(event, world), attempt=attempt)
+    return {
+        "attempt": attempt,
+        "jobs": jobs,
+        "planned": len(jobs),
+        "calls": plan.calls,
+        "rows": plan.rows,
+        "waiting": sum(one.count for one in plan.waiting),
+        "helpless": len(plan.helpless),
+    }
+
+
+def queue_step(event: Event, world: World) -> Answer:
+    """Carry out one job for the processing queue."""
+    return {"queued": queue_objects(world, str(event["job"]))}
+
+
+def verify_step(event: Event, world: World) -> Answer:
+    """Learn what the jobs brought, and look at the same windows again."""
+    attempt = int(event["attempt"])
+    order = order_of(event, world)
+    learn(world, order.dataset, attempts_made(world, order, attempt=attempt))
+    answer = summary_of(order, look(world, order, attempt=attempt), attempt=attempt)
+    return {**answer, "exhausted": attempt >= world.limits.attempts}
+
+
+def certify_step(event: Event, world: World) -> Answer:
+    """Certify what is whole, judge what is not."""
+    done = certify(world, order_of(event, world), attempt=int(event["attempt"]))
+    return {
+        "certificates": len(done.issued),
+        "open": done.open,
+        "causes": len(done.judgement.causes),
+        "healing": done.judgement.healing,
+        "rollups": [{"job": key} for key in done.rollups],
+    }
+
+
+def conclude_step(event: Event, world: World, *, environment: str) -> Answer:
+    """Tell whoever must hear, and finish. With ``error`` it is the end of an audit that failed."""
+    dataset, run = str(event["dataset"]), str(event["run"])
+    if event.get("error"):
+        told = conclude_failure(world, dataset, run, environment=environment, error=str(event["error"]))
+    else:
+        counts = {
+            name: event["counts"].get(name, 0) for name in ("expected", "present", "absent", "missing", "certificates")
+        }
+        told = conclude(world, dataset, run, environment=environment, counts=counts)
+    return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
+
+
+def order_of(event: Event, world: World) -> Order:
+    return Order.from_data(read_paper(world.records, str(event["run"]), "order"))
