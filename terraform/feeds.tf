@@ -130,11 +130,11 @@ data "aws_iam_policy_document" "pull" {
   }
 
   dynamic "statement" {
-    for_each = anytrue([for feed in local.feeds : feed.secret != ""]) ? [1] : []
+    for_each = length(flatten(values(local.feeds)[*].secrets)) > 0 ? [1] : []
     content {
       sid       = "ReadProviderSecrets"
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = [for feed in local.feeds : aws_secretsmanager_secret.source[feed.secret].arn if feed.secret != ""]
+      resources = [for name in distinct(flatten(values(local.feeds)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
     }
   }
 }

@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "extract" {
   statement {
     sid       = "ReadDatabaseSecrets"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = [for name, dataset in local.databases : aws_secretsmanager_secret.source[dataset.secret].arn]
+    resources = [for name in distinct(flatten(values(local.databases)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
   }
 
   statement {
