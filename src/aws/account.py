@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from aws.clients import Clients
 from aws.failures import reaching
+from aws.secrets import AwsSecretStore
+from core.errors import InvalidData
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,17 @@ def find_account(clients: Clients) -> Account:
 
 
 def secrets_without_value(clients: Clients, names: Mapping[str, str]) -> list[str]:
-    """Those of the secrets (name in the contract -> full name) that nobody has filled yet. No value is read."""
-    empty = []
-    for name, full in sorted(names.items()):
-        with reaching("describe secret", full):
-            described = clients("secretsmanager").describe_secret(SecretId=full)
-        if not described.get("VersionIdsToStages"):
-            empty.append(name)
-    return empty
+    """Those of the secrets (name in the contract -> full name) that nobody has filled yet."""
+    store = AwsSecretStore(clients("secretsmanager"))
+    return [name for name, full in sorted(names.items()) if not _has_value(store, full)]
+
+
+def _has_value(store: AwsSecretStore, name: str) -> bool:
+    try:
+        store.read(name)
+    except InvalidData:
+        return False
+    return True
 
 
 def addresses(clients: Clients, topic: str) -> Iterator[tuple[str, bool]]:

@@ -26,7 +26,7 @@ class AwsSecretStore:
     def _fetch(self, secret_id: str) -> str:
         with reaching("read secret", secret_id):
             try:
-                value = self._client.get_secret_value(SecretId=secret_id)["SecretString"]
+                value = self._client.get_secret_value(SecretId=secret_id).get("SecretString")
             except ClientError as error:
                 if code_of(error) == "ResourceNotFoundException":
                     raise _without_value(secret_id) from error
