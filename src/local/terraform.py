@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ provider_installation {{
 }}
 """
 
+_READING = re.compile(r"\S+: (Refreshing state|Reading|Still reading|Read complete)")
+
 Line = Callable[[str], None]
 
 
@@ -52,10 +55,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A saved plan: carried out as it was shown, or refused by Terraform when the world has moved on."""
+    """A saved plan: carried out as it was shown, or refused by Terraform when the world has moved on.
+
+    ``text`` is the plan in Terraform's own words.
+    """
 
     file: Path
     changes: tuple[Change, ...]
+    text: str = ""
 
 
 def find_program(path: str | None = None) -> Path:
@@ -88,12 +95,21 @@ def find_mirror(registry: str, environment: Mapping[str, str] = os.environ) -> P
 class Terraform:
     """A root module, and a work directory that takes everything Terraform writes.
 
-    ``environment`` replaces the caller's AWS variables: with an emulator's, no call can reach AWS.
+    ``environment`` replaces the caller's AWS variables: with an emulator's, no call can reach AWS. ``var_files`` are
+    read in their order, before the variables that are given to a command.
     """
 
-    def __init__(self, root: Path, work_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        work_dir: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        var_files: Sequence[Path] = (),
+    ) -> None:
         self.root = root.resolve()
         self.work_dir = work_dir.resolve()
+        self.var_files = tuple(file.resolve() for file in var_files)
         self.program = find_program()
         self.work_dir.mkdir(parents=True, exist_ok=True)
         self._environment = self._make_environment(environment)
@@ -140,9 +156,9 @@ class Terraform:
         """What would change."""
         file = self.work_dir / "plan"
         arguments = [*self._inputs(variables), f"-out={file}"] + (["-destroy"] if destroy else [])
-        self._run("plan", *arguments, on_line=on_line)
+        told = self._run("plan", *arguments, on_line=on_line).splitlines()
         shown = json.loads(self._run("show", "-json", str(file)))
-        return Plan(file, tuple(_changes(shown)))
+        return Plan(file, tuple(_changes(shown)), "\n".join(line for line in told if not _READING.match(line)))
 
     def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
         """Carry out a saved plan."""
@@ -159,7 +175,8 @@ class Terraform:
     def _inputs(self, variables: Mapping[str, Any]) -> list[str]:
         file = self.work_dir / "variables.tfvars.json"
         file.write_text(json.dumps(variables, indent=1), encoding="utf-8")
-        return [f"-var-file={file}", f"-parallelism={PARALLELISM}"]
+        files = (*self.var_files, file)
+        return [*(f"-var-file={one}" for one in files), f"-parallelism={PARALLELISM}"]
 
     def output(self) -> dict[str, Any]:
         """The root module's outputs by name."""
