@@ -22,7 +22,7 @@ FILE = "deployment.json"
 
 @dataclass(frozen=True)
 class Deployment:
-    """Names of what Terraform made. ``aws_environment`` points the SDK at an emulator; empty on AWS."""
+    """Names of what Terraform made. ``aws_environment`` points the SDK at its region, or at an emulator."""
 
     project: str
     environment: str
@@ -77,9 +77,9 @@ class Deployment:
 
     def enter(self) -> None:
         """Point this process's SDK at the deployment."""
-        if self.aws_environment:
-            os.environ.pop("AWS_PROFILE", None)
-            os.environ.update(self.aws_environment)
+        if "AWS_ENDPOINT_URL" in self.aws_environment:
+            os.environ.pop("AWS_PROFILE", None)  # an emulator has credentials of its own
+        os.environ.update(self.aws_environment)
 
     @property
     def ingest_bucket(self) -> str:
