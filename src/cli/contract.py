@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import FINE, USAGE, Json, err, out, print_json, show
+from cli.output import FINE, USAGE, Json, err, out, print_json, say, show
 from core.contract.codec import to_data
 from core.contract.load import examine, load
+from core.contract.problems import Problem
 from core.contract.render import render
 
 app = typer.Typer(help="Check, show and render the contracts.", no_args_is_help=True)
@@ -23,6 +25,14 @@ def today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Each as file, path and problem, and below it the remedy."""
+    for one in problems:
+        err.print(f"[{'yellow' if one.warning else 'red'}]{one.file}[/]", end="")
+        say(f": {one.path}: {one.problem}")
+        say(f"    {one.remedy}")
+
+
 @app.command()
 def check(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
     """Say whether the contracts can be kept; every problem with file, path, and what would be right."""
@@ -31,11 +41,7 @@ def check(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
     if as_json:
         print_json([to_data(one) for one in problems])
     else:
-        for one in problems:
-            err.print(
-                f"[{'yellow' if one.warning else 'red'}]{one.file}[/]: {one.path}: {one.problem}", highlight=False
-            )
-            err.print(f"    {one.remedy}", highlight=False)
+        print_problems(problems)
         if not errors:
             tables = len(list(contracts.tables()))
             out.print(f"{len(contracts.contracts)} contracts, {tables} tables of the warehouse: fine", highlight=False)

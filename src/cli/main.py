@@ -10,8 +10,8 @@ import sys
 
 import typer
 
-from cli import contract, local, secret
-from cli.output import FAILURE, USAGE, err
+from cli import contract, deploy, local, secret
+from cli.output import FAILURE, USAGE, Misuse, err, say
 from cli.query import query
 from cli.run import run
 from cli.status import status
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(contract.app, name="contract")
+app.add_typer(deploy.app, name="deploy")
 app.add_typer(local.app, name="local")
 app.add_typer(secret.app, name="secret")
 app.command()(status)
@@ -36,5 +37,5 @@ def main() -> None:
         app()
     except StarmendError as error:
         err.print(f"[red]{type(error).__name__}[/]", end=" ")
-        err.print(str(error), highlight=False, markup=False)
-        sys.exit(USAGE if isinstance(error, BadContract | UnknownTable) else FAILURE)
+        say(str(error))
+        sys.exit(USAGE if isinstance(error, BadContract | UnknownTable | Misuse) else FAILURE)

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from core.errors import InvalidData
+
 FINE, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -24,6 +26,15 @@ Environment = Annotated[
 
 out = Console()
 err = Console(stderr=True)
+
+
+class Misuse(InvalidData):
+    """The command cannot be meant as it was given; its exit code is that of a usage error."""
+
+
+def say(text: str) -> None:
+    """One line on standard error, however long it is."""
+    err.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

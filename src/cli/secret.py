@@ -10,7 +10,17 @@ import typer
 from aws.secrets import AwsSecretStore
 from cli.deployed import DEFAULT, deployment
 from cli.output import Environment, out
+from core.contract.model import Contract, Feed
+from core.contract.providers import provider_secrets
 from core.errors import InvalidData
+
+
+def secrets_of(contract: Contract) -> tuple[str, ...]:
+    """The secrets that a contract names: its source's, and those of providers that have another."""
+    if isinstance(contract.source, Feed):
+        return provider_secrets(contract.source)
+    return (contract.source.secret,) if contract.source else ()
+
 
 app = typer.Typer(help="Fill the secrets that the contracts name.", no_args_is_help=True)
 
@@ -22,7 +32,7 @@ def set_secret(
 ) -> None:
     """Read a value from standard input (or ask for it) and store it; it is never printed."""
     deployed = deployment(environment)
-    known = sorted({contract.source.secret for contract in deployed.contracts if contract.source})
+    known = sorted({name for contract in deployed.contracts for name in secrets_of(contract)})
     if name not in known:
         raise InvalidData("set secret", name, "no contract names it", f"Use one of: {', '.join(known)}")
     value = typer.prompt(f"Value of {name}", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()

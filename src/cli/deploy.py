@@ -1,0 +1,226 @@
+"""``starmend deploy``: packages, the state's bucket, plan, apply, destroy. The Makefile's targets call these."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aws.account import secrets_without_value
+from aws.buckets import count_versions, ensure_private_bucket
+from aws.deployment import Deployment
+from cli.contract import DEFAULT_FOLDER, Folder, print_problems
+from cli.deployed import BUILD
+from cli.next_steps import next_steps
+from cli.output import FINDINGS, FINE, USAGE, Json, Misuse, Steps, out, print_json, say, steps
+from cli.packages import build_packages, described, shown
+from cli.plans import as_data, show_plan, summary
+from cli.smoke import Checked, smoke_test
+from cli.target import Target
+from core.contract.load import examine
+from core.contract.render import render
+from core.errors import PipelineBug
+from local.terraform import Change, Plan, Terraform
+
+app = typer.Typer(help="Put the pipeline into an AWS account, change it there, remove it.", no_args_is_help=True)
+
+Env = Annotated[str, typer.Option("--env", help="An environment of terraform/environments: dev, prod.")]
+VarFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DEFAULT_ENVIRONMENT = "dev"
+
+
+@app.command()
+def package(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
+    """Build the functions' code and our layer into build/packages; the same sources give the same bytes."""
+    text = _checked_contracts(folder)
+    with steps() as progress:
+        made = build_packages(text, (BUILD / "packages").resolve(), progress, layer=True)
+    rows = [described(file) for file in (made.code, made.layer) if file]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        out.print(f"{row['file']}: {row['bytes']:,} bytes, sha256 {row['sha256']}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None) -> None:
+    """Make the bucket that holds Terraform's state: versioned, encrypted, private, TLS only. Again is harmless."""
+    target = Target.of(environment, var_file or ())
+    made = ensure_private_bucket(
+        target.clients("s3"),
+        target.state_bucket,
+        region=target.region,
+        partition=target.account.partition,
+        tags={"project": target.project, "component": "state", "purpose": "base"},
+    )
+    told = "made" if made else "was there; its settings are as they should be"
+    out.print(f"s3://{target.state_bucket}: {told}", highlight=False, soft_wrap=True)
+    out.print(f"next: make plan ENV={environment}, then: make deploy ENV={environment}", highlight=False)
+
+
+@app.command()
+def plan(
+    environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Check the contracts, build the packages, and show what would change."""
+    target = Target.of(environment, var_file or ())
+    with steps() as progress:
+        _, planned, text = _planned(target, folder, progress)
+    show_plan(planned.changes, text, as_json=as_json)
+
+
+@app.command()
+def apply(
+    environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
+    yes: Yes = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Plan, show it, ask, carry it out; then try everything once and say what to do next."""
+    target = Target.of(environment, var_file or ())
+    with steps() as progress:
+        terraform, planned, text = _planned(target, folder, progress)
+    if not as_json:
+        show_plan(planned.changes, text, as_json=False)
+    if planned.changes:
+        _agree(yes, f"Apply this to {environment} (account {target.account.id}, {target.region})?")
+        _carry_out(terraform, planned)
+    outputs = terraform.output()
+    deployed = target.deployment(outputs)
+    deployed.save(BUILD)
+    empty = secrets_without_value(target.clients, outputs["secrets"])
+    tried = _smoke(deployed, empty)
+    todo = next_steps(target, outputs["alarm_topic"], empty)
+    if as_json:
+        found = [asdict(one) for one in tried]
+        print_json({"plan": as_data(planned.changes, text), "smoke": found, "next": todo})
+    else:
+        out.print(f"deployed: {environment}" + ("" if _works(tried) else ", but not everything works"))
+        for number, one in enumerate(todo, 1):
+            out.print(f"  {number}. {one}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(FINE if _works(tried) else FINDINGS)
+
+
+@app.command()
+def destroy(
+    environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
+    yes: Yes = False,
+) -> None:  # fmt: skip
+    """Remove the deployment. Where data may not be lost (prod), it refuses while its buckets hold anything."""
+    target = Target.of(environment, var_file or ())
+    terraform = target.terraform()
+    outputs = terraform.output()
+    if not target.may_lose_data:
+        refuse_while_data_exist(target, outputs.get("buckets", {}))
+    text = _checked_contracts(folder)
+    with steps() as progress:
+        made = build_packages(text, target.folder, progress, layer=False)
+        with progress.step("planning"):
+            planned = terraform.plan(made.variables, destroy=True)
+    if not planned.changes:
+        out.print(f"nothing of {environment} is deployed", highlight=False)
+        return
+    file = _written(target, "destroy.txt", planned.text)
+    show_plan(planned.changes, file, as_json=False)
+    _agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
+    _carry_out(terraform, planned)
+    (target.folder / "deployment.json").unlink(missing_ok=True)
+    out.print(
+        f"destroyed: {environment}; its state stays in s3://{target.state_bucket}", highlight=False, soft_wrap=True
+    )
+
+
+def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:
+    """Raises ``PipelineBug`` naming the buckets that hold anything, old versions too, and what to do about them."""
+    held = {
+        name: count
+        for role in ("ingest", "warehouse", "results")
+        if (name := buckets.get(role)) and (count := count_versions(target.clients("s3"), name))
+    }
+    if held:
+        told = ", ".join(f"s3://{name} holds {count:,}{'+' if count >= 1000 else ''}" for name, count in held.items())
+        raise PipelineBug(
+            f"destroy {target.environment}",
+            "its data",
+            f"they still exist: {told} (objects and old versions)",
+            "If they may really go: keep a copy, Empty each bucket in the S3 console, then run this again",
+        )
+
+
+def _checked_contracts(folder: Path) -> str:
+    """The rendered contracts; exits with 2 and every problem told where they cannot be kept."""
+    contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
+    print_problems(problems)
+    if any(not one.warning for one in problems):
+        raise typer.Exit(USAGE)
+    return render(contracts)
+
+
+def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Plan, Path]:
+    """What would change, saved as Terraform's own text beside the packages."""
+    text = _checked_contracts(folder)
+    with progress.step("connecting to the account and its state"):
+        terraform = target.terraform()
+    made = build_packages(text, target.folder, progress, layer=target.managed_layers)
+    with progress.step("planning"):
+        planned = terraform.plan(made.variables)
+        file = _written(target, "plan.txt", planned.text)
+    return terraform, planned, file
+
+
+def _written(target: Target, name: str, text: str) -> Path:
+    file = target.folder / name
+    file.write_text(text, encoding="utf-8")
+    return shown(file)
+
+
+def _agree(yes: bool, question: str) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misuse("ask", question, "nobody can answer here", "Give --yes, or AUTO_APPROVE=1 to make")
+    if not typer.confirm(question, err=True):
+        say("nothing was changed")
+        raise typer.Exit(FINE)
+
+
+def _carry_out(terraform: Terraform, planned: Plan) -> None:
+    """Apply a plan that was shown, with a bar that counts its resources."""
+    with steps() as progress, progress.step(summary(planned.changes), total=_effects(planned.changes)) as step:
+        done = 0
+
+        def count(line: str) -> None:
+            nonlocal done
+            if any(word in line for word in ("Creation complete", "Modifications complete", "Destruction complete")):
+                done += 1
+                step.update(done=done)
+
+        terraform.apply(planned, on_line=count)
+
+
+def _effects(changes: Sequence[Change]) -> int:
+    """A replaced resource is two."""
+    return sum(len(one.actions) for one in changes)
+
+
+def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:
+    tried = []
+    with steps() as progress, progress.step("trying everything once"):
+        for one in smoke_test(deployed, empty_secrets=empty_secrets):
+            tried.append(one)
+            if one.problem:
+                say(f"  does not work: {one.what}: {one.problem}")
+    return tried
+
+
+def _works(tried: Sequence[Checked]) -> bool:
+    return not any(one.problem for one in tried)

@@ -1,0 +1,165 @@
+"""After a deployment: does everything that was deployed work together?
+
+An object without any row goes the whole way: landing zone, event, queue, process function with its layers, receipt, and
+the receipt is found through the catalog. It lies beside a table's sequence, brings no row and leaves nothing behind,
+so that no fact, watermark or alarm is touched. Then each other function is started once with nothing to do, and every
+table of the catalog is asked for a row.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aws.buckets import erase
+from aws.deployment import Deployment
+from aws.functions import invoke
+from aws.objects import S3ObjectStore
+from core.calendar import is_expected, iso
+from core.contract.catalog import catalog_tables
+from core.contract.model import Contract, Database, Feed
+from core.errors import OutOfReach, PipelineBug, StarmendError
+from core.ingest_objects import RepairObject
+from core.landing import FEEDS, Landing, landing_of
+from processing.plan import plan_source
+from processing.receipts import read_receipt
+
+WITHIN_SECONDS = 240.0  # a first event may take a minute, a cold function ten seconds
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that was tried. ``problem`` is empty where it works."""
+
+    what: str
+    seconds: float
+    problem: str = ""
+
+
+def smoke_test(
+    deployed: Deployment, *, empty_secrets: Collection[str] = (), sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Checked]:
+    """Try everything, one thing after the other; a failure is told and the rest is tried all the same.
+
+    A database whose secret is empty cannot be connected to, so extract is not tried for it.
+    """
+    for contract in deployed.contracts:
+        if contract.source:
+            yield _tried(
+                f"an empty object of {contract.dataset}, all the way to Athena", _road, deployed, contract, sleep
+            )
+    for role, event in harmless_events(deployed, empty_secrets).items():
+        yield _tried(f"function {role}", invoke, deployed.clients("lambda"), deployed.functions[role], event)
+    yield _tried("every table of the catalog answers", _ask_every_table, deployed)
+
+
+def _tried(what: str, work: Callable[..., Any], *arguments: Any) -> Checked:
+    began = time.monotonic()
+    try:
+        work(*arguments)
+        problem = ""
+    except StarmendError as error:
+        problem = str(error)
+    return Checked(what, round(time.monotonic() - began, 1), problem)
+
+
+def harmless_events(deployed: Deployment, empty_secrets: Collection[str] = ()) -> Mapping[str, Mapping[str, Any]]:
+    """An event for each deployed function (but process, which has its object) that makes it start and do nothing.
+
+    Extract of no table connects to the database all the same.
+    """
+    events: dict[str, Mapping[str, Any]] = {"pull": {"Records": []}}
+    for contract in deployed.contracts:
+        if isinstance(contract.source, Database) and contract.source.secret not in empty_secrets:
+            events.setdefault("extract", {"dataset": contract.dataset, "tables": []})
+        elif isinstance(contract.source, Feed) and (quiet := _quiet_instant(deployed, contract.source)):
+            events.setdefault("request", {"dataset": contract.dataset, "time": iso(quiet)})
+    return {role: event for role, event in events.items() if role in deployed.functions}
+
+
+def _quiet_instant(deployed: Deployment, feed: Feed) -> int | None:
+    """An instant at which the feed owes nothing: when its calendar closes. None where it never does."""
+    calendar = deployed.contracts.calendar(feed.calendar)
+    closes = (closed for _, closed in calendar.segments if closed < calendar.covers_to)
+    return next((closed for closed in closes if not is_expected(calendar, closed)), None)
+
+
+def _road(deployed: Deployment, contract: Contract, sleep: Callable[[float], None]) -> None:
+    landing = _landing(contract)
+    with _removed_afterwards(deployed, landing):
+        ingest = S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket)
+        ingest.write(landing.key, gzip.compress(b"", mtime=0), if_absent=True, content_type="application/gzip")
+        receipt = _await_receipt(deployed, landing, sleep)
+        if receipt["outcome"] != "unchanged" or receipt["lines_in"]:
+            problem = f"outcome {receipt['outcome']} of {receipt['lines_in']} lines: {receipt['reason']}"
+            raise PipelineBug("process an empty object", landing.key, problem, "Look at the process function's log")
+        _find_receipt(deployed, landing)
+
+
+def _landing(contract: Contract) -> Landing:
+    """A key beside every sequence, of a source table that no dimension is computed from (where there is one)."""
+    assert contract.source is not None
+    name = f"smoke-{uuid.uuid4().hex}"
+    if isinstance(contract.source, Feed):
+        landing = landing_of(f"{FEEDS}{contract.dataset}/2000/01/01/00/{name}.gz")
+    else:
+        tables = sorted(contract.source.tables, key=lambda one: len(plan_source(contract, one.name).dimensions))
+        landing = landing_of(RepairObject(contract.dataset, tables[0].name, name).key)
+    assert landing is not None
+    return landing
+
+
+@contextmanager
+def _removed_afterwards(deployed: Deployment, landing: Landing) -> Iterator[None]:
+    """The receipt goes first: an object without receipt may be processed again, the reverse would be a finding."""
+    try:
+        yield
+    finally:
+        erase(deployed.clients("s3"), deployed.warehouse_bucket, landing.receipt_key)
+        erase(deployed.clients("s3"), deployed.ingest_bucket, landing.key)
+
+
+def _await_receipt(deployed: Deployment, landing: Landing, sleep: Callable[[float], None]) -> Mapping[str, Any]:
+    records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
+    until = time.monotonic() + WITHIN_SECONDS
+    while (receipt := read_receipt(records, landing)) is None:
+        if time.monotonic() > until:
+            raise OutOfReach(
+                "await the receipt",
+                landing.key,
+                f"there is none after {WITHIN_SECONDS:.0f} s",
+                f"Look at the log of {deployed.functions['process']} and at {deployed.queues['arrivals']}",
+            )
+        sleep(POLL_SECONDS)
+    return receipt
+
+
+def _find_receipt(deployed: Deployment, landing: Landing) -> None:
+    found = deployed.athena.query(
+        "select outcome from processing_log "
+        f"where dataset = '{landing.dataset}' and source_table = '{landing.table}' and object = '{landing.key}'"
+    )
+    if list(found["outcome"]) != ["unchanged"]:
+        problem = f"Athena finds {len(found)} receipts of it"
+        raise PipelineBug("find the receipt", landing.key, problem, "Look at the catalog's table processing_log")
+
+
+def _ask_every_table(deployed: Deployment) -> None:
+    names = sorted(catalog_tables(deployed.contracts))
+    found = deployed.athena.query(every_table_sql(names))
+    if sorted(found["name"]) != names:
+        missing = ", ".join(sorted(set(names) - set(found["name"])))
+        raise PipelineBug("ask every table", deployed.database, f"no answer from {missing}", "Look at the catalog")
+
+
+def every_table_sql(names: Sequence[str]) -> str:
+    """One question to all tables that reads no more than a row of each."""
+    return " union all ".join(
+        f"select '{one}' as name, count(*) as n_rows from (select 1 from {one} limit 1) as one" for one in names
+    )
