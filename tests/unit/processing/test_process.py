@@ -25,6 +25,7 @@ from tests.support.worlds import (
 
 from core.errors import OutOfReach, UnknownTable
 from core.records import QUARANTINE_COLUMNS, RECEIPT_COLUMNS
+from processing import blocks
 from processing.process import process_messages
 
 LATER = "2026-11-20T11:00:00.000"
@@ -339,3 +340,17 @@ def test_repairs_take_the_same_road_and_a_deletion_marks_the_row(world: MemoryWo
     assert (rows[1]["is_latest"], rows[1]["deleted_at"]) == (False, datetime(2026, 11, 20, 14, 0))  # noqa: DTZ001
     assert rows[2]["is_latest"] is True
     assert world.receipt(repair)["sequential_id"] is None
+
+
+def test_every_line_of_a_large_object_is_accounted_for(world: MemoryWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over many blocks, one bad line in a hundred, each with its own number."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64 << 10)
+    bad = set(range(50, 5001, 100))
+    poison = [b"junk\n", line_of(order(1, units_sold="x")), line_of(order(1, unit_price=1.005)), b'{"a":"\xff"}\n']
+    lines = [poison[number // 100 % 4] if number in bad else order(number) for number in range(1, 5001)]
+    key = world.put_table("sales", "sales_order", 1, lines)
+    world.process(key)
+    receipt = world.receipt(key)
+    assert (receipt["lines_in"], receipt["accepted"], receipt["rejected"]) == (5000, 4950, 50)
+    assert {line["line"] for line in world.quarantined(key)} == bad
+    assert {row["sales_order_id"] for row in world.rows("fact_sales_order")} == set(range(1, 5001)) - bad
