@@ -75,7 +75,7 @@ data "aws_iam_policy_document" "process" {
 
   statement {
     sid       = "RememberLatestObject"
-    actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+    actions   = ["ssm:GetParameters", "ssm:PutParameter"]
     resources = [for name in keys(local.sources) : "${local.parameter_arn}/${name}/*/latest_object"] # wildcard: one key per table
   }
 }
