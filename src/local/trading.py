@@ -16,6 +16,7 @@ from local.invoking import POLL_SECONDS, invoke
 from local.stack import Stack
 
 QUOTES = "quotes"
+HOUR = 3600
 AFTER_THE_MINUTE = dt.timedelta(seconds=1.5)  # schedules usually fire 1 to 2 s into their minute
 Progress = Callable[[int], None]
 
@@ -38,11 +39,11 @@ class Traded:
 
 
 def last_session_hour(calendar: TradingCalendar, *, now: dt.datetime) -> dt.datetime:
-    """When the newest session that is over opened: the first minute of an hour that everything is known of."""
+    """The start of the first full hour of the newest session that is over."""
     over = [opens for opens, closes in calendar.segments if closes <= now.timestamp()]
     if not over:
         raise PipelineBug("choose an hour", calendar.name, "has no session before now", "Render the contracts again")
-    return dt.datetime.fromtimestamp(over[-1], dt.UTC)
+    return dt.datetime.fromtimestamp(-(-over[-1] // HOUR) * HOUR, dt.UTC)
 
 
 def trade(stack: Stack, first: dt.datetime, *, minutes: int = 60, on_minute: Progress = lambda _: None) -> Traded:

@@ -125,14 +125,8 @@ def test_processing_twice_and_in_the_wrong_order_changes_nothing(deployment: Dep
         return all(stat is not None and stat.modified > began.replace(microsecond=0) for stat in stats)
 
     eventually(all_done_again, within=60)
-    eventually(lambda: _empty(deployment), within=60)
+    eventually(lambda: deployed.is_quiet(deployment, "arrivals"), within=60)
     assert deployed.pointers(deployment) == versions
-
-
-def _empty(deployment: Deployment) -> bool:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = deployment.clients("sqs").get_queue_attributes(QueueUrl=deployment.queues["arrivals"], AttributeNames=names)
-    return all(int(found["Attributes"][name]) == 0 for name in names)
 
 
 def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arrive(sales: Stack) -> None:

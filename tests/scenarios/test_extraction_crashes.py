@@ -39,7 +39,8 @@ def attempt(database: Sandbox, world: World, effects: Effects, **secret: Any) ->
     """A pass of a container of its own, with its effects watched; it may die."""
     objects: ObjectStore = effects.watch(world.objects)
     parameters: ParameterStore = effects.watch(world.parameters)
-    own = make_world(CONTRACT, secret=database.secret(**secret), objects=objects, parameters=parameters)
+    login = {"port": shared_server().direct_port, "sslmode": "disable"} | secret
+    own = make_world(CONTRACT, secret=database.secret(**login), objects=objects, parameters=parameters)
     try:
         own.extract()
     except Crash:
@@ -105,7 +106,7 @@ def test_a_connection_lost_at_any_place_leaves_whole_objects_and_a_state_that_fi
     for size in (*range(0, 9_000, 450), 20_000):
         world = fresh(database)
         with cut_after(shared_server().direct_port, size) as port:
-            attempt(database, world, Effects(), port=port, sslmode="disable")
+            attempt(database, world, Effects(), port=port)
         stored.add(len(world.object_keys()))
         attempt(database, world, Effects())
         assert_whole(world)

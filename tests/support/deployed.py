@@ -72,6 +72,13 @@ def tell(deployment: Deployment, *keys: str) -> None:
         )
 
 
+def is_quiet(deployment: Deployment, queue: str) -> bool:
+    """No message waits on the queue and none is being worked on."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = deployment.clients("sqs").get_queue_attributes(QueueUrl=deployment.queues[queue], AttributeNames=names)
+    return all(int(found["Attributes"][name]) == 0 for name in names)
+
+
 def alarm_state(deployment: Deployment, alarm: str) -> str:
     found = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]])
     [one] = found["MetricAlarms"] + found.get("CompositeAlarms", [])

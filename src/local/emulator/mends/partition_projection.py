@@ -32,7 +32,7 @@ def locate(table: dict[str, Any], registered: list[dict[str, Any]]) -> list[tupl
     if str(parameters.get("projection.enabled", "")).lower() != "true":
         return [_registered(partition) for partition in registered]
     template = parameters.get("storage.location.template") or location + "/".join(f"{k}=${{{k}}}" for k in keys)
-    pattern = re.compile(re.sub(r"\\\$\\\{([^}]*?)\\\}", _group, re.escape(_folder(template))))
+    pattern = re.compile(re.sub(r"\\\$\\\{([^}]*?)\\\}", _group_of(parameters), re.escape(_folder(template))))
     listed = {key: _rule(key, parameters) for key in keys}
 
     def values(url: str) -> tuple[str | None, ...] | None:
@@ -53,8 +53,14 @@ def _folder(location: str) -> str:
     return location if location.endswith("/") else location + "/"
 
 
-def _group(match: re.Match[str]) -> str:
-    return f"(?P<{_safe(match[1])}>[^/]+)"
+def _group_of(parameters: dict[str, str]) -> Callable[[re.Match[str]], str]:
+    """A value lies in one folder, or in as many as a date's format has (``yyyy/MM/dd/HH``)."""
+
+    def group(match: re.Match[str]) -> str:
+        deeper = parameters.get(f"projection.{match[1]}.format", "").count("/")
+        return f"(?P<{_safe(match[1])}>[^/]+{'/[^/]+' * deeper})"
+
+    return group
 
 
 def _safe(key: str) -> str:

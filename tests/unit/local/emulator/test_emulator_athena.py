@@ -148,6 +148,31 @@ def test_partition_projection_hides_what_it_does_not_list(session):
     assert query(session, "select distinct month from quotes")["month"].tolist() == ["2026-11"]
 
 
+def test_a_projected_date_may_lie_in_several_folders_as_firehose_writes_it(session):
+    parameters = {
+        "projection.enabled": "true",
+        "projection.arrived.type": "date",
+        "projection.arrived.format": "yyyy/MM/dd/HH",
+        "projection.arrived.range": "2026/01/01/00,2026/12/31/23",
+        "projection.arrived.interval": "1",
+        "projection.arrived.interval.unit": "HOURS",
+        "storage.location.template": f"s3://{BUCKET}/arrivals/${{arrived}}/",
+    }
+    declare(
+        session,
+        "arrivals",
+        [("n", "int")],
+        keys=[("arrived", "string")],
+        parameters=parameters,
+        serde=JSON,
+        input_format=TEXT,
+    )
+    body = gzip.compress(b'{"n": 1}\n{"n": 2}\n')
+    session.client("s3").put_object(Bucket=BUCKET, Key="arrivals/2026/11/20/14/points.gz", Body=body)
+    found = query(session, "select arrived, count(*) as n from arrivals group by 1")
+    assert found.to_dict("records") == [{"arrived": "2026/11/20/14", "n": 2}]
+
+
 def test_a_timestamp_has_milliseconds(session):
     found = query(session, "select minute, cast(minute as varchar) as text from quotes where symbol = 'AAPL'")
     assert found["minute"][0] == pd.Timestamp("2026-11-20 14:30:00.123")

@@ -1,0 +1,172 @@
+"""The feed, end to end: schedule, queue, provider, stream, Firehose, processing, Athena; the market's clock is set."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import deployed
+from tests.support.waiting import eventually
+
+from cli.packaging import build_code_zip
+from core.contract.load import load
+from core.contract.render import render
+from local.invoking import await_receipts, invoke
+from local.stack import ROOT, Stack
+from local.trading import Traded, await_points, feed_of, last_session_hour, points_per_symbol_and_hour, trade
+
+pytestmark = pytest.mark.stack
+FEEDS = "feeds/quotes/"
+
+
+def hour(stack: Stack, number: int) -> dt.datetime:
+    """The given hour of the newest session that is over."""
+    _, calendar = feed_of(stack)
+    return last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=number)
+
+
+def lines_so_far(stack: Stack) -> int:
+    return sum(len(deployed.lines_of(stack.deployment, key)) for key in deployed.ingest_keys(stack.deployment, FEEDS))
+
+
+@pytest.fixture(scope="module")
+def traded(stack: Stack) -> Traded:
+    """An hour with nothing left out."""
+    done = trade(stack, hour(stack, 0))
+    await_points(stack, done.asked)
+    return done
+
+
+def quotes(stack: Stack, traded: Traded) -> dict[tuple[str, dt.datetime], Any]:
+    frame = stack.deployment.athena.query(
+        "select symbol, minute, price, provenance from fact_quote"
+        f" where minute >= timestamp '{traded.first:%Y-%m-%d %H:%M:%S}'"
+        f" and minute < timestamp '{traded.last:%Y-%m-%d %H:%M:%S}'"
+    )
+    assert not frame.duplicated(["symbol", "minute"]).any()
+    return {
+        (row["symbol"], row["minute"].to_pydatetime().replace(tzinfo=dt.UTC)): (row["price"], row["provenance"])
+        for row in frame.to_dict("records")
+    }
+
+
+def promised(stack: Stack, traded: Traded) -> dict[tuple[str, dt.datetime], Any]:
+    """What the market itself says the prices were: a quote early in its minute is that minute's open."""
+    feed, _ = feed_of(stack)
+    minutes = [traded.first + dt.timedelta(minutes=number) for number in range(60)]
+    return {
+        (entity.name, minute): (stack.market.candle(entity.name, minute).open, "observed")
+        for entity in feed.entities
+        for minute in minutes
+    }
+
+
+def test_660_expected_points_are_660_rows_with_the_markets_prices_to_the_last_decimal(
+    stack: Stack, traded: Traded
+) -> None:
+    assert (traded.expected, traded.asked) == (660, 660)
+    assert quotes(stack, traded) == promised(stack, traded)
+
+
+def test_every_record_twice_in_any_order_and_every_event_twice_are_the_same_rows(stack: Stack, traded: Traded) -> None:
+    deployment = stack.deployment
+    objects = deployed.ingest_keys(deployment, FEEDS)
+    lines: list[Any] = [line for key in objects for line in deployed.lines_of(deployment, key)] * 2
+    random.Random(7).shuffle(lines)
+    again = f"{FEEDS}2026/11/20/23/again.gz"
+    deployed.land(deployment, again, lines)
+    before = quotes(stack, traded)
+    versions = deployed.pointers(deployment)
+    await_receipts(deployment, FEEDS)
+    deployed.tell(deployment, *objects, again, *objects)
+    eventually(lambda: deployed.is_quiet(deployment, "arrivals"), within=60)
+    assert quotes(stack, traded) == before == promised(stack, traded)
+    assert deployed.pointers(deployment) == versions
+
+
+@contextmanager
+def told(stack: Stack, function: str, **variables: str) -> Iterator[None]:
+    """A deployed function with other variables, as an apply with other Terraform variables would give it."""
+    client, name = stack.deployment.clients("lambda"), stack.deployment.functions[function]
+    before = client.get_function_configuration(FunctionName=name)["Environment"]
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before["Variables"], **variables}}
+    )
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment=before)
+
+
+def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(stack: Stack, traded: Traded) -> None:
+    lines = lines_so_far(stack)
+    with told(stack, "request", STARMEND_DROP_ONE_ENTITY="demo"):
+        dropped = trade(stack, hour(stack, 1))
+    await_points(stack, lines + dropped.asked)
+    assert (dropped.expected, dropped.asked, len(dropped.left_out)) == (660, 600, 60)
+    missing = promised(stack, dropped).keys() - quotes(stack, dropped).keys()
+    assert missing == set(dropped.left_out)
+    counts = {str(row["symbol"]): int(str(row["points"])) for row in points_per_symbol_and_hour(stack, dropped)}
+    assert len(counts) == 11
+    assert max(counts.values()) < 60
+
+
+def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded) -> None:
+    deployment = stack.deployment
+    fault = stack.market.fail("unauthorized")
+    try:
+        with deployed.mailbox(deployment, "refused") as mail:
+            stack.market.forget_requests()
+            for number in range(3):
+                stack.market.clock.set(hour(stack, 2) + dt.timedelta(minutes=number, seconds=1))
+                invoke(deployment, "request", {"dataset": "quotes", "time": f"{hour(stack, 2):%Y-%m-%dT%H:%M:%SZ}"})
+                eventually(lambda: deployed.is_quiet(deployment, "requests"), within=60)
+            eventually(lambda: deployed.alarm_state(deployment, "provider-refused-quotes") == "ALARM", within=60)
+            mails = eventually(lambda: [json.loads(one) for one in mail() if "provider-refused" in one], within=60)
+            alarmed = [one for one in mails if one["AlarmName"] == deployment.alarms["provider-refused-quotes"]]
+            assert [one["NewStateValue"] for one in alarmed] == ["ALARM"]
+            assert "docs/runbook.md#provider-refused" in alarmed[0]["AlarmDescription"]
+        assert stack.market.requests.count() <= 3 * 2 * 11
+    finally:
+        stack.market.heal(fault)
+    assert quotes(stack, Traded(hour(stack, 2), hour(stack, 3), 0, 0, ())) == {}
+
+
+def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, tmp_path: Path) -> None:
+    for name in ("sales.yaml", "lookups"):
+        (tmp_path / name).symlink_to(ROOT / "contracts" / name)
+    text = (ROOT / "contracts" / "quotes.yaml").read_text()
+    (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))
+    contracts = tmp_path / "contracts.json"
+    contracts.write_text(render(load(tmp_path, today=dt.datetime.now(dt.UTC).date())))
+    code = build_code_zip(tmp_path / "code.zip", contracts)
+    terraform, variables = stack.terraform()
+    before = deployed.parameters(stack.deployment)
+    plan = terraform.plan({**variables, "contracts_file": str(contracts), "code_zip": str(code)})
+    assert all("delete" not in change.actions or "code" in change.address for change in plan.changes)
+    terraform.apply(plan)
+    assert deployed.parameters(stack.deployment) == before
+    lines = lines_so_far(stack)
+    minute = hour(stack, 3)
+    done = trade(stack, minute, minutes=1)
+    await_points(stack, lines + 12)
+    assert done.expected == 12
+    frame = stack.deployment.athena.query("select symbol, price from fact_quote where symbol = 'ORCL'")
+    assert frame["price"].tolist() == [stack.market.candle("ORCL", minute).open]
+    known = stack.deployment.athena.query("select symbol from dim_symbol")
+    assert "ORCL" in set(known["symbol"])
+
+
+def test_the_raw_lines_are_in_the_catalog(stack: Stack, traded: Traded) -> None:
+    frame = stack.deployment.athena.query("select count(*) as n from raw_quotes where kind = 'live'")
+    assert frame["n"][0] >= 660
+    first = deployed.ingest_keys(stack.deployment, FEEDS)[0]
+    assert {"symbol", "minute", "kind", "provenance", "fetched_at", "c"} <= set(
+        deployed.lines_of(stack.deployment, first)[0]
+    )
