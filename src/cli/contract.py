@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import FINE, USAGE, Json, err, out, print_json, say, show
+from aws.functions import environment_of
+from aws.secrets import AwsSecretStore
+from cli.deployed import DEFAULT, deployment
+from cli.entitlement import ask_providers
+from cli.output import FINDINGS, FINE, USAGE, Environment, Json, err, out, print_json, say, show, steps
 from core.contract.codec import to_data
 from core.contract.load import examine, load
+from core.contract.model import Contracts
 from core.contract.problems import Problem
 from core.contract.render import render
 
@@ -34,10 +41,23 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 
 @app.command()
-def check(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
-    """Say whether the contracts can be kept; every problem with file, path, and what would be right."""
+def check(
+    folder: Folder = DEFAULT_FOLDER,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask the feeds' providers what the deployment's keys may do.")
+    ] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Say whether the contracts can be kept; every problem with file, path, and what would be right.
+
+    With --live it exits with 1 where a provider would refuse what the contract rests on.
+    """
     contracts, problems = examine(folder, today=today())
     errors = [one for one in problems if not one.warning]
+    if live and not errors:
+        _check_live(contracts, environment, problems, as_json=as_json)
+        return
     if as_json:
         print_json([to_data(one) for one in problems])
     else:
@@ -46,6 +66,32 @@ def check(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
             tables = len(list(contracts.tables()))
             out.print(f"{len(contracts.contracts)} contracts, {tables} tables of the warehouse: fine", highlight=False)
     raise typer.Exit(USAGE if errors else FINE)
+
+
+def _check_live(contracts: Contracts, environment: str, problems: Sequence[Problem], *, as_json: bool) -> None:
+    """Ask each feed's provider for a quote and for history, with the keys and addresses of the deployment."""
+    deployed = deployment(environment)
+    told = (
+        environment_of(deployed.clients("lambda"), deployed.functions["pull"]) if "pull" in deployed.functions else {}
+    )
+    secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
+    urls = json.loads(told.get("STARMEND_PROVIDER_URLS") or "{}")
+    with steps() as progress, progress.step("asking the providers"):
+        found = list(ask_providers(contracts, secrets=secrets, urls=urls, now=dt.datetime.now(dt.UTC)))
+    refused = [one for one in found if not one.fine]
+    if as_json:
+        print_json({"problems": [to_data(one) for one in problems], "live": [asdict(one) for one in found]})
+    else:
+        print_problems(problems)
+        for one in found:
+            out.print("[green]may[/]    " if one.fine else "[red]may not[/]", end=" ")
+            text = f"{one.dataset}: {one.setting} ({one.provider}): {one.asked}: {one.says}"
+            out.print(text, highlight=False, markup=False, soft_wrap=True)
+            if one.remedy:
+                out.print(f"        {one.remedy}", highlight=False, markup=False, soft_wrap=True)
+        if not found:
+            out.print("no contract has a feed: nobody was asked")
+    raise typer.Exit(FINDINGS if refused else FINE)
 
 
 @app.command("show")

@@ -10,11 +10,13 @@ import sys
 
 import typer
 
-from cli import contract, deploy, local, secret
+from cli import contract, deploy, local, quarantine, secret
 from cli.output import FAILURE, USAGE, Misuse, err, say
 from cli.query import query
+from cli.replay import replay
 from cli.run import run
 from cli.status import status
+from cli.warehouse import rebuild, rollback, vacuum
 from core.errors import BadContract, StarmendError, UnknownTable
 
 app = typer.Typer(
@@ -29,6 +31,11 @@ app.add_typer(secret.app, name="secret")
 app.command()(status)
 app.command()(query)
 app.command()(run)
+app.command()(replay)
+app.command()(rebuild)
+app.command()(rollback)
+app.command()(vacuum)
+app.add_typer(quarantine.app, name="quarantine")
 
 
 def main() -> None:

@@ -1,0 +1,64 @@
+"""Processing's own functions, run by the command against a deployment."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from aws.deployment import Deployment
+from cli.deployed import quiet_metrics
+from cli.output import say
+from core.contract.model import Contracts, Table
+from core.contract.problems import nearest
+from core.errors import UnknownTable
+from processing.world import World
+
+
+class TerminalLog:
+    """Processing's log for somebody at a terminal: what is wrong, a line each; results are the command's to show."""
+
+    def info(self, msg: str, /, **fields: Any) -> None: ...
+
+    def warning(self, msg: str, /, **fields: Any) -> None:
+        self._line(msg, fields)
+
+    def error(self, msg: str, /, **fields: Any) -> None:
+        self._line(msg, fields)
+
+    def _line(self, msg: str, fields: dict[str, Any]) -> None:
+        told = ", ".join(f"{name} {fields[name]}" for name in ("object", "table", "reason") if fields.get(name))
+        say(f"  {msg}: {told}" if told else f"  {msg}")
+
+
+def world_of(deployed: Deployment) -> World:
+    """What the process function works with. Nothing is metered: an operator's work is no load of the pipeline's."""
+    quiet_metrics()
+    from processing.runtime import build_world  # slow to import, so only where it is needed
+
+    world, _ = build_world(deployed.settings, deployed.clients)
+    return dataclasses.replace(world, log=TerminalLog())
+
+
+def table_of(contracts: Contracts, name: str) -> Table:
+    """Raises ``UnknownTable`` naming the nearest table that there is."""
+    try:
+        return contracts.table(name)
+    except KeyError:
+        remedy = nearest(name, sorted(table.name for table in contracts.tables()))
+        raise UnknownTable("find table", name, "no contract makes it", remedy) from None
+
+
+def check_source(contracts: Contracts, dataset: str, table: str) -> None:
+    """Raises ``UnknownTable`` where a dataset or source table is named that no contract has."""
+    if not dataset:
+        if table:
+            raise UnknownTable("find table", table, "of which dataset?", "Name it: --dataset")
+        return
+    try:
+        contract = contracts.dataset(dataset)
+    except KeyError:
+        remedy = nearest(dataset, sorted(one.dataset for one in contracts))
+        raise UnknownTable("find dataset", dataset, "no contract describes it", remedy) from None
+    known = sorted(one.name for one in contract.source.tables) if contract.source else []
+    if table and table not in known:
+        raise UnknownTable("find table", f"{dataset}/{table}", "is no source table", nearest(table, known))

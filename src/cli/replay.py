@@ -1,0 +1,122 @@
+"""``starmend replay``: process ingest objects once more, here or by the deployed function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from aws.deployment import Deployment
+from aws.queue import SqsQueue
+from cli.deployed import DEFAULT, deployment
+from cli.operating import world_of
+from cli.output import FINDINGS, FINE, Environment, Json, Misuse, Steps, out, print_json, say, show, steps
+from core.errors import OutOfReach
+from core.landing import landing_of
+from processing.receipts import read_receipt
+from processing.replay import ingest_keys
+from processing.replay import replay as processed_again
+from processing.world import World
+
+KEYS_A_MESSAGE = 10
+
+
+@dataclass
+class Outcome:
+    """What became of the objects that were processed again."""
+
+    objects: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    rejected: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_fine(self) -> bool:
+        return not (self.errors or self.rejected or self.outcomes["halted"])
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "objects": self.objects,
+            **{name: self.outcomes[name] for name in ("committed", "unchanged", "halted")},
+            "failed": len(self.errors),
+            "rows": self.rows,
+            "rejected_lines": self.rejected,
+        }
+
+
+def replay(
+    what: Annotated[
+        str, typer.Argument(metavar="OBJECT|PREFIX", help="An ingest object's key, or what keys begin with.")
+    ],
+    queue: Annotated[bool, typer.Option("--queue", help="Let the deployed function do it; do not wait.")] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Process ingest objects again. What is in the warehouse stays; what a mended contract now lets through comes in."""
+    deployed = deployment(environment)
+    world = world_of(deployed)
+    keys = list(ingest_keys(world.ingest, _key(what, world.ingest_bucket)))
+    if not keys:
+        raise Misuse("replay", what, "no ingest object has such a key", "Keys begin with tables/, feeds/ or repair/")
+    if queue:
+        _send(deployed, keys)
+        out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status", highlight=False)
+        return
+    with steps() as progress:
+        outcome = process_again(world, keys, progress)
+    tell(outcome, as_json=as_json)
+
+
+def _key(what: str, bucket: str) -> str:
+    """A key as it is, or of a URL into the ingest bucket."""
+    if not what.startswith("s3://"):
+        return what
+    named, _, key = what.removeprefix("s3://").partition("/")
+    if named != bucket:
+        raise Misuse("replay", what, "is not in the ingest bucket", f"Its objects are s3://{bucket}/...")
+    return key
+
+
+def _send(deployed: Deployment, keys: Sequence[str]) -> None:
+    messages = [{"objects": keys[first : first + KEYS_A_MESSAGE]} for first in range(0, len(keys), KEYS_A_MESSAGE)]
+    url = deployed.queues["arrivals"]
+    if refused := SqsQueue(deployed.clients("sqs"), url).send(messages):
+        raise OutOfReach("replay", url, f"{len(refused)} of {len(messages)} messages were not taken", "Run it again")
+
+
+def process_again(world: World, keys: Sequence[str], progress: Steps) -> Outcome:
+    """Process them here, some at a time, and read their receipts."""
+    outcome = Outcome()
+    with progress.step(f"processing {len(keys)} objects again", total=len(keys)) as step:
+        for some in processed_again(world, keys):
+            outcome.objects += len(some.keys)
+            outcome.errors |= {key: str(error) for key, error in some.errors.items()}
+            for key in some.keys:
+                _count(world, key, outcome)
+            step.update(done=outcome.objects)
+    return outcome
+
+
+def _count(world: World, key: str, outcome: Outcome) -> None:
+    landing = landing_of(key)
+    if landing is None or key in outcome.errors:
+        return
+    if receipt := read_receipt(world.records, landing):
+        outcome.outcomes[receipt["outcome"]] += 1
+        outcome.rows += receipt["rows_out"]
+        outcome.rejected += receipt["rejected"]
+
+
+def tell(outcome: Outcome, *, as_json: bool) -> None:
+    """Show it and leave with the exit code that it deserves."""
+    if as_json:
+        print_json(outcome.as_row() | {"errors": outcome.errors})
+    else:
+        show("Processed again", [outcome.as_row()], as_json=False)
+        for key, error in outcome.errors.items():
+            say(f"{key}: {error}")
+    raise typer.Exit(FINE if outcome.is_fine else FINDINGS)

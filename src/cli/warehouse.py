@@ -1,0 +1,130 @@
+"""``starmend rebuild | rollback | vacuum``: a table made anew, a partition as it was, old objects removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cli.deployed import DEFAULT, deployment
+from cli.operating import table_of, world_of
+from cli.output import Environment, Json, Misuse, out, print_json, say, show, steps
+from core.contract.model import Table
+from processing.attempt import Committed
+from processing.plan import plan_source
+from processing.rebuild import rebuild_table
+from processing.rollback import release as end_hold
+from processing.rollback import rollback as go_back
+from processing.vacuum import GRACE
+from processing.vacuum import vacuum as clean
+from processing.world import World
+
+Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.")]
+
+
+def rebuild(
+    table: Annotated[str, typer.Argument(help="A fact or dimension.")],
+    partition: Annotated[str | None, typer.Option("--partition", help="Only this one, by its path.")] = None,
+    allow_fewer: Annotated[
+        bool, typer.Option("--allow-fewer", help="Even where ingest objects give fewer rows than there are.")
+    ] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Make a table anew from the ingest objects alone, partition by partition, while readers and writers go on."""
+    deployed = deployment(environment)
+    table_of(deployed.contracts, table)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress, progress.step(f"rebuilding {table}") as step:
+        read = 0
+
+        def count(key: str) -> None:
+            nonlocal read
+            read += 1
+            step.update(title=f"rebuilding {table}: {read} objects read, {key}")
+
+        for one in rebuild_table(world_of(deployed), table, partition, allow_fewer=allow_fewer, progress=count):
+            rows.append(asdict(one))
+            step.update(title=f"rebuilding {table}: {one.partition}")
+    if not rows and not as_json:
+        out.print("no ingest object has rows of it; nothing was changed")
+        return
+    show("Rebuilt", rows, as_json=as_json)
+
+
+def rollback(
+    table: Annotated[str, typer.Argument(help="A table of the warehouse.")],
+    partition: Partition = "",
+    to: Annotated[int | None, typer.Option("--to", min=1, help="The version to bring back.")] = None,
+    hold: Annotated[str | None, typer.Option("--hold", help="Why the auditor must leave it as it was.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="End a hold: the auditor may heal it again.")] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Bring an earlier version of a partition back, as its next version; or end the hold of such a step."""
+    if release == (to is not None) or (release and hold is not None):
+        raise Misuse(
+            "roll back", table, "what is to be done?", "Give --to N, with --hold REASON or without; or --release"
+        )
+    if hold is not None and not hold.strip():
+        raise Misuse("roll back", table, "a hold without a reason", "Give the reason: --hold REASON")
+    deployed = deployment(environment)
+    found = table_of(deployed.contracts, table)
+    world = world_of(deployed)
+    context = world.context_of(world.contracts.dataset(found.dataset))
+    path = partition.strip("/")
+    if to is None:
+        outcome = end_hold(world.partitions, found, path, context=context)
+    else:
+        outcome = go_back(world.partitions, found, path, to=to, hold=hold, context=context)
+    changed = isinstance(outcome, Committed)
+    row = {"partition": outcome.partition, "version": outcome.version, "rows": outcome.rows, "changed": changed}
+    show("Released" if release else "Rolled back", [row], as_json=as_json)
+    if changed and to is not None and not hold:
+        say("without --hold the auditor may heal it forward again")
+
+
+def vacuum(
+    table: Annotated[str, typer.Argument(help="Only this table; all where none is named.")] = "",
+    grace: Annotated[
+        float, typer.Option("--grace", min=1.0, help="Hours that a replaced object stays for its readers.")
+    ] = GRACE.total_seconds() / 3600,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Remove objects that no pointer will name again and no reader can be reading."""
+    deployed = deployment(environment)
+    tables = [table_of(deployed.contracts, table)] if table else None
+    world = world_of(deployed)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for one in tables or list(_all_tables(world)):
+            with progress.step(f"cleaning {one.name}"):
+                rows += _cleaned(world, one, grace=dt.timedelta(hours=grace), dry_run=dry_run)
+    if as_json:
+        print_json(rows)
+        return
+    if rows:
+        show("Would be removed" if dry_run else "Removed", rows, as_json=False)
+    objects, freed = sum(one["objects"] for one in rows), sum(one["bytes"] for one in rows)
+    out.print(f"{objects:,} objects, {freed:,} bytes {'would go' if dry_run else 'removed'}", highlight=False)
+
+
+def _all_tables(world: World) -> Iterator[Table]:
+    """The contracts' tables, and the current states that dimensions are computed from."""
+    yield from world.contracts.tables()
+    for contract in world.contracts:
+        for source in contract.source.tables if contract.source else ():
+            if current := plan_source(contract, source.name).current:
+                yield current
+
+
+def _cleaned(world: World, table: Table, *, grace: dt.timedelta, dry_run: bool) -> list[dict[str, Any]]:
+    plans = clean(world.partitions, world.records, table, now=world.now(), grace=grace, dry_run=dry_run)
+    return [
+        {"partition": one.partition, "objects": len(one.remove), "bytes": one.bytes, "stay": one.stay} for one in plans
+    ]
