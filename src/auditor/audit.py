@@ -17,11 +17,12 @@ from auditor.rollups import stale_rollups
 from auditor.runs import AuditResult, Order, WindowResult, kinds_of, write_paper
 from auditor.state import read_state
 from auditor.survey import Survey, parents_of, survey
-from auditor.windows import Window, covers, facts_of, period_of
+from auditor.windows import Window, facts_of
 from auditor.world import World
 from core.calendar import iso
 from core.certificate import LedgerEntry, window_name
-from core.contract.model import Contract, Feed, Table
+from core.contract.model import Contract, Feed
+from core.feed_partitions import covers, period_of
 from core.findings import BrokenPartition, BrokenRule, Finding, HeldPartition, MissingPoints
 from core.history import Ranges
 
@@ -64,7 +65,8 @@ def look(world: World, order: Order, *, attempt: int) -> AuditResult:
     entries = ChainReader(world.records, order.dataset).entries(names)
     seen = Seen(expectation, seen_rows, entries, tuple(absences))
     objects, until = _objects(world, contract, now)
-    findings = [*objects, *_of_partitions(contract, feed, seen), *_missing(contract, feed, seen)]
+    missing = _missing(contract, feed, seen)
+    findings = [*objects, *_of_partitions(contract, feed, seen, missing), *missing]
     findings += stale_rollups(world.partitions, contract, expectation, seen_rows, entries)
     result = AuditResult(
         dataset=order.dataset,
@@ -96,30 +98,44 @@ def _objects(world: World, contract: Contract, now: datetime) -> tuple[list[Find
     return [*unprocessed, *lost], hours[-1] if hours else ""
 
 
-def _of_partitions(contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
-    """What is wrong with partitions: broken, held, lawless; and certified rows that are not there any more."""
+def _of_partitions(contract: Contract, feed: Feed, seen: Seen, missing: Sequence[MissingPoints]) -> list[Finding]:
+    """What is wrong with partitions: broken, held, lawless, rolled back; and certified rows that are gone."""
     found: list[Finding] = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules, *seen.survey.orphans]
     known = {(one.table, one.partition) for one in seen.survey.held}
     known |= {(one.table, one.partition) for one in seen.survey.broken}
-    for table, path, lost in _fewer_rows(contract, feed, seen):
-        if (table.name, path) not in known:
-            known.add((table.name, path))
+    tables = {one.name: one for one in facts_of(contract)}
+    fewer, other = _against_certificates(feed, seen)
+    for back in seen.survey.rolled_back:
+        place, table = (back.table, back.partition), tables[back.table]
+        lacks = any(
+            covers(table, feed, back.partition, entity=one.entity, start=start, end=end)
+            for one in missing
+            for start, end in one.ranges
+        )
+        if place not in known and (lacks or place in fewer or place in other):
+            known.add(place)
+            found.append(back)
+    for (name, path), lost in sorted(fewer.items()):
+        if (name, path) not in known and name in tables:
             problem = f"{lost} rows that were certified are gone"
-            found.append(BrokenPartition(table.dataset, table.name, path, problem))
+            found.append(BrokenPartition(contract.dataset, name, path, problem))
     return found
 
 
-def _fewer_rows(contract: Contract, feed: Feed, seen: Seen) -> list[tuple[Table, str, int]]:
-    lost: dict[tuple[str, str], int] = {}
+def _against_certificates(feed: Feed, seen: Seen) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Per (table, path): the rows that it has fewer than were certified; and the partitions that have other rows."""
+    fewer: dict[tuple[str, str], int] = {}
+    other: set[tuple[str, str]] = set()
     for place, window in enumerate(seen.expectation.windows):
         entry = seen.entries.get(window_name(feed.table.name, window.name))
-        for name, (rows, _) in (entry.partitions if entry else {}).items():
-            now = seen.survey.proofs[place].get(name, [0, ""])[0]
-            if now < rows:
-                table, _, path = name.partition("/")
-                lost[(table, path)] = lost.get((table, path), 0) + rows - now
-    tables = {one.name: one for one in facts_of(contract)}
-    return [(tables[table], path, count) for (table, path), count in sorted(lost.items()) if table in tables]
+        for name, proof in (entry.partitions if entry else {}).items():
+            table, _, path = name.partition("/")
+            now: Any = seen.survey.proofs[place].get(name, [0, ""])
+            if now != proof:
+                other.add((table, path))
+            if now[0] < proof[0]:
+                fewer[table, path] = fewer.get((table, path), 0) + proof[0] - now[0]
+    return fewer, other
 
 
 def _missing(contract: Contract, feed: Feed, seen: Seen) -> list[MissingPoints]:

@@ -17,11 +17,12 @@ from auditor.judge import Judgement, judge
 from auditor.repair import attempts_made, make_plan
 from auditor.runs import AuditResult, Order, WindowResult, job_key, read_paper, write_paper
 from auditor.state import DatasetState, OpenWindow, change_state
-from auditor.windows import DAY, Window, facts_of, partitions_of, period_of
+from auditor.windows import DAY, Window, facts_of, partitions_of
 from auditor.world import World
 from core.calendar import iso
 from core.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
 from core.contract.model import Contract, Feed
+from core.feed_partitions import period_of
 from core.findings import Restate, repair_to_data
 
 COMPLETENESS = "completeness/"

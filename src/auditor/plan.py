@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from auditor.windows import covers
 from core.contract.model import Contracts, Feed, Table, TradingCalendar
 from core.contract.providers import history_span
+from core.feed_partitions import covers
 from core.findings import (
     BrokenPartition,
     BrokenRule,

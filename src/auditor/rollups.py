@@ -13,9 +13,10 @@ from auditor.expect import Expectation
 from auditor.lake import read_partition
 from auditor.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.survey import Survey
-from auditor.windows import DAY, HOUR, column_of, covers, facts_of, partitions_of
+from auditor.windows import DAY, HOUR, facts_of, partitions_of
 from core.certificate import LedgerEntry, window_name
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table
+from core.feed_partitions import column_of, covers
 from core.findings import StaleDerived
 from core.ports import PartitionStore
 

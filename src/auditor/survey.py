@@ -17,8 +17,9 @@ from auditor.expect import Expectation
 from auditor.lake import Held, proof_of, read_partition, rows_of_window
 from auditor.points import Coverage
 from auditor.rules import broken_rules, orphans
-from auditor.windows import Window, column_of, facts_of, partitions_of
+from auditor.windows import Window, facts_of, partitions_of
 from core.contract.model import Contract, Feed, Table
+from core.feed_partitions import column_of
 from core.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
 from core.order import as_array
 from core.ports import PartitionStore
@@ -31,13 +32,15 @@ Parents = Callable[[str], pa.Array | None]  # "dim_symbol.symbol" -> its values;
 class Survey:
     """``proofs`` holds per window what its certificate would say of each partition with rows of it.
 
-    ``targets`` are the objects that were read, by partition (empty: there is none).
+    ``targets`` are the objects that were read, by partition (empty: there is none). ``rolled_back`` are without a hold:
+    findings only where something is missing of them or differs from what was certified.
     """
 
     coverage: Coverage
     proofs: list[dict[str, list[object]]]
     targets: dict[str, str] = field(default_factory=dict)
     broken: list[BrokenPartition] = field(default_factory=list)
+    rolled_back: list[BrokenPartition] = field(default_factory=list)
     held: list[HeldPartition] = field(default_factory=list)
     rules: list[BrokenRule] = field(default_factory=list)
     orphans: list[OrphanKeys] = field(default_factory=list)
@@ -103,9 +106,9 @@ def _take_in(found: Survey, table: Table, feed: Feed, held: Held) -> None:
         found.held.append(HeldPartition(table.dataset, table.name, held.path, held.hold))
     elif held.problem:
         found.broken.append(BrokenPartition(table.dataset, table.name, held.path, held.problem))
-    elif held.rolled_back:
-        problem = f"was rolled back to version {held.footer.restores if held.footer else 0} without a hold"
-        found.broken.append(BrokenPartition(table.dataset, table.name, held.path, problem))
+    elif held.rolled_back and held.footer:
+        problem = f"was rolled back to version {held.footer.restores} without a hold"
+        found.rolled_back.append(BrokenPartition(table.dataset, table.name, held.path, problem))
     if held.rows.num_rows:
         names = [one.name for one in table.columns]
         found.coverage.mark_present(

@@ -15,13 +15,13 @@ from itertools import product
 import pyarrow as pa
 
 from core.calendar import iso
-from core.contract.model import Contract, Feed, Partition, Table, Take, TradingCalendar
+from core.contract.model import Contract, Feed, Partition, Table, TradingCalendar
 from core.errors import PipelineBug
+from core.feed_partitions import TIME_DIGITS, column_of
 from core.grid import expected_slots
 from core.keys import bucket_of
 
 HOUR, DAY = 3600, 86_400
-_DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,14 +74,6 @@ def facts_of(contract: Contract) -> tuple[Table, ...]:
     return tuple(one for one in contract.tables if one.kind == "fact" and one.source == feed.table.name)
 
 
-def column_of(table: Table, field: str) -> str:
-    """The fact's column that takes a field of the line as it is. Raises ``PipelineBug`` where none does."""
-    for column in table.columns:
-        if isinstance(column.rule, Take) and column.rule.field == field and column.rule.form == "value":
-            return column.name
-    raise PipelineBug("audit", f"{table.name}", f"no column takes {field!r}", "Add one to the contract")
-
-
 # ---------------------------------------------------------------- partitions
 
 
@@ -100,30 +92,13 @@ def partitions_of(
     return dict(sorted(found.items()))
 
 
-def covers(
-    table: Table, feed: Feed, path: str, *, entity: str, start: int, end: int, fact: Table | None = None
-) -> bool:
-    """Whether points of the entity in ``[start, end)`` may lie in the partition. A rollup needs its ``fact``."""
-    of_entity = column_of(fact or table, feed.entity_column)
-    for part, folder in zip(table.partition_by, path.split("/"), strict=True):
-        value = folder.partition("=")[2]
-        if part.column == of_entity and part.transform == "value" and value != entity:
-            return False
-        if part.column == of_entity and part.transform == "bucket":
-            bucket = bucket_of(pa.array([entity]), part.buckets)[0]
-            if value != str(bucket):
-                return False
-    first, last = period_of(table, feed, path, fact=fact)
-    return start < last and first < end
-
-
 def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[str]:
     if part.column == column_of(table, feed.entity_column) and part.transform == "value":
         return [one.name for one in feed.entities]
     if part.column == column_of(table, feed.entity_column) and part.transform == "bucket":
         names = pa.array([one.name for one in feed.entities], pa.string())
         return [str(one) for one in sorted(set(bucket_of(names, part.buckets).tolist()))]
-    if part.column == column_of(table, feed.time_column) and part.transform in _DIGITS:
+    if part.column == column_of(table, feed.time_column) and part.transform in TIME_DIGITS:
         return _units(part.transform, window)
     raise PipelineBug(
         "find partitions",
@@ -139,31 +114,7 @@ def _units(unit: str, window: Window) -> list[str]:
     step = timedelta(hours=1)
     found: dict[str, None] = {}
     while moment < end:
-        text = moment.strftime("%Y-%m-%d-%H") if unit == "hour" else moment.isoformat()[: _DIGITS[unit]]
+        text = moment.strftime("%Y-%m-%d-%H") if unit == "hour" else moment.isoformat()[: TIME_DIGITS[unit]]
         found[text] = None
         moment += step
     return list(found)
-
-
-def period_of(table: Table, feed: Feed, path: str, *, fact: Table | None = None) -> tuple[int, int]:
-    """The time that a partition's points lie in, by its path; all of time where no part of the path tells it."""
-    start, end = 0, 2**62
-    times = column_of(fact or table, feed.time_column)
-    for part, folder in zip(table.partition_by, path.split("/"), strict=True):
-        if part.column == times and part.transform in _DIGITS:
-            first, last = _unit_bounds(part.transform, folder.partition("=")[2])
-            start, end = max(start, first), min(end, last)
-    return start, end
-
-
-def _unit_bounds(unit: str, text: str) -> tuple[int, int]:
-    parts = [int(one) for one in text.split("-")]
-    year, month, day, hour = (*parts, *(1, 1, 1, 0)[len(parts) :])
-    first = datetime(year, month, day, hour, tzinfo=UTC)
-    if unit == "year":
-        last = first.replace(year=year + 1)
-    elif unit == "month":
-        last = first.replace(year=year + month // 12, month=month % 12 + 1)
-    else:
-        last = first + (timedelta(days=1) if unit == "day" else timedelta(hours=1))
-    return int(first.timestamp()), int(last.timestamp())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts
@@ -29,6 +30,10 @@ class Settings:
     drop_one_entity: str = ""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
     horizon_held_seconds: float = 0.0
+    process_queue_url: str = ""
+    alarm_topic: str = ""
+    runbook_url: str = "docs/runbook.md"
+    audit_limits: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -52,6 +57,10 @@ class Settings:
             drop_one_entity=environment.get("STARMEND_DROP_ONE_ENTITY", ""),
             provider_urls=json.loads(environment.get("STARMEND_PROVIDER_URLS") or "{}"),
             horizon_held_seconds=float(environment.get("STARMEND_HORIZON_HELD_SECONDS") or 0),
+            process_queue_url=environment.get("STARMEND_PROCESS_QUEUE_URL", ""),
+            alarm_topic=environment.get("STARMEND_ALARM_TOPIC", ""),
+            runbook_url=environment.get("STARMEND_RUNBOOK_URL", "docs/runbook.md"),
+            audit_limits=json.loads(environment.get("STARMEND_AUDIT_LIMITS") or "{}"),
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.contract.model import Contract, Contracts, Database, Feed, Partition, SourceTable, Table
-from core.records import QUARANTINE_COLUMNS, RECEIPT_COLUMNS, RecordColumns
+from core.records import COMPLETENESS_COLUMNS, QUARANTINE_COLUMNS, RECEIPT_COLUMNS, RecordColumns
 
 _FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
 _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
@@ -30,6 +30,7 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
         contracts, "receipts", RECEIPT_COLUMNS, "one row per ingest object: its receipt"
     )
     tables["quarantine"] = _records(contracts, "quarantine", QUARANTINE_COLUMNS, "one row per rejected line")
+    tables["completeness"] = _completeness(contracts)
     return dict(sorted(tables.items()))
 
 
@@ -158,4 +159,30 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
         "description": description,
         "columns": [_column(*one) for one in columns],
         **_partitioned(keys),
+    }
+
+
+def _completeness(contracts: Contracts) -> dict[str, Any]:
+    """One row per audited window, by the window's day (UTC)."""
+    datasets = sorted(contract.dataset for contract in contracts if contract.source)
+    first = min((_earliest(one) for one in contracts if isinstance(one.source, Feed)), default="2026-01-01")
+    day = {
+        "name": "day",
+        "type": "string",
+        "projection": {
+            "type": "date",
+            "format": "yyyy-MM-dd",
+            "range": f"{first},NOW+1DAYS",
+            "interval": "1",
+            "interval.unit": "DAYS",
+        },
+    }
+    dataset = {"name": "dataset", "type": "string", "projection": {"type": "enum", "values": ",".join(datasets)}}
+    return {
+        "bucket": "warehouse",
+        "location": "completeness/",
+        "format": "json",
+        "description": "one row per audited window: expected, present, absent, missing, and its certificate",
+        "columns": [_column(*one) for one in COMPLETENESS_COLUMNS],
+        **_partitioned([dataset, day]),
     }

@@ -1,0 +1,85 @@
+"""The world of a deployed auditor function: AWS clients, the clock and the log, built once per container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger
+
+from auditor.plan import Budget
+from auditor.world import Limits, Log, World
+from aws.clients import Clients
+from aws.metrics import LogMetrics
+from aws.objects import S3ObjectStore
+from aws.pointers import S3PartitionStore
+from aws.queue import SqsQueue
+from aws.settings import Settings
+from aws.topic import SnsTopic
+
+
+@dataclass
+class Meters:
+    """The metrics of each dataset, written as one line each when a step is done."""
+
+    environment: str
+    _by_dataset: dict[str, LogMetrics] = field(default_factory=dict)
+
+    def of(self, dataset: str) -> LogMetrics:
+        return self._by_dataset.setdefault(dataset, LogMetrics(self.environment, dataset))
+
+    def flush(self) -> None:
+        for metrics in self._by_dataset.values():
+            metrics.flush()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The world, the environment's name, and what ends an invocation."""
+
+    world: World
+    environment: str
+    finish: Callable[[], None]
+
+    def run(self, step: Callable[..., dict[str, Any]], event: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """A step, its metrics written whatever becomes of it."""
+        try:
+            return step(event, self.world, **more)
+        finally:
+            self.finish()
+
+
+@cache
+def build_runtime() -> Runtime:
+    return runtime_of(Settings.from_environment(), Clients())
+
+
+def runtime_of(settings: Settings, clients: Clients) -> Runtime:
+    """The runtime of a deployment, for the Lambdas and for the command alike."""
+    s3 = clients("s3")
+    meters = Meters(settings.environment)
+    queue, topic = settings.process_queue_url, settings.alarm_topic
+    world = World(
+        contracts=settings.contracts,
+        ingest=S3ObjectStore(s3, settings.ingest_bucket),
+        records=S3ObjectStore(s3, settings.warehouse_bucket),
+        partitions=S3PartitionStore(s3, settings.warehouse_bucket),
+        metrics=meters.of,
+        log=cast(Log, Logger(service="auditor")),
+        now=lambda: datetime.now(UTC),
+        code_version=settings.code_version,
+        processing=SqsQueue(clients("sqs"), queue) if queue else None,
+        mail=SnsTopic(clients("sns"), topic) if topic else None,
+        runbook=settings.runbook_url,
+        limits=limits_of(settings.audit_limits),
+    )
+    return Runtime(world, settings.environment, meters.flush)
+
+
+def limits_of(given: Mapping[str, Any]) -> Limits:
+    """``{"attempts": 3, "grace_seconds": 900, "budget": {"calls": 300}}``; what is not given has its default."""
+    budget = Budget(**given.get("budget", {}))
+    return Limits(**{**given, "budget": budget})

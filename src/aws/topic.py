@@ -1,0 +1,20 @@
+"""Messages to the admins through one SNS topic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws.failures import reaching
+
+
+class SnsTopic:
+    """``auditor.world.Mail`` over SNS; a subject has at most 100 ASCII characters."""
+
+    def __init__(self, client: Any, arn: str) -> None:
+        self._client = client
+        self._arn = arn
+
+    def publish(self, subject: str, text: str) -> None:
+        with reaching("publish message", self._arn):
+            plain = subject.encode("ascii", "replace").decode()[:100]
+            self._client.publish(TopicArn=self._arn, Subject=plain, Message=text)
