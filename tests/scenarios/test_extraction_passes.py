@@ -199,32 +199,28 @@ def test_rows_with_one_time_are_cut_across_objects_and_come_once() -> None:
         assert len({one.interval_to for one in world.facts()}) == 1
 
 
-def test_the_first_object_is_stored_before_the_last_row_is_read() -> None:
-    # The last row comes only when the landing zone holds an object: its lock is what the first write gives free.
+def test_the_first_object_is_stored_while_the_server_still_sends() -> None:
+    # 40 MB are more than sockets hold, and an extractor that gathered all rows first would find the server idle.
     with ledger_world(rows_per_object=1_000) as (database, world):
         database.run(
-            "ALTER TABLE ledger RENAME TO base",
-            "CREATE VIEW ledger AS SELECT id, CASE WHEN id = 20000 THEN pg_advisory_lock_shared(7)::text END AS note,"
-            " created_at, last_updated FROM base",
-            f"GRANT SELECT ON ledger TO {shared_server().extractor.user}",
-            TIE.format(1, 20_000).replace("INTO ledger", "INTO base"),
-            f"ALTER DATABASE {database.dbname} SET enable_sort = off",  # the index gives the order, row by row
+            "INSERT INTO ledger (note, last_updated)"
+            " SELECT repeat('x', 1000), '2026-11-20' FROM generate_series(1, 40000)"
         )
-        holder = database.connect()
-        holder.cursor().execute("SELECT pg_advisory_lock(7)")
         objects = world.objects
         assert isinstance(objects, MemoryObjects)
-        written: list[str] = []
+        states: list[str] = []
 
-        def release(effect: str, key: str) -> None:
-            if effect == "write":
-                written.append(key)
-                if len(written) == 2:  # so the first is durable
-                    holder.close()
+        def look(effect: str, key: str) -> None:
+            if effect == "write" and key.endswith("000000000001.jsonl.gz"):
+                sessions = (
+                    "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
+                )
+                states.extend(row[0] for row in database.rows(f"{sessions} 'starmend-extract'"))
 
-        objects.fail = release  # type: ignore[assignment]
+        objects.fail = look  # type: ignore[assignment]
         world.extract().raise_failures()
-        assert len(world.rows()) == 20_000
+        assert states == ["active"]
+        assert world.numbers() == list(range(1, 41))
 
 
 def test_a_pass_out_of_time_goes_on_behind_its_last_row_within_a_tie() -> None:

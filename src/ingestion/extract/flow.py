@@ -23,7 +23,7 @@ from ingestion.extract.parameters import read_stored, rebuild
 from ingestion.extract.table import Outcome, Sink, Stored, extract_table, plan_interval
 from ingestion.postgres.horizon import Bound, read_bound
 from ingestion.postgres.relation import Catalog, read_catalog
-from ingestion.postgres.select import Reading, count_unplaced, plan_reading
+from ingestion.postgres.select import Reading, count_unplaced, in_snapshot, plan_reading
 from ingestion.postgres.session import Connector, Session
 
 STATEMENT_SECONDS = 840.0
@@ -215,7 +215,7 @@ def _extract_one(
     if interval.empty:
         return Stored(number=state.number)
     if reading.needs_report or state.number == 0:
-        _report_unplaced(extraction, session, reading)
+        _report_unplaced(extraction, session, reading, seconds=min(extraction.statement_seconds, budget.left))
     return extract_table(
         session,
         reading,
@@ -261,8 +261,8 @@ def _report_adoption(extraction: Extraction, table: str, state: TableState) -> N
         extraction.metrics.add("ObjectsMissing", len(missing))
 
 
-def _report_unplaced(extraction: Extraction, session: Session, reading: Reading) -> None:
-    count = session.query(count_unplaced(reading))[0][0]
+def _report_unplaced(extraction: Extraction, session: Session, reading: Reading, *, seconds: float) -> None:
+    count = session.query(in_snapshot(count_unplaced(reading), seconds=seconds))[0][0]
     if count:
         told = {"table": reading.table.name, "rows": count, "remedy": "give them a changed_at or created_at, and a key"}
         extraction.log.warning("rows without cursor or key are not extracted", extra=told)

@@ -98,9 +98,16 @@ def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_a
 
 def count_unplaced(reading: Reading, *, at_most: int = 10_000) -> str:
     """How many rows, counted no further than ``at_most``, have no cursor that an interval could hold, or no key."""
-    cursor = reading.cursor
     first = _moment(FIRST_INSTANT, reading.clock)
-    conditions = [f"{cursor} IS NULL", f"{cursor} < {first}", f"{cursor} = 'infinity'"]
+    changed = identifier(reading.changed.name)
+    # Column by column, so that an index on either can be used.
+    conditions = [f"{changed} < {first}", f"{changed} = 'infinity'"]
+    if reading.created:
+        created = identifier(reading.created.name)
+        nowhere = f"{created} IS NULL OR {created} < {first} OR {created} = 'infinity'"
+        conditions.append(f"({changed} IS NULL AND ({nowhere}))")
+    else:
+        conditions.append(f"{changed} IS NULL")
     conditions += [f"{identifier(one.name)} IS NULL" for one in reading.keys if not one.not_null]
     limited = f"SELECT 1 FROM {reading.source} WHERE {' OR '.join(conditions)} LIMIT {at_most:d}"
     return f"SELECT count(*) FROM ({limited}) AS unplaced"
