@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.commands import Command, commands
+from tests.support.simulated_aws import REGION, ClientOf, client_of
+
+from aws.deployment import Deployment
+from core.contract.load import load
+from core.contract.render import render
+
+__all__ = ["client_of"]
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def starmend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """The command, in an empty folder; what it sets in the environment is taken back."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, REGION)
+    monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "true")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "command")
+    monkeypatch.chdir(tmp_path)
+    return commands(monkeypatch, capsys)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A simulated account with a deployment ``dev``, as far as the warehouse's commands need one."""
+
+    deployment: Deployment
+    client_of: ClientOf
+
+    def put(self, key: str, lines: Iterable[Mapping[str, Any] | bytes]) -> str:
+        texts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+        body = gzip.compress(b"".join(text + b"\n" for text in texts))
+        self.client_of("s3").put_object(Bucket=self.deployment.ingest_bucket, Key=key, Body=body)
+        return key
+
+    def warehouse_keys(self, prefix: str) -> list[str]:
+        found = self.client_of("s3").list_objects_v2(Bucket=self.deployment.warehouse_bucket, Prefix=prefix)
+        return [one["Key"] for one in found.get("Contents", [])]
+
+    def pointer(self, partition: str) -> str:
+        key = f"warehouse/{partition}/symlink.txt"
+        found = self.client_of("s3").get_object(Bucket=self.deployment.warehouse_bucket, Key=key)
+        return found["Body"].read().decode().strip()
+
+
+@functools.cache
+def rendered() -> str:
+    """The contracts that the project ships with."""
+    return render(load(REPOSITORY / "contracts", today=date(2026, 11, 20)))
+
+
+@pytest.fixture
+def account(client_of: ClientOf, starmend: Command) -> Iterator[Account]:
+    file = Path("build/dev/contracts.json").resolve()
+    file.parent.mkdir(parents=True)
+    file.write_text(rendered(), encoding="utf-8")
+    buckets = {role: f"starmend-dev-{role}-123456789012" for role in ("ingest", "warehouse", "results")}
+    for name in buckets.values():
+        client_of("s3").create_bucket(Bucket=name)
+    for name, value in json.loads(file.read_text())["parameters"].items():
+        client_of("ssm").put_parameter(Name=f"/starmend/dev/{name}", Value=value, Type="String")
+    arrivals = client_of("sqs").create_queue(QueueName="starmend-dev-arrivals")["QueueUrl"]
+    deployment = Deployment(
+        project="starmend",
+        environment="dev",
+        buckets=buckets,
+        database="starmend_dev",
+        workgroup="starmend-dev",
+        functions={"process": "starmend-dev-process"},
+        queues={"arrivals": arrivals},
+        dead_letter_queues={},
+        streams={},
+        alarms={},
+        alarm_topic="",
+        contracts_file=str(file),
+        aws_environment={"AWS_DEFAULT_REGION": REGION},
+    )
+    deployment.save(Path("build"))
+    yield Account(deployment, client_of)
