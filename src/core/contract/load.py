@@ -147,6 +147,14 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
     datasets = [contract.dataset for _, contract in loaded]
     for name in {one for one in datasets if datasets.count(one) > 1}:
         found.append(Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset"))
+    owners: dict[str, str] = {}
+    for _, contract in loaded:
+        for table in contract.source.tables if contract.source else ():
+            owner = owners.setdefault(table.name, contract.dataset)
+            if owner != contract.dataset:
+                problem = f"dataset {owner!r} has a source table {table.name!r} too"
+                remedy = "Rename one: its current state and its raw table are known by that name alone"
+                found.append(Problem(files[contract.dataset], f"source.tables.{table.name}", problem, remedy))
     return found
 
 

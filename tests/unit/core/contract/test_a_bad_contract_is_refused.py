@@ -228,3 +228,12 @@ def test_two_contracts_may_share_a_calendar_but_not_promise_different_tables_of_
     second["warehouse"]["dim_date"]["to"] = "2030-12-31"
     with pytest.raises(BadContracts, match="another contract promises a different table"):
         load(folder_of(tmp_path, first, second), today=TODAY)
+
+
+def test_two_datasets_may_not_have_a_source_table_of_one_name(tmp_path: Path) -> None:
+    second = copy.deepcopy(GOOD)
+    second["dataset"] = "other"
+    second["warehouse"] = {"dim_human": second["warehouse"]["dim_person"]}
+    _, problems = examine(folder_of(tmp_path, GOOD, second), today=TODAY)
+    paths = {(one.file, one.path) for one in problems}
+    assert ("shop.yaml", "source.tables.person") in paths
