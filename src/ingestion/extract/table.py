@@ -155,13 +155,13 @@ class _Tally:
 def _objects(lines: Iterable[list[bytes]], packer: Packer, budget: Budget) -> Iterable[tuple[Packed, bool]]:
     """Objects as they fill, and whether the rows end with them: that is known when the next row comes, or none."""
     for batch in lines:
-        rest = batch
+        rest = packer.add(batch)
         while rest:
-            left = packer.add(rest)
-            if left and packer.rows:
-                yield packer.finish(), False
-            rest = left
-        if budget.over and packer.rows:
+            yield packer.finish(), False
+            if budget.over:
+                return
+            rest = packer.add(rest)
+        if budget.over:
             yield packer.finish(), False
             return
     if packer.rows:
