@@ -3,7 +3,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -63,7 +63,7 @@ def rendered() -> str:
 
 
 @pytest.fixture
-def account(client_of: ClientOf, starmend: Command) -> Iterator[Account]:
+def account(client_of: ClientOf, starmend: Command) -> Account:
     file = Path("build/dev/contracts.json").resolve()
     file.parent.mkdir(parents=True)
     file.write_text(rendered(), encoding="utf-8")
@@ -89,4 +89,4 @@ def account(client_of: ClientOf, starmend: Command) -> Iterator[Account]:
         aws_environment={"AWS_DEFAULT_REGION": REGION},
     )
     deployment.save(Path("build"))
-    yield Account(deployment, client_of)
+    return Account(deployment, client_of)

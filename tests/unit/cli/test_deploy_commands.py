@@ -1,0 +1,148 @@
+"""What of a deployment can be shown without Terraform: its refusals, the state's bucket, what keeps prod's data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.commands import Command
+from tests.support.simulated_aws import ClientOf
+
+from aws.buckets import erase
+from cli.deploy import refuse_while_data_exist
+from cli.smoke import every_table_sql
+from cli.target import Target
+from core.errors import PipelineBug
+
+REPOSITORY = Path(__file__).parents[3]
+CONTRACTS = str(REPOSITORY / "contracts")
+STATE = "starmend-123456789012-eu-west-1-terraform"
+
+
+def test_the_state_s_bucket_is_versioned_encrypted_private_and_speaks_tls_only(
+    client_of: ClientOf, starmend: Command
+) -> None:
+    said = starmend("deploy", "bootstrap", "--env", "dev")
+    assert (said.code, f"s3://{STATE}: made" in said.out) == (0, True)
+    s3 = client_of("s3")
+    assert s3.get_bucket_location(Bucket=STATE)["LocationConstraint"] == "eu-west-1"
+    assert s3.get_bucket_versioning(Bucket=STATE)["Status"] == "Enabled"
+    rule = s3.get_bucket_encryption(Bucket=STATE)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    assert all(s3.get_public_access_block(Bucket=STATE)["PublicAccessBlockConfiguration"].values())
+    statement = json.loads(s3.get_bucket_policy(Bucket=STATE)["Policy"])["Statement"][0]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    tags = {one["Key"]: one["Value"] for one in s3.get_bucket_tagging(Bucket=STATE)["TagSet"]}
+    assert tags["project"] == "starmend"
+
+
+def test_making_it_again_mends_its_settings_and_keeps_the_state(client_of: ClientOf, starmend: Command) -> None:
+    starmend("deploy", "bootstrap")
+    s3 = client_of("s3")
+    s3.delete_bucket_policy(Bucket=STATE)
+    s3.put_object(Bucket=STATE, Key="dev/terraform.tfstate", Body=b"{}")
+    s3.put_bucket_versioning(Bucket=STATE, VersioningConfiguration={"Status": "Suspended"})
+    said = starmend("deploy", "bootstrap")
+    assert (said.code, "was there" in said.out) == (0, True)
+    assert s3.get_bucket_versioning(Bucket=STATE)["Status"] == "Enabled"
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=STATE)["Policy"]
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=STATE)["Contents"]] == ["dev/terraform.tfstate"]
+
+
+def test_dev_and_prod_share_the_bucket_under_keys_of_their_own(client_of: ClientOf, starmend: Command) -> None:
+    starmend("deploy", "bootstrap", "--env", "dev")
+    assert "was there" in starmend("deploy", "bootstrap", "--env", "prod").out
+    assert Target.of("dev").state_key != Target.of("prod").state_key
+
+
+def test_without_a_place_for_the_state_a_plan_says_how_to_make_it(client_of: ClientOf, starmend: Command) -> None:
+    said = starmend("deploy", "plan", "--contracts", CONTRACTS)
+    assert (said.code, len([line for line in said.err.splitlines() if "make bootstrap ENV=dev" in line])) == (2, 1)
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_a_bad_contract_is_refused_before_anything_is_asked_of_aws(
+    verb: str, starmend: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts/bad.yaml").write_text("dataset: bad\nwarehouse: {}\nkey: 1\n")
+    said = starmend("deploy", verb, "--env", "dev")
+    assert said.code == 2
+    assert "bad.yaml" in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("verb", ["bootstrap", "plan", "apply", "destroy"])
+def test_without_credentials_there_is_one_line_that_says_what_to_do(verb: str, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nothing = {
+        "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY / "src"),
+    }  # fmt: skip
+    more = [] if verb == "bootstrap" else ["--contracts", CONTRACTS]
+    done = subprocess.run(
+        [sys.executable, "-c", "from cli.main import main; main()", "deploy", verb, "--env", "dev", *more],
+        cwd=tmp_path, env=kept | nothing, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if "find the account" in line]
+    assert done.returncode == 3, done.stderr
+    assert len(lines) == 1
+    assert "aws sts get-caller-identity" in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def prod(monkeypatch: pytest.MonkeyPatch) -> Target:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    return Target.of("prod")
+
+
+@pytest.mark.parametrize("role", ["ingest", "warehouse", "results"])
+def test_an_old_version_alone_keeps_prod_from_being_destroyed(
+    role: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = client_of("s3")
+    s3.create_bucket(Bucket="held")
+    s3.put_bucket_versioning(Bucket="held", VersioningConfiguration={"Status": "Enabled"})
+    target = prod(monkeypatch)
+    refuse_while_data_exist(target, {role: "held"})
+    s3.put_object(Bucket="held", Key="tables/a", Body=b"")
+    s3.delete_object(Bucket="held", Key="tables/a")
+    with pytest.raises(PipelineBug, match=r"s3://held holds 2 .*Empty each bucket"):
+        refuse_while_data_exist(target, {role: "held"})
+    erase(s3, "held", "tables/a")
+    refuse_while_data_exist(target, {role: "held"})
+
+
+def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_while_data_exist(prod(monkeypatch), {"ingest": "gone", "warehouse": "gone-too"})
+
+
+def test_erasing_an_object_takes_its_versions_and_nothing_else(client_of: ClientOf) -> None:
+    s3 = client_of("s3")
+    s3.create_bucket(Bucket="held")
+    s3.put_bucket_versioning(Bucket="held", VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a", "a", "ab", "b"):
+        s3.put_object(Bucket="held", Key=key, Body=b"")
+    erase(s3, "held", "a")
+    assert [one["Key"] for one in s3.list_object_versions(Bucket="held")["Versions"]] == ["ab", "b"]
+
+
+def test_every_table_is_asked_for_one_row_at_most() -> None:
+    asked = every_table_sql(["dim_date", "raw_staff"])
+    assert asked.count("limit 1") == 2
+    assert "union all" in asked
+
+
+def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("cli.packages._layer", lambda: None)  # the layer needs a package index
+    first = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
+    second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
+    assert first == second
+    assert first[0]["file"] == "build/packages/code.zip"
+    assert first[0]["bytes"] < 1_000_000
