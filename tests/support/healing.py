@@ -1,0 +1,274 @@
+"""A feed with everything around it in one process: market, acquisition, processing, and the auditor's state machine.
+
+The machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from tests.fakes.mail import MemoryMail
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.queue import MemoryQueue
+from tests.support.crashpoints import Effects
+from tests.support.feeds import Acquisition, contracts_in
+from tests.support.worlds import MemoryLog, MemoryWorld
+
+from auditor import steps
+from auditor.prove import verify
+from auditor.world import Limits, World
+from core.arrow import stored_schema
+from core.certificate import certificate_key, hash_of
+from core.contract.model import Contracts, Feed
+from core.findings import repair_from_data
+from ingestion.repair.job import Bench, carry_out
+from local.market.server import DEFAULT_TOKEN, Market
+from processing.commit import CommitContext, restate
+from processing.process import process_messages
+from processing.restating.job import restate_job
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+class MemoryGraveyard:
+    """Deleted ingest objects; ``keeps`` says which of them S3 still has."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.buried: dict[str, bytes] = {}
+
+    def bury(self, key: str) -> None:
+        stored = self._stack.memory.ingest.read(key)
+        assert stored is not None
+        self.buried[key] = stored.body
+        self._stack.memory.ingest.delete([key])
+
+    def revive(self, key: str) -> bool:
+        if self._stack.memory.ingest.stat(key):
+            return True
+        if key not in self.buried:
+            return False
+        self._stack.memory.ingest.write(key, self.buried[key])
+        return True
+
+
+class Stack:
+    """One feed. ``loses(entity, slot)`` says which observations never reach the stream."""
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        contracts: Contracts | None = None,
+        dataset: str = "quotes",
+        at: dt.datetime,
+        limits: Limits | None = None,
+    ) -> None:
+        self.market = market
+        self.contracts = contracts or contracts_in()
+        self.dataset = dataset
+        self.now = at
+        self.memory = MemoryWorld(self.contracts, now=lambda: self.now)
+        self.memory.ingest._clock = lambda: self.now
+        self.acquisition = Acquisition(
+            contracts=self.contracts,
+            dataset=dataset,
+            url=market.api_url if dataset == "quotes" else market.url,
+            token=DEFAULT_TOKEN,
+        )
+        self.acquisition.time.start = at
+        self.feed = self.contracts.feed(dataset)
+        self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
+        self.graveyard = MemoryGraveyard(self)
+        self.limits = limits or Limits(grace_seconds=0, workers=4)
+        self.loses: Callable[[str, dt.datetime], bool] = lambda _entity, _at: False
+        self.loses_event: Callable[[str], bool] = lambda _key: False
+        self._names = itertools.count(1)
+        self._runs = itertools.count(1)
+
+    def world(self, effects: Effects | None = None) -> World:
+        watch = effects.watch if effects else (lambda port: port)
+        return World(
+            contracts=self.contracts,
+            ingest=self.memory.ingest,
+            records=watch(self.memory.records),
+            partitions=self.memory.partitions,
+            metrics=lambda _dataset: self.metrics,
+            log=self.log,
+            now=lambda: self.now,
+            code_version="test",
+            processing=watch(self.queue),
+            mail=watch(self.mail),
+            limits=self.limits,
+        )
+
+    # ------------------------------------------------------------ the pipeline
+
+    def trade(self, start: dt.datetime, minutes: int) -> None:
+        """So many slots are observed; every two of them one object is delivered and processed."""
+        step = dt.timedelta(seconds=self.feed.every)
+        for number in range(minutes):
+            slot = start + number * step
+            self._go_to(slot + dt.timedelta(seconds=2))
+            self.acquisition.request(slot)
+            self.acquisition.pull(seconds=500)
+            if number % 2:
+                self.deliver()
+        self._go_to(start + minutes * step)
+        self.deliver()
+
+    def _go_to(self, at: dt.datetime) -> None:
+        """Time passes for everybody."""
+        self.acquisition.time.advance((at - self.acquisition.time.clock.now()).total_seconds())
+        self.now = at
+        self.market.clock.set(at)
+
+    def pass_time(self, **some: float) -> None:
+        self._go_to(self.now + dt.timedelta(**some))
+
+    def deliver(self) -> str:
+        """What lies in the stream becomes one ingest object, and is processed unless its event is lost."""
+        lines = []
+        for record in self.acquisition.stream.records:
+            line = json.loads(record.data)
+            at = dt.datetime.fromisoformat(line[self.feed.time_column])
+            if line["provenance"] == "repaired" or not self.loses(line[self.feed.entity_column], at):
+                lines.append(record.data)
+        self.acquisition.stream.records.clear()
+        if not lines:
+            return ""
+        key = f"feeds/{self.dataset}/{self.now:%Y/%m/%d/%H}/object-{next(self._names):06d}"
+        self.memory.ingest.write(key, gzip.compress(b"".join(lines), 1))
+        if not self.loses_event(key):
+            assert not self.memory.process(key)
+        return key
+
+    def process_queue(self) -> None:
+        bodies = {f"m{number}": body for number, body in enumerate(self.queue.take())}
+        assert process_messages(bodies, self.memory.world) == []
+
+    # ------------------------------------------------------------ the state machine
+
+    def heal(self, effects: Effects | None = None, *, run: str = "", **order: Any) -> dict[str, Any]:
+        """One execution; the answers of its steps, by step, the last of each."""
+        world = self.world(effects)
+        bench = Bench(world.records, self._ask, self.graveyard, lambda: self.now, self.log)
+        carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}", **order}
+        told: dict[str, Any] = {}
+
+        def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
+            told[name] = function(carried, world, **more)
+            assert len(json.dumps(told[name])) < 64_000
+            return told[name]
+
+        answer = step("audit", steps.audit_step)
+        carried["attempt"] = 0
+        counts = answer
+        while not answer["healthy"] and not answer.get("exhausted"):
+            plan = step("plan", steps.plan_step)
+            carried["attempt"] = plan["attempt"]
+            if not plan["jobs"]:
+                carried["attempt"] -= 1
+                break
+            for job in plan["jobs"]:
+                self._carry_out(job, bench, world)
+            self.process_queue()
+            self.deliver()
+            answer = counts = step("verify", steps.verify_step)
+        certified = step("certify", steps.certify_step)
+        for job in certified["rollups"]:
+            restate_job(self.memory.world, job["job"])
+        carried["counts"] = {**counts, **certified}
+        step("conclude", steps.conclude_step, environment="test")
+        return told
+
+    def _carry_out(self, job: Mapping[str, str], bench: Bench, world: World) -> None:
+        if job["door"] == "process":
+            steps.queue_step(job, world)
+        elif job["door"] == "restate":
+            restate_job(self.memory.world, job["job"])
+        else:
+            for _ in range(3):  # the machine's Retry
+                if carry_out(bench, job["job"]).error not in ("ProviderLimited", "ProviderBroken"):
+                    break
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self.acquisition.runtime.repair(request, milliseconds=300_000)
+
+    # ------------------------------------------------------------ what came of it
+
+    def rows(self, table: str, *, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """The table's rows with the columns of their path, in order of key."""
+        found = []
+        promised = self.contracts.table(table)
+        for path in self.memory.paths(table):
+            folders = dict(folder.split("=") for folder in path.split("/")) if path else {}
+            for row in self.memory.snapshot(table, path).table.to_pylist():
+                whole = {**{name: folders[name] for name in promised.key if name in folders}, **row}
+                found.append({name: value for name, value in whole.items() if name not in without})
+        return sorted(found, key=lambda row: [str(row[name]) for name in promised.key])
+
+    def jobs(self, run: str) -> list[Any]:
+        """The repairs that a run planned."""
+        keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
+        stored = [self.memory.records.read(key) for key in keys]
+        return [repair_from_data(json.loads(one.body)["repair"]) for one in stored if one]
+
+    def verified(self) -> list[str]:
+        """What does not hold, as ``partition: problem``."""
+        found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
+        return [f"{one.partition}: {one.problem}" for one in found.failures]
+
+    def hash_of_certificate(self, number: int) -> str:
+        stored = self.memory.records.read(certificate_key(self.dataset, number))
+        assert stored is not None
+        return hash_of(stored.body)
+
+    def change_a_price(self, entity: str, at: dt.datetime) -> None:
+        """Somebody with the keys commits another price, in good order."""
+        table = self.contracts.table("fact_quote")
+        path = f"symbol={entity}/month={at:%Y-%m}"
+        rows = self.memory.snapshot("fact_quote", path).table.to_pylist()
+        for row in rows:
+            if row["minute"] == at.replace(tzinfo=None):
+                row["price"] += 1
+        made = pa.Table.from_pylist(rows, schema=stored_schema(table))
+        restate(self.memory.partitions, table, path, lambda: (made, ()), context=CommitContext("x"))
+
+    def asked_history(self) -> list[Any]:
+        """The history requests that the market saw."""
+        return [one for one in self.market.requests.all() if one.endpoint in ("candle", "observations")]
+
+
+@contextmanager
+def stack(at: dt.datetime, **more: Any) -> Iterator[Stack]:
+    """A stack with a market of its own that trades always; the clocks stand at ``at``."""
+    with Market.start(seed=7) as market:
+        market.clock.set(at)
+        yield Stack(market, at=at, **more)
+
+
+def some_points(seed: int, share: float) -> Callable[[str, dt.datetime], bool]:
+    """Loses this share of all points, the same ones for the same seed."""
+    return lambda entity, at: random.Random(f"{seed}/{entity}/{at.isoformat()}").random() < share
+
+
+def with_entities(contracts: Contracts, dataset: str, *names: str) -> Contracts:
+    """The contracts with fewer entities in one feed, for tests that need not ask for all of them."""
+    made = []
+    for contract in contracts:
+        feed = contract.source
+        if contract.dataset == dataset and isinstance(feed, Feed):
+            kept = tuple(one for one in feed.entities if one.name in names)
+            contract = replace(contract, source=replace(feed, entities=kept))
+        made.append(contract)
+    return replace(contracts, contracts=tuple(made))
