@@ -84,6 +84,7 @@ def test_without_credentials_there_is_one_line_that_says_what_to_do(verb: str, t
         "HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY / "src"),
     }  # fmt: skip
     more = [] if verb == "bootstrap" else ["--contracts", CONTRACTS]
+    more += ["--yes"] if verb == "destroy" else []
     done = subprocess.run(
         [sys.executable, "-c", "from cli.main import main; main()", "deploy", verb, "--env", "dev", *more],
         cwd=tmp_path, env=kept | nothing, capture_output=True, text=True, timeout=60,

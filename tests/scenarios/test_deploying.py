@@ -1,0 +1,224 @@
+"""The way into an account and out of it, as the Makefile's targets go it, on an emulator of its own.
+
+One apply for the whole module; the tests below follow one another as an operator's days do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import deployed
+from tests.support.commands import Said
+
+from aws.clients import Clients
+from aws.deployment import Deployment
+from local.emulator import REGION, Emulator
+from local.market import MarketProcess
+
+pytestmark = pytest.mark.stack
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+STATE = f"starmend-000000000000-{REGION}-terraform"
+# What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
+EMULATORS_DIFFERENCES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody at a terminal: a folder, an environment that points to the emulator, and the command."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def gives(self, *arguments: str, to: str = "dev", typed: str = "") -> Said:
+        file = self.folder / "emulated.tfvars.json"
+        file.write_text(json.dumps(self.variables()), encoding="utf-8")
+        where = ["--env", to]
+        if arguments[0] == "deploy":
+            where += ["--var-file", str(file)]
+            where += [] if arguments[1] == "bootstrap" else ["--contracts", str(CONTRACTS)]
+        command = [sys.executable, "-c", "from cli.main import main; main()", *arguments, *where]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, input=typed, capture_output=True, text=True, timeout=280
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def variables(self) -> dict[str, Any]:
+        """What tells the emulator from AWS."""
+        return {
+            "region": REGION,
+            "emulator_endpoint": self.environment["AWS_ENDPOINT_URL"],
+            "managed_layers": False,
+            "object_lifecycle": False,
+            "admin_emails": ["admin@example.com"],
+            "provider_urls": json.loads(self.environment["TEST_PROVIDER_URLS"]),
+        }
+
+    @property
+    def deployment(self) -> Deployment:
+        return Deployment.load(self.folder / "build", "dev")
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketProcess]:
+    process = MarketProcess.start(tmp_path_factory.mktemp("market"), seed=3)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) -> Iterator[Operator]:
+    """An empty account. This process's SDK is pointed to it too, for looking at what was made."""
+    folder = tmp_path_factory.mktemp("operator")
+    with pytest.MonkeyPatch.context() as patch, Emulator.start(folder / "emulator", alarm_scale=0.1) as emulator:
+        patch.delenv("AWS_PROFILE", raising=False)
+        for name, value in emulator.environment().items():
+            patch.setenv(name, value)
+        urls = {"quotes": market.api_url, "quotes.history": market.api_url}
+        kept = {name: os.environ[name] for name in os.environ if name != "STARMEND_DEPLOYMENT"}
+        source = str(Path(__file__).parents[2] / "src")
+        yield Operator(folder, kept | {"TEST_PROVIDER_URLS": json.dumps(urls), "PYTHONPATH": source})
+
+
+@pytest.fixture(scope="module")
+def applied(operator: Operator) -> Said:
+    """The first deployment, after its state's bucket was made."""
+    assert operator.gives("deploy", "bootstrap").code == 0
+    said = operator.gives("deploy", "apply", "--yes", "--json")
+    assert said.code == 0, said.err
+    return said
+
+
+def test_nothing_is_planned_before_there_is_a_place_for_the_state(operator: Operator) -> None:
+    said = operator.gives("deploy", "plan")
+    assert said.code == 2
+    assert f"s3://{STATE}" in said.err
+    assert "make bootstrap ENV=dev" in said.err.splitlines()[-1]
+
+
+def test_the_state_s_bucket_is_made_once_and_again_is_harmless(operator: Operator) -> None:
+    first, second = operator.gives("deploy", "bootstrap"), operator.gives("deploy", "bootstrap")
+    assert (first.code, second.code) == (0, 0)
+    assert "was there" in second.out
+    assert [one["Name"] for one in Clients()("s3").list_buckets()["Buckets"]] == [STATE]
+
+
+def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> None:
+    tried = {one["what"]: one["problem"] for one in applied.data["smoke"]}
+    assert len([what for what in tried if what.startswith("an empty object of")]) == 2
+    assert {"function request", "function pull", "every table of the catalog answers"} <= set(tried)
+    assert not any(tried.values())
+    assert applied.data["plan"]["counts"].keys() == {"create"}
+
+
+def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(applied: Said, operator: Operator) -> None:
+    deployment = operator.deployment
+    assert deployed.ingest_keys(deployment) == []
+    assert [one.key for one in deployed.warehouse(deployment).list("receipts/")] == []
+    tables = {key.split("/")[1] for key in deployed.pointers(deployment)}
+    assert tables <= {"dim_date", "dim_symbol"}, "only tables that come from the contract alone"
+    values = {name.rpartition("/")[2]: value for name, value in deployed.parameters(deployment).items()}
+    assert set(values.values()) == {"0", "1970-01-01T00:00:00.000000Z"}
+
+
+def test_it_says_what_to_do_next_until_it_is_done(applied: Said, operator: Operator, market: MarketProcess) -> None:
+    todo = "\n".join(applied.data["next"])
+    assert "starmend secret set finnhub-token --env dev" in todo
+    assert "starmend secret set sales-db --env dev" in todo
+    assert "schedules_enabled = true in terraform/environments/dev.tfvars" in todo
+    assert operator.gives("secret", "set", "finnhub-token", typed=market.token).code == 0
+
+
+def test_the_provider_is_asked_what_the_key_may_do(applied: Said, operator: Operator, market: MarketProcess) -> None:
+    def check() -> Said:
+        return operator.gives("contract", "check", "--live", "--contracts", str(CONTRACTS), "--json")
+
+    operator.gives("secret", "set", "finnhub-token", typed=market.token)
+    assert check().code == 0
+    number = market.fail("forbidden", endpoint="candle")
+    try:
+        free = check()
+    finally:
+        market.heal(number)
+    assert free.code == 1
+    assert {one["setting"]: one["fine"] for one in free.data["live"]} == {
+        "source.provider": True,
+        "source.history": False,
+    }
+
+
+def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(applied: Said, operator: Operator) -> None:
+    deployment = operator.deployment
+    deployed.land(deployment, "feeds-errors/quotes/2026/11/20/14/kept.gz", [{"kept": True}])
+    Clients()("ssm").put_parameter(Name="/starmend/dev/sales/staff/sequential_id", Value="7", Overwrite=True)
+    before = (deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment))
+    again = operator.gives("deploy", "apply", "--json")  # nobody is asked where nothing changes
+    assert again.code == 0, again.err
+    assert {one["address"] for one in again.data["plan"]["changes"]} <= EMULATORS_DIFFERENCES
+    assert (
+        deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment),
+    ) == before  # fmt: skip
+
+
+def test_prod_is_not_destroyed_while_data_exist(applied: Said, operator: Operator) -> None:
+    """A production whose buckets are those of the deployment at hand: only its state is looked at before it refuses."""
+    buckets = dict(operator.deployment.buckets)
+    deployed.land(operator.deployment, "feeds-errors/quotes/2026/11/20/14/kept.gz", [{"kept": True}])
+    state = {
+        "version": 4, "terraform_version": "1.11.0", "serial": 1, "lineage": "00000000-0000-4000-8000-000000000000",
+        "outputs": {"buckets": {"value": buckets, "type": ["map", "string"]}}, "resources": [],
+    }  # fmt: skip
+    Clients()("s3").put_object(Bucket=STATE, Key="prod/terraform.tfstate", Body=json.dumps(state).encode())
+    said = operator.gives("deploy", "destroy", "--yes", to="prod")
+    assert said.code == 3
+    assert f"s3://{buckets['ingest']} holds" in said.err
+    assert "Empty each bucket" in said.err
+    assert deployed.ingest_keys(operator.deployment)
+
+
+def test_destroying_asks_and_leaves_nothing_but_the_state(applied: Said, operator: Operator) -> None:
+    asked = operator.gives("deploy", "destroy")
+    assert (asked.code, "Give --yes" in asked.err) == (2, True)
+    said = operator.gives("deploy", "destroy", "--yes")
+    assert said.code == 0, said.err
+    assert left(Clients()) == {"s3": [STATE]}
+    assert not (operator.folder / "build/dev/deployment.json").exists()
+
+
+def left(clients: Clients) -> dict[str, list[str]]:
+    """Whatever is in the account, by service."""
+    found = {
+        "s3": [one["Name"] for one in clients("s3").list_buckets()["Buckets"]],
+        "lambda": [one["FunctionName"] for one in clients("lambda").list_functions()["Functions"]],
+        "layers": [one["LayerName"] for one in clients("lambda").list_layers()["Layers"]],
+        "mappings": [one["UUID"] for one in clients("lambda").list_event_source_mappings()["EventSourceMappings"]],
+        "sqs": clients("sqs").list_queues().get("QueueUrls", []),
+        "kinesis": clients("kinesis").list_streams()["StreamNames"],
+        "firehose": clients("firehose").list_delivery_streams()["DeliveryStreamNames"],
+        "ssm": [one["Name"] for one in clients("ssm").describe_parameters()["Parameters"]],
+        "secrets": [one["Name"] for one in clients("secretsmanager").list_secrets()["SecretList"]],
+        "roles": [one["RoleName"] for one in clients("iam").list_roles()["Roles"] if "starmend" in one["RoleName"]],
+        "policies": [one["PolicyName"] for one in clients("iam").list_policies(Scope="Local")["Policies"]],
+        "logs": [one["logGroupName"] for one in clients("logs").describe_log_groups()["logGroups"]],
+        "alarms": [
+            one["AlarmName"]
+            for kind in ("MetricAlarms", "CompositeAlarms")
+            for one in clients("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"]).get(kind, [])
+        ],
+        "dashboards": [one["DashboardName"] for one in clients("cloudwatch").list_dashboards()["DashboardEntries"]],
+        "sns": [one["TopicArn"] for one in clients("sns").list_topics()["Topics"]],
+        "schedules": [one["Name"] for one in clients("scheduler").list_schedules()["Schedules"]],
+        "groups": [one["Name"] for one in clients("scheduler").list_schedule_groups()["ScheduleGroups"]],
+        "machines": [one["name"] for one in clients("stepfunctions").list_state_machines()["stateMachines"]],
+        "databases": [one["Name"] for one in clients("glue").get_databases()["DatabaseList"]],
+        "workgroups": [one["Name"] for one in clients("athena").list_work_groups()["WorkGroups"]],
+    }
+    provided = {"groups": ["default"], "workgroups": ["primary"]}
+    return {name: some for name, some in found.items() if some and some != provided.get(name)}
