@@ -116,6 +116,7 @@ def destroy(
     yes: Yes = False,
 ) -> None:  # fmt: skip
     """Remove the deployment. Where data may not be lost (prod), it refuses while its buckets hold anything."""
+    _able_to_agree(yes, f"Destroy {environment}?")
     target = Target.of(environment, var_file or ())
     terraform = target.terraform()
     outputs = terraform.output()
@@ -183,11 +184,15 @@ def _written(target: Target, name: str, text: str) -> Path:
     return shown(file)
 
 
+def _able_to_agree(yes: bool, question: str) -> None:
+    if not (yes or sys.stdin.isatty()):
+        raise Misuse("ask", question, "nobody can answer here", "Give --yes, or AUTO_APPROVE=1 to make")
+
+
 def _agree(yes: bool, question: str) -> None:
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise Misuse("ask", question, "nobody can answer here", "Give --yes, or AUTO_APPROVE=1 to make")
+    _able_to_agree(yes, question)
     if not typer.confirm(question, err=True):
         say("nothing was changed")
         raise typer.Exit(FINE)
