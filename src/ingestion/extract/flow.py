@@ -109,10 +109,13 @@ class Extraction:
         """Seconds from which on a held horizon is warned of: half of the time until data must be queryable."""
         return self.held_seconds or self.source.complete_within / 2
 
-    def session(self, *, fresh: bool = False) -> Session:
-        """The session with the database, kept open from pass to pass."""
-        if fresh and self._session is not None:
-            self._session.close()
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a session; the server may have ended it meanwhile."""
+        return self._session is not None and not self._session.closed
+
+    def session(self) -> Session:
+        """The session with the database, kept open from pass to pass; another one after a failure."""
         if self._session is None or self._session.closed:
             self._session = self.connector.open()
         return self._session
@@ -169,14 +172,17 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
 
 def _look(extraction: Extraction, tables: Sequence[str]) -> tuple[Catalog, Bound]:
     """What the catalog says, then the horizon. A session that was kept open may have died: then once more."""
-    kept = extraction.session()
+    was_open = extraction.is_open
+    session = extraction.session()
     try:
-        catalog = read_catalog(kept, tables)
+        catalog = read_catalog(session, tables)
     except OutOfReach:
-        kept = extraction.session(fresh=True)
-        catalog = read_catalog(kept, tables)
+        if not was_open:
+            raise
+        session = extraction.session()
+        catalog = read_catalog(session, tables)
     lookback = extraction.source.lookback
-    return catalog, read_bound(kept, own_role_may_write=catalog.role_may_write, lookback=lookback)
+    return catalog, read_bound(session, own_role_may_write=catalog.role_may_write, lookback=lookback)
 
 
 def _extract_all(

@@ -21,8 +21,10 @@ from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
 from ingestion.postgres.session import Connector
 
-# What is left of the function's time when a pass stops reading: for storing the object at hand and its state.
+# What is left of the function's time when a pass stops reading: for storing the object at hand and its state. A
+# function with little time keeps a quarter of it.
 RESERVE_SECONDS = 20.0
+RESERVE_SHARE = 0.25
 
 
 @cache
@@ -58,4 +60,5 @@ def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[E
 
 def budget_of(context: Any) -> Budget:
     """The time that the function has left, less the reserve."""
-    return Budget.of(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, clock=time.monotonic)
+    left = context.get_remaining_time_in_millis() / 1000
+    return Budget.of(left - min(RESERVE_SECONDS, left * RESERVE_SHARE), clock=time.monotonic)

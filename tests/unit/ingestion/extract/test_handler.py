@@ -93,7 +93,7 @@ def test_a_table_that_failed_makes_the_invocation_fail(deployed: tuple[Sandbox, 
 def test_a_function_without_time_begins_nothing(deployed: tuple[Sandbox, Clients]) -> None:
     database, _ = deployed
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
-    answer = call({"dataset": "shop"}, Context(int(runtime.RESERVE_SECONDS * 1000)))
+    answer = call({"dataset": "shop"}, Context(0))
     assert answer["tables"]["ledger"]["outcome"] == "out of time"
 
 
@@ -104,3 +104,8 @@ def test_an_event_may_ask_for_rows_again(deployed: tuple[Sandbox, Clients]) -> N
     answer = call({"dataset": "shop", "repair": asked})
     assert (answer["rows"], answer["absent"]) == (1, [[8]])
     assert clients("s3").head_object(Bucket="ingest", Key=answer["objects"][0])["Metadata"]["starmend-rows"] == "1"
+
+
+def test_a_pass_ends_before_the_function_does() -> None:
+    assert runtime.budget_of(Context(600_000)).left == pytest.approx(580, abs=1)
+    assert runtime.budget_of(Context(4_000)).left == pytest.approx(3, abs=0.5)
