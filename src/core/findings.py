@@ -83,11 +83,17 @@ class StaleRows:
 
 @dataclass(frozen=True, slots=True)
 class DeletedRows:
-    """Rows that the source no longer has and the warehouse does not know to be deleted."""
+    """Rows that the source no longer has and the warehouse does not know to be deleted.
+
+    ``versions`` are the warehouse's newest of them, and ``checked`` when they were fetched again (empty: never): they
+    tell in which ingest object each row was last seen.
+    """
 
     dataset: str
     table: str
     keys: Keys
+    versions: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
     kind: Literal["deleted_row"] = "deleted_row"
 
 
@@ -150,6 +156,26 @@ class HeldPartition:
     kind: Literal["held_partition"] = "held_partition"
 
 
+@dataclass(frozen=True, slots=True)
+class WrongParameter:
+    """A parameter (its full name) that does not say what the objects prove."""
+
+    dataset: str
+    name: str
+    stored: str
+    right: str
+    kind: Literal["wrong_parameter"] = "wrong_parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Messages that processing gave up on and that were not redriven yet; ``messages`` are hashes of their bodies."""
+
+    dataset: str
+    messages: tuple[str, ...]
+    kind: Literal["dead_letter"] = "dead_letter"
+
+
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnprocessedObject,
     LostObject,
@@ -163,6 +189,8 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     StaleDerived,
     BrokenPartition,
     HeldPartition,
+    WrongParameter,
+    DeadLetters,
 ]
 
 # ---------------------------------------------------------------- repairs
@@ -209,27 +237,52 @@ class FetchHistory:
 
 @dataclass(frozen=True, slots=True)
 class FetchRows:
-    """Extract rows by key, outside the sequence; ``deleted`` ones are marked, for the source has them no more."""
+    """Extract rows by key, outside the sequence.
+
+    ``deleted``: those that the source really has no more are marked, in the version where they were last seen
+    (``DeletedRows``).
+    """
 
     dataset: str
     table: str
     keys: Keys
     deleted: bool = False
+    versions: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
     kind: Literal["fetch_rows"] = "fetch_rows"
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractAgain:
-    """Extract an interval of a table again, outside the sequence (ISO 8601, half-open)."""
+    """Extract an interval of a table again, outside the sequence (ISO 8601, half-open), for the object ``number``."""
 
     dataset: str
     table: str
     start: str
     end: str
+    number: int = 0
     kind: Literal["extract_again"] = "extract_again"
 
 
-Repair = Union[Reprocess, Restate, Revive, FetchHistory, FetchRows, ExtractAgain]  # noqa: UP007
+@dataclass(frozen=True, slots=True)
+class PutParameters:
+    """Let parameters say what the objects prove; (name, what it said, what is right)."""
+
+    dataset: str
+    parameters: tuple[tuple[str, str, str], ...]
+    kind: Literal["put_parameters"] = "put_parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """Give dead letters one more chance."""
+
+    dataset: str
+    messages: tuple[str, ...]
+    kind: Literal["redrive"] = "redrive"
+
+
+Repair = Union[Reprocess, Restate, Revive, FetchHistory, FetchRows, ExtractAgain, PutParameters, Redrive]  # noqa: UP007
 
 Door = Literal["process", "restate", "acquire", "extract"]
 _DOORS: Mapping[str, Door] = {
@@ -239,6 +292,8 @@ _DOORS: Mapping[str, Door] = {
     "fetch_history": "acquire",
     "fetch_rows": "extract",
     "extract_again": "extract",
+    "put_parameters": "process",
+    "redrive": "process",
 }
 
 
