@@ -1,7 +1,7 @@
 """The steps of the state machine: each takes what the machine carries (names and counts), works, and adds to it.
 
-``{"dataset": "quotes", "run": "<execution>", "start"?: ISO, "end"?: ISO, "now"?: ISO}`` begins; every step may be run
-again with the same input, by a retry or after a crash, and ends the same.
+``{"order": {"dataset": "quotes", "start"?: ISO, "end"?: ISO, "now"?: ISO}, "run": "<execution>"}`` begins. Every step
+may be run again with the same input, by a retry or after a crash, and ends the same.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ Answer = dict[str, Any]
 
 def audit_step(event: Event, world: World) -> Answer:
     """Choose the windows and look at them."""
-    now = epoch(event["now"]) if event.get("now") else int(world.now().timestamp())
-    start, end = event.get("start"), event.get("end")
+    wanted = event["order"]
+    now = epoch(wanted["now"]) if wanted.get("now") else int(world.now().timestamp())
+    start, end = wanted.get("start"), wanted.get("end")
     order = begin(
         world,
-        str(event["dataset"]),
+        str(wanted["dataset"]),
         str(event["run"]),
         start=epoch(start) if start else None,
         end=epoch(end) if end else None,

@@ -162,7 +162,8 @@ class Stack:
         """One execution; the answers of its steps, by step, the last of each."""
         world = self.world(effects)
         bench = Bench(world.records, self._ask, self.graveyard, lambda: self.now, self.log)
-        carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}", **order}
+        carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
+        carried["order"] = {"dataset": self.dataset, **order}
         told: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
