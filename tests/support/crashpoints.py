@@ -7,8 +7,8 @@ effects there are; then it is run once for each of them and each way to fail:
 - ``after``: the effect takes place, then the process dies;
 - ``lost``: the effect takes place, but the answer is a time-out, and the process lives.
 
-Dying is ``Crash``, a BaseException that no code of ours may catch; in a child process it can be a real SIGKILL
-(``die=kill_myself``).
+Dying is ``Crash``, a BaseException that no code of ours may catch, and after it no other thread of that run has an
+effect any more; in a child process it can be a real SIGKILL (``die=kill_myself``).
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Effects:
         self.log: list[str] = []
         self.fired = False
         self._die = die
+        self._dead = False
         self._lock = threading.Lock()
 
     def watch(self, port: T, *, writes: frozenset[str] = WRITES) -> T:
@@ -69,8 +70,11 @@ class Effects:
 
     def perform(self, name: str, effect: Callable[[], T]) -> T:
         with self._lock:
+            if self._dead:
+                raise Crash(f"dead already at {self.point}")
             number = len(self.log)
             self.log.append(name)
+            self._dead = self.point is not None and self.point.number == number and self.point.way != "lost"
         if self.point is None or self.point.number != number:
             return effect()
         self.fired = True
