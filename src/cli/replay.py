@@ -56,7 +56,7 @@ def replay(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Process ingest objects again. What is in the warehouse stays; what a mended contract now lets through comes in."""
+    """Process ingest objects again. What is in the warehouse stays; what a mended contract lets in comes in."""
     deployed = deployment(environment)
     world = world_of(deployed)
     keys = list(ingest_keys(world.ingest, _key(what, world.ingest_bucket)))

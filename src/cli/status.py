@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from aws.deployment import Deployment
@@ -11,7 +12,7 @@ from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.secrets import AwsSecretStore
 from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, Json, err, show, steps
+from cli.output import Environment, Json, say, show, steps
 from core.contract.model import Contract, Database, SourceTable, Table
 from core.errors import StarmendError
 
@@ -72,14 +73,20 @@ def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int
     """Rows per source table; none where the database cannot be reached from here, which is said once."""
     if not isinstance(contract.source, Database):
         return {}
-    from ingestion.postgres.connect import connect
+    from ingestion.postgres.quoting import identifier
+    from ingestion.postgres.session import Connector, Timeouts
 
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
     try:
-        connection = connect(secrets, contract.source.secret)
-        return {one.name: connection.run(f'SELECT count(*) FROM "{one.name}"')[0][0] for one in contract.source.tables}
+        connector = Connector(secrets, contract.source.secret, timeouts=Timeouts(statement=60))
+        with closing(connector.open()) as session:
+            counted = [f"SELECT count(*) FROM {identifier(one.name)}" for one in contract.source.tables]
+            return {
+                one.name: int(session.query(statement)[0][0])
+                for one, statement in zip(contract.source.tables, counted, strict=True)
+            }
     except StarmendError as error:
-        err.print(f"source rows are not shown: {error}", highlight=False, markup=False)
+        say(f"source rows are not shown: {error}")
         return {}
 
 

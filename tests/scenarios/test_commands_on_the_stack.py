@@ -1,0 +1,65 @@
+"""The commands that look at a deployment and ask it, given against the shared stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.commands import Command, commands
+
+from local.invoking import await_receipts, invoke
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+CONTRACTS = str(Path(__file__).parents[2] / "contracts")
+
+
+@pytest.fixture
+def starmend(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """In a folder whose build/ is the stack's."""
+    (tmp_path / "build").symlink_to(stack.folder.parent)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
+    for name, value in stack.deployment.aws_environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("POWERTOOLS_METRICS_DISABLED", "POWERTOOLS_SERVICE_NAME"):
+        monkeypatch.setenv(name, "true")
+    return commands(monkeypatch, capsys)
+
+
+@pytest.fixture
+def extracted(stack: Stack) -> Stack:
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    await_receipts(stack.deployment, "tables/")
+    return stack
+
+
+def test_status_shows_source_and_warehouse_side_by_side(extracted: Stack, starmend: Command) -> None:
+    said = starmend("status", "--json")
+    assert said.code == 0
+    tables = {one["table"]: one for one in said.data}
+    assert {"sales_order", "staff", "quotes"} <= set(tables)
+    assert tables["currency"]["source_rows"] == tables["currency"]["warehouse_rows"]
+    assert tables["currency"]["last_id"] >= 1
+
+
+def test_a_query_is_answered_in_json_and_a_bad_one_on_one_line(extracted: Stack, starmend: Command) -> None:
+    said = starmend("query", "select count(*) as n from dim_currency", "--json")
+    assert said.data[0]["n"] > 0
+    bad = starmend("query", "select nothing from nowhere")
+    assert (bad.code, len([line for line in bad.err.splitlines() if "query Athena" in line])) == (3, 1)
+
+
+def test_an_object_is_replayed_and_a_table_rebuilt_without_a_change(extracted: Stack, starmend: Command) -> None:
+    replayed = starmend("replay", "tables/sales/currency/", "--json")
+    assert (replayed.code, replayed.data["committed"], replayed.data["failed"]) == (0, 0, 0)
+    rebuilt = starmend("rebuild", "dim_currency", "--json")
+    assert rebuilt.code == 0
+    assert not any(one["changed"] for one in rebuilt.data)
+
+
+def test_the_stack_s_market_lets_its_key_ask_everything(stack: Stack, starmend: Command) -> None:
+    said = starmend("contract", "check", "--live", "--contracts", CONTRACTS, "--json")
+    assert (said.code, [one["fine"] for one in said.data["live"]]) == (0, [True, True])
