@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 STARMEND := $(BIN)/starmend
 ENV ?= dev
 ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo up down test test-fast lint format bench chaos package plan deploy destroy bootstrap clean
 
