@@ -76,7 +76,7 @@ def extract_keys(
                 there.update(tuple(row[column] for column in reading.table.key) for row in rows)
                 yield batch
 
-    objects, rows = _store(extraction, reading, lines(), checked_at=checked_at, name=name)
+    objects, rows = store_lines(extraction, reading, lines(), checked_at=checked_at, name=name)
     return Repaired(objects, rows, tuple(tuple(key) for key in keys if tuple(key) not in there))
 
 
@@ -87,7 +87,7 @@ def extract_interval_again(
     reading = _look_up(extraction, table)
     statement = copy_interval(reading, start, until, checked_at=checked_at)
     lines = extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds))
-    return Repaired(*_store(extraction, reading, lines, checked_at=checked_at, name=name))
+    return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))
 
 
 def _look_up(extraction: Extraction, name: str) -> Reading:
@@ -100,9 +100,10 @@ def _look_up(extraction: Extraction, name: str) -> Reading:
     return plan_reading(table, relation, timezone=extraction.source.timezone)
 
 
-def _store(
+def store_lines(
     extraction: Extraction, reading: Reading, lines: Iterable[list[bytes]], *, checked_at: datetime, name: str
 ) -> tuple[tuple[str, ...], int]:
+    """The objects that hold the lines, and how many lines there are."""
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=extraction.object_bytes)
     keys, rows = [], 0
     for packed in _packed(packer, lines):

@@ -1,0 +1,122 @@
+"""What the auditor asks the database, through acquisition: how many rows of which version, and which.
+
+Reads only, each answer from one snapshot of its own, no statement longer than the extraction's own limit.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from core.errors import InvalidData, OutOfReach, UnknownTable
+from core.fingerprint import MODULUS, Fingerprint
+from core.ingest_objects import parse_instant
+from core.ports import ObjectWriter
+from core.source_check import (
+    CountBuckets,
+    ListPairs,
+    buckets_to_data,
+    pairs_schema,
+    question_from_data,
+)
+from ingestion.extract.flow import Extraction
+from ingestion.postgres.fingerprints import copy_pairs, count_buckets
+from ingestion.postgres.relation import Catalog, read_catalog
+from ingestion.postgres.select import Reading, in_snapshot, plan_reading
+
+BLOCK_BYTES = 4 << 20
+
+
+def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectWriter) -> dict[str, Any]:
+    """The answer to a question (``core.source_check``), JSON-ready.
+
+    Raises ``InvalidData`` where it is no question, ``UnknownTable`` or ``MissingColumns`` where the database has not
+    what the contract promises, ``OutOfReach`` where it does not answer.
+    """
+    try:
+        asked = question_from_data(question)
+    except (ValueError, TypeError) as error:
+        raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
+    reading = look_up(extraction, asked.table)
+    if isinstance(asked, CountBuckets):
+        return {"spans": buckets_to_data(tuple(_count(extraction, reading, asked)))}
+    return {"object": asked.target, "rows": _list(extraction, reading, asked, records)}
+
+
+def look_up(extraction: Extraction, name: str) -> Reading:
+    """How the table is read. A session that was kept open may have died: then once more."""
+    try:
+        table = extraction.contract.source_table(name)
+    except KeyError as error:
+        place = f"{extraction.contract.dataset}/{name}"
+        raise UnknownTable("check source", place, str(error.args[0]), "Name a table of the contract") from error
+    relation = fresh_catalog(extraction, [name]).relation(table)
+    return plan_reading(table, relation, timezone=extraction.source.timezone)
+
+
+def fresh_catalog(extraction: Extraction, names: list[str]) -> Catalog:
+    try:
+        return read_catalog(extraction.session(), names)
+    except OutOfReach:
+        return read_catalog(extraction.session(), names)
+
+
+def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> Iterable[Mapping[int, Fingerprint]]:
+    for span in asked.spans:
+        statement = count_buckets(
+            reading, span, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
+        )
+        rows = extraction.session().query(in_snapshot(statement, seconds=extraction.statement_seconds))
+        yield {
+            place: Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
+            for place, count, newest, total in rows
+        }
+
+
+def _microseconds(at: Any) -> int:
+    return int(pa.scalar(at, pa.timestamp("us")).cast(pa.int64()).as_py())
+
+
+def _list(extraction: Extraction, reading: Reading, asked: ListPairs, records: ObjectWriter) -> int:
+    statement = copy_pairs(reading, asked.span, column=asked.column, buckets=asked.buckets, wanted=asked.wanted)
+    batches = extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds))
+    schema = pairs_schema(reading.table)
+    body = io.BytesIO()
+    rows = 0
+    with pq.ParquetWriter(body, schema, compression="snappy") as writer:
+        for block in _blocks(batches):
+            table = _parsed(block, schema)
+            rows += table.num_rows
+            writer.write_table(table)
+    records.write(asked.target, body.getvalue())
+    return rows
+
+
+def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for lines in batches:
+        held += lines
+        size += sum(map(len, lines))
+        if size > BLOCK_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
+    """CSV as the keys' own types; texts may hold line breaks."""
+    return csv.read_csv(
+        pa.BufferReader(block),
+        read_options=csv.ReadOptions(column_names=schema.names, use_threads=False),
+        parse_options=csv.ParseOptions(newlines_in_values=pa.string() in schema.types),
+        convert_options=csv.ConvertOptions(
+            column_types=schema, true_values=["1"], false_values=["0"], strings_can_be_null=False
+        ),
+    )

@@ -1,0 +1,117 @@
+"""A repair job for the database: rows by key, rows that are gone, or a lost object's interval, into ``repair/``.
+
+The job is a paper of the audit in the warehouse bucket, and so is the word that is left of it. ``checked_at`` is the
+safe horizon, taken before the rows are read: whatever is committed later bears a later time, so that a row that was
+seen then yields to whatever comes after it and to nothing that came before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.calendar import iso
+from core.certificate import canonical_json
+from core.errors import InvalidData, StarmendError, TransientFailure
+from core.findings import ExtractAgain, FetchRows, Repair, repair_from_data
+from core.ingest_objects import Position, parse_instant
+from core.ports import ObjectStore
+from core.state import safe_horizon
+from ingestion.check.ask import fresh_catalog, look_up
+from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
+from ingestion.extract.flow import Extraction
+from ingestion.extract.parameters import read_stored
+from ingestion.extract.repair import Repaired, extract_interval_again, extract_keys, store_lines
+from ingestion.postgres.horizon import read_bound
+from ingestion.postgres.select import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a job needs: the datasets' extractions, and the warehouse bucket for the audit's papers alone."""
+
+    extraction: Callable[[str], Extraction]
+    records: ObjectStore
+    now: Callable[[], datetime]
+
+
+def carry_out(bench: Bench, job: str) -> dict[str, Any]:
+    """Do the job under this key, leave word of it, and return the counts. Safe to do again.
+
+    Raises ``InvalidData`` where there is no such job; whatever else fails raises too, after word was left.
+    """
+    stored = bench.records.read(job)
+    if stored is None:
+        raise InvalidData("repair", job, "there is no such job", "Start the audit again")
+    repair = repair_from_data(json.loads(stored.body)["repair"])
+    try:
+        done, lost = _do(bench, repair, job)
+    except StarmendError as error:
+        _leave_word(bench, job, {"result": "failed", "reason": str(error)})
+        raise
+    counts = {"objects": len(done.objects), "rows": done.rows, "absent": len(done.absent), "lost": lost}
+    _leave_word(bench, job, {"result": "done", "reason": "", "objects": list(done.objects), **counts})
+    return counts
+
+
+def _leave_word(bench: Bench, job: str, outcome: dict[str, Any]) -> None:
+    body = canonical_json({**outcome, "finished_at": iso(int(bench.now().timestamp()))})
+    bench.records.write(job.replace("/jobs/", "/outcomes/"), body, content_type="application/json")
+
+
+def _do(bench: Bench, repair: Repair, job: str) -> tuple[Repaired, int]:
+    """What was written, and how many rows that are gone were found in no ingest object."""
+    if not isinstance(repair, FetchRows | ExtractAgain):
+        raise InvalidData("repair", repair.kind, "is no job for this function", "See core.findings.door_of")
+    extraction = bench.extraction(repair.dataset)
+    reading = look_up(extraction, repair.table)
+    checked_at = seen_at(extraction, reading)
+    mark = hashlib.sha256(job.encode()).hexdigest()[:12]
+    if isinstance(repair, ExtractAgain):
+        name = repair_name(checked_at, f"hole-{repair.number:012d}")
+        start, until = parse_instant(repair.start), parse_instant(repair.end)
+        return extract_interval_again(
+            extraction, repair.table, Position(start), until, checked_at=checked_at, name=name
+        ), 0
+    keys = typed_keys(reading.table, repair.keys)
+    name = repair_name(checked_at, f"rows-{mark}")
+    there = extract_keys(extraction, repair.table, keys, checked_at=checked_at, name=name)
+    if not repair.deleted or not there.absent:
+        return there, 0
+    hints = dict(zip(keys, zip(repair.versions, repair.checked, strict=True), strict=True))
+    seen = LastSeen(
+        extraction.sink.objects,
+        repair.dataset,
+        reading.table,
+        extraction.source.timezone,
+        _newest(extraction, repair.table),
+    )
+    lines = seen.lines({key: hints[key] for key in there.absent})
+    marked: Iterable[list[bytes]] = [[marked_deleted(line, checked_at) for line in lines.values()]] if lines else []
+    objects, rows = store_lines(
+        extraction, reading, marked, checked_at=checked_at, name=repair_name(checked_at, f"gone-{mark}")
+    )
+    done = Repaired((*there.objects, *objects), there.rows + rows, there.absent)
+    return done, len(there.absent) - len(lines)
+
+
+def seen_at(extraction: Extraction, reading: Reading) -> datetime:
+    """The safe horizon of now. Raises ``TransientFailure`` while it must not move."""
+    source = extraction.source
+    names = [one.name for one in source.tables]
+    role_may_write = fresh_catalog(extraction, names).role_may_write
+    bound = read_bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
+    if bound.at is None:
+        raise TransientFailure("take horizon", reading.table.name, bound.reason, "The next attempt tries again")
+    margin = timedelta(seconds=source.margin)
+    return safe_horizon(bound.at, margin=margin, precision=reading.precision_column.precision)
+
+
+def _newest(extraction: Extraction, table: str) -> int:
+    sink = extraction.sink
+    stored = read_stored(sink.parameters, sink.names, [table])[table]
+    return sink.landing.state(table, stored).number

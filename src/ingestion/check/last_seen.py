@@ -1,0 +1,129 @@
+"""The line in which a row was last seen, found in the ingest objects: what a row that is gone is marked in.
+
+A row's version says where it lies: objects of a sequence hold intervals of the cursor, one after the other, so a binary
+search over their metadata finds the object. A row that was fetched again lies in the repair object named by the time of
+that check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import orjson
+from isal import igzip
+
+from core.contract.model import SourceTable
+from core.errors import InvalidData
+from core.ingest_objects import KeyValue, ObjectFacts, TableObject, decode_facts, format_instant, parse_instant
+from core.ports import ObjectReader
+from ingestion.extract.lines import cursor_of
+
+Key = tuple[KeyValue, ...]
+_ADDED = re.compile(rb'(,\s*"(deleted_at|checked_at)"\s*:\s*("[^"]*"|null))+\s*}\s*$')
+
+
+def repair_name(checked_at: datetime, what: str) -> str:
+    """Repair objects sort by the time of their check."""
+    return f"{checked_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{what}"
+
+
+class LastSeen:
+    """Looks for lines of one table. ``newest`` is the number of its newest object."""
+
+    def __init__(self, objects: ObjectReader, dataset: str, table: SourceTable, timezone: str, newest: int) -> None:
+        self._objects = objects
+        self._dataset = dataset
+        self._table = table
+        self._timezone = timezone
+        self._newest = newest
+        self._facts: dict[int, ObjectFacts | None] = {}
+
+    def lines(self, wanted: Mapping[Key, tuple[str, str]]) -> dict[Key, bytes]:
+        """The line of each key in its (version, time of the check or empty); those that are found nowhere are left out.
+
+        Each object is read once.
+        """
+        found: dict[Key, bytes] = {}
+        places: dict[str, dict[Key, str]] = {}
+        for key, (version, checked) in wanted.items():
+            for place in self._places(parse_instant(version), checked):
+                places.setdefault(place, {})[key] = version
+        for place, keys in places.items():
+            still = {key: version for key, version in keys.items() if key not in found}
+            if still:
+                found |= self._in_object(place, still)
+        return found
+
+    def _places(self, version: datetime, checked: str) -> Iterator[str]:
+        if checked:
+            prefix = f"repair/{self._dataset}/{self._table.name}/{repair_name(parse_instant(checked), '')}"
+            yield from (one.key for one in self._objects.list(prefix))
+            return
+        number = self._first_reaching(version)
+        while number <= self._newest:  # intervals overlap where the contract says lookback
+            facts = self._of(number)
+            if facts is not None and facts.interval_from > version:
+                return
+            if facts is not None:
+                yield TableObject(self._dataset, self._table.name, number).key
+            number += 1
+
+    def _first_reaching(self, version: datetime) -> int:
+        """The first object whose interval does not end before the version."""
+        low, high = 1, self._newest + 1
+        while low < high:
+            middle = (low + high) // 2
+            probe = middle
+            while probe < high and self._of(probe) is None:  # a hole: its right neighbour tells
+                probe += 1
+            facts = self._of(probe) if probe < high else None
+            if facts is not None and _end(facts) < version:
+                low = probe + 1
+            else:
+                high = middle
+        return low
+
+    def _of(self, number: int) -> ObjectFacts | None:
+        if number not in self._facts:
+            key = TableObject(self._dataset, self._table.name, number).key
+            stat = self._objects.stat(key)
+            self._facts[number] = decode_facts(stat.metadata, key=key) if stat else None
+        return self._facts[number]
+
+    def _in_object(self, place: str, wanted: Mapping[Key, str]) -> dict[Key, bytes]:
+        stored = self._objects.read(place)
+        found: dict[Key, bytes] = {}
+        for line in igzip.decompress(stored.body).splitlines() if stored else ():  # type: ignore[no-untyped-call]
+            row = orjson.loads(line)
+            key = tuple(row[name] for name in self._table.key)
+            if key in wanted and self._fits(row, wanted[key]):
+                found[key] = line
+        return found
+
+    def _fits(self, row: dict[str, object], version: str) -> bool:
+        """Of that version. What a wall clock that is not UTC shows names no instant; the last line counts there."""
+        at = cursor_of(self._table, row, timezone=self._timezone)
+        return at is not None and (at.tzinfo is None or at == parse_instant(version))
+
+
+def _end(facts: ObjectFacts) -> datetime:
+    if facts.last or facts.resume_version.tzinfo is None:
+        return facts.interval_to
+    return facts.resume_version
+
+
+def marked_deleted(line: bytes, at: datetime) -> bytes:
+    """The line again, as of a row that was seen to be gone."""
+    bare = _ADDED.sub(b"}", line.rstrip())
+    if not bare.endswith(b"}"):
+        raise InvalidData("mark row", repr(line[:120]), "is no JSON object")
+    seen = format_instant(at).encode()
+    return bare[:-1] + b',"deleted_at":"%s","checked_at":"%s"}\n' % (seen, seen)
+
+
+def typed_keys(table: SourceTable, keys: Sequence[Sequence[KeyValue]]) -> list[Key]:
+    """Keys as the source's lines have them: a key that came as text is the number that it names."""
+    whole = [table.field(name).type.name in ("int", "bigint") for name in table.key]
+    return [tuple(int(one) if number else one for one, number in zip(key, whole, strict=True)) for key in keys]

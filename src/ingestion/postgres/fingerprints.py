@@ -1,0 +1,119 @@
+"""The statements that let the auditor compare a table with the warehouse: fingerprints of buckets, and pairs.
+
+Both see the rows that an extraction sees: those with a key and a cursor that an interval can hold. Versions are the
+cursor in UTC. ``core.fingerprint`` computes the same hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.ingest_objects import parse_instant
+from core.source_check import Span
+from ingestion.postgres.quoting import identifier, literal
+from ingestion.postgres.relation import SourceColumn, clock_of
+from ingestion.postgres.select import FIRST_INSTANT, Reading
+
+_WALL = "timestamp without time zone"
+
+
+def count_buckets(reading: Reading, span: Span, *, column: str, until: datetime, buckets: int) -> str:
+    """(bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``; one scan."""
+    version = in_utc(reading, reading.cursor, _cursor_column(reading))
+    conditions = [*_placed(reading), *_span(reading, span, column), f"{version} < {_utc(until)}"]
+    rows = f"SELECT {_hash(reading)} AS h, {version} AS v FROM {reading.source} WHERE {' AND '.join(conditions)}"
+    return (
+        f"SELECT (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h))"
+        f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1"  # OFFSET 0: so that the key is hashed once
+    )
+
+
+def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int]) -> str:
+    """COPY of key and version of the rows of the wanted buckets, as CSV."""
+    version = in_utc(reading, reading.cursor, _cursor_column(reading))
+    conditions = [*_placed(reading), *_span(reading, span, column)]
+    if len(wanted) < buckets:
+        places = ", ".join(f"{place:d}" for place in wanted)
+        conditions.append(f"({_hash(reading)} & {buckets - 1:d}) IN ({places})")
+    names = ", ".join(_as_text(reading, one) for one in reading.keys)
+    rows = f"SELECT {names}, {version} FROM {reading.source} WHERE {' AND '.join(conditions)}"
+    return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
+
+
+def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
+    """A time as a timestamp without zone in UTC, as processing makes it of the same value.
+
+    A wall-clock time that happened twice is the earlier of the two.
+    """
+    clock = clock_of(column, place=reading.table.name)
+    if clock == "instant":
+        return f"({expression} AT TIME ZONE 'UTC')"
+    if clock == "date":
+        return f"{expression}::timestamp"
+    if reading.timezone == "UTC":
+        return f"{expression}"
+    zone = literal(reading.timezone, "text")
+    instant = f"({expression} AT TIME ZONE {zone})"
+    earlier = f"({instant} - INTERVAL '1 hour')"
+    twice = f"({earlier} AT TIME ZONE {zone}) = {expression}"
+    return f"((CASE WHEN {twice} THEN {earlier} ELSE {instant} END) AT TIME ZONE 'UTC')"
+
+
+def _cursor_column(reading: Reading) -> SourceColumn:
+    return reading.changed
+
+
+def _placed(reading: Reading) -> list[str]:
+    """Conditions for rows that an interval can hold."""
+    first = literal(FIRST_INSTANT, _WALL)
+    conditions = [f"{reading.cursor} >= {first}", f"{reading.cursor} < 'infinity'"]
+    return conditions + [f"{identifier(one.name)} IS NOT NULL" for one in reading.keys if not one.not_null]
+
+
+def _span(reading: Reading, span: Span, column: str) -> list[str]:
+    if not column:
+        return []
+    time = in_utc(reading, identifier(column), reading.relation.columns[column])
+    bounds = [(">=", span.start), ("<", span.end)]
+    return [f"{time} {operator} {_utc(parse_instant(text))}" for operator, text in bounds if text]
+
+
+def _utc(at: datetime) -> str:
+    return literal(at.replace(tzinfo=None), _WALL)
+
+
+def _hash(reading: Reading) -> str:
+    """The key's hash, its columns chained."""
+    seed = "0"
+    for column in reading.keys:
+        name = identifier(column.name)
+        kind = reading.table.field(column.name).type
+        if kind.name in ("int", "bigint"):
+            seed = f"hashint8extended({name}::bigint, {seed})"
+        elif kind.name == "boolean":
+            seed = f"hashint8extended({name}::int::bigint, {seed})"
+        elif kind.name == "date":
+            seed = f"hashint8extended(({name}::date - DATE '1970-01-01')::bigint, {seed})"
+        elif kind.name == "timestamp":
+            seed = f"timestamp_hash_extended({in_utc(reading, name, column)}, {seed})"
+        else:
+            seed = f'hashtextextended({_text(reading, column)} COLLATE "C", {seed})'
+    return seed
+
+
+def _text(reading: Reading, column: SourceColumn) -> str:
+    kind = reading.table.field(column.name).type
+    name = identifier(column.name)
+    return f"{name}::numeric({kind.precision},{kind.scale})::text" if kind.name == "decimal" else f"{name}::text"
+
+
+def _as_text(reading: Reading, column: SourceColumn) -> str:
+    """A key as CSV is to hold it: by the contract's type."""
+    kind = reading.table.field(column.name).type
+    name = identifier(column.name)
+    if kind.name in ("int", "bigint", "date"):
+        return name
+    if kind.name == "timestamp":
+        return in_utc(reading, name, column)
+    return f"{name}::int" if kind.name == "boolean" else _text(reading, column)
