@@ -33,10 +33,12 @@ class Deployment:
     queues: Mapping[str, str]
     dead_letter_queues: Mapping[str, str]
     streams: Mapping[str, str]
+    state_machines: Mapping[str, str]
     alarms: Mapping[str, str]
     alarm_topic: str
     contracts_file: str
     aws_environment: Mapping[str, str] = field(default_factory=dict)
+    state_machines: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_outputs(

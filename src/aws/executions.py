@@ -1,0 +1,63 @@
+"""Executions of one Step Functions state machine, started and watched."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws.failures import reaching
+
+_ENTERED = "StateEntered"
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """``status`` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+
+    arn: str
+    status: str
+    output: Mapping[str, Any]
+    cause: str = ""
+
+
+class StateMachine:
+    """Starts executions by a name of their own: the same name with the same input is the same execution."""
+
+    def __init__(self, client: Any, arn: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._arn = arn
+        self._sleep = sleep
+
+    def start(self, name: str, given: Mapping[str, Any]) -> str:
+        """The execution's ARN."""
+        with reaching("start execution", self._arn):
+            answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(given))
+        return str(answer["executionArn"])
+
+    def look(self, execution: str) -> Execution:
+        with reaching("describe execution", execution):
+            answer = self._client.describe_execution(executionArn=execution)
+        output = json.loads(answer.get("output") or "{}")
+        return Execution(execution, answer["status"], output, answer.get("cause") or "")
+
+    def watch(self, execution: str, *, every: float = 1.0) -> Iterator[str]:
+        """The names of the states that it enters, as they come, until it is over."""
+        seen = 0
+        while True:
+            over = self.look(execution).status != "RUNNING"
+            events = self._events(execution)
+            for event in events[seen:]:
+                if str(event["type"]).endswith(_ENTERED):
+                    yield str(event["stateEnteredEventDetails"]["name"])
+            seen = len(events)
+            if over:
+                return
+            self._sleep(every)
+
+    def _events(self, execution: str) -> list[Any]:
+        with reaching("read execution history", execution):
+            pages = self._client.get_paginator("get_execution_history").paginate(executionArn=execution)
+            return [event for page in pages for event in page["events"]]

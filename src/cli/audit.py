@@ -1,0 +1,57 @@
+"""``starmend audit``: what is missing or broken, found here and now, and what would be done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from auditor.audit import look, summary_of
+from auditor.choose import begin
+from auditor.repair import make_plan
+from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
+from cli.deployed import DEFAULT, deployment
+from cli.output import FINDINGS, FINE, Environment, Json, print_json, show, steps
+
+
+def audit(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the repairs that `heal` would plan.")] = False,
+    dataset: Dataset = "",
+    start: From = "",
+    end: To = "",
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Audit the windows that are due, or a range. Repairs nothing; exits 1 when there are findings."""
+    deployed = deployment(environment)
+    world = auditor_of(deployed)
+    first, last = range_of(start, end)
+    found: list[dict[str, Any]] = []
+    planned: list[dict[str, Any]] = []
+    summaries: list[dict[str, Any]] = []
+    with steps() as progress:
+        for name in datasets_of(deployed, dataset):
+            with progress.step(f"auditing {name}"):
+                now = world.now()
+                order = begin(world, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
+                result = look(world, order, attempt=0)
+            summaries.append(summary_of(order, result, attempt=0))
+            found += finding_rows(name, result.findings)
+            if dry_run:
+                planned += plan_rows(make_plan(world, order, attempt=1))
+    if as_json:
+        print_json(
+            {"audits": summaries, "findings": found, "plan": planned}
+            if dry_run
+            else {
+                "audits": summaries,
+                "findings": found,
+            }
+        )
+    else:
+        names = ("dataset", "windows", "whole", "expected", "present", "absent", "missing")
+        show("Audited", [{name: one[name] for name in names} for one in summaries], as_json=False)
+        show("Findings", found, as_json=False)
+        if dry_run:
+            show("Plan", planned, as_json=False)
+    raise typer.Exit(FINE if all(one["healthy"] for one in summaries) else FINDINGS)

@@ -1,0 +1,96 @@
+"""What the auditor's commands share: the auditor of a deployment in this process, ranges of time, findings as rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from auditor.judge import describe
+from auditor.plan import Plan
+from auditor.runtime import runtime_of
+from auditor.world import World
+from aws.deployment import Deployment
+from cli.deployed import quiet_metrics
+from cli.output import Misuse
+from core.contract.model import Feed
+from core.findings import FetchHistory, Finding, MissingPoints, Repair, door_of
+
+From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
+To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]
+Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.")]
+
+
+def auditor_of(deployed: Deployment) -> World:
+    """The auditor as a function of the deployment would have it, but without queue and mail: it looks."""
+    quiet_metrics()
+    return replace(runtime_of(deployed.settings, deployed.clients).world, processing=None, mail=None)
+
+
+def datasets_of(deployed: Deployment, dataset: str) -> list[str]:
+    """The feeds to audit. Raises ``Misuse`` where the named one is none."""
+    feeds = [one.dataset for one in deployed.contracts if isinstance(one.source, Feed)]
+    if dataset and dataset not in feeds:
+        raise Misuse("audit", dataset, "is no feed of the contracts", f"Use one of: {', '.join(feeds) or 'none'}")
+    return [dataset] if dataset else feeds
+
+
+def range_of(start: str, end: str) -> tuple[int | None, int | None]:
+    """Both ends in epoch seconds, or neither."""
+    if bool(start) != bool(end):
+        raise Misuse("audit", start or end, "is half a range", "Give --from and --to, or neither")
+    return (_seconds(start), _seconds(end)) if start else (None, None)
+
+
+def _seconds(text: str) -> int:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Misuse("read time", text, "is no ISO 8601 time", "Write it like 2026-11-20T14:30") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+
+
+def run_name(now: dt.datetime) -> str:
+    """A name of an audit that somebody started by hand."""
+    return f"command-{now:%Y%m%dT%H%M%S%f}"
+
+
+def finding_rows(dataset: str, findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "dataset": dataset,
+            "finding": one.kind.replace("_", " "),
+            "count": one.points if isinstance(one, MissingPoints) else 1,
+            "what": describe(one),
+        }
+        for one in findings
+    ]
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """What would be done, what would wait, and what no repair can help."""
+    rows = [_row("repair", one.dataset, one.kind, _size(one), _what(one)) for one in plan.repairs]
+    rows += [_row("wait", "", one.kind, one.count, f"{one.entity} {one.why}".strip()) for one in plan.waiting]
+    rows += [_row("alarm", one.finding.dataset, one.finding.kind, 1, one.reason) for one in plan.helpless]
+    return rows
+
+
+def _row(decision: str, dataset: str, kind: str, count: int, what: str) -> dict[str, Any]:
+    return {"decision": decision, "dataset": dataset, "kind": kind.replace("_", " "), "count": count, "what": what}
+
+
+def _size(repair: Repair) -> int:
+    for name in ("points", "objects", "partitions", "keys"):
+        value = getattr(repair, name, None)
+        if value is not None:
+            return value if isinstance(value, int) else len(value)
+    return 1
+
+
+def _what(repair: Repair) -> str:
+    if isinstance(repair, FetchHistory):
+        return f"{repair.entity}: {len(repair.ranges)} calls to the provider"
+    return f"{door_of(repair)}: {getattr(repair, 'table', '') or repair.dataset}"

@@ -1,0 +1,66 @@
+"""``starmend heal``: the deployed state machine, started and watched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import typer
+
+from aws.executions import StateMachine
+from cli.auditing import Dataset, From, To, datasets_of, range_of, run_name
+from cli.deployed import DEFAULT, deployment
+from cli.output import FAILURE, FINDINGS, FINE, Environment, Json, print_json, say, show, steps
+from core.calendar import iso
+from core.errors import PipelineBug
+
+MACHINE = "audit"
+
+
+def heal(
+    dataset: Dataset = "",
+    start: From = "",
+    end: To = "",
+    now: Annotated[str, typer.Option("--now", help="Take this for the present (a simulated market's time).")] = "",
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Find, repair, prove: one execution of the auditor for each feed. Exits 1 when something is left missing."""
+    deployed = deployment(environment)
+    arn = deployed.state_machines.get(MACHINE, "")
+    if not arn:
+        raise PipelineBug("heal", environment, "this deployment has no auditor", "Deploy it: make deploy")
+    machine = StateMachine(deployed.clients("stepfunctions"), arn)
+    first, last = range_of(start, end)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for name in datasets_of(deployed, dataset):
+            given = {"dataset": name}
+            if first is not None and last is not None:
+                given |= {"start": iso(first), "end": iso(last)}
+            if now:
+                given["now"] = now
+            execution = machine.start(run_name(dt.datetime.now(dt.UTC)), given)
+            with progress.step(f"healing {name}") as step:
+                for state in machine.watch(execution):
+                    step.update(title=f"healing {name}: {state}")
+            rows.append(_row(name, machine, execution))
+    failed = [one for one in rows if one["status"] != "SUCCEEDED"]
+    for one in failed:
+        say(f"{one['dataset']}: {one['status']}: {one['cause']}")
+    told = [{name: value for name, value in one.items() if name != "cause"} for one in rows]
+    print_json(rows) if as_json else show("Healed", told, as_json=False)
+    raise typer.Exit(FAILURE if failed else FINDINGS if any(one["missing"] for one in rows) else FINE)
+
+
+def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:
+    done = machine.look(execution)
+    certified = done.output.get("certified", {})
+    return {
+        "dataset": dataset,
+        "status": done.status,
+        **{name: done.output.get(name, 0) for name in ("windows", "expected", "present", "absent", "missing")},
+        "certificates": certified.get("certificates", 0),
+        "causes": certified.get("causes", 0),
+        "cause": done.cause,
+    }
