@@ -38,7 +38,6 @@ class Deployment:
     alarm_topic: str
     contracts_file: str
     aws_environment: Mapping[str, str] = field(default_factory=dict)
-    state_machines: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_outputs(
