@@ -8,7 +8,7 @@ locals {
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
     "halted-objects", "failed-tables", "horizon-held", "provider-refused", "secret-missing", "delivery-late",
-    "pipeline-unhealthy",
+    "gaps-unhealed", "audit-failed", "audit-silent", "pipeline-unhealthy",
   ]
 
   # What the functions count, in five minutes, by dataset. Silence is fine: a function that met nothing writes nothing.
@@ -86,6 +86,14 @@ locals {
       }
     },
     {
+      for machine in aws_sfn_state_machine.audit : "audit-failed" => {
+        kind       = "audit-failed", namespace = "AWS/States", metric = "ExecutionsFailed"
+        text       = "An audit failed in one of its steps. Look at the execution's history, mend the cause; the next audit looks at the same windows again."
+        dimensions = { StateMachineArn = machine.arn }
+        statistic  = "Sum", period = 300, periods = 1, above = 0, missing = "notBreaching"
+      }
+    },
+    {
       for dataset in keys(local.feeds) : "delivery-late-${dataset}" => {
         kind       = "delivery-late", namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness"
         text       = "Firehose holds records of ${dataset} that it cannot write. Look at its log group and at feeds-errors/ in the ingest bucket."
@@ -94,6 +102,9 @@ locals {
       }
     },
   )
+
+  # Only where schedules run. Nobody heals what nobody audits.
+  audits_due = var.schedules_enabled ? local.audited : {}
 
   # Only where schedules run: three missed starts. Here silence is the fault.
   scheduled = {
@@ -127,6 +138,8 @@ locals {
     { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.schedule_silent : "schedule-silent-${name}" => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_composite_alarm.freshness : "freshness-${name}" => alarm.alarm_name },
+    { for name, alarm in aws_cloudwatch_metric_alarm.gaps_unhealed : "gaps-unhealed-${name}" => alarm.alarm_name },
+    { for name, alarm in aws_cloudwatch_metric_alarm.audit_silent : "audit-silent-${name}" => alarm.alarm_name },
     { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name },
   )
 }
@@ -272,6 +285,48 @@ resource "aws_cloudwatch_metric_alarm" "schedule_silent" {
   tags                = local.tags.alarms
 }
 
+# The auditor itself mails once per cause, with entities, minutes and what was tried. So this alarm mails only its end; it
+# keeps its state between audits.
+resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
+  for_each = local.audited
+
+  alarm_name          = "${local.prefix}-gaps-unhealed-${each.key}"
+  alarm_description   = "The auditor could not heal something of ${each.key}; its own mail says what and what was tried. Try again: starmend heal. ${local.runbook["gaps-unhealed"]}"
+  namespace           = local.namespace
+  metric_name         = "CausesOpen"
+  dimensions          = { environment = var.environment, dataset = each.key }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "ignore"
+  ok_actions          = [aws_sns_topic.alarms.arn]
+  tags                = local.tags.alarms
+}
+
+# The dead man: two audits in a row did not finish.
+resource "aws_cloudwatch_metric_alarm" "audit_silent" {
+  for_each = local.audits_due
+
+  alarm_name          = "${local.prefix}-audit-silent-${each.key}"
+  alarm_description   = "No audit of ${each.key} has finished for two hours. Look at the schedule and at the state machine's executions. ${local.runbook["audit-silent"]}"
+  namespace           = local.namespace
+  metric_name         = "AuditFinished"
+  dimensions          = { environment = var.environment, dataset = each.key }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 2
+  datapoints_to_alarm = 2
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+  tags                = local.tags.alarms
+}
+
 # No actions of their own: each is the normal state of a quiet night. Together they are an alarm.
 resource "aws_cloudwatch_metric_alarm" "freshness_part" {
   for_each = local.freshness_parts
@@ -312,6 +367,8 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
     for name in sort(concat(
       values(aws_cloudwatch_metric_alarm.this)[*].alarm_name,
       values(aws_cloudwatch_metric_alarm.schedule_silent)[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.gaps_unhealed)[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.audit_silent)[*].alarm_name,
       values(aws_cloudwatch_composite_alarm.freshness)[*].alarm_name,
     )) : "ALARM(\"${name}\")"
   ])

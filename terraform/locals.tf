@@ -23,10 +23,14 @@ locals {
     { for one in module.extract : "extract" => one.name },
     { for one in module.request : "request" => one.name },
     { for one in module.pull : "pull" => one.name },
+    { for step, one in module.step : step => one.name },
+    { for one in module.restate : "restate" => one.name },
+    { for one in module.repair : "repair" => one.name },
   )
 
   queues = merge(
     { arrivals = module.arrivals },
     { for one in module.requests : "requests" => one },
+    { for one in module.repairs : "repairs" => one },
   )
 }

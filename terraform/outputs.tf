@@ -43,6 +43,11 @@ output "schedules" {
   value       = merge({ for name, one in aws_scheduler_schedule.extract : name => one.name }, { for name, one in aws_scheduler_schedule.request : name => one.name })
 }
 
+output "state_machines" {
+  description = "ARNs of the state machines by role: audit."
+  value       = { for one in aws_sfn_state_machine.audit : "audit" => one.arn }
+}
+
 output "secrets" {
   description = "Full secret names by the names in the contracts; fill them with `starmend secret set`."
   value       = { for name, secret in aws_secretsmanager_secret.source : name => secret.name }

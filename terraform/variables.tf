@@ -303,6 +303,47 @@ variable "tracing" {
   default     = false
 }
 
+# ---------------------------------------------------------------- how it is audited
+
+variable "audit_limits" {
+  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, grace_seconds, budget = {...}}."
+  type        = any
+  default     = {}
+}
+
+variable "audit_step_timeout_seconds" {
+  description = "Time-out of each of the auditor's functions."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.audit_step_timeout_seconds >= 1 && var.audit_step_timeout_seconds <= 900
+    error_message = "audit_step_timeout_seconds: 1 to 900 (Lambda's limit)."
+  }
+}
+
+variable "audit_wait_seconds" {
+  description = "How long the auditor waits for repaired rows: the stream's buffer (firehose_interval_seconds) and processing."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.audit_wait_seconds >= 1 && var.audit_wait_seconds <= 3600
+    error_message = "audit_wait_seconds: 1 to 3600."
+  }
+}
+
+variable "audit_retry_seconds" {
+  description = "First pause before the auditor tries a failed step again; it doubles."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.audit_retry_seconds >= 1 && var.audit_retry_seconds <= 300
+    error_message = "audit_retry_seconds: 1 to 300."
+  }
+}
+
 # ---------------------------------------------------------------- network of the functions that read a database
 
 variable "vpc_subnet_ids" {

@@ -172,6 +172,8 @@ def _variables(
         "contracts_file": str(contracts_file),
         "code_zip": str(folder / "code.zip"),
         "admin_emails": ["admin@example.com"],
+        "audit_wait_seconds": 8,
+        "audit_retry_seconds": 1,
         "provider_urls": {"quotes": market.api_url, "quotes.history": market.api_url},
         **plan.variables,
     }

@@ -1,0 +1,386 @@
+# The auditor: a state machine whose steps are functions, each with its own least role. It writes no fact: it asks
+# acquisition (through the repair queue) and processing (through the arrivals queue, or a partition made again) to do
+# their own work once more. Between the steps travel S3 keys and counts only.
+
+locals {
+  audited     = local.feeds # databases join them when their part of the auditor is deployed
+  has_audits  = length(local.audited) > 0
+  audit_name  = "${local.prefix}-audit"
+  machine_arn = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${local.audit_name}"
+  audit_tags  = { component = "auditor", purpose = "repair" }
+
+  # What each step may do beyond its own log. The papers of a run lie below audit/ in the warehouse bucket.
+  papers = ["${local.warehouse_arn}/audit/*"] # wildcard: every run's papers
+  seen = {
+    ingest    = [for prefix in local.processed_prefixes : "${local.ingest_arn}/${prefix}*"]                                  # wildcard: the prefix's objects
+    warehouse = [for prefix in ["warehouse/", "receipts/", "audit/", "completeness/"] : "${local.warehouse_arn}/${prefix}*"] # wildcard: as above
+  }
+
+  steps = {
+    audit    = { memory = 1769, reads = true, writes = ["audit/"], about = "Looks at windows: what is owed, what is there, what breaks a rule" }
+    plan     = { memory = 512, reads = true, writes = ["audit/"], about = "Turns findings into repairs, cheapest first, within the budget" }
+    queue    = { memory = 512, reads = true, writes = ["audit/"], about = "Queues ingest objects for processing again" }
+    verify   = { memory = 1769, reads = true, writes = ["audit/"], about = "Learns what repairs brought and looks at the same windows again" }
+    certify  = { memory = 1769, reads = true, writes = ["audit/", "completeness/", "warehouse/_certificates/"], about = "Certifies what is whole, judges what is not" }
+    conclude = { memory = 512, reads = true, writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
+  }
+}
+
+data "aws_iam_policy_document" "step" {
+  for_each = local.has_audits ? local.steps : {}
+
+  statement {
+    sid       = "Read"
+    actions   = ["s3:GetObject"]
+    resources = concat(local.seen.ingest, local.seen.warehouse)
+  }
+
+  statement {
+    sid       = "Find"
+    actions   = ["s3:ListBucket"]
+    resources = [local.ingest_arn, local.warehouse_arn]
+    condition {
+      test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing key, not 403
+      variable = "s3:prefix"
+      values   = concat([for prefix in local.processed_prefixes : "${prefix}*"], ["warehouse/*", "receipts/*", "audit/*", "completeness/*"]) # wildcard: the prefix's objects
+    }
+  }
+
+  statement {
+    sid       = "WriteDown"
+    actions   = ["s3:PutObject"]
+    resources = [for prefix in each.value.writes : "${local.warehouse_arn}/${prefix}*"] # wildcard: the prefix's objects
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "queue" ? [1] : []
+    content {
+      sid       = "AskForProcessing"
+      actions   = ["sqs:SendMessage"]
+      resources = [module.arrivals.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "conclude" ? [1] : []
+    content {
+      sid       = "TellAdmins"
+      actions   = ["sns:Publish"]
+      resources = [aws_sns_topic.alarms.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "conclude" ? [1] : []
+    content {
+      sid       = "EncryptForAdmins"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [aws_kms_key.alarms.arn]
+    }
+  }
+}
+
+module "step" {
+  for_each = local.has_audits ? local.steps : {}
+  source   = "./modules/function"
+
+  name        = "${local.prefix}-${each.key}"
+  description = each.value.about
+  handler     = "auditor.handler.${each.key}"
+  code        = local.code
+  policy      = data.aws_iam_policy_document.step[each.key].json
+  environment = merge(
+    local.function_environment,
+    { POWERTOOLS_SERVICE_NAME = each.key, STARMEND_AUDIT_LIMITS = jsonencode(var.audit_limits) },
+    each.key == "queue" ? { STARMEND_PROCESS_QUEUE_URL = module.arrivals.url } : {},
+    each.key == "conclude" ? { STARMEND_ALARM_TOPIC = aws_sns_topic.alarms.arn, STARMEND_RUNBOOK_URL = var.runbook_url } : {},
+  )
+  timeout_seconds    = var.audit_step_timeout_seconds
+  memory_mb          = each.value.memory
+  log_retention_days = var.log_retention_days
+  tracing            = var.tracing
+  tags               = local.audit_tags
+}
+
+# ---------------------------------------------------------------- make again: processing's own work
+
+data "aws_iam_policy_document" "restate" {
+  count = local.has_audits ? 1 : 0
+
+  statement {
+    sid       = "ReadObjects"
+    actions   = ["s3:GetObject"]
+    resources = concat(local.seen.ingest, local.papers)
+  }
+
+  statement {
+    sid       = "CommitPartitions"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.warehouse_arn}/warehouse/*", "${local.warehouse_arn}/receipts/*"] # wildcard: pointers and versions of every table
+  }
+
+  statement {
+    sid       = "WriteDown"
+    actions   = ["s3:PutObject"]
+    resources = local.papers
+  }
+
+  statement {
+    sid       = "Find"
+    actions   = ["s3:ListBucket"]
+    resources = [local.ingest_arn, local.warehouse_arn]
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = concat([for prefix in local.processed_prefixes : "${prefix}*"], ["warehouse/*", "receipts/*", "audit/*"]) # wildcard: the prefix's objects
+    }
+  }
+}
+
+module "restate" {
+  count  = local.has_audits ? 1 : 0
+  source = "./modules/function"
+
+  name               = "${local.prefix}-restate"
+  description        = "Makes partitions again: facts from ingest objects, rollups from facts and certificates"
+  handler            = "processing.restating.handler.handle"
+  code               = local.code
+  policy             = data.aws_iam_policy_document.restate[0].json
+  environment        = merge(local.function_environment, { POWERTOOLS_SERVICE_NAME = "restate" })
+  timeout_seconds    = var.audit_step_timeout_seconds
+  memory_mb          = var.process_memory_mb
+  log_retention_days = var.log_retention_days
+  tracing            = var.tracing
+  tags               = local.audit_tags
+}
+
+# ---------------------------------------------------------------- ask the source again: acquisition's own work
+
+module "repairs" {
+  count  = local.has_audits ? 1 : 0
+  source = "./modules/queue"
+
+  name                     = "${local.prefix}-repairs"
+  consumer_timeout_seconds = var.audit_step_timeout_seconds
+  region                   = var.region
+  dead_queue_first         = !local.emulated
+  tags                     = local.audit_tags
+}
+
+data "aws_iam_policy_document" "repair" {
+  count = local.has_audits ? 1 : 0
+
+  source_policy_documents = data.aws_iam_policy_document.pull[*].json
+
+  override_policy_documents = [data.aws_iam_policy_document.take_repairs[0].json]
+}
+
+data "aws_iam_policy_document" "take_repairs" {
+  count = local.has_audits ? 1 : 0
+
+  statement {
+    sid       = "TakeRequests" # instead of the pull function's own queue
+    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    resources = [module.repairs[0].arn]
+  }
+
+  statement {
+    sid       = "Papers"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = local.papers
+  }
+
+  statement {
+    sid       = "TellMissingFromForbidden" # without it S3 answers 403 for a key that is not there
+    actions   = ["s3:ListBucket"]
+    resources = [local.warehouse_arn]
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = ["audit/*"] # wildcard: every run's papers
+    }
+  }
+
+  statement {
+    sid       = "BringBackObjects"
+    actions   = ["s3:DeleteObjectVersion"] # of a delete marker: the old version is the object again
+    resources = local.seen.ingest
+  }
+
+  statement {
+    sid       = "FindOldVersions"
+    actions   = ["s3:ListBucketVersions"]
+    resources = [local.ingest_arn]
+  }
+
+  statement {
+    sid       = "AnswerStateMachine"
+    actions   = ["states:SendTaskSuccess", "states:SendTaskFailure"]
+    resources = [local.machine_arn]
+  }
+}
+
+module "repair" {
+  count  = local.has_audits ? 1 : 0
+  source = "./modules/function"
+
+  name        = "${local.prefix}-repair"
+  description = "Asks a provider's history for what is missing, into the same stream, and brings back lost objects"
+  handler     = "ingestion.repair.handler.handle"
+  code        = local.code
+  policy      = data.aws_iam_policy_document.repair[0].json
+  environment = merge(local.function_environment, {
+    POWERTOOLS_SERVICE_NAME = "repair"
+    STARMEND_STREAM_NAME    = local.stream_name
+    STARMEND_PROVIDER_URLS  = jsonencode(var.provider_urls)
+  })
+  timeout_seconds    = var.audit_step_timeout_seconds
+  memory_mb          = 512
+  log_retention_days = var.log_retention_days
+  tracing            = var.tracing
+  tags               = local.audit_tags
+}
+
+resource "aws_lambda_event_source_mapping" "repair" {
+  count = local.has_audits ? 1 : 0
+
+  event_source_arn        = module.repairs[0].arn
+  function_name           = module.repair[0].name
+  batch_size              = 1 # a job may take long, and each answers for itself
+  function_response_types = ["ReportBatchItemFailures"]
+  tags                    = local.audit_tags
+
+  scaling_config {
+    maximum_concurrency = var.pull_concurrency
+  }
+}
+
+# ---------------------------------------------------------------- the state machine
+
+data "aws_iam_policy_document" "states_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "machine" {
+  count = local.has_audits ? 1 : 0
+
+  statement {
+    sid       = "CallSteps"
+    actions   = ["lambda:InvokeFunction"]
+    resources = concat([for one in module.step : one.arn], [module.restate[0].arn])
+  }
+
+  statement {
+    sid       = "AskAcquisition"
+    actions   = ["sqs:SendMessage"]
+    resources = [module.repairs[0].arn]
+  }
+}
+
+resource "aws_iam_role" "machine" {
+  count = local.has_audits ? 1 : 0
+
+  name               = "${local.audit_name}-machine"
+  description        = "What the auditor's state machine may call"
+  assume_role_policy = data.aws_iam_policy_document.states_trust.json
+  tags               = local.audit_tags
+}
+
+resource "aws_iam_role_policy" "machine" {
+  count = local.has_audits ? 1 : 0
+
+  name   = "grants"
+  role   = aws_iam_role.machine[0].id
+  policy = data.aws_iam_policy_document.machine[0].json
+}
+
+resource "aws_sfn_state_machine" "audit" {
+  count = local.has_audits ? 1 : 0
+
+  #checkov:skip=CKV_AWS_284:tracing is the operator's choice (variable)
+  #checkov:skip=CKV_AWS_285:each step logs for itself, and the service keeps every execution's history for 90 days
+  name     = local.audit_name
+  role_arn = aws_iam_role.machine[0].arn
+  type     = "STANDARD"
+  tags     = local.audit_tags
+
+  definition = templatefile("${path.module}/state_machines/audit.asl.json.tftpl", merge(
+    { for name, one in module.step : "${name}_arn" => one.arn },
+    {
+      restate_arn      = module.restate[0].arn
+      repair_queue_url = module.repairs[0].url
+      step_seconds     = var.audit_step_timeout_seconds
+      job_seconds      = 3 * var.audit_step_timeout_seconds
+      retry_seconds    = var.audit_retry_seconds
+      limited_seconds  = 6 * var.audit_retry_seconds
+      wait_seconds     = var.audit_wait_seconds
+      concurrent_jobs  = 5
+    },
+  ))
+
+  tracing_configuration {
+    enabled = var.tracing
+  }
+}
+
+data "aws_iam_policy_document" "start_audit" {
+  count = local.has_audits ? 1 : 0
+
+  statement {
+    actions   = ["states:StartExecution"]
+    resources = [aws_sfn_state_machine.audit[0].arn]
+  }
+}
+
+resource "aws_iam_role" "start_audit" {
+  count = local.has_audits ? 1 : 0
+
+  name               = "${local.prefix}-start-audit"
+  description        = "Lets the schedules start ${local.audit_name}"
+  assume_role_policy = data.aws_iam_policy_document.scheduler_trust.json
+  tags               = local.audit_tags
+}
+
+resource "aws_iam_role_policy" "start_audit" {
+  count = local.has_audits ? 1 : 0
+
+  name   = "grants"
+  role   = aws_iam_role.start_audit[0].id
+  policy = data.aws_iam_policy_document.start_audit[0].json
+}
+
+resource "aws_scheduler_schedule" "audit" {
+  for_each = local.audited
+
+  #checkov:skip=CKV_AWS_297:the input is a dataset's name, no secret
+  name                = "audit-${each.key}"
+  description         = "Audits the windows of ${each.key} that are not certified yet"
+  group_name          = aws_scheduler_schedule_group.this.name
+  schedule_expression = "cron(5 * * * ? *)"
+  state               = var.schedules_enabled ? "ENABLED" : "DISABLED"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_sfn_state_machine.audit[0].arn
+    role_arn = aws_iam_role.start_audit[0].arn
+    input    = jsonencode({ dataset = each.key })
+    retry_policy {
+      maximum_event_age_in_seconds = 600
+      maximum_retry_attempts       = 3
+    }
+  }
+}
