@@ -10,7 +10,7 @@ ENV ?= dev
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test test-fast lint format bench chaos package plan deploy destroy bootstrap clean
+.PHONY: help demo up down test test-fast lint checkov format bench chaos package plan deploy destroy bootstrap clean
 
 ##@ Try it
 demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
@@ -31,6 +31,9 @@ test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
 
 lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy src/core
+
+checkov: $(VENV)/.checkov ## Read terraform/ for insecure settings (ARGS=--check CKV_AWS_1 for one rule)
+	$(VENV)-checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download $(ARGS)
 
 format: $(VENV)/.dev ## Put the code into the house style
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -59,7 +62,7 @@ destroy: $(VENV)/.runtime ## Remove the deployment
 
 ##@ House
 clean: ## Remove virtual environments and everything built
-	rm -rf $(VENV) $(VENV)-bench build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov build
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,4 +85,10 @@ $(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/python -m pip install --quiet --requirement requirements-bench.lock
 	$(VENV)-bench/bin/python -m pip install --quiet --no-deps --editable .
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.checkov: requirements-checkov.lock
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with its venv module"; exit 1; }
+	$(PYTHON) -m venv $(VENV)-checkov
+	$(VENV)-checkov/bin/python -m pip install --quiet --no-compile --requirement requirements-checkov.lock
 	@mkdir -p $(VENV) && touch $@
