@@ -11,11 +11,14 @@ import sys
 import typer
 
 from cli import contract, deploy, local, quarantine, secret
+from cli.audit import audit
+from cli.heal import heal
 from cli.output import FAILURE, USAGE, Misuse, err, say
 from cli.query import query
 from cli.replay import replay
 from cli.run import run
 from cli.status import status
+from cli.verify import verify
 from cli.warehouse import rebuild, rollback, vacuum
 from core.errors import BadContract, StarmendError, UnknownTable
 
@@ -31,6 +34,9 @@ app.add_typer(secret.app, name="secret")
 app.command()(status)
 app.command()(query)
 app.command()(run)
+app.command()(audit)
+app.command()(heal)
+app.command()(verify)
 app.command()(replay)
 app.command()(rebuild)
 app.command()(rollback)

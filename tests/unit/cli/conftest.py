@@ -83,6 +83,7 @@ def account(client_of: ClientOf, starmend: Command) -> Account:
         queues={"arrivals": arrivals},
         dead_letter_queues={},
         streams={},
+        state_machines={},
         alarms={},
         alarm_topic="",
         contracts_file=str(file),
