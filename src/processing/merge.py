@@ -3,11 +3,15 @@
 A partition's rows are unique by natural key and sorted by it, so a merge is a splice. Of two rows with one key the
 greater version wins (nulls lowest, ranked columns by their rank), and of equal versions the greater row, column by
 column. So the result depends on the set of rows that ever arrived, never on their order, batches or repetitions.
+
+A row with ``checked_at`` was seen at the source at that time. So it counts as if it had been written then: it outranks
+what was written before, even with a later time of its own (a source that sets a row's clock back), and yields to
+whatever was written after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,11 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.arrow import stored_schema
-from core.contract.model import Latest, Table
+from core.contract.model import Column, Latest, Table
 from core.errors import MissingColumns
 from core.order import Bools, Ints, as_array, compare, is_strictly_sorted, locate, sort_rows, starts
 
 DELETED = "deleted_at"
+CHECKED = "checked_at"
 ReadColumns = Callable[[Sequence[str]], pa.Table]
 
 
@@ -38,7 +43,8 @@ class Layout:
     """What a merge must know of a table: its stored columns and the part that each plays.
 
     ``latest`` are the columns that the merge itself computes; incoming rows do not have them. ``deleted`` is empty
-    where the table has no such column. Columns whose value is the partition's are in none of these.
+    where the table has no such column. Columns whose value is the partition's are in none of these. ``checked``: the
+    first version column is the time of writing, and rows may have been seen later (``checked_at``).
     """
 
     table: str
@@ -48,6 +54,7 @@ class Layout:
     history_of: tuple[str, ...] = ()
     latest: tuple[str, ...] = ()
     deleted: str = ""
+    checked: bool = False
 
     @classmethod
     def of(cls, table: Table) -> Layout:
@@ -60,6 +67,7 @@ class Layout:
             history_of=tuple(name for name in table.history_of if name in stored),
             latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
             deleted=DELETED if DELETED in stored else "",
+            checked=_may_be_checked(table, stored),
         )
 
     @cached_property
@@ -82,6 +90,13 @@ class Layout:
         """The columns that settle equal versions: all that are given but key and version."""
         settled = {*self.key, *(column.name for column in self.version)}
         return tuple(name for name in self.given if name not in settled)
+
+
+def _may_be_checked(table: Table, stored: Mapping[str, Column]) -> bool:
+    """Whether the first version column and ``checked_at`` are times of one clock."""
+    if len(table.version) < 2 or CHECKED not in table.version[1:] or table.version[0] not in stored:
+        return False
+    return CHECKED in stored and stored[table.version[0]].type == stored[CHECKED].type
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +217,14 @@ def _contest(left: pa.Table, left_at: Ints, right: pa.Table, right_at: Ints, lay
 
 
 def _versions(rows: pa.Table, at: Ints, layout: Layout) -> list[pa.Array]:
-    """The version columns of some rows; a ranked column as its rank, 0 for null and for what is not ranked."""
+    """The version columns of some rows, led by the later of written and checked where that counts.
+
+    A ranked column comes as its rank, 0 for null and for what is not ranked.
+    """
     taken = _take(rows.select([column.name for column in layout.version]), at)
     result = []
+    if layout.checked:
+        result.append(pc.max_element_wise(as_array(taken[layout.version[0].name]), as_array(taken[CHECKED])))
     for column in layout.version:
         values = as_array(taken[column.name])
         if column.rank:
@@ -307,7 +327,8 @@ def _newest(rows: pa.Table, layout: Layout) -> Bools:
         return last
     group, rest = layout.key[: len(layout.history_of)], layout.key[len(layout.history_of) :]
     leading = tuple(column.name for column in layout.version[: len(rest)] if not column.rank)
-    if set(group) == set(layout.history_of) and rest == leading:
+    in_order = not layout.checked or rows[CHECKED].null_count == rows.num_rows
+    if set(group) == set(layout.history_of) and rest == leading and in_order:
         # within a history the key's order is the version order, and keys are unique: the last row of each run
         begins = starts(_arrays(rows, group)) if group else np.arange(rows.num_rows) == 0
         return np.append(begins[1:], True)

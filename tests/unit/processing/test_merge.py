@@ -90,9 +90,15 @@ def order_of(value: Any, rank: tuple[str, ...] = ()) -> tuple[Any, ...]:
     return (1, value.encode() if isinstance(value, str) else value)
 
 
-def strength(table: Table, row: Row) -> tuple[Any, ...]:
+def versions(table: Table, row: Row) -> list[tuple[Any, ...]]:
+    """What a row with ``checked_at`` says was so at that time: it counts as written then."""
     stored = {one.name: one for one in table.stored_columns}
     version = [order_of(row[name], stored[name].rank) for name in table.version]
+    return [max(version), *version] if "checked_at" in table.version else version
+
+
+def strength(table: Table, row: Row) -> tuple[Any, ...]:
+    version = versions(table, row)
     others = list(Layout.of(table).content)
     return (version, [order_of(row[name]) for name in others])
 
@@ -122,7 +128,7 @@ def model(table: Table, rows: list[Row]) -> list[Row]:
 
 
 def _age(table: Table, row: Row) -> tuple[Any, ...]:
-    return ([order_of(row[name]) for name in table.version], key_of(table, row))
+    return (versions(table, row), key_of(table, row))
 
 
 def same(left: list[Row], right: list[Row]) -> bool:
@@ -156,6 +162,26 @@ def test_any_batches_in_any_order_give_what_a_dictionary_gives(table: Table, dat
     assert current.schema.equals(layout.schema)
     expected = model(table, arrivals)
     assert same(current.to_pylist(), [{name: row[name] for name in layout.schema.names} for row in expected])
+
+
+def test_a_row_that_was_seen_later_outranks_an_earlier_one_with_a_later_time_and_yields_to_what_came_after() -> None:
+    layout = Layout.of(ORDERS)
+
+    def an_order(updated: int, checked: int | None = None, **more: Any) -> Row:
+        at = None if checked is None else EPOCH + timedelta(hours=checked)
+        return {"order_id": 1, "updated": EPOCH + timedelta(hours=updated), "checked_at": at, **more}
+
+    def latest(*rows: Row) -> list[datetime]:
+        merged = merge(None, rows_of(ORDERS, rows), layout).table.to_pylist()
+        return [row["updated"] for row in merged if row["is_latest"]]
+
+    set_back = [an_order(5), an_order(2, checked=8)]
+    assert latest(*set_back) == [EPOCH + timedelta(hours=2)]
+    assert latest(*set_back, an_order(9)) == [EPOCH + timedelta(hours=9)]
+    gone = [an_order(5), an_order(5, checked=8, deleted_at=EPOCH)]
+    assert latest(*gone) == []
+    assert latest(*gone, an_order(5, checked=9)) == [EPOCH + timedelta(hours=5)]
+    assert latest(*gone, an_order(9)) == [EPOCH + timedelta(hours=9)]
 
 
 def test_a_thousand_versions_settle_in_whatever_batches_they_come() -> None:
