@@ -170,20 +170,15 @@ def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fin
     """The fingerprint of every bucket that has rows."""
     if not len(keys):
         return {}
-    of = bucket_numbers(keys, buckets)
-    hashes = hash_ints(versions - POSTGRES_EPOCH, keys)
-    counts = np.bincount(of, minlength=buckets)
-    # Halves of 32 bits add up exactly in a double as long as a bucket has fewer than two million rows.
-    low = np.bincount(of, weights=(hashes & _LOW).astype(np.float64), minlength=buckets)
-    high = np.bincount(of, weights=(hashes >> _HALF).astype(np.float64), minlength=buckets)
-    newest = np.full(buckets, np.iinfo(np.int64).min)
-    np.maximum.at(newest, of, versions)
-    return {
-        place: Fingerprint(
-            int(counts[place]), int(newest[place]), (int(low[place]) + (int(high[place]) << 32)) % MODULUS
-        )
-        for place in np.flatnonzero(counts).tolist()
-    }
+    of = bucket_numbers(keys, buckets).astype(np.uint16)
+    order = np.argsort(of, kind="stable")
+    of = of[order]
+    begins = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+    sums = np.add.reduceat(hash_ints(versions - POSTGRES_EPOCH, keys)[order], begins)
+    newest = np.maximum.reduceat(versions[order], begins)
+    counts = np.diff(np.append(begins, len(of)))
+    rows = zip(of[begins].tolist(), counts.tolist(), newest.tolist(), sums.tolist(), strict=True)
+    return {place: Fingerprint(count, last, total) for place, count, last, total in rows}
 
 
 ROWS_PER_BUCKET, FEWEST, MOST = 2_048, 16, 4_096
