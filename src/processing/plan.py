@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.contract.model import Column, Contract, Contracts, SourceTable, Table, Take
+from core.contract.model import Contract, Contracts, SourceTable, Table
+from core.current import CURRENT, ENTITIES, current_table, inputs_of
 
-CURRENT = "_current"
-ENTITIES = "entities"
+__all__ = ["CURRENT", "ENTITIES", "SourcePlan", "current_table", "inputs_of", "plan_source", "static_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +28,6 @@ def plan_source(contract: Contract, name: str) -> SourcePlan:
     dimensions = tuple(table for table in contract.tables if name in inputs_of(table))
     current = current_table(contract, source) if dimensions else None
     return SourcePlan(contract, source, facts, dimensions, current)
-
-
-def inputs_of(table: Table) -> tuple[str, ...]:
-    """The source tables that a dimension is computed from, its own first; none for other kinds."""
-    if table.kind != "dimension" or table.source == ENTITIES:
-        return ()
-    return (table.source, *(join.table for join in table.joins))
-
-
-def current_table(contract: Contract, source: SourceTable) -> Table:
-    """The table ``_current/<source table>``: the newest version of each row, deleted ones included.
-
-    Its columns are the source's; its version is when the row changed, then when the auditor last checked it.
-    """
-    names = {one.name for one in source.fields}
-    newest = (source.changed_at or source.created_at, "checked_at")
-    return Table(
-        name=f"{CURRENT}/{source.name}",
-        dataset=contract.dataset,
-        kind="dimension",
-        description=f"current state of {source.name}",
-        key=source.key,
-        columns=tuple(Column(one.name, one.type, Take(one.name), one.comment) for one in source.fields),
-        source=source.name,
-        version=tuple(name for name in newest if name in names),
-    )
 
 
 def static_tables(contracts: Contracts) -> tuple[Table, ...]:

@@ -1,0 +1,34 @@
+"""The current state of source tables, which dimensions are computed from: ``_current/<source table>``."""
+
+from __future__ import annotations
+
+from core.contract.model import Column, Contract, SourceTable, Table, Take
+
+CURRENT = "_current"
+ENTITIES = "entities"
+
+
+def inputs_of(table: Table) -> tuple[str, ...]:
+    """The source tables that a dimension is computed from, its own first; none for other kinds."""
+    if table.kind != "dimension" or table.source == ENTITIES:
+        return ()
+    return (table.source, *(join.table for join in table.joins))
+
+
+def current_table(contract: Contract, source: SourceTable) -> Table:
+    """The table ``_current/<source table>``: the newest version of each row, deleted ones included.
+
+    Its columns are the source's; its version is when the row changed, then when the auditor last checked it.
+    """
+    names = {one.name for one in source.fields}
+    newest = (source.changed_at or source.created_at, "checked_at")
+    return Table(
+        name=f"{CURRENT}/{source.name}",
+        dataset=contract.dataset,
+        kind="dimension",
+        description=f"current state of {source.name}",
+        key=source.key,
+        columns=tuple(Column(one.name, one.type, Take(one.name), one.comment) for one in source.fields),
+        source=source.name,
+        version=tuple(name for name in newest if name in names),
+    )
