@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from core.errors import OutOfReach
+from local.emulator import decisions
 from local.emulator.settings import Settings
 
 HOST = "127.0.0.1"
@@ -29,6 +30,7 @@ REGION = "us-east-1"
 IDENTITY = "/_starmend/identity"
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
+_SECRET = "emulator"
 _RECORD = "emulator.json"
 _LOG = "emulator.log"
 _READY_SECONDS = 60
@@ -63,9 +65,13 @@ class Emulator:
         firehose_scale: float = 0.1,
         alarm_seconds: float = 5,
         alarm_scale: float = 1,
+        as_on_aws: bool = False,
         detached: bool = False,
     ) -> Emulator:
         """Start an emulator on loopback and return when it answers; port 0 takes a free one.
+
+        ``as_on_aws``: IAM decides about every call of a role (:mod:`local.emulator.decisions` tells how), and functions
+        find the packages of AWS's layers and ours and no others (:mod:`local.emulator.lambda_packages`).
 
         Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
         child ends before it answers (the message then holds the last line of its log).
@@ -75,7 +81,13 @@ class Emulator:
         for folder in ("tmp", "home", "s3", "state"):
             (state_dir / folder).mkdir(parents=True, exist_ok=True)
         token = secrets.token_hex(16)
-        settings = Settings(firehose_scale=firehose_scale, alarm_seconds=alarm_seconds, alarm_scale=alarm_scale)
+        settings = Settings(
+            firehose_scale=firehose_scale,
+            alarm_seconds=alarm_seconds,
+            alarm_scale=alarm_scale,
+            decisions=str(state_dir / decisions.FILE) if as_on_aws else "",
+            packages=str(state_dir / "packages") if as_on_aws else "",
+        )
         # The parent listens and the child serves: the first request waits in the socket's queue until the child is
         # ready, so nothing has to be polled, and no other process can take the port in between.
         with _listener(port) as listener, (state_dir / _LOG).open("ab") as log:
@@ -87,7 +99,7 @@ class Emulator:
             process = subprocess.Popen(
                 [sys.executable, "-m", "local.emulator.launch", *arguments],
                 cwd=state_dir,
-                env=_clean_environment(state_dir, port) | settings.to_environment(),
+                env=_clean_environment(state_dir, port, settings) | settings.to_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -131,7 +143,7 @@ class Emulator:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "AWS_SECRET_ACCESS_KEY": _SECRET,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
@@ -164,7 +176,7 @@ class Emulator:
         if members:
             raise OutOfReach("stop the emulator", str([m.pid for m in members]), "still alive after SIGKILL")
         (self.state_dir / _RECORD).unlink(missing_ok=True)
-        for folder in ("tmp", "home", "s3", "state"):
+        for folder in ("tmp", "home", "s3", "state", "packages"):
             shutil.rmtree(self.state_dir / folder, ignore_errors=True)
 
     def __enter__(self) -> Emulator:
@@ -214,7 +226,7 @@ def _listener(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _clean_environment(state_dir: Path, port: int) -> dict[str, str]:
+def _clean_environment(state_dir: Path, port: int, settings: Settings) -> dict[str, str]:
     """Nothing of the caller's AWS set-up, certificates, proxies or Python paths reaches the emulator or its Lambdas."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
@@ -230,6 +242,9 @@ def _clean_environment(state_dir: Path, port: int) -> dict[str, str]:
         "MINISTACK_HOST": HOST,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "AUTH": "true" if settings.decisions else "false",
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": _SECRET,
         # MiniStack removes leftover containers at start and end: not on this machine, which may run another MiniStack.
         "DOCKER_HOST": f"unix://{state_dir / 'no-docker'}",
         "AWS_CONFIG_FILE": os.devnull,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 MINISTACK_VERSION = "1.5.33"
 PREFIX = "STARMEND_EMULATOR_"
@@ -14,12 +15,16 @@ class Settings:
     """How fast the emulated world turns.
 
     ``firehose_scale`` multiplies Firehose's buffering intervals, ``alarm_scale`` the periods of alarms;
-    ``alarm_seconds`` is the time between two evaluations of all alarms.
+    ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file that tells which role
+    was allowed or refused what; empty: everything is allowed. ``packages`` is the folder of what functions may import
+    (:mod:`local.emulator.lambda_packages`); empty: whatever is installed here.
     """
 
     firehose_scale: float = 0.1
     alarm_seconds: float = 5
     alarm_scale: float = 1
+    decisions: str = ""
+    packages: str = ""
 
     def to_environment(self) -> dict[str, str]:
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
@@ -28,4 +33,8 @@ class Settings:
     def take_from(cls, environment: MutableMapping[str, str]) -> Settings:
         """Read and remove the variables, so that no Lambda inherits them."""
         given = {name: environment.pop(f"{PREFIX}{name.upper()}", None) for name in cls.__dataclass_fields__}
-        return cls(**{name: float(value) for name, value in given.items() if value is not None})
+        return cls(**{name: _read(name, value) for name, value in given.items() if value is not None})
+
+
+def _read(name: str, value: str) -> Any:
+    return value if name in ("decisions", "packages") else float(value)

@@ -7,7 +7,8 @@ Restores, from the Lambda Developer Guide:
   ``Runtime.MarshalError``, a process that ends ``Runtime.ExitError``. The environment survives an exception: the next
   invocation is warm (stock: every exception costs a cold start).
 - "Runtime search path": the function's own code comes before its layers, and layers before the runtime's packages.
-  This project's source tree, which the virtual environment would otherwise offer to every function, is not on it.
+  This project's source tree, which the virtual environment would otherwise offer to every function, is not on it, and
+  of the environment's packages only those of :mod:`local.emulator.lambda_packages` are, where the setting says so.
 - Every line printed before the handler returned belongs to that invocation's log. Stock waits up to 50 ms for lines
   that may not come; a mark at the end of each invocation makes it exact, and a warm call ten times faster.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 import queue
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from local.emulator.lambda_packages import lay_out
 from local.emulator.mends.patching import edit, wrap
 from local.emulator.settings import Settings
 
@@ -33,7 +36,8 @@ ERROR_KEY = "\x1e error"
 _SEARCH_PATH = f"""
     _layers = [d for d in os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if d]
     _foreign = {{{str(SOURCE_ROOT)!r}, os.path.dirname(code_dir), code_dir, *_layers}}
-    sys.path[:] = [code_dir] + [p for p in sys.path if p not in _foreign]
+    _kept = [p for p in sys.path if p not in _foreign and p not in _ms_installed]
+    sys.path[:] = [code_dir, *_kept, *_ms_packages]
     _ms_install_invoke_depth()
 """
 
@@ -57,8 +61,8 @@ _FAILURE = f"""
 """
 
 
-def apply(_settings: Settings) -> None:
-    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+def apply(settings: Settings) -> None:
+    script = _packages(settings) + lambda_runtime._PYTHON_WORKER_SCRIPT
     script = edit(script, "\n    _ms_install_invoke_depth()\n", _SEARCH_PATH + _FAILURE)
     script = edit(
         script,
@@ -87,6 +91,15 @@ def apply(_settings: Settings) -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = script
     wrap(lambda_runtime.Worker, "_drain_stderr_bounded", _drain_to_mark)
     wrap(lambda_svc, "_execute_function_warm", _execute_with_error_types)
+
+
+def _packages(settings: Settings) -> str:
+    """Python that replaces what is installed beside the interpreter by what a function finds on AWS."""
+    if not settings.packages:
+        return "_ms_installed, _ms_packages = [], []\n"
+    folder = str(lay_out(Path(settings.packages)))
+    installed = [path for path in sys.path if {"site-packages", "dist-packages"} & set(Path(path).parts)]
+    return f"_ms_installed, _ms_packages = {installed!r}, {[folder]!r}\n"
 
 
 def _drain_to_mark(stock: Any, worker: Any, *args: Any, **kwargs: Any) -> str:

@@ -1,0 +1,48 @@
+"""What the emulator's policies decided: which role was allowed or refused which action on which resource.
+
+The emulator writes it (:mod:`local.emulator.mends.access_decided`), tests read it. Root's calls are not in it, for no
+policy is asked about them; nor are calls that AWS's services make among themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = "decisions.jsonl"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One question and its answer; the resource is an ARN."""
+
+    role: str
+    action: str
+    resource: str
+    allowed: bool
+
+
+class Ledger:
+    """Writes each different decision once, as a line of JSON; safe to share between threads."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._written: set[Decision] = set()
+        self._guard = threading.Lock()
+
+    def write(self, decision: Decision) -> None:
+        if decision in self._written:
+            return
+        with self._guard, self._file.open("a", encoding="utf-8") as out:
+            self._written.add(decision)
+            out.write(json.dumps(asdict(decision)) + "\n")
+
+
+def read(state_dir: Path) -> list[Decision]:
+    """Every decision so far; none where policies are not enforced."""
+    file = state_dir / FILE
+    if not file.exists():
+        return []
+    return [Decision(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,139 @@
+"""An emulator that is as strict as AWS: roles may what their policies say, functions import what the layers hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from local.emulator import Emulator, decisions
+from local.emulator.decisions import Decision
+
+pytestmark = pytest.mark.emulator
+
+CODE = """
+import boto3, importlib
+def handler(event, context):
+    if "imports" in event:
+        return {name: attempt(importlib.import_module, name) for name in event["imports"]}
+    client = boto3.client(event["service"])
+    return attempt(getattr(client, event["operation"]), **event["arguments"])
+def attempt(function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except Exception as error:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        return code or type(error).__name__
+    return "fine"
+"""
+GRANTS: dict[str, Any] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::listed/seen/*"},
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::listed"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::unlisted/*"},
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:us-east-1:000000000000:open"},
+        {
+            "Effect": "Allow",
+            "Action": "ssm:GetParameters",
+            "Resource": "arn:aws:ssm:us-east-1:000000000000:parameter/p/*",
+        },
+    ],
+}
+REFUSE_PLAIN_HTTP = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::listed/*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_PROFILE", raising=False)
+        with Emulator.start(tmp_path_factory.mktemp("strict"), as_on_aws=True) as started:
+            for name, value in started.environment().items():
+                patch.setenv(name, value)
+            make(boto3.Session())
+            yield started
+
+
+def make(session: boto3.Session) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = session.client("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="least", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="least", PolicyName="grants", PolicyDocument=json.dumps(GRANTS))
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("index.py", CODE)
+    session.client("lambda").create_function(
+        FunctionName="asks", Runtime="python3.12", Role=role, Handler="index.handler", Timeout=20,
+        Code={"ZipFile": body.getvalue()},
+    )  # fmt: skip
+    s3 = session.client("s3")
+    for bucket in ("listed", "unlisted"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket="listed", Key="seen/it", Body=b"")
+    s3.put_bucket_policy(Bucket="listed", Policy=json.dumps(REFUSE_PLAIN_HTTP))
+    for queue in ("open", "closed"):
+        session.client("sqs").create_queue(QueueName=queue)
+    for name in ("/p/one", "/p/two", "/other"):
+        session.client("ssm").put_parameter(Name=name, Value="1", Type="String")
+
+
+def asked(strict: Emulator, service: str, operation: str, **arguments: Any) -> str:
+    event = {"service": service, "operation": operation, "arguments": arguments}
+    answer = boto3.Session().client("lambda").invoke(FunctionName="asks", Payload=json.dumps(event).encode())
+    return str(json.load(answer["Payload"]))
+
+
+def test_a_role_may_what_its_policy_says_and_nothing_else(strict: Emulator) -> None:
+    assert asked(strict, "s3", "get_object", Bucket="listed", Key="seen/it") == "fine"
+    assert asked(strict, "s3", "get_object", Bucket="listed", Key="unseen") == "AccessDenied"
+    assert asked(strict, "s3", "put_object", Bucket="listed", Key="seen/it") == "AccessDenied"
+
+
+def test_a_key_that_is_not_there_is_missing_for_who_may_list_and_forbidden_for_who_may_not(strict: Emulator) -> None:
+    assert asked(strict, "s3", "get_object", Bucket="listed", Key="seen/nothing") == "NoSuchKey"
+    assert asked(strict, "s3", "get_object", Bucket="unlisted", Key="nothing") == "AccessDenied"
+    assert asked(strict, "s3", "head_object", Bucket="unlisted", Key="nothing") == "403"
+
+
+def test_a_batch_of_messages_needs_the_grant_of_one(strict: Emulator) -> None:
+    url = f"{strict.endpoint}/000000000000/"
+    entries = [{"Id": "1", "MessageBody": "x"}]
+    assert asked(strict, "sqs", "send_message_batch", QueueUrl=f"{url}open", Entries=entries) == "fine"
+    assert asked(strict, "sqs", "send_message_batch", QueueUrl=f"{url}closed", Entries=entries) == "AccessDenied"
+
+
+def test_every_parameter_that_is_asked_for_needs_a_grant(strict: Emulator) -> None:
+    assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/p/two"]) == "fine"
+    assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/other"]) == "AccessDeniedException"
+
+
+def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:
+    asked(strict, "ssm", "get_parameters", Names=["/p/one"])
+    asked(strict, "s3", "list_buckets")
+    found = decisions.read(strict.state_dir)
+    assert Decision("least", "ssm:GetParameters", "arn:aws:ssm:us-east-1:000000000000:parameter/p/one", True) in found
+    assert Decision("least", "s3:ListAllMyBuckets", "*", False) in found
+    assert {one.role for one in found} == {"least"}
+    assert len(found) == len(set(found))
+
+
+def test_a_function_imports_what_the_layers_hold_and_no_package_of_the_developers(strict: Emulator) -> None:
+    held = ("pyarrow.parquet", "numpy", "pg8000.native", "requests", "orjson", "isal.igzip", "jmespath",
+            "aws_lambda_powertools.metrics", "awswrangler")  # fmt: skip
+    absent = ("pydantic", "yaml", "exchange_calendars", "typer", "rich", "duckdb", "sqlglot", "psutil", "moto",
+              "ministack", "pytest", "core")  # fmt: skip
+    payload = json.dumps({"imports": [*held, *absent]}).encode()
+    answer = boto3.Session().client("lambda").invoke(FunctionName="asks", Payload=payload)
+    assert json.load(answer["Payload"]) == dict.fromkeys(held, "fine") | dict.fromkeys(absent, "ModuleNotFoundError")
