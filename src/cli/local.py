@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.panel import Panel
 
 from cli.deployed import BUILD
 from cli.output import FINDINGS, FINE, Json, err, out, print_json, show
@@ -14,6 +15,7 @@ from cli.output import FINDINGS, FINE, Json, err, out, print_json, show
 if TYPE_CHECKING:
     from local.demo import Demo
     from local.stack import Stack
+    from local.trading import Traded
 
 app = typer.Typer(help="The local stack: emulator, PostgreSQL, market, real Terraform.", no_args_is_help=True)
 
@@ -109,7 +111,26 @@ def _tell(story: Demo, *, as_json: bool) -> int:
         show("points per symbol and hour (60 are expected of each)", points, as_json=False)
         missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
         out.print(f"{missing}: the fault switch left out {len(traded.left_out)}", highlight=False)
-    return story.outcome.mismatches
+    _heal(story, traded, quiet=as_json)
+    return story.outcome.mismatches + story.outcome.missing_after + (not story.outcome.verified)
+
+
+def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
+    """The auditor's part: the healed hour with its aggregates, the case that cannot be healed, the proof."""
+    story.heal(traded)
+    healed = story.hourly(traded)
+    audited, mails = story.fail_to_heal(traded, "ZM")
+    verified = story.prove()
+    if quiet:
+        return
+    show("the healed hour, and only certified hours are complete", healed, as_json=False)
+    for mail in mails:
+        out.print(Panel(mail, title="mail to the admins", title_align="left"), highlight=False)
+    out.print(
+        f"{story.outcome.repaired} points repaired, {audited.missing} alarmed, {verified.certificates} certificates: "
+        f"{'each proven again from the objects alone' if story.outcome.verified else 'NOT proven'}",
+        highlight=False,
+    )
 
 
 def _leave(stack: Stack, *, keep: bool) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from auditor.prove import Verified
 from core.contract.model import Contract, Database
 from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
-from local.invoking import POLL_SECONDS, await_receipts, invoke
+from local.healing import Audited, audit, hourly, listening, prove
+from local.invoking import POLL_SECONDS, Say, await_receipts, invoke
 from local.stack import Stack
 from local.trading import (
+    QUOTES,
     Traded,
     await_points,
     feed_of,
@@ -29,7 +32,6 @@ from local.trading import (
     trade,
 )
 
-Say = Callable[[str], None]
 SALES = "sales"
 
 QUESTIONS: Mapping[str, str] = {
@@ -61,6 +63,12 @@ class Outcome:
     expected_points: int = 0
     present_before: int = 0
     missing_before: int = 0
+    repaired: int = 0
+    absent: int = 0
+    alarmed: int = 0
+    missing_after: int = 0
+    certificates: int = 0
+    verified: bool = False
     stages: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -187,6 +195,41 @@ class Demo:
         self.outcome.present_before = sum(int(str(row["points"])) for row in rows)
         self.outcome.missing_before = traded.expected - self.outcome.present_before
         return rows
+
+    def heal(self, traded: Traded) -> Audited:
+        """The state machine over the incomplete hour: every missing point comes back through the provider's history."""
+        with self._stage("the auditor: find, plan, repair, verify, certify, restate"):
+            self.stack.market.clock.real()
+            audited = audit(self.stack, QUOTES, traded.first, traded.last, say=self.say)
+        self.outcome.repaired = self.outcome.missing_before - audited.missing
+        self.outcome.absent = audited.absent
+        self.outcome.missing_after = audited.missing
+        self.outcome.certificates = audited.certificates
+        return audited
+
+    def fail_to_heal(self, traded: Traded, symbol: str) -> tuple[Audited, list[str]]:
+        """The next hour is missing whole, and the provider refuses the history of one symbol: that is a mail."""
+        with self._stage(f"an outage of the hour after, and a provider that refuses the history of {symbol}"):
+            fault = self.stack.market.fail("forbidden", symbol=symbol, endpoint="candle")
+            with listening(self.stack) as mails:
+                later = traded.last + dt.timedelta(hours=1)
+                audited = audit(self.stack, QUOTES, traded.last, later, say=self.say)
+            self.stack.market.heal(fault)
+        self.outcome.repaired += audited.present
+        self.outcome.alarmed = audited.missing
+        self.outcome.certificates += audited.certificates
+        return audited, mails
+
+    def hourly(self, traded: Traded) -> list[dict[str, Any]]:
+        """The rollup of the hour that was traded."""
+        return hourly(self.stack, traded.first)
+
+    def prove(self) -> Verified:
+        """The certificates, recomputed from the objects alone."""
+        with self._stage("verifying the certificates from the objects alone"):
+            verified = prove(self.stack, QUOTES)
+        self.outcome.verified = verified.windows > 0 and not verified.failures
+        return verified
 
     @contextmanager
     def _stage(self, title: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aws.deployment import Deployment
@@ -13,6 +13,7 @@ from core.errors import OutOfReach, PipelineBug
 from core.landing import landing_of
 
 POLL_SECONDS = 0.2
+Say = Callable[[str], None]
 
 
 def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> Any:

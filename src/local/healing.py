@@ -1,0 +1,98 @@
+"""The auditor's state machine, run on the local stack: what it healed, what it could not, what it told the admins."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.prove import Verified, verify
+from aws.executions import StateMachine
+from aws.objects import S3ObjectStore
+from aws.pointers import S3PartitionStore
+from core.errors import PipelineBug
+from local.invoking import POLL_SECONDS, Say
+from local.stack import Stack
+
+HOURLY = """
+    select symbol, date_format(hour, '%H:00') as hour, open, high, low, close, minutes, repaired, complete
+    from fact_quote_hourly where hour = timestamp '{hour}' order by symbol"""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The counts of one finished execution."""
+
+    expected: int
+    present: int
+    missing: int
+    absent: int
+    certificates: int
+    causes: int
+
+
+def audit(stack: Stack, dataset: str, start: dt.datetime, end: dt.datetime, *, say: Say) -> Audited:
+    """Run the state machine over ``[start, end)`` and wait for its end, telling each state that it enters.
+
+    Raises ``PipelineBug`` where the execution failed.
+    """
+    machine = StateMachine(stack.deployment.clients("stepfunctions"), stack.deployment.state_machines["audit"])
+    given = {"dataset": dataset, "start": _iso(start), "end": _iso(end)}
+    arn = machine.start(f"demo-{uuid.uuid4().hex[:12]}", given)
+    for state in machine.watch(arn, every=POLL_SECONDS):
+        say(f"  {state}")
+    done = machine.look(arn)
+    if done.status != "SUCCEEDED":
+        raise PipelineBug("audit", dataset, f"{done.status}: {done.cause}", "See the execution's history")
+    certified = done.output["certified"]
+    counts = {name: int(done.output[name]) for name in ("expected", "present", "missing", "absent")}
+    return Audited(**counts, certificates=int(certified["certificates"]), causes=int(certified["causes"]))
+
+
+def prove(stack: Stack, dataset: str) -> Verified:
+    """The certificates recomputed from the objects alone."""
+    s3 = stack.deployment.clients("s3")
+    records = S3ObjectStore(s3, stack.deployment.warehouse_bucket)
+    partitions = S3PartitionStore(s3, stack.deployment.warehouse_bucket)
+    return verify(stack.deployment.contracts, dataset, records=records, partitions=partitions)
+
+
+def hourly(stack: Stack, hour: dt.datetime) -> list[dict[str, Any]]:
+    """The rollup of one hour."""
+    frame = stack.deployment.athena.query(HOURLY.format(hour=f"{hour:%Y-%m-%d %H:%M:%S}"))
+    return frame.astype(object).to_dict("records")
+
+
+@contextmanager
+def listening(stack: Stack) -> Iterator[list[str]]:
+    """A queue beside the admins' mailboxes: what the auditor mailed is in the list when the block ends."""
+    sqs, sns = stack.deployment.clients("sqs"), stack.deployment.clients("sns")
+    url = sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex[:8]}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(
+        TopicArn=stack.deployment.alarm_topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
+    )["SubscriptionArn"]
+    heard: list[str] = []
+    try:
+        yield heard
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for one in found:
+                body = json.loads(one["Body"])
+                if not body["Message"].startswith("{"):  # an alarm's own message is JSON
+                    heard.append(_mail(body))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _mail(body: dict[str, Any]) -> str:
+    return f"Subject: {body.get('Subject') or '(none)'}\n\n{body['Message']}"
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
