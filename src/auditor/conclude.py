@@ -51,6 +51,7 @@ def conclude(world: World, dataset: str, run: str, *, environment: str, counts: 
     for name in ("expected", "missing", "absent"):
         metrics.add(f"Audit{name.capitalize()}", float(counts.get(name, 0)))
     metrics.add("CertificatesIssued", float(counts.get("certificates", 0)))
+    metrics.add("PointsRepaired", float(counts.get("repaired", 0)))
     metrics.add("AuditFinished", 1)
     world.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
     return Told(tuple(sent), tuple(known), tuple(recovered))

@@ -111,10 +111,6 @@ class _Draft:
         self.rows = 0
         self.budget = budget
 
-    @property
-    def full(self) -> bool:
-        return len(self.repairs) >= self.budget.jobs
-
     def wait(self, kind: str, count: int, why: str, entity: str = "") -> None:
         if count:
             self.waiting.append(Waiting(kind, entity, count, why))
@@ -270,11 +266,14 @@ def _ask_dataset(
     allowed = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
     chosen: dict[str, list[_Gap]] = {}
     late: dict[str, int] = {}
+    jobs = 0
     for gap in sorted(gaps, key=lambda one: (one.start, one.entity)):
         fits = draft.calls < allowed and draft.rows + gap.points <= draft.budget.rows
-        if not fits or (draft.full and gap.entity not in chosen):
+        new_job = len(chosen.get(gap.entity, ())) % RANGES_PER_JOB == 0
+        if not fits or (new_job and len(draft.repairs) + jobs >= draft.budget.jobs):
             late[gap.entity] = late.get(gap.entity, 0) + gap.points
             continue
+        jobs += new_job
         chosen.setdefault(gap.entity, []).append(gap)
         draft.calls += 1
         draft.rows += gap.points
@@ -282,7 +281,7 @@ def _ask_dataset(
         for part in _chunks(some, RANGES_PER_JOB):
             ranges = tuple((one.start, one.end) for one in part)
             draft.repairs.append(FetchHistory(dataset, entity, ranges, sum(one.points for one in part)))
-    why = f"over the budget of {allowed} calls and {draft.budget.rows} rows a run"
+    why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.wait("missing_point", points, why, entity)
 

@@ -73,6 +73,7 @@ def certify_step(event: Event, world: World) -> Answer:
     done = certify(world, order_of(event, world), attempt=int(event["attempt"]))
     return {
         "certificates": len(done.issued),
+        "repaired": sum(one.repaired for one in done.issued),
         "open": done.open,
         "causes": len(done.judgement.causes),
         "healing": done.judgement.healing,
@@ -86,9 +87,8 @@ def conclude_step(event: Event, world: World, *, environment: str) -> Answer:
     if event.get("error"):
         told = conclude_failure(world, dataset, run, environment=environment, error=str(event["error"]))
     else:
-        counts = {
-            name: event["counts"].get(name, 0) for name in ("expected", "present", "absent", "missing", "certificates")
-        }
+        names = ("expected", "present", "absent", "missing", "certificates", "repaired")
+        counts = {name: event["counts"].get(name, 0) for name in names}
         told = conclude(world, dataset, run, environment=environment, counts=counts)
     return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
 

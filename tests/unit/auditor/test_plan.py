@@ -1,0 +1,193 @@
+"""Plans: cheapest remedy first, exactly what is missing, never over the budget, and nothing forgotten."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.feeds import contracts_in
+
+from auditor.plan import Budget, Circumstances, plan
+from core.contract.providers import history_span
+from core.findings import (
+    BrokenPartition,
+    BrokenRule,
+    ExtractAgain,
+    FetchHistory,
+    FetchRows,
+    HeldPartition,
+    LostObject,
+    MissingObject,
+    MissingPoints,
+    MissingRows,
+    OrphanKeys,
+    Reprocess,
+    Restate,
+    Revive,
+    StaleDerived,
+    UnprocessedObject,
+    door_of,
+    repair_from_data,
+    repair_to_data,
+)
+from core.grid import expected_slots
+
+CONTRACTS = contracts_in()
+FEED, CALENDAR = CONTRACTS.feed("quotes"), CONTRACTS.calendar("XNYS")
+
+
+def at(text: str) -> int:
+    return int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp())
+
+
+def missing(entity: str, *ranges: tuple[str, str]) -> MissingPoints:
+    pairs = tuple((at(start), at(end)) for start, end in ranges)
+    slots = [len(expected_slots(CALENDAR, every=60, start=start, end=end)) for start, end in pairs]
+    return MissingPoints("quotes", entity, pairs, sum(slots))
+
+
+def planned(*findings, attempt: int = 1, budget: Budget | None = None, refused: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
+    return plan(findings, Circumstances(CONTRACTS, attempt, budget or Budget(), refused or {}))
+
+
+def test_what_lies_in_s3_goes_first_and_the_provider_is_not_asked_yet() -> None:
+    made = planned(
+        missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:05")),
+        UnprocessedObject("quotes", "feeds/quotes/a", "it has no receipt"),
+        LostObject("quotes", "feeds/quotes/b"),
+    )
+    assert made.repairs == (Revive("quotes", ("feeds/quotes/b",)), Reprocess("quotes", ("feeds/quotes/a",)))
+    assert [(one.entity, one.count) for one in made.waiting] == [("AAPL", 5)]
+    assert "processed first" in made.waiting[0].why
+    again = planned(
+        missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:05")),
+        UnprocessedObject("quotes", "feeds/quotes/a", "it has no receipt"),
+        attempt=2,
+    )
+    assert [one.kind for one in again.repairs] == ["reprocess", "fetch_history"]
+
+
+def test_neighbouring_gaps_are_one_call_even_over_a_night_and_a_weekend() -> None:
+    friday, monday = ("2026-11-20T20:58", "2026-11-20T21:00"), ("2026-11-23T14:30", "2026-11-23T14:33")
+    (job,) = planned(missing("AAPL", friday, monday)).repairs
+    assert job.ranges == ((at(friday[0]), at(monday[1])),)
+    assert job.points == 5
+
+
+def test_gaps_with_something_between_them_are_calls_of_their_own() -> None:
+    made = planned(missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:02"), ("2026-11-20T15:03", "2026-11-20T15:04")))
+    assert made.calls == 2
+    assert made.repairs[0].points == made.rows == 3  # type: ignore[union-attr]
+
+
+def test_a_gap_longer_than_the_providers_span_is_several_calls() -> None:
+    made = planned(missing("AAPL", ("2026-06-01T14:30", "2026-09-30T20:00")))
+    span = int(history_span(FEED.history).total_seconds())
+    ranges = [pair for one in made.repairs for pair in one.ranges]  # type: ignore[union-attr]
+    assert len(ranges) == made.calls == 5  # of 122 days
+    assert all(end - start <= span for start, end in ranges)
+
+
+def test_points_of_a_partition_that_is_made_again_wait_for_it() -> None:
+    gap = ("2026-11-20T15:00", "2026-11-20T15:05")
+    broken = BrokenPartition("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "is missing")
+    made = planned(missing("AAPL", gap), missing("AMD", gap), broken)
+    assert [one.kind for one in made.repairs] == ["restate", "fetch_history"]
+    assert made.repairs[1].entity == "AMD"  # type: ignore[union-attr]
+    assert [(one.entity, one.count) for one in made.waiting] == [("AAPL", 5)]
+    assert planned(missing("AAPL", gap), broken, attempt=2).waiting == ()
+
+
+def test_facts_are_made_again_before_what_is_derived_from_them() -> None:
+    made = planned(
+        StaleDerived("quotes", "fact_quote_hourly", "symbol=AAPL/month=2026-11", "old"),
+        BrokenPartition("quotes", "fact_quote", "symbol=ZM/month=2026-11", "is missing"),
+    )
+    assert [one.table for one in made.repairs] == ["fact_quote", "fact_quote_hourly"]  # type: ignore[union-attr]
+
+
+def test_what_the_provider_refuses_is_not_asked_again() -> None:
+    gap = ("2026-11-20T15:00", "2026-11-20T15:05")
+    made = planned(missing("AAPL", gap), missing("AMD", gap), refused={"AMD": "the plan does not include this"})
+    assert [one.entity for one in made.repairs] == ["AAPL"]  # type: ignore[union-attr]
+    assert [(one.finding.entity, one.cause) for one in made.helpless] == [("AMD", "not_entitled")]  # type: ignore[union-attr]
+    assert planned(missing("AAPL", gap), refused={"*": "the token is refused"}).repairs == ()
+
+
+def test_a_rule_that_is_broken_after_a_restatement_cannot_be_healed() -> None:
+    broken = BrokenRule("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "price: check > 0", 1, "minute x")
+    assert planned(broken).repairs == (Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",)),)
+    again = planned(broken, attempt=2)
+    assert (again.repairs, [one.cause for one in again.helpless]) == ((), ["broken_rule"])
+
+
+def test_a_held_partition_is_left_alone() -> None:
+    assert planned(HeldPartition("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "review")) == planned()
+
+
+def test_databases_are_planned_by_the_same_plan() -> None:
+    made = planned(
+        MissingObject("sales", "sales_order", 7, "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z"),
+        MissingRows("sales", "sales_order", ((1,), (2,))),
+        OrphanKeys("sales", "fact_sales_order", "sales_staff_id", "dim_staff.staff_id", ("9",), 3),
+    )
+    assert made.repairs == (
+        ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z"),
+        FetchRows("sales", "sales_order", ((1,), (2,))),
+        FetchRows("sales", "staff", (("9",),)),
+    )
+    assert {door_of(one) for one in made.repairs} == {"extract"}
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    gaps=st.lists(
+        st.tuples(st.sampled_from(["AAPL", "AMD", "ZM"]), st.integers(0, 388), st.integers(1, 30)), max_size=40
+    ),
+    calls=st.integers(0, 30),
+    rows=st.integers(0, 400),
+    jobs=st.integers(1, 5),
+)
+def test_a_plan_keeps_its_budget_and_forgets_nothing(
+    gaps: list[tuple[str, int, int]], calls: int, rows: int, jobs: int
+) -> None:
+    opening = at("2026-11-20T14:30")
+    lost: dict[str, set[int]] = {}
+    for entity, first, length in gaps:
+        lost.setdefault(entity, set()).update(range(first, min(first + length, 390)))
+    findings = []
+    for entity, minutes in lost.items():
+        ranges: list[list[int]] = []
+        for minute in sorted(minutes):
+            slot = opening + minute * 60
+            if ranges and ranges[-1][1] == slot:
+                ranges[-1][1] = slot + 60
+            else:
+                ranges.append([slot, slot + 60])
+        findings.append(MissingPoints("quotes", entity, tuple((a, b) for a, b in ranges), len(minutes)))
+    made = planned(*findings, budget=Budget(calls=calls, rows=rows, jobs=jobs))
+    asked: dict[str, set[int]] = {}
+    for one in made.repairs:
+        assert isinstance(one, FetchHistory)
+        for start, end in one.ranges:
+            assert asked.setdefault(one.entity, set()).isdisjoint(range(start, end, 60))
+            asked[one.entity].update(range(start, end, 60))
+    count = sum(len(some) for some in asked.values())
+    assert made.calls == sum(len(one.ranges) for one in made.repairs) <= calls  # type: ignore[union-attr]
+    assert made.rows == count <= rows
+    assert all({(slot - opening) // 60 for slot in some} <= lost[entity] for entity, some in asked.items())
+    assert count + sum(one.count for one in made.waiting) == sum(len(some) for some in lost.values())
+    assert len({one.entity for one in made.repairs}) <= jobs  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_every_repair_travels_as_json(attempt: int) -> None:
+    made = planned(
+        missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:05")),
+        LostObject("quotes", "k"),
+        BrokenPartition("quotes", "fact_quote", "symbol=ZM/month=2026-11", "is missing"),
+        attempt=attempt,
+    )
+    assert tuple(repair_from_data(repair_to_data(one)) for one in made.repairs) == made.repairs
