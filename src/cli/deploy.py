@@ -92,7 +92,10 @@ def apply(
     if not as_json:
         show_plan(planned.changes, text, as_json=False)
     if planned.changes:
-        _agree(yes, f"Apply this to {environment} (account {target.account.id}, {target.region})?")
+        _agree(
+            yes,
+            f"Apply this ({summary(planned.changes)}) to {environment} (account {target.account.id}, {target.region})?",
+        )
         _carry_out(terraform, planned)
     outputs = terraform.output()
     deployed = target.deployment(outputs)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from local.emulator import REGION, Emulator
 from local.market import MarketProcess
 
 pytestmark = pytest.mark.stack
-CONTRACTS = Path(__file__).parents[2] / "contracts"
+REPOSITORY = Path(__file__).parents[2]
 STATE = f"starmend-000000000000-{REGION}-terraform"
 # What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
 EMULATORS_DIFFERENCES: frozenset[str] = frozenset()
@@ -43,7 +44,6 @@ class Operator:
         where = ["--env", to]
         if arguments[0] == "deploy":
             where += ["--var-file", str(file)]
-            where += [] if arguments[1] == "bootstrap" else ["--contracts", str(CONTRACTS)]
         command = [sys.executable, "-c", "from cli.main import main; main()", *arguments, *where]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environment, input=typed, capture_output=True, text=True, timeout=280
@@ -83,8 +83,19 @@ def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) ->
             patch.setenv(name, value)
         urls = {"quotes": market.api_url, "quotes.history": market.api_url}
         kept = {name: os.environ[name] for name in os.environ if name != "STARMEND_DEPLOYMENT"}
-        source = str(Path(__file__).parents[2] / "src")
-        yield Operator(folder, kept | {"TEST_PROVIDER_URLS": json.dumps(urls), "PYTHONPATH": source})
+        yield Operator(
+            checkout(folder),
+            kept | {"TEST_PROVIDER_URLS": json.dumps(urls), "PYTHONPATH": str(folder / "checkout/src")},
+        )
+
+
+def checkout(folder: Path) -> Path:
+    """The operator's own copy of what is deployed, so that nothing changes under a second deployment."""
+    copy = folder / "checkout"
+    for name in ("src", "terraform", "contracts"):
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
+    shutil.copy(REPOSITORY / "requirements.lock", copy)
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +149,7 @@ def test_it_says_what_to_do_next_until_it_is_done(applied: Said, operator: Opera
 
 def test_the_provider_is_asked_what_the_key_may_do(applied: Said, operator: Operator, market: MarketProcess) -> None:
     def check() -> Said:
-        return operator.gives("contract", "check", "--live", "--contracts", str(CONTRACTS), "--json")
+        return operator.gives("contract", "check", "--live", "--json")
 
     operator.gives("secret", "set", "finnhub-token", typed=market.token)
     assert check().code == 0
