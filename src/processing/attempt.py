@@ -21,9 +21,8 @@ from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, l
 from processing.merge import Layout
 from processing.parquet import Opened, Pieces, encode, open_object
 
-FIRST_PAUSE = (
-    0.060  # seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit
-)
+# Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.
+FIRST_PAUSE = 0.060
 LONGEST_PAUSE = 1.0
 
 
@@ -33,13 +32,14 @@ class CommitContext:
 
     ``contract_hash`` says by which contract (and code) the rows were made: a source read by another one is no replay.
     ``random`` names objects and spreads pauses, so it must differ between processes: the system's own, but in tests.
-    ``max_tries`` bounds how often a beaten writer starts again.
+    ``max_tries`` bounds how often a beaten writer starts again. ``timer`` counts seconds.
     """
 
     contract_hash: str
     random: random.Random = field(default_factory=random.SystemRandom)
     sleep: Callable[[float], None] = time.sleep
     max_tries: int = 50
+    timer: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,7 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
     mine: list[Committed] = []
     swap: _Swap | None = None
     for tries in range(1, context.max_tries + 2):
+        began = context.timer()
         current = read_current(store, partition)
         if won := _won(current, mine):
             return replace(won, tries=tries - 1)
@@ -172,7 +173,7 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
             answer = None
         if isinstance(answer, Written):
             return replace(swap.result, tries=tries)
-        context.sleep(_pause(tries, context.random))
+        context.sleep(_pause(tries, context.timer() - began, context.random))
     raise TransientFailure(
         "commit", partition, f"beaten or unanswered {context.max_tries} times", "it is tried again on redelivery"
     )
@@ -187,8 +188,12 @@ def _won(current: Current | None, mine: list[Committed]) -> Committed | None:
     return None
 
 
-def _pause(tries: int, source: random.Random) -> float:
-    return source.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 10))
+def _pause(tries: int, took: float, source: random.Random) -> float:
+    """Longer after every try, and longer where a try takes long: who waits for less than the others' tries take is only
+    in their way. Sixteen writers whose tries take a second each need 4 tries a commit without that, and 1.7 with it.
+    """
+    longest = max(LONGEST_PAUSE, 16 * took)
+    return source.random() * min(longest, max(FIRST_PAUSE, 2 * took) * 2.0 ** min(tries - 1, 10))
 
 
 def _write(
