@@ -16,6 +16,7 @@ from cli.heal import heal
 from cli.output import FAILURE, USAGE, Misuse, err, say
 from cli.query import query
 from cli.replay import replay
+from cli.report.command import report
 from cli.run import run
 from cli.status import status
 from cli.verify import verify
@@ -33,6 +34,7 @@ app.add_typer(local.app, name="local")
 app.add_typer(secret.app, name="secret")
 app.command()(status)
 app.command()(query)
+app.command()(report)
 app.command()(run)
 app.command()(audit)
 app.command()(heal)

@@ -1,0 +1,347 @@
+"""What the report is made of, read as any reader reads: pointers, receipts, and what the auditor left behind.
+
+Nothing is written. A part that cannot be read costs that part and is noted, for a page that is missing because
+something is broken helps nobody. Reading grows with the windows that are asked for, not with the age of the lake.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from heapq import nlargest
+from typing import Any, TypeVar
+
+import numpy as np
+
+from auditor.absent import read_absences
+from auditor.certify import COMPLETENESS
+from auditor.chain import ChainReader
+from auditor.conclude import ROOT as CAUSES
+from auditor.expect import expect
+from auditor.points import ABSENT, REPAIRED
+from auditor.runs import find_paper
+from auditor.survey import Survey, survey
+from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
+from cli.report.coverage import FeedView, Status, WindowSeen, shape_feed
+from cli.report.shape import (
+    Alarm,
+    AuditView,
+    Freshness,
+    Processed,
+    Report,
+    freshness,
+    shape_alarm,
+    shape_audit,
+    shape_receipt,
+    shape_subjects,
+)
+from core.calendar import iso
+from core.certificate import LedgerEntry, window_name
+from core.contract.model import Contract, Contracts, Feed, Table
+from core.errors import StarmendError
+from core.grid import expected_slots
+from core.landing import RECEIPTS
+from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
+
+LOOKBACK = 7 * DAY  # what is shown unless a range is asked for
+AT_LEAST = 8  # windows that are shown of a feed of which nothing has arrived
+MOST_RUNS = 24  # audits
+MOST_ATTEMPTS = 10
+MOST_CERTIFICATES = 500  # that are read to learn which audits there were
+NEWEST = 6  # receipts of each source table
+RECEIPT_DAYS = (1, 7, 31)  # how far back a feed's receipts are looked for, until there are some
+
+Newest = Callable[[Sequence[Table]], Mapping[str, dt.datetime | None]]
+Runs = Callable[[], Sequence[str]]
+Rows = list[dict[str, Any]]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the report reads.
+
+    ``newest`` answers with the newest instant of each fact's rows: aware; None: no row. ``runs`` names the newest audits,
+    the newest first; without it those are shown that the range's windows know of.
+    """
+
+    contracts: Contracts
+    records: ObjectReader
+    partitions: PartitionStore
+    parameters: ParameterStore
+    parameter_prefix: str
+    newest: Newest
+    runs: Runs = tuple
+    workers: int = 16
+
+
+@dataclass
+class Notes:
+    """What could not be read, and why."""
+
+    found: list[str] = field(default_factory=list)
+
+    def unless(self, what: str, otherwise: Found, read: Callable[..., Found], *given: Any, **named: Any) -> Found:
+        """The answer of ``read``; where the world or the data failed, ``otherwise`` and a note."""
+        try:
+            return read(*given, **named)
+        except (StarmendError, ValueError, KeyError, TypeError) as error:
+            self.found.append(f"{what} could not be read: {error or type(error).__name__}")
+            return otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``[start, end)`` in epoch seconds; ``asked``: somebody named its start, so nothing of it is left out."""
+
+    start: int
+    end: int
+    now: int
+    asked: bool
+
+    @classmethod
+    def of(cls, start: int | None, end: int | None, now: int) -> Range:
+        until = now if end is None else end
+        return cls(until - LOOKBACK if start is None else start, until, now, asked=start is not None)
+
+
+def gather(
+    sources: Sources,
+    span: Range,
+    *,
+    project: str,
+    environment: str,
+    on_dataset: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Everything about the range, of every dataset that has a source."""
+    notes = Notes()
+    now = dt.datetime.fromtimestamp(span.now, dt.UTC)
+    feeds: list[FeedView] = []
+    alarms: list[Alarm] = []
+    processed: list[Processed] = []
+    runs: list[tuple[str, str, int]] = []
+    by_rows: Rows = []
+    for contract in sources.contracts:
+        if contract.source is None:
+            continue
+        name = contract.dataset
+        on_dataset(name)
+        rows = notes.unless(f"completeness of {name}", [], _completeness, sources, name, span)
+        runs += notes.unless(f"audits of {name}", [], _runs, sources, name, rows)
+        if isinstance(contract.source, Feed):
+            view = notes.unless(f"coverage of {name}", None, _feed, sources, contract, rows, span)
+            feeds += [view] if view else []
+        else:
+            by_rows += [{"dataset": name, **one} for one in rows]
+        alarms += notes.unless(f"alarms of {name}", [], _alarms, sources, name)
+        processed += notes.unless(f"receipts of {name}", [], _receipts, sources, contract, now)
+    return Report(
+        project=project,
+        environment=environment,
+        made_at=now,
+        start=dt.datetime.fromtimestamp(span.start, dt.UTC),
+        end=dt.datetime.fromtimestamp(span.end, dt.UTC),
+        feeds=tuple(feeds),
+        subjects=tuple(notes.unless("rows of databases", [], shape_subjects, by_rows)),
+        audits=tuple(_audits(sources, runs, notes)),
+        alarms=tuple(alarms),
+        freshness=tuple(notes.unless("freshness", [], _freshness, sources, now)),
+        processed=tuple(sorted(processed, key=lambda one: one.at, reverse=True)),
+        notes=tuple(notes.found),
+    )
+
+
+def _read_all(sources: Sources, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """JSON objects, in order; those that are gone by now are left out."""
+    with ThreadPoolExecutor(sources.workers) as pool:
+        for stored in pool.map(sources.records.read, keys):
+            if stored is not None:
+                yield json.loads(stored.body)
+
+
+# ---------------------------------------------------------------- coverage
+
+
+def _completeness(sources: Sources, dataset: str, span: Range) -> Rows:
+    """The auditor's rows of the range's days."""
+    days = dict.fromkeys(iso(second)[:10] for second in [*range(span.start, span.end, DAY), span.end - 1])
+    keys = [one.key for day in days for one in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")]
+    return list(_read_all(sources, keys))
+
+
+def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> FeedView | None:
+    """A feed's points as the auditor would count them now. None where the range has nothing that is owed."""
+    feed = contract.source
+    assert isinstance(feed, Feed)
+    calendar = sources.contracts.calendar(feed.calendar)
+    owed_until = min(span.end, settled_until(feed, span.now), calendar.covers_to)
+    windows = [one for one in windows_between(feed, calendar, span.start, span.end) if one.start < owed_until]
+    if not windows or not facts_of(contract):
+        return None
+    expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
+    seen = survey(contract, expectation, sources.partitions, workers=sources.workers)
+    for one in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
+        if one.expires_at > span.now:
+            seen.coverage.mark_absent(one.entity, one.ranges)
+    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
+    entries = ChainReader(sources.records, contract.dataset).entries(names)
+    told = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
+    statuses = [
+        _status(one, seen.proofs[place], entries.get(names[place][0]), told.get(one.name))
+        for place, one in enumerate(expectation.windows)
+    ]
+    return shape_feed(
+        contract.dataset,
+        ", ".join(table.name for table in facts_of(contract)),
+        feed.every,
+        seen.coverage,
+        statuses,
+        due_before=span.now - feed.complete_within - feed.every + 1,
+        first=0 if span.asked else _first(seen, statuses),
+        held=[(one.partition, one.reason) for one in seen.held],
+    )
+
+
+def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None, row: str | None) -> WindowSeen:
+    """Certified only where the rows are those of the certificate; else what the last audit said."""
+    if entry is not None and dict(entry.partitions) == dict(proofs):
+        return WindowSeen(window, "certified", entry.number)
+    status: Status = "changed" if entry is not None else "unaudited"
+    if row == "open" or row == "alarmed":
+        status = "alarmed" if row == "alarmed" else "open"
+    return WindowSeen(window, status, entry.number if entry else 0)
+
+
+def _first(seen: Survey, statuses: Sequence[WindowSeen]) -> int:
+    """Where the feed began: its first window of which anything is known. Before that nobody was to collect it."""
+    known = seen.coverage.expectation.per_window(seen.coverage.cells >= min(ABSENT, REPAIRED)) > 0
+    known |= np.array([one.status != "unaudited" for one in statuses])
+    return int(np.argmax(known)) if known.any() else max(0, len(statuses) - AT_LEAST)
+
+
+# ---------------------------------------------------------------- what the auditor left
+
+
+def _runs(sources: Sources, dataset: str, rows: Rows) -> list[tuple[str, str, int]]:
+    """The audits that the range's windows know of, as (when, run, certificate or 0).
+
+    A row of ``completeness`` names the last audit of its window, its certificates those that found it whole.
+    """
+    known = [(row["audited_at"], row["run"], 0) for row in rows]
+    chain = ChainReader(sources.records, dataset)
+    wanted = {row["certificate"] for row in rows if row["certificate"]}
+    seen: set[int] = set()
+    while wanted and len(seen) < MOST_CERTIFICATES:
+        seen |= wanted
+        with ThreadPoolExecutor(sources.workers) as pool:
+            found = [one for one in pool.map(chain.certificate, sorted(wanted)) if one is not None]
+        known += [(one.verified_at, one.run, one.number) for one in found]
+        wanted = {one.replaces for one in found if one.replaces} - seen
+    return known
+
+
+def _audits(sources: Sources, known: Sequence[tuple[str, str, int]], notes: Notes) -> list[AuditView]:
+    """The newest audits, the newest first: those that are remembered as such, and those that the windows know of."""
+    newest: dict[str, str] = {}
+    issued: dict[str, set[int]] = {}
+    for at, run, certificate in known:
+        newest[run] = max(newest.get(run, ""), at)
+        issued.setdefault(run, set()).update({certificate} - {0})
+    latest = notes.unless("the list of audits", [], lambda: list(sources.runs())[:MOST_RUNS])
+    names = dict.fromkeys([*latest, *sorted(newest, key=lambda run: newest[run], reverse=True)[:MOST_RUNS]])
+    with ThreadPoolExecutor(sources.workers) as pool:
+        found = pool.map(
+            lambda run: notes.unless(f"audit {run}", None, _audit, sources, run, len(issued.get(run, ()))), names
+        )
+        ordered = sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+    return ordered[:MOST_RUNS]
+
+
+def _audit(sources: Sources, run: str, certified: int) -> AuditView | None:
+    looks = []
+    for attempt in range(MOST_ATTEMPTS + 1):
+        paper = find_paper(sources.records, run, f"audit-{attempt}")
+        if paper is None:
+            break
+        looks.append(paper)
+    judgement = find_paper(sources.records, run, "judgement") or {}
+    return shape_audit(run, looks, alarmed=int(judgement.get("alarmed", 0)), certified=certified)
+
+
+def _alarms(sources: Sources, dataset: str) -> list[Alarm]:
+    """The causes that the admins were told of and that are not over."""
+    keys = [one.key for one in sources.records.list(f"{CAUSES}{dataset}/")]
+    return [shape_alarm(one) for one in _read_all(sources, keys) if one.get("open")]
+
+
+# ---------------------------------------------------------------- freshness
+
+
+def _freshness(sources: Sources, now: dt.datetime) -> list[Freshness]:
+    """One per fact: of a feed against the calendar, of a database against the clock."""
+    facts = [
+        (contract, table)
+        for contract in sources.contracts
+        if contract.source is not None
+        for table in contract.tables
+        if table.kind == "fact"
+    ]
+    newest = sources.newest([table for _, table in facts])
+    return [
+        freshness(
+            contract.dataset,
+            table.name,
+            feed=isinstance(contract.source, Feed),
+            newest=newest.get(table.name),
+            owed=_owed(sources, contract, now),
+            limit=contract.source.complete_within if contract.source else 0,
+        )
+        for contract, table in facts
+    ]
+
+
+def _owed(sources: Sources, contract: Contract, now: dt.datetime) -> dt.datetime | None:
+    """The newest instant that the dataset's rows should be of; of a feed its newest slot that has settled."""
+    if not isinstance(contract.source, Feed):
+        return now
+    calendar = sources.contracts.calendar(contract.source.calendar)
+    until = min(settled_until(contract.source, int(now.timestamp())), calendar.covers_to)
+    since = max(until - 14 * DAY, calendar.covers_from)
+    slots = expected_slots(calendar, every=contract.source.every, start=since, end=until)
+    return dt.datetime.fromtimestamp(int(slots[-1]), dt.UTC) if len(slots) else None
+
+
+# ---------------------------------------------------------------- processing
+
+
+def _receipts(sources: Sources, contract: Contract, now: dt.datetime) -> list[Processed]:
+    """The newest receipts of each source table."""
+    assert contract.source is not None
+    keys: list[str] = []
+    for source in contract.source.tables:
+        prefix = f"{RECEIPTS}dataset={contract.dataset}/source_table={source.name}/"
+        if isinstance(contract.source, Feed):
+            found = _of_feed(sources, prefix, now)
+        else:
+            known = f"{sources.parameter_prefix}/{contract.dataset}/{source.name}/latest_object"
+            latest = sources.parameters.get_many([known]).get(known, "")
+            first = max(0, int(latest) - NEWEST) if latest.isdigit() else 0
+            found = nlargest(NEWEST, sources.records.list(prefix, after=f"{prefix}{first:012d}~"), key=_modified)
+        keys += [one.key for one in found]
+    return [shape_receipt(one) for one in _read_all(sources, keys)]
+
+
+def _of_feed(sources: Sources, prefix: str, now: dt.datetime) -> list[ObjectInfo]:
+    """A feed's receipts are named by the hour of arrival, so the newest lie at the end."""
+    for days in RECEIPT_DAYS:
+        after = f"{prefix}{now - dt.timedelta(days=days):%Y-%m-%d-%H}"
+        if found := nlargest(NEWEST, sources.records.list(prefix, after=after), key=_modified):
+            return found
+    return []
+
+
+def _modified(one: ObjectInfo) -> tuple[dt.datetime, str]:
+    return one.modified, one.key

@@ -1,0 +1,362 @@
+"""The page: one HTML text that needs nothing else. Pure but for the drawing of charts, which asks nobody.
+
+Every text that comes from outside (names, keys, answers of providers) is escaped where it is put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from cli.report import charts, words
+from cli.report.coverage import STATES, FeedView, Row
+from cli.report.shape import Alarm, AuditView, Freshness, Processed, Report, Subject, lately
+from cli.report.style import CSS, PATTERNS
+from cli.report.svg import draw
+
+MEANS = {
+    "observed": "observed in its minute",
+    "late": "observed, but stored late",
+    "repaired": "fetched again by the auditor",
+    "absent": "proven absent at the source",
+    "missing": "missing",
+}
+
+
+def page(report: Report) -> str:
+    """The whole page, UTF-8 text."""
+    name = f"{report.project} / {report.environment}"
+    body = "\n".join(
+        [
+            _header(report, name),
+            *(_feed(one) for one in report.feeds),
+            _nothing(report),
+            _subjects(report.subjects),
+            _alarms(report.alarms),
+            _audits(report.audits, report.feeds),
+            _freshness(report.freshness),
+            _processed(report.processed),
+            _notes(report.notes),
+            _footer(),
+        ]
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Is it complete? {escape(name)}, {report.made_at:%Y-%m-%d %H:%M} UTC</title>\n"
+        f"<style>{CSS}</style></head>\n<body>{PATTERNS}<main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def _header(report: Report, name: str) -> str:
+    return (
+        f"<header><h1>Is it complete? <span class='soft'>{escape(name)}</span></h1>"
+        f"<small>Made {report.made_at:%Y-%m-%d %H:%M:%S} UTC for deployment <b>{escape(report.environment)}</b>. "
+        f"Asked for {words.moment(report.start)} to {words.moment(report.end)}. All times are UTC.</small></header>"
+    )
+
+
+# ---------------------------------------------------------------- feeds
+
+
+def _feed(view: FeedView) -> str:
+    since, until = words.instant(view.start), words.instant(view.end)
+    sign, title, text = _verdict(view)
+    return (
+        f"<section class='card'><div class='verdict {view.verdict}'><span class='sign' aria-hidden='true'>{sign}</span>"
+        f"<div><h2>{escape(view.dataset)} <span class='soft'>{escape(view.table)}, {since} to {until}</span></h2>"
+        f"<strong>{title}</strong><p>{text}</p></div></div>"
+        f"{_tiles(view)}{_bar(view)}"
+        f"<h3>Coverage, by entity and {view.unit}</h3>{_legend(view)}"
+        f"<div class='wide'>{draw(charts.heat_map(view), label=_spoken(view))}</div>"
+        f"{_hidden(view)}{_held(view)}{_gaps(view)}{_as_table(view)}</section>"
+    )
+
+
+def _verdict(view: FeedView) -> tuple[str, str, str]:
+    """A sign, a short answer, and what it means for somebody who wants to use a number."""
+    counts = view.total
+    expected = words.count(counts.expected, "expected point")
+    if view.verdict == "complete":
+        text = f"All {expected} are there or proven absent, and certified. Numbers of this range can be used."
+        return "✓", "Complete", text
+    if view.verdict == "uncertified":
+        text = f"All {expected} are there or proven absent. {_certified(view)}, so the rest may still be corrected."
+        return "◐", "Nothing missing, not all certified", text
+    if view.verdict == "empty":
+        return "○", "Nothing has arrived", f"None of the {expected} is there."
+    share = f"{words.percent(counts.present + counts.absent, counts.expected)} of {expected} are accounted for"
+    missing = f"{words.number(counts.missing)} of {words.number(counts.expected)} points missing"
+    if view.verdict == "filling":
+        text = f"{share}; the rest may still come within the time that the contract allows. {_certified(view)}."
+        return "…", f"Not complete yet: {missing}", text
+    worst = max(range(len(view.columns)), key=lambda place: view.all.cells[place].missing)
+    at = words.column(view.columns[worst], view.unit)
+    overdue = f"{words.number(view.overdue)} of them longer than the contract allows" if view.overdue else ""
+    text = f"{share}; most are missing on {at}. {_certified(view)}"
+    text += ": those can be used." if view.certified else "."
+    return "!", f"Incomplete: {missing}" + (f", {overdue}" if overdue else ""), text
+
+
+def _certified(view: FeedView) -> str:
+    return (
+        f"{view.certified} of {words.count(view.windows, 'window')} {'is' if view.certified == 1 else 'are'} certified"
+    )
+
+
+def _tiles(view: FeedView) -> str:
+    counts = view.total
+    tiles = [f"<li><b>{words.number(counts.expected)}</b><small>expected</small></li>"]
+    for name in STATES:
+        some = getattr(counts, name)
+        share = words.percent(some, counts.expected)
+        tiles.append(
+            f"<li><b><span class='swatch {name}'></span>{words.number(some)}</b><small>{name}, {share}</small></li>"
+        )
+    tiles.append(f"<li><b>{view.certified} / {view.windows}</b><small>windows certified</small></li>")
+    return f"<ul class='tiles'>{''.join(tiles)}</ul>"
+
+
+def _bar(view: FeedView) -> str:
+    parts = [f"<i class='{name}' style='flex:{some}'></i>" for name in STATES if (some := getattr(view.total, name))]
+    return f"<div class='bar' role='img' aria-label='{escape(words.breakdown(view.total))}'>{''.join(parts)}</div>"
+
+
+def _legend(view: FeedView) -> str:
+    swatches = "".join(f"<li><span class='swatch {name}'></span>{MEANS[name]}</li>" for name in STATES)
+    shown = dict.fromkeys(one.status for one in view.columns)
+    standings = "".join(f"<li><b>{words.SYMBOLS[one]}</b> {words.SAYS[one]}</li>" for one in shown)
+    numbers = (
+        "<li><b>60</b> points, none missing</li><li><b>57/60</b> or <b>−3</b> three are missing</li>"
+        "<li><b>57+3</b> or <b>+3</b> three are proven absent</li>"
+    )
+    return f"<ul class='legend'>{swatches}</ul><ul class='legend soft'>{numbers}{standings}</ul>"
+
+
+def _spoken(view: FeedView) -> str:
+    return f"Coverage of {view.dataset}: {words.breakdown(view.total)}. The same figures are in the table below."
+
+
+def _hidden(view: FeedView) -> str:
+    hidden = view.entities - len(view.rows)
+    if not hidden:
+        return ""
+    return (
+        f"<p class='soft'>The {len(view.rows)} entities that miss most; {words.number(hidden)} more are in the sum.</p>"
+    )
+
+
+def _held(view: FeedView) -> str:
+    items = "".join(
+        f"<li><code>{escape(path)}</code> is held back: {escape(reason)}</li>" for path, reason in view.held
+    )
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _gaps(view: FeedView) -> str:
+    if not view.gaps:
+        return ""
+    rows = [
+        [escape(one.entity), words.instant(one.start), words.instant(one.end), words.number(one.points)]
+        for one in view.gaps
+    ]
+    title = "The longest of " + words.count(view.gap_count, "gap") if view.gap_count > len(rows) else "Every gap"
+    return _details(title, _table(("entity", "first point", "until", "#points"), rows))
+
+
+def _as_table(view: FeedView) -> str:
+    """The heat map for those who read it as text."""
+    columns = [words.column(one, view.unit) for one in view.columns]
+    names: list[tuple[str, Row]] = [(f"all {view.entities}", view.all), *((row.name, row) for row in view.rows)]
+    rows = [
+        [escape(name), columns[place], *_figures(row, place), escape(row.gaps[place])]
+        for name, row in names
+        for place in range(len(columns))
+        if row.cells[place].expected
+    ]
+    heads = ("entity", view.unit, "#expected", "#present", *(f"#{one}" for one in STATES), "which are missing")
+    standing = [[words.column(one, view.unit), escape(words.standing(one))] for one in view.columns]
+    return _details("The same as a table", _table(heads, rows)) + _details(
+        "What the auditor says", _table((view.unit, "state"), standing)
+    )
+
+
+def _figures(row: Row, place: int) -> list[str]:
+    counts = row.cells[place]
+    return [
+        words.number(counts.expected),
+        words.number(counts.present),
+        *(words.number(getattr(counts, one)) for one in STATES),
+    ]
+
+
+def _nothing(report: Report) -> str:
+    if report.feeds or report.subjects:
+        return ""
+    return "<section class='card'><h2>Nothing was expected</h2><p>No feed owes a point in this time.</p></section>"
+
+
+def _subjects(found: Sequence[Subject]) -> str:
+    if not found:
+        return ""
+    rows = [
+        [
+            escape(f"{one.dataset}.{one.name}"),
+            f"{one.certified} / {one.windows}",
+            *(words.number(some) for some in (one.expected, one.present, one.repaired)),
+            words.number(one.missing),
+            escape(one.audited_at),
+        ]
+        for one in found
+    ]
+    heads = (
+        "table of the source",
+        "#windows certified",
+        "#rows expected",
+        "#present",
+        "#repaired",
+        "#missing",
+        "audited",
+    )
+    return f"<section><h3>Rows of databases</h3>{_table(heads, rows)}</section>"
+
+
+# ---------------------------------------------------------------- audits and alarms
+
+
+def _alarms(found: Sequence[Alarm]) -> str:
+    return "".join(
+        "<section class='card'><div class='verdict alarm'><span class='sign' aria-hidden='true'>!</span><div>"
+        f"<h2>Alarm: {escape(one.meaning or one.name)}</h2>"
+        f"<p>{escape(one.dataset)}{', ' + escape(', '.join(one.entities)) if one.entities else ''}: "
+        f"{words.number(one.count)} affected, since {escape(one.since)}. {escape(one.remedy)}.</p>"
+        + (f"<p><small>Last answer: <code>{escape(one.answer)}</code></small></p>" if one.answer else "")
+        + "</div></div></section>"
+        for one in found
+    )
+
+
+def _audits(found: Sequence[AuditView], feeds: Sequence[FeedView]) -> str:
+    head = "<section><h3>Gaps found and healed, by audit</h3>"
+    if not found:
+        missing = sum(one.total.missing for one in feeds)
+        wait = f" {words.count(missing, 'missing point')} wait for one." if missing else ""
+        return f"{head}<p class='soft'>No audit has looked at this range yet.{wait}</p></section>"
+    legend = "".join(
+        f"<li><span class='swatch {name}'></span>{text}</li>"
+        for name, text in (("repaired", "healed"), ("absent", "proven absent"), ("missing", "left"))
+    )
+    chart = ""
+    if any(one.found for one in found):
+        label = "; ".join(charts.audit_text(one) for one in found)
+        chart = f"<ul class='legend'>{legend}</ul><div class='wide'>{draw(charts.audits(found), label=label)}</div>"
+    return f"{head}{chart}{_audit_table(found)}</section>"
+
+
+def _audit_table(found: Sequence[AuditView]) -> str:
+    rows = [
+        [
+            words.moment(one.at),
+            escape(one.dataset),
+            f"<code>{escape(one.run)}</code>",
+            *(words.number(some) for some in (one.windows, one.found, one.healed, one.absent)),
+            _bad(one.left),
+            _bad(one.alarmed),
+            words.number(one.attempts),
+            words.number(one.certified),
+            escape(", ".join(f"{some} {kind.replace('_', ' ')}" for kind, some in one.other.items())) or "-",
+        ]
+        for one in found
+    ]
+    counted = ("#windows", "#missing", "#healed", "#absent", "#left", "#alarmed", "#attempts", "#certified")
+    return _table(("began", "dataset", "audit", *counted, "else found"), rows)
+
+
+# ---------------------------------------------------------------- freshness and processing
+
+
+def _freshness(found: Sequence[Freshness]) -> str:
+    if not found:
+        return ""
+    label = "; ".join(f"{one.table}: {charts.freshness_text(one)}" for one in found)
+    return (
+        "<section><h3>Freshness</h3><p class='soft'>The newest row of each fact against what its contract allows "
+        "(the dashed line). A feed is behind its calendar. A database's table is as old as its newest row: "
+        "older than allowed is either a quiet source or one that nothing comes from, which "
+        "<code>starmend status</code> tells apart.</p>"
+        f"<div class='wide'>{draw(charts.freshness(found), label=label)}</div></section>"
+    )
+
+
+def _processed(found: Sequence[Processed]) -> str:
+    head = "<section><h3>Processing, lately</h3>"
+    if not found:
+        return f"{head}<p class='soft'>No receipt yet: nothing has been processed.</p></section>"
+    rows = [
+        [
+            escape(f"{one.dataset}.{one.table}"),
+            words.moment(one.last),
+            *(words.number(some) for some in (one.objects, one.lines, one.rows)),
+            _bad(one.rejected),
+            _bad(one.halted),
+            f"{one.median:,.0f}",
+        ]
+        for one in lately(found)
+    ]
+    heads = ("source table", "last receipt", "#newest objects", "#lines", "#rows", "#rejected", "#halted", "#median ms")
+    return f"{head}{_table(heads, rows)}{_receipts(found)}</section>"
+
+
+def _receipts(found: Sequence[Processed]) -> str:
+    rows = [
+        [
+            words.moment(one.at),
+            f"<code>{escape(one.object)}</code>",
+            *(words.number(some) for some in (one.lines, one.rows)),
+            _bad(one.rejected),
+            words.number(one.partitions),
+            f"{one.milliseconds:,.0f}",
+            escape(f"{one.outcome}: {one.reason}" if one.reason else one.outcome),
+        ]
+        for one in found
+    ]
+    heads = ("processed", "object", "#lines", "#rows", "#rejected", "#partitions", "#ms", "outcome")
+    return _details(f"Each of the {len(rows)} newest receipts", _table(heads, rows))
+
+
+def _notes(found: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(one)}</li>" for one in found)
+    return f"<section class='card'><h2>What could not be read</h2><ul>{items}</ul></section>" if items else ""
+
+
+def _footer() -> str:
+    return (
+        "<footer>A point is missing when its time to settle has passed and it is neither there nor proven absent. "
+        "Certified: the auditor has found the window whole, and its rows are still those of the certificate; "
+        "<code>starmend verify</code> proves it again.</footer>"
+    )
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells are HTML already; heads that begin with ``#`` are of numbers."""
+    kinds = [" class='n'" if head.startswith("#") else "" for head in heads]
+    top = "".join(f"<th scope='col'{kind}>{head.lstrip('#')}</th>" for head, kind in zip(heads, kinds, strict=True))
+    body = "".join(f"<tr>{''.join(_cells(row, kinds))}</tr>" for row in rows)
+    return f"<div class='wide'><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _cells(row: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:
+    for value, kind in zip(row, kinds, strict=True):
+        yield f"<td{kind}>{value}</td>"
+
+
+def _bad(value: int) -> str:
+    """A number that should be 0."""
+    return f"<strong style='color:var(--bad)'>{words.number(value)}</strong>" if value else "0"
+
+
+def _details(title: str, inside: str) -> str:
+    return f"<details><summary>{title}</summary>{inside}</details>"

@@ -1,0 +1,334 @@
+"""What the page says beside coverage: audits, freshness, processing, alarms; and all of it together. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from auditor.judge import MEANINGS
+from cli.report.coverage import STATES, FeedView
+from core.calendar import iso
+
+# ---------------------------------------------------------------- audits
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """A run of the auditor: the points missing at its first look, and what they were at its last.
+
+    ``found`` = ``healed`` + ``absent`` + ``left``. ``other`` counts what else was found, by kind.
+    """
+
+    run: str
+    dataset: str
+    at: dt.datetime
+    windows: int
+    found: int
+    healed: int
+    absent: int
+    left: int
+    alarmed: int
+    attempts: int
+    certified: int
+    other: Mapping[str, int] = field(default_factory=dict)
+
+
+def shape_audit(
+    run: str, looks: Sequence[Mapping[str, Any]], *, alarmed: int = 0, certified: int = 0
+) -> AuditView | None:
+    """A run from its looks (the papers ``audit-<n>``, in order); None where it has none yet."""
+    if not looks:
+        return None
+    first, last = looks[0], looks[-1]
+    other: dict[str, int] = {}
+    for one in first["findings"]:
+        if one["kind"] != "missing_point":
+            other[one["kind"]] = other.get(one["kind"], 0) + 1
+    found = _sum(first, "missing")
+    left = min(_sum(last, "missing"), found)
+    absent = min(max(_sum(last, "absent") - _sum(first, "absent"), 0), found - left)
+    return AuditView(
+        run=run,
+        dataset=first["dataset"],
+        at=dt.datetime.fromisoformat(first["audited_at"]),
+        windows=len(first["windows"]),
+        found=found,
+        healed=found - left - absent,
+        absent=absent,
+        left=left,
+        alarmed=alarmed,
+        attempts=len(looks) - 1,
+        certified=certified,
+        other=other,
+    )
+
+
+def _sum(look: Mapping[str, Any], name: str) -> int:
+    return sum(int(one["counts"][name]) for one in look["windows"])
+
+
+# ---------------------------------------------------------------- freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """A table's newest row against what is owed. ``behind`` is None where nobody knows (no row, no answer).
+
+    A feed's table is behind by the time from its newest row to the newest that it owes: a closed exchange ages nothing.
+    Of a database's table nobody knows from here whether the source is quiet: its age is from its newest row to now.
+    """
+
+    dataset: str
+    table: str
+    feed: bool
+    newest: dt.datetime | None
+    owed: dt.datetime | None
+    behind: dt.timedelta | None
+    limit: dt.timedelta
+
+    @property
+    def state(self) -> Literal["fresh", "old", "unknown"]:
+        if self.behind is None:
+            return "unknown"
+        return "fresh" if self.behind <= self.limit else "old"
+
+
+def freshness(
+    dataset: str,
+    table: str,
+    *,
+    feed: bool,
+    newest: dt.datetime | None,
+    owed: dt.datetime | None,
+    limit: int,
+) -> Freshness:
+    """``owed`` is the newest instant of which the table should have a row by now; None: nothing is owed."""
+    zero = dt.timedelta()
+    if newest is not None and owed is not None:
+        behind = max(owed - newest, zero)
+    else:
+        behind = zero if newest is not None and owed is None else None
+    return Freshness(dataset, table, feed, newest, owed, behind, dt.timedelta(seconds=limit))
+
+
+# ---------------------------------------------------------------- processing
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """An ingest object's receipt, as far as the page shows it."""
+
+    dataset: str
+    table: str
+    object: str
+    at: dt.datetime
+    lines: int
+    rows: int
+    rejected: int
+    milliseconds: float
+    outcome: str
+    reason: str
+    partitions: int
+
+
+def shape_receipt(receipt: Mapping[str, Any]) -> Processed:
+    return Processed(
+        dataset=receipt["dataset"],
+        table=receipt["table"],
+        object=receipt["object"],
+        at=dt.datetime.fromisoformat(receipt["processed_at"]),
+        lines=receipt["lines_in"],
+        rows=receipt["rows_out"],
+        rejected=receipt["rejected"],
+        milliseconds=receipt["milliseconds"],
+        outcome=receipt["outcome"],
+        reason=receipt["reason"],
+        partitions=len(receipt["partitions"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """The newest receipts of a source table together."""
+
+    dataset: str
+    table: str
+    objects: int
+    lines: int
+    rows: int
+    rejected: int
+    halted: int
+    median: float
+    last: dt.datetime
+
+
+def lately(receipts: Sequence[Processed]) -> list[Lately]:
+    """One line per source table, the most recently processed first."""
+    groups: dict[tuple[str, str], list[Processed]] = {}
+    for one in receipts:
+        groups.setdefault((one.dataset, one.table), []).append(one)
+    found = [
+        Lately(
+            dataset,
+            table,
+            objects=len(some),
+            lines=sum(one.lines for one in some),
+            rows=sum(one.rows for one in some),
+            rejected=sum(one.rejected for one in some),
+            halted=sum(one.outcome == "halted" for one in some),
+            median=float(np.median([one.milliseconds for one in some])),
+            last=max(one.at for one in some),
+        )
+        for (dataset, table), some in groups.items()
+    ]
+    return sorted(found, key=lambda one: one.last, reverse=True)
+
+
+# ---------------------------------------------------------------- the whole
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A cause that the admins were told of and that is not over."""
+
+    dataset: str
+    name: str
+    meaning: str
+    remedy: str
+    count: int
+    entities: tuple[str, ...]
+    since: str
+    answer: str
+
+
+def shape_alarm(memory: Mapping[str, Any]) -> Alarm:
+    """What the auditor remembers of a message."""
+    cause = memory["cause"]
+    meaning, remedy = MEANINGS.get(cause["name"], ("", ""))
+    return Alarm(
+        dataset=cause["dataset"],
+        name=cause["name"],
+        meaning=meaning,
+        remedy=remedy,
+        count=cause["count"],
+        entities=tuple(cause["entities"]),
+        since=memory["since"],
+        answer=cause["answer"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A database's source table, as the range's rows of ``completeness`` have it."""
+
+    dataset: str
+    name: str
+    windows: int
+    certified: int
+    expected: int
+    present: int
+    repaired: int
+    missing: int
+    audited_at: str
+
+
+def shape_subjects(rows: Sequence[Mapping[str, Any]]) -> list[Subject]:
+    """One per dataset and subject, in order of name."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["subject"]), []).append(row)
+    return [
+        Subject(
+            dataset,
+            name,
+            windows=len(some),
+            certified=sum(row["status"] == "certified" for row in some),
+            **{what: sum(row[what] or 0 for row in some) for what in ("expected", "present", "repaired", "missing")},
+            audited_at=max(row["audited_at"] for row in some),
+        )
+        for (dataset, name), some in sorted(groups.items())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that the page says; ``notes`` is what could not be read, and why."""
+
+    project: str
+    environment: str
+    made_at: dt.datetime
+    start: dt.datetime
+    end: dt.datetime
+    feeds: tuple[FeedView, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    audits: tuple[AuditView, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    freshness: tuple[Freshness, ...] = ()
+    processed: tuple[Processed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def to_data(report: Report) -> dict[str, object]:
+    """What ``--json`` prints: the page's figures without its cells."""
+    return {
+        "deployment": f"{report.project}/{report.environment}",
+        "made_at": report.made_at.isoformat(timespec="seconds"),
+        "feeds": [
+            {
+                "dataset": one.dataset,
+                "verdict": one.verdict,
+                "from": iso(one.start),
+                "to": iso(one.end),
+                "expected": one.total.expected,
+                "present": one.total.present,
+                **{name: getattr(one.total, name) for name in STATES},
+                "overdue": one.overdue,
+                "windows": one.windows,
+                "certified": one.certified,
+                "gaps": one.gap_count,
+            }
+            for one in report.feeds
+        ],
+        "audits": [
+            {
+                "run": one.run,
+                "dataset": one.dataset,
+                "at": one.at.isoformat(),
+                "found": one.found,
+                "healed": one.healed,
+                "absent": one.absent,
+                "left": one.left,
+                "certified": one.certified,
+            }
+            for one in report.audits
+        ],
+        "alarms": [{"dataset": one.dataset, "cause": one.name, "since": one.since} for one in report.alarms],
+        "freshness": [
+            {
+                "dataset": one.dataset,
+                "table": one.table,
+                "newest": one.newest.isoformat() if one.newest else None,
+                "behind_seconds": int(one.behind.total_seconds()) if one.behind is not None else None,
+                "limit_seconds": int(one.limit.total_seconds()),
+                "state": one.state,
+            }
+            for one in report.freshness
+        ],
+        "processed": [
+            {
+                "dataset": one.dataset,
+                "table": one.table,
+                "objects": one.objects,
+                "lines": one.lines,
+                "rows": one.rows,
+                "rejected": one.rejected,
+                "median_milliseconds": round(one.median, 1),
+            }
+            for one in lately(report.processed)
+        ],
+        "notes": list(report.notes),
+    }
