@@ -19,7 +19,7 @@ from core.pointer import version_of
 
 NAME = b"starmend"
 FORMAT = 1
-RECENT = 256  # sources whose replay is recognised at once
+RECENT = 256  # marks of sources and batches whose replay is recognised at once
 ANCESTORS = 32  # commits that may pass before a writer with a lost answer no longer finds itself in the history
 DAILY = timedelta(days=7)
 
@@ -35,8 +35,7 @@ class SourceRef:
 
     def mark(self, contract_hash: str) -> str:
         """16 characters for this object read by this contract; another contract may make other rows of it."""
-        text = f"{self.key}\n{self.etag}\n{contract_hash}"
-        return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
+        return mark_of(f"{self.key}\n{self.etag}\n{contract_hash}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ class Footer:
 
     ``parent`` is the object that was current before (empty: none), ``ancestors`` the recent ones before it, newest
     first, the parent included. ``sources`` are this commit's ingest objects, at most the last ``RECENT``; ``recent``
-    the marks of the last ``RECENT`` that are merged in, this commit's included. ``inputs`` are a derived table's:
+    the marks of the last ``RECENT`` that are merged in, this commit's included, and those of large batches by their
+    rows (``processing.merge.rows_mark``). ``inputs`` are a derived table's:
     partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
     ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is why the auditor
     must not heal this partition.
@@ -140,11 +140,18 @@ class Footer:
         )
 
 
-def later_marks(recent: Iterable[str], sources: Iterable[SourceRef], contract_hash: str) -> tuple[str, ...]:
-    """The bounded list of marks after a commit of ``sources``, oldest first."""
+def mark_of(text: str) -> str:
+    """16 characters for whatever the text names."""
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
+
+
+def later_marks(
+    recent: Iterable[str], sources: Iterable[SourceRef], contract_hash: str, *, others: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """The bounded list of marks after a commit of ``sources`` (and of ``others``, marks of another kind), oldest
+    first."""
     marks = dict.fromkeys(recent)
-    for source in sources:
-        mark = source.mark(contract_hash)
+    for mark in (*others, *(source.mark(contract_hash) for source in sources)):
         marks.pop(mark, None)
         marks[mark] = None
     return tuple(marks)[-RECENT:]

@@ -20,7 +20,7 @@ from core.pointer import partition_of
 from core.ports import PartitionStore
 from processing.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
 from processing.footer import RECENT, SourceRef, later_marks
-from processing.merge import Layout, Splice, all_of, dedupe, plan_splice, with_latest
+from processing.merge import Layout, Splice, all_of, dedupe, plan_splice, rows_mark, with_latest
 from processing.parquet import Pieces
 from processing.rewrite import splice_object
 from processing.snapshot import Columns, Snapshot, read_snapshot
@@ -68,23 +68,27 @@ def commit_rows(
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
     incoming: pa.Table | None = None
+    mark = ""
 
     def make(current: Current | None) -> Next | AlreadyThere:
-        nonlocal incoming
+        nonlocal incoming, mark
         if current is not None and current.footer.has_merged(sources, context.contract_hash):
             return current.already_there()
         if incoming is None:
             incoming = dedupe(rows, layout)
+            mark = rows_mark(incoming, layout)
         if current is None:
             if not incoming.num_rows:
                 return AlreadyThere(where, 0, "", 0)
-            return _merge_of(with_latest(incoming, layout), all_of(incoming), (), sources, context)
+            return _merge_of(with_latest(incoming, layout), all_of(incoming), (), sources, mark, context)
+        if mark and mark in current.footer.recent:
+            return current.already_there()
         columns = Columns(current.object, layout.schema)
         splice = plan_splice(columns.read, incoming, layout)
         if not len(splice.rows):
             return current.already_there()
         result = splice_object(current.object, columns, incoming, splice, layout)
-        return _merge_of(result, splice, current.footer.recent, sources, context)
+        return _merge_of(result, splice, current.footer.recent, sources, mark, context)
 
     return attempt(store, layout, where, make, context=context)
 
@@ -94,9 +98,10 @@ def _merge_of(
     splice: Splice,
     recent: Sequence[str],
     sources: Sequence[SourceRef],
+    mark: str,
     context: CommitContext,
 ) -> Next:
-    marks = later_marks(recent, sources, context.contract_hash)
+    marks = later_marks(recent, sources, context.contract_hash, others=[mark] if mark else ())
     return Next("merge", rows, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
 
 

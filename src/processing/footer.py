@@ -15,6 +15,7 @@ from core.footer import (
     later_ancestors,
     later_dailies,
     later_marks,
+    mark_of,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "later_ancestors",
     "later_dailies",
     "later_marks",
+    "mark_of",
 ]

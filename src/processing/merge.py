@@ -11,9 +11,10 @@ whatever was written after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.arrow import stored_schema
+from core.canonical import digest_rows
 from core.contract.model import Column, Latest, Table
 from core.errors import MissingColumns
-from core.order import Bools, Ints, as_array, compare, is_strictly_sorted, locate, sort_rows, starts
+from core.footer import mark_of
+from core.order import Bools, Ints, as_array, compare, locate, sort_rows, starts
 
 DELETED = "deleted_at"
 CHECKED = "checked_at"
-ReadColumns = Callable[[Sequence[str]], pa.Table]
+MARKED_ROWS = 1_000  # a batch of fewer is compared with what is stored sooner than its digest is made
+
+
+class ReadColumns(Protocol):
+    """Gives stored columns by name: all rows in stored order, or those at the given (sorted) places."""
+
+    def __call__(self, names: Sequence[str], at: Ints | None = None) -> pa.Table: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +160,27 @@ def merge(current: pa.Table | None, incoming: pa.Table, layout: Layout) -> Merge
     rows = dedupe(incoming, layout)
     if current is None:
         return Merged(with_latest(rows, layout), rows.num_rows > 0, rows.num_rows, 0)
-    splice = plan_splice(lambda names: current.select(names), rows, layout)
+    splice = plan_splice(columns_of(current), rows, layout)
     return apply_splice(current, rows, splice, layout)
+
+
+def columns_of(rows: pa.Table) -> ReadColumns:
+    """Columns of a table that is in memory."""
+
+    def read(names: Sequence[str], at: Ints | None = None) -> pa.Table:
+        return rows.select(names) if at is None else _take(rows.select(names), at)
+
+    return read
+
+
+def rows_mark(rows: pa.Table, layout: Layout) -> str:
+    """The mark of a large batch (from ``dedupe``), by its content and by the rules that let a row win; else empty.
+
+    Once such a batch is merged, what is stored beats or equals every row of it, whatever object brings them again.
+    """
+    if rows.num_rows < MARKED_ROWS:
+        return ""
+    return mark_of(f"{digest_rows(rows)} {layout.key} {layout.version} {layout.history_of} {layout.checked}")
 
 
 def all_of(rows: pa.Table) -> Splice:
@@ -169,15 +197,12 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
     if missing := [name for name in layout.given if name not in rows.column_names]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
     schema = layout.given_schema
-    rows = pa.Table.from_arrays(
-        [as_array(rows[name]).cast(schema.field(name).type) for name in schema.names], schema=schema
-    )
+    rows = pa.Table.from_arrays([_typed(rows[name], schema.field(name).type) for name in schema.names], schema=schema)
     if not layout.key:
         return _winners(rows, np.zeros(rows.num_rows, dtype=np.int64), layout)
-    key = _arrays(rows, layout.key)
-    if is_strictly_sorted(key):
-        return rows
-    order, begins = sort_rows(key)
+    order, begins = sort_rows(_arrays(rows, layout.key))
+    if (order[1:] > order[:-1]).all():
+        return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
     rows = _take(rows, order)
     return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
 
@@ -240,8 +265,8 @@ def _versions(rows: pa.Table, at: Ints, layout: Layout) -> list[pa.Array]:
 def plan_splice(read: ReadColumns, rows: pa.Table, layout: Layout) -> Splice:
     """Which of the rows (from ``dedupe``) change the stored ones, and where.
 
-    ``read`` gives stored columns by name, all rows in stored order; it is asked for the key first, for the versions
-    only where keys meet, and for the content only where versions are equal too.
+    ``read`` is asked for the key first, for the versions only where keys meet, and for the content only where versions
+    are equal too.
     """
     if not layout.key:
         return _plan_single(read, rows, layout)
@@ -268,10 +293,11 @@ def _beats(read: ReadColumns, stored_at: Ints, rows: pa.Table, at: Ints, layout:
     names = [column.name for column in layout.version]
     sign = np.zeros(len(at), dtype=np.int8)
     if names:
-        sign = compare(_versions(rows, at, layout), _versions(read(names), stored_at, layout))
+        every = np.arange(len(at))
+        sign = compare(_versions(rows, at, layout), _versions(read(names, stored_at), every, layout))
     tied = np.flatnonzero(sign == 0)
     if len(tied) and layout.content:
-        stored = _take(read(layout.content), stored_at[tied])
+        stored = read(layout.content, stored_at[tied])
         mine = _take(rows.select(layout.content), at[tied])
         sign[tied] = compare(_arrays(mine, layout.content), _arrays(stored, layout.content))
     return sign > 0

@@ -25,6 +25,7 @@ __all__ = ["Opened", "encode", "open_object", "repeating"]
 
 ROW_GROUP = 131_072
 HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes
+HASH_AT_ONCE = 2_000_000  # bytes; the writer writes pages of some kilobytes, for which no thread is worth waking
 _MOST_VALUES = 65_536  # of a dictionary: beyond it the writer would give up half way
 _SAMPLE = (256, 4_096)
 
@@ -73,7 +74,8 @@ class _Sink:
     def __init__(self, *, beside: bool) -> None:
         self._parts: list[bytes] = []
         self._hash = hashlib.sha256()
-        self._size = 0
+        self._hashed = 0  # parts that the hash has, or will have once its thread is done
+        self._size = self._waiting = 0
         self._beside = ThreadPoolExecutor(1) if beside else None
 
     def __enter__(self) -> _Sink:
@@ -86,11 +88,19 @@ class _Sink:
     def write(self, data: bytes) -> int:
         self._parts.append(data)
         self._size += len(data)
-        if self._beside:
-            self._beside.submit(self._hash.update, data)  # one worker: pieces are hashed in order
-        else:
-            self._hash.update(data)
+        self._waiting += len(data)
+        if self._beside and self._waiting >= HASH_AT_ONCE:
+            self._beside.submit(self._update, *self._unhashed())  # one worker: parts are hashed in order
         return len(data)
+
+    def _unhashed(self) -> tuple[int, int]:
+        """The parts that are not on their way to the hash yet, from the first to before the last; now they are."""
+        first, self._hashed, self._waiting = self._hashed, len(self._parts), 0
+        return first, self._hashed
+
+    def _update(self, first: int, end: int) -> None:
+        for part in self._parts[first:end]:
+            self._hash.update(part)
 
     def tell(self) -> int:
         return self._size
@@ -104,7 +114,9 @@ class _Sink:
     def digest(self) -> tuple[str, int]:
         """Of everything written so far, and how much that is."""
         if self._beside:
-            return self._beside.submit(self._hash.hexdigest).result(), self._size
+            self._beside.submit(self._update, *self._unhashed()).result()
+        else:
+            self._update(*self._unhashed())
         return self._hash.hexdigest(), self._size
 
     def content(self) -> bytes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 
+from core.order import Ints
 from core.ports import PartitionStore
 from processing.attempt import read_current
 from processing.footer import Footer
@@ -54,12 +57,34 @@ class Columns:
         """The columns that are decoded already."""
         return self._have.keys()
 
-    def read(self, names: Sequence[str]) -> pa.Table:
+    def read(self, names: Sequence[str], at: Ints | None = None) -> pa.Table:
+        """All rows, or those at the given places, which are sorted. Where these lie in few row groups, no other is
+        decoded."""
         missing = [name for name in names if name not in self._have]
+        if missing and at is not None and len(groups := self._groups_of(at)) <= len(self._opened.group_rows) // 2:
+            return self._read_groups(names, at, groups)
         if missing:
             rows = self._opened.read(self._schema, missing)
             self._have.update(zip(missing, rows.columns, strict=True))
-        return pa.table({name: self._have[name] for name in names})
+        found = pa.table({name: self._have[name] for name in names})
+        return found if at is None else found.take(pa.array(at))
+
+    def _groups_of(self, at: Ints) -> list[int]:
+        return list(dict.fromkeys(np.searchsorted(self._ends, at, side="right").tolist()))
+
+    def _read_groups(self, names: Sequence[str], at: Ints, groups: Sequence[int]) -> pa.Table:
+        parts = []
+        for group in groups:
+            first, end = (int(self._ends[group - 1]) if group else 0), int(self._ends[group])
+            low, high = np.searchsorted(at, (first, end))
+            rows = self._opened.read_group(group, self._schema, names)
+            parts.append(rows.take(pa.array(at[low:high] - first)))
+        return pa.concat_tables(parts)
+
+    @cached_property
+    def _ends(self) -> Ints:
+        """Where each row group ends."""
+        return np.cumsum(self._opened.group_rows)
 
     def whole(self) -> pa.Table:
         return self.read(self._schema.names)

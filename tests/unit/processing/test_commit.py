@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from tests.fakes.partitions import MemoryPartitions
+from tests.fakes.partitions import MemoryPartitions, Ticking
 from tests.support.tables import COUNTS, QUOTES, counts, rows_of
 
 from core.arrow import stored_schema
 from core.errors import OutOfReach, PipelineBug, TransientFailure
 from core.pointer import pointer_key
-from core.ports import PartitionStore, Refused, Written
+from core.ports import PartitionObject, PartitionStore, Refused, Written
 from processing.commit import (
     AlreadyThere,
     CommitContext,
@@ -27,6 +27,7 @@ from processing.commit import (
     restate,
 )
 from processing.parquet import open_object
+from processing.rollback import rollback
 
 PLACE = "dim_count"
 
@@ -85,6 +86,43 @@ def test_the_same_rows_from_another_object_make_no_version() -> None:
     before = dict(store.objects)
     assert isinstance(commit(store, [2, 1], "b"), AlreadyThere)
     assert store.objects == before
+
+
+def many(name: str, *, total: int = 0, by: str = "contract-1", rows: int = 2_000, store: MemoryPartitions):
+    context = CommitContext(by, random=random.Random(name), sleep=lambda _: None)
+    return commit_rows(store, COUNTS, "", counts(list(range(rows)), total), sources=[source(name)], context=context)
+
+
+def test_a_large_batch_is_known_by_its_rows_whatever_object_and_release_bring_them_again() -> None:
+    store = Forgetful()
+    assert isinstance(many("a", store=store), Committed)
+    commit(store, [5_000], "b")
+    store.unreadable = True  # the footer alone has to do
+    assert isinstance(many("c", by="contract-2", store=store), AlreadyThere)
+    store.unreadable = False
+    assert isinstance(many("d", total=1, store=store), Committed)
+
+
+def test_a_large_batch_is_not_known_any_more_after_a_rollback_behind_it() -> None:
+    store = MemoryPartitions()
+    commit(store, [1], "a")
+    many("b", store=store)
+    rollback(store, COUNTS, "", to=1, hold=None, context=context(2))
+    assert numbers_in(store) == [1]
+    assert isinstance(many("c", store=store), Committed)
+    assert len(numbers_in(store)) == 2_000
+
+
+class Forgetful(MemoryPartitions):
+    """While ``unreadable``, an object's rows are not what they were, but its footer is."""
+
+    unreadable = False
+
+    def read_object(self, key: str) -> PartitionObject | None:
+        found = super().read_object(key)
+        if found is None or not self.unreadable:
+            return found
+        return PartitionObject(key, found.body[:30] + b"\0" * 60 + found.body[90:], found.modified)
 
 
 def test_a_source_read_by_another_contract_is_no_replay() -> None:
@@ -148,6 +186,27 @@ def test_a_beaten_writer_merges_again_on_top_of_the_winner() -> None:
     assert isinstance(outcome, Committed)
     assert (outcome.version, outcome.tries) == (3, 2)
     assert numbers_in(store) == [1, 2, 3]
+
+
+def test_a_beaten_writer_waits_for_longer_where_a_try_takes_long_and_after_every_try() -> None:
+    store, waits = Interrupted(), []
+    commit(store, [0], "start")
+    for first, seconds in ((10, 0.001), (20, 2.0)):
+        for number in (first, first + 1):
+            store.before_swap += [lambda n=number: commit(store, [n], f"w{n}", seed=50 + n), lambda: None]
+        clock = Ticking(step=timedelta(seconds=seconds))
+        slow = CommitContext(
+            "c", random=Widest(first), sleep=waits.append, timer=lambda clock=clock: clock().timestamp()
+        )
+        commit_rows(store, COUNTS, "", counts([first + 2]), sources=[source(f"mine {first}")], context=slow)
+    assert [round(one, 2) for one in waits] == [0.06, 0.12, 4.0, 8.0]
+
+
+class Widest(random.Random):
+    """No luck at all: the longest pause every time."""
+
+    def random(self) -> float:
+        return 1.0
 
 
 def test_a_writer_that_is_always_beaten_gives_up_and_can_be_tried_again() -> None:
