@@ -12,6 +12,7 @@ import typer
 
 from cli import contract, deploy, local, quarantine, secret
 from cli.audit import audit
+from cli.costs import costs
 from cli.heal import heal
 from cli.output import FAILURE, USAGE, Misuse, err, say
 from cli.query import query
@@ -40,6 +41,7 @@ app.command()(audit)
 app.command()(heal)
 app.command()(verify)
 app.command()(replay)
+app.command()(costs)
 app.command()(rebuild)
 app.command()(rollback)
 app.command()(vacuum)

@@ -1,0 +1,109 @@
+"""``starmend costs``: what the deployment costs, base work apart from repairs, per component."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from aws.costs import Cost, CostExplorer
+from aws.deployment import Deployment
+from cli.deployed import DEFAULT, deployment
+from cli.output import FINDINGS, Environment, Json, Misuse, out, print_json, say, show
+
+ACTIVATE = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
+REPAIR = "repair"
+
+# Repairs that have functions of their own (audits, asking again, making partitions again) are told apart by their tags.
+# What they share is processing: there the road of a receipt's object tells which strategy asked for it. What a
+# provider's history brought comes by the feed's own road, among what is observed.
+_ROADS = """
+    select case when object like 'repair/%' then 're-extract' else 'base' end as strategy,
+           count(*) as objects, sum(milliseconds) as milliseconds
+    from processing_log where processed_at >= '{start}' and processed_at < '{end}'
+    group by 1 order by 1"""
+
+
+def costs(
+    days: Annotated[int, typer.Option("--days", min=1, max=365, help="How many whole days back.")] = 30,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """What the last days cost, by tag: per component, base work apart from repairs (each run asks for 0.02 USD)."""
+    deployed = deployment(environment)
+    if "AWS_ENDPOINT_URL" in deployed.aws_environment:
+        raise Misuse("read costs", environment, "runs on the emulator, which bills nothing", "Name one on AWS: --env")
+    end = dt.datetime.now(dt.UTC).date()
+    start = end - dt.timedelta(days=days)
+    explorer = CostExplorer(deployed.clients("ce"))
+    inactive = explorer.inactive_tags()
+    found = explorer.by_component(deployed.project, deployed.environment, start=start, end=end)
+    shares = processing_by_strategy(deployed, start=start, end=end)
+    report(found, shares, inactive, title=f"Costs from {start} to {end}", as_json=as_json)
+    if inactive:
+        raise typer.Exit(FINDINGS)
+
+
+def report(
+    found: Sequence[Cost],
+    shares: Sequence[Mapping[str, Any]],
+    inactive: Sequence[str],
+    *,
+    title: str,
+    as_json: bool,
+) -> None:
+    """Print costs, the processing's work by strategy, and what cannot be told yet."""
+    rows = [
+        {"component": one.component or "(no tag)", "purpose": one.purpose or "(no tag)", "cost": _money(one.amount),
+         "currency": one.currency}
+        for one in found
+    ]  # fmt: skip
+    if as_json:
+        print_json({"costs": rows, "totals": totals(found), "processing": list(shares), "inactive_tags": inactive})
+    else:
+        show(title, rows, as_json=False)
+        for total in totals(found):
+            out.print(f"{total['total']} {total['currency']}, of which repairs {total['repair']}", highlight=False)
+        show("Processing, by what asked for it", shares, as_json=False)
+    if inactive:
+        say(
+            f"Not activated as cost allocation tags: {', '.join(inactive)}. Costs cannot be told apart by them; "
+            f"activate them in the payer's account, they count from then on: {ACTIVATE}"
+        )
+
+
+def totals(found: Sequence[Cost]) -> list[dict[str, Any]]:
+    """Per currency: everything, base work and repairs. What has no purpose counts into the total alone."""
+    rows = []
+    for currency in sorted({one.currency for one in found}):
+        mine = [one for one in found if one.currency == currency]
+        by_purpose = {
+            purpose: sum((one.amount for one in mine if one.purpose == purpose), Decimal())
+            for purpose in ("base", REPAIR)
+        }
+        total = sum((one.amount for one in mine), Decimal())
+        rows.append({"currency": currency, "total": _money(total)} | {k: _money(v) for k, v in by_purpose.items()})
+    return rows
+
+
+def processing_by_strategy(deployed: Deployment, *, start: dt.date, end: dt.date) -> list[dict[str, Any]]:
+    """The processing function's work, from its receipts: objects, milliseconds and share per strategy."""
+    frame = deployed.athena.query(_ROADS.format(start=start.isoformat(), end=end.isoformat()))
+    rows = frame.to_dict("records")
+    whole = sum(float(row["milliseconds"] or 0) for row in rows)
+    return [
+        {
+            "strategy": row["strategy"],
+            "objects": int(row["objects"]),
+            "milliseconds": round(float(row["milliseconds"] or 0)),
+            "percent": round(100 * float(row["milliseconds"] or 0) / whole, 1) if whole else 0.0,
+        }
+        for row in rows
+    ]
+
+
+def _money(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"))

@@ -1,0 +1,67 @@
+"""Costs by tag, against botocore's own model of Cost Explorer: what is asked and answered has the service's shapes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.stub import ANY, Stubber
+
+from aws.costs import Cost, CostExplorer
+from core.errors import PipelineBug
+
+START, END = dt.date(2026, 11, 1), dt.date(2026, 11, 21)
+
+
+@pytest.fixture
+def service() -> Iterator[Stubber]:
+    client = botocore.session.get_session().create_client(
+        "ce", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def group(component: str, purpose: str, amount: str) -> dict[str, Any]:
+    keys = [f"component${component}", f"purpose${purpose}"]
+    return {"Keys": keys, "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}}
+
+
+def answer(*groups: dict[str, Any], more: str = "") -> dict[str, Any]:
+    period = {"TimePeriod": {"Start": "2026-11-01", "End": "2026-11-21"}, "Groups": list(groups), "Estimated": True}
+    return {"ResultsByTime": [period]} | ({"NextPageToken": more} if more else {})
+
+
+def test_costs_are_asked_for_one_deployment_and_added_up_exactly_over_pages(service: Stubber) -> None:
+    asked: dict[str, Any] = {
+        "TimePeriod": {"Start": "2026-11-01", "End": "2026-11-21"}, "Granularity": "MONTHLY",
+        "Metrics": ["UnblendedCost"], "Filter": ANY,
+        "GroupBy": [{"Type": "TAG", "Key": "component"}, {"Type": "TAG", "Key": "purpose"}],
+    }  # fmt: skip
+    first = answer(group("processing", "base", "0.1000000001"), group("auditor", "repair", "0.3"), more="2")
+    service.add_response("get_cost_and_usage", first, asked)
+    second = answer(group("processing", "base", "0.2"), group("", "", "0.05"))
+    service.add_response("get_cost_and_usage", second, asked | {"NextPageToken": "2"})
+    found = CostExplorer(service.client).by_component("starmend", "prod", start=START, end=END)
+    assert found == [
+        Cost("processing", "base", Decimal("0.3000000001"), "USD"),
+        Cost("auditor", "repair", Decimal("0.3"), "USD"),
+        Cost("", "", Decimal("0.05"), "USD"),
+    ]
+
+
+def test_tags_that_nobody_activated_are_named(service: Stubber) -> None:
+    active = [{"TagKey": name, "Type": "UserDefined", "Status": "Active"} for name in ("project", "purpose")]
+    service.add_response("list_cost_allocation_tags", {"CostAllocationTags": active})
+    assert CostExplorer(service.client).inactive_tags() == ("environment", "component")
+
+
+def test_an_account_that_may_not_ask_is_told_so(service: Stubber) -> None:
+    service.add_client_error("list_cost_allocation_tags", "AccessDeniedException", "Linked account", 400)
+    with pytest.raises(PipelineBug, match="read cost allocation tags: Cost Explorer: AccessDeniedException"):
+        CostExplorer(service.client).inactive_tags()
