@@ -296,7 +296,7 @@ resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
   metric_name         = "CausesOpen"
   dimensions          = { environment = var.environment, dataset = each.key }
   statistic           = "Maximum"
-  period              = 60
+  period              = 300
   evaluation_periods  = 1
   datapoints_to_alarm = 1
   comparison_operator = "GreaterThanThreshold"

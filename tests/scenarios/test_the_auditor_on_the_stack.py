@@ -1,0 +1,110 @@
+"""The auditor as it is deployed: the state machine with its functions, queue and stream, on the emulator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from tests.support import deployed
+from tests.support.waiting import eventually
+
+from local.healing import audit, hourly, listening, prove
+from local.stack import Stack
+from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
+
+pytestmark = pytest.mark.stack
+
+
+def hour(stack: Stack, number: int) -> dt.datetime:
+    _, calendar = feed_of(stack)
+    return last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=number)
+
+
+def lines_so_far(stack: Stack) -> int:
+    keys = deployed.ingest_keys(stack.deployment, f"feeds/{QUOTES}/")
+    return sum(len(deployed.lines_of(stack.deployment, key)) for key in keys)
+
+
+def heard(_line: str) -> None:
+    """The scenarios assert on data, not on what is said."""
+
+
+def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stack) -> None:
+    first = hour(stack, 4)
+    lines = lines_so_far(stack)
+    traded = trade(stack, first, minutes=10)  # and nothing for the fifty minutes after: an outage
+    await_points(stack, lines + traded.asked)
+    stack.market.clock.real()
+    feed, _ = feed_of(stack)
+    stack.market.forget_requests()
+    with listening(stack) as mails:
+        done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=heard)
+    expected = len(feed.entities) * 60
+    assert (done.expected, done.present, done.missing, done.certificates) == (expected, expected, 0, 1)
+    assert mails == []
+    # Contiguous gaps of one entity are one call, and nothing that was there is asked for again.
+    assert stack.market.requests.count(endpoint="candle") == len(feed.entities)
+
+    frame = stack.deployment.athena.query(
+        "select symbol, minute, price, provenance from fact_quote"
+        f" where minute >= timestamp '{first:%Y-%m-%d %H:%M:%S}'"
+        f" and minute < timestamp '{first + dt.timedelta(hours=1):%Y-%m-%d %H:%M:%S}'"
+    )
+    prices = {(row.symbol, row.minute.to_pydatetime().replace(tzinfo=dt.UTC)): row.price for row in frame.itertuples()}
+    minutes = [first + dt.timedelta(minutes=number) for number in range(60)]
+    wanted = {(one.name, at): stack.market.candle(one.name, at).open for one in feed.entities for at in minutes}
+    assert prices == wanted
+    assert frame["provenance"].value_counts().to_dict() == {
+        "repaired": expected - traded.asked,
+        "observed": traded.asked,
+    }
+    for row in hourly(stack, first):
+        opens = [Decimal(str(wanted[(str(row["symbol"]), at)])) for at in minutes]
+        assert (row["open"], row["high"], row["low"], row["close"]) == (opens[0], max(opens), min(opens), opens[-1])
+        assert (row["minutes"], row["complete"]) == (60, True)
+    proven = prove(stack, QUOTES)
+    assert proven.windows >= 1
+    assert proven.failures == ()
+
+
+def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack: Stack) -> None:
+    deployment = stack.deployment
+    first, last = hour(stack, 5), hour(stack, 6)
+    stack.market.clock.set(last + AFTER_THE_MINUTE)
+    stack.market.clock.real()
+    fault = stack.market.fail("forbidden", symbol="AMD", endpoint="candle")
+    try:
+        with listening(stack) as mails:
+            for _ in range(2):
+                done = audit(stack, QUOTES, first, last, say=heard)
+                assert done.missing == 60
+                assert done.certificates == 0
+        [mail] = mails
+        assert "AMD" in mail
+        assert "docs/runbook.md#not-entitled" in mail
+        assert "`history` setting" in mail
+        eventually(lambda: deployed.alarm_state(deployment, "gaps-unhealed-quotes") == "ALARM", within=30)
+    finally:
+        stack.market.heal(fault)
+    healed = audit(stack, QUOTES, first, last, say=heard)
+    assert (healed.missing, healed.certificates) == (0, 1)
+    eventually(lambda: deployed.alarm_state(deployment, "gaps-unhealed-quotes") == "OK", within=30)
+    assert prove(stack, QUOTES).failures == ()
+
+
+def test_a_deleted_partition_object_and_a_deleted_ingest_object_are_found_and_healed(stack: Stack) -> None:
+    deployment = stack.deployment
+    first = hour(stack, 4)
+    warehouse, ingest = deployed.warehouse(deployment), deployed.ingest(deployment)
+    [pointer] = [name for name in deployed.pointers(deployment) if "/fact_quote/symbol=AAPL/" in name]
+    target = deployed.pointers(deployment)[pointer].decode().strip().split("/", 3)[3]
+    before = deployment.athena.query("select count(*) as n from fact_quote where symbol = 'AAPL'")["n"][0]
+    arrived = deployed.ingest_keys(deployment, f"feeds/{QUOTES}/")
+    warehouse.delete([target])
+    ingest.delete([arrived[0]])
+    done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=heard)
+    assert done.missing == 0
+    assert deployment.athena.query("select count(*) as n from fact_quote where symbol = 'AAPL'")["n"][0] == before
+    assert deployed.ingest_keys(deployment, f"feeds/{QUOTES}/") == arrived
+    assert prove(stack, QUOTES).failures == ()
