@@ -87,6 +87,7 @@ class DatabaseShape(Shape):
     complete_within: Duration = 1800
     margin: Duration = 5
     lookback: Duration = 0
+    sweep: Duration = 604_800
     tables: dict[Name, SourceTableShape]
 
 

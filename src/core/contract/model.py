@@ -231,7 +231,7 @@ class SourceTable:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon."""
+    """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon. A ``sweep`` compares all history."""
 
     engine: Literal["postgresql"]
     secret: str
@@ -242,6 +242,7 @@ class Database:
     margin: int
     lookback: int
     tables: tuple[SourceTable, ...]
+    sweep: int = 604_800
     kind: Literal["database"] = "database"
 
 

@@ -94,6 +94,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
             complete_within=source.complete_within,
             margin=source.margin,
             lookback=source.lookback,
+            sweep=source.sweep,
             tables=tuple(_source_table(name, one) for name, one in source.tables.items()),
         )
     return Feed(

@@ -52,6 +52,8 @@ def _source_rules(contract: Contract, problems: Problems) -> None:
     if isinstance(source, Database):
         if source.timezone not in zoneinfo.available_timezones():
             problems.add("source.timezone", f"{source.timezone!r} is no time zone", "Use an IANA name such as UTC")
+        if source.sweep < source.every:
+            problems.add("source.sweep", "is shorter than every", "Give the auditor time: 7 days, or an hour at least")
         for table in source.tables:
             _source_table_rules(table, f"source.tables.{table.name}", problems)
     if isinstance(source, Feed):
