@@ -14,7 +14,10 @@ from core.certificate import canonical_json
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
 from core.findings import Restate, repair_from_data
+from processing.attempt import read_current
 from processing.commit import Committed
+from processing.derive import derive_dimension
+from processing.plan import CURRENT, ENTITIES, inputs_of
 from processing.rebuild import rebuild_table
 from processing.rollup import derive_rollup
 from processing.world import World
@@ -58,7 +61,29 @@ def _restate(world: World, table: Table, path: str) -> int:
         outcome = derive_rollup(world, table, path)
         world.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)
         return int(isinstance(outcome, Committed))
+    if table.kind == "dimension" and table.source != ENTITIES:
+        return _dimension(world, table)
     made = list(rebuild_table(world, table.name, path if table.kind == "fact" else None))
     for one in made:
         world.log.info("partition restated", table=one.table, partition=one.partition, version=one.version)
     return sum(one.changed for one in made)
+
+
+def _dimension(world: World, table: Table) -> int:
+    """Computed again from the current state of its sources; where that is broken, it is made anew first.
+
+    Whatever else is computed from the same sources comes along. Returns how many versions were made.
+    """
+    contract = world.contracts.dataset(table.dataset)
+    inputs = dict.fromkeys(inputs_of(table))
+    currents = [read_current(world.partitions, f"{CURRENT}/{name}") for name in inputs]
+    changed = 0
+    if not all(one is not None and one.is_sound for one in currents):
+        made = list(rebuild_table(world, table.name))
+        changed = sum(one.changed for one in made)
+    for other in contract.tables:
+        if inputs.keys() & set(inputs_of(other)):
+            outcome = derive_dimension(world.partitions, other, world.contracts, context=world.context_of(contract))
+            changed += isinstance(outcome, Committed)
+            world.log.info("dimension restated", table=other.name, version=outcome.version)
+    return changed
