@@ -51,6 +51,30 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "rows of the warehouse break a rule of the contract, and their ingest objects say the same",
         "Mend the contract or the source; then: starmend rebuild TABLE --partition P",
     ),
+    "missing_object": (
+        "ingest objects are missing, and the source could not be asked for their rows",
+        "Look at the source function's log and the database. Then: starmend heal",
+    ),
+    "missing_row": (
+        "the source has rows that do not come into the warehouse",
+        "Look at the quarantine (starmend quarantine list), then at the source function's log",
+    ),
+    "stale_row": (
+        "rows stay in another version than the source has",
+        "Look at the quarantine (starmend quarantine list), then at the source function's log",
+    ),
+    "deleted_row": (
+        "rows that the source deleted cannot be marked, for no ingest object holds them",
+        "Look at the source function's log; a lost ingest object may hold them: starmend rebuild TABLE",
+    ),
+    "wrong_parameter": (
+        "parameters do not say what the objects prove, and could not be put right",
+        "Look at the queue step's log and its right to write parameters",
+    ),
+    "dead_letter": (
+        "messages that processing gave up on cannot be redriven",
+        "Look at the process function's log and at the dead-letter queue",
+    ),
     "orphan_key": ("rows refer to dimension rows that do not exist, at the source neither", "Mend the source"),
     "audit_failed": ("the audit itself failed", "Look at the execution and the log of the step that failed"),
 }
@@ -104,7 +128,7 @@ class _Blame:
 
 
 def judge(
-    findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed, now: int
+    findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed | None, now: int
 ) -> Judgement:
     """The findings of the last look, in the light of the last plan and of what the jobs reported."""
     latest = latest_by_entity(reports)
@@ -134,9 +158,10 @@ def judge(
     return Judgement(tuple(sorted(causes, key=lambda one: one.name)), healing, blamed)
 
 
-def _why(one: MissingPoints, report: JobReport | None, feed: Feed, now: int) -> tuple[str, str]:
+def _why(one: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
     """The cause, and in whose words; no cause where the next run may still heal it in time."""
-    overdue = any(start + feed.complete_within < now for start, _ in one.ranges)
+    patience = feed.complete_within if feed else 0
+    overdue = any(start + patience < now for start, _ in one.ranges)
     if report is None:
         return ("overdue", "no repair had its turn yet") if overdue else ("", "")
     if report.result != "done":

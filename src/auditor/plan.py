@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.contract.model import Contracts, Feed, Table, TradingCalendar
+from core.contract.model import Contracts, Database, Feed, Table, TradingCalendar
 from core.contract.providers import history_span
+from core.current import inputs_of
 from core.feed_partitions import covers
 from core.findings import (
     BrokenPartition,
     BrokenRule,
+    DeadLetters,
     DeletedRows,
     ExtractAgain,
     FetchHistory,
@@ -29,6 +31,8 @@ from core.findings import (
     MissingPoints,
     MissingRows,
     OrphanKeys,
+    PutParameters,
+    Redrive,
     Repair,
     Reprocess,
     Restate,
@@ -36,14 +40,18 @@ from core.findings import (
     StaleDerived,
     StaleRows,
     UnprocessedObject,
+    WrongParameter,
 )
 from core.grid import expected_slots
 from core.history import Ranges
+from core.ingest_objects import TableObject
+from core.state import SEQUENTIAL_ID
 
 OBJECTS_PER_JOB = 100
 RANGES_PER_JOB = 60
 PARTITIONS_PER_JOB = 50
 KEYS_PER_JOB = 2_000
+MOST_AHEAD = 20  # objects that an id beyond the newest object may speak of; more were never there
 REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
 
 
@@ -119,8 +127,9 @@ class _Draft:
 def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
     """The repairs of one attempt, in the order in which they may begin."""
     draft = _Draft(circumstances.budget)
-    _revive(draft, _of(findings, LostObject))
+    _revive(draft, findings, circumstances)
     _reprocess(draft, _of(findings, UnprocessedObject))
+    _put_right(draft, findings, circumstances)
     _restate(draft, findings, circumstances)
     _extract(draft, findings, circumstances)
     _ask_history(draft, findings, circumstances)
@@ -134,8 +143,38 @@ def _of(findings: Sequence[Finding], *kinds: type) -> list:  # type: ignore[type
 # ---------------------------------------------------------------- what lies in S3
 
 
-def _revive(draft: _Draft, lost: Sequence[LostObject]) -> None:
+def _revive(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    """Objects that are gone, processed or not; what was not processed has one attempt, and is extracted again then."""
+    lost: list[LostObject] = _of(findings, LostObject)
+    if circumstances.attempt == 1:
+        for one in findings:
+            if isinstance(one, MissingObject):
+                lost.append(LostObject(one.dataset, TableObject(one.dataset, one.table, one.number).key))
+            elif isinstance(one, WrongParameter):
+                lost += [LostObject(one.dataset, key) for key in _ahead(one)]
     _objects(draft, lost, Revive, "lost_object")
+
+
+def _ahead(one: WrongParameter) -> list[str]:
+    """The objects that a sequential id beyond the newest object speaks of, if they are not too many to be true."""
+    table, _, what = one.name.rpartition("/")
+    if what != SEQUENTIAL_ID or not one.stored.isdigit() or not 0 < int(one.stored) - int(one.right) <= MOST_AHEAD:
+        return []
+    numbers = range(int(one.right) + 1, int(one.stored) + 1)
+    return [TableObject(one.dataset, table.rpartition("/")[2], number).key for number in numbers]
+
+
+def _put_right(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    """Parameters that are wrong, but for an id whose objects may yet come back; and dead letters."""
+    for dataset in dict.fromkeys(one.dataset for one in findings if isinstance(one, WrongParameter)):
+        mine: list[WrongParameter] = [one for one in _of(findings, WrongParameter) if one.dataset == dataset]
+        hopeful = {one.name.rpartition("/")[0] for one in mine if circumstances.attempt == 1 and _ahead(one)}
+        now = [one for one in mine if one.name.rpartition("/")[0] not in hopeful]
+        if now:
+            draft.repairs.append(PutParameters(dataset, tuple((one.name, one.stored, one.right) for one in now)))
+        draft.wait("wrong_parameter", len(mine) - len(now), "the objects that they speak of are looked for first")
+    for letters in _of(findings, DeadLetters):
+        draft.repairs.append(Redrive(letters.dataset, letters.messages))
 
 
 def _reprocess(draft: _Draft, unprocessed: Sequence[UnprocessedObject]) -> None:
@@ -159,8 +198,11 @@ def _objects(
 def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
     """Facts first: what is derived from them is made again after them."""
     wanted: dict[tuple[str, str], list[str]] = {}
+    incomplete = _incomplete(findings, circumstances)
     for one in findings:
-        if isinstance(one, BrokenPartition | StaleDerived):
+        if isinstance(one, BrokenPartition) and one.dataset in incomplete:
+            draft.wait("broken_object", 1, "the ingest objects that it is made of are brought back first")
+        elif isinstance(one, BrokenPartition | StaleDerived):
             wanted.setdefault((one.dataset, one.table), []).append(one.partition)
         elif isinstance(one, BrokenRule):
             if circumstances.attempt > 1:
@@ -187,6 +229,14 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
         draft.wait("broken_object", len(distinct) - len(now), why)
 
 
+def _incomplete(findings: Sequence[Finding], circumstances: Circumstances) -> set[str]:
+    """Databases that lack ingest objects: in the first attempt these come back, and partitions are made of all."""
+    if circumstances.attempt > 1:
+        return set()
+    lacking = {one.dataset for one in findings if isinstance(one, LostObject | MissingObject)}
+    return {one for one in lacking if isinstance(circumstances.contracts.dataset(one).source, Database)}
+
+
 def _has_source(contracts: Contracts, table: Table) -> bool:
     """Whether the rows of a table come from a source that could be asked for them."""
     source = contracts.dataset(table.dataset).source
@@ -197,16 +247,21 @@ def _has_source(contracts: Contracts, table: Table) -> bool:
 
 
 def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    broken = _broken_sources(findings, circumstances)
     for one in findings:
         if isinstance(one, MissingObject):
-            draft.repairs.append(ExtractAgain(one.dataset, one.table, one.start, one.end))
+            if circumstances.attempt > 1:
+                draft.repairs.append(ExtractAgain(one.dataset, one.table, one.start, one.end, one.number))
         elif isinstance(one, MissingRows | StaleRows | DeletedRows):
+            if (one.dataset, one.table) in broken:
+                draft.wait(one.kind, len(one.keys), "their partition is made again first")
+                continue
             left = max(0, draft.budget.rows - draft.rows)
-            now = one.keys[:left]
-            for some in _chunks(now, KEYS_PER_JOB):
-                draft.repairs.append(FetchRows(one.dataset, one.table, tuple(some), isinstance(one, DeletedRows)))
-            draft.rows += len(now)
-            draft.wait(one.kind, len(one.keys) - len(now), f"over the budget of {draft.budget.rows} rows a run")
+            now = len(one.keys[:left])
+            for first in range(0, now, KEYS_PER_JOB):
+                draft.repairs.append(_fetch(one, first, min(now, first + KEYS_PER_JOB)))
+            draft.rows += now
+            draft.wait(one.kind, len(one.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
         elif isinstance(one, OrphanKeys):
             parent = circumstances.contracts.table(one.references.partition(".")[0])
             if _has_source(circumstances.contracts, parent):
@@ -215,6 +270,21 @@ def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
                 else:
                     keys = tuple((key,) for key in one.keys)
                     draft.repairs.append(FetchRows(parent.dataset, parent.source, keys))
+
+
+def _fetch(one: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
+    if isinstance(one, DeletedRows):
+        hints = (one.versions[first:last], one.checked[first:last])
+        return FetchRows(one.dataset, one.table, one.keys[first:last], True, *hints)
+    return FetchRows(one.dataset, one.table, one.keys[first:last])
+
+
+def _broken_sources(findings: Sequence[Finding], circumstances: Circumstances) -> set[tuple[str, str]]:
+    """The source tables of what is made again in this attempt."""
+    if circumstances.attempt > 1:
+        return set()
+    tables = [circumstances.contracts.table(one.table) for one in findings if isinstance(one, BrokenPartition)]
+    return {(table.dataset, name) for table in tables for name in (inputs_of(table) or (table.source,))}
 
 
 # ---------------------------------------------------------------- what only the source has: feeds

@@ -50,7 +50,9 @@ def _broken(table: Table, column: Column, values: pa.ChunkedArray) -> Iterator[t
         yield f"one_of {', '.join(column.one_of)}", pc.and_(pc.invert(listed), pc.is_valid(values))
 
 
-def orphans(table: Table, column: Column, values: pa.ChunkedArray, parents: pa.Array) -> OrphanKeys | None:
+def orphans(
+    table: Table, column: Column, values: pa.ChunkedArray, parents: pa.Array, *, named: int = NAMED
+) -> OrphanKeys | None:
     """The values of a referencing column that no parent has; null refers to nothing and is no orphan."""
     distinct = pc.unique(values).drop_null()
     there = pc.is_in(distinct, value_set=parents.cast(distinct.type))
@@ -58,5 +60,5 @@ def orphans(table: Table, column: Column, values: pa.ChunkedArray, parents: pa.A
     if not len(lost):
         return None
     rows = pc.sum(pc.is_in(values, value_set=lost)).as_py() or 0
-    keys = tuple(lost.cast(pa.string()).slice(0, NAMED).to_pylist())
+    keys = tuple(lost.cast(pa.string()).slice(0, named).to_pylist())
     return OrphanKeys(table.dataset, table.name, column.name, column.references, keys, rows)

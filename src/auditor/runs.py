@@ -117,7 +117,8 @@ class Order:
 class WindowResult:
     """A window as it is: counts, what is absent and missing by entity, and what a certificate would say of its rows.
 
-    ``whole`` says that all of the window was looked at and nothing of it is missing or broken.
+    ``whole`` says that all of the window was looked at and nothing of it is missing or broken. ``subject`` is whose
+    window it is, where the result has windows of several tables.
     """
 
     start: int
@@ -129,6 +130,7 @@ class WindowResult:
     missing: Mapping[str, list[list[str]]] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     touched_by: tuple[str, ...] = ()
+    subject: str = ""
 
     @property
     def whole(self) -> bool:
@@ -182,6 +184,7 @@ def _window_data(one: WindowResult) -> dict[str, Any]:
         "missing": dict(one.missing),
         "evidence": list(one.evidence),
         "touched_by": list(one.touched_by),
+        "subject": one.subject,
     }
 
 
@@ -196,6 +199,7 @@ def _window_of(data: Mapping[str, Any]) -> WindowResult:
         missing=data["missing"],
         evidence=tuple(data["evidence"]),
         touched_by=tuple(data["touched_by"]),
+        subject=data["subject"],
     )
 
 

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auditor.audit import look, summary_of
-from auditor.certify import certify
-from auditor.choose import begin
 from auditor.conclude import conclude, conclude_failure
-from auditor.learn import learn
-from auditor.repair import attempts_made, queue_objects, write_jobs
-from auditor.runs import Order, read_paper
+from auditor.either import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
+from auditor.repair import queue_objects, write_jobs
 from auditor.world import World
 from core.calendar import epoch
 
@@ -28,7 +24,7 @@ def audit_step(event: Event, world: World) -> Answer:
     wanted = event["order"]
     now = epoch(wanted["now"]) if wanted.get("now") else int(world.now().timestamp())
     start, end = wanted.get("start"), wanted.get("end")
-    order = begin(
+    order = begin_audit(
         world,
         str(wanted["dataset"]),
         str(event["run"]),
@@ -36,7 +32,7 @@ def audit_step(event: Event, world: World) -> Answer:
         end=epoch(end) if end else None,
         now=now,
     )
-    return summary_of(order, look(world, order, attempt=0), attempt=0)
+    return summary(order, look_again(world, order, attempt=0), attempt=0)
 
 
 def plan_step(event: Event, world: World) -> Answer:
@@ -63,22 +59,14 @@ def verify_step(event: Event, world: World) -> Answer:
     """Learn what the jobs brought, and look at the same windows again."""
     attempt = int(event["attempt"])
     order = order_of(event, world)
-    learn(world, order.dataset, attempts_made(world, order, attempt=attempt))
-    answer = summary_of(order, look(world, order, attempt=attempt), attempt=attempt)
+    learn_from(world, order, attempt=attempt)
+    answer = summary(order, look_again(world, order, attempt=attempt), attempt=attempt)
     return {**answer, "exhausted": attempt >= world.limits.attempts}
 
 
 def certify_step(event: Event, world: World) -> Answer:
     """Certify what is whole, judge what is not."""
-    done = certify(world, order_of(event, world), attempt=int(event["attempt"]))
-    return {
-        "certificates": len(done.issued),
-        "repaired": sum(one.repaired for one in done.issued),
-        "open": done.open,
-        "causes": len(done.judgement.causes),
-        "healing": done.judgement.healing,
-        "rollups": [{"job": key} for key in done.rollups],
-    }
+    return end_audit(world, order_of(event, world), attempt=int(event["attempt"]))
 
 
 def conclude_step(event: Event, world: World, *, environment: str) -> Answer:
@@ -93,5 +81,5 @@ def conclude_step(event: Event, world: World, *, environment: str) -> Answer:
     return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
 
 
-def order_of(event: Event, world: World) -> Order:
-    return Order.from_data(read_paper(world.records, str(event["run"]), "order"))
+def order_of(event: Event, world: World) -> AnyOrder:
+    return order_of_run(world, str(event["run"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from auditor.objects import GRACE_SECONDS
 from auditor.plan import Budget
 from core.contract.model import Contracts
 from core.errors import PipelineBug
-from core.ports import Metrics, ObjectReader, ObjectStore, PartitionStore, Queue
+from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
 
 
 class Log(Protocol):
@@ -24,6 +24,18 @@ class Log(Protocol):
     def error(self, msg: str, /, **fields: Any) -> None: ...
 
 
+class DeadLetterQueue(Protocol):
+    """Messages that processing gave up on."""
+
+    def peek(self) -> Mapping[str, str]:
+        """Some of the messages' bodies by a hash of the body. They stay."""
+        ...
+
+    def redrive(self, messages: Collection[str]) -> int:
+        """Move those messages back to the queue that they came from; how many there were."""
+        ...
+
+
 class Mail(Protocol):
     """Messages to the admins."""
 
@@ -32,16 +44,21 @@ class Mail(Protocol):
         ...
 
 
+AskSource = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question about a database in, its answer out
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How thoroughly and how much at once. ``attempts`` are those of healing one set of windows in one run.
 
     ``windows`` bounds those of one run; ``grace_seconds`` is how long an ingest object may wait for its receipt.
+    ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run.
     """
 
     attempts: int = 3
     windows: int = 400
     grace_seconds: int = GRACE_SECONDS
+    sweep_rows: int = 2_000_000
     workers: int = 16
     budget: Budget = field(default_factory=Budget)
 
@@ -53,6 +70,8 @@ class World:
     ``ingest`` is the landing zone, to be read; ``records`` the warehouse bucket, where the auditor writes below
     ``audit/``, ``completeness/`` and ``warehouse/_certificates/`` and nowhere else. ``processing`` is the queue of
     objects to process, ``mail`` the admins; tasks whose role has no business with them get none. ``now`` is aware.
+    For databases: ``source`` asks acquisition about the database (``core.source_check``), ``parameters`` are the
+    pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's.
     """
 
     contracts: Contracts
@@ -67,6 +86,15 @@ class World:
     mail: Mail | None = None
     runbook: str = "docs/runbook.md"
     limits: Limits = field(default_factory=Limits)
+    source: AskSource | None = None
+    parameters: ParameterStore | None = None
+    parameter_prefix: str = ""
+    dead_letters: DeadLetterQueue | None = None
+
+    def needed_source(self) -> AskSource:
+        if self.source is None:
+            raise PipelineBug("ask the source", "source function", "is not wired", "Set STARMEND_SOURCE_FUNCTION")
+        return self.source
 
     def needed_queue(self) -> Queue:
         if self.processing is None:

@@ -14,6 +14,7 @@ from core.contract.providers import history_span
 from core.findings import (
     BrokenPartition,
     BrokenRule,
+    DeletedRows,
     ExtractAgain,
     FetchHistory,
     FetchRows,
@@ -23,11 +24,13 @@ from core.findings import (
     MissingPoints,
     MissingRows,
     OrphanKeys,
+    PutParameters,
     Reprocess,
     Restate,
     Revive,
     StaleDerived,
     UnprocessedObject,
+    WrongParameter,
     door_of,
     repair_from_data,
     repair_to_data,
@@ -128,17 +131,54 @@ def test_a_held_partition_is_left_alone() -> None:
 
 
 def test_databases_are_planned_by_the_same_plan() -> None:
-    made = planned(
+    findings = (
         MissingObject("sales", "sales_order", 7, "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z"),
         MissingRows("sales", "sales_order", ((1,), (2,))),
         OrphanKeys("sales", "fact_sales_order", "sales_staff_id", "dim_staff.staff_id", ("9",), 3),
     )
-    assert made.repairs == (
-        ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z"),
-        FetchRows("sales", "sales_order", ((1,), (2,))),
+    fetched = FetchRows("sales", "sales_order", ((1,), (2,)))
+    assert planned(*findings).repairs == (
+        Revive("sales", ("tables/sales/sales_order/000000000007.jsonl.gz",)),
+        fetched,
         FetchRows("sales", "staff", (("9",),)),
     )
-    assert {door_of(one) for one in made.repairs} == {"extract"}
+    again = planned(*findings, attempt=2)
+    assert again.repairs == (
+        ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z", 7),
+        fetched,
+    )
+    assert {door_of(one) for one in again.repairs} == {"extract"}
+    assert [one.cause for one in again.helpless] == ["orphan_key"]
+
+
+def test_a_partition_of_a_database_waits_for_the_ingest_objects_that_it_is_made_of() -> None:
+    findings = (
+        LostObject("sales", "tables/sales/sales_order/000000000007.jsonl.gz"),
+        BrokenPartition("sales", "fact_sales_order", "month=2026-11", "is missing"),
+        MissingRows("sales", "sales_order", ((1,),)),
+    )
+    first = planned(*findings)
+    assert [one.kind for one in first.repairs] == ["revive"]
+    assert [one.kind for one in first.waiting] == ["broken_object", "missing_row"]
+    second = planned(*findings[1:], attempt=2)
+    assert [one.kind for one in second.repairs] == ["restate", "fetch_rows"]
+
+
+def test_what_was_deleted_is_fetched_with_the_version_in_which_it_was_last_seen() -> None:
+    gone = DeletedRows("sales", "sales_order", ((1,), (2,)), ("2026-11-20T14:00:00Z", "2026-11-20T15:00:00Z"), ("", ""))
+    (made,) = planned(gone).repairs
+    assert made == FetchRows("sales", "sales_order", gone.keys, True, gone.versions, gone.checked)
+
+
+def test_an_id_ahead_of_the_objects_is_put_right_once_no_object_came_back() -> None:
+    name = "/starmend/test/sales/sales_order/sequential_id"
+    wrong = WrongParameter("sales", name, "9", "7")
+    (first,) = planned(wrong).repairs
+    keys = [f"tables/sales/sales_order/00000000000{number}.jsonl.gz" for number in (8, 9)]
+    assert first == Revive("sales", tuple(keys))
+    assert planned(wrong, attempt=2).repairs == (PutParameters("sales", ((name, "9", "7"),)),)
+    absurd = WrongParameter("sales", name, "1000", "7")
+    assert planned(absurd).repairs == (PutParameters("sales", ((name, "1000", "7"),)),)
 
 
 @settings(max_examples=80, deadline=None)

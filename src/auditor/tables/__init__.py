@@ -1,0 +1,1 @@
+"""The auditor's eyes for databases: sequences of objects, keyed rows, derived tables, parameters."""

@@ -1,0 +1,278 @@
+"""One look of an audit at a database: its objects, its rows by key, its derived tables, its parameters. One paper.
+
+Objects come first, for they tell the watermark; then each slice of the warehouse, and after it the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from auditor.rules import broken_rules, orphans
+from auditor.runs import AuditResult, WindowResult, paper_key, write_paper
+from auditor.survey import Parents, parents_of
+from auditor.tables.arrivals import Arrivals, Ports, look_at_arrivals
+from auditor.tables.derived import derived_findings
+from auditor.tables.holdings import Holding, known_keys, read_slice
+from auditor.tables.keyed import Difference, compare_pairs, our_buckets, unequal
+from auditor.tables.memory import Memory, read_memory
+from auditor.tables.order import TablesOrder
+from auditor.tables.parameters import wrong_parameters
+from auditor.tables.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
+from auditor.world import World
+from core.calendar import iso
+from core.contract.model import Contract, Database
+from core.errors import InvalidData
+from core.findings import (
+    BrokenPartition,
+    DeadLetters,
+    DeletedRows,
+    Finding,
+    MissingRows,
+    OrphanKeys,
+    StaleDerived,
+    StaleRows,
+)
+from core.fingerprint import buckets_for
+from core.ingest_objects import EPOCH, format_instant
+from core.source_check import (
+    Buckets,
+    CountBuckets,
+    ListPairs,
+    Span,
+    buckets_from_data,
+    question_to_data,
+)
+from core.state import ParameterNames
+
+ORPHANS_NAMED = 500
+
+
+@dataclass
+class TablesLook:
+    """What a look found, and what the next audit is to remember of it."""
+
+    result: AuditResult
+    memory: Memory
+    arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
+
+
+def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesLook:
+    """Audit the order's slices as they are now; the result is a paper of the run, ``audit-<attempt>``.
+
+    Raises ``TransientFailure`` where a store or the source does not answer.
+    """
+    contract, source = database_of(world.contracts, order.dataset)
+    now = world.now()
+    memory, _ = read_memory(world.records, order.dataset)
+    ports = Ports(world.ingest, world.records, world.code_version, now, source.settle)
+    arrivals = {one.name: look_at_arrivals(ports, contract, one.name, memory.of(one.name)) for one in source.tables}
+    derived = list(derived_findings(world, contract, now=now, settle=source.settle))
+    findings: list[Finding] = [*(one for some in arrivals.values() for one in some.findings), *derived]
+    ill = {one.table for one in derived if isinstance(one, StaleDerived | BrokenPartition)}
+    comparison = _Comparison(world, contract, order, arrivals, ill, attempt=attempt)
+    windows = comparison.run()
+    findings += [*dict.fromkeys(comparison.findings)]
+    findings += _parameters(world, source, order, arrivals, now)
+    findings += _dead_letters(world, order.dataset, memory)
+    result = AuditResult(
+        dataset=order.dataset,
+        subject=order.dataset,
+        windows=tuple(windows),
+        findings=tuple(findings),
+        targets=comparison.objects,
+        objects_until="",
+        audited_at=iso(int(now.timestamp())),
+    )
+    write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
+    rows = {**memory.rows, **comparison.rows}
+    tables = {name: one.memory for name, one in arrivals.items()}
+    after = Memory(tables, order.sweep, order.taken_at, rows, memory.redriven) if order.scheduled else None
+    return TablesLook(result, after or Memory(tables, memory.sweep, memory.swept_at, rows, memory.redriven), arrivals)
+
+
+def _parameters(
+    world: World, source: Database, order: TablesOrder, arrivals: Mapping[str, Arrivals], now: datetime
+) -> list[Finding]:
+    if world.parameters is None:
+        return []
+    names = ParameterNames(world.parameter_prefix, order.dataset)
+    calm = {
+        name: one.settled and (one.newest_at is None or (now - one.newest_at).total_seconds() >= source.settle)
+        for name, one in arrivals.items()
+    }
+    return list(wrong_parameters(world.parameters, names, list(arrivals.values()), calm))
+
+
+def _dead_letters(world: World, dataset: str, memory: Memory) -> list[Finding]:
+    """Those that concern this dataset and had no second chance yet."""
+    if world.dead_letters is None:
+        return []
+    places = (f"tables/{dataset}/", f"repair/{dataset}/", f"feeds/{dataset}/")
+    mine = [
+        name
+        for name, body in world.dead_letters.peek().items()
+        if name not in memory.redriven and any(place in body.replace("%2F", "/") for place in places)
+    ]
+    return [DeadLetters(dataset, tuple(sorted(mine)))] if mine else []
+
+
+class _Comparison:
+    """The slices one after the other, each read from the warehouse and then asked of the source."""
+
+    def __init__(
+        self,
+        world: World,
+        contract: Contract,
+        order: TablesOrder,
+        arrivals: Mapping[str, Arrivals],
+        ill: set[str],
+        *,
+        attempt: int,
+    ) -> None:
+        self._world = world
+        self._contract = contract
+        self._order = order
+        self._arrivals = arrivals
+        self._ill = ill
+        self._attempt = attempt
+        self._parents: Parents = parents_of(world.partitions, world.contracts.table)
+        self.findings: list[Finding] = []
+        self.objects: dict[str, str] = {}
+        self.rows: dict[str, int] = {}
+
+    def run(self) -> list[WindowResult]:
+        targets = {one.table.name: one for one in targets_of(self._contract)}
+        found = []
+        for number, one in enumerate(self._order.slices):
+            if one.table in targets:
+                window = self._slice(targets[one.table], one, number)
+                found += [window] if window else []
+        return found
+
+    def _slice(self, target: Target, one: Slice, number: int) -> WindowResult | None:
+        until = self._arrivals[target.source.name].watermark
+        if until <= EPOCH:
+            return None
+        holding = read_slice(self._world.partitions, self._contract, target, one, workers=self._world.limits.workers)
+        self.objects |= holding.objects
+        self.findings += [*holding.broken, *holding.held]
+        if not holding.comparable:
+            return None
+        theirs, difference = self._ask(holding, until, number)
+        self._tell(holding, theirs, difference)
+        wanted = [*self._lawless(holding), *self._orphans(holding, until)]
+        self.findings += wanted
+        most = max(self.rows.get(target.table.name, 0), holding.live.num_rows)
+        self.rows[target.table.name] = most
+        return self._window(holding, theirs, difference, until, [one.kind for one in wanted])
+
+    # ------------------------------------------------------------ the source
+
+    def _ask(self, holding: Holding, until: datetime, number: int) -> tuple[Buckets, Difference]:
+        target, one = holding.target, holding.slice
+        buckets = buckets_for(holding.live.num_rows)
+        span = Span() if one.whole else Span(iso(one.start), iso(one.end))
+        dataset, table = self._order.dataset, target.source.name
+        question = CountBuckets(dataset, table, (span,), buckets, format_instant(until), target.column)
+        answer = self._world.needed_source()(question_to_data(question))
+        theirs = buckets_from_data(answer["spans"])[0]
+        bound = int(until.timestamp()) * 1_000_000 + until.microsecond
+        wanted = unequal(our_buckets(holding.hashes, holding.versions, until=bound, buckets=buckets), theirs)
+        if not wanted:
+            return theirs, Difference()
+        place = paper_key(self._order.run, f"source/{self._attempt}-{number:05d}").removesuffix(".json") + ".parquet"
+        pairs = ListPairs(dataset, table, span, buckets, wanted, place, target.column)
+        self._world.needed_source()(question_to_data(pairs))
+        stored = self._world.records.read(place)
+        if stored is None:
+            raise InvalidData("compare rows", place, "the source's answer is not there", "Start the audit again")
+        rows = pq.read_table(pa.BufferReader(stored.body))
+        return theirs, compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=bound)
+
+    def _tell(self, holding: Holding, theirs: Buckets, found: Difference) -> None:
+        dataset, table = self._order.dataset, holding.target.source.name
+        if found.missing:
+            self.findings.append(MissingRows(dataset, table, found.missing))
+        if found.stale:
+            self.findings.append(StaleRows(dataset, table, found.stale))
+        if found.deleted:
+            self.findings.append(DeletedRows(dataset, table, found.deleted, found.versions, found.checked))
+        if found.missing or found.stale:
+            self.findings += holding.rolled_back
+        paths = paths_of(holding.target, holding.slice)
+        if len(paths) == 1 and holding.missing and theirs:
+            owner = owner_of(self._contract, holding.target.table.name)
+            path = paths[0] if owner == holding.target.table.name else ""
+            self.findings.append(BrokenPartition(dataset, owner, path, "has no pointer"))
+
+    # ------------------------------------------------------------ the contract's rules
+
+    def _lawless(self, holding: Holding) -> Iterable[Finding]:
+        paths = paths_of(holding.target, holding.slice)
+        if holding.target.table.kind == "fact" and len(paths) == 1:
+            yield from broken_rules(holding.target.table, paths[0], holding.live)
+
+    def _orphans(self, holding: Holding, until: datetime) -> Iterable[OrphanKeys]:
+        """Of current rows; one whose parent may still be on its way is passed over."""
+        table = holding.target.table
+        for column in table.columns:
+            parent, _, _ = column.references.partition(".")
+            if not parent or parent in self._ill:
+                continue
+            known = self._parents(column.references)
+            if known is None:
+                continue
+            old = np.asarray(holding.versions < _micros(min(until, self._watermark_of(parent))))
+            values = holding.live.column(column.name).filter(pa.array(old))
+            lost = orphans(table, column, values, known, named=ORPHANS_NAMED)
+            if lost is not None:
+                yield lost
+
+    def _watermark_of(self, parent: str) -> datetime:
+        source = self._world.contracts.table(parent).source
+        found = self._arrivals.get(source)
+        return found.watermark if found else datetime.max.replace(tzinfo=UTC)
+
+    # ------------------------------------------------------------ counts
+
+    def _window(
+        self, holding: Holding, theirs: Buckets, found: Difference, until: datetime, ills: Sequence[str]
+    ) -> WindowResult:
+        """``expected`` is what the source has below the watermark, and what it is known to have had."""
+        _, gone = known_keys(holding).tolist()
+        source = sum(one.rows for one in theirs.values())
+        missing = len(found.missing) + len(found.stale)
+        checked = holding.target.checked
+        repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0
+        present = max(0, source - missing)
+        repaired = min(repaired, present)
+        one = holding.slice
+        touched = [*ills, *(["deleted_row"] if found.deleted else [])]
+        return WindowResult(
+            start=one.start,
+            end=one.end,
+            complete=one.whole or one.end <= int(until.timestamp()),
+            counts={
+                "expected": source + gone,
+                "present": present,
+                "observed": present - repaired,
+                "late": 0,
+                "repaired": repaired,
+                "absent": gone,
+                "missing": missing,
+            },
+            partitions=holding.proofs,
+            touched_by=tuple(dict.fromkeys(touched)),
+            subject=holding.target.table.name,
+        )
+
+
+def _micros(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000 + at.microsecond

@@ -1,0 +1,40 @@
+"""Parameters against what the objects prove: a cache that is wrong costs time, or leads an extraction astray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from auditor.tables.arrivals import Arrivals
+from core.findings import WrongParameter
+from core.ingest_objects import format_instant, parse_instant
+from core.ports import ParameterStore
+from core.state import ParameterNames
+
+
+def wrong_parameters(
+    store: ParameterStore, names: ParameterNames, arrivals: Sequence[Arrivals], settled: Mapping[str, bool]
+) -> list[WrongParameter]:
+    """The parameters that do not say what the objects do. Tables where something is on its way are passed over."""
+    calm = [one for one in arrivals if settled[one.table]]
+    wanted = [(name, right) for one in calm for name, right in _right(names, one)]
+    stored = store.get_many([name for name, _ in wanted])
+    return [
+        WrongParameter(names.dataset, name, stored.get(name, ""), right)
+        for name, right in wanted
+        if not _says(stored.get(name, ""), right)
+    ]
+
+
+def _right(names: ParameterNames, one: Arrivals) -> Iterable[tuple[str, str]]:
+    yield names.timestamp(one.table), format_instant(one.durable)
+    yield names.sequential_id(one.table), str(one.newest)
+    yield names.latest_object(one.table), str(one.processed)
+
+
+def _says(text: str, right: str) -> bool:
+    if text == right:
+        return True
+    try:
+        return not right.isdigit() and parse_instant(text) == parse_instant(right)
+    except ValueError:
+        return False
