@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cli.report import words
-from cli.report.coverage import STATES, Counts, FeedView, Row
+from cli.report.coverage import STATES, Counts, FeedView, Row, Stretch
 from cli.report.shape import AuditView, Freshness
 
 Spec = dict[str, Any]
@@ -129,6 +129,41 @@ def _header(view: FeedView, *, wide: bool) -> Iterator[Spec]:
         "mark": {"type": "rule", "stroke": "var(--line)", "strokeWidth": 2},
         "encoding": {"x": {"field": "x", "type": "quantitative"}},
     }
+
+
+def slot_map(view: FeedView) -> Spec:
+    """Entities x slots, each in its state: where within the hours the gaps lie. For views that have ``slots``."""
+    count = len(view.slots)
+    parts = [
+        {"row": at, "x": one.first, "x2": one.last, "state": one.state}
+        for at, row in enumerate(view.rows)
+        for one in row.stretches
+    ]
+    hover = [
+        {"row": at, "x": one.first, "x2": one.last, "tip": _stretch_text(view, row, one)}
+        for at, row in enumerate(view.rows)
+        for one in row.stretches
+        if one.state != "observed"
+    ]
+    names = [{"row": at, "x": 0, "label": row.name} for at, row in enumerate(view.rows)]
+    step = max(10, -(-count // 12) // 10 * 10)
+    times = [{"x": place, "label": words.clock(view.slots[place])} for place in range(0, count, step)]
+    layers = [
+        _bars(parts),
+        _text(names, "x", field="label", align="right", dx=-8, size=12),
+        _text(times, "x", field="label", align="left", size=11, above=-9),
+        {
+            "data": {"values": hover},
+            "mark": {"type": "rect", "fill": "transparent", "aria": True},
+            "encoding": {**_place("x", "x2"), "description": {"field": "tip"}},
+        },
+    ]
+    return _chart(layers, width=CHART_WIDTH, height=20 * len(view.rows), columns=count)
+
+
+def _stretch_text(view: FeedView, row: Row, one: Stretch) -> str:
+    first, last = words.clock(view.slots[one.first]), words.clock(view.slots[one.last - 1])
+    return f"{row.name}, {first if first == last else f'{first} to {last}'}: {one.state}"
 
 
 def audits(views: Sequence[AuditView]) -> Spec:

@@ -6,6 +6,7 @@ Counts are points, instants are epoch seconds.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,7 @@ CODES: Mapping[str, int] = {
 MOST_HOURS = 48  # columns; more hours than this are shown by the day
 MOST_ROWS = 40  # entities with a row of their own; of more, those that miss most
 MOST_GAPS = 12  # that are listed one by one
+MOST_SLOTS = 240  # of which each is also shown by itself
 NAMED_IN_CELL = 6  # gaps that a cell's text names
 ALL = "all"
 
@@ -94,12 +96,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbouring owed slots in one state, by their places ``[first, last)`` among the view's slots."""
+
+    first: int
+    last: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """An entity's cells, one per column; ``gaps`` says in words which points of a cell are missing."""
+    """An entity's cells, one per column; ``gaps`` says in words which points of a cell are missing.
+
+    ``stretches`` are there where the view has ``slots``.
+    """
 
     name: str
     cells: tuple[Counts, ...]
     gaps: tuple[str, ...]
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def total(self) -> Counts:
@@ -122,6 +137,7 @@ class FeedView:
 
     ``[start, end)`` is from the first owed slot to the end of the last. ``overdue`` of the missing points should have
     come by now. ``held`` are partitions that were rolled back on purpose, with the reason.
+    ``slots`` are those of the rows' stretches, where they are few enough to be shown one by one.
     """
 
     dataset: str
@@ -141,6 +157,7 @@ class FeedView:
     overdue: int
     verdict: Verdict
     held: tuple[tuple[str, str], ...] = ()
+    slots: tuple[int, ...] = ()
 
     @property
     def total(self) -> Counts:
@@ -181,11 +198,14 @@ def shape_feed(
     bounds = [(expectation.columns(some[0]).start, expectation.columns(some[-1]).stop) for some in groups]
     columns = tuple(_column([seen[place] for place in some]) for some in groups)
     counted = _count(coverage, bounds)
+    slots = expectation.grid.slots[bounds[0][0] : bounds[-1][1]]
+    few = len(slots) <= MOST_SLOTS
     rows = tuple(
         Row(
             expectation.grid.entities[entity],
             tuple(_counts(counted, entity, place) for place in range(len(columns))),
             tuple(_gap_text(coverage, entity, bound, every) for bound in bounds),
+            _stretches(coverage.cells[entity, bounds[0][0] : bounds[-1][1]]) if few else (),
         )
         for entity in _shown(counted["missing"].sum(axis=1), MOST_ROWS)
     )
@@ -197,7 +217,6 @@ def shape_feed(
         key=lambda one: (-one.points, one.start, one.entity),
     )
     certified = sum(seen[place].status == "certified" for place in kept)
-    slots = expectation.grid.slots[bounds[0][0] : bounds[-1][1]]
     missing = coverage.cells[:, bounds[0][0] : bounds[-1][1]] == MISSING
     overdue = int(missing[:, slots < due_before].sum())
     given_up = any(seen[place].status == "alarmed" for place in kept)
@@ -219,6 +238,7 @@ def shape_feed(
         overdue=overdue,
         verdict=_verdict(total(everything), overdue=overdue, given_up=given_up, uncertified=len(kept) - certified),
         held=tuple(held),
+        slots=tuple(slots.tolist()) if few else (),
     )
 
 
@@ -276,6 +296,13 @@ def _gap_text(coverage: Coverage, entity: int, bound: tuple[int, int], every: in
     named = [_moment(first, days) + (f"-{_moment(last, False)}" if last > first else "") for first, last in pairs]
     more = len(named) - NAMED_IN_CELL
     return ", ".join(named[:NAMED_IN_CELL]) + (f" and {more} more" if more > 0 else "")
+
+
+def _stretches(cells: np.ndarray) -> tuple[Stretch, ...]:
+    names = {code: name for name, code in CODES.items()}
+    cuts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
+    pairs = itertools.pairwise(cuts)
+    return tuple(Stretch(first, last, names[cells[first]]) for first, last in pairs if cells[first] in names)
 
 
 def _moment(instant: int, day: bool) -> str:

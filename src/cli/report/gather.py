@@ -64,8 +64,8 @@ Found = TypeVar("Found")
 class Sources:
     """Where the report reads.
 
-    ``newest`` answers with the newest instant of each fact's rows: aware; None: no row. ``runs`` names the newest audits,
-    the newest first; without it those are shown that the range's windows know of.
+    ``newest`` answers with the newest instant of each fact's rows: aware; None: no row. ``runs`` names the newest
+    audits, the newest first; without it those are shown that the range's windows know of.
     """
 
     contracts: Contracts
@@ -129,7 +129,7 @@ def gather(
             continue
         name = contract.dataset
         on_dataset(name)
-        rows = notes.unless(f"completeness of {name}", [], _completeness, sources, name, span)
+        rows: Rows = notes.unless(f"completeness of {name}", [], _completeness, sources, name, span)
         runs += notes.unless(f"audits of {name}", [], _runs, sources, name, rows)
         if isinstance(contract.source, Feed):
             view = notes.unless(f"coverage of {name}", None, _feed, sources, contract, rows, span)
@@ -250,7 +250,7 @@ def _audits(sources: Sources, known: Sequence[tuple[str, str, int]], notes: Note
     for at, run, certificate in known:
         newest[run] = max(newest.get(run, ""), at)
         issued.setdefault(run, set()).update({certificate} - {0})
-    latest = notes.unless("the list of audits", [], lambda: list(sources.runs())[:MOST_RUNS])
+    latest: list[str] = notes.unless("the list of audits", [], lambda: list(sources.runs())[:MOST_RUNS])
     names = dict.fromkeys([*latest, *sorted(newest, key=lambda run: newest[run], reverse=True)[:MOST_RUNS]])
     with ThreadPoolExecutor(sources.workers) as pool:
         found = pool.map(

@@ -69,7 +69,7 @@ def _feed(view: FeedView) -> str:
         f"{_tiles(view)}{_bar(view)}"
         f"<h3>Coverage, by entity and {view.unit}</h3>{_legend(view)}"
         f"<div class='wide'>{draw(charts.heat_map(view), label=_spoken(view))}</div>"
-        f"{_hidden(view)}{_held(view)}{_gaps(view)}{_as_table(view)}</section>"
+        f"{_slots(view)}{_hidden(view)}{_held(view)}{_gaps(view)}{_as_table(view)}</section>"
     )
 
 
@@ -78,8 +78,8 @@ def _verdict(view: FeedView) -> tuple[str, str, str]:
     counts = view.total
     expected = words.count(counts.expected, "expected point")
     if view.verdict == "complete":
-        text = f"All {expected} are there or proven absent, and certified. Numbers of this range can be used."
-        return "✓", "Complete", text
+        text = "Every expected point is there or proven absent, and certified. Numbers of this range can be used."
+        return "✓", f"Complete: all {words.count(counts.expected, 'point')}", text
     if view.verdict == "uncertified":
         text = f"All {expected} are there or proven absent. {_certified(view)}, so the rest may still be corrected."
         return "◐", "Nothing missing, not all certified", text
@@ -90,18 +90,21 @@ def _verdict(view: FeedView) -> tuple[str, str, str]:
     if view.verdict == "filling":
         text = f"{share}; the rest may still come within the time that the contract allows. {_certified(view)}."
         return "…", f"Not complete yet: {missing}", text
+    title = f"Incomplete: {missing}"
+    if view.overdue:
+        some = "" if view.overdue == counts.missing else f"{words.number(view.overdue)} of them "
+        title += f", {some}for longer than the contract allows"
     worst = max(range(len(view.columns)), key=lambda place: view.all.cells[place].missing)
-    at = words.column(view.columns[worst], view.unit)
-    overdue = f"{words.number(view.overdue)} of them longer than the contract allows" if view.overdue else ""
-    text = f"{share}; most are missing on {at}. {_certified(view)}"
-    text += ": those can be used." if view.certified else "."
-    return "!", f"Incomplete: {missing}" + (f", {overdue}" if overdue else ""), text
+    most = f"; most are missing on {words.column(view.columns[worst], view.unit)}" if len(view.columns) > 1 else ""
+    can = ": those can be used" if view.certified else ""
+    return "!", title, f"{share}{most}. {_certified(view)}{can}."
 
 
 def _certified(view: FeedView) -> str:
-    return (
-        f"{view.certified} of {words.count(view.windows, 'window')} {'is' if view.certified == 1 else 'are'} certified"
-    )
+    windows = words.count(view.windows, "window")
+    if not view.certified:
+        return f"None of {windows} is certified" if view.windows > 1 else "It is not certified"
+    return f"{view.certified} of {windows} {'is' if view.certified == 1 else 'are'} certified"
 
 
 def _tiles(view: FeedView) -> str:
@@ -135,6 +138,14 @@ def _legend(view: FeedView) -> str:
 
 def _spoken(view: FeedView) -> str:
     return f"Coverage of {view.dataset}: {words.breakdown(view.total)}. The same figures are in the table below."
+
+
+def _slots(view: FeedView) -> str:
+    """Every point by itself, where they are few."""
+    if not view.slots:
+        return ""
+    label = f"Where the gaps of {view.dataset} lie; they are listed below."
+    return f"<h3>Point by point</h3><div class='wide'>{draw(charts.slot_map(view), label=label)}</div>"
 
 
 def _hidden(view: FeedView) -> str:
@@ -228,8 +239,8 @@ def _alarms(found: Sequence[Alarm]) -> str:
     return "".join(
         "<section class='card'><div class='verdict alarm'><span class='sign' aria-hidden='true'>!</span><div>"
         f"<h2>Alarm: {escape(one.meaning or one.name)}</h2>"
-        f"<p>{escape(one.dataset)}{', ' + escape(', '.join(one.entities)) if one.entities else ''}: "
-        f"{words.number(one.count)} affected, since {escape(one.since)}. {escape(one.remedy)}.</p>"
+        f"<p>{escape(': '.join(filter(None, (one.dataset, ', '.join(one.entities)))))} since {escape(one.since)}, "
+        f"{words.number(one.count)} affected then. {escape(one.remedy)}.</p>"
         + (f"<p><small>Last answer: <code>{escape(one.answer)}</code></small></p>" if one.answer else "")
         + "</div></div></section>"
         for one in found

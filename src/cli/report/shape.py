@@ -108,10 +108,7 @@ def freshness(
 ) -> Freshness:
     """``owed`` is the newest instant of which the table should have a row by now; None: nothing is owed."""
     zero = dt.timedelta()
-    if newest is not None and owed is not None:
-        behind = max(owed - newest, zero)
-    else:
-        behind = zero if newest is not None and owed is None else None
+    behind = None if newest is None else zero if owed is None else max(owed - newest, zero)
     return Freshness(dataset, table, feed, newest, owed, behind, dt.timedelta(seconds=limit))
 
 

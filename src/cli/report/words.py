@@ -56,6 +56,11 @@ def instant(seconds: int) -> str:
     return moment(dt.datetime.fromtimestamp(seconds, dt.UTC))
 
 
+def clock(seconds: int) -> str:
+    """``15:59``."""
+    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%H:%M}"
+
+
 def column(one: Column, unit: str) -> str:
     """``Fri 20 Nov 15:00`` or ``Fri 20 Nov``."""
     return one.day if unit == "day" else f"{one.day} {one.hour}"
