@@ -30,21 +30,33 @@ class Opened:
         self._file = file
         self._present = frozenset(file.schema_arrow.names)
         self._is_sound: bool | None = None
+        self._check: threading.Thread | None = None
 
     @property
     def is_sound(self) -> bool:
         """Whether the rows' bytes are those that the commit wrote."""
-        if self._is_sound is None:
-            view = memoryview(self._body)[: self.footer.digest_bytes]
-            self._is_sound = hashlib.sha256(view).hexdigest() == self.footer.digest
-        return self._is_sound
+        if self._check:
+            self._check.join()
+        elif self._is_sound is None:
+            self._compare_digest()
+        return bool(self._is_sound)
 
-    def read(self, schema: pa.Schema, names: Sequence[str] | None = None) -> pa.Table:
+    def _compare_digest(self) -> None:
+        view = memoryview(self._body)[: self.footer.digest_bytes]
+        self._is_sound = hashlib.sha256(view).hexdigest() == self.footer.digest
+
+    def prove(self) -> None:
+        """Raises ``PipelineBug`` where the object was altered."""
+        if not self.is_sound:
+            raise self._broken("was altered: its digest is another")
+
+    def read(self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True) -> pa.Table:
         """The columns of ``schema``, or the named ones: one that the object lacks is null, another type is cast.
 
-        Raises ``PipelineBug`` where the object was altered or a value does not fit the type.
+        Raises ``PipelineBug`` where the object was altered or a value does not fit the type. Who asks for rows that are
+        not ``proven`` yet, for that takes a while, calls ``prove`` before anything follows from them.
         """
-        return self._conformed(schema, names, None)
+        return self._conformed(schema, names, None, proven)
 
     @property
     def group_rows(self) -> list[int]:
@@ -52,14 +64,16 @@ class Opened:
         metadata = self._file.metadata
         return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
-    def read_group(self, number: int, schema: pa.Schema, names: Sequence[str]) -> pa.Table:
+    def read_group(self, number: int, schema: pa.Schema, names: Sequence[str], *, proven: bool = True) -> pa.Table:
         """As ``read``, of one row group."""
-        return self._conformed(schema, names, number)
+        return self._conformed(schema, names, number, proven)
 
-    def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None) -> pa.Table:
+    def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None, proven: bool) -> pa.Table:
         target = schema if names is None else pa.schema([schema.field(name) for name in names])
         present = self._present
         rows = self._decode([name for name in target.names if name in present], group)
+        if proven:
+            self.prove()
         if rows.schema.equals(target):
             return rows
         count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
@@ -73,10 +87,9 @@ class Opened:
         return pa.Table.from_arrays(columns, schema=target)
 
     def _decode(self, names: list[str], group: int | None) -> pa.Table:
-        check = None
-        if self._is_sound is None and len(self._body) > HASH_BESIDE:
-            check = threading.Thread(target=lambda: self.is_sound)
-            check.start()
+        if self._is_sound is None and self._check is None and len(self._body) > HASH_BESIDE:
+            self._check = threading.Thread(target=self._compare_digest)
+            self._check.start()
         threads = len(self._body) > THREADS_FROM
         try:
             if group is None:
@@ -85,11 +98,6 @@ class Opened:
                 rows = self._file.read_row_group(group, names, use_threads=threads)
         except (pa.ArrowException, OSError) as error:
             raise self._broken(f"cannot be decoded: {error}") from error
-        finally:
-            if check:
-                check.join()
-        if not self.is_sound:
-            raise self._broken("was altered: its digest is another")
         return rows
 
     def _broken(self, problem: str) -> PipelineBug:

@@ -86,6 +86,7 @@ def commit_rows(
         columns = Columns(current.object, layout.schema)
         splice = plan_splice(columns.read, incoming, layout)
         if not len(splice.rows):
+            columns.prove()
             return current.already_there()
         result = splice_object(current.object, columns, incoming, splice, layout)
         return _merge_of(result, splice, current.footer.recent, sources, mark, context)

@@ -26,9 +26,11 @@ def splice_object(
 ) -> pa.Table | Spliced:
     """An object's rows after a splice: a table, or what makes it piece by piece where that is worth it.
 
-    ``columns`` are the object's, with those that the splice was planned from already decoded.
+    ``columns`` are the object's, with those that the splice was planned from already decoded. Nothing is given out
+    that was not proven to be what a commit wrote.
     """
     if opened.footer.rows < STREAM_FROM:
+        columns.prove()
         return apply_splice(columns.whole(), rows, splice, layout).table
     return Spliced(opened, columns, rows, splice, layout)
 
@@ -57,6 +59,7 @@ class Spliced:
             source = self._made()
             coming = beside.submit(next, source, None)
             while (piece := coming.result()) is not None:
+                self.columns.prove()
                 coming = beside.submit(next, source, None)
                 yield piece
 
@@ -97,7 +100,7 @@ class _StoredRows:
         if not self._other:
             return known
         while self._end < stop:
-            self._held.append(self._opened.read_group(self._next, self._schema, self._other))
+            self._held.append(self._opened.read_group(self._next, self._schema, self._other, proven=False))
             self._end += self._sizes[self._next]
             self._next += 1
         while self._held and self._first + self._held[0].num_rows <= first:

@@ -43,7 +43,10 @@ def read_snapshot(store: PartitionStore, schema: pa.Schema, partition: str) -> S
 
 
 class Columns:
-    """An object's columns in the wanted schema, each decoded once, when it is first asked for."""
+    """An object's columns in the wanted schema, each decoded once, when it is first asked for.
+
+    They are not proven: the digest is computed beside, and whoever makes something of them calls ``prove`` first.
+    """
 
     def __init__(self, opened: Opened, schema: pa.Schema) -> None:
         self._opened = opened
@@ -64,7 +67,7 @@ class Columns:
         if missing and at is not None and len(groups := self._groups_of(at)) <= len(self._opened.group_rows) // 2:
             return self._read_groups(names, at, groups)
         if missing:
-            rows = self._opened.read(self._schema, missing)
+            rows = self._opened.read(self._schema, missing, proven=False)
             self._have.update(zip(missing, rows.columns, strict=True))
         found = pa.table({name: self._have[name] for name in names})
         return found if at is None else found.take(pa.array(at))
@@ -77,7 +80,7 @@ class Columns:
         for group in groups:
             first, end = (int(self._ends[group - 1]) if group else 0), int(self._ends[group])
             low, high = np.searchsorted(at, (first, end))
-            rows = self._opened.read_group(group, self._schema, names)
+            rows = self._opened.read_group(group, self._schema, names, proven=False)
             parts.append(rows.take(pa.array(at[low:high] - first)))
         return pa.concat_tables(parts)
 
@@ -88,3 +91,7 @@ class Columns:
 
     def whole(self) -> pa.Table:
         return self.read(self._schema.names)
+
+    def prove(self) -> None:
+        """Raises ``PipelineBug`` where the object was altered."""
+        self._opened.prove()

@@ -13,6 +13,7 @@ from tests.fakes.partitions import MemoryPartitions
 from tests.support.tables import COUNTS, ORDERS
 
 from core.contract.model import Table
+from core.errors import PipelineBug
 from processing import parquet, rewrite, snapshot
 from processing.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.footer import Footer
@@ -118,3 +119,20 @@ def test_a_replay_of_neighbouring_rows_decodes_their_row_group_alone(monkeypatch
         assert not len(plan_splice(columns.read, rows, LAYOUT).rows)
         assert ("note" in columns.known) == whole
         assert columns.read(["note", "amount"], wanted) == current.select(["note", "amount"]).take(pa.array(wanted))
+
+
+@pytest.mark.parametrize("incoming", [[7, 5], [2, 4]], ids=["new rows", "rows that are there"])
+def test_nothing_follows_from_a_large_object_that_was_altered(incoming: list[int]) -> None:
+    store = MemoryPartitions()
+    context = CommitContext("c", random=random.Random(1), sleep=lambda _: None)
+    evens = np.arange(0, 4 * STREAM_FROM, 2)
+    first = commit_rows(store, COUNTS, "", big(COUNTS, evens, 0), sources=[SourceRef("a", "e")], context=context)
+    body = bytearray(store.objects[first.key])
+    body[len(body) // 2] ^= 1
+    store.objects[first.key] = bytes(body)
+    before = dict(store.objects)
+    with pytest.raises(PipelineBug, match="rebuild"):
+        commit_rows(
+            store, COUNTS, "", big(COUNTS, np.array(incoming), 0), sources=[SourceRef("b", "e")], context=context
+        )
+    assert store.objects == before
