@@ -1,0 +1,315 @@
+"""A database with everything around it in one process: PostgreSQL, extraction, processing, and the auditor's steps.
+
+The machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits. Whatever is written
+to the landing zone is told of by an event, unless that is lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.fakes.mail import MemoryMail
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.queue import MemoryQueue
+from tests.support.crashpoints import Effects
+from tests.support.extraction import World as Extracting
+from tests.support.extraction import make_world, plenty
+from tests.support.sources import Source, source
+from tests.support.waiting import eventually
+from tests.support.worlds import MemoryLog, MemoryWorld, shipped_contracts
+
+from auditor import steps
+from auditor.prove import verify
+from auditor.runs import AuditResult, read_paper
+from auditor.world import Limits, World
+from core.contract.model import Contracts, Database
+from core.errors import StarmendError
+from core.findings import repair_from_data
+from core.landing import landing_of
+from core.ports import StoredObject
+from core.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
+from ingestion.check.ask import answer
+from ingestion.check.job import Bench, carry_out
+from ingestion.repair.job import Bench as AcquireBench
+from ingestion.repair.job import carry_out as acquire
+from local.database.changes import Changes
+from processing.process import process_messages
+from processing.restating.job import restate_job
+
+DATASET = "sales"
+
+
+def quick_contracts(dataset: str = DATASET, **settings: Any) -> Contracts:
+    """The shipped contracts, the database without margin and with nothing to wait for, unless told otherwise."""
+    chosen = {"margin": 0, "settle": 0, "sweep": 1, **settings}
+    made = []
+    for contract in shipped_contracts():
+        if contract.dataset == dataset and isinstance(contract.source, Database):
+            contract = replace(contract, source=replace(contract.source, **chosen))
+        made.append(contract)
+    return replace(shipped_contracts(), contracts=tuple(made))
+
+
+class Graveyard:
+    """Deleted ingest objects that S3 still has."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.buried: dict[str, StoredObject] = {}
+
+    def bury(self, key: str, *, for_good: bool = False) -> None:
+        stored = self._shop.memory.ingest.read(key)
+        assert stored is not None, key
+        self._shop.memory.ingest.delete([key])
+        if not for_good:
+            self.buried[key] = stored
+
+    def revive(self, key: str) -> bool:
+        if self._shop.memory.ingest.stat(key):
+            return True
+        if key not in self.buried:
+            return False
+        stored = self.buried[key]
+        self._shop.memory.ingest.write(key, stored.body, metadata=stored.stat.metadata)
+        return True
+
+
+class DeadLetters:
+    """``auditor.world.DeadLetterQueue`` in memory."""
+
+    def __init__(self, queue: MemoryQueue) -> None:
+        self.messages: dict[str, str] = {}
+        self._queue = queue
+
+    def peek(self) -> Mapping[str, str]:
+        return dict(self.messages)
+
+    def redrive(self, messages: Collection[str]) -> int:
+        moved = [self.messages.pop(name) for name in messages if name in self.messages]
+        self._queue.messages += moved
+        return len(moved)
+
+
+class Shop:
+    """The sales source and its pipeline. ``loses_event(key)`` says which objects nobody hears of."""
+
+    def __init__(self, database: Source, *, contracts: Contracts | None = None, seed: int = 0) -> None:
+        self.database = database
+        self.contracts = contracts or quick_contracts()
+        self.contract = self.contracts.dataset(DATASET)
+        self.memory = MemoryWorld(self.contracts, now=self.now)
+        self.memory.ingest._clock = self.now
+        self.memory.records._clock = self.now
+        self.memory.partitions.clock = self.now
+        self.names = ParameterNames("/starmend/test", DATASET)
+        for table in self.tables:
+            self.memory.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
+            self.memory.parameters.make(self.names.sequential_id(table), FIRST_ID)
+        self.extracting: Extracting = make_world(
+            self.contract, secret=self._secret(), objects=self.memory.ingest, parameters=self.memory.parameters
+        )
+        self.extracting.secrets.values[self.contract.source.secret] = self._secret()  # type: ignore[union-attr]
+        self.extracting.extraction.connector._secret = self.contract.source.secret  # type: ignore[union-attr]
+        self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
+        self.dead_letters = DeadLetters(self.queue)
+        self.graveyard = Graveyard(self)
+        self.limits = Limits(workers=2)
+        self.loses_event: Callable[[str], bool] = lambda _key: False
+        self.changes = Changes(database.owner, seed=seed)
+        self.asked: list[Mapping[str, Any]] = []
+        self._told: set[str] = set()
+        self._runs = itertools.count(1)
+
+    def close(self) -> None:
+        self.extracting.extraction.close()
+        self.changes.close()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def tables(self) -> list[str]:
+        return [one.name for one in self.contract.source.tables]  # type: ignore[union-attr]
+
+    def _secret(self) -> str:
+        server = self.database.server
+        login = {"host": server.host, "port": server.port, "dbname": self.database.dbname}
+        user = {"username": server.extractor.user, "password": server.extractor.password}
+        return json.dumps({**login, **user, "sslmode": "verify-full", "sslrootcert": server.certificate.read_text()})
+
+    # ------------------------------------------------------------ the pipeline
+
+    def run(self, statement: str, *values: Any) -> list[Any]:
+        """A statement of the application, committed."""
+        connection = self.database.owner()
+        cursor = connection.cursor()
+        cursor.execute(statement, values)
+        rows = list(cursor.fetchall()) if cursor.description else []
+        connection.commit()
+        connection.close()
+        return rows
+
+    def extract(self, *, process: bool = True) -> None:
+        """A pass that takes everything that is committed by now."""
+        (moment,) = self.run("select clock_timestamp()")[0]
+        eventually(
+            lambda: (self.run("select clock_timestamp()")[0][0] - moment).total_seconds() > 0.003, within=5, every=0.001
+        )
+        self.extracting.extract(budget=plenty()).raise_failures()
+        if process:
+            self.deliver()
+
+    def deliver(self) -> list[str]:
+        """The events of what was written since; returns the keys."""
+        written = [one.key for one in self.memory.ingest.list("") if one.key not in self._told]
+        self._told |= set(written)
+        heard = [key for key in written if not self.loses_event(key)]
+        if heard:
+            assert not self.memory.process(*heard)
+        return written
+
+    def process_queue(self) -> None:
+        bodies = {f"m{number}": body for number, body in enumerate(self.queue.take())}
+        assert process_messages(bodies, self.memory.world) == []
+
+    # ------------------------------------------------------------ the auditor
+
+    def world(self, effects: Effects | None = None) -> World:
+        watch = effects.watch if effects else (lambda port: port)
+        return World(
+            contracts=self.contracts,
+            ingest=self.memory.ingest,
+            records=watch(self.memory.records),
+            partitions=self.memory.partitions,
+            metrics=lambda _dataset: self.metrics,
+            log=self.log,
+            now=self.now,
+            code_version="test",
+            processing=watch(self.queue),
+            mail=watch(self.mail),
+            limits=self.limits,
+            source=self._ask,
+            parameters=watch(self.memory.parameters),
+            parameter_prefix="/starmend/test",
+            dead_letters=self.dead_letters,
+        )
+
+    def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        question = json.loads(json.dumps(question))
+        self.asked.append(question)
+        return json.loads(json.dumps(answer(self.extracting.extraction, question, self.memory.records)))
+
+    def heal(self, *, run: str = "", **order: Any) -> dict[str, Any]:
+        """One execution; the answers of its steps, by step, the last of each."""
+        world = self.world()
+        carried: dict[str, Any] = {"dataset": DATASET, "run": run or f"run-{next(self._runs):04d}"}
+        carried["order"] = {"dataset": DATASET, **order}
+        told: dict[str, Any] = {}
+
+        def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
+            told[name] = function(carried, world, **more)
+            assert len(json.dumps(told[name])) < 64_000
+            return told[name]
+
+        answered = counts = step("audit", steps.audit_step)
+        carried["attempt"] = 0
+        while not answered["healthy"] and not answered.get("exhausted"):
+            plan = step("plan", steps.plan_step)
+            carried["attempt"] = plan["attempt"]
+            if not plan["jobs"]:
+                carried["attempt"] -= 1
+                break
+            for job in plan["jobs"]:
+                self._carry_out(job, world)
+            self.process_queue()
+            self.deliver()
+            answered = counts = step("verify", steps.verify_step)
+        certified = step("certify", steps.certify_step)
+        carried["counts"] = {**counts, **certified}
+        step("conclude", steps.conclude_step, environment="test")
+        return told
+
+    def _carry_out(self, job: Mapping[str, str], world: World) -> None:
+        try:
+            if job["door"] == "process":
+                steps.queue_step(job, world)
+            elif job["door"] == "restate":
+                restate_job(self.memory.world, job["job"])
+            elif job["door"] == "extract":
+                carry_out(Bench(lambda _: self.extracting.extraction, self.memory.records, self.now), job["job"])
+            else:
+                bench = AcquireBench(self.memory.records, lambda _: {}, self.graveyard, self.now, self.log)
+                acquire(bench, job["job"])
+        except StarmendError as error:  # the machine's Catch: the others go on
+            self.log.error("job failed", job=job["job"], reason=str(error))
+
+    def findings(self, run: str, attempt: int = 0) -> list[Any]:
+        return list(AuditResult.from_data(read_paper(self.memory.records, run, f"audit-{attempt}")).findings)
+
+    def audited(self, *, run: str = "") -> list[Any]:
+        """What an audit finds, nothing being healed."""
+        run = run or f"look-{next(self._runs):04d}"
+        steps.audit_step({"dataset": DATASET, "run": run, "order": {"dataset": DATASET}}, self.world())
+        return self.findings(run)
+
+    def jobs(self, run: str) -> list[Any]:
+        """The repairs that a run planned."""
+        keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/")]
+        return [repair_from_data(json.loads(self.memory.records.read(key).body)["repair"]) for key in keys]  # type: ignore[union-attr]
+
+    def verified(self) -> list[str]:
+        found = verify(self.contracts, DATASET, records=self.memory.records, partitions=self.memory.partitions)
+        return [f"{one.partition}: {one.problem}" for one in found.failures]
+
+    # ------------------------------------------------------------ what came of it
+
+    def agree(self) -> list[str]:
+        """What of the warehouse's current state is not what the source has: key and version of every row."""
+        wrong = []
+        for table in self.contract.source.tables:  # type: ignore[union-attr]
+            key = table.key[0]
+            there = {row[0]: row[1] for row in self.run(f'select {key}, last_updated from "{table.name}"')}
+            for name, rows in self._current_rows(table.name):
+                ours = {row[key]: row["last_updated"] for row in rows}
+                for number in sorted({*there, *ours}):
+                    if there.get(number) != ours.get(number):
+                        wrong.append(f"{name} {number}: {ours.get(number)}, the source has {there.get(number)}")
+        return wrong
+
+    def _current_rows(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+        from processing.commit import read_partition
+        from processing.plan import plan_source
+
+        plan = plan_source(self.contract, table)
+        for fact in plan.facts:
+            yield fact.name, [row for row in self.memory.rows(fact.name) if row["is_latest"]]
+        if plan.current is not None:
+            snapshot = read_partition(self.memory.partitions, plan.current, "")
+            rows = snapshot.table.to_pylist() if snapshot else []
+            yield plan.current.name, [row for row in rows if row["deleted_at"] is None]
+
+    def ingest_keys(self, prefix: str = "tables/") -> list[str]:
+        return [one.key for one in self.memory.ingest.list(prefix) if landing_of(one.key)]
+
+
+@contextmanager
+def shop(*, sales_orders: int = 120, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Iterator[Shop]:
+    """A shop whose tables are loaded into the warehouse."""
+    with source(sales_orders=sales_orders, seed=seed) as database:
+        made = Shop(database, contracts=quick_contracts(**(settings or {})), seed=seed)
+        try:
+            made.extract()
+            yield made
+        finally:
+            made.close()
+
+
+def sample(source: random.Random, some: Sequence[Any], count: int) -> list[Any]:
+    return source.sample(list(some), min(count, len(some)))
