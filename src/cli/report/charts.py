@@ -23,6 +23,7 @@ ROW = 30
 # Room for texts that the page's font draws wider than the library thinks.
 SPARE = {"left": 24, "right": 110, "top": 6, "bottom": 4}
 HEADER = {"day": -44, "hour": -27, "standing": -9}  # pixels above the cells
+TIP = {"type": "rect", "fill": None, "aria": True}  # unseen: it bears the text that a pointer is told
 MOST_RATIO = 2.0  # of age to limit that the freshness chart has room for
 
 
@@ -51,7 +52,7 @@ def heat_map(view: FeedView) -> Spec:
         *_header(view, wide=wide),
         {
             "data": {"values": hover},
-            "mark": {"type": "rect", "fill": "transparent", "aria": True, "cornerRadius": 3},
+            "mark": TIP,
             "encoding": {**_place("x", "x2"), "description": {"field": "tip"}},
         },
     ]
@@ -154,7 +155,7 @@ def slot_map(view: FeedView) -> Spec:
         _text(times, "x", field="label", align="left", size=11, above=-9),
         {
             "data": {"values": hover},
-            "mark": {"type": "rect", "fill": "transparent", "aria": True},
+            "mark": TIP,
             "encoding": {**_place("x", "x2"), "description": {"field": "tip"}},
         },
     ]
@@ -197,7 +198,7 @@ def audits(views: Sequence[AuditView]) -> Spec:
         _text(names, "x", field="hour", size=11, above=height + 28),
         {
             "data": {"values": hover},
-            "mark": {"type": "rect", "fill": "transparent", "aria": True},
+            "mark": TIP,
             "encoding": {**_across(), "y": {"value": 0}, "y2": {"value": height}, "description": {"field": "tip"}},
         },
     ]

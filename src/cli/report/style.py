@@ -45,6 +45,7 @@ i.missing, .swatch.missing { background: repeating-linear-gradient(45deg, var(--
 svg { display: block; max-width: none; overflow: visible; }
 svg text { paint-order: stroke; stroke: var(--card); stroke-width: 2.5px;
   stroke-linejoin: round; font-variant-numeric: tabular-nums; }
+.tip { pointer-events: all; }
 .tip:hover { stroke: var(--ink); stroke-width: 2px; }
 .defs { position: absolute; width: 0; height: 0; }
 table { border-collapse: collapse; font-size: 14px; width: 100%; }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+LONG = re.compile(r"\d+\.\d{3,}")  # a hundredth of a pixel is enough
 NOISE = ("aria-label", "aria-roledescription", "aria-hidden", "role", "class", "pointer-events")
 
 
@@ -27,9 +29,12 @@ def draw(spec: dict[str, Any], *, label: str) -> str:
 def _tidy(element: Element) -> None:
     """Without namespaces (HTML knows SVG), names for machines and parts that are never seen."""
     element.tag = element.tag.rpartition("}")[2]
-    title = element.get("aria-label", "") if element.get("fill") == "transparent" else ""
+    title = element.get("aria-label", "") if element.get("role") == "graphics-symbol" else ""
     for name in NOISE:
         element.attrib.pop(name, None)
+    for name in ("d", "transform"):
+        if name in element.attrib:
+            element.set(name, LONG.sub(lambda found: f"{float(found[0]):.2f}", element.attrib[name]))
     for child in list(element):
         if child.get("display") == "none":
             element.remove(child)

@@ -226,4 +226,10 @@ def test_a_cell_says_what_is_there_or_what_is_not() -> None:
 
 def test_lengths_are_told_in_their_two_largest_units() -> None:
     spans = (45, 600, 7200, 11_100, 187_200)
-    assert [words.length(dt.timedelta(seconds=one)) for one in spans] == ["45 s", "10 min", "2 h", "3 h 5 min", "2 d 4 h"]
+    assert [words.length(dt.timedelta(seconds=one)) for one in spans] == [
+        "45 s",
+        "10 min",
+        "2 h",
+        "3 h 5 min",
+        "2 d 4 h",
+    ]

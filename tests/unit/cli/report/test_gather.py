@@ -1,0 +1,236 @@
+"""The report of a pipeline in memory: before anything came, before an audit, after it, and when things are broken."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from tests.support.healing import Stack, some_points, stack
+from tests.support.worlds import shipped_contracts
+
+from cli.report.coverage import Counts, FeedView
+from cli.report.gather import Range, Sources, gather
+from cli.report.page import page
+from cli.report.shape import Report, to_data
+from core.certificate import canonical_json
+from core.contract.model import Table
+from core.errors import OutOfReach
+from core.ports import StoredObject
+
+OPENS = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
+CLOSES = OPENS + dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def one() -> Iterator[Stack]:
+    with stack(OPENS) as made:
+        yield made
+
+
+def sources(one: Stack, **more: Any) -> Sources:
+    """The stack as the report reads it; ``newest`` is what Athena would say."""
+
+    def newest(tables: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
+        minutes = [row["minute"] for row in one.rows("fact_quote")]
+        return {"fact_quote": max(minutes).replace(tzinfo=dt.UTC) if minutes else None}
+
+    given: dict[str, Any] = {
+        "contracts": one.contracts,
+        "records": one.memory.records,
+        "partitions": one.memory.partitions,
+        "parameters": one.memory.parameters,
+        "parameter_prefix": "/starmend/test",
+        "newest": newest,
+        "workers": 4,
+    }
+    return Sources(**{**given, **more})
+
+
+def report(one: Stack, start: dt.datetime | None = None, end: dt.datetime | None = None, **more: Any) -> Report:
+    span = Range.of(start and int(start.timestamp()), end and int(end.timestamp()), int(one.now.timestamp()))
+    return gather(sources(one, **more), span, project="starmend", environment="test")
+
+
+def quotes(made: Report) -> FeedView:
+    (view,) = made.feeds
+    return view
+
+
+def an_hour(one: Stack) -> None:
+    one.trade(OPENS, 60)
+    one.pass_time(minutes=10)
+
+
+def test_before_anything_has_arrived_the_newest_hours_are_empty(one: Stack) -> None:
+    one.pass_time(hours=2)
+    made = report(one)
+    assert quotes(made).verdict == "empty"
+    assert quotes(made).total.expected == quotes(made).total.missing > 0
+    assert [one.state for one in made.freshness if one.table == "fact_quote"] == ["unknown"]
+    assert (made.audits, made.alarms, made.processed, made.notes) == ((), (), (), ())
+    assert "Nothing has arrived" in page(made)
+
+
+def test_before_any_audit_coverage_is_what_the_facts_have(one: Stack) -> None:
+    one.loses = some_points(3, 0.1)
+    an_hour(one)
+    view = quotes(report(one, OPENS, CLOSES))
+    rows = one.rows("fact_quote")
+    assert 0 < view.total.missing == 660 - len(rows)
+    assert {row.name: row.total.observed for row in view.rows} == {
+        entity.name: sum(row["symbol"] == entity.name for row in rows) for entity in one.feed.entities
+    }
+    assert [(column.hour, column.status) for column in view.columns] == [("15:00", "unaudited")]
+    assert (view.verdict, view.certified, view.overdue) == ("filling", 0, 0)
+
+
+def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: Stack) -> None:
+    one.loses = some_points(3, 0.1)
+    an_hour(one)
+    missing = quotes(report(one, OPENS, CLOSES)).total.missing
+    one.heal(run="audit-of-noon")
+    made = report(one, OPENS, CLOSES)
+    view = quotes(made)
+    assert view.total == Counts(observed=660 - missing, repaired=missing)
+    assert (view.verdict, view.certified, view.columns[0].certificates) == ("complete", 1, (1,))
+    (audit,) = made.audits
+    assert (audit.run, audit.found, audit.healed, audit.left, audit.certified) == (
+        "audit-of-noon",
+        missing,
+        missing,
+        0,
+        1,
+    )
+    assert "Complete: all 660 points" in page(made)
+    data: Any = to_data(made)
+    assert data["feeds"][0]["repaired"] == missing
+    assert data["feeds"][0]["missing"] == 0
+
+
+def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(one: Stack) -> None:
+    an_hour(one)
+    assert quotes(report(one)).columns[0].start == int(OPENS.timestamp())
+    named = quotes(report(one, OPENS - dt.timedelta(hours=1), CLOSES))
+    assert [cell.missing for cell in named.all.cells] == [330, 0]
+
+
+def test_points_that_have_not_settled_are_owed_by_nobody(one: Stack) -> None:
+    one.trade(OPENS, 20)
+    view = quotes(report(one))
+    assert view.total == Counts(observed=17 * 11)  # settle: 3 minutes
+
+
+def test_a_certified_hour_whose_rows_were_changed_is_not_shown_as_certified(one: Stack) -> None:
+    an_hour(one)
+    one.heal()
+    one.change_a_price("AAPL", OPENS)
+    view = quotes(report(one, OPENS, CLOSES))
+    assert (view.columns[0].status, view.verdict) == ("changed", "uncertified")
+
+
+def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: Stack) -> None:
+    one.loses = lambda entity, _: entity == "AMD"
+    an_hour(one)
+    one.market.fail("forbidden", symbol="AMD", endpoint="candle")
+    one.heal()
+    made = report(one, OPENS, CLOSES)
+    (alarm,) = made.alarms
+    assert (alarm.name, alarm.entities, alarm.count) == ("not_entitled", ("AMD",), 60)
+    assert "history" in alarm.remedy
+    assert "403" in alarm.answer
+    assert (quotes(made).columns[0].status, quotes(made).verdict) == ("alarmed", "incomplete")
+    one.market.heal()
+    one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
+    assert report(one, OPENS, CLOSES).alarms == ()
+
+
+def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(one: Stack) -> None:
+    one.loses = some_points(5, 0.05)
+    an_hour(one)
+    one.heal(run="first")
+    one.pass_time(minutes=5)
+    one.heal(run="second", start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
+    assert [audit.run for audit in report(one, OPENS, CLOSES).audits] == ["second", "first"]
+    one.pass_time(minutes=5)
+    one.heal(run="third", start="2026-11-20T15:00:00Z", end="2026-11-20T15:00:00Z")
+    runs = [audit.run for audit in report(one, OPENS, CLOSES, runs=lambda: ["third", "second", "gone"]).audits]
+    assert runs == ["third", "second", "first"]
+
+
+def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: Stack) -> None:
+    one.trade(OPENS, 60)
+    one.pass_time(minutes=10)
+    behind = {table.table: table for table in report(one).freshness}["fact_quote"]
+    assert (behind.state, behind.behind) == ("fresh", dt.timedelta(minutes=7))
+    one.pass_time(hours=30)  # a Saturday: the exchange closed at 21:00, five hours after the newest row
+    behind = {table.table: table for table in report(one).freshness}["fact_quote"]
+    assert (behind.state, behind.behind) == ("old", dt.timedelta(hours=5))
+
+
+def test_the_newest_receipts_are_shown(one: Stack) -> None:
+    an_hour(one)
+    made = report(one)
+    assert len(made.processed) == 6
+    assert {(found.dataset, found.table, found.outcome) for found in made.processed} == {
+        ("quotes", "quotes", "committed")
+    }
+    assert [found.at for found in made.processed] == sorted((found.at for found in made.processed), reverse=True)
+    assert all((found.lines, found.rejected) == (22, 0) for found in made.processed)
+
+
+def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(one: Stack) -> None:
+    an_hour(one)
+
+    def unreachable(_: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
+        raise OutOfReach("query Athena", "starmend", "timed out", "Try again")
+
+    made = report(one, OPENS, CLOSES, newest=unreachable)
+    assert made.freshness == ()
+    assert quotes(made).total.observed == 660
+    (note,) = made.notes
+    assert "timed out" in note
+    assert note in page(made)
+
+
+def test_a_receipt_that_is_no_json_is_noted(one: Stack) -> None:
+    an_hour(one)
+
+    class Torn:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(one.memory.records, name)
+
+        def read(self, key: str) -> StoredObject | None:
+            found = one.memory.records.read(key)
+            return StoredObject(found.stat, b"{") if found and key.startswith("receipts/") else found
+
+    made = report(one, OPENS, CLOSES, records=Torn())
+    assert made.processed == ()
+    assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
+
+
+def test_a_database_that_was_audited_is_shown_by_its_tables(one: Stack) -> None:
+    row = {
+        "subject": "sales_order",
+        "window_start": "2026-11-20T15:00:00Z",
+        "status": "certified",
+        "expected": 12,
+        "present": 12,
+        "repaired": 2,
+        "missing": 0,
+        "certificate": None,
+        "audited_at": "2026-11-20T16:10:00Z",
+        "run": "of-rows",
+    }
+    one.memory.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(row))
+    an_hour(one)
+    made = report(one, OPENS, CLOSES, contracts=shipped_contracts())
+    (subject,) = made.subjects
+    assert (subject.dataset, subject.name, subject.expected, subject.repaired, subject.certified) == (
+        "sales",
+        "sales_order",
+        12,
+        2,
+        1,
+    )
