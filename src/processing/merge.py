@@ -30,7 +30,7 @@ from core.order import Bools, Ints, as_array, compare, locate, sort_rows, starts
 
 DELETED = "deleted_at"
 CHECKED = "checked_at"
-MARKED_ROWS = 1_000  # a batch of fewer is compared with what is stored sooner than its digest is made
+MARKED_ROWS = 5_000  # a batch of fewer is compared with what is stored sooner than its digest is made
 
 
 class ReadColumns(Protocol):

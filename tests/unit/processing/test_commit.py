@@ -88,7 +88,7 @@ def test_the_same_rows_from_another_object_make_no_version() -> None:
     assert store.objects == before
 
 
-def many(name: str, *, total: int = 0, by: str = "contract-1", rows: int = 2_000, store: MemoryPartitions):
+def many(name: str, *, total: int = 0, by: str = "contract-1", rows: int = 5_000, store: MemoryPartitions):
     context = CommitContext(by, random=random.Random(name), sleep=lambda _: None)
     return commit_rows(store, COUNTS, "", counts(list(range(rows)), total), sources=[source(name)], context=context)
 
@@ -96,7 +96,7 @@ def many(name: str, *, total: int = 0, by: str = "contract-1", rows: int = 2_000
 def test_a_large_batch_is_known_by_its_rows_whatever_object_and_release_bring_them_again() -> None:
     store = Forgetful()
     assert isinstance(many("a", store=store), Committed)
-    commit(store, [5_000], "b")
+    commit(store, [9_000], "b")
     store.unreadable = True  # the footer alone has to do
     assert isinstance(many("c", by="contract-2", store=store), AlreadyThere)
     store.unreadable = False
@@ -110,7 +110,7 @@ def test_a_large_batch_is_not_known_any_more_after_a_rollback_behind_it() -> Non
     rollback(store, COUNTS, "", to=1, hold=None, context=context(2))
     assert numbers_in(store) == [1]
     assert isinstance(many("c", store=store), Committed)
-    assert len(numbers_in(store)) == 2_000
+    assert len(numbers_in(store)) == 5_000
 
 
 class Forgetful(MemoryPartitions):
