@@ -1,0 +1,16 @@
+"""How the tests are shared out: `make test` runs them in two processes.
+
+Tests of one file stay together, for they share what the file starts (an emulator, a database); all tests of the shared
+stack stay together, whatever their file, so that the real Terraform is applied once.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        shares_the_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if shares_the_stack else str(item.path)))
