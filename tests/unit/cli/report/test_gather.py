@@ -29,6 +29,14 @@ def one() -> Iterator[Stack]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def traded() -> Iterator[Stack]:
+    """An hour of which every point was observed; shared, so only to be read."""
+    with stack(OPENS) as made:
+        an_hour(made)
+        yield made
+
+
 def sources(one: Stack, **more: Any) -> Sources:
     """The stack as the report reads it; ``newest`` is what Athena would say."""
 
@@ -109,10 +117,9 @@ def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: S
     assert data["feeds"][0]["missing"] == 0
 
 
-def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(one: Stack) -> None:
-    an_hour(one)
-    assert quotes(report(one)).columns[0].start == int(OPENS.timestamp())
-    named = quotes(report(one, OPENS - dt.timedelta(hours=1), CLOSES))
+def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(traded: Stack) -> None:
+    assert quotes(report(traded)).columns[0].start == int(OPENS.timestamp())
+    named = quotes(report(traded, OPENS - dt.timedelta(hours=1), CLOSES))
     assert [cell.missing for cell in named.all.cells] == [330, 0]
 
 
@@ -160,7 +167,7 @@ def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(on
 
 
 def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: Stack) -> None:
-    one.trade(OPENS, 60)
+    one.trade(OPENS + dt.timedelta(minutes=50), 10)
     one.pass_time(minutes=10)
     behind = {table.table: table for table in report(one).freshness}["fact_quote"]
     assert (behind.state, behind.behind) == ("fresh", dt.timedelta(minutes=7))
@@ -169,9 +176,8 @@ def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: Stack) -> None:
     assert (behind.state, behind.behind) == ("old", dt.timedelta(hours=5))
 
 
-def test_the_newest_receipts_are_shown(one: Stack) -> None:
-    an_hour(one)
-    made = report(one)
+def test_the_newest_receipts_are_shown(traded: Stack) -> None:
+    made = report(traded)
     assert len(made.processed) == 6
     assert {(found.dataset, found.table, found.outcome) for found in made.processed} == {
         ("quotes", "quotes", "committed")
@@ -180,13 +186,12 @@ def test_the_newest_receipts_are_shown(one: Stack) -> None:
     assert all((found.lines, found.rejected) == (22, 0) for found in made.processed)
 
 
-def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(one: Stack) -> None:
-    an_hour(one)
+def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: Stack) -> None:
 
     def unreachable(_: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
         raise OutOfReach("query Athena", "starmend", "timed out", "Try again")
 
-    made = report(one, OPENS, CLOSES, newest=unreachable)
+    made = report(traded, OPENS, CLOSES, newest=unreachable)
     assert made.freshness == ()
     assert quotes(made).total.observed == 660
     (note,) = made.notes
@@ -194,18 +199,17 @@ def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(one: Stack)
     assert note in page(made)
 
 
-def test_a_receipt_that_is_no_json_is_noted(one: Stack) -> None:
-    an_hour(one)
+def test_a_receipt_that_is_no_json_is_noted(traded: Stack) -> None:
 
     class Torn:
         def __getattr__(self, name: str) -> Any:
-            return getattr(one.memory.records, name)
+            return getattr(traded.memory.records, name)
 
         def read(self, key: str) -> StoredObject | None:
-            found = one.memory.records.read(key)
+            found = traded.memory.records.read(key)
             return StoredObject(found.stat, b"{") if found and key.startswith("receipts/") else found
 
-    made = report(one, OPENS, CLOSES, records=Torn())
+    made = report(traded, OPENS, CLOSES, records=Torn())
     assert made.processed == ()
     assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
 
@@ -224,7 +228,6 @@ def test_a_database_that_was_audited_is_shown_by_its_tables(one: Stack) -> None:
         "run": "of-rows",
     }
     one.memory.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(row))
-    an_hour(one)
     made = report(one, OPENS, CLOSES, contracts=shipped_contracts())
     (subject,) = made.subjects
     assert (subject.dataset, subject.name, subject.expected, subject.repaired, subject.certified) == (
