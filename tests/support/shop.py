@@ -115,8 +115,7 @@ class Shop:
         self.extracting: Extracting = make_world(
             self.contract, secret=self._secret(), objects=self.memory.ingest, parameters=self.memory.parameters
         )
-        self.extracting.secrets.values[self.contract.source.secret] = self._secret()  # type: ignore[union-attr]
-        self.extracting.extraction.connector._secret = self.contract.source.secret  # type: ignore[union-attr]
+        self.checking = self.extracting.beside()  # the function that the auditor asks has a session of its own
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.dead_letters = DeadLetters(self.queue)
         self.graveyard = Graveyard(self)
@@ -129,6 +128,7 @@ class Shop:
 
     def close(self) -> None:
         self.extracting.extraction.close()
+        self.checking.extraction.close()
         self.changes.close()
 
     def now(self) -> datetime:
@@ -204,7 +204,7 @@ class Shop:
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         question = json.loads(json.dumps(question))
         self.asked.append(question)
-        return json.loads(json.dumps(answer(self.extracting.extraction, question, self.memory.records)))
+        return json.loads(json.dumps(answer(self.checking.extraction, question, self.memory.records)))
 
     def heal(self, *, run: str = "", **order: Any) -> dict[str, Any]:
         """One execution; the answers of its steps, by step, the last of each."""
@@ -243,7 +243,7 @@ class Shop:
             elif job["door"] == "restate":
                 restate_job(self.memory.world, job["job"])
             elif job["door"] == "extract":
-                carry_out(Bench(lambda _: self.extracting.extraction, self.memory.records, self.now), job["job"])
+                carry_out(Bench(lambda _: self.checking.extraction, self.memory.records, self.now), job["job"])
             else:
                 bench = AcquireBench(self.memory.records, lambda _: {}, self.graveyard, self.now, self.log)
                 acquire(bench, job["job"])

@@ -1,0 +1,448 @@
+"""Harm done to a loaded database pipeline behind everybody's back, and what the auditor makes of it.
+
+Every batch does some harm, of kinds and at places that the seed chooses; then the auditor runs until it finds nothing
+more. A mutation is *found* when an audit names what was harmed, and *healed* when the warehouse agrees with the source
+again and the next audit is clean. Between the batches the lake is clean, and audits run while the source is written to,
+extracted and processed: whatever they find then is *invented*.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tests.chaos.run import Options, Result
+from tests.support.shop import Shop, shop
+
+from auditor.judge import describe
+from core.arrow import stored_schema
+from core.contract.model import Table
+from core.current import current_table
+from core.landing import landing_of
+from core.pointer import pointer_key
+from processing.commit import CommitContext, read_partition, restate
+
+PER_BATCH = 10
+MOST_RUNS = 4  # of the state machine, until a batch is healed
+FACTS = {"fact_sales_order": "sales_order", "fact_purchase_order": "purchase_order", "fact_payment": "payment"}
+Named = Callable[[Any], bool]  # whether a finding names what was harmed
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What was done, and by which findings it may be named."""
+
+    what: str
+    named: Named
+
+
+class Vandal:
+    """Does harm. What cannot be harmed any more (an object that is gone already) is not counted."""
+
+    def __init__(self, place: Shop, seed: int) -> None:
+        self.shop = place
+        self.draw = random.Random(seed)
+        self._touched: set[str] = set()
+        self.kinds: dict[str, Callable[[], Mutation | None]] = {
+            "row deleted at the source": self.delete_at_source,
+            "row written at the source with an old time": self.write_late,
+            "row set back at the source": self.set_back,
+            "rows gone from Parquet": self.drop_rows,
+            "rows altered in Parquet": self.alter_rows,
+            "rows dropped by a commit": self.commit_fewer,
+            "current rows dropped by a commit": self.commit_fewer_current,
+            "partition's object deleted": self.delete_partition_object,
+            "pointer deleted": self.delete_pointer,
+            "ingest object deleted": self.delete_object,
+            "ingest object and receipt deleted": self.delete_object_and_receipt,
+            "receipt deleted": self.delete_receipt,
+            "event lost": self.lose_event,
+            "parameter deleted": self.delete_parameter,
+            "parameter altered": self.alter_parameter,
+        }
+
+    def batch(self, count: int) -> list[Mutation]:
+        """So many mutations, no two of one place."""
+        self._touched.clear()
+        made: list[Mutation] = []
+        while len(made) < count:
+            kind = self.draw.choice(list(self.kinds))
+            if mutation := self.kinds[kind]():
+                made.append(mutation)
+        return made
+
+    def _once(self, place: str) -> bool:
+        """Whether nothing in this batch was done to that place yet."""
+        if place in self._touched:
+            return False
+        self._touched.add(place)
+        return True
+
+    # ------------------------------------------------------------ the source
+
+    def _row(self, table: str, age: str = "1 minute") -> int | None:
+        """A row that the warehouse has had the time to take."""
+        rows = self.shop.run(f"select {table}_id from {table} order by 1")
+        number = int(self.draw.choice(rows)[0])
+        return number if self._once(f"{table}/{number}") else None
+
+    def delete_at_source(self) -> Mutation | None:
+        number = self._row("payment")
+        if number is None:
+            return None
+        self.shop.run("delete from payment where payment_id = %s", number)
+        return Mutation(f"payment {number} deleted", names_row("payment", number, "deleted_row"))
+
+    def write_late(self) -> Mutation | None:
+        number = self._row("purchase_order")
+        if number is None:
+            return None
+        self.shop.run(
+            "update purchase_order set item_quantity = item_quantity + 1,"
+            " last_updated = last_updated + interval '1 second' where purchase_order_id = %s",
+            number,
+        )
+        named = names_row("purchase_order", number, "stale_row")
+        return Mutation(f"purchase order {number} changed with an old time", named)
+
+    def set_back(self) -> Mutation | None:
+        table = self.draw.choice(["sales_order", "staff", "design"])
+        number = self._row(table)
+        if number is None:
+            return None
+        days = self.draw.randint(1, 40)
+        self.shop.run(
+            f"update {table} set last_updated = last_updated - interval '{days} days' where {table}_id = %s", number
+        )
+        return Mutation(f"{table} {number} set back by {days} days", names_row(table, number, "stale_row"))
+
+    # ------------------------------------------------------------ the warehouse
+
+    def _partition(self) -> tuple[Table, str] | None:
+        table = self.draw.choice([*FACTS, "dim_staff", "dim_design", "dim_location"])
+        promised = self.shop.contracts.table(table)
+        path = self.draw.choice(self.shop.memory.paths(table)) if promised.kind == "fact" else ""
+        return (promised, path) if self._once(f"{table}/{path}") else None
+
+    def _tamper(self, change: Callable[[pa.Table], pa.Table], what: str) -> Mutation | None:
+        """Another Parquet object under the old name, with the old footer."""
+        chosen = self._partition()
+        if chosen is None:
+            return None
+        table, path = chosen
+        snapshot = self.shop.memory.snapshot(table.name, path)
+        objects = self.shop.memory.partitions.objects
+        file = pq.ParquetFile(io.BytesIO(objects[snapshot.key]))
+        rows = change(snapshot.table).replace_schema_metadata(file.metadata.metadata)
+        out = io.BytesIO()
+        pq.write_table(rows, out)
+        objects[snapshot.key] = out.getvalue()
+        return Mutation(f"{table.name}/{path}: {what}", names_partition(table.name, path))
+
+    def drop_rows(self) -> Mutation | None:
+        return self._tamper(lambda rows: rows.slice(0, rows.num_rows // 2), "rows gone")
+
+    def alter_rows(self) -> Mutation | None:
+        def altered(rows: pa.Table) -> pa.Table:
+            place = next(at for at, one in enumerate(rows.schema) if pa.types.is_string(one.type))
+            name = rows.schema.names[place]
+            return rows.set_column(place, rows.schema.field(name), pa.array(["x"] * rows.num_rows))
+
+        return self._tamper(altered, "values altered")
+
+    def commit_fewer(self) -> Mutation | None:
+        """Somebody with the keys commits a partition without one current row, in good order."""
+        name = self.draw.choice(list(FACTS))
+        path = self.draw.choice(self.shop.memory.paths(name))
+        if not self._once(f"{name}/{path}"):
+            return None
+        rows = self.shop.memory.snapshot(name, path).table
+        current = [at for at, flag in enumerate(rows.column("is_latest").to_pylist()) if flag]
+        if not current:
+            return None
+        place = self.draw.choice(current)
+        key = rows.column(f"{FACTS[name]}_id")[place].as_py()
+        if not self._once(f"{FACTS[name]}/{key}"):
+            return None
+        left = pa.concat_tables([rows.slice(0, place), rows.slice(place + 1)])
+        self._commit(self.shop.contracts.table(name), path, left)
+        what = f"{name}/{path}: row {key} dropped by a commit"
+        return Mutation(what, names_row(FACTS[name], key, "missing_row", "stale_row"))
+
+    def commit_fewer_current(self) -> Mutation | None:
+        source = self.draw.choice(["staff", "design", "address", "transaction"])
+        if not self._once(f"_current/{source}"):
+            return None
+        table = current_table(self.shop.contract, self.shop.contract.source_table(source))
+        snapshot = read_partition(self.shop.memory.partitions, table, "")
+        assert snapshot is not None
+        place = self.draw.randrange(snapshot.table.num_rows)
+        if snapshot.table.column("deleted_at")[place].as_py() is not None:
+            return None
+        key = snapshot.table.column(f"{source}_id")[place].as_py()
+        if not self._once(f"{source}/{key}"):
+            return None
+        left = pa.concat_tables([snapshot.table.slice(0, place), snapshot.table.slice(place + 1)])
+        self._commit(table, "", left)
+        return Mutation(f"_current/{source}: row {key} dropped by a commit", names_row(source, key, "missing_row"))
+
+    def _commit(self, table: Table, path: str, rows: pa.Table) -> None:
+        made = rows.select(stored_schema(table).names)
+        restate(self.shop.memory.partitions, table, path, lambda: (made, ()), context=CommitContext("vandal"))
+
+    def delete_partition_object(self) -> Mutation | None:
+        chosen = self._partition()
+        if chosen is None:
+            return None
+        table, path = chosen
+        self.shop.memory.partitions.delete([self.shop.memory.snapshot(table.name, path).key])
+        return Mutation(f"{table.name}/{path}: object deleted", names_partition(table.name, path))
+
+    def delete_pointer(self) -> Mutation | None:
+        chosen = self._partition()
+        if chosen is None or chosen[0].kind != "fact":
+            return None
+        table, path = chosen
+        self.shop.memory.partitions.delete([pointer_key(f"{table.name}/{path}")])
+        return Mutation(f"{table.name}/{path}: pointer deleted", names_partition(table.name, path))
+
+    # ------------------------------------------------------------ the landing zone
+
+    def _object(self) -> str | None:
+        key = str(self.draw.choice([one for one in self.shop.ingest_keys() if "/payment_type/" not in one]))
+        return key if self._once(key) else None
+
+    def delete_object(self) -> Mutation | None:
+        key = self._object()
+        if key is None:
+            return None
+        self.shop.graveyard.bury(key)
+        return Mutation(f"{key} deleted", names_object(key, "lost_object"))
+
+    def delete_object_and_receipt(self) -> Mutation | None:
+        key = self._object()
+        if key is None:
+            return None
+        self.shop.graveyard.bury(key)
+        self._forget(key)
+        return Mutation(f"{key} and its receipt deleted", names_object(key, "missing_object", "wrong_parameter"))
+
+    def delete_receipt(self) -> Mutation | None:
+        key = self._object()
+        if key is None:
+            return None
+        self._forget(key)
+        return Mutation(f"receipt of {key} deleted", names_object(key, "unprocessed_object"))
+
+    def _forget(self, key: str) -> None:
+        landing = landing_of(key)
+        assert landing is not None
+        self.shop.memory.records.delete([landing.receipt_key])
+
+    def lose_event(self) -> Mutation | None:
+        """New rows, whose object nobody tells processing of."""
+        if not self._once("event"):
+            return None
+        known = set(self.shop.ingest_keys())
+        self.shop.changes.settle_payments(2)
+        self.shop.changes.rename_department()
+        self.shop.extract(process=False)
+        fresh = sorted(set(self.shop.ingest_keys()) - known)
+        lost = self.draw.choice(fresh)
+        self._once(lost)
+        self.shop.loses_event = lambda key: key == lost
+        self.shop.deliver()
+        self.shop.loses_event = lambda _key: False
+        return Mutation(f"event of {lost} lost", names_object(lost, "unprocessed_object"))
+
+    # ------------------------------------------------------------ parameters
+
+    def _parameter(self) -> str | None:
+        table = self.draw.choice(self.shop.tables)
+        what = self.draw.choice(["timestamp", "sequential_id", "latest_object"])
+        return getattr(self.shop.names, what)(table) if self._once(f"parameters/{table}") else None
+
+    def delete_parameter(self) -> Mutation | None:
+        name = self._parameter()
+        if name is None:
+            return None
+        del self.shop.memory.parameters.values[name]
+        return Mutation(f"{name} deleted", names_parameter(name))
+
+    def alter_parameter(self) -> Mutation | None:
+        name = self._parameter()
+        if name is None:
+            return None
+        times = ["2020-01-01T00:00:00.000000Z", "2030-01-01T00:00:00.000000Z", "rubbish"]
+        values = times if name.endswith("timestamp") else ["0", "7000", "rubbish"]
+        stored = self.shop.memory.parameters.values
+        stored[name] = self.draw.choice([one for one in values if one != stored[name]])
+        return Mutation(f"{name} altered", names_parameter(name))
+
+
+# ---------------------------------------------------------------- what names a harm
+
+
+def names_row(table: str, key: int, *kinds: str) -> Named:
+    def named(finding: Any) -> bool:
+        if finding.kind == "broken_object":  # the whole partition is made again: its rows are not looked at one by one
+            return False
+        return finding.kind in kinds and finding.table == table and (key,) in finding.keys
+
+    return named
+
+
+def names_partition(table: str, path: str) -> Named:
+    kinds = ("broken_object", "stale_derived")
+    return lambda finding: finding.kind in kinds and (finding.table, finding.partition) == (table, path)
+
+
+def names_object(key: str, *kinds: str) -> Named:
+    landing = landing_of(key)
+    assert landing is not None
+
+    def named(finding: Any) -> bool:
+        if finding.kind not in kinds:
+            return False
+        if finding.kind == "missing_object":
+            return bool(finding.table == landing.table and finding.number == landing.number)
+        if finding.kind == "wrong_parameter":
+            return bool(finding.name.endswith(f"/{landing.table}/sequential_id"))
+        return bool(finding.key == key)
+
+    return named
+
+
+def names_parameter(name: str) -> Named:
+    return lambda finding: finding.kind == "wrong_parameter" and finding.name == name
+
+
+# ---------------------------------------------------------------- the run
+
+
+@dataclass
+class Tally:
+    """What came of it. ``faults`` say what was not found, not healed, or invented."""
+
+    made: int = 0
+    found: int = 0
+    healed: int = 0
+    invented: int = 0
+    faults: list[str] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        self.faults = []
+
+    @property
+    def figures(self) -> dict[str, int]:
+        return {"made": self.made, "found": self.found, "healed": self.healed, "invented": self.invented}
+
+
+def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = 60) -> Tally:
+    """So many batches of ``per_batch`` mutations each."""
+    tally = Tally()
+    with shop(sales_orders=sales_orders, seed=seed) as place:
+        vandal = Vandal(place, seed)
+        for number in range(batches):
+            _clean_audit(place, tally, f"before batch {number} (seed {seed})", vandal.draw.randrange(2**31))
+            _batch(place, vandal, tally, number, per_batch, seed)
+    return tally
+
+
+def _batch(place: Shop, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
+    made = vandal.batch(size)
+    tally.made += len(made)
+    findings: list[Any] = []
+    for attempt in range(MOST_RUNS):
+        run = f"batch-{seed}-{number}-{attempt}"
+        told = place.heal(run=run)
+        for look in range(4):
+            if place.memory.records.stat(f"audit/runs/{run}/audit-{look}.json"):
+                findings += place.findings(run, look)
+        if told["audit"]["healthy"]:
+            break
+    place.extract()
+    left = [*place.agree(), *map(describe, place.audited(run=f"left-{seed}-{number}"))]
+    for one in made:
+        found = any(one.named(finding) for finding in findings)
+        tally.found += found
+        if not found:
+            tally.faults.append(f"batch {number} (seed {seed}): not found: {one.what}")
+    tally.healed += len(made) if not left else max(0, len(made) - len(left))
+    tally.faults += [f"batch {number} (seed {seed}): not healed: {one}" for one in left]
+
+
+def _clean_audit(place: Shop, tally: Tally, where: str, seed: int) -> None:
+    """An audit of a clean lake while the source is written to, extracted and processed."""
+    with _writing(place, seed):
+        for one in place.audited():
+            tally.invented += 1
+            tally.faults.append(f"{where}: invented {one.kind}: {describe(one)}")
+
+
+class _writing:  # noqa: N801 - reads as what it does
+    """A thread that goes on changing the source, and passes that take what it wrote, until the block ends."""
+
+    def __init__(self, place: Shop, seed: int) -> None:
+        self._shop = place
+        self._draw = random.Random(seed)
+        self._over = threading.Event()
+        self._begun = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        self._begun.wait(30)
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        changes = self._shop.changes
+        work: Sequence[Callable[[], object]] = [
+            lambda: changes.insert_orders(2),
+            lambda: changes.insert_orders_with_new_parents(1),
+            lambda: changes.update_orders(3),
+            lambda: changes.settle_payments(2),
+            changes.rename_department,
+        ]
+        try:
+            while not self._over.is_set() or not self._begun.is_set():
+                self._draw.choice(work)()
+                self._shop.extract()
+                self._begun.set()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the block ends
+            self._failure = error
+            self._begun.set()
+
+
+def mutations(options: Options) -> Result:
+    """``--runs`` is the number of mutations."""
+    wanted = options.amount(1_000)
+    made = Tally()
+    for number, size in enumerate(_portions(wanted, 50)):
+        told = run_mutations(-(-size // PER_BATCH), options.seed + number, per_batch=min(PER_BATCH, size))
+        for name in ("made", "found", "healed", "invented"):
+            setattr(made, name, getattr(made, name) + getattr(told, name))
+        made.faults += told.faults
+        options.progress(f"{made.made} of {wanted} mutations, {made.found} found, {made.healed} healed")
+    return Result(made.figures, made.faults)
+
+
+def _portions(whole: int, size: int) -> Iterator[int]:
+    while whole > 0:
+        yield min(whole, size)
+        whole -= size
+
+
+RUNS: dict[str, Callable[[Options], Result]] = {"mutations": mutations}
