@@ -23,7 +23,7 @@ from auditor.tables.holdings import Holding, known_keys, read_slice
 from auditor.tables.keyed import Difference, compare_pairs, our_buckets, unequal
 from auditor.tables.memory import Memory, read_memory
 from auditor.tables.order import TablesOrder
-from auditor.tables.parameters import wrong_parameters
+from auditor.tables.parameters import read_parameters, wrong_parameters
 from auditor.tables.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
 from auditor.world import World
 from core.calendar import iso
@@ -71,6 +71,9 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
     contract, source = database_of(world.contracts, order.dataset)
     now = world.now()
     memory, _ = read_memory(world.records, order.dataset)
+    names = ParameterNames(world.parameter_prefix, order.dataset)
+    tables_of = [one.name for one in source.tables]
+    before = read_parameters(world.parameters, names, tables_of) if world.parameters else {}
     ports = Ports(world.ingest, world.records, world.code_version, now, source.settle)
     arrivals = {one.name: look_at_arrivals(ports, contract, one.name, memory.of(one.name)) for one in source.tables}
     derived = list(derived_findings(world, contract, now=now, settle=source.settle))
@@ -79,7 +82,7 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
     comparison = _Comparison(world, contract, order, arrivals, ill, attempt=attempt)
     windows = comparison.run()
     findings += [*dict.fromkeys(comparison.findings)]
-    findings += _parameters(world, source, order, arrivals, now)
+    findings += _parameters(world, source, names, arrivals, before, now)
     findings += _dead_letters(world, order.dataset, memory)
     result = AuditResult(
         dataset=order.dataset,
@@ -98,16 +101,20 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
 
 
 def _parameters(
-    world: World, source: Database, order: TablesOrder, arrivals: Mapping[str, Arrivals], now: datetime
+    world: World,
+    source: Database,
+    names: ParameterNames,
+    arrivals: Mapping[str, Arrivals],
+    before: Mapping[str, str],
+    now: datetime,
 ) -> list[Finding]:
     if world.parameters is None:
         return []
-    names = ParameterNames(world.parameter_prefix, order.dataset)
     calm = {
         name: one.settled and (one.newest_at is None or (now - one.newest_at).total_seconds() >= source.settle)
         for name, one in arrivals.items()
     }
-    return list(wrong_parameters(world.parameters, names, list(arrivals.values()), calm))
+    return list(wrong_parameters(world.parameters, names, list(arrivals.values()), calm, before))
 
 
 def _dead_letters(world: World, dataset: str, memory: Memory) -> list[Finding]:

@@ -11,17 +11,30 @@ from core.ports import ParameterStore
 from core.state import ParameterNames
 
 
+def read_parameters(store: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> Mapping[str, str]:
+    """What the parameters of these tables say, before the objects are looked at."""
+    wanted = [name(one) for one in tables for name in (names.timestamp, names.sequential_id, names.latest_object)]
+    return store.get_many(wanted)
+
+
 def wrong_parameters(
-    store: ParameterStore, names: ParameterNames, arrivals: Sequence[Arrivals], settled: Mapping[str, bool]
+    store: ParameterStore,
+    names: ParameterNames,
+    arrivals: Sequence[Arrivals],
+    settled: Mapping[str, bool],
+    before: Mapping[str, str],
 ) -> list[WrongParameter]:
-    """The parameters that do not say what the objects do. Tables where something is on its way are passed over."""
+    """The parameters that do not say what the objects do, neither ``before`` these were looked at nor after.
+
+    Tables where something is on its way are passed over: an extraction stores its object first.
+    """
     calm = [one for one in arrivals if settled[one.table]]
     wanted = [(name, right) for one in calm for name, right in _right(names, one)]
     stored = store.get_many([name for name, _ in wanted])
     return [
         WrongParameter(names.dataset, name, stored.get(name, ""), right)
         for name, right in wanted
-        if not _says(stored.get(name, ""), right)
+        if not _says(stored.get(name, ""), right) and stored.get(name) == before.get(name)
     ]
 
 
