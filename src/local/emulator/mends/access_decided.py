@@ -5,7 +5,8 @@ its own role, the key of :meth:`Emulator.environment` is the account's root, and
 in the service's own words. What follows is where it asks another question than AWS does.
 
 - Service Authorization Reference: the batch operations of SQS are authorized as the single ones (``sqs:SendMessage``,
-  ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), and ``ssm:GetParameters`` for each parameter that it names.
+  ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), ``ssm:GetParameters`` for each parameter that it names, and
+  ``states:SendTask*`` for the state machine that waits for the token.
 - Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` hears 403 for a key that does not
   exist, not 404.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
@@ -23,6 +24,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import stepfunctions
 
 from local.emulator.decisions import Decision, Ledger
 from local.emulator.mends.patching import wrap
@@ -34,6 +36,8 @@ _SINGLE = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 _GET_PARAMETERS = "AmazonSSM.GetParameters"
+_TOKEN = b'"taskToken"'
+_running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
 _every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
 
 
@@ -43,6 +47,7 @@ def apply(settings: Settings) -> None:
     ledger = Ledger(Path(settings.decisions))
     wrap(app, "pin_request_origin", lambda stock, address, _secure: stock(address, True))
     wrap(app, "_dispatch_service_request", _dispatch)
+    wrap(stepfunctions, "_execute_task", _execute_task)
     wrap(iam_actions, "extract_iam_action", _action)
     wrap(iam_actions, "extract_resource_arn", _resource)
 
@@ -70,7 +75,23 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
         names = json.loads(body)["Names"]
         several = tuple(f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names)
     _every_resource.set(several)
+    if service == "states" and _TOKEN in body:
+        return _machine_of(json.loads(body)["taskToken"]) or resource
     return resource
+
+
+def _execute_task(stock: Any, state: Any, given: Any, execution: Any, context: dict[str, Any]) -> Any:
+    _running.append(context)
+    try:
+        return stock(state, given, execution, context)
+    finally:
+        _running.remove(context)
+
+
+def _machine_of(token: str) -> str:
+    """The state machine that waits for a token; empty where none does."""
+    found = (task["StateMachine"]["Id"] for task in list(_running) if task.get("Task", {}).get("Token") == token)
+    return str(next(found, ""))
 
 
 async def _dispatch(

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.support.waiting import eventually
 
 from local.emulator import Emulator, decisions
 from local.emulator.decisions import Decision
@@ -42,6 +43,11 @@ GRANTS: dict[str, Any] = {
             "Effect": "Allow",
             "Action": "ssm:GetParameters",
             "Resource": "arn:aws:ssm:us-east-1:000000000000:parameter/p/*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "states:SendTaskSuccess",
+            "Resource": "arn:aws:states:us-east-1:000000000000:stateMachine:answered",
         },
     ],
 }
@@ -117,6 +123,23 @@ def test_a_batch_of_messages_needs_the_grant_of_one(strict: Emulator) -> None:
 def test_every_parameter_that_is_asked_for_needs_a_grant(strict: Emulator) -> None:
     assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/p/two"]) == "fine"
     assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/other"]) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(("machine", "told"), [("answered", "fine"), ("ignored", "AccessDeniedException")])
+def test_a_task_may_be_answered_by_who_may_answer_its_state_machine(strict: Emulator, machine: str, told: str) -> None:
+    states, sqs = boto3.Session().client("stepfunctions"), boto3.Session().client("sqs")
+    url = sqs.create_queue(QueueName=machine)["QueueUrl"]
+    asking = {
+        "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": True,
+        "Parameters": {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}},
+    }  # fmt: skip
+    definition = json.dumps({"StartAt": "Ask", "States": {"Ask": asking}})
+    role = "arn:aws:iam::000000000000:role/least"
+    arn = states.create_state_machine(name=machine, roleArn=role, definition=definition)["stateMachineArn"]
+    states.start_execution(stateMachineArn=arn)
+    message = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=10)[0]
+    token = json.loads(message["Body"])["token"]
+    assert asked(strict, "stepfunctions", "send_task_success", taskToken=token, output="{}") == told
 
 
 def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:
