@@ -62,7 +62,6 @@ class Vandal:
             "ingest object deleted": self.delete_object,
             "ingest object and receipt deleted": self.delete_object_and_receipt,
             "receipt deleted": self.delete_receipt,
-            "event lost": self.lose_event,
             "parameter deleted": self.delete_parameter,
             "parameter altered": self.alter_parameter,
         }
@@ -71,6 +70,8 @@ class Vandal:
         """So many mutations, no two of one place."""
         self._touched.clear()
         made: list[Mutation] = []
+        if self.draw.random() < 0.5 and (lost := self.lose_event()):  # first, for a pass would undo other harm
+            made.append(lost)
         while len(made) < count:
             kind = self.draw.choice(list(self.kinds))
             if mutation := self.kinds[kind]():
