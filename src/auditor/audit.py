@@ -11,19 +11,21 @@ from auditor.absent import Absence, read_absences
 from auditor.chain import ChainReader
 from auditor.choose import feed_of
 from auditor.expect import Expectation, expect
+from auditor.learn import read_reports
 from auditor.objects import compare_hours, first_hour, hours_to_look_at
 from auditor.points import ABSENT, MISSING, Coverage, missing_points
 from auditor.rollups import stale_rollups
 from auditor.runs import AuditResult, Order, WindowResult, kinds_of, write_paper
+from auditor.sample import choose_sample, disputed_values, told_by_provider
 from auditor.state import read_state
 from auditor.survey import Survey, parents_of, survey
 from auditor.windows import Window, facts_of
 from auditor.world import World
-from core.calendar import iso
+from core.calendar import epoch, iso
 from core.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Feed
 from core.feed_partitions import covers, period_of
-from core.findings import BrokenPartition, BrokenRule, Finding, HeldPartition, MissingPoints
+from core.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
 from core.history import Ranges
 
 
@@ -35,6 +37,7 @@ class Seen:
     survey: Survey
     entries: Mapping[str, LedgerEntry]
     absences: tuple[Absence, ...]
+    disputed: tuple[DisputedValue, ...] = ()
 
 
 def look(world: World, order: Order, *, attempt: int) -> AuditResult:
@@ -63,10 +66,11 @@ def look(world: World, order: Order, *, attempt: int) -> AuditResult:
         seen_rows.coverage.mark_absent(one.entity, one.ranges)
     names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
     entries = ChainReader(world.records, order.dataset).entries(names)
-    seen = Seen(expectation, seen_rows, entries, tuple(absences))
+    disputed = _disputed(world, contract, feed, order, attempt)
+    seen = Seen(expectation, seen_rows, entries, tuple(absences), tuple(disputed))
     objects, until = _objects(world, contract, now)
     missing = _missing(contract, feed, seen)
-    findings = [*objects, *_of_partitions(contract, feed, seen, missing), *missing]
+    findings = [*objects, *_of_partitions(contract, feed, seen, missing), *missing, *disputed]
     findings += stale_rollups(world.partitions, contract, expectation, seen_rows, entries)
     result = AuditResult(
         dataset=order.dataset,
@@ -76,9 +80,18 @@ def look(world: World, order: Order, *, attempt: int) -> AuditResult:
         targets=seen_rows.targets,
         objects_until=until,
         audited_at=iso(seconds),
+        sample=choose_sample(contract, feed, seen_rows.coverage, entries, now=seconds) if not attempt else (),
     )
     write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
     return result
+
+
+def _disputed(world: World, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:
+    """What the provider has contradicted in this run and the warehouse still says."""
+    if not feed.sample.points or not attempt:
+        return []
+    told = told_by_provider(read_reports(world, order.run, attempts=[1]))  # the sample is compared in the first
+    return disputed_values(world.partitions, contract, feed, told)
 
 
 def _objects(world: World, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
@@ -205,6 +218,8 @@ def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> t
         if window.overlaps(first, last):
             reasons.append(f"{one.kind}: {one.table}/{one.partition}")
     reasons += [f"{one.kind}: {one.table}.{one.column}" for one in seen.survey.orphans]
+    points = [one for one in seen.disputed if window.start <= epoch(one.at) < window.end]
+    reasons += [f"{one.kind}: {one.table}/{one.partition}" for one in points]
     return tuple(dict.fromkeys(reasons))
 
 
@@ -224,5 +239,5 @@ def summary_of(order: Order, result: AuditResult, *, attempt: int) -> dict[str, 
         "missing": sum(one.counts["missing"] for one in result.windows),
         "findings": repairable,
         "kinds": kinds,
-        "healthy": repairable == 0,
+        "healthy": repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
     }

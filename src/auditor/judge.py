@@ -51,6 +51,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "rows of the warehouse break a rule of the contract, and their ingest objects say the same",
         "Mend the contract or the source; then: starmend rebuild TABLE --partition P",
     ),
+    "disputed_value": (
+        "observed values differ from the provider's history by more than the contract's tolerance",
+        "Ask the provider which is right; then mend the contract's columns or the tolerance of its `sample`",
+    ),
     "missing_object": (
         "ingest objects are missing, and the source could not be asked for their rows",
         "Look at the source function's log and the database. Then: starmend heal",

@@ -13,7 +13,7 @@ from auditor.windows import DAY
 from auditor.world import World
 from core.calendar import epoch, iso
 from core.certificate import canonical_json
-from core.findings import FetchHistory, Repair, repair_from_data
+from core.findings import Compare, FetchHistory, Repair, repair_from_data
 from core.history import HistoryOutcome
 
 REFUSED_FOR = DAY  # then one call finds out whether the plan was changed
@@ -67,10 +67,11 @@ def learn(world: World, dataset: str, reports: Sequence[JobReport]) -> int:
     refused: dict[str, str] = {}
     answered: set[str] = set()
     for one in reports:
-        if not isinstance(one.repair, FetchHistory):
+        if not isinstance(one.repair, FetchHistory | Compare):
             continue
         for outcome in one.outcomes:
-            found = absences_of(dataset, one.repair.entity, outcome.absent, outcome.evidence, found_at=one.finished_at)
+            absent = outcome.absent if isinstance(one.repair, FetchHistory) else ()  # what was observed is not absent
+            found = absences_of(dataset, one.repair.entity, absent, outcome.evidence, found_at=one.finished_at)
             kept += keep(world.records, found)
             if outcome.result == "not_entitled":
                 told = outcome.evidence[-1].status if outcome.evidence else 0

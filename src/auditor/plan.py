@@ -8,7 +8,7 @@ neighbouring gaps of one entity in one call. What the budget does not allow wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from core.feed_partitions import covers
 from core.findings import (
     BrokenPartition,
     BrokenRule,
+    Compare,
     DeadLetters,
     DeletedRows,
+    DisputedValue,
     ExtractAgain,
     FetchHistory,
     FetchRows,
@@ -99,13 +101,14 @@ class Circumstances:
     """What a plan must know beside the findings.
 
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
-    the provider refuses (``*``: all of them), with the reason.
+    the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it.
     """
 
     contracts: Contracts
     attempt: int = 1
     budget: Budget = Budget()
     refused: Mapping[str, str] = field(default_factory=dict)
+    sample: tuple[Compare, ...] = ()
 
 
 class _Draft:
@@ -133,6 +136,7 @@ def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
     _restate(draft, findings, circumstances)
     _extract(draft, findings, circumstances)
     _ask_history(draft, findings, circumstances)
+    _compare(draft, circumstances)
     return Plan(tuple(draft.repairs), tuple(draft.waiting), tuple(draft.helpless), draft.calls, draft.rows)
 
 
@@ -208,6 +212,13 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
             if circumstances.attempt > 1:
                 reason = f"{one.rows} rows, such as {one.example}, come so from their ingest objects"
                 draft.helpless.append(Helpless(one, "broken_rule", reason))
+            else:
+                wanted.setdefault((one.dataset, one.table), []).append(one.partition)
+        elif isinstance(one, DisputedValue):  # known after the first attempt, so the second makes it again
+            if circumstances.attempt > 2:
+                draft.helpless.append(
+                    Helpless(one, one.kind, "the ingest objects hold what the provider now contradicts")
+                )
             else:
                 wanted.setdefault((one.dataset, one.table), []).append(one.partition)
         elif isinstance(one, OrphanKeys):
@@ -354,6 +365,18 @@ def _ask_dataset(
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.wait("missing_point", points, why, entity)
+
+
+def _compare(draft: _Draft, circumstances: Circumstances) -> None:
+    """Compare the sample with what calls the gaps left. Nothing waits for it: the next windows have a sample too."""
+    for one in circumstances.sample if circumstances.attempt == 1 else ():
+        feed = circumstances.contracts.feed(one.dataset)
+        left = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES) - draft.calls
+        ranges = one.ranges[: max(0, left)]
+        refused = circumstances.refused.get(one.entity, circumstances.refused.get("*", ""))
+        if ranges and not refused and len(draft.repairs) < draft.budget.jobs:
+            draft.repairs.append(replace(one, ranges=ranges))
+            draft.calls += len(ranges)
 
 
 def _calls_a_minute(feed: Feed) -> int:

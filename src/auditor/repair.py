@@ -49,7 +49,7 @@ def make_plan(world: World, order: AuditOrder, *, attempt: int) -> Plan:
         calls=max(0, whole.calls - sum(one.calls for one in spent)),
         rows=max(0, whole.rows - sum(one.rows for one in spent)),
     )
-    return plan(result.findings, Circumstances(world.contracts, attempt, left, refused))
+    return plan(result.findings, Circumstances(world.contracts, attempt, left, refused, result.sample))
 
 
 def write_jobs(world: World, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[dict[str, str]]]:

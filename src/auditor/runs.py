@@ -16,8 +16,9 @@ from typing import Any
 from auditor.windows import Window
 from core.calendar import epoch, iso
 from core.certificate import canonical_json
+from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
-from core.findings import Finding, findings_from_data, findings_to_data
+from core.findings import Compare, Finding, findings_from_data, findings_to_data
 from core.ports import ObjectReader, ObjectWriter
 
 ROOT = "audit/runs/"
@@ -139,7 +140,7 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """All of what one look found."""
+    """All of what one look found. ``sample`` is what is to be compared with the provider's history, once in a run."""
 
     dataset: str
     subject: str
@@ -148,6 +149,7 @@ class AuditResult:
     targets: Mapping[str, str]
     objects_until: str
     audited_at: str
+    sample: tuple[Compare, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         return {
@@ -158,6 +160,7 @@ class AuditResult:
             "targets": dict(self.targets),
             "objects_until": self.objects_until,
             "audited_at": self.audited_at,
+            "sample": to_data(self.sample),
         }
 
     @classmethod
@@ -170,6 +173,7 @@ class AuditResult:
             targets=data["targets"],
             objects_until=data["objects_until"],
             audited_at=data["audited_at"],
+            sample=from_data(tuple[Compare, ...], data.get("sample", ())),
         )
 
 

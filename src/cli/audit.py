@@ -54,4 +54,4 @@ def audit(
         show("Findings", found, as_json=False)
         if dry_run:
             show("Plan", planned, as_json=False)
-    raise typer.Exit(FINE if all(one["healthy"] for one in summaries) else FINDINGS)
+    raise typer.Exit(FINE if all(one["findings"] == 0 for one in summaries) else FINDINGS)

@@ -17,7 +17,7 @@ from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import Misuse
 from core.contract.model import Feed
-from core.findings import FetchHistory, Finding, MissingPoints, Repair, door_of
+from core.findings import Compare, FetchHistory, Finding, MissingPoints, Repair, door_of
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]
@@ -83,7 +83,7 @@ def _row(decision: str, dataset: str, kind: str, count: int, what: str) -> dict[
 
 
 def _size(repair: Repair) -> int:
-    for name in ("points", "objects", "partitions", "keys"):
+    for name in ("points", "objects", "partitions", "keys", "ranges"):
         value = getattr(repair, name, None)
         if value is not None:
             return value if isinstance(value, int) else len(value)
@@ -91,6 +91,6 @@ def _size(repair: Repair) -> int:
 
 
 def _what(repair: Repair) -> str:
-    if isinstance(repair, FetchHistory):
+    if isinstance(repair, FetchHistory | Compare):
         return f"{repair.entity}: {len(repair.ranges)} calls to the provider"
     return f"{door_of(repair)}: {getattr(repair, 'table', '') or repair.dataset}"

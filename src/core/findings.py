@@ -111,6 +111,24 @@ class BrokenRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputedValue:
+    """An observed value that the provider's history contradicts by more than the contract's tolerance.
+
+    ``at`` is the point's slot (ISO 8601), ``value`` the warehouse's, ``told`` the provider's, both as written.
+    """
+
+    dataset: str
+    table: str
+    partition: str
+    column: str
+    entity: str
+    at: str
+    value: str
+    told: str
+    kind: Literal["disputed_value"] = "disputed_value"
+
+
+@dataclass(frozen=True, slots=True)
 class OrphanKeys:
     """Values of a column whose row in the referenced table is missing; at most some of them are named."""
 
@@ -185,6 +203,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     StaleRows,
     DeletedRows,
     BrokenRule,
+    DisputedValue,
     OrphanKeys,
     StaleDerived,
     BrokenPartition,
@@ -236,6 +255,16 @@ class FetchHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """Ask the provider what it says of these points of one entity, one call for each range; nothing is written."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    kind: Literal["compare"] = "compare"
+
+
+@dataclass(frozen=True, slots=True)
 class FetchRows:
     """Extract rows by key, outside the sequence.
 
@@ -282,7 +311,9 @@ class Redrive:
     kind: Literal["redrive"] = "redrive"
 
 
-Repair = Union[Reprocess, Restate, Revive, FetchHistory, FetchRows, ExtractAgain, PutParameters, Redrive]  # noqa: UP007
+Repair = Union[  # noqa: UP007  (as above)
+    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive
+]
 
 Door = Literal["process", "restate", "acquire", "extract"]
 _DOORS: Mapping[str, Door] = {
@@ -290,6 +321,7 @@ _DOORS: Mapping[str, Door] = {
     "restate": "restate",
     "revive": "acquire",
     "fetch_history": "acquire",
+    "compare": "acquire",
     "fetch_rows": "extract",
     "extract_again": "extract",
     "put_parameters": "process",

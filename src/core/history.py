@@ -7,7 +7,7 @@ as ISO pairs: a whole trading day is one pair.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.calendar import epoch, iso
@@ -40,30 +40,37 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRequest:
-    """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds."""
+    """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
+
+    ``only_tell``: what the provider says goes into the outcome instead of the stream.
+    """
 
     dataset: str
     entity: str
     start: int
     end: int
+    only_tell: bool = False
 
     def to_data(self) -> dict[str, Any]:
-        return {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
+        data = {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
+        return {**data, "only_tell": True} if self.only_tell else data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryRequest:
         """Raises ``KeyError`` or ``ValueError`` where it is no request."""
-        return cls(str(data["dataset"]), str(data["entity"]), epoch(data["start"]), epoch(data["end"]))
+        interval = epoch(data["start"]), epoch(data["end"])
+        return cls(str(data["dataset"]), str(data["entity"]), *interval, bool(data.get("only_tell")))
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryOutcome:
-    """What became of a request. The three sets are disjoint; with ``answered`` they cover all that was expected.
+    """What became of a request. The first three sets are disjoint; with ``answered`` they cover all that was expected.
 
     ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see ``evidence``.
     ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result tells why
     the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where
-    the provider told it.
+    the provider told it. ``told`` is there where telling was all that was asked: values by slot and field, digit by
+    digit; its slots count as covered.
     """
 
     result: Result
@@ -73,6 +80,7 @@ class HistoryOutcome:
     reason: str = ""
     retry_after: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    told: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         return {
@@ -83,6 +91,7 @@ class HistoryOutcome:
             "reason": self.reason,
             "retry_after": self.retry_after,
             "evidence": [one.to_data() for one in self.evidence],
+            **({"told": {iso(slot): dict(values) for slot, values in self.told.items()}} if self.told else {}),
         }
 
     @classmethod
@@ -95,6 +104,7 @@ class HistoryOutcome:
             reason=data["reason"],
             retry_after=data["retry_after"],
             evidence=tuple(Evidence(**one) for one in data["evidence"]),
+            told={epoch(slot): values for slot, values in data.get("told", {}).items()},
         )
 
 

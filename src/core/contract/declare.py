@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -32,6 +33,13 @@ def _rate(value: Any) -> int:
     return int(match[1])
 
 
+def _share(value: Any) -> str:
+    match = re.fullmatch(r"(\d{1,2}(\.\d{1,6})?|100) ?%", str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is no share; write it like '0.5 %'")
+    return format(Decimal(match[1]) / 100, "f")
+
+
 def _type(value: Any) -> ColumnType:
     return parse_type(str(value))
 
@@ -44,6 +52,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")]
 Duration = Annotated[int, BeforeValidator(_duration)]
 Rate = Annotated[int, BeforeValidator(_rate)]
+Share = Annotated[str, BeforeValidator(_share)]
 Type = Annotated[ColumnType, BeforeValidator(_type)]
 Names = Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
 
@@ -122,6 +131,13 @@ class ProviderShape(Shape):
         return value
 
 
+class SampleShape(Shape):
+    """So many observed points of each window are compared with the provider's history."""
+
+    points: int = Field(ge=1, le=100)
+    tolerance: Share
+
+
 class FeedShape(Shape):
     kind: Literal["feed"]
     provider: ProviderShape
@@ -134,6 +150,7 @@ class FeedShape(Shape):
     settle: Duration
     complete_within: Duration
     rate_limit: Rate
+    sample: SampleShape | None = None
     entities_per_message: int = Field(1, ge=1, le=100)
 
 

@@ -265,6 +265,17 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """How many observed points of each window are compared with the provider's history (0: none).
+
+    ``tolerance`` is the share of the provider's value by which ours may differ, a decimal as text.
+    """
+
+    points: int = 0
+    tolerance: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``."""
 
@@ -281,6 +292,7 @@ class Feed:
     calls_per_minute: int
     table: SourceTable
     entities_per_message: int = 1
+    sample: Sample = Sample()
     kind: Literal["feed"] = "feed"
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from core.contract.model import Contract, Feed, Provider, Table, TakeByKind
+from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
 from core.contract.problems import Problems
 from core.contract.rest_spec import read_spec
 from core.errors import BadContract
@@ -12,6 +12,7 @@ from core.feed_lines import Kind, provider_fields
 
 FINNHUB_RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}  # seconds: its name
 FINNHUB_SPAN = timedelta(days=30)  # at most a month of intraday candles in one call
+_NUMBERS = ("decimal", "double", "int", "bigint")
 _FINNHUB_SETTINGS = {"url", "secret", "calls_per_second"}
 
 
@@ -59,6 +60,26 @@ def _needed(table: Table, kind: Kind) -> list[str]:
     return [getattr(rule, kind) if isinstance(rule, TakeByKind) else getattr(rule, "field", "") for rule in rules]
 
 
+def history_delay(provider: Provider) -> timedelta:
+    """How late the provider publishes its history."""
+    return read_spec(provider.settings).delay if provider.kind == "rest" else timedelta()
+
+
+def comparable(contract: Contract, feed: Feed) -> tuple[tuple[Table, Column, str], ...]:
+    """The facts' columns that are numbers of the provider, each with the field of its history that says the same."""
+    provided = {one.name for one in provider_fields(feed)}
+    found = []
+    for table in contract.tables:
+        if table.kind != "fact" or table.source != feed.table.name:
+            continue
+        for column in table.columns:
+            rule = column.rule
+            name = rule.history if isinstance(rule, TakeByKind) else getattr(rule, "field", "")
+            if isinstance(rule, Take | TakeByKind) and name in provided and column.type.name in _NUMBERS:
+                found.append((table, column, name))
+    return tuple(found)
+
+
 def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     """A feed's providers can be asked, often enough, and answer with what the tables take."""
     for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
@@ -73,6 +94,17 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     if calls > feed.calls_per_minute:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
         problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
+    if feed.sample.points:
+        _sample_can_be_taken(contract, feed, problems)
+
+
+def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> None:
+    if not comparable(contract, feed):
+        problems.add("source.sample", "no column of a fact is a number of the provider", "Leave the sample out")
+    most = int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+    if feed.sample.points > most:
+        remedy = f"Ask for {most} at most: each of them is a call"
+        problems.add("source.sample.points", f"{feed.sample.points} are more than a minute's calls", remedy)
 
 
 def _rest_tells_what_is_taken(contract: Contract, feed: Feed, role: str, kind: str, problems: Problems) -> None:

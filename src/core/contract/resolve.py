@@ -29,6 +29,7 @@ from core.contract.model import (
     Partition,
     Provider,
     Rule,
+    Sample,
     SourceTable,
     Surrogate,
     Table,
@@ -114,6 +115,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
         calls_per_minute=source.rate_limit,
         table=_feed_line(shape, source, problems),
         entities_per_message=source.entities_per_message,
+        sample=Sample(source.sample.points, source.sample.tolerance) if source.sample else Sample(),
     )
 
 

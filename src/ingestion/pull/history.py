@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from core.calendar import expected_between, iso, ranges, slot_of, validity
 from core.contract.model import Entity
 from core.contract.providers import needed_fields
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
-from core.feed_lines import PointLine, encode_line
+from core.feed_lines import PointLine, encode_line, provider_fields
 from core.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.ports import StreamRecord
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
@@ -26,8 +27,9 @@ def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: fl
     """The outcome is settled when this returns: ``healed`` slots are durable in the stream.
 
     An interval beyond the provider's span is asked for in several calls, the earliest first. Asking again for what was
-    healed writes the same rows again, which changes nothing. Raises ``UnknownTable`` for an entity that the contract
-    does not name, ``TransientFailure`` where the stream or the secret store does not answer in time.
+    healed writes the same rows again, which changes nothing; a request that only wants to be told writes nothing.
+    Raises ``UnknownTable`` for an entity that the contract does not name, ``TransientFailure`` where the stream or the
+    secret store does not answer in time.
     """
     entity = desk.entities().get(request.entity)
     if entity is None:
@@ -49,6 +51,9 @@ def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: fl
         except InvalidData as error:
             return settled.outcome(desk, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
+        if request.only_tell and isinstance(answer, Data):
+            _tell(settled, desk, answer, owed)
+            continue
         stopped = _settle(settled, desk, entity, answer, owed, clock=clock, until=until)
         if stopped is not None:
             return stopped
@@ -63,6 +68,7 @@ class _Settled:
         self.absent: set[int] = set()
         self.pending: set[int] = set()
         self.evidence: list[Evidence] = []
+        self.told: dict[int, dict[str, str]] = {}
 
     def outcome(
         self, desk: Desk, result: Result, reason: str = "", *, retry_after: float | None = None
@@ -78,6 +84,7 @@ class _Settled:
             reason,
             retry_after,
             tuple(self.evidence),
+            self.told,
         )
 
 
@@ -85,6 +92,18 @@ def _owed(desk: Desk, entity: Entity, start: int, end: int) -> list[int]:
     first, last = validity(entity)
     window = (max(start, first), min(end, last))
     return expected_between(desk.calendar, every=desk.feed.every, start=window[0], end=window[1])
+
+
+def _tell(settled: _Settled, desk: Desk, answer: Data, owed: list[int]) -> None:
+    """What the answer says of the owed slots; of those that it does not name nothing is said."""
+    fields = [one.name for one in provider_fields(desk.feed)]
+    for point in answer.points:
+        slot = int(point.time.timestamp()) if point.time else None
+        if slot in owed:
+            values = {name: point.values.get(name) for name in fields}
+            settled.told[slot] = {
+                name: str(value) for name, value in values.items() if isinstance(value, int | Decimal)
+            }
 
 
 def _settle(

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from core.calendar import iso
 from core.certificate import canonical_json
 from core.errors import InvalidData, StarmendError
-from core.findings import FetchHistory, Repair, Revive, repair_from_data
+from core.findings import Compare, FetchHistory, Repair, Revive, repair_from_data
 from core.history import HistoryRequest
 from core.ports import ObjectStore
 from ingestion.log import Log
@@ -73,7 +73,7 @@ def carry_out(bench: Bench, job: str) -> Word:
 
 
 def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:
-    if isinstance(repair, FetchHistory):
+    if isinstance(repair, FetchHistory | Compare):
         return _history(bench, repair, told)
     if isinstance(repair, Revive):
         revived = [key for key in repair.objects if bench.ingest.revive(key)]
@@ -84,7 +84,7 @@ def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str
     raise InvalidData("repair", repair.kind, "is no job for this function", "See core.findings.door_of")
 
 
-def _history(bench: Bench, repair: FetchHistory, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:
+def _history(bench: Bench, repair: FetchHistory | Compare, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:
     """One call for each range, the first one that is not answered ends the job for now."""
     settled = {tuple(one["asked"]): one for one in told.get("history", ()) if one["result"] == "answered"}
     history: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ def _history(bench: Bench, repair: FetchHistory, told: Mapping[str, Any]) -> tup
         if asked in settled:
             history.append(settled[asked])
             continue
-        request = HistoryRequest(repair.dataset, repair.entity, start, end)
+        request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare))
         outcome = {**bench.ask(request.to_data()), "asked": list(asked)}
         history.append(outcome)
         if outcome["result"] != "answered":
@@ -105,8 +105,8 @@ def _history(bench: Bench, repair: FetchHistory, told: Mapping[str, Any]) -> tup
         "healed": sum(len(one["healed"]) for one in history),
         "absent": sum(len(one["absent"]) for one in history),
     }
-    # Limited and broken may be otherwise in a while; a refusal will not.
-    names = {"limited": "ProviderLimited", "broken": "ProviderBroken"}
+    # Limited and broken may be otherwise in a while; a refusal will not. A comparison is not worth a second try.
+    names = {"limited": "ProviderLimited", "broken": "ProviderBroken"} if isinstance(repair, FetchHistory) else {}
     error = names.get(stopped["result"], "") if stopped else ""
     reason = stopped["reason"] if stopped else ""
     return {"result": "done", "reason": reason, "history": history}, Word(error, reason, counts)

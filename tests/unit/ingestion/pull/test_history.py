@@ -55,6 +55,19 @@ def test_a_gap_is_filled_with_the_opens_of_its_minutes_and_nothing_else(
         assert len({candle.open, candle.high, candle.low, candle.close}) == 4  # a mix-up would show
 
 
+def test_a_request_that_only_wants_to_be_told_writes_nothing(acquisition: Acquisition, market: Market) -> None:
+    market.clock.set(LATER)
+    start = epoch("2026-11-20T14:40:00Z")
+    request = HistoryRequest("quotes", "AAPL", start, start + 120, only_tell=True)
+    outcome = HistoryOutcome.from_data(acquisition.runtime.repair(request.to_data(), milliseconds=60_000))
+    candles = [market.candle("AAPL", OPENING + dt.timedelta(minutes=10 + number)) for number in range(2)]
+    assert [(slot, Decimal(values["o"])) for slot, values in outcome.told.items()] == [
+        (start, candles[0].open),
+        (start + 60, candles[1].open),
+    ]
+    assert (outcome.result, outcome.healed, outcome.absent, acquisition.points()) == ("answered", (), (), {})
+
+
 def test_the_contract_takes_the_open_of_a_candle_and_the_current_price_of_a_quote(
     acquisition: Acquisition, market: Market
 ) -> None:
