@@ -6,12 +6,14 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
 
+from auditor.plan import Budget
 from core.contract.model import Contracts
 from core.pointer import pointer_key
 from core.ports import StreamRecord
@@ -24,8 +26,12 @@ WHEN = ("provenance", "fetched_at", "provider_time")
 AAPL = "symbol=AAPL/month=2026-11"
 
 
-def few() -> Contracts:
-    return with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
+def few(**promised: int) -> Contracts:
+    """The quotes of three symbols, some of what is promised of them replaced."""
+    contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
+    quotes = contracts.dataset("quotes")
+    changed = replace(quotes, source=replace(contracts.feed("quotes"), **promised))
+    return replace(contracts, contracts=tuple(changed if one is quotes else one for one in contracts))
 
 
 @pytest.fixture
@@ -248,6 +254,33 @@ def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(one: Stack) -
     assert told["verify"]["attempt"] == 3
     assert told["verify"]["healthy"]
     assert one.mail.sent == []
+
+
+def test_a_gap_over_the_budget_waits_quietly_until_it_is_overdue_and_then_alarms_once() -> None:
+    with stack(THREE, contracts=few(complete_within=90 * 60)) as one:
+        one.loses = only("AMD", 3, 10, 20, 30)
+        one.limits = replace(one.limits, budget=Budget(calls=1))
+        an_hour(one)
+        first = one.heal()  # the oldest gap is fetched, the others wait: at 16:05 they are not yet overdue
+        assert (len(one.asked_history()), first["verify"]["missing"]) == (1, 3)
+        assert (first["conclude"]["sent"], one.mail.sent) == ([], [])
+        assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "open"
+        one.limits = replace(one.limits, budget=Budget(calls=0))
+        one.pass_time(minutes=40)
+        assert one.heal()["conclude"]["sent"] == ["overdue"]
+        ((subject, text),) = one.mail.sent
+        assert "quotes" in subject
+        for part in ("AMD", " 3 points", "2026-11-20T15:10:00Z", "docs/runbook.md#overdue"):
+            assert part in text
+        assert one.metrics.values["PointsUnhealed"][-1] == 3
+        assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "alarmed"
+        one.pass_time(minutes=5)
+        assert one.heal()["conclude"]["known"] == ["overdue"]
+        assert len(one.mail.sent) == 1
+        one.limits = replace(one.limits, budget=Budget())
+        one.pass_time(minutes=5)
+        assert one.heal()["conclude"]["recovered"] == ["overdue"]
+        assert one.metrics.values["PointsUnhealed"][-1] == 0
 
 
 def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(one: Stack) -> None:
