@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,10 +118,16 @@ def _tell(story: Demo, *, as_json: bool) -> int:
 
 def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
     """The auditor's part: the healed hour with its aggregates, the case that cannot be healed, the proof."""
+    from cli.report.command import write_report
+
+    # Both pages show the two hours of the story: the traded one, and the one that is missing whole.
+    hours = {"start": traded.first, "end": traded.last + dt.timedelta(hours=1)}
+    write_report(story.stack.deployment, BUILD / "report-before.html", **hours)
     story.heal(traded)
     healed = story.hourly(traded)
     audited, mails = story.fail_to_heal(traded, "ZM")
     verified = story.prove()
+    write_report(story.stack.deployment, BUILD / "report.html", **hours)
     if quiet:
         return
     show("the healed hour, and only certified hours are complete", healed, as_json=False)
@@ -131,6 +138,7 @@ def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
         f"{'each proven again from the objects alone' if story.outcome.verified else 'NOT proven'}",
         highlight=False,
     )
+    out.print("pages: build/report-before.html, build/report.html", highlight=False)
 
 
 def _leave(stack: Stack, *, keep: bool) -> None:
