@@ -17,7 +17,7 @@ from cli.report.shape import AuditView, Freshness
 Spec = dict[str, Any]
 FILLS = {name: f"url(#{name})" if name in ("absent", "missing") else f"var(--{name})" for name in STATES}
 LEAST = 0.08  # of a cell's width, for a state that has any point at all: a single missing one must be seen
-CHART_WIDTH, NARROW, WIDE = 860, 30, 116  # pixels: the heat map's, and the bounds of a column's
+CHART_WIDTH, NARROW, WIDE = 860, 24, 116  # pixels: the heat map's, and the bounds of a column's
 TEXT_FITS = 50  # pixels of a column in which ``57/60`` fits
 ROW = 30
 # Room for texts that the page's font draws wider than the library thinks.
@@ -46,7 +46,7 @@ def heat_map(view: FeedView) -> Spec:
     ]
     layers = [
         _bars([one for at, row in enumerate(rows) for one in _segments(at, row)]),
-        _text(cells, "x", field="text", bold="missing", size=12),
+        _text(cells, "x", field="text", bold="missing", size=12, tight=not wide),
         _text(_labels(labels, rows), "x", field="label", align="right", dx=-8, bold="bold", size=12),
         _text(_sums(rows, len(view.columns)), "x", field="label", align="left", dx=8, bold="bold", size=12),
         *_header(view, wide=wide),
@@ -300,11 +300,14 @@ def _text(
     bold: str = "",
     above: int | None = None,
     soft: bool = False,
+    tight: bool = False,
 ) -> Spec:
-    """Texts in their rows, or all of them at one height (pixels from the top)."""
+    """Texts in their rows, or all of them at one height (pixels from the top); ``tight``: smaller where long."""
     y: Spec = {"value": above} if above is not None else _rows()
     encoding: Spec = {"x": {"field": x, "type": "quantitative"}, "y": y, "text": {"field": field}}
     mark: Spec = {"type": "text", "fontSize": size, "align": align, "baseline": "middle", "dx": dx, "dy": dy}
+    if tight:
+        mark["fontSize"] = {"expr": f"length(datum.{field}) > 3 ? 8 : 11"}
     mark["fill"] = "var(--soft)" if soft else "var(--ink)"
     if bold:
         mark["fontWeight"] = {"expr": f"datum.{bold} ? 700 : 400"}

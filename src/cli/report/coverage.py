@@ -24,7 +24,7 @@ CODES: Mapping[str, int] = {
     "absent": ABSENT,
     "missing": MISSING,
 }
-MOST_HOURS = 48  # columns; more hours than this are shown by the day
+MOST_HOURS = 40  # columns; more hours than this are shown by the day
 MOST_ROWS = 40  # entities with a row of their own; of more, those that miss most
 MOST_GAPS = 12  # that are listed one by one
 MOST_SLOTS = 240  # of which each is also shown by itself
