@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -45,11 +46,18 @@ class Holding:
         return not self.broken and not self.held
 
 
-def read_slice(store: PartitionStore, contract: Contract, target: Target, one: Slice, *, workers: int = 8) -> Holding:
-    """Read a slice's partitions. Raises ``TransientFailure`` where the store does not answer."""
+def read_slices(
+    store: PartitionStore, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
+) -> list[Holding]:
+    """Read the slices' partitions. Raises ``TransientFailure`` where the store does not answer."""
+    paths = [paths_of(target, one) for one in slices]
     with ThreadPoolExecutor(workers) as pool:
-        parts = list(pool.map(lambda path: read_partition(store, target.table, path), paths_of(target, one)))
-    return hold(contract, target, one, parts)
+        parts = pool.map(
+            lambda path: read_partition(store, target.table, path), [one for some in paths for one in some]
+        )
+        return [
+            hold(contract, target, one, [next(parts) for _ in some]) for one, some in zip(slices, paths, strict=True)
+        ]
 
 
 def hold(contract: Contract, target: Target, one: Slice, parts: list[Held]) -> Holding:

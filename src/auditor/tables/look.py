@@ -5,11 +5,11 @@ Objects come first, for they tell the watermark; then each slice of the warehous
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,7 +19,7 @@ from auditor.runs import AuditResult, WindowResult, paper_key, write_paper
 from auditor.survey import Parents, parents_of
 from auditor.tables.arrivals import Arrivals, Ports, look_at_arrivals
 from auditor.tables.derived import derived_findings
-from auditor.tables.holdings import Holding, known_keys, read_slice
+from auditor.tables.holdings import Holding, known_keys, read_slices
 from auditor.tables.keyed import Difference, compare_pairs, our_buckets, unequal
 from auditor.tables.memory import Memory, read_memory
 from auditor.tables.order import TablesOrder
@@ -41,6 +41,7 @@ from core.findings import (
 )
 from core.fingerprint import buckets_for
 from core.ingest_objects import EPOCH, format_instant
+from core.order import as_array
 from core.source_check import (
     Buckets,
     CountBuckets,
@@ -52,6 +53,7 @@ from core.source_check import (
 from core.state import ParameterNames
 
 ORPHANS_NAMED = 500
+MOST_SLICES, ROWS_AT_ONCE = 100, 300_000  # of one question, and in memory
 
 
 @dataclass
@@ -79,7 +81,7 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
     derived = list(derived_findings(world, contract, now=now, settle=source.settle))
     findings: list[Finding] = [*(one for some in arrivals.values() for one in some.findings), *derived]
     ill = {one.table for one in derived if isinstance(one, StaleDerived | BrokenPartition)}
-    comparison = _Comparison(world, contract, order, arrivals, ill, attempt=attempt)
+    comparison = _Comparison(world, contract, order, arrivals, ill, known_rows=memory.rows, attempt=attempt)
     windows = comparison.run()
     findings += [*dict.fromkeys(comparison.findings)]
     findings += _parameters(world, source, names, arrivals, before, now)
@@ -141,6 +143,7 @@ class _Comparison:
         arrivals: Mapping[str, Arrivals],
         ill: set[str],
         *,
+        known_rows: Mapping[str, int],
         attempt: int,
     ) -> None:
         self._world = world
@@ -153,55 +156,70 @@ class _Comparison:
         self.findings: list[Finding] = []
         self.objects: dict[str, str] = {}
         self.rows: dict[str, int] = {}
+        self._known_rows = known_rows
+        self._asked = 0
 
     def run(self) -> list[WindowResult]:
         targets = {one.table.name: one for one in targets_of(self._contract)}
-        found = []
-        for number, one in enumerate(self._order.slices):
-            if one.table in targets:
-                window = self._slice(targets[one.table], one, number)
-                found += [window] if window else []
+        found: list[WindowResult] = []
+        for name, some in groupby(self._order.slices, key=lambda one: one.table):
+            until = self._arrivals[targets[name].source.name].watermark if name in targets else EPOCH
+            if until > EPOCH:
+                for group in self._groups(name, list(some)):
+                    found += self._compare(targets[name], group, until)
         return found
 
-    def _slice(self, target: Target, one: Slice, number: int) -> WindowResult | None:
-        until = self._arrivals[target.source.name].watermark
-        if until <= EPOCH:
-            return None
-        holding = read_slice(self._world.partitions, self._contract, target, one, workers=self._world.limits.workers)
-        self.objects |= holding.objects
-        self.findings += [*holding.broken, *holding.held]
-        if not holding.comparable:
-            return None
-        theirs, difference = self._ask(holding, until, number)
-        self._tell(holding, theirs, difference)
-        wanted = [*self._lawless(holding), *self._orphans(holding, until)]
-        self.findings += wanted
-        most = max(self.rows.get(target.table.name, 0), holding.live.num_rows)
-        self.rows[target.table.name] = most
-        return self._window(holding, theirs, difference, until, [one.kind for one in wanted])
+    def _groups(self, table: str, slices: list[Slice]) -> Iterator[list[Slice]]:
+        """As many at once as memory may hold, by what the table's slices have held so far."""
+        size = max(1, min(MOST_SLICES, ROWS_AT_ONCE // max(1, self._known_rows.get(table, 0))))
+        return (slices[first : first + size] for first in range(0, len(slices), size))
+
+    def _compare(self, target: Target, slices: Sequence[Slice], until: datetime) -> Iterator[WindowResult]:
+        store, workers = self._world.partitions, self._world.limits.workers
+        holdings = read_slices(store, self._contract, target, slices, workers=workers)
+        for one in holdings:
+            self.objects |= one.objects
+            self.findings += [*one.broken, *one.held]
+        sound = [one for one in holdings if one.comparable]
+        if not sound:
+            return
+        buckets = buckets_for(max(one.live.num_rows for one in sound))
+        answers = self._count(target, sound, until, buckets)
+        lost = list(self._orphans(target, sound, until))
+        self.findings += lost
+        for holding, theirs in zip(sound, answers, strict=True):
+            difference = self._difference(holding, theirs, until, buckets)
+            self._tell(holding, theirs, difference)
+            lawless = list(self._lawless(holding))
+            self.findings += lawless
+            most = max(self.rows.get(target.table.name, 0), holding.live.num_rows)
+            self.rows[target.table.name] = most
+            ills = [one.kind for one in (*lawless, *lost)]
+            yield self._window(holding, theirs, difference, until, ills)
 
     # ------------------------------------------------------------ the source
 
-    def _ask(self, holding: Holding, until: datetime, number: int) -> tuple[Buckets, Difference]:
-        target, one = holding.target, holding.slice
-        buckets = buckets_for(holding.live.num_rows)
-        span = Span() if one.whole else Span(iso(one.start), iso(one.end))
+    def _count(self, target: Target, holdings: Sequence[Holding], until: datetime, buckets: int) -> tuple[Buckets, ...]:
+        spans = tuple(_span(one.slice) for one in holdings)
         dataset, table = self._order.dataset, target.source.name
-        question = CountBuckets(dataset, table, (span,), buckets, format_instant(until), target.column)
-        answer = self._world.needed_source()(question_to_data(question))
-        theirs = buckets_from_data(answer["spans"])[0]
-        bound = int(until.timestamp()) * 1_000_000 + until.microsecond
+        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
+        return buckets_from_data(self._world.needed_source()(question_to_data(question))["spans"])
+
+    def _difference(self, holding: Holding, theirs: Buckets, until: datetime, buckets: int) -> Difference:
+        target, bound = holding.target, _micros(until)
         wanted = unequal(our_buckets(holding.hashes, holding.versions, until=bound, buckets=buckets), theirs)
         if not wanted:
-            return theirs, Difference()
-        place = paper_key(self._order.run, f"source/{self._attempt}-{number:05d}").removesuffix(".json") + ".parquet"
-        pairs = ListPairs(dataset, table, span, buckets, wanted, place, target.column)
+            return Difference()
+        self._asked += 1
+        place = paper_key(self._order.run, f"source/{self._attempt}-{self._asked:05d}").removesuffix(".json")
+        dataset, table = self._order.dataset, target.source.name
+        pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, f"{place}.parquet", target.column)
         self._world.needed_source()(question_to_data(pairs))
-        stored = self._world.records.read(place)
+        stored = self._world.records.read(pairs.target)
         if stored is None:
-            raise InvalidData("compare rows", place, "the source's answer is not there", "Start the audit again")
+            raise InvalidData("compare rows", pairs.target, "the source's answer is not there", "Start the audit again")
         rows = pq.read_table(pa.BufferReader(stored.body))
-        return theirs, compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=bound)
+        return compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=bound)
 
     def _tell(self, holding: Holding, theirs: Buckets, found: Difference) -> None:
         dataset, table = self._order.dataset, holding.target.source.name
@@ -226,19 +244,20 @@ class _Comparison:
         if holding.target.table.kind == "fact" and len(paths) == 1:
             yield from broken_rules(holding.target.table, paths[0], holding.live)
 
-    def _orphans(self, holding: Holding, until: datetime) -> Iterable[OrphanKeys]:
+    def _orphans(self, target: Target, holdings: Sequence[Holding], until: datetime) -> Iterable[OrphanKeys]:
         """Of current rows; one whose parent may still be on its way is passed over."""
-        table = holding.target.table
-        for column in table.columns:
+        for column in target.table.columns:
             parent, _, _ = column.references.partition(".")
             if not parent or parent in self._ill:
                 continue
             known = self._parents(column.references)
             if known is None:
                 continue
-            old = np.asarray(holding.versions < _micros(min(until, self._watermark_of(parent))))
-            values = holding.live.column(column.name).filter(pa.array(old))
-            lost = orphans(table, column, values, known, named=ORPHANS_NAMED)
+            bound = _micros(min(until, self._watermark_of(parent)))
+            values = pa.chunked_array(
+                [as_array(one.live.column(column.name)).filter(pa.array(one.versions < bound)) for one in holdings]
+            )
+            lost = orphans(target.table, column, values, known, named=ORPHANS_NAMED)
             if lost is not None:
                 yield lost
 
@@ -283,3 +302,7 @@ class _Comparison:
 
 def _micros(at: datetime) -> int:
     return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def _span(one: Slice) -> Span:
+    return Span() if one.whole else Span(iso(one.start), iso(one.end))

@@ -66,16 +66,17 @@ def fresh_catalog(extraction: Extraction, names: list[str]) -> Catalog:
         return read_catalog(extraction.session(), names)
 
 
-def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> Iterable[Mapping[int, Fingerprint]]:
-    for span in asked.spans:
-        statement = count_buckets(
-            reading, span, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
-        )
-        rows = extraction.session().query(in_snapshot(statement, seconds=extraction.statement_seconds))
-        yield {
-            place: Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
-            for place, count, newest, total in rows
-        }
+def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> list[dict[int, Fingerprint]]:
+    statement, span_of = count_buckets(
+        reading, asked.spans, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
+    )
+    rows = extraction.session().query(in_snapshot(statement, seconds=extraction.statement_seconds))
+    found: list[dict[int, Fingerprint]] = [{} for _ in asked.spans]
+    for stretch, place, count, newest, total in rows:
+        span = span_of[stretch - 1]
+        if span is not None:
+            found[span][place] = Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
+    return found
 
 
 def _microseconds(at: Any) -> int:

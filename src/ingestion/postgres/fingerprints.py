@@ -18,20 +18,37 @@ from ingestion.postgres.select import FIRST_INSTANT, Reading
 _WALL = "timestamp without time zone"
 
 
-def count_buckets(reading: Reading, span: Span, *, column: str, until: datetime, buckets: int) -> str:
-    """(bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``; one scan."""
-    version = in_utc(reading, reading.cursor, _cursor_column(reading))
-    conditions = [*_placed(reading), *_span(reading, span, column), f"{version} < {_utc(until)}"]
-    rows = f"SELECT {_hash(reading)} AS h, {version} AS v FROM {reading.source} WHERE {' AND '.join(conditions)}"
-    return (
-        f"SELECT (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h))"
-        f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1"  # OFFSET 0: so that the key is hashed once
+def count_buckets(
+    reading: Reading, spans: Sequence[Span], *, column: str, until: datetime, buckets: int
+) -> tuple[str, Sequence[int | None]]:
+    """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
+
+    One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
+    which span each of them is (None: what lies between two).
+    """
+    version = in_utc(reading, reading.cursor, reading.changed)
+    conditions = [*_placed(reading), f"{version} < {_utc(until)}"]
+    stretch, of = "1", [0]
+    if column:
+        bounds = sorted({parse_instant(text) for one in spans for text in (one.start, one.end)})
+        time = in_utc(reading, identifier(column), reading.relation.columns[column])
+        array = ", ".join(_utc(at) for at in bounds)
+        stretch = f"width_bucket({time}, ARRAY[{array}])"
+        conditions += [f"{time} >= {_utc(bounds[0])}", f"{time} < {_utc(bounds[-1])}"]
+        starts = {parse_instant(one.start): number for number, one in enumerate(spans)}
+        of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
+    columns = f"{stretch} AS s, {_hash(reading)} AS h, {version} AS v"
+    rows = f"SELECT {columns} FROM {reading.source} WHERE {' AND '.join(conditions)}"
+    statement = (
+        f"SELECT s, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h))"
+        f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1, 2"  # OFFSET 0: so that the key is hashed once
     )
+    return statement, of
 
 
 def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int]) -> str:
     """COPY of key and version of the rows of the wanted buckets, as CSV."""
-    version = in_utc(reading, reading.cursor, _cursor_column(reading))
+    version = in_utc(reading, reading.cursor, reading.changed)
     conditions = [*_placed(reading), *_span(reading, span, column)]
     if len(wanted) < buckets:
         places = ", ".join(f"{place:d}" for place in wanted)
@@ -58,10 +75,6 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
     earlier = f"({instant} - INTERVAL '1 hour')"
     twice = f"({earlier} AT TIME ZONE {zone}) = {expression}"
     return f"((CASE WHEN {twice} THEN {earlier} ELSE {instant} END) AT TIME ZONE 'UTC')"
-
-
-def _cursor_column(reading: Reading) -> SourceColumn:
-    return reading.changed
 
 
 def _placed(reading: Reading) -> list[str]:
