@@ -1,31 +1,47 @@
-# One page: is it healthy, is it fresh, is it whole, is it keeping up, what does it cost.
+# One page: is it healthy, is it whole, is it fresh, is it keeping up, what does it cost.
 
 locals {
   feed_metrics     = ["PointsExpected", "PointsWritten", "TriggerDelaySeconds"]
+  audit_metrics    = ["AuditExpected", "AuditMissing", "AuditAbsent", "PointsRepaired", "PointsUnhealed"]
   database_metrics = ["RowsExtracted", "HorizonHeldSeconds", "NonSequentialIds"]
 
   by_dataset = {
-    for metric in ["ObjectsProcessed", "RowsOut", "LinesRejected", "NonSequentialIds", "ProcessingTime", "RowsExtracted", "HorizonHeldSeconds", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"] : metric => [
-      for dataset in keys(contains(local.feed_metrics, metric) ? local.feeds : contains(local.database_metrics, metric) ? local.databases : local.sources) :
+    for metric in concat(local.audit_metrics, ["ObjectsProcessed", "RowsOut", "LinesRejected", "NonSequentialIds", "ProcessingTime", "RowsExtracted", "HorizonHeldSeconds", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"]) : metric => [
+      for dataset in keys(contains(local.audit_metrics, metric) ? local.audited : contains(local.feed_metrics, metric) ? local.feeds : contains(local.database_metrics, metric) ? local.databases : local.sources) :
       [local.namespace, metric, "environment", var.environment, "dataset", dataset, { label = dataset }]
     ]
   }
 
+  # Several metrics on one picture, each line with the dataset and the metric's name.
+  together = {
+    for name, metrics in {
+      points   = ["PointsExpected", "PointsWritten"]
+      coverage = ["AuditExpected", "AuditMissing", "AuditAbsent"]
+      gaps     = ["AuditMissing", "PointsRepaired", "PointsUnhealed"]
+      } : name => [
+      for metric in flatten([for one in metrics : [for line in local.by_dataset[one] : { line = line }]]) :
+      concat(slice(metric.line, 0, 6), [{ label = "${metric.line[5]} ${metric.line[1]}" }])
+    ]
+  }
+
   widgets = [
-    { title = "Processed objects", stat = "Sum", metrics = local.by_dataset.ObjectsProcessed },
+    { title = "Coverage: points owed, missing and absent at the source, as audited", stat = "Maximum", metrics = local.together.coverage },
+    { title = "Gaps: missing when an audit ended, healed, beyond healing", stat = "Maximum", metrics = local.together.gaps },
+    {
+      title = "Freshness: seconds that a feed's oldest record waits for S3", stat = "Maximum",
+      metrics = [
+        for name, stream in aws_kinesis_firehose_delivery_stream.feed :
+        ["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", stream.name, { label = name }]
+      ]
+    },
+    { title = "Freshness: processed objects", stat = "Sum", metrics = local.by_dataset.ObjectsProcessed },
     { title = "Rows out", stat = "Sum", metrics = local.by_dataset.RowsOut },
     { title = "Lines in quarantine", stat = "Sum", metrics = local.by_dataset.LinesRejected },
     { title = "From event to receipt, milliseconds", stat = "p95", metrics = local.by_dataset.ProcessingTime },
     { title = "Rows extracted", stat = "Sum", metrics = local.by_dataset.RowsExtracted },
     { title = "Extraction held back by open transactions, seconds", stat = "Maximum", metrics = local.by_dataset.HorizonHeldSeconds },
     { title = "Objects out of sequence", stat = "Sum", metrics = local.by_dataset.NonSequentialIds },
-    {
-      title = "Points expected and written", stat = "Sum",
-      metrics = [
-        for metric in concat(local.by_dataset.PointsExpected, local.by_dataset.PointsWritten) :
-        concat(slice(metric, 0, 6), [{ label = "${metric[5]} ${metric[1]}" }])
-      ]
-    },
+    { title = "Points expected and written", stat = "Sum", metrics = local.together.points },
     { title = "Seconds between a minute's start and its quote", stat = "p95", metrics = local.by_dataset.TriggerDelaySeconds },
     {
       title   = "Age of the oldest message, seconds", stat = "Maximum",

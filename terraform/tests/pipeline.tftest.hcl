@@ -172,8 +172,19 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_athena_named_query.saved) >= 5 && alltrue([for query in aws_athena_named_query.saved : length(query.description) > 20])
-    error_message = "Every saved query says what it answers."
+    condition = length(setsubtract(
+      ["completeness", "missing-points", "revenue-by-month", "hourly-prices", "processing-log", "quarantine"],
+      keys(aws_athena_named_query.saved),
+    )) == 0 && alltrue([for query in aws_athena_named_query.saved : length(query.description) > 20])
+    error_message = "What analysts ask first is saved, and every query says what it answers."
+  }
+
+  assert {
+    condition = alltrue([
+      for word in ["Freshness", "Coverage", "Gaps", "Rows out", "quarantine", "oldest message", "Duration", "What costs"] :
+      anytrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : strcontains(widget.properties.title, word)])
+    ])
+    error_message = "The dashboard shows freshness, coverage, gaps, rows, quarantine, queues, durations and what costs."
   }
 
   assert {
