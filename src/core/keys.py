@@ -155,7 +155,10 @@ def partition_codes(table: Table, rows: pa.Table) -> tuple[Ints, list[str]]:
         if part.column not in rows.column_names:
             raise MissingColumns("find partition", table.name, f"the rows lack {part.column}")
         level, values = _level(part, as_array(rows[part.column]), table.name)
-        both, codes = np.unique(codes * len(values) + level, return_inverse=True)
+        if len(values) == 1:  # as of most batches: one symbol, one month
+            paths = [f"{path}/{part.name}={values[0]}".lstrip("/") for path in paths]
+            continue
+        both, codes = _distinct(codes * len(values) + level)
         paths = [
             f"{paths[code // len(values)]}/{part.name}={values[code % len(values)]}".lstrip("/")
             for code in both.tolist()
@@ -171,12 +174,13 @@ def _level(part: Partition, values: pa.Array, table: str) -> tuple[Ints, list[st
     if values.null_count:
         raise InvalidData("find partition", place, f"{values.null_count} values are null")
     if part.transform == "bucket":
-        numbers, codes = np.unique(bucket_of(values, part.buckets), return_inverse=True)
+        numbers, codes = _distinct(bucket_of(values, part.buckets))
         return codes, [str(number) for number in numbers.tolist()]
     if part.transform in _TIME_CODE:
         microseconds = np.asarray(values.cast(pa.timestamp("us")).view(pa.int64()))
         instants = microseconds.view("datetime64[us]").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
-        periods, codes = np.unique(instants, return_inverse=True)
+        numbers, codes = _distinct(instants.view(np.int64))
+        periods = numbers.view(instants.dtype)
         return codes, [text.replace("T", "-") for text in np.datetime_as_string(periods).tolist()]
     distinct = values.cast(pa.string()).dictionary_encode()
     texts = distinct.dictionary.to_pylist()
@@ -186,6 +190,19 @@ def _level(part: Partition, values: pa.Array, table: str) -> tuple[Ints, list[st
         if part.values and text not in part.values:
             raise InvalidData("find partition", place, f"{text!r} is not among the values that the contract lists")
     return np.asarray(distinct.indices).astype(np.int64), texts
+
+
+def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
+    """The distinct numbers, sorted, and for each number the index of its own; by counting where they lie close."""
+    low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
+    if low == high:
+        return numbers[:1], np.zeros(len(numbers), dtype=np.int64)
+    if high - low > 4 * len(numbers):
+        found, codes = np.unique(numbers, return_inverse=True)
+        return found, codes.astype(np.int64)
+    there = np.zeros(high - low + 1, dtype=np.bool_)
+    there[numbers - low] = True
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[numbers - low]
 
 
 def in_partitions(table: Table, rows: pa.Table) -> pa.Array:
