@@ -109,7 +109,7 @@ class Vandal:
             " last_updated = last_updated + interval '1 second' where purchase_order_id = %s",
             number,
         )
-        named = names_row("purchase_order", number, "stale_row")
+        named = names_row("purchase_order", number, "stale_row", "missing_row")
         return Mutation(f"purchase order {number} changed with an old time", named)
 
     def set_back(self) -> Mutation | None:
@@ -121,7 +121,9 @@ class Vandal:
         self.shop.run(
             f"update {table} set last_updated = last_updated - interval '{days} days' where {table}_id = %s", number
         )
-        return Mutation(f"{table} {number} set back by {days} days", names_row(table, number, "stale_row"))
+        return Mutation(
+            f"{table} {number} set back by {days} days", names_row(table, number, "stale_row", "missing_row")
+        )
 
     # ------------------------------------------------------------ the warehouse
 
@@ -350,6 +352,7 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
     tally = Tally()
     with shop(sales_orders=sales_orders, seed=seed) as place:
         vandal = Vandal(place, seed)
+        assert place.heal()["audit"]["healthy"]
         for number in range(batches):
             _clean_audit(place, tally, f"before batch {number} (seed {seed})", vandal.draw.randrange(2**31))
             _batch(place, vandal, tally, number, per_batch, seed)

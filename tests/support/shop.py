@@ -30,6 +30,7 @@ from auditor.prove import verify
 from auditor.runs import AuditResult, read_paper
 from auditor.world import Limits, World
 from core.contract.model import Contracts, Database
+from core.current import current_table
 from core.errors import StarmendError
 from core.findings import repair_from_data
 from core.landing import landing_of
@@ -40,6 +41,8 @@ from ingestion.check.job import Bench, carry_out
 from ingestion.repair.job import Bench as AcquireBench
 from ingestion.repair.job import carry_out as acquire
 from local.database.changes import Changes
+from processing.commit import read_partition
+from processing.plan import plan_source
 from processing.process import process_messages
 from processing.restating.job import restate_job
 
@@ -165,6 +168,7 @@ class Shop:
         self.extracting.extract(budget=plenty()).raise_failures()
         if process:
             self.deliver()
+            self.process_queue()
 
     def deliver(self) -> list[str]:
         """The events of what was written since; returns the keys."""
@@ -286,17 +290,19 @@ class Shop:
                         wrong.append(f"{name} {number}: {ours.get(number)}, the source has {there.get(number)}")
         return wrong
 
-    def _current_rows(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
-        from processing.commit import read_partition
-        from processing.plan import plan_source
+    def all_current(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+        """The current state of a source table, with what is known to be deleted."""
+        promised = current_table(self.contract, self.contract.source_table(table))
+        snapshot = read_partition(self.memory.partitions, promised, "")
+        yield promised.name, snapshot.table.to_pylist() if snapshot else []
 
+    def _current_rows(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
         plan = plan_source(self.contract, table)
         for fact in plan.facts:
             yield fact.name, [row for row in self.memory.rows(fact.name) if row["is_latest"]]
         if plan.current is not None:
-            snapshot = read_partition(self.memory.partitions, plan.current, "")
-            rows = snapshot.table.to_pylist() if snapshot else []
-            yield plan.current.name, [row for row in rows if row["deleted_at"] is None]
+            for name, rows in self.all_current(table):
+                yield name, [row for row in rows if row["deleted_at"] is None]
 
     def ingest_keys(self, prefix: str = "tables/") -> list[str]:
         return [one.key for one in self.memory.ingest.list(prefix) if landing_of(one.key)]

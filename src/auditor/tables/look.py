@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import pyarrow as pa
@@ -157,6 +157,8 @@ class _Comparison:
         self.objects: dict[str, str] = {}
         self.rows: dict[str, int] = {}
         self._known_rows = known_rows
+        assert isinstance(contract.source, Database)
+        self._owed_until = world.now() - timedelta(seconds=contract.source.complete_within)
         self._asked = 0
 
     def run(self) -> list[WindowResult]:
@@ -245,7 +247,10 @@ class _Comparison:
             yield from broken_rules(holding.target.table, paths[0], holding.live)
 
     def _orphans(self, target: Target, holdings: Sequence[Holding], until: datetime) -> Iterable[OrphanKeys]:
-        """Of current rows; one whose parent may still be on its way is passed over."""
+        """Of current rows; one whose parent may still be on its way is passed over.
+
+        A table in which nothing changes has an old watermark: there the time counts within which rows are promised.
+        """
         for column in target.table.columns:
             parent, _, _ = column.references.partition(".")
             if not parent or parent in self._ill:
@@ -253,7 +258,7 @@ class _Comparison:
             known = self._parents(column.references)
             if known is None:
                 continue
-            bound = _micros(min(until, self._watermark_of(parent)))
+            bound = _micros(min(until, max(self._watermark_of(parent), self._owed_until)))
             values = pa.chunked_array(
                 [as_array(one.live.column(column.name)).filter(pa.array(one.versions < bound)) for one in holdings]
             )
