@@ -10,7 +10,7 @@ ENV ?= dev
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test test-fast lint checkov format bench chaos package plan deploy destroy bootstrap clean
+.PHONY: help demo up down test test-fast lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
 
 ##@ Try it
 demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
@@ -43,6 +43,9 @@ bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (
 
 chaos: $(VENV)/.dev ## Run the long randomised and fault runs into build/chaos.json
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
+	$(BIN)/python docs/cost/estimate.py
 
 ##@ Deploy (ENV=dev|prod)
 package: $(VENV)/.runtime ## Build the Lambda packages into build/
