@@ -15,10 +15,11 @@ from auditor.absent import Absence
 from auditor.chain import ChainReader
 from auditor.expect import expect
 from auditor.survey import Survey, survey
+from auditor.tables.prove import partition_problems
 from auditor.windows import Window
 from core.calendar import epoch
 from core.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
-from core.contract.model import Contract, Contracts, Feed
+from core.contract.model import Contract, Contracts, Database, Feed
 from core.errors import InvalidData
 from core.ports import ObjectReader, PartitionStore
 
@@ -134,6 +135,9 @@ def _rows(
     workers: int,
 ) -> list[Failure]:
     feed = contract.source
+    if isinstance(feed, Database):
+        found_in = partition_problems(contract, certificates, partitions, workers=workers)
+        return [Failure(one.dataset, one.number, one.window, name, text) for one, name, text in found_in]
     if not isinstance(feed, Feed):
         return []
     windows = [Window(epoch(one.start), epoch(one.end)) for one in certificates]
