@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+
+T = TypeVar("T")
 
 
 class DiskObjects:
@@ -57,6 +60,13 @@ class DiskObjects:
             self._file(key).write_bytes(body)
             self._stats[key] = stat if there is None else replace(stat, version_id="again")
             return Written(etag)
+
+    def write_file(self, key: str, fill: Callable[[Path], T]) -> T:
+        """An object that ``fill`` writes to a file, piece by piece; what it returned."""
+        result = fill(self._file(key))
+        size = self._file(key).stat().st_size
+        self._stats[key] = ObjectStat(key, size, f"{size}-{key}", datetime.now(UTC))
+        return result
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
