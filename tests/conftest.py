@@ -9,8 +9,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        shares_the_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if shares_the_stack else str(item.path)))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # Not when all are collected: by then pytest-xdist has read the marks.
+    shares_the_stack = "stack" in getattr(item, "fixturenames", ())
+    item.add_marker(pytest.mark.xdist_group("stack" if shares_the_stack else item.path.stem))
