@@ -73,6 +73,9 @@ def listening(stack: Stack) -> Iterator[list[str]]:
     sqs, sns = stack.deployment.clients("sqs"), stack.deployment.clients("sns")
     url = sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sender = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**sender, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     subscription = sns.subscribe(
         TopicArn=stack.deployment.alarm_topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )["SubscriptionArn"]

@@ -75,6 +75,7 @@ class Stack:
                 folder / "emulator",
                 firehose_scale=plan.firehose_scale,
                 alarm_scale=plan.alarm_scale,
+                as_on_aws=True,
                 detached=detached,
             )
             undo.callback(emulator.stop)

@@ -186,6 +186,11 @@ class Terraform:
         """The whole state as Terraform shows it, for tests that look at what was made."""
         return dict(json.loads(self._run("show", "-json")))
 
+    def planned(self, plan: Plan) -> dict[str, Any]:
+        """The whole state as it will be when the plan was carried out; ``values`` as in :meth:`state`."""
+        shown = json.loads(self._run("show", "-json", str(plan.file)))
+        return {"values": shown["planned_values"]}
+
     def validate(self) -> None:
         self._run("validate")
 

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from tests.support.state import Resource, managed
 
 from local.stack import Plan, Stack
+from local.terraform import Change
 
 ORDERS = 3_000
+# Scenarios that use the shared stack; what they asked AWS for is judged after the last of them.
+STACK_SCENARIOS = {
+    path.name for path in Path(__file__).parent.glob("test_*.py") if "stack: Stack" in path.read_text(encoding="utf-8")
+}
+_LAST = "test_least_privilege.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Judge after everything else ran."""
+    items.sort(key=lambda item: item.path.name == _LAST)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What switching the schedules on would change, and the state that it would lead to."""
+
+    changes: tuple[Change, ...]
+    resources: list[Resource]
+
+
+@pytest.fixture(scope="session")
+def switched_on(stack: Stack) -> Switch:
+    """A plan with the schedules on. Nothing else differs, so it is also the second plan of an unchanged deployment."""
+    terraform, variables = stack.terraform({"schedules_enabled": True})
+    plan = terraform.plan(variables)
+    return Switch(plan.changes, list(managed(terraform.planned(plan))))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_every_record_twice_in_any_order_and_every_event_twice_are_the_same_rows
     objects = deployed.ingest_keys(deployment, FEEDS)
     lines: list[Any] = [line for key in objects for line in deployed.lines_of(deployment, key)] * 2
     random.Random(7).shuffle(lines)
-    again = f"{FEEDS}2026/11/20/23/again.gz"
+    again = f"{FEEDS}{dt.datetime.now(dt.UTC):%Y/%m/%d/%H}/again.gz"
     deployed.land(deployment, again, lines)
     before = quotes(stack, traded)
     versions = deployed.pointers(deployment)
@@ -143,14 +144,15 @@ def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, 
         (tmp_path / name).symlink_to(ROOT / "contracts" / name)
     text = (ROOT / "contracts" / "quotes.yaml").read_text()
     (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))
-    contracts = tmp_path / "contracts.json"
-    contracts.write_text(render(load(tmp_path, today=dt.datetime.now(dt.UTC).date())))
-    code = build_code_zip(tmp_path / "code.zip", contracts)
     terraform, variables = stack.terraform()
+    contracts = Path(variables["contracts_file"])
+    contracts.write_text(render(load(tmp_path, today=dt.datetime.now(dt.UTC).date())))
+    build_code_zip(Path(variables["code_zip"]), contracts)
     before = deployed.parameters(stack.deployment)
-    plan = terraform.plan({**variables, "contracts_file": str(contracts), "code_zip": str(code)})
+    plan = terraform.plan(variables)
     assert all("delete" not in change.actions or "code" in change.address for change in plan.changes)
     terraform.apply(plan)
+    stack.deployment = replace(stack.deployment)  # which reads its contracts anew
     assert deployed.parameters(stack.deployment) == before
     lines = lines_so_far(stack)
     minute = hour(stack, 3)

@@ -91,6 +91,9 @@ def mailbox(deployment: Deployment, name: str) -> Iterator[Any]:
     sqs, sns = deployment.clients("sqs"), deployment.clients("sns")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sender = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**sender, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     subscription = sns.subscribe(
         TopicArn=deployment.alarm_topic,
         Protocol="sqs",

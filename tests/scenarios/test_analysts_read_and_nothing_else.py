@@ -1,0 +1,96 @@
+"""The analysts' policy, as deployed, on a role of its own: what it opens and what it leaves shut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+ROLE = "an-analyst"
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def analyst(stack: Stack) -> Iterator[Client]:
+    """Clients with the credentials of somebody who has the policy and nothing else."""
+    iam, sts = stack.deployment.clients("iam"), stack.deployment.clients("sts")
+    account = sts.get_caller_identity()["Account"]
+    trust = {
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+    }  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    policy = f"arn:aws:iam::{account}:policy/{stack.deployment.project}-{stack.deployment.environment}-analyst"
+    iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy)
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="reads")["Credentials"]
+    session = botocore.session.get_session()
+    session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    config = Config(s3={"addressing_style": "path"})
+    yield lambda service: session.create_client(service, config=config)
+    iam.detach_role_policy(RoleName=ROLE, PolicyArn=policy)
+    iam.delete_role(RoleName=ROLE)
+
+
+def is_refused(call: Callable[..., Any], **arguments: Any) -> bool:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException"):
+            return True
+        raise
+    return False
+
+
+def test_an_analyst_reads_the_warehouse_and_the_log_of_what_was_processed(stack: Stack, analyst: Client) -> None:
+    s3, bucket = analyst("s3"), stack.deployment.warehouse_bucket
+    s3.get_object(Bucket=bucket, Key="warehouse/dim_date/symlink.txt")
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="warehouse/dim_date/")["KeyCount"] > 0
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="receipts/")["KeyCount"] >= 0
+
+
+def test_an_analyst_reads_no_ingest_object_no_quarantine_and_no_secret(stack: Stack, analyst: Client) -> None:
+    s3, ours = analyst("s3"), stack.deployment
+    assert is_refused(s3.list_objects_v2, Bucket=ours.ingest_bucket, Prefix="tables/")
+    assert is_refused(s3.get_object, Bucket=ours.ingest_bucket, Key="tables/sales/payment/000000000001.jsonl.gz")
+    assert is_refused(s3.list_objects_v2, Bucket=ours.warehouse_bucket, Prefix="quarantine/")
+    secret = f"{ours.project}/{ours.environment}/sales-db"
+    assert is_refused(analyst("secretsmanager").get_secret_value, SecretId=secret)
+
+
+def test_an_analyst_changes_nothing(stack: Stack, analyst: Client) -> None:
+    s3, ours = analyst("s3"), stack.deployment
+    pointer = "warehouse/dim_date/symlink.txt"
+    assert is_refused(s3.put_object, Bucket=ours.warehouse_bucket, Key=pointer, Body=b"elsewhere")
+    assert is_refused(s3.delete_object, Bucket=ours.warehouse_bucket, Key=pointer)
+    assert is_refused(analyst("lambda").invoke, FunctionName=ours.functions["process"], Payload=b"{}")
+    assert is_refused(analyst("sqs").send_message, QueueUrl=ours.queues["arrivals"], MessageBody="{}")
+    change = {"DatabaseName": ours.database, "TableInput": {"Name": "dim_date"}}
+    assert is_refused(analyst("glue").update_table, **change)
+
+
+def test_an_analyst_asks_in_the_analysts_workgroup_and_in_no_other(stack: Stack, analyst: Client) -> None:
+    athena, sql = analyst("athena"), "select 1"
+    context = {"Database": stack.deployment.database}
+    started = athena.start_query_execution(
+        QueryString=sql, WorkGroup=stack.deployment.workgroup, QueryExecutionContext=context
+    )
+    assert started["QueryExecutionId"]
+    assert is_refused(athena.start_query_execution, QueryString=sql, WorkGroup="primary", QueryExecutionContext=context)
+
+
+def test_every_saved_query_is_there_for_the_analyst(stack: Stack, analyst: Client) -> None:
+    athena, group = analyst("athena"), stack.deployment.workgroup
+    ids = athena.list_named_queries(WorkGroup=group)["NamedQueryIds"]
+    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    assert {"completeness", "missing-points", "revenue-by-month", "hourly-prices", "processing-log", "quarantine"} <= {
+        one["Name"] for one in found
+    }

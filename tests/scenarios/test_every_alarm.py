@@ -1,0 +1,139 @@
+"""Every alarm as it is deployed, tripped: by the metric that its cause is known by, seen as a message at the topic.
+
+The scenarios of the pipeline trip some of them by their real cause. Here each of them is made once more, exactly as
+Terraform made or would make it, on an emulator of its own, where nothing else happens and time runs as on AWS; what
+was measured is put into the past, so that nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+from tests.scenarios.conftest import Switch
+from tests.support.waiting import eventually
+
+from local.emulator import Emulator
+
+pytestmark = pytest.mark.stack
+
+Alarm = Mapping[str, Any]
+MADE_OF = {
+    "AlarmName": "alarm_name", "AlarmDescription": "alarm_description", "Namespace": "namespace",
+    "MetricName": "metric_name", "Statistic": "statistic", "Period": "period", "Threshold": "threshold",
+    "EvaluationPeriods": "evaluation_periods", "DatapointsToAlarm": "datapoints_to_alarm",
+    "ComparisonOperator": "comparison_operator", "TreatMissingData": "treat_missing_data",
+}  # fmt: skip
+MAILS_ITSELF = "gaps-unhealed"  # the auditor tells the admins once per cause; its alarm mails the end alone
+
+
+@pytest.fixture(scope="module")
+def alarms(switched_on: Switch) -> dict[str, list[Alarm]]:
+    """Metric alarms and composite alarms, with the schedules on: all that there are."""
+    kinds: dict[str, list[Alarm]] = {"aws_cloudwatch_metric_alarm": [], "aws_cloudwatch_composite_alarm": []}
+    for one in switched_on.resources:
+        if one["type"] in kinds:
+            kinds[one["type"]].append(one["values"])
+    return kinds
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
+    """An emulator in which nothing was ever measured, with the alarms' topic."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AWS_PROFILE", raising=False)
+        with Emulator.start(tmp_path_factory.mktemp("quiet"), alarm_seconds=0.2) as emulator:
+            for name, value in emulator.environment().items():
+                patch.setenv(name, value)
+            yield boto3.Session()
+
+
+@pytest.fixture(scope="module")
+def heard(quiet: boto3.Session, alarms: dict[str, list[Alarm]]) -> list[dict[str, Any]]:
+    """What came to the topic after each alarm's metric was put, once everything had come."""
+    sns, sqs, cloudwatch = quiet.client("sns"), quiet.client("sqs"), quiet.client("cloudwatch")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    url = sqs.create_queue(QueueName="admins")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    for one in alarms["aws_cloudwatch_metric_alarm"]:
+        measure(cloudwatch, one)
+    for one in alarms["aws_cloudwatch_metric_alarm"]:
+        pairs = [{"Name": name, "Value": value or "x"} for name, value in (one["dimensions"] or {}).items()]
+        actions = [topic] if one["alarm_actions"] else []
+        cloudwatch.put_metric_alarm(
+            **{name: one[own] for name, own in MADE_OF.items()}, Dimensions=pairs, AlarmActions=actions
+        )
+    for one in sorted(alarms["aws_cloudwatch_composite_alarm"], key=lambda one: len(one["alarm_rule"])):
+        cloudwatch.put_composite_alarm(
+            AlarmName=one["alarm_name"], AlarmDescription=one["alarm_description"], AlarmRule=one["alarm_rule"],
+            AlarmActions=[topic] if one["alarm_actions"] else [],
+        )  # fmt: skip
+    mails: list[dict[str, Any]] = []
+    mailing = {name_of(one) for kind in alarms.values() for one in kind if one["alarm_actions"]}
+
+    def all_mailed() -> bool:
+        for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            mails.append(json.loads(one["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        return mailing <= {one["AlarmName"] for one in mails if one["NewStateValue"] == "ALARM"}
+
+    try:
+        eventually(all_mailed, within=30)
+    except AssertionError:
+        silent = mailing - {one["AlarmName"] for one in mails}
+        pytest.fail(f"never came to the topic: {sorted(silent)}")
+    return mails
+
+
+def name_of(alarm: Alarm) -> str:
+    return str(alarm["alarm_name"])
+
+
+def measure(cloudwatch: Any, alarm: Alarm) -> None:
+    """Put a breaching datapoint into each of the alarm's periods; where silence is the fault, put nothing."""
+    if alarm["treat_missing_data"] == "breaching":
+        return
+    assert alarm["comparison_operator"] == "GreaterThanThreshold"
+    now = dt.datetime.now(dt.UTC)
+    pairs = [{"Name": name, "Value": value or "x"} for name, value in (alarm["dimensions"] or {}).items()]
+    for number in range(alarm["evaluation_periods"]):
+        at = now - dt.timedelta(seconds=alarm["period"] * number + min(alarm["period"] / 2, 30) * (number > 0))
+        point = {"MetricName": alarm["metric_name"], "Dimensions": pairs, "Timestamp": at}
+        cloudwatch.put_metric_data(
+            Namespace=alarm["namespace"], MetricData=[{**point, "Value": float(alarm["threshold"]) + 1}]
+        )
+
+
+def test_every_alarm_that_mails_is_heard_at_the_topic(
+    heard: list[dict[str, Any]], alarms: dict[str, list[Alarm]]
+) -> None:
+    assert len({one["AlarmName"] for one in heard}) > 30
+    silent = {name_of(one) for kind in alarms.values() for one in kind if not one["alarm_actions"]}
+    parts = ("nothing-processed", "work-due", MAILS_ITSELF)
+    assert [name for name in silent if not any(part in name for part in parts)] == []
+
+
+def test_an_alarm_without_a_mail_of_its_own_is_seen_by_one_that_has(
+    heard: list[dict[str, Any]], alarms: dict[str, list[Alarm]], quiet: boto3.Session
+) -> None:
+    rules = " ".join(str(one["alarm_rule"]) for one in alarms["aws_cloudwatch_composite_alarm"])
+    found = quiet.client("cloudwatch").describe_alarms(MaxRecords=100)
+    assert {one["StateValue"] for one in found["MetricAlarms"]} == {"ALARM"}
+    assert [one for one in alarms["aws_cloudwatch_metric_alarm"] if f'"{name_of(one)}"' not in rules] == []
+
+
+def test_each_mail_says_what_to_do_and_where_it_is_written(heard: list[dict[str, Any]]) -> None:
+    for one in heard:
+        text = one["AlarmDescription"]
+        assert "Runbook: docs/runbook.md#" in text
+        assert len(text.split("Runbook:")[0]) > 60, text
+
+
+def test_the_one_light_goes_on_with_the_first_of_them(heard: list[dict[str, Any]]) -> None:
+    lights = [one for one in heard if one["AlarmName"].endswith("-pipeline-unhealthy")]
+    assert [one["NewStateValue"] for one in lights] == ["ALARM"]
