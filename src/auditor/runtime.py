@@ -13,11 +13,14 @@ from aws_lambda_powertools import Logger
 from auditor.plan import Budget
 from auditor.world import Limits, Log, World
 from aws.clients import Clients
+from aws.dead_letters import SqsDeadLetters
 from aws.metrics import LogMetrics
 from aws.objects import S3ObjectStore
+from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.queue import SqsQueue
 from aws.settings import Settings
+from aws.source_function import SourceFunction
 from aws.topic import SnsTopic
 
 
@@ -62,6 +65,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     s3 = clients("s3")
     meters = Meters(settings.environment)
     queue, topic = settings.process_queue_url, settings.alarm_topic
+    source, letters = settings.source_function, settings.dead_letter_queue_url
     world = World(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
@@ -75,6 +79,10 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         mail=SnsTopic(clients("sns"), topic) if topic else None,
         runbook=settings.runbook_url,
         limits=limits_of(settings.audit_limits),
+        source=SourceFunction(clients("lambda"), source) if source else None,
+        parameters=SsmParameterStore(clients("ssm")),
+        parameter_prefix=settings.parameter_prefix,
+        dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,
     )
     return Runtime(world, settings.environment, meters.flush)
 

@@ -34,6 +34,8 @@ class Settings:
     alarm_topic: str = ""
     runbook_url: str = "docs/runbook.md"
     audit_limits: Mapping[str, Any] = field(default_factory=dict)
+    source_function: str = ""
+    dead_letter_queue_url: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -61,6 +63,8 @@ class Settings:
             alarm_topic=environment.get("STARMEND_ALARM_TOPIC", ""),
             runbook_url=environment.get("STARMEND_RUNBOOK_URL", "docs/runbook.md"),
             audit_limits=json.loads(environment.get("STARMEND_AUDIT_LIMITS") or "{}"),
+            source_function=environment.get("STARMEND_SOURCE_FUNCTION", ""),
+            dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),
         )
 
     @cached_property

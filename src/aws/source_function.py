@@ -1,0 +1,24 @@
+"""The function that alone talks to the databases, asked as if it were a function of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws.functions import invoke
+from core.errors import PipelineBug, TransientFailure
+
+
+class SourceFunction:
+    """``auditor.world.AskSource`` over Lambda. Whatever fails there may be otherwise at the next attempt."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def __call__(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            answer: Mapping[str, Any] = invoke(self._client, self._name, question)
+        except PipelineBug as error:
+            raise TransientFailure("ask the source", self._name, error.problem, error.remedy) from error
+        return answer

@@ -1,0 +1,20 @@
+"""The check Lambda, the auditor's door to a database: a question (``core.source_check``), or ``{"job": key}``.
+
+It talks to the database and to S3, and to nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestion.check.ask import answer
+from ingestion.check.job import carry_out
+from ingestion.check.runtime import build_runtime
+
+
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """The answer, or the job's counts. A failure is an error of the function, which the state machine retries."""
+    bench = build_runtime()
+    if "job" in event:
+        return carry_out(bench, str(event["job"]))
+    return answer(bench.extraction(str(event["dataset"])), event, bench.records)
