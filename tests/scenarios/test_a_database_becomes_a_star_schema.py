@@ -179,9 +179,7 @@ def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment
     eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
     latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
     assert int(latest) == last + 3
-    deployed.ingest(deployment).delete(
-        [skipping]
-    )  # no extraction wrote it: the next one would stop there
+    deployed.ingest(deployment).delete([skipping])  # no extraction wrote it: the next one would stop there
 
 
 def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deployment) -> None:
