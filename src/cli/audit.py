@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.audit import look, summary_of
-from auditor.choose import begin
+from auditor.either import begin_audit, look_again, summary
 from auditor.repair import make_plan
 from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
 from cli.deployed import DEFAULT, deployment
@@ -33,9 +32,9 @@ def audit(
         for name in datasets_of(deployed, dataset):
             with progress.step(f"auditing {name}"):
                 now = world.now()
-                order = begin(world, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
-                result = look(world, order, attempt=0)
-            summaries.append(summary_of(order, result, attempt=0))
+                order = begin_audit(world, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
+                result = look_again(world, order, attempt=0)
+            summaries.append(summary(order, result, attempt=0))
             found += finding_rows(name, result.findings)
             if dry_run:
                 planned += plan_rows(make_plan(world, order, attempt=1))
