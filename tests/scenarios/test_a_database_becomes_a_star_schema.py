@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from tests.scenarios.conftest import ORDERS
 from tests.support import deployed
@@ -17,6 +18,7 @@ from aws.deployment import Deployment
 from core.landing import landing_of
 from local.database.changes import Changes
 from local.demo import await_horizon, compare
+from local.emulator.lambda_packages import REFUSED_CODECS
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
@@ -58,6 +60,22 @@ def test_every_table_of_the_star_equals_its_source(sales: Stack) -> None:
 def test_money_arrives_as_exact_decimals(deployment: Deployment) -> None:
     frame = deployment.athena.query("select unit_price from fact_sales_order limit 5")
     assert all(isinstance(price, Decimal) and price.as_tuple().exponent == -2 for price in frame["unit_price"])
+
+
+def test_no_object_needs_a_codec_that_awss_build_of_pyarrow_lacks(deployment: Deployment) -> None:
+    store = deployed.warehouse(deployment)
+    used = set()
+    for pointer in deployed.pointers(deployment).values():
+        found = store.read(pointer.decode().strip().split("/", 3)[3])
+        assert found is not None
+        metadata = pq.read_metadata(io.BytesIO(found.body))
+        used |= {
+            metadata.row_group(group).column(column).compression.lower()
+            for group in range(metadata.num_row_groups)
+            for column in range(metadata.num_columns)
+        }
+    assert used
+    assert used.isdisjoint(REFUSED_CODECS)
 
 
 def test_changes_and_a_late_commit_are_followed_without_losing_a_row(sales: Stack) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from cli import packaging
 from cli.packaging import MANAGED_LAYERS, UNPACKED_LIMIT, build_code_zip, build_layer_zip, locked_version, unpacked_size
 from core.errors import InvalidData
+from local.emulator.lambda_packages import OUR_LAYER, lay_out
 
 
 @pytest.fixture
@@ -85,3 +89,33 @@ def test_a_package_that_the_lock_does_not_pin_is_refused() -> None:
     assert locked_version("orjson").count(".") == 2
     with pytest.raises(InvalidData, match="does not pin leftpad"):
         locked_version("leftpad")
+
+
+IMPORT_ALL = """
+import importlib, json, sys
+code, packages, modules = sys.argv[1:]
+sys.path[:] = [code, *sys.path, packages]
+for name in modules.split(","):
+    importlib.import_module(name)
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+
+
+def test_every_handler_imports_with_only_what_the_layers_hold(tmp_path: Path, contracts: Path) -> None:
+    """In an interpreter without this environment's packages: what is only here is not found."""
+    package = build_code_zip(tmp_path / "code.zip", contracts)
+    with zipfile.ZipFile(package) as opened:
+        opened.extractall(tmp_path / "code")
+    modules = [name.removesuffix(".py").replace("/", ".") for name in names(package) if name.endswith("handler.py")]
+    assert len(modules) >= 6
+    arguments = [str(tmp_path / "code"), str(lay_out(tmp_path / "packages")), ",".join(modules)]
+    command = [sys.executable, "-I", "-S", "-c", IMPORT_ALL, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={"AWS_LAMBDA_FUNCTION_NAME": "any"})
+    assert done.returncode == 0, done.stderr
+    imported = set(json.loads(done.stdout))
+    assert {"pyarrow", "orjson", "botocore", "pg8000"} <= imported
+    assert imported.isdisjoint({"pydantic", "yaml", "exchange_calendars", "typer", "rich", "duckdb", "pandas"})
+
+
+def test_our_layer_holds_what_the_emulators_functions_find() -> None:
+    assert set(OUR_LAYER) == set(packaging.LAYER_PACKAGES)

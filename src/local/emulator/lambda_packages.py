@@ -1,7 +1,8 @@
 """What a function may import beside its own code: what AWS's runtime, AWS's two managed layers and our layer hold.
 
 Functions on the emulator get a folder with these packages and nothing else, so that one which is only in the
-developers' environment is missing there as it would be on AWS. And as in AWS's layer, pyarrow has no zstd.
+developers' environment is missing there as it would be on AWS. What pyarrow was built with cannot be taken from it, so
+tests look at the objects that it wrote.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ POWERTOOLS_LAYER = ("aws-lambda-powertools", "aws-xray-sdk", "wrapt")
 OUR_LAYER = ("isal", "orjson")  # cli.packaging.LAYER_PACKAGES
 PACKAGES = (*RUNTIME, *PANDAS_LAYER, *POWERTOOLS_LAYER, *OUR_LAYER)
 
-# Codecs that AWS's build of pyarrow lacks.
+# Codecs that AWS's build of pyarrow lacks: a Parquet object that uses one could be neither written nor read there.
 REFUSED_CODECS = ("zstd", "lz4", "lz4_raw", "brotli")
 
 
