@@ -90,6 +90,7 @@ class Call:
     at: dt.datetime
     first: dt.datetime
     last: dt.datetime
+    minutes: int = 1  # of one candle
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Finnhub's two calls, as its users know them: /api/v1/quote and /api/v1/stock/candle (resolution 1)."""
+"""Finnhub's two calls, as its users know them: /api/v1/quote and /api/v1/stock/candle (resolutions of minutes)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from local.market.sessions import MINUTES_PER_DAY, Sessions, minute_of
 LISTED = frozenset(
     {"AAPL", "ADBE", "AMD", "AMZN", "CSCO", "GOOG", "IBM", "INTC", "META", "MSFT", "NFLX", "NVDA", "ORCL", "TSLA", "ZM"}
 )
+RESOLUTIONS = ("1", "5", "15", "30", "60")
 _MADE_UP = re.compile(r"SIM\d{1,6}")  # as many more as a load test needs
 
 PATHS = {"/api/v1/quote": "quote", "/api/v1/stock/candle": "candle"}
@@ -52,15 +53,15 @@ class Finnhub:
             raise BadRequest("Missing parameter: symbol")
         if endpoint == "quote":
             return Call(endpoint, symbol, now, now, now)
-        if query.get("resolution") != "1":
-            raise BadRequest("This simulator serves resolution 1 only")
+        if query.get("resolution") not in RESOLUTIONS:
+            raise BadRequest(f"This simulator serves the resolutions {', '.join(RESOLUTIONS)}")
         try:
             first, last = (dt.datetime.fromtimestamp(int(query[name]), dt.UTC) for name in ("from", "to"))
         except (KeyError, ValueError, OverflowError):
             raise BadRequest("Invalid from or to: UNIX seconds wanted") from None
         if not dt.timedelta() <= last - first <= LONGEST_SPAN:
             raise BadRequest("Invalid from and to: at most one month of one-minute candles per call")
-        return Call(endpoint, symbol, now, first, last)
+        return Call(endpoint, symbol, now, first, last, int(query["resolution"]))
 
     def answer(self, call: Call, twists: Sequence[Fault]) -> Reply:
         if call.endpoint == "quote":
@@ -101,12 +102,18 @@ class Finnhub:
         )
 
     def _candles(self, call: Call, twists: Sequence[Fault]) -> Reply:
-        """Minutes whose start lies in [from, to], of a session, and over by the market's clock."""
+        """Candles whose start lies in [from, to], of a session, and over by the market's clock."""
         kinds = {fault.kind: fault for fault in twists}
-        first, last = -(-int(call.first.timestamp()) // 60), minute_of(call.last)
+        step = call.minutes
+        first, last = (
+            -(-int(call.first.timestamp()) // (60 * step)) * step,
+            minute_of(call.last) // step * step + step - 1,
+        )
         if "wrong_interval" in kinds:
             first, last = first - MINUTES_PER_DAY, last - MINUTES_PER_DAY
-        minutes = [m for m in range(first, min(last, minute_of(call.at) - 1) + 1) if self.sessions.is_open(m)]
+        minutes = [
+            m for m in range(first, min(last, minute_of(call.at) // step * step - 1) + 1) if self.sessions.is_open(m)
+        ]
         for fault in twists:
             if fault.kind == "hole" and fault.covering is not None:
                 start, end = fault.covering
@@ -115,12 +122,14 @@ class Finnhub:
             return Reply.of({"s": "no_data"})
         revision = kinds["revised"].revision if "revised" in kinds else 0
         rows = candles(call.symbol, np.array(minutes), seed=self.seed, revision=revision)
+        starts, begin = np.unique(np.array(minutes) // step * step, return_index=True)
         columns: dict[str, list[Decimal] | list[int]] = {
-            "c": [dollars(ticks) for ticks in rows.close],
-            "h": [dollars(ticks) for ticks in rows.high],
-            "l": [dollars(ticks) for ticks in rows.low],
-            "o": [dollars(ticks) for ticks in rows.open],
+            "c": [dollars(ticks) for ticks in rows.close[np.append(begin[1:], len(minutes)) - 1]],
+            "h": [dollars(ticks) for ticks in np.maximum.reduceat(rows.high, begin)],
+            "l": [dollars(ticks) for ticks in np.minimum.reduceat(rows.low, begin)],
+            "o": [dollars(ticks) for ticks in rows.open[begin]],
         }
         if "zeros" in kinds:
-            columns = {name: [0] * len(minutes) for name in columns}
-        return Reply.of({**columns, "s": "ok", "t": [m * 60 for m in minutes], "v": rows.volume.tolist()})
+            columns = {name: [0] * len(starts) for name in columns}
+        volume = np.add.reduceat(rows.volume, begin).tolist()
+        return Reply.of({**columns, "s": "ok", "t": [m * 60 for m in starts.tolist()], "v": volume})
