@@ -8,7 +8,7 @@ locals {
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
     "halted-objects", "failed-tables", "horizon-held", "provider-refused", "secret-missing", "delivery-late",
-    "gaps-unhealed", "audit-failed", "audit-silent", "pipeline-unhealthy",
+    "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "pipeline-unhealthy",
   ]
 
   # What the functions count, in five minutes, by dataset. Silence is fine: a function that met nothing writes nothing.
@@ -105,6 +105,7 @@ locals {
 
   # Only where schedules run. Nobody heals what nobody audits.
   audits_due = var.schedules_enabled ? local.audited : {}
+  canaries   = { for name, dataset in local.feeds : name => dataset if try(dataset.canary, false) }
 
   # Only where schedules run: three missed starts. Here silence is the fault.
   scheduled = {
@@ -140,6 +141,7 @@ locals {
     { for name, alarm in aws_cloudwatch_composite_alarm.freshness : "freshness-${name}" => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.gaps_unhealed : "gaps-unhealed-${name}" => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.audit_silent : "audit-silent-${name}" => alarm.alarm_name },
+    { for name, alarm in aws_cloudwatch_metric_alarm.canary_dead : "canary-dead-${name}" => alarm.alarm_name },
     { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name },
   )
 }
@@ -327,6 +329,28 @@ resource "aws_cloudwatch_metric_alarm" "audit_silent" {
   tags                = local.tags.alarms
 }
 
+# The auditor's proof of itself. Each audit of a canary says whether the newest planted gap was healed (1) or not (0), on
+# days without trade of the last one. Silence is the dead man's business.
+resource "aws_cloudwatch_metric_alarm" "canary_dead" {
+  for_each = local.canaries
+
+  alarm_name          = "${local.prefix}-canary-dead-${each.key}"
+  alarm_description   = "For a day no audit has found the gap healed that is planted in ${each.key} every day: real gaps may stay open as well. Look at the newest audit of ${each.key}. ${local.runbook["canary-dead"]}"
+  namespace           = local.namespace
+  metric_name         = "CanaryHealed"
+  dimensions          = { environment = var.environment, dataset = each.key }
+  statistic           = "Maximum"
+  period              = 86400
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+  tags                = local.tags.alarms
+}
+
 # No actions of their own: each is the normal state of a quiet night. Together they are an alarm.
 resource "aws_cloudwatch_metric_alarm" "freshness_part" {
   for_each = local.freshness_parts
@@ -369,6 +393,7 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
       values(aws_cloudwatch_metric_alarm.schedule_silent)[*].alarm_name,
       values(aws_cloudwatch_metric_alarm.gaps_unhealed)[*].alarm_name,
       values(aws_cloudwatch_metric_alarm.audit_silent)[*].alarm_name,
+      values(aws_cloudwatch_metric_alarm.canary_dead)[*].alarm_name,
       values(aws_cloudwatch_composite_alarm.freshness)[*].alarm_name,
     )) : "ALARM(\"${name}\")"
   ])

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.canary import canary_healed
 from auditor.judge import Cause
 from auditor.mail import compose
 from auditor.runs import find_paper
@@ -52,6 +53,9 @@ def conclude(world: World, dataset: str, run: str, *, environment: str, counts: 
         metrics.add(f"Audit{name.capitalize()}", float(counts.get(name, 0)))
     metrics.add("CertificatesIssued", float(counts.get("certificates", 0)))
     metrics.add("PointsRepaired", float(counts.get("repaired", 0)))
+    healed = canary_healed(world, dataset, now=int(world.now().timestamp()))
+    if healed is not None:
+        metrics.add("CanaryHealed", float(healed))
     metrics.add("AuditFinished", 1)
     world.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
     return Told(tuple(sent), tuple(known), tuple(recovered))

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ from aws.deployment import Deployment
 from aws.secrets import AwsSecretStore
 from cli.packaging import build_code_zip
 from core.contract.load import load
+from core.contract.model import Feed
 from core.contract.render import render
 from core.errors import OutOfReach
 from local.database import Database, generator
@@ -38,7 +39,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How the stack is to be: what Terraform is told beside the defaults for one machine, and how big the source is."""
+    """How the stack is to be: what Terraform is told beside the defaults for one machine, and how big the source is.
+
+    ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
+    """
 
     sales_orders: int = generator.DEFAULT_SALES_ORDERS
     seed: int = 0
@@ -46,6 +50,7 @@ class Plan:
     market_at: dt.datetime | None = None
     firehose_scale: float = 0.05
     alarm_scale: float = 0.1
+    canaries: bool = False
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +74,7 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
             undo.callback(_forget, folder)
-            contracts_file = _render(folder)
+            contracts_file = _render(folder, canaries=plan.canaries)
             say("starting the emulator, PostgreSQL and the market")
             emulator = Emulator.start(
                 folder / "emulator",
@@ -139,9 +144,11 @@ def _forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _render(folder: Path) -> Path:
+def _render(folder: Path, *, canaries: bool) -> Path:
     """The project's contracts, rendered for Terraform and the functions."""
     contracts = load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())
+    kept = (one for one in contracts if canaries or not (isinstance(one.source, Feed) and one.source.canary))
+    contracts = replace(contracts, contracts=tuple(kept))
     file = folder / "contracts.json"
     file.write_text(render(contracts), encoding="utf-8")
     return file
@@ -175,7 +182,7 @@ def _variables(
         "admin_emails": ["admin@example.com"],
         "audit_wait_seconds": 8,
         "audit_retry_seconds": 1,
-        "provider_urls": {"quotes": market.api_url, "quotes.history": market.api_url},
+        "provider_urls": dict.fromkeys(("quotes", "quotes.history", "canary"), market.api_url),
         **plan.variables,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import itertools
@@ -16,7 +17,7 @@ from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
 
 from core.contract.load import load
-from core.contract.model import Contracts
+from core.contract.model import Contracts, Feed
 from ingestion.pull.batch import Message, PullReport
 from ingestion.pull.pace import Clock
 from ingestion.pull.runtime import PullRuntime
@@ -30,8 +31,15 @@ TODAY = dt.date(2026, 11, 20)
 
 @functools.cache
 def contracts_in(folder: Path = ROOT / "contracts") -> Contracts:
-    """Resolved once per session: the exchange's calendar takes a second to load."""
-    return load(folder, today=TODAY)
+    """Resolved once per session: the exchange's calendar takes a second to load.
+
+    The project's own come without the canary, as on a local stack.
+    """
+    contracts = load(folder, today=TODAY)
+    if folder != ROOT / "contracts":
+        return contracts
+    kept = [one for one in contracts if not (isinstance(one.source, Feed) and one.source.canary)]
+    return dataclasses.replace(contracts, contracts=tuple(kept))
 
 
 class PatientClock:

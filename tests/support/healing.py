@@ -82,7 +82,7 @@ class Stack:
         self.acquisition = Acquisition(
             contracts=self.contracts,
             dataset=dataset,
-            url=market.api_url if dataset == "quotes" else market.url,
+            url=market.api_url if self.contracts.feed(dataset).provider.kind == "finnhub" else market.url,
             token=DEFAULT_TOKEN,
         )
         self.acquisition.time.start = at

@@ -151,6 +151,7 @@ class FeedShape(Shape):
     complete_within: Duration
     rate_limit: Rate
     sample: SampleShape | None = None
+    canary: bool = False
     entities_per_message: int = Field(1, ge=1, le=100)
 
 

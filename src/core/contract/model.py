@@ -277,7 +277,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``."""
+    """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``.
+
+    ``canary``: one point a day is left out on purpose (``core.canary``), for the auditor to heal.
+    """
 
     provider: Provider
     history: Provider
@@ -293,6 +296,7 @@ class Feed:
     table: SourceTable
     entities_per_message: int = 1
     sample: Sample = Sample()
+    canary: bool = False
     kind: Literal["feed"] = "feed"
 
     @property

@@ -94,6 +94,9 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     if calls > feed.calls_per_minute:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
         problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
+    columns = {one.name for table in contract.tables if table.kind == "fact" for one in table.columns}
+    if feed.canary and "provenance" not in columns:
+        problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
     if feed.sample.points:
         _sample_can_be_taken(contract, feed, problems)
 

@@ -31,7 +31,9 @@ def render(contracts: Contracts) -> str:
 def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, Any]:
     if source is None:
         return {"kind": "none", "hash": contract_hash}
+    canary = {"canary": True} if isinstance(source, Feed) and source.canary else {}
     return {
+        **canary,
         "kind": source.kind,
         "hash": contract_hash,
         "secret": source.secret,

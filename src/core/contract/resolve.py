@@ -116,6 +116,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
         table=_feed_line(shape, source, problems),
         entities_per_message=source.entities_per_message,
         sample=Sample(source.sample.points, source.sample.tolerance) if source.sample else Sample(),
+        canary=source.canary,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.calendar import entities_at, is_expected, slot_of
+from core.canary import DAY, planted_gap
 from core.contract.model import Feed, TradingCalendar
 from ingestion.request.message import PointsDue
 
@@ -29,7 +30,8 @@ def plan_requests(
     """The messages for the slot that ``time`` (epoch seconds) lies in; none while the calendar is closed.
 
     The schedule fires every minute: a feed of a longer cadence is asked for in the first minute of its slot alone.
-    ``drop_seed`` is the fault switch of game days: with it, one entity is left out of every slot.
+    ``drop_seed`` is the fault switch of game days: with it, one entity is left out of every slot. A canary
+    feed lacks one point of every day.
     Raises ``InvalidData`` outside what the calendar covers.
     """
     slot = slot_of(time, feed.every)
@@ -37,6 +39,9 @@ def plan_requests(
         return RequestPlan(slot, 0, ())
     names = [one.name for one in entities_at(feed, slot)]
     left_out = dropped_entity(names, seed=drop_seed, slot=slot) if drop_seed and names else ""
+    gap = planted_gap(dataset, feed, calendar, slot_of(slot, DAY)) if feed.canary else None
+    if gap is not None and gap[1] == slot:
+        left_out = gap[0]
     asked = [name for name in names if name != left_out]
     size = feed.entities_per_message
     chunks = (tuple(asked[first : first + size]) for first in range(0, len(asked), size))
