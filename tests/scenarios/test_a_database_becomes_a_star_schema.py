@@ -5,6 +5,7 @@ The tests of this file share one stack and run in order; each leaves the star eq
 
 from __future__ import annotations
 
+import io
 from decimal import Decimal
 from typing import Any
 
