@@ -31,10 +31,9 @@ def render(contracts: Contracts) -> str:
 def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, Any]:
     if source is None:
         return {"kind": "none", "hash": contract_hash}
-    canary = {"canary": True} if isinstance(source, Feed) and source.canary else {}
     return {
-        **canary,
         "kind": source.kind,
+        "canary": isinstance(source, Feed) and source.canary,  # of every dataset: Terraform wants them all of one type
         "hash": contract_hash,
         "secret": source.secret,
         "secrets": list(provider_secrets(source)) if isinstance(source, Feed) else [source.secret],
