@@ -8,6 +8,7 @@ buckets, both compared; of unequal buckets the pairs are copied, parsed and comp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,15 @@ def ours(*, login: Mapping[str, Any], path: str, changed: int, threads: int) -> 
     def run() -> int:
         live = pq.read_table(path, columns=["line_id", "last_updated"])
         assert live.schema.field("line_id").type == kinds["line_id"]
-        hashes, versions = key_hashes([live.column("line_id")]), microseconds(live.column("last_updated"))
-        holding = Holding(target, Slice("line_item", *ALWAYS), live, live.slice(0, 0), hashes, versions)
         buckets = buckets_for(live.num_rows)
         asked = CountBuckets(extract.DATASET, "line_item", (Span(),), buckets, format_instant(UNTIL))
-        theirs = buckets_from_data(answer(extraction, question_to_data(asked), records)["spans"])[0]
-        wanted = unequal(our_buckets(hashes, versions, until=bound, buckets=buckets), theirs)
+        with ThreadPoolExecutor(1) as beside:
+            answered = beside.submit(answer, extraction, question_to_data(asked), records)
+            hashes, versions = key_hashes([live.column("line_id")]), microseconds(live.column("last_updated"))
+            holding = Holding(target, Slice("line_item", *ALWAYS), live, live.slice(0, 0), hashes, versions)
+            mine = our_buckets(hashes, versions, until=bound, buckets=buckets)
+            theirs = buckets_from_data(answered.result()["spans"])[0]
+        wanted = unequal(mine, theirs)
         found = 0
         if wanted:
             pairs = ListPairs(extract.DATASET, "line_item", Span(), buckets, wanted, "pairs")

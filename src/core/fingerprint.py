@@ -29,6 +29,7 @@ Words: TypeAlias = npt.NDArray[np.uint32]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 Seed: TypeAlias = Hashes | None  # None is 0
 _GOLDEN, _SALT = 0x9E3779B9, 3_923_095
+BLOCK = 16_384  # values at once: what is computed of them stays in the processor's own memory
 _U32, _U64 = np.uint32, np.uint64
 _LOW, _HALF = _U64(0xFFFFFFFF), _U64(32)
 
@@ -80,6 +81,14 @@ def _start(lengths: Words, seed: Seed) -> tuple[Words, Words, Words]:
 
 def hash_ints(values: Ints, seed: Seed = None) -> Hashes:
     """``hashint8extended(value, seed)``."""
+    made = np.empty(len(values), _U64)
+    for first in range(0, len(values), BLOCK):
+        some = slice(first, first + BLOCK)
+        made[some] = _hash_block(values[some], None if seed is None else seed[some])
+    return made
+
+
+def _hash_block(values: Ints, seed: Seed) -> Hashes:
     words = values.view(_U64)
     low, high = (words & _LOW).astype(_U32), (words >> _HALF).astype(_U32)
     low ^= np.where(values < 0, ~high, high)

@@ -6,6 +6,7 @@ Objects come first, for they tell the watermark; then each slice of the warehous
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -186,11 +187,14 @@ class _Comparison:
         if not sound:
             return
         buckets = buckets_for(max(one.live.num_rows for one in sound))
-        answers = self._count(target, sound, until, buckets)
-        lost = list(self._orphans(target, sound, until))
+        with ThreadPoolExecutor(1) as beside:  # the source counts while we do
+            asked = beside.submit(self._count, target, sound, until, buckets)
+            mine = [our_buckets(one.hashes, one.versions, until=_micros(until), buckets=buckets) for one in sound]
+            lost = list(self._orphans(target, sound, until))
+            answers = asked.result()
         self.findings += lost
-        for holding, theirs in zip(sound, answers, strict=True):
-            difference = self._difference(holding, theirs, until, buckets)
+        for holding, ours, theirs in zip(sound, mine, answers, strict=True):
+            difference = self._difference(holding, unequal(ours, theirs), until, buckets)
             self._tell(holding, theirs, difference)
             lawless = list(self._lawless(holding))
             self.findings += lawless
@@ -207,9 +211,8 @@ class _Comparison:
         question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
         return buckets_from_data(self._world.needed_source()(question_to_data(question))["spans"])
 
-    def _difference(self, holding: Holding, theirs: Buckets, until: datetime, buckets: int) -> Difference:
+    def _difference(self, holding: Holding, wanted: tuple[int, ...], until: datetime, buckets: int) -> Difference:
         target, bound = holding.target, _micros(until)
-        wanted = unequal(our_buckets(holding.hashes, holding.versions, until=bound, buckets=buckets), theirs)
         if not wanted:
             return Difference()
         self._asked += 1
