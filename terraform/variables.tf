@@ -199,7 +199,7 @@ variable "process_timeout_seconds" {
 }
 
 variable "process_memory_mb" {
-  description = "Memory of the process function; its share of a processor grows with it (1,769 MB: one)."
+  description = "Memory of the process function. 1,769 MB is one whole processor: up to there what computes costs the same and is done sooner; it needs 235 MB (docs/decisions/memory-of-the-process-function.md)."
   type        = number
   default     = 1769
 
