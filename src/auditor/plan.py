@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from core.contract.model import Contracts, Database, Feed, Table, TradingCalendar
+from auditor.tables.remedies import broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
+from core.contract.model import Contracts, Feed, TradingCalendar
 from core.contract.providers import history_span
-from core.current import inputs_of
 from core.feed_partitions import covers
 from core.findings import (
     BrokenPartition,
@@ -47,13 +47,11 @@ from core.findings import (
 from core.grid import expected_slots
 from core.history import Ranges
 from core.ingest_objects import TableObject
-from core.state import SEQUENTIAL_ID
 
 OBJECTS_PER_JOB = 100
 RANGES_PER_JOB = 60
 PARTITIONS_PER_JOB = 50
 KEYS_PER_JOB = 2_000
-MOST_AHEAD = 20  # objects that an id beyond the newest object may speak of; more were never there
 REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
 
 
@@ -155,24 +153,15 @@ def _revive(draft: _Draft, findings: Sequence[Finding], circumstances: Circumsta
             if isinstance(one, MissingObject):
                 lost.append(LostObject(one.dataset, TableObject(one.dataset, one.table, one.number).key))
             elif isinstance(one, WrongParameter):
-                lost += [LostObject(one.dataset, key) for key in _ahead(one)]
+                lost += [LostObject(one.dataset, key) for key in objects_ahead(one)]
     _objects(draft, lost, Revive, "lost_object")
-
-
-def _ahead(one: WrongParameter) -> list[str]:
-    """The objects that a sequential id beyond the newest object speaks of, if they are not too many to be true."""
-    table, _, what = one.name.rpartition("/")
-    if what != SEQUENTIAL_ID or not one.stored.isdigit() or not 0 < int(one.stored) - int(one.right) <= MOST_AHEAD:
-        return []
-    numbers = range(int(one.right) + 1, int(one.stored) + 1)
-    return [TableObject(one.dataset, table.rpartition("/")[2], number).key for number in numbers]
 
 
 def _put_right(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
     """Parameters that are wrong, but for an id whose objects may yet come back; and dead letters."""
     for dataset in dict.fromkeys(one.dataset for one in findings if isinstance(one, WrongParameter)):
         mine: list[WrongParameter] = [one for one in _of(findings, WrongParameter) if one.dataset == dataset]
-        hopeful = {one.name.rpartition("/")[0] for one in mine if circumstances.attempt == 1 and _ahead(one)}
+        hopeful = {one.name.rpartition("/")[0] for one in mine if circumstances.attempt == 1 and objects_ahead(one)}
         now = [one for one in mine if one.name.rpartition("/")[0] not in hopeful]
         if now:
             draft.repairs.append(PutParameters(dataset, tuple((one.name, one.stored, one.right) for one in now)))
@@ -202,7 +191,7 @@ def _objects(
 def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
     """Facts first: what is derived from them is made again after them."""
     wanted: dict[tuple[str, str], list[str]] = {}
-    incomplete = _incomplete(findings, circumstances)
+    incomplete = lacking_objects(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
     for one in findings:
         if isinstance(one, BrokenPartition) and one.dataset in incomplete:
             draft.wait("broken_object", 1, "the ingest objects that it is made of are brought back first")
@@ -223,7 +212,7 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
                 wanted.setdefault((one.dataset, one.table), []).append(one.partition)
         elif isinstance(one, OrphanKeys):
             parent = circumstances.contracts.table(one.references.partition(".")[0])
-            if not _has_source(circumstances.contracts, parent):
+            if not has_source(circumstances.contracts, parent):
                 wanted.setdefault((parent.dataset, parent.name), []).append("")
     ranks = {"fact": 0, "calendar": 1, "dimension": 1, "rollup": 2}
     tables = circumstances.contracts
@@ -240,25 +229,11 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
         draft.wait("broken_object", len(distinct) - len(now), why)
 
 
-def _incomplete(findings: Sequence[Finding], circumstances: Circumstances) -> set[str]:
-    """Databases that lack ingest objects: in the first attempt these come back, and partitions are made of all."""
-    if circumstances.attempt > 1:
-        return set()
-    lacking = {one.dataset for one in findings if isinstance(one, LostObject | MissingObject)}
-    return {one for one in lacking if isinstance(circumstances.contracts.dataset(one).source, Database)}
-
-
-def _has_source(contracts: Contracts, table: Table) -> bool:
-    """Whether the rows of a table come from a source that could be asked for them."""
-    source = contracts.dataset(table.dataset).source
-    return table.kind == "dimension" and source is not None and table.source in {one.name for one in source.tables}
-
-
 # ---------------------------------------------------------------- what only the source has: databases
 
 
 def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
-    broken = _broken_sources(findings, circumstances)
+    broken = broken_sources(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
     for one in findings:
         if isinstance(one, MissingObject):
             if circumstances.attempt > 1:
@@ -270,32 +245,17 @@ def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
             left = max(0, draft.budget.rows - draft.rows)
             now = len(one.keys[:left])
             for first in range(0, now, KEYS_PER_JOB):
-                draft.repairs.append(_fetch(one, first, min(now, first + KEYS_PER_JOB)))
+                draft.repairs.append(fetch_rows(one, first, min(now, first + KEYS_PER_JOB)))
             draft.rows += now
             draft.wait(one.kind, len(one.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
         elif isinstance(one, OrphanKeys):
             parent = circumstances.contracts.table(one.references.partition(".")[0])
-            if _has_source(circumstances.contracts, parent):
+            if has_source(circumstances.contracts, parent):
                 if circumstances.attempt > 1:
                     draft.helpless.append(Helpless(one, "orphan_key", "the source does not have the parents either"))
                 else:
                     keys = tuple((key,) for key in one.keys)
                     draft.repairs.append(FetchRows(parent.dataset, parent.source, keys))
-
-
-def _fetch(one: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
-    if isinstance(one, DeletedRows):
-        hints = (one.versions[first:last], one.checked[first:last])
-        return FetchRows(one.dataset, one.table, one.keys[first:last], True, *hints)
-    return FetchRows(one.dataset, one.table, one.keys[first:last])
-
-
-def _broken_sources(findings: Sequence[Finding], circumstances: Circumstances) -> set[tuple[str, str]]:
-    """The source tables of what is made again in this attempt."""
-    if circumstances.attempt > 1:
-        return set()
-    tables = [circumstances.contracts.table(one.table) for one in findings if isinstance(one, BrokenPartition)]
-    return {(table.dataset, name) for table in tables for name in (inputs_of(table) or (table.source,))}
 
 
 # ---------------------------------------------------------------- what only the source has: feeds
