@@ -19,7 +19,7 @@ from auditor.state import DatasetState, OpenWindow, change_state
 from auditor.tables.arrivals import with_healed
 from auditor.tables.memory import Memory, TableMemory, change_memory
 from auditor.tables.order import TablesOrder
-from auditor.tables.targets import database_of
+from auditor.tables.targets import ALWAYS, database_of
 from auditor.world import World
 from core.calendar import iso
 from core.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
@@ -141,18 +141,22 @@ def _write_rows(
             "audited_at": result.audited_at,
             "run": order.run,
         }
-        key = completeness_key(order.dataset, one)
+        key = completeness_key(order.dataset, one, audited_at=result.audited_at)
         world.records.write(key, canonical_json(row), content_type="application/json")
 
     with ThreadPoolExecutor(world.limits.workers) as pool:
         list(pool.map(write, result.windows))
 
 
-def completeness_key(dataset: str, one: WindowResult) -> str:
-    """``completeness/dataset=<dataset>/day=<yyyy-mm-dd>/<subject>-<window start>.json``."""
+def completeness_key(dataset: str, one: WindowResult, *, audited_at: str) -> str:
+    """``completeness/dataset=<dataset>/day=<yyyy-mm-dd>/<subject>-<window start>.json``.
+
+    What no time bounds has a row for each day on which it was audited.
+    """
     name = iso(one.start)
     subject = one.subject.replace("/", ".")
-    return f"{COMPLETENESS}dataset={dataset}/day={name[:10]}/{subject}-{name.replace(':', '').replace('-', '')}.json"
+    day = audited_at[:10] if (one.start, one.end) == ALWAYS else name[:10]
+    return f"{COMPLETENESS}dataset={dataset}/day={day}/{subject}-{name.replace(':', '').replace('-', '')}.json"
 
 
 def _keep_state(world: World, order: TablesOrder, result: AuditResult, judgement: Judgement) -> None:

@@ -165,7 +165,8 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
 def _completeness(contracts: Contracts) -> dict[str, Any]:
     """One row per audited window, by the window's day (UTC)."""
     datasets = sorted(contract.dataset for contract in contracts if contract.source)
-    first = min((_earliest(one) for one in contracts if isinstance(one.source, Feed)), default="2026-01-01")
+    promised = [one for one in contracts if one.source and any(table.kind == "fact" for table in one.tables)]
+    first = min((_earliest(one) for one in promised), default="2026-01-01")
     day = {
         "name": "day",
         "type": "string",
