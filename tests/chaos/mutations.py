@@ -439,6 +439,8 @@ def mutations(options: Options) -> Result:
         for name in ("made", "found", "healed", "invented"):
             setattr(made, name, getattr(made, name) + getattr(told, name))
         made.faults += told.faults
+        for fault in told.faults:
+            options.progress(fault, now=True)
         options.progress(f"{made.made} of {wanted} mutations, {made.found} found, {made.healed} healed")
     return Result(made.figures, made.faults)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pg8000.dbapi import Connection
 from tests.fakes.mail import MemoryMail
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
@@ -100,6 +102,25 @@ class DeadLetters:
         return len(moved)
 
 
+class Locked:
+    """A connection for one thread at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Connection:
+        self._lock.acquire()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.rollback()  # nothing is left open that would hold the horizon back
+        self._lock.release()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class Shop:
     """The sales source and its pipeline. ``loses_event(key)`` says which objects nobody hears of."""
 
@@ -125,6 +146,7 @@ class Shop:
         self.limits = Limits(workers=2)
         self.loses_event: Callable[[str], bool] = lambda _key: False
         self.changes = Changes(database.owner, seed=seed)
+        self._session = Locked(database.owner())
         self.asked: list[Mapping[str, Any]] = []
         self._told: set[str] = set()
         self._runs = itertools.count(1)
@@ -133,6 +155,7 @@ class Shop:
         self.extracting.extraction.close()
         self.checking.extraction.close()
         self.changes.close()
+        self._session.close()
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -151,12 +174,11 @@ class Shop:
 
     def run(self, statement: str, *values: Any) -> list[Any]:
         """A statement of the application, committed."""
-        connection = self.database.owner()
-        cursor = connection.cursor()
-        cursor.execute(statement, values)
-        rows = list(cursor.fetchall()) if cursor.description else []
-        connection.commit()
-        connection.close()
+        with self._session as connection:  # one thread at a time
+            cursor = connection.cursor()
+            cursor.execute(statement, values)
+            rows = list(cursor.fetchall()) if cursor.description else []
+            connection.commit()
         return rows
 
     def extract(self, *, process: bool = True) -> None:
