@@ -83,6 +83,7 @@ class Graveyard:
             return False
         stored = self.buried[key]
         self._shop.memory.ingest.write(key, stored.body, metadata=stored.stat.metadata)
+        self._shop.pass_over(key)  # an old version that comes back is no event
         return True
 
 
@@ -148,7 +149,7 @@ class Shop:
         self.changes = Changes(database.owner, seed=seed)
         self._session = Locked(database.owner())
         self.asked: list[Mapping[str, Any]] = []
-        self._told: set[str] = set()
+        self._told: set[tuple[str, datetime]] = set()
         self._runs = itertools.count(1)
 
     def close(self) -> None:
@@ -194,13 +195,20 @@ class Shop:
 
     def deliver(self) -> list[str]:
         """The events of what was written since; returns the keys."""
-        written = [one.key for one in self.memory.ingest.list("") if one.key not in self._told]
-        self._told |= set(written)
+        found = {(one.key, one.modified): one.key for one in self.memory.ingest.list("")}
+        written = [key for made, key in found.items() if made not in self._told]
+        self._told |= found.keys()
         heard = [key for key in written if not self.loses_event(key)]
         if heard:
             failed = self.memory.process(*heard)
             self.queue.messages += [json.dumps({"objects": [key]}) for key in failed]
         return written
+
+    def pass_over(self, key: str) -> None:
+        """Nobody is told of this object as it is now."""
+        stat = self.memory.ingest.stat(key)
+        if stat is not None:
+            self._told.add((key, stat.modified))
 
     def process_queue(self) -> None:
         """Each message once; what fails comes again, as after the visibility time-out."""
