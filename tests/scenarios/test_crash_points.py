@@ -10,7 +10,7 @@ from tests.chaos.crash_scenarios import SCENARIOS
 AMOUNTS = {
     "warehouse commit": (None, 60),
     "derived table": (None, 60),
-    "processing batch": (24, 12),
+    "processing batch": (15, 8),
     "extraction pass": (12, 12),
 }
 
