@@ -224,6 +224,7 @@ def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deploym
     receipt = landing_of(key)
     assert receipt is not None
     assert deployed.warehouse(deployment).stat(receipt.receipt_key) is None
+    deployed.ingest(deployment).delete([key])
     sqs.purge_queue(QueueUrl=dead)
 
 
