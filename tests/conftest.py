@@ -7,6 +7,11 @@ stack stay together, whatever their file, so that the real Terraform is applied 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# A property is true or false; how long an example takes on a busy machine is neither.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
