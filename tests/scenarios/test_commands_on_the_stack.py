@@ -62,4 +62,5 @@ def test_an_object_is_replayed_and_a_table_rebuilt_without_a_change(extracted: S
 
 def test_the_stack_s_market_lets_its_key_ask_everything(stack: Stack, starmend: Command) -> None:
     said = starmend("contract", "check", "--live", "--contracts", CONTRACTS, "--json")
-    assert (said.code, [one["fine"] for one in said.data["live"]]) == (0, [True, True])
+    asked = [one["fine"] for one in said.data["live"]]  # a quote and a history of each feed that is promised
+    assert (said.code, len(asked) >= 2, set(asked)) == (0, True, {True})
