@@ -23,6 +23,7 @@ LONGEST_LINE_BYTES = 64 << 20  # longer than any row; a bound, so that a line wi
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 NEWLINE = 10
+SPACE = 32  # the bytes below it are control characters
 
 
 class UnreadableObject(InvalidData):
@@ -48,9 +49,15 @@ class Block:
     first_line: int
 
     @cached_property
+    def controls(self) -> Ints:
+        """Where its control characters are; newlines are, mostly, all of them."""
+        return np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) < SPACE)
+
+    @cached_property
     def breaks(self) -> Ints:
         """Where its newlines are."""
-        return newlines(self.data)
+        newline = np.frombuffer(self.data, dtype=np.uint8)[self.controls] == NEWLINE
+        return self.controls if newline.all() else self.controls[newline]
 
     @property
     def lines(self) -> int:

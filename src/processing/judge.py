@@ -16,9 +16,10 @@ import pyarrow.json as pj
 from core.arrow import line_schema
 from core.contract.model import SourceTable
 from core.order import Ints
-from processing.blocks import newlines
+from processing.blocks import Block, newlines
 from processing.instants import in_utc
 from processing.nested import nested_as_text
+from processing.uniform import LEAST_LINES, read_uniform
 
 THREAD_BYTES = 1 << 20
 OPENING, CLOSING = ord("{"), ord("}")
@@ -60,17 +61,24 @@ class Judge:
             data = data.replace(b"\r\n", b"\n")
         return nested_as_text(data, self._nested) if self._nested else data
 
+    def cut(self, block: Block) -> pa.Table | None:
+        """What ``read`` gives, for many lines of one form and in less than half of the time; else None."""
+        if len(block.breaks) < LEAST_LINES or len(block.controls) != len(block.breaks) or not _is_text(block.data):
+            return None
+        rows = read_uniform(block.data, self._wire, block.breaks)
+        try:
+            return None if rows is None else self._typed(rows)
+        except pa.ArrowInvalid:
+            return None
+
     def read(self, data: bytes, lines: int, *, strict: bool = False, breaks: Ints | None = None) -> pa.Table:
         """The judge: ``lines`` rows in the schema of the source table. ``breaks``: where the newlines are, if known.
 
         Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types, and with
         ``strict`` ``UnexpectedField`` when a line may have a field that no contract knows.
         """
-        if not data.isascii():
-            try:
-                data.decode()
-            except UnicodeDecodeError as error:
-                raise Unparsable("no UTF-8") from error
+        if not _is_text(data):
+            raise Unparsable("no UTF-8")
         try:
             rows = pj.read_json(
                 pa.BufferReader(data),
@@ -121,6 +129,17 @@ def _midnights(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pc.any(pc.not_equal(dates.cast(column.type), column)).as_py():
         raise Unparsable("a date with a time of day")
     return dates
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether it is UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _braced(data: bytes, breaks: Ints) -> bool:

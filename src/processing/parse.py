@@ -39,11 +39,13 @@ class LineParser:
 
     def _clean(self, block: Block) -> Parsed:
         data = self._judge.prepared(block.data)
-        breaks = block.breaks if data is block.data else None
-        rows = self._judge.read(data, block.lines, strict=not self._drifted, breaks=breaks)
+        lines = block if data is block.data else Block(data, block.first_line)
+        rows = None if self._drifted else self._judge.cut(lines)
+        if rows is None:
+            rows = self._judge.read(lines.data, lines.lines, strict=not self._drifted, breaks=lines.breaks)
         unknown: frozenset[str] = frozenset()
         if self._drifted:
-            unknown = self._judge.unknown_in(data.split(b"\n"))
+            unknown = self._judge.unknown_in(lines.data.split(b"\n"))
             self._drifted = bool(unknown)
         return Parsed(block, rows, np.arange(block.first_line, block.first_line + rows.num_rows), unknown=unknown)
 
