@@ -16,13 +16,15 @@ import pyarrow as pa
 
 from core.contract.model import Contract, Table
 from core.keys import partition_rows
-from processing.blocks import Block, UnreadableObject, line_blocks
+from processing.ahead import map_ahead
+from processing.blocks import UnreadableObject, line_blocks
 from processing.check import broken_rules
 from processing.parse import LineParser, parser_for
 from processing.parsed import Parsed, Rejected
 from processing.plan import SourcePlan
 from processing.shape import Origin, shape
 
+WORKERS = 2  # threads that parse blocks, where there are cores for them
 MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
 
 
@@ -70,8 +72,10 @@ def take_apart(
     started, shaping = timer(), 0.0
     broken = ""
     try:
-        for block in line_blocks(stream, place=place):
-            parsed = work.parse(block)
+        blocks = line_blocks(stream, place=place)
+        for parsed in (
+            map_ahead(work.parser.parse, blocks, workers=WORKERS) if threads else map(work.parser.parse, blocks)
+        ):
             before = timer()
             work.shape(parsed)
             shaping += timer() - before
@@ -110,9 +114,6 @@ class _Work:
     rejected_bytes: int = 0
     unknown: set[str] = field(default_factory=set)
     made: dict[str, list[pa.Table]] = field(default_factory=dict)
-
-    def parse(self, block: Block) -> Parsed:
-        return self.parser.parse(block)
 
     def shape(self, parsed: Parsed) -> None:
         """Star rows of a block's rows; a row that one table refuses is refused by all, for its line is one."""
@@ -161,7 +162,24 @@ class _Work:
         tables = [*self.plan.facts, *([self.plan.current] if self.plan.current else [])]
         found = []
         for table in tables:
-            rows = pa.concat_tables(self.made.pop(table.name, []) or [pa.table({})])
-            for path, some in partition_rows(table, rows).items():
+            for path, some in partition_rows(table, _joined(self.made.pop(table.name, []))).items():
                 found.append(Part(table, path, some))
         return tuple(found)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all tables, each column one array. The list is emptied, for what was joined is let go on the way."""
+    if not tables:
+        return pa.table({})
+    schema = tables[0].schema
+    columns = [[one.column(number) for one in tables] for number in range(len(schema))]
+    tables.clear()
+    joined = []
+    for column in columns:
+        joined.append(
+            pa.concat_arrays(
+                [chunk for one in column for chunk in one.chunks] or [pa.array([], schema.field(len(joined)).type)]
+            )
+        )
+        column.clear()
+    return pa.Table.from_arrays(joined, schema=schema)

@@ -20,9 +20,19 @@ from core.pointer import partition_of
 from core.ports import PartitionStore
 from processing.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
 from processing.footer import RECENT, SourceRef, later_marks
-from processing.merge import Layout, Splice, all_of, dedupe, plan_splice, rows_mark, with_latest
+from processing.merge import (
+    Batch,
+    Layout,
+    Splice,
+    all_of,
+    batch_of,
+    dedupe,
+    plan_splice,
+    rows_mark,
+    with_latest,
+)
 from processing.parquet import Pieces
-from processing.rewrite import splice_object
+from processing.rewrite import first_rows, splice_object
 from processing.snapshot import Columns, Snapshot, read_snapshot
 
 __all__ = [
@@ -67,28 +77,28 @@ def commit_rows(
     """
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
-    incoming: pa.Table | None = None
+    batch: Batch | None = None
     mark = ""
 
     def make(current: Current | None) -> Next | AlreadyThere:
-        nonlocal incoming, mark
+        nonlocal batch, mark
         if current is not None and current.footer.has_merged(sources, context.contract_hash):
             return current.already_there()
-        if incoming is None:
-            incoming = dedupe(rows, layout)
-            mark = rows_mark(incoming, layout)
+        if batch is None:
+            batch = batch_of(rows, layout)
+            mark = rows_mark(batch, layout)
         if current is None:
-            if not incoming.num_rows:
+            if not batch.num_rows:
                 return AlreadyThere(where, 0, "", 0)
-            return _merge_of(with_latest(incoming, layout), all_of(incoming), (), sources, mark, context)
+            return _merge_of(first_rows(batch, layout), all_of(batch), (), sources, mark, context)
         if mark and mark in current.footer.recent:
             return current.already_there()
         columns = Columns(current.object, layout.schema)
-        splice = plan_splice(columns.read, incoming, layout)
+        splice = plan_splice(columns.read, batch.table, layout)
         if not len(splice.rows):
             columns.prove()
             return current.already_there()
-        result = splice_object(current.object, columns, incoming, splice, layout)
+        result = splice_object(current.object, columns, batch.table, splice, layout)
         return _merge_of(result, splice, current.footer.recent, sources, mark, context)
 
     return attempt(store, layout, where, make, context=context)

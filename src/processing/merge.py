@@ -30,7 +30,9 @@ from core.order import Bools, Ints, as_array, compare, locate, sort_rows, starts
 
 DELETED = "deleted_at"
 CHECKED = "checked_at"
-MARKED_ROWS = 5_000  # a batch of fewer is compared with what is stored sooner than its digest is made
+# A batch of fewer is compared with what is stored sooner than its digest is made; one of more is more than a partition
+# should hold, and its digest would cost every first write of it more than the rare replay without a source's mark.
+MARKED_ROWS = range(5_000, 50_001)
 
 
 class ReadColumns(Protocol):
@@ -173,20 +175,48 @@ def columns_of(rows: pa.Table) -> ReadColumns:
     return read
 
 
-def rows_mark(rows: pa.Table, layout: Layout) -> str:
-    """The mark of a large batch (from ``dedupe``), by its content and by the rules that let a row win; else empty.
+def rows_mark(batch: Batch, layout: Layout) -> str:
+    """The mark of a batch of so many rows, by its content and by the rules that let a row win; else empty.
 
     Once such a batch is merged, what is stored beats or equals every row of it, whatever object brings them again.
     """
-    if rows.num_rows < MARKED_ROWS:
+    if batch.num_rows not in MARKED_ROWS:
         return ""
-    return mark_of(f"{digest_rows(rows)} {layout.key} {layout.version} {layout.history_of} {layout.checked}")
+    return mark_of(f"{digest_rows(batch.table)} {layout.key} {layout.version} {layout.history_of} {layout.checked}")
 
 
-def all_of(rows: pa.Table) -> Splice:
+def all_of(batch: Batch) -> Splice:
     """The splice of all rows into an empty partition."""
-    every = np.arange(rows.num_rows)
-    return Splice(every, np.zeros_like(every), np.zeros(rows.num_rows, dtype=bool))
+    every = np.arange(batch.num_rows)
+    return Splice(every, np.zeros_like(every), np.zeros(len(every), dtype=bool))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Incoming rows, one per key in key order, that lie as they came: ``order`` are their places in ``rows``.
+
+    ``order`` None: all rows, as they lie. Every column is one contiguous array of the stored type.
+    """
+
+    rows: pa.Table
+    order: Ints | None
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.rows.num_rows) if self.order is None else len(self.order)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows in order: a copy of every column, where they did not come so."""
+        return self.rows if self.order is None else _take(self.rows, self.order)
+
+    def slice(self, first: int, size: int) -> Batch:
+        if self.order is None:
+            return Batch(self.rows.slice(first, size), None)
+        return Batch(self.rows, self.order[first : first + size])
+
+    def select(self, names: Sequence[str]) -> Batch:
+        return Batch(self.rows.select(names), self.order)
 
 
 def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
@@ -194,17 +224,22 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
 
     Raises ``MissingColumns`` where a given column is not there.
     """
+    return batch_of(rows, layout).table
+
+
+def batch_of(rows: pa.Table, layout: Layout) -> Batch:
+    """As ``dedupe``, before anything is moved: that copies every column, and may be done piece by piece."""
     if missing := [name for name in layout.given if name not in rows.column_names]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
     schema = layout.given_schema
     rows = pa.Table.from_arrays([_typed(rows[name], schema.field(name).type) for name in schema.names], schema=schema)
     if not layout.key:
-        return _winners(rows, np.zeros(rows.num_rows, dtype=np.int64), layout)
-    order, begins = sort_rows(_arrays(rows, layout.key))
-    if (order[1:] > order[:-1]).all():
-        return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
-    rows = _take(rows, order)
-    return rows if begins.all() else _winners(rows, np.cumsum(begins) - 1, layout)
+        order, begins = np.arange(rows.num_rows), np.arange(rows.num_rows) == 0
+    else:
+        order, begins = sort_rows(_arrays(rows, layout.key))
+    if not begins.all():
+        return Batch(rows, _winners(rows, order, np.cumsum(begins) - 1, layout))
+    return Batch(rows, None if (order[1:] > order[:-1]).all() else order)
 
 
 def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
@@ -212,19 +247,21 @@ def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     return values if values.type.equals(kind) else values.cast(kind)
 
 
-def _winners(rows: pa.Table, run: Ints, layout: Layout) -> pa.Table:
-    """The winning row of every run of equal keys, by a tournament: every round halves each run."""
-    alive = np.arange(rows.num_rows)
-    while len(alive) > 1:
+def _winners(rows: pa.Table, order: Ints, run: Ints, layout: Layout) -> Ints:
+    """The winning row of every run of equal keys, by a tournament: every round halves each run.
+
+    ``order`` has the rows of a run side by side, ``run`` tells for each place in it which run that is.
+    """
+    alive = np.arange(len(order))
+    while True:
         of = run[alive]
         place = np.arange(len(of)) - np.searchsorted(of, of)  # within its run
         left = np.flatnonzero((place[:-1] % 2 == 0) & (of[:-1] == of[1:]))
         if not len(left):
-            break
-        sign = _contest(rows, alive[left], rows, alive[left + 1], layout)
+            return order[alive]
+        sign = _contest(rows, order[alive[left]], rows, order[alive[left + 1]], layout)
         loser = np.where(sign < 0, left, left + 1)
         alive = np.delete(alive, loser)
-    return _take(rows, alive) if len(alive) < rows.num_rows else rows
 
 
 def _contest(left: pa.Table, left_at: Ints, right: pa.Table, right_at: Ints, layout: Layout) -> npt.NDArray[np.int8]:

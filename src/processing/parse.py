@@ -19,7 +19,10 @@ from processing.sift import sift
 
 
 class LineParser:
-    """Parses the blocks of one object, in order: it remembers whether lines have fields that no contract knows."""
+    """Parses the blocks of one object, several at once if need be.
+
+    It remembers whether lines have fields that no contract knows, for time's sake: no block's result depends on it.
+    """
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -38,13 +41,14 @@ class LineParser:
             return self._lawful(sift(self._judge, block))
 
     def _clean(self, block: Block) -> Parsed:
+        drifted = self._drifted
         data = self._judge.prepared(block.data)
         lines = block if data is block.data else Block(data, block.first_line)
-        rows = None if self._drifted else self._judge.cut(lines)
+        rows = None if drifted else self._judge.cut(lines)
         if rows is None:
-            rows = self._judge.read(lines.data, lines.lines, strict=not self._drifted, breaks=lines.breaks)
+            rows = self._judge.read(lines.data, lines.lines, strict=not drifted, breaks=lines.breaks)
         unknown: frozenset[str] = frozenset()
-        if self._drifted:
+        if drifted:
             unknown = self._judge.unknown_in(lines.data.split(b"\n"))
             self._drifted = bool(unknown)
         return Parsed(block, rows, np.arange(block.first_line, block.first_line + rows.num_rows), unknown=unknown)

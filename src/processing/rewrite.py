@@ -1,20 +1,20 @@
-"""A merge into a large partition, one row group at a time.
+"""A large partition's next rows, one row group at a time.
 
-What ``merge.apply_splice`` makes of whole tables is made here in pieces: while one is encoded, the next is decoded and
-spliced on another core, and the partition is never in memory whole. The pieces are cut as the writer cuts row groups,
-so that the object's bytes are the same either way.
+What ``merge.apply_splice`` makes of whole tables, and ``merge.dedupe`` of a partition's first rows, is made here in
+pieces: while one is encoded, the next is decoded and spliced on another core, and the result is never in memory whole.
+The pieces are cut as the writer cuts row groups, so that the object's bytes are the same either way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from core.partition_object import Opened
-from processing.merge import Layout, Splice, apply_splice, spliced
+from processing.ahead import ahead
+from processing.merge import Batch, Layout, Splice, apply_splice, spliced, with_latest
 from processing.parquet import ROW_GROUP
 from processing.snapshot import Columns
 
@@ -33,6 +33,46 @@ def splice_object(
         columns.prove()
         return apply_splice(columns.whole(), rows, splice, layout).table
     return Spliced(opened, columns, rows, splice, layout)
+
+
+def first_rows(batch: Batch, layout: Layout) -> pa.Table | Taken:
+    """The rows of a partition that has none yet: a table, or what makes it piece by piece where that is worth it."""
+    if batch.num_rows < STREAM_FROM:
+        return with_latest(batch.table, layout)
+    return Taken(batch, layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch as the rows of a partition, not put into order yet."""
+
+    batch: Batch
+    layout: Layout
+
+    @property
+    def num_rows(self) -> int:
+        return self.batch.num_rows
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.layout.schema
+
+    def pieces(self) -> Iterator[pa.Table]:
+        """Row groups, in order; each is made while its predecessor is being used."""
+        return ahead(self._made())
+
+    def _made(self) -> Iterator[pa.Table]:
+        flags = self._flags()
+        for first in range(0, self.num_rows, ROW_GROUP):
+            piece = self.batch.slice(first, ROW_GROUP).table
+            yield _with_flags(piece, flags, first, self.layout).combine_chunks()
+
+    def _flags(self) -> pa.Array | None:
+        if not self.layout.latest:
+            return None
+        narrow = self.layout.deciding
+        rows = with_latest(self.batch.select(narrow.given).table, narrow)
+        return rows[self.layout.latest[0]].combine_chunks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +95,9 @@ class Spliced:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups of the result, in order; each is made while its predecessor is being used."""
-        with ThreadPoolExecutor(1) as beside:
-            source = self._made()
-            coming = beside.submit(next, source, None)
-            while (piece := coming.result()) is not None:
-                self.columns.prove()
-                coming = beside.submit(next, source, None)
-                yield piece
+        for piece in ahead(self._made()):
+            self.columns.prove()
+            yield piece
 
     def _made(self) -> Iterator[pa.Table]:
         flags = self._flags()
