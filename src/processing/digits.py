@@ -41,18 +41,16 @@ def whole_numbers(words: Words, start: Ints, stop: Ints) -> tuple[Ints, Bools] |
     longest = int(size.max(initial=0))
     if longest > MOST_DIGITS:
         return None
+    first = words[start]
     if longest <= _WIDTH:
-        low, good = _up_to_eight(words[start], size)
-        first = words[start]
+        numbers, good = _up_to_eight(first, size)
     else:
-        split = np.maximum(stop - _WIDTH, start)
-        first = words[start]
         high, high_good = _up_to_eight(first, np.maximum(size - _WIDTH, 0))
-        low, good = _up_to_eight(words[split], np.minimum(size, _WIDTH))
-        low, good = low + high * 10**_WIDTH, good and high_good
+        low, good = _up_to_eight(words[np.maximum(stop - _WIDTH, start)], np.minimum(size, _WIDTH))
+        numbers, good = low + high * 10**_WIDTH, good and high_good
     if not good:
         return None
-    return low, ((first & np.uint64(0xFF)) == np.uint64(ord("0"))) & (size > 1)
+    return numbers, ((first & np.uint64(0xFF)) == np.uint64(ord("0"))) & (size > 1)
 
 
 def _up_to_eight(texts: Words, size: Ints) -> tuple[Ints, bool]:

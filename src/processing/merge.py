@@ -238,7 +238,7 @@ def batch_of(rows: pa.Table, layout: Layout) -> Batch:
     else:
         order, begins = sort_rows(_arrays(rows, layout.key))
     if not begins.all():
-        return Batch(rows, _winners(rows, order, np.cumsum(begins) - 1, layout))
+        return Batch(rows, order[_winners(rows, order, begins, layout)])
     return Batch(rows, None if (order[1:] > order[:-1]).all() else order)
 
 
@@ -247,20 +247,24 @@ def _typed(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     return values if values.type.equals(kind) else values.cast(kind)
 
 
-def _winners(rows: pa.Table, order: Ints, run: Ints, layout: Layout) -> Ints:
-    """The winning row of every run of equal keys, by a tournament: every round halves each run.
+def _winners(rows: pa.Table, order: Ints, begins: Bools, layout: Layout) -> Bools:
+    """Which places of ``order`` hold the winning row of a run of equal keys (they lie side by side; ``begins``).
 
-    ``order`` has the rows of a run side by side, ``run`` tells for each place in it which run that is.
+    By a tournament among those that are not alone: every round halves each run.
     """
-    alive = np.arange(len(order))
+    wins = np.ones(len(order), dtype=bool)
+    run = np.cumsum(begins)
+    alive = np.flatnonzero(~(begins & np.append(begins[1:], True)))
     while True:
-        of = run[alive]
-        place = np.arange(len(of)) - np.searchsorted(of, of)  # within its run
-        left = np.flatnonzero((place[:-1] % 2 == 0) & (of[:-1] == of[1:]))
+        of, every = run[alive], np.arange(len(alive))
+        first = np.append(True, of[1:] != of[:-1])[: len(of)]
+        place = every - np.maximum.accumulate(np.where(first, every, 0))  # within its run
+        left = np.flatnonzero((place[:-1] % 2 == 0) & ~first[1:])
         if not len(left):
-            return order[alive]
+            return wins
         sign = _contest(rows, order[alive[left]], rows, order[alive[left + 1]], layout)
         loser = np.where(sign < 0, left, left + 1)
+        wins[alive[loser]] = False
         alive = np.delete(alive, loser)
 
 

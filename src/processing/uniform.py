@@ -25,7 +25,7 @@ from processing.digits import MOST_DIGITS, whole_numbers
 LEAST_LINES = 200  # below it the parser is done sooner than some hundred calls of numpy
 
 _PADDING = b'"' * 16  # read over the end, and quotation marks for a text that has no second one
-_QUOTE, _CLOSING, _MINUS, _POINT, _ZERO = b'"}-.0'
+_QUOTE, _CLOSING, _MINUS, _POINT, _ZERO, _N = b'"}-.0n'
 _NULL, _TRUE, _FALSE = (int.from_bytes(word, "little") for word in (b"null", b"true", b"fals"))
 _WORD = np.uint64(0xFFFFFFFF)
 _OF_NUMBERS = np.zeros(256, dtype=bool)
@@ -139,8 +139,10 @@ class _Lines:
         if not ((start < stop) & (stop <= self._end)).all():
             return None
         self._at = stop
+        if not (self._content[start] == _N).any():
+            return _Spans(start, stop, None)
         nulls = self._says(_NULL, start) & (stop - start == len(b"null"))
-        return _Spans(start, np.where(nulls, start, stop), nulls) if nulls.any() else _Spans(start, stop, None)
+        return _Spans(start, np.where(nulls, start, stop), nulls)
 
     def _says(self, word: int, at: Ints) -> Bools:
         """Where these four letters stand."""
