@@ -129,7 +129,7 @@ def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
     columns = [_output(reading, one) for one in reading.table.fields if not one.added]
     if checked_at is not None:
         columns.append(f"{literal(format_instant(checked_at), 'text')} AS checked_at")
-    rows = f"SELECT {', '.join(columns)} FROM {reading.source} {condition}"
+    rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"
     return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
 
 
@@ -174,7 +174,8 @@ def _values(reading: Reading, key: Sequence[KeyValue]) -> str:
 
 
 def _ordered(column: SourceColumn) -> str:
-    return identifier(column.name) + (' COLLATE "C"' if column.collatable else "")
+    """With the table's alias: a bare name in ORDER BY would mean the output, which may be the key's text."""
+    return f"stored.{identifier(column.name)}" + (' COLLATE "C"' if column.collatable else "")
 
 
 def _bound(reading: Reading, start: Position) -> str:
