@@ -48,7 +48,7 @@ locals {
     {
       for dataset, source in local.databases : "horizon-held-${dataset}" => {
         kind       = "horizon-held", namespace = local.namespace, metric = "HorizonHeldSeconds"
-        text       = "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for it. Find it in pg_stat_activity and end it."
+        text       = "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for it. The extract function's log names it (horizon held back). End it."
         dimensions = { environment = var.environment, dataset = dataset }
         statistic  = "Maximum", period = 300, periods = 1, above = source.complete_within_seconds, missing = "notBreaching"
       }

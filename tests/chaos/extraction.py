@@ -12,7 +12,8 @@ MOST_MB = 64
 
 
 def schedules(options: Options) -> Result:
-    """``lost`` counts rows whose newest version was not extracted; the naive cursor beside it must lose some."""
+    """``lost`` counts rows whose newest version was not extracted; the naive cursor beside it must lose some. Every
+    fiftieth schedule fails over to a standby that has fallen behind."""
     wanted = options.amount(1_000)
 
     def told(tally: Tally) -> None:

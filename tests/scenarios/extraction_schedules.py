@@ -1,11 +1,13 @@
 """Random transaction schedules on a real PostgreSQL, extractions between them, the database as judge at the end.
 
 Writers insert, update, delete, roll back, leave transactions idle, prepare them and finish them in any order, so that
-rows are committed out of the order of their times and ids. Beside the extraction runs the cursor that everybody
-writes, ``last_updated > watermark``, on the same moments: it must lose rows, or the schedules are too tame.
+rows are committed out of the order of their times and ids, and a transaction may outlast every pass of its schedule, as
+one of hours outlasts the passes of a deployment. In every fiftieth schedule the server fails over to a standby that has
+fallen behind: what it had not yet received never was. Beside the extraction runs the cursor that everybody writes,
+``last_updated > watermark``, on the same moments: it must lose rows, or the schedules are too tame.
 
 ``run_schedules`` is called with a few runs by the tests and with many by ``make chaos``. Everything follows from the
-seed but the server's clock.
+seed but the servers' clock, and how much a standby has received.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import gzip
 import itertools
 import json
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,16 +23,27 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pg8000.dbapi import Connection
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, World, contract_of, make_world, plenty, sandbox
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    SECRET,
+    Sandbox,
+    World,
+    contract_of,
+    make_world,
+    plenty,
+    sandbox,
+)
+from tests.support.replica import standby
 from tests.support.sources import shared_server
+from tests.support.transactions import Client, Schedule
 from tests.support.waiting import eventually
 
 from ingestion.extract.budget import Budget
 
 WRITERS, STEPS, ROWS_PER_OBJECT = 4, 45, 5
+FAIL_OVER_EVERY = 50  # schedules: a standby takes seconds, a schedule a tenth of one
 CONTRACT = contract_of(replace(LEDGER, rows_per_object=ROWS_PER_OBJECT))
-# What an application may write as last_updated: none of them is earlier than the transaction's start.
-CLOCKS = ("now()", "statement_timestamp()", "clock_timestamp()")
 AS_TEXT = "to_jsonb(last_updated) #>> '{}'"  # as the lines have it
 Version = tuple[str | None, str]
 Versions = dict[int, Version]
@@ -41,121 +53,17 @@ Versions = dict[int, Version]
 class Naive:
     """``last_updated > watermark``, the watermark being the newest time seen."""
 
-    connection: Connection
+    client: Client
     watermark: str = "-infinity"
     seen: Versions = field(default_factory=dict)
 
     def extract(self) -> None:
-        cursor = self.connection.cursor()
-        cursor.execute(
-            f"SELECT id, note, {AS_TEXT} FROM ledger WHERE last_updated > %s::timestamp ORDER BY last_updated",
-            (self.watermark,),
-        )
-        for key, note, at in cursor.fetchall():
+        newer = f"last_updated > '{self.watermark}'::timestamp"
+        for key, note, at in self.client.run(
+            f"SELECT id, note, {AS_TEXT} FROM ledger WHERE {newer} ORDER BY last_updated"
+        ):
             self.seen[key] = note, at
             self.watermark = at
-
-
-@dataclass
-class Writer:
-    """A session that may have a transaction open; ``touched`` are the rows that it holds locked."""
-
-    connection: Connection
-    open: bool = False
-    touched: set[int] = field(default_factory=set)
-
-    def run(self, statement: str) -> list[Any]:
-        cursor = self.connection.cursor()
-        cursor.execute(statement)
-        return list(cursor.fetchall()) if cursor.description else []
-
-    def end(self, how: str) -> None:
-        self.run(how)
-        self.open = False
-        self.touched = set()
-
-
-class Schedule:
-    """One random history of the ledger."""
-
-    def __init__(self, chance: random.Random, writers: list[Writer], admin: Writer) -> None:
-        self._chance = chance
-        self._writers = writers
-        self._admin = admin
-        self._prepared: dict[str, set[int]] = {}
-        self._gids = itertools.count()
-
-    def step(self) -> None:
-        """One statement, or none where the dice ask for what cannot be."""
-        writer = self._chance.choice(self._writers)
-        what = self._chance.choices(
-            (self._begin, self._insert, self._update, self._delete, self._end, self._prepare, self._finish),
-            (10, 30, 20, 2, 16, 4, 7),
-        )[0]
-        what(writer)
-
-    def quiet(self) -> None:
-        """Every transaction ends, one way or the other."""
-        for writer in self._writers:
-            if writer.open:
-                self._end(writer)
-        while self._prepared:
-            self._finish(self._writers[0])
-
-    def _begin(self, writer: Writer) -> None:
-        if not writer.open:
-            writer.run(self._chance.choice(("BEGIN", "BEGIN; SELECT 1", "BEGIN; SELECT count(*) FROM ledger")))
-            writer.open = True
-
-    def _insert(self, writer: Writer) -> None:
-        rows = writer.run(
-            f"INSERT INTO ledger (note, last_updated) SELECT {self._note()}, timezone('UTC', {self._clock()})"
-            f" FROM generate_series(1, {self._chance.choice((1, 1, 2, 7))}) RETURNING id"
-        )
-        self._lock(writer, {row[0] for row in rows})
-
-    def _update(self, writer: Writer) -> None:
-        if (key := self._free_row(writer)) is not None:
-            changes = f"note = {self._note()}, last_updated = timezone('UTC', {self._clock()})"
-            writer.run(f"UPDATE ledger SET {changes} WHERE id = {key}")
-            self._lock(writer, {key})
-
-    def _delete(self, writer: Writer) -> None:
-        if (key := self._free_row(writer)) is not None:
-            writer.run(f"DELETE FROM ledger WHERE id = {key}")
-            self._lock(writer, {key})
-
-    def _end(self, writer: Writer) -> None:
-        if writer.open:
-            writer.end(self._chance.choices(("COMMIT", "ROLLBACK"), (3, 1))[0])
-
-    def _prepare(self, writer: Writer) -> None:
-        if writer.open and writer.touched:
-            gid, touched = f"gid-{next(self._gids)}", writer.touched
-            writer.end(f"PREPARE TRANSACTION '{gid}'")
-            self._prepared[gid] = touched
-
-    def _finish(self, writer: Writer) -> None:
-        if self._prepared and (not writer.open):
-            gid = self._chance.choice(sorted(self._prepared))
-            writer.run(self._chance.choice(("COMMIT", "ROLLBACK")) + f" PREPARED '{gid}'")
-            del self._prepared[gid]
-
-    def _free_row(self, writer: Writer) -> int | None:
-        """A committed row that no other transaction holds: nobody may wait, for there is one thread."""
-        held = set().union(*(one.touched for one in self._writers if one is not writer), *self._prepared.values())
-        rows = [row[0] for row in self._admin.run("SELECT id FROM ledger ORDER BY id") if row[0] not in held]
-        return self._chance.choice(rows) if rows else None
-
-    def _lock(self, writer: Writer, keys: set[int]) -> None:
-        if writer.open:
-            writer.touched |= keys
-
-    def _note(self) -> str:
-        return f"'{self._chance.getrandbits(40):x}'"
-
-    def _clock(self) -> str:
-        return self._chance.choices(CLOCKS, (8, 1, 1))[0]
 
 
 # ---------------------------------------------------------------- running
@@ -163,7 +71,10 @@ class Schedule:
 
 @dataclass
 class Tally:
-    """``lost``: rows whose newest version at a quiet point is not the database's. ``twice``: lines that came again."""
+    """``lost``: rows whose newest version at a quiet point is not the database's. ``twice``: lines that came again.
+    ``taken_back``: rows left as a fail-over had them again, their change or end undone: when the watermark has passed
+    that version no extraction can see it any more, the auditor's comparison does. ``longest`` and ``inversions``: see
+    ``Schedule``."""
 
     runs: int = 0
     lost: int = 0
@@ -172,9 +83,85 @@ class Tally:
     holes: int = 0
     objects: int = 0
     passes: int = 0
+    longest: int = 0
+    inversions: int = 0
+    fail_overs: int = 0
+    taken_back: int = 0
 
     def report(self) -> dict[str, int]:
         return dict(vars(self))
+
+
+@dataclass
+class Run:
+    """One schedule, who extracts beside it, and what comes of it."""
+
+    chance: random.Random
+    schedule: Schedule
+    admin: Client
+    world: World
+    naive: Naive
+    tally: Tally
+    taken_back: Versions = field(default_factory=dict)
+
+    def play(self, steps: int) -> None:
+        for _ in range(steps):
+            self.schedule.step()
+            if self.chance.random() < 0.25:
+                self._extract()
+                self.naive.extract()
+            if self.chance.random() < 0.15:
+                self.admin.run("SELECT pg_sleep(0.002)")  # the server's clock is the one that counts
+
+    def fail_over(self, before: Versions) -> None:
+        """The sessions are another server's now; ``before`` is what the dead one had."""
+        self.schedule.fail_over()
+        self.taken_back = {key: one for key, one in self.versions().items() if before.get(key) != one}
+        self.tally.fail_overs += 1
+
+    def finish(self) -> None:
+        """Come to a quiet point, extract all there is, and compare."""
+        self.schedule.quiet()
+        self._catch_up()
+        self._judge()
+
+    def versions(self) -> Versions:
+        """What the database has."""
+        rows = self.admin.run(f"SELECT id, note, {AS_TEXT} FROM ledger")
+        return {key: (note, at) for key, note, at in rows}
+
+    def _extract(self) -> None:
+        """A pass, which may run out of time, and may be of a container that knows nothing yet."""
+        ticks = itertools.count()
+        budget = Budget(lambda: float(next(ticks)), 6.0) if self.chance.random() < 0.3 else plenty()
+        if self.chance.random() < 0.1:
+            self.world.extraction.sink.landing._facts.clear()
+        self.world.extract(budget=budget).raise_failures()
+        self.schedule.passes += 1
+
+    def _catch_up(self) -> None:
+        """Extract until the horizon has passed the quiet point, and once more."""
+        quiet = self.admin.run("SELECT clock_timestamp()")[0][0]
+        passed = f"SELECT clock_timestamp() > '{quiet.isoformat()}'::timestamptz + interval '5 ms'"
+        eventually(lambda: bool(self.admin.run(passed)[0][0]), within=10, every=0.002)
+        self.world.extract_until(lambda result: result.tables[0].outcome == "unchanged")
+        self.naive.extract()
+
+    def _judge(self) -> None:
+        truth = self.versions()
+        due = {key: one for key, one in truth.items() if self.taken_back.get(key) != one}
+        lines, numbers, tally = list(_lines(self.world)), self.world.numbers(), self.tally
+        seen = _newest(lines)
+        tally.runs += 1
+        tally.lost += _lost(due, seen)
+        tally.naive_lost += _lost(due, self.naive.seen)
+        tally.taken_back += _lost(truth, seen) - _lost(due, seen)
+        tally.twice += sum(count - 1 for count in Counter(lines).values())
+        tally.holes += numbers != list(range(1, len(numbers) + 1))
+        tally.objects += len(numbers)
+        tally.passes += self.schedule.passes
+        tally.longest = max(tally.longest, self.schedule.longest)
+        tally.inversions += self.schedule.inversions
 
 
 @dataclass
@@ -182,63 +169,51 @@ class Ground:
     """A server's ledger and the sessions on it, used for one run after the other."""
 
     database: Sandbox
-    writers: list[Writer]
-    admin: Writer
-    naive: Connection
+    writers: list[Client]
+    admin: Client
+    naive: Client
 
     def run(self, chance: random.Random, tally: Tally) -> None:
+        with self._begin(chance, tally) as run:
+            run.play(STEPS)
+            run.finish()
+
+    def run_through_a_fail_over(self, chance: random.Random, tally: Tally) -> None:
+        """A standby falls behind, the primary goes on and dies, the standby takes over."""
+        with self._begin(chance, tally) as run, standby(shared_server()) as other:
+            run.play(STEPS)
+            other.fall_behind()
+            run.play(STEPS // 3)
+            before = run.versions()
+            run.world.extraction.close()
+            run.world.secrets.values[SECRET] = self.database.secret(**plain(other.port))
+            run.world.secrets.read(SECRET, refresh=True)  # the same name leads to the other server now
+            assert run.world.extract().failures, "it takes a replica for a primary"
+            other.take_over()
+            self._go_to(lambda: other.connect(self.database.dbname))
+            try:
+                run.fail_over(before)
+                run.play(STEPS)
+                run.finish()
+            finally:
+                self._go_to(self.database.connect)
+                self.database.end_prepared()
+
+    @contextmanager
+    def _begin(self, chance: random.Random, tally: Tally) -> Iterator[Run]:
         self.admin.run("TRUNCATE ledger RESTART IDENTITY")
         world = make_world(CONTRACT, secret=self.database.secret(**plain()))
-        naive = Naive(self.naive)
         schedule = Schedule(chance, self.writers, self.admin)
         try:
-            for _ in range(STEPS):
-                schedule.step()
-                if chance.random() < 0.25:
-                    self._extract(chance, world, tally)
-                    naive.extract()
-                if chance.random() < 0.15:
-                    self.admin.run("SELECT pg_sleep(0.002)")  # the server's clock is the one that counts
-            schedule.quiet()
-            self._catch_up(world, naive)
+            yield Run(chance, schedule, self.admin, world, Naive(self.naive), tally)
         finally:
             world.extraction.close()
-        self._judge(world, naive, tally)
 
-    def _extract(self, chance: random.Random, world: World, tally: Tally) -> None:
-        """A pass, which may run out of time, and may be of a container that knows nothing yet."""
-        ticks = itertools.count()
-        budget = Budget(lambda: float(next(ticks)), 6.0) if chance.random() < 0.3 else plenty()
-        if chance.random() < 0.1:
-            world.extraction.sink.landing._facts.clear()
-        world.extract(budget=budget).raise_failures()
-        tally.passes += 1
-
-    def _catch_up(self, world: World, naive: Naive) -> None:
-        """Extract until the horizon has passed the quiet point, and once more."""
-        quiet = self.admin.run("SELECT clock_timestamp()")[0][0]
-
-        def passed() -> bool:
-            return bool(
-                self.admin.run(f"SELECT clock_timestamp() > '{quiet.isoformat()}'::timestamptz + interval '5 ms'")[0][0]
-            )
-
-        eventually(passed, within=10, every=0.002)
-        eventually(lambda: world.extract().tables[0].rows == 0, within=10, every=0.001)
-        naive.extract()
-
-    def _judge(self, world: World, naive: Naive, tally: Tally) -> None:
-        truth: Versions = {
-            key: (note, at) for key, note, at in self.admin.run(f"SELECT id, note, {AS_TEXT} FROM ledger")
-        }
-        lines = list(_lines(world))
-        tally.runs += 1
-        tally.lost += _lost(truth, _newest(lines))
-        tally.naive_lost += _lost(truth, naive.seen)
-        tally.twice += sum(count - 1 for count in Counter(lines).values())
-        numbers = world.numbers()
-        tally.holes += numbers != list(range(1, len(numbers) + 1))
-        tally.objects += len(numbers)
+    def _go_to(self, connect: Callable[[], Connection]) -> None:
+        """All sessions end, with what they had begun, and others take their place."""
+        for one in (*self.writers, self.admin, self.naive):
+            one.connection.close()
+            one.connection, one.transaction = connect(), None
 
 
 def _lines(world: World) -> Iterator[bytes]:
@@ -262,34 +237,30 @@ def _lost(truth: Versions, seen: Versions) -> int:
     return sum(seen.get(key) != version for key, version in truth.items())
 
 
-def plain() -> dict[str, Any]:
+def plain(port: int = 0) -> dict[str, Any]:
     """A way to the server without TLS, for speed."""
-    return {"port": shared_server().direct_port, "sslmode": "disable", "sslrootcert": None}
+    return {"port": port or shared_server().direct_port, "sslmode": "disable", "sslrootcert": None}
 
 
 @contextmanager
 def ground() -> Iterator[Ground]:
     """A ledger to run schedules on."""
     with sandbox(LEDGER_SQL) as database:
-        sessions = [database.connect() for _ in range(WRITERS + 2)]
-        writers = [Writer(one) for one in sessions[:WRITERS]]
-        yield Ground(database, writers, Writer(sessions[-2]), sessions[-1])
-        for one in sessions:
-            one.close()
+        admin, naive, *writers = (Client(database.connect()) for _ in range(WRITERS + 2))
+        yield Ground(database, writers, admin, naive)
+        for one in (admin, naive, *writers):
+            one.connection.close()
 
 
-def run_schedules(
-    runs: int, seed: int, *, progress: Callable[[Tally], object] = lambda _: None, seconds: float = float("inf")
-) -> dict[str, int]:
-    """So many schedules, each from its own seed (``<seed>/<number>``); ends early after so many seconds.
+def run_schedules(runs: int, seed: int, *, progress: Callable[[Tally], object] = lambda _: None) -> dict[str, int]:
+    """So many schedules, each from its own seed (``<seed>/<number>``).
 
     ``lost``, ``twice`` and ``holes`` must be 0, ``naive_lost`` must not.
     """
-    tally, until = Tally(), time.monotonic() + seconds
+    tally = Tally()
     with ground() as place:
         for number in range(runs):
-            if time.monotonic() > until:
-                break
-            place.run(random.Random(f"{seed}/{number}"), tally)
+            run = place.run if number % FAIL_OVER_EVERY else place.run_through_a_fail_over
+            run(random.Random(f"{seed}/{number}"), tally)
             progress(tally)
     return tally.report()

@@ -12,3 +12,6 @@ def test_no_schedule_of_transactions_loses_a_row_while_the_naive_cursor_does() -
     assert (report["lost"], report["twice"], report["holes"]) == (0, 0, 0), report
     assert report["naive_lost"] > 0
     assert report["objects"] > 100
+    assert report["fail_overs"] == 1
+    assert report["inversions"] > 50
+    assert report["longest"] > 5

@@ -104,6 +104,11 @@ class Sandbox:
         connection.close()
         return rows
 
+    def end_prepared(self) -> None:
+        """Roll back whatever is prepared here."""
+        for (gid,) in self.rows("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
+            self.run(f"ROLLBACK PREPARED '{gid}'")
+
     def secret(self, **changes: Any) -> str:
         """The extractor's secret."""
         server = shared_server()
@@ -133,9 +138,7 @@ def sandbox(*statements: str) -> Iterator[Sandbox]:
         one.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")
         yield one
     finally:
-        for gid, dbname in one.rows("SELECT gid, database FROM pg_prepared_xacts"):
-            if dbname == name:
-                one.run(f"ROLLBACK PREPARED '{gid}'")
+        one.end_prepared()
         server.drop(name)
 
 

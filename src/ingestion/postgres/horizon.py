@@ -7,9 +7,13 @@ makes that true, trap by trap:
 - A transaction that has not written yet has no transaction id, so open transactions are found by their start time in
   ``pg_stat_activity``, idle ones too. Sessions of our own role are left out where that role may change nothing, and
   so are autovacuum workers, which write no rows.
+- Of a client that is at work the start of its message counts where that is earlier: the clock of all transactions
+  that one message begins stands still at its arrival, between two of them none is shown, and a procedure that commits
+  goes on with the ``statement_timestamp()`` of its call.
 - A backend shows up a moment after it read its clock: that is what the margin is for (``core.state.safe_horizon``).
 - The view shows other roles' transactions only to who has ``pg_read_all_stats``; and sessions with
-  ``track_activities`` off show none: while there is one, the horizon does not move.
+  ``track_activities`` off show none, nor the one that was open when it was switched on again: while there is such a
+  session, the horizon does not move.
 - A prepared transaction shows when it was prepared, not when it began. While it was open it held the horizon, and
   afterwards it may still be older than any bound but the one there was: so while one is pending, the horizon does
   not move.
@@ -32,12 +36,14 @@ from core.errors import PipelineBug
 from ingestion.postgres.quoting import literal
 from ingestion.postgres.session import Session
 
+HIDDEN = "session that hides its transactions"
 GRANT = "GRANT pg_read_all_stats TO {role}; or choose a `lookback` in the contract"
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What holds the horizon back the most. ``since``: its start; of a prepared transaction, when it was prepared."""
+    """What holds the horizon back the most. ``since``: its start; of a prepared transaction, when it was prepared; of
+    a session that hides its transactions, when it connected."""
 
     kind: str
     pid: int
@@ -80,30 +86,34 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
     if not may_see:
         problem = f"role {role} does not see other sessions' transactions"
         raise PipelineBug("take horizon", session.place, problem, GRANT.format(role=role))
-    return _judge(now, *row[5:])
+    return _judge(now, _holder(*row[5:11]), *row[11:])
+
+
+def _holder(
+    pid: int | None, user: str | None, application: str | None, state: str | None, since: datetime | None, hides: bool
+) -> Holder | None:
+    if since is None:
+        return None
+    return Holder(HIDDEN if hides else "transaction", pid or 0, user or "", application or "", state or "", since)
 
 
 def _judge(
     now: datetime,
+    open_one: Holder | None,
     hidden: int,
-    pid: int | None,
-    user: str,
-    application: str,
-    state: str,
-    started: datetime | None,
     prepared: int,
     gid: str,
     owner: str,
     prepared_at: datetime | None,
 ) -> Bound:
-    open_one = Holder("transaction", pid or 0, user or "", application or "", state or "", started) if started else None
     if prepared and prepared_at:
-        holder = Holder("prepared transaction", 0, owner, gid, "prepared", prepared_at)
-        oldest = open_one if open_one and open_one.since < holder.since else holder
-        return Bound(now, None, f"{prepared} prepared transactions are pending, {gid!r} the longest", oldest)
+        pending = Holder("prepared transaction", 0, owner, gid, "prepared", prepared_at)
+        older = open_one and open_one.kind != HIDDEN and open_one.since < prepared_at
+        reason = f"{prepared} prepared transactions are pending, {gid!r} the longest"
+        return Bound(now, None, reason, open_one if older else pending)
     if hidden:
-        return Bound(now, None, f"{hidden} sessions have track_activities off", open_one)
-    return Bound(now, min(now, started) if started else now, holder=open_one)
+        return Bound(now, None, f"{hidden} sessions hide their transactions: track_activities is off", open_one)
+    return Bound(now, min(now, open_one.since) if open_one else now, holder=open_one)
 
 
 def _statement(own_role_may_write: bool) -> str:
@@ -111,18 +121,24 @@ def _statement(own_role_may_write: bool) -> str:
     stats = literal("pg_read_all_stats", "name")
     return f"""
 WITH open AS MATERIALIZED (
-  SELECT pid, usename::text, application_name, state, xact_start
-  FROM pg_stat_activity
+  SELECT pid, usename::text, application_name, state, hides,
+         CASE WHEN hides THEN backend_start
+              WHEN backend_type = 'client backend' AND state IN ('active', 'fastpath function call')
+              THEN least(xact_start, query_start)
+              ELSE xact_start END AS since
+  FROM pg_stat_activity CROSS JOIN LATERAL (
+    SELECT coalesce(state = 'disabled' OR state LIKE 'idle in transaction%' AND xact_start IS NULL, false) AS hides
+  ) AS hiding
   WHERE datname = current_database() AND pid <> pg_backend_pid()
     AND backend_type IS DISTINCT FROM 'autovacuum worker' {own}
 ), oldest AS MATERIALIZED (
   SELECT hidden.sessions, o.*
-  FROM (SELECT count(*) AS sessions FROM open WHERE state = 'disabled') AS hidden
-  LEFT JOIN (SELECT * FROM open WHERE xact_start IS NOT NULL ORDER BY xact_start LIMIT 1) AS o ON true
+  FROM (SELECT count(*) FILTER (WHERE hides) AS sessions FROM open) AS hidden
+  LEFT JOIN (SELECT * FROM open WHERE since IS NOT NULL ORDER BY hides DESC, since LIMIT 1) AS o ON true
 )
 SELECT statement_timestamp(), current_user::text, pg_is_in_recovery(), pg_last_xact_replay_timestamp(),
        pg_has_role(current_user, {stats}, 'USAGE'),
-       oldest.sessions, oldest.pid, oldest.usename, oldest.application_name, oldest.state, oldest.xact_start,
+       oldest.pid, oldest.usename, oldest.application_name, oldest.state, oldest.since, oldest.hides, oldest.sessions,
        pending.transactions, pending.gid, pending.owner, pending.prepared
 FROM oldest CROSS JOIN LATERAL (
   SELECT count(*) AS transactions, min(prepared) AS prepared,

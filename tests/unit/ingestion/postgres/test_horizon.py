@@ -128,7 +128,52 @@ def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(da
     bound = read_bound(session, own_role_may_write=False)
     assert bound.at is None
     assert "track_activities" in bound.reason
+    assert bound.holder is not None
+    assert (bound.holder.kind, bound.holder.user) == ("session that hides its transactions", shared_server().user)
+    assert bound.held_seconds > 0
+    with transaction(database, "INSERT INTO ledger (note) VALUES ('x')", "PREPARE TRANSACTION 'named'"):
+        held = read_bound(session, own_role_may_write=False).holder
+        assert held is not None
+        assert held.kind == "prepared transaction"
     secretive.close()
+
+
+def test_a_transaction_that_began_hidden_stays_so_when_activity_is_shown_again(database: Sandbox) -> None:
+    session, secretive = database.session(), database.connect()
+    for one in ("SET track_activities = off", "BEGIN", "INSERT INTO ledger (note) VALUES ('x')"):
+        secretive.cursor().execute(one)
+    secretive.cursor().execute("SET track_activities = on")
+    secretive.cursor().execute("SELECT 1")
+    states = f"SELECT state, xact_start FROM pg_stat_activity WHERE usename = '{shared_server().user}'"
+    assert ["idle in transaction", None] in session.query(f"{states} AND datname = current_database()")
+    assert read_bound(session, own_role_may_write=False).at is None
+    secretive.cursor().execute("COMMIT")
+    assert read_bound(session, own_role_may_write=False).at is not None
+    secretive.close()
+
+
+def test_a_message_that_commits_and_goes_on_holds_the_bound_at_its_arrival(database: Sandbox) -> None:
+    # Its second transaction begins after the lock is waited for, and writes the time of its call.
+    database.run(
+        "CREATE PROCEDURE in_two_steps() LANGUAGE plpgsql AS $$ BEGIN"
+        " PERFORM pg_sleep(0.05); COMMIT; PERFORM pg_advisory_lock(8);"
+        " INSERT INTO ledger (note, last_updated) VALUES ('second', timezone('UTC', statement_timestamp()));"
+        " PERFORM pg_advisory_unlock(8); END $$"
+    )
+    session, caller = database.session(), database.connect()
+    running = threading.Thread(target=lambda: caller.cursor().execute("CALL in_two_steps()"))
+    holder = database.connect()
+    holder.cursor().execute("SELECT pg_advisory_lock(8)")
+    running.start()
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = '{database.dbname}'"
+    eventually(lambda: session.query(waits) == [[1]], within=5, every=0.005)
+    bound = read_bound(session, own_role_may_write=False)
+    holder.close()
+    running.join(10)
+    written = session.query("SELECT last_updated AT TIME ZONE 'UTC' + interval '1 ms' FROM ledger")[0][0]
+    assert bound.at is not None
+    assert bound.at <= written
+    caller.close()
 
 
 def test_without_the_grant_the_error_names_it(database: Sandbox) -> None:
@@ -143,8 +188,8 @@ def test_without_the_grant_the_error_names_it(database: Sandbox) -> None:
 
 
 def test_a_replica_is_refused_unless_the_contract_says_lookback(database: Sandbox) -> None:
-    with standby(shared_server()) as port:
-        session = database.session(port=port, sslmode="disable")
+    with standby(shared_server()) as replica:
+        session = database.session(port=replica.port, sslmode="disable")
         with pytest.raises(PipelineBug, match="replica"):
             read_bound(session, own_role_may_write=False)
         database.run("INSERT INTO ledger (note) VALUES ('replayed')")
