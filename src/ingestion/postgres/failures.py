@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pg8000.exceptions import DatabaseError, Error
+from pg8000.exceptions import DatabaseError, Error, InterfaceError
 from scramp.core import ScramException  # type: ignore[import-untyped]
 
 from core.errors import MissingColumns, OutOfReach, PipelineBug, StarmendError, UnknownTable
@@ -50,6 +50,8 @@ def reaching(operation: str, place: str) -> Iterator[None]:
         if isinstance(cause, TimeoutError):
             raise OutOfReach(operation, place, "no answer in time", "Look at the server's load") from error
         remedy = "Look at the secret's host and port, the security group and the server"
+        if isinstance(error, InterfaceError) and "SSL" in str(error):
+            remedy = "Switch TLS on in the server; plain text is spoken only where the secret's sslmode says disable"
         raise OutOfReach(operation, place, str(cause) or type(cause).__name__, remedy) from error
 
 
@@ -67,7 +69,8 @@ def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendErro
     if code == "42703":
         return MissingColumns(operation, place, problem, "Look at the contract's columns")
     if code == "42501":
-        return PipelineBug(operation, place, problem, "GRANT SELECT on the contract's tables to the role")
+        remedy = "GRANT SELECT on the contract's tables to the role, and BYPASSRLS where a policy would hide rows"
+        return PipelineBug(operation, place, problem, remedy)
     if code.startswith(_TRANSIENT):
         return OutOfReach(operation, place, problem, "The next run tries again")
     return PipelineBug(operation, place, problem, told.get("H", ""))

@@ -11,9 +11,9 @@ from typing import Any
 
 from pg8000.core import Context, CoreConnection
 
-from core.errors import OutOfReach, PipelineBug
+from core.errors import InvalidData, OutOfReach, PipelineBug
 from core.ports import SecretStore
-from ingestion.postgres.failures import AuthenticationFailed, reaching
+from ingestion.postgres.failures import reaching
 from ingestion.postgres.login import Login, parse_login
 
 APPLICATION = "starmend-extract"
@@ -147,19 +147,22 @@ class Connector:
     def open(self) -> Session:
         """A new session.
 
-        Where the password is refused the secret is read once more, past every cache, for it may have been rotated.
-        Raises ``OutOfReach`` where the database cannot be reached, ``InvalidData`` where the secret makes no sense.
+        Where the secret makes no sense, or its server does not let us in, it is read once more, past every cache: the
+        password may have been rotated, the server may have moved. Raises ``OutOfReach`` where the database cannot be
+        reached, ``AuthenticationFailed`` where it refuses the password, ``InvalidData`` where the secret is wrong.
         """
         text = self._secrets.read(self._secret)
-        login = parse_login(text, secret=self._secret)
         try:
-            return connect(login, application=self._application, timeouts=self._timeouts)
-        except AuthenticationFailed:
+            return self._connect(text)
+        except (OutOfReach, InvalidData):
             fresh = self._secrets.read(self._secret, refresh=True)
             if fresh == text:
                 raise
-            login = parse_login(fresh, secret=self._secret)
-            return connect(login, application=self._application, timeouts=self._timeouts)
+            return self._connect(fresh)
+
+    def _connect(self, text: str) -> Session:
+        login = parse_login(text, secret=self._secret)
+        return connect(login, application=self._application, timeouts=self._timeouts)
 
 
 def connect(login: Login, *, application: str, timeouts: Timeouts) -> Session:
