@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,10 +28,11 @@ from tests.support.extraction import (
     took,
 )
 from tests.support.sources import shared_server, source
+from tests.support.waiting import eventually
 
 from core.contract.load import load
 from core.errors import OutOfReach, UnknownTable
-from core.ingest_objects import parse_instant
+from core.ingest_objects import EPOCH, ObjectFacts, encode_facts, parse_instant
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import TablesFailed
 
@@ -133,6 +135,27 @@ def test_a_row_committed_late_with_an_older_time_is_not_lost(ledger: tuple[Sandb
     assert [row["note"] for row in world.rows()] == ["late", "early"]
 
 
+def test_a_part_that_is_rewritten_while_it_is_waited_for_is_not_taken_for_empty(
+    ledger: tuple[Sandbox, World],
+) -> None:
+    database, world = ledger
+    database.run(
+        "CREATE TABLE part () INHERITS (ledger)",
+        "INSERT INTO ledger (id, last_updated) VALUES (1, '2026-11-20')",
+        "INSERT INTO part (id, last_updated) VALUES (2, '2026-11-20')",
+    )
+    rewriting = database.connect(autocommit=False)
+    rewriting.cursor().execute("ALTER TABLE part ADD COLUMN luck float DEFAULT random()")
+    extracting = threading.Thread(target=world.extract)
+    extracting.start()
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    eventually(lambda: database.rows(waiting) == [[1]], within=10, every=0.01)
+    rewriting.commit()
+    extracting.join(30)
+    rewriting.close()
+    assert [row["id"] for row in world.rows()] == [1, 2]
+
+
 def test_while_a_prepared_transaction_is_pending_the_watermark_stays_and_the_log_names_it(
     ledger: tuple[Sandbox, World],
 ) -> None:
@@ -182,6 +205,48 @@ def test_the_margin_keeps_the_newest_rows_back(ledger: tuple[Sandbox, World]) ->
         )
         world.extract()
         assert [row["note"] for row in world.rows()] == ["before"]
+
+
+def test_a_coarse_time_keeps_rows_back_by_its_own_precision_whatever_the_margin() -> None:
+    with ledger_world(margin=0) as (database, world):
+        database.run("ALTER TABLE ledger ALTER last_updated TYPE timestamp(0), ALTER created_at TYPE timestamp(0)")
+        database.run("INSERT INTO ledger (note) VALUES ('x')")
+        world.extract_until(took(1))
+        [[committed]] = database.rows("SELECT min(last_updated) AT TIME ZONE 'UTC' FROM ledger")
+        assert world.facts()[0].interval_to > committed
+        [[now]] = database.rows("SELECT clock_timestamp()")
+        assert now - world.facts()[0].interval_to >= dt.timedelta(seconds=1)
+
+
+def test_rows_that_logical_replication_brings_are_refused_unless_the_contract_says_lookback() -> None:
+    with ledger_world() as (database, world), sandbox(LEDGER_SQL) as publisher:
+        publisher.run("CREATE PUBLICATION everything FOR ALL TABLES")
+        server = shared_server()
+        way = f"host={server.host} port={server.direct_port} dbname={publisher.dbname}"
+        way += f" user={server.user} password={server.password}"
+        options = "enabled = false, create_slot = false, slot_name = NONE"
+        database.run(f"CREATE SUBSCRIPTION everything CONNECTION '{way}' PUBLICATION everything WITH ({options})")
+        database.run("INSERT INTO ledger (note, last_updated) VALUES ('brought', '2026-11-20')")
+        with pytest.raises(TablesFailed, match=r"logical replication .* or choose a `lookback`"):
+            world.extract().raise_failures()
+        assert world.object_keys() == []
+        world.extraction.contract = contract_of(LEDGER, lookback=600)
+        world.extract().raise_failures()
+        assert [row["note"] for row in world.rows()] == ["brought"]
+        database.run("DROP SUBSCRIPTION everything")
+
+
+def test_a_clock_behind_the_watermark_is_told_for_what_it_dates_lies_behind_it(
+    ledger: tuple[Sandbox, World],
+) -> None:
+    database, world = ledger
+    to_come = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    facts = ObjectFacts(EPOCH, to_come, to_come, (1,), 1, "00", True)
+    world.objects.write("tables/shop/ledger/000000000001.jsonl.gz", b"", metadata=encode_facts(facts))
+    database.run("INSERT INTO ledger (note) VALUES ('x')")
+    with pytest.raises(TablesFailed, match=r"the server's clock shows .* Set the server's clock"):
+        world.extract().raise_failures()
+    assert world.numbers() == [1]
 
 
 # ---------------------------------------------------------------- cuts
@@ -453,6 +518,20 @@ def test_rows_without_cursor_are_reported(ledger: tuple[Sandbox, World]) -> None
     [warned] = world.logged("rows without cursor or key are not extracted")
     assert warned["rows"] == 1
     assert world.metrics.total("RowsUnplaced") == 1
+
+
+def test_a_count_that_takes_too_long_costs_no_row(ledger: tuple[Sandbox, World]) -> None:
+    database, world = ledger
+    database.run(
+        "ALTER TABLE ledger RENAME TO hidden",
+        "CREATE VIEW ledger AS SELECT hidden.* FROM hidden, pg_sleep(0.2)",
+        f"GRANT SELECT ON ledger TO {shared_server().extractor.user}",
+        "INSERT INTO hidden (note, last_updated) VALUES ('x', '2026-11-20')",
+    )
+    budget = Budget(lambda: float(len(world.object_keys())), 1.001)  # a millisecond is left once the object is stored
+    assert world.extract(budget=budget).tables[0].outcome == "extracted"
+    assert [row["note"] for row in world.rows()] == ["x"]
+    assert len(world.logged("rows without cursor or key were not counted")) == 1
 
 
 def test_with_lookback_a_late_row_is_met_again_and_nothing_new_makes_no_object() -> None:

@@ -70,7 +70,7 @@ def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> lis
     statement, span_of = count_buckets(
         reading, asked.spans, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
     )
-    rows = extraction.session().query(in_snapshot(statement, seconds=extraction.statement_seconds))
+    rows = extraction.session().query(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
     found: list[dict[int, Fingerprint]] = [{} for _ in asked.spans]
     for stretch, place, count, newest, total in rows:
         span = span_of[stretch - 1]
@@ -85,7 +85,7 @@ def _microseconds(at: Any) -> int:
 
 def _list(extraction: Extraction, reading: Reading, asked: ListPairs, records: ObjectWriter) -> int:
     statement = copy_pairs(reading, asked.span, column=asked.column, buckets=asked.buckets, wanted=asked.wanted)
-    batches = extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds))
+    batches = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
     schema = pairs_schema(reading.table)
     body = io.BytesIO()
     rows = 0

@@ -20,7 +20,7 @@ from core.state import TableState
 from ingestion.extract.budget import Budget
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
-from ingestion.extract.table import Outcome, Sink, Stored, extract_table, plan_interval
+from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
 from ingestion.postgres.horizon import Bound, read_bound
 from ingestion.postgres.relation import Catalog, read_catalog
 from ingestion.postgres.select import Reading, count_unplaced, in_snapshot, plan_reading
@@ -220,9 +220,7 @@ def _extract_one(
         return Stored(number=state.number, outcome="held")
     if interval.empty:
         return Stored(number=state.number)
-    if reading.needs_report or state.number == 0:
-        _report_unplaced(extraction, session, reading, seconds=min(extraction.statement_seconds, budget.left))
-    return extract_table(
+    stored = extract_table(
         session,
         reading,
         state,
@@ -233,6 +231,9 @@ def _extract_one(
         on_stored=partial(_updated, extraction),
         object_bytes=extraction.object_bytes,
     )
+    if (reading.needs_report or state.number == 0) and not budget.over:
+        _report_unplaced(extraction, session, reading, interval, seconds=min(extraction.statement_seconds, budget.left))
+    return stored
 
 
 # ---------------------------------------------------------------- telling
@@ -267,10 +268,18 @@ def _report_adoption(extraction: Extraction, table: str, state: TableState) -> N
         extraction.metrics.add("ObjectsMissing", len(missing))
 
 
-def _report_unplaced(extraction: Extraction, session: Session, reading: Reading, *, seconds: float) -> None:
-    count = session.query(in_snapshot(count_unplaced(reading), seconds=seconds))[0][0]
+def _report_unplaced(
+    extraction: Extraction, session: Session, reading: Reading, interval: Interval, *, seconds: float
+) -> None:
+    statement = in_snapshot(reading, count_unplaced(reading, interval.until), seconds=seconds)
+    try:
+        count = session.query(statement)[0][0]
+    except OutOfReach as error:  # the rows that have a place are stored, and the next pass counts again
+        extraction.log.warning("rows without cursor or key were not counted", extra={"problem": str(error)})
+        return
     if count:
-        told = {"table": reading.table.name, "rows": count, "remedy": "give them a changed_at or created_at, and a key"}
+        remedy = "give them a key, and a changed_at or created_at that is not in the future"
+        told = {"table": reading.table.name, "rows": count, "remedy": remedy}
         extraction.log.warning("rows without cursor or key are not extracted", extra=told)
         extraction.metrics.add("RowsUnplaced", count)
 

@@ -31,7 +31,7 @@ def read_lines(
     session: Session, reading: Reading, start: Position, until: datetime, *, seconds: float
 ) -> Generator[list[bytes]]:
     """As ``collect_rows``, for a table that was looked up already: one round trip."""
-    return session.copy(in_snapshot(copy_interval(reading, start, until), seconds=seconds))
+    return session.copy(in_snapshot(reading, copy_interval(reading, start, until), seconds=seconds))
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

@@ -71,7 +71,9 @@ def extract_keys(
     def lines() -> Iterable[list[bytes]]:
         while some := list(islice(asked, KEYS_AT_ONCE)):
             statement = copy_keys(reading, some, checked_at=checked_at)
-            for batch in extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds)):
+            for batch in extraction.session().copy(
+                in_snapshot(reading, statement, seconds=extraction.statement_seconds)
+            ):
                 rows = map(parse_line, batch)
                 there.update(tuple(row[column] for column in reading.table.key) for row in rows)
                 yield batch
@@ -86,7 +88,7 @@ def extract_interval_again(
     """The rows whose cursor is in [``start``, ``until``) now: what a lost object held, but for later changes."""
     reading = _look_up(extraction, table)
     statement = copy_interval(reading, start, until, checked_at=checked_at)
-    lines = extraction.session().copy(in_snapshot(statement, seconds=extraction.statement_seconds))
+    lines = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
     return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))
 
 

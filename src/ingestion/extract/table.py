@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from core.contract.model import Database
-from core.errors import IdOutOfOrder, ObjectConflict
+from core.errors import IdOutOfOrder, ObjectConflict, PipelineBug, TransientFailure
 from core.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
 from core.ports import ObjectStore, ParameterStore
 from core.state import ParameterNames, TableState, safe_horizon
@@ -75,7 +75,15 @@ def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Dat
 
     An interval that was cut goes on at its own cut, at least up to its own end: its horizon stays safe for ever. With
     a ``lookback`` the others start so much earlier.
+
+    Raises ``PipelineBug`` where another server's transactions wrote the rows, and ``TransientFailure`` where the
+    server's clock has not come to the start yet: what is written until then would lie behind it.
     """
+    place = reading.table.name
+    if reading.relation.subscribed and not source.lookback:
+        problem = "logical replication brings its rows, and this server does not know the transactions that wrote them"
+        remedy = "Name the publisher in the secret, or choose a `lookback` in the contract"
+        raise PipelineBug("take horizon", place, problem, remedy)
     margin = timedelta(seconds=source.margin)
     precision = reading.precision_column.precision
     horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
@@ -87,6 +95,12 @@ def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Dat
     start = state.position
     if source.lookback and start != START:
         start = Position(start.at - timedelta(seconds=source.lookback))
+    if start.at > bound.now:
+        problem = (
+            f"the server's clock shows {bound.now.isoformat()}, the table was extracted up to {start.at.isoformat()}"
+        )
+        remedy = "Set the server's clock; the next audit finds the rows that it wrote with times of the past"
+        raise TransientFailure("take horizon", place, problem, remedy)
     return Interval(start, horizon)
 
 

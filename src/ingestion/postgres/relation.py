@@ -53,12 +53,15 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or view. ``writable``: this session's role may change rows of it."""
+    """A table or view. ``writable``: this session's role may change rows of it. ``lockable``: it may lock the whole.
+    ``subscribed``: logical replication brings its rows, whose times are those of another server's transactions."""
 
     schema: str
     name: str
     columns: dict[str, SourceColumn]
     writable: bool
+    lockable: bool
+    subscribed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ def read_catalog(session: Session, tables: Sequence[str]) -> Catalog:
     """One round trip for all tables. A table that is not there is missing from the result."""
     rows = session.query(_statement(tables))
     relations: dict[str, Relation] = {}
-    for table, schema, relation, writable, *column in rows:
-        found = relations.setdefault(table, Relation(schema, relation, {}, writable))
+    for table, schema, relation, writable, lockable, subscribed, *column in rows:
+        found = relations.setdefault(table, Relation(schema, relation, {}, writable, lockable, subscribed))
         name, kind, base, modifier, category, not_null = column
         found.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
     return Catalog(session.place, relations)
@@ -105,6 +108,8 @@ def _statement(tables: Sequence[str]) -> str:
 SELECT wanted.name, n.nspname::text, c.relname::text,
        has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
          OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),
+       c.relkind IN ('r', 'p', 'v') AND has_table_privilege(c.oid, 'SELECT'),
+       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid),
        a.attname::text, format_type(a.atttypid, -1), format_type(coalesce(base.oid, ty.oid), -1),
        CASE WHEN ty.typtype = 'd' THEN ty.typtypmod ELSE a.atttypmod END,
        ty.typcategory::text, a.attnotnull

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.contract.model import Field, SourceTable
 from core.errors import InvalidData, MissingColumns
@@ -96,15 +96,16 @@ def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_a
     return _copy(reading, f"WHERE ({names}) IN ({rows})", checked_at)
 
 
-def count_unplaced(reading: Reading, *, at_most: int = 10_000) -> str:
-    """How many rows, counted no further than ``at_most``, have no cursor that an interval could hold, or no key."""
-    first = _moment(FIRST_INSTANT, reading.clock)
+def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) -> str:
+    """How many rows, counted no further than ``at_most``, have no key, or no cursor that an interval holds before long:
+    none at all, one before all times, or one that is more than a day after ``until``."""
+    first, far = _moment(FIRST_INSTANT, reading.clock), _instant_bound(reading, until + timedelta(days=1))
     changed = identifier(reading.changed.name)
     # Column by column, so that an index on either can be used.
-    conditions = [f"{changed} < {first}", f"{changed} = 'infinity'"]
+    conditions = [f"{changed} < {first}", f"{changed} >= {far}"]
     if reading.created:
         created = identifier(reading.created.name)
-        nowhere = f"{created} IS NULL OR {created} < {first} OR {created} = 'infinity'"
+        nowhere = f"{created} IS NULL OR {created} < {first} OR {created} >= {far}"
         conditions.append(f"({changed} IS NULL AND ({nowhere}))")
     else:
         conditions.append(f"{changed} IS NULL")
@@ -113,12 +114,19 @@ def count_unplaced(reading: Reading, *, at_most: int = 10_000) -> str:
     return f"SELECT count(*) FROM ({limited}) AS unplaced"
 
 
-def in_snapshot(statement: str, *, seconds: float) -> str:
-    """The statement in a read-only transaction with one snapshot, in one round trip, no longer than ``seconds``."""
+def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
+    """The statement in a read-only transaction with one snapshot, in one round trip, no longer than ``seconds``.
+
+    The table is locked first, with its partitions or what a view reads, as reading does anyway: a snapshot that is
+    older than the lock finds those empty that somebody rewrote (ALTER TABLE, "Caveats" of PostgreSQL's MVCC) and
+    committed while the lock was waited for. Not where the role may read some columns only, or the table is of a kind
+    that cannot be locked.
+    """
     milliseconds = max(1, int(seconds * 1000))
+    lock = f"LOCK TABLE {reading.source} IN ACCESS SHARE MODE; " if reading.relation.lockable else ""
     return (
         f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {milliseconds:d}; "
-        f"{statement}; COMMIT"
+        f"{lock}{statement}; COMMIT"
     )
 
 

@@ -14,7 +14,7 @@ from tests.support.sources import shared_server
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, UnknownTable
-from core.ingest_objects import START, Position
+from core.ingest_objects import EPOCH, START, ObjectFacts, Position, decode_facts, encode_facts
 from ingestion.extract.lines import resume_point
 from ingestion.postgres.relation import read_catalog
 from ingestion.postgres.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading
@@ -171,7 +171,7 @@ def test_the_epoch_as_a_start_is_no_bound(database: Sandbox) -> None:
     session = ledger(database, "0001-01-01 00:00:00", "1950-01-01 00:00:00", "2026-11-20 00:00:00")
     reading = reading_of(session, LEDGER)
     assert ids(session, reading) == [1, 2, 3]
-    assert session.query(count_unplaced(reading)) == [[0]]
+    assert session.query(count_unplaced(reading, FAR)) == [[0]]
 
 
 def test_ties_go_on_behind_the_key(database: Sandbox) -> None:
@@ -191,7 +191,7 @@ def test_a_composite_key_has_an_order_that_no_collation_changes(database: Sandbo
     table = source_table("part", key=["code", "n"], code="string", n="decimal(20,2)", last_updated="timestamp")
     reading = reading_of(session, table)
     statement = copy_interval(reading, START, FAR)
-    assert 'ORDER BY "last_updated", "code" COLLATE "C", "n"' in statement
+    assert 'ORDER BY "last_updated", stored."code" COLLATE "C", stored."n"' in statement
     whole = lines(session, statement)
     assert len(whole) == 21
     for number, line in enumerate(whole):
@@ -246,8 +246,15 @@ def test_rows_that_no_interval_can_hold_are_counted(database: Sandbox) -> None:
     session = nullable(database)
     reading = reading_of(session, LEDGER)
     assert reading.needs_report
-    assert session.query(count_unplaced(reading)) == [[2]]
-    assert session.query(count_unplaced(reading, at_most=1)) == [[1]]
+    assert session.query(count_unplaced(reading, DAY + timedelta(days=1))) == [[2]]
+    assert session.query(count_unplaced(reading, DAY + timedelta(days=1), at_most=1)) == [[1]]
+
+
+def test_rows_whose_time_is_to_come_have_no_place_before_it(database: Sandbox) -> None:
+    session = ledger(database, "2026-11-20", "2026-11-22", "2999-12-31", "infinity")
+    reading = reading_of(session, LEDGER)
+    assert session.query(count_unplaced(reading, DAY)) == [[3]]
+    assert session.query(count_unplaced(reading, DAY + timedelta(days=2))) == [[2]]
 
 
 def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: Sandbox) -> None:
@@ -303,6 +310,56 @@ def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(databas
 
 
 # ---------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize(
+    ("kind", "promised", "values"),
+    [
+        ("text", "string", r"""('a'), ('A'), ('ä'), (''), (' '), ('"'), (''''), ('\'), (E'\n\t\r'), ('😀'), ('%')"""),
+        ("varchar(9)", "string", r"('b'), ('a '), ('a'), ('B'), (E'\u0001\u2028'), ('null'), ('1')"),
+        ("char(4)", "string", "('b'), ('a'), ('A'), ('')"),
+        ("uuid", "string", "('00000000-0000-0000-0000-00000000000a'), ('f0000000-0000-0000-0000-000000000000')"),
+        ("numeric(38,10)", "decimal(38,10)", "(9999999999999999999999999999.9999999999), (-0.0000000001), (0), (1.5)"),
+        ("numeric", "decimal(38,10)", "(1.50), (1.5000001), (-1e27), (0.0000000001)"),
+        ("bigint", "bigint", "(9223372036854775807), (-9223372036854775808), (0)"),
+        ("int", "string", "(10), (9), (-1)"),
+        ("float8", "double", "(0.1), (1e300), (-1e-300), ('Infinity'), ('-Infinity'), (3)"),
+        ("boolean", "boolean", "(true), (false)"),
+        ("date", "date", "('2026-11-20'), ('0001-01-01'), ('infinity')"),
+        ("timestamptz", "timestamp", "('2026-11-20 12:00:00.000001+02'), ('2026-11-20 10:00Z'), ('-infinity')"),
+        ("timestamp(3)", "timestamp", "('2026-11-20 12:00:00.001'), ('2026-11-20 12:00:00.01')"),
+        ("time", "string", "('24:00'), ('00:00:00.000001')"),
+        ("interval", "string", "('1 month'), ('29 days 23:59:59.999999'), ('-1 s')"),
+        ("bytea", "string", r"('\x00'), ('\xff5c27'), ('')"),
+        ("inet", "string", "('10.0.0.2'), ('10.0.0.10'), ('::1')"),
+        ("int[]", "string", "('{1,2}'), ('{10}'), ('{}'), ('{NULL}')"),
+        ("text[]", "string", r"""('{a}'), ('{"a,b"}'), ('{"\\\""}')"""),
+        ("mood", "string", "('sad'), ('happy'), ('o''k')"),
+        ("code", "string", "('z'), ('a')"),
+        ("money", "decimal(20,2)", "(1.10), (-1), (1000000)"),
+    ],
+    ids=lambda one: one if one.replace("(", "")[:1].isalpha() else "",
+)
+def test_a_cut_behind_any_row_goes_on_with_the_next_whatever_the_key_is(
+    database: Sandbox, kind: str, promised: str, values: str
+) -> None:
+    session = make(
+        database,
+        "CREATE TYPE mood AS ENUM ('sad', 'o''k', 'happy')",
+        "CREATE DOMAIN code AS text CHECK (value <> '')",
+        f"CREATE TABLE keyed (k {kind} NOT NULL, n int NOT NULL, last_updated timestamp NOT NULL)",
+        f"INSERT INTO keyed SELECT v::{kind}, n, '2026-11-20' FROM (VALUES {values}) AS g (v), generate_series(1, 2) n",
+    )
+    table = source_table("keyed", key=["k", "n"], k=promised, n="int", last_updated="timestamp")
+    reading = reading_of(session, table)
+    whole = lines(session, copy_interval(reading, START, FAR))
+    assert len(whole) == len({(row["k"], row["n"]) for row in map(json.loads, whole)}) >= 4
+    for number, line in enumerate(whole):
+        at, key = resume_point(table, line, timezone="UTC")
+        facts = decode_facts(encode_facts(ObjectFacts(EPOCH, FAR, at, key, 1, "", last=False)), key="stored")
+        assert lines(session, copy_interval(reading, facts.next_position, FAR)) == whole[number + 1 :]
+        [again] = lines(session, copy_keys(reading, [key], checked_at=DAY))
+        assert json.loads(again).items() >= json.loads(line).items()
 
 
 def test_rows_are_found_again_by_their_keys(database: Sandbox) -> None:
