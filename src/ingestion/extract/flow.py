@@ -231,7 +231,7 @@ def _extract_one(
         on_stored=partial(_updated, extraction),
         object_bytes=extraction.object_bytes,
     )
-    if (reading.needs_report or state.number == 0) and not budget.over:
+    if (reading.needs_report or state.number == 0 or state.cut) and not budget.over:
         _report_unplaced(extraction, session, reading, interval, seconds=min(extraction.statement_seconds, budget.left))
     return stored
 

@@ -115,7 +115,8 @@ def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) 
 
 
 def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
-    """The statement in a read-only transaction with one snapshot, in one round trip, no longer than ``seconds``.
+    """The statement in a read-only transaction with one snapshot, in one round trip. It ends after ``seconds``, and so
+    does the wait for its lock.
 
     The table is locked first, with its partitions or what a view reads, as reading does anyway: a snapshot that is
     older than the lock finds those empty that somebody rewrote (ALTER TABLE, "Caveats" of PostgreSQL's MVCC) and
