@@ -59,6 +59,15 @@ class Opened:
         return self._conformed(schema, names, None, proven)
 
     @property
+    def dictionaries(self) -> list[str]:
+        """The columns that are stored with a dictionary."""
+        metadata = self._file.metadata
+        if not metadata.num_row_groups:
+            return []
+        columns = (metadata.row_group(0).column(number) for number in range(metadata.num_columns))
+        return [one.path_in_schema for one in columns if one.has_dictionary_page]
+
+    @property
     def group_rows(self) -> list[int]:
         """How many rows each row group has, in stored order."""
         metadata = self._file.metadata

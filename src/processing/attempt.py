@@ -201,7 +201,8 @@ def _write(
 ) -> Committed:
     footer = _footer(layout.table, partition, current, wanted, context.contract_hash)
     unique = uuid.UUID(int=context.random.getrandbits(128), version=4).hex
-    body = encode(wanted.rows, footer, key=layout.key)
+    parent = current.opened if current else None
+    body = encode(wanted.rows, footer, key=layout.key, parent=parent)
     key = store.write_object(partition, object_name(footer.version, unique), body)
     return Committed(partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
 

@@ -42,10 +42,13 @@ class Pieces(Protocol):
     def pieces(self) -> Iterator[pa.Table]: ...
 
 
-def encode(rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = ()) -> bytes:
+def encode(
+    rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = (), parent: Opened | None = None
+) -> bytes:
     """The object's bytes. The footer gets its digest here: that of all bytes that the rows became.
 
-    ``key`` are the columns that the rows are sorted by: readers skip by their statistics, texts included. The same rows
+    ``key`` are the columns that the rows are sorted by: readers skip by their statistics, texts included. Which columns
+    have dictionaries is taken over from the ``parent`` until its rows have doubled. The same rows on the same parent
     become the same bytes, in pieces or not.
     """
     pieces = iter([rows.combine_chunks()]) if isinstance(rows, pa.Table) else rows.pieces()
@@ -55,7 +58,7 @@ def encode(rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = ()
             sink,
             rows.schema,
             compression="snappy",
-            use_dictionary=repeating(head.slice(0, ROW_GROUP)),
+            use_dictionary=_dictionaries(rows.num_rows, head, parent),
             write_statistics=[one.name for one in rows.schema if one.name in key or not pa.types.is_string(one.type)],
             store_decimal_as_integer=True,
             store_schema=False,
@@ -64,6 +67,12 @@ def encode(rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = ()
                 writer.write_table(piece, row_group_size=ROW_GROUP)
             writer.add_key_value_metadata({NAME: footer.sealed(*sink.digest()).to_json()})
         return sink.content()
+
+
+def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str]:
+    if parent is None or parent.footer.rows.bit_length() != count.bit_length():
+        return repeating(head.slice(0, ROW_GROUP))
+    return [name for name in parent.dictionaries if name in head.column_names]
 
 
 class _Sink:
