@@ -93,6 +93,7 @@ module "step" {
     local.function_environment,
     { POWERTOOLS_SERVICE_NAME = each.key, STARMEND_AUDIT_LIMITS = jsonencode(var.audit_limits) },
     each.key == "queue" ? { STARMEND_PROCESS_QUEUE_URL = module.arrivals.url } : {},
+    contains(local.looks, each.key) ? local.athena_environment : {},
     each.key == "conclude" ? { STARMEND_ALARM_TOPIC = aws_sns_topic.alarms.arn, STARMEND_RUNBOOK_URL = var.runbook_url } : {},
   )
   timeout_seconds    = var.audit_step_timeout_seconds

@@ -287,7 +287,7 @@ variable "ingest_noncurrent_days" {
 }
 
 variable "athena_scan_limit_mb" {
-  description = "Most that one analyst's query may scan before Athena stops it."
+  description = "Most that one query, an analyst's or the auditor's, may scan before Athena stops it."
   type        = number
   default     = 10240
 
@@ -306,7 +306,7 @@ variable "tracing" {
 # ---------------------------------------------------------------- how it is audited
 
 variable "audit_limits" {
-  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, grace_seconds, budget = {...}}."
+  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, points, query_seconds, grace_seconds, budget = {...}}."
   type        = any
   default     = {}
 }

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from auditor.windows import DAY, Window
 from core.calendar import epoch, iso
@@ -102,7 +101,3 @@ def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], 
         listed = pool.map(lambda day: [one.key for one in store.list(prefix(dataset, day))], days)
         bodies = pool.map(store.read, [key for keys in listed for key in keys])
         return [Absence.from_json(stored.body) for stored in bodies if stored]
-
-
-def now_seconds(now: datetime) -> int:
-    return int(now.astimezone(UTC).timestamp())

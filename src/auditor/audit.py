@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from auditor.absent import Absence, read_absences
+from auditor.afar import is_too_large, look_from_afar
 from auditor.chain import ChainReader
 from auditor.choose import feed_of
 from auditor.expect import Expectation, expect
@@ -25,7 +26,7 @@ from core.calendar import epoch, iso
 from core.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Feed
 from core.feed_partitions import covers, period_of
-from core.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
+from core.findings import BrokenPartition, BrokenRule, Compare, DisputedValue, Finding, HeldPartition, MissingPoints
 from core.history import Ranges
 
 
@@ -43,47 +44,66 @@ class Seen:
 def look(world: World, order: Order, *, attempt: int) -> AuditResult:
     """Audit the order's windows as they are now; the result is a paper of the run.
 
-    Raises ``TransientFailure`` where a store does not answer.
+    Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where Athena has to be asked and fails.
     """
     contract, feed, calendar = feed_of(world, order.dataset)
     now = world.now()
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
-    tables = world.contracts.table
-    seen_rows = survey(
-        contract,
-        expectation,
-        world.partitions,
-        parents=parents_of(world.partitions, tables),
-        workers=world.limits.workers,
-    )
     absences = [
         one
         for one in read_absences(world.records, order.dataset, order.windows, workers=world.limits.workers)
         if one.expires_at > seconds
     ]
-    for one in absences:
-        seen_rows.coverage.mark_absent(one.entity, one.ranges)
-    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
-    entries = ChainReader(world.records, order.dataset).entries(names)
-    disputed = _disputed(world, contract, feed, order, attempt)
-    seen = Seen(expectation, seen_rows, entries, tuple(absences), tuple(disputed))
     objects, until = _objects(world, contract, now)
-    missing = _missing(contract, feed, seen)
-    findings = [*objects, *_of_partitions(contract, feed, seen, missing), *missing, *disputed]
-    findings += stale_rollups(world.partitions, contract, expectation, seen_rows, entries)
+    targets: Mapping[str, str] = {}
+    sample: tuple[Compare, ...] = ()
+    if is_too_large(world, order, expectation):
+        found, windows = look_from_afar(world, order, calendar, expectation, absences)
+    else:
+        seen = _read(world, contract, feed, order, expectation, absences, attempt=attempt)
+        found, windows = _found(world, contract, feed, seen), _results(order, contract, feed, seen)
+        targets = seen.survey.targets
+        sample = choose_sample(contract, feed, seen.survey.coverage, seen.entries, now=seconds) if not attempt else ()
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
-        windows=tuple(_results(order, contract, feed, seen)),
-        findings=tuple(findings),
-        targets=seen_rows.targets,
+        windows=tuple(windows),
+        findings=(*objects, *found),
+        targets=targets,
         objects_until=until,
         audited_at=iso(seconds),
-        sample=choose_sample(contract, feed, seen_rows.coverage, entries, now=seconds) if not attempt else (),
+        sample=sample,
     )
     write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
     return result
+
+
+def _read(
+    world: World,
+    contract: Contract,
+    feed: Feed,
+    order: Order,
+    expectation: Expectation,
+    absences: Sequence[Absence],
+    *,
+    attempt: int,
+) -> Seen:
+    """All that is to be seen of the windows' rows."""
+    parents = parents_of(world.partitions, world.contracts.table)
+    seen = survey(contract, expectation, world.partitions, parents=parents, workers=world.limits.workers)
+    for one in absences:
+        seen.coverage.mark_absent(one.entity, one.ranges)
+    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
+    entries = ChainReader(world.records, order.dataset).entries(names)
+    disputed = _disputed(world, contract, feed, order, attempt)
+    return Seen(expectation, seen, entries, tuple(absences), tuple(disputed))
+
+
+def _found(world: World, contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
+    missing = _missing(contract, feed, seen)
+    stale = stale_rollups(world.partitions, contract, seen.expectation, seen.survey, seen.entries)
+    return [*_of_partitions(contract, feed, seen, missing), *missing, *seen.disputed, *stale]
 
 
 def _disputed(world: World, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:

@@ -60,7 +60,10 @@ def certify(world: World, order: Order, *, attempt: int) -> Certified:
         },
     )
     rollups = _rollup_jobs(world, contract, feed, order, result)
-    change_state(world.records, order.dataset, lambda before: _next_state(before, world, order, result, judgement))
+    certified = {entry.start for entry in entries.values()}
+    change_state(
+        world.records, order.dataset, lambda before: _next_state(before, world, order, result, judgement, certified)
+    )
     return Certified(tuple(issued), judgement, rollups, sum(not one.whole for one in result.windows))
 
 
@@ -133,7 +136,10 @@ def _write_rows(
     entries: Mapping[str, LedgerEntry],
     judgement: Judgement,
 ) -> None:
-    """One row per window (``core.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit."""
+    """One row per window (``core.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit.
+
+    Only of windows that were read to their end: who looked at ten minutes of an hour knows nothing better of the hour.
+    """
 
     def write(one: WindowResult) -> None:
         entry = entries.get(window_name(result.subject, iso(one.start))) if one.whole else None
@@ -158,15 +164,15 @@ def _write_rows(
         world.records.write(key, canonical_json(row), content_type="application/json")
 
     with ThreadPoolExecutor(world.limits.workers) as pool:
-        list(pool.map(write, result.windows))
+        list(pool.map(write, [one for one in result.windows if one.was_read]))
 
 
 # ---------------------------------------------------------------- rollups
 
 
 def _rollup_jobs(world: World, contract: Contract, feed: Feed, order: Order, result: AuditResult) -> tuple[str, ...]:
-    """A job for every rollup of the windows: what does not change makes no version."""
-    windows = [Window(one.start, one.end) for one in result.windows]
+    """A job for every rollup of the windows that were read: what does not change makes no version."""
+    windows = [Window(one.start, one.end) for one in result.windows if not one.counted]
     facts = {one.name: one for one in facts_of(contract)}
     jobs: list[str] = []
     for table in contract.tables:
@@ -185,14 +191,17 @@ def _rollup_jobs(world: World, contract: Contract, feed: Feed, order: Order, res
 
 
 def _next_state(
-    before: DatasetState, world: World, order: Order, result: AuditResult, judgement: Judgement
+    before: DatasetState, world: World, order: Order, result: AuditResult, judgement: Judgement, certified: set[str]
 ) -> DatasetState:
-    """Pure but for the clock. Windows that were looked at in part are open only where somebody was called."""
+    """Pure but for the clock. Windows that were looked at in part are open only where somebody was called; those that
+    Athena counted, until they are read, if they have no certificate or Athena contradicts it."""
     now = int(world.now().timestamp())
     open_windows = dict(before.open)
     for one in result.windows:
         if one.whole:
             open_windows.pop(one.start, None)
+        elif one.counted and not one.counts["missing"] and iso(one.start) in certified:
+            continue
         elif one.complete or causes_of(one, judgement):
             open_windows[one.start] = OpenWindow(one.end, one.counts["missing"], causes_of(one, judgement))
     of_windows = {name for one in open_windows.values() for name in one.causes}

@@ -12,6 +12,7 @@ from auditor.runs import Order, find_paper, write_paper
 from auditor.state import DatasetState, read_state
 from auditor.windows import (
     DAY,
+    HOUR,
     Window,
     due_until,
     facts_of,
@@ -54,18 +55,34 @@ def _due(world: World, contract: Contract, feed: Feed, calendar: TradingCalendar
     due = due_until(feed, now)
     frontier = state.frontier if state.frontier is not None else _first_window(world, feed, dataset, due)
     fresh = windows_between(feed, calendar, frontier, due)
-    taken = fresh[: world.limits.windows]
+    most = _most_windows(world, feed)
+    taken = fresh[:most]
     reached = due if len(taken) == len(fresh) else taken[-1].end
     since = max(now - RECENT_DAYS * DAY, calendar.covers_from)
     certified = certified_windows(world, contract, since, frontier)
     targets = _targets(world, contract, feed, [*certified, *taken])
-    again = [Window(begin, one.end) for begin, one in state.open.items() if one.end <= due]
+    again = _in_turn([Window(begin, one.end) for begin, one in state.open.items() if one.end <= due], most, now=now)
     again += _changed(contract, feed, state, certified, targets)
     again += _swept(world, contract, calendar, before=since, now=now)
     windows = sorted({*taken, *again})
     bounds = (windows[0].start, windows[-1].end) if windows else (due, due)
     frontier = max(reached, frontier)
     return Order(dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets)
+
+
+def _most_windows(world: World, feed: Feed) -> int:
+    """As many as one run can read the points of."""
+    points = len(feed.entities) * window_seconds(feed) // feed.every
+    return max(1, min(world.limits.windows, world.limits.points // max(points, 1)))
+
+
+def _in_turn(windows: Sequence[Window], most: int, *, now: int) -> list[Window]:
+    """At most so many of them; where there are more, each run goes on where the one of the hour before ended."""
+    if len(windows) <= most:
+        return list(windows)
+    ordered = sorted(windows)
+    first = now // HOUR * most % len(ordered)
+    return [*ordered[first:], *ordered[:first]][:most]
 
 
 def feed_of(world: World, dataset: str) -> tuple[Contract, Feed, TradingCalendar]:

@@ -33,6 +33,15 @@ class Expectation:
         first, last = np.searchsorted(self.window_of, [window, window + 1])
         return slice(int(first), int(last))
 
+    def owed_per_window(self) -> list[int]:
+        """How many points each window owes; counts slots, so it costs no memory by point."""
+        found = []
+        for place in range(len(self.windows)):
+            part = self.columns(place)
+            owed = np.minimum(self.grid.last, part.stop) - np.maximum(self.grid.first, part.start)
+            found.append(int(np.maximum(owed, 0).sum()))
+        return found
+
     def per_window(self, cells: Bitmap) -> Slots:
         """How many cells are true, per window."""
         counts = np.zeros(len(self.windows), np.int64)

@@ -27,7 +27,6 @@ from core.findings import (
     FetchHistory,
     FetchRows,
     Finding,
-    HeldPartition,
     LostObject,
     MissingObject,
     MissingPoints,
@@ -388,8 +387,3 @@ def _nothing_between(feed: Feed, calendar: TradingCalendar, start: int, end: int
 
 def _chunks(some: Sequence, size: int) -> Iterable[Sequence]:  # type: ignore[type-arg]
     return (some[first : first + size] for first in range(0, len(some), size))
-
-
-def is_harmless(finding: Finding) -> bool:
-    """What is shown and left alone."""
-    return isinstance(finding, HeldPartition)

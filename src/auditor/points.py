@@ -87,19 +87,13 @@ class Coverage:
         return found
 
     def ranges_of(self, code: int, *, window: int | None = None, every: int) -> Iterator[tuple[str, Ranges, int]]:
-        """Entity by entity the ranges of cells with this code, and how many they are.
-
-        A range is of neighbouring slots without time between them; it ends with its last slot.
-        """
+        """Entity by entity the ranges of cells with this code, and how many they are."""
         columns = slice(None) if window is None else self.expectation.columns(window)
         slots = self.expectation.grid.slots[columns]
         cells = self.cells[:, columns] == code
         for row in np.flatnonzero(cells.any(axis=1)).tolist():
             at = slots[np.flatnonzero(cells[row])]
-            cuts = np.flatnonzero(np.diff(at) > every) + 1
-            first, last = np.append(at[:1], at[cuts]), np.append(at[cuts - 1], at[-1:])
-            ranges = tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
-            yield self.expectation.grid.entities[row], ranges, len(at)
+            yield self.expectation.grid.entities[row], ranges_at(at, every), len(at)
 
     def _slots(self, instants: pa.Array) -> Slots:
         microseconds = np.asarray(instants.cast(pa.timestamp("us")).cast(pa.int64()))
@@ -149,6 +143,13 @@ def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[Miss
     """One finding per entity that misses points, in the contract's order."""
     found = coverage.ranges_of(MISSING, every=every)
     return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in found]
+
+
+def ranges_at(slots: Slots, every: int) -> Ranges:
+    """Sorted slots as half-open ranges of neighbours without time between them: ``core.calendar.ranges`` for many."""
+    cuts = np.flatnonzero(np.diff(slots) > every) + 1
+    first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
+    return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
 
 
 def slots_of_ranges(slots: Slots, ranges: Sequence[tuple[int, int]]) -> Slots:

@@ -1,82 +1,98 @@
 """The second road to the same answer: Athena unnests what is owed and takes away what is there.
 
-For windows too large to read the partitions of, and for whoever wants to see it for themselves. The calendar's segments
-are written into the query, so that both roads know the same half days.
+For ranges too large to read the partitions of, and for whoever wants to see it for themselves. The calendar's segments
+are written into the query, so that both roads know the same half days. Athena answers with gaps, not with points: a
+symbol that was lost for a day is one row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from auditor.windows import Window, partitions_of
-from core.calendar import iso, validity
+from core.calendar import FOREVER, iso, validity
 from core.contract.model import Entity, Feed, Table, TradingCalendar
 from core.feed_partitions import column_of
 from core.findings import MissingPoints
 from core.grid import expected_slots
 
-PAGE = 50_000  # rows of one answer
+PAGE = 50_000  # gaps of one answer
 LONGEST = 10_000  # elements of one sequence(), Trino's limit
+# Athena takes queries of at most 262,144 bytes: what is longer is asked in several.
+NAMES_BYTES, STRETCHES = 120_000, 1_000
 
 
 class Query(Protocol):
-    """``aws.athena.Athena``: the whole answer as a data frame; raises ``InvalidData`` with Athena's words."""
+    """``aws.athena.Athena``: the whole answer as a data frame.
+
+    Raises ``InvalidData`` with Athena's words where it fails, ``TransientFailure`` where it takes too long.
+    """
 
     def query(self, sql: str) -> Any: ...
 
 
-def missing_points_sql(
-    table: Table,
-    feed: Feed,
-    calendar: TradingCalendar,
-    windows: Sequence[Window],
-    *,
-    after: tuple[str, str] | None = None,
-    limit: int = PAGE,
-) -> str:
-    """One page of (entity, slot) that are owed in the windows and not there, in order; ``after`` is the last one seen.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is missing of some entities in some stretches ``[first, last)`` of neighbouring slots; ``after`` is the gap
+    (entity, begin) that the page before ended with."""
 
-    Empty where nothing is owed.
-    """
+    table: Table
+    feed: Feed
+    entities: tuple[Entity, ...]
+    stretches: tuple[tuple[int, int], ...]
+    after: tuple[str, int] | None = None
+
+
+def questions(table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> Iterator[Question]:
+    """As few as Athena's limits allow, together of every owed point once; none where nothing is owed."""
+    stretches = _stretches(feed, calendar, windows)
+    for first in range(0, len(stretches), STRETCHES):
+        for entities in _by_bytes(feed.entities):
+            yield Question(table, feed, entities, tuple(stretches[first : first + STRETCHES]))
+
+
+def sql_of(question: Question, *, limit: int = PAGE) -> str:
+    """One page of the question's gaps (entity, begins, ends, points), in order; ``ends`` is the last missing slot."""
+    table, feed = question.table, question.feed
     entity, time = column_of(table, feed.entity_column), column_of(table, feed.time_column)
-    owed = list(_owed(feed, calendar, windows))
-    if not owed:
-        return ""
-    pairs = "\n  union all\n  ".join(owed)
-    where = _pruned(table, feed, windows)
-    page = (
-        f"\nwhere (entity > '{_text(after[0])}' or (entity = '{_text(after[0])}' and slot > timestamp '{after[1]}'))"
-        if after
-        else ""
+    step = f"interval '{feed.every}' second"
+    stretches = ",\n    ".join(
+        f"({_instant(first)}, {_instant(last - feed.every)})" for first, last in question.stretches
     )
+    page = ""
+    if question.after:
+        name, begins = f"'{_text(question.after[0])}'", _instant(question.after[1])
+        page = f"\nwhere entity > {name} or (entity = {name} and begins > {begins})"
     return (
-        f"with owed as (\n  {pairs}\n),\n"
+        f"with slots as (\n  select slot from (values\n    {stretches}\n  ) as stretch(opens, closes)\n"
+        f"  cross join unnest(sequence(opens, closes, {step})) as t(slot)\n),\n"
+        f"owed as (\n  {_owed(question)}\n),\n"
         f"missing as (\n  select entity, slot from owed\n  except\n"
-        f"  select {entity}, {time} from {table.name} where {where}\n)\n"
-        f"select entity, slot from missing{page}\norder by entity, slot\nlimit {limit}"
+        f"  select {entity}, {time} from {table.name} where {_pruned(question)}\n),\n"
+        f"islands as (\n  select entity, slot,\n    to_unixtime(slot)"
+        f" - {feed.every} * row_number() over (partition by entity order by slot) as island\n  from missing\n),\n"
+        "gaps as (\n  select entity, min(slot) as begins, max(slot) as ends, count(*) as points\n"
+        "  from islands group by entity, island\n)\n"
+        f"select entity, begins, ends, points from gaps{page}\norder by entity, begins\nlimit {limit}"
     )
 
 
-def _owed(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> Iterator[str]:
-    """A SELECT per stretch of neighbouring slots and group of entities that are valid all through it."""
-    for first, last in _stretches(feed, calendar, windows):
-        by_bounds: dict[tuple[int, int], list[Entity]] = {}
-        for one in feed.entities:
-            since, until = validity(one)
-            start = max(first, -(-since // feed.every) * feed.every)
-            end = min(last, until)
-            if start < end:
-                by_bounds.setdefault((start, end), []).append(one)
-        for (start, end), entities in by_bounds.items():
-            names = ", ".join(f"'{_text(one.name)}'" for one in entities)
-            stop = start + (end - 1 - start) // feed.every * feed.every
-            yield (
-                "select e.entity, s.slot "
-                f"from unnest(array[{names}]) as e(entity) "
-                f"cross join unnest(sequence({_instant(start)}, {_instant(stop)}, interval '{feed.every}' second)) "
-                "as s(slot)"
-            )
+def _owed(question: Question) -> str:
+    """A SELECT per validity: most entities have the same one, for ever."""
+    by_bounds: dict[tuple[int, int], list[str]] = {}
+    for one in question.entities:
+        by_bounds.setdefault(validity(one), []).append(f"('{_text(one.name)}')")
+    selects = []
+    for (since, until), names in by_bounds.items():
+        bounds = [f"slot >= {_instant(since)}"] if since > -FOREVER else []
+        bounds += [f"slot < {_instant(until)}"] if until < FOREVER else []
+        where = f" where {' and '.join(bounds)}" if bounds else ""
+        # VALUES and no array: Trino's array constructor takes 254 elements.
+        named = f"(values {', '.join(names)}) as e(entity)"
+        selects.append(f"select entity, slot from {named} cross join slots{where}")
+    return "\n  union all\n  ".join(selects)
 
 
 def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> list[tuple[int, int]]:
@@ -92,16 +108,29 @@ def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window])
     return [(first, last) for first, last in found]
 
 
-def _pruned(table: Table, feed: Feed, windows: Sequence[Window]) -> str:
+def _by_bytes(entities: Sequence[Entity]) -> Iterator[tuple[Entity, ...]]:
+    some: list[Entity] = []
+    size = 0
+    for one in entities:
+        if some and size > NAMES_BYTES:
+            yield tuple(some)
+            some, size = [], 0
+        some.append(one)
+        size += len(_text(one.name).encode()) + 6
+    if some:
+        yield tuple(some)
+
+
+def _pruned(question: Question) -> str:
     """The partitions and the time that have to be scanned."""
+    table, feed = question.table, question.feed
     time = column_of(table, feed.time_column)
-    start, end = min(one.start for one in windows), max(one.end for one in windows)
-    parts = [f"{time} >= {_instant(start)}", f"{time} < {_instant(end)}"]
-    paths = [path.split("/") for path in partitions_of(table, feed, windows)]
-    for place, part in enumerate(table.partition_by):
+    parts = [f"{time} >= {_instant(question.stretches[0][0])}", f"{time} < {_instant(question.stretches[-1][1])}"]
+    days = [Window(first, last) for first, last in question.stretches]
+    for part in table.partition_by:
         if part.transform not in ("value", "bucket"):
-            values = dict.fromkeys(path[place].partition("=")[2] for path in paths)
-            parts.append(f"{part.name} in ({', '.join(repr(value) for value in values)})")
+            paths = partitions_of(replace(table, partition_by=(part,)), feed, days)
+            parts.append(f"{part.name} in ({', '.join(repr(path.partition('=')[2]) for path in paths)})")
     return " and ".join(parts)
 
 
@@ -118,31 +147,42 @@ def ask_missing(
 ) -> list[MissingPoints]:
     """What Athena finds missing, page by page, one finding per entity, as ``points.missing_points`` gives them.
 
-    Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it cannot be reached.
+    Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it takes too long or is silent.
     """
-    rows: list[tuple[str, int]] = []
-    after: tuple[str, str] | None = None
-    while sql := missing_points_sql(table, feed, calendar, windows, after=after):
-        frame = athena.query(sql)
-        names = [str(one) for one in frame["entity"]]
-        slots = [int(one.timestamp()) for one in frame["slot"].dt.tz_localize("UTC")] if len(frame) else []
-        rows += list(zip(names, slots, strict=True))
-        if len(names) < PAGE:
-            break
-        after = (names[-1], iso(slots[-1])[:19].replace("T", " "))
-    return _findings(dataset, feed, rows)
+    gaps: dict[str, list[tuple[int, int]]] = {}
+    counts: dict[str, int] = {}
+    for question in questions(table, feed, calendar, windows):
+        page: Question | None = question
+        while page is not None:
+            rows = _rows(athena.query(sql_of(page, limit=PAGE)))
+            for name, begins, ends, points in rows:
+                gaps.setdefault(name, []).append((begins, ends + feed.every))
+                counts[name] = counts.get(name, 0) + points
+            page = replace(question, after=(rows[-1][0], rows[-1][1])) if len(rows) == PAGE else None
+    return [
+        MissingPoints(dataset, one.name, tuple(_joined(gaps[one.name])), counts[one.name])
+        for one in feed.entities
+        if one.name in gaps
+    ]
 
 
-def _findings(dataset: str, feed: Feed, rows: Sequence[tuple[str, int]]) -> list[MissingPoints]:
-    found = []
-    for one in feed.entities:
-        slots = sorted(slot for name, slot in rows if name == one.name)
-        ranges: list[tuple[int, int]] = []
-        for slot in slots:
-            if ranges and ranges[-1][1] == slot:
-                ranges[-1] = (ranges[-1][0], slot + feed.every)
-            else:
-                ranges.append((slot, slot + feed.every))
-        if slots:
-            found.append(MissingPoints(dataset, one.name, tuple(ranges), len(slots)))
-    return found
+def _rows(frame: Any) -> list[tuple[str, int, int, int]]:
+    if not len(frame):
+        return []
+    begins, ends = ((frame[name].astype("datetime64[s]").astype("int64")).tolist() for name in ("begins", "ends"))
+    names, points = frame["entity"].astype(str).tolist(), frame["points"].astype("int64").tolist()
+    return list(zip(names, begins, ends, points, strict=True))
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted, and one range again where two questions or stretches cut it."""
+    held: tuple[int, int] | None = None
+    for start, end in sorted(ranges):
+        if held and held[1] == start:
+            held = (held[0], end)
+        else:
+            if held:
+                yield held
+            held = (start, end)
+    if held:
+        yield held

@@ -118,8 +118,9 @@ class Order:
 class WindowResult:
     """A window as it is: counts, what is absent and missing by entity, and what a certificate would say of its rows.
 
-    ``whole`` says that all of the window was looked at and nothing of it is missing or broken. ``subject`` is whose
-    window it is, where the result has windows of several tables.
+    ``whole`` says that all of the window was read and nothing of it is missing or broken. ``counted``: Athena counted
+    its points, and its rows were not read. ``subject`` is whose window it is, where the result has windows of several
+    tables.
     """
 
     start: int
@@ -132,10 +133,16 @@ class WindowResult:
     evidence: tuple[str, ...] = ()
     touched_by: tuple[str, ...] = ()
     subject: str = ""
+    counted: bool = False
+
+    @property
+    def was_read(self) -> bool:
+        """Whether all of it was."""
+        return self.complete and not self.counted
 
     @property
     def whole(self) -> bool:
-        return self.complete and not self.counts["missing"] and not self.touched_by
+        return self.was_read and not self.counts["missing"] and not self.touched_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,7 @@ def _window_data(one: WindowResult) -> dict[str, Any]:
         "evidence": list(one.evidence),
         "touched_by": list(one.touched_by),
         "subject": one.subject,
+        "counted": one.counted,
     }
 
 
@@ -204,6 +212,7 @@ def _window_of(data: Mapping[str, Any]) -> WindowResult:
         evidence=tuple(data["evidence"]),
         touched_by=tuple(data["touched_by"]),
         subject=data["subject"],
+        counted=data.get("counted", False),
     )
 
 

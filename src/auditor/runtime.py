@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from auditor.plan import Budget
 from auditor.world import Limits, Log, World
+from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters
 from aws.metrics import LogMetrics
@@ -66,6 +67,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     meters = Meters(settings.environment)
     queue, topic = settings.process_queue_url, settings.alarm_topic
     source, letters = settings.source_function, settings.dead_letter_queue_url
+    limits, workgroup = limits_of(settings.audit_limits), settings.athena_workgroup
     world = World(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
@@ -78,11 +80,12 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         processing=SqsQueue(clients("sqs"), queue) if queue else None,
         mail=SnsTopic(clients("sns"), topic) if topic else None,
         runbook=settings.runbook_url,
-        limits=limits_of(settings.audit_limits),
+        limits=limits,
         source=SourceFunction(clients("lambda"), source) if source else None,
         parameters=SsmParameterStore(clients("ssm")),
         parameter_prefix=settings.parameter_prefix,
         dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,
+        athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
     return Runtime(world, settings.environment, meters.flush)
 

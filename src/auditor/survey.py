@@ -100,15 +100,26 @@ def _read_all(
         return list(pool.map(one, wanted))
 
 
+def condition_of(held: Held) -> HeldPartition | BrokenPartition | None:
+    """What is wrong with the partition as a whole, None where nothing is."""
+    table = held.table
+    if held.hold:
+        return HeldPartition(table.dataset, table.name, held.path, held.hold)
+    if held.problem:
+        return BrokenPartition(table.dataset, table.name, held.path, held.problem)
+    if held.rolled_back and held.footer:
+        problem = f"was rolled back to version {held.footer.restores} without a hold"
+        return BrokenPartition(table.dataset, table.name, held.path, problem)
+    return None
+
+
 def _take_in(found: Survey, table: Table, feed: Feed, held: Held) -> None:
     found.targets[held.name] = held.target
-    if held.hold:
-        found.held.append(HeldPartition(table.dataset, table.name, held.path, held.hold))
-    elif held.problem:
-        found.broken.append(BrokenPartition(table.dataset, table.name, held.path, held.problem))
-    elif held.rolled_back and held.footer:
-        problem = f"was rolled back to version {held.footer.restores} without a hold"
-        found.rolled_back.append(BrokenPartition(table.dataset, table.name, held.path, problem))
+    ill = condition_of(held)
+    if isinstance(ill, HeldPartition):
+        found.held.append(ill)
+    elif ill is not None:
+        (found.broken if held.problem else found.rolled_back).append(ill)
     if held.rows.num_rows:
         names = [one.name for one in table.columns]
         found.coverage.mark_present(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from auditor.objects import GRACE_SECONDS
 from auditor.plan import Budget
+from auditor.query import Query
 from core.contract.model import Contracts
 from core.errors import PipelineBug
 from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
@@ -52,11 +53,15 @@ class Limits:
     """How thoroughly and how much at once. ``attempts`` are those of healing one set of windows in one run.
 
     ``windows`` bounds those of one run; ``grace_seconds`` is how long an ingest object may wait for its receipt.
+    ``points`` is how many owed points of a feed one run reads the rows of: scheduled runs take as many windows as that
+    allows, and for a range with more of them Athena is asked, at most ``query_seconds`` for each question.
     ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run.
     """
 
     attempts: int = 3
     windows: int = 400
+    points: int = 20_000_000
+    query_seconds: float = 200.0
     grace_seconds: int = GRACE_SECONDS
     sweep_rows: int = 2_000_000
     workers: int = 16
@@ -71,7 +76,8 @@ class World:
     ``audit/``, ``completeness/`` and ``warehouse/_certificates/`` and nowhere else. ``processing`` is the queue of
     objects to process, ``mail`` the admins; tasks whose role has no business with them get none. ``now`` is aware.
     For databases: ``source`` asks acquisition about the database (``core.source_check``), ``parameters`` are the
-    pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's.
+    pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
+    ranges that are too large to read.
     """
 
     contracts: Contracts
@@ -90,6 +96,7 @@ class World:
     parameters: ParameterStore | None = None
     parameter_prefix: str = ""
     dead_letters: DeadLetterQueue | None = None
+    athena: Query | None = None
 
     def needed_source(self) -> AskSource:
         if self.source is None:

@@ -110,4 +110,6 @@ class Deployment:
             "STARMEND_WAREHOUSE_BUCKET": self.warehouse_bucket,
             "STARMEND_CONTRACTS": self.contracts_file,
             "STARMEND_CODE_VERSION": "command",
+            "STARMEND_ATHENA_WORKGROUP": self.workgroup,
+            "STARMEND_ATHENA_DATABASE": self.database,
         }

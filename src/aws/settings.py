@@ -36,6 +36,8 @@ class Settings:
     audit_limits: Mapping[str, Any] = field(default_factory=dict)
     source_function: str = ""
     dead_letter_queue_url: str = ""
+    athena_workgroup: str = ""
+    athena_database: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -65,6 +67,8 @@ class Settings:
             audit_limits=json.loads(environment.get("STARMEND_AUDIT_LIMITS") or "{}"),
             source_function=environment.get("STARMEND_SOURCE_FUNCTION", ""),
             dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),
+            athena_workgroup=environment.get("STARMEND_ATHENA_WORKGROUP", ""),
+            athena_database=environment.get("STARMEND_ATHENA_DATABASE", ""),
         )
 
     @cached_property

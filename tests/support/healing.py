@@ -19,6 +19,7 @@ import pyarrow as pa
 from tests.fakes.mail import MemoryMail
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
+from tests.support.athena import SCHEMA, MemoryAthena
 from tests.support.crashpoints import Effects
 from tests.support.feeds import Acquisition, contracts_in
 from tests.support.worlds import MemoryLog, MemoryWorld
@@ -90,6 +91,7 @@ class Stack:
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.graveyard = MemoryGraveyard(self)
         self.limits = limits or Limits(grace_seconds=0, workers=4)
+        self.athena = MemoryAthena(self._facts)
         self.loses: Callable[[str, dt.datetime], bool] = lambda _entity, _at: False
         self.loses_event: Callable[[str], bool] = lambda _key: False
         self._names = itertools.count(1)
@@ -109,6 +111,7 @@ class Stack:
             processing=watch(self.queue),
             mail=watch(self.mail),
             limits=self.limits,
+            athena=self.athena,
         )
 
     # ------------------------------------------------------------ the pipeline
@@ -218,6 +221,10 @@ class Stack:
                 found.append({name: value for name, value in whole.items() if name not in without})
         return sorted(found, key=lambda row: [str(row[name]) for name in promised.key])
 
+    def _facts(self) -> pa.Table:
+        rows = [{**row, "month": f"{row['minute']:%Y-%m}"} for row in self.rows("fact_quote")]
+        return pa.Table.from_pylist(rows, schema=None if rows else SCHEMA)
+
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
         keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
@@ -234,14 +241,14 @@ class Stack:
         assert stored is not None
         return hash_of(stored.body)
 
-    def change_a_price(self, entity: str, at: dt.datetime) -> None:
+    def change_a_price(self, entity: str, at: dt.datetime, *, by: int = 1) -> None:
         """Somebody with the keys commits another price, in good order."""
         table = self.contracts.table("fact_quote")
         path = f"symbol={entity}/month={at:%Y-%m}"
         rows = self.memory.snapshot("fact_quote", path).table.to_pylist()
         for row in rows:
             if row["minute"] == at.replace(tzinfo=None):
-                row["price"] += 1
+                row["price"] += by
         made = pa.Table.from_pylist(rows, schema=stored_schema(table))
         restate(self.memory.partitions, table, path, lambda: (made, ()), context=CommitContext("x"))
 
