@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
@@ -17,7 +18,7 @@ from auditor.plan import Budget
 from core.contract.model import Contracts
 from core.pointer import pointer_key
 from core.ports import StreamRecord
-from processing.commit import CommitContext
+from processing.commit import CommitContext, restate
 from processing.rollback import release, rollback
 
 UTC = dt.UTC
@@ -364,6 +365,29 @@ def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(one: Stack
 def _roll_back(one: Stack, *, hold: str | None) -> None:
     table = one.contracts.table("fact_quote")
     rollback(one.memory.partitions, table, AAPL, to=2, hold=hold, context=CommitContext("x"))
+
+
+def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(one: Stack) -> None:
+    an_hour(one)
+    rows = one.rows("fact_quote")
+    one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=-1_000_000)
+    told = one.heal()
+    assert told["audit"]["kinds"] == {"broken_rule": 1}
+    assert told["verify"]["healthy"]
+    assert one.rows("fact_quote") == rows
+    assert one.asked_history() == []
+    assert one.mail.sent == []
+
+
+def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(one: Stack) -> None:
+    an_hour(one)
+    two = pa.table({"symbol": pa.array(["AAPL", "AMD"], pa.string())})
+    table = one.contracts.table("dim_symbol")
+    restate(one.memory.partitions, table, "", lambda: (two, ()), context=CommitContext("x"))
+    told = one.heal()
+    assert told["audit"]["kinds"] == {"orphan_key": 1}
+    assert told["verify"]["healthy"]
+    assert [row["symbol"] for row in one.rows("dim_symbol")] == ["AAPL", "AMD", "ZM"]
 
 
 def test_a_rollup_that_was_changed_is_made_again(one: Stack) -> None:

@@ -1,0 +1,78 @@
+"""Whatever is lost, whenever: healed, facts and rollups are those of a run that never lost anything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from tests.support.feeds import contracts_in
+from tests.support.healing import Stack, some_points, stack, with_entities
+
+WHEN = ("provenance", "fetched_at", "provider_time")
+
+# Stretches of trade (UTC) around what is easy to get wrong; in windows that begin in them nothing else is owed.
+SESSIONS = {
+    "clocks go forward": [("2026-03-06T20:00", 60), ("2026-03-09T13:00", 60)],  # opens at 13:30, no longer at 14:30
+    "clocks go back": [("2026-10-30T19:00", 60), ("2026-11-02T14:00", 60)],  # closed at 20:00; a month's end as well
+    "half day": [("2026-11-27T17:00", 70)],  # closes at 18:00
+    "a month ends": [("2026-11-30T20:00", 60), ("2026-12-01T14:20", 40)],
+    "a year ends": [("2026-12-31T20:00", 60), ("2027-01-04T14:20", 40)],
+}
+
+
+def traded(one: Stack, session: str) -> None:
+    for start, minutes in SESSIONS[session]:
+        one.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes)
+    one.pass_time(hours=1)
+
+
+def made(session: str) -> Any:
+    first = dt.datetime.fromisoformat(SESSIONS[session][0][0]).replace(tzinfo=dt.UTC)
+    return stack(first, contracts=with_entities(contracts_in(), "quotes", "AMD", "ZM"))
+
+
+@functools.cache
+def undisturbed(session: str) -> tuple[list[Any], list[Any]]:
+    """Facts and rollups where nothing was lost."""
+    with made(session) as whole:
+        traded(whole, session)
+        assert whole.heal()["audit"]["healthy"]
+        return whole.rows("fact_quote", without=WHEN), whole.rows("fact_quote_hourly", without=("repaired",))
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_each_session_has_an_opening_or_a_close_in_it(session: str) -> None:
+    facts, hourly = undisturbed(session)
+    assert 0 < len(facts) < 2 * sum(minutes for _, minutes in SESSIONS[session])
+    assert all(row["complete"] for row in hourly)
+
+
+@settings(max_examples=6, phases=[Phase.generate])  # an example takes seconds: no shrinking
+@given(session=st.sampled_from(sorted(SESSIONS)), seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
+def test_any_loss_heals_to_what_a_run_without_it_has(session: str, seed: int, share: float) -> None:
+    facts, hourly = undisturbed(session)
+    with made(session) as one:
+        one.loses = some_points(seed, share)
+        traded(one, session)
+        there = {(row["symbol"], row["minute"]) for row in one.rows("fact_quote")}
+        lost = {(row["symbol"], row["minute"]) for row in facts} - there
+        told = one.heal(run="healing")
+        assert told["audit"]["missing"] == len(lost)
+        asked = set(itertools.chain.from_iterable(_minutes(job) for job in one.jobs("healing")))
+        # A call may span the hours between two sessions, in which nothing is owed; but no minute that was there.
+        assert (asked & (there | lost)) == lost
+        assert one.rows("fact_quote", without=WHEN) == facts
+        assert one.rows("fact_quote_hourly", without=("repaired",)) == hourly
+        assert sum(row["repaired"] for row in one.rows("fact_quote_hourly")) == len(lost)
+        assert one.verified() == []
+        assert one.mail.sent == []
+
+
+def _minutes(job: Any) -> list[tuple[str, dt.datetime]]:
+    slots = [slot for start, end in job.ranges for slot in range(start, end, 60)]
+    return [(job.entity, dt.datetime.fromtimestamp(slot, dt.UTC).replace(tzinfo=None)) for slot in slots]
