@@ -70,6 +70,17 @@ data "aws_iam_policy_document" "ask_athena" {
   }
 
   statement {
+    sid       = "ListResults"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this["results"].arn]
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["auditor/*"] # wildcard: Athena names the results
+    }
+  }
+
+  statement {
     sid       = "FindBuckets"
     actions   = ["s3:GetBucketLocation"]
     resources = [local.warehouse_arn, aws_s3_bucket.this["results"].arn]

@@ -90,8 +90,8 @@ def _ill(
         if any(len(slots) for _, slots in _inside(table, feed, path, lacking))
     ]
     with ThreadPoolExecutor(workers) as pool:
-        opened = pool.map(lambda place: read_partition(store, *place, columns=place[0].key), places)
-        yield from (found for held in opened if (found := condition_of(held)) is not None)
+        opened = pool.map(lambda place: condition_of(read_partition(store, *place, columns=place[0].key)), places)
+        yield from (found for found in opened if found is not None)
 
 
 def _inside(table: Table, feed: Feed, path: str, lacking: Lacking) -> Iterator[tuple[str, Slots]]:

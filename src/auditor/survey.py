@@ -6,7 +6,7 @@ one (some at a time), so memory grows with a partition and with the points of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -80,7 +80,7 @@ def survey(
 
 def _read_all(
     store: PartitionStore, table: Table, feed: Feed, wanted: Mapping[str, Sequence[Window]], *, workers: int
-) -> list[tuple[Held, dict[Window, list[object]]]]:
+) -> Iterator[tuple[Held, dict[Window, list[object]]]]:
     times = column_of(table, feed.time_column)
 
     def one(path: str) -> tuple[Held, dict[Window, list[object]]]:
@@ -96,8 +96,11 @@ def _read_all(
         rows = pa.concat_tables(kept).combine_chunks() if kept else held.rows.slice(0, 0)
         return Held(held.table, held.path, held.target, rows, held.footer, held.problem), proofs
 
+    # A few at a time: what was read of a partition is let go before the next ones come, however many there are.
+    paths = list(wanted)
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, wanted))
+        for first in range(0, len(paths), 2 * workers):
+            yield from pool.map(one, paths[first : first + 2 * workers])
 
 
 def condition_of(held: Held) -> HeldPartition | BrokenPartition | None:

@@ -13,6 +13,7 @@ from local.stack import Plan, Stack
 from local.terraform import Change
 
 ORDERS = 3_000
+POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
 # Scenarios that use the shared stack; what they asked AWS for is judged after the last of them.
 STACK_SCENARIOS = {
     path.name for path in Path(__file__).parent.glob("test_*.py") if "stack: Stack" in path.read_text(encoding="utf-8")
@@ -44,6 +45,6 @@ def switched_on(stack: Stack) -> Switch:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The emulator with the real Terraform applied, a small sales source, the market."""
-    plan = Plan(sales_orders=ORDERS, alarm_scale=0.05)
+    plan = Plan(sales_orders=ORDERS, alarm_scale=0.05, variables={"audit_limits": {"points": POINTS}})
     with Stack.up(tmp_path_factory.mktemp("build"), plan) as running:
         yield running

@@ -83,7 +83,7 @@ def test_an_analyst_asks_in_the_analysts_workgroup_and_in_no_other(stack: Stack,
     started = athena.start_query_execution(
         QueryString=sql, WorkGroup=stack.deployment.workgroup, QueryExecutionContext=context
     )
-    assert started["QueryExecutionId"]
+    assert athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]["Query"] == sql
     assert is_refused(athena.start_query_execution, QueryString=sql, WorkGroup="primary", QueryExecutionContext=context)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from tests.support import deployed
 from tests.support.waiting import eventually
 
+from auditor.windows import DAY, windows_between
+from core.errors import InvalidData, TransientFailure
 from local.healing import audit, hourly, listening, prove
 from local.stack import Stack
 from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
@@ -91,6 +94,42 @@ def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack:
     assert (healed.missing, healed.certificates) == (0, 1)
     eventually(lambda: deployed.alarm_state(deployment, "gaps-unhealed-quotes") == "OK", within=30)
     assert prove(stack, QUOTES).failures == ()
+
+
+def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack) -> None:
+    deployment = stack.deployment
+    feed, calendar = feed_of(stack)
+    day = hour(stack, 0).replace(hour=0) - dt.timedelta(days=1)
+    while not windows_between(feed, calendar, int(day.timestamp()), int(day.timestamp()) + DAY):
+        day -= dt.timedelta(days=1)
+    begin, end = day - dt.timedelta(days=3), day + dt.timedelta(days=1)  # two sessions and more
+    stack.market.clock.real()
+    stack.market.forget_requests()
+    with listening(stack) as mails:
+        done = audit(stack, QUOTES, begin, end, say=heard)
+    assert done.expected > 5_000
+    assert (done.present, done.missing, done.certificates) == (done.expected, 0, 0)  # nothing is certified unread
+    assert mails == []
+    assert stack.market.requests.count(endpoint="candle") <= 2 * len(feed.entities)
+    athena = deployment.clients("athena")
+    asked = athena.list_query_executions(WorkGroup=f"{deployment.project}-{deployment.environment}-auditor")
+    assert len(asked["QueryExecutionIds"]) >= 2  # by the audit, and by its verification
+    count = deployment.athena.query(
+        "select count(*) as n from (select distinct symbol, minute from fact_quote"
+        f" where minute >= timestamp '{begin:%Y-%m-%d} 00:00:00' and minute < timestamp '{end:%Y-%m-%d} 00:00:00')"
+    )
+    assert count["n"][0] == done.expected
+    read = audit(stack, QUOTES, day, end, say=heard)
+    assert read.certificates == len(windows_between(feed, calendar, int(day.timestamp()), int(end.timestamp())))
+    assert prove(stack, QUOTES).failures == ()
+
+
+def test_a_question_too_large_for_its_time_is_stopped_and_a_wrong_one_is_refused_aloud(stack: Stack) -> None:
+    every_pair = "select count(*) from unnest(sequence(1, 9999)) as a(x) cross join unnest(sequence(1, 9999)) as b(y)"
+    with pytest.raises(TransientFailure, match="took more than 0 s and was stopped"):
+        replace(stack.deployment.athena, seconds=0).query(every_pair)
+    with pytest.raises(InvalidData, match="nowhere"):
+        stack.deployment.athena.query("select x from nowhere")
 
 
 def test_a_deleted_partition_object_and_a_deleted_ingest_object_are_found_and_healed(stack: Stack) -> None:

@@ -6,7 +6,8 @@ in the service's own words. What follows is where it asks another question than 
 
 - Service Authorization Reference: the batch operations of SQS are authorized as the single ones (``sqs:SendMessage``,
   ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), ``ssm:GetParameters`` for each parameter that it names, and
-  ``states:SendTask*`` for the state machine that waits for the token.
+  ``states:SendTask*`` for the state machine that waits for the token, what is asked about a query of Athena's for the
+  workgroup that it runs in.
 - Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` hears 403 for a key that does not
   exist, not 404.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
@@ -24,7 +25,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import stepfunctions
+from ministack.services import athena, stepfunctions
 
 from local.emulator.decisions import Decision, Ledger
 from local.emulator.mends.patching import wrap
@@ -37,6 +38,7 @@ _SINGLE = {
 }
 _GET_PARAMETERS = "AmazonSSM.GetParameters"
 _TOKEN = b'"taskToken"'
+_QUERY = b'"QueryExecutionId"'
 _running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
 _every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
 
@@ -75,6 +77,10 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
         names = json.loads(body)["Names"]
         several = tuple(f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names)
     _every_resource.set(several)
+    if service == "athena" and _QUERY in body:
+        _, region, account = more
+        query = athena._executions.get(json.loads(body)["QueryExecutionId"])
+        return f"arn:aws:athena:{region}:{account}:workgroup/{query['WorkGroup']}" if query else resource
     if service == "states" and _TOKEN in body:
         return _machine_of(json.loads(body)["taskToken"]) or resource
     return resource
