@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,6 @@ from tests.support import deployed
 from tests.support.waiting import eventually
 
 from auditor.windows import DAY, windows_between
-from core.errors import InvalidData, TransientFailure
 from local.healing import audit, hourly, listening, prove
 from local.stack import Stack
 from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
@@ -122,14 +120,6 @@ def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack) -
     read = audit(stack, QUOTES, day, end, say=heard)
     assert read.certificates == len(windows_between(feed, calendar, int(day.timestamp()), int(end.timestamp())))
     assert prove(stack, QUOTES).failures == ()
-
-
-def test_a_question_too_large_for_its_time_is_stopped_and_a_wrong_one_is_refused_aloud(stack: Stack) -> None:
-    every_pair = "select count(*) from unnest(sequence(1, 9999)) as a(x) cross join unnest(sequence(1, 9999)) as b(y)"
-    with pytest.raises(TransientFailure, match="took more than 0 s and was stopped"):
-        replace(stack.deployment.athena, seconds=0).query(every_pair)
-    with pytest.raises(InvalidData, match="nowhere"):
-        stack.deployment.athena.query("select x from nowhere")
 
 
 def test_a_deleted_partition_object_and_a_deleted_ingest_object_are_found_and_healed(stack: Stack) -> None:

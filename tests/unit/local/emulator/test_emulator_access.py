@@ -46,6 +46,11 @@ GRANTS: dict[str, Any] = {
         },
         {
             "Effect": "Allow",
+            "Action": ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution"],
+            "Resource": "arn:aws:athena:us-east-1:000000000000:workgroup/ours",
+        },
+        {
+            "Effect": "Allow",
             "Action": "states:SendTaskSuccess",
             "Resource": "arn:aws:states:us-east-1:000000000000:stateMachine:answered",
         },
@@ -140,6 +145,18 @@ def test_a_task_may_be_answered_by_who_may_answer_its_state_machine(strict: Emul
     message = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=10)[0]
     token = json.loads(message["Body"])["token"]
     assert asked(strict, "stepfunctions", "send_task_success", taskToken=token, output="{}") == told
+
+
+@pytest.mark.parametrize(("workgroup", "told"), [("ours", "fine"), ("theirs", "AccessDeniedException")])
+def test_a_query_may_be_asked_about_by_who_may_ask_in_its_workgroup(
+    strict: Emulator, workgroup: str, told: str
+) -> None:
+    athena = boto3.Session().client("athena")
+    results = {"ResultConfiguration": {"OutputLocation": "s3://listed/results/"}}
+    athena.create_work_group(Name=workgroup, Configuration=results)
+    query = athena.start_query_execution(QueryString="select 1", WorkGroup=workgroup)["QueryExecutionId"]
+    for operation in ("get_query_execution", "stop_query_execution"):
+        assert asked(strict, "athena", operation, QueryExecutionId=query) == told
 
 
 def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:

@@ -18,6 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
+from aws.athena import Athena
+from core.errors import InvalidData, TransientFailure
+
 pytestmark = pytest.mark.emulator
 
 BUCKET = "athena-lake"
@@ -375,6 +378,8 @@ def test_a_workgroup_limits_the_bytes_that_a_query_scans(session):
     put(session, "warehouse/big/a.json", line * 1_001)
     with pytest.raises(wr.exceptions.QueryCancelled, match="Bytes scanned limit"):
         execute(session, "select count(*) from big", workgroup="frugal")
+    with pytest.raises(InvalidData, match="Bytes scanned limit"):
+        Athena("frugal", DATABASE).query("select count(*) from big")
     unlimited = execute(session, "select count(*) from big")
     assert unlimited["Statistics"]["DataScannedInBytes"] == 1_001 * len(line)
 
@@ -382,3 +387,12 @@ def test_a_workgroup_limits_the_bytes_that_a_query_scans(session):
 def test_an_unknown_workgroup_is_refused(session):
     with pytest.raises(ClientError, match="WorkGroup nobody is not found"):
         execute(session, "select 1", workgroup="nobody")
+
+
+def test_the_adapter_stops_what_takes_too_long_and_refuses_aloud_what_fails(session):
+    every_pair = "select count(*) from unnest(sequence(1, 9999)) as a(x) cross join unnest(sequence(1, 9999)) as b(y)"
+    with pytest.raises(TransientFailure, match="took more than 0 s and was stopped"):
+        Athena(WORKGROUP, DATABASE, seconds=0).query(every_pair)
+    with pytest.raises(InvalidData, match="nowhere"):
+        Athena(WORKGROUP, DATABASE).query("select x from nowhere")
+    assert Athena(WORKGROUP, DATABASE).query("select 1 as one")["one"].tolist() == [1]
