@@ -110,6 +110,23 @@ def test_only_partitions_that_a_repair_touched_get_a_version(one: Stack) -> None
     assert facts == {pointer_key("fact_quote/symbol=ZM/month=2026-11")}
 
 
+def test_what_was_made_again_gets_a_version_and_nothing_that_came_out_the_same(one: Stack) -> None:
+    an_hour(one)
+    one.heal()
+    _roll_back(one, hold=None)
+    before = one.memory.versions()
+    one.heal()
+    assert _changed(before, one.memory.versions()) == {pointer_key(f"fact_quote/{AAPL}")}
+    one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=1_000)  # the hour's high
+    before = one.memory.versions()
+    one.heal()  # the price is within its rule, so the window is certified anew, and the hour of that symbol made again
+    assert _changed(before, one.memory.versions()) == {pointer_key("fact_quote_hourly/symbol=AMD/month=2026-11")}
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
 def test_a_clean_run_writes_no_fact_no_version_no_certificate_and_no_mail(one: Stack) -> None:
     one.loses = only("ZM", 7)
     an_hour(one)

@@ -371,7 +371,11 @@ def test_named_and_positional_parameters_are_filled_in(session):
 
 
 def test_a_workgroup_limits_the_bytes_that_a_query_scans(session):
-    limit = {"BytesScannedCutoffPerQuery": 10_000_000, "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/r/"}}
+    limit = {
+        "EnforceWorkGroupConfiguration": True,
+        "BytesScannedCutoffPerQuery": 10_000_000,
+        "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/r/"},
+    }
     session.client("athena").create_work_group(Name="frugal", Configuration=limit)
     declare(session, "big", [("pad", "string")], serde=JSON, input_format=TEXT)
     line = json.dumps({"pad": "x" * 9_988}).encode() + b"\n"
