@@ -403,7 +403,7 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
 
   lifecycle {
     precondition {
-      condition     = length(local.alarms) + length(local.scheduled) + length(local.sources) <= 100
+      condition     = length(local.alarms) + length(local.scheduled) + length(local.sources) + length(local.audited) + length(local.audits_due) + length(local.canaries) <= 100
       error_message = "A composite alarm may watch 100 others: split the contracts over two environments."
     }
   }

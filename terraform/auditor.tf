@@ -3,7 +3,7 @@
 # their own work once more. Between the steps travel S3 keys and counts only.
 
 locals {
-  audited     = local.feeds # databases join them when their part of the auditor is deployed
+  audited     = local.sources
   has_audits  = length(local.audited) > 0
   audit_name  = "${local.prefix}-audit"
   machine_arn = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${local.audit_name}"
@@ -19,11 +19,40 @@ locals {
   steps = {
     audit    = { memory = 1769, reads = true, writes = ["audit/"], about = "Looks at windows: what is owed, what is there, what breaks a rule" }
     plan     = { memory = 512, reads = true, writes = ["audit/"], about = "Turns findings into repairs, cheapest first, within the budget" }
-    queue    = { memory = 512, reads = true, writes = ["audit/"], about = "Queues ingest objects for processing again" }
+    queue    = { memory = 512, reads = true, writes = ["audit/"], about = "Queues ingest objects and dead letters for processing again, puts parameters right" }
     verify   = { memory = 1769, reads = true, writes = ["audit/"], about = "Learns what repairs brought and looks at the same windows again" }
     certify  = { memory = 1769, reads = true, writes = ["audit/", "completeness/", "warehouse/_certificates/"], about = "Certifies what is whole, judges what is not" }
     conclude = { memory = 512, reads = true, writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
   }
+
+  # What a step may do besides where there are databases: these are asked, and have parameters and a sequence of objects.
+  look_grants = {
+    AskTheDatabase    = { actions = ["lambda:InvokeFunction"], resources = module.check[*].arn }
+    CompareParameters = { actions = ["ssm:GetParameters"], resources = flatten(values(local.table_parameters)) }
+    PeekAtDeadLetters = { actions = ["sqs:ReceiveMessage"], resources = [module.arrivals.dead_arn] }
+  }
+  for_databases = {
+    audit  = local.look_grants
+    verify = local.look_grants
+    queue = {
+      PutParametersRight = { actions = ["ssm:GetParameters", "ssm:PutParameter"], resources = flatten(values(local.table_parameters)) }
+      RedriveDeadLetters = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"], resources = [module.arrivals.dead_arn] }
+    }
+  }
+  # wildcard: one key of each name per table of a dataset
+  table_parameters = { for key in ["timestamp", "sequential_id", "latest_object"] : key => [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/${key}"] }
+
+  step_environment = {
+    audit    = local.look_environment
+    verify   = local.look_environment
+    queue    = { STARMEND_PROCESS_QUEUE_URL = module.arrivals.url, STARMEND_DEAD_LETTER_QUEUE_URL = local.dead_letters }
+    conclude = { STARMEND_ALARM_TOPIC = aws_sns_topic.alarms.arn, STARMEND_RUNBOOK_URL = var.runbook_url }
+  }
+  look_environment = merge(local.athena_environment, {
+    STARMEND_SOURCE_FUNCTION       = one(module.check[*].name)
+    STARMEND_DEAD_LETTER_QUEUE_URL = local.dead_letters
+  })
+  dead_letters = local.has_databases ? module.arrivals.dead_url : null
 }
 
 data "aws_iam_policy_document" "step" {
@@ -62,6 +91,15 @@ data "aws_iam_policy_document" "step" {
   }
 
   dynamic "statement" {
+    for_each = { for sid, one in try(local.for_databases[each.key], {}) : sid => one if local.has_databases }
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  dynamic "statement" {
     for_each = each.key == "conclude" ? [1] : []
     content {
       sid       = "TellAdmins"
@@ -92,9 +130,7 @@ module "step" {
   environment = merge(
     local.function_environment,
     { POWERTOOLS_SERVICE_NAME = each.key, STARMEND_AUDIT_LIMITS = jsonencode(var.audit_limits) },
-    each.key == "queue" ? { STARMEND_PROCESS_QUEUE_URL = module.arrivals.url } : {},
-    contains(local.looks, each.key) ? local.athena_environment : {},
-    each.key == "conclude" ? { STARMEND_ALARM_TOPIC = aws_sns_topic.alarms.arn, STARMEND_RUNBOOK_URL = var.runbook_url } : {},
+    { for name, value in try(local.step_environment[each.key], {}) : name => value if value != null },
   )
   timeout_seconds    = var.audit_step_timeout_seconds
   memory_mb          = each.value.memory
@@ -253,135 +289,5 @@ resource "aws_lambda_event_source_mapping" "repair" {
 
   scaling_config {
     maximum_concurrency = var.pull_concurrency
-  }
-}
-
-# ---------------------------------------------------------------- the state machine
-
-data "aws_iam_policy_document" "states_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["states.amazonaws.com"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "machine" {
-  count = local.has_audits ? 1 : 0
-
-  statement {
-    sid       = "CallSteps"
-    actions   = ["lambda:InvokeFunction"]
-    resources = concat([for one in module.step : one.arn], [module.restate[0].arn])
-  }
-
-  statement {
-    sid       = "AskAcquisition"
-    actions   = ["sqs:SendMessage"]
-    resources = [module.repairs[0].arn]
-  }
-}
-
-resource "aws_iam_role" "machine" {
-  count = local.has_audits ? 1 : 0
-
-  name               = "${local.audit_name}-machine"
-  description        = "What the auditor's state machine may call"
-  assume_role_policy = data.aws_iam_policy_document.states_trust.json
-  tags               = local.audit_tags
-}
-
-resource "aws_iam_role_policy" "machine" {
-  count = local.has_audits ? 1 : 0
-
-  name   = "grants"
-  role   = aws_iam_role.machine[0].id
-  policy = data.aws_iam_policy_document.machine[0].json
-}
-
-resource "aws_sfn_state_machine" "audit" {
-  count = local.has_audits ? 1 : 0
-
-  #checkov:skip=CKV_AWS_284:tracing is the operator's choice (variable)
-  #checkov:skip=CKV_AWS_285:each step logs for itself, and the service keeps every execution's history for 90 days
-  name     = local.audit_name
-  role_arn = aws_iam_role.machine[0].arn
-  type     = "STANDARD"
-  tags     = local.audit_tags
-
-  definition = templatefile("${path.module}/state_machines/audit.asl.json.tftpl", merge(
-    { for name, one in module.step : "${name}_arn" => one.arn },
-    {
-      restate_arn      = module.restate[0].arn
-      repair_queue_url = module.repairs[0].url
-      step_seconds     = var.audit_step_timeout_seconds
-      job_seconds      = 3 * var.audit_step_timeout_seconds
-      retry_seconds    = var.audit_retry_seconds
-      limited_seconds  = 6 * var.audit_retry_seconds
-      wait_seconds     = var.audit_wait_seconds
-      concurrent_jobs  = 5
-    },
-  ))
-
-  tracing_configuration {
-    enabled = var.tracing
-  }
-}
-
-data "aws_iam_policy_document" "start_audit" {
-  count = local.has_audits ? 1 : 0
-
-  statement {
-    actions   = ["states:StartExecution"]
-    resources = [aws_sfn_state_machine.audit[0].arn]
-  }
-}
-
-resource "aws_iam_role" "start_audit" {
-  count = local.has_audits ? 1 : 0
-
-  name               = "${local.prefix}-start-audit"
-  description        = "Lets the schedules start ${local.audit_name}"
-  assume_role_policy = data.aws_iam_policy_document.scheduler_trust.json
-  tags               = local.audit_tags
-}
-
-resource "aws_iam_role_policy" "start_audit" {
-  count = local.has_audits ? 1 : 0
-
-  name   = "grants"
-  role   = aws_iam_role.start_audit[0].id
-  policy = data.aws_iam_policy_document.start_audit[0].json
-}
-
-resource "aws_scheduler_schedule" "audit" {
-  for_each = local.audited
-
-  #checkov:skip=CKV_AWS_297:the input is a dataset's name, no secret
-  name                = "audit-${each.key}"
-  description         = "Audits the windows of ${each.key} that are not certified yet"
-  group_name          = aws_scheduler_schedule_group.this.name
-  schedule_expression = "cron(5 * * * ? *)"
-  state               = var.schedules_enabled ? "ENABLED" : "DISABLED"
-
-  flexible_time_window {
-    mode = "OFF"
-  }
-
-  target {
-    arn      = aws_sfn_state_machine.audit[0].arn
-    role_arn = aws_iam_role.start_audit[0].arn
-    input    = jsonencode({ dataset = each.key })
-    retry_policy {
-      maximum_event_age_in_seconds = 600
-      maximum_retry_attempts       = 3
-    }
   }
 }

@@ -25,7 +25,7 @@ locals {
   }
 
   widgets = [
-    { title = "Coverage: points owed, missing and absent at the source, as audited", stat = "Maximum", metrics = local.together.coverage },
+    { title = "Coverage: points and rows owed, missing and absent at the source, as audited", stat = "Maximum", metrics = local.together.coverage },
     { title = "Gaps: missing when an audit ended, healed, beyond healing", stat = "Maximum", metrics = local.together.gaps },
     {
       title = "Freshness: seconds that a feed's oldest record waits for S3", stat = "Maximum",

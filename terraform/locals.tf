@@ -9,6 +9,8 @@ locals {
   feeds     = { for name, dataset in local.contracts.datasets : name => dataset if dataset.kind == "feed" }
   sources   = merge(local.databases, local.feeds)
 
+  has_databases = length(local.databases) > 0
+
   # What Cost Explorer groups by. The provider adds project and environment; repairs say purpose = "repair".
   tags = {
     for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :
@@ -26,6 +28,7 @@ locals {
     { for step, one in module.step : step => one.name },
     { for one in module.restate : "restate" => one.name },
     { for one in module.repair : "repair" => one.name },
+    { for one in module.check : "check" => one.name },
   )
 
   queues = merge(

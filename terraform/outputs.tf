@@ -19,7 +19,7 @@ output "buckets" {
 }
 
 output "functions" {
-  description = "Function names by role: process, and where the contracts have such sources extract, request and pull."
+  description = "Function names by role: process and the auditor's, and where the contracts have such sources extract, check, request and pull."
   value       = local.functions
 }
 

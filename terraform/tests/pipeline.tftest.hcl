@@ -145,6 +145,43 @@ run "defaults" {
     error_message = "Each feed has an encrypted stream of its own name."
   }
 
+  # ------------------------------------------------------------- the auditor
+
+  assert {
+    condition     = toset(keys(aws_scheduler_schedule.audit)) == toset(["quotes", "sales"]) && toset(keys(aws_cloudwatch_metric_alarm.gaps_unhealed)) == toset(["quotes", "sales"])
+    error_message = "Feeds and databases are audited by one state machine, and each has the alarm of what it cannot heal."
+  }
+
+  assert {
+    condition     = strcontains(aws_sfn_state_machine.audit[0].definition, "\"StringEquals\": \"extract\"") && output.functions["check"] == "starmend-test-check"
+    error_message = "Rows of a database are fetched again by the function that alone talks to it for the auditor."
+  }
+
+  assert {
+    condition = jsonencode({
+      for step, document in data.aws_iam_policy_document.step : step => sort(distinct([
+        for action in flatten([for one in document.statement : tolist(one.actions)]) : action if !startswith(action, "s3:")
+      ]))
+      }) == jsonencode({
+      audit    = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
+      certify  = []
+      conclude = ["kms:Decrypt", "kms:GenerateDataKey", "sns:Publish"]
+      plan     = []
+      queue    = ["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage", "ssm:GetParameters", "ssm:PutParameter"]
+      verify   = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
+    })
+    error_message = "Only the steps that look ask the database; only the one that queues writes parameters and moves dead letters."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.check[0].statement : statement.resources if contains(statement.actions, "s3:PutObject")
+      ])) == toset([
+      "${aws_s3_bucket.this["ingest"].arn}/repair/sales/*", "${aws_s3_bucket.this["warehouse"].arn}/audit/*",
+    ])
+    error_message = "The function that talks to a database for the auditor writes repairs and papers, nothing else."
+  }
+
   # ------------------------------------------------------------- catalog
 
   assert {
@@ -294,5 +331,28 @@ run "database_only" {
   assert {
     condition     = length(aws_kinesis_stream.feed) + length(aws_kinesis_firehose_delivery_stream.feed) + length(module.pull) + length(module.requests) == 0
     error_message = "Without a feed there is nothing of a feed's to pay for."
+  }
+
+  assert {
+    condition     = keys(aws_scheduler_schedule.audit) == ["sales"] && length(module.repair) == 1
+    error_message = "A database is audited without a feed, and its lost objects are brought back."
+  }
+}
+
+run "feed_only" {
+  command = plan
+
+  variables {
+    contracts_file = "tests/fixtures/feed-only.json"
+  }
+
+  assert {
+    condition     = length(module.extract) + length(module.check) == 0 && !strcontains(aws_sfn_state_machine.audit[0].definition, "Extract again")
+    error_message = "Without a database nothing of the auditor talks to one."
+  }
+
+  assert {
+    condition     = alltrue([for action in flatten([for one in data.aws_iam_policy_document.step["audit"].statement : tolist(one.actions)]) : startswith(action, "s3:")]) && can(jsondecode(aws_sfn_state_machine.audit[0].definition))
+    error_message = "A feed's audit reads objects alone."
   }
 }
