@@ -57,19 +57,19 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     ),
     "missing_object": (
         "ingest objects are missing, and the source could not be asked for their rows",
-        "Look at the source function's log and the database. Then: starmend heal",
+        "Look at the check function's log and the database. Then: starmend heal",
     ),
     "missing_row": (
         "the source has rows that do not come into the warehouse",
-        "Look at the quarantine (starmend quarantine list), then at the source function's log",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
     ),
     "stale_row": (
         "rows stay in another version than the source has",
-        "Look at the quarantine (starmend quarantine list), then at the source function's log",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
     ),
     "deleted_row": (
         "rows that the source deleted cannot be marked, for no ingest object holds them",
-        "Look at the source function's log; a lost ingest object may hold them: starmend rebuild TABLE",
+        "Look at the check function's log; a lost ingest object may hold them: starmend rebuild TABLE",
     ),
     "wrong_parameter": (
         "parameters do not say what the objects prove, and could not be put right",

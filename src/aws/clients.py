@@ -21,6 +21,9 @@ _CONFIG = Config(
     tcp_keepalive=True,
 )
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
+# An answer comes when the function is done, 15 minutes at most. A client that gave up before would ask again beside it.
+_FUNCTION_SECONDS = 900
+_PATIENT = Config(read_timeout=_FUNCTION_SECONDS + 30)
 
 
 class Clients:
@@ -34,7 +37,7 @@ class Clients:
     def __call__(self, service: str) -> Any:
         with self._lock:
             if service not in self._made:
-                config = _CONFIG
+                config = _CONFIG.merge(_PATIENT) if service == "lambda" else _CONFIG
                 if service == "s3" and os.environ.get("AWS_ENDPOINT_URL"):
                     config = _CONFIG.merge(_PATH_STYLE)  # an emulator has no bucket host names
                 self._made[service] = self._session.create_client(service, config=config)

@@ -102,7 +102,7 @@ class Deployment:
 
     @property
     def function_environment(self) -> dict[str, str]:
-        """The variables that the functions share."""
+        """The variables that the functions share, and those that the auditor looks with."""
         return {
             "STARMEND_PROJECT": self.project,
             "STARMEND_ENV": self.environment,
@@ -112,4 +112,6 @@ class Deployment:
             "STARMEND_CODE_VERSION": "command",
             "STARMEND_ATHENA_WORKGROUP": self.workgroup,
             "STARMEND_ATHENA_DATABASE": self.database,
+            "STARMEND_SOURCE_FUNCTION": self.functions.get("check", ""),
+            "STARMEND_DEAD_LETTER_QUEUE_URL": self.dead_letter_queues.get("arrivals", ""),
         }

@@ -16,7 +16,6 @@ from auditor.world import World
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import Misuse
-from core.contract.model import Feed
 from core.findings import Compare, FetchHistory, Finding, MissingPoints, Repair, door_of
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
@@ -25,17 +24,20 @@ Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.")]
 
 
 def auditor_of(deployed: Deployment) -> World:
-    """The auditor as a function of the deployment would have it, but without queue and mail: it looks."""
+    """The auditor as a function of the deployment would have it, but without queue and mail: it looks.
+
+    Databases are asked through the deployed check function, so nothing but that must reach them.
+    """
     quiet_metrics()
     return replace(runtime_of(deployed.settings, deployed.clients).world, processing=None, mail=None)
 
 
 def datasets_of(deployed: Deployment, dataset: str) -> list[str]:
-    """The feeds to audit. Raises ``Misuse`` where the named one is none."""
-    feeds = [one.dataset for one in deployed.contracts if isinstance(one.source, Feed)]
-    if dataset and dataset not in feeds:
-        raise Misuse("audit", dataset, "is no feed of the contracts", f"Use one of: {', '.join(feeds) or 'none'}")
-    return [dataset] if dataset else feeds
+    """The datasets to audit: those that have a source. Raises ``Misuse`` where the named one is none."""
+    known = [one.dataset for one in deployed.contracts if one.source]
+    if dataset and dataset not in known:
+        raise Misuse("audit", dataset, "is no dataset with a source", f"Use one of: {', '.join(known) or 'none'}")
+    return [dataset] if dataset else known
 
 
 def range_of(start: str, end: str) -> tuple[int | None, int | None]:

@@ -25,7 +25,7 @@ def heal(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Find, repair, prove: one execution of the auditor for each feed. Exits 1 when something is left missing."""
+    """Find, repair, prove: one execution of the auditor for each dataset. Exits 1 when something is left unhealed."""
     deployed = deployment(environment)
     arn = deployed.state_machines.get(MACHINE, "")
     if not arn:
@@ -50,7 +50,7 @@ def heal(
         say(f"{one['dataset']}: {one['status']}: {one['cause']}")
     told = [{name: value for name, value in one.items() if name != "cause"} for one in rows]
     print_json(rows) if as_json else show("Healed", told, as_json=False)
-    raise typer.Exit(FAILURE if failed else FINDINGS if any(one["missing"] for one in rows) else FINE)
+    raise typer.Exit(FAILURE if failed else FINDINGS if any(one["missing"] or one["causes"] for one in rows) else FINE)
 
 
 def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ HANDLERS = {
     "request": "ingestion.request.handler",
     "pull": "ingestion.pull.handler",
     "process": "processing.handler",
+    "check": "ingestion.check.handler",
 }
 MILLISECONDS = 900_000  # Lambda's longest
 

@@ -26,6 +26,7 @@ from core.contract.model import Contract, Database, Feed
 from core.errors import OutOfReach, PipelineBug, StarmendError
 from core.ingest_objects import RepairObject
 from core.landing import FEEDS, Landing, landing_of
+from core.source_check import CountBuckets, question_to_data
 from processing.plan import plan_source
 from processing.receipts import read_receipt
 
@@ -47,7 +48,7 @@ def smoke_test(
 ) -> Iterator[Checked]:
     """Try everything, one thing after the other; a failure is told and the rest is tried all the same.
 
-    A database whose secret is empty cannot be connected to, so extract is not tried for it.
+    A database whose secret is empty cannot be connected to, so extract and check are not tried for it.
     """
     for contract in deployed.contracts:
         if contract.source:
@@ -72,15 +73,22 @@ def _tried(what: str, work: Callable[..., Any], *arguments: Any) -> Checked:
 def harmless_events(deployed: Deployment, empty_secrets: Collection[str] = ()) -> Mapping[str, Mapping[str, Any]]:
     """An event for each deployed function (but process, which has its object) that makes it start and do nothing.
 
-    Extract of no table connects to the database all the same.
+    Extract of no table and check of no rows connect to the database all the same.
     """
     events: dict[str, Mapping[str, Any]] = {"pull": {"Records": []}}
     for contract in deployed.contracts:
         if isinstance(contract.source, Database) and contract.source.secret not in empty_secrets:
             events.setdefault("extract", {"dataset": contract.dataset, "tables": []})
+            events.setdefault("check", question_to_data(_nothing(contract)))
         elif isinstance(contract.source, Feed) and (quiet := _quiet_instant(deployed, contract.source)):
             events.setdefault("request", {"dataset": contract.dataset, "time": iso(quiet)})
     return {role: event for role, event in events.items() if role in deployed.functions}
+
+
+def _nothing(contract: Contract) -> CountBuckets:
+    """A question to the database of a dataset that is about no row."""
+    assert contract.source is not None
+    return CountBuckets(contract.dataset, contract.source.tables[0].name, (), 1, iso(0))
 
 
 def _quiet_instant(deployed: Deployment, feed: Feed) -> int | None:

@@ -67,6 +67,8 @@ def fresh_catalog(extraction: Extraction, names: list[str]) -> Catalog:
 
 
 def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> list[dict[int, Fingerprint]]:
+    if not asked.spans:
+        return []
     statement, span_of = count_buckets(
         reading, asked.spans, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
     )
