@@ -161,6 +161,17 @@ def test_a_hole_that_s3_cannot_fill_is_extracted_again_and_not_found_twice() -> 
         assert place.audited() == []
 
 
+def test_parameters_are_not_judged_while_the_newest_object_is_lost() -> None:
+    with shop() as place:
+        place.heal()
+        before = dict(place.memory.parameters.values)
+        place.graveyard.bury("tables/sales/currency/000000000001.jsonl.gz")
+        place.heal(run="lost")
+        assert kinds(place.findings("lost")) == {"lost_object"}
+        assert place.findings("lost", 1) == []
+        assert place.memory.parameters.values == before
+
+
 def test_a_lost_event_is_heard_of_again_and_a_dead_letter_has_one_more_chance() -> None:
     with shop() as place:
         lost = "tables/sales/design/000000000002.jsonl.gz"

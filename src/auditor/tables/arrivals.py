@@ -36,7 +36,7 @@ HALTED_BYTES = 4_096  # only short receipts can be of a halted object
 class Arrivals:
     """``watermark``: every older row was in objects that are processed. ``newest`` is the newest object's number,
     ``newest_at`` when it was made, ``processed`` the greatest number with a receipt; ``settled`` says that nothing is
-    on its way. ``durable`` is up to where the objects hold all rows."""
+    on its way and that the newest object is there. ``durable`` is up to where the objects hold all rows."""
 
     table: str
     findings: tuple[Finding, ...]
@@ -91,7 +91,7 @@ class _Look:
         repairs, repairs_over = self._repairs()
         facts = self._last_facts(good)
         last = objects[max(objects)] if objects else self._info(newest)
-        durable = self._facts_of(max(objects)) if objects else facts
+        durable = self._facts_of(newest)  # while that is lost, nothing proves what the parameters should say
         return Arrivals(
             table=self._table,
             findings=tuple(self._found),
@@ -101,7 +101,7 @@ class _Look:
             newest_at=last.modified if last else None,
             processed=max(receipts, default=self._memory.verified),
             durable=durable.durable_until if durable else EPOCH,
-            settled=settled and repairs_over,
+            settled=settled and repairs_over and (durable is not None or not newest),
         )
 
     # ------------------------------------------------------------ the sequence
