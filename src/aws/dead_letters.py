@@ -22,7 +22,8 @@ class SqsDeadLetters:
         self._back_to = back_to
 
     def peek(self) -> Mapping[str, str]:
-        return {name: body for name, (body, _) in self._receive(hidden=1).items()}
+        # Hidden for no time: a redrive that follows at once would not see them.
+        return {name: body for name, (body, _) in self._receive(hidden=0).items()}
 
     def redrive(self, messages: Collection[str]) -> int:
         """Sent first, deleted then: a crash in between costs a repetition, which changes nothing."""

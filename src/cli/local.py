@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,6 +91,7 @@ def _tell(story: Demo, *, as_json: bool) -> int:
     story.change_the_source()
     story.await_horizon()
     story.extract_and_process("extracting and processing what changed")
+    unhealed = _harm_and_heal(story, quiet=as_json)
     for title, rows in story.questions():
         if not as_json:
             show(title, rows, as_json=False)
@@ -113,7 +115,18 @@ def _tell(story: Demo, *, as_json: bool) -> int:
         missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
         out.print(f"{missing}: the fault switch left out {len(traded.left_out)}", highlight=False)
     _heal(story, traded, quiet=as_json)
-    return story.outcome.mismatches + story.outcome.missing_after + (not story.outcome.verified)
+    return story.outcome.mismatches + unhealed + story.outcome.missing_after + (not story.outcome.verified)
+
+
+def _harm_and_heal(story: Demo, *, quiet: bool) -> int:
+    """The auditor's part of the database; how much of the harm is left."""
+    story.harm_the_tables()
+    healed, mails = story.heal_the_tables()
+    if not quiet:
+        rows = [{"harm": kind, **asdict(one)} for kind, one in healed.items()]
+        show("What no extraction could see, found and healed by the auditor", rows, as_json=False)
+        out.print(f"{len(mails)} mails to the admins", highlight=False)
+    return sum(one.made - min(one.found, one.healed) for one in healed.values())
 
 
 def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
@@ -126,15 +139,16 @@ def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
     story.heal(traded)
     healed = story.hourly(traded)
     audited, mails = story.fail_to_heal(traded, "ZM")
-    verified = story.prove()
+    proven = story.prove()
     write_report(story.stack.deployment, BUILD / "report.html", **hours)
     if quiet:
         return
     show("the healed hour, and only certified hours are complete", healed, as_json=False)
     for mail in mails:
         out.print(Panel(mail, title="mail to the admins", title_align="left"), highlight=False)
+    certificates = sum(one.certificates for one in proven)
     out.print(
-        f"{story.outcome.repaired} points repaired, {audited.missing} alarmed, {verified.certificates} certificates: "
+        f"{story.outcome.repaired} points repaired, {audited.missing} alarmed, {certificates} certificates: "
         f"{'each proven again from the objects alone' if story.outcome.verified else 'NOT proven'}",
         highlight=False,
     )

@@ -19,6 +19,7 @@ from core.contract.model import Contract, Database
 from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
+from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, leave_orphans, mended
 from local.healing import Audited, audit, hourly, listening, prove
 from local.invoking import POLL_SECONDS, Say, await_receipts, invoke
 from local.stack import Stack
@@ -69,6 +70,7 @@ class Outcome:
     missing_after: int = 0
     certificates: int = 0
     verified: bool = False
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -92,6 +94,21 @@ def await_horizon(stack: Stack, contract: Contract) -> None:
             if passed:
                 return
             time.sleep(POLL_SECONDS)
+    finally:
+        connection.close()
+
+
+def first_day(stack: Stack, contract: Contract) -> dt.datetime:
+    """When the oldest row of the source was made."""
+    assert isinstance(contract.source, Database)
+    tables = contract.source.tables
+    oldest = " union all ".join(f'select min("{one.created_at}") as at from "{one.name}"' for one in tables)
+    connection = stack.database.connect()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(f"select min(at) from ({oldest}) as oldest")
+        first: dt.datetime = cursor.fetchone()[0]
+        return first.replace(tzinfo=dt.UTC)
     finally:
         connection.close()
 
@@ -136,6 +153,8 @@ class Demo:
         self.seed = seed
         self.outcome = Outcome()
         self.contract = stack.deployment.contracts.dataset(SALES)
+        self.harm = Harm()
+        self._sessions = 0
 
     def extract_and_process(self, title: str) -> None:
         """One pass of the schedule, until every object has its receipt."""
@@ -145,24 +164,44 @@ class Demo:
         self.say(f"{objects} ingest objects, each with its receipt")
 
     def change_the_source(self) -> None:
-        """Inserts, updates, another department, and a transaction that is committed late with old timestamps."""
-        changes = Changes(self.stack.database.connect, seed=self.seed)
-        try:
-            with changes.late_commit(5, updates=5) as late:
-                changes.insert_orders(200)
-                changes.insert_orders_with_new_parents(20)
-                changes.update_orders(300)
-                changes.settle_payments(100)
-                changes.rename_department()
-                # This pass must stop before the open transaction, or its rows would be lost for good.
-                self.extract_and_process("a pass while a transaction is open")
-                late.commit()
-        finally:
-            changes.close()
+        """Inserts, updates, another department, orders without a design, and a transaction that is committed late."""
+        with self._application() as changes, changes.late_commit(5, updates=5) as late:
+            leave_orphans(changes, self.harm, orders=2)
+            changes.insert_orders(200)
+            changes.insert_orders_with_new_parents(20)
+            changes.update_orders(300)
+            changes.settle_payments(100)
+            changes.rename_department()
+            # This pass must stop before the open transaction, or its rows would be lost for good.
+            self.extract_and_process("a pass while a transaction is open")
+            late.commit()
 
     def await_horizon(self) -> None:
         with self._stage("waiting until the horizon has passed the last commit"):
             await_horizon(self.stack, self.contract)
+
+    def harm_the_tables(self) -> None:
+        """What no extraction can see: lost events, rows with the stamps of long before, deletes, and a late parent."""
+        assert isinstance(self.contract.source, Database)
+        with self._stage("harm that no extraction sees: lost events, back-dated rows, deletes, orphans"):
+            with self._application() as changes:
+                changes.insert_orders(5)
+                await_horizon(self.stack, self.contract)
+                extract_unheard(self.stack.deployment, self.harm)
+                harm_rows(changes, self.harm, late=3, deleted=4)
+            await_settled(self.stack.deployment, self.harm, self.contract.source.settle)
+
+    def heal_the_tables(self) -> tuple[dict[str, Mended], list[str]]:
+        """The state machine over all of the database's history: what it made of the harm, and what it mailed."""
+        with self._stage("the auditor over the whole database: compare, fetch again, mark, process, certify"):
+            with listening(self.stack) as mails:
+                audited = audit(
+                    self.stack, SALES, first_day(self.stack, self.contract), dt.datetime.now(dt.UTC), say=self.say
+                )
+            healed = mended(self.stack.deployment, self.harm, audited.run)
+        self.outcome.tables = {kind: asdict(one) for kind, one in healed.items()}
+        self.outcome.certificates += audited.certificates
+        return healed, mails
 
     def check(self) -> list[Comparison]:
         """Compare, and remember the figures."""
@@ -204,7 +243,7 @@ class Demo:
         self.outcome.repaired = self.outcome.missing_before - audited.missing
         self.outcome.absent = audited.absent
         self.outcome.missing_after = audited.missing
-        self.outcome.certificates = audited.certificates
+        self.outcome.certificates += audited.certificates
         return audited
 
     def fail_to_heal(self, traded: Traded, symbol: str) -> tuple[Audited, list[str]]:
@@ -224,12 +263,22 @@ class Demo:
         """The rollup of the hour that was traded."""
         return hourly(self.stack, traded.first)
 
-    def prove(self) -> Verified:
+    def prove(self) -> list[Verified]:
         """The certificates, recomputed from the objects alone."""
         with self._stage("verifying the certificates from the objects alone"):
-            verified = prove(self.stack, QUOTES)
-        self.outcome.verified = verified.windows > 0 and not verified.failures
-        return verified
+            proven = [prove(self.stack, one) for one in (SALES, QUOTES)]
+        self.outcome.verified = all(one.windows > 0 and not one.failures for one in proven)
+        return proven
+
+    @contextmanager
+    def _application(self) -> Iterator[Changes]:
+        """A session of the application that writes to the source."""
+        self._sessions += 1
+        changes = Changes(self.stack.database.connect, seed=self.seed + self._sessions)
+        try:
+            yield changes
+        finally:
+            changes.close()
 
     @contextmanager
     def _stage(self, title: str) -> Iterator[None]:

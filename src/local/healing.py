@@ -25,8 +25,9 @@ HOURLY = """
 
 @dataclass(frozen=True)
 class Audited:
-    """The counts of one finished execution."""
+    """The counts of one finished execution, and the name that its papers lie under."""
 
+    run: str
     expected: int
     present: int
     missing: int
@@ -35,14 +36,18 @@ class Audited:
     causes: int
 
 
-def audit(stack: Stack, dataset: str, start: dt.datetime, end: dt.datetime, *, say: Say) -> Audited:
-    """Run the state machine over ``[start, end)`` and wait for its end, telling each state that it enters.
+def audit(
+    stack: Stack, dataset: str, start: dt.datetime | None = None, end: dt.datetime | None = None, *, say: Say
+) -> Audited:
+    """Run the state machine and wait for its end, telling each state that it enters.
 
+    Over ``[start, end)``; without them over what is due, as the schedule does.
     Raises ``PipelineBug`` where the execution failed.
     """
     machine = StateMachine(stack.deployment.clients("stepfunctions"), stack.deployment.state_machines["audit"])
-    given = {"dataset": dataset, "start": _iso(start), "end": _iso(end)}
-    arn = machine.start(f"demo-{uuid.uuid4().hex[:12]}", given)
+    given = {"dataset": dataset} | ({"start": _iso(start), "end": _iso(end)} if start and end else {})
+    run = f"demo-{uuid.uuid4().hex[:12]}"
+    arn = machine.start(run, given)
     for state in machine.watch(arn, every=POLL_SECONDS):
         say(f"  {state}")
     done = machine.look(arn)
@@ -50,7 +55,7 @@ def audit(stack: Stack, dataset: str, start: dt.datetime, end: dt.datetime, *, s
         raise PipelineBug("audit", dataset, f"{done.status}: {done.cause}", "See the execution's history")
     certified = done.output["certified"]
     counts = {name: int(done.output[name]) for name in ("expected", "present", "missing", "absent")}
-    return Audited(**counts, certificates=int(certified["certificates"]), causes=int(certified["causes"]))
+    return Audited(run, **counts, certificates=int(certified["certificates"]), causes=int(certified["causes"]))
 
 
 def prove(stack: Stack, dataset: str) -> Verified:

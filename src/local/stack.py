@@ -22,8 +22,8 @@ from botocore.config import Config
 from aws.deployment import Deployment
 from aws.secrets import AwsSecretStore
 from cli.packaging import build_code_zip
+from core.contract import model
 from core.contract.load import load
-from core.contract.model import Feed
 from core.contract.render import render
 from core.errors import OutOfReach
 from local.database import Database, generator
@@ -42,6 +42,7 @@ class Plan:
     """How the stack is to be: what Terraform is told beside the defaults for one machine, and how big the source is.
 
     ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
+    ``settle``: seconds that an ingest object of a database may wait for its receipt before the auditor asks for it.
     """
 
     sales_orders: int = generator.DEFAULT_SALES_ORDERS
@@ -51,6 +52,7 @@ class Plan:
     firehose_scale: float = 0.05
     alarm_scale: float = 0.1
     canaries: bool = False
+    settle: int = 3
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,7 +76,7 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
             undo.callback(_forget, folder)
-            contracts_file = _render(folder, canaries=plan.canaries)
+            contracts_file = _render(folder, plan)
             say("starting the emulator, PostgreSQL and the market")
             emulator = Emulator.start(
                 folder / "emulator",
@@ -144,13 +146,17 @@ def _forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _render(folder: Path, *, canaries: bool) -> Path:
+def _render(folder: Path, plan: Plan) -> Path:
     """The project's contracts, rendered for Terraform and the functions."""
     contracts = load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())
-    kept = (one for one in contracts if canaries or not (isinstance(one.source, Feed) and one.source.canary))
-    contracts = replace(contracts, contracts=tuple(kept))
+    kept = []
+    for one in contracts:
+        if isinstance(one.source, model.Database):
+            kept.append(replace(one, source=replace(one.source, settle=plan.settle)))
+        elif plan.canaries or not (isinstance(one.source, model.Feed) and one.source.canary):
+            kept.append(one)
     file = folder / "contracts.json"
-    file.write_text(render(contracts), encoding="utf-8")
+    file.write_text(render(replace(contracts, contracts=tuple(kept))), encoding="utf-8")
     return file
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.commands import Command, commands
 from tests.support.state import Resource, managed
 
 from local.stack import Plan, Stack
@@ -48,3 +49,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     plan = Plan(sales_orders=ORDERS, alarm_scale=0.05, variables={"audit_limits": {"points": POINTS}})
     with Stack.up(tmp_path_factory.mktemp("build"), plan) as running:
         yield running
+
+
+@pytest.fixture
+def starmend(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """In a folder whose build/ is the stack's."""
+    (tmp_path / "build").symlink_to(stack.folder.parent)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
+    for name, value in stack.deployment.aws_environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("POWERTOOLS_METRICS_DISABLED", "POWERTOOLS_SERVICE_NAME"):
+        monkeypatch.setenv(name, "true")
+    return commands(monkeypatch, capsys)

@@ -5,6 +5,7 @@ The tests of this file share one stack and run in order; each leaves the star eq
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from decimal import Decimal
 from typing import Any
@@ -15,8 +16,11 @@ from tests.scenarios.conftest import ORDERS
 from tests.support import deployed
 from tests.support.waiting import eventually
 
+from aws.buckets import erase
 from aws.deployment import Deployment
+from core.ingest_objects import RepairObject, format_instant
 from core.landing import landing_of
+from ingestion.check.last_seen import repair_name
 from local.database.changes import Changes
 from local.demo import await_horizon, compare
 from local.emulator.lambda_packages import REFUSED_CODECS
@@ -157,11 +161,11 @@ def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arri
         one for one in deployed.ingest_keys(deployment, f"{SALES}sales_order/") if one.endswith("000000000001.jsonl.gz")
     ]
     template = deployed.lines_of(deployment, key)[0]
+    template["checked_at"] = format_instant(checked_at := dt.datetime.now(dt.UTC))
     good = [{**template, "sales_order_id": number} for number in (900_001, 900_003)]
     bad = {**template, "sales_order_id": 900_002, "units_sold": -4}
-    deployed.land(
-        deployment, "repair/sales/sales_order/a-bad-row.jsonl.gz", [good[0], bad, b'{"sales_order_id": ', good[1]]
-    )
+    name = RepairObject("sales", "sales_order", repair_name(checked_at, "a-bad-row")).key
+    deployed.land(deployment, name, [good[0], bad, b'{"sales_order_id": ', good[1]])
     await_receipts(deployment, "repair/sales/sales_order/")
     arrived = deployment.athena.query(
         "select sales_order_id from fact_sales_order where sales_order_id > 900000 order by 1"
@@ -198,7 +202,11 @@ def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment
     eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
     latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
     assert int(latest) == last + 3
-    deployed.ingest(deployment).delete([skipping])  # no extraction wrote it: the next one would stop there
+    # No extraction wrote it: the next one would stop there, and the auditor would bring it back.
+    landing = landing_of(skipping)
+    assert landing is not None
+    erase(deployment.clients("s3"), deployment.warehouse_bucket, landing.receipt_key)
+    erase(deployment.clients("s3"), deployment.ingest_bucket, skipping)
 
 
 def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deployment) -> None:

@@ -5,28 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.commands import Command, commands
+from tests.support.commands import Command
 
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 CONTRACTS = str(Path(__file__).parents[2] / "contracts")
-
-
-@pytest.fixture
-def starmend(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """In a folder whose build/ is the stack's."""
-    (tmp_path / "build").symlink_to(stack.folder.parent)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
-    for name, value in stack.deployment.aws_environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("POWERTOOLS_METRICS_DISABLED", "POWERTOOLS_SERVICE_NAME"):
-        monkeypatch.setenv(name, "true")
-    return commands(monkeypatch, capsys)
 
 
 @pytest.fixture

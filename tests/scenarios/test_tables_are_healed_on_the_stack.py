@@ -1,0 +1,209 @@
+"""The auditor of a database as it is deployed: the state machine, the function that asks PostgreSQL, the queues.
+
+The tests of this file share one stack and run in order; each leaves the star equal to its source.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support import deployed
+from tests.support.commands import Command
+from tests.support.waiting import eventually
+
+from auditor.runs import AuditResult, read_paper
+from aws.deployment import Deployment
+from cli.smoke import smoke_test
+from core.contract.model import Contract
+from local.database.changes import Changes
+from local.demo import await_horizon, compare, first_day
+from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, leave_orphans, mended
+from local.healing import Audited, audit, listening, prove
+from local.invoking import await_receipts, invoke
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+SALES = "sales"
+
+
+def heard(_line: str) -> None:
+    """The scenarios assert on data, not on what is said."""
+
+
+def audit_everything(stack: Stack) -> Audited:
+    begin = first_day(stack, stack.deployment.contracts.dataset(SALES))
+    return audit(stack, SALES, begin, dt.datetime.now(dt.UTC), say=heard)
+
+
+def follow(stack: Stack, contract: Contract) -> None:
+    await_horizon(stack, contract)
+    invoke(stack.deployment, "extract", {"dataset": SALES})
+    await_receipts(stack.deployment, f"tables/{SALES}/")
+
+
+def differences(stack: Stack, contract: Contract) -> dict[str, Any]:
+    return {one.table: one.differences for one in compare(stack, contract) if one.differences}
+
+
+def findings(deployment: Deployment, run: str, look: int = 0) -> dict[str, int]:
+    """How many findings of each kind a look of an audit had."""
+    paper = read_paper(deployed.warehouse(deployment), run, f"audit-{look}")
+    kinds = [one.kind for one in AuditResult.from_data(paper).findings]
+    return {kind: kinds.count(kind) for kind in kinds}
+
+
+def written(deployment: Deployment) -> tuple[list[str], dict[str, bytes], list[str]]:
+    """What a run may not change where nothing is wrong: ingest objects, pointers, receipts."""
+    receipts = [one.key for one in deployed.warehouse(deployment).list("receipts/")]
+    return deployed.ingest_keys(deployment), deployed.pointers(deployment), receipts
+
+
+@pytest.fixture(scope="module")
+def contract(stack: Stack) -> Contract:
+    return stack.deployment.contracts.dataset(SALES)
+
+
+@pytest.fixture(scope="module")
+def settle(contract: Contract) -> int:
+    assert contract.source is not None
+    return contract.source.settle
+
+
+@pytest.fixture(scope="module")
+def changes(stack: Stack) -> Iterator[Changes]:
+    made = Changes(stack.database.connect, seed=11)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def sales(stack: Stack, contract: Contract) -> Stack:
+    """The stack after a pass, and an audit that has healed whatever other scenarios left."""
+    follow(stack, contract)
+    audit_everything(stack)
+    return stack
+
+
+def test_harm_that_no_extraction_sees_is_found_and_healed(
+    sales: Stack, contract: Contract, changes: Changes, settle: int
+) -> None:
+    deployment, harm = sales.deployment, Harm()
+    leave_orphans(changes, harm, orders=2)
+    changes.insert_orders_with_new_parents(1)
+    follow(sales, contract)
+    changes.insert_orders(3)
+    await_horizon(sales, contract)
+    extract_unheard(deployment, harm)
+    harm_rows(changes, harm, late=2, deleted=3)
+    await_settled(deployment, harm, settle)
+    sequence = deployed.ingest_keys(deployment, "tables/")
+    with listening(sales) as mails:
+        done = audit_everything(sales)
+    assert mended(deployment, harm, done.run) == {
+        "late commit": Mended(6, 6, 6),
+        "lost event": Mended(3, 3, 3),
+        "deleted row": Mended(3, 3, 3),
+        "orphan key": Mended(1, 1, 1),
+    }
+    assert mails == []
+    assert (done.missing, done.causes) == (0, 0)
+    assert done.certificates > 0
+    assert differences(sales, contract) == {}
+    assert deployed.ingest_keys(deployment, "tables/") == sequence
+    assert prove(sales, SALES).failures == ()
+
+
+def test_a_clean_run_writes_no_fact_no_version_and_no_mail(sales: Stack) -> None:
+    before = written(sales.deployment)
+    with listening(sales) as mails:
+        done = audit(sales, SALES, say=heard)
+    assert findings(sales.deployment, done.run) == {}
+    assert (done.expected > 0, done.missing, done.causes, mails) == (True, 0, 0, [])
+    assert written(sales.deployment) == before
+    assert audit(sales, SALES, say=heard).certificates == 0
+
+
+def test_a_row_of_a_repair_that_is_deleted_is_marked_as_it_was_repaired(sales: Stack, contract: Contract) -> None:
+    connection = sales.database.connect()
+    cursor = connection.cursor()
+    cursor.execute("select max(payment_id) from payment where last_updated < timezone('UTC', now()) - interval '20 h'")
+    (key,) = cursor.fetchone()
+    cursor.execute("delete from payment where payment_id = %s", (key,))
+    connection.commit()
+    connection.close()
+    done = audit_everything(sales)
+    assert findings(sales.deployment, done.run) == {"deleted_row": 1}
+    row = sales.deployment.athena.query(
+        f"select is_latest from fact_payment where payment_id = {key} and deleted_at is not null"
+    )
+    assert list(row["is_latest"]) == [False]
+    assert differences(sales, contract) == {}
+
+
+def test_a_lost_object_wrong_parameters_and_a_dead_letter_are_put_right(sales: Stack, contract: Contract) -> None:
+    deployment = sales.deployment
+    ssm, sqs = deployment.clients("ssm"), deployment.clients("sqs")
+    gone = f"tables/{SALES}/staff/000000000001.jsonl.gz"
+    right = {
+        name: value
+        for name, value in deployed.parameters(deployment).items()
+        if name.rpartition("/")[0].endswith("/sales/currency")
+    }
+    for name in right:
+        ssm.put_parameter(Name=name, Value="0", Overwrite=True)
+    deployed.ingest(deployment).delete([gone])
+    dead = deployment.dead_letter_queues["arrivals"]
+    letter = f'{{"objects": ["tables/{SALES}/design/000000000001.jsonl.gz"]}}'
+    sqs.send_message(QueueUrl=dead, MessageBody=letter)
+    before = deployed.pointers(deployment)
+    with listening(sales) as mails:
+        done = audit_everything(sales)
+    assert findings(deployment, done.run) == {"lost_object": 1, "wrong_parameter": 3, "dead_letter": 1}
+    assert {name: deployed.parameters(deployment)[name] for name in right} == right
+    assert deployed.ingest(deployment).stat(gone) is not None
+    assert sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", []) == []
+    eventually(lambda: deployed.is_quiet(deployment, "arrivals"), within=30)
+    assert (done.causes, mails) == (0, [])
+    assert deployed.pointers(deployment) == before
+
+
+def test_a_deleted_partition_object_of_a_fact_is_made_again(sales: Stack, contract: Contract) -> None:
+    deployment = sales.deployment
+    [pointer, *_] = [name for name in deployed.pointers(deployment) if "/fact_sales_order/" in name]
+    target = deployed.pointers(deployment)[pointer].decode().strip().split("/", 3)[3]
+    deployed.warehouse(deployment).delete([target])
+    done = audit_everything(sales)
+    assert findings(deployment, done.run) == {"broken_object": 1}
+    assert (done.missing, done.causes) == (0, 0)
+    assert differences(sales, contract) == {}
+
+
+def test_the_commands_audit_heal_and_verify_a_database(
+    sales: Stack, contract: Contract, changes: Changes, starmend: Command
+) -> None:
+    clean = starmend("audit", "--dataset", SALES, "--json")
+    assert (clean.code, clean.data["findings"]) == (0, [])
+    touched = changes.insert_orders(1, at=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    found = starmend("audit", "--dataset", SALES, "--dry-run", "--json")
+    assert (found.code, {one["finding"] for one in found.data["findings"]}) == (1, {"missing row"})
+    assert {(one["decision"], one["kind"]) for one in found.data["plan"]} == {("repair", "fetch rows")}
+    healed = starmend("heal", "--dataset", SALES, "--json")
+    assert (healed.code, healed.data[0]["missing"], healed.data[0]["causes"]) == (0, 0, 0)
+    verified = starmend("verify", "--dataset", SALES, "--json")
+    assert (verified.code, verified.data["failures"]) == (0, [])
+    [key] = touched["sales_order"]
+    shown = sales.deployment.athena.query(f"select is_latest from fact_sales_order where sales_order_id = {key}")
+    assert list(shown["is_latest"]) == [True]
+    assert differences(sales, contract) == {}
+
+
+def test_the_smoke_test_reaches_the_database_and_leaves_nothing(sales: Stack) -> None:
+    before = written(sales.deployment)
+    tried = {one.what: one.problem for one in smoke_test(sales.deployment)}
+    assert {"function extract", "function check"} <= set(tried)
+    assert not any(tried.values())
+    assert written(sales.deployment) == before
