@@ -195,9 +195,8 @@ class Demo:
         """The state machine over all of the database's history: what it made of the harm, and what it mailed."""
         with self._stage("the auditor over the whole database: compare, fetch again, mark, process, certify"):
             with listening(self.stack) as mails:
-                audited = audit(
-                    self.stack, SALES, first_day(self.stack, self.contract), dt.datetime.now(dt.UTC), say=self.say
-                )
+                begin, end = first_day(self.stack, self.contract), dt.datetime.now(dt.UTC)
+                audited = audit(self.stack, SALES, begin, end, say=self.say)
             healed = mended(self.stack.deployment, self.harm, audited.run)
         self.outcome.tables = {kind: asdict(one) for kind, one in healed.items()}
         self.outcome.certificates += audited.certificates

@@ -10,6 +10,7 @@ from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
 from tests.support.simulated_aws import ClientOf
 
+from aws.dead_letters import SqsDeadLetters
 from aws.queue import SqsQueue
 from aws.secrets import AwsSecretStore
 from aws.stream import KinesisStream
@@ -79,3 +80,19 @@ def test_records_are_taken_in_order(client_of: ClientOf) -> None:
 def test_a_stream_that_is_not_there_is_a_bug_with_its_name(client_of: ClientOf) -> None:
     with pytest.raises(PipelineBug, match="put records: nowhere"):
         KinesisStream(client_of("kinesis"), "nowhere").put([StreamRecord("a", b"{}\n")])
+
+
+def test_dead_letters_are_seen_without_being_hidden_and_go_back_once(client_of: ClientOf) -> None:
+    client = client_of("sqs")
+    live, dead = (client.create_queue(QueueName=name)["QueueUrl"] for name in ("live", "dead"))
+    for number in range(12):
+        client.send_message(QueueUrl=dead, MessageBody=f"letter {number}")
+    letters = SqsDeadLetters(client, dead, live)
+    seen = dict(letters.peek())
+    assert set(seen.values()) <= {f"letter {number}" for number in range(12)}
+    assert len(seen) >= 10
+    wanted = sorted(seen)[:2]
+    assert letters.redrive([*wanted, "one that nobody sent"]) == 2
+    back = client.receive_message(QueueUrl=live, MaxNumberOfMessages=10)["Messages"]
+    assert sorted(one["Body"] for one in back) == sorted(seen[name] for name in wanted)
+    assert letters.redrive(wanted) == 0
