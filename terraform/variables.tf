@@ -306,7 +306,7 @@ variable "tracing" {
 # ---------------------------------------------------------------- how it is audited
 
 variable "audit_limits" {
-  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, points, query_seconds, grace_seconds, budget = {...}}."
+  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, points, query_seconds, grace_seconds, sweep_rows, budget = {...}}."
   type        = any
   default     = {}
 }

@@ -19,7 +19,7 @@ from core.contract.model import Contract, Database
 from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
-from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, leave_orphans, mended
+from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
 from local.healing import Audited, audit, hourly, listening, prove
 from local.invoking import POLL_SECONDS, Say, await_receipts, invoke
 from local.stack import Stack
@@ -166,7 +166,7 @@ class Demo:
     def change_the_source(self) -> None:
         """Inserts, updates, another department, orders without a design, and a transaction that is committed late."""
         with self._application() as changes, changes.late_commit(5, updates=5) as late:
-            leave_orphans(changes, self.harm, orders=2)
+            changes.insert_orphans(2)
             changes.insert_orders(200)
             changes.insert_orders_with_new_parents(20)
             changes.update_orders(300)

@@ -35,12 +35,8 @@ SHOWN_IN = {
 
 @dataclass
 class Harm:
-    """What was done: keys by source table, and keys of ingest objects.
+    """What was done: keys by source table, and keys of ingest objects. ``parents`` are the designs that came late."""
 
-    ``orphans`` are orders of a design that came later, with an older stamp than the newest design's.
-    """
-
-    orphans: Touched = field(default_factory=dict)
     parents: list[int] = field(default_factory=list)
     late: Touched = field(default_factory=dict)
     deleted: Touched = field(default_factory=dict)
@@ -65,13 +61,11 @@ class Mended:
     healed: int
 
 
-def leave_orphans(changes: Changes, harm: Harm, orders: int) -> None:
-    """Orders of a design that is not there (yet): before a pass that brings them and a newer design."""
-    harm.orphans = changes.insert_orphans(orders)
-
-
 def harm_rows(changes: Changes, harm: Harm, *, late: int, deleted: int) -> None:
-    """What no later pass sees: the missing design comes, orders are committed late, payments are deleted."""
+    """What no later pass sees: missing designs come, orders are committed late, payments are deleted.
+
+    The orders that miss a design (``Changes.insert_orphans``) and a newer design have been extracted before.
+    """
     now = dt.datetime.now(dt.UTC)
     harm.parents = changes.adopt(at=now - TWO_DAYS)["design"]
     with changes.late_commit(late, at=now - A_DAY) as open_transaction:

@@ -20,7 +20,7 @@ from cli.smoke import smoke_test
 from core.contract.model import Contract
 from local.database.changes import Changes
 from local.demo import await_horizon, compare, first_day
-from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, leave_orphans, mended
+from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
 from local.healing import Audited, audit, listening, prove
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
@@ -92,7 +92,7 @@ def test_harm_that_no_extraction_sees_is_found_and_healed(
     sales: Stack, contract: Contract, changes: Changes, settle: int
 ) -> None:
     deployment, harm = sales.deployment, Harm()
-    leave_orphans(changes, harm, orders=2)
+    changes.insert_orphans(2)
     changes.insert_orders_with_new_parents(1)
     follow(sales, contract)
     changes.insert_orders(3)

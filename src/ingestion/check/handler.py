@@ -9,12 +9,12 @@ from typing import Any
 
 from ingestion.check.ask import answer
 from ingestion.check.job import carry_out
-from ingestion.check.runtime import build_runtime
+from ingestion.check.runtime import bench_within
 
 
-def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The answer, or the job's counts. A failure is an error of the function, which the state machine retries."""
-    bench = build_runtime()
+    bench = bench_within(context.get_remaining_time_in_millis() / 1000)
     if "job" in event:
         return carry_out(bench, str(event["job"]))
     return answer(bench.extraction(str(event["dataset"])), event, bench.records)

@@ -11,14 +11,24 @@ from ingestion.extract.flow import Extraction
 from ingestion.extract.runtime import build_extraction
 from ingestion.extract.runtime import build_runtime as build_clients
 
-
-def extraction_of_dataset(dataset: str) -> Extraction:
-    """The dataset's extraction, its session kept open."""
-    return build_extraction(dataset)[0]
+SPARE_SECONDS = 10.0  # to put down what a statement brought
 
 
 @cache
-def build_runtime() -> Bench:
+def build_records() -> S3ObjectStore:
     settings, clients = build_clients()
-    records = S3ObjectStore(clients("s3"), settings.warehouse_bucket)
-    return Bench(extraction_of_dataset, records, lambda: datetime.now(UTC))
+    return S3ObjectStore(clients("s3"), settings.warehouse_bucket)
+
+
+def bench_within(seconds: float) -> Bench:
+    """The bench of an invocation that has so much time left, with the datasets' sessions kept open.
+
+    No statement may outlive the invocation: the server would go on with it alone, beside the next attempt's.
+    """
+
+    def extraction_of(dataset: str) -> Extraction:
+        found = build_extraction(dataset)[0]
+        found.statement_seconds = max(1.0, seconds - SPARE_SECONDS)
+        return found
+
+    return Bench(extraction_of, build_records(), lambda: datetime.now(UTC))
