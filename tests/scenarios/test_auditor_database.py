@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,8 @@ from tests.chaos.mutations import run_mutations
 from tests.support.shop import Shop, shop
 
 from core.findings import DeletedRows, FetchRows, OrphanKeys
+from core.ingest_objects import RepairObject, format_instant
+from ingestion.check.last_seen import repair_name
 
 pytestmark = pytest.mark.database
 
@@ -159,6 +163,24 @@ def test_a_hole_that_s3_cannot_fill_is_extracted_again_and_not_found_twice() -> 
         assert place.agree() == []
         assert place.mail.sent == []
         assert place.audited() == []
+
+
+def test_a_deleted_row_is_marked_although_a_broken_line_lies_beside_it() -> None:
+    with shop() as place:
+        key = "tables/sales/sales_order/000000000001.jsonl.gz"
+        stored = place.memory.ingest.read(key)
+        assert stored is not None
+        row = json.loads(gzip.decompress(stored.body).splitlines()[0])
+        seen = datetime.now().astimezone()
+        line = json.dumps({**row, "sales_order_id": 900_001, "checked_at": format_instant(seen)}).encode()
+        name = RepairObject("sales", "sales_order", repair_name(seen, "two-lines")).key
+        place.memory.ingest.write(name, gzip.compress(b'{"sales_order_id": \n' + line + b"\n"))
+        place.deliver()
+        assert rows_of(place, "fact_sales_order", "sales_order_id", 900_001)
+        place.heal()
+        (marked,) = rows_of(place, "fact_sales_order", "sales_order_id", 900_001)
+        assert marked["deleted_at"] is not None
+        assert place.agree() == []
 
 
 def test_parameters_are_not_judged_while_the_newest_object_is_lost() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from isal import igzip
@@ -96,8 +97,8 @@ class LastSeen:
         stored = self._objects.read(place)
         found: dict[Key, bytes] = {}
         for line in igzip.decompress(stored.body).splitlines() if stored else ():  # type: ignore[no-untyped-call]
-            row = orjson.loads(line)
-            key = tuple(row[name] for name in self._table.key)
+            row = _row_of(line)
+            key = tuple(row.get(name) for name in self._table.key)
             if key in wanted and self._fits(row, wanted[key]):
                 found[key] = line
         return found
@@ -106,6 +107,15 @@ class LastSeen:
         """Of that version. What a wall clock that is not UTC shows names no instant; the last line counts there."""
         at = cursor_of(self._table, row, timezone=self._timezone)
         return at is not None and (at.tzinfo is None or at == parse_instant(version))
+
+
+def _row_of(line: bytes) -> dict[str, Any]:
+    """A line that is no JSON object lies in quarantine: no row of it was ever seen."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _end(facts: ObjectFacts) -> datetime:
