@@ -20,6 +20,7 @@ from auditor.runs import AuditResult, Order, WindowResult, kinds_of, write_paper
 from auditor.sample import choose_sample, disputed_values, told_by_provider
 from auditor.state import read_state
 from auditor.survey import Survey, parents_of, survey
+from auditor.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
 from auditor.world import World
 from core.calendar import epoch, iso
@@ -65,15 +66,19 @@ def look(world: World, order: Order, *, attempt: int) -> AuditResult:
         found, windows = _found(world, contract, feed, seen), _results(order, contract, feed, seen)
         targets = seen.survey.targets
         sample = choose_sample(contract, feed, seen.survey.coverage, seen.entries, now=seconds) if not attempt else ()
+    leavings = find_unreferenced(
+        world, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
+    )
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *found),
+        findings=(*objects, *found, *leavings.findings),
         targets=targets,
         objects_until=until,
         audited_at=iso(seconds),
         sample=sample,
+        swept_until=leavings.until,
     )
     write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
     return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.chain import Chain
@@ -207,10 +207,10 @@ def _next_state(
     of_windows = {name for one in open_windows.values() for name in one.causes}
     causes = tuple(sorted({one.name for one in judgement.causes} - of_windows - set(judgement.blamed.values())))
     if not order.scheduled:
-        return DatasetState(before.frontier, open_windows, before.targets, result.objects_until, causes)
+        return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)
     targets = _recent(world, order, {**before.targets, **order.targets}, now)
-    return DatasetState(frontier, open_windows, targets, result.objects_until, causes)
+    return DatasetState(frontier, open_windows, targets, result.objects_until, causes, result.swept_until)
 
 
 def _recent(world: World, order: Order, targets: Mapping[str, str], now: int) -> dict[str, str]:

@@ -79,6 +79,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "messages that processing gave up on cannot be redriven",
         "Look at the process function's log and at the dead-letter queue",
     ),
+    "unreferenced_object": (
+        "objects of the warehouse that nothing points to could not be removed",
+        "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",
+    ),
     "orphan_key": ("rows refer to dimension rows that do not exist, at the source neither", "Mend the source"),
     "audit_failed": ("the audit itself failed", "Look at the execution and the log of the step that failed"),
 }

@@ -41,6 +41,8 @@ from core.findings import (
     StaleDerived,
     StaleRows,
     UnprocessedObject,
+    UnreferencedObjects,
+    Vacuum,
     WrongParameter,
 )
 from core.grid import expected_slots
@@ -134,6 +136,7 @@ def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
     _extract(draft, findings, circumstances)
     _ask_history(draft, findings, circumstances)
     _compare(draft, circumstances)
+    _vacuum(draft, _of(findings, UnreferencedObjects))
     return Plan(tuple(draft.repairs), tuple(draft.waiting), tuple(draft.helpless), draft.calls, draft.rows)
 
 
@@ -226,6 +229,18 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
             draft.repairs.append(Restate(dataset, table, tuple(some)))
         why = f"over the budget of {draft.budget.partitions} partitions a run"
         draft.wait("broken_object", len(distinct) - len(now), why)
+
+
+def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
+    """Last of all: what is removed is needed for nothing, and nothing waits for it."""
+    made = sum(len(one.partitions) for one in draft.repairs if isinstance(one, Restate))
+    now = unreferenced[: max(0, draft.budget.partitions - made)]
+    for dataset, table in dict.fromkeys((one.dataset, one.table) for one in now):
+        paths = [one.partition for one in now if (one.dataset, one.table) == (dataset, table)]
+        for some in _chunks(sorted(set(paths)), PARTITIONS_PER_JOB):
+            draft.repairs.append(Vacuum(dataset, table, tuple(some)))
+    why = f"over the budget of {draft.budget.partitions} partitions a run"
+    draft.wait("unreferenced_object", len(unreferenced) - len(now), why)
 
 
 # ---------------------------------------------------------------- what only the source has: databases

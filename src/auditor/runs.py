@@ -147,7 +147,8 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """All of what one look found. ``sample`` is what is to be compared with the provider's history, once in a run."""
+    """All of what one look found. ``sample`` is what is to be compared with the provider's history, once in a run;
+    ``swept_until`` the key at which the sweep of unreferenced objects goes on."""
 
     dataset: str
     subject: str
@@ -157,6 +158,7 @@ class AuditResult:
     objects_until: str
     audited_at: str
     sample: tuple[Compare, ...] = ()
+    swept_until: str = ""
 
     def to_data(self) -> dict[str, Any]:
         return {
@@ -168,6 +170,7 @@ class AuditResult:
             "objects_until": self.objects_until,
             "audited_at": self.audited_at,
             "sample": to_data(self.sample),
+            "swept_until": self.swept_until,
         }
 
     @classmethod
@@ -181,6 +184,7 @@ class AuditResult:
             objects_until=data["objects_until"],
             audited_at=data["audited_at"],
             sample=from_data(tuple[Compare, ...], data.get("sample", ())),
+            swept_until=data.get("swept_until", ""),
         )
 
 

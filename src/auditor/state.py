@@ -33,7 +33,8 @@ class DatasetState:
 
     ``open`` by window start (epoch seconds). ``targets`` are the objects that partitions had when they were audited.
     ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
-    ``causes`` are those of findings that belong to no window.
+    ``causes`` are those of findings that belong to no window. ``swept_until`` is the key of the warehouse's objects at
+    which the sweep of unreferenced ones goes on.
     """
 
     frontier: int | None = None
@@ -41,6 +42,7 @@ class DatasetState:
     targets: Mapping[str, str] = field(default_factory=dict)
     objects_from: str = ""
     causes: tuple[str, ...] = ()
+    swept_until: str = ""
 
     def to_json(self) -> bytes:
         return canonical_json({**asdict(self), "open": {str(start): asdict(one) for start, one in self.open.items()}})

@@ -55,7 +55,8 @@ class Limits:
     ``windows`` bounds those of one run; ``grace_seconds`` is how long an ingest object may wait for its receipt.
     ``points`` is how many owed points of a feed one run reads the rows of: scheduled runs take as many windows as that
     allows, and for a range with more of them Athena is asked, at most ``query_seconds`` for each question.
-    ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run.
+    ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run, ``sweep_objects``
+    how many objects of the warehouse the one for unreferenced objects lists.
     """
 
     attempts: int = 3
@@ -64,6 +65,7 @@ class Limits:
     query_seconds: float = 200.0
     grace_seconds: int = GRACE_SECONDS
     sweep_rows: int = 2_000_000
+    sweep_objects: int = 10_000
     workers: int = 16
     budget: Budget = field(default_factory=Budget)
 

@@ -13,12 +13,12 @@ from cli.deployed import DEFAULT, deployment
 from cli.operating import table_of, world_of
 from cli.output import Environment, Json, Misuse, out, print_json, say, show, steps
 from core.contract.model import Table
+from core.vacuum import GRACE
 from processing.attempt import Committed
 from processing.plan import plan_source
 from processing.rebuild import rebuild_table
 from processing.rollback import release as end_hold
 from processing.rollback import rollback as go_back
-from processing.vacuum import GRACE
 from processing.vacuum import vacuum as clean
 from processing.world import World
 

@@ -194,6 +194,18 @@ class DeadLetters:
     kind: Literal["dead_letter"] = "dead_letter"
 
 
+@dataclass(frozen=True, slots=True)
+class UnreferencedObjects:
+    """Objects of a partition that no pointer will name again and no reader can be reading (``core.vacuum``)."""
+
+    dataset: str
+    table: str
+    partition: str
+    objects: int
+    bytes: int
+    kind: Literal["unreferenced_object"] = "unreferenced_object"
+
+
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnprocessedObject,
     LostObject,
@@ -210,6 +222,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     HeldPartition,
     WrongParameter,
     DeadLetters,
+    UnreferencedObjects,
 ]
 
 # ---------------------------------------------------------------- repairs
@@ -311,14 +324,25 @@ class Redrive:
     kind: Literal["redrive"] = "redrive"
 
 
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """Remove the objects of these partitions that nobody can need any more."""
+
+    dataset: str
+    table: str
+    partitions: tuple[str, ...]
+    kind: Literal["vacuum"] = "vacuum"
+
+
 Repair = Union[  # noqa: UP007  (as above)
-    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive
+    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum
 ]
 
 Door = Literal["process", "restate", "acquire", "extract"]
 _DOORS: Mapping[str, Door] = {
     "reprocess": "process",
     "restate": "restate",
+    "vacuum": "restate",
     "revive": "acquire",
     "fetch_history": "acquire",
     "compare": "acquire",

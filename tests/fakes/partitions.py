@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from core.pointer import object_key, parse_pointer, pointer_body, pointer_key
+from tests.fakes.objects import MemoryObjects
+
+from core.pointer import DATA_ROOT, object_key, parse_pointer, pointer_body, pointer_key
 from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
 
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -82,6 +84,23 @@ class MemoryPartitions:
     def _put(self, key: str, body: bytes) -> None:
         self.objects[key] = body
         self.modified[key] = self.clock()
+
+
+class MemoryWarehouse(MemoryObjects):
+    """The rest of the warehouse bucket: the partitions' objects are listed and deleted here too."""
+
+    def __init__(self, partitions: MemoryPartitions) -> None:
+        super().__init__()
+        self._partitions = partitions
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        holder = self._partitions if prefix.startswith(DATA_ROOT) else super()
+        return holder.list(prefix, after=after)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        gone = list(keys)
+        super().delete(gone)
+        self._partitions.delete(gone)
 
 
 def _etag(body: bytes) -> str:

@@ -80,6 +80,7 @@ class Stack:
         self.now = at
         self.memory = MemoryWorld(self.contracts, now=lambda: self.now)
         self.memory.ingest._clock = lambda: self.now
+        self.memory.partitions.clock = lambda: self.now
         self.acquisition = Acquisition(
             contracts=self.contracts,
             dataset=dataset,

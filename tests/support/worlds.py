@@ -17,7 +17,7 @@ from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
-from tests.fakes.partitions import MemoryPartitions
+from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse
 
 from core.arrow import stored_schema
 from core.contract.load import load
@@ -47,8 +47,8 @@ class MemoryWorld:
 
     def __init__(self, contracts: Contracts, *, now: Callable[[], datetime] = lambda: NOW) -> None:
         self.ingest = MemoryObjects()
-        self.records = MemoryObjects()
         self.partitions = MemoryPartitions()
+        self.records = MemoryWarehouse(self.partitions)
         self.parameters = MemoryParameters()
         self.log = MemoryLog()
         self.metrics: dict[str, MemoryMetrics] = {}

@@ -166,7 +166,8 @@ def _keep_state(world: World, order: TablesOrder, result: AuditResult, judgement
 
     def state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
-        return replace(before, frontier=order.taken_at, open=open_windows, causes=causes)
+        swept = result.swept_until if order.scheduled else before.swept_until
+        return replace(before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept)
 
     paper = find_paper(world.records, order.run, "memory")
     if paper is not None:

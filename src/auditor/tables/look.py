@@ -26,6 +26,7 @@ from auditor.tables.memory import Memory, read_memory
 from auditor.tables.order import TablesOrder
 from auditor.tables.parameters import read_parameters, wrong_parameters
 from auditor.tables.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
+from auditor.unreferenced import find_unreferenced
 from auditor.world import World
 from core.calendar import iso
 from core.contract.model import Contract, Database
@@ -87,6 +88,10 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
     findings += [*dict.fromkeys(comparison.findings)]
     findings += _parameters(world, source, names, arrivals, before, now)
     findings += _dead_letters(world, order.dataset, memory)
+    leavings = find_unreferenced(
+        world, contract, order.run, audited=comparison.objects, scheduled=order.scheduled, attempt=attempt
+    )
+    findings += leavings.findings
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,
@@ -95,6 +100,7 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
         targets=comparison.objects,
         objects_until="",
         audited_at=iso(int(now.timestamp())),
+        swept_until=leavings.until,
     )
     write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
     rows = {**memory.rows, **comparison.rows}

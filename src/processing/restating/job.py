@@ -1,4 +1,4 @@
-"""A repair job for processing: partitions made again, each by the road that its kind of table has.
+"""A repair job for processing: partitions made again, each by the road that its kind of table has, or cleaned.
 
 Facts whole from the ingest objects, rollups from facts and certificates, dimensions from the current state of their
 sources, and what comes from the contract alone from the contract.
@@ -13,13 +13,15 @@ from core.calendar import iso
 from core.certificate import canonical_json
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.findings import Restate, repair_from_data
+from core.findings import Restate, Vacuum, repair_from_data
+from core.pointer import partition_of
 from processing.attempt import read_current
 from processing.commit import Committed
 from processing.derive import derive_dimension
 from processing.plan import CURRENT, ENTITIES, inputs_of
 from processing.rebuild import rebuild_table
 from processing.rollup import derive_rollup
+from processing.vacuum import vacuum_partition
 from processing.world import World
 
 
@@ -31,16 +33,16 @@ def restate_job(world: World, job: str) -> dict[str, Any]:
     """
     stored = world.records.read(job)
     repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
-    if not isinstance(repair, Restate):
+    if not isinstance(repair, Restate | Vacuum):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
-    table = world.contracts.table(repair.table)
     changed, failed = 0, []
     for path in repair.partitions:
         try:
-            changed += _restate(world, table, path)
+            changed += _restate(world, repair, path) if isinstance(repair, Restate) else _clean(world, repair, path)
         except (InvalidData, PipelineBug) as error:
-            failed.append(f"{table.name}/{path}: {error}")
-            world.log.error("partition not restated", table=table.name, partition=path, reason=str(error))
+            failed.append(f"{repair.table}/{path}: {error}")
+            told = {"table": repair.table, "partition": path, "reason": str(error)}
+            world.log.error("partition left as it was", repair=repair.kind, **told)
     outcome = {
         "result": "failed" if failed else "done",
         "reason": "; ".join(failed)[:1000],
@@ -55,8 +57,18 @@ def restate_job(world: World, job: str) -> dict[str, Any]:
     return {"partitions": len(repair.partitions), "changed": changed, "failed": len(failed)}
 
 
-def _restate(world: World, table: Table, path: str) -> int:
+def _clean(world: World, repair: Vacuum, path: str) -> int:
+    """How many objects were removed: what may go is decided now, whatever was found before."""
+    name = partition_of(repair.table, path)
+    plan = vacuum_partition(world.partitions, world.records, name, now=world.now())
+    removed = len(plan.remove) if plan else 0
+    world.log.info("partition cleaned", table=repair.table, partition=path, removed=removed)
+    return removed
+
+
+def _restate(world: World, repair: Restate, path: str) -> int:
     """How many versions were made."""
+    table = world.contracts.table(repair.table)
     if table.kind == "rollup":
         outcome = derive_rollup(world, table, path)
         world.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)

@@ -15,9 +15,10 @@ from tests.support.tables import COUNTS, counts
 from core.errors import InvalidData
 from core.pointer import object_key, object_name, version_of
 from core.ports import ObjectInfo
+from core.vacuum import plan_vacuum
 from processing.commit import CommitContext, SourceRef, commit_rows, read_partition
 from processing.rollback import rollback
-from processing.vacuum import plan_vacuum, vacuum
+from processing.vacuum import vacuum
 
 HOUR = timedelta(hours=1)
 PLACE = "dim_count"

@@ -1,0 +1,131 @@
+"""Objects that nothing points to are found and removed by the audits of feeds and databases alike, and nothing else is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+from tests.support.feeds import contracts_in
+from tests.support.healing import Stack, stack, with_entities
+from tests.support.shop import Shop, shop
+
+from core.findings import UnreferencedObjects, Vacuum
+from core.pointer import DATA_ROOT, data_prefix, object_name, parse_object
+
+THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)  # a Friday on which New York trades
+
+
+@pytest.fixture
+def feed() -> Iterator[Stack]:
+    """Two symbols, one hour of which came, was audited, and lies thirteen hours back."""
+    with stack(THREE, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
+        made.trade(THREE, 60)
+        made.pass_time(minutes=5)
+        assert made.heal()["audit"]["healthy"]
+        made.pass_time(hours=13)
+        yield made
+
+
+def objects(place: Stack | Shop) -> set[str]:
+    return {one.key for one in place.memory.partitions.list(DATA_ROOT)}
+
+
+def audit_of(one: Stack, run: str) -> list[object]:
+    from auditor.runs import AuditResult, read_paper
+
+    return list(AuditResult.from_data(read_paper(one.memory.records, run, "audit-0")).findings)
+
+
+def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(feed: Stack) -> None:
+    before, current = objects(feed), set(feed.memory.versions().values())
+    rows = feed.rows("fact_quote")
+    told = feed.heal(run="cleaning")
+    found = [one for one in audit_of(feed, "cleaning") if isinstance(one, UnreferencedObjects)]
+    assert {"fact_quote", "fact_quote_hourly"} >= {one.table for one in found} >= {"fact_quote"}
+    assert {one.kind for one in feed.jobs("cleaning")} == {"vacuum"}
+    assert told["verify"]["healthy"]
+    gone = before - objects(feed)
+    assert len(gone) == sum(one.objects for one in found) > 50
+    assert current <= objects(feed)
+    assert set(feed.memory.versions().values()) == current
+    assert feed.rows("fact_quote") == rows
+    assert feed.verified() == []
+    again = feed.heal(run="clean")
+    assert again["audit"]["healthy"]
+    assert "plan" not in again
+    assert feed.mail.sent == []
+
+
+def test_within_their_grace_replaced_objects_are_no_finding(feed: Stack) -> None:
+    feed.heal()
+    feed.trade(feed.now, 10)
+    feed.pass_time(hours=5)
+    kept = objects(feed)
+    told = feed.heal()
+    assert told["audit"]["healthy"]
+    assert objects(feed) == kept
+
+
+def test_the_last_object_of_each_day_stays_for_a_week(feed: Stack) -> None:
+    feed.trade(feed.now, 4)  # the next day's
+    feed.pass_time(hours=13)
+    feed.heal()
+    (symbol,) = [one for one in feed.memory.partitions.history if one.endswith("symbol=AAPL/month=2026-11")][:1]
+    there = {one.key for one in feed.memory.partitions.list(data_prefix(symbol))}
+    snapshot = feed.memory.snapshot("fact_quote", "symbol=AAPL/month=2026-11")
+    assert {one.key for one in snapshot.footer.dailies} <= there
+    assert len(there) == len(snapshot.footer.dailies) + 1
+
+
+def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not(feed: Stack) -> None:
+    feed.heal()
+    place = "fact_quote/symbol=ZM/month=2026-11"
+    number = feed.memory.snapshot("fact_quote", "symbol=ZM/month=2026-11").version
+    write = feed.memory.partitions.write_object
+    beaten, coming = (write(place, object_name(one, "e" * 32), b"x") for one in (number, number + 1))
+    feed.pass_time(hours=13)
+    feed.heal()
+    assert beaten not in objects(feed)
+    assert coming in objects(feed)
+
+
+def test_a_vacuum_that_fails_every_time_is_told_of_and_over_once_it_succeeds(feed: Stack) -> None:
+    delete = feed.memory.records.delete
+
+    def refuse(keys: object) -> None:
+        from core.errors import InvalidData
+
+        raise InvalidData("delete objects", "warehouse", "AccessDenied")
+
+    feed.memory.records.delete = refuse  # type: ignore[method-assign]
+    told = feed.heal()
+    assert told["conclude"]["sent"] == ["unreferenced_object"]
+    feed.memory.records.delete = delete  # type: ignore[method-assign]
+    told = feed.heal()
+    assert told["conclude"]["recovered"] == ["unreferenced_object"]
+
+
+@pytest.mark.database
+def test_the_sweep_of_a_database_s_objects_takes_a_bounded_stretch_and_goes_on_where_it_stopped() -> None:
+    with shop() as place:
+        for _ in range(3):
+            place.changes.rename_department()
+            place.changes.update_orders(3)
+            place.extract()
+        assert place.heal()["audit"]["healthy"]
+        for key in place.memory.partitions.modified:
+            place.memory.partitions.modified[key] -= dt.timedelta(hours=13)
+        current, rows = place.memory.versions(), place.memory.rows("fact_sales_order")
+        told = place.heal(run="cleaning")
+        assert told["verify"]["healthy"]
+        jobs = place.jobs("cleaning")
+        assert all(isinstance(one, Vacuum) for one in jobs)
+        assert {"_current/department", "dim_staff", "fact_sales_order"} <= {one.table for one in jobs}
+        left = [parse_object(one) for one in objects(place)]
+        assert len({one.partition for one in left if one}) == len(left)  # of each partition the current one
+        assert place.memory.versions() == current
+        assert place.memory.rows("fact_sales_order") == rows
+        assert place.verified() == []
+        assert place.audited() == []
+        assert place.mail.sent == []
