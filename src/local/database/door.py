@@ -75,6 +75,7 @@ class _Client(_Half):
         self._behind = behind
         self._tls = tls
         self._greeting = b""
+        self._encrypting = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def data_received(self, data: bytes) -> None:
@@ -82,10 +83,14 @@ class _Client(_Half):
             super().data_received(data)
             return
         self._greeting += data
-        if len(self._greeting) < _REQUEST_BYTES or self.transport is None:
+        self._answer_greeting()
+
+    def _answer_greeting(self) -> None:
+        if self._encrypting or len(self._greeting) < _REQUEST_BYTES or self.transport is None:
             return
         request, self._greeting = self._greeting, b""
         if request == _SSL_REQUEST:
+            self._encrypting = True
             self.transport.write(b"S")
             self._do(self._encrypt())
         elif request == _GSSENC_REQUEST:
@@ -108,6 +113,10 @@ class _Client(_Half):
             plain.abort()  # the client does not like the certificate, or has gone
             return
         self.transport = cast(asyncio.Transport, encrypted)
+        self._encrypting = False
+        # A client sends on right behind its handshake's last message. When both come at once, the first of it is here
+        # before we are: taken then, it would have paused the transport below this one, and nobody would resume that.
+        self._answer_greeting()
 
     async def _let_through(self, first: bytes) -> None:
         assert self.transport is not None

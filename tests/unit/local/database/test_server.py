@@ -4,7 +4,9 @@ import io
 import json
 import os
 import signal
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +71,38 @@ def test_tls_is_spoken_with_a_certificate_that_clients_can_verify(server: Databa
         )
         assert _one(session, "select 1") == 1
         session.close()
+
+
+def test_a_client_whose_first_message_comes_with_the_last_of_its_handshake_is_heard(server: Database) -> None:
+    """So it happens where the machine is busy, and only then: here both go out in one piece."""
+    context = ssl.create_default_context(cafile=str(server.certificate))
+    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with socket.create_connection((server.host, server.port), timeout=10) as client:
+        client.sendall(struct.pack("!ii", 8, 80877103))
+        assert client.recv(1) == b"S"
+        tls = context.wrap_bio(came, goes, server_hostname=server.host)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                client.sendall(goes.read())
+                came.write(client.recv(1 << 16))
+        settings = b"".join(one + b"\0" for one in (b"user", server.user.encode(), b"database", b"postgres"))
+        tls.write(struct.pack("!ii", 9 + len(settings), 196_608) + settings + b"\0")
+        client.sendall(goes.read())
+
+        def answer() -> bytes:
+            while True:
+                try:
+                    return tls.read(1 << 16)
+                except ssl.SSLWantReadError:
+                    came.write(client.recv(1 << 16))
+
+        assert answer()[:1] == b"R"  # which authentication the server wants
+        tls.write(b"p" + struct.pack("!i", 5) + b"\0")
+        client.sendall(goes.read())
+        assert answer()[:1] == b"E"  # it heard what is no answer to that
 
 
 def test_a_client_that_does_not_trust_the_certificate_is_not_connected(server: Database) -> None:
