@@ -157,6 +157,12 @@ data "aws_iam_policy_document" "restate" {
   }
 
   statement {
+    sid       = "RemoveOldObjects" # what no pointer will name again
+    actions   = ["s3:DeleteObject"]
+    resources = ["${local.warehouse_arn}/warehouse/_data/*"] # wildcard: versions of every table
+  }
+
+  statement {
     sid       = "WriteDown"
     actions   = ["s3:PutObject"]
     resources = local.papers
@@ -179,7 +185,7 @@ module "restate" {
   source = "./modules/function"
 
   name               = "${local.prefix}-restate"
-  description        = "Makes partitions again: facts from ingest objects, rollups from facts and certificates"
+  description        = "Makes partitions again, from ingest objects or inputs, and removes objects that nothing points to"
   handler            = "processing.restating.handler.handle"
   code               = local.code
   policy             = data.aws_iam_policy_document.restate[0].json
