@@ -1,7 +1,7 @@
 """Objects that nothing points to: those of the partitions that are audited, and of all others in a slow sweep.
 
-The sweep walks along the listing of a dataset's objects, a bounded stretch in each run, and goes on where it stopped: no
-run lists all of history, and every partition comes round, one without a pointer too.
+The sweep walks along the listing of a dataset's objects, a bounded stretch in each run, and goes on where it stopped:
+no run lists all of history, and every partition comes round.
 
 What is found has been removable for as long again as its grace lasts. So nothing becomes due between a vacuum and the
 look that verifies it, and a partition that is written to every minute is cleaned four times a day, not in every run.
@@ -103,13 +103,15 @@ def _listed(world: World, tables: Sequence[Table], after: str) -> Iterator[Objec
 def _take(listing: Iterable[ObjectInfo], budget: int) -> tuple[list[ObjectInfo], str]:
     """The first objects of a listing, and the key behind which the rest begins; empty where there is none.
 
-    Those of one partition and number stay together: the last ones are left for the next time, for more may follow.
+    Of what the budget may have cut in two the next time is to see the whole: of the last partition, or, where that is
+    larger than the budget, of its last number.
     """
     infos = list(islice(listing, budget))
     if len(infos) < budget:
         return infos, ""
     last = _number(infos[-1])
-    whole = [one for one in infos if _number(one) != last] or infos
+    others = [one for one in infos if _number(one)[0] != last[0]]
+    whole = others or [one for one in infos if _number(one) != last] or infos
     return whole, whole[-1].key
 
 
@@ -119,9 +121,7 @@ def _number(info: ObjectInfo) -> tuple[str, int]:
     return (name.partition, name.version) if name else ("", 0)
 
 
-def _judge(
-    world: World, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]
-) -> UnreferencedObjects | None:
+def _judge(world: World, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]) -> UnreferencedObjects | None:
     """What of a partition could go; nothing of one whose pointer leads nowhere, for that is mended first."""
     table = next((one for one in tables if name == one.name or name.startswith(f"{one.name}/")), None)
     if table is None or len(infos) < 2:

@@ -1,4 +1,4 @@
-"""Objects that nothing points to are found and removed by the audits of feeds and databases alike, and nothing else is."""
+"""Objects that nothing points to are found and removed by the audits of feeds and databases alike, and no others."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, stack, with_entities
 from tests.support.shop import Shop, shop
 
+from auditor.runs import AuditResult, read_paper
+from core.errors import InvalidData
 from core.findings import UnreferencedObjects, Vacuum
 from core.pointer import DATA_ROOT, data_prefix, object_name, parse_object
 
-THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)  # a Friday on which New York trades
+EIGHT = dt.datetime(2026, 11, 19, 20, 0, tzinfo=dt.UTC)  # a Thursday's last hour of trade
+FRIDAY = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)  # New York opens
+AAPL = "symbol=AAPL/month=2026-11"
 
 
 @pytest.fixture
 def feed() -> Iterator[Stack]:
-    """Two symbols, one hour of which came, was audited, and lies thirteen hours back."""
-    with stack(THREE, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
-        made.trade(THREE, 60)
+    """Two symbols, an hour of which came, was audited, and lies thirteen hours back."""
+    with stack(EIGHT, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
+        made.trade(EIGHT, 60)
         made.pass_time(minutes=5)
         assert made.heal()["audit"]["healthy"]
         made.pass_time(hours=13)
@@ -31,17 +35,17 @@ def objects(place: Stack | Shop) -> set[str]:
     return {one.key for one in place.memory.partitions.list(DATA_ROOT)}
 
 
-def audit_of(one: Stack, run: str) -> list[object]:
-    from auditor.runs import AuditResult, read_paper
-
-    return list(AuditResult.from_data(read_paper(one.memory.records, run, "audit-0")).findings)
+def leavings(one: Stack, run: str) -> list[UnreferencedObjects]:
+    """What the run's first look found of them."""
+    found = AuditResult.from_data(read_paper(one.memory.records, run, "audit-0")).findings
+    return [finding for finding in found if isinstance(finding, UnreferencedObjects)]
 
 
 def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(feed: Stack) -> None:
     before, current = objects(feed), set(feed.memory.versions().values())
     rows = feed.rows("fact_quote")
     told = feed.heal(run="cleaning")
-    found = [one for one in audit_of(feed, "cleaning") if isinstance(one, UnreferencedObjects)]
+    found = leavings(feed, "cleaning")
     assert {"fact_quote", "fact_quote_hourly"} >= {one.table for one in found} >= {"fact_quote"}
     assert {one.kind for one in feed.jobs("cleaning")} == {"vacuum"}
     assert told["verify"]["healthy"]
@@ -59,23 +63,28 @@ def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(f
 
 def test_within_their_grace_replaced_objects_are_no_finding(feed: Stack) -> None:
     feed.heal()
-    feed.trade(feed.now, 10)
+    feed.trade(FRIDAY, 10)
     feed.pass_time(hours=5)
-    kept = objects(feed)
-    told = feed.heal()
-    assert told["audit"]["healthy"]
-    assert objects(feed) == kept
+    feed.heal(run="soon")
+    assert leavings(feed, "soon") == []
+    feed.pass_time(hours=8)
+    feed.heal(run="late")
+    assert {one.partition for one in leavings(feed, "late")} >= {AAPL}
 
 
 def test_the_last_object_of_each_day_stays_for_a_week(feed: Stack) -> None:
-    feed.trade(feed.now, 4)  # the next day's
+    feed.heal()
+    feed.trade(FRIDAY, 4)
     feed.pass_time(hours=13)
     feed.heal()
-    (symbol,) = [one for one in feed.memory.partitions.history if one.endswith("symbol=AAPL/month=2026-11")][:1]
-    there = {one.key for one in feed.memory.partitions.list(data_prefix(symbol))}
-    snapshot = feed.memory.snapshot("fact_quote", "symbol=AAPL/month=2026-11")
-    assert {one.key for one in snapshot.footer.dailies} <= there
-    assert len(there) == len(snapshot.footer.dailies) + 1
+    there = {one.key for one in feed.memory.partitions.list(data_prefix(f"fact_quote/{AAPL}"))}
+    snapshot = feed.memory.snapshot("fact_quote", AAPL)
+    (thursday, *_) = snapshot.footer.dailies
+    assert thursday.key in there
+    feed.pass_time(days=8)
+    feed.heal()
+    feed.pass_time(hours=1)
+    assert thursday.key not in objects(feed)
 
 
 def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not(feed: Stack) -> None:
@@ -84,7 +93,8 @@ def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not
     number = feed.memory.snapshot("fact_quote", "symbol=ZM/month=2026-11").version
     write = feed.memory.partitions.write_object
     beaten, coming = (write(place, object_name(one, "e" * 32), b"x") for one in (number, number + 1))
-    feed.pass_time(hours=13)
+    for key in (beaten, coming):
+        feed.memory.partitions.modified[key] -= dt.timedelta(hours=13)
     feed.heal()
     assert beaten not in objects(feed)
     assert coming in objects(feed)
@@ -93,9 +103,7 @@ def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not
 def test_a_vacuum_that_fails_every_time_is_told_of_and_over_once_it_succeeds(feed: Stack) -> None:
     delete = feed.memory.records.delete
 
-    def refuse(keys: object) -> None:
-        from core.errors import InvalidData
-
+    def refuse(_keys: object) -> None:
         raise InvalidData("delete objects", "warehouse", "AccessDenied")
 
     feed.memory.records.delete = refuse  # type: ignore[method-assign]
