@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,7 +47,7 @@ class Held:
         return self.footer is not None and self.footer.kind == "rollback"
 
 
-def read_partition(store: PartitionStore, table: Table, path: str, columns: Sequence[str] | None = None) -> Held:
+def read_partition(store: PartitionStore, table: Table, path: str, columns: Collection[str] | None = None) -> Held:
     """The partition's rows with all columns of the table (those in the path too), or the named ones.
 
     A pointer that leads to no sound object is a finding and no error. Raises ``TransientFailure`` where the store does.
@@ -79,13 +79,13 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Sequ
     return Held(table, path, found.key, _with_path(table, path, rows, columns), footer)
 
 
-def _schema(table: Table, columns: Sequence[str] | None) -> pa.Schema:
+def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
     return pa.schema(
         [pa.field(one.name, arrow_type(one.type)) for one in table.columns if columns is None or one.name in columns]
     )
 
 
-def _with_path(table: Table, path: str, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+def _with_path(table: Table, path: str, rows: pa.Table, columns: Collection[str] | None) -> pa.Table:
     """The columns in the contract's order, those whose value is the path's included."""
     folders = dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
     in_path = {part.column: folders[part.name] for part in table.partition_by if part.transform == "value"}

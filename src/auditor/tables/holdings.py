@@ -10,18 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.lake import Held, proof_of, read_partition
+from auditor.lake import Held
+from auditor.tables.proofs import Proofs
 from auditor.tables.targets import Slice, Target, owner_of, paths_of
 from core.contract.model import Contract
 from core.findings import BrokenPartition, HeldPartition
 from core.fingerprint import Hashes, key_hashes, microseconds
 from core.order import Ints
-from core.ports import PartitionStore
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """``live`` are the current rows, ``gone`` those that are known to be deleted; of both the table's columns.
+    """``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
 
     ``hashes`` and ``versions`` (microseconds) are the live rows'. ``proofs`` say of each partition with rows what its
     certificate would.
@@ -47,20 +47,21 @@ class Holding:
 
 
 def read_slices(
-    store: PartitionStore, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
+    proofs: Proofs, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
 ) -> list[Holding]:
     """Read the slices' partitions. Raises ``TransientFailure`` where the store does not answer."""
     paths = [paths_of(target, one) for one in slices]
     with ThreadPoolExecutor(workers) as pool:
         parts = pool.map(
-            lambda path: read_partition(store, target.table, path), [one for some in paths for one in some]
+            lambda path: proofs.read(target.table, path, target.compared), [one for some in paths for one in some]
         )
         return [
             hold(contract, target, one, [next(parts) for _ in some]) for one, some in zip(slices, paths, strict=True)
         ]
 
 
-def hold(contract: Contract, target: Target, one: Slice, parts: list[Held]) -> Holding:
+def hold(contract: Contract, target: Target, one: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
+    parts = [part for part, _ in proven]
     rows = pa.concat_tables([part.rows for part in parts]).combine_chunks()
     current, gone = _split(target, rows)
     owner = owner_of(contract, target.table.name)
@@ -76,7 +77,7 @@ def hold(contract: Contract, target: Target, one: Slice, parts: list[Held]) -> H
         gone=gone,
         hashes=key_hashes([current.column(name) for name in target.keys]),
         versions=microseconds(current.column(target.version)),
-        proofs={part.name: proof_of(part.rows) for part in parts if part.rows.num_rows},
+        proofs={part.name: proof for part, proof in proven if proof},
         objects={part.name: part.target for part in parts},
         broken=tuple(broken(part, part.problem) for part in parts if part.problem and not part.hold),
         rolled_back=tuple(broken(part, back) for part in parts if part.rolled_back and not part.hold),
@@ -92,12 +93,14 @@ def _split(target: Target, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     no_one = rows.slice(0, 0)
     deleted = pc.is_valid(rows.column(target.deleted)) if target.deleted else None
     if target.latest:
+        if pc.all(rows.column(target.latest)).as_py():
+            return rows, no_one
         live = rows.filter(rows.column(target.latest))
         if deleted is None:
             return live, no_one
         dead = rows.filter(pc.and_(deleted, pc.invert(rows.column(target.latest))))
         return live, dead
-    if deleted is None:
+    if deleted is None or not pc.any(deleted).as_py():
         return rows, no_one
     return rows.filter(pc.invert(deleted)), rows.filter(deleted)
 

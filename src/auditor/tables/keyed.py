@@ -1,7 +1,8 @@
 """Source and warehouse compared by key: which buckets differ, and in them which rows. Pure.
 
-The warehouse is read before the source, so whatever it holds was in the source before: a key that the source does not
-have any more is deleted there. Rows that the source changed at or after the watermark are on their way, and no finding.
+The warehouse is read before the source's pairs, so whatever it holds was in the source before: a key that the source
+does not have any more is deleted there. Fingerprints may be older: where they differ for that reason alone, the pairs
+do not. Rows that the source changed at or after the watermark are on their way, and no finding.
 """
 
 from __future__ import annotations

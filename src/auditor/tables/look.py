@@ -1,6 +1,7 @@
 """One look of an audit at a database: its objects, its rows by key, its derived tables, its parameters. One paper.
 
-Objects come first, for they tell the watermark; then each slice of the warehouse, and after it the source.
+Objects come first, for they tell the watermark; then each slice of the warehouse, while the source counts, and after it
+those rows of the source that are in doubt.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from auditor.tables.keyed import Difference, compare_pairs, our_buckets, unequal
 from auditor.tables.memory import Memory, read_memory
 from auditor.tables.order import TablesOrder
 from auditor.tables.parameters import read_parameters, wrong_parameters
+from auditor.tables.proofs import Proofs
 from auditor.tables.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
 from auditor.unreferenced import find_unreferenced
 from auditor.world import World
@@ -140,7 +142,7 @@ def _dead_letters(world: World, dataset: str, memory: Memory) -> list[Finding]:
 
 
 class _Comparison:
-    """The slices one after the other, each read from the warehouse and then asked of the source."""
+    """The slices one after the other, each read from the warehouse and asked of the source."""
 
     def __init__(
         self,
@@ -160,6 +162,7 @@ class _Comparison:
         self._ill = ill
         self._attempt = attempt
         self._parents: Parents = parents_of(world.partitions, world.contracts.table)
+        self._proofs = Proofs(world.partitions, world.records, contract)
         self.findings: list[Finding] = []
         self.objects: dict[str, str] = {}
         self.rows: dict[str, int] = {}
@@ -184,22 +187,20 @@ class _Comparison:
         return (slices[first : first + size] for first in range(0, len(slices), size))
 
     def _compare(self, target: Target, slices: Sequence[Slice], until: datetime) -> Iterator[WindowResult]:
-        store, workers = self._world.partitions, self._world.limits.workers
-        holdings = read_slices(store, self._contract, target, slices, workers=workers)
+        buckets = buckets_for(self._known_rows.get(target.table.name, 0))
+        with ThreadPoolExecutor(1) as beside:  # the source counts while we read and do the same
+            asked = beside.submit(self._count, target, slices, until, buckets)
+            holdings = read_slices(self._proofs, self._contract, target, slices, workers=self._world.limits.workers)
+            sound = [one for one in holdings if one.comparable]
+            mine = [our_buckets(one.hashes, one.versions, until=_micros(until), buckets=buckets) for one in sound]
+            lost = list(self._orphans(target, sound, until)) if sound else []
+            answers = dict(zip(slices, asked.result(), strict=True))
         for one in holdings:
             self.objects |= one.objects
             self.findings += [*one.broken, *one.held]
-        sound = [one for one in holdings if one.comparable]
-        if not sound:
-            return
-        buckets = buckets_for(max(one.live.num_rows for one in sound))
-        with ThreadPoolExecutor(1) as beside:  # the source counts while we do
-            asked = beside.submit(self._count, target, sound, until, buckets)
-            mine = [our_buckets(one.hashes, one.versions, until=_micros(until), buckets=buckets) for one in sound]
-            lost = list(self._orphans(target, sound, until))
-            answers = asked.result()
         self.findings += lost
-        for holding, ours, theirs in zip(sound, mine, answers, strict=True):
+        for holding, ours in zip(sound, mine, strict=True):
+            theirs = answers[holding.slice]
             difference = self._difference(holding, unequal(ours, theirs), until, buckets)
             self._tell(holding, theirs, difference)
             lawless = list(self._lawless(holding))
@@ -211,8 +212,8 @@ class _Comparison:
 
     # ------------------------------------------------------------ the source
 
-    def _count(self, target: Target, holdings: Sequence[Holding], until: datetime, buckets: int) -> tuple[Buckets, ...]:
-        spans = tuple(_span(one.slice) for one in holdings)
+    def _count(self, target: Target, slices: Sequence[Slice], until: datetime, buckets: int) -> tuple[Buckets, ...]:
+        spans = tuple(_span(one) for one in slices)
         dataset, table = self._order.dataset, target.source.name
         question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
         return buckets_from_data(self._world.needed_source()(question_to_data(question))["spans"])

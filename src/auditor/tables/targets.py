@@ -36,6 +36,13 @@ class Target:
     column: str = ""
     unit: str = ""
 
+    @property
+    def compared(self) -> frozenset[str]:
+        """The columns that a comparison reads: key, version and marks, and those that a rule of the contract is on."""
+        ruled = {one.name for one in self.table.columns if one.references or one.required or one.check or one.one_of}
+        marks = {self.version, self.checked, self.deleted, self.latest} - {""}
+        return frozenset({*self.keys, *self.table.key, *marks, *ruled})
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slice:
