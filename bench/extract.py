@@ -273,9 +273,9 @@ class _Quiet:
 class _Parameters:
     """``core.ports.ParameterStore`` in memory."""
 
-    def __init__(self, tables: Sequence[str]) -> None:
-        names = ParameterNames("/bench/extract", DATASET)
-        self._values = {names.sequential_id(one): "0" for one in tables}
+    def __init__(self, tables: Sequence[str], dataset: str = DATASET) -> None:
+        names = ParameterNames("/bench/extract", dataset)
+        self._values = {name(one): "0" for one in tables for name in (names.sequential_id, names.latest_object)}
         self._values |= {names.timestamp(one): "1970-01-01T00:00:00.000000Z" for one in tables}
 
     def get(self, name: str) -> str:

@@ -1,31 +1,34 @@
-"""The keyed comparison of a table of a million rows with the source: unchanged, and with a hundred rows changed.
+"""The comparison of a table of a million rows with the source, as an audit makes it: unchanged, and a hundred changed.
 
-Ours is what an audit does of a partition: key and version read from Parquet and hashed, the source asked for its
-buckets, both compared; of unequal buckets the pairs are copied, parsed and compared. The floor asks the source for
-``count(*)`` and ``max(last_updated)`` of the same rows and reads the same two columns.
+Ours is one look of an audit (``auditor.tables.look``) through the function that it asks (``ingestion.check``): objects
+against receipts, every partition's pointer, bytes and digest, the rows' keys and versions against PostgreSQL's, the
+contract's rules, the paper that is left. The rows were put there by the pipeline itself. Buckets are folders: what S3
+takes for sixteen objects is not measured here. The floor asks the source for ``count(*)`` and ``max(last_updated)`` of
+the same rows and reads the two columns of the same objects.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench import extract
+from bench.folder import FolderBucket
 from bench.options import Options
 from bench.race import FLOOR, OURS, Contestant, race
 from bench.record import Record
-from core.ingest_objects import format_instant
 
 ROWS, QUICK_ROWS, CHANGED = 1_000_000, 200_000, 100
 LIMIT_RATIO, LIMIT_SECONDS, LIMIT_MB = 4.0, 3.0, 200
-UNTIL = datetime(2027, 1, 1, tzinfo=UTC)
+DATASET, TABLE = "line_items", "line_item"
+TODAY = datetime(2026, 11, 20, tzinfo=UTC).date()
 _CHANGE = """
 UPDATE line_item SET last_updated = last_updated + interval '1 second'
 WHERE line_id IN (SELECT 1 + n * {step} FROM generate_series(0, {last}) AS n)
@@ -45,19 +48,20 @@ def find_100_in_1m(options: Options) -> Record:
 
 def _measure(options: Options, name: str, *, changed: int, limits: Mapping[str, float]) -> Record:
     rows = QUICK_ROWS if options.quick else ROWS
-    path = options.scratch / f"held-{rows}.parquet"
+    folder = options.scratch / f"{name}-{rows}"
     with extract._server(options) as server:
-        extract._make(server, {"line_item": rows})
-        _write(server, path)
+        extract._make(server, {TABLE: rows})
+        login = extract._login(server, tls=False)
+        _load(folder, login, rows)
         if changed:
             connection = server.connect(tls=False)
             connection.autocommit = True
             connection.cursor().execute(_CHANGE.format(step=rows // changed, last=changed - 1))
             connection.cursor().execute("VACUUM ANALYZE line_item")
             connection.close()
-        given = {"login": extract._login(server, tls=False), "path": str(path)}
+        given = {"login": login, "folder": str(folder)}
         contestants = [
-            Contestant(OURS, "bench.fingerprints:ours", {**given, "changed": changed}, compared=False),
+            Contestant(OURS, "bench.fingerprints:ours", {**given, "rows": rows, "changed": changed}, compared=False),
             Contestant(FLOOR, "bench.fingerprints:floor", given, compared=False),
         ]
         result = race(contestants, threads=2, options=options)
@@ -73,84 +77,126 @@ MEASURES: dict[str, Callable[[Options], Record]] = {
 # ---------------------------------------------------------------- contestants
 
 
-def ours(*, login: Mapping[str, Any], path: str, changed: int, threads: int) -> Callable[[], int]:  # noqa: ARG001
-    """Raises ``AssertionError`` where other rows are found than were changed."""
-    from auditor.tables.holdings import Holding
-    from auditor.tables.keyed import compare_pairs, our_buckets, unequal
-    from auditor.tables.targets import ALWAYS, Slice, Target
-    from core.arrow import arrow_type
-    from core.contract.model import Column, Table, Take
-    from core.fingerprint import buckets_for, key_hashes, microseconds
-    from core.source_check import CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
+def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, threads: int) -> Callable[[], int]:
+    """Raises ``AssertionError`` where other rows are found than were changed, or not all were compared."""
+    from auditor.tables.look import look_at_tables
+    from auditor.tables.memory import Memory, memory_key
+    from auditor.tables.order import TablesOrder, recent_slices
+    from auditor.tables.targets import targets_of
+    from auditor.world import Limits, World
+    from core.findings import StaleRows
     from ingestion.check.ask import answer
 
-    extraction = extract._extraction(["line_item"], login, None, None)
-    source = extract.table("line_item")
-    columns = tuple(Column(one.name, one.type, Take(one.name)) for one in source.fields)
-    table = Table("line_item", extract.DATASET, "dimension", "", source.key, columns)
-    target = Target(source, table, source.key, "last_updated", deleted="deleted_at")
-    kinds = {one.name: arrow_type(one.type) for one in columns}
-    bound = int(UNTIL.timestamp()) * 1_000_000
-    records = _Kept()
+    contracts = _contracts()
+    (fact,) = contracts.dataset(DATASET).tables
+    bucket = FolderBucket(Path(folder))
+    extraction = _extraction(contracts, login, bucket)
+    now = datetime.now(UTC)
+
+    def ask(question: Mapping[str, Any]) -> Mapping[str, Any]:
+        told = answer(extraction, json.loads(json.dumps(question)), bucket)
+        return json.loads(json.dumps(told))  # type: ignore[no-any-return]
+
+    world = World(
+        contracts=contracts,
+        ingest=bucket,
+        records=bucket,
+        partitions=bucket,
+        metrics=lambda _: extract._Quiet(),
+        log=extract._Quiet(),
+        now=lambda: now,
+        code_version="bench",
+        limits=Limits(workers=threads),
+        source=ask,
+    )
+    numbers = count()
+
+    # As in every audit but a table's first, it is known how many rows there are, and what was proven of which object.
+    bucket.write(memory_key(DATASET), Memory(rows={fact.name: rows}).to_json())
+    slices = tuple(recent_slices(targets_of(contracts.dataset(DATASET)), Memory(), now=int(now.timestamp())))
 
     def run() -> int:
-        live = pq.read_table(path, columns=["line_id", "last_updated"])
-        assert live.schema.field("line_id").type == kinds["line_id"]
-        buckets = buckets_for(live.num_rows)
-        asked = CountBuckets(extract.DATASET, "line_item", (Span(),), buckets, format_instant(UNTIL))
-        with ThreadPoolExecutor(1) as beside:
-            answered = beside.submit(answer, extraction, question_to_data(asked), records)
-            hashes, versions = key_hashes([live.column("line_id")]), microseconds(live.column("last_updated"))
-            holding = Holding(target, Slice("line_item", *ALWAYS), live, live.slice(0, 0), hashes, versions)
-            mine = our_buckets(hashes, versions, until=bound, buckets=buckets)
-            theirs = buckets_from_data(answered.result()["spans"])[0]
-        wanted = unequal(mine, theirs)
-        found = 0
-        if wanted:
-            pairs = ListPairs(extract.DATASET, "line_item", Span(), buckets, wanted, "pairs")
-            answer(extraction, question_to_data(pairs), records)
-            rows = pq.read_table(pa.BufferReader(records.body))
-            difference = compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=bound)
-            assert not difference.missing
-            assert not difference.deleted
-            found = len(difference.stale)
-        assert found == changed, found
-        return found
+        order = TablesOrder(DATASET, f"bench-{next(numbers)}", slices, False, ("", 0), int(now.timestamp()))
+        found = look_at_tables(world, order, attempt=0).result
+        stale = [one for one in found.findings if isinstance(one, StaleRows)]
+        assert len(found.findings) == len(stale), [one.kind for one in found.findings]
+        assert sum(len(one.keys) for one in stale) == changed
+        assert sum(one.counts["expected"] for one in found.windows) == rows
+        return changed
 
     return run
 
 
-def floor(*, login: Mapping[str, Any], path: str, threads: int) -> Callable[[], int]:  # noqa: ARG001
+def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[], int]:  # noqa: ARG001
     session = extract._connector(login).open()
+    bucket = FolderBucket(Path(folder))
+    paths = [Path(folder) / one.key for one in bucket.list("warehouse/_data/")]
 
     def run() -> int:
         ((rows, _),) = session.query("SELECT count(*), max(last_updated) FROM line_item")
-        held = pq.read_table(path, columns=["line_id", "last_updated"])
-        assert rows == held.num_rows
-        return rows
+        held = sum(pq.read_table(path, columns=["line_id", "last_updated"]).num_rows for path in paths)
+        assert rows == held
+        return int(rows)
 
     return run
 
 
-class _Kept:
-    """Enough of ``core.ports.ObjectWriter`` for one answer."""
-
-    body = b""
-
-    def write(self, key: str, body: bytes, **_: Any) -> None:  # noqa: ARG002
-        self.body = body
-
-    def delete(self, keys: Any) -> None: ...
+# ---------------------------------------------------------------- what is compared
 
 
-def _write(server: Any, path: Path) -> None:
-    """What the warehouse holds of the table, in key order."""
-    connection = server.connect(tls=False)
-    cursor = connection.cursor()
-    cursor.execute("select (extract(epoch from min(last_updated)) * 1000)::bigint, count(*) from line_item")
-    first, rows = cursor.fetchone()
-    connection.close()
-    numbers = np.arange(1, rows + 1, dtype=np.int64)
-    times = (first + (numbers - 1) * 20) * 1000  # as ``bench.extract`` fills it: 20 ms from row to row
-    made = pa.table({"line_id": numbers, "last_updated": pa.array(times).view(pa.timestamp("us"))})
-    pq.write_table(made, path, compression="snappy")
+def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
+    """Extract and process the table, and remove all but the current objects."""
+    from core.vacuum import GRACE
+    from ingestion.extract.budget import Budget
+    from ingestion.extract.flow import run_pass
+    from processing.events import Told
+    from processing.process import process_objects
+    from processing.vacuum import vacuum
+    from processing.world import World
+
+    contracts = _contracts()
+    bucket = FolderBucket(folder)
+    extraction = _extraction(contracts, login, bucket)
+    run_pass(extraction, budget=Budget.of(600, clock=time.monotonic)).raise_failures()
+    extraction.close()
+    world = World(
+        contracts=contracts,
+        ingest=bucket,
+        records=bucket,
+        partitions=bucket,
+        parameters=extract._Parameters([TABLE], DATASET),
+        parameter_prefix="/bench/extract",
+        metrics=lambda _: extract._Quiet(),
+        log=extract._Quiet(),
+        code_version="bench",
+        ingest_bucket="bench-ingest",
+        now=lambda: datetime.now(UTC),
+        timer=time.perf_counter,
+    )
+    for one in list(bucket.list("tables/")):
+        failed = process_objects([Told("", one.key, False)], world)
+        assert not failed, failed
+    (fact,) = contracts.dataset(DATASET).tables
+    list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))
+    held = list(bucket.list("warehouse/_data/"))
+    assert sum(pq.read_metadata(folder / one.key).num_rows for one in held) == rows
+
+
+def _contracts() -> Any:
+    from bench.ours import CONTRACTS
+    from core.contract.load import load
+
+    return load(CONTRACTS / "compared", today=TODAY)
+
+
+def _extraction(contracts: Any, login: Mapping[str, Any], bucket: FolderBucket) -> Any:
+    from core.state import ParameterNames
+    from ingestion.extract.flow import Extraction
+    from ingestion.extract.landing import Landing
+    from ingestion.extract.table import Sink
+
+    names = ParameterNames("/bench/extract", DATASET)
+    parameters = extract._Parameters([TABLE], DATASET)
+    sink = Sink(DATASET, bucket, parameters, names, Landing(bucket, DATASET))
+    quiet = extract._Quiet()
+    return Extraction(contracts.dataset(DATASET), extract._connector(login), sink, quiet, quiet)
