@@ -29,6 +29,7 @@ from core.pointer import pointer_key
 from processing.commit import CommitContext, read_partition, restate
 
 PER_BATCH = 10
+PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 MOST_RUNS = 4  # of the state machine, until a batch is healed
 FACTS = {"fact_sales_order": "sales_order", "fact_purchase_order": "purchase_order", "fact_payment": "payment"}
 Named = Callable[[Any], bool]  # whether a finding names what was harmed
@@ -383,15 +384,23 @@ def _batch(place: Shop, vandal: Vandal, tally: Tally, number: int, size: int, se
 
 
 def _clean_audit(place: Shop, tally: Tally, where: str, seed: int) -> None:
-    """An audit of a clean lake while the source is written to, extracted and processed."""
-    with _writing(place, seed):
-        for one in place.audited():
-            tally.invented += 1
-            tally.faults.append(f"{where}: invented {one.kind}: {describe(one)}")
+    """Audits of a clean lake beside a source that is written to, extracted and processed, until some passes ended."""
+    with _writing(place, seed) as writing:
+        begun = writing.passes
+        for _ in range(MOST_LOOKS):
+            for one in place.audited():
+                tally.invented += 1
+                tally.faults.append(f"{where}: invented {one.kind}: {describe(one)}")
+            if writing.passes >= begun + PASSES_BESIDE:
+                return
+        tally.faults.append(f"{where}: nothing was written beside {MOST_LOOKS} audits")
 
 
 class _writing:  # noqa: N801 - reads as what it does
-    """A thread that goes on changing the source, and passes that take what it wrote, until the block ends."""
+    """A thread that goes on changing the source, and passes that take what it wrote, until the block ends.
+
+    ``passes`` counts those that have ended.
+    """
 
     def __init__(self, place: Shop, seed: int) -> None:
         self._shop = place
@@ -400,10 +409,12 @@ class _writing:  # noqa: N801 - reads as what it does
         self._begun = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
+        self.passes = 0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _writing:
         self._thread.start()
         self._begun.wait(30)
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -424,6 +435,7 @@ class _writing:  # noqa: N801 - reads as what it does
             while not self._over.is_set() or not self._begun.is_set():
                 self._draw.choice(work)()
                 self._shop.extract()
+                self.passes += 1
                 self._begun.set()
         except BaseException as error:  # noqa: BLE001 - it is raised where the block ends
             self._failure = error
