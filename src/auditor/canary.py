@@ -1,7 +1,9 @@
-"""The auditor's proof of itself: was the newest gap that was planted in a canary feed found and healed?"""
+"""The auditor's proof of itself: was the newest gap that was planted in a canary found and healed?"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -9,25 +11,39 @@ import pyarrow.compute as pc
 
 from auditor.lake import read_partition
 from auditor.objects import first_hour
-from auditor.windows import Window, facts_of, partitions_of
+from auditor.windows import DAY, Window, facts_of, partitions_of
 from auditor.world import World
-from core.canary import newest_gap
-from core.contract.model import Feed
+from core.calendar import iso
+from core.canary import PlantedRow, newest_gap, planted_key
+from core.contract.model import Contract, Database, Feed, Table
 from core.feed_partitions import column_of, covers
+from core.findings import PlantGap
+from core.pointer import DATA_ROOT
 
 PROVENANCE, HEALED = "provenance", "repaired"
+OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one proves nothing any more
 
 
 def canary_healed(world: World, dataset: str, *, now: int) -> bool | None:
-    """Whether every fact holds the newest planted point as repaired; None where there is nothing to be judged.
+    """Whether the newest gap of a canary was healed; None where there is nothing to be judged.
 
-    A gap has ``complete_within`` to be healed in, and one from before the feed began is not asked for. A point that was
-    observed after all was no gap, and proves nothing. Raises ``TransientFailure`` where a store does not answer.
+    A gap has ``complete_within`` to be healed in. Raises ``TransientFailure`` where a store does not answer.
     """
     contract = world.contracts.dataset(dataset)
-    feed = contract.source
-    if not isinstance(feed, Feed) or not feed.canary:
+    source = contract.source
+    if source is None or not source.canary:
         return None
+    if isinstance(source, Feed):
+        return _point_healed(world, contract, source, now=now)
+    return _row_healed(world, contract, source, now=now)
+
+
+def _point_healed(world: World, contract: Contract, feed: Feed, *, now: int) -> bool | None:
+    """Whether every fact holds the planted point as repaired.
+
+    One from before the feed began is not asked for. A point that was observed after all was no gap, and proves nothing.
+    """
+    dataset = contract.dataset
     gap = newest_gap(dataset, feed, world.contracts.calendar(feed.calendar), before=now - feed.complete_within)
     began = first_hour(world.ingest, dataset)
     if gap is None or not began or datetime.fromtimestamp(gap[1], UTC).strftime("%Y/%m/%d/%H") < began:
@@ -46,3 +62,40 @@ def canary_healed(world: World, dataset: str, *, now: int) -> bool | None:
             if HEALED not in rows.filter(same).column(PROVENANCE).to_pylist():
                 return False
     return True
+
+
+def _row_healed(world: World, contract: Contract, source: Database, *, now: int) -> bool | None:
+    """Whether the planted row is back, and came through a repair.
+
+    One that the extraction brought (for it was changed meanwhile) proves nothing. Where there are rows and nothing was
+    ever planted, or not for days, the planting is what does not work.
+    """
+    stored = world.records.read(planted_key(contract.dataset))
+    planted = PlantedRow.from_json(stored.body) if stored else None
+    if planted is None:
+        return False if any(_has_objects(world, table) for table in contract.tables) else None
+    if planted.planted_at < now - OLDEST:
+        return False
+    rows = read_partition(world.partitions, world.contracts.table(planted.table), planted.partition).rows
+    for name, value in planted.key.items():
+        rows = rows.filter(pc.equal(rows.column(name).cast(pa.string()), value))
+    checked = {str(one or "") for one in rows.column("checked_at").to_pylist()}
+    if checked - {"", planted.checked_at}:
+        return True
+    return None if now < planted.planted_at + source.complete_within else False
+
+
+def _has_objects(world: World, table: Table) -> bool:
+    return next(iter(world.records.list(f"{DATA_ROOT}{table.name}/")), None) is not None
+
+
+def gap_to_plant(world: World, contract: Contract, partitions: Collection[str], *, now: int) -> PlantGap | None:
+    """What is to be taken out of a database's canary today: from one of the ``partitions`` that have rows."""
+    source, day = contract.source, iso(now)[:10]
+    if not isinstance(source, Database) or not source.canary or not partitions:
+        return None
+    stored = world.records.read(planted_key(contract.dataset))
+    if stored is not None and PlantedRow.from_json(stored.body).day == day:
+        return None
+    table, _, path = random.Random(f"canary:{contract.dataset}:{day}").choice(sorted(partitions)).partition("/")
+    return PlantGap(contract.dataset, table, path, day)

@@ -74,7 +74,7 @@ def end_audit(world: World, order: AnyOrder, *, attempt: int) -> Answer:
     """Certify what is whole, judge what is not."""
     if isinstance(order, TablesOrder):
         ended = certify_tables(world, order, attempt=attempt)
-        return _told(ended.issued, ended.open, ended.judgement, ())
+        return _told(ended.issued, ended.open, ended.judgement, ended.jobs)
     done = certify(world, order, attempt=attempt)
     return _told(done.issued, done.open, done.judgement, done.rollups)
 

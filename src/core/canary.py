@@ -1,13 +1,18 @@
-"""The gap that is planted in a canary feed: one point of every day that has any, the same for whoever asks.
+"""The gap that is planted in a canary every day, which the auditor must find and heal: so it proves that it still can.
 
-The request function leaves it out, the auditor must find and heal it, and so proves every day that it still can.
+In a feed it is a point, the same for whoever asks, which the request function leaves out. In the shadow of a database's
+table it is a row, which processing takes out again; a paper of the audit says which.
 """
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from core.calendar import entities_at, expected_between
+from core.certificate import canonical_json
 from core.contract.model import Feed, TradingCalendar
 
 DAY = 86_400
@@ -38,3 +43,33 @@ def newest_gap(dataset: str, feed: Feed, calendar: TradingCalendar, *, before: i
         if gap is not None and gap[1] < before:
             return gap
     return None
+
+
+# ---------------------------------------------------------------- databases
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedRow:
+    """The row that was taken out of a partition of a canary's fact, on a UTC day (ISO 8601).
+
+    ``key`` names it, column by column, as text. ``checked_at`` is what it said before (empty: never fetched again), for
+    a row that comes back through a repair says something else. ``planted_at`` is in epoch seconds.
+    """
+
+    day: str
+    table: str
+    partition: str
+    key: Mapping[str, str]
+    checked_at: str
+    planted_at: int
+
+    def to_json(self) -> bytes:
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, body: bytes) -> PlantedRow:
+        return cls(**json.loads(body))
+
+
+def planted_key(dataset: str) -> str:
+    return f"audit/canary/{dataset}.json"

@@ -334,8 +334,19 @@ class Vacuum:
     kind: Literal["vacuum"] = "vacuum"
 
 
+@dataclass(frozen=True, slots=True)
+class PlantGap:
+    """No repair: take a row out of a canary's fact, once a day (ISO 8601), for the next audit to find."""
+
+    dataset: str
+    table: str
+    partition: str
+    day: str
+    kind: Literal["plant_gap"] = "plant_gap"
+
+
 Repair = Union[  # noqa: UP007  (as above)
-    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum
+    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum, PlantGap
 ]
 
 Door = Literal["process", "restate", "acquire", "extract"]
@@ -343,6 +354,7 @@ _DOORS: Mapping[str, Door] = {
     "reprocess": "process",
     "restate": "restate",
     "vacuum": "restate",
+    "plant_gap": "restate",
     "revive": "acquire",
     "fetch_history": "acquire",
     "compare": "acquire",

@@ -151,10 +151,11 @@ def _render(folder: Path, plan: Plan) -> Path:
     contracts = load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())
     kept = []
     for one in contracts:
+        if one.source and one.source.canary and not plan.canaries:
+            continue
         if isinstance(one.source, model.Database):
-            kept.append(replace(one, source=replace(one.source, settle=plan.settle)))
-        elif plan.canaries or not (isinstance(one.source, model.Feed) and one.source.canary):
-            kept.append(one)
+            one = replace(one, source=replace(one.source, settle=plan.settle))
+        kept.append(one)
     file = folder / "contracts.json"
     file.write_text(render(replace(contracts, contracts=tuple(kept))), encoding="utf-8")
     return file

@@ -17,7 +17,7 @@ from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
 
 from core.contract.load import load
-from core.contract.model import Contracts, Feed
+from core.contract.model import Contracts
 from ingestion.pull.batch import Message, PullReport
 from ingestion.pull.pace import Clock
 from ingestion.pull.runtime import PullRuntime
@@ -33,12 +33,12 @@ TODAY = dt.date(2026, 11, 20)
 def contracts_in(folder: Path = ROOT / "contracts") -> Contracts:
     """Resolved once per session: the exchange's calendar takes a second to load.
 
-    The project's own come without the canary, as on a local stack.
+    The project's own come without the canaries, as on a local stack.
     """
     contracts = load(folder, today=TODAY)
     if folder != ROOT / "contracts":
         return contracts
-    kept = [one for one in contracts if not (isinstance(one.source, Feed) and one.source.canary)]
+    kept = [one for one in contracts if not (one.source and one.source.canary)]
     return dataclasses.replace(contracts, contracts=tuple(kept))
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pg8000.dbapi import Connection
@@ -123,17 +123,25 @@ class Locked:
 
 
 class Shop:
-    """The sales source and its pipeline. ``loses_event(key)`` says which objects nobody hears of."""
+    """The sales source and its pipeline. ``loses_event(key)`` says which objects nobody hears of.
 
-    def __init__(self, database: Source, *, contracts: Contracts | None = None, seed: int = 0) -> None:
+    All clocks but the database's are ``ahead`` of the time.
+    """
+
+    ahead = timedelta()
+
+    def __init__(
+        self, database: Source, *, contracts: Contracts | None = None, seed: int = 0, dataset: str = DATASET
+    ) -> None:
         self.database = database
-        self.contracts = contracts or quick_contracts()
-        self.contract = self.contracts.dataset(DATASET)
+        self.dataset = dataset
+        self.contracts = contracts or quick_contracts(dataset)
+        self.contract = self.contracts.dataset(self.dataset)
         self.memory = MemoryWorld(self.contracts, now=self.now)
         self.memory.ingest._clock = self.now
         self.memory.records._clock = self.now
         self.memory.partitions.clock = self.now
-        self.names = ParameterNames("/starmend/test", DATASET)
+        self.names = ParameterNames("/starmend/test", self.dataset)
         for table in self.tables:
             self.memory.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
             self.memory.parameters.make(self.names.sequential_id(table), FIRST_ID)
@@ -159,7 +167,7 @@ class Shop:
         self._session.close()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.ahead
 
     @property
     def tables(self) -> list[str]:
@@ -246,8 +254,8 @@ class Shop:
     def heal(self, *, run: str = "", **order: Any) -> dict[str, Any]:
         """One execution; the answers of its steps, by step, the last of each."""
         world = self.world()
-        carried: dict[str, Any] = {"dataset": DATASET, "run": run or f"run-{next(self._runs):04d}"}
-        carried["order"] = {"dataset": DATASET, **order}
+        carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
+        carried["order"] = {"dataset": self.dataset, **order}
         told: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -269,6 +277,8 @@ class Shop:
             self.deliver()
             answered = counts = step("verify", steps.verify_step)
         certified = step("certify", steps.certify_step)
+        for job in certified["rollups"]:
+            restate_job(self.memory.world, job["job"])
         carried["counts"] = {**counts, **certified}
         step("conclude", steps.conclude_step, environment="test")
         return told
@@ -293,7 +303,7 @@ class Shop:
     def audited(self, *, run: str = "") -> list[Any]:
         """What an audit finds, nothing being healed."""
         run = run or f"look-{next(self._runs):04d}"
-        steps.audit_step({"dataset": DATASET, "run": run, "order": {"dataset": DATASET}}, self.world())
+        steps.audit_step({"dataset": self.dataset, "run": run, "order": {"dataset": self.dataset}}, self.world())
         return self.findings(run)
 
     def jobs(self, run: str) -> list[Any]:
@@ -302,7 +312,7 @@ class Shop:
         return [repair_from_data(json.loads(self.memory.records.read(key).body)["repair"]) for key in keys]  # type: ignore[union-attr]
 
     def verified(self) -> list[str]:
-        found = verify(self.contracts, DATASET, records=self.memory.records, partitions=self.memory.partitions)
+        found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
         return [f"{one.partition}: {one.problem}" for one in found.failures]
 
     # ------------------------------------------------------------ what came of it
@@ -339,10 +349,12 @@ class Shop:
 
 
 @contextmanager
-def shop(*, sales_orders: int = 120, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Iterator[Shop]:
+def shop(
+    *, sales_orders: int = 120, seed: int = 0, settings: Mapping[str, Any] | None = None, dataset: str = DATASET
+) -> Iterator[Shop]:
     """A shop whose tables are loaded into the warehouse."""
     with source(sales_orders=sales_orders, seed=seed) as database:
-        made = Shop(database, contracts=quick_contracts(**(settings or {})), seed=seed)
+        made = Shop(database, contracts=quick_contracts(dataset, **(settings or {})), seed=seed, dataset=dataset)
         try:
             made.extract()
             yield made

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auditor.canary import gap_to_plant
 from auditor.chain import Chain
 from auditor.judge import Judgement, judge
 from auditor.learn import JobReport
 from auditor.repair import attempts_made, make_plan
-from auditor.runs import AuditResult, WindowResult, find_paper, read_paper, write_paper
+from auditor.runs import AuditResult, WindowResult, find_paper, job_key, read_paper, write_paper
 from auditor.state import DatasetState, OpenWindow, change_state
 from auditor.tables.arrivals import with_healed
 from auditor.tables.memory import Memory, TableMemory, change_memory
@@ -24,7 +25,7 @@ from auditor.world import World
 from core.calendar import iso
 from core.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
 from core.contract.model import Contract
-from core.findings import ExtractAgain, Redrive
+from core.findings import ExtractAgain, Redrive, repair_to_data
 
 COMPLETENESS = "completeness/"
 EVERYTHING = 0  # the one window in which a database's open findings are counted
@@ -32,11 +33,12 @@ EVERYTHING = 0  # the one window in which a database's open findings are counted
 
 @dataclass(frozen=True, slots=True)
 class CertifiedTables:
-    """What the end of an audit brought."""
+    """What the end of an audit brought. ``jobs`` are for processing, by key: a canary's next gap."""
 
     issued: tuple[Certificate, ...]
     judgement: Judgement
     open: int
+    jobs: tuple[str, ...] = ()
 
 
 def learn_tables(world: World, dataset: str, reports: Sequence[JobReport]) -> None:
@@ -86,8 +88,21 @@ def certify_tables(world: World, order: TablesOrder, *, attempt: int) -> Certifi
     _write_rows(world, contract, order, result, entries, judgement)
     data = {"causes": [one.to_data() for one in judgement.causes], "healing": judgement.healing, "alarmed": 0}
     write_paper(world.records, order.run, "judgement", data)
+    jobs = _plant(world, contract, order, result)
     _keep_state(world, order, result, judgement)
-    return CertifiedTables(tuple(issued), judgement, sum(not one.whole for one in result.windows))
+    return CertifiedTables(tuple(issued), judgement, sum(not one.whole for one in result.windows), jobs)
+
+
+def _plant(world: World, contract: Contract, order: TablesOrder, result: AuditResult) -> tuple[str, ...]:
+    """The job of today's gap, where the dataset is a canary and has none yet."""
+    held = {name for one in result.windows for name in one.partitions}
+    gap = gap_to_plant(world, contract, held, now=int(world.now().timestamp()))
+    if gap is None:
+        return ()
+    body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(gap)})
+    key = job_key(order.run, 0, 0)
+    world.records.write(key, body, content_type="application/json")
+    return (key,)
 
 
 def _draft(contract: Contract, order: TablesOrder, result: AuditResult, one: WindowResult) -> Certificate:

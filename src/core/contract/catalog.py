@@ -23,6 +23,8 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
         tables[table.name] = _star_table(table)
     for contract in contracts:
         for source in contract.source.tables if contract.source else ():
+            if isinstance(contract.source, Database) and contract.source.canary:
+                continue  # it shadows a table of another dataset, whose raw lines have the name
             tables[f"raw_{source.name}"] = _raw_table(contract, source)
             if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
                 tables[f"current_{source.name}"] = _current_table(source)

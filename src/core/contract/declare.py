@@ -97,6 +97,7 @@ class DatabaseShape(Shape):
     margin: Duration = 5
     lookback: Duration = 0
     sweep: Duration = 604_800
+    canary: bool = False
     tables: dict[Name, SourceTableShape]
 
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from core.contract import declare
 from core.contract.calendars import calendar_names, trading_calendar
 from core.contract.codec import content_hash
-from core.contract.model import Contract, Contracts, Feed, Lookup, TradingCalendar
+from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
 from core.contract.problems import BadContracts, Problem, Problems, nearest
 from core.contract.resolve import resolve
 from core.contract.rules import check_contract, shared_tables_agree
@@ -149,6 +149,8 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
         found.append(Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset"))
     owners: dict[str, str] = {}
     for _, contract in loaded:
+        if isinstance(contract.source, Database) and contract.source.canary:
+            continue  # a shadow has neither
         for table in contract.source.tables if contract.source else ():
             owner = owners.setdefault(table.name, contract.dataset)
             if owner != contract.dataset:

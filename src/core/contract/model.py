@@ -231,7 +231,10 @@ class SourceTable:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon. A ``sweep`` compares all history."""
+    """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon. A ``sweep`` compares all history.
+
+    ``canary``: its facts are shadows of another dataset's, and one row a day is taken out of them (``core.canary``).
+    """
 
     engine: Literal["postgresql"]
     secret: str
@@ -243,6 +246,7 @@ class Database:
     lookback: int
     tables: tuple[SourceTable, ...]
     sweep: int = 604_800
+    canary: bool = False
     kind: Literal["database"] = "database"
 
 

@@ -33,7 +33,7 @@ def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, An
         return {"kind": "none", "hash": contract_hash}
     return {
         "kind": source.kind,
-        "canary": isinstance(source, Feed) and source.canary,  # of every dataset: Terraform wants them all of one type
+        "canary": source.canary,
         "hash": contract_hash,
         "secret": source.secret,
         "secrets": list(provider_secrets(source)) if isinstance(source, Feed) else [source.secret],

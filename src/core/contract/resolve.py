@@ -96,6 +96,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
             margin=source.margin,
             lookback=source.lookback,
             sweep=source.sweep,
+            canary=source.canary,
             tables=tuple(_source_table(name, one) for name, one in source.tables.items()),
         )
     return Feed(

@@ -56,6 +56,8 @@ def _source_rules(contract: Contract, problems: Problems) -> None:
             problems.add("source.sweep", "is shorter than every", "Give the auditor time: 7 days, or an hour at least")
         for table in source.tables:
             _source_table_rules(table, f"source.tables.{table.name}", problems)
+        if source.canary:
+            _canary_rules(contract, problems)
     if isinstance(source, Feed):
         if 86_400 % source.every:
             problems.add("source.every", "does not divide a day", "Use a cadence such as 1 minute or 1 hour")
@@ -64,6 +66,17 @@ def _source_rules(contract: Contract, problems: Problems) -> None:
         if not any(table.source == contract.dataset for table in contract.tables if table.kind == "fact"):
             problems.add("warehouse", "no fact takes the feed's points", f"Add a fact with from: {contract.dataset}")
         provider_rules(contract, source, problems)
+
+
+def _canary_rules(contract: Contract, problems: Problems) -> None:
+    """A shadow must not touch what it is the shadow of, and must tell what came back into it."""
+    for table in contract.tables:
+        path = f"warehouse.{table.name}"
+        if table.kind != "fact":
+            remedy = "Make it a fact: dimensions share the current state of a source table with other datasets"
+            problems.add(path, f"a canary has no {table.kind}", remedy)
+        elif "checked_at" not in {one.name for one in table.columns}:
+            problems.add(path, "no column tells what was fetched again", "Add a column checked_at")
 
 
 def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> None:

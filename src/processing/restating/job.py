@@ -13,13 +13,14 @@ from core.calendar import iso
 from core.certificate import canonical_json
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.findings import Restate, Vacuum, repair_from_data
+from core.findings import PlantGap, Restate, Vacuum, repair_from_data
 from core.pointer import partition_of
 from processing.attempt import read_current
 from processing.commit import Committed
 from processing.derive import derive_dimension
 from processing.plan import CURRENT, ENTITIES, inputs_of
 from processing.rebuild import rebuild_table
+from processing.restating.plant import plant_gap
 from processing.rollup import derive_rollup
 from processing.vacuum import vacuum_partition
 from processing.world import World
@@ -33,12 +34,13 @@ def restate_job(world: World, job: str) -> dict[str, Any]:
     """
     stored = world.records.read(job)
     repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
-    if not isinstance(repair, Restate | Vacuum):
+    if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     changed, failed = 0, []
-    for path in repair.partitions:
+    paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
+    for path in paths:
         try:
-            changed += _restate(world, repair, path) if isinstance(repair, Restate) else _clean(world, repair, path)
+            changed += _one(world, repair, path)
         except (InvalidData, PipelineBug) as error:
             failed.append(f"{repair.table}/{path}: {error}")
             told = {"table": repair.table, "partition": path, "reason": str(error)}
@@ -54,7 +56,14 @@ def restate_job(world: World, job: str) -> dict[str, Any]:
         world.records.write(key, canonical_json(outcome), content_type="application/json")
     except TransientFailure as error:
         world.log.warning("no word was left", job=job, reason=str(error))
-    return {"partitions": len(repair.partitions), "changed": changed, "failed": len(failed)}
+    return {"partitions": len(paths), "changed": changed, "failed": len(failed)}
+
+
+def _one(world: World, repair: Restate | Vacuum | PlantGap, path: str) -> int:
+    """How much was changed by it: versions made, objects removed, rows taken out."""
+    if isinstance(repair, Restate):
+        return _restate(world, repair, path)
+    return _clean(world, repair, path) if isinstance(repair, Vacuum) else plant_gap(world, repair)
 
 
 def _clean(world: World, repair: Vacuum, path: str) -> int:

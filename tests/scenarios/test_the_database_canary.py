@@ -1,0 +1,161 @@
+"""One row a day is taken out of the shadow of a table; that it comes back proves the road of repairs for databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.shop import Shop, shop
+from tests.support.worlds import shipped_contracts
+
+from auditor.canary import canary_healed
+from auditor.plan import Budget
+from core.canary import PlantedRow, planted_key
+from core.certificate import canonical_json
+from core.contract.catalog import catalog_tables
+from core.contract.model import Database
+from core.contract.problems import Problems
+from core.contract.rules import check_contract
+from core.findings import FetchRows, PlantGap, repair_to_data
+from processing.plan import static_tables
+from processing.restating.job import restate_job
+
+CANARY, FACT, PLACE = "sales_canary", "fact_sales_canary", "currency_id_bucket=0"
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def canary() -> Iterator[Shop]:
+    with shop(dataset=CANARY) as made:
+        yield made
+
+
+def healed(canary: Shop) -> list[float]:
+    return canary.metrics.values.get("CanaryHealed", [])
+
+
+def planted(canary: Shop) -> PlantedRow:
+    stored = canary.memory.records.read(planted_key(CANARY))
+    assert stored is not None
+    return PlantedRow.from_json(stored.body)
+
+
+def planted_earlier(canary: Shop, *, hours: int) -> None:
+    word = planted(canary)
+    body = replace(word, planted_at=word.planted_at - hours * 3600).to_json()
+    canary.memory.records.write(planted_key(CANARY), body)
+
+
+def currencies(canary: Shop) -> set[int]:
+    return {row["currency_id"] for row in canary.memory.rows(FACT) if row["is_latest"]}
+
+
+def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(canary: Shop) -> None:
+    every = currencies(canary)
+    assert len(every) > 1
+    canary.heal()
+    for day in (1, 2):
+        gap = planted(canary)
+        number = int(gap.key["currency_id"])
+        assert currencies(canary) == every - {number}
+        assert len(healed(canary)) == day - 1  # just planted: nothing to be judged yet
+        told = canary.heal(run=f"day-{day}")
+        (job,) = [one for one in canary.jobs(f"day-{day}") if not isinstance(one, PlantGap)]
+        assert isinstance(job, FetchRows)
+        assert (job.table, job.keys) == ("currency", ((number,),))
+        assert told["verify"]["healthy"]
+        assert told["certify"]["rollups"] == []  # one a day
+        assert currencies(canary) == every
+        assert healed(canary) == [1] * day
+        if day == 1:
+            canary.ahead += timedelta(days=1)
+            metric = canary.metrics.values.pop("CanaryHealed")
+            canary.heal()  # plants the next one; the first is healed still, but the newest is not due
+            assert planted(canary).day > gap.day
+            canary.metrics.values["CanaryHealed"] = metric
+    assert canary.mail.sent == []
+    assert canary.verified() == []
+    assert canary.audited() == []
+
+
+def test_the_database_is_only_read_and_no_other_dataset_s_table_is_touched(canary: Shop) -> None:
+    before = canary.run("select currency_id, currency_code, last_updated from currency order by 1")
+    for _ in range(2):
+        canary.heal()
+    assert canary.run("select currency_id, currency_code, last_updated from currency order by 1") == before
+    folders = {one.key.split("/")[2] for one in canary.memory.partitions.list("warehouse/_data/")}
+    from_contracts_alone = {one.name for one in static_tables(canary.contracts)}
+    assert folders - from_contracts_alone == {FACT}
+
+
+def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary_once_it_is_overdue(canary: Shop) -> None:
+    canary.heal()
+    limits = canary.limits
+    canary.limits = replace(limits, budget=Budget(rows=0))
+    canary.heal()
+    assert healed(canary) == []
+    planted_earlier(canary, hours=4)
+    canary.heal()
+    assert healed(canary) == [0]
+    canary.limits = limits
+    canary.heal()
+    assert healed(canary) == [0, 1]
+
+
+def test_a_row_that_the_extraction_brings_back_proves_nothing(canary: Shop) -> None:
+    canary.heal()
+    gap = planted(canary)
+    canary.run(
+        "update currency set last_updated = timezone('UTC', now()) where currency_id = %s", gap.key["currency_id"]
+    )
+    canary.extract()
+    planted_earlier(canary, hours=4)
+    told = canary.heal()
+    assert told["audit"]["missing"] == 0
+    assert healed(canary) == [0]
+
+
+def test_a_planting_that_does_not_happen_is_a_dead_canary_too(canary: Shop) -> None:
+    now = int(canary.now().timestamp())
+    assert canary_healed(canary.world(), CANARY, now=now) is False  # there are rows, and nothing was ever planted
+    assert canary_healed(canary.world(), "sales", now=now) is None
+    canary.heal()
+    canary.heal()
+    assert healed(canary) == [1]
+    planted_earlier(canary, hours=3 * 24)
+    canary.heal()
+    assert healed(canary) == [1, 0]
+
+
+def job_of(canary: Shop, gap: PlantGap) -> str:
+    body = canonical_json({"dataset": gap.dataset, "run": "r", "repair": repair_to_data(gap)})
+    canary.memory.records.write("audit/runs/r/jobs/0-000.json", body)
+    return "audit/runs/r/jobs/0-000.json"
+
+
+def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_none(canary: Shop) -> None:
+    every = currencies(canary)
+    job = job_of(canary, PlantGap(CANARY, FACT, PLACE, "2026-11-20"))
+    assert [restate_job(canary.memory.world, job)["changed"] for _ in range(2)] == [1, 0]
+    assert len(currencies(canary)) == len(every) - 1
+    for dataset, table in (("sales", "fact_payment"), (CANARY, "fact_payment"), ("quotes", "fact_quote")):
+        versions = canary.memory.versions()
+        told = restate_job(canary.memory.world, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
+        assert told["failed"] == 1
+        assert canary.memory.versions() == versions
+
+
+def test_a_canary_that_would_touch_its_original_is_refused_and_shadows_have_no_raw_table_of_their_own() -> None:
+    contracts = shipped_contracts()
+    original = contracts.dataset("sales")
+    assert isinstance(original.source, Database)
+    wrong = replace(original, source=replace(original.source, canary=True))
+    problems = Problems("sales.yaml")
+    check_contract(wrong, contracts, problems)
+    told: list[Any] = [one.path for one in problems.found]
+    assert {"warehouse.dim_staff", "warehouse.dim_date"} <= set(told)
+    assert catalog_tables(contracts)["raw_currency"]["location"] == "tables/sales/currency/"
