@@ -105,7 +105,7 @@ locals {
 
   # Only where schedules run. Nobody heals what nobody audits.
   audits_due = var.schedules_enabled ? local.audited : {}
-  canaries   = { for name, dataset in local.feeds : name => dataset if try(dataset.canary, false) }
+  canaries   = { for name, dataset in local.sources : name => dataset if try(dataset.canary, false) }
 
   # Only where schedules run: three missed starts. Here silence is the fault.
   scheduled = {
