@@ -28,6 +28,7 @@ from core.contract.model import Contract
 from core.findings import ExtractAgain, Redrive, repair_to_data
 
 COMPLETENESS = "completeness/"
+REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks
 EVERYTHING = 0  # the one window in which a database's open findings are counted
 
 
@@ -61,7 +62,8 @@ def learn_tables(world: World, dataset: str, reports: Sequence[JobReport]) -> No
 
 
 def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({*known, *more}))
+    """In the order in which they were learnt, the oldest forgotten: memory does not grow with the age of the lake."""
+    return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
 
 
 def remember(world: World, run: str, memory: Memory) -> None:
