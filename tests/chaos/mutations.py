@@ -13,6 +13,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from core.arrow import stored_schema
 from core.contract.model import Table
 from core.current import current_table
 from core.landing import landing_of
-from core.pointer import pointer_key
+from core.pointer import object_name, partition_of, pointer_key
 from processing.commit import CommitContext, read_partition, restate
 
 PER_BATCH = 10
@@ -60,6 +61,7 @@ class Vandal:
             "current rows dropped by a commit": self.commit_fewer_current,
             "partition's object deleted": self.delete_partition_object,
             "pointer deleted": self.delete_pointer,
+            "object that nothing points to": self.leave_object,
             "ingest object deleted": self.delete_object,
             "ingest object and receipt deleted": self.delete_object_and_receipt,
             "receipt deleted": self.delete_receipt,
@@ -216,6 +218,19 @@ class Vandal:
         self.shop.memory.partitions.delete([pointer_key(f"{table.name}/{path}")])
         return Mutation(f"{table.name}/{path}: pointer deleted", names_partition(table.name, path))
 
+    def leave_object(self) -> Mutation | None:
+        """What a beaten writer left half a day ago."""
+        chosen = self._partition()
+        if chosen is None:
+            return None
+        table, path = chosen
+        partitions = self.shop.memory.partitions
+        name = object_name(1, f"{self.draw.getrandbits(128):032x}")
+        key = partitions.write_object(partition_of(table.name, path), name, b"left behind")
+        partitions.modified[key] -= timedelta(hours=13)
+        named = names_partition(table.name, path, "unreferenced_object")
+        return Mutation(f"{key} left behind", named)
+
     # ------------------------------------------------------------ the landing zone
 
     def _object(self) -> str | None:
@@ -302,8 +317,8 @@ def names_row(table: str, key: int, *kinds: str) -> Named:
     return named
 
 
-def names_partition(table: str, path: str) -> Named:
-    kinds = ("broken_object", "stale_derived")
+def names_partition(table: str, path: str, *kinds: str) -> Named:
+    kinds = kinds or ("broken_object", "stale_derived")
     return lambda finding: finding.kind in kinds and (finding.table, finding.partition) == (table, path)
 
 

@@ -141,7 +141,7 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded)
 
 def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, tmp_path: Path) -> None:
     for other in (ROOT / "contracts").iterdir():
-        if other.name not in ("quotes.yaml", "canary.yaml"):  # the local stack leaves the canary out
+        if other.name != "quotes.yaml" and "canary" not in other.name:  # the local stack leaves the canaries out
             (tmp_path / other.name).symlink_to(other)
     text = (ROOT / "contracts" / "quotes.yaml").read_text()
     (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))

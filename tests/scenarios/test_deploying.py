@@ -92,10 +92,10 @@ def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) ->
 def checkout(folder: Path) -> Path:
     """The operator's own copy of what is deployed, so that nothing changes under a second deployment.
 
-    Without the canary, whose provider would not be the simulator.
+    Without the canaries, as on a local stack.
     """
     copy = folder / "checkout"
-    ignored = shutil.ignore_patterns("__pycache__", ".terraform", "canary.yaml")
+    ignored = shutil.ignore_patterns("__pycache__", ".terraform", "*canary.yaml")
     for name in ("src", "terraform", "contracts"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=ignored)
     shutil.copy(REPOSITORY / "requirements.lock", copy)
