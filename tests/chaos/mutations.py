@@ -225,7 +225,8 @@ class Vandal:
             return None
         table, path = chosen
         partitions = self.shop.memory.partitions
-        name = object_name(1, f"{self.draw.getrandbits(128):032x}")
+        number = self.shop.memory.snapshot(table.name, path).version
+        name = object_name(number, f"{self.draw.getrandbits(128):032x}")
         key = partitions.write_object(partition_of(table.name, path), name, b"left behind")
         partitions.modified[key] -= timedelta(hours=13)
         named = names_partition(table.name, path, "unreferenced_object")
@@ -400,7 +401,7 @@ def _batch(place: Shop, vandal: Vandal, tally: Tally, number: int, size: int, se
 
 def _clean_audit(place: Shop, tally: Tally, where: str, seed: int) -> None:
     """Audits of a clean lake beside a source that is written to, extracted and processed, until some passes ended."""
-    with _writing(place, seed) as writing:
+    with place.settling(seconds=60), _writing(place, seed) as writing:
         begun = writing.passes
         for _ in range(MOST_LOOKS):
             for one in place.audited():

@@ -53,13 +53,17 @@ DATASET = "sales"
 
 def quick_contracts(dataset: str = DATASET, **settings: Any) -> Contracts:
     """The shipped contracts, the database without margin and with nothing to wait for, unless told otherwise."""
-    chosen = {"margin": 0, "settle": 0, "sweep": 1, **settings}
+    return with_source(shipped_contracts(), dataset, **{"margin": 0, "settle": 0, "sweep": 1, **settings})
+
+
+def with_source(contracts: Contracts, dataset: str, **settings: Any) -> Contracts:
+    """The contracts with other settings of one database."""
     made = []
-    for contract in shipped_contracts():
+    for contract in contracts:
         if contract.dataset == dataset and isinstance(contract.source, Database):
-            contract = replace(contract, source=replace(contract.source, **chosen))
+            contract = replace(contract, source=replace(contract.source, **settings))
         made.append(contract)
-    return replace(shipped_contracts(), contracts=tuple(made))
+    return replace(contracts, contracts=tuple(made))
 
 
 class Graveyard:
@@ -296,6 +300,16 @@ class Shop:
                 acquire(bench, job["job"])
         except StarmendError as error:  # the machine's Catch: the others go on
             self.log.error("job failed", job=job["job"], reason=str(error))
+
+    @contextmanager
+    def settling(self, *, seconds: int) -> Iterator[None]:
+        """Audits give what is on its way so much time, as a deployment's do."""
+        before = self.contracts
+        self.contracts = with_source(before, self.dataset, settle=seconds)
+        try:
+            yield
+        finally:
+            self.contracts = before
 
     def findings(self, run: str, attempt: int = 0) -> list[Any]:
         return list(AuditResult.from_data(read_paper(self.memory.records, run, f"audit-{attempt}")).findings)
