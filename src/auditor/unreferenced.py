@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 
 from auditor.lake import read_partition
-from auditor.runs import AuditResult, find_paper
+from auditor.runs import AuditResult, read_paper
 from auditor.state import read_state
 from auditor.world import World
 from core.contract.model import Contract, Contracts, Table
@@ -48,7 +48,7 @@ def find_unreferenced(
     tables = tables_of(world.contracts, contract.dataset)
     state, _ = read_state(world.records, contract.dataset)
     if attempt:
-        before = AuditResult.from_data(find_paper(world.records, run, "audit-0"))
+        before = AuditResult.from_data(read_paper(world.records, run, "audit-0"))
         named = [one for one in before.findings if isinstance(one, UnreferencedObjects)]
         again = [partition_of(one.table, one.partition) for one in named]
         return Unreferenced(_in_partitions(world, tables, again), before.swept_until)
