@@ -27,7 +27,7 @@ from core.ports import ObjectInfo
 from core.vacuum import GRACE, plan_vacuum
 
 FOUND_AFTER = 2 * GRACE
-AUDITED = 200  # partitions of the audited windows that are looked at in one run; the sweep comes to the others
+AUDITED = 100  # partitions of the audited windows that are looked at in one run; the sweep comes to the others
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from tests.support.shop import Shop, shop
-from tests.support.worlds import shipped_contracts
 
 from auditor.canary import canary_healed
 from auditor.plan import Budget
 from core.canary import PlantedRow, planted_key
 from core.certificate import canonical_json
-from core.contract.catalog import catalog_tables
-from core.contract.model import Database
-from core.contract.problems import Problems
-from core.contract.rules import check_contract
 from core.findings import FetchRows, PlantGap, repair_to_data
 from processing.plan import static_tables
 from processing.restating.job import restate_job
@@ -147,15 +141,3 @@ def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_
         told = restate_job(canary.memory.world, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
         assert told["failed"] == 1
         assert canary.memory.versions() == versions
-
-
-def test_a_canary_that_would_touch_its_original_is_refused_and_shadows_have_no_raw_table_of_their_own() -> None:
-    contracts = shipped_contracts()
-    original = contracts.dataset("sales")
-    assert isinstance(original.source, Database)
-    wrong = replace(original, source=replace(original.source, canary=True))
-    problems = Problems("sales.yaml")
-    check_contract(wrong, contracts, problems)
-    told: list[Any] = [one.path for one in problems.found]
-    assert {"warehouse.dim_staff", "warehouse.dim_date"} <= set(told)
-    assert catalog_tables(contracts)["raw_currency"]["location"] == "tables/sales/currency/"
