@@ -1,0 +1,73 @@
+"""The slow sweep of a database's history: all of it within the time that was promised, never more than the budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.worlds import shipped_contracts
+
+from auditor.tables.memory import Memory
+from auditor.tables.order import recent_slices, swept_slices
+from auditor.tables.targets import Slice, all_slices, targets_of
+from auditor.world import Limits
+from core.calendar import epoch
+from core.contract.model import Database
+
+CONTRACT = shipped_contracts().dataset("sales")
+TARGETS = targets_of(CONTRACT)
+assert isinstance(CONTRACT.source, Database)
+SOURCE: Database = CONTRACT.source
+NOW, HOUR, DAY = epoch("2026-11-20T15:00:00Z"), 3_600, 86_400
+LARGE = {one.table.name: 60_000 for one in TARGETS}  # none is so small that it is compared whole every time
+
+
+def history(now: int) -> set[Slice]:
+    """What the sweep has to come to: all slices but those that every run compares."""
+    return {one for target in TARGETS for one in all_slices(target, now)} - set(recent(now))
+
+
+def recent(now: int) -> list[Slice]:
+    return recent_slices(TARGETS, Memory(rows=LARGE), now=now)
+
+
+def run(memory: Memory, now: int, limits: Limits) -> tuple[list[Slice], Memory]:
+    chosen, following = swept_slices(TARGETS, SOURCE, memory, recent(now), limits, now=now)
+    return chosen, replace(memory, sweep=following, swept_at=now)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pauses=st.lists(st.integers(60, 2 * DAY), min_size=1, max_size=200))
+def test_whenever_audits_run_all_history_comes_round_within_the_sweep(pauses: list[int]) -> None:
+    memory, now = Memory(rows=LARGE, swept_at=NOW), NOW
+    seen: set[Slice] = set()
+    for pause in pauses:
+        now += pause
+        some, memory = run(memory, now, Limits(sweep_rows=10**9))
+        assert not set(some) & set(recent(now))
+        seen |= set(some)
+    if now - NOW >= SOURCE.sweep:
+        assert seen >= history(NOW) & history(now)
+
+
+@settings(max_examples=30, deadline=None)
+@given(budget=st.integers(0, 700_000), runs=st.integers(1, 60))
+def test_no_run_reads_more_than_its_budget_and_the_next_goes_on_where_it_stopped(budget: int, runs: int) -> None:
+    memory, now = Memory(rows=LARGE), NOW
+    chosen: list[Slice] = []
+    for number in range(runs):
+        now = NOW + number * 30 * DAY // 1_000  # each would take a good share
+        some, memory = run(replace(memory, swept_at=1), now, Limits(sweep_rows=budget))
+        assert sum(LARGE[one.table] for one in some) <= budget or len(some) == 1
+        chosen += some
+    every = sorted(history(NOW))
+    assert chosen[: len(every)] == (every * 2)[: len(chosen)][: len(every)]
+
+
+def test_after_a_long_silence_the_share_is_all_history_and_the_budget_still_holds() -> None:
+    memory = Memory(rows=LARGE, swept_at=NOW - 60 * DAY)
+    some, _ = run(memory, NOW, Limits(sweep_rows=10**9))
+    assert set(some) == history(NOW)
+    some, _ = run(memory, NOW, Limits(sweep_rows=300_000))
+    assert len(some) == 5
