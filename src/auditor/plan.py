@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
@@ -130,7 +132,7 @@ def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
     """The repairs of one attempt, in the order in which they may begin."""
     draft = _Draft(circumstances.budget)
     _revive(draft, findings, circumstances)
-    _reprocess(draft, _of(findings, UnprocessedObject))
+    _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
     _put_right(draft, findings, circumstances)
     _restate(draft, findings, circumstances)
     _extract(draft, findings, circumstances)
@@ -172,10 +174,6 @@ def _put_right(draft: _Draft, findings: Sequence[Finding], circumstances: Circum
         draft.repairs.append(Redrive(letters.dataset, letters.messages))
 
 
-def _reprocess(draft: _Draft, unprocessed: Sequence[UnprocessedObject]) -> None:
-    _objects(draft, unprocessed, Reprocess, "unprocessed_object")
-
-
 def _objects(
     draft: _Draft,
     findings: Sequence[LostObject | UnprocessedObject],
@@ -207,9 +205,8 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
                 wanted.setdefault((one.dataset, one.table), []).append(one.partition)
         elif isinstance(one, DisputedValue):  # known after the first attempt, so the second makes it again
             if circumstances.attempt > 2:
-                draft.helpless.append(
-                    Helpless(one, one.kind, "the ingest objects hold what the provider now contradicts")
-                )
+                reason = "the ingest objects hold what the provider now contradicts"
+                draft.helpless.append(Helpless(one, one.kind, reason))
             else:
                 wanted.setdefault((one.dataset, one.table), []).append(one.partition)
         elif isinstance(one, OrphanKeys):
@@ -233,14 +230,13 @@ def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumst
 
 def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
     """Last of all: what is removed is needed for nothing, and nothing waits for it."""
-    made = sum(len(one.partitions) for one in draft.repairs if isinstance(one, Restate))
-    now = unreferenced[: max(0, draft.budget.partitions - made)]
-    for dataset, table in dict.fromkeys((one.dataset, one.table) for one in now):
-        paths = [one.partition for one in now if (one.dataset, one.table) == (dataset, table)]
-        for some in _chunks(sorted(set(paths)), PARTITIONS_PER_JOB):
-            draft.repairs.append(Vacuum(dataset, table, tuple(some)))
-    why = f"over the budget of {draft.budget.partitions} partitions a run"
-    draft.wait("unreferenced_object", len(unreferenced) - len(now), why)
+    left = draft.budget.partitions - sum(len(one.partitions) for one in draft.repairs if isinstance(one, Restate))
+    now = unreferenced[: max(0, left)]
+    table_of = attrgetter("dataset", "table")
+    for (dataset, table), some in groupby(sorted(now, key=table_of), key=table_of):
+        for paths in _chunks([one.partition for one in some], PARTITIONS_PER_JOB):
+            draft.repairs.append(Vacuum(dataset, table, tuple(paths)))
+    draft.wait("unreferenced_object", len(unreferenced) - len(now), "over the budget of partitions a run")
 
 
 # ---------------------------------------------------------------- what only the source has: databases
@@ -354,8 +350,7 @@ def _compare(draft: _Draft, circumstances: Circumstances) -> None:
 
 
 def _calls_a_minute(feed: Feed) -> int:
-    own = int(feed.history.settings.get("calls_per_minute", 0))
-    return own or feed.calls_per_minute
+    return int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
 
 
 def _split_rebuilt(

@@ -30,6 +30,7 @@ from core.findings import (
     Revive,
     StaleDerived,
     UnprocessedObject,
+    UnreferencedObjects,
     WrongParameter,
     door_of,
     repair_from_data,
@@ -231,3 +232,19 @@ def test_every_repair_travels_as_json(attempt: int) -> None:
         attempt=attempt,
     )
     assert tuple(repair_from_data(repair_to_data(one)) for one in made.repairs) == made.repairs
+
+
+def test_cleaning_comes_last_table_by_table_and_within_what_restating_left_of_the_budget() -> None:
+    left = [
+        UnreferencedObjects("quotes", "fact_quote", f"symbol={name}/month=2026-11", 3, 30) for name in ("AMD", "ZM")
+    ]
+    other = UnreferencedObjects("sales", "_current/staff", "", 1, 10)
+    broken = BrokenPartition("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "is missing")
+    made = planned(other, *left, broken, budget=Budget(partitions=3))
+    assert [(one.kind, one.table, one.partitions) for one in made.repairs] == [
+        ("restate", "fact_quote", ("symbol=AAPL/month=2026-11",)),
+        ("vacuum", "fact_quote", ("symbol=AMD/month=2026-11",)),
+        ("vacuum", "_current/staff", ("",)),
+    ]
+    assert [(one.kind, one.count) for one in made.waiting] == [("unreferenced_object", 1)]
+    assert {door_of(one) for one in made.repairs} == {"restate"}
