@@ -62,7 +62,7 @@ def read_slices(
 
 def hold(contract: Contract, target: Target, one: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
     parts = [part for part, _ in proven]
-    rows = pa.concat_tables([part.rows for part in parts]).combine_chunks()
+    rows = pa.concat_tables([part.rows for part in parts])  # in pieces: only single columns are made whole, in turn
     current, gone = _split(target, rows)
     owner = owner_of(contract, target.table.name)
 
