@@ -179,14 +179,16 @@ def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fin
     """The fingerprint of every bucket that has rows."""
     if not len(keys):
         return {}
-    of = bucket_numbers(keys, buckets).astype(np.uint16)
-    order = np.argsort(of, kind="stable")
-    of = of[order]
-    begins = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
-    sums = np.add.reduceat(hash_ints(versions - POSTGRES_EPOCH, keys)[order], begins)
-    newest = np.maximum.reduceat(versions[order], begins)
-    counts = np.diff(np.append(begins, len(of)))
-    rows = zip(of[begins].tolist(), counts.tolist(), newest.tolist(), sums.tolist(), strict=True)
+    of = bucket_numbers(keys, buckets)
+    counts = np.bincount(of, minlength=buckets)
+    newest = np.full(buckets, np.iinfo(np.int64).min)
+    np.maximum.at(newest, of, versions)
+    sums = np.zeros(buckets, _U64)
+    for first in range(0, len(keys), BLOCK):  # no copy of all hashes, no order of all rows
+        some = slice(first, first + BLOCK)
+        np.add.at(sums, of[some], _hash_block(versions[some] - POSTGRES_EPOCH, keys[some]))
+    there = np.flatnonzero(counts)
+    rows = zip(there.tolist(), counts[there].tolist(), newest[there].tolist(), sums[there].tolist(), strict=True)
     return {place: Fingerprint(count, last, total) for place, count, last, total in rows}
 
 
