@@ -10,19 +10,17 @@ locals {
   audit_tags  = { component = "auditor", purpose = "repair" }
 
   # What each step may do beyond its own log. The papers of a run lie below audit/ in the warehouse bucket.
-  papers = ["${local.warehouse_arn}/audit/*"] # wildcard: every run's papers
-  seen = {
-    ingest    = [for prefix in local.processed_prefixes : "${local.ingest_arn}/${prefix}*"]                                  # wildcard: the prefix's objects
-    warehouse = [for prefix in ["warehouse/", "receipts/", "audit/", "completeness/"] : "${local.warehouse_arn}/${prefix}*"] # wildcard: as above
-  }
+  papers  = ["${local.warehouse_arn}/audit/*"]                                          # wildcard: every run's papers
+  arrived = [for prefix in local.processed_prefixes : "${local.ingest_arn}/${prefix}*"] # wildcard: the prefix's objects
 
+  # reads and writes: prefixes of the warehouse bucket; looks: also sees what arrived in the ingest bucket.
   steps = {
-    audit    = { memory = 1769, reads = true, writes = ["audit/"], about = "Looks at windows: what is owed, what is there, what breaks a rule" }
-    plan     = { memory = 512, reads = true, writes = ["audit/"], about = "Turns findings into repairs, cheapest first, within the budget" }
-    queue    = { memory = 512, reads = true, writes = ["audit/"], about = "Queues ingest objects and dead letters for processing again, puts parameters right" }
-    verify   = { memory = 1769, reads = true, writes = ["audit/"], about = "Learns what repairs brought and looks at the same windows again" }
-    certify  = { memory = 1769, reads = true, writes = ["audit/", "completeness/", "warehouse/_certificates/"], about = "Certifies what is whole, judges what is not" }
-    conclude = { memory = 512, reads = true, writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
+    audit    = { memory = 1769, looks = true, reads = ["warehouse/", "receipts/", "audit/"], writes = ["audit/"], about = "Looks at windows: what is owed, what is there, what breaks a rule" }
+    plan     = { memory = 512, looks = false, reads = ["audit/"], writes = ["audit/"], about = "Turns findings into repairs, cheapest first, within the budget" }
+    queue    = { memory = 512, looks = false, reads = ["audit/"], writes = ["audit/"], about = "Queues ingest objects and dead letters for processing again, puts parameters right" }
+    verify   = { memory = 1769, looks = true, reads = ["warehouse/", "receipts/", "audit/"], writes = ["audit/"], about = "Learns what repairs brought and looks at the same windows again" }
+    certify  = { memory = 1769, looks = false, reads = ["warehouse/", "audit/"], writes = ["audit/", "completeness/", "warehouse/_certificates/"], about = "Certifies what is whole, judges what is not" }
+    conclude = { memory = 512, looks = false, reads = ["audit/"], writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
   }
 
   # What a step may do besides where there are databases: these are asked, and have parameters and a sequence of objects.
@@ -30,6 +28,8 @@ locals {
     AskTheDatabase    = { actions = ["lambda:InvokeFunction"], resources = module.check[*].arn }
     CompareParameters = { actions = ["ssm:GetParameters"], resources = flatten(values(local.table_parameters)) }
     PeekAtDeadLetters = { actions = ["sqs:ReceiveMessage"], resources = [module.arrivals.dead_arn] }
+    # An object's metadata say which interval it covers. wildcard: the tables' objects
+    ReadSequence = { actions = ["s3:GetObject"], resources = [for name in keys(local.databases) : "${local.ingest_arn}/tables/${name}/*"] }
   }
   for_databases = {
     audit  = local.look_grants
@@ -61,17 +61,17 @@ data "aws_iam_policy_document" "step" {
   statement {
     sid       = "Read"
     actions   = ["s3:GetObject"]
-    resources = concat(local.seen.ingest, local.seen.warehouse)
+    resources = [for prefix in each.value.reads : "${local.warehouse_arn}/${prefix}*"] # wildcard: the prefix's objects
   }
 
   statement {
     sid       = "Find"
     actions   = ["s3:ListBucket"]
-    resources = [local.ingest_arn, local.warehouse_arn]
+    resources = concat([local.warehouse_arn], each.value.looks ? [local.ingest_arn] : [])
     condition {
       test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing key, not 403
       variable = "s3:prefix"
-      values   = concat([for prefix in local.processed_prefixes : "${prefix}*"], ["warehouse/*", "receipts/*", "audit/*", "completeness/*"]) # wildcard: the prefix's objects
+      values   = [for prefix in concat(each.value.reads, each.value.looks ? local.processed_prefixes : []) : "${prefix}*"] # wildcard: the prefix's objects
     }
   }
 
@@ -147,13 +147,13 @@ data "aws_iam_policy_document" "restate" {
   statement {
     sid       = "ReadObjects"
     actions   = ["s3:GetObject"]
-    resources = concat(local.seen.ingest, local.papers)
+    resources = concat(local.arrived, local.papers)
   }
 
   statement {
     sid       = "CommitPartitions"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = ["${local.warehouse_arn}/warehouse/*", "${local.warehouse_arn}/receipts/*"] # wildcard: pointers and versions of every table
+    resources = ["${local.warehouse_arn}/warehouse/*"] # wildcard: pointers and versions of every table
   }
 
   statement {
@@ -175,7 +175,7 @@ data "aws_iam_policy_document" "restate" {
     condition {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
-      values   = concat([for prefix in local.processed_prefixes : "${prefix}*"], ["warehouse/*", "receipts/*", "audit/*"]) # wildcard: the prefix's objects
+      values   = concat([for prefix in local.processed_prefixes : "${prefix}*"], ["warehouse/*", "audit/*"]) # wildcard: the prefix's objects
     }
   }
 }
@@ -247,7 +247,7 @@ data "aws_iam_policy_document" "take_repairs" {
   statement {
     sid       = "BringBackObjects"
     actions   = ["s3:DeleteObjectVersion"] # of a delete marker: the old version is the object again
-    resources = local.seen.ingest
+    resources = local.arrived
   }
 
   statement {

@@ -38,13 +38,19 @@ data "aws_iam_policy_document" "extract" {
 
   statement {
     sid     = "KeepState"
-    actions = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+    actions = ["ssm:GetParameters", "ssm:PutParameter"]
     resources = flatten([
       for name in keys(local.databases) : [ # wildcard: one key per table of the dataset
         "${local.parameter_arn}/${name}/*/timestamp",
         "${local.parameter_arn}/${name}/*/sequential_id", # wildcard: as above
       ]
     ])
+  }
+
+  statement {
+    sid       = "NextObject" # an id is read alone before it moves by one
+    actions   = ["ssm:GetParameter"]
+    resources = [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/sequential_id"] # wildcard: one key per table
   }
 
   statement {

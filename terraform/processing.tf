@@ -58,8 +58,14 @@ data "aws_iam_policy_document" "process" {
   statement {
     sid     = "CommitPartitions" # a conditional PUT needs s3:GetObject as well
     actions = ["s3:GetObject", "s3:PutObject"]
-    # wildcard: pointers, versions, receipts and quarantined lines of every table
-    resources = [for prefix in ["warehouse/", "receipts/", "quarantine/"] : "${local.warehouse_arn}/${prefix}*"]
+    # wildcard: pointers, versions and receipts of every table
+    resources = [for prefix in ["warehouse/", "receipts/"] : "${local.warehouse_arn}/${prefix}*"]
+  }
+
+  statement {
+    sid       = "KeepRejectedLines" # s3:GetObject to see whether an earlier try has left some
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.warehouse_arn}/quarantine/*"] # wildcard: rejected lines of every table
   }
 
   statement {
@@ -73,10 +79,13 @@ data "aws_iam_policy_document" "process" {
     }
   }
 
-  statement {
-    sid       = "RememberLatestObject"
-    actions   = ["ssm:GetParameters", "ssm:PutParameter"]
-    resources = [for name in keys(local.sources) : "${local.parameter_arn}/${name}/*/latest_object"] # wildcard: one key per table
+  dynamic "statement" {
+    for_each = length(local.databases) > 0 ? [1] : []
+    content {
+      sid       = "RememberLatestObject" # a feed's objects have no sequence
+      actions   = ["ssm:GetParameters", "ssm:PutParameter"]
+      resources = [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/latest_object"] # wildcard: one key per table
+    }
   }
 }
 

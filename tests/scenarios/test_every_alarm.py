@@ -98,14 +98,14 @@ def measure(cloudwatch: Any, alarm: Alarm) -> None:
     """Put a breaching datapoint into each of the alarm's periods; where silence is the fault, put nothing."""
     if alarm["treat_missing_data"] == "breaching":
         return
-    assert alarm["comparison_operator"] == "GreaterThanThreshold"
+    beyond = {"GreaterThanThreshold": 1, "LessThanThreshold": -1}[alarm["comparison_operator"]]
     now = dt.datetime.now(dt.UTC)
     pairs = [{"Name": name, "Value": value or "x"} for name, value in (alarm["dimensions"] or {}).items()]
     for number in range(alarm["evaluation_periods"]):
         at = now - dt.timedelta(seconds=alarm["period"] * number + min(alarm["period"] / 2, 30) * (number > 0))
         point = {"MetricName": alarm["metric_name"], "Dimensions": pairs, "Timestamp": at}
         cloudwatch.put_metric_data(
-            Namespace=alarm["namespace"], MetricData=[{**point, "Value": float(alarm["threshold"]) + 1}]
+            Namespace=alarm["namespace"], MetricData=[{**point, "Value": float(alarm["threshold"]) + beyond}]
         )
 
 
