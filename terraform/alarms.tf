@@ -107,6 +107,8 @@ locals {
   audits_due = var.schedules_enabled ? local.audited : {}
   canaries   = { for name, dataset in local.sources : name => dataset if try(dataset.canary, false) }
 
+  has_canaries = length(local.canaries) > 0 # an audit's last step sees whether the planted gap was healed
+
   # Only where schedules run: three missed starts. Here silence is the fault.
   scheduled = {
     for name, seconds in {

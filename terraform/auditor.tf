@@ -20,7 +20,7 @@ locals {
     queue    = { memory = 512, looks = false, reads = ["audit/"], writes = ["audit/"], about = "Queues ingest objects and dead letters for processing again, puts parameters right" }
     verify   = { memory = 1769, looks = true, reads = ["warehouse/", "receipts/", "audit/"], writes = ["audit/"], about = "Learns what repairs brought and looks at the same windows again" }
     certify  = { memory = 1769, looks = false, reads = ["warehouse/", "audit/"], writes = ["audit/", "completeness/", "warehouse/_certificates/"], about = "Certifies what is whole, judges what is not" }
-    conclude = { memory = 512, looks = false, reads = ["audit/"], writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
+    conclude = { memory = 512, looks = local.has_canaries, reads = local.has_canaries ? ["warehouse/", "audit/"] : ["audit/"], writes = ["audit/"], about = "Tells the admins once per cause, and finishes the run" }
   }
 
   # What a step may do besides where there are databases: these are asked, and have parameters and a sequence of objects.

@@ -15,16 +15,34 @@ from local.terraform import Change
 
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
-# Scenarios that use the shared stack; what they asked AWS for is judged after the last of them.
-STACK_SCENARIOS = {
+# What every scenario of the shared stack asked AWS for is judged after the last of them.
+_JUDGES = "test_least_privilege.py"
+_SCENARIOS = {
     path.name for path in Path(__file__).parent.glob("test_*.py") if "stack: Stack" in path.read_text(encoding="utf-8")
-}
-_LAST = "test_least_privilege.py"
+} - {_JUDGES}
+_passed: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Judge after everything else ran."""
-    items.sort(key=lambda item: item.path.name == _LAST)
+    items.sort(key=lambda item: item.path.name == _JUDGES)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        _passed.add(report.nodeid)
+
+
+@pytest.fixture
+def unfinished(request: pytest.FixtureRequest) -> list[str]:
+    """Files of stack scenarios that have not passed as a whole in this run, by name.
+
+    All tests of the stack run in one process (tests/conftest.py), also where pytest-xdist has several.
+    """
+    shared = [
+        one for one in request.session.items if "stack" in getattr(one, "fixturenames", ()) and one.path.name != _JUDGES
+    ]
+    failed = {one.path.name for one in shared if one.nodeid not in _passed}
+    return sorted(failed | (_SCENARIOS - {one.path.name for one in shared}))
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,8 @@ def switched_on(stack: Stack) -> Switch:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The emulator with the real Terraform applied, a small sales source, the market."""
-    plan = Plan(sales_orders=ORDERS, alarm_scale=0.05, variables={"audit_limits": {"points": POINTS}})
+    variables = {"audit_limits": {"points": POINTS}}
+    plan = Plan(sales_orders=ORDERS, alarm_scale=0.05, canaries=True, variables=variables)
     with Stack.up(tmp_path_factory.mktemp("build"), plan) as running:
         yield running
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,23 +89,9 @@ def test_every_record_twice_in_any_order_and_every_event_twice_are_the_same_rows
     assert deployed.pointers(deployment) == versions
 
 
-@contextmanager
-def told(stack: Stack, function: str, **variables: str) -> Iterator[None]:
-    """A deployed function with other variables, as an apply with other Terraform variables would give it."""
-    client, name = stack.deployment.clients("lambda"), stack.deployment.functions[function]
-    before = client.get_function_configuration(FunctionName=name)["Environment"]
-    client.update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**before["Variables"], **variables}}
-    )
-    try:
-        yield
-    finally:
-        client.update_function_configuration(FunctionName=name, Environment=before)
-
-
 def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(stack: Stack, traded: Traded) -> None:
     lines = lines_so_far(stack)
-    with told(stack, "request", STARMEND_DROP_ONE_ENTITY="demo"):
+    with deployed.told(stack.deployment, "request", STARMEND_DROP_ONE_ENTITY="demo"):
         dropped = trade(stack, hour(stack, 1))
     await_points(stack, lines + dropped.asked)
     assert (dropped.expected, dropped.asked, len(dropped.left_out)) == (660, 600, 60)
@@ -141,7 +125,7 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded)
 
 def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, tmp_path: Path) -> None:
     for other in (ROOT / "contracts").iterdir():
-        if other.name != "quotes.yaml" and "canary" not in other.name:  # the local stack leaves the canaries out
+        if other.name != "quotes.yaml":
             (tmp_path / other.name).symlink_to(other)
     text = (ROOT / "contracts" / "quotes.yaml").read_text()
     (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))

@@ -1,34 +1,36 @@
 """What the roles were granted, held against what they asked for while every other scenario ran on the same stack.
 
-The emulator's policies decide as AWS's do, so a call that is not granted fails the scenario that makes it; these tests,
-which run last, find what is granted and needed by nobody.
+The emulator's policies decide as AWS's do, so that a call which is not granted fails the scenario that makes it. These
+tests run last and find the rest: grants without which every scenario would have passed as well.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
-from tests.scenarios.conftest import STACK_SCENARIOS
-from tests.support.grants import Grant, granted, never_used
-from tests.support.state import managed
+from tests.support import deployed
+from tests.support.grants import Grant, granted, not_granted, not_needed
+from tests.support.services import asked_by_services
+from tests.support.state import Resource, managed
 
+from core.errors import PipelineBug
+from local.database.changes import Changes
+from local.demo import await_horizon
 from local.emulator import decisions
+from local.emulator.decisions import Decision
+from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-# Grants that no scenario needed, as "role statement action on resource", each with who needs it and when.
+# Grants that no scenario of the stack needs, as "role statement action on resource", each with who needs it and when.
 EXCEPTIONS: Mapping[str, str] = {
-    r"[a-z]+ WriteOwnLog .*": "Lambda writes a function's log with the function's role, unseen by any policy here",
-    r"(process|pull|repair) Take(Arrivals|Requests) .*": "Lambda polls the queue with the function's role",
-    r"start-[a-z]+  (lambda:InvokeFunction|states:StartExecution) .*": "EventBridge Scheduler's role",
-    r"deliver-[a-z]+ .*": "Firehose's role",
-    r"audit-machine .*": "Step Functions' role",
-    r"conclude EncryptForAdmins .*": "SNS encrypts with the publisher's role",
     r"[a-z]+ (Find|FindPartitions|TellMissingFromForbidden) s3:ListBucket .*":
-        "S3 asks about it only where a key is not there, to tell missing from forbidden",
+        "S3 asks about it where a key is not there, to tell missing from forbidden; not every bucket lacks one here",
     r"extract WriteObjects s3:GetObject .*": "reads back what a lost answer left open (test_extraction_crashes)",
     r"extract WriteObjects s3:PutObject .*/repair/.*": "keys that the auditor of databases asks for again",
     r"process KeepRejectedLines s3:GetObject .*": "S3 asks for it where lines that an earlier try left are replaced",
@@ -40,40 +42,85 @@ EXCEPTIONS: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def grants(stack: Stack) -> list[Grant]:
+def resources(stack: Stack) -> list[Resource]:
     terraform, _ = stack.terraform()
-    return granted(managed(terraform.state()))
+    return list(managed(terraform.state()))
 
 
-def named(stack: Stack, grant: Grant) -> str:
-    role = grant.role.removeprefix(f"{stack.deployment.project}-{stack.deployment.environment}-")
-    return f"{role} {grant.statement} {grant.action} on {grant.resource}"
+@pytest.fixture(scope="module")
+def grants(resources: list[Resource]) -> list[Grant]:
+    return granted(resources)
 
 
-def test_no_role_asked_for_what_it_is_not_granted(stack: Stack, grants: list[Grant]) -> None:
+@pytest.fixture(scope="module")
+def asked(stack: Stack, resources: list[Resource], grants: list[Grant]) -> list[Decision]:
+    """Whatever was asked for with the roles: by their functions in every scenario, and by AWS's services as set up."""
     ours = {one.role for one in grants}
-    asked = [one for one in decisions.read(stack.emulator.state_dir) if one.role in ours]
-    assert [f"{one.role}: {one.action} on {one.resource}" for one in asked if not one.allowed] == []
-    assert {one.role for one in asked} > {
-        f"{stack.deployment.functions[name]}" for name in ("extract", "process", "pull")
-    }
+    recorded = [one for one in decisions.read(stack.emulator.state_dir) if one.role in ours]
+    return recorded + asked_by_services(resources, recorded)
 
 
-def test_every_grant_was_needed_or_has_its_reason(
-    stack: Stack, grants: list[Grant], request: pytest.FixtureRequest
+def shown(stack: Stack, one: Grant | Decision) -> str:
+    role = one.role.removeprefix(f"{stack.deployment.project}-{stack.deployment.environment}-")
+    statement = f"{one.statement} " if isinstance(one, Grant) else ""
+    return f"{role} {statement}{one.action} on {one.resource}"
+
+
+def test_no_role_asks_for_what_it_is_not_granted(stack: Stack, grants: list[Grant], asked: list[Decision]) -> None:
+    assert [shown(stack, one) for one in asked if not one.allowed] == []
+    assert [shown(stack, one) for one in not_granted(grants, asked)] == []
+    assert {one.role for one in asked} <= {one.role for one in grants}
+
+
+def test_without_any_one_grant_some_scenario_would_be_refused(
+    stack: Stack, grants: list[Grant], asked: list[Decision], unfinished: list[str]
 ) -> None:
-    ran = {item.path.name for item in request.session.items}
-    if missing := STACK_SCENARIOS - ran:
-        pytest.skip(f"tells only after every scenario of the stack; not in this run: {sorted(missing)}")
-    unused = never_used(grants, decisions.read(stack.emulator.state_dir))
-    without_reason = sorted(
-        named(stack, one)
-        for one in unused
-        if not any(re.fullmatch(pattern, named(stack, one)) for pattern in EXCEPTIONS)
-    )
+    if unfinished:
+        pytest.skip(f"judges when every scenario of the stack has passed in this run; not so: {', '.join(unfinished)}")
+    without_reason = [
+        name
+        for name in sorted(shown(stack, one) for one in not_needed(grants, asked))
+        if not any(re.fullmatch(pattern, name) for pattern in EXCEPTIONS)
+    ]
     assert without_reason == [], "granted and never needed:\n" + "\n".join(without_reason)
 
 
 def test_every_exception_is_of_a_grant_that_exists(stack: Stack, grants: list[Grant]) -> None:
-    names = [named(stack, one) for one in grants]
+    names = [shown(stack, one) for one in grants]
     assert [pattern for pattern in EXCEPTIONS if not any(re.fullmatch(pattern, name) for name in names)] == []
+
+
+@contextmanager
+def without(stack: Stack, function: str, statement: str) -> Iterator[None]:
+    """The function's role less one statement, for a container that remembers nothing of before."""
+    iam, role = stack.deployment.clients("iam"), stack.deployment.functions[function]
+    whole = iam.get_role_policy(RoleName=role, PolicyName="grants")["PolicyDocument"]
+    left = [one for one in whole["Statement"] if one["Sid"] != statement]
+    assert len(left) == len(whole["Statement"]) - 1
+    put = {"RoleName": role, "PolicyName": "grants"}
+    iam.put_role_policy(**put, PolicyDocument=json.dumps({**whole, "Statement": left}))
+    try:
+        with deployed.told(stack.deployment, function, STARMEND_TEST_WITHOUT=statement):
+            yield
+    finally:
+        iam.put_role_policy(**put, PolicyDocument=json.dumps(whole))
+
+
+@pytest.mark.parametrize(
+    "statement", ["ReadDatabaseSecrets", "KeepState", "NextObject", "WriteObjects", "FindObjectsBeyondState"]
+)
+def test_extraction_is_stopped_by_every_grant_that_is_taken_away_and_goes_on_when_it_is_back(
+    stack: Stack, asked: list[Decision], statement: str
+) -> None:
+    """After ``asked`` was read, for what is refused here is refused on purpose."""
+    contract = stack.deployment.contracts.dataset("sales")
+    changes = Changes(stack.database.connect, seed=11)
+    [order] = changes.insert_orders(1)["sales_order"]
+    changes.close()
+    await_horizon(stack, contract)
+    with without(stack, "extract", statement), pytest.raises(PipelineBug, match="AccessDenied|Forbidden"):
+        invoke(stack.deployment, "extract", {"dataset": "sales"})
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    await_receipts(stack.deployment, "tables/sales/")
+    sql = f"select count(*) as n from fact_sales_order where sales_order_id = {order} and is_latest"
+    assert stack.deployment.athena.query(sql)["n"][0] == 1

@@ -144,3 +144,17 @@ def metric_sum(deployment: Deployment, name: str, *, dataset: str) -> float:
         Statistics=["Sum"],
     )
     return float(sum(point["Sum"] for point in found["Datapoints"]))
+
+
+@contextmanager
+def told(deployment: Deployment, function: str, **variables: str) -> Iterator[None]:
+    """A deployed function with other variables, as an apply with other Terraform variables would give it."""
+    client, name = deployment.clients("lambda"), deployment.functions[function]
+    before = client.get_function_configuration(FunctionName=name)["Environment"]
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before["Variables"], **variables}}
+    )
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, Environment=before)

@@ -3,55 +3,87 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+from local.emulator import ACCOUNT, REGION
 from local.emulator.decisions import Decision
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One action on one resource (an ARN that may end in wildcards), and the statement that gives it."""
+    """One action on one resource (an ARN that may hold wildcards), under its statement's conditions (JSON)."""
 
     role: str
     statement: str
     action: str
     resource: str
+    conditions: str = "{}"
 
-    def covers(self, asked: Decision) -> bool:
-        return (
-            asked.role == self.role
-            and asked.action == self.action
-            and fnmatchcase(asked.resource, self.resource.replace("[", "[[]"))
-        )
+    def allows(self, asked: Decision) -> bool:
+        """Whether a role with this grant alone may do what was asked, as the emulator's own policy engine decides."""
+        about = {"Action": self.action, "Resource": self.resource, "Condition": json.loads(self.conditions)}
+        context = EvalContext(
+            principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{asked.role}/any", principal_type="AssumedRole",
+            principal_account=ACCOUNT, action=asked.action, resource_arn=asked.resource, region=REGION,
+            secure_transport=True, service_context={} if asked.prefix is None else {"s3:prefix": asked.prefix},
+        )  # fmt: skip
+        policies = [parse_policy_document({"Statement": {"Effect": "Allow", **about}})]
+        return asked.role == self.role and bool(evaluate(context, policies).decision == "Allow")
 
 
 def grants_of(role: str, policy: str) -> Iterator[Grant]:
     """Every single grant of a role's policy document; refusals are none."""
     for statement in json.loads(policy)["Statement"]:
         if statement["Effect"] == "Allow":
+            conditions = json.dumps(statement.get("Condition", {}))
             for action in _listed(statement["Action"]):
                 for resource in _listed(statement["Resource"]):
-                    yield Grant(role, statement.get("Sid", ""), action, resource)
+                    yield Grant(role, statement.get("Sid", ""), action, resource, conditions)
 
 
 def granted(resources: Iterable[Mapping[str, Any]]) -> list[Grant]:
     """The grants of every role among Terraform's resources."""
-    found = []
+    found: list[Grant] = []
     for one in resources:
         if one["type"] == "aws_iam_role_policy":
             found += grants_of(one["values"]["role"], one["values"]["policy"])
     return found
 
 
-def never_used(grants: Iterable[Grant], asked: Iterable[Decision]) -> list[Grant]:
-    """Grants that no call needed."""
-    by_need: dict[tuple[str, str], list[Decision]] = {}
-    for one in asked:
-        by_need.setdefault((one.role, one.action), []).append(one)
-    return [one for one in grants if not any(one.covers(need) for need in by_need.get((one.role, one.action), ()))]
+def not_granted(grants: Iterable[Grant], asked: Iterable[Decision]) -> list[Decision]:
+    """What was asked for and no grant allows."""
+    by_need = _by_need(grants)
+    return [need for need in asked if not _allowing(by_need, need)]
+
+
+def not_needed(grants: Iterable[Grant], asked: Iterable[Decision]) -> list[Grant]:
+    """Grants that could be taken away one by one, and nothing that was asked for would be refused.
+
+    Nobody asked for what they allow, or another grant allows the same.
+    """
+    grants = list(grants)
+    by_need = _by_need(grants)
+    needed = {allowing[0] for need in set(asked) if len(allowing := _allowing(by_need, need)) == 1}
+    return [one for one in grants if one not in needed]
+
+
+_ByNeed = Mapping[tuple[str, str], list[Grant]]
+
+
+def _by_need(grants: Iterable[Grant]) -> _ByNeed:
+    found: dict[tuple[str, str], list[Grant]] = defaultdict(list)
+    for one in grants:
+        found[one.role, one.action].append(one)
+    return found
+
+
+def _allowing(by_need: _ByNeed, need: Decision) -> list[Grant]:
+    return [one for one in by_need.get((need.role, need.action), ()) if one.allows(need)]
 
 
 def _listed(value: Any) -> list[str]:

@@ -16,12 +16,13 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """One question and its answer; the resource is an ARN."""
+    """One question and its answer; the resource is an ARN, the prefix that of a listing which names one."""
 
     role: str
     action: str
     resource: str
     allowed: bool
+    prefix: str | None = None
 
 
 class Ledger:

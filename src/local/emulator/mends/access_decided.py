@@ -55,10 +55,11 @@ def apply(settings: Settings) -> None:
 
     def enforce(stock: Any, key: str, action: str, *about: Any, resource_arn: str = "*", **more: Any) -> Any:
         refused = None
+        prefix = (more.get("service_context") or {}).get("s3:prefix")
         for resource in _every_resource.get() or (resource_arn,):
             refused = refused or stock(key, action, *about, resource_arn=resource, **more)
             if role := _role_of(key):
-                ledger.write(Decision(role, action, resource, allowed=refused is None))
+                ledger.write(Decision(role, action, resource, allowed=refused is None, prefix=prefix))
         return refused
 
     wrap(iam_evaluator, "enforce", enforce)
