@@ -1,0 +1,210 @@
+"""Alarms of the deployed pipeline, tripped by what they are there for, each seen as a mail at the topic.
+
+Dead letters, refusals and gaps that do not heal are tripped in the scenarios of their subject, a secret that nobody
+filled in test_deploying, silence in test_every_alarm. Where a cause would take minutes, the alarm's threshold or period
+is shorter for as long, as an apply with other variables would make it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from tests.support import deployed
+from tests.support.waiting import eventually
+
+from aws.executions import StateMachine
+from core.calendar import expected_between
+from core.canary import DAY, newest_gap
+from core.contract.model import Feed
+from core.errors import PipelineBug
+from core.landing import landing_of
+from local.database.changes import Changes
+from local.demo import await_horizon
+from local.healing import audit
+from local.invoking import await_receipts, invoke
+from local.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+SETTINGS = (
+    "AlarmName", "AlarmDescription", "Namespace", "MetricName", "Dimensions", "Statistic", "Period", "Threshold",
+    "EvaluationPeriods", "DatapointsToAlarm", "ComparisonOperator", "TreatMissingData", "AlarmActions", "OKActions",
+)  # fmt: skip
+
+
+@contextmanager
+def shortened(stack: Stack, alarm: str, **settings: float) -> Iterator[None]:
+    """A deployed alarm with other settings."""
+    cloudwatch = stack.deployment.clients("cloudwatch")
+    name = f"{stack.deployment.project}-{stack.deployment.environment}-{alarm}"
+    [found] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    before = {name: found[name] for name in SETTINGS if name in found}
+    cloudwatch.put_metric_alarm(**{**before, **settings})
+    try:
+        yield
+    finally:
+        cloudwatch.put_metric_alarm(**before)
+
+
+@contextmanager
+def tripping(stack: Stack, *alarms: str) -> Iterator[None]:
+    """What happens inside turns each of these alarms on; at the end its mail has come, and names what to do."""
+    deployment = stack.deployment
+    for one in alarms:
+        eventually(lambda one=one: deployed.alarm_state(deployment, one) != "ALARM", within=60)  # type: ignore[misc]
+    with deployed.mailbox(deployment, f"hears-{alarms[0]}") as mail:
+        yield
+        for one in alarms:
+            told = eventually(lambda one=one: mails_of(stack, mail(), one, "ALARM"), within=60)[0]  # type: ignore[misc]
+            assert "Runbook: docs/runbook.md#" in told["AlarmDescription"]
+
+
+def mails_of(stack: Stack, mails: list[str], alarm: str, state: str) -> list[dict[str, Any]]:
+    told = [json.loads(one) for one in mails if '"AlarmName"' in one]
+    name = stack.deployment.alarms[alarm]
+    return [one for one in told if (one["AlarmName"], one["NewStateValue"]) == (name, state)]
+
+
+def test_an_object_of_bad_lines_is_halted(stack: Stack) -> None:
+    deployment = stack.deployment
+    key = "repair/sales/currency/halted.jsonl.gz"
+    landing = landing_of(key)
+    assert landing is not None
+    with tripping(stack, "halted-objects-sales", "quarantine-sales"):
+        deployed.land(deployment, key, [{"currency_id": "none"}] * 150)
+        await_receipts(deployment, "repair/sales/currency/")
+    receipt = deployed.warehouse(deployment).read(landing.receipt_key)
+    assert receipt is not None
+    assert json.loads(receipt.body)["outcome"] == "halted"
+    deployed.ingest(deployment).delete([key])
+    deployed.warehouse(deployment).delete([landing.receipt_key, landing.quarantine_key])
+
+
+def test_a_column_that_is_gone_fails_its_table_and_the_function(stack: Stack) -> None:
+    connection = stack.database.connect()
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("alter table design rename column file_name to title")
+    try:
+        with (
+            tripping(stack, "failed-tables-sales", "function-errors-extract"),
+            pytest.raises(PipelineBug, match="file_name"),
+        ):
+            invoke(stack.deployment, "extract", {"dataset": "sales"})
+    finally:
+        cursor.execute("alter table design rename column title to file_name")
+        connection.close()
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+
+
+def test_a_transaction_that_stays_open_holds_the_horizon(stack: Stack) -> None:
+    changes = Changes(stack.database.connect, seed=21)
+    with (
+        shortened(stack, "horizon-held-sales", Threshold=0),
+        changes.late_commit(),
+        tripping(stack, "horizon-held-sales"),
+    ):
+        eventually(lambda: held(stack) > 0, within=30)
+    changes.close()
+
+
+def held(stack: Stack) -> float:
+    """One more pass, and for how long the horizon has been held so far, in seconds."""
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    return deployed.metric_sum(stack.deployment, "HorizonHeldSeconds", dataset="sales")
+
+
+def test_what_nobody_processes_grows_old_on_the_queue_and_the_data_are_no_longer_fresh(stack: Stack) -> None:
+    deployment = stack.deployment
+    contract = deployment.contracts.dataset("sales")
+    changes = Changes(stack.database.connect, seed=22)
+    with ExitStack() as short:
+        short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1))
+        short.enter_context(shortened(stack, "nothing-processed-sales", Period=60))
+        short.enter_context(shortened(stack, "work-due-sales", Period=60))
+        with switched_off(stack, "process"), tripping(stack, "queue-age-arrivals", "freshness-sales"):
+            for _ in range(2):
+                changes.insert_orders(1)
+                await_horizon(stack, contract)
+                invoke(deployment, "extract", {"dataset": "sales"})
+    changes.close()
+    await_receipts(deployment, "tables/sales/")
+
+
+@contextmanager
+def switched_off(stack: Stack, function: str) -> Iterator[None]:
+    """The function's trigger, disabled by somebody."""
+    client = stack.deployment.clients("lambda")
+    name = stack.deployment.functions[function]
+    [mapping] = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+def test_a_function_without_concurrency_is_throttled(stack: Stack) -> None:
+    client, name = stack.deployment.clients("lambda"), stack.deployment.functions["request"]
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        with tripping(stack, "throttles-request"), pytest.raises(client.exceptions.TooManyRequestsException):
+            client.invoke(FunctionName=name, Payload=b"{}")
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+
+
+def test_an_audit_that_a_step_cannot_do_has_failed(stack: Stack) -> None:
+    machine = StateMachine(stack.deployment.clients("stepfunctions"), stack.deployment.state_machines["audit"])
+    with tripping(stack, "audit-failed"):
+        arn = machine.start("of-nothing", {"dataset": "nothing"})
+        assert list(machine.watch(arn, every=0.1))[-1] == "Failed"
+
+
+def test_a_planted_gap_that_does_not_heal_is_a_dead_canary_until_it_does(stack: Stack) -> None:
+    deployment = stack.deployment
+    feed = deployment.contracts.dataset("canary").source
+    assert isinstance(feed, Feed)
+    calendar = deployment.contracts.calendar(feed.calendar)
+    due = int(dt.datetime.now(dt.UTC).timestamp()) - feed.complete_within
+    gap = newest_gap("canary", feed, calendar, before=due)
+    assert gap is not None
+    entity, slot = gap
+    day = slot // DAY * DAY
+    observed = [at for at in expected_between(calendar, every=feed.every, start=day, end=day + DAY) if at != slot]
+    # As if the schedule had asked on that day: all its points but the planted one.
+    key = f"feeds/canary/{dt.datetime.fromtimestamp(day, dt.UTC):%Y/%m/%d/%H}/asked.gz"
+    deployed.land(deployment, key, [line(stack, entity, at) for at in observed if at < due])
+    await_receipts(deployment, "feeds/canary/")
+    stack.market.clock.real()
+    hour = dt.datetime.fromtimestamp(slot // 3600 * 3600, dt.UTC)
+    window = (hour, hour + dt.timedelta(hours=1))
+    fault = stack.market.fail("html", endpoint="candle")
+    try:
+        with tripping(stack, "canary-dead-canary"):
+            assert audit(stack, "canary", *window, say=unheard).missing == 1
+    finally:
+        stack.market.heal(fault)
+    with deployed.mailbox(deployment, "canary-lives") as mail:
+        healed = audit(stack, "canary", *window, say=unheard)
+        assert (healed.missing, healed.certificates) == (0, 1)
+        eventually(lambda: mails_of(stack, mail(), "canary-dead-canary", "OK"), within=60)
+
+
+def line(stack: Stack, entity: str, slot: int) -> dict[str, Any]:
+    """What the pull function writes of one answer."""
+    at = dt.datetime.fromtimestamp(slot, dt.UTC)
+    price, when = float(stack.market.candle(entity, at).open), f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        "dataset": "canary", "symbol": entity, "minute": when, "kind": "live", "provenance": "observed",
+        "fetched_at": when, "c": price,
+    }  # fmt: skip
+
+
+def unheard(_line: str) -> None:
+    """The scenarios assert on data, not on what is said."""
