@@ -1,5 +1,5 @@
-# What analysts use: the catalog (from the contracts; no function ever writes to it), a workgroup with limits, saved
-# queries, and a policy that reads the warehouse and nothing else.
+# What analysts use: the catalog with its views (from the contracts; no function ever writes to it), a workgroup with
+# limits, saved queries, and a policy that reads the warehouse and nothing else.
 
 locals {
   # How Athena reads each storage form. Pointers: a symlink names the one Parquet object that is a partition's content.
@@ -69,6 +69,41 @@ resource "aws_glue_catalog_table" "this" {
     ser_de_info {
       serialization_library = local.storage_forms[each.value.format].serde
       parameters            = local.storage_forms[each.value.format].settings
+    }
+
+    dynamic "columns" {
+      for_each = each.value.columns
+      content {
+        name    = columns.value.name
+        type    = columns.value.type
+        comment = columns.value.comment
+      }
+    }
+  }
+}
+
+# Athena's own form of a view: its text and its columns, encoded, with the types in the query engine's words.
+resource "aws_glue_catalog_table" "view" {
+  for_each = local.contracts.views
+
+  name          = each.key
+  database_name = aws_glue_catalog_database.this.name
+  description   = each.value.description
+  table_type    = "VIRTUAL_VIEW"
+  parameters    = { presto_view = "true", comment = "Presto View" }
+
+  view_expanded_text = "/* Presto View */"
+  view_original_text = format("/* Presto View: %s */", base64encode(jsonencode({
+    originalSql = each.value.sql
+    catalog     = "awsdatacatalog"
+    schema      = aws_glue_catalog_database.this.name
+    columns     = [for one in each.value.columns : { name = one.name, type = one.trino }]
+  })))
+
+  storage_descriptor {
+    ser_de_info { # Athena wants one, and looks at nothing in it
+      name                  = "-"
+      serialization_library = "-"
     }
 
     dynamic "columns" {

@@ -23,6 +23,7 @@ from aws.objects import S3ObjectStore
 from core.calendar import is_expected, iso
 from core.contract.catalog import catalog_tables
 from core.contract.model import Contract, Database, Feed
+from core.contract.views import catalog_views
 from core.errors import OutOfReach, PipelineBug, StarmendError
 from core.ingest_objects import RepairObject
 from core.landing import FEEDS, Landing, landing_of
@@ -159,7 +160,7 @@ def _find_receipt(deployed: Deployment, landing: Landing) -> None:
 
 
 def _ask_every_table(deployed: Deployment) -> None:
-    names = sorted(catalog_tables(deployed.contracts))
+    names = sorted({**catalog_tables(deployed.contracts), **catalog_views(deployed.contracts)})
     found = deployed.athena.query(every_table_sql(names))
     if sorted(found["name"]) != names:
         missing = ", ".join(sorted(set(names) - set(found["name"])))

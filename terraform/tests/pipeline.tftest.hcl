@@ -204,6 +204,16 @@ run "defaults" {
   }
 
   assert {
+    condition = jsondecode(base64decode(regex("/\\* Presto View: (.+) \\*/", aws_glue_catalog_table.view["fact_sales_order_now"].view_original_text)[0])) == {
+      originalSql = "select \"sales_order_id\", \"created_at\" from fact_sales_order where \"is_latest\""
+      catalog     = "awsdatacatalog"
+      schema      = "starmend_test"
+      columns     = [{ name = "sales_order_id", type = "integer" }, { name = "created_at", type = "timestamp(3)" }]
+    } && aws_glue_catalog_table.view["fact_sales_order_now"].table_type == "VIRTUAL_VIEW"
+    error_message = "A view is kept as Athena keeps it."
+  }
+
+  assert {
     condition     = one(aws_athena_workgroup.analysts.configuration).enforce_workgroup_configuration && one(aws_athena_workgroup.analysts.configuration).bytes_scanned_cutoff_per_query == 10737418240
     error_message = "The workgroup's limits hold for everybody."
   }

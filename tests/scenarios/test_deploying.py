@@ -5,6 +5,7 @@ One apply for the whole module; the tests below follow one another as an operato
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -18,11 +19,15 @@ from typing import Any
 import pytest
 from tests.support import deployed
 from tests.support.commands import Said
+from tests.support.waiting import eventually
 
 from aws.clients import Clients
 from aws.deployment import Deployment
+from core.contract.model import Feed
 from local.emulator import REGION, Emulator
+from local.invoking import invoke
 from local.market import MarketProcess
+from local.trading import last_session_hour
 
 pytestmark = pytest.mark.stack
 REPOSITORY = Path(__file__).parents[2]
@@ -141,6 +146,18 @@ def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(app
     assert tables <= {"dim_date", "dim_symbol"}, "only tables that come from the contract alone"
     values = {name.rpartition("/")[2]: value for name, value in deployed.parameters(deployment).items()}
     assert set(values.values()) == {"0", "1970-01-01T00:00:00.000000Z"}
+
+
+def test_a_secret_that_nobody_filled_is_mailed(applied: Said, operator: Operator) -> None:
+    deployment = operator.deployment
+    feed = deployment.contracts.dataset("quotes").source
+    assert isinstance(feed, Feed)
+    opened = last_session_hour(deployment.contracts.calendar(feed.calendar), now=dt.datetime.now(dt.UTC))
+    with deployed.mailbox(deployment, "admins") as mail:
+        invoke(deployment, "request", {"dataset": "quotes", "time": f"{opened:%Y-%m-%dT%H:%M:%SZ}"})
+        mails = eventually(lambda: [json.loads(one) for one in mail() if "secret-missing" in one], within=90)
+    assert (mails[0]["AlarmName"], mails[0]["NewStateValue"]) == (deployment.alarms["secret-missing-quotes"], "ALARM")
+    assert "docs/runbook.md#secret-missing" in mails[0]["AlarmDescription"]
 
 
 def test_it_says_what_to_do_next_until_it_is_done(applied: Said, operator: Operator, market: MarketProcess) -> None:

@@ -118,7 +118,7 @@ def test_extraction_is_stopped_by_every_grant_that_is_taken_away_and_goes_on_whe
     [order] = changes.insert_orders(1)["sales_order"]
     changes.close()
     await_horizon(stack, contract)
-    with without(stack, "extract", statement), pytest.raises(PipelineBug, match="AccessDenied|Forbidden"):
+    with without(stack, "extract", statement), pytest.raises(PipelineBug, match=r"AccessDenied|Forbidden"):
         invoke(stack.deployment, "extract", {"dataset": "sales"})
     invoke(stack.deployment, "extract", {"dataset": "sales"})
     await_receipts(stack.deployment, "tables/sales/")

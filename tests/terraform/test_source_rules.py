@@ -15,6 +15,7 @@ from tests.terraform.conftest import MODULE, ROOT
 
 from core.contract.catalog import catalog_tables
 from core.contract.load import load
+from core.contract.views import catalog_views
 
 SOURCES = sorted([*MODULE.glob("*.tf"), *MODULE.glob("modules/*/*.tf")])
 QUERIES = sorted(MODULE.glob("queries/*.sql"))
@@ -76,11 +77,11 @@ def test_every_module_asks_for_the_same_versions() -> None:
 
 @pytest.fixture(scope="module")
 def catalog() -> dict[str, dict[str, str]]:
-    """Tables of the project's own contracts: column name to type, partition keys among them."""
-    tables = catalog_tables(load(ROOT / "contracts", today=dt.date(2026, 11, 20)))
+    """Tables and views of the project's own contracts: column name to type, partition keys among them."""
+    contracts = load(ROOT / "contracts", today=dt.date(2026, 11, 20))
     return {
-        name: {column["name"]: column["type"] for column in [*table["columns"], *table["partition_keys"]]}
-        for name, table in tables.items()
+        name: {column["name"]: column["type"] for column in [*one["columns"], *one.get("partition_keys", ())]}
+        for name, one in {**catalog_tables(contracts), **catalog_views(contracts)}.items()
     }
 
 

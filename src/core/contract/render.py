@@ -12,6 +12,7 @@ from core.contract.catalog import catalog_tables
 from core.contract.codec import FORMAT, to_data
 from core.contract.model import Contracts, Database, Feed
 from core.contract.providers import provider_secrets
+from core.contract.views import catalog_views
 
 FIRST_TIMESTAMP = "1970-01-01T00:00:00.000000Z"
 
@@ -23,6 +24,7 @@ def render(contracts: Contracts) -> str:
         "datasets": {contract.dataset: _dataset(contract.source, contract.hash) for contract in contracts},
         "parameters": _parameters(contracts),
         "catalog": catalog_tables(contracts),
+        "views": catalog_views(contracts),
         "model": to_data(contracts),
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"

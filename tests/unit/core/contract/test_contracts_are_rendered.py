@@ -78,6 +78,22 @@ def test_the_catalog_lists_columns_in_the_order_of_the_stored_schema(contracts: 
         assert listed == stored_schema(table).names
 
 
+def test_what_keeps_history_has_a_view_of_now_and_what_may_be_incomplete_one_of_what_is_whole(
+    contracts: Contracts,
+) -> None:
+    views = json.loads(render(contracts))["views"]
+    assert sorted(views) == [
+        "fact_payment_now", "fact_purchase_order_now", "fact_quote_hourly_complete", "fact_sales_order_now",
+    ]  # fmt: skip
+    hourly = views["fact_quote_hourly_complete"]
+    assert hourly["sql"].endswith('"symbol", "month" from fact_quote_hourly where "complete"')
+    types = {one["name"]: (one["type"], one["trino"]) for one in hourly["columns"]}
+    assert types["hour"] == ("timestamp", "timestamp(3)")
+    assert types["open"] == ("decimal(18,6)", "decimal(18,6)")
+    assert types["minutes"] == ("int", "integer")
+    assert "complete" not in types
+
+
 def test_terraform_makes_three_parameters_for_a_database_table(contracts: Contracts) -> None:
     parameters = json.loads(render(contracts))["parameters"]
     assert parameters["sales/sales_order/timestamp"] == "1970-01-01T00:00:00.000000Z"

@@ -1,0 +1,121 @@
+"""What analysts find in their workgroup: asked while an hour has a gap, and again once it is healed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.support import deployed
+
+from local.healing import audit
+from local.invoking import await_receipts, invoke
+from local.stack import Stack
+from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
+
+pytestmark = pytest.mark.stack
+
+Ask = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def ask(stack: Stack) -> Ask:
+    """The answer of a saved query, as a data frame."""
+    athena = stack.deployment.clients("athena")
+    ids = athena.list_named_queries(WorkGroup=stack.deployment.workgroup)["NamedQueryIds"]
+    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    saved = {one["Name"]: one["QueryString"] for one in found}
+    return lambda name: stack.deployment.athena.query(saved[name])
+
+
+@pytest.fixture(scope="module")
+def sales(stack: Stack) -> Stack:
+    """After a pass, and an object with one bad line."""
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    deployed.land(stack.deployment, "repair/sales/currency/a-bad-line.jsonl.gz", [{"currency_id": "none"}])
+    await_receipts(stack.deployment, "tables/sales/")
+    await_receipts(stack.deployment, "repair/sales/")
+    return stack
+
+
+@pytest.fixture(scope="module")
+def gap(stack: Stack) -> dt.datetime:
+    """The start of an hour of which only the first minute was asked for, and the provider refuses to tell the rest."""
+    _, calendar = feed_of(stack)
+    first = last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=2)
+    keys = deployed.ingest_keys(stack.deployment, f"feeds/{QUOTES}/")
+    before = sum(len(deployed.lines_of(stack.deployment, key)) for key in keys)
+    traded = trade(stack, first, minutes=1)
+    await_points(stack, before + traded.asked)
+    stack.market.clock.set(first + dt.timedelta(hours=1) + AFTER_THE_MINUTE)
+    stack.market.clock.real()
+    fault = stack.market.fail("forbidden", endpoint="candle")
+    try:
+        done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=unheard)
+    finally:
+        stack.market.heal(fault)
+    assert done.missing == 59 * traded.asked
+    return first
+
+
+def unheard(_line: str) -> None:
+    """The scenarios assert on data, not on what is said."""
+
+
+def test_revenue_is_that_of_every_order_as_it_is_now(sales: Stack, ask: Ask) -> None:
+    told = sales.deployment.athena.query(
+        "select sum(units_sold * unit_price) as revenue, count(*) as orders from fact_sales_order where is_latest"
+    )
+    answer = ask("revenue-by-month")
+    assert (answer["revenue"].sum(), answer["orders"].sum()) == (told["revenue"][0], told["orders"][0])
+    assert answer["orders"].sum() > 0
+    assert ask("orders-by-country")["orders"].sum() == told["orders"][0]
+    assert ask("staff-by-department")["staff"].sum() > 0
+
+
+def test_the_log_and_the_quarantine_tell_of_the_bad_line(sales: Stack, ask: Ask) -> None:
+    log = ask("processing-log")
+    assert 0 < len(log) <= 100
+    assert list(log["processed_at"]) == sorted(log["processed_at"], reverse=True)
+    [told] = log[log["object"] == "repair/sales/currency/a-bad-line.jsonl.gz"].to_dict("records")
+    assert (told["outcome"], told["rejected"], told["rows_out"]) == ("committed", 1, 0)
+    rejected = ask("quarantine")
+    of_currency = rejected[rejected["source_table"] == "currency"]
+    assert any("currency_id" in reason for reason in of_currency["reason"])
+    assert "repair/sales/currency/a-bad-line.jsonl.gz" in set(of_currency["example"])
+    assert set(ask("halted-objects")["reason"].str.contains("quarantine")) <= {True}
+
+
+def test_a_gap_is_told_minute_by_minute_until_it_is_healed_and_then_its_hour_has_prices(
+    stack: Stack, ask: Ask, gap: dt.datetime
+) -> None:
+    symbols = {one.name for one in feed_of(stack)[0].entities}
+    missing = ask("missing-points")
+    owed = {(symbol, gap + dt.timedelta(minutes=number)) for symbol in symbols for number in range(1, 60)}
+    assert {(row.symbol, row.minute.to_pydatetime().replace(tzinfo=dt.UTC)) for row in missing.itertuples()} == owed
+    assert told_of(ask, gap) == ("alarmed", 59 * len(symbols))
+    assert gap not in whole_hours(ask)
+    done = audit(stack, QUOTES, gap, gap + dt.timedelta(hours=1), say=unheard)
+    assert (done.missing, done.certificates) == (0, 1)
+    assert len(ask("missing-points")) == 0
+    assert told_of(ask, gap) == ("certified", 0)
+    assert gap in whole_hours(ask)
+    points = ask("points-per-symbol-and-hour")
+    assert (points["points"] + points["missing"] == 60).all()
+
+
+def told_of(ask: Ask, hour: dt.datetime) -> tuple[str, int]:
+    """Status and missing points of an hour, by the completeness query."""
+    answer = ask("completeness")
+    [row] = answer[(answer["dataset"] == QUOTES) & (answer["window_start"] == f"{hour:%Y-%m-%dT%H:%M:%SZ}")].to_dict(
+        "records"
+    )
+    return str(row["status"]), int(row["missing"])
+
+
+def whole_hours(ask: Ask) -> set[dt.datetime]:
+    """Hours that the prices are told of; every one of them is whole."""
+    answer = ask("hourly-prices")
+    assert (answer["minutes"] == 60).all()
+    return {at.to_pydatetime().replace(tzinfo=dt.UTC) for at in answer["hour"]}
