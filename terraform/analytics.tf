@@ -155,6 +155,11 @@ resource "aws_athena_named_query" "saved" {
 
 # ---------------------------------------------------------------- who may read
 
+locals {
+  # Not the ingest objects and not the quarantine: they hold columns that stay out of the warehouse on purpose.
+  read_by_analysts = ["warehouse/", "receipts/", "completeness/"]
+}
+
 data "aws_iam_policy_document" "analyst" {
   statement {
     sid = "Query"
@@ -185,11 +190,10 @@ data "aws_iam_policy_document" "analyst" {
     ]
   }
 
-  # Not the ingest objects and not the quarantine: they hold columns that stay out of the warehouse on purpose.
   statement {
     sid       = "ReadWarehouse"
     actions   = ["s3:GetObject"]
-    resources = ["${local.warehouse_arn}/warehouse/*", "${local.warehouse_arn}/receipts/*"] # wildcard: the tables' objects
+    resources = [for prefix in local.read_by_analysts : "${local.warehouse_arn}/${prefix}*"] # wildcard: the tables' objects
   }
 
   statement {
@@ -199,7 +203,7 @@ data "aws_iam_policy_document" "analyst" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["warehouse/*", "receipts/*"] # wildcard: the tables' objects
+      values   = [for prefix in local.read_by_analysts : "${prefix}*"] # wildcard: the tables' objects
     }
   }
 

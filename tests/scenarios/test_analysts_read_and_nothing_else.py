@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+import sqlglot
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from sqlglot import exp
 
-from local.stack import Stack
+from core.contract.catalog import catalog_tables
+from core.contract.views import catalog_views
+from local.stack import ROOT, Stack
 
 pytestmark = pytest.mark.stack
+QUERIES = ROOT / "terraform/queries"
 ROLE = "an-analyst"
 
 Client = Callable[[str], Any]
@@ -100,3 +106,23 @@ def test_every_saved_query_is_there_for_the_analyst(stack: Stack, analyst: Clien
         "processing-log",
         "quarantine",
     } <= names
+
+
+def test_the_tables_of_every_saved_query_are_open_to_the_analyst_but_for_the_quarantine(
+    stack: Stack, analyst: Client
+) -> None:
+    tables, views = catalog_tables(stack.deployment.contracts), catalog_views(stack.deployment.contracts)
+    shut = set()
+    for file in QUERIES.glob("*.sql"):
+        asked = [view["sql"] if (view := views.get(name)) else f"select 1 from {name}" for name in read_by(file)]
+        for table in {one.name for sql in asked for one in sqlglot.parse_one(sql, read="athena").find_all(exp.Table)}:
+            place = {"Bucket": stack.deployment.buckets[tables[table]["bucket"]], "Prefix": tables[table]["location"]}
+            if is_refused(analyst("s3").list_objects_v2, **place):
+                shut.add((file.stem, table))
+    assert shut == {("quarantine", "quarantine")}
+
+
+def read_by(query: Path) -> set[str]:
+    """The tables and views that a saved query names."""
+    tree = sqlglot.parse_one(query.read_text(encoding="utf-8"), read="athena")
+    return {one.name for one in tree.find_all(exp.Table)} - {one.alias for one in tree.find_all(exp.CTE)}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 from tests.scenarios.conftest import Switch
 from tests.support.state import Resource, managed
 
-from local.stack import Stack
+from local.stack import ROOT, Stack
 
 pytestmark = pytest.mark.stack
+HOURS_OF_A_MONTH = 730
 
 # AWS tags none of these.
 UNTAGGED = {
@@ -125,3 +128,17 @@ def test_every_function_has_a_role_of_its_own(made: list[Resource]) -> None:
 def test_no_secret_is_in_the_state(stack: Stack, made: list[Resource]) -> None:
     assert not [one["address"] for one in made if one["type"] == "aws_secretsmanager_secret_version"]
     assert stack.market.token not in json.dumps(made)
+
+
+def test_the_page_of_costs_counts_what_is_paid_for_whatever_happens(switched_on: Switch) -> None:
+    scenarios = yaml.safe_load((ROOT / "docs/cost/scenarios.yaml").read_text(encoding="utf-8"))["scenarios"]
+    standing = scenarios["default contracts"]["standing"]
+    made = Counter(one["type"] for one in switched_on.resources)
+    assert {
+        "cloudwatch_alarm": made["aws_cloudwatch_metric_alarm"],
+        "cloudwatch_composite": made["aws_cloudwatch_composite_alarm"],
+        "cloudwatch_dashboard": made["aws_cloudwatch_dashboard"],
+        "kinesis_shard_hour": made["aws_kinesis_stream"] * HOURS_OF_A_MONTH,
+        "kms_key": made["aws_kms_key"],
+        "secret_month": made["aws_secretsmanager_secret"],
+    }.items() <= standing.items()

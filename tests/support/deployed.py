@@ -80,8 +80,9 @@ def is_quiet(deployment: Deployment, queue: str) -> bool:
 
 
 def alarm_state(deployment: Deployment, alarm: str) -> str:
-    found = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]])
-    [one] = found["MetricAlarms"] + found.get("CompositeAlarms", [])
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    found = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]], AlarmTypes=kinds)
+    [one] = found.get("MetricAlarms", []) + found.get("CompositeAlarms", [])
     return str(one["StateValue"])
 
 
