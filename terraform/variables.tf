@@ -347,7 +347,7 @@ variable "audit_retry_seconds" {
 # ---------------------------------------------------------------- network of the functions that read a database
 
 variable "vpc_subnet_ids" {
-  description = "Private subnets from which the database is reached; empty: outside any VPC. They need endpoints for S3, SSM, Secrets Manager and Logs."
+  description = "Private subnets from which the database is reached; empty: outside any VPC. From there S3, Systems Manager and Secrets Manager must be reached: see vpc_endpoints."
   type        = list(string)
   default     = []
 }
@@ -360,6 +360,20 @@ variable "security_group_ids" {
   validation {
     condition     = (length(var.vpc_subnet_ids) == 0) == (length(var.security_group_ids) == 0)
     error_message = "security_group_ids: give subnets and security groups both, or neither."
+  }
+}
+
+variable "vpc_endpoints" {
+  description = "Makes endpoints for what the functions reach from vpc_subnet_ids, in their VPC, with the subnets' route tables; null: the network has them, or a NAT gateway."
+  type = object({
+    vpc_id          = string
+    route_table_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc_endpoints == null ? true : length(var.vpc_subnet_ids) > 0 && length(var.vpc_endpoints.route_table_ids) > 0
+    error_message = "vpc_endpoints: give vpc_subnet_ids and their route tables too."
   }
 }
 

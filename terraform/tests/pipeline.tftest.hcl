@@ -366,3 +366,28 @@ run "feed_only" {
     error_message = "A feed's audit reads objects alone."
   }
 }
+
+run "private_network_without_any_road_to_aws" {
+  command = plan
+
+  variables {
+    vpc_subnet_ids     = ["subnet-1", "subnet-2"]
+    security_group_ids = ["sg-functions"]
+    vpc_endpoints      = { vpc_id = "vpc-1", route_table_ids = ["rtb-1"] }
+  }
+
+  assert {
+    condition     = keys(aws_vpc_endpoint.interface) == ["secretsmanager", "ssm"] && alltrue([for one in aws_vpc_endpoint.interface : one.private_dns_enabled && one.subnet_ids == toset(["subnet-1", "subnet-2"])])
+    error_message = "Secrets and parameters are reached under their usual names, from every subnet."
+  }
+
+  assert {
+    condition     = aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway" && aws_vpc_endpoint.s3[0].route_table_ids == toset(["rtb-1"])
+    error_message = "Objects are reached through a gateway, which costs nothing."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.endpoints["sg-functions"].from_port == 443 && length(aws_vpc_security_group_ingress_rule.endpoints) == 1
+    error_message = "The functions may use the endpoints, and nobody else."
+  }
+}

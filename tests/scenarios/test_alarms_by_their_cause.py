@@ -124,11 +124,12 @@ def test_what_nobody_processes_grows_old_on_the_queue_and_the_data_are_no_longer
     contract = deployment.contracts.dataset("sales")
     changes = Changes(stack.database.connect, seed=22)
     with ExitStack() as short:
-        short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1))
-        short.enter_context(shortened(stack, "nothing-processed-sales", Period=60))
-        short.enter_context(shortened(stack, "work-due-sales", Period=60))
+        # The emulator measures queues every five seconds, and its alarms' minutes are three: periods of ten seconds.
+        short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1, Period=200))
+        short.enter_context(shortened(stack, "nothing-processed-sales", Period=120))
+        short.enter_context(shortened(stack, "work-due-sales", Period=120, DatapointsToAlarm=1))
         with switched_off(stack, "process"), tripping(stack, "queue-age-arrivals", "freshness-sales"):
-            for _ in range(2):
+            for _ in range(3):
                 changes.insert_orders(1)
                 await_horizon(stack, contract)
                 invoke(deployment, "extract", {"dataset": "sales"})
