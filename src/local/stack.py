@@ -146,9 +146,9 @@ def _forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _render(folder: Path, plan: Plan) -> Path:
-    """The project's contracts, rendered for Terraform and the functions."""
-    contracts = load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())
+def contracts_of(source: Path, plan: Plan) -> model.Contracts:
+    """The contracts of a folder as a stack of this plan has them."""
+    contracts = load(source, today=dt.datetime.now(dt.UTC).date())
     kept = []
     for one in contracts:
         if one.source and one.source.canary and not plan.canaries:
@@ -156,8 +156,13 @@ def _render(folder: Path, plan: Plan) -> Path:
         if isinstance(one.source, model.Database):
             one = replace(one, source=replace(one.source, settle=plan.settle))
         kept.append(one)
+    return replace(contracts, contracts=tuple(kept))
+
+
+def _render(folder: Path, plan: Plan) -> Path:
+    """The project's contracts, rendered for Terraform and the functions."""
     file = folder / "contracts.json"
-    file.write_text(render(replace(contracts, contracts=tuple(kept))), encoding="utf-8")
+    file.write_text(render(contracts_of(ROOT / "contracts", plan)), encoding="utf-8")
     return file
 
 

@@ -15,6 +15,8 @@ from local.terraform import Change
 
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
+VARIABLES = {"audit_limits": {"points": POINTS}}
+PLAN = Plan(sales_orders=ORDERS, alarm_scale=0.05, canaries=True, variables=VARIABLES)
 # What every scenario of the shared stack asked AWS for is judged after the last of them.
 _JUDGES = "test_least_privilege.py"
 _SCENARIOS = {
@@ -64,9 +66,7 @@ def switched_on(stack: Stack) -> Switch:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The emulator with the real Terraform applied, a small sales source, the market."""
-    variables = {"audit_limits": {"points": POINTS}}
-    plan = Plan(sales_orders=ORDERS, alarm_scale=0.05, canaries=True, variables=variables)
-    with Stack.up(tmp_path_factory.mktemp("build"), plan) as running:
+    with Stack.up(tmp_path_factory.mktemp("build"), PLAN) as running:
         yield running
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scenarios.conftest import PLAN
 from tests.support import deployed
 from tests.support.waiting import eventually
 
 from cli.packaging import build_code_zip
-from core.contract.load import load
 from core.contract.render import render
 from local.invoking import await_receipts, invoke
-from local.stack import ROOT, Stack
+from local.stack import ROOT, Stack, contracts_of
 from local.trading import Traded, await_points, feed_of, last_session_hour, points_per_symbol_and_hour, trade
 
 pytestmark = pytest.mark.stack
@@ -131,7 +131,7 @@ def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, 
     (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))
     terraform, variables = stack.terraform()
     contracts = Path(variables["contracts_file"])
-    contracts.write_text(render(load(tmp_path, today=dt.datetime.now(dt.UTC).date())))
+    contracts.write_text(render(contracts_of(tmp_path, PLAN)))
     build_code_zip(Path(variables["code_zip"]), contracts)
     before = deployed.parameters(stack.deployment)
     plan = terraform.plan(variables)
