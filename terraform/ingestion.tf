@@ -57,7 +57,7 @@ data "aws_iam_policy_document" "extract" {
     sid     = "WriteObjects"
     actions = ["s3:GetObject", "s3:PutObject"]
     # wildcard: the tables' objects; s3:GetObject to read back what a lost answer left open
-    resources = flatten([for name in keys(local.databases) : ["${local.ingest_arn}/tables/${name}/*", "${local.ingest_arn}/repair/${name}/*"]])
+    resources = [for name in keys(local.databases) : "${local.ingest_arn}/tables/${name}/*"]
   }
 
   statement {
@@ -67,8 +67,7 @@ data "aws_iam_policy_document" "extract" {
     condition {
       test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing key, not 403
       variable = "s3:prefix"
-      # wildcard: the tables' objects
-      values = flatten([for name in keys(local.databases) : ["tables/${name}/*", "repair/${name}/*"]])
+      values   = [for name in keys(local.databases) : "tables/${name}/*"] # wildcard: the tables' objects
     }
   }
 }

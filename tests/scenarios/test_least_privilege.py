@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from tests.support import deployed
@@ -32,10 +33,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"[a-z]+ (Find|FindPartitions|TellMissingFromForbidden) s3:ListBucket .*":
         "S3 asks about it where a key is not there, to tell missing from forbidden; not every bucket lacks one here",
     r"extract WriteObjects s3:GetObject .*": "reads back what a lost answer left open (test_extraction_crashes)",
-    r"extract WriteObjects s3:PutObject .*/repair/.*": "keys that the auditor of databases asks for again",
     r"process KeepRejectedLines s3:GetObject .*": "S3 asks for it where lines that an earlier try left are replaced",
-    r"queue .*": "objects without a receipt (test_auditor_heals_the_feed); the stack's events lose none",
-    r"repair AnswerStateMachine states:SendTaskFailure .*": "a job that fails",
     r"repair BringBackObjects s3:DeleteObjectVersion .*/(tables|repair)/.*": "a database's deleted object",
     r"restate ReadObjects s3:GetObject .*/(tables|repair)/.*": "a fact of a database that is made again",
 }  # fmt: skip
@@ -77,17 +75,23 @@ def test_without_any_one_grant_some_scenario_would_be_refused(
 ) -> None:
     if unfinished:
         pytest.skip(f"judges when every scenario of the stack has passed in this run; not so: {', '.join(unfinished)}")
-    without_reason = [
-        name
-        for name in sorted(shown(stack, one) for one in not_needed(grants, asked))
-        if not any(re.fullmatch(pattern, name) for pattern in EXCEPTIONS)
-    ]
+    names = sorted(shown(stack, one) for one in not_needed(grants, asked))
+    without_reason = [name for name in names if not any(re.fullmatch(pattern, name) for pattern in EXCEPTIONS)]
     assert without_reason == [], "granted and never needed:\n" + "\n".join(without_reason)
+    stale = [pattern for pattern in EXCEPTIONS if not any(re.fullmatch(pattern, name) for name in names)]
+    assert stale == [], "a scenario needs it, or it is gone: no exception any more"
 
 
-def test_every_exception_is_of_a_grant_that_exists(stack: Stack, grants: list[Grant]) -> None:
-    names = [shown(stack, one) for one in grants]
-    assert [pattern for pattern in EXCEPTIONS if not any(re.fullmatch(pattern, name) for name in names)] == []
+def test_each_grant_that_is_needed_is_missed_when_it_is_gone_and_one_too_many_is_told(
+    grants: list[Grant], asked: list[Decision]
+) -> None:
+    needed = set(grants) - set(not_needed(grants, asked))
+    assert len(needed) > 50
+    for one in needed:
+        concerned = [need for need in asked if (need.role, need.action) == (one.role, one.action)]
+        assert not_granted([other for other in grants if other != one], concerned) != [], one
+    wider = replace(next(iter(needed)), resource="*", statement="TooWide")
+    assert wider in not_needed([*grants, wider], asked)
 
 
 @contextmanager

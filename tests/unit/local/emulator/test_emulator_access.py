@@ -162,7 +162,9 @@ def test_a_query_may_be_asked_about_by_who_may_ask_in_its_workgroup(
 def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:
     asked(strict, "ssm", "get_parameters", Names=["/p/one"])
     asked(strict, "s3", "list_buckets")
+    asked(strict, "s3", "list_objects_v2", Bucket="listed", Prefix="seen/")
     found = decisions.read(strict.state_dir)
+    assert Decision("least", "s3:ListBucket", "arn:aws:s3:::listed", True, prefix="seen/") in found
     assert Decision("least", "ssm:GetParameters", "arn:aws:ssm:us-east-1:000000000000:parameter/p/one", True) in found
     assert Decision("least", "s3:ListAllMyBuckets", "*", False) in found
     assert {one.role for one in found} == {"least"}
