@@ -223,3 +223,13 @@ locals {
     POWERTOOLS_METRICS_NAMESPACE = "Starmend"
   }
 }
+
+# ---------------------------------------------------------------- who read and wrote what, where it is asked for
+
+resource "aws_s3_bucket_logging" "access" {
+  for_each = var.access_log_bucket == null ? [] : toset(["ingest", "warehouse"])
+
+  bucket        = aws_s3_bucket.this[each.key].id
+  target_bucket = var.access_log_bucket
+  target_prefix = "${aws_s3_bucket.this[each.key].id}/"
+}

@@ -344,6 +344,12 @@ variable "audit_retry_seconds" {
   }
 }
 
+variable "access_log_bucket" {
+  description = "An existing bucket of the region that S3 may write access logs of the ingest and warehouse buckets to; null: none are kept."
+  type        = string
+  default     = null
+}
+
 # ---------------------------------------------------------------- network of the functions that read a database
 
 variable "vpc_subnet_ids" {

@@ -194,9 +194,10 @@ class Terraform:
     def validate(self) -> None:
         self._run("validate")
 
-    def test(self, variables: Mapping[str, Any] | None = None, *, on_line: Line | None = None) -> None:
-        """Run the root module's own tests (``*.tftest.hcl``)."""
-        self._run("test", *(f"-var={name}={value}" for name, value in (variables or {}).items()), on_line=on_line)
+    def test(self, *, folder: str = "tests", var_file: Path | None = None, on_line: Line | None = None) -> None:
+        """Run the root module's own tests (``*.tftest.hcl`` of a folder in it), with a file of variables or none."""
+        given = [f"-var-file={var_file}"] if var_file else []
+        self._run("test", f"-test-directory={folder}", *given, on_line=on_line)
 
     def unformatted(self) -> list[str]:
         """Files below the root that ``fmt`` would change."""

@@ -374,6 +374,12 @@ run "private_network_without_any_road_to_aws" {
     vpc_subnet_ids     = ["subnet-1", "subnet-2"]
     security_group_ids = ["sg-functions"]
     vpc_endpoints      = { vpc_id = "vpc-1", route_table_ids = ["rtb-1"] }
+    access_log_bucket  = "our-access-logs"
+  }
+
+  assert {
+    condition     = toset(keys(aws_s3_bucket_logging.access)) == toset(["ingest", "warehouse"]) && alltrue([for one in aws_s3_bucket_logging.access : one.target_bucket == "our-access-logs"])
+    error_message = "Who read or wrote data is logged where it is asked for."
   }
 
   assert {

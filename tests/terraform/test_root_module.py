@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
+import pytest
 from tests.terraform.conftest import MODULE, ROOT
 
 from local.terraform import Terraform
@@ -23,6 +25,13 @@ def test_the_modules_keep_their_promises_offline(terraform: Terraform) -> None:
     summary = next(line for line in lines if line.startswith("Success!"))
     assert summary.endswith("0 failed.")
     assert sum(line.startswith("  run ") for line in lines) >= 9
+
+
+@pytest.mark.parametrize("file", sorted(MODULE.glob("environments/*.tfvars")), ids=lambda file: file.stem)
+def test_each_environment_plans_as_its_file_says(terraform: Terraform, file: Path) -> None:
+    lines: list[str] = []
+    terraform.test(folder="tests/environments", var_file=file, on_line=lines.append)
+    assert any(line.startswith("Success! 1 passed, 0 failed.") for line in lines), lines
 
 
 def test_terraform_writes_nothing_beside_the_module(terraform: Terraform) -> None:
