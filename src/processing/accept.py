@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from core.contract.model import Contract, Table
 from core.keys import partition_rows
+from core.order import as_array
 from processing.ahead import map_ahead
 from processing.blocks import UnreadableObject, line_blocks
 from processing.check import broken_rules
@@ -25,6 +26,7 @@ from processing.plan import SourcePlan
 from processing.shape import Origin, shape
 
 WORKERS = 2  # threads that parse blocks, where there are cores for them
+LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
 MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
 
 
@@ -174,12 +176,10 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     schema = tables[0].schema
     columns = [[one.column(number) for one in tables] for number in range(len(schema))]
     tables.clear()
-    joined = []
-    for column in columns:
-        joined.append(
-            pa.concat_arrays(
-                [chunk for one in column for chunk in one.chunks] or [pa.array([], schema.field(len(joined)).type)]
-            )
-        )
-        column.clear()
+    joined: list[pa.Array] = []
+    for parts in columns:
+        joined.append(as_array(pa.chunked_array([chunk for one in parts for chunk in one.chunks], parts[0].type)))
+        parts.clear()
+        if joined[-1].nbytes > LARGE_BYTES:
+            pa.default_memory_pool().release_unused()  # or the joined ones would come on top of what was let go
     return pa.Table.from_arrays(joined, schema=schema)

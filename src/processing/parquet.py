@@ -8,10 +8,10 @@ text). The bytes depend on the rows, the footer and the release of pyarrow alone
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -63,7 +63,9 @@ def encode(
             store_decimal_as_integer=True,
             store_schema=False,
         ) as writer:
-            for piece in chain([head], pieces):
+            writer.write_table(head, row_group_size=ROW_GROUP)
+            del head
+            for piece in pieces:
                 writer.write_table(piece, row_group_size=ROW_GROUP)
             writer.add_key_value_metadata({NAME: footer.sealed(*sink.digest()).to_json()})
         return sink.content()
@@ -81,10 +83,11 @@ class _Sink:
     closed = False
 
     def __init__(self, *, beside: bool) -> None:
-        self._parts: list[bytes] = []
+        self._content = io.BytesIO()
         self._hash = hashlib.sha256()
-        self._hashed = 0  # parts that the hash has, or will have once its thread is done
-        self._size = self._waiting = 0
+        self._size = 0
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
         self._beside = ThreadPoolExecutor(1) if beside else None
 
     def __enter__(self) -> _Sink:
@@ -95,21 +98,21 @@ class _Sink:
             self._beside.shutdown()
 
     def write(self, data: bytes) -> int:
-        self._parts.append(data)
+        self._waiting.append(data)
+        self._waiting_size += len(data)
         self._size += len(data)
-        self._waiting += len(data)
-        if self._beside and self._waiting >= HASH_AT_ONCE:
-            self._beside.submit(self._update, *self._unhashed())  # one worker: parts are hashed in order
+        if self._beside and self._waiting_size >= HASH_AT_ONCE:
+            self._beside.submit(self._take, self._handed_on())  # one worker: parts are taken in order
         return len(data)
 
-    def _unhashed(self) -> tuple[int, int]:
-        """The parts that are not on their way to the hash yet, from the first to before the last; now they are."""
-        first, self._hashed, self._waiting = self._hashed, len(self._parts), 0
-        return first, self._hashed
+    def _handed_on(self) -> list[bytes]:
+        parts, self._waiting, self._waiting_size = self._waiting, [], 0
+        return parts
 
-    def _update(self, first: int, end: int) -> None:
-        for part in self._parts[first:end]:
+    def _take(self, parts: list[bytes]) -> None:
+        for part in parts:
             self._hash.update(part)
+            self._content.write(part)
 
     def tell(self) -> int:
         return self._size
@@ -123,13 +126,16 @@ class _Sink:
     def digest(self) -> tuple[str, int]:
         """Of everything written so far, and how much that is."""
         if self._beside:
-            self._beside.submit(self._update, *self._unhashed()).result()
+            self._beside.submit(self._take, self._handed_on()).result()
         else:
-            self._update(*self._unhashed())
+            self._take(self._handed_on())
         return self._hash.hexdigest(), self._size
 
     def content(self) -> bytes:
-        return b"".join(self._parts)
+        """All bytes; what came after the digest is not hashed."""
+        for part in self._handed_on():
+            self._content.write(part)
+        return self._content.getvalue()
 
 
 def repeating(rows: pa.Table) -> list[str]:

@@ -172,7 +172,7 @@ class _Lines:
             return None
         numbers = whole[0] * 10**scale + fraction[0]
         numbers = np.where(negative, -numbers, numbers)
-        return _decimals(numbers, kind) if pa.types.is_decimal(kind) else _cast(pa.array(numbers), kind)
+        return _decimals(numbers, kind) if pa.types.is_decimal(kind) else _integers(numbers, kind)
 
     def _booleans(self, spans: _Spans) -> pa.Array | None:
         size = spans.stop - spans.start
@@ -198,9 +198,17 @@ def _decimals(unscaled: Ints, kind: pa.Decimal128Type) -> pa.Array | None:
     """Decimals from their digits; None where one has more than the type."""
     if (np.abs(unscaled) >= 10 ** min(kind.precision, MOST_DIGITS)).any():
         return None
-    words = np.empty((len(unscaled), 2), dtype=np.int64)
+    buffer = pa.allocate_buffer(16 * len(unscaled))
+    words = np.ndarray((len(unscaled), 2), dtype=np.int64, buffer=buffer)
     words[:, 0], words[:, 1] = unscaled, unscaled >> 63
-    return pa.Array.from_buffers(kind, len(unscaled), [None, pa.py_buffer(words)])
+    return pa.Array.from_buffers(kind, len(unscaled), [None, buffer])
+
+
+def _integers(numbers: Ints, kind: pa.DataType) -> pa.Array | None:
+    """In Arrow's memory, which goes back when it is let go; numpy's would stay with the thread that asked for it."""
+    buffer = pa.allocate_buffer(8 * len(numbers))
+    np.ndarray((len(numbers),), dtype=np.int64, buffer=buffer)[:] = numbers
+    return _cast(pa.Array.from_buffers(pa.int64(), len(numbers), [None, buffer]), kind)
 
 
 def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
