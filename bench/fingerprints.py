@@ -145,7 +145,9 @@ def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[]
 
 
 def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
-    """Extract and process the table, and remove all but the current objects."""
+    """Extract and process the table, remove all but the current objects, and prove these as a first audit does."""
+    from auditor.tables.proofs import Proofs
+    from auditor.tables.targets import ALWAYS, Slice, paths_of, targets_of
     from core.vacuum import GRACE
     from ingestion.extract.budget import Budget
     from ingestion.extract.flow import run_pass
@@ -178,6 +180,9 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         assert not failed, failed
     (fact,) = contracts.dataset(DATASET).tables
     list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))
+    proofs, (target,) = Proofs(bucket, bucket, contracts.dataset(DATASET)), targets_of(contracts.dataset(DATASET))
+    for path in paths_of(target, Slice(fact.name, *ALWAYS)):
+        proofs.read(fact, path, target.compared)
     held = list(bucket.list("warehouse/_data/"))
     assert sum(pq.read_metadata(folder / one.key).num_rows for one in held) == rows
 

@@ -52,7 +52,9 @@ def unequal(ours: Buckets, theirs: Buckets) -> tuple[int, ...]:
 def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], buckets: int, until: int) -> Difference:
     """The rows of the wanted buckets that differ; ``pairs`` are the source's (``core.source_check.pairs_schema``)."""
     target = holding.target
-    inside = np.isin(bucket_numbers(holding.hashes, buckets), np.array(wanted, np.int64))
+    doubtful = np.zeros(buckets, bool)
+    doubtful[list(wanted)] = True
+    inside = doubtful[bucket_numbers(holding.hashes, buckets)]
     live = holding.live.filter(pa.array(inside))
     ours = [as_array(live.column(name)) for name in target.keys]
     versions = holding.versions[inside]
