@@ -32,10 +32,8 @@ pytestmark = pytest.mark.stack
 EXCEPTIONS: Mapping[str, str] = {
     r"[a-z]+ (Find|FindPartitions|TellMissingFromForbidden) s3:ListBucket .*":
         "S3 asks about it where a key is not there, to tell missing from forbidden; not every bucket lacks one here",
-    r"extract WriteObjects s3:GetObject .*": "reads back what a lost answer left open (test_extraction_crashes)",
-    r"process KeepRejectedLines s3:GetObject .*": "S3 asks for it where lines that an earlier try left are replaced",
-    r"repair BringBackObjects s3:DeleteObjectVersion .*/(tables|repair)/.*": "a database's deleted object",
-    r"restate ReadObjects s3:GetObject .*/(tables|repair)/.*": "a fact of a database that is made again",
+    r"pull WriteToStreams kinesis:PutRecords .*-canary": "the canary's schedule; here its points are landed",
+    r"repair BringBackObjects s3:DeleteObjectVersion .*/repair/.*": "a deleted object of a repair",
 }  # fmt: skip
 
 
