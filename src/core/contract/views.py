@@ -20,11 +20,14 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
 
     ``<fact>_now``: of a fact that keeps history, the newest version of every row that the source still has.
     ``<rollup>_complete``: the groups of a rollup that are whole and certified. Partition keys are among the columns, so
-    that a query of the view reads no more than it names.
+    that a query of the view reads no more than it names. Nobody counts with a canary's tables: they get none.
     """
     tables = catalog_tables(contracts)
+    canaries = {one.dataset for one in contracts if one.source and one.source.canary}
     views = {}
     for table in contracts.tables():
+        if table.dataset in canaries:
+            continue
         for column in table.columns:
             suffix, about = _meant_by(table, column)
             name = f"{table.name}_{suffix}"
