@@ -33,6 +33,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"[a-z]+ (Find|FindPartitions|TellMissingFromForbidden) s3:ListBucket .*":
         "S3 asks about it where a key is not there, to tell missing from forbidden; not every bucket lacks one here",
     r"pull WriteToStreams kinesis:PutRecords .*-canary": "the canary's schedule; here its points are landed",
+    r"restate RemoveOldObjects s3:DeleteObject .*": "no object of a new stack has outlived its grace period",
     r"repair BringBackObjects s3:DeleteObjectVersion .*/repair/.*": "a deleted object of a repair",
 }  # fmt: skip
 
