@@ -34,6 +34,7 @@ from local.terraform import Terraform, emulator_backend
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "local"
 STATE_BUCKET = "starmend-state"
+VARIABLES = "variables.json"  # what Terraform was applied with
 Say = Callable[[str], None]
 
 
@@ -114,11 +115,8 @@ class Stack:
 
     def terraform(self, variables: Mapping[str, Any] | None = None) -> tuple[Terraform, dict[str, Any]]:
         """The runner that this stack was applied with, and its variables with some of them replaced."""
-        plan = Plan(variables=variables or {})
-        contracts_file = self.folder / "contracts.json"
-        return _terraform(self.folder, self.emulator), _variables(
-            self.folder, self.emulator, self.market, contracts_file, plan
-        )
+        applied = json.loads((self.folder / VARIABLES).read_text(encoding="utf-8"))
+        return _terraform(self.folder, self.emulator), {**applied, **(variables or {})}
 
     def down(self) -> None:
         """Stop every process and remove everything below the folder."""
@@ -206,7 +204,9 @@ def _apply(
     terraform = _terraform(folder, emulator)
     _make_state_bucket(emulator)
     terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
-    terraform.apply_unseen(_variables(folder, emulator, market, contracts_file, plan), on_line=_made(say))
+    variables = _variables(folder, emulator, market, contracts_file, plan)
+    (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
+    terraform.apply_unseen(variables, on_line=_made(say))
     return Deployment.of_outputs(
         terraform.output(), contracts_file=contracts_file, aws_environment=emulator.environment()
     )

@@ -24,8 +24,9 @@ def extracted(stack: Stack) -> Stack:
 def test_status_shows_source_and_warehouse_side_by_side(extracted: Stack, starmend: Command) -> None:
     said = starmend("status", "--json")
     assert said.code == 0
-    tables = {one["table"]: one for one in said.data}
-    assert {"sales_order", "staff", "quotes"} <= set(tables)
+    assert {"sales", "quotes", "canary", "sales_canary"} == {one["dataset"] for one in said.data}
+    tables = {one["table"]: one for one in said.data if one["dataset"] == "sales"}
+    assert {"sales_order", "staff"} <= set(tables)
     assert tables["currency"]["source_rows"] == tables["currency"]["warehouse_rows"]
     assert tables["currency"]["last_id"] >= 1
 
