@@ -18,7 +18,7 @@ from core.errors import PipelineBug, TransientFailure
 from core.pointer import object_name, version_of
 from core.ports import PartitionStore, Pointer, Written
 from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
-from processing.merge import Layout
+from processing.layout import Layout
 from processing.parquet import Opened, Pieces, encode, open_object
 
 # Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.

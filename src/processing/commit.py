@@ -20,9 +20,9 @@ from core.pointer import partition_of
 from core.ports import PartitionStore
 from processing.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
 from processing.footer import RECENT, SourceRef, later_marks
+from processing.layout import Layout
 from processing.merge import (
     Batch,
-    Layout,
     Splice,
     all_of,
     batch_of,

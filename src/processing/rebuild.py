@@ -20,7 +20,8 @@ from core.ports import ObjectInfo
 from processing.accept import take_apart
 from processing.commit import Committed, SourceRef, read_partition, restate
 from processing.derive import derive_dimension, derive_static
-from processing.merge import Layout, dedupe
+from processing.layout import Layout
+from processing.merge import dedupe
 from processing.plan import SourcePlan, inputs_of, plan_source, static_tables
 from processing.shape import Origin
 from processing.shelf import Shelf

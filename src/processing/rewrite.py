@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from core.partition_object import Opened
 from processing.ahead import ahead
-from processing.merge import Batch, Layout, Splice, apply_splice, spliced, with_latest
+from processing.layout import Layout
+from processing.merge import Batch, Splice, apply_splice, spliced, with_latest
 from processing.parquet import ROW_GROUP
 from processing.snapshot import Columns
 

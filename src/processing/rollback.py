@@ -7,7 +7,7 @@ from core.errors import InvalidData
 from core.pointer import partition_of, version_of
 from core.ports import PartitionStore
 from processing.attempt import AlreadyThere, CommitContext, Current, Next, Outcome, attempt
-from processing.merge import Layout
+from processing.layout import Layout
 from processing.parquet import open_object
 
 

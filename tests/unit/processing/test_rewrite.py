@@ -17,7 +17,8 @@ from core.errors import PipelineBug
 from processing import parquet, rewrite, snapshot
 from processing.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.footer import Footer
-from processing.merge import Layout, apply_splice, dedupe, merge, plan_splice
+from processing.layout import Layout
+from processing.merge import apply_splice, dedupe, merge, plan_splice
 from processing.parquet import encode, open_object
 from processing.rewrite import STREAM_FROM, Spliced, splice_object
 from processing.snapshot import Columns
