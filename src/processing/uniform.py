@@ -77,12 +77,12 @@ class _Lines:
     """
 
     def __init__(self, data: bytes, breaks: Ints) -> None:
-        padded = data + _PADDING
-        self._padded = padded
-        self._buffer = pa.py_buffer(padded)
-        self._content = np.frombuffer(padded, dtype=np.uint8)
+        self._size = len(data)
+        self._padded = data + _PADDING
+        self._buffer = pa.py_buffer(self._padded)
+        self._content = np.frombuffer(self._padded, dtype=np.uint8)
         # eight bytes from every place on, as one number
-        self._words = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
+        self._words = np.ndarray((len(self._padded) - 7,), dtype="<u8", buffer=self._padded, strides=(1,))
         self._quotes = np.flatnonzero(self._content == _QUOTE)
         self._end = breaks - 1
         self._at = np.append(0, breaks[:-1] + 1)
@@ -106,13 +106,14 @@ class _Lines:
 
     def _pass(self, literal: bytes) -> bool:
         """Go over the same bytes in every line, two quotation marks among them; False where one has others."""
+        size = len(literal)
+        if self._at[-1] + size >= self._size:  # the last line is too short
+            return False
         # elements as long as the literal, one from every place on: gathered at once, compared as one run of bytes
-        there = np.ndarray(
-            (len(self._padded) - len(literal) + 1,), dtype=f"V{len(literal)}", buffer=self._padded, strides=(1,)
-        )
+        there = np.ndarray((self._size - size,), dtype=f"V{size}", buffer=self._padded, strides=(1,))
         if there[self._at].tobytes() != literal * len(self._at):
             return False
-        self._at = self._at + len(literal)
+        self._at = self._at + size
         self._quote = self._quote + 2
         return True
 

@@ -146,6 +146,15 @@ def test_lines_of_another_form_are_left_to_the_judge(changed: str, why: str) -> 
         assert judge().cut(block([*same[:place], changed, *same[place + 1 :]])) is None, why
 
 
+def test_a_last_line_that_ends_before_a_long_name_is_left_to_the_judge() -> None:
+    name = "a_name_as_long_as_databases_allow_names_to_be_which_is_63_bytes"
+    fields = tuple(Field(one, parse_type("int"), False) for one in ("id", name))
+    by = Judge(SourceTable("long", ("id",), fields))
+    same = [line({"id": "1", name: "2"})] * LEAST_LINES
+    assert by.cut(block(same)) is not None
+    assert by.cut(block([*same, '{"id":1}'])) is None
+
+
 def test_an_extracted_row_has_every_type_and_keeps_its_values() -> None:
     row = {
         "id": "1", "big": "9007199254740993", "price": "-0.10", "rate": "0.3000000001",
