@@ -23,6 +23,7 @@ MENDS = (
     "described_settings",
     "public_parameters",
     "queue_order",
+    "schedules_once",
     "access_decided",
 )
 
