@@ -30,6 +30,7 @@ from core.pointer import object_key, partition_of
 from core.ports import PartitionObject, Pointer, Refused, Written
 from processing.accept import Part, take_apart
 from processing.commit import AlreadyThere, CommitContext, Committed, SourceRef, commit_rows, read_partition
+from processing.memory import keep_freed_memory
 from processing.plan import SourcePlan, plan_source
 from processing.shape import Origin
 
@@ -105,6 +106,7 @@ def _context(promise: Promise) -> CommitContext:
 
 def transform(*, path: str, threads: int, **_: object) -> Callable[[], bytes]:
     """A gzip file of JSON lines as the bytes of a partition's first object."""
+    keep_freed_memory()
     promise = line_orders()
     origin = Origin(promise.plan.contract, promise.contracts, NOW)
     context = _context(promise)

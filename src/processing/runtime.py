@@ -18,6 +18,7 @@ from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.settings import Settings
+from processing.memory import keep_freed_memory
 from processing.world import Log, World
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool
@@ -41,6 +42,7 @@ class Meters:
 @cache
 def build_runtime() -> tuple[World, Callable[[], None]]:
     """The world, and what is to be called at the end of an invocation."""
+    keep_freed_memory()
     settings, clients = Settings.from_environment(), Clients()
     return build_world(settings, clients)
 
