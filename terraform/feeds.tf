@@ -93,7 +93,7 @@ resource "aws_scheduler_schedule" "request" {
   target {
     arn      = module.request[0].arn
     role_arn = aws_iam_role.start_request[0].arn
-    input    = jsonencode({ dataset = each.key, time = "<aws.scheduler.scheduled-time>" })
+    input    = replace(local.scheduled_event, "DATASET", each.key)
     retry_policy {
       maximum_event_age_in_seconds = 60
       maximum_retry_attempts       = 2

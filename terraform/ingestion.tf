@@ -142,7 +142,7 @@ resource "aws_scheduler_schedule" "extract" {
   target {
     arn      = module.extract[0].arn
     role_arn = aws_iam_role.start_extract[0].arn
-    input    = jsonencode({ dataset = each.key, time = "<aws.scheduler.scheduled-time>" })
+    input    = replace(local.scheduled_event, "DATASET", each.key)
     retry_policy {
       maximum_event_age_in_seconds = 300
       maximum_retry_attempts       = 3

@@ -11,6 +11,14 @@ locals {
 
   has_databases = length(local.databases) > 0
 
+  # What a schedule tells its function. EventBridge Scheduler replaces <aws.scheduler.scheduled-time> only where it stands
+  # literally, and jsonencode would write its brackets as \u003c and \u003e.
+  scheduled_event = replace(
+    jsonencode({ dataset = "DATASET", time = "SCHEDULED_TIME" }),
+    "SCHEDULED_TIME",
+    "<aws.scheduler.scheduled-time>",
+  )
+
   # What Cost Explorer groups by. The provider adds project and environment; repairs say purpose = "repair".
   tags = {
     for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :

@@ -124,10 +124,10 @@ run "defaults" {
 
   assert {
     condition = alltrue(concat(
-      [for one in aws_scheduler_schedule.extract : jsondecode(one.target[0].input).time == "<aws.scheduler.scheduled-time>"],
-      [for one in aws_scheduler_schedule.request : jsondecode(one.target[0].input).time == "<aws.scheduler.scheduled-time>"],
+      [for name, schedule in aws_scheduler_schedule.extract : schedule.target[0].input == "{\"dataset\":\"${name}\",\"time\":\"<aws.scheduler.scheduled-time>\"}"],
+      [for name, schedule in aws_scheduler_schedule.request : schedule.target[0].input == "{\"dataset\":\"${name}\",\"time\":\"<aws.scheduler.scheduled-time>\"}"],
     ))
-    error_message = "The function is told the scheduled time."
+    error_message = "The function is told the scheduled time, in the one spelling that the scheduler replaces."
   }
 
   assert {

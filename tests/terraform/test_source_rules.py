@@ -68,6 +68,13 @@ def test_every_section_says_what_it_means_what_to_do_and_when_it_is_over(kind: s
     assert [word for word in ("**Means.**", "**Do.**", "**Over when**") if word not in section] == []
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(MODULE)))
+def test_no_word_that_aws_replaces_goes_through_jsonencode(path: Path) -> None:
+    """It writes < and > as \\u003c and \\u003e; the Scheduler replaces its words only where they stand literally."""
+    encoded = re.findall(r"jsonencode\((?:[^()]|\([^()]*\))*\)", path.read_text(encoding="utf-8"))
+    assert [text for text in encoded if re.search(r"<aws\.[a-z.-]+>", text)] == []
+
+
 def test_every_module_asks_for_the_same_versions() -> None:
     root = (MODULE / "versions.tf").read_text(encoding="utf-8")
     wanted = re.findall(r'version\s*= "([^"]+)"', root)
