@@ -134,10 +134,10 @@ def bare_calls(*, url: str, token: str, symbols: Sequence[str], threads: int) ->
 
 def _contracts(symbols: Sequence[str]) -> Any:
     """The quotes contract, for these symbols and a provider that limits nobody, as a Lambda reads it."""
+    from core.authoring.load import load
     from core.contract.codec import load_rendered
-    from core.contract.load import load
     from core.contract.model import Entity, Provider
-    from core.contract.render import render
+    from core.rendering.render import render
 
     contracts = load(ROOT / "contracts", today=MINUTE.date())
     unlimited = Provider("finnhub", {"calls_per_second": 1_000_000})

@@ -21,10 +21,10 @@ def prepared(entities: int) -> tuple[Any, Any, list[Any]]:
     import numpy as np
     import pyarrow as pa
 
-    from auditor.windows import windows_between
-    from core.contract.calendars import trading_calendar
+    from auditor.evidence.windows import windows_between
+    from core.authoring.calendars import trading_calendar
     from core.contract.model import Entity, Feed, Provider, SourceTable
-    from core.grid import expected_slots
+    from core.feeds.grid import expected_slots
 
     calendar = trading_calendar("XNYS", first=dt.date(2026, 11, 1), last=dt.date(2026, 11, 30))
     provider = Provider("finnhub")
@@ -52,8 +52,8 @@ def ours(*, entities: int, texts: bool = False, threads: int) -> Callable[[], An
     """``texts``: entity and provenance as plain texts instead of dictionaries, as a reader may give them."""
     import pyarrow as pa
 
-    from auditor.expect import expect
-    from auditor.points import Coverage, missing_points
+    from auditor.feeds.expect import expect
+    from auditor.feeds.points import Coverage, missing_points
 
     (feed, calendar), windows, partitions = prepared(entities)
     if texts:

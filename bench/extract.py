@@ -23,9 +23,9 @@ from bench.record import Record
 from core.contract.model import Contract, Database, Field, SourceTable
 from core.contract.types import parse_type
 from core.errors import UnknownTable
-from core.ingest_objects import START
+from core.landing.ingest_objects import START
+from core.landing.state import ParameterNames
 from core.ports import ObjectInfo, ObjectStat, Refused, Written
-from core.state import ParameterNames
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, run_pass
 from ingestion.extract.landing import Landing

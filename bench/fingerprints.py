@@ -1,6 +1,6 @@
 """The comparison of a table of a million rows with the source, as an audit makes it: unchanged, and a hundred changed.
 
-Ours is one look of an audit (``auditor.tables.look``) through the function that it asks (``ingestion.check``): objects
+Ours is one look of an audit (``auditor.databases.scan``) through the function that it asks (``ingestion.check``): objects
 against receipts, every partition's pointer, bytes and digest, the rows' keys and versions against PostgreSQL's, the
 contract's rules, the paper that is left. The rows were put there by the pipeline itself. Buckets are folders: what S3
 takes for sixteen objects is not measured here. The floor asks the source for ``count(*)`` and ``max(last_updated)`` of
@@ -79,12 +79,12 @@ MEASURES: dict[str, Callable[[Options], Record]] = {
 
 def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, threads: int) -> Callable[[], int]:
     """Raises ``AssertionError`` where other rows are found than were changed, or not all were compared."""
-    from auditor.tables.look import look_at_tables
-    from auditor.tables.memory import Memory, memory_key
-    from auditor.tables.order import TablesOrder, recent_slices
-    from auditor.tables.targets import targets_of
-    from auditor.world import Limits, World
-    from core.findings import StaleRows
+    from auditor.databases.memory import Memory, memory_key
+    from auditor.databases.scan import look_at_tables
+    from auditor.databases.slices import TablesOrder, recent_slices
+    from auditor.databases.targets import targets_of
+    from auditor.services import Limits, World
+    from core.audit.findings import StaleRows
     from ingestion.check.ask import answer
 
     contracts = _contracts()
@@ -146,15 +146,15 @@ def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[]
 
 def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     """Extract and process the table, remove all but the current objects, and prove these as a first audit does."""
-    from auditor.tables.proofs import Proofs
-    from auditor.tables.targets import ALWAYS, Slice, paths_of, targets_of
-    from core.vacuum import GRACE
+    from auditor.databases.proofs import Proofs
+    from auditor.databases.targets import ALWAYS, Slice, paths_of, targets_of
+    from core.warehouse.vacuum import GRACE
     from ingestion.extract.budget import Budget
     from ingestion.extract.flow import run_pass
     from processing.events import Told
+    from processing.partitions.vacuum import vacuum
     from processing.process import process_objects
-    from processing.vacuum import vacuum
-    from processing.world import World
+    from processing.services import World
 
     contracts = _contracts()
     bucket = FolderBucket(folder)
@@ -189,13 +189,13 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
 
 def _contracts() -> Any:
     from bench.ours import CONTRACTS
-    from core.contract.load import load
+    from core.authoring.load import load
 
     return load(CONTRACTS / "compared", today=TODAY)
 
 
 def _extraction(contracts: Any, login: Mapping[str, Any], bucket: FolderBucket) -> Any:
-    from core.state import ParameterNames
+    from core.landing.state import ParameterNames
     from ingestion.extract.flow import Extraction
     from ingestion.extract.landing import Landing
     from ingestion.extract.table import Sink

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.pointer import object_key, parse_pointer, pointer_body, pointer_key
 from core.ports import ObjectInfo, ObjectStat, OpenObject, PartitionObject, Pointer, Refused, StoredObject, Written
+from core.warehouse.pointer import object_key, parse_pointer, pointer_body, pointer_key
 
 BUCKET = "bench-folder"
 _METADATA = ".metadata"

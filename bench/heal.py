@@ -65,7 +65,7 @@ def _contracts(folder: Path, entities: int) -> Path:
 
 
 def _loaded(folder: str | Path) -> Any:
-    from core.contract.load import load
+    from core.authoring.load import load
 
     return load(Path(folder), today=AUDITED_AT.date())
 
@@ -77,13 +77,13 @@ def _fill(folder: Path) -> tuple[int, int]:
     import numpy as np
     import pyarrow as pa
 
-    from auditor.windows import Window, partitions_of
+    from auditor.evidence.windows import Window, partitions_of
     from aws.clients import Clients
     from aws.pointers import S3PartitionStore
-    from core.arrow import stored_schema
-    from core.feed_partitions import entities_in, period_of
-    from core.grid import expected_slots
-    from processing.commit import CommitContext, restate
+    from core.feeds.grid import expected_slots
+    from core.feeds.partitions import entities_in, period_of
+    from core.warehouse.arrow_types import stored_schema
+    from processing.partitions.commit import CommitContext, restate
 
     contracts = _loaded(folder)
     feed, table = contracts.feed("quotes"), contracts.table("fact_quote")
@@ -125,13 +125,13 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
     """The audit step as its Lambda runs it, each time as a run of its own."""
     from itertools import count
 
+    from auditor.services import World
     from auditor.steps import audit_step
-    from auditor.world import World
     from aws.clients import Clients
     from aws.metrics import LogMetrics
     from aws.objects import S3ObjectStore
     from aws.pointers import S3PartitionStore
-    from core.calendar import iso
+    from core.feeds.calendar import iso
 
     s3 = Clients()("s3")
     store = S3ObjectStore(s3, BUCKET)

@@ -63,7 +63,7 @@ class Road:
 
     def send(self, key: str, lines: bytes) -> Trip:
         """Put an object and wait for its receipt."""
-        from core.landing import landing_of
+        from core.landing.zone import landing_of
 
         landing = landing_of(key)
         assert landing is not None
@@ -108,9 +108,9 @@ class Road:
 def road() -> Road:
     """Start it, and fill the months that quotes go into."""
     from aws.clients import Clients
-    from cli.packaging import build_code_zip
-    from core.contract.load import load
-    from core.contract.render import render
+    from core.authoring.load import load
+    from core.rendering.render import render
+    from deploy.packaging import build_code_zip
     from local.emulator import Emulator
     from local.stack import ROOT
 

@@ -23,14 +23,21 @@ import pyarrow.parquet as pq
 from aws.clients import Clients
 from aws.pointers import S3PartitionStore
 from bench.peers.bucket import make
-from core.contract.load import load
+from core.authoring.load import load
 from core.contract.model import Contract, Contracts, Feed, Table
-from core.feed_lines import PointLine, encode_line
-from core.pointer import object_key, partition_of
+from core.feeds.lines import PointLine, encode_line
 from core.ports import PartitionObject, Pointer, Refused, Written
-from processing.accept import Part, take_apart
-from processing.commit import AlreadyThere, CommitContext, Committed, SourceRef, commit_rows, read_partition
+from core.warehouse.pointer import object_key, partition_of
 from processing.memory import keep_freed_memory
+from processing.parse_object import Part, take_apart
+from processing.partitions.commit import (
+    AlreadyThere,
+    CommitContext,
+    Committed,
+    SourceRef,
+    commit_rows,
+    read_partition,
+)
 from processing.plan import SourcePlan, plan_source
 from processing.shape import Origin
 

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.lake import read_partition
-from auditor.objects import first_hour
-from auditor.windows import DAY, Window, facts_of, partitions_of
-from auditor.world import World
-from core.calendar import iso
-from core.canary import PlantedRow, newest_gap, planted_key
+from auditor.evidence.windows import DAY, Window, facts_of, partitions_of
+from auditor.feeds.objects import first_hour
+from auditor.services import World
+from auditor.warehouse.partitions import read_partition
+from core.audit.canary import PlantedRow, newest_gap, planted_key
+from core.audit.findings import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
-from core.feed_partitions import column_of, covers
-from core.findings import PlantGap
-from core.pointer import DATA_ROOT
+from core.feeds.calendar import iso
+from core.feeds.partitions import column_of, covers
+from core.warehouse.pointer import DATA_ROOT
 
 PROVENANCE, HEALED = "provenance", "repaired"
 OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one proves nothing any more

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.canary import canary_healed
-from auditor.judge import Cause
 from auditor.mail import compose
-from auditor.runs import find_paper
+from auditor.repairs.triage import Cause
+from auditor.run_files import find_paper
+from auditor.services import World
 from auditor.state import read_state
-from auditor.world import World
-from core.calendar import iso
-from core.certificate import canonical_json
+from core.audit.certificate import canonical_json
+from core.feeds.calendar import iso
 
 ROOT = "audit/causes/"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.judge import MEANINGS, Cause
+from auditor.repairs.triage import MEANINGS, Cause
 
 SUBJECT = 100  # SNS's limit, characters
 NAMED = 20

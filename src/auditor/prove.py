@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.absent import Absence
-from auditor.chain import ChainReader
-from auditor.expect import expect
-from auditor.survey import Survey, survey
-from auditor.tables.prove import partition_problems
-from auditor.windows import Window
-from core.calendar import epoch
-from core.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
+from auditor.databases.prove import partition_problems
+from auditor.evidence.absent import Absence
+from auditor.evidence.chain import ChainReader
+from auditor.evidence.windows import Window
+from auditor.feeds.coverage import Survey, survey
+from auditor.feeds.expect import expect
+from core.audit.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
 from core.contract.model import Contract, Contracts, Database, Feed
 from core.errors import InvalidData
+from core.feeds.calendar import epoch
 from core.ports import ObjectReader, PartitionStore
 
 AT_ONCE = 200  # windows that are looked at together

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from aws_lambda_powertools import Logger
 
-from auditor.plan import Budget
-from auditor.world import Limits, Log, World
+from auditor.repairs.plan import Budget
+from auditor.services import Limits, Log, World
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from core.certificate import canonical_json
+from core.audit.certificate import canonical_json
 from core.errors import TransientFailure
 from core.ports import ObjectReader, ObjectStore, Refused
 

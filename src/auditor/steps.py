@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.audits import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
 from auditor.conclude import conclude, conclude_failure
-from auditor.either import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
-from auditor.repair import queue_objects, write_jobs
-from auditor.world import World
-from core.calendar import epoch
+from auditor.repairs.execute import queue_objects, write_jobs
+from auditor.services import World
+from core.feeds.calendar import epoch
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]

@@ -14,7 +14,7 @@ HIDDEN_SECONDS = 30  # while they are looked at; then they are there again
 
 
 class SqsDeadLetters:
-    """``auditor.world.DeadLetterQueue`` over SQS."""
+    """``auditor.services.DeadLetterQueue`` over SQS."""
 
     def __init__(self, client: Any, url: str, back_to: str) -> None:
         self._client = client

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aws.objects import S3ObjectStore
-from core.pointer import object_key, parse_pointer, pointer_body, pointer_key
 from core.ports import PartitionObject, Pointer, Refused, Written
+from core.warehouse.pointer import object_key, parse_pointer, pointer_body, pointer_key
 
 
 class S3PartitionStore:

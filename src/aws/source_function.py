@@ -10,7 +10,7 @@ from core.errors import PipelineBug, TransientFailure
 
 
 class SourceFunction:
-    """``auditor.world.AskSource`` over Lambda. Whatever fails there may be otherwise at the next attempt."""
+    """``auditor.services.AskSource`` over Lambda. Whatever fails there may be otherwise at the next attempt."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client

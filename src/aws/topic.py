@@ -8,7 +8,7 @@ from aws.failures import reaching
 
 
 class SnsTopic:
-    """``auditor.world.Mail`` over SNS; a subject has at most 100 ASCII characters."""
+    """``auditor.services.Mail`` over SNS; a subject has at most 100 ASCII characters."""
 
     def __init__(self, client: Any, arn: str) -> None:
         self._client = client

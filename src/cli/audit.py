@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.either import begin_audit, look_again, summary
-from auditor.repair import make_plan
+from auditor.audits import begin_audit, look_again, summary
+from auditor.repairs.execute import make_plan
 from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
 from cli.deployed import DEFAULT, deployment
 from cli.output import FINDINGS, FINE, Environment, Json, print_json, show, steps

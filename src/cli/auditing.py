@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.judge import describe
-from auditor.plan import Plan
+from auditor.repairs.plan import Plan
+from auditor.repairs.triage import describe
 from auditor.runtime import runtime_of
-from auditor.world import World
+from auditor.services import World
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import Misuse
-from core.findings import Compare, FetchHistory, Finding, MissingPoints, Repair, door_of
+from core.audit.findings import Compare, FetchHistory, Finding, MissingPoints, Repair, door_of
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]

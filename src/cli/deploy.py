@@ -16,16 +16,16 @@ from aws.buckets import count_versions, ensure_private_bucket
 from aws.deployment import Deployment
 from cli.contract import DEFAULT_FOLDER, Folder, print_problems
 from cli.deployed import BUILD
-from cli.next_steps import next_steps
 from cli.output import FINDINGS, FINE, USAGE, Json, Misuse, Steps, out, print_json, say, steps
-from cli.packages import build_packages, described, shown
-from cli.plans import as_data, show_plan, summary
 from cli.smoke import Checked, smoke_test
-from cli.target import Target
-from core.contract.load import examine
-from core.contract.render import render
+from core.authoring.load import examine
 from core.errors import PipelineBug
-from local.terraform import Change, Plan, Terraform
+from core.rendering.render import render
+from deploy.next_steps import next_steps
+from deploy.packages import build_packages, described, shown
+from deploy.plans import as_data, show_plan, summary
+from deploy.target import Target
+from deploy.terraform import Change, Plan, Terraform
 
 app = typer.Typer(help="Put the pipeline into an AWS account, change it there, remove it.", no_args_is_help=True)
 

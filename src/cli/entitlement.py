@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core.calendar import FOREVER, validity
 from core.contract import model
 from core.contract.model import Contract, Contracts, Feed, TradingCalendar
 from core.errors import InvalidData, StarmendError
-from core.grid import expected_slots
+from core.feeds.calendar import FOREVER, validity
+from core.feeds.grid import expected_slots
 from core.ports import SecretStore
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 from ingestion.providers.build import Source, build_source

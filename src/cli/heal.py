@@ -11,8 +11,8 @@ from aws.executions import StateMachine
 from cli.auditing import Dataset, From, To, datasets_of, range_of, run_name
 from cli.deployed import DEFAULT, deployment
 from cli.output import FAILURE, FINDINGS, FINE, Environment, Json, print_json, say, show, steps
-from core.calendar import iso
 from core.errors import PipelineBug
+from core.feeds.calendar import iso
 
 MACHINE = "audit"
 

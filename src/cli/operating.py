@@ -11,7 +11,7 @@ from cli.output import say
 from core.contract.model import Contracts, Table
 from core.contract.problems import nearest
 from core.errors import UnknownTable
-from processing.world import World
+from processing.services import World
 
 
 class TerminalLog:

@@ -11,7 +11,7 @@ from cli.deployed import DEFAULT, deployment
 from cli.operating import check_source, world_of
 from cli.output import FINDINGS, FINE, Environment, Json, out, print_json, show, steps
 from cli.replay import process_again, tell
-from processing.replay import quarantined, to_retry
+from processing.restating.replay import quarantined, to_retry
 
 app = typer.Typer(help="Look at refused lines, and process their objects again.", no_args_is_help=True)
 

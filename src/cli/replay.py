@@ -15,11 +15,11 @@ from cli.deployed import DEFAULT, deployment
 from cli.operating import world_of
 from cli.output import FINDINGS, FINE, Environment, Json, Misuse, Steps, out, print_json, say, show, steps
 from core.errors import OutOfReach
-from core.landing import landing_of
-from processing.receipts import read_receipt
-from processing.replay import ingest_keys
-from processing.replay import replay as processed_again
-from processing.world import World
+from core.landing.zone import landing_of
+from processing.records.receipts import read_receipt
+from processing.restating.replay import ingest_keys
+from processing.restating.replay import replay as processed_again
+from processing.services import World
 
 KEYS_A_MESSAGE = 10
 

@@ -11,8 +11,8 @@ from aws.secrets import AwsSecretStore
 from cli.deployed import DEFAULT, deployment
 from cli.output import Environment, out
 from core.contract.model import Contract, Feed
-from core.contract.providers import provider_secrets
 from core.errors import InvalidData
+from core.feeds.providers import provider_secrets
 
 
 def secrets_of(contract: Contract) -> tuple[str, ...]:

@@ -20,16 +20,16 @@ from aws.buckets import erase
 from aws.deployment import Deployment
 from aws.functions import invoke
 from aws.objects import S3ObjectStore
-from core.calendar import is_expected, iso
-from core.contract.catalog import catalog_tables
+from core.audit.source_check import CountBuckets, question_to_data
 from core.contract.model import Contract, Database, Feed
-from core.contract.views import catalog_views
 from core.errors import OutOfReach, PipelineBug, StarmendError
-from core.ingest_objects import RepairObject
-from core.landing import FEEDS, Landing, landing_of
-from core.source_check import CountBuckets, question_to_data
+from core.feeds.calendar import is_expected, iso
+from core.landing.ingest_objects import RepairObject
+from core.landing.zone import FEEDS, Landing, landing_of
+from core.rendering.catalog import catalog_tables
+from core.rendering.views import catalog_views
 from processing.plan import plan_source
-from processing.receipts import read_receipt
+from processing.records.receipts import read_receipt
 
 WITHIN_SECONDS = 240.0  # a first event may take a minute, a cold function ten seconds
 POLL_SECONDS = 0.5

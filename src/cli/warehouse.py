@@ -13,14 +13,14 @@ from cli.deployed import DEFAULT, deployment
 from cli.operating import table_of, world_of
 from cli.output import Environment, Json, Misuse, out, print_json, say, show, steps
 from core.contract.model import Table
-from core.vacuum import GRACE
-from processing.attempt import Committed
+from core.warehouse.vacuum import GRACE
+from processing.partitions.attempt import Committed
+from processing.partitions.rollback import release as end_hold
+from processing.partitions.rollback import rollback as go_back
+from processing.partitions.vacuum import vacuum as clean
 from processing.plan import plan_source
-from processing.rebuild import rebuild_table
-from processing.rollback import release as end_hold
-from processing.rollback import rollback as go_back
-from processing.vacuum import vacuum as clean
-from processing.world import World
+from processing.restating.rebuild import rebuild_table
+from processing.services import World
 
 Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.")]
 

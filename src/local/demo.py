@@ -19,7 +19,7 @@ from core.contract.model import Contract, Database
 from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
-from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
+from local.faults import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
 from local.healing import Audited, audit, hourly, listening, prove
 from local.invoking import POLL_SECONDS, Say, await_receipts, invoke
 from local.stack import Stack

@@ -10,7 +10,7 @@ from typing import Any
 from aws.deployment import Deployment
 from aws.objects import S3ObjectStore
 from core.errors import OutOfReach, PipelineBug
-from core.landing import landing_of
+from core.landing.zone import landing_of
 
 POLL_SECONDS = 0.2
 Say = Callable[[str], None]

@@ -21,15 +21,15 @@ from botocore.config import Config
 
 from aws.deployment import Deployment
 from aws.secrets import AwsSecretStore
-from cli.packaging import build_code_zip
+from core.authoring.load import load
 from core.contract import model
-from core.contract.load import load
-from core.contract.render import render
 from core.errors import OutOfReach
+from core.rendering.render import render
+from deploy.packaging import build_code_zip
+from deploy.terraform import Terraform, emulator_backend
 from local.database import Database, generator
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.market import MarketProcess
-from local.terraform import Terraform, emulator_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "local"

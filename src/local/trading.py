@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aws.objects import S3ObjectStore
 from core.contract.model import Feed, TradingCalendar
 from core.errors import OutOfReach, PipelineBug
-from core.landing import landing_of
+from core.landing.zone import landing_of
 from local.invoking import POLL_SECONDS, invoke
 from local.stack import Stack
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.arrow import arrow_type
 from core.contract.model import TIME_UNITS, Column, Partition, Table
-from core.keys import in_partitions
-from processing.parsed import rows_where
+from core.warehouse.arrow_types import arrow_type
+from core.warehouse.keys import in_partitions
+from processing.lines.parsed import rows_where
 
 _HOLDS: Mapping[str, Callable[[pa.ChunkedArray, pa.Scalar], pa.ChunkedArray]] = {
     ">": pc.greater,

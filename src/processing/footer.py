@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.footer import (
+from core.warehouse.footer import (
     ANCESTORS,
     DAILY,
     FORMAT,

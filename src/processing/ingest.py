@@ -11,14 +11,14 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from core.contract.model import Table
-from core.landing import Landing
+from core.landing.zone import Landing
 from core.ports import ObjectStat
-from processing.accept import Part, Taken, take_apart
-from processing.commit import Committed, SourceRef, commit_rows
+from processing.parse_object import Part, Taken, take_apart
+from processing.partitions.commit import Committed, SourceRef, commit_rows
 from processing.plan import SourcePlan
-from processing.receipts import TouchedPartition
+from processing.records.receipts import TouchedPartition
+from processing.services import World
 from processing.shape import Origin
-from processing.world import World
 
 WHOLE_BYTES = 8 << 20  # up to here an object is fetched at once, ahead of its turn; larger ones are streamed
 GROUP_BYTES = 128 << 20  # star rows that are kept for one commit per partition

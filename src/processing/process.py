@@ -11,16 +11,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from core.contract.model import Table
 from core.errors import StarmendError, UnknownTable
-from core.landing import landing_of
-from processing.derive import derive_dimension, derive_static
+from core.landing.zone import landing_of
+from processing.derived.dimensions import derive_dimension, derive_static
 from processing.events import Told, told
 from processing.ingest import Ingest, commit_parts, derive_all, grouped
 from processing.plan import plan_source, static_tables
-from processing.quarantine import write_quarantine
-from processing.receipts import Receipt, write_receipt
+from processing.records.quarantine import write_quarantine
+from processing.records.receipts import Receipt, write_receipt
+from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
 from processing.report import receipt_of, report, report_failure, report_gone
-from processing.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
-from processing.world import World
+from processing.services import World
 
 AT_ONCE = 64  # objects whose receipts wait for each other
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from processing.ingest import Ingest
-from processing.receipts import Receipt, iso, outcome_of
-from processing.world import World
+from processing.records.receipts import Receipt, iso, outcome_of
+from processing.services import World
 
 
 def receipt_of(one: Ingest, world: World) -> Receipt:

@@ -19,7 +19,7 @@ from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.settings import Settings
 from processing.memory import keep_freed_memory
-from processing.world import Log, World
+from processing.services import Log, World
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool
 

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.arrow import arrow_type
 from core.contract.model import (
     Column,
     Contract,
@@ -29,10 +28,11 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.errors import PipelineBug
-from core.keys import surrogate_ids
-from core.order import as_array
-from processing.instants import in_utc, time_of_day
-from processing.parsed import rows_where
+from core.warehouse.arrow_types import arrow_type
+from core.warehouse.keys import surrogate_ids
+from core.warehouse.order import as_array
+from processing.lines.instants import in_utc, time_of_day
+from processing.lines.parsed import rows_where
 
 LATE = "late"
 

@@ -20,15 +20,15 @@ from tests.support.tables import COUNTS, column, counts, fact, rows_of
 from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
 
 from core.contract.model import Table
-from core.landing import RECEIPTS
+from core.landing.zone import RECEIPTS
 from core.ports import PartitionStore
-from processing.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
-from processing.derive import derive_static
+from processing.derived.dimensions import derive_static
 from processing.events import Told
+from processing.partitions.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
+from processing.partitions.rollback import release, rollback
 from processing.plan import CURRENT, static_tables
 from processing.process import process_objects
-from processing.replay import folder_of
-from processing.rollback import release, rollback
+from processing.restating.replay import folder_of
 
 SUM = fact("dim_sum", ["name"], [column("name", "string"), column("total", "bigint")])
 Step = Callable[[PartitionStore, CommitContext], object]

@@ -14,11 +14,11 @@ from tests.chaos.run import Options, Result
 from tests.support.disk_objects import DiskObjects
 from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
 
-from core.ingest_objects import TableObject
-from core.landing import landing_of
+from core.landing.ingest_objects import TableObject
+from core.landing.zone import landing_of
 from processing.events import Told
 from processing.process import process_objects
-from processing.receipts import read_receipt
+from processing.records.receipts import read_receipt
 
 MEGABYTES = 200
 ONE_IN = 100

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 from tests.chaos.run import Options, Result
 from tests.support.shop import Shop, shop
 
-from auditor.judge import describe
-from core.arrow import stored_schema
+from auditor.repairs.triage import describe
 from core.contract.model import Table
-from core.current import current_table
-from core.landing import landing_of
-from core.pointer import object_name, partition_of, pointer_key
-from processing.commit import CommitContext, read_partition, restate
+from core.landing.zone import landing_of
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.current_state import current_table
+from core.warehouse.pointer import object_name, partition_of, pointer_key
+from processing.partitions.commit import CommitContext, read_partition, restate
 
 PER_BATCH = 10
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take

@@ -11,7 +11,7 @@ from tests.support.racing import ROWS, chain, open_store, prepare, race
 from tests.support.tables import COUNTS
 
 from local.emulator import Emulator
-from processing.commit import read_partition
+from processing.partitions.commit import read_partition
 
 WRITERS = 16
 COMMITS = 3_200

@@ -15,19 +15,19 @@ import pyarrow as pa
 import pytest
 from tests.support.feeds import contracts_in
 
-from auditor.expect import expect
-from auditor.points import missing_points
-from auditor.query import ask_missing
-from auditor.survey import survey
-from auditor.windows import windows_between
+from auditor.evidence.windows import windows_between
+from auditor.feeds.coverage import survey
+from auditor.feeds.expect import expect
+from auditor.feeds.points import missing_points
+from auditor.feeds.query import ask_missing
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.pointers import S3PartitionStore
-from core.arrow import stored_schema
 from core.contract.model import Contracts, Entity, Feed
-from core.grid import expected_slots
+from core.feeds.grid import expected_slots
+from core.warehouse.arrow_types import stored_schema
 from local.emulator import Emulator
-from processing.commit import CommitContext, restate
+from processing.partitions.commit import CommitContext, restate
 
 pytestmark = pytest.mark.emulator
 
@@ -136,7 +136,7 @@ def credentials_of_the_role() -> dict[str, str]:
 
 @pytest.mark.parametrize("page", [50_000, 30])
 def test_the_pointers_and_athena_tell_of_the_same_gaps(lake: Lake, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.query.PAGE", page)
+    monkeypatch.setattr("auditor.feeds.query.PAGE", page)
     calendar, table = lake.contracts.calendar("XNYS"), lake.contracts.table("fact_quote")
     windows = windows_between(lake.feed, calendar, START, END)
     contract = replace(lake.contracts.dataset("quotes"), source=lake.feed)

@@ -14,8 +14,8 @@ from tests.fakes.partitions import MemoryPartitions
 
 from aws.pointers import S3PartitionStore
 from core.errors import PipelineBug
-from core.pointer import object_name, pointer_key
 from core.ports import PartitionStore, Refused, Written
+from core.warehouse.pointer import object_name, pointer_key
 
 BUCKET = "warehouse-bucket"
 PARTITION = "fact_quote/symbol=AAPL/month=2026-11"

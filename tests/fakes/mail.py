@@ -6,7 +6,7 @@ from core.errors import OutOfReach
 
 
 class MemoryMail:
-    """``auditor.world.Mail``. ``broken``: so many messages from now on are not taken."""
+    """``auditor.services.Mail``. ``broken``: so many messages from now on are not taken."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from tests.fakes.objects import MemoryObjects
 
-from core.pointer import DATA_ROOT, object_key, parse_pointer, pointer_body, pointer_key
 from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
+from core.warehouse.pointer import DATA_ROOT, object_key, parse_pointer, pointer_body, pointer_key
 
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from tests.support.commands import Command, commands
 from tests.support.state import Resource, managed
 
+from deploy.terraform import Change
 from local.stack import Plan, Stack
-from local.terraform import Change
 
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena

@@ -18,8 +18,8 @@ from tests.support.waiting import eventually
 
 from aws.buckets import erase
 from aws.deployment import Deployment
-from core.ingest_objects import RepairObject, format_instant
-from core.landing import landing_of
+from core.landing.ingest_objects import RepairObject, format_instant
+from core.landing.zone import landing_of
 from ingestion.check.last_seen import repair_name
 from local.database.changes import Changes
 from local.demo import await_horizon, compare

@@ -14,8 +14,8 @@ from tests.scenarios.conftest import PLAN
 from tests.support import deployed
 from tests.support.waiting import eventually
 
-from cli.packaging import build_code_zip
-from core.contract.render import render
+from core.rendering.render import render
+from deploy.packaging import build_code_zip
 from local.invoking import await_receipts, invoke
 from local.stack import ROOT, Stack, contracts_of
 from local.trading import Traded, await_points, feed_of, last_session_hour, points_per_symbol_and_hour, trade

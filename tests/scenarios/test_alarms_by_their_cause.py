@@ -18,11 +18,11 @@ from tests.support import deployed
 from tests.support.waiting import eventually
 
 from aws.executions import StateMachine
-from core.calendar import expected_between
-from core.canary import DAY, newest_gap
+from core.audit.canary import DAY, newest_gap
 from core.contract.model import Feed
 from core.errors import PipelineBug
-from core.landing import landing_of
+from core.feeds.calendar import expected_between
+from core.landing.zone import landing_of
 from local.database.changes import Changes
 from local.demo import await_horizon
 from local.healing import audit

@@ -14,8 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
-from core.contract.catalog import catalog_tables
-from core.contract.views import catalog_views
+from core.rendering.catalog import catalog_tables
+from core.rendering.views import catalog_views
 from local.stack import ROOT, Stack
 
 pytestmark = pytest.mark.stack

@@ -16,7 +16,7 @@ from tests.support.crashpoints import WAYS, Effects, Point, until_done
 from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, stack, with_entities
 
-from core.certificate import Certificate
+from core.audit.certificate import Certificate
 
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 EVERY = 4  # tests that share the points among themselves

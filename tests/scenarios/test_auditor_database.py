@@ -11,8 +11,8 @@ import pytest
 from tests.chaos.mutations import run_mutations
 from tests.support.shop import Shop, shop
 
-from core.findings import DeletedRows, FetchRows, OrphanKeys
-from core.ingest_objects import RepairObject, format_instant
+from core.audit.findings import DeletedRows, FetchRows, OrphanKeys
+from core.landing.ingest_objects import RepairObject, format_instant
 from ingestion.check.last_seen import repair_name
 
 pytestmark = pytest.mark.database
@@ -242,8 +242,8 @@ def test_a_parent_that_only_the_source_has_is_fetched_by_its_key() -> None:
 
 
 def test_a_rollback_with_a_hold_is_shown_and_left_alone() -> None:
-    from processing.commit import CommitContext
-    from processing.rollback import release, rollback
+    from processing.partitions.commit import CommitContext
+    from processing.partitions.rollback import release, rollback
 
     with shop() as place:
         place.changes.update_orders(20)

@@ -14,12 +14,12 @@ import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
 
-from auditor.plan import Budget
+from auditor.repairs.plan import Budget
 from core.contract.model import Contracts
-from core.pointer import pointer_key
 from core.ports import StreamRecord
-from processing.commit import CommitContext, restate
-from processing.rollback import release, rollback
+from core.warehouse.pointer import pointer_key
+from processing.partitions.commit import CommitContext, restate
+from processing.partitions.rollback import release, rollback
 
 UTC = dt.UTC
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday on which New York trades

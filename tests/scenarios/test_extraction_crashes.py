@@ -15,7 +15,7 @@ from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
 from core.contract.model import Contract
-from core.ingest_objects import parse_instant
+from core.landing.ingest_objects import parse_instant
 from core.ports import ObjectStore, ParameterStore
 
 pytestmark = pytest.mark.database

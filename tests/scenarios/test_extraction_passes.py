@@ -30,9 +30,9 @@ from tests.support.extraction import (
 from tests.support.sources import shared_server, source
 from tests.support.waiting import eventually
 
-from core.contract.load import load
+from core.authoring.load import load
 from core.errors import OutOfReach, UnknownTable
-from core.ingest_objects import EPOCH, ObjectFacts, encode_facts, parse_instant
+from core.landing.ingest_objects import EPOCH, ObjectFacts, encode_facts, parse_instant
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import TablesFailed
 

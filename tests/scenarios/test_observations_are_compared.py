@@ -12,10 +12,10 @@ import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, stack, with_entities
 
-from auditor.plan import Budget
-from auditor.world import Limits
+from auditor.repairs.plan import Budget
+from auditor.services import Limits
+from core.audit.findings import Compare
 from core.contract.model import Contracts, Feed, Sample
-from core.findings import Compare
 
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 CANDLE = "candle"

@@ -9,12 +9,12 @@ import pytest
 from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
 
-from auditor.chain import ChainReader
+from auditor.evidence.chain import ChainReader
+from auditor.services import Limits
 from auditor.state import read_state
-from auditor.world import Limits
 from core.errors import InvalidData
-from processing.commit import CommitContext
-from processing.rollback import rollback
+from processing.partitions.commit import CommitContext
+from processing.partitions.rollback import rollback
 
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 HOURS = 4

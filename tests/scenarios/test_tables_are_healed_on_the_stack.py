@@ -14,13 +14,13 @@ from tests.support import deployed
 from tests.support.commands import Command
 from tests.support.waiting import eventually
 
-from auditor.runs import AuditResult, read_paper
+from auditor.run_files import AuditResult, read_paper
 from aws.deployment import Deployment
 from cli.smoke import smoke_test
 from core.contract.model import Contract
 from local.database.changes import Changes
 from local.demo import await_horizon, compare, first_day
-from local.harm import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
+from local.faults import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
 from local.healing import Audited, audit, listening, prove
 from local.invoking import await_receipts, invoke
 from local.stack import Stack

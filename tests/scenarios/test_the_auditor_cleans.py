@@ -10,10 +10,10 @@ from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, stack, with_entities
 from tests.support.shop import Shop, shop
 
-from auditor.runs import AuditResult, read_paper
+from auditor.run_files import AuditResult, read_paper
+from core.audit.findings import UnreferencedObjects, Vacuum
 from core.errors import InvalidData
-from core.findings import UnreferencedObjects, Vacuum
-from core.pointer import DATA_ROOT, data_prefix, object_name, parse_object
+from core.warehouse.pointer import DATA_ROOT, data_prefix, object_name, parse_object
 
 EIGHT = dt.datetime(2026, 11, 19, 20, 0, tzinfo=dt.UTC)  # a Thursday's last hour of trade
 FRIDAY = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)  # New York opens

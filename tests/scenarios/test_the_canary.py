@@ -12,7 +12,7 @@ import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, stack
 
-from core.canary import newest_gap, planted_gap
+from core.audit.canary import newest_gap, planted_gap
 from core.ports import StreamRecord
 
 MORNING = dt.datetime(2026, 11, 19, 14, 0, tzinfo=dt.UTC)  # a Thursday, half an hour before New York opens

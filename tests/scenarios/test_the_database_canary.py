@@ -10,10 +10,10 @@ import pytest
 from tests.support.shop import Shop, shop
 
 from auditor.canary import canary_healed
-from auditor.plan import Budget
-from core.canary import PlantedRow, planted_key
-from core.certificate import canonical_json
-from core.findings import FetchRows, PlantGap, repair_to_data
+from auditor.repairs.plan import Budget
+from core.audit.canary import PlantedRow, planted_key
+from core.audit.certificate import canonical_json
+from core.audit.findings import FetchRows, PlantGap, repair_to_data
 from processing.plan import static_tables
 from processing.restating.job import restate_job
 

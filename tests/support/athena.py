@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from local.emulator.mends.athena_dialect import MACROS, parse, tables_of, translate
+from local.emulator.patches.athena.dialect import MACROS, parse, tables_of, translate
 
 COLUMNS = {"symbol": "string", "minute": "timestamp", "month": "string"}
 SCHEMA = pa.schema([("symbol", pa.string()), ("minute", pa.timestamp("us")), ("month", pa.string())])

@@ -23,9 +23,9 @@ from tests.support.waiting import eventually
 
 from core.contract.model import Contract, Database, Field, SourceTable
 from core.contract.types import parse_type
-from core.ingest_objects import ObjectFacts, decode_facts
+from core.landing.ingest_objects import ObjectFacts, decode_facts
+from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.ports import ObjectStore, ParameterStore
-from core.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, PassResult, run_pass
 from ingestion.extract.landing import Landing

@@ -16,7 +16,7 @@ from tests.fakes.queue import MemoryQueue
 from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
 
-from core.contract.load import load
+from core.authoring.load import load
 from core.contract.model import Contracts
 from ingestion.pull.batch import Message, PullReport
 from ingestion.pull.pace import Clock

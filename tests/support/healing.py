@@ -26,14 +26,14 @@ from tests.support.worlds import MemoryLog, MemoryWorld
 
 from auditor import steps
 from auditor.prove import verify
-from auditor.world import Limits, World
-from core.arrow import stored_schema
-from core.certificate import certificate_key, hash_of
+from auditor.services import Limits, World
+from core.audit.certificate import certificate_key, hash_of
+from core.audit.findings import repair_from_data
 from core.contract.model import Contracts, Feed
-from core.findings import repair_from_data
+from core.warehouse.arrow_types import stored_schema
 from ingestion.repair.job import Bench, carry_out
 from local.market.server import DEFAULT_TOKEN, Market
-from processing.commit import CommitContext, restate
+from processing.partitions.commit import CommitContext, restate
 from processing.process import process_messages
 from processing.restating.job import restate_job
 

@@ -29,21 +29,21 @@ from tests.support.worlds import MemoryLog, MemoryWorld, shipped_contracts
 
 from auditor import steps
 from auditor.prove import verify
-from auditor.runs import AuditResult, read_paper
-from auditor.world import Limits, World
+from auditor.run_files import AuditResult, read_paper
+from auditor.services import Limits, World
+from core.audit.findings import repair_from_data
 from core.contract.model import Contracts, Database
-from core.current import current_table
 from core.errors import StarmendError
-from core.findings import repair_from_data
-from core.landing import landing_of
+from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
+from core.landing.zone import landing_of
 from core.ports import StoredObject
-from core.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
+from core.warehouse.current_state import current_table
 from ingestion.check.ask import answer
 from ingestion.check.job import Bench, carry_out
 from ingestion.repair.job import Bench as AcquireBench
 from ingestion.repair.job import carry_out as acquire
 from local.database.changes import Changes
-from processing.commit import read_partition
+from processing.partitions.commit import read_partition
 from processing.plan import plan_source
 from processing.process import process_messages
 from processing.restating.job import restate_job
@@ -92,7 +92,7 @@ class Graveyard:
 
 
 class DeadLetters:
-    """``auditor.world.DeadLetterQueue`` in memory."""
+    """``auditor.services.DeadLetterQueue`` in memory."""
 
     def __init__(self, queue: MemoryQueue) -> None:
         self.messages: dict[str, str] = {}

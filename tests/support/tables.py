@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.arrow import stored_schema
 from core.contract.model import Column, Latest, Partition, Table, Take
 from core.contract.types import parse_type
+from core.warehouse.arrow_types import stored_schema
 
 
 def column(name: str, kind: str, **more: Any) -> Column:

@@ -19,17 +19,17 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse
 
-from core.arrow import stored_schema
-from core.contract.load import load
+from core.authoring.load import load
 from core.contract.model import Contracts
-from core.ingest_objects import TableObject
-from core.landing import Landing, landing_of
-from core.pointer import ROOT, parse_pointer
-from processing.commit import CommitContext, Snapshot, read_partition
+from core.landing.ingest_objects import TableObject
+from core.landing.zone import Landing, landing_of
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.pointer import ROOT, parse_pointer
 from processing.events import Told
+from processing.partitions.commit import CommitContext, Snapshot, read_partition
 from processing.process import process_objects
-from processing.receipts import read_receipt
-from processing.world import World
+from processing.records.receipts import read_receipt
+from processing.services import World
 
 REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.terraform import Terraform
+from deploy.terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "terraform"

@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 from tests.terraform.conftest import MODULE
 
-from cli import packaging
-from cli.packaging import MANAGED_LAYERS, UNPACKED_LIMIT, build_code_zip, build_layer_zip, locked_version, unpacked_size
 from core.errors import InvalidData
+from deploy import packaging
+from deploy.packaging import (
+    MANAGED_LAYERS,
+    UNPACKED_LIMIT,
+    build_code_zip,
+    build_layer_zip,
+    locked_version,
+    unpacked_size,
+)
 from local.emulator.lambda_packages import OUR_LAYER, lay_out
 
 

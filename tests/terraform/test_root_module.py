@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.terraform.conftest import MODULE, ROOT
 
-from local.terraform import Terraform
+from deploy.terraform import Terraform
 
 
 def test_every_file_is_formatted(terraform: Terraform) -> None:

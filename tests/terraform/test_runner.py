@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
-from local.terraform import REGISTRIES, Terraform, emulator_backend, find_mirror, find_program
+from deploy.terraform import REGISTRIES, Terraform, emulator_backend, find_mirror, find_program
 
 REGISTRY = REGISTRIES["terraform"]
 

@@ -13,9 +13,9 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from tests.terraform.conftest import MODULE, ROOT
 
-from core.contract.catalog import catalog_tables
-from core.contract.load import load
-from core.contract.views import catalog_views
+from core.authoring.load import load
+from core.rendering.catalog import catalog_tables
+from core.rendering.views import catalog_views
 
 SOURCES = sorted([*MODULE.glob("*.tf"), *MODULE.glob("modules/*/*.tf")])
 QUERIES = sorted(MODULE.glob("queries/*.sql"))

@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from auditor.absent import read_absences
-from auditor.certify import COMPLETENESS
-from auditor.chain import ChainReader
 from auditor.conclude import ROOT as CAUSES
-from auditor.expect import expect
-from auditor.points import ABSENT, REPAIRED
-from auditor.runs import find_paper
-from auditor.survey import Survey, survey
-from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
+from auditor.evidence.absent import read_absences
+from auditor.evidence.chain import ChainReader
+from auditor.evidence.windows import DAY, Window, facts_of, settled_until, windows_between
+from auditor.feeds.certify import COMPLETENESS
+from auditor.feeds.coverage import Survey, survey
+from auditor.feeds.expect import expect
+from auditor.feeds.points import ABSENT, REPAIRED
+from auditor.run_files import find_paper
 from cli.report.coverage import FeedView, Status, WindowSeen, shape_feed
 from cli.report.shape import (
     Alarm,
@@ -38,12 +38,12 @@ from cli.report.shape import (
     shape_receipt,
     shape_subjects,
 )
-from core.calendar import iso
-from core.certificate import LedgerEntry, window_name
+from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Contracts, Feed, Table
 from core.errors import StarmendError
-from core.grid import expected_slots
-from core.landing import RECEIPTS
+from core.feeds.calendar import iso
+from core.feeds.grid import expected_slots
+from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
 
 LOOKBACK = 7 * DAY  # what is shown unless a range is asked for

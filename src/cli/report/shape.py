@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from auditor.judge import MEANINGS
+from auditor.repairs.triage import MEANINGS
 from cli.report.coverage import STATES, FeedView
-from core.calendar import iso
+from core.feeds.calendar import iso
 
 # ---------------------------------------------------------------- audits
 

@@ -1,6 +1,6 @@
 """The resolved contract: what was promised, with every default filled in and every reference checked.
 
-Plain frozen values. ``core.contract.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas
+Plain frozen values. ``core.authoring.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas
 as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the written order.
 """
 
@@ -134,7 +134,7 @@ class Partition:
     """One level of a partition path, ``<name>=<value>``.
 
     ``value``: the column itself, whose possible ``values`` the contract lists. ``year|month|day|hour``: the column's
-    time, written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.keys.bucket_of`` modulo
+    time, written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.warehouse.keys.bucket_of`` modulo
     ``buckets``.
     """
 
@@ -233,7 +233,7 @@ class SourceTable:
 class Database:
     """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon. A ``sweep`` compares all history.
 
-    ``canary``: its facts are shadows of another dataset's, and one row a day is taken out of them (``core.canary``).
+    ``canary``: its facts are shadows of another dataset's, and one row a day is taken out of them (``core.audit.canary``).
     """
 
     engine: Literal["postgresql"]
@@ -283,7 +283,7 @@ class Sample:
 class Feed:
     """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``.
 
-    ``canary``: one point a day is left out on purpose (``core.canary``), for the auditor to heal.
+    ``canary``: one point a day is left out on purpose (``core.audit.canary``), for the auditor to heal.
     """
 
     provider: Provider

@@ -13,17 +13,11 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from core.audit.fingerprint import MODULUS, Fingerprint
+from core.audit.source_check import CountBuckets, ListPairs, buckets_to_data, pairs_schema, question_from_data
 from core.errors import InvalidData, OutOfReach, UnknownTable
-from core.fingerprint import MODULUS, Fingerprint
-from core.ingest_objects import parse_instant
+from core.landing.ingest_objects import parse_instant
 from core.ports import ObjectWriter
-from core.source_check import (
-    CountBuckets,
-    ListPairs,
-    buckets_to_data,
-    pairs_schema,
-    question_from_data,
-)
 from ingestion.extract.flow import Extraction
 from ingestion.postgres.fingerprints import copy_pairs, count_buckets
 from ingestion.postgres.relation import Catalog, read_catalog
@@ -33,7 +27,7 @@ BLOCK_BYTES = 4 << 20
 
 
 def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectWriter) -> dict[str, Any]:
-    """The answer to a question (``core.source_check``), JSON-ready.
+    """The answer to a question (``core.audit.source_check``), JSON-ready.
 
     Raises ``InvalidData`` where it is no question, ``UnknownTable`` or ``MissingColumns`` where the database has not
     what the contract promises, ``OutOfReach`` where it does not answer.

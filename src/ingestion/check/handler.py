@@ -1,4 +1,4 @@
-"""The check Lambda, the auditor's door to a database: a question (``core.source_check``), or ``{"job": key}``.
+"""The check Lambda, the auditor's door to a database: a question (``core.audit.source_check``), or ``{"job": key}``.
 
 It talks to the database and to S3, and to nothing else.
 """

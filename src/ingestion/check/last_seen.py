@@ -17,7 +17,14 @@ from isal import igzip
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData
-from core.ingest_objects import KeyValue, ObjectFacts, TableObject, decode_facts, format_instant, parse_instant
+from core.landing.ingest_objects import (
+    KeyValue,
+    ObjectFacts,
+    TableObject,
+    decode_facts,
+    format_instant,
+    parse_instant,
+)
 from core.ports import ObjectReader
 from ingestion.extract.lines import cursor_of
 

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from core.contract.model import Contract, Database, SourceTable
 from core.errors import BadContract, OutOfReach, StarmendError, TransientFailure, UnknownTable
-from core.ingest_objects import ObjectFacts, TableObject
+from core.landing.ingest_objects import ObjectFacts, TableObject
+from core.landing.state import TableState
 from core.ports import Metrics
-from core.state import TableState
 from ingestion.extract.budget import Budget
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild

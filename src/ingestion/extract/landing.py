@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import InvalidData, ObjectConflict, TransientFailure
-from core.ingest_objects import ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
+from core.landing.ingest_objects import ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
+from core.landing.state import StoredState, TableState, plan_adoption
 from core.ports import ObjectReader, ObjectStore, Written
-from core.state import StoredState, TableState, plan_adoption
 
 CONTENT_TYPE = "application/gzip"
 _TRIES = 3

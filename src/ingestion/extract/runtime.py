@@ -14,7 +14,7 @@ from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
-from core.state import ParameterNames
+from core.landing.state import ParameterNames
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import Landing

@@ -10,15 +10,15 @@ from typing import Literal
 
 from core.contract.model import Database
 from core.errors import IdOutOfOrder, ObjectConflict, PipelineBug, TransientFailure
-from core.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
+from core.landing.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
+from core.landing.state import ParameterNames, TableState, safe_horizon
 from core.ports import ObjectStore, ParameterStore
-from core.state import ParameterNames, TableState, safe_horizon
 from ingestion.extract.budget import Budget
 from ingestion.extract.landing import Landing, write_object
-from ingestion.extract.lane import Lane
 from ingestion.extract.lines import read_lines, resume_point
 from ingestion.extract.packing import OBJECT_BYTES, Packed, Packer
 from ingestion.extract.parameters import advance
+from ingestion.extract.serial_executor import Lane
 from ingestion.postgres.failures import StatementTimeOut
 from ingestion.postgres.horizon import Bound
 from ingestion.postgres.select import Reading

@@ -1,7 +1,7 @@
 """The statements that let the auditor compare a table with the warehouse: fingerprints of buckets, and pairs.
 
 Both see the rows that an extraction sees: those with a key and a cursor that an interval can hold. Versions are the
-cursor in UTC. ``core.fingerprint`` computes the same hashes.
+cursor in UTC. ``core.audit.fingerprint`` computes the same hashes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.ingest_objects import parse_instant
-from core.source_check import Span
+from core.audit.source_check import Span
+from core.landing.ingest_objects import parse_instant
 from ingestion.postgres.quoting import identifier, literal
 from ingestion.postgres.relation import SourceColumn, clock_of
 from ingestion.postgres.select import FIRST_INSTANT, Reading

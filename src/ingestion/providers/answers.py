@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from core.history import Evidence
+from core.audit.history import Evidence
 
 
 @dataclass(frozen=True, slots=True)

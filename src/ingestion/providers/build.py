@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from core.contract import model
-from core.contract.providers import FINNHUB_SPAN, check_provider
-from core.contract.rest_spec import read_spec
 from core.errors import BadContract
+from core.feeds.providers import FINNHUB_SPAN, check_provider
+from core.feeds.rest_spec import read_spec
 from core.ports import SecretStore
 from ingestion.providers import finnhub
 from ingestion.providers.answers import Provider

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from core.contract.providers import FINNHUB_RESOLUTIONS
+from core.feeds.providers import FINNHUB_RESOLUTIONS
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.exact_json import is_number
 from ingestion.providers.web import Reply, Web

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
-from core.calendar import slot_of
-from core.contract.rest_spec import CallSpec, RestSpec
 from core.errors import BadContract
+from core.feeds.calendar import slot_of
+from core.feeds.rest_spec import CallSpec, RestSpec
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.web import Reply, Web
 

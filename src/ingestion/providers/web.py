@@ -20,8 +20,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util.retry import Retry
 
+from core.audit.history import Evidence
 from core.errors import BadContract
-from core.history import Evidence
 from ingestion.providers.answers import Broken, Limited, NotEntitled
 from ingestion.providers.credential import Credential
 from ingestion.providers.exact_json import read_exact

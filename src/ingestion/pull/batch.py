@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from core.contract.providers import needed_fields
 from core.errors import TransientFailure
+from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
 from ingestion.log import Log
 from ingestion.pull.ask import Round
 from ingestion.pull.decide import Skip, Write, decide
 from ingestion.pull.deliver import deliver
-from ingestion.pull.desk import Desk
+from ingestion.pull.feed_client import Desk
 from ingestion.pull.pace import Clock
 from ingestion.request.message import PointsDue, read_points_due
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from core.calendar import is_expected, slot_of, validity
 from core.contract.model import Entity, Feed, TradingCalendar
 from core.errors import InvalidData
-from core.feed_lines import PointLine, encode_line
+from core.feeds.calendar import is_expected, slot_of, validity
+from core.feeds.lines import PointLine, encode_line
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 
 Why = Literal["closed", "no_data", "token_refused", "not_entitled", "limited", "broken", "secret_missing", "unanswered"]

@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from core.calendar import expected_between, iso, ranges, slot_of, validity
+from core.audit.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
-from core.contract.providers import needed_fields
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
-from core.feed_lines import PointLine, encode_line, provider_fields
-from core.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
+from core.feeds.calendar import expected_between, iso, ranges, slot_of, validity
+from core.feeds.lines import PointLine, encode_line, provider_fields
+from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
-from ingestion.pull.desk import Desk
+from ingestion.pull.feed_client import Desk
 from ingestion.pull.pace import Clock
 
 

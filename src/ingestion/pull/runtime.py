@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from core.audit.history import HistoryRequest
 from core.contract import model
-from core.history import HistoryRequest
 from core.ports import Metrics, SecretStore, Stream
 from ingestion.log import Log
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
-from ingestion.pull.desk import Desk
 from ingestion.pull.events import batch_response, messages_of
+from ingestion.pull.feed_client import Desk
 from ingestion.pull.history import pull_history
 from ingestion.pull.pace import Clock, Pace
 

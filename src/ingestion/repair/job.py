@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.calendar import iso
-from core.certificate import canonical_json
+from core.audit.certificate import canonical_json
+from core.audit.findings import Compare, FetchHistory, Repair, Revive, repair_from_data
+from core.audit.history import HistoryRequest
 from core.errors import InvalidData, StarmendError
-from core.findings import Compare, FetchHistory, Repair, Revive, repair_from_data
-from core.history import HistoryRequest
+from core.feeds.calendar import iso
 from core.ports import ObjectStore
 from ingestion.log import Log
 
@@ -81,7 +81,7 @@ def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str
         return {"result": "done", "reason": "", "revived": revived}, Word(
             "", "", {"revived": len(revived), "lost": lost}
         )
-    raise InvalidData("repair", repair.kind, "is no job for this function", "See core.findings.door_of")
+    raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.findings.door_of")
 
 
 def _history(bench: Bench, repair: FetchHistory | Compare, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.calendar import entities_at, is_expected, slot_of
-from core.canary import DAY, planted_gap
+from core.audit.canary import DAY, planted_gap
 from core.contract.model import Feed, TradingCalendar
+from core.feeds.calendar import entities_at, is_expected, slot_of
 from ingestion.request.message import PointsDue
 
 SCHEDULED_EVERY = 60  # seconds: EventBridge's finest

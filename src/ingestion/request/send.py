@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.calendar import iso
 from core.errors import TransientFailure
+from core.feeds.calendar import iso
 from core.ports import Metrics, Queue
 from ingestion.log import Log
 from ingestion.request.plan import RequestPlan

@@ -1,6 +1,6 @@
 """What the emulator's policies decided: which role was allowed or refused which action on which resource.
 
-The emulator writes it (:mod:`local.emulator.mends.access_decided`), tests read it. Root's calls are not in it, for no
+The emulator writes it (:mod:`local.emulator.patches.access_decided`), tests read it. Root's calls are not in it, for no
 policy is asked about them; nor are calls that AWS's services make among themselves.
 """
 

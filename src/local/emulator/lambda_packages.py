@@ -17,7 +17,7 @@ PANDAS_LAYER = (  # "AWSSDKPandas", as far as it is sure to be there
     "pyarrow", "requests", "scramp", "typing_extensions", "tzdata",
 )  # fmt: skip
 POWERTOOLS_LAYER = ("aws-lambda-powertools", "aws-xray-sdk", "wrapt")
-OUR_LAYER = ("isal", "orjson")  # cli.packaging.LAYER_PACKAGES
+OUR_LAYER = ("isal", "orjson")  # deploy.packaging.LAYER_PACKAGES
 PACKAGES = (*RUNTIME, *PANDAS_LAYER, *POWERTOOLS_LAYER, *OUR_LAYER)
 
 # Codecs that AWS's build of pyarrow lacks: a Parquet object that uses one could be neither written nor read there.

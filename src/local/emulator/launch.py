@@ -36,7 +36,7 @@ def main() -> None:
     settings = Settings.take_from(os.environ)
     os.environ.pop("PYTHONPATH", None)
 
-    from local.emulator.mends import apply_all
+    from local.emulator.patches import apply_all
 
     apply_all(settings)
     asyncio.run(_serve(arguments.listener, arguments.token))

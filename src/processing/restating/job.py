@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.calendar import iso
-from core.certificate import canonical_json
+from core.audit.certificate import canonical_json
+from core.audit.findings import PlantGap, Restate, Vacuum, repair_from_data
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.findings import PlantGap, Restate, Vacuum, repair_from_data
-from core.pointer import partition_of
-from processing.attempt import read_current
-from processing.commit import Committed
-from processing.derive import derive_dimension
+from core.feeds.calendar import iso
+from core.warehouse.pointer import partition_of
+from processing.derived.dimensions import derive_dimension
+from processing.derived.rollups import derive_rollup
+from processing.partitions.attempt import read_current
+from processing.partitions.commit import Committed
+from processing.partitions.vacuum import vacuum_partition
 from processing.plan import CURRENT, ENTITIES, inputs_of
-from processing.rebuild import rebuild_table
 from processing.restating.plant import plant_gap
-from processing.rollup import derive_rollup
-from processing.vacuum import vacuum_partition
-from processing.world import World
+from processing.restating.rebuild import rebuild_table
+from processing.services import World
 
 
 def restate_job(world: World, job: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.canary import PlantedRow, planted_key
+from core.audit.canary import PlantedRow, planted_key
+from core.audit.findings import PlantGap
 from core.contract.model import Database, Latest, Table
 from core.errors import InvalidData
-from core.findings import PlantGap
-from processing.commit import SourceRef, read_partition, restate
-from processing.world import World
+from processing.partitions.commit import SourceRef, read_partition, restate
+from processing.services import World
 
 
 def plant_gap(world: World, repair: PlantGap) -> int:

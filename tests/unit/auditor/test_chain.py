@@ -11,11 +11,11 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 
-from auditor.chain import Chain
+from auditor.evidence.chain import Chain
 from auditor.prove import read_chain
-from core.canonical import digest_rows
-from core.certificate import Certificate, certificate_key, head_key, window_digest
+from core.audit.certificate import Certificate, certificate_key, head_key, window_digest
 from core.errors import TransientFailure
+from core.warehouse.canonical_rows import digest_rows
 
 
 def draft(hour: int, *, present: int = 60, rows: str = "a") -> Certificate:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from tests.support.extraction import contract_of, make_world, sandbox, source_table
 
-from core.fingerprint import buckets_for, fingerprints, key_hashes, microseconds
-from core.ingest_objects import format_instant
-from core.source_check import CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
+from core.audit.fingerprint import buckets_for, fingerprints, key_hashes, microseconds
+from core.audit.source_check import CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
+from core.landing.ingest_objects import format_instant
 from ingestion.check.ask import answer
 
 pytestmark = pytest.mark.database

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.worlds import shipped_contracts
 
-from auditor.tables.memory import Memory
-from auditor.tables.order import recent_slices, swept_slices
-from auditor.tables.targets import Slice, all_slices, targets_of
-from auditor.world import Limits
-from core.calendar import epoch
+from auditor.databases.memory import Memory
+from auditor.databases.slices import recent_slices, swept_slices
+from auditor.databases.targets import Slice, all_slices, targets_of
+from auditor.services import Limits
 from core.contract.model import Database
+from core.feeds.calendar import epoch
 
 CONTRACT = shipped_contracts().dataset("sales")
 TARGETS = targets_of(CONTRACT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from auditor.judge import MEANINGS
+from auditor.repairs.triage import MEANINGS
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
-from auditor.plan import Budget, Circumstances, plan
-from core.contract.providers import history_span
-from core.findings import (
+from auditor.repairs.plan import Budget, Circumstances, plan
+from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
     DeletedRows,
@@ -36,7 +35,8 @@ from core.findings import (
     repair_from_data,
     repair_to_data,
 )
-from core.grid import expected_slots
+from core.feeds.grid import expected_slots
+from core.feeds.providers import history_span
 
 CONTRACTS = contracts_in()
 FEED, CALENDAR = CONTRACTS.feed("quotes"), CONTRACTS.calendar("XNYS")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.expect import expect
-from auditor.points import Coverage, missing_points
-from auditor.windows import due_until, windows_between
-from core.contract.calendars import trading_calendar
+from auditor.evidence.windows import due_until, windows_between
+from auditor.feeds.expect import expect
+from auditor.feeds.points import Coverage, missing_points
+from core.authoring.calendars import trading_calendar
 from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
 
 FIRST, LAST = dt.date(2026, 1, 2), dt.date(2027, 12, 31)

@@ -11,11 +11,11 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.tables import ORDERS, rows_of
 
-from auditor.lake import proof_of, read_partition
-from auditor.tables import proofs
-from auditor.tables.proofs import Proofs
+from auditor.databases import proofs
+from auditor.databases.proofs import Proofs
+from auditor.warehouse.partitions import proof_of, read_partition
 from core.contract.model import Contract
-from processing.commit import CommitContext, SourceRef, commit_rows
+from processing.partitions.commit import CommitContext, SourceRef, commit_rows
 
 CONTRACT = Contract("test", None, (ORDERS,), hash="one")
 COLUMNS = frozenset({"order_id", "updated"})

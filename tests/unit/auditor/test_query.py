@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.support.athena import MemoryAthena
 from tests.support.feeds import contracts_in
 
-from auditor.expect import expect
-from auditor.points import MISSING, Coverage, missing_points
-from auditor.query import ask_missing, questions, sql_of
-from auditor.windows import windows_between
+from auditor.evidence.windows import windows_between
+from auditor.feeds.expect import expect
+from auditor.feeds.points import MISSING, Coverage, missing_points
+from auditor.feeds.query import ask_missing, questions, sql_of
 from core.contract.model import Entity
 
 
@@ -63,7 +63,7 @@ def test_both_roads_agree(start: str, end: str, page: int, monkeypatch: pytest.M
     there = [one for one in owed_of(coverage) if chance.random() < 0.6]
     rows = table_of([*there, ("AAPL", at(start) - 60)])
     coverage.mark_present(rows["symbol"], rows["minute"], None)
-    monkeypatch.setattr("auditor.query.PAGE", page)
+    monkeypatch.setattr("auditor.feeds.query.PAGE", page)
     athena = MemoryAthena(lambda: rows)
     found = ask_missing(athena, "quotes", fact, feed, calendar, windows)
     assert found == missing_points("quotes", coverage, every=60)
@@ -96,9 +96,9 @@ def test_both_roads_agree_on_any_loss_however_it_is_asked(
     rows = table_of(there)
     coverage.mark_present(rows["symbol"], rows["minute"], None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auditor.query.NAMES_BYTES", names)
-        patch.setattr("auditor.query.STRETCHES", stretches)
-        patch.setattr("auditor.query.LONGEST", 100)
+        patch.setattr("auditor.feeds.query.NAMES_BYTES", names)
+        patch.setattr("auditor.feeds.query.STRETCHES", stretches)
+        patch.setattr("auditor.feeds.query.LONGEST", 100)
         found = ask_missing(MemoryAthena(lambda: rows), "quotes", fact, feed, calendar, windows)
     assert found == missing_points("quotes", coverage, every=60)
 

@@ -15,14 +15,14 @@ from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse, Ticking
 from tests.support.tables import COUNTS, QUOTES, counts, rows_of
 from tests.support.worlds import shipped_contracts
 
+from auditor.services import Limits
 from auditor.state import DatasetState, change_state
-from auditor.unreferenced import FOUND_AFTER, find_unreferenced, tables_of
-from auditor.world import Limits
+from auditor.warehouse.unreferenced import FOUND_AFTER, find_unreferenced, tables_of
 from core.contract.model import Contract, Contracts
-from core.pointer import DATA_ROOT, object_name, partition_of, pointer_body, pointer_key
 from core.ports import ObjectInfo
-from processing.commit import CommitContext, SourceRef, commit_rows
-from processing.vacuum import vacuum_partition
+from core.warehouse.pointer import DATA_ROOT, object_name, partition_of, pointer_body, pointer_key
+from processing.partitions.commit import CommitContext, SourceRef, commit_rows
+from processing.partitions.vacuum import vacuum_partition
 
 HOUR = timedelta(hours=1)
 CONTRACT = Contract("test", None, (COUNTS, QUOTES))

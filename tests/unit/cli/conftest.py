@@ -14,8 +14,8 @@ from tests.support.commands import Command, commands
 from tests.support.simulated_aws import REGION, ClientOf, client_of
 
 from aws.deployment import Deployment
-from core.contract.load import load
-from core.contract.render import render
+from core.authoring.load import load
+from core.rendering.render import render
 
 __all__ = ["client_of"]
 REPOSITORY = Path(__file__).parents[3]

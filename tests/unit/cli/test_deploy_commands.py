@@ -15,8 +15,8 @@ from tests.support.simulated_aws import ClientOf
 from aws.buckets import erase
 from cli.deploy import refuse_while_data_exist
 from cli.smoke import every_table_sql
-from cli.target import Target
 from core.errors import PipelineBug
+from deploy.target import Target
 
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = str(REPOSITORY / "contracts")
@@ -141,7 +141,7 @@ def test_every_table_is_asked_for_one_row_at_most() -> None:
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("cli.packages._layer", lambda: None)  # the layer needs a package index
+    monkeypatch.setattr("deploy.packages._layer", lambda: None)  # the layer needs a package index
     first = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     assert first == second

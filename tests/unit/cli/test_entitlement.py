@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.secrets import MemorySecrets
 
 from cli.entitlement import Finding, ask_providers
-from core.contract.load import load
+from core.authoring.load import load
 from core.contract.model import Contracts
 from local.market import Market
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.plans import as_data, counts, kind_of, loses_data, summary
-from local.terraform import Change
+from deploy.plans import as_data, counts, kind_of, loses_data, summary
+from deploy.terraform import Change
 
 CHANGES = (
     Change('aws_ssm_parameter.state["sales/staff/timestamp"]', ("create",)),

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli.output import Misuse
-from cli.target import ENVIRONMENTS, Target
-from cli.variable_files import plain_settings
 from core.errors import InvalidData
+from deploy.target import ENVIRONMENTS, Target
+from deploy.variable_files import plain_settings
 
 HCL = """
 # a comment = "no setting"

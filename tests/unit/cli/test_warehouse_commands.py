@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("dev")
 def rows_of(account: Account, table: str) -> list[dict[str, object]]:
     """The rows that the table's pointer leads to."""
     from aws.pointers import S3PartitionStore
-    from processing.commit import read_partition
+    from processing.partitions.commit import read_partition
 
     store = S3PartitionStore(account.client_of("s3"), account.deployment.warehouse_bucket)
     found = read_partition(store, account.deployment.contracts.table(table), "")

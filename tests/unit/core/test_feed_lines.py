@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.contract.model import Entity, Feed, Field, Provider, SourceTable
 from core.contract.types import parse_type
 from core.errors import InvalidData, MissingColumns
-from core.feed_lines import PointLine, encode_line
+from core.feeds.lines import PointLine, encode_line
 
 OWN = ("symbol", "minute", "kind", "provenance", "fetched_at", "dataset")
 FETCHED = dt.datetime(2026, 11, 20, 14, 30, 1, 250_000, tzinfo=dt.UTC)

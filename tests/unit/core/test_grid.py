@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.calendar import (
+from core.authoring.calendars import trading_calendar
+from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
+from core.errors import InvalidData
+from core.feeds.calendar import (
     entities_at,
     epoch,
     expected_between,
@@ -22,10 +25,7 @@ from core.calendar import (
     slots_in,
     validity,
 )
-from core.contract.calendars import trading_calendar
-from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
-from core.errors import InvalidData
-from core.grid import expected_slots, feed_grid
+from core.feeds.grid import expected_slots, feed_grid
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2027, 12, 31)
 XNYS = trading_calendar("XNYS", first=FIRST, last=LAST)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidData
-from core.ingest_objects import (
+from core.landing.ingest_objects import (
     METADATA_LIMIT,
     ObjectFacts,
     RepairObject,

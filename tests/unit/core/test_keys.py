@@ -14,7 +14,7 @@ from tests.support.tables import QUOTES, column, fact, rows_of
 
 from core.contract.model import Partition
 from core.errors import InvalidData, MissingColumns
-from core.keys import bucket_of, in_partitions, partition_rows, surrogate_ids
+from core.warehouse.keys import bucket_of, in_partitions, partition_rows, surrogate_ids
 
 MOMENT = datetime(2026, 11, 20, 14, 30, 5)  # noqa: DTZ001
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.order import compare, identical, is_strictly_sorted, locate, pack, sort_rows, starts
+from core.warehouse.order import compare, identical, is_strictly_sorted, locate, pack, sort_rows, starts
 
 COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "small": (pa.int32(), st.integers(-3, 3)),

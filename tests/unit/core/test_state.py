@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import IdOutOfOrder, InvalidData
-from core.ingest_objects import EPOCH, START, ObjectFacts, Position
-from core.state import (
+from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position
+from core.landing.state import (
     FIRST_ID,
     FIRST_TIMESTAMP,
     ParameterNames,

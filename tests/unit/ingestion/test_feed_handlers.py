@@ -17,7 +17,7 @@ import pytest
 from moto import mock_aws
 from tests.support.feeds import OPENING, ROOT, contracts_in
 
-from core.contract.render import render
+from core.rendering.render import render
 from ingestion.pull import handler as pull
 from ingestion.request import handler as request
 from local.market import Market

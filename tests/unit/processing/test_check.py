@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from tests.support.tables import column, fact
 
-from core.arrow import arrow_type
 from core.contract.model import Check, Column, Partition
+from core.warehouse.arrow_types import arrow_type
 from processing.check import broken_rules
 
 NOW = dt.datetime(2026, 11, 20, 14, 30, 15, tzinfo=dt.UTC)

@@ -12,11 +12,11 @@ import pytest
 from tests.fakes.partitions import MemoryPartitions, Ticking
 from tests.support.tables import COUNTS, QUOTES, counts, rows_of
 
-from core.arrow import stored_schema
 from core.errors import OutOfReach, PipelineBug, TransientFailure
-from core.pointer import pointer_key
 from core.ports import PartitionObject, PartitionStore, Refused, Written
-from processing.commit import (
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.pointer import pointer_key
+from processing.partitions.commit import (
     AlreadyThere,
     CommitContext,
     Committed,
@@ -26,8 +26,8 @@ from processing.commit import (
     read_partition,
     restate,
 )
-from processing.parquet import open_object
-from processing.rollback import rollback
+from processing.partitions.parquet import open_object
+from processing.partitions.rollback import rollback
 
 PLACE = "dim_count"
 

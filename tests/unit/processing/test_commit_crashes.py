@@ -17,8 +17,8 @@ from tests.support.tables import COUNTS, column, counts, fact, rows_of
 
 from aws.pointers import S3PartitionStore
 from core.ports import PartitionStore
-from processing.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
-from processing.rollback import release, rollback
+from processing.partitions.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
+from processing.partitions.rollback import release, rollback
 
 SUM = fact("dim_sum", ["name"], [column("name", "string"), column("total", "bigint")])
 

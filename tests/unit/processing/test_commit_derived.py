@@ -12,7 +12,7 @@ from tests.support.tables import COUNTS, column, counts, fact, rows_of
 
 from core.errors import OutOfReach
 from core.ports import PartitionStore, Pointer, Refused, Written
-from processing.commit import (
+from processing.partitions.commit import (
     AlreadyThere,
     CommitContext,
     Committed,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import PipelineBug
-from core.pointer import object_key, object_name
+from core.warehouse.pointer import object_key, object_name
 from processing.footer import (
     ANCESTORS,
     NAME,
@@ -22,7 +22,7 @@ from processing.footer import (
     later_dailies,
     later_marks,
 )
-from processing.parquet import encode, open_object
+from processing.partitions.parquet import encode, open_object
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

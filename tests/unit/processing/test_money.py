@@ -11,7 +11,7 @@ from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
 
 SRC = Path(__file__).parents[3] / "src"
 # Where a contract's own `double` columns need one.
-DOUBLES = {"core/arrow.py", "core/order.py", "core/canonical.py"}
+DOUBLES = {"core/warehouse/arrow_types.py", "core/warehouse/order.py", "core/warehouse/canonical_rows.py"}
 
 
 def floats(path: Path) -> list[str]:

@@ -24,8 +24,8 @@ from tests.support.worlds import (
 )
 
 from core.errors import OutOfReach, UnknownTable
-from core.records import QUARANTINE_COLUMNS, RECEIPT_COLUMNS
-from processing import blocks
+from core.landing.records import QUARANTINE_COLUMNS, RECEIPT_COLUMNS
+from processing.lines import blocks
 from processing.process import process_messages
 
 LATER = "2026-11-20T11:00:00.000"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing import blocks
-from processing.blocks import Block, UnreadableObject, line_blocks
+from processing.lines import blocks
+from processing.lines.blocks import Block, UnreadableObject, line_blocks
 
 
 class Dripping(io.BytesIO):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
-from processing.blocks import Block
-from processing.parse import parser_for
-from processing.parsed import Parsed
+from processing.lines.blocks import Block
+from processing.lines.parse import parser_for
+from processing.lines.parsed import Parsed
 
 SOURCE = SourceTable(
     "thing",

@@ -10,10 +10,10 @@ import pytest
 from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
 
 from core.errors import InvalidData
-from core.pointer import pointer_key
-from processing.rebuild import rebuild_table
-from processing.replay import ingest_keys, quarantined, replay, to_retry
-from processing.shelf import Shelf
+from core.warehouse.pointer import pointer_key
+from processing.restating.rebuild import rebuild_table
+from processing.restating.replay import ingest_keys, quarantined, replay, to_retry
+from processing.restating.spill_buffer import Shelf
 
 
 def filled(seed: int = 1) -> MemoryWorld:

@@ -14,14 +14,14 @@ from tests.support.tables import COUNTS, ORDERS
 
 from core.contract.model import Table
 from core.errors import PipelineBug
-from processing import parquet, rewrite, snapshot
-from processing.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.footer import Footer
-from processing.layout import Layout
-from processing.merge import apply_splice, dedupe, merge, plan_splice
-from processing.parquet import encode, open_object
-from processing.rewrite import STREAM_FROM, Spliced, splice_object
-from processing.snapshot import Columns
+from processing.partitions import parquet, rewrite, snapshot
+from processing.partitions.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
+from processing.partitions.layout import Layout
+from processing.partitions.merge import apply_splice, dedupe, merge, plan_splice
+from processing.partitions.parquet import encode, open_object
+from processing.partitions.rewrite import STREAM_FROM, Spliced, splice_object
+from processing.partitions.snapshot import Columns
 
 LAYOUT = Layout.of(ORDERS)
 

@@ -11,8 +11,16 @@ from tests.support.tables import COUNTS, counts
 
 from core.errors import InvalidData
 from core.ports import PartitionStore
-from processing.commit import AlreadyThere, CommitContext, Committed, SourceRef, commit_rows, read_partition, restate
-from processing.rollback import release, rollback
+from processing.partitions.commit import (
+    AlreadyThere,
+    CommitContext,
+    Committed,
+    SourceRef,
+    commit_rows,
+    read_partition,
+    restate,
+)
+from processing.partitions.rollback import release, rollback
 
 CONTEXT = CommitContext("c", random=random.Random(3), sleep=lambda _: None)
 

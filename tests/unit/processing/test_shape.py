@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.tables import column, fact
 
-from core.arrow import line_schema
 from core.contract.model import (
     Contract,
     Contracts,
@@ -29,7 +28,8 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.contract.types import parse_type
-from processing.instants import time_of_day
+from core.warehouse.arrow_types import line_schema
+from processing.lines.instants import time_of_day
 from processing.shape import Origin, Shaped, shape
 
 SOURCE = SourceTable(

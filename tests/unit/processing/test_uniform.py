@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
-from processing.blocks import Block
-from processing.digits import whole_numbers
-from processing.judge import Judge, UnexpectedField, Unparsable
-from processing.uniform import LEAST_LINES
+from processing.lines.blocks import Block
+from processing.lines.digits import whole_numbers
+from processing.lines.fast_lines import LEAST_LINES
+from processing.lines.line_parser import Judge, UnexpectedField, Unparsable
 
 TYPES = {
     "id": "int",

@@ -13,12 +13,12 @@ from tests.fakes.partitions import START, MemoryPartitions, Ticking
 from tests.support.tables import COUNTS, counts
 
 from core.errors import InvalidData
-from core.pointer import object_key, object_name, version_of
 from core.ports import ObjectInfo
-from core.vacuum import plan_vacuum
-from processing.commit import CommitContext, SourceRef, commit_rows, read_partition
-from processing.rollback import rollback
-from processing.vacuum import vacuum
+from core.warehouse.pointer import object_key, object_name, version_of
+from core.warehouse.vacuum import plan_vacuum
+from processing.partitions.commit import CommitContext, SourceRef, commit_rows, read_partition
+from processing.partitions.rollback import rollback
+from processing.partitions.vacuum import vacuum
 
 HOUR = timedelta(hours=1)
 PLACE = "dim_count"

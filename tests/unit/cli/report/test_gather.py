@@ -14,7 +14,7 @@ from cli.report.coverage import Counts, FeedView
 from cli.report.gather import Range, Sources, gather
 from cli.report.page import page
 from cli.report.shape import Report, to_data
-from core.certificate import canonical_json
+from core.audit.certificate import canonical_json
 from core.contract.model import Table
 from core.errors import OutOfReach
 from core.ports import StoredObject

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from core.contract.load import examine, load
+from core.authoring.load import examine, load
 from core.contract.problems import BadContracts
 from core.errors import InvalidData
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from tests.support.worlds import shipped_contracts
 
-from core.contract.catalog import catalog_tables
+from core.authoring.rules import check_contract
 from core.contract.model import Contract, Database
 from core.contract.problems import Problems
-from core.contract.rules import check_contract
+from core.rendering.catalog import catalog_tables
 
 CONTRACTS = shipped_contracts()
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.arrow import stored_schema
+from core.authoring.load import load
 from core.contract.codec import load_rendered
-from core.contract.load import load
 from core.contract.model import Contracts
-from core.contract.render import render
+from core.rendering.render import render
+from core.warehouse.arrow_types import stored_schema
 
 CONTRACTS = Path(__file__).parents[4] / "contracts"
 TODAY = dt.date(2026, 11, 21)

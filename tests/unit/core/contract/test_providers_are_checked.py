@@ -12,9 +12,9 @@ import pytest
 import yaml
 from tests.support.feeds import ROOT, contracts_in
 
-from core.contract.load import examine
+from core.authoring.load import examine
 from core.contract.model import Provider
-from core.contract.providers import history_span, needed_fields, provider_secrets
+from core.feeds.providers import history_span, needed_fields, provider_secrets
 
 WEATHER = yaml.safe_load((ROOT / "tests/support/weather.yaml").read_text())
 Change = Callable[[dict[str, Any]], object]

@@ -7,8 +7,8 @@ import pytest
 from tests.fakes.objects import MemoryObjects
 
 from core.errors import ObjectConflict, OutOfReach, TransientFailure
-from core.ingest_objects import EPOCH, ObjectFacts, Position, TableObject, encode_facts
-from core.state import StoredState
+from core.landing.ingest_objects import EPOCH, ObjectFacts, Position, TableObject, encode_facts
+from core.landing.state import StoredState
 from ingestion.extract.landing import Landing, write_object
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

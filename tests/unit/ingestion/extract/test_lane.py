@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingestion.extract.lane import Lane
+from ingestion.extract.serial_executor import Lane
 
 
 def test_work_is_done_beside_in_order_and_awaited_at_the_end() -> None:

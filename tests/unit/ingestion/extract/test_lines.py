@@ -8,7 +8,7 @@ import pytest
 from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, sandbox, source_table
 
 from core.errors import InvalidData, MissingColumns, OutOfReach, UnknownTable
-from core.ingest_objects import START, Position
+from core.landing.ingest_objects import START, Position
 from ingestion.extract.lines import collect_rows, latest_timestamp, resume_point
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

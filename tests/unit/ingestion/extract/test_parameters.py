@@ -6,8 +6,8 @@ import pytest
 from tests.fakes.parameters import MemoryParameters
 
 from core.errors import IdOutOfOrder, InvalidData, OutOfReach, UnknownTable
-from core.ingest_objects import EPOCH, ObjectFacts
-from core.state import ParameterNames, StoredState, plan_adoption
+from core.landing.ingest_objects import EPOCH, ObjectFacts
+from core.landing.state import ParameterNames, StoredState, plan_adoption
 from ingestion.extract.parameters import (
     advance,
     read_sequential_id,

@@ -14,7 +14,7 @@ from tests.support.sources import shared_server
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, UnknownTable
-from core.ingest_objects import EPOCH, START, ObjectFacts, Position, decode_facts, encode_facts
+from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position, decode_facts, encode_facts
 from ingestion.extract.lines import resume_point
 from ingestion.postgres.relation import read_catalog
 from ingestion.postgres.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading

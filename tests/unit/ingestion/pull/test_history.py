@@ -10,10 +10,10 @@ from decimal import Decimal
 import pytest
 from tests.support.feeds import OPENING, Acquisition, contracts_in
 
-from core.calendar import epoch, iso, slots_in
+from core.audit.history import HistoryOutcome, HistoryRequest
 from core.contract.model import Contracts, Entity
 from core.errors import TransientFailure, UnknownTable
-from core.history import HistoryOutcome, HistoryRequest
+from core.feeds.calendar import epoch, iso, slots_in
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.sessions import sessions_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.support.feeds import ROOT, Acquisition, contracts_in
 
-from core.calendar import epoch, iso, slots_in
-from core.history import HistoryOutcome, HistoryRequest
+from core.audit.history import HistoryOutcome, HistoryRequest
+from core.feeds.calendar import epoch, iso, slots_in
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.weather import observation

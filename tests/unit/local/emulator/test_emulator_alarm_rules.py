@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.emulator.mends.alarms_evaluated import state_of
-from local.emulator.mends.metric_math import evaluate
+from local.emulator.patches.metrics.alarms_evaluated import state_of
+from local.emulator.patches.metrics.metric_math import evaluate
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 RETAIN = "the state before"

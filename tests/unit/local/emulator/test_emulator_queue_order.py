@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ministack.services import sqs
 
-from local.emulator.mends import queue_order
+from local.emulator.patches import queue_order
 
 DEAD = "arn:aws:sqs:us-east-1:000000000000:late-dead"
 ASKED = {

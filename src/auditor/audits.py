@@ -1,0 +1,90 @@
+"""One audit, whatever the dataset's source is: which half does each part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from auditor.databases.certify import certify_tables, learn_tables, remember
+from auditor.databases.scan import look_at_tables
+from auditor.databases.slices import KIND, TablesOrder, begin_tables
+from auditor.feeds.certify import certify
+from auditor.feeds.choose import begin
+from auditor.feeds.scan import look, summary_of
+from auditor.repairs.execute import attempts_made
+from auditor.repairs.outcomes import learn
+from auditor.run_files import AuditResult, Order, kinds_of, read_paper
+from auditor.services import World
+from core.contract.model import Database
+
+AnyOrder = Order | TablesOrder
+Answer = dict[str, Any]
+
+
+def begin_audit(world: World, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> AnyOrder:
+    """Choose what to audit and write it down; a run that began already keeps its choice."""
+    known = any(one.dataset == dataset and isinstance(one.source, Database) for one in world.contracts)
+    chosen = begin_tables if known else begin
+    return chosen(world, dataset, run, start=start, end=end, now=now)
+
+
+def order_of_run(world: World, run: str) -> AnyOrder:
+    data = read_paper(world.records, run, "order")
+    return TablesOrder.from_data(data) if data.get("kind") == KIND else Order.from_data(data)
+
+
+def look_again(world: World, order: AnyOrder, *, attempt: int) -> AuditResult:
+    """Look at what the order says as it is now; the result is a paper of the run."""
+    if isinstance(order, Order):
+        return look(world, order, attempt=attempt)
+    found = look_at_tables(world, order, attempt=attempt)
+    remember(world, order.run, found.memory)
+    return found.result
+
+
+def learn_from(world: World, order: AnyOrder, *, attempt: int) -> None:
+    """Keep what the repairs of the attempts so far have taught."""
+    reports = attempts_made(world, order, attempt=attempt)
+    if isinstance(order, Order):
+        learn(world, order.dataset, reports)
+    else:
+        learn_tables(world, order.dataset, reports)
+
+
+def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
+    """What the state machine carries: keys and counts."""
+    if isinstance(order, Order):
+        return summary_of(order, result, attempt=attempt)
+    kinds = kinds_of(result.findings)
+    repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
+    counts = ("expected", "present", "absent", "missing")
+    return {
+        "dataset": order.dataset,
+        "run": order.run,
+        "attempt": attempt,
+        "windows": len(result.windows),
+        "whole": sum(one.whole for one in result.windows),
+        **{name: sum(one.counts[name] for one in result.windows) for name in counts},
+        "findings": repairable,
+        "kinds": kinds,
+        "healthy": repairable == 0,
+    }
+
+
+def end_audit(world: World, order: AnyOrder, *, attempt: int) -> Answer:
+    """Certify what is whole, judge what is not."""
+    if isinstance(order, TablesOrder):
+        ended = certify_tables(world, order, attempt=attempt)
+        return _told(ended.issued, ended.open, ended.judgement, ended.jobs)
+    done = certify(world, order, attempt=attempt)
+    return _told(done.issued, done.open, done.judgement, done.rollups)
+
+
+def _told(issued: Any, still_open: int, judgement: Any, rollups: Any) -> Answer:
+    return {
+        "certificates": len(issued),
+        "repaired": sum(one.repaired for one in issued),
+        "open": still_open,
+        "causes": len(judgement.causes),
+        "healing": judgement.healing,
+        "rollups": [{"job": key} for key in rollups],
+    }

@@ -1,0 +1,259 @@
+"""A table's ingest objects against its receipts: holes, objects that were not processed, objects that are gone.
+
+Objects are listed from the last verified id on; those behind it come round in a slow sweep. What is found of the
+sequence also tells the *watermark*: every row with an older version lies in an object that was processed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from auditor.databases.memory import TableMemory
+from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
+from core.contract.model import Contract
+from core.errors import InvalidData
+from core.landing.ingest_objects import (
+    EPOCH,
+    ObjectFacts,
+    TableObject,
+    decode_facts,
+    format_instant,
+    parse_table_key,
+    table_prefix,
+)
+from core.landing.zone import RECEIPTS, REPAIR, Landing, landing_of
+from core.ports import ObjectInfo, ObjectReader
+
+SWEPT_OBJECTS = 1_000  # behind the verified id, in one run
+HALTED_BYTES = 4_096  # only short receipts can be of a halted object
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """``watermark``: every older row was in objects that are processed. ``newest`` is the newest object's number,
+    ``newest_at`` when it was made, ``processed`` the greatest number with a receipt; ``settled`` says that nothing is
+    on its way and that the newest object is there. ``durable`` is up to where the objects hold all rows."""
+
+    table: str
+    findings: tuple[Finding, ...]
+    watermark: datetime
+    memory: TableMemory
+    newest: int = 0
+    newest_at: datetime | None = None
+    processed: int = 0
+    durable: datetime = EPOCH
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where objects and receipts lie, and by what they are judged."""
+
+    ingest: ObjectReader
+    records: ObjectReader
+    code_version: str
+    now: datetime
+    settle: int
+
+
+def look_at_arrivals(ports: Ports, contract: Contract, table: str, memory: TableMemory) -> Arrivals:
+    """Raises ``TransientFailure`` where a store does not answer."""
+    return _Look(ports, contract, table, memory).result()
+
+
+class _Look:
+    def __init__(self, ports: Ports, contract: Contract, table: str, memory: TableMemory) -> None:
+        self._ports = ports
+        self._contract = contract
+        self._table = table
+        self._memory = memory
+        self._before = ports.now - timedelta(seconds=ports.settle)
+        self._found: list[Finding] = []
+
+    def result(self) -> Arrivals:
+        first = self._memory.verified + 1
+        objects, receipts = self._objects(first), self._receipts(first)
+        newest = max([*objects, *receipts], default=self._memory.verified)
+        verified, good = self._memory.verified, self._memory.verified
+        whole = settled = True
+        for number in range(first, newest + 1):
+            is_fine, is_over = self._judge(number, objects, receipts)
+            settled &= is_over
+            whole &= is_fine
+            if whole:
+                verified = number
+                good = number if number in objects else good
+        swept = self._sweep()
+        repairs, repairs_over = self._repairs()
+        facts = self._last_facts(good)
+        last = objects[max(objects)] if objects else self._info(newest)
+        durable = self._facts_of(newest)  # while that is lost, nothing proves what the parameters should say
+        return Arrivals(
+            table=self._table,
+            findings=tuple(self._found),
+            watermark=facts.durable_until if facts else EPOCH,
+            memory=TableMemory(verified, self._memory.healed, swept, repairs),
+            newest=newest,
+            newest_at=last.modified if last else None,
+            processed=max(receipts, default=self._memory.verified),
+            durable=durable.durable_until if durable else EPOCH,
+            settled=settled and repairs_over and (durable is not None or not newest),
+        )
+
+    # ------------------------------------------------------------ the sequence
+
+    def _judge(
+        self, number: int, objects: Mapping[int, ObjectInfo], receipts: Mapping[int, ObjectInfo]
+    ) -> tuple[bool, bool]:
+        """Whether the number is there and processed, and whether nothing of it is on its way; adds what is found."""
+        dataset, key = self._contract.dataset, self._key(number)
+        there, receipt = objects.get(number), receipts.get(number)
+        if there and receipt:
+            halted = self._read_halted(receipt)
+            self._found += self._other_code(halted)
+            return not halted, True
+        if there:
+            waits = there.modified > self._before
+            if not waits:
+                self._found.append(UnprocessedObject(dataset, key, "it has no receipt"))
+            return False, not waits
+        if receipt:
+            self._found.append(LostObject(dataset, key))
+            return True, True
+        if number in self._memory.healed:
+            return True, True
+        start, end = self._interval(number, objects)
+        self._found.append(MissingObject(dataset, self._table, number, format_instant(start), format_instant(end)))
+        return False, True
+
+    def _key(self, number: int) -> str:
+        return TableObject(self._contract.dataset, self._table, number).key
+
+    def _objects(self, first: int, last: int | None = None) -> dict[int, ObjectInfo]:
+        prefix = table_prefix(self._contract.dataset, self._table)
+        listed = self._ports.ingest.list(prefix, after=self._key(first - 1))
+        found = ((parse_table_key(one.key), one) for one in listed)
+        numbered = ((name.number, one) for name, one in found if name)
+        return dict(takewhile(lambda pair: last is None or pair[0] <= last, numbered))
+
+    def _receipts(self, first: int, last: int | None = None) -> dict[int, ObjectInfo]:
+        after = _landing(self._key(first - 1)).receipt_key
+        found = {}
+        for one in self._ports.records.list(after.rpartition("/")[0] + "/", after=after):
+            name = one.key.rpartition("/")[2].removesuffix(".json")
+            target = parse_table_key(f"{table_prefix(self._contract.dataset, self._table)}{name}")
+            if target is None or (last is not None and target.number > last):
+                break  # receipts of repairs come after those of the sequence
+            found[target.number] = one
+        return found
+
+    def _facts_of(self, number: int) -> ObjectFacts | None:
+        stat = self._ports.ingest.stat(self._key(number)) if number > 0 else None
+        try:
+            return decode_facts(stat.metadata, key=stat.key) if stat else None
+        except InvalidData:
+            return None
+
+    def _info(self, number: int) -> ObjectInfo | None:
+        stat = self._ports.ingest.stat(self._key(number)) if number > 0 else None
+        return ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) if stat else None
+
+    def _last_facts(self, number: int) -> ObjectFacts | None:
+        """Those of the newest object up to the number; the verified one itself may be lost."""
+        while number > 0:
+            facts = self._facts_of(number)
+            if facts is not None:
+                return facts
+            number -= 1
+        return None
+
+    def _interval(self, number: int, objects: Mapping[int, ObjectInfo]) -> tuple[datetime, datetime]:
+        """What lay between the neighbours: from where the last one before ends to where the next one begins."""
+        before = self._last_facts(number - 1)
+        after = next((self._facts_of(one) for one in sorted(objects) if one > number), None)
+        start = before.durable_until if before else EPOCH
+        if after is None:
+            return start, self._ports.now
+        # Rows of one version may lie on both sides of a cut. A wall clock's cut names no instant.
+        cut = after.interval_from + timedelta(microseconds=1)
+        return start, cut if after.resume_version.tzinfo else after.interval_to
+
+    # ------------------------------------------------------------ receipts
+
+    def _read_halted(self, receipt: ObjectInfo) -> Mapping[str, str]:
+        stored = self._ports.records.read(receipt.key) if receipt.size < HALTED_BYTES else None
+        content = json.loads(stored.body) if stored else {}
+        return content if content.get("outcome") == "halted" else {}
+
+    def _other_code(self, told: Mapping[str, str]) -> list[Finding]:
+        """A halted object that another contract or other code than then would read now."""
+        if not told:
+            return []
+        if (told.get("contract_hash"), told.get("code_version")) == (self._contract.hash, self._ports.code_version):
+            return []
+        return [UnprocessedObject(self._contract.dataset, told["object"], f"it was halted: {told.get('reason', '')}")]
+
+    # ------------------------------------------------------------ what lies behind
+
+    def _sweep(self) -> int:
+        """A share of the verified objects: those that have gone since. Returns where the next run goes on."""
+        verified = self._memory.verified
+        if not verified:
+            return 0
+        first = self._memory.swept + 1 if self._memory.swept < verified else 1
+        last = min(verified, first + SWEPT_OBJECTS - 1)
+        objects, receipts = self._objects(first, last), self._receipts(first, last)
+        for number in range(first, last + 1):
+            if number not in objects and number in receipts:
+                self._found.append(LostObject(self._contract.dataset, self._key(number)))
+            elif number in objects and number not in receipts:
+                self._found.append(UnprocessedObject(self._contract.dataset, self._key(number), "its receipt is gone"))
+            elif number not in objects:
+                start, end = self._interval(number, self._objects(number + 1, number + 50))
+                lost = MissingObject(
+                    self._contract.dataset, self._table, number, format_instant(start), format_instant(end)
+                )
+                if number not in self._memory.healed:
+                    self._found.append(lost)
+        return last
+
+    def _repairs(self) -> tuple[str, bool]:
+        """Repair objects against their receipts; they sort by time. Returns up to which all are processed."""
+        dataset, prefix = self._contract.dataset, f"{REPAIR}{self._contract.dataset}/{self._table}/"
+        begin = self._memory.repairs
+        objects = {one.key: one for one in self._ports.ingest.list(prefix, after=begin)}
+        folder = f"{RECEIPTS}dataset={dataset}/source_table={self._table}/repair-"
+        after = _landing(begin).receipt_key if begin else ""
+        receipts = {self._repair_of(one, prefix): one for one in self._ports.records.list(folder, after=after)}
+        over = whole = True
+        for key in sorted({*objects, *receipts}):
+            there, receipt = objects.get(key), receipts.get(key)
+            if there and receipt:
+                self._found += self._other_code(self._read_halted(receipt))
+            elif there and there.modified <= self._before:
+                self._found.append(UnprocessedObject(dataset, key, "it has no receipt"))
+            elif receipt:
+                self._found.append(LostObject(dataset, key))
+            whole &= bool(receipt)
+            over &= bool(receipt) or bool(there and there.modified <= self._before)
+            recent = bool(there and there.modified > self._ports.now - timedelta(days=2))
+            begin = key if whole and there and not recent else begin
+        return begin, over
+
+    def _repair_of(self, receipt: ObjectInfo, prefix: str) -> str:
+        return prefix + receipt.key.rpartition("/")[2].removesuffix(".json").removeprefix("repair-")
+
+
+def _landing(key: str) -> Landing:
+    found = landing_of(key)
+    assert found is not None, key
+    return found
+
+
+def with_healed(memory: TableMemory, numbers: Iterable[int]) -> TableMemory:
+    """The memory after these holes' intervals were extracted again."""
+    return TableMemory(memory.verified, tuple(sorted({*memory.healed, *numbers})), memory.swept, memory.repairs)

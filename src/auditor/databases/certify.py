@@ -1,0 +1,203 @@
+"""The end of a database's audit: certificates for slices that are whole, rows of ``completeness``, and the memory.
+
+The same chain, certificates and causes as a feed's; in the same order, and every part safe to do again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auditor.canary import gap_to_plant
+from auditor.databases.arrivals import with_healed
+from auditor.databases.memory import Memory, TableMemory, change_memory
+from auditor.databases.slices import TablesOrder
+from auditor.databases.targets import ALWAYS, database_of
+from auditor.evidence.chain import Chain
+from auditor.repairs.execute import attempts_made, make_plan
+from auditor.repairs.outcomes import JobReport
+from auditor.repairs.triage import Judgement, judge
+from auditor.run_files import AuditResult, WindowResult, find_paper, job_key, read_paper, write_paper
+from auditor.services import World
+from auditor.state import DatasetState, OpenWindow, change_state
+from core.audit.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
+from core.audit.findings import ExtractAgain, Redrive, repair_to_data
+from core.contract.model import Contract
+from core.feeds.calendar import iso
+
+COMPLETENESS = "completeness/"
+REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks
+EVERYTHING = 0  # the one window in which a database's open findings are counted
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedTables:
+    """What the end of an audit brought. ``jobs`` are for processing, by key: a canary's next gap."""
+
+    issued: tuple[Certificate, ...]
+    judgement: Judgement
+    open: int
+    jobs: tuple[str, ...] = ()
+
+
+def learn_tables(world: World, dataset: str, reports: Sequence[JobReport]) -> None:
+    """Remember which holes' intervals were extracted again, and which dead letters had their chance."""
+    healed: dict[str, list[int]] = {}
+    redriven: list[str] = []
+    for one in reports:
+        if isinstance(one.repair, ExtractAgain) and one.result == "done":
+            healed.setdefault(one.repair.table, []).append(one.repair.number)
+        elif isinstance(one.repair, Redrive) and one.result == "done":
+            redriven += one.repair.messages
+    if not healed and not redriven:
+        return
+
+    def change(before: Memory) -> Memory:
+        tables = {**before.tables, **{name: with_healed(before.of(name), some) for name, some in healed.items()}}
+        return replace(before, tables=tables, redriven=_union(before.redriven, redriven))
+
+    change_memory(world.records, dataset, change)
+
+
+def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """In the order in which they were learnt, the oldest forgotten: memory does not grow with the age of the lake."""
+    return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
+
+
+def remember(world: World, run: str, memory: Memory) -> None:
+    """Keep what a look would have the next audit remember, until this one is certified."""
+    write_paper(world.records, run, "memory", {"memory": memory.to_json().decode()})
+
+
+def certify_tables(world: World, order: TablesOrder, *, attempt: int) -> CertifiedTables:
+    """End the audit whose last look was number ``attempt``."""
+    contract, _ = database_of(world.contracts, order.dataset)
+    result = AuditResult.from_data(read_paper(world.records, order.run, f"audit-{attempt}"))
+    chain = Chain(world.records, order.dataset)
+    issued = chain.issue([_draft(contract, order, result, one) for one in result.windows if one.whole])
+    names = [(window_name(one.subject, iso(one.start)), iso(one.start)) for one in result.windows]
+    entries = chain.entries(names)
+    judgement = judge(
+        result.findings,
+        make_plan(world, order, attempt=attempt + 1),
+        attempts_made(world, order, attempt=attempt),
+        dataset=order.dataset,
+        feed=None,
+        now=int(world.now().timestamp()),
+    )
+    _write_rows(world, contract, order, result, entries, judgement)
+    data = {"causes": [one.to_data() for one in judgement.causes], "healing": judgement.healing, "alarmed": 0}
+    write_paper(world.records, order.run, "judgement", data)
+    jobs = _plant(world, contract, order, result)
+    _keep_state(world, order, result, judgement)
+    return CertifiedTables(tuple(issued), judgement, sum(not one.whole for one in result.windows), jobs)
+
+
+def _plant(world: World, contract: Contract, order: TablesOrder, result: AuditResult) -> tuple[str, ...]:
+    """The job of today's gap, where the dataset is a canary and has none yet."""
+    held = {name for one in result.windows for name in one.partitions}
+    gap = gap_to_plant(world, contract, held, now=int(world.now().timestamp()))
+    if gap is None:
+        return ()
+    body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(gap)})
+    key = job_key(order.run, 0, 0)
+    world.records.write(key, body, content_type="application/json")
+    return (key,)
+
+
+def _draft(contract: Contract, order: TablesOrder, result: AuditResult, one: WindowResult) -> Certificate:
+    return Certificate(
+        dataset=order.dataset,
+        subject=one.subject,
+        number=0,
+        previous="",
+        start=iso(one.start),
+        end=iso(one.end),
+        contract=contract.hash,
+        calendar="",
+        partitions=one.partitions,
+        digest=window_digest(one.partitions),
+        verified_at=result.audited_at,
+        run=order.run,
+        expected=one.counts["expected"],
+        present=one.counts["present"],
+        observed=one.counts["observed"],
+        repaired=one.counts["repaired"],
+        late=one.counts["late"],
+        absent=one.counts["absent"],
+        missing=one.counts["missing"],
+    )
+
+
+def _write_rows(
+    world: World,
+    contract: Contract,
+    order: TablesOrder,
+    result: AuditResult,
+    entries: Mapping[str, LedgerEntry],
+    judgement: Judgement,
+) -> None:
+    """One row per slice (``core.landing.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit."""
+
+    def write(one: WindowResult) -> None:
+        entry = entries.get(window_name(one.subject, iso(one.start))) if one.whole else None
+        status = "certified" if entry else "alarmed" if judgement.causes and one.counts["missing"] else "open"
+        row: dict[str, Any] = {
+            "subject": one.subject,
+            "window_start": iso(one.start),
+            "window_end": iso(one.end),
+            "status": status,
+            **one.counts,
+            "certificate": entry.number if entry else None,
+            "certificate_hash": entry.hash if entry else None,
+            "digest": window_digest(one.partitions),
+            "contract_hash": contract.hash,
+            "calendar": "",
+            "audited_at": result.audited_at,
+            "run": order.run,
+        }
+        key = completeness_key(order.dataset, one, audited_at=result.audited_at)
+        world.records.write(key, canonical_json(row), content_type="application/json")
+
+    with ThreadPoolExecutor(world.limits.workers) as pool:
+        list(pool.map(write, result.windows))
+
+
+def completeness_key(dataset: str, one: WindowResult, *, audited_at: str) -> str:
+    """``completeness/dataset=<dataset>/day=<yyyy-mm-dd>/<subject>-<window start>.json``.
+
+    What no time bounds has a row for each day on which it was audited.
+    """
+    name = iso(one.start)
+    subject = one.subject.replace("/", ".")
+    day = audited_at[:10] if (one.start, one.end) == ALWAYS else name[:10]
+    return f"{COMPLETENESS}dataset={dataset}/day={day}/{subject}-{name.replace(':', '').replace('-', '')}.json"
+
+
+def _keep_state(world: World, order: TablesOrder, result: AuditResult, judgement: Judgement) -> None:
+    causes = tuple(sorted(one.name for one in judgement.causes))
+    missing = sum(one.counts["missing"] for one in result.windows)
+    end = max((one.end for one in result.windows), default=0)
+
+    def state(before: DatasetState) -> DatasetState:
+        open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
+        swept = result.swept_until if order.scheduled else before.swept_until
+        return replace(before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept)
+
+    paper = find_paper(world.records, order.run, "memory")
+    if paper is not None:
+        seen = Memory.from_json(paper["memory"].encode())
+        change_memory(world.records, order.dataset, lambda before: _merged(before, seen))
+    change_state(world.records, order.dataset, state)
+
+
+def _merged(before: Memory, seen: Memory) -> Memory:
+    """What this audit saw, and what others have learnt meanwhile: verified ids go forward only."""
+    tables = {}
+    for name in {*before.tables, *seen.tables}:
+        old, new = before.of(name), seen.of(name)
+        healed = tuple(sorted({*old.healed, *new.healed}))
+        tables[name] = TableMemory(max(old.verified, new.verified), healed, new.swept, max(old.repairs, new.repairs))
+    return replace(seen, tables=tables, redriven=_union(before.redriven, seen.redriven))

@@ -1,0 +1,112 @@
+"""What the warehouse holds of a slice, as the comparison with the source wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.databases.proofs import Proofs
+from auditor.databases.targets import Slice, Target, owner_of, paths_of
+from auditor.warehouse.partitions import Held
+from core.audit.findings import BrokenPartition, HeldPartition
+from core.audit.fingerprint import Hashes, key_hashes, microseconds
+from core.contract.model import Contract
+from core.warehouse.order import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
+
+    ``hashes`` and ``versions`` (microseconds) are the live rows'. ``proofs`` say of each partition with rows what its
+    certificate would.
+    """
+
+    target: Target
+    slice: Slice
+    live: pa.Table
+    gone: pa.Table
+    hashes: Hashes
+    versions: Ints
+    proofs: dict[str, list[object]] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)
+    broken: tuple[BrokenPartition, ...] = ()
+    rolled_back: tuple[BrokenPartition, ...] = ()
+    held: tuple[HeldPartition, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether all of it could be read, and may be healed."""
+        return not self.broken and not self.held
+
+
+def read_slices(
+    proofs: Proofs, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
+) -> list[Holding]:
+    """Read the slices' partitions. Raises ``TransientFailure`` where the store does not answer."""
+    paths = [paths_of(target, one) for one in slices]
+    with ThreadPoolExecutor(workers) as pool:
+        parts = pool.map(
+            lambda path: proofs.read(target.table, path, target.compared), [one for some in paths for one in some]
+        )
+        return [
+            hold(contract, target, one, [next(parts) for _ in some]) for one, some in zip(slices, paths, strict=True)
+        ]
+
+
+def hold(contract: Contract, target: Target, one: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
+    parts = [part for part, _ in proven]
+    rows = pa.concat_tables([part.rows for part in parts])  # in pieces: only single columns are made whole, in turn
+    current, gone = _split(target, rows)
+    owner = owner_of(contract, target.table.name)
+
+    def broken(part: Held, problem: str) -> BrokenPartition:
+        return BrokenPartition(target.table.dataset, owner, part.path if owner == target.table.name else "", problem)
+
+    back = "was rolled back without a hold"
+    return Holding(
+        target=target,
+        slice=one,
+        live=current,
+        gone=gone,
+        hashes=key_hashes([current.column(name) for name in target.keys]),
+        versions=microseconds(current.column(target.version)),
+        proofs={part.name: proof for part, proof in proven if proof},
+        objects={part.name: part.target for part in parts},
+        broken=tuple(broken(part, part.problem) for part in parts if part.problem and not part.hold),
+        rolled_back=tuple(broken(part, back) for part in parts if part.rolled_back and not part.hold),
+        held=tuple(
+            HeldPartition(part.table.dataset, part.table.name, part.path, part.hold) for part in parts if part.hold
+        ),
+        missing=tuple(part.path for part in parts if not part.target),
+    )
+
+
+def _split(target: Target, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The current rows, and the newest rows of what is known to be deleted."""
+    no_one = rows.slice(0, 0)
+    deleted = pc.is_valid(rows.column(target.deleted)) if target.deleted else None
+    if target.latest:
+        if pc.all(rows.column(target.latest)).as_py():
+            return rows, no_one
+        live = rows.filter(rows.column(target.latest))
+        if deleted is None:
+            return live, no_one
+        dead = rows.filter(pc.and_(deleted, pc.invert(rows.column(target.latest))))
+        return live, dead
+    if deleted is None or not pc.any(deleted).as_py():
+        return rows, no_one
+    return rows.filter(pc.invert(deleted)), rows.filter(deleted)
+
+
+def known_keys(holding: Holding) -> Ints:
+    """How many rows of the source the slice answers for: live ones, and those known to be gone."""
+    gone = holding.gone
+    distinct = len(np.unique(key_hashes([gone.column(name) for name in holding.target.keys]))) if gone.num_rows else 0
+    return np.array([holding.live.num_rows, distinct])

@@ -1,0 +1,85 @@
+"""What the audits of a database remember: how far each table's objects are verified, and where the sweep stands.
+
+``audit/tables/<dataset>.json``, written on condition that nobody else has. Lost, the next audits verify and sweep from
+the beginning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from core.audit.certificate import canonical_json
+from core.errors import TransientFailure
+from core.ports import ObjectReader, ObjectStore, Refused
+
+ROOT = "audit/tables/"
+TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TableMemory:
+    """``verified``: all objects up to this number were there and processed. ``healed``: holes whose interval was
+    extracted again. ``swept`` is where the sweep over objects behind ``verified`` goes on, ``repairs`` the repair
+    object up to which all were processed."""
+
+    verified: int = 0
+    healed: tuple[int, ...] = ()
+    swept: int = 0
+    repairs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
+    ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
+    was seen to have. ``redriven`` are dead letters that had their second chance."""
+
+    tables: Mapping[str, TableMemory] = field(default_factory=dict)
+    sweep: tuple[str, int] = ("", 0)
+    swept_at: int = 0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    redriven: tuple[str, ...] = ()
+
+    def of(self, table: str) -> TableMemory:
+        return self.tables.get(table, TableMemory())
+
+    def to_json(self) -> bytes:
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Memory:
+        data = json.loads(body)
+        tables = {name: TableMemory(**{**one, "healed": tuple(one["healed"])}) for name, one in data["tables"].items()}
+        sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
+        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]))
+
+
+def memory_key(dataset: str) -> str:
+    return f"{ROOT}{dataset}.json"
+
+
+def read_memory(store: ObjectReader, dataset: str) -> tuple[Memory, str]:
+    """The memory and its ETag. One that cannot be read counts as none."""
+    stored = store.read(memory_key(dataset))
+    if stored is None:
+        return Memory(), ""
+    try:
+        return Memory.from_json(stored.body), stored.stat.etag
+    except (ValueError, KeyError, TypeError):
+        return Memory(), stored.stat.etag
+
+
+def change_memory(store: ObjectStore, dataset: str, change: Callable[[Memory], Memory]) -> Memory:
+    """Apply a change to the newest memory, as often as others are faster; no write where it changes nothing."""
+    for _ in range(TRIES):
+        before, etag = read_memory(store, dataset)
+        after = change(before)
+        if after == before and etag:
+            return after
+        key = memory_key(dataset)
+        answer = store.write(key, after.to_json(), if_absent=not etag, if_match=etag, content_type="application/json")
+        if not isinstance(answer, Refused):
+            return after
+    raise TransientFailure("write memory", memory_key(dataset), f"beaten {TRIES} times", "The next audit does it")

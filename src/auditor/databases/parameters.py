@@ -1,0 +1,53 @@
+"""Parameters against what the objects prove: a cache that is wrong costs time, or leads an extraction astray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from auditor.databases.arrivals import Arrivals
+from core.audit.findings import WrongParameter
+from core.landing.ingest_objects import format_instant, parse_instant
+from core.landing.state import ParameterNames
+from core.ports import ParameterStore
+
+
+def read_parameters(store: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> Mapping[str, str]:
+    """What the parameters of these tables say, before the objects are looked at."""
+    wanted = [name(one) for one in tables for name in (names.timestamp, names.sequential_id, names.latest_object)]
+    return store.get_many(wanted)
+
+
+def wrong_parameters(
+    store: ParameterStore,
+    names: ParameterNames,
+    arrivals: Sequence[Arrivals],
+    settled: Mapping[str, bool],
+    before: Mapping[str, str],
+) -> list[WrongParameter]:
+    """The parameters that do not say what the objects do, neither ``before`` these were looked at nor after.
+
+    Tables where something is on its way are passed over: an extraction stores its object first.
+    """
+    calm = [one for one in arrivals if settled[one.table]]
+    wanted = [(name, right) for one in calm for name, right in _right(names, one)]
+    stored = store.get_many([name for name, _ in wanted])
+    return [
+        WrongParameter(names.dataset, name, stored.get(name, ""), right)
+        for name, right in wanted
+        if not _says(stored.get(name, ""), right) and stored.get(name) == before.get(name)
+    ]
+
+
+def _right(names: ParameterNames, one: Arrivals) -> Iterable[tuple[str, str]]:
+    yield names.timestamp(one.table), format_instant(one.durable)
+    yield names.sequential_id(one.table), str(one.newest)
+    yield names.latest_object(one.table), str(one.processed)
+
+
+def _says(text: str, right: str) -> bool:
+    if text == right:
+        return True
+    try:
+        return not right.isdigit() and parse_instant(text) == parse_instant(right)
+    except ValueError:
+        return False

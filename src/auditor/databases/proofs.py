@@ -1,0 +1,54 @@
+"""What a certificate would say of a partition, remembered by its object: that never changes, so nor does its proof.
+
+``audit/proofs/<partition>.json``, one small paper for each partition. Lost, or of another object, contract or form of
+the canonical rows, the proof is computed again. Whether the object's bytes are still those of its commit is looked at
+in every audit all the same, and ``starmend verify`` trusts no paper.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from auditor.warehouse.partitions import Held, proof_of, read_partition
+from core.audit.certificate import canonical_json
+from core.contract.model import Contract, Table
+from core.ports import ObjectStore, PartitionStore
+from core.warehouse.canonical_rows import FORMAT
+from core.warehouse.pointer import partition_of
+
+ROOT = "audit/proofs/"
+
+
+def proof_key(partition: str) -> str:
+    return f"{ROOT}{partition}.json"
+
+
+class Proofs:
+    """The remembered proofs of a dataset's partitions."""
+
+    def __init__(self, store: PartitionStore, records: ObjectStore, contract: Contract) -> None:
+        self._store = store
+        self._records = records
+        self._by = f"{FORMAT.decode().strip()}, contract {contract.hash}"
+
+    def read(self, table: Table, path: str, columns: Collection[str]) -> tuple[Held, list[object]]:
+        """A partition with some of its columns, and its proof, which is empty where there are no rows.
+
+        All columns are decoded only where the proof is not known. Raises ``TransientFailure`` where a store does not
+        answer.
+        """
+        name = partition_of(table.name, path)
+        stored = self._records.read(proof_key(name))
+        known = json.loads(stored.body) if stored else {}
+        if known.get("by") == self._by:
+            held = read_partition(self._store, table, path, columns)
+            if held.target == known["object"] and not held.problem:
+                return held, [held.rows.num_rows, known["digest"]] if held.rows.num_rows else []
+        held = read_partition(self._store, table, path)
+        proof = proof_of(held.rows) if held.rows.num_rows else []
+        if proof:
+            body = canonical_json({"by": self._by, "object": held.target, "digest": proof[1]})
+            self._records.write(proof_key(name), body, content_type="application/json")
+        rows = held.rows.select([one for one in held.rows.column_names if one in columns])
+        return Held(held.table, held.path, held.target, rows, held.footer, held.problem), proof

@@ -1,0 +1,49 @@
+"""Certificates of a database's tables against the objects: what they say of each partition is what lies there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from auditor.databases.targets import targets_of
+from auditor.warehouse.partitions import proof_of, read_partition
+from core.audit.certificate import Certificate, window_digest
+from core.contract.model import Contract
+from core.ports import PartitionStore
+
+
+def partition_problems(
+    contract: Contract, certificates: Sequence[Certificate], partitions: PartitionStore, *, workers: int = 8
+) -> Iterator[tuple[Certificate, str, str]]:
+    """(certificate, partition, problem) of what does not hold.
+
+    Raises ``TransientFailure`` where the store does not answer.
+    """
+    tables = {one.table.name: one.table for one in targets_of(contract)}
+
+    def now(name: str) -> tuple[str, list[object] | None]:
+        """What is wrong with a partition, and what a certificate would say of it."""
+        table = next((one for known, one in tables.items() if name == known or name.startswith(f"{known}/")), None)
+        if table is None:
+            return "no contract promises it any more", None
+        held = read_partition(partitions, table, name.removeprefix(table.name).lstrip("/"))
+        return held.problem, proof_of(held.rows) if held.rows.num_rows else None
+
+    names = sorted({name for one in certificates for name in one.partitions})
+    with ThreadPoolExecutor(workers) as pool:
+        found = dict(zip(names, pool.map(now, names), strict=True))
+    for one in certificates:
+        if window_digest(one.partitions) != one.digest:
+            yield one, "", "its digest is not that of its partitions"
+        if one.present + one.absent + one.missing != one.expected:
+            yield one, "", "its own counts do not add up"
+        for name, proof in sorted(one.partitions.items()):
+            problem, there = found[name]
+            if problem or there != list(proof):
+                yield one, name, problem or _differs(proof, there)
+
+
+def _differs(was: Sequence[Any], there: Sequence[Any] | None) -> str:
+    rows = there[0] if there else 0
+    return f"{rows} rows, {was[0]} were certified" if rows != was[0] else "its rows are not the certified ones"

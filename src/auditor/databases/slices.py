@@ -1,0 +1,108 @@
+"""Which slices of a database an audit compares: recent ones every time, all history in a slow sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.databases.memory import Memory, read_memory
+from auditor.databases.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
+from auditor.evidence.windows import DAY
+from auditor.run_files import find_paper, write_paper
+from auditor.services import Limits, World
+from core.contract.model import Database
+from core.feeds.calendar import epoch, iso
+
+KIND = "tables"
+RECENT = 2 * DAY
+SMALL = 50_000  # rows: a table that is no larger is compared whole every time
+
+
+@dataclass(frozen=True, slots=True)
+class TablesOrder:
+    """The slices of a run, the same for every attempt. ``sweep`` is where the next sweep goes on. ``scheduled``: the
+    run was not asked for a range."""
+
+    dataset: str
+    run: str
+    slices: tuple[Slice, ...]
+    scheduled: bool
+    sweep: tuple[str, int]
+    taken_at: int
+
+    def to_data(self) -> dict[str, Any]:
+        return {
+            "kind": KIND,
+            "dataset": self.dataset,
+            "run": self.run,
+            "slices": [[one.table, one.start, one.end] for one in self.slices],
+            "scheduled": self.scheduled,
+            "sweep": list(self.sweep),
+            "taken_at": iso(self.taken_at),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> TablesOrder:
+        return cls(
+            dataset=data["dataset"],
+            run=data["run"],
+            slices=tuple(Slice(*one) for one in data["slices"]),
+            scheduled=data["scheduled"],
+            sweep=(data["sweep"][0], data["sweep"][1]),
+            taken_at=epoch(data["taken_at"]),
+        )
+
+
+def begin_tables(world: World, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> TablesOrder:
+    """Choose what to compare and write it down; a run that began already keeps its choice."""
+    if (known := find_paper(world.records, run, "order")) is not None:
+        return TablesOrder.from_data(known)
+    contract, source = database_of(world.contracts, dataset)
+    targets = targets_of(contract)
+    memory, _ = read_memory(world.records, dataset)
+    if start is not None and end is not None:
+        chosen = [one for target in targets for one in slices_between(target, start, end)]
+        order = TablesOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
+    else:
+        recent = recent_slices(targets, memory, now=now)
+        swept, following = swept_slices(targets, source, memory, recent, world.limits, now=now)
+        order = TablesOrder(dataset, run, tuple(sorted({*recent, *swept})), True, following, now)
+    write_paper(world.records, run, "order", order.to_data())
+    return order
+
+
+def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:
+    """What was written in the last days, and small tables whole."""
+    found = []
+    for target in targets:
+        if target.column or memory.rows.get(target.table.name, 0) <= SMALL:
+            found += slices_between(target, now - RECENT, now)
+    return found
+
+
+def swept_slices(
+    targets: Sequence[Target], source: Database, memory: Memory, recent: Sequence[Slice], limits: Limits, *, now: int
+) -> tuple[list[Slice], tuple[str, int]]:
+    """This run's share of all history, and where the next run goes on.
+
+    The share grows with the time since the last one, so that all history comes round within ``sweep``, up to the
+    budget of rows; but never less than one slice.
+    """
+    skipped = set(recent)
+    every = sorted(one for target in targets for one in all_slices(target, now) if one not in skipped)
+    if not every:
+        return [], memory.sweep
+    elapsed = max(1, now - memory.swept_at) if memory.swept_at else source.every
+    share = min(len(every), max(1, -(-len(every) * elapsed // source.sweep)))
+    begin = next((place for place, one in enumerate(every) if (one.table, one.start) >= memory.sweep), 0)
+    chosen: list[Slice] = []
+    rows = 0
+    for number in range(share):
+        one = every[(begin + number) % len(every)]
+        rows += memory.rows.get(one.table, 0)
+        if chosen and rows > limits.sweep_rows:
+            break
+        chosen.append(one)
+    following = every[(begin + len(chosen)) % len(every)]
+    return chosen, (following.table, following.start)

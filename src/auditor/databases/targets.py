@@ -1,0 +1,168 @@
+"""Which warehouse tables keep a database's rows, in what parts they are compared with the source, and by what. Pure.
+
+A *target* is a fact, or the current state of a source table that dimensions are computed from. Its *slices* are what
+is compared at once: the rows of one unit of the time that it is partitioned by, or all rows where no time is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+from core.contract.model import Contract, Contracts, Database, Latest, SourceTable, Table, Take
+from core.errors import UnknownTable
+from core.feeds.calendar import epoch, iso
+from core.warehouse.current_state import CURRENT, current_table, inputs_of
+
+ALWAYS = (0, 253_402_300_799)  # the window of a slice that is not bounded by time: 1970 to 9999
+_DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``keys``, ``version``, ``checked``, ``deleted`` and ``latest`` are the warehouse table's columns (the last three
+    empty where it has none). ``column`` is the source's time that bounds slices (empty: there is one slice), ``unit``
+    its unit."""
+
+    source: SourceTable
+    table: Table
+    keys: tuple[str, ...]
+    version: str
+    checked: str = ""
+    deleted: str = ""
+    latest: str = ""
+    column: str = ""
+    unit: str = ""
+
+    @property
+    def compared(self) -> frozenset[str]:
+        """The columns that a comparison reads: key, version and marks, and those that a rule of the contract is on."""
+        ruled = {one.name for one in self.table.columns if one.references or one.required or one.check or one.one_of}
+        marks = {self.version, self.checked, self.deleted, self.latest} - {""}
+        return frozenset({*self.keys, *self.table.key, *marks, *ruled})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slice:
+    """``[start, end)`` of a target's slicing time, epoch seconds; ``ALWAYS`` is everything."""
+
+    table: str
+    start: int
+    end: int
+
+    @property
+    def whole(self) -> bool:
+        return (self.start, self.end) == ALWAYS
+
+
+def database_of(contracts: Contracts, dataset: str) -> tuple[Contract, Database]:
+    """Raises ``UnknownTable`` where the contracts name no such database."""
+    try:
+        contract = contracts.dataset(dataset)
+    except KeyError as error:
+        raise UnknownTable("audit", dataset, str(error.args[0]), "Name a dataset of the contracts") from error
+    if not isinstance(contract.source, Database):
+        raise UnknownTable("audit", dataset, "is no database", "Name a dataset of kind database")
+    return contract, contract.source
+
+
+def targets_of(contract: Contract) -> tuple[Target, ...]:
+    """All that can be compared by key: each table that takes key and version of its rows as they are."""
+    assert isinstance(contract.source, Database)
+    used = {name for table in contract.tables for name in inputs_of(table)}
+    found: list[Target | None] = []
+    for source in contract.source.tables:
+        facts = [one for one in contract.tables if one.kind == "fact" and one.source == source.name]
+        found += [_target(source, table) for table in facts]
+        if source.name in used:
+            found.append(_target(source, current_table(contract, source)))
+    return tuple(one for one in found if one is not None)
+
+
+def _target(source: SourceTable, table: Table) -> Target | None:
+    taken = {
+        one.rule.field: one.name
+        for one in reversed(table.columns)
+        if isinstance(one.rule, Take) and one.rule.form == "value"
+    }
+    changed = source.changed_at or source.created_at
+    if changed not in taken or not all(name in taken for name in source.key):
+        return None
+    stored = {one.name for one in table.stored_columns}
+    column, unit = "", ""
+    for part in table.partition_by:
+        field = next((name for name, column in taken.items() if column == part.column), "")
+        if part.transform in _DIGITS and field and source.field(field).type.name in ("timestamp", "date"):
+            column, unit = field, part.transform
+    return Target(
+        source=source,
+        table=table,
+        keys=tuple(taken[name] for name in source.key),
+        version=taken[changed],
+        checked="checked_at" if "checked_at" in stored else "",
+        deleted="deleted_at" if "deleted_at" in stored else "",
+        latest=next((one.name for one in table.columns if isinstance(one.rule, Latest)), ""),
+        column=column,
+        unit=unit,
+    )
+
+
+# ---------------------------------------------------------------- slices and partitions
+
+
+def slices_between(target: Target, start: int, end: int) -> list[Slice]:
+    """The slices that overlap ``[start, end)``, in order."""
+    if not target.column:
+        return [Slice(target.table.name, *ALWAYS)]
+    found = []
+    at = _floor(target.unit, datetime.fromtimestamp(start, UTC))
+    while at.timestamp() < end:
+        following = _next(target.unit, at)
+        found.append(Slice(target.table.name, int(at.timestamp()), int(following.timestamp())))
+        at = following
+    return found
+
+
+def all_slices(target: Target, until: int) -> list[Slice]:
+    """From the first day that the table may hold on."""
+    return slices_between(target, epoch(target.table.since) if target.table.since else 0, until)
+
+
+def _floor(unit: str, at: datetime) -> datetime:
+    at = at.replace(hour=at.hour if unit == "hour" else 0, minute=0, second=0, microsecond=0)
+    if unit in ("month", "year"):
+        at = at.replace(day=1)
+    return at.replace(month=1) if unit == "year" else at
+
+
+def _next(unit: str, at: datetime) -> datetime:
+    if unit == "year":
+        return at.replace(year=at.year + 1)
+    if unit == "month":
+        return at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
+    return at + (timedelta(days=1) if unit == "day" else timedelta(hours=1))
+
+
+def paths_of(target: Target, one: Slice) -> list[str]:
+    """The partitions of a slice."""
+    levels: list[Iterable[str]] = []
+    for part in target.table.partition_by:
+        if part.transform in _DIGITS:
+            text = iso(one.start).replace("T", "-").replace(":", "-")
+            values: list[str] = [text[: _DIGITS[part.transform]]]
+        elif part.transform == "bucket":
+            values = [str(number) for number in range(part.buckets)]
+        else:
+            values = list(part.values)
+        levels.append([f"{part.name}={value}" for value in values])
+    return ["/".join(folders) for folders in product(*levels)]
+
+
+def owner_of(contract: Contract, table: str) -> str:
+    """The table to make again where this one is broken: for a current state, a dimension that is computed from it."""
+    if not table.startswith(f"{CURRENT}/"):
+        return table
+    source = table.removeprefix(f"{CURRENT}/")
+    return next(one.name for one in contract.tables if source in inputs_of(one))

@@ -1,0 +1,120 @@
+"""Windows: the stretches of time that are audited, certified and shown as one row of ``completeness``. Pure.
+
+A feed's window is an hour, or a day where its points come hourly or rarer: long enough to be worth a certificate, and a
+rollup by the hour finds each of its hours in one window. Windows are aligned to the epoch; those in which the calendar
+expects nothing do not exist. All instants are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pyarrow as pa
+
+from core.contract.model import Contract, Feed, Partition, Table, TradingCalendar
+from core.errors import PipelineBug
+from core.feeds.calendar import iso
+from core.feeds.grid import expected_slots
+from core.feeds.partitions import TIME_DIGITS, column_of
+from core.warehouse.keys import bucket_of
+
+HOUR, DAY = 3600, 86_400
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """``[start, end)``."""
+
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        return iso(self.start)
+
+    def overlaps(self, start: int, end: int) -> bool:
+        return self.start < end and start < self.end
+
+
+def window_seconds(feed: Feed) -> int:
+    """The length of the feed's windows."""
+    return HOUR if feed.every < HOUR else DAY
+
+
+def windows_between(feed: Feed, calendar: TradingCalendar, start: int, end: int) -> list[Window]:
+    """The windows that overlap ``[start, end)`` and in which the calendar expects something, in order."""
+    length = window_seconds(feed)
+    first, last = start // length * length, -(-end // length) * length
+    if last <= first:
+        return []
+    bound = min(last, calendar.covers_to)  # the end of what is known may cut the last window; the calendar says when
+    slots = expected_slots(calendar, every=feed.every, start=max(first, calendar.covers_from), end=bound)
+    return [Window(int(one), int(one) + length) for one in dict.fromkeys((slots // length * length).tolist())]
+
+
+def settled_until(feed: Feed, now: int) -> int:
+    """Points of slots before this instant are owed by now: the slot is over and the time to settle has passed."""
+    return now - feed.settle - feed.every + 1
+
+
+def due_until(feed: Feed, now: int) -> int:
+    """Windows that end by this instant are due: nothing of them can still settle."""
+    length = window_seconds(feed)
+    return (now - feed.settle) // length * length
+
+
+def facts_of(contract: Contract) -> tuple[Table, ...]:
+    """The facts that take the feed's points."""
+    feed = contract.source
+    if not isinstance(feed, Feed):
+        return ()
+    return tuple(one for one in contract.tables if one.kind == "fact" and one.source == feed.table.name)
+
+
+# ---------------------------------------------------------------- partitions
+
+
+def partitions_of(
+    table: Table, feed: Feed, windows: Iterable[Window], *, fact: Table | None = None
+) -> dict[str, list[Window]]:
+    """The partition paths of a fact that can hold points of the windows, with those windows, both in order.
+
+    A rollup is partitioned by columns of its ``fact``.
+    """
+    found: dict[str, list[Window]] = {}
+    for window in sorted(windows):
+        for values in product(*[_values(part, feed, fact or table, window) for part in table.partition_by]):
+            names = (f"{part.name}={value}" for part, value in zip(table.partition_by, values, strict=True))
+            found.setdefault("/".join(names), []).append(window)
+    return dict(sorted(found.items()))
+
+
+def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[str]:
+    if part.column == column_of(table, feed.entity_column) and part.transform == "value":
+        return [one.name for one in feed.entities]
+    if part.column == column_of(table, feed.entity_column) and part.transform == "bucket":
+        names = pa.array([one.name for one in feed.entities], pa.string())
+        return [str(one) for one in sorted(set(bucket_of(names, part.buckets).tolist()))]
+    if part.column == column_of(table, feed.time_column) and part.transform in TIME_DIGITS:
+        return _units(part.transform, window)
+    raise PipelineBug(
+        "find partitions",
+        f"{table.name}.{part.name}",
+        "is neither of the entity nor of the time of a point",
+        f"Partition by {feed.entity_column} and {feed.time_column}",
+    )
+
+
+def _units(unit: str, window: Window) -> list[str]:
+    """The units of time that a window lies in, as they are written in paths."""
+    moment, end = datetime.fromtimestamp(window.start, UTC), datetime.fromtimestamp(window.end, UTC)
+    step = timedelta(hours=1)
+    found: dict[str, None] = {}
+    while moment < end:
+        text = moment.strftime("%Y-%m-%d-%H") if unit == "hour" else moment.isoformat()[: TIME_DIGITS[unit]]
+        found[text] = None
+        moment += step
+    return list(found)

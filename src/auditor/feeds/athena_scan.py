@@ -1,0 +1,161 @@
+"""Ranges of more points than one run can read: Athena says what is missing, and the partitions that lack it are opened.
+
+What is found is repaired as anything else is. But a certificate is of rows that were read, so none is issued on
+Athena's word: such windows stay open, and the scheduled audits read and certify them, as many in each run as fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from auditor.evidence.absent import Absence
+from auditor.evidence.windows import facts_of, partitions_of
+from auditor.feeds.coverage import condition_of
+from auditor.feeds.expect import Expectation
+from auditor.feeds.points import ranges_at, slots_of_ranges
+from auditor.feeds.query import Query, ask_missing
+from auditor.run_files import Order, WindowResult
+from auditor.services import World
+from auditor.warehouse.partitions import read_partition
+from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
+from core.contract.model import Contract, Feed, Table, TradingCalendar
+from core.feeds.calendar import iso
+from core.feeds.grid import Slots
+from core.feeds.partitions import entities_in, period_of
+from core.ports import PartitionStore
+
+Lacking = dict[str, Slots]  # by entity, sorted
+
+
+def is_too_large(world: World, order: Order, expectation: Expectation) -> bool:
+    """Whether the range has more points than a run may read. What a schedule chose was cut to that already."""
+    return world.athena is not None and not order.scheduled and expectation.grid.expected > world.limits.points
+
+
+def look_from_afar(
+    world: World, order: Order, calendar: TradingCalendar, expectation: Expectation, absences: Sequence[Absence]
+) -> tuple[list[Finding], list[WindowResult]]:
+    """What is missing and not proven absent, and what is wrong with the partitions that it is missing of.
+
+    Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it or a store does not answer.
+    """
+    contract, feed = world.contracts.dataset(order.dataset), world.contracts.feed(order.dataset)
+    assert world.athena is not None
+    lost = _lost(world.athena, contract, feed, calendar, expectation)
+    lacking, absent = _without(lost, absences)
+    ill = list(_ill(world.partitions, contract, feed, expectation, lacking, workers=world.limits.workers))
+    held = [one for one in ill if isinstance(one, HeldPartition)]
+    findings: list[Finding] = [*ill, *_findings(contract, feed, _not_held(lacking, held, contract, feed))]
+    return findings, _results(order, feed, expectation, lacking, absent)
+
+
+def _lost(
+    athena: Query, contract: Contract, feed: Feed, calendar: TradingCalendar, expectation: Expectation
+) -> Lacking:
+    """The slots that are not in all of the facts, as far as the range owes them."""
+    grid = expectation.grid
+    found: Lacking = {}
+    for table in facts_of(contract):
+        for one in ask_missing(athena, contract.dataset, table, feed, calendar, expectation.windows):
+            slots = slots_of_ranges(grid.slots, one.ranges)
+            if len(slots):
+                found[one.entity] = np.union1d(found[one.entity], slots) if one.entity in found else slots
+    return found
+
+
+def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacking]:
+    """What is missing, and what of it the source has proven not to have."""
+    absent: Lacking = {}
+    for one in absences:
+        if one.entity in lost:
+            proven = slots_of_ranges(lost[one.entity], one.ranges)
+            absent[one.entity] = np.union1d(absent.get(one.entity, proven), proven)
+    lacking = {entity: np.setdiff1d(slots, absent.get(entity, slots[:0])) for entity, slots in lost.items()}
+    return {entity: slots for entity, slots in lacking.items() if len(slots)}, absent
+
+
+# ---------------------------------------------------------------- the partitions
+
+
+def _ill(
+    store: PartitionStore, contract: Contract, feed: Feed, expectation: Expectation, lacking: Lacking, *, workers: int
+) -> Iterator[HeldPartition | BrokenPartition]:
+    places = [
+        (table, path)
+        for table in facts_of(contract)
+        for path in partitions_of(table, feed, expectation.windows)
+        if any(len(slots) for _, slots in _inside(table, feed, path, lacking))
+    ]
+    with ThreadPoolExecutor(workers) as pool:
+        opened = pool.map(lambda place: condition_of(read_partition(store, *place, columns=place[0].key)), places)
+        yield from (found for found in opened if found is not None)
+
+
+def _inside(table: Table, feed: Feed, path: str, lacking: Lacking) -> Iterator[tuple[str, Slots]]:
+    """The slots of each entity that may lie in the partition."""
+    first, last = period_of(table, feed, path)
+    for entity in entities_in(table, feed, path):
+        if entity in lacking:
+            yield entity, slots_of_ranges(lacking[entity], [(first, last)])
+
+
+def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contract, feed: Feed) -> Lacking:
+    """What is held back on purpose is missing, and no finding."""
+    tables = {one.name: one for one in facts_of(contract)}
+    kept = dict(lacking)
+    for one in held:
+        for entity, slots in _inside(tables[one.table], feed, one.partition, lacking):
+            kept[entity] = np.setdiff1d(kept[entity], slots)
+    return {entity: slots for entity, slots in kept.items() if len(slots)}
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingPoints]:
+    """In the contract's order, as ``points.missing_points`` gives them."""
+    return [
+        MissingPoints(contract.dataset, one.name, ranges_at(lacking[one.name], feed.every), len(lacking[one.name]))
+        for one in feed.entities
+        if one.name in lacking
+    ]
+
+
+def _results(
+    order: Order, feed: Feed, expectation: Expectation, lacking: Lacking, absent: Lacking
+) -> list[WindowResult]:
+    missing, proven = _by_window(expectation, lacking), _by_window(expectation, absent)
+    found = []
+    for place, (window, expected) in enumerate(zip(expectation.windows, expectation.owed_per_window(), strict=True)):
+        lost, gone = (sum(len(slots) for slots in one[place].values()) for one in (missing, proven))
+        counts = {"expected": expected, "present": expected - lost - gone, "absent": gone, "missing": lost}
+        found.append(
+            WindowResult(
+                start=window.start,
+                end=window.end,
+                complete=order.start <= window.start and window.end <= order.end,
+                counts=counts,
+                partitions={},
+                missing={entity: _written(slots, feed.every) for entity, slots in missing[place].items()},
+                counted=True,
+            )
+        )
+    return found
+
+
+def _by_window(expectation: Expectation, slots: Lacking) -> list[Lacking]:
+    """The slots of each window, by entity."""
+    found: list[Lacking] = [{} for _ in expectation.windows]
+    for entity, some in slots.items():
+        of = expectation.window_of[np.searchsorted(expectation.grid.slots, some)]
+        places, first = np.unique(of, return_index=True)
+        for place, part in zip(places.tolist(), np.split(some, first[1:]), strict=True):
+            found[place][entity] = part
+    return found
+
+
+def _written(slots: Slots, every: int) -> list[list[str]]:
+    return [[iso(start), iso(end)] for start, end in ranges_at(slots, every)]

@@ -1,0 +1,161 @@
+"""From key columns to what is missing: all of it on arrays, no loop over points. Pure.
+
+``Coverage`` is one byte per owed point; 10,000 entities with five trading days are 20 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.feeds.expect import Expectation
+from core.audit.findings import MissingPoints
+from core.audit.history import Ranges
+from core.feeds.grid import Bitmap, Slots
+from core.warehouse.order import as_array
+
+NOT_OWED, MISSING, ABSENT, REPAIRED, LATE, OBSERVED = 0, 1, 2, 3, 4, 5
+PROVENANCES = ("repaired", "late", "observed")  # in the order of their codes
+MICROSECONDS = 1_000_000
+
+
+class Coverage:
+    """What is known of each owed point: ``cells[entity, slot]`` holds one of the codes above."""
+
+    def __init__(self, expectation: Expectation) -> None:
+        self.expectation = expectation
+        self.cells: npt.NDArray[np.uint8] = expectation.owed().astype(np.uint8)
+        self._entities = pa.array(expectation.grid.entities, pa.string())
+
+    def mark_present(
+        self,
+        entities: pa.Array | pa.ChunkedArray | str,
+        instants: pa.Array | pa.ChunkedArray,
+        provenance: pa.Array | pa.ChunkedArray | None,
+    ) -> None:
+        """Rows that are there; those that nobody owes are passed over. ``entities`` may be one name for all rows."""
+        slots = self._slots(as_array(instants))
+        rows: Slots | np.int64
+        if isinstance(entities, str):
+            place = pc.index_in(pa.scalar(entities), value_set=self._entities).as_py()
+            if place is None:
+                return
+            rows = np.full(len(slots), place, np.int64)
+        else:
+            rows = self._places(as_array(entities))
+        known = (slots >= 0) & (rows >= 0)
+        if not known.all():
+            slots, rows = slots[known], rows[known]
+        codes: npt.NDArray[np.uint8] | np.uint8 = np.uint8(OBSERVED)
+        if provenance is not None:
+            codes = _codes(as_array(provenance))
+            codes = codes if known.all() else codes[known]
+        owed = self.cells[rows, slots] != NOT_OWED
+        if owed.all():
+            self.cells[rows, slots] = codes
+        else:
+            self.cells[rows[owed], slots[owed]] = codes if isinstance(codes, np.uint8) else codes[owed]
+
+    def mark_absent(self, entity: str, ranges: Ranges) -> None:
+        """Points that the source has proven not to have; a point that is there all the same stays present."""
+        if entity not in self.expectation.grid.entities:
+            return
+        row = self.cells[self.expectation.grid.entities.index(entity)]
+        for start, end in ranges:
+            first, last = np.searchsorted(self.expectation.grid.slots, [start, end])
+            part = row[first:last]
+            part[part == MISSING] = ABSENT
+
+    @property
+    def missing(self) -> Bitmap:
+        return np.asarray(self.cells == MISSING)
+
+    def counts(self) -> list[Mapping[str, int]]:
+        """Per window: expected, present, observed, late, repaired, absent, missing."""
+        names = {"missing": MISSING, "absent": ABSENT, "repaired": REPAIRED, "late": LATE, "observed": OBSERVED}
+        per = {name: self.expectation.per_window(self.cells == code) for name, code in names.items()}
+        found: list[Mapping[str, int]] = []
+        for place in range(len(self.expectation.windows)):
+            one = {name: int(counts[place]) for name, counts in per.items()}
+            one["present"] = one["observed"] + one["late"] + one["repaired"]
+            one["expected"] = one["present"] + one["absent"] + one["missing"]
+            found.append(one)
+        return found
+
+    def ranges_of(self, code: int, *, window: int | None = None, every: int) -> Iterator[tuple[str, Ranges, int]]:
+        """Entity by entity the ranges of cells with this code, and how many they are."""
+        columns = slice(None) if window is None else self.expectation.columns(window)
+        slots = self.expectation.grid.slots[columns]
+        cells = self.cells[:, columns] == code
+        for row in np.flatnonzero(cells.any(axis=1)).tolist():
+            at = slots[np.flatnonzero(cells[row])]
+            yield self.expectation.grid.entities[row], ranges_at(at, every), len(at)
+
+    def _slots(self, instants: pa.Array) -> Slots:
+        microseconds = np.asarray(instants.cast(pa.timestamp("us")).cast(pa.int64()))
+        seconds = microseconds // MICROSECONDS
+        slots = self._positions(seconds)
+        uneven = microseconds != seconds * MICROSECONDS
+        if uneven.any():
+            slots[uneven] = -1
+        return slots
+
+    def _positions(self, seconds: Slots) -> Slots:
+        """``Grid.positions``, by a table instead of a search where the slots lie close together."""
+        slots = self.expectation.grid.slots
+        if not len(slots):
+            return np.full(len(seconds), -1, np.int64)
+        low, high = int(slots[0]), int(slots[-1])
+        step = int(np.gcd.reduce(np.diff(slots))) if len(slots) > 1 else 1
+        size = (high - low) // step + 1
+        if size > max(16 * len(slots), 1 << 16):
+            return self.expectation.grid.positions(seconds)
+        table = np.full(size + 1, -1, np.int64)  # the last place is for what lies outside
+        table[(slots - low) // step] = np.arange(len(slots))
+        offset = seconds - low
+        inside = (offset >= 0) & (offset <= high - low)
+        place, rest = np.divmod(offset, step)
+        return np.asarray(table[np.where(inside & (rest == 0), place, size)])
+
+    def _places(self, entities: pa.Array) -> Slots:
+        if pa.types.is_dictionary(entities.type):
+            of = np.asarray(pc.index_in(entities.dictionary, value_set=self._entities).fill_null(-1)).astype(np.int64)
+            return np.asarray(of[np.asarray(entities.indices)])
+        return np.asarray(pc.index_in(entities, value_set=self._entities).fill_null(-1)).astype(np.int64)
+
+
+def _codes(provenance: pa.Array) -> npt.NDArray[np.uint8]:
+    """A provenance that is not known counts as observed: somebody else's rows are no repairs of ours."""
+    known = pa.array(PROVENANCES, pa.string())
+    if pa.types.is_dictionary(provenance.type):
+        of = np.asarray(pc.index_in(provenance.dictionary, value_set=known).fill_null(len(PROVENANCES) - 1))
+        codes = of[np.asarray(provenance.indices)]
+    else:
+        codes = np.asarray(pc.index_in(provenance, value_set=known).fill_null(len(PROVENANCES) - 1))
+    return np.asarray(codes + REPAIRED).astype(np.uint8)
+
+
+def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[MissingPoints]:
+    """One finding per entity that misses points, in the contract's order."""
+    found = coverage.ranges_of(MISSING, every=every)
+    return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in found]
+
+
+def ranges_at(slots: Slots, every: int) -> Ranges:
+    """Sorted slots as half-open ranges of neighbours without time between them: ``core.feeds.calendar.ranges`` for many."""
+    cuts = np.flatnonzero(np.diff(slots) > every) + 1
+    first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
+    return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
+
+
+def slots_of_ranges(slots: Slots, ranges: Sequence[tuple[int, int]]) -> Slots:
+    """Those of the sorted slots that lie in the ranges."""
+    inside = np.zeros(len(slots), bool)
+    for start, end in ranges:
+        first, last = np.searchsorted(slots, [start, end])
+        inside[first:last] = True
+    return slots[inside]

@@ -1,0 +1,188 @@
+"""The second road to the same answer: Athena unnests what is owed and takes away what is there.
+
+For ranges too large to read the partitions of, and for whoever wants to see it for themselves. The calendar's segments
+are written into the query, so that both roads know the same half days. Athena answers with gaps, not with points: a
+symbol that was lost for a day is one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from auditor.evidence.windows import Window, partitions_of
+from core.audit.findings import MissingPoints
+from core.contract.model import Entity, Feed, Table, TradingCalendar
+from core.feeds.calendar import FOREVER, iso, validity
+from core.feeds.grid import expected_slots
+from core.feeds.partitions import column_of
+
+PAGE = 50_000  # gaps of one answer
+LONGEST = 10_000  # elements of one sequence(), Trino's limit
+# Athena takes queries of at most 262,144 bytes: what is longer is asked in several.
+NAMES_BYTES, STRETCHES = 120_000, 1_000
+
+
+class Query(Protocol):
+    """``aws.athena.Athena``: the whole answer as a data frame.
+
+    Raises ``InvalidData`` with Athena's words where it fails, ``TransientFailure`` where it takes too long.
+    """
+
+    def query(self, sql: str) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is missing of some entities in some stretches ``[first, last)`` of neighbouring slots; ``after`` is the gap
+    (entity, begin) that the page before ended with."""
+
+    table: Table
+    feed: Feed
+    entities: tuple[Entity, ...]
+    stretches: tuple[tuple[int, int], ...]
+    after: tuple[str, int] | None = None
+
+
+def questions(table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> Iterator[Question]:
+    """As few as Athena's limits allow, together of every owed point once; none where nothing is owed."""
+    stretches = _stretches(feed, calendar, windows)
+    for first in range(0, len(stretches), STRETCHES):
+        for entities in _by_bytes(feed.entities):
+            yield Question(table, feed, entities, tuple(stretches[first : first + STRETCHES]))
+
+
+def sql_of(question: Question, *, limit: int = PAGE) -> str:
+    """One page of the question's gaps (entity, begins, ends, points), in order; ``ends`` is the last missing slot."""
+    table, feed = question.table, question.feed
+    entity, time = column_of(table, feed.entity_column), column_of(table, feed.time_column)
+    step = f"interval '{feed.every}' second"
+    stretches = ",\n    ".join(
+        f"({_instant(first)}, {_instant(last - feed.every)})" for first, last in question.stretches
+    )
+    page = ""
+    if question.after:
+        name, begins = f"'{_text(question.after[0])}'", _instant(question.after[1])
+        page = f"\nwhere entity > {name} or (entity = {name} and begins > {begins})"
+    return (
+        f"with slots as (\n  select slot from (values\n    {stretches}\n  ) as stretch(opens, closes)\n"
+        f"  cross join unnest(sequence(opens, closes, {step})) as t(slot)\n),\n"
+        f"owed as (\n  {_owed(question)}\n),\n"
+        f"missing as (\n  select entity, slot from owed\n  except\n"
+        f"  select {entity}, {time} from {table.name} where {_pruned(question)}\n),\n"
+        f"islands as (\n  select entity, slot,\n    to_unixtime(slot)"
+        f" - {feed.every} * row_number() over (partition by entity order by slot) as island\n  from missing\n),\n"
+        "gaps as (\n  select entity, min(slot) as begins, max(slot) as ends, count(*) as points\n"
+        "  from islands group by entity, island\n)\n"
+        f"select entity, begins, ends, points from gaps{page}\norder by entity, begins\nlimit {limit}"
+    )
+
+
+def _owed(question: Question) -> str:
+    """A SELECT per validity: most entities have the same one, for ever."""
+    by_bounds: dict[tuple[int, int], list[str]] = {}
+    for one in question.entities:
+        by_bounds.setdefault(validity(one), []).append(f"('{_text(one.name)}')")
+    selects = []
+    for (since, until), names in by_bounds.items():
+        bounds = [f"slot >= {_instant(since)}"] if since > -FOREVER else []
+        bounds += [f"slot < {_instant(until)}"] if until < FOREVER else []
+        where = f" where {' and '.join(bounds)}" if bounds else ""
+        # VALUES and no array: Trino's array constructor takes 254 elements.
+        named = f"(values {', '.join(names)}) as e(entity)"
+        selects.append(f"select entity, slot from {named} cross join slots{where}")
+    return "\n  union all\n  ".join(selects)
+
+
+def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> list[tuple[int, int]]:
+    """Half-open ranges of neighbouring owed slots."""
+    found: list[list[int]] = []
+    for window in sorted(windows):
+        slots = expected_slots(calendar, every=feed.every, start=window.start, end=window.end).tolist()
+        for slot in slots:
+            if found and found[-1][1] == slot and slot - found[-1][0] < LONGEST * feed.every:
+                found[-1][1] = slot + feed.every
+            else:
+                found.append([slot, slot + feed.every])
+    return [(first, last) for first, last in found]
+
+
+def _by_bytes(entities: Sequence[Entity]) -> Iterator[tuple[Entity, ...]]:
+    some: list[Entity] = []
+    size = 0
+    for one in entities:
+        if some and size > NAMES_BYTES:
+            yield tuple(some)
+            some, size = [], 0
+        some.append(one)
+        size += len(_text(one.name).encode()) + 6
+    if some:
+        yield tuple(some)
+
+
+def _pruned(question: Question) -> str:
+    """The partitions and the time that have to be scanned."""
+    table, feed = question.table, question.feed
+    time = column_of(table, feed.time_column)
+    parts = [f"{time} >= {_instant(question.stretches[0][0])}", f"{time} < {_instant(question.stretches[-1][1])}"]
+    days = [Window(first, last) for first, last in question.stretches]
+    for part in table.partition_by:
+        if part.transform not in ("value", "bucket"):
+            paths = partitions_of(replace(table, partition_by=(part,)), feed, days)
+            parts.append(f"{part.name} in ({', '.join(repr(path.partition('=')[2]) for path in paths)})")
+    return " and ".join(parts)
+
+
+def _instant(seconds: int) -> str:
+    return f"timestamp '{iso(seconds)[:19].replace('T', ' ')}'"
+
+
+def _text(value: str) -> str:
+    return value.replace("'", "''")
+
+
+def ask_missing(
+    athena: Query, dataset: str, table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]
+) -> list[MissingPoints]:
+    """What Athena finds missing, page by page, one finding per entity, as ``points.missing_points`` gives them.
+
+    Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it takes too long or is silent.
+    """
+    gaps: dict[str, list[tuple[int, int]]] = {}
+    counts: dict[str, int] = {}
+    for question in questions(table, feed, calendar, windows):
+        page: Question | None = question
+        while page is not None:
+            rows = _rows(athena.query(sql_of(page, limit=PAGE)))
+            for name, begins, ends, points in rows:
+                gaps.setdefault(name, []).append((begins, ends + feed.every))
+                counts[name] = counts.get(name, 0) + points
+            page = replace(question, after=(rows[-1][0], rows[-1][1])) if len(rows) == PAGE else None
+    return [
+        MissingPoints(dataset, one.name, tuple(_joined(gaps[one.name])), counts[one.name])
+        for one in feed.entities
+        if one.name in gaps
+    ]
+
+
+def _rows(frame: Any) -> list[tuple[str, int, int, int]]:
+    if not len(frame):
+        return []
+    begins, ends = ((frame[name].astype("datetime64[s]").astype("int64")).tolist() for name in ("begins", "ends"))
+    names, points = frame["entity"].astype(str).tolist(), frame["points"].astype("int64").tolist()
+    return list(zip(names, begins, ends, points, strict=True))
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted, and one range again where two questions or stretches cut it."""
+    held: tuple[int, int] | None = None
+    for start, end in sorted(ranges):
+        if held and held[1] == start:
+            held = (held[0], end)
+        else:
+            if held:
+                yield held
+            held = (start, end)
+    if held:
+        yield held

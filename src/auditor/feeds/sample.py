@@ -1,0 +1,124 @@
+"""A sample of what was observed, compared with the provider's history: is the feed true, not only whole?
+
+Which points it is depends on the dataset and the window alone, so that whoever audits a window again asks the same.
+Repaired points are never asked for: they are the history. A window that is certified is not compared again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.evidence.windows import Window, partitions_of
+from auditor.feeds.points import LATE, Coverage
+from auditor.repairs.outcomes import JobReport
+from auditor.warehouse.partitions import read_partition
+from core.audit.certificate import LedgerEntry, window_name
+from core.audit.findings import Compare, DisputedValue
+from core.contract.model import Contract, Feed, Table
+from core.feeds.calendar import iso
+from core.feeds.partitions import column_of, covers
+from core.feeds.providers import comparable, history_delay
+from core.ports import PartitionStore
+
+Told = Mapping[tuple[str, int], Mapping[str, str]]  # by entity and slot: the history's fields, as it wrote them
+PROVENANCE = "provenance"
+FROM_HISTORY = "repaired"
+
+
+def choose_sample(
+    contract: Contract, feed: Feed, coverage: Coverage, entries: Mapping[str, LedgerEntry], *, now: int
+) -> tuple[Compare, ...]:
+    """At most the contract's number of observed points for each window without a certificate, by entity.
+
+    Windows that the provider's history does not reach yet have none.
+    """
+    published = now - int(history_delay(feed.history).total_seconds()) if feed.sample.points else 0
+    slots, names = coverage.expectation.grid.slots, coverage.expectation.grid.entities
+    chosen: dict[int, list[int]] = {}
+    for place, window in enumerate(coverage.expectation.windows if feed.sample.points else ()):
+        if window_name(feed.table.name, window.name) in entries or window.end > published:
+            continue
+        columns = coverage.expectation.columns(place)
+        cells = coverage.cells[:, columns]
+        order = _random(contract.dataset, window).random(cells.shape)
+        order[cells < LATE] = 2.0  # beyond every other number: never among the first
+        first = np.argsort(order, axis=None, kind="stable")[: feed.sample.points]
+        for row, column in zip(*np.unravel_index(first, cells.shape), strict=True):
+            if order[row, column] < 1:
+                chosen.setdefault(int(row), []).append(int(slots[columns][column]))
+    return tuple(
+        Compare(contract.dataset, names[row], tuple((slot, slot + feed.every) for slot in sorted(some)))
+        for row, some in sorted(chosen.items())
+    )
+
+
+def _random(dataset: str, window: Window) -> np.random.Generator:
+    seed = hashlib.sha256(f"{dataset}/{window.name}".encode()).digest()[:8]
+    return np.random.default_rng(int.from_bytes(seed, "big"))
+
+
+def told_by_provider(reports: Sequence[JobReport]) -> Told:
+    """What comparisons have brought."""
+    return {
+        (one.repair.entity, slot): values
+        for one in reports
+        if isinstance(one.repair, Compare)
+        for outcome in one.outcomes
+        for slot, values in outcome.told.items()
+    }
+
+
+def disputed_values(store: PartitionStore, contract: Contract, feed: Feed, told: Told) -> list[DisputedValue]:
+    """Where the warehouse, as it is now, says otherwise than the provider, beyond the contract's tolerance.
+
+    Reads the partitions of these points alone. Raises ``TransientFailure`` where the store does.
+    """
+    tolerance = Decimal(feed.sample.tolerance)
+    found = []
+    columns = comparable(contract, feed)
+    for table in {table.name: table for table, _, _ in columns}.values():
+        for path, row in _rows_of(store, table, feed, told):
+            entity, slot = row[column_of(table, feed.entity_column)], row[column_of(table, feed.time_column)]
+            for column, field in ((one, name) for owner, one, name in columns if owner.name == table.name):
+                theirs = told[entity, slot].get(field, "")
+                if not _agree(row[column.name], theirs, tolerance):
+                    at, ours = iso(slot), str(row[column.name])
+                    args = (table.dataset, table.name, path, column.name, entity, at, ours, theirs)
+                    found.append(DisputedValue(*args))
+    return found
+
+
+def _agree(ours: Any, theirs: str, tolerance: Decimal) -> bool:
+    """What one of the two does not say is no contradiction."""
+    if ours is None or not theirs:
+        return True
+    try:
+        mine, other = Decimal(str(ours)), Decimal(theirs)
+    except InvalidOperation:
+        return True
+    return abs(mine - other) <= tolerance * abs(other)
+
+
+def _rows_of(store: PartitionStore, table: Table, feed: Feed, told: Told) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The observed rows of these points with their partition's path; the time is in epoch seconds."""
+    entities, times = column_of(table, feed.entity_column), column_of(table, feed.time_column)
+    wanted: dict[str, list[tuple[str, int]]] = {}
+    for entity, slot in told:
+        for path in partitions_of(table, feed, [Window(slot, slot + feed.every)]):
+            if covers(table, feed, path, entity=entity, start=slot, end=slot + feed.every):
+                wanted.setdefault(path, []).append((entity, slot))
+    for path, points in sorted(wanted.items()):
+        rows = read_partition(store, table, path).rows
+        seconds = pa.array([slot * 1_000_000 for _, slot in points], pa.int64()).cast(pa.timestamp("us"))
+        near = rows.filter(pc.is_in(rows.column(times), value_set=seconds))
+        instants = [value // 1_000_000 for value in near.column(times).cast(pa.int64()).to_pylist()]
+        for row, slot in zip(near.to_pylist(), instants, strict=True):
+            if (row[entities], slot) in told and row.get(PROVENANCE) != FROM_HISTORY:
+                yield path, {**row, times: slot}

@@ -1,0 +1,276 @@
+"""One look of an audit at a feed's windows: what is there, what is missing, what is wrong. Writes one paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from auditor.evidence.absent import Absence, read_absences
+from auditor.evidence.chain import ChainReader
+from auditor.evidence.windows import Window, facts_of
+from auditor.feeds.athena_scan import is_too_large, look_from_afar
+from auditor.feeds.choose import feed_of
+from auditor.feeds.coverage import Survey, parents_of, survey
+from auditor.feeds.expect import Expectation, expect
+from auditor.feeds.objects import compare_hours, first_hour, hours_to_look_at
+from auditor.feeds.points import ABSENT, MISSING, Coverage, missing_points
+from auditor.feeds.rollups import stale_rollups
+from auditor.feeds.sample import choose_sample, disputed_values, told_by_provider
+from auditor.repairs.outcomes import read_reports
+from auditor.run_files import AuditResult, Order, WindowResult, kinds_of, write_paper
+from auditor.services import World
+from auditor.state import read_state
+from auditor.warehouse.unreferenced import find_unreferenced
+from core.audit.certificate import LedgerEntry, window_name
+from core.audit.findings import (
+    BrokenPartition,
+    BrokenRule,
+    Compare,
+    DisputedValue,
+    Finding,
+    HeldPartition,
+    MissingPoints,
+)
+from core.audit.history import Ranges
+from core.contract.model import Contract, Feed
+from core.feeds.calendar import epoch, iso
+from core.feeds.partitions import covers, period_of
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an audit's look is made of, for those who judge it."""
+
+    expectation: Expectation
+    survey: Survey
+    entries: Mapping[str, LedgerEntry]
+    absences: tuple[Absence, ...]
+    disputed: tuple[DisputedValue, ...] = ()
+
+
+def look(world: World, order: Order, *, attempt: int) -> AuditResult:
+    """Audit the order's windows as they are now; the result is a paper of the run.
+
+    Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where Athena has to be asked and fails.
+    """
+    contract, feed, calendar = feed_of(world, order.dataset)
+    now = world.now()
+    seconds = int(now.timestamp())
+    expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
+    absences = [
+        one
+        for one in read_absences(world.records, order.dataset, order.windows, workers=world.limits.workers)
+        if one.expires_at > seconds
+    ]
+    objects, until = _objects(world, contract, now)
+    targets: Mapping[str, str] = {}
+    sample: tuple[Compare, ...] = ()
+    if is_too_large(world, order, expectation):
+        found, windows = look_from_afar(world, order, calendar, expectation, absences)
+    else:
+        seen = _read(world, contract, feed, order, expectation, absences, attempt=attempt)
+        found, windows = _found(world, contract, feed, seen), _results(order, contract, feed, seen)
+        targets = seen.survey.targets
+        sample = choose_sample(contract, feed, seen.survey.coverage, seen.entries, now=seconds) if not attempt else ()
+    leavings = find_unreferenced(
+        world, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
+    )
+    result = AuditResult(
+        dataset=order.dataset,
+        subject=feed.table.name,
+        windows=tuple(windows),
+        findings=(*objects, *found, *leavings.findings),
+        targets=targets,
+        objects_until=until,
+        audited_at=iso(seconds),
+        sample=sample,
+        swept_until=leavings.until,
+    )
+    write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
+    return result
+
+
+def _read(
+    world: World,
+    contract: Contract,
+    feed: Feed,
+    order: Order,
+    expectation: Expectation,
+    absences: Sequence[Absence],
+    *,
+    attempt: int,
+) -> Seen:
+    """All that is to be seen of the windows' rows."""
+    parents = parents_of(world.partitions, world.contracts.table)
+    seen = survey(contract, expectation, world.partitions, parents=parents, workers=world.limits.workers)
+    for one in absences:
+        seen.coverage.mark_absent(one.entity, one.ranges)
+    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
+    entries = ChainReader(world.records, order.dataset).entries(names)
+    disputed = _disputed(world, contract, feed, order, attempt)
+    return Seen(expectation, seen, entries, tuple(absences), tuple(disputed))
+
+
+def _found(world: World, contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
+    missing = _missing(contract, feed, seen)
+    stale = stale_rollups(world.partitions, contract, seen.expectation, seen.survey, seen.entries)
+    return [*_of_partitions(contract, feed, seen, missing), *missing, *seen.disputed, *stale]
+
+
+def _disputed(world: World, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:
+    """What the provider has contradicted in this run and the warehouse still says."""
+    if not feed.sample.points or not attempt:
+        return []
+    told = told_by_provider(read_reports(world, order.run, attempts=[1]))  # the sample is compared in the first
+    return disputed_values(world.partitions, contract, feed, told)
+
+
+def _objects(world: World, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
+    state, _ = read_state(world.records, contract.dataset)
+    since = first_hour(world.ingest, contract.dataset)
+    hours = hours_to_look_at(since=since, stood=state.objects_from, now=now)
+    unprocessed, lost = compare_hours(
+        contract,
+        hours,
+        ingest=world.ingest,
+        records=world.records,
+        code_version=world.code_version,
+        now=now,
+        grace=world.limits.grace_seconds,
+        workers=world.limits.workers,
+    )
+    return [*unprocessed, *lost], hours[-1] if hours else ""
+
+
+def _of_partitions(contract: Contract, feed: Feed, seen: Seen, missing: Sequence[MissingPoints]) -> list[Finding]:
+    """What is wrong with partitions: broken, held, lawless, rolled back; and certified rows that are gone."""
+    found: list[Finding] = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules, *seen.survey.orphans]
+    known = {(one.table, one.partition) for one in seen.survey.held}
+    known |= {(one.table, one.partition) for one in seen.survey.broken}
+    tables = {one.name: one for one in facts_of(contract)}
+    fewer, other = _against_certificates(feed, seen)
+    for back in seen.survey.rolled_back:
+        place, table = (back.table, back.partition), tables[back.table]
+        lacks = any(
+            covers(table, feed, back.partition, entity=one.entity, start=start, end=end)
+            for one in missing
+            for start, end in one.ranges
+        )
+        if place not in known and (lacks or place in fewer or place in other):
+            known.add(place)
+            found.append(back)
+    for (name, path), lost in sorted(fewer.items()):
+        if (name, path) not in known and name in tables:
+            problem = f"{lost} rows that were certified are gone"
+            found.append(BrokenPartition(contract.dataset, name, path, problem))
+    return found
+
+
+def _against_certificates(feed: Feed, seen: Seen) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Per (table, path): the rows that it has fewer than were certified; and the partitions that have other rows."""
+    fewer: dict[tuple[str, str], int] = {}
+    other: set[tuple[str, str]] = set()
+    for place, window in enumerate(seen.expectation.windows):
+        entry = seen.entries.get(window_name(feed.table.name, window.name))
+        for name, proof in (entry.partitions if entry else {}).items():
+            table, _, path = name.partition("/")
+            now: Any = seen.survey.proofs[place].get(name, [0, ""])
+            if now != proof:
+                other.add((table, path))
+            if now[0] < proof[0]:
+                fewer[table, path] = fewer.get((table, path), 0) + proof[0] - now[0]
+    return fewer, other
+
+
+def _missing(contract: Contract, feed: Feed, seen: Seen) -> list[MissingPoints]:
+    """The missing points, but for those in partitions that are held back on purpose."""
+    found = missing_points(contract.dataset, seen.survey.coverage, every=feed.every)
+    tables = {one.name: one for one in facts_of(contract)}
+    held = [(tables[one.table], one.partition) for one in seen.survey.held]
+    if not held:
+        return found
+    kept = []
+    for one in found:
+        ranges = tuple(
+            (start, end)
+            for start, end in one.ranges
+            if not any(covers(table, feed, path, entity=one.entity, start=start, end=end) for table, path in held)
+        )
+        if ranges:
+            points = sum((end - start) // feed.every for start, end in ranges)
+            kept.append(MissingPoints(one.dataset, one.entity, ranges, points))
+    return kept
+
+
+def _results(order: Order, contract: Contract, feed: Feed, seen: Seen) -> list[WindowResult]:
+    coverage = seen.survey.coverage
+    counts = coverage.counts()
+    return [
+        WindowResult(
+            start=window.start,
+            end=window.end,
+            complete=_is_all_of(order, window),
+            counts=counts[place],
+            partitions=seen.survey.proofs[place],
+            absent=_by_entity(coverage, ABSENT, place, feed.every) if counts[place]["absent"] else {},
+            missing=_by_entity(coverage, MISSING, place, feed.every) if counts[place]["missing"] else {},
+            evidence=_evidence(seen.absences, window) if counts[place]["absent"] else (),
+            touched_by=_touched_by(contract, feed, seen, window),
+        )
+        for place, window in enumerate(seen.expectation.windows)
+    ]
+
+
+def _is_all_of(order: Order, window: Window) -> bool:
+    return order.start <= window.start and window.end <= order.end
+
+
+def _by_entity(coverage: Coverage, code: int, window: int, every: int) -> dict[str, list[list[str]]]:
+    return {entity: _written(ranges) for entity, ranges, _ in coverage.ranges_of(code, window=window, every=every)}
+
+
+def _written(ranges: Ranges) -> list[list[str]]:
+    return [[iso(start), iso(end)] for start, end in ranges]
+
+
+def _evidence(absences: tuple[Absence, ...], window: Window) -> tuple[str, ...]:
+    inside = [one for one in absences if any(window.overlaps(start, end) for start, end in one.ranges)]
+    return tuple(sorted({one.key for one in inside}))
+
+
+def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> tuple[str, ...]:
+    """Why the window cannot be certified although nothing of it may be missing."""
+    tables = {one.name: one for one in facts_of(contract)}
+    reasons = []
+    ill: Sequence[HeldPartition | BrokenPartition | BrokenRule]
+    ill = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules]
+    for one in ill:
+        first, last = period_of(tables[one.table], feed, one.partition)
+        if window.overlaps(first, last):
+            reasons.append(f"{one.kind}: {one.table}/{one.partition}")
+    reasons += [f"{one.kind}: {one.table}.{one.column}" for one in seen.survey.orphans]
+    points = [one for one in seen.disputed if window.start <= epoch(one.at) < window.end]
+    reasons += [f"{one.kind}: {one.table}/{one.partition}" for one in points]
+    return tuple(dict.fromkeys(reasons))
+
+
+def summary_of(order: Order, result: AuditResult, *, attempt: int) -> dict[str, Any]:
+    """What the state machine carries: keys and counts."""
+    kinds = kinds_of(result.findings)
+    repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
+    return {
+        "dataset": order.dataset,
+        "run": order.run,
+        "attempt": attempt,
+        "windows": len(order.windows),
+        "whole": sum(one.whole for one in result.windows),
+        "expected": sum(one.counts["expected"] for one in result.windows),
+        "present": sum(one.counts["present"] for one in result.windows),
+        "absent": sum(one.counts["absent"] for one in result.windows),
+        "missing": sum(one.counts["missing"] for one in result.windows),
+        "findings": repairable,
+        "kinds": kinds,
+        "healthy": repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
+    }

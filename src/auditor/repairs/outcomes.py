@@ -1,0 +1,129 @@
+"""What the repairs of an attempt have taught: what the source proved not to have, and what it refuses to say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auditor.evidence.absent import absences_of, keep
+from auditor.evidence.windows import DAY
+from auditor.run_files import outcome_key, run_prefix
+from auditor.services import World
+from core.audit.certificate import canonical_json
+from core.audit.findings import Compare, FetchHistory, Repair, repair_from_data
+from core.audit.history import HistoryOutcome
+from core.feeds.calendar import epoch, iso
+
+REFUSED_FOR = DAY  # then one call finds out whether the plan was changed
+EVERYBODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What became of one repair. ``outcomes`` are those of a history job's calls, one for each range that was asked.
+
+    ``result`` is ``done``, ``failed`` (``reason`` says how), or ``unknown`` where the job left no word.
+    """
+
+    attempt: int
+    repair: Repair
+    result: str
+    reason: str = ""
+    finished_at: int = 0
+    outcomes: tuple[HistoryOutcome, ...] = ()
+
+
+def read_reports(world: World, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
+    """The reports of all jobs of these attempts, in order."""
+    found = []
+    for attempt in attempts:
+        for one in world.records.list(f"{run_prefix(run)}jobs/{attempt}-"):
+            job = world.records.read(one.key)
+            told = world.records.read(outcome_key(one.key))
+            if job is not None:
+                found.append(_report(attempt, json.loads(job.body), json.loads(told.body) if told else None))
+    return found
+
+
+def _report(attempt: int, job: Mapping[str, Any], told: Mapping[str, Any] | None) -> JobReport:
+    repair = repair_from_data(job["repair"])
+    if told is None:
+        return JobReport(attempt, repair, "unknown", "it left no word")
+    return JobReport(
+        attempt=attempt,
+        repair=repair,
+        result=told["result"],
+        reason=told.get("reason", ""),
+        finished_at=epoch(told["finished_at"]),
+        outcomes=tuple(HistoryOutcome.from_data(one) for one in told.get("history", ())),
+    )
+
+
+def learn(world: World, dataset: str, reports: Sequence[JobReport]) -> int:
+    """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again."""
+    kept = 0
+    refused: dict[str, str] = {}
+    answered: set[str] = set()
+    for one in reports:
+        if not isinstance(one.repair, FetchHistory | Compare):
+            continue
+        for outcome in one.outcomes:
+            absent = outcome.absent if isinstance(one.repair, FetchHistory) else ()  # what was observed is not absent
+            found = absences_of(dataset, one.repair.entity, absent, outcome.evidence, found_at=one.finished_at)
+            kept += keep(world.records, found)
+            if outcome.result == "not_entitled":
+                told = outcome.evidence[-1].status if outcome.evidence else 0
+                refused[EVERYBODY if told == 401 else one.repair.entity] = outcome.reason
+            elif outcome.result == "answered":
+                answered.add(one.repair.entity)
+    if refused or answered:
+        _remember(world, dataset, refused, answered)
+    return kept
+
+
+def refusals_key(dataset: str) -> str:
+    return f"audit/refusals/{dataset}.json"
+
+
+def _remember(world: World, dataset: str, refused: Mapping[str, str], answered: set[str]) -> None:
+    """A memory that saves calls: of two writers the later one wins, and the other's entities cost one call more."""
+    now = int(world.now().timestamp())
+    contract = world.contracts.dataset(dataset).hash
+    before = _read(world, dataset)
+    gone = answered | ({EVERYBODY} if answered else set())
+    after = {entity: one for entity, one in before.items() if entity not in gone}
+    for entity, reason in refused.items():
+        after[entity] = {"reason": reason, "until": iso(now + REFUSED_FOR), "contract": contract}
+    if after != before:
+        world.records.write(refusals_key(dataset), canonical_json(after), content_type="application/json")
+
+
+def _read(world: World, dataset: str) -> dict[str, dict[str, str]]:
+    stored = world.records.read(refusals_key(dataset))
+    return json.loads(stored.body) if stored else {}
+
+
+def refused_now(world: World, dataset: str) -> dict[str, str]:
+    """Entities whose history the provider refused within the last day, under this contract; with the reason."""
+    now = int(world.now().timestamp())
+    contract = world.contracts.dataset(dataset).hash
+    return {
+        entity: one["reason"]
+        for entity, one in _read(world, dataset).items()
+        if one["contract"] == contract and epoch(one["until"]) > now
+    }
+
+
+def latest_by_entity(reports: Sequence[JobReport]) -> dict[str, JobReport]:
+    """The last report of each entity's history jobs; of several jobs of one attempt their outcomes together."""
+    found: dict[str, JobReport] = {}
+    for one in reports:
+        if isinstance(one.repair, FetchHistory):
+            known = found.get(one.repair.entity)
+            if known is not None and known.attempt == one.attempt:
+                worse = one if one.result != "done" else known
+                one = replace(worse, outcomes=known.outcomes + one.outcomes)
+            found[one.repair.entity] = one  # type: ignore[union-attr]
+    return found

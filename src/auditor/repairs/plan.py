@@ -1,0 +1,399 @@
+"""From findings to repairs: cheapest remedy first, within a budget. Pure.
+
+What lies in S3 already costs nothing and goes first: lost ingest objects are brought back, unprocessed ones processed,
+broken partitions made again from them. Only what none of these can bring is asked of the source, the oldest first:
+neighbouring gaps of one entity in one call. What the budget does not allow waits for the next run, and is said so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+
+from auditor.repairs.remedies import broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
+from core.audit.findings import (
+    BrokenPartition,
+    BrokenRule,
+    Compare,
+    DeadLetters,
+    DeletedRows,
+    DisputedValue,
+    ExtractAgain,
+    FetchHistory,
+    FetchRows,
+    Finding,
+    LostObject,
+    MissingObject,
+    MissingPoints,
+    MissingRows,
+    OrphanKeys,
+    PutParameters,
+    Redrive,
+    Repair,
+    Reprocess,
+    Restate,
+    Revive,
+    StaleDerived,
+    StaleRows,
+    UnprocessedObject,
+    UnreferencedObjects,
+    Vacuum,
+    WrongParameter,
+)
+from core.audit.history import Ranges
+from core.contract.model import Contracts, Feed, TradingCalendar
+from core.feeds.grid import expected_slots
+from core.feeds.partitions import covers
+from core.feeds.providers import history_span
+from core.landing.ingest_objects import TableObject
+
+OBJECTS_PER_JOB = 100
+RANGES_PER_JOB = 60
+PARTITIONS_PER_JOB = 50
+KEYS_PER_JOB = 2_000
+REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may spend. ``calls`` are the provider's; the contract's calls a minute bound them too."""
+
+    calls: int = 300
+    rows: int = 100_000
+    objects: int = 2_000
+    partitions: int = 500
+    jobs: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Findings that no repair of this run takes up, and why. ``entity`` is empty where there is none."""
+
+    kind: str
+    entity: str
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Helpless:
+    """A finding that no repair can heal; ``cause`` is what the admins are told of."""
+
+    finding: Finding
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    repairs: tuple[Repair, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    helpless: tuple[Helpless, ...] = ()
+    calls: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a plan must know beside the findings.
+
+    ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
+    the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it.
+    """
+
+    contracts: Contracts
+    attempt: int = 1
+    budget: Budget = Budget()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    sample: tuple[Compare, ...] = ()
+
+
+class _Draft:
+    """A plan in the making."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.repairs: list[Repair] = []
+        self.waiting: list[Waiting] = []
+        self.helpless: list[Helpless] = []
+        self.calls = 0
+        self.rows = 0
+        self.budget = budget
+
+    def wait(self, kind: str, count: int, why: str, entity: str = "") -> None:
+        if count:
+            self.waiting.append(Waiting(kind, entity, count, why))
+
+
+def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
+    """The repairs of one attempt, in the order in which they may begin."""
+    draft = _Draft(circumstances.budget)
+    _revive(draft, findings, circumstances)
+    _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
+    _put_right(draft, findings, circumstances)
+    _restate(draft, findings, circumstances)
+    _extract(draft, findings, circumstances)
+    _ask_history(draft, findings, circumstances)
+    _compare(draft, circumstances)
+    _vacuum(draft, _of(findings, UnreferencedObjects))
+    return Plan(tuple(draft.repairs), tuple(draft.waiting), tuple(draft.helpless), draft.calls, draft.rows)
+
+
+def _of(findings: Sequence[Finding], *kinds: type) -> list:  # type: ignore[type-arg]
+    return [one for one in findings if isinstance(one, kinds)]
+
+
+# ---------------------------------------------------------------- what lies in S3
+
+
+def _revive(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    """Objects that are gone, processed or not; what was not processed has one attempt, and is extracted again then."""
+    lost: list[LostObject] = _of(findings, LostObject)
+    if circumstances.attempt == 1:
+        for one in findings:
+            if isinstance(one, MissingObject):
+                lost.append(LostObject(one.dataset, TableObject(one.dataset, one.table, one.number).key))
+            elif isinstance(one, WrongParameter):
+                lost += [LostObject(one.dataset, key) for key in objects_ahead(one)]
+    _objects(draft, lost, Revive, "lost_object")
+
+
+def _put_right(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    """Parameters that are wrong, but for an id whose objects may yet come back; and dead letters."""
+    for dataset in dict.fromkeys(one.dataset for one in findings if isinstance(one, WrongParameter)):
+        mine: list[WrongParameter] = [one for one in _of(findings, WrongParameter) if one.dataset == dataset]
+        hopeful = {one.name.rpartition("/")[0] for one in mine if circumstances.attempt == 1 and objects_ahead(one)}
+        now = [one for one in mine if one.name.rpartition("/")[0] not in hopeful]
+        if now:
+            draft.repairs.append(PutParameters(dataset, tuple((one.name, one.stored, one.right) for one in now)))
+        draft.wait("wrong_parameter", len(mine) - len(now), "the objects that they speak of are looked for first")
+    for letters in _of(findings, DeadLetters):
+        draft.repairs.append(Redrive(letters.dataset, letters.messages))
+
+
+def _objects(
+    draft: _Draft,
+    findings: Sequence[LostObject | UnprocessedObject],
+    repair: Callable[[str, tuple[str, ...]], Repair],
+    kind: str,
+) -> None:
+    for dataset in dict.fromkeys(one.dataset for one in findings):
+        keys = sorted(one.key for one in findings if one.dataset == dataset)
+        now = keys[: draft.budget.objects]
+        for some in _chunks(now, OBJECTS_PER_JOB):
+            draft.repairs.append(repair(dataset, tuple(some)))
+        draft.wait(kind, len(keys) - len(now), f"over the budget of {draft.budget.objects} objects a run")
+
+
+def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    """Facts first: what is derived from them is made again after them."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    incomplete = lacking_objects(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
+    for one in findings:
+        if isinstance(one, BrokenPartition) and one.dataset in incomplete:
+            draft.wait("broken_object", 1, "the ingest objects that it is made of are brought back first")
+        elif isinstance(one, BrokenPartition | StaleDerived):
+            wanted.setdefault((one.dataset, one.table), []).append(one.partition)
+        elif isinstance(one, BrokenRule):
+            if circumstances.attempt > 1:
+                reason = f"{one.rows} rows, such as {one.example}, come so from their ingest objects"
+                draft.helpless.append(Helpless(one, "broken_rule", reason))
+            else:
+                wanted.setdefault((one.dataset, one.table), []).append(one.partition)
+        elif isinstance(one, DisputedValue):  # known after the first attempt, so the second makes it again
+            if circumstances.attempt > 2:
+                reason = "the ingest objects hold what the provider now contradicts"
+                draft.helpless.append(Helpless(one, one.kind, reason))
+            else:
+                wanted.setdefault((one.dataset, one.table), []).append(one.partition)
+        elif isinstance(one, OrphanKeys):
+            parent = circumstances.contracts.table(one.references.partition(".")[0])
+            if not has_source(circumstances.contracts, parent):
+                wanted.setdefault((parent.dataset, parent.name), []).append("")
+    ranks = {"fact": 0, "calendar": 1, "dimension": 1, "rollup": 2}
+    tables = circumstances.contracts
+    count = 0
+    for (dataset, table), paths in sorted(
+        wanted.items(), key=lambda one: (ranks[tables.table(one[0][1]).kind], one[0])
+    ):
+        distinct = sorted(set(paths))
+        now = distinct[: max(0, draft.budget.partitions - count)]
+        count += len(now)
+        for some in _chunks(now, PARTITIONS_PER_JOB):
+            draft.repairs.append(Restate(dataset, table, tuple(some)))
+        why = f"over the budget of {draft.budget.partitions} partitions a run"
+        draft.wait("broken_object", len(distinct) - len(now), why)
+
+
+def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
+    """Last of all: what is removed is needed for nothing, and nothing waits for it."""
+    left = draft.budget.partitions - sum(len(one.partitions) for one in draft.repairs if isinstance(one, Restate))
+    now = unreferenced[: max(0, left)]
+    table_of = attrgetter("dataset", "table")
+    for (dataset, table), some in groupby(sorted(now, key=table_of), key=table_of):
+        for paths in _chunks([one.partition for one in some], PARTITIONS_PER_JOB):
+            draft.repairs.append(Vacuum(dataset, table, tuple(paths)))
+    draft.wait("unreferenced_object", len(unreferenced) - len(now), "over the budget of partitions a run")
+
+
+# ---------------------------------------------------------------- what only the source has: databases
+
+
+def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    broken = broken_sources(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
+    for one in findings:
+        if isinstance(one, MissingObject):
+            if circumstances.attempt > 1:
+                draft.repairs.append(ExtractAgain(one.dataset, one.table, one.start, one.end, one.number))
+        elif isinstance(one, MissingRows | StaleRows | DeletedRows):
+            if (one.dataset, one.table) in broken:
+                draft.wait(one.kind, len(one.keys), "their partition is made again first")
+                continue
+            left = max(0, draft.budget.rows - draft.rows)
+            now = len(one.keys[:left])
+            for first in range(0, now, KEYS_PER_JOB):
+                draft.repairs.append(fetch_rows(one, first, min(now, first + KEYS_PER_JOB)))
+            draft.rows += now
+            draft.wait(one.kind, len(one.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
+        elif isinstance(one, OrphanKeys):
+            parent = circumstances.contracts.table(one.references.partition(".")[0])
+            if has_source(circumstances.contracts, parent):
+                if circumstances.attempt > 1:
+                    draft.helpless.append(Helpless(one, "orphan_key", "the source does not have the parents either"))
+                else:
+                    keys = tuple((key,) for key in one.keys)
+                    draft.repairs.append(FetchRows(parent.dataset, parent.source, keys))
+
+
+# ---------------------------------------------------------------- what only the source has: feeds
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    start: int
+    end: int
+    entity: str
+    points: int
+
+
+def _ask_history(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+    missing = _of(findings, MissingPoints)
+    for dataset in dict.fromkeys(one.dataset for one in missing):
+        mine = [one for one in missing if one.dataset == dataset]
+        if circumstances.attempt == 1 and (pending := _pending_objects(findings, dataset)):
+            why = f"{pending} are processed first; they may hold them"
+            for one in mine:
+                draft.wait("missing_point", one.points, why, one.entity)
+            continue
+        _ask_dataset(draft, dataset, mine, findings, circumstances)
+
+
+def _pending_objects(findings: Sequence[Finding], dataset: str) -> str:
+    count = sum(1 for one in findings if isinstance(one, UnprocessedObject) and one.dataset == dataset)
+    return f"{count} ingest objects without a receipt" if count else ""
+
+
+def _ask_dataset(
+    draft: _Draft,
+    dataset: str,
+    missing: Sequence[MissingPoints],
+    findings: Sequence[Finding],
+    circumstances: Circumstances,
+) -> None:
+    feed = circumstances.contracts.feed(dataset)
+    calendar = circumstances.contracts.calendar(feed.calendar)
+    gaps: list[_Gap] = []
+    for one in missing:
+        refusal = circumstances.refused.get(one.entity, circumstances.refused.get("*", ""))
+        if refusal:
+            draft.helpless.append(Helpless(one, "not_entitled", refusal))
+            continue
+        ours, rebuilt = _split_rebuilt(one, feed, findings, circumstances)
+        draft.wait("missing_point", rebuilt, "their partition is made again first", one.entity)
+        gaps += _gaps(one.entity, ours, feed, calendar)
+    allowed = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
+    chosen: dict[str, list[_Gap]] = {}
+    late: dict[str, int] = {}
+    jobs = 0
+    for gap in sorted(gaps, key=lambda one: (one.start, one.entity)):
+        fits = draft.calls < allowed and draft.rows + gap.points <= draft.budget.rows
+        new_job = len(chosen.get(gap.entity, ())) % RANGES_PER_JOB == 0
+        if not fits or (new_job and len(draft.repairs) + jobs >= draft.budget.jobs):
+            late[gap.entity] = late.get(gap.entity, 0) + gap.points
+            continue
+        jobs += new_job
+        chosen.setdefault(gap.entity, []).append(gap)
+        draft.calls += 1
+        draft.rows += gap.points
+    for entity, some in chosen.items():
+        for part in _chunks(some, RANGES_PER_JOB):
+            ranges = tuple((one.start, one.end) for one in part)
+            draft.repairs.append(FetchHistory(dataset, entity, ranges, sum(one.points for one in part)))
+    why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
+    for entity, points in late.items():
+        draft.wait("missing_point", points, why, entity)
+
+
+def _compare(draft: _Draft, circumstances: Circumstances) -> None:
+    """Compare the sample with what calls the gaps left. Nothing waits for it: the next windows have a sample too."""
+    for one in circumstances.sample if circumstances.attempt == 1 else ():
+        feed = circumstances.contracts.feed(one.dataset)
+        left = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES) - draft.calls
+        ranges = one.ranges[: max(0, left)]
+        refused = circumstances.refused.get(one.entity, circumstances.refused.get("*", ""))
+        if ranges and not refused and len(draft.repairs) < draft.budget.jobs:
+            draft.repairs.append(replace(one, ranges=ranges))
+            draft.calls += len(ranges)
+
+
+def _calls_a_minute(feed: Feed) -> int:
+    return int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+
+
+def _split_rebuilt(
+    one: MissingPoints, feed: Feed, findings: Sequence[Finding], circumstances: Circumstances
+) -> tuple[Ranges, int]:
+    """The ranges that no partition covers which is made again in this attempt, and how many points the others are."""
+    if circumstances.attempt > 1:
+        return one.ranges, 0
+    broken = [
+        (circumstances.contracts.table(found.table), found.partition)
+        for found in findings
+        if isinstance(found, BrokenPartition) and found.dataset == one.dataset
+    ]
+    facts = [(table, path) for table, path in broken if table.kind == "fact"]
+    kept = []
+    for start, end in one.ranges:
+        if not any(covers(table, feed, path, entity=one.entity, start=start, end=end) for table, path in facts):
+            kept.append((start, end))
+    points = sum((end - start) // feed.every for start, end in kept)
+    return tuple(kept), one.points - points if len(kept) < len(one.ranges) else 0
+
+
+def _gaps(entity: str, ranges: Ranges, feed: Feed, calendar: TradingCalendar) -> Iterable[_Gap]:
+    """One gap per call: neighbours with nothing owed between them are joined, up to the provider's span."""
+    span = int(history_span(feed.history).total_seconds())
+    joined: list[list[int]] = []
+    for start, end in sorted(ranges):
+        if joined and end - joined[-1][0] <= span and _nothing_between(feed, calendar, joined[-1][1], start):
+            joined[-1][1] = end
+        else:
+            joined.append([start, end])
+    for start, end in joined:
+        slots = expected_slots(calendar, every=feed.every, start=start, end=end)
+        for first in np.arange(start, end, span).tolist():
+            last = min(first + span, end)
+            inside = slots[(slots >= first) & (slots < last)]
+            if len(inside):
+                yield _Gap(int(inside[0]), int(inside[-1]) + feed.every, entity, len(inside))
+
+
+def _nothing_between(feed: Feed, calendar: TradingCalendar, start: int, end: int) -> bool:
+    return end <= start or not len(expected_slots(calendar, every=feed.every, start=start, end=end))
+
+
+def _chunks(some: Sequence, size: int) -> Iterable[Sequence]:  # type: ignore[type-arg]
+    return (some[first : first + size] for first in range(0, len(some), size))

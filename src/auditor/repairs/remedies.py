@@ -1,0 +1,57 @@
+"""What a plan must know of a database's findings: which objects may come back, which rows are fetched how. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.audit.findings import (
+    BrokenPartition,
+    DeletedRows,
+    FetchRows,
+    Finding,
+    LostObject,
+    MissingObject,
+    MissingRows,
+    StaleRows,
+    WrongParameter,
+)
+from core.contract.model import Contracts, Database, Table
+from core.landing.ingest_objects import TableObject
+from core.landing.state import SEQUENTIAL_ID
+from core.warehouse.current_state import inputs_of
+
+MOST_AHEAD = 20  # objects that an id beyond the newest object may speak of; more were never there
+
+
+def objects_ahead(one: WrongParameter) -> list[str]:
+    """The objects that a sequential id beyond the newest object speaks of, if they are not too many to be true."""
+    table, _, what = one.name.rpartition("/")
+    if what != SEQUENTIAL_ID or not one.stored.isdigit() or not 0 < int(one.stored) - int(one.right) <= MOST_AHEAD:
+        return []
+    numbers = range(int(one.right) + 1, int(one.stored) + 1)
+    return [TableObject(one.dataset, table.rpartition("/")[2], number).key for number in numbers]
+
+
+def lacking_objects(findings: Sequence[Finding], contracts: Contracts) -> set[str]:
+    """Databases that lack ingest objects: in the first attempt these come back, and partitions are made of all."""
+    lacking = {one.dataset for one in findings if isinstance(one, LostObject | MissingObject)}
+    return {one for one in lacking if isinstance(contracts.dataset(one).source, Database)}
+
+
+def has_source(contracts: Contracts, table: Table) -> bool:
+    """Whether the rows of a table come from a source that could be asked for them."""
+    source = contracts.dataset(table.dataset).source
+    return table.kind == "dimension" and source is not None and table.source in {one.name for one in source.tables}
+
+
+def fetch_rows(one: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
+    if isinstance(one, DeletedRows):
+        hints = (one.versions[first:last], one.checked[first:last])
+        return FetchRows(one.dataset, one.table, one.keys[first:last], True, *hints)
+    return FetchRows(one.dataset, one.table, one.keys[first:last])
+
+
+def broken_sources(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:
+    """The source tables of what is made again in this attempt."""
+    tables = [contracts.table(one.table) for one in findings if isinstance(one, BrokenPartition)]
+    return {(table.dataset, name) for table in tables for name in (inputs_of(table) or (table.source,))}

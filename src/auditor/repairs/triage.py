@@ -1,0 +1,263 @@
+"""What is left when the repairs are over: what still may heal by itself, and what the admins must hear of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from auditor.repairs.outcomes import JobReport, latest_by_entity
+from auditor.repairs.plan import Plan
+from core.audit.findings import Finding, HeldPartition, MissingPoints
+from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.contract.model import Feed
+from core.feeds.calendar import iso
+
+SAMPLE = 5
+
+# What an admin is told, by cause: what it means and what to do. The runbook has a section of the same name.
+MEANINGS: Mapping[str, tuple[str, str]] = {
+    "not_entitled": (
+        "the provider refuses to give its history",
+        "Look at the provider's plan and the token (starmend secret set), or name another history provider in the "
+        "contract's `history` setting: the contract shows one that free keys may use. Then: starmend heal",
+    ),
+    "secret_missing": ("the provider's secret has no value", "Fill it: starmend secret set. Then: starmend heal"),
+    "limited": (
+        "the provider limits us, and the points are overdue",
+        "Lower the load, raise the plan, or lower the contract's rate_limit. The next audit goes on by itself",
+    ),
+    "broken": ("the provider's answers make no sense", "Ask the provider. The next audit tries again by itself"),
+    "repair_failed": ("repairs failed", "Look at the repair function's log and its dead letters. Then: starmend heal"),
+    "not_arrived": (
+        "repaired points are in the stream but not in the warehouse",
+        "Look at the delivery to S3, the arrivals queue and the process function. Then: starmend heal",
+    ),
+    "overdue": (
+        "points are missing for longer than the contract allows",
+        "They wait for the budget or the provider. Give the audit a larger budget, or look at the provider",
+    ),
+    "unprocessed_object": (
+        "ingest objects are not processed although they were queued again",
+        "Look at the process function's log, the dead letters and the quarantine: starmend quarantine list",
+    ),
+    "lost_object": (
+        "ingest objects that were processed are gone, and S3 has no old version of them",
+        "Their rows are in the warehouse, but it could not be rebuilt from them. Find out who deleted them",
+    ),
+    "broken_object": ("partitions are broken and could not be made again", "Run: starmend rebuild TABLE --partition P"),
+    "stale_derived": ("derived tables do not show what their inputs say", "Look at the restate function's log"),
+    "broken_rule": (
+        "rows of the warehouse break a rule of the contract, and their ingest objects say the same",
+        "Mend the contract or the source; then: starmend rebuild TABLE --partition P",
+    ),
+    "disputed_value": (
+        "observed values differ from the provider's history by more than the contract's tolerance",
+        "Ask the provider which is right; then mend the contract's columns or the tolerance of its `sample`",
+    ),
+    "missing_object": (
+        "ingest objects are missing, and the source could not be asked for their rows",
+        "Look at the check function's log and the database. Then: starmend heal",
+    ),
+    "missing_row": (
+        "the source has rows that do not come into the warehouse",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
+    ),
+    "stale_row": (
+        "rows stay in another version than the source has",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
+    ),
+    "deleted_row": (
+        "rows that the source deleted cannot be marked, for no ingest object holds them",
+        "Look at the check function's log; a lost ingest object may hold them: starmend rebuild TABLE",
+    ),
+    "wrong_parameter": (
+        "parameters do not say what the objects prove, and could not be put right",
+        "Look at the queue step's log and its right to write parameters",
+    ),
+    "dead_letter": (
+        "messages that processing gave up on cannot be redriven",
+        "Look at the process function's log and at the dead-letter queue",
+    ),
+    "unreferenced_object": (
+        "objects of the warehouse that nothing points to could not be removed",
+        "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",
+    ),
+    "orphan_key": ("rows refer to dimension rows that do not exist, at the source neither", "Mend the source"),
+    "audit_failed": ("the audit itself failed", "Look at the execution and the log of the step that failed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One reason for a message: what is wrong, with whom, since when, what was tried and what came back."""
+
+    name: str
+    dataset: str
+    count: int
+    entities: tuple[str, ...] = ()
+    spans: tuple[tuple[str, str], ...] = ()
+    tried: tuple[str, ...] = ()
+    attempts: int = 0
+    answer: str = ""
+    details: tuple[str, ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Cause:
+        return cls(
+            **{
+                **data,
+                "entities": tuple(data["entities"]),
+                "spans": tuple((one[0], one[1]) for one in data["spans"]),
+                "tried": tuple(data["tried"]),
+                "details": tuple(data["details"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``causes`` need a human. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of
+    each entity whose points are missing."""
+
+    causes: tuple[Cause, ...]
+    healing: int
+    blamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Blame:
+    findings: list[MissingPoints] = field(default_factory=list)
+    reports: list[JobReport] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+def judge(
+    findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed | None, now: int
+) -> Judgement:
+    """The findings of the last look, in the light of the last plan and of what the jobs reported."""
+    latest = latest_by_entity(reports)
+    helpless = {one.finding.entity: one for one in plan.helpless if isinstance(one.finding, MissingPoints)}
+    blames: dict[str, _Blame] = {}
+    blamed: dict[str, str] = {}
+    healing = 0
+    for one in findings:
+        if not isinstance(one, MissingPoints):
+            continue
+        if one.entity in helpless:
+            cause, reason = helpless[one.entity].cause, helpless[one.entity].reason
+        else:
+            cause, reason = _why(one, latest.get(one.entity), feed, now)
+        if not cause:
+            healing += one.points
+            continue
+        blamed[one.entity] = cause
+        blame = blames.setdefault(cause, _Blame())
+        blame.findings.append(one)
+        blame.reasons.append(reason)
+        if one.entity in latest:
+            blame.reports.append(latest[one.entity])
+    attempts = max((one.attempt for one in reports), default=0)
+    causes = [_of_points(name, dataset, blame, attempts, reports) for name, blame in blames.items()]
+    causes += _of_others(findings, plan, dataset, attempts, reports)
+    return Judgement(tuple(sorted(causes, key=lambda one: one.name)), healing, blamed)
+
+
+def _why(one: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
+    """The cause, and in whose words; no cause where the next run may still heal it in time."""
+    patience = feed.complete_within if feed else 0
+    overdue = any(start + patience < now for start, _ in one.ranges)
+    if report is None:
+        return ("overdue", "no repair had its turn yet") if overdue else ("", "")
+    if report.result != "done":
+        return "repair_failed", report.reason
+    worst = _worst(report.outcomes)
+    if worst is None:
+        return ("overdue", "nothing was asked") if overdue else ("", "")
+    if worst.result in ("not_entitled", "secret_missing", "broken"):
+        return worst.result, worst.reason
+    if worst.result == "limited":
+        return ("limited", worst.reason) if overdue else ("", "")
+    healed = [pair for outcome in report.outcomes for pair in outcome.healed]
+    if any(_overlap(one.ranges, (pair,)) for pair in healed):
+        return "not_arrived", "the provider gave them, and the stream took them"
+    return ("overdue", "the provider has not published them yet") if overdue else ("", "")
+
+
+_ORDER = ("not_entitled", "secret_missing", "broken", "limited", "answered")
+
+
+def _worst(outcomes: Sequence[HistoryOutcome]) -> HistoryOutcome | None:
+    return min(outcomes, key=lambda one: _ORDER.index(one.result), default=None)
+
+
+def _overlap(ranges: Ranges, others: Ranges) -> bool:
+    return any(start < last and first < end for start, end in ranges for first, last in others)
+
+
+def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: Sequence[JobReport]) -> Cause:
+    spans = tuple((iso(start), iso(end)) for one in blame.findings for start, end in one.ranges)
+    outcomes = [outcome for report in blame.reports for outcome in report.outcomes]
+    evidence = [one for outcome in outcomes for one in outcome.evidence]
+    return Cause(
+        name=name,
+        dataset=dataset,
+        count=sum(one.points for one in blame.findings),
+        entities=tuple(one.entity for one in blame.findings),
+        spans=tuple(sorted(spans)[:SAMPLE]),
+        tried=_tried(reports),
+        attempts=attempts,
+        answer=_told(evidence[-1]) if evidence else next((one for one in blame.reasons if one), ""),
+        details=tuple(dict.fromkeys(one for one in blame.reasons if one))[:SAMPLE],
+    )
+
+
+def _told(evidence: Evidence) -> str:
+    status = f"{evidence.status}" if evidence.status else "no answer"
+    return f"{evidence.request} -> {status} {evidence.answer[:200]}".strip()
+
+
+def _tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for one in reports:
+        counts[one.repair.kind] = counts.get(one.repair.kind, 0) + 1
+    return tuple(f"{kind.replace('_', ' ')}: {count} jobs" for kind, count in sorted(counts.items()))
+
+
+def _of_others(
+    findings: Sequence[Finding], plan: Plan, dataset: str, attempts: int, reports: Sequence[JobReport]
+) -> list[Cause]:
+    """What no point is missing of: the findings that the repairs left behind, by kind."""
+    waiting = {one.kind for one in plan.waiting}
+    grouped: dict[str, list[str]] = {}
+    for one in findings:
+        if isinstance(one, MissingPoints | HeldPartition) or one.kind in waiting:
+            continue
+        grouped.setdefault(one.kind, []).append(describe(one))
+    reasons = {one.cause: one.reason for one in plan.helpless}
+    return [
+        Cause(
+            name=kind,
+            dataset=dataset,
+            count=len(texts),
+            tried=_tried(reports),
+            attempts=attempts,
+            answer=reasons.get(kind, ""),
+            details=tuple(sorted(texts)[:SAMPLE]),
+        )
+        for kind, texts in grouped.items()
+    ]
+
+
+def describe(finding: Finding) -> str:
+    """One line about a finding, for logs, mails and the command."""
+    data = {name: getattr(finding, name) for name in finding.__dataclass_fields__ if name not in ("kind", "dataset")}
+    if isinstance(finding, MissingPoints):
+        first, last = finding.ranges[0][0], finding.ranges[-1][1]
+        return f"{finding.entity}: {finding.points} points between {iso(first)} and {iso(last)}"
+    place = "/".join(str(data.pop(name)) for name in ("table", "partition", "column") if data.get(name))
+    rest = ", ".join(f"{name} {value}" for name, value in data.items() if value not in ("", ()))
+    return f"{place}: {rest}" if place else rest

@@ -1,0 +1,119 @@
+"""What the auditor needs of the world, as one value: whoever runs it (a Lambda, the command, a test) fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from auditor.feeds.objects import GRACE_SECONDS
+from auditor.feeds.query import Query
+from auditor.repairs.plan import Budget
+from core.contract.model import Contracts
+from core.errors import PipelineBug
+from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
+
+
+class Log(Protocol):
+    """Structured log lines: a message and fields."""
+
+    def info(self, msg: str, /, **fields: Any) -> None: ...
+
+    def warning(self, msg: str, /, **fields: Any) -> None: ...
+
+    def error(self, msg: str, /, **fields: Any) -> None: ...
+
+
+class DeadLetterQueue(Protocol):
+    """Messages that processing gave up on."""
+
+    def peek(self) -> Mapping[str, str]:
+        """Some of the messages' bodies by a hash of the body. They stay."""
+        ...
+
+    def redrive(self, messages: Collection[str]) -> int:
+        """Move those messages back to the queue that they came from; how many there were."""
+        ...
+
+
+class Mail(Protocol):
+    """Messages to the admins."""
+
+    def publish(self, subject: str, text: str) -> None:
+        """Raises ``TransientFailure`` where the message was not taken."""
+        ...
+
+
+AskSource = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question about a database in, its answer out
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How thoroughly and how much at once. ``attempts`` are those of healing one set of windows in one run.
+
+    ``windows`` bounds those of one run; ``grace_seconds`` is how long an ingest object may wait for its receipt.
+    ``points`` is how many owed points of a feed one run reads the rows of: scheduled runs take as many windows as that
+    allows, and for a range with more of them Athena is asked, at most ``query_seconds`` for each question.
+    ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run, ``sweep_objects``
+    how many objects of the warehouse the one for unreferenced objects lists.
+    """
+
+    attempts: int = 3
+    windows: int = 400
+    points: int = 20_000_000
+    query_seconds: float = 200.0
+    grace_seconds: int = GRACE_SECONDS
+    sweep_rows: int = 2_000_000
+    sweep_objects: int = 10_000
+    workers: int = 16
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True)
+class World:
+    """The contracts, and the ports to everything else.
+
+    ``ingest`` is the landing zone, to be read; ``records`` the warehouse bucket, where the auditor writes below
+    ``audit/``, ``completeness/`` and ``warehouse/_certificates/`` and nowhere else. ``processing`` is the queue of
+    objects to process, ``mail`` the admins; tasks whose role has no business with them get none. ``now`` is aware.
+    For databases: ``source`` asks acquisition about the database (``core.audit.source_check``), ``parameters`` are the
+    pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
+    ranges that are too large to read.
+    """
+
+    contracts: Contracts
+    ingest: ObjectReader
+    records: ObjectStore
+    partitions: PartitionStore
+    metrics: Callable[[str], Metrics]
+    log: Log
+    now: Callable[[], datetime]
+    code_version: str
+    processing: Queue | None = None
+    mail: Mail | None = None
+    runbook: str = "docs/runbook.md"
+    limits: Limits = field(default_factory=Limits)
+    source: AskSource | None = None
+    parameters: ParameterStore | None = None
+    parameter_prefix: str = ""
+    dead_letters: DeadLetterQueue | None = None
+    athena: Query | None = None
+
+    def needed_source(self) -> AskSource:
+        if self.source is None:
+            raise PipelineBug("ask the source", "source function", "is not wired", "Set STARMEND_SOURCE_FUNCTION")
+        return self.source
+
+    def needed_queue(self) -> Queue:
+        if self.processing is None:
+            raise PipelineBug("queue repairs", "processing queue", "is not wired", "Set STARMEND_PROCESS_QUEUE_URL")
+        return self.processing
+
+    def needed_mail(self) -> Mail:
+        if self.mail is None:
+            raise PipelineBug("tell the admins", "alarm topic", "is not wired", "Set STARMEND_ALARM_TOPIC")
+        return self.mail
+
+
+Event = Mapping[str, Any]

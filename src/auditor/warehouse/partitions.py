@@ -1,0 +1,115 @@
+"""What the warehouse holds, read through the pointers as any reader does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.evidence.windows import Window
+from core.contract.model import Table
+from core.errors import PipelineBug
+from core.ports import PartitionStore
+from core.warehouse.arrow_types import arrow_type, stored_schema
+from core.warehouse.canonical_rows import digest_rows
+from core.warehouse.footer import Footer
+from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import partition_of
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A partition as its pointer has it now. ``problem`` says why its rows cannot be trusted; then there are none.
+
+    ``target`` is empty where there is no pointer: then the partition has no rows, which is no problem of its own.
+    """
+
+    table: Table
+    path: str
+    target: str
+    rows: pa.Table
+    footer: Footer | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return partition_of(self.table.name, self.path)
+
+    @property
+    def hold(self) -> str:
+        return self.footer.hold if self.footer else ""
+
+    @property
+    def rolled_back(self) -> bool:
+        return self.footer is not None and self.footer.kind == "rollback"
+
+
+def read_partition(store: PartitionStore, table: Table, path: str, columns: Collection[str] | None = None) -> Held:
+    """The partition's rows with all columns of the table (those in the path too), or the named ones.
+
+    A pointer that leads to no sound object is a finding and no error. Raises ``TransientFailure`` where the store does.
+    """
+    empty = partial(Held, table, path, rows=_schema(table, columns).empty_table())
+    name = partition_of(table.name, path)
+    missing = ""
+    while True:
+        pointer = store.read_pointer(name)
+        if pointer is None:
+            return empty(target="")
+        found = store.read_object(pointer.target)
+        if found is not None:
+            break
+        if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
+            return empty(target=missing, problem=f"{missing} is missing")
+        missing = pointer.target
+    footer = None
+    try:
+        opened = open_object(found.key, found.body)
+        footer = opened.footer
+        stored = stored_schema(table)
+        wanted = [one for one in stored.names if columns is None or one in columns]
+        rows = opened.read(stored, wanted or stored.names[:1])
+        if not opened.is_sound:
+            raise PipelineBug("read object", found.key, "was altered: its digest is another")
+    except PipelineBug as error:
+        return empty(target=found.key, footer=footer, problem=f"{found.key} {error.problem}")
+    return Held(table, path, found.key, _with_path(table, path, rows, columns), footer)
+
+
+def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
+    return pa.schema(
+        [pa.field(one.name, arrow_type(one.type)) for one in table.columns if columns is None or one.name in columns]
+    )
+
+
+def _with_path(table: Table, path: str, rows: pa.Table, columns: Collection[str] | None) -> pa.Table:
+    """The columns in the contract's order, those whose value is the path's included."""
+    folders = dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
+    in_path = {part.column: folders[part.name] for part in table.partition_by if part.transform == "value"}
+    schema = _schema(table, columns)
+    made = [
+        pa.repeat(pa.scalar(in_path[one.name]).cast(one.type), rows.num_rows)
+        if one.name in in_path
+        else rows.column(one.name)
+        for one in schema
+    ]
+    return pa.Table.from_arrays(made, schema=schema)
+
+
+def rows_of_window(rows: pa.Table, time_column: str, window: Window) -> pa.Table:
+    """The rows whose instants lie in the window, in their order."""
+    times = rows.column(time_column)
+    low, high = (pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in _bounds(window))
+    return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
+
+
+def _bounds(window: Window) -> tuple[int, int]:
+    return window.start, window.end
+
+
+def proof_of(rows: pa.Table) -> list[object]:
+    """What a certificate says of a partition's rows: how many, and their digest."""
+    return [rows.num_rows, digest_rows(rows)]

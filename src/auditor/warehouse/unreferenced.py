@@ -1,0 +1,142 @@
+"""Objects that nothing points to: those of the partitions that are audited, and of all others in a slow sweep.
+
+The sweep walks along the listing of a dataset's objects, a bounded stretch in each run, and goes on where it stopped:
+no run lists all of history, and every partition comes round.
+
+What is found has been removable for as long again as its grace lasts. So nothing becomes due between a vacuum and the
+look that verifies it, and a partition that is written to every minute is cleaned four times a day, not in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from auditor.run_files import AuditResult, read_paper
+from auditor.services import World
+from auditor.state import read_state
+from auditor.warehouse.partitions import read_partition
+from core.audit.findings import UnreferencedObjects
+from core.contract.model import Contract, Contracts, Table
+from core.errors import PipelineBug
+from core.ports import ObjectInfo
+from core.warehouse.current_state import current_table, inputs_of
+from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, partition_of
+from core.warehouse.vacuum import GRACE, plan_vacuum
+
+FOUND_AFTER = 2 * GRACE
+AUDITED = 100  # partitions of the audited windows that are looked at in one run; the sweep comes to the others
+
+
+@dataclass(frozen=True, slots=True)
+class Unreferenced:
+    """``until`` is the key at which the next run's sweep goes on; empty: from the beginning."""
+
+    findings: tuple[UnreferencedObjects, ...]
+    until: str
+
+
+def find_unreferenced(
+    world: World, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
+) -> Unreferenced:
+    """Look at the ``audited`` partitions (``core.warehouse.pointer``'s names), and, where the run is ``scheduled``, sweep on.
+
+    Later attempts look again at what the first look named. Raises ``TransientFailure`` where the store does not answer.
+    """
+    tables = tables_of(world.contracts, contract.dataset)
+    state, _ = read_state(world.records, contract.dataset)
+    if attempt:
+        before = AuditResult.from_data(read_paper(world.records, run, "audit-0"))
+        named = [one for one in before.findings if isinstance(one, UnreferencedObjects)]
+        again = [partition_of(one.table, one.partition) for one in named]
+        return Unreferenced(_in_partitions(world, tables, again), before.swept_until)
+    near = sorted(audited)[:AUDITED]
+    found = _in_partitions(world, tables, near)
+    if not scheduled:
+        return Unreferenced(found, state.swept_until)
+    swept, until = _sweep(world, tables, state.swept_until, passed=set(near))
+    return Unreferenced((*found, *swept), until)
+
+
+def tables_of(contracts: Contracts, dataset: str) -> list[Table]:
+    """The tables that a dataset's objects belong to: its own, and the current states that these are computed from."""
+    contract = contracts.dataset(dataset)
+    sources = {name for table in contract.tables for name in inputs_of(table)}
+    current = [current_table(contract, contract.source_table(name)) for name in sources]
+    return sorted([*(one for one in contracts.tables() if one.dataset == dataset), *current], key=_folder)
+
+
+def _folder(table: Table) -> str:
+    return f"{DATA_ROOT}{table.name}/"
+
+
+def _in_partitions(world: World, tables: Sequence[Table], names: Sequence[str]) -> tuple[UnreferencedObjects, ...]:
+    """Of the named partitions, each listed no further than the sweep would."""
+
+    def one(name: str) -> UnreferencedObjects | None:
+        infos, _ = _take(world.records.list(data_prefix(name)), world.limits.sweep_objects)
+        return _judge(world, tables, name, infos)
+
+    with ThreadPoolExecutor(world.limits.workers) as pool:
+        return tuple(found for found in pool.map(one, names) if found is not None)
+
+
+def _sweep(
+    world: World, tables: Sequence[Table], after: str, *, passed: Collection[str]
+) -> tuple[tuple[UnreferencedObjects, ...], str]:
+    infos, until = _take(_listed(world, tables, after), world.limits.sweep_objects)
+    parts = [(name, list(some)) for name, some in groupby(infos, key=lambda one: _number(one)[0])]
+    with ThreadPoolExecutor(world.limits.workers) as pool:
+        found = pool.map(lambda part: _judge(world, tables, *part), [one for one in parts if one[0] not in passed])
+        return tuple(one for one in found if one is not None), until
+
+
+def _listed(world: World, tables: Sequence[Table], after: str) -> Iterator[ObjectInfo]:
+    """The objects of all tables behind a key, in the order of keys."""
+    for folder in map(_folder, tables):
+        if after < folder or after.startswith(folder):
+            yield from world.records.list(folder, after=after if after > folder else "")
+
+
+def _take(listing: Iterable[ObjectInfo], budget: int) -> tuple[list[ObjectInfo], str]:
+    """The first objects of a listing, and the key behind which the rest begins; empty where there is none.
+
+    Of what the budget may have cut in two the next time is to see the whole: of the last partition, or, where that is
+    larger than the budget, of its last number.
+    """
+    infos = list(islice(listing, budget))
+    if len(infos) < budget:
+        return infos, ""
+    last = _number(infos[-1])
+    others = [one for one in infos if _number(one)[0] != last[0]]
+    whole = others or [one for one in infos if _number(one) != last] or infos
+    return whole, whole[-1].key
+
+
+def _number(info: ObjectInfo) -> tuple[str, int]:
+    """The partition and the number of an object; of one that no commit made, nothing."""
+    name = parse_object(info.key)
+    return (name.partition, name.version) if name else ("", 0)
+
+
+def _judge(world: World, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]) -> UnreferencedObjects | None:
+    """What of a partition could go; nothing of one whose pointer leads nowhere, for that is mended first."""
+    table = next((one for one in tables if name == one.name or name.startswith(f"{one.name}/")), None)
+    if table is None or len(infos) < 2:
+        return None
+    path = name.removeprefix(table.name).lstrip("/")
+    now, grace = world.now(), FOUND_AFTER
+    try:
+        pointer = world.partitions.read_pointer(name)
+        if not pointer or not plan_vacuum(name, infos, current=pointer.target, dailies=(), now=now, grace=grace).remove:
+            return None
+        held = read_partition(world.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
+        if held.problem or held.footer is None:
+            return None
+        dailies = {daily.key for daily in held.footer.dailies}
+        plan = plan_vacuum(name, infos, current=held.target, dailies=dailies, now=now, grace=grace)
+    except PipelineBug:  # a pointer to what no commit made
+        return None
+    return UnreferencedObjects(table.dataset, table.name, path, len(plan.remove), plan.bytes) if plan.remove else None

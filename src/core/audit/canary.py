@@ -1,0 +1,75 @@
+"""The gap that is planted in a canary every day, which the auditor must find and heal: so it proves that it still can.
+
+In a feed it is a point, the same for whoever asks, which the request function leaves out. In the shadow of a database's
+table it is a row, which processing takes out again; a paper of the audit says which.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from core.audit.certificate import canonical_json
+from core.contract.model import Feed, TradingCalendar
+from core.feeds.calendar import entities_at, expected_between
+
+DAY = 86_400
+LOOKED_BACK = 10  # days: longer than any exchange stays closed
+
+
+def planted_gap(dataset: str, feed: Feed, calendar: TradingCalendar, day: int) -> tuple[str, int] | None:
+    """Entity and slot of the UTC day that begins at ``day`` (epoch seconds); None where nothing is expected of it.
+
+    Raises ``InvalidData`` where the calendar does not cover the day.
+    """
+    chance = random.Random(f"canary:{dataset}:{day}")
+    slots = expected_between(calendar, every=feed.every, start=day, end=day + DAY)
+    if not feed.canary or not slots:
+        return None
+    slot = chance.choice(slots)
+    names = [one.name for one in entities_at(feed, slot)]
+    return (chance.choice(names), slot) if names else None
+
+
+def newest_gap(dataset: str, feed: Feed, calendar: TradingCalendar, *, before: int) -> tuple[str, int] | None:
+    """The last gap that was planted before this instant; None where there is none in the last days."""
+    today = before // DAY * DAY
+    for day in range(today, today - LOOKED_BACK * DAY, -DAY):
+        if day < calendar.covers_from or day + DAY > calendar.covers_to:
+            continue
+        gap = planted_gap(dataset, feed, calendar, day)
+        if gap is not None and gap[1] < before:
+            return gap
+    return None
+
+
+# ---------------------------------------------------------------- databases
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedRow:
+    """The row that was taken out of a partition of a canary's fact, on a UTC day (ISO 8601).
+
+    ``key`` names it, column by column, as text. ``checked_at`` is what it said before (empty: never fetched again), for
+    a row that comes back through a repair says something else. ``planted_at`` is in epoch seconds.
+    """
+
+    day: str
+    table: str
+    partition: str
+    key: Mapping[str, str]
+    checked_at: str
+    planted_at: int
+
+    def to_json(self) -> bytes:
+        return canonical_json(asdict(self))
+
+    @classmethod
+    def from_json(cls, body: bytes) -> PlantedRow:
+        return cls(**json.loads(body))
+
+
+def planted_key(dataset: str) -> str:
+    return f"audit/canary/{dataset}.json"

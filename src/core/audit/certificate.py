@@ -1,0 +1,237 @@
+"""Certificates: what was found whole, when, and on which rows, in a chain that shows every link that was touched.
+
+``warehouse/_certificates/<dataset>/<12 digits>.json`` holds certificate ``number``. The SHA-256 of its bytes is its
+hash, and the next one's ``previous``. ``head.json`` beside them names the last one, so that a lost tail shows. Numbers
+begin at 1. A certificate is never changed; a window that changes gets a successor that says what did.
+
+``months/<yyyy-mm>.json`` is a ledger: for each window of a month the certificate that speaks for it now. It is made of
+the chain alone and can always be made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core.errors import InvalidData
+
+ROOT = "warehouse/_certificates/"
+DIGITS = 12
+FORMAT = 1
+FIRST_PREVIOUS = ""
+AbsentPoints = Mapping[str, list[list[str]]]  # entity -> half-open ranges, ISO 8601
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A window of a dataset that is whole: ``present + absent == expected``.
+
+    ``subject`` is what is counted: a feed's or a database's source table. ``start`` and ``end`` bound the window (ISO
+    8601, half-open). ``present`` = ``observed`` + ``repaired`` + ``late``. ``partitions`` gives, for each partition
+    with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is that of all of them.
+    ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the certificate that spoke
+    for the window before (0: none) and ``changed`` says in what it differs.
+    """
+
+    dataset: str
+    subject: str
+    number: int
+    previous: str
+    start: str
+    end: str
+    contract: str
+    calendar: str
+    expected: int
+    present: int
+    observed: int
+    repaired: int
+    late: int
+    absent: int
+    missing: int
+    partitions: Mapping[str, list[Any]]
+    digest: str
+    verified_at: str
+    run: str
+    absent_points: AbsentPoints = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
+    replaces: int = 0
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def window(self) -> str:
+        """``<subject>/<start>``: what a ledger finds it by."""
+        return window_name(self.subject, self.start)
+
+    def to_json(self) -> bytes:
+        """The canonical bytes: sorted, without spaces, one newline at the end."""
+        return canonical_json(asdict(self))
+
+    @property
+    def hash(self) -> str:
+        return hash_of(self.to_json())
+
+    def says_the_same(self, other: Certificate) -> bool:
+        """Whether two certificates claim the same of the same window; when, by whom and in which place is no claim."""
+        return bool(_claim(self) == _claim(other))
+
+    @classmethod
+    def from_json(cls, body: bytes, *, key: str) -> Certificate:
+        """Raises ``InvalidData`` where the bytes are no certificate."""
+        try:
+            data = json.loads(body)
+            if data["format"] != FORMAT:
+                raise ValueError(f"format {data['format']}")
+            return cls(**{**data, "evidence": tuple(data["evidence"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
+
+
+def _claim(certificate: Certificate) -> Any:
+    data = asdict(certificate)
+    for name in ("number", "previous", "verified_at", "run", "replaces", "changed", "evidence"):
+        del data[name]
+    return json.loads(canonical_json(data))
+
+
+def canonical_json(data: Any) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+
+
+def hash_of(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def window_digest(partitions: Mapping[str, list[Any]]) -> str:
+    """The digest of a window's rows: of its partitions' names, row counts and digests, in order of name."""
+    lines = [f"{name} {rows} {digest}\n" for name, (rows, digest) in sorted(partitions.items())]
+    return hash_of("".join(lines).encode())
+
+
+def differences(before: Certificate | LedgerEntry, after: Certificate) -> dict[str, Any]:
+    """What a successor says that its predecessor did not: counts as [before, after], and the partitions concerned."""
+    names = ("expected", "present", "observed", "repaired", "late", "absent")
+    found: dict[str, Any] = {
+        name: [old, getattr(after, name)] for name in names if (old := getattr(before, name)) != getattr(after, name)
+    }
+    old_parts, new_parts = dict(before.partitions), dict(after.partitions)
+    touched = sorted(name for name in {*old_parts, *new_parts} if old_parts.get(name) != new_parts.get(name))
+    if touched:
+        found["partitions"] = touched
+    return found
+
+
+# ---------------------------------------------------------------- keys
+
+
+def chain_prefix(dataset: str) -> str:
+    return f"{ROOT}{dataset}/"
+
+
+def certificate_key(dataset: str, number: int) -> str:
+    return f"{chain_prefix(dataset)}{number:0{DIGITS}d}.json"
+
+
+def number_of(key: str) -> int | None:
+    """The number in a certificate's key; None where it is another object's."""
+    name = key.rpartition("/")[2]
+    return (
+        int(name[:DIGITS]) if len(name) == DIGITS + 5 and name[:DIGITS].isdigit() and name.endswith(".json") else None
+    )
+
+
+def head_key(dataset: str) -> str:
+    return f"{chain_prefix(dataset)}head.json"
+
+
+def ledger_key(dataset: str, month: str) -> str:
+    return f"{chain_prefix(dataset)}months/{month}.json"
+
+
+def window_name(subject: str, start: str) -> str:
+    return f"{subject}/{start}"
+
+
+def month_of(start: str) -> str:
+    return start[:7]
+
+
+# ---------------------------------------------------------------- head and ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last certificate that every ledger knows."""
+
+    number: int = 0
+    hash: str = FIRST_PREVIOUS
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What the current certificate of a window says, as far as others need it without reading the certificate."""
+
+    number: int
+    hash: str
+    start: str
+    end: str
+    contract: str
+    expected: int
+    present: int
+    observed: int
+    repaired: int
+    late: int
+    absent: int
+    digest: str
+    partitions: Mapping[str, list[Any]]
+    absent_points: AbsentPoints = field(default_factory=dict)
+
+
+def entry_of(certificate: Certificate) -> LedgerEntry:
+    return LedgerEntry(
+        number=certificate.number,
+        hash=certificate.hash,
+        start=certificate.start,
+        end=certificate.end,
+        contract=certificate.contract,
+        expected=certificate.expected,
+        present=certificate.present,
+        observed=certificate.observed,
+        repaired=certificate.repaired,
+        late=certificate.late,
+        absent=certificate.absent,
+        digest=certificate.digest,
+        partitions=certificate.partitions,
+        absent_points=certificate.absent_points,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The windows of a month by name. ``etag`` is for the next write; empty: there is no ledger yet."""
+
+    windows: Mapping[str, LedgerEntry] = field(default_factory=dict)
+    etag: str = ""
+
+    def with_entry(self, window: str, entry: LedgerEntry) -> Ledger:
+        """The newer certificate of a window speaks for it; applying one again changes nothing."""
+        known = self.windows.get(window)
+        if known is not None and known.number >= entry.number:
+            return self
+        return Ledger({**self.windows, window: entry}, self.etag)
+
+    def to_json(self) -> bytes:
+        return canonical_json({"format": FORMAT, "windows": {name: asdict(one) for name, one in self.windows.items()}})
+
+    @classmethod
+    def from_json(cls, body: bytes, *, etag: str, key: str) -> Ledger:
+        """Raises ``InvalidData`` where the bytes are no ledger: it can be made again from the chain."""
+        try:
+            data = json.loads(body)
+            return cls({name: LedgerEntry(**one) for name, one in data["windows"].items()}, etag)
+        except (ValueError, KeyError, TypeError) as error:
+            remedy = "Delete it: the next audit makes it again from the certificates"
+            raise InvalidData("read ledger", key, f"is no ledger ({error!r})", remedy) from error

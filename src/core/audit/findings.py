@@ -1,0 +1,391 @@
+"""What the auditor can find, and what it can do about it: one form for feeds and databases.
+
+Both travel as JSON between the steps of an audit and through queues, so they are plain frozen values. Sets of slots are
+half-open ranges of epoch seconds, as in ``core.audit.history``; keys of rows are tuples of JSON values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union
+
+from core.audit.history import Ranges
+from core.contract.codec import from_data, to_data
+from core.landing.ingest_objects import KeyValue
+
+Keys = tuple[tuple[KeyValue, ...], ...]
+
+# ---------------------------------------------------------------- findings
+
+
+@dataclass(frozen=True, slots=True)
+class UnprocessedObject:
+    """An ingest object without a receipt, or a halted one that another contract or other code may take."""
+
+    dataset: str
+    key: str
+    reason: str
+    kind: Literal["unprocessed_object"] = "unprocessed_object"
+
+
+@dataclass(frozen=True, slots=True)
+class LostObject:
+    """A receipt whose ingest object is gone."""
+
+    dataset: str
+    key: str
+    kind: Literal["lost_object"] = "lost_object"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPoints:
+    """Points that a feed owes and the warehouse does not have, of one entity."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    points: int
+    kind: Literal["missing_point"] = "missing_point"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingObject:
+    """A hole in a table's sequential ids; the interval is between its neighbours (ISO 8601)."""
+
+    dataset: str
+    table: str
+    number: int
+    start: str
+    end: str
+    kind: Literal["missing_object"] = "missing_object"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRows:
+    """Rows that the source has and the warehouse has not."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["missing_row"] = "missing_row"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRows:
+    """Rows that the warehouse has in another version than the source."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["stale_row"] = "stale_row"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRows:
+    """Rows that the source no longer has and the warehouse does not know to be deleted.
+
+    ``versions`` are the warehouse's newest of them, and ``checked`` when they were fetched again (empty: never): they
+    tell in which ingest object each row was last seen.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    versions: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
+    kind: Literal["deleted_row"] = "deleted_row"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """Rows of a partition that break a rule of the contract; ``example`` is the first of them."""
+
+    dataset: str
+    table: str
+    partition: str
+    rule: str
+    rows: int
+    example: str
+    kind: Literal["broken_rule"] = "broken_rule"
+
+
+@dataclass(frozen=True, slots=True)
+class DisputedValue:
+    """An observed value that the provider's history contradicts by more than the contract's tolerance.
+
+    ``at`` is the point's slot (ISO 8601), ``value`` the warehouse's, ``told`` the provider's, both as written.
+    """
+
+    dataset: str
+    table: str
+    partition: str
+    column: str
+    entity: str
+    at: str
+    value: str
+    told: str
+    kind: Literal["disputed_value"] = "disputed_value"
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanKeys:
+    """Values of a column whose row in the referenced table is missing; at most some of them are named."""
+
+    dataset: str
+    table: str
+    column: str
+    references: str
+    keys: tuple[str, ...]
+    rows: int
+    kind: Literal["orphan_key"] = "orphan_key"
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDerived:
+    """A derived partition that does not show what its inputs say."""
+
+    dataset: str
+    table: str
+    partition: str
+    problem: str
+    kind: Literal["stale_derived"] = "stale_derived"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPartition:
+    """A pointer to nothing, an object that is not what a commit wrote, or rows that were certified and are gone."""
+
+    dataset: str
+    table: str
+    partition: str
+    problem: str
+    kind: Literal["broken_object"] = "broken_object"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPartition:
+    """A partition that was rolled back on purpose: shown, and left alone."""
+
+    dataset: str
+    table: str
+    partition: str
+    reason: str
+    kind: Literal["held_partition"] = "held_partition"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongParameter:
+    """A parameter (its full name) that does not say what the objects prove."""
+
+    dataset: str
+    name: str
+    stored: str
+    right: str
+    kind: Literal["wrong_parameter"] = "wrong_parameter"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Messages that processing gave up on and that were not redriven yet; ``messages`` are hashes of their bodies."""
+
+    dataset: str
+    messages: tuple[str, ...]
+    kind: Literal["dead_letter"] = "dead_letter"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreferencedObjects:
+    """Objects of a partition that no pointer will name again and no reader can be reading (``core.warehouse.vacuum``)."""
+
+    dataset: str
+    table: str
+    partition: str
+    objects: int
+    bytes: int
+    kind: Literal["unreferenced_object"] = "unreferenced_object"
+
+
+Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
+    UnprocessedObject,
+    LostObject,
+    MissingPoints,
+    MissingObject,
+    MissingRows,
+    StaleRows,
+    DeletedRows,
+    BrokenRule,
+    DisputedValue,
+    OrphanKeys,
+    StaleDerived,
+    BrokenPartition,
+    HeldPartition,
+    WrongParameter,
+    DeadLetters,
+    UnreferencedObjects,
+]
+
+# ---------------------------------------------------------------- repairs
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocess:
+    """Queue ingest objects to be processed again."""
+
+    dataset: str
+    objects: tuple[str, ...]
+    kind: Literal["reprocess"] = "reprocess"
+
+
+@dataclass(frozen=True, slots=True)
+class Restate:
+    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs."""
+
+    dataset: str
+    table: str
+    partitions: tuple[str, ...]
+    kind: Literal["restate"] = "restate"
+
+
+@dataclass(frozen=True, slots=True)
+class Revive:
+    """Bring back S3's own old versions of ingest objects."""
+
+    dataset: str
+    objects: tuple[str, ...]
+    kind: Literal["revive"] = "revive"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchHistory:
+    """Ask the provider for exactly these ranges of one entity, one call each, into the feed's stream."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    points: int
+    kind: Literal["fetch_history"] = "fetch_history"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Ask the provider what it says of these points of one entity, one call for each range; nothing is written."""
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    kind: Literal["compare"] = "compare"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRows:
+    """Extract rows by key, outside the sequence.
+
+    ``deleted``: those that the source really has no more are marked, in the version where they were last seen
+    (``DeletedRows``).
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    deleted: bool = False
+    versions: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
+    kind: Literal["fetch_rows"] = "fetch_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractAgain:
+    """Extract an interval of a table again, outside the sequence (ISO 8601, half-open), for the object ``number``."""
+
+    dataset: str
+    table: str
+    start: str
+    end: str
+    number: int = 0
+    kind: Literal["extract_again"] = "extract_again"
+
+
+@dataclass(frozen=True, slots=True)
+class PutParameters:
+    """Let parameters say what the objects prove; (name, what it said, what is right)."""
+
+    dataset: str
+    parameters: tuple[tuple[str, str, str], ...]
+    kind: Literal["put_parameters"] = "put_parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """Give dead letters one more chance."""
+
+    dataset: str
+    messages: tuple[str, ...]
+    kind: Literal["redrive"] = "redrive"
+
+
+@dataclass(frozen=True, slots=True)
+class Vacuum:
+    """Remove the objects of these partitions that nobody can need any more."""
+
+    dataset: str
+    table: str
+    partitions: tuple[str, ...]
+    kind: Literal["vacuum"] = "vacuum"
+
+
+@dataclass(frozen=True, slots=True)
+class PlantGap:
+    """No repair: take a row out of a canary's fact, once a day (ISO 8601), for the next audit to find."""
+
+    dataset: str
+    table: str
+    partition: str
+    day: str
+    kind: Literal["plant_gap"] = "plant_gap"
+
+
+Repair = Union[  # noqa: UP007  (as above)
+    Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum, PlantGap
+]
+
+Door = Literal["process", "restate", "acquire", "extract"]
+_DOORS: Mapping[str, Door] = {
+    "reprocess": "process",
+    "restate": "restate",
+    "vacuum": "restate",
+    "plant_gap": "restate",
+    "revive": "acquire",
+    "fetch_history": "acquire",
+    "compare": "acquire",
+    "fetch_rows": "extract",
+    "extract_again": "extract",
+    "put_parameters": "process",
+    "redrive": "process",
+}
+
+
+def door_of(repair: Repair) -> Door:
+    """Which of the pipeline's own doors does it: the auditor writes no fact and no ingest object."""
+    return _DOORS[repair.kind]
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [to_data(one) for one in findings]
+
+
+def findings_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Raises ``ValueError`` on a kind that this release does not know."""
+    return tuple(from_data(Finding, one) for one in data)
+
+
+def repair_to_data(repair: Repair) -> dict[str, Any]:
+    return to_data(repair)  # type: ignore[no-any-return]
+
+
+def repair_from_data(data: Mapping[str, Any]) -> Repair:
+    """Raises ``ValueError`` on a kind that this release does not know."""
+    return from_data(Repair, data)  # type: ignore[no-any-return]

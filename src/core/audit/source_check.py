@@ -1,0 +1,86 @@
+"""The question and the answer between the auditor, who compares, and acquisition, which alone talks to the database.
+
+A question is about one source table below an instant (``until``), in spans of one of its time columns, or whole. First
+come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key and
+version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from core.audit.fingerprint import Fingerprint
+from core.contract.codec import from_data, to_data
+from core.contract.model import SourceTable
+from core.warehouse.arrow_types import arrow_type
+
+VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows whose time lies in ``[start, end)``, ISO 8601 in UTC; with both empty, all rows."""
+
+    start: str = ""
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CountBuckets:
+    """The fingerprints of rows older than ``until``, per span and bucket. ``column`` is the time that spans bound."""
+
+    dataset: str
+    table: str
+    spans: tuple[Span, ...]
+    buckets: int
+    until: str
+    column: str = ""
+    kind: str = "count_buckets"
+
+
+@dataclass(frozen=True, slots=True)
+class ListPairs:
+    """Key and version of every row of some buckets, those from ``until`` on included, to the object ``target``."""
+
+    dataset: str
+    table: str
+    span: Span
+    buckets: int
+    wanted: tuple[int, ...]
+    target: str
+    column: str = ""
+    kind: str = "list_pairs"
+
+
+def question_to_data(question: CountBuckets | ListPairs) -> dict[str, Any]:
+    return {**to_data(question), "kind": question.kind}
+
+
+def question_from_data(data: Mapping[str, Any]) -> CountBuckets | ListPairs:
+    """Raises ``ValueError`` where it is none that this release knows."""
+    kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs}
+    kind = kinds.get(str(data.get("kind")))
+    if kind is None:
+        raise ValueError(f"no question: {dict(data)!r}")
+    return from_data(kind, dict(data))  # type: ignore[no-any-return]
+
+
+Buckets = Mapping[int, Fingerprint]
+
+
+def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
+    return [[[place, one.rows, one.newest, one.sum] for place, one in sorted(some.items())] for some in spans]
+
+
+def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
+    return tuple({row[0]: Fingerprint(*row[1:]) for row in some} for some in data)
+
+
+def pairs_schema(source: SourceTable) -> pa.Schema:
+    """The columns of a pairs object."""
+    keys = [pa.field(name, arrow_type(source.field(name).type)) for name in source.key]
+    return pa.schema([*keys, pa.field(VERSION, pa.timestamp("us"))])

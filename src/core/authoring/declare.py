@@ -1,0 +1,247 @@
+"""The contract as it is written: one YAML file per dataset, its shape checked by pydantic.
+
+Only the shape is settled here (which keys there are and what they may hold). What the parts must be to one another is
+``core.authoring.rules``; defaults and references are filled in by ``core.authoring.resolve``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from core.contract.types import ColumnType, parse_type
+
+SAFE_VALUE = r"[A-Za-z0-9._-]+"
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def _duration(value: Any) -> int:
+    match = re.fullmatch(r"(\d+) (second|minute|hour|day)s?", str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is no duration; write it like '5 minutes' (seconds, minutes, hours or days)")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _rate(value: Any) -> int:
+    match = re.fullmatch(r"(\d+) / minute", str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is no rate; write it like '60 / minute'")
+    return int(match[1])
+
+
+def _share(value: Any) -> str:
+    match = re.fullmatch(r"(\d{1,2}(\.\d{1,6})?|100) ?%", str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is no share; write it like '0.5 %'")
+    return format(Decimal(match[1]) / 100, "f")
+
+
+def _type(value: Any) -> ColumnType:
+    return parse_type(str(value))
+
+
+def _names(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")]
+Duration = Annotated[int, BeforeValidator(_duration)]
+Rate = Annotated[int, BeforeValidator(_rate)]
+Share = Annotated[str, BeforeValidator(_share)]
+Type = Annotated[ColumnType, BeforeValidator(_type)]
+Names = Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
+
+
+class Shape(BaseModel):
+    """A mapping of the contract: unknown keys are refused, so that a misspelt promise is not an ignored one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class FieldShape(Shape):
+    """``string``, ``string?`` (may be null), or a mapping with a comment."""
+
+    type: Type
+    nullable: bool = False
+    comment: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"type": value.rstrip("?"), "nullable": value.endswith("?")}
+        return value
+
+
+class SourceTableShape(Shape):
+    key: Names
+    created_at: str = ""
+    changed_at: str = ""
+    columns: dict[str, FieldShape]
+    rows_per_object: int = Field(100_000, ge=1, le=1_000_000)
+
+
+class DatabaseShape(Shape):
+    kind: Literal["database"]
+    engine: Literal["postgresql"]
+    secret: SecretName
+    timezone: str = "UTC"
+    every: Duration
+    settle: Duration = 600
+    complete_within: Duration = 1800
+    margin: Duration = 5
+    lookback: Duration = 0
+    sweep: Duration = 604_800
+    canary: bool = False
+    tables: dict[Name, SourceTableShape]
+
+
+class EntityShape(Shape):
+    """``valid_from`` and ``valid_until`` bound when points of it are expected (a renamed or delisted ticker)."""
+
+    valid_from: dt.datetime | dt.date | None = None
+    valid_until: dt.datetime | dt.date | None = None
+    attributes: dict[str, str] = {}
+
+
+def _entities(value: Any) -> Any:
+    if isinstance(value, list):
+        return {str(name): {} for name in value}
+    return {str(name): one or {} for name, one in value.items()} if isinstance(value, dict) else value
+
+
+class ProviderShape(Shape):
+    """A provider that ``ingestion.providers`` knows, and its settings; a bare name has none."""
+
+    kind: Literal["finnhub", "rest"]
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"kind": value}
+        if isinstance(value, dict) and "kind" not in value and len(value) == 1:
+            kind, settings = next(iter(value.items()))
+            return {"kind": kind, "settings": settings}
+        return value
+
+
+class SampleShape(Shape):
+    """So many observed points of each window are compared with the provider's history."""
+
+    points: int = Field(ge=1, le=100)
+    tolerance: Share
+
+
+class FeedShape(Shape):
+    kind: Literal["feed"]
+    provider: ProviderShape
+    history: ProviderShape
+    secret: SecretName
+    every: Duration
+    calendar: str
+    point: Annotated[list[str], Field(min_length=2, max_length=2)]
+    entities: Annotated[dict[str, EntityShape], BeforeValidator(_entities), Field(min_length=1)]
+    settle: Duration
+    complete_within: Duration
+    rate_limit: Rate
+    sample: SampleShape | None = None
+    canary: bool = False
+    entities_per_message: int = Field(1, ge=1, le=100)
+
+
+class ByKindShape(Shape):
+    live: str
+    history: str
+
+
+class LookupShape(Shape):
+    """``table`` is a file ``lookups/<table>.csv``; ``by`` the source field that is looked up in its first column."""
+
+    table: Name
+    by: str
+    column: str
+
+
+class ColumnShape(Shape):
+    type: Type
+    source: str | ByKindShape | None = Field(None, alias="from")
+    form: Literal["date", "time"] | None = Field(None, alias="as")
+    surrogate: Names | None = None
+    lookup: LookupShape | None = None
+    aggregate: str | None = None
+    references: str = ""
+    check: str | None = None
+    one_of: Annotated[list[str], Field(min_length=1)] | None = None
+    rank: Annotated[list[str], Field(min_length=1)] | None = None
+    immutable: bool = False
+    required: bool = False
+    comment: str = ""
+    unit: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class FactShape(Shape):
+    kind: Literal["fact"]
+    source: str = Field("", alias="from")
+    grain: str
+    key: Names
+    version: Names
+    history_of: Names | None = None
+    partition_by: Names
+    since: dt.date
+    columns: dict[Name, ColumnShape]
+
+
+class DimensionShape(Shape):
+    kind: Literal["dimension"]
+    source: str = Field(alias="from")
+    description: str = ""
+    join: dict[str, str] = {}
+    key: Names
+    columns: dict[Name, ColumnShape]
+
+
+class CalendarShape(Shape):
+    kind: Literal["calendar"]
+    since: dt.date = Field(alias="from")
+    until: dt.date = Field(alias="to")
+
+
+class RollupShape(Shape):
+    kind: Literal["rollup"]
+    source: str = Field(alias="from")
+    grain: str = ""
+    by: Names
+    partition_by: Names | None = None
+    columns: dict[Name, ColumnShape]
+
+
+WarehouseShape = Annotated[FactShape | DimensionShape | CalendarShape | RollupShape, Field(discriminator="kind")]
+SourceShape = Annotated[DatabaseShape | FeedShape, Field(discriminator="kind")]
+
+
+class QuarantineShape(Shape):
+    """An object whose rejected lines pass both is halted: a bad release must not throw everything away."""
+
+    share: float = Field(0.5, gt=0, le=1)
+    minimum: int = Field(100, ge=1)
+
+
+class ContractShape(Shape):
+    """One file of ``contracts/``."""
+
+    dataset: Name
+    source: SourceShape | None = None
+    quarantine: QuarantineShape = QuarantineShape()  # type: ignore[call-arg]
+    warehouse: dict[Name, WarehouseShape]

@@ -1,0 +1,92 @@
+"""When a feed's points are expected: one instant after another, without numpy, for the Lambdas that ask about now.
+
+The grid is aligned to the epoch: the slots of a feed are the multiples of ``every`` seconds (which divides a day, so
+midnight UTC is always one). A slot is expected when its start lies in a segment ``[open, close)`` of the calendar and
+inside the entity's validity ``[valid_from, valid_until)``. All instants here are whole epoch seconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from core.contract.model import Entity, Feed, TradingCalendar
+from core.errors import InvalidData
+
+FOREVER = 2**62
+
+
+def slot_of(instant: float, every: int) -> int:
+    """The start of the slot that an instant lies in."""
+    return int(instant // every) * every
+
+
+def is_expected(calendar: TradingCalendar, slot: int) -> bool:
+    """Whether points of that slot are expected at all. Raises ``InvalidData`` outside what the calendar covers."""
+    require_covered(calendar, slot, slot + 1)
+    position = bisect_right(calendar.segments, (slot, FOREVER)) - 1
+    return position >= 0 and slot < calendar.segments[position][1]
+
+
+def require_covered(calendar: TradingCalendar, start: int, end: int) -> None:
+    """Raises ``InvalidData`` unless the calendar knows all of ``[start, end)``; a guess would look like a holiday."""
+    if start < calendar.covers_from or end > calendar.covers_to:
+        raise InvalidData(
+            "ask the calendar",
+            f"{calendar.name} ({calendar.version})",
+            f"[{iso(start)}, {iso(end)}) is outside what it covers, "
+            f"[{iso(calendar.covers_from)}, {iso(calendar.covers_to)})",
+            "Render the contracts again (starmend contract render) and deploy",
+        )
+
+
+def expected_between(calendar: TradingCalendar, *, every: int, start: int, end: int) -> list[int]:
+    """The expected slots that start in ``[start, end)``, sorted: what ``core.feeds.grid.expected_slots`` says, for one gap.
+
+    Raises ``InvalidData`` where the calendar does not cover the window.
+    """
+    if end <= start:
+        return []
+    require_covered(calendar, start, end)
+    first = -(-start // every) * every
+    return [slot for slot in range(first, end, every) if is_expected(calendar, slot)]
+
+
+def validity(entity: Entity) -> tuple[int, int]:
+    """The half-open interval in which points of the entity are expected."""
+    first = epoch(entity.valid_from) if entity.valid_from else -FOREVER
+    return first, epoch(entity.valid_until) if entity.valid_until else FOREVER
+
+
+def entities_at(feed: Feed, slot: int) -> tuple[Entity, ...]:
+    """The entities that are valid at the slot's start, in the contract's order."""
+    return tuple(one for one in feed.entities if validity(one)[0] <= slot < validity(one)[1])
+
+
+def epoch(text: str) -> int:
+    """Epoch seconds of an ISO 8601 text; without an offset it is UTC. Raises ``ValueError``."""
+    instant = datetime.fromisoformat(text)
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
+
+
+def iso(instant: int) -> str:
+    """``2026-11-20T14:30:00Z``."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:
+    """Sorted slots as half-open ranges of neighbours, the compact form for messages: an hour is one pair."""
+    found: list[tuple[int, int]] = []
+    for slot in slots:
+        if found and found[-1][1] == slot:
+            found[-1] = (found[-1][0], int(slot) + every)
+        else:
+            found.append((int(slot), int(slot) + every))
+    return found
+
+
+def slots_in(pairs: Sequence[tuple[int, int]], *, every: int) -> Iterator[int]:
+    """The inverse of ``ranges``."""
+    for first, last in pairs:
+        yield from range(first, last, every)

@@ -1,0 +1,108 @@
+"""The form of a feed's JSON line: one point as the landing zone keeps it.
+
+    {"symbol":"AAPL","minute":"2026-11-20T14:30:00Z","kind":"live","provenance":"observed",
+     "fetched_at":"2026-11-20T14:30:01.250000Z","dataset":"quotes","c":189.5}
+
+Entity, slot, how it was got, then the provider's fields that the contract names, in the contract's order. Numbers are
+written digit by digit as the provider wrote them, so that no float ever touches a price.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Literal
+
+import orjson
+
+from core.contract.model import Feed, Field
+from core.errors import InvalidData, MissingColumns
+from core.feeds.calendar import iso
+
+Kind = Literal["live", "history"]
+Provenance = Literal["observed", "repaired"]
+Value = str | int | bool | Decimal | datetime | None
+MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from being written out
+ADDED = ("kind", "provenance", "fetched_at", "dataset")
+_NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?")
+_NUMERIC = ("int", "bigint", "decimal", "double")
+
+
+@dataclass(frozen=True, slots=True)
+class PointLine:
+    """What a line is made of. ``values`` may hold more than the contract names; ``fetched_at`` is aware."""
+
+    entity: str
+    slot: int
+    kind: Kind
+    provenance: Provenance
+    fetched_at: datetime
+    values: Mapping[str, object]
+
+
+def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
+    """The line, newline included.
+
+    Raises ``MissingColumns`` where a field that the contract requires is not there, and ``InvalidData`` where a value
+    cannot be of its field's type.
+    """
+    line: dict[str, object] = {
+        feed.entity_column: point.entity,
+        feed.time_column: iso(point.slot),
+        "kind": point.kind,
+        "provenance": point.provenance,
+        "fetched_at": point.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "dataset": dataset,
+    }
+    for field in provider_fields(feed):
+        value = point.values.get(field.name)
+        if value is not None:
+            line[field.name] = _written(field, value, place=f"{dataset}/{point.entity}")
+        elif field.required:
+            raise MissingColumns("write a point", f"{dataset}/{point.entity}", f"the answer has no {field.name!r}")
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def provider_fields(feed: Feed) -> tuple[Field, ...]:
+    """The fields of the line that come from the provider's answer."""
+    own = {feed.entity_column, feed.time_column, *ADDED}
+    return tuple(one for one in feed.table.fields if one.name not in own)
+
+
+def _written(field: Field, value: object, *, place: str) -> object:
+    kind = field.type.name
+    if kind in _NUMERIC:
+        return _number(field, value, place)
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    if kind in ("timestamp", "date") and isinstance(value, datetime):
+        instant = value.astimezone(UTC)
+        return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if kind == "timestamp" else instant.date().isoformat()
+    if kind in ("string", "timestamp", "date") and isinstance(value, str):
+        return value
+    if kind == "string" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    raise _unfit(field, value, place)
+
+
+def _number(field: Field, value: object, place: str) -> orjson.Fragment:
+    """The number's own digits: orjson passes a fragment through as it is."""
+    if isinstance(value, datetime):
+        value = int(value.timestamp())
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _unfit(field, value, place)
+    if isinstance(value, int):
+        value = Decimal(value)
+    if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS or len(value.as_tuple().digits) > MAX_DIGITS:
+        raise _unfit(field, value, place)
+    return orjson.Fragment(format(value, "f"))
+
+
+def _unfit(field: Field, value: object, place: str) -> InvalidData:
+    text = str(value)[:60]
+    return InvalidData("write a point", place, f"{field.name} = {text!r} is no {field.type}")

@@ -1,0 +1,122 @@
+"""What the providers of a feed can be told, and what of that makes sense. ``ingestion.providers`` does the asking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
+from core.contract.problems import Problems
+from core.errors import BadContract
+from core.feeds.lines import Kind, provider_fields
+from core.feeds.rest_spec import read_spec
+
+FINNHUB_RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}  # seconds: its name
+FINNHUB_SPAN = timedelta(days=30)  # at most a month of intraday candles in one call
+_NUMBERS = ("decimal", "double", "int", "bigint")
+_FINNHUB_SETTINGS = {"url", "secret", "calls_per_second"}
+
+
+def check_provider(provider: Provider, *, every: int) -> None:
+    """Raises ``BadContract`` naming the setting that is wrong and what would be right."""
+    if provider.kind == "rest":
+        read_spec(provider.settings)
+    elif provider.kind == "finnhub":
+        if unknown := sorted(set(provider.settings) - _FINNHUB_SETTINGS):
+            allowed = ", ".join(sorted(_FINNHUB_SETTINGS))
+            raise BadContract("read the provider", f"finnhub.{unknown[0]}", "is no setting", f"Use some of: {allowed}")
+        if every not in FINNHUB_RESOLUTIONS:
+            remedy = "Use 1, 5, 15, 30 or 60 minutes, or 1 day"
+            raise BadContract("read the provider", "finnhub", f"has no candles of {every} s", remedy)
+    else:
+        raise BadContract("read the provider", provider.kind, "is no provider", "Use finnhub or rest")
+
+
+def history_span(provider: Provider) -> timedelta:
+    """The longest interval that one history call may ask for."""
+    return read_spec(provider.settings).span if provider.kind == "rest" else FINNHUB_SPAN
+
+
+def provider_secrets(feed: Feed) -> tuple[str, ...]:
+    """The names of the secrets that a feed needs: its own, and those of providers that have another."""
+    names = [feed.secret, *(str(one.settings.get("secret", "")) for one in (feed.provider, feed.history))]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def needed_fields(contract: Contract, feed: Feed, kind: Kind) -> tuple[str, ...]:
+    """The provider's fields that a line of this kind may not lack: those of its facts' checked, required columns.
+
+    A line without them would hide a gap instead of filling it.
+    """
+    provided = {one.name for one in provider_fields(feed)}
+    found: dict[str, None] = {}
+    for table in contract.tables:
+        if table.kind == "fact" and table.source == feed.table.name:
+            found.update(dict.fromkeys(_needed(table, kind)))
+    return tuple(name for name in found if name in provided)
+
+
+def _needed(table: Table, kind: Kind) -> list[str]:
+    rules = [one.rule for one in table.columns if one.required or one.check or one.name in table.key]
+    return [getattr(rule, kind) if isinstance(rule, TakeByKind) else getattr(rule, "field", "") for rule in rules]
+
+
+def history_delay(provider: Provider) -> timedelta:
+    """How late the provider publishes its history."""
+    return read_spec(provider.settings).delay if provider.kind == "rest" else timedelta()
+
+
+def comparable(contract: Contract, feed: Feed) -> tuple[tuple[Table, Column, str], ...]:
+    """The facts' columns that are numbers of the provider, each with the field of its history that says the same."""
+    provided = {one.name for one in provider_fields(feed)}
+    found = []
+    for table in contract.tables:
+        if table.kind != "fact" or table.source != feed.table.name:
+            continue
+        for column in table.columns:
+            rule = column.rule
+            name = rule.history if isinstance(rule, TakeByKind) else getattr(rule, "field", "")
+            if isinstance(rule, Take | TakeByKind) and name in provided and column.type.name in _NUMBERS:
+                found.append((table, column, name))
+    return tuple(found)
+
+
+def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
+    """A feed's providers can be asked, often enough, and answer with what the tables take."""
+    for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
+        try:
+            check_provider(provider, every=feed.every)
+        except BadContract as error:
+            problems.add(f"source.{role}.{error.place}", error.problem, error.remedy)
+            continue
+        if provider.kind == "rest":
+            _rest_tells_what_is_taken(contract, feed, role, kind, problems)
+    calls = len(feed.entities) * 60 / feed.every
+    if calls > feed.calls_per_minute:
+        remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
+        problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
+    columns = {one.name for table in contract.tables if table.kind == "fact" for one in table.columns}
+    if feed.canary and "provenance" not in columns:
+        problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
+    if feed.sample.points:
+        _sample_can_be_taken(contract, feed, problems)
+
+
+def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> None:
+    if not comparable(contract, feed):
+        problems.add("source.sample", "no column of a fact is a number of the provider", "Leave the sample out")
+    most = int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+    if feed.sample.points > most:
+        remedy = f"Ask for {most} at most: each of them is a call"
+        problems.add("source.sample.points", f"{feed.sample.points} are more than a minute's calls", remedy)
+
+
+def _rest_tells_what_is_taken(contract: Contract, feed: Feed, role: str, kind: str, problems: Problems) -> None:
+    provider = feed.provider if role == "provider" else feed.history
+    call = getattr(read_spec(provider.settings), kind)
+    if call is None:
+        problems.add(f"source.{role}.rest.{kind}", "is missing", f"Describe the {kind} call: path, records, fields")
+        return
+    for name in needed_fields(contract, feed, "live" if kind == "live" else "history"):
+        if name not in call.fields:
+            where = f"source.{role}.rest.{kind}.fields"
+            problems.add(where, f"has no {name!r}, which a column takes", f"Say where {name!r} is in a record")

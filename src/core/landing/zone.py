@@ -1,0 +1,83 @@
+"""The landing zone: which keys are ingest objects, and where the records about each of them lie.
+
+- ``tables/<dataset>/<table>/<12 digits>.jsonl.gz``: a table's sequence (``core.landing.ingest_objects``)
+- ``repair/<dataset>/<table>/<name>.jsonl.gz``: rows fetched again
+- ``feeds/<dataset>/yyyy/mm/dd/hh/<name>``: what Firehose writes; the dataset is its only table
+- ``receipts/`` and ``quarantine/`` in the warehouse bucket: ``dataset=<dataset>/source_table=<table>/<name>.json(l)``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.contract.model import Contracts, Database, Feed, SourceTable
+from core.errors import UnknownTable
+from core.landing.ingest_objects import parse_repair_key, parse_table_key, table_prefix
+
+FEEDS = "feeds/"
+REPAIR = "repair/"
+RECEIPTS = "receipts/"
+QUARANTINE = "quarantine/"
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """An ingest object by its key. ``number`` counts a table's sequence; feeds and repairs have none."""
+
+    key: str
+    dataset: str
+    table: str
+    kind: Literal["table", "repair", "feed"]
+    number: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its own name, unique among the objects of its table: what its receipt is called after."""
+        if self.kind == "feed":
+            return self.key.removeprefix(f"{FEEDS}{self.dataset}/").replace("/", "-")
+        last = self.key.rpartition("/")[2]
+        return f"repair-{last}" if self.kind == "repair" else last
+
+    @property
+    def receipt_key(self) -> str:
+        return f"{RECEIPTS}{self._folder}{self.name}.json"
+
+    @property
+    def quarantine_key(self) -> str:
+        return f"{QUARANTINE}{self._folder}{self.name}.jsonl"
+
+    @property
+    def _folder(self) -> str:
+        return f"dataset={self.dataset}/source_table={self.table}/"
+
+
+def landing_of(key: str) -> Landing | None:
+    """What the key names, or None where it is no ingest object's (our own outputs, folders, error records)."""
+    if table := parse_table_key(key):
+        return Landing(key, table.dataset, table.table, "table", table.number)
+    if repair := parse_repair_key(key):
+        return Landing(key, repair.dataset, repair.table, "repair")
+    dataset, _, name = key.removeprefix(FEEDS).partition("/")
+    if key.startswith(FEEDS) and dataset and name and not key.endswith("/"):
+        return Landing(key, dataset, dataset, "feed")
+    return None
+
+
+def source_of(contracts: Contracts, landing: Landing) -> SourceTable:
+    """The promise that its lines are read by. Raises ``UnknownTable`` where no contract makes one."""
+    try:
+        return contracts.dataset(landing.dataset).source_table(landing.table)
+    except KeyError as error:
+        remedy = "Add it to a contract and deploy, or move the object away"
+        raise UnknownTable("process", landing.key, str(error.args[0]), remedy) from error
+
+
+def prefixes_of(contracts: Contracts, dataset: str, table: str) -> tuple[str, ...]:
+    """Where all ingest objects of a source table lie."""
+    source = contracts.dataset(dataset).source
+    if isinstance(source, Feed):
+        return (f"{FEEDS}{dataset}/",)
+    if isinstance(source, Database):
+        return table_prefix(dataset, table), f"{REPAIR}{dataset}/{table}/"
+    return ()

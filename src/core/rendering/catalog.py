@@ -1,0 +1,191 @@
+"""The catalog that a set of contracts needs: tables, columns, projection. Terraform turns it into Glue tables.
+
+Two storage forms: ``pointers`` (symlink tables over Parquet) and ``json`` (JSON lines). Locations are keys below a
+bucket that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's partition projection needs no partition
+to be registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.contract.model import Contract, Contracts, Database, Feed, Partition, SourceTable, Table
+from core.landing.records import COMPLETENESS_COLUMNS, QUARANTINE_COLUMNS, RECEIPT_COLUMNS, RecordColumns
+
+_FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
+_RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
+
+
+def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
+    """Name -> {bucket, location, format, description, columns, partition_keys, projection, template}."""
+    tables: dict[str, dict[str, Any]] = {}
+    for table in contracts.tables():
+        tables[table.name] = _star_table(table)
+    for contract in contracts:
+        for source in contract.source.tables if contract.source else ():
+            if isinstance(contract.source, Database) and contract.source.canary:
+                continue  # it shadows a table of another dataset, whose raw lines have the name
+            tables[f"raw_{source.name}"] = _raw_table(contract, source)
+            if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
+                tables[f"current_{source.name}"] = _current_table(source)
+    tables["processing_log"] = _records(
+        contracts, "receipts", RECEIPT_COLUMNS, "one row per ingest object: its receipt"
+    )
+    tables["quarantine"] = _records(contracts, "quarantine", QUARANTINE_COLUMNS, "one row per rejected line")
+    tables["completeness"] = _completeness(contracts)
+    return dict(sorted(tables.items()))
+
+
+def _star_table(table: Table) -> dict[str, Any]:
+    in_path = {part.column for part in table.partition_by if part.transform == "value"}
+    return {
+        "bucket": "warehouse",
+        "location": f"warehouse/{table.name}/",
+        "format": "pointers",
+        "description": table.description,
+        "columns": [
+            _column(column.name, column.type.catalog, _comment(column.comment, column.unit, column.references))
+            for column in table.columns
+            if column.name not in in_path
+        ],
+        **_partitioned([_projected(part, table.since) for part in table.partition_by]),
+    }
+
+
+def _comment(comment: str, unit: str, references: str) -> str:
+    parts = [comment, f"in {unit}" if unit else "", f"references {references}" if references else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def _column(name: str, kind: str, comment: str) -> dict[str, str]:
+    return {"name": name, "type": kind, "comment": comment}
+
+
+def _projected(part: Partition, since: str) -> dict[str, Any]:
+    """A partition key with its projection. Time partitions run from ``since`` to one unit from now."""
+    if part.transform == "value":
+        return {"name": part.name, "type": "string", "projection": {"type": "enum", "values": ",".join(part.values)}}
+    if part.transform == "bucket":
+        return {"name": part.name, "type": "int", "projection": {"type": "integer", "range": f"0,{part.buckets - 1}"}}
+    digits = {"year": 4, "month": 7, "day": 10}
+    first = since[: digits[part.transform]] if part.transform in digits else f"{since}-00"
+    unit = f"{part.transform.upper()}S"
+    return {
+        "name": part.name,
+        "type": "string",
+        "projection": {
+            "type": "date",
+            "format": _FORMATS[part.transform],
+            "range": f"{first},NOW+1{unit}",
+            "interval": "1",
+            "interval.unit": unit,
+        },
+    }
+
+
+def _partitioned(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Partition keys, projection parameters and the location template below the table's folder."""
+    parameters = {"projection.enabled": "true"} if parts else {}
+    for part in parts:
+        parameters |= {f"projection.{part['name']}.{name}": value for name, value in part["projection"].items()}
+    folders = [part.get("folder", f"{part['name']}=${{{part['name']}}}") for part in parts]
+    return {
+        "partition_keys": [_column(part["name"], part["type"], "") for part in parts],
+        "projection": parameters,
+        "template": "".join(f"{folder}/" for folder in folders),
+    }
+
+
+def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
+    """The JSON lines as they came in, for whoever must look; numbers that are not integers stay text, to stay exact."""
+    is_feed = isinstance(contract.source, Feed)
+    hour = {
+        "name": "arrived",
+        "type": "string",
+        "folder": "${arrived}",
+        "projection": {
+            "type": "date",
+            "format": "yyyy/MM/dd/HH",
+            "range": f"{_earliest(contract).replace('-', '/')}/00,NOW",
+            "interval": "1",
+            "interval.unit": "HOURS",
+        },
+    }
+    return {
+        "bucket": "ingest",
+        "location": f"feeds/{contract.dataset}/" if is_feed else f"tables/{contract.dataset}/{source.name}/",
+        "format": "json",
+        "description": f"JSON lines as acquired: {contract.dataset}.{source.name}",
+        "columns": [_column(one.name, _RAW_TYPES.get(one.type.name, "string"), one.comment) for one in source.fields],
+        **_partitioned([hour] if is_feed else []),
+    }
+
+
+def _earliest(contract: Contract) -> str:
+    return min(table.since for table in contract.tables if table.kind == "fact")
+
+
+def _feeds_a_dimension(contract: Contract, source: str) -> bool:
+    dimensions = [table for table in contract.tables if table.kind == "dimension"]
+    return any(table.source == source or source in {join.table for join in table.joins} for table in dimensions)
+
+
+def _current_table(source: SourceTable) -> dict[str, Any]:
+    return {
+        "bucket": "warehouse",
+        "location": f"warehouse/_current/{source.name}/",
+        "format": "pointers",
+        "description": f"the newest known version of every row of {source.name}, deleted ones too",
+        "columns": [_column(one.name, one.type.catalog, one.comment) for one in source.fields],
+        **_partitioned([]),
+    }
+
+
+def _records(contracts: Contracts, folder: str, columns: RecordColumns, description: str) -> dict[str, Any]:
+    datasets = [contract for contract in contracts if contract.source]
+    names = sorted(
+        {table.name for contract in datasets for table in (contract.source.tables if contract.source else ())}
+    )
+    keys = [
+        {
+            "name": "dataset",
+            "type": "string",
+            "projection": {"type": "enum", "values": ",".join(sorted(one.dataset for one in datasets))},
+        },
+        {"name": "source_table", "type": "string", "projection": {"type": "enum", "values": ",".join(names)}},
+    ]
+    return {
+        "bucket": "warehouse",
+        "location": f"{folder}/",
+        "format": "json",
+        "description": description,
+        "columns": [_column(*one) for one in columns],
+        **_partitioned(keys),
+    }
+
+
+def _completeness(contracts: Contracts) -> dict[str, Any]:
+    """One row per audited window, by the window's day (UTC)."""
+    datasets = sorted(contract.dataset for contract in contracts if contract.source)
+    promised = [one for one in contracts if one.source and any(table.kind == "fact" for table in one.tables)]
+    first = min((_earliest(one) for one in promised), default="2026-01-01")
+    day = {
+        "name": "day",
+        "type": "string",
+        "projection": {
+            "type": "date",
+            "format": "yyyy-MM-dd",
+            "range": f"{first},NOW+1DAYS",
+            "interval": "1",
+            "interval.unit": "DAYS",
+        },
+    }
+    dataset = {"name": "dataset", "type": "string", "projection": {"type": "enum", "values": ",".join(datasets)}}
+    return {
+        "bucket": "warehouse",
+        "location": "completeness/",
+        "format": "json",
+        "description": "one row per audited window: expected, present, absent, missing, and its certificate",
+        "columns": [_column(*one) for one in COMPLETENESS_COLUMNS],
+        **_partitioned([dataset, day]),
+    }

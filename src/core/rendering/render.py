@@ -1,0 +1,69 @@
+"""The resolved form of the contracts, for Terraform and the Lambdas: one deterministic JSON document.
+
+``model`` is what ``codec.load_rendered`` reads; the rest is what Terraform needs, so that no rule is written twice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.contract.codec import FORMAT, to_data
+from core.contract.model import Contracts, Database, Feed
+from core.feeds.providers import provider_secrets
+from core.rendering.catalog import catalog_tables
+from core.rendering.views import catalog_views
+
+FIRST_TIMESTAMP = "1970-01-01T00:00:00.000000Z"
+
+
+def render(contracts: Contracts) -> str:
+    """The same contracts give the same bytes."""
+    document = {
+        "format": FORMAT,
+        "datasets": {contract.dataset: _dataset(contract.source, contract.hash) for contract in contracts},
+        "parameters": _parameters(contracts),
+        "catalog": catalog_tables(contracts),
+        "views": catalog_views(contracts),
+        "model": to_data(contracts),
+    }
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, Any]:
+    if source is None:
+        return {"kind": "none", "hash": contract_hash}
+    return {
+        "kind": source.kind,
+        "canary": source.canary,
+        "hash": contract_hash,
+        "secret": source.secret,
+        "secrets": list(provider_secrets(source)) if isinstance(source, Feed) else [source.secret],
+        "schedule": _schedule(source.every),
+        "every_seconds": source.every,
+        "settle_seconds": source.settle,
+        "complete_within_seconds": source.complete_within,
+        "tables": sorted(table.name for table in source.tables),
+    }
+
+
+def _schedule(seconds: int) -> str:
+    """An EventBridge Scheduler expression; its finest unit is the minute."""
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"rate({count} {unit}{'s' if count > 1 else ''})"
+    return "rate(1 minute)"
+
+
+def _parameters(contracts: Contracts) -> dict[str, str]:
+    """Parameter names below ``/<project>/<env>/`` and their first values, which Terraform never resets."""
+    parameters: dict[str, str] = {}
+    for contract in contracts:
+        for table in contract.source.tables if contract.source else ():
+            prefix = f"{contract.dataset}/{table.name}"
+            parameters[f"{prefix}/latest_object"] = "0"
+            if isinstance(contract.source, Database):
+                parameters[f"{prefix}/timestamp"] = FIRST_TIMESTAMP
+                parameters[f"{prefix}/sequential_id"] = "0"
+    return parameters

@@ -1,0 +1,170 @@
+"""What a partition's object says of itself: JSON in the Parquet key-value metadata, under ``starmend``.
+
+The footer makes an object part of a history: which version it is, from which object it was made, what was merged, and
+what its bytes were. It holds no clock but its parent's time, so the same rows with the same history are the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from core.errors import PipelineBug
+from core.warehouse.pointer import version_of
+
+NAME = b"starmend"
+FORMAT = 1
+RECENT = 256  # marks of sources and batches whose replay is recognised at once
+ANCESTORS = 32  # commits that may pass before a writer with a lost answer no longer finds itself in the history
+DAILY = timedelta(days=7)
+
+Kind = Literal["merge", "derive", "restate", "rollback", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """An ingest object that rows came from: its key and its ETag."""
+
+    key: str
+    etag: str
+
+    def mark(self, contract_hash: str) -> str:
+        """16 characters for this object read by this contract; another contract may make other rows of it."""
+        return mark_of(f"{self.key}\n{self.etag}\n{contract_hash}")
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """The last object of a day (``YYYY-MM-DD``, UTC)."""
+
+    day: str
+    key: str
+
+    @property
+    def version(self) -> int:
+        return version_of(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """A commit's account of itself.
+
+    ``parent`` is the object that was current before (empty: none), ``ancestors`` the recent ones before it, newest
+    first, the parent included. ``sources`` are this commit's ingest objects, at most the last ``RECENT``; ``recent``
+    the marks of the last ``RECENT`` that are merged in, this commit's included, and those of large batches by their
+    rows (``processing.partitions.merge.rows_mark``). ``inputs`` are a derived table's:
+    partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
+    ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is why the auditor
+    must not heal this partition.
+    """
+
+    table: str
+    partition: str
+    version: int
+    kind: Kind
+    rows: int
+    parent: str = ""
+    ancestors: tuple[str, ...] = ()
+    sources: tuple[SourceRef, ...] = ()
+    recent: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    dailies: tuple[Daily, ...] = ()
+    restores: int = 0
+    hold: str = ""
+    contract: str = ""
+    digest: str = ""
+    digest_bytes: int = 0
+    format: int = FORMAT
+
+    def descends_from(self, key: str) -> bool:
+        return key in self.ancestors
+
+    def has_merged(self, sources: Iterable[SourceRef], contract_hash: str) -> bool:
+        """Whether every one of the sources is among the recent ones. No sources: no."""
+        marks = [source.mark(contract_hash) for source in sources]
+        return bool(marks) and set(marks) <= set(self.recent)
+
+    def sealed(self, digest: str, digest_bytes: int) -> Footer:
+        return replace(self, digest=digest, digest_bytes=digest_bytes)
+
+    def to_json(self) -> bytes:
+        data = {
+            "format": self.format,
+            "table": self.table,
+            "partition": self.partition,
+            "version": self.version,
+            "kind": self.kind,
+            "rows": self.rows,
+            "parent": self.parent,
+            "ancestors": list(self.ancestors),
+            "sources": [[source.key, source.etag] for source in self.sources],
+            "recent": list(self.recent),
+            "inputs": dict(sorted(self.inputs.items())),
+            "dailies": [[daily.day, daily.key] for daily in self.dailies],
+            "restores": self.restores,
+            "hold": self.hold,
+            "contract": self.contract,
+            "digest": self.digest,
+            "digest_bytes": self.digest_bytes,
+        }
+        return json.dumps({name: value for name, value in data.items() if value}, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Footer:
+        """Raises ``PipelineBug`` on another format; fields that a later release added are passed over."""
+        data: dict[str, Any] = json.loads(text)
+        if data.get("format") != FORMAT:
+            raise PipelineBug("read footer", str(data.get("partition")), f"format {data.get('format')}, not {FORMAT}")
+        return cls(
+            table=data["table"],
+            partition=data.get("partition", ""),
+            version=data["version"],
+            kind=data["kind"],
+            rows=data.get("rows", 0),
+            parent=data.get("parent", ""),
+            ancestors=tuple(data.get("ancestors", ())),
+            sources=tuple(SourceRef(key, etag) for key, etag in data.get("sources", ())),
+            recent=tuple(data.get("recent", ())),
+            inputs=data.get("inputs", {}),
+            dailies=tuple(Daily(day, key) for day, key in data.get("dailies", ())),
+            restores=data.get("restores", 0),
+            hold=data.get("hold", ""),
+            contract=data.get("contract", ""),
+            digest=data.get("digest", ""),
+            digest_bytes=data.get("digest_bytes", 0),
+        )
+
+
+def mark_of(text: str) -> str:
+    """16 characters for whatever the text names."""
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
+
+
+def later_marks(
+    recent: Iterable[str], sources: Iterable[SourceRef], contract_hash: str, *, others: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """The bounded list of marks after a commit of ``sources`` (and of ``others``, marks of another kind), oldest
+    first."""
+    marks = dict.fromkeys(recent)
+    for mark in (*others, *(source.mark(contract_hash) for source in sources)):
+        marks.pop(mark, None)
+        marks[mark] = None
+    return tuple(marks)[-RECENT:]
+
+
+def later_ancestors(parent: str, before: Iterable[str]) -> tuple[str, ...]:
+    return (parent, *before)[:ANCESTORS] if parent else ()
+
+
+def later_dailies(dailies: Iterable[Daily], parent: str, parent_modified: datetime) -> tuple[Daily, ...]:
+    """The last object of each day of the week before the parent's day, and the parent: as yet the last of its own."""
+    today = parent_modified.date()
+    oldest = (today - DAILY).isoformat()
+    kept = {daily.day: daily for daily in dailies if oldest <= daily.day}
+    kept[today.isoformat()] = Daily(today.isoformat(), parent)
+    return tuple(kept[day] for day in sorted(kept))

@@ -1,0 +1,133 @@
+"""A partition's immutable object: its footer read at once, its rows decoded and proven when they are asked for.
+
+Whoever follows a pointer reads through this: commits that merge on top, and the auditor that looks whether what lies
+there is what a commit wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.errors import PipelineBug
+from core.warehouse.footer import NAME, Footer
+
+HASH_BESIDE = 400_000  # bytes; from here on a thread of its own hashes while Parquet is decoded
+THREADS_FROM = 1_000_000  # bytes; below it one thread decodes sooner than several
+
+
+class Opened:
+    """An object whose footer was read. Its rows are decoded, and its digest checked, when they are asked for."""
+
+    def __init__(self, key: str, body: bytes, footer: Footer, file: pq.ParquetFile) -> None:
+        self.key = key
+        self.footer = footer
+        self._body = body
+        self._file = file
+        self._present = frozenset(file.schema_arrow.names)
+        self._is_sound: bool | None = None
+        self._check: threading.Thread | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the rows' bytes are those that the commit wrote."""
+        if self._check:
+            self._check.join()
+        elif self._is_sound is None:
+            self._compare_digest()
+        return bool(self._is_sound)
+
+    def _compare_digest(self) -> None:
+        view = memoryview(self._body)[: self.footer.digest_bytes]
+        self._is_sound = hashlib.sha256(view).hexdigest() == self.footer.digest
+
+    def prove(self) -> None:
+        """Raises ``PipelineBug`` where the object was altered."""
+        if not self.is_sound:
+            raise self._broken("was altered: its digest is another")
+
+    def read(self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True) -> pa.Table:
+        """The columns of ``schema``, or the named ones: one that the object lacks is null, another type is cast.
+
+        Raises ``PipelineBug`` where the object was altered or a value does not fit the type. Who asks for rows that are
+        not ``proven`` yet, for that takes a while, calls ``prove`` before anything follows from them.
+        """
+        return self._conformed(schema, names, None, proven)
+
+    @property
+    def dictionaries(self) -> list[str]:
+        """The columns that are stored with a dictionary."""
+        metadata = self._file.metadata
+        if not metadata.num_row_groups:
+            return []
+        columns = (metadata.row_group(0).column(number) for number in range(metadata.num_columns))
+        return [one.path_in_schema for one in columns if one.has_dictionary_page]
+
+    @property
+    def group_rows(self) -> list[int]:
+        """How many rows each row group has, in stored order."""
+        metadata = self._file.metadata
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+    def read_group(self, number: int, schema: pa.Schema, names: Sequence[str], *, proven: bool = True) -> pa.Table:
+        """As ``read``, of one row group."""
+        return self._conformed(schema, names, number, proven)
+
+    def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None, proven: bool) -> pa.Table:
+        target = schema if names is None else pa.schema([schema.field(name) for name in names])
+        present = self._present
+        rows = self._decode([name for name in target.names if name in present], group)
+        if proven:
+            self.prove()
+        if rows.schema.equals(target):
+            return rows
+        count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
+        try:
+            columns = [
+                _as_type(rows[one.name], one.type) if one.name in present else pa.nulls(count, one.type)
+                for one in target
+            ]
+        except pa.ArrowInvalid as error:
+            raise self._broken(f"has rows that do not fit the contract's types: {error}") from error
+        return pa.Table.from_arrays(columns, schema=target)
+
+    def _decode(self, names: list[str], group: int | None) -> pa.Table:
+        if self._is_sound is None and self._check is None and len(self._body) > HASH_BESIDE:
+            self._check = threading.Thread(target=self._compare_digest)
+            self._check.start()
+        threads = len(self._body) > THREADS_FROM
+        try:
+            if group is None:
+                rows = self._file.read(names, use_threads=threads)
+            else:
+                rows = self._file.read_row_group(group, names, use_threads=threads)
+        except (pa.ArrowException, OSError) as error:
+            raise self._broken(f"cannot be decoded: {error}") from error
+        return rows
+
+    def _broken(self, problem: str) -> PipelineBug:
+        return PipelineBug("read object", self.key, problem, "Restate it: starmend rebuild")
+
+
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type.equals(kind) else column.cast(kind)
+
+
+def open_object(key: str, body: bytes) -> Opened:
+    """Read an object's footer; raises ``PipelineBug`` where there is none."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(body))
+    except (pa.ArrowException, OSError) as error:
+        raise PipelineBug("read object", key, f"is no Parquet: {error}", "Restate it: starmend rebuild") from error
+    text = (file.metadata.metadata or {}).get(NAME)
+    if text is None:
+        raise PipelineBug("read object", key, "has no footer of a commit", "Restate it: starmend rebuild")
+    try:
+        return Opened(key, body, Footer.from_json(text), file)
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"has a footer that cannot be read: {error!r}"
+        raise PipelineBug("read object", key, problem, "Restate it: starmend rebuild") from error

@@ -1,0 +1,70 @@
+"""Which objects of a partition no pointer will ever name again and no reader can still be reading. Pure.
+
+What stays: the current object; what was replaced, for a grace period counted from its successor's time; the last object
+of each day for a week (the current footer names them); and whatever has a greater number than the current one, for its
+writer may still be on the way to swap. An object that never was current cannot be told from a replaced one by its name,
+nor need it be: with a number not above the pointer's it can never become current, for its swap expects a pointer that
+is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.errors import InvalidData
+from core.ports import ObjectInfo
+from core.warehouse.footer import DAILY
+from core.warehouse.pointer import parse_object, version_of
+
+GRACE = timedelta(hours=6)
+SHORTEST_GRACE = timedelta(hours=1)  # must outlast any reader and any writer
+
+
+@dataclass(frozen=True, slots=True)
+class VacuumPlan:
+    """What of one partition goes, and how much stays. ``bytes`` are those that the removal frees."""
+
+    partition: str
+    remove: tuple[str, ...]
+    bytes: int
+    stay: int
+
+
+def plan_vacuum(
+    partition: str,
+    objects: Iterable[ObjectInfo],
+    *,
+    current: str,
+    dailies: Collection[str],
+    now: datetime,
+    grace: timedelta = GRACE,
+) -> VacuumPlan:
+    """Choose from the objects of one partition. ``dailies`` are the keys that the current object's footer names.
+
+    A successor's time is that of the latest object with the next greater number there is: never too early. So part of
+    a listing will do that is cut between two numbers: what is chosen from it is chosen from the whole as well. Raises
+    ``InvalidData`` on a grace below an hour.
+    """
+    if grace < SHORTEST_GRACE:
+        raise InvalidData("vacuum", partition, f"a grace of {grace} is too short", f"use at least {SHORTEST_GRACE}")
+    listed = {info.key: info for info in objects if parse_object(info.key) is not None}
+    limit = version_of(current)
+    written: dict[int, datetime] = {}
+    for info in listed.values():
+        version = version_of(info.key)
+        written[version] = max(written.get(version, info.modified), info.modified)
+    today = listed[current].modified.date() if current in listed else None  # that day's last object is the current one
+    numbers = sorted(written, reverse=True)
+    replaced = dict(zip(numbers[1:], (written[number] for number in numbers), strict=False))
+    remove = []
+    for key, info in listed.items():
+        version = version_of(key)
+        since = info.modified if version == limit else max(info.modified, replaced.get(version, now))
+        day = info.modified.date()
+        is_daily = key in dailies and day != today and day >= (now - DAILY).date()
+        if version <= limit and key != current and not is_daily and now - since >= grace:
+            remove.append(key)
+    freed = sum(listed[key].size for key in remove)
+    return VacuumPlan(partition, tuple(sorted(remove)), freed, len(listed) - len(remove))

@@ -1,0 +1,140 @@
+"""Where a deployment goes: an environment's variables, its account, its state, its work directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aws.account import Account, find_account
+from aws.buckets import bucket_exists
+from aws.clients import Clients
+from aws.deployment import Deployment
+from cli.deployed import BUILD
+from cli.output import Misuse
+from deploy.terraform import Terraform, emulator_backend
+from deploy.variable_files import Plain, plain_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = ROOT / "terraform"
+ENVIRONMENTS = MODULE / "environments"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment. ``settings`` are the plain ones of its variable files; Terraform reads the files whole."""
+
+    environment: str
+    files: tuple[Path, ...]
+    settings: Mapping[str, Plain]
+
+    @classmethod
+    def of(cls, environment: str, more: Sequence[Path] = ()) -> Target:
+        """The environment's own file and ``more``, which win; this process's SDK is pointed to its region.
+
+        Raises ``Misuse`` where there is no such environment, or its files contradict it.
+        """
+        own = ENVIRONMENTS / f"{environment}.tfvars"
+        if not own.exists():
+            known = ", ".join(sorted(file.stem for file in ENVIRONMENTS.glob("*.tfvars")))
+            remedy = f"Use one of: {known}, or write {own.relative_to(ROOT)}"
+            raise Misuse("read variables", environment, "is no environment", remedy)
+        files = (own, *more)
+        settings = plain_settings(files)
+        target = cls(environment, files, settings)
+        for name in ("project", "region", "environment"):
+            target._named(name)
+        if settings["environment"] != environment:
+            problem = f'environment = "{settings["environment"]}"'
+            raise Misuse("read variables", str(files[-1]), problem, f"It must be {environment!r}, as --env says")
+        target._enter()
+        return target
+
+    def _named(self, name: str) -> str:
+        value = self.settings.get(name)
+        if not isinstance(value, str) or not value:
+            raise Misuse("read variables", str(self.files[0]), f"does not say {name}", f'Write: {name} = "..."')
+        return value
+
+    def _enter(self) -> None:
+        """Nothing may go to AWS that is meant for an emulator, nor the other way round."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        if (self.emulator or "") != endpoint:
+            problem = f"emulator_endpoint is {self.emulator or 'not set'}, AWS_ENDPOINT_URL is {endpoint or 'not set'}"
+            raise Misuse("choose between AWS and emulator", self.environment, problem, "Set both alike, or neither")
+        os.environ.update(self.aws_environment)
+
+    @property
+    def project(self) -> str:
+        return self._named("project")
+
+    @property
+    def region(self) -> str:
+        return self._named("region")
+
+    @property
+    def emulator(self) -> str | None:
+        endpoint = self.settings.get("emulator_endpoint")
+        return endpoint if isinstance(endpoint, str) else None
+
+    @property
+    def may_lose_data(self) -> bool:
+        """Whether ``destroy`` may take what the buckets hold."""
+        return self.settings.get("force_destroy") is True and self.environment != "prod"
+
+    @property
+    def managed_layers(self) -> bool:
+        """Whether functions find their packages in AWS's layers and ours."""
+        return self.settings.get("managed_layers") is not False
+
+    @property
+    def folder(self) -> Path:
+        """Whatever is built for this environment."""
+        return (BUILD / self.environment).resolve()
+
+    @property
+    def aws_environment(self) -> dict[str, str]:
+        """What later commands need to reach this deployment; credentials are the caller's."""
+        region = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return region | ({"AWS_ENDPOINT_URL": self.emulator} if self.emulator else {})
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients()
+
+    @cached_property
+    def account(self) -> Account:
+        return find_account(self.clients)
+
+    @property
+    def state_bucket(self) -> str:
+        """Shared by the project's environments in one account and region; bucket names are everybody's."""
+        return f"{self.project}-{self.account.id}-{self.region}-terraform"
+
+    @property
+    def state_key(self) -> str:
+        return f"{self.environment}/terraform.tfstate"
+
+    def terraform(self) -> Terraform:
+        """Terraform with this environment's state. Raises ``Misuse`` where there is no bucket for it yet."""
+        if not bucket_exists(self.clients("s3"), self.state_bucket):
+            remedy = f"Run once: make bootstrap ENV={self.environment}"
+            raise Misuse("find Terraform's state", f"s3://{self.state_bucket}", "there is no such bucket", remedy)
+        terraform = Terraform(MODULE, self.folder / "terraform", var_files=self.files)
+        terraform.init(self._backend())
+        return terraform
+
+    def _backend(self) -> dict[str, Any]:
+        if self.emulator:
+            backend = emulator_backend(self.emulator, self.state_bucket, self.region)
+        else:
+            backend = {"bucket": self.state_bucket, "region": self.region, "use_lockfile": True, "encrypt": True}
+        return backend | {"key": self.state_key}
+
+    def deployment(self, outputs: Mapping[str, Any]) -> Deployment:
+        """What the other commands need to know of it."""
+        contracts = self.folder / "contracts.json"
+        return Deployment.of_outputs(outputs, contracts_file=contracts, aws_environment=self.aws_environment)

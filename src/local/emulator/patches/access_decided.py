@@ -1,0 +1,126 @@
+"""Policies decide, and every decision about a role can be read.
+
+MiniStack enforces IAM where its environment says AUTH=true (``Emulator.start(as_on_aws=True)``): each function acts as
+its own role, the key of :meth:`Emulator.environment` is the account's root, and a call that no policy allows is refused
+in the service's own words. What follows is where it asks another question than AWS does.
+
+- Service Authorization Reference: the batch operations of SQS are authorized as the single ones (``sqs:SendMessage``,
+  ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), ``ssm:GetParameters`` for each parameter that it names, and
+  ``states:SendTask*`` for the state machine that waits for the token, what is asked about a query of Athena's for the
+  workgroup that it runs in.
+- Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` hears 403 for a key that does not
+  exist, not 404.
+- IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
+  plain HTTP refuses everything; here loopback stands for TLS.
+
+Adds what AWS tells through CloudTrail: :data:`local.emulator.decisions.FILE` in the state directory.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from pathlib import Path
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import athena, stepfunctions
+
+from local.emulator.decisions import Decision, Ledger
+from local.emulator.patching import wrap
+from local.emulator.settings import Settings
+
+_SINGLE = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+_GET_PARAMETERS = "AmazonSSM.GetParameters"
+_TOKEN = b'"taskToken"'
+_QUERY = b'"QueryExecutionId"'
+_running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
+_every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
+
+
+def apply(settings: Settings) -> None:
+    if not settings.decisions:
+        return
+    ledger = Ledger(Path(settings.decisions))
+    wrap(app, "pin_request_origin", lambda stock, address, _secure: stock(address, True))
+    wrap(app, "_dispatch_service_request", _dispatch)
+    wrap(stepfunctions, "_execute_task", _execute_task)
+    wrap(iam_actions, "extract_iam_action", _action)
+    wrap(iam_actions, "extract_resource_arn", _resource)
+
+    def enforce(stock: Any, key: str, action: str, *about: Any, resource_arn: str = "*", **more: Any) -> Any:
+        refused = None
+        prefix = (more.get("service_context") or {}).get("s3:prefix")
+        for resource in _every_resource.get() or (resource_arn,):
+            refused = refused or stock(key, action, *about, resource_arn=resource, **more)
+            if role := _role_of(key):
+                ledger.write(Decision(role, action, resource, allowed=refused is None, prefix=prefix))
+        return refused
+
+    wrap(iam_evaluator, "enforce", enforce)
+
+
+def _action(stock: Any, *request: Any) -> str | None:
+    action: str | None = stock(*request)
+    return _SINGLE.get(action or "", action)
+
+
+def _resource(stock: Any, service: str, method: str, path: str, headers: Any, body: bytes, *more: Any) -> str:
+    resource: str = stock(service, method, path, headers, body, *more)
+    several: tuple[str, ...] = ()
+    if service == "ssm" and headers.get("x-amz-target") == _GET_PARAMETERS:
+        _, region, account = more
+        names = json.loads(body)["Names"]
+        several = tuple(f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names)
+    _every_resource.set(several)
+    if service == "athena" and _QUERY in body:
+        _, region, account = more
+        query = athena._executions.get(json.loads(body)["QueryExecutionId"])
+        return f"arn:aws:athena:{region}:{account}:workgroup/{query['WorkGroup']}" if query else resource
+    if service == "states" and _TOKEN in body:
+        return _machine_of(json.loads(body)["taskToken"]) or resource
+    return resource
+
+
+def _execute_task(stock: Any, state: Any, given: Any, execution: Any, context: dict[str, Any]) -> Any:
+    _running.append(context)
+    try:
+        return stock(state, given, execution, context)
+    finally:
+        _running.remove(context)
+
+
+def _machine_of(token: str) -> str:
+    """The state machine that waits for a token; empty where none does."""
+    found = (task["StateMachine"]["Id"] for task in list(_running) if task.get("Task", {}).get("Token") == token)
+    return str(next(found, ""))
+
+
+async def _dispatch(
+    stock: Any, method: str, path: str, headers: Any, body: bytes, query_params: Any, request_id: str
+) -> Any:
+    answer = await stock(method, path, headers, body, query_params, request_id)
+    bucket, _, name = path.lstrip("/").partition("/")
+    if answer[0] != 404 or method not in ("GET", "HEAD") or not name:
+        return answer
+    if app.detect_service(method, path, headers, query_params) != "s3":
+        return answer
+    key, region = app.extract_access_key_id(headers, query_params), app.extract_region(headers)
+    refused = iam_evaluator.enforce(key, "s3:ListBucket", "s3", region, resource_arn=f"arn:aws:s3:::{bucket}")
+    if not refused:
+        return answer
+    return iam_actions.access_denied_response(
+        "s3", "s3:ListBucket", getattr(refused, "principal_arn", ""), request_id, headers=headers
+    )
+
+
+def _role_of(key: str) -> str:
+    """The role's name, of ``arn:aws:sts::<account>:assumed-role/<role>/<session>``; empty for root."""
+    identity = iam_evaluator.resolve_caller_identity(key) or {}
+    kind, _, rest = str(identity.get("userArn", "")).partition("/")
+    return rest.split("/")[0] if kind.endswith(":assumed-role") else ""

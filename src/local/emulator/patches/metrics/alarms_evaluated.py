@@ -1,0 +1,140 @@
+"""Alarms are evaluated all the time, on their own dimensions, with missing data treated as told.
+
+Restores "Using Amazon CloudWatch alarms" (CloudWatch User Guide), sections "Alarm evaluation" and "Configuring how
+alarms treat missing data" with its two tables: M of N datapoints, ``missing``, ``ignore``, ``breaching`` and
+``notBreaching``; metric math; actions on each change of state. Stock evaluates only when somebody puts a metric, over
+the points of every dimension together, and never where data are missing.
+
+Differences that remain: periods end now instead of at full minutes (a breach shows at once), the range of N periods is
+not extended into the past to make up for gaps, and ``alarm_scale`` may shorten periods.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ministack.services import cloudwatch
+
+from local.emulator.patches.metrics import metric_math, queue_metrics
+from local.emulator.patches.metrics.metric_math import Value
+from local.emulator.patching import wrap
+from local.emulator.settings import Settings
+
+log = logging.getLogger("starmend.alarms")
+_scale = 1.0
+_one_at_a_time = threading.RLock()
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
+
+
+def apply(settings: Settings) -> None:
+    global _scale
+    _scale = settings.alarm_scale
+    wrap(cloudwatch, "_evaluate_alarm", _evaluate)
+    wrap(cloudwatch, "_evict_old_metrics", _evict_old_metrics)
+    threading.Thread(target=_clock, args=(settings.alarm_seconds,), daemon=True, name="alarm-clock").start()
+
+
+def _clock(seconds: float) -> None:
+    while True:
+        time.sleep(seconds)
+        try:
+            queue_metrics.publish()
+            for alarm in list(cloudwatch._alarms.values()):
+                _evaluate(None, alarm)
+        except Exception:  # the clock goes on, whatever one round of it meets
+            log.exception("a round of alarm evaluation failed")
+
+
+def _evict_old_metrics(_stock: Any) -> None:
+    """Drop what is older than two weeks, in place: stock replaces the lists that other threads append to."""
+    cutoff = time.time() - cloudwatch.TWO_WEEKS_SECONDS
+    for points in list(cloudwatch._metrics.values()):
+        while points and points[0]["Timestamp"] < cutoff:
+            del points[0]
+
+
+def _evaluate(_stock: Any, alarm: dict[str, Any]) -> None:
+    if not alarm.get("MetricName") and not alarm.get("Metrics"):
+        return  # stock evaluates while it stores an alarm, when it does not know its metric math yet
+    with _one_at_a_time:
+        if cloudwatch._alarms.get(alarm["AlarmName"]) is not alarm:
+            return
+        try:
+            values = datapoints(alarm, time.time())
+        except ValueError as error:
+            log.warning("%s: %s", alarm["AlarmName"], error)
+            return
+        _move(alarm, state_of(alarm, values), values)
+
+
+def datapoints(alarm: dict[str, Any], now: float) -> list[Value]:
+    """The statistic of each of the alarm's periods, the oldest first; None where nothing was measured."""
+    count = int(alarm.get("EvaluationPeriods") or 1)
+    queries = {query["Id"]: query for query in alarm.get("Metrics") or []}
+    if not queries:
+        statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
+        return _measured(alarm, statistic, float(alarm.get("Period") or 60), count, now)
+    watched = next(query["Id"] for query in queries.values() if query.get("ReturnData", True))
+    period = max(float(q.get("Period") or q.get("MetricStat", {}).get("Period") or 60) for q in queries.values())
+    return _queried(watched, queries, period, count, now)
+
+
+def _queried(wanted: str, queries: dict[str, Any], period: float, count: int, now: float) -> list[Value]:
+    query = queries[wanted]
+    if stat := query.get("MetricStat"):
+        return _measured(stat["Metric"], stat["Stat"], float(stat.get("Period") or period), count, now)
+    expression = query["Expression"]
+    series = {name: _queried(name, queries, period, count, now) for name in metric_math.names(expression)}
+    return metric_math.evaluate(expression, series, count)
+
+
+def _measured(metric: dict[str, Any], statistic: str, period: float, count: int, now: float) -> list[Value]:
+    dimensions = {pair["Name"]: pair["Value"] for pair in metric.get("Dimensions") or []}
+    key = (metric["Namespace"], metric["MetricName"], cloudwatch._dims_key(dimensions))
+    length = period * _scale
+    buckets: list[list[Any]] = [[] for _ in range(count)]
+    for point in list(cloudwatch._metrics.get(key) or ()):
+        age = int((now - point["Timestamp"]) / length) if point["Timestamp"] <= now else 0
+        if age < count:
+            buckets[count - 1 - age].append(point)
+    return [cloudwatch._stat_value(cloudwatch._calc_stats(b), statistic, b) if b else None for b in buckets]
+
+
+def state_of(alarm: dict[str, Any], values: Sequence[Value]) -> str:
+    """The state that these datapoints mean, by the tables of "Configuring how alarms treat missing data"."""
+    treatment = alarm.get("TreatMissingData") or "missing"
+    needed = int(alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods") or 1)
+    compare = _COMPARISONS[alarm["ComparisonOperator"]]
+    known = [compare(value, float(alarm.get("Threshold") or 0)) for value in values if value is not None]
+    breaching = sum(known) + (len(values) - len(known) if treatment == "breaching" else 0)
+    if breaching >= needed:
+        return "ALARM"
+    if treatment in ("breaching", "notBreaching") or not all(known):
+        return "OK"
+    if treatment == "ignore":
+        return str(alarm["StateValue"])
+    return "ALARM" if known else "INSUFFICIENT_DATA"
+
+
+def _move(alarm: dict[str, Any], new: str, values: Sequence[Value]) -> None:
+    old = alarm["StateValue"]
+    if new == old:
+        return
+    shown = ", ".join("missing" if value is None else f"{value:g}" for value in values)
+    crossed = "Threshold Crossed" if new != "INSUFFICIENT_DATA" else "Insufficient Data"
+    why = f"{crossed}: datapoints [{shown}], {alarm.get('ComparisonOperator')} {alarm.get('Threshold')}"
+    now = int(time.time())
+    alarm.update(StateValue=new, StateReason=why, StateUpdatedTimestamp=now, StateTransitionedTimestamp=now)
+    cloudwatch._record_history(alarm["AlarmName"], old, new, why)
+    cloudwatch._dispatch_alarm_actions(alarm, old, new, why)
+    cloudwatch._evaluate_parent_alarms(alarm)

@@ -1,0 +1,263 @@
+"""Rollups: what a fact says by group, computed whole for a partition from the facts and the certificates.
+
+A group is of one entity and one unit of time. It is shown as soon as it has facts, and certified when every slot that
+it owes lies in a certified window: only then can it be complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.audit.certificate import Ledger, LedgerEntry, ledger_key
+from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
+from core.errors import PipelineBug
+from core.feeds.calendar import epoch, iso, validity
+from core.feeds.grid import expected_slots
+from core.feeds.partitions import column_of, entities_in, period_of
+from core.ports import ObjectReader
+from core.warehouse.arrow_types import arrow_type, stored_schema
+from core.warehouse.order import as_array
+from processing.partitions.commit import Outcome, read_partition, restate
+from processing.services import World
+
+DAY = 86_400
+_UNITS = {"year": "Y", "month": "M", "day": "D", "hour": "h"}
+Cells = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+def derive_rollup(world: World, table: Table, path: str) -> Outcome:
+    """Bring a rollup's partition up to date: read after its pointer, so the last writer has seen the newest inputs.
+
+    No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer.
+    """
+    contract = world.contracts.dataset(table.dataset)
+    feed = world.contracts.feed(table.dataset)
+    fact = world.contracts.table(table.source)
+    calendar = world.contracts.calendar(feed.calendar)
+
+    def rebuild() -> tuple[pa.Table, Sequence[object]]:
+        snapshot = read_partition(world.partitions, fact, path)
+        period = period_of(table, feed, path, fact=fact)
+        entries = certified_in(world.records, table.dataset, feed.table.name, *period, calendar=calendar)
+        facts = snapshot.table if snapshot else stored_schema(fact).empty_table()
+        return rollup_rows(Rollup(table, fact, feed, calendar, path), facts, entries), ()
+
+    return restate(world.partitions, table, path, rebuild, context=world.context_of(contract))  # type: ignore[arg-type]
+
+
+def certified_in(
+    records: ObjectReader, dataset: str, subject: str, start: int, end: int, *, calendar: TradingCalendar
+) -> list[LedgerEntry]:
+    """The ledger entries of the windows in ``[start, end)``, as far as the calendar knows that time."""
+    start, end = max(start, calendar.covers_from), min(end, calendar.covers_to)
+    if end <= start:
+        return []
+    months = dict.fromkeys(iso(one)[:7] for one in [*range(start, end, DAY), end - 1])
+    found = []
+    for month in months:
+        key = ledger_key(dataset, month)
+        stored = records.read(key)
+        ledger = Ledger.from_json(stored.body, etag=stored.stat.etag, key=key) if stored else Ledger()
+        found += [
+            one
+            for name, one in ledger.windows.items()
+            if name.startswith(f"{subject}/") and epoch(one.start) < end and start < epoch(one.end)
+        ]
+    return sorted(found, key=lambda one: one.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """One partition of a rollup, and what its rows are made by."""
+
+    table: Table
+    fact: Table
+    feed: Feed
+    calendar: TradingCalendar
+    path: str
+
+    @property
+    def unit(self) -> str:
+        """The unit of time of a group, as numpy writes it. Raises ``PipelineBug`` where the rollup names none."""
+        times = column_of(self.fact, self.feed.time_column)
+        for column in self.table.columns:
+            if isinstance(column.rule, GroupValue) and column.rule.column == times and column.rule.unit:
+                return _UNITS[column.rule.unit]
+        raise PipelineBug("derive", self.table.name, "is not by a unit of time", f"Write by: hour({times})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Cells are ``[entity, slot]``; ``first`` is where each group's slots begin, ``starts`` the groups' instants."""
+
+    entities: list[str]
+    slots: Ints
+    starts: npt.NDArray[np.datetime64]
+    first: Ints
+
+    def sums(self, cells: Cells) -> Ints:
+        """``[entity, group]``."""
+        return np.add.reduceat(cells.astype(np.int64), self.first, axis=1)
+
+
+def rollup_rows(rollup: Rollup, facts: pa.Table, entries: Sequence[LedgerEntry]) -> pa.Table:
+    """The partition's rows, unstored columns left out, one per group that has facts or is certified. Pure."""
+    schema = stored_schema(rollup.table)
+    groups = _groups(rollup, facts, entries)
+    if groups is None:
+        return schema.empty_table()
+    owed = _owed(rollup, groups)
+    facts, rows, slots = _on_grid(rollup, groups, facts, owed)
+    present = np.zeros_like(owed)
+    present[rows, slots] = True
+    certified = np.zeros(len(groups.slots), bool)
+    absent = np.zeros_like(owed)
+    for entry in entries:
+        certified[_between(groups.slots, epoch(entry.start), epoch(entry.end))] = True
+        for name, ranges in entry.absent_points.items():
+            if name in groups.entities:
+                for start, end in ranges:
+                    absent[groups.entities.index(name), _between(groups.slots, epoch(start), epoch(end))] = True
+    absent &= owed & ~present
+    counts: dict[str, Ints] = {
+        "expected": groups.sums(owed),
+        "count": groups.sums(present),
+        "absent": groups.sums(absent),
+        "repaired": groups.sums(_repaired(facts, rows, slots, owed)),
+    }
+    whole = groups.sums(owed & certified) == counts["expected"]
+    complete = whole & (counts["count"] + counts["absent"] == counts["expected"])
+    shown = (counts["expected"] > 0) & ((counts["count"] > 0) | whole)
+    return _table(rollup, schema, groups, facts, (rows, slots), counts, complete, shown)
+
+
+def _groups(rollup: Rollup, facts: pa.Table, entries: Sequence[LedgerEntry]) -> _Groups | None:
+    """The groups of the partition up to the last that has facts or is certified; None where there are none."""
+    start, end = period_of(rollup.table, rollup.feed, rollup.path, fact=rollup.fact)
+    start, end = max(start, rollup.calendar.covers_from), min(end, rollup.calendar.covers_to)
+    seconds = _seconds(rollup, facts)
+    last = max([epoch(one.end) for one in entries] + ([int(seconds.max()) + 1] if len(seconds) else []), default=start)
+    unit = rollup.unit
+    # to the end of the last group: what it owes is told by the calendar, whether it is over or not
+    beyond = np.datetime64(max(last - 1, 0), "s").astype(f"datetime64[{unit}]") + 1
+    stop = min(end, int(beyond.astype("datetime64[s]").astype(np.int64)))
+    slots = expected_slots(rollup.calendar, every=rollup.feed.every, start=start, end=stop)
+    entities = entities_in(rollup.table, rollup.feed, rollup.path, fact=rollup.fact)
+    if not len(slots) or not entities:
+        return None
+    of = slots.astype("datetime64[s]").astype(f"datetime64[{unit}]")
+    starts, first = np.unique(of, return_index=True)
+    return _Groups(entities, slots, starts, first.astype(np.int64))
+
+
+def _seconds(rollup: Rollup, facts: pa.Table) -> Ints:
+    times = as_array(facts.column(column_of(rollup.fact, rollup.feed.time_column)))
+    return np.asarray(times.cast(pa.timestamp("us")).cast(pa.int64())) // 1_000_000
+
+
+def _owed(rollup: Rollup, groups: _Groups) -> Cells:
+    known = {one.name: validity(one) for one in rollup.feed.entities}
+    bounds = np.array([known[name] for name in groups.entities], np.int64)
+    return np.asarray((groups.slots >= bounds[:, :1]) & (groups.slots < bounds[:, 1:]))
+
+
+def _between(slots: Ints, start: int, end: int) -> slice:
+    first, last = np.searchsorted(slots, [start, end])
+    return slice(int(first), int(last))
+
+
+def _on_grid(rollup: Rollup, groups: _Groups, facts: pa.Table, owed: Cells) -> tuple[pa.Table, Ints, Ints]:
+    """The facts that are owed, with their entity and slot; others are nobody's promise and are not counted."""
+    name = column_of(rollup.fact, rollup.feed.entity_column)
+    if name in facts.column_names:
+        codes = pc.index_in(as_array(facts.column(name)), value_set=pa.array(groups.entities, pa.string()))
+        rows = np.asarray(codes.fill_null(-1)).astype(np.int64)
+    else:
+        rows = np.zeros(facts.num_rows, np.int64)
+    seconds = _seconds(rollup, facts)
+    slots = np.searchsorted(groups.slots, seconds).astype(np.int64)
+    inside = (slots < len(groups.slots)) & (rows >= 0)
+    inside[inside] = groups.slots[slots[inside]] == seconds[inside]
+    inside[inside] = owed[rows[inside], slots[inside]]
+    if inside.all():
+        return facts, rows, slots
+    return facts.filter(pa.array(inside)), rows[inside], slots[inside]
+
+
+def _repaired(facts: pa.Table, rows: Ints, slots: Ints, owed: Cells) -> Cells:
+    cells = np.zeros_like(owed)
+    if "provenance" in facts.column_names:
+        mine = np.asarray(pc.fill_null(pc.equal(as_array(facts.column("provenance")), "repaired"), False))
+        cells[rows[mine], slots[mine]] = True
+    return cells
+
+
+def _table(
+    rollup: Rollup,
+    schema: pa.Schema,
+    groups: _Groups,
+    facts: pa.Table,
+    places: tuple[Ints, Ints],
+    counts: Mapping[str, Ints],
+    complete: Cells,
+    shown: Cells,
+) -> pa.Table:
+    entity, group = np.nonzero(shown)
+    order = _Order(groups, facts, *places)
+    columns = []
+    for column in rollup.table.columns:
+        if column.name not in schema.names:
+            continue
+        rule = column.rule
+        if isinstance(rule, GroupValue):
+            values = _group_values(rollup, column, groups, entity, group)
+        elif not isinstance(rule, Aggregated):
+            raise PipelineBug("derive", f"{rollup.table.name}.{column.name}", f"no group gives {rule!r}")
+        elif rule.function == "complete":
+            values = pa.array(complete[entity, group])
+        elif rule.function in counts:
+            values = pa.array(counts[rule.function][entity, group])
+        else:
+            values = order.aggregate(rule.function, rule.column, entity, group)
+        columns.append(values.cast(arrow_type(column.type)))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _group_values(rollup: Rollup, column: Column, groups: _Groups, entity: Ints, group: Ints) -> pa.Array:
+    rule = column.rule
+    assert isinstance(rule, GroupValue)
+    if rule.column == column_of(rollup.fact, rollup.feed.entity_column):
+        return pa.array(groups.entities, pa.string()).take(pa.array(entity))
+    return pa.array(groups.starts[group].astype("datetime64[us]"), pa.timestamp("us"))
+
+
+class _Order:
+    """The facts in the order of entity, group and time, so that each group is one run of rows."""
+
+    def __init__(self, groups: _Groups, facts: pa.Table, rows: Ints, slots: Ints) -> None:
+        self._facts = facts
+        self._at = np.lexsort((slots, rows))
+        of = np.searchsorted(groups.first, slots, side="right") - 1
+        self._code = (rows * len(groups.first) + of)[self._at]
+        self._size = len(groups.first)
+
+    def aggregate(self, function: str, column: str, entity: Ints, group: Ints) -> pa.Array:
+        """``first``, ``last``, ``min``, ``max`` or ``sum`` of a fact's column per group; null for a group without."""
+        values = as_array(self._facts.column(column)).take(pa.array(self._at))
+        wanted = entity * self._size + group
+        first, last = np.searchsorted(self._code, wanted), np.searchsorted(self._code, wanted, side="right")
+        there = pa.array(last > first)
+        if function in ("first", "last"):
+            at = np.where(last > first, first if function == "first" else last - 1, 0)
+            taken = values.take(pa.array(at)) if len(values) else pa.nulls(len(at), values.type)
+            return pc.if_else(there, taken, pa.scalar(None, values.type))
+        grouped = pa.table({"code": self._code, "value": values}).group_by("code").aggregate([("value", function)])
+        place = pc.index_in(pa.array(wanted), value_set=as_array(grouped.column("code")))
+        return as_array(grouped.column(f"value_{function}")).take(place)

@@ -1,0 +1,153 @@
+"""The judge of JSON lines: one call that accepts a run of lines as typed rows, or refuses it.
+
+It is pyarrow's parser with an explicit schema, so decimals are exact, and a row's fate never depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from core.contract.model import SourceTable
+from core.warehouse.arrow_types import line_schema
+from core.warehouse.order import Ints
+from processing.lines.blocks import Block, newlines
+from processing.lines.fast_lines import LEAST_LINES, read_uniform
+from processing.lines.instants import in_utc
+from processing.lines.nested import nested_as_text
+
+THREAD_BYTES = 1 << 20
+OPENING, CLOSING = ord("{"), ord("}")
+
+
+class Unparsable(ValueError):
+    """The judge refuses these lines; at least one of them is bad."""
+
+
+class UnexpectedField(ValueError):
+    """A line has a field that the contract does not know, or is bad."""
+
+
+class Judge:
+    """Reads lines of one source table.
+
+    ``timezone`` is that of timestamps which carry none. ``threads`` lets large blocks use several cores.
+    """
+
+    def __init__(self, source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> None:
+        self.source = source
+        self.schema = line_schema(source)
+        self._timezone = timezone
+        self._threads = threads
+        self._known = frozenset(self.schema.names)
+        self._nested = tuple(_named(source, "json"))
+        # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
+        # zone must the text be looked at. Dates the parser reads from numbers only, so they come as midnights.
+        self._local = () if timezone == "UTC" else tuple(_named(source, "timestamp"))
+        as_read = {name: pa.string() for name in self._local} | {
+            name: pa.timestamp("s") for name in _named(source, "date")
+        }
+        self._wire = pa.schema([pa.field(one.name, as_read.get(one.name, one.type)) for one in self.schema])
+        self._to_cast = bool(as_read)
+
+    def prepared(self, data: bytes) -> bytes:
+        """Lines as the judge wants them: newlines alone between them, nested values as the text they are."""
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        return nested_as_text(data, self._nested) if self._nested else data
+
+    def cut(self, block: Block) -> pa.Table | None:
+        """What ``read`` gives, for many lines of one form and in less than half of the time; else None."""
+        if len(block.breaks) < LEAST_LINES or len(block.controls) != len(block.breaks) or not _is_text(block.data):
+            return None
+        rows = read_uniform(block.data, self._wire, block.breaks)
+        try:
+            return None if rows is None else self._typed(rows)
+        except pa.ArrowInvalid:
+            return None
+
+    def read(self, data: bytes, lines: int, *, strict: bool = False, breaks: Ints | None = None) -> pa.Table:
+        """The judge: ``lines`` rows in the schema of the source table. ``breaks``: where the newlines are, if known.
+
+        Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types, and with
+        ``strict`` ``UnexpectedField`` when a line may have a field that no contract knows.
+        """
+        if not _is_text(data):
+            raise Unparsable("no UTF-8")
+        try:
+            rows = pj.read_json(
+                pa.BufferReader(data),
+                read_options=pj.ReadOptions(
+                    use_threads=self._threads, block_size=THREAD_BYTES if self._threads else len(data) + 1
+                ),
+                parse_options=pj.ParseOptions(
+                    explicit_schema=self._wire,
+                    # Never "infer": a deeply nested unknown field would overflow the stack and end the process.
+                    unexpected_field_behavior="error" if strict else "ignore",
+                ),
+            )
+            # The parser reads on over newlines and over objects on one line: as many rows as lines, and a brace on
+            # both sides of each newline, leave one whole object per line.
+            if rows.num_rows != lines or not _braced(data, newlines(data) if breaks is None else breaks):
+                raise Unparsable("not one object per line")
+            return self._typed(rows)
+        except pa.ArrowInvalid as error:
+            if "unexpected field" in str(error):
+                raise UnexpectedField(str(error)) from error
+            raise Unparsable(str(error)) from error
+
+    def unknown_in(self, records: Sequence[bytes]) -> frozenset[str]:
+        """The names of all fields that the contract does not know. A record that is no JSON has none."""
+        seen: set[str] = set()
+        for record in records:
+            try:
+                seen.update(orjson.loads(record))
+            except (orjson.JSONDecodeError, TypeError):
+                continue
+        return frozenset(seen - self._known)
+
+    def _typed(self, rows: pa.Table) -> pa.Table:
+        if not self._to_cast:
+            return rows.select(self.schema.names)
+        columns = []
+        for one in self.schema:
+            column = rows.column(one.name)
+            if one.name in self._local:
+                column = in_utc(column, self._timezone)
+            columns.append(column if column.type == one.type else _midnights(column))
+        return pa.table(columns, names=self.schema.names)
+
+
+def _midnights(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates that were read as instants; a time of day is no part of a date, and Arrow would drop it silently."""
+    dates = column.cast(pa.date32())
+    if pc.any(pc.not_equal(dates.cast(column.type), column)).as_py():
+        raise Unparsable("a date with a time of day")
+    return dates
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether it is UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _braced(data: bytes, breaks: Ints) -> bool:
+    """Whether every newline but one at the end lies between a closing and an opening brace."""
+    content = np.frombuffer(data, dtype=np.uint8)
+    inner = breaks[:-1] if data.endswith(b"\n") else breaks
+    return bool((content[inner - 1] == CLOSING).all() and (content[inner + 1] == OPENING).all())
+
+
+def _named(source: SourceTable, *kinds: str) -> list[str]:
+    return [one.name for one in source.fields if one.type.name in kinds]

@@ -1,0 +1,77 @@
+"""A block of JSON lines as typed rows and rejected lines.
+
+A clean block takes one call of the judge. A block that the judge refuses is sifted line by line, and only the lines
+that it refuses alone are rejected: one poison line costs one block.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pyarrow.compute as pc
+
+from core.contract.model import SourceTable
+from processing.lines.blocks import Block
+from processing.lines.line_parser import Judge, UnexpectedField, Unparsable
+from processing.lines.parsed import Parsed, rows_where
+from processing.lines.rejects import sift
+
+
+class LineParser:
+    """Parses the blocks of one object, several at once if need be.
+
+    It remembers whether lines have fields that no contract knows, for time's sake: no block's result depends on it.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._required = tuple(one.name for one in judge.source.fields if one.required)
+        self._doubles = tuple(one.name for one in judge.source.fields if one.type.name == "double")
+        self._drifted = False
+
+    def parse(self, block: Block) -> Parsed:
+        """The block's rows and rejected lines; the order of lines is kept."""
+        try:
+            return self._lawful(self._clean(block))
+        except UnexpectedField:
+            self._drifted = True
+            return self.parse(block)
+        except Unparsable:
+            return self._lawful(sift(self._judge, block))
+
+    def _clean(self, block: Block) -> Parsed:
+        drifted = self._drifted
+        data = self._judge.prepared(block.data)
+        lines = block if data is block.data else Block(data, block.first_line)
+        rows = None if drifted else self._judge.cut(lines)
+        if rows is None:
+            rows = self._judge.read(lines.data, lines.lines, strict=not drifted, breaks=lines.breaks)
+        unknown: frozenset[str] = frozenset()
+        if drifted:
+            unknown = self._judge.unknown_in(lines.data.split(b"\n"))
+            self._drifted = bool(unknown)
+        return Parsed(block, rows, np.arange(block.first_line, block.first_line + rows.num_rows), unknown=unknown)
+
+    def _lawful(self, parsed: Parsed) -> Parsed:
+        """Without the rows that lack a required field or hold a number that is none."""
+        bad: dict[int, str] = {}
+        for name in self._doubles:
+            for row in rows_where(pc.invert(pc.is_finite(parsed.rows.column(name)))):
+                bad.setdefault(row, f"{name}: not a finite number")
+        for name in self._required:
+            column = parsed.rows.column(name)
+            if column.null_count:
+                for row in rows_where(column.is_null()):
+                    bad.setdefault(row, f"{name}: required, but missing or null")
+        return parsed.without(bad)
+
+
+@functools.lru_cache(maxsize=256)
+def _judge(source: SourceTable, timezone: str, threads: bool) -> Judge:
+    return Judge(source, timezone=timezone, threads=threads)
+
+
+def parser_for(source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> LineParser:
+    """A fresh parser for an object of a source table; what is costly to build is shared within the process."""
+    return LineParser(_judge(source, timezone, threads))

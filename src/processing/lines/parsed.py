@@ -1,0 +1,74 @@
+"""What parsing a block gives: its accepted rows and its rejected lines, every record one or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.warehouse.order import as_array
+from processing.lines.blocks import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that breaks a rule: its number in the object (from 1), why, and its bytes as they came."""
+
+    line: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A block's accepted rows (in ``line_schema``) and rejected lines; every record is one or the other.
+
+    ``lines`` holds each row's line number. ``records`` holds each row's bytes, or is None when row ``i`` is the line
+    ``lines[i] - block.first_line`` of the block.
+    """
+
+    block: Block
+    rows: pa.Table
+    lines: np.ndarray
+    records: Sequence[bytes] | None = None
+    rejected: tuple[Rejected, ...] = ()
+    unknown: frozenset[str] = field(default_factory=frozenset)
+
+    def without(self, bad: Mapping[int, str]) -> Parsed:
+        """The same with the rows ``bad`` (row index -> reason) rejected."""
+        if not bad:
+            return self
+        order = sorted(bad)
+        keep = np.ones(self.rows.num_rows, dtype=bool)
+        keep[order] = False
+        split = self.records if self.records is not None else self.block.data.split(b"\n")
+        rejected = []
+        for row in order:
+            line = int(self.lines[row])
+            raw = split[row if self.records is not None else line - self.block.first_line]
+            rejected.append(Rejected(line, bad[row], raw.rstrip(b"\r")))
+        return Parsed(
+            block=self.block,
+            rows=self.rows.filter(pa.array(keep)),
+            lines=self.lines[keep],
+            records=None
+            if self.records is None
+            else [one for one, kept in zip(self.records, keep, strict=True) if kept],
+            rejected=(*self.rejected, *rejected),
+            unknown=self.unknown,
+        )
+
+    @property
+    def accounted(self) -> int:
+        """Records in: those that became rows and those that were rejected."""
+        return int(self.rows.num_rows) + len(self.rejected)
+
+
+def rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:
+    """The indexes at which a mask is true; null is not."""
+    # One array: over a chunked array without chunks this kernel ends the process (pyarrow 25).
+    found: list[int] = pc.indices_nonzero(as_array(pc.fill_null(mask, False))).to_pylist()
+    return found

@@ -1,0 +1,185 @@
+"""One ingest object taken apart: star rows by partition, rejected lines, and an account of every line.
+
+Pure but for the stream it reads. Blocks are parsed, shaped and checked one after another, so that beside the star rows
+no more than a block of the object is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from core.contract.model import Contract, Table
+from core.warehouse.keys import partition_rows
+from core.warehouse.order import as_array
+from processing.check import broken_rules
+from processing.lines.blocks import UnreadableObject, line_blocks
+from processing.lines.parse import LineParser, parser_for
+from processing.lines.parsed import Parsed, Rejected
+from processing.plan import SourcePlan
+from processing.read_ahead import map_ahead
+from processing.shape import Origin, shape
+
+WORKERS = 2  # threads that parse blocks, where there are cores for them
+LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
+MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows for one partition (its path below the table's folder)."""
+
+    table: Table
+    path: str
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an object holds. ``lines_in`` = ``accepted`` + ``rejected_lines``.
+
+    ``halted`` says why nothing of it may be committed (then there are no parts); ``rejected`` are the rejected lines,
+    all of them unless the object is halted. Times are in milliseconds.
+    """
+
+    lines_in: int
+    accepted: int
+    rejected_lines: int
+    rows_out: int = 0
+    parts: tuple[Part, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    unknown: tuple[str, ...] = ()
+    halted: str = ""
+    read_ms: float = 0.0
+    shape_ms: float = 0.0
+
+
+def take_apart(
+    stream: BinaryIO,
+    plan: SourcePlan,
+    origin: Origin,
+    *,
+    place: str,
+    now: datetime,
+    timer: Callable[[], float],
+    threads: bool = False,
+) -> Taken:
+    """Read, check and shape an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores."""
+    work = _Work(plan, origin, now, parser_for(plan.source, timezone=origin.timezone, threads=threads))
+    started, shaping = timer(), 0.0
+    broken = ""
+    try:
+        blocks = line_blocks(stream, place=place)
+        for parsed in (
+            map_ahead(work.parser.parse, blocks, workers=WORKERS) if threads else map(work.parser.parse, blocks)
+        ):
+            before = timer()
+            work.shape(parsed)
+            shaping += timer() - before
+    except UnreadableObject as error:
+        broken = error.problem
+    before = timer()
+    halted = broken or work.too_many_rejected()
+    parts = () if halted else work.parts()
+    ended = timer()
+    shaping += ended - before
+    return Taken(
+        lines_in=work.accepted + work.rejected_lines,
+        accepted=work.accepted,
+        rejected_lines=work.rejected_lines,
+        rows_out=sum(part.rows.num_rows for part in parts),
+        parts=parts,
+        rejected=tuple(sorted(work.rejected, key=lambda one: one.line)),
+        unknown=tuple(sorted(work.unknown)),
+        halted=halted,
+        read_ms=(ended - started - shaping) * 1000,
+        shape_ms=shaping * 1000,
+    )
+
+
+@dataclass
+class _Work:
+    """The state of taking one object apart."""
+
+    plan: SourcePlan
+    origin: Origin
+    now: datetime
+    parser: LineParser
+    accepted: int = 0
+    rejected_lines: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_bytes: int = 0
+    unknown: set[str] = field(default_factory=set)
+    made: dict[str, list[pa.Table]] = field(default_factory=dict)
+
+    def shape(self, parsed: Parsed) -> None:
+        """Star rows of a block's rows; a row that one table refuses is refused by all, for its line is one."""
+        bad: dict[int, str] = {}
+        shaped = {}
+        for table in (*self.plan.facts, *self._own_dimensions()):
+            made = shape(table, parsed.rows, self.origin)
+            for reasons in (made.bad, broken_rules(table, made.rows, now=self.now)):
+                for row, reason in reasons.items():
+                    bad.setdefault(row, reason)
+            shaped[table.name] = made.rows
+        lawful = parsed.without(bad)
+        keep = np.ones(parsed.rows.num_rows, dtype=bool)
+        keep[list(bad)] = False
+        for table in self.plan.facts:
+            rows = shaped[table.name]
+            self.made.setdefault(table.name, []).append(rows.filter(pa.array(keep)) if bad else rows)
+        if self.plan.current is not None:
+            self.made.setdefault(self.plan.current.name, []).append(lawful.rows)
+        self._account(lawful)
+
+    def _own_dimensions(self) -> tuple[Table, ...]:
+        return tuple(table for table in self.plan.dimensions if table.source == self.plan.source.name)
+
+    def _account(self, lawful: Parsed) -> None:
+        self.accepted += lawful.rows.num_rows
+        self.rejected_lines += len(lawful.rejected)
+        self.unknown |= lawful.unknown
+        for one in lawful.rejected:
+            if self.rejected_bytes + len(one.raw) <= MOST_REJECTED_BYTES:
+                self.rejected.append(one)
+                self.rejected_bytes += len(one.raw)
+
+    def too_many_rejected(self) -> str:
+        """Why the object is halted, or nothing: a bad release must not empty itself into quarantine."""
+        contract: Contract = self.plan.contract
+        share = self.rejected_lines / max(1, self.accepted + self.rejected_lines)
+        first = f"; first: line {self.rejected[0].line}: {self.rejected[0].reason}" if self.rejected else ""
+        if self.rejected_lines >= contract.quarantine_minimum and share > contract.quarantine_share:
+            return f"quarantine: {share:.1%} of the lines are bad, over {contract.quarantine_share:.0%}{first}"
+        if len(self.rejected) < self.rejected_lines:
+            return f"quarantine: over {MOST_REJECTED_BYTES} bytes of bad lines{first}"
+        return ""
+
+    def parts(self) -> tuple[Part, ...]:
+        tables = [*self.plan.facts, *([self.plan.current] if self.plan.current else [])]
+        found = []
+        for table in tables:
+            for path, some in partition_rows(table, _joined(self.made.pop(table.name, []))).items():
+                found.append(Part(table, path, some))
+        return tuple(found)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all tables, each column one array. The list is emptied, for what was joined is let go on the way."""
+    if not tables:
+        return pa.table({})
+    schema = tables[0].schema
+    columns = [[one.column(number) for one in tables] for number in range(len(schema))]
+    tables.clear()
+    joined: list[pa.Array] = []
+    for parts in columns:
+        joined.append(as_array(pa.chunked_array([chunk for one in parts for chunk in one.chunks], parts[0].type)))
+        parts.clear()
+        if joined[-1].nbytes > LARGE_BYTES:
+            pa.default_memory_pool().release_unused()  # or the joined ones would come on top of what was let go
+    return pa.Table.from_arrays(joined, schema=schema)

@@ -1,0 +1,231 @@
+"""One commit, tried until it is settled: who won, and what to do when nobody knows.
+
+The parts of a commit that do not depend on what it commits; ``commit`` holds those that do.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pyarrow as pa
+
+from core.errors import PipelineBug, TransientFailure
+from core.ports import PartitionStore, Pointer, Written
+from core.warehouse.pointer import object_name, version_of
+from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
+from processing.partitions.layout import Layout
+from processing.partitions.parquet import Opened, Pieces, encode, open_object
+
+# Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.
+FIRST_PAUSE = 0.060
+LONGEST_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitContext:
+    """What a commit needs of the world beside the store.
+
+    ``contract_hash`` says by which contract (and code) the rows were made: a source read by another one is no replay.
+    ``random`` names objects and spreads pauses, so it must differ between processes: the system's own, but in tests.
+    ``max_tries`` bounds how often a beaten writer starts again. ``timer`` counts seconds.
+    """
+
+    contract_hash: str
+    random: random.Random = field(default_factory=random.SystemRandom)
+    sleep: Callable[[float], None] = time.sleep
+    max_tries: int = 50
+    timer: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A new version became current; others may already have followed it. ``tries`` is 1 where nobody was in the way."""
+
+    partition: str
+    version: int
+    key: str
+    rows: int
+    inserted: int
+    replaced: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyThere:
+    """The partition holds all of it; no version was made. ``version`` 0: there is no partition, and none is needed."""
+
+    partition: str
+    version: int
+    key: str
+    rows: int
+
+
+Outcome = Committed | AlreadyThere
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The pointer that was read and the object that it names; ``opened`` None: that is missing, or no Parquet."""
+
+    partition: str
+    pointer: Pointer
+    opened: Opened | None
+    modified: datetime | None
+
+    @property
+    def version(self) -> int:
+        return version_of(self.pointer.target)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its rows are those that were committed."""
+        return self.opened is not None and self.opened.is_sound
+
+    @property
+    def object(self) -> Opened:
+        """The object; raises ``PipelineBug`` where there is none to be read. Reading its rows checks their digest."""
+        if self.opened is None:
+            problem = f"{self.pointer.target} is missing or no Parquet"
+            raise PipelineBug("read partition", self.partition, problem, "Restate it: starmend rebuild")
+        return self.opened
+
+    @property
+    def footer(self) -> Footer:
+        return self.object.footer
+
+    def already_there(self) -> AlreadyThere:
+        return AlreadyThere(self.partition, self.version, self.pointer.target, self.footer.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the next version is to hold. ``hold`` None: as it was before."""
+
+    kind: Kind
+    rows: pa.Table | Pieces
+    inserted: int = 0
+    replaced: int = 0
+    sources: tuple[SourceRef, ...] = ()
+    recent: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    restores: int = 0
+    hold: str | None = None
+
+
+Make = Callable[[Current | None], Next | AlreadyThere]
+
+
+def read_current(store: PartitionStore, partition: str) -> Current | None:
+    """The pointer, and the object it names; None where there is no pointer."""
+    missing = ""
+    while pointer := store.read_pointer(partition):
+        found = store.read_object(pointer.target)
+        if found is not None:
+            try:
+                return Current(partition, pointer, open_object(found.key, found.body), found.modified)
+            except PipelineBug:
+                return Current(partition, pointer, None, found.modified)
+        if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
+            return Current(partition, pointer, None, None)
+        missing = pointer.target
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Swap:
+    """An object that was written and the swap that would make it current."""
+
+    expected: str | None
+    result: Committed
+
+
+def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *, context: CommitContext) -> Outcome:
+    """Make the next version of what is current, and swap; again on top of whoever was faster.
+
+    ``make`` is called after the pointer was read, so whatever it reads is at least as new as what it will replace.
+    """
+    mine: list[Committed] = []
+    swap: _Swap | None = None
+    for tries in range(1, context.max_tries + 2):
+        began = context.timer()
+        current = read_current(store, partition)
+        if won := _won(current, mine):
+            return replace(won, tries=tries - 1)
+        if tries > context.max_tries:
+            break
+        etag = current.pointer.etag if current else None
+        # An unsettled swap against an unchanged pointer may still be on its way: the same swap again cannot do harm,
+        # while a second object could end up beside the first.
+        if swap is None or swap.expected != etag:
+            wanted = make(current)
+            if isinstance(wanted, AlreadyThere):
+                return wanted
+            swap = _Swap(etag, _write(store, layout, partition, current, wanted, context))
+            mine.append(swap.result)
+        try:
+            answer = store.swap_pointer(partition, swap.result.key, expected=etag)
+        except TransientFailure:
+            answer = None
+        if isinstance(answer, Written):
+            return replace(swap.result, tries=tries)
+        context.sleep(_pause(tries, context.timer() - began, context.random))
+    raise TransientFailure(
+        "commit", partition, f"beaten or unanswered {context.max_tries} times", "it is tried again on redelivery"
+    )
+
+
+def _won(current: Current | None, mine: list[Committed]) -> Committed | None:
+    for result in mine if current else ():
+        if current.pointer.target == result.key:
+            return result
+        if current.opened is not None and current.opened.footer.descends_from(result.key):
+            return result
+    return None
+
+
+def _pause(tries: int, took: float, source: random.Random) -> float:
+    """Longer after every try, and longer where a try takes long: who waits for less than the others' tries take is only
+    in their way. Sixteen writers whose tries take a second each need 4 tries a commit without that, and 1.7 with it.
+    """
+    longest = max(LONGEST_PAUSE, 16 * took)
+    return source.random() * min(longest, max(FIRST_PAUSE, 2 * took) * 2.0 ** min(tries - 1, 10))
+
+
+def _write(
+    store: PartitionStore, layout: Layout, partition: str, current: Current | None, wanted: Next, context: CommitContext
+) -> Committed:
+    footer = _footer(layout.table, partition, current, wanted, context.contract_hash)
+    unique = uuid.UUID(int=context.random.getrandbits(128), version=4).hex
+    parent = current.opened if current else None
+    body = encode(wanted.rows, footer, key=layout.key, parent=parent)
+    key = store.write_object(partition, object_name(footer.version, unique), body)
+    return Committed(partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
+
+
+def _footer(table: str, partition: str, current: Current | None, wanted: Next, contract_hash: str) -> Footer:
+    before = current.opened.footer if current and current.opened else None
+    parent = current.pointer.target if current else ""
+    dailies: tuple[Daily, ...] = before.dailies if before else ()
+    if current and current.modified:
+        dailies = later_dailies(dailies, parent, current.modified)
+    return Footer(
+        table=table,
+        partition=partition,
+        version=current.version + 1 if current else 1,
+        kind=wanted.kind,
+        rows=wanted.rows.num_rows,
+        parent=parent,
+        ancestors=later_ancestors(parent, before.ancestors if before else ()),
+        sources=wanted.sources,
+        recent=wanted.recent,
+        inputs=wanted.inputs,
+        dailies=dailies,
+        restores=wanted.restores,
+        hold=(before.hold if before else "") if wanted.hold is None else wanted.hold,
+        contract=contract_hash,
+    )

@@ -1,0 +1,196 @@
+"""Commits: a partition is one pointer to one immutable object, and a commit swaps the pointer.
+
+Read the pointer and the object, make the next object, write it under a name of its own, swap the pointer if it is still
+the one that was read. One of any number of racing writers wins; the others pause, read again and make theirs again on
+top. After any answer that does not settle it (refused, lost) the pointer is read: if it names my object or a descendant
+of it, I won. A crash leaves at most an object that nothing names. The swap is the one thing that can be seen from
+outside, so a reader sees whole commits only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+
+from core.contract.model import Table
+from core.ports import PartitionStore
+from core.warehouse.order import identical
+from core.warehouse.pointer import partition_of
+from processing.footer import RECENT, SourceRef, later_marks
+from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
+from processing.partitions.layout import Layout
+from processing.partitions.merge import Batch, Splice, all_of, batch_of, dedupe, plan_splice, rows_mark, with_latest
+from processing.partitions.parquet import Pieces
+from processing.partitions.rewrite import first_rows, splice_object
+from processing.partitions.snapshot import Columns, Snapshot, read_snapshot
+
+__all__ = [
+    "AlreadyThere",
+    "CommitContext",
+    "Committed",
+    "Outcome",
+    "Snapshot",
+    "SourceRef",
+    "commit_many",
+    "commit_rows",
+    "commit_table",
+    "read_partition",
+    "restate",
+]
+
+Recompute = Callable[[Mapping[str, Snapshot]], pa.Table]
+Rebuild = Callable[[], tuple[pa.Table, Sequence[SourceRef]]]
+
+
+def read_partition(store: PartitionStore, table: Table, partition: str) -> Snapshot | None:
+    """The partition as it is now, in the table's stored schema; None where it has no commit yet.
+
+    Raises ``PipelineBug`` where the pointer leads to no sound object.
+    """
+    return read_snapshot(store, Layout.of(table).schema, partition_of(table.name, partition))
+
+
+def commit_rows(
+    store: PartitionStore,
+    table: Table,
+    partition: str,
+    rows: pa.Table,
+    *,
+    sources: Sequence[SourceRef],
+    context: CommitContext,
+) -> Outcome:
+    """Merge rows, which came from ``sources``, into a partition (its path below the table's folder, or empty).
+
+    When it returns, the rows or newer versions of them are current. Doing it again makes no version. Raises
+    ``TransientFailure`` when beaten too often or when the store fails: the same call may then be made again.
+    """
+    layout = Layout.of(table)
+    where = partition_of(table.name, partition)
+    batch: Batch | None = None
+    mark = ""
+
+    def make(current: Current | None) -> Next | AlreadyThere:
+        nonlocal batch, mark
+        if current is not None and current.footer.has_merged(sources, context.contract_hash):
+            return current.already_there()
+        if batch is None:
+            batch = batch_of(rows, layout)
+            mark = rows_mark(batch, layout)
+        if current is None:
+            if not batch.num_rows:
+                return AlreadyThere(where, 0, "", 0)
+            return _merge_of(first_rows(batch, layout), all_of(batch), (), sources, mark, context)
+        if mark and mark in current.footer.recent:
+            return current.already_there()
+        columns = Columns(current.object, layout.schema)
+        splice = plan_splice(columns.read, batch.table, layout)
+        if not len(splice.rows):
+            columns.prove()
+            return current.already_there()
+        result = splice_object(current.object, columns, batch.table, splice, layout)
+        return _merge_of(result, splice, current.footer.recent, sources, mark, context)
+
+    return attempt(store, layout, where, make, context=context)
+
+
+def _merge_of(
+    rows: pa.Table | Pieces,
+    splice: Splice,
+    recent: Sequence[str],
+    sources: Sequence[SourceRef],
+    mark: str,
+    context: CommitContext,
+) -> Next:
+    marks = later_marks(recent, sources, context.contract_hash, others=[mark] if mark else ())
+    return Next("merge", rows, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
+
+
+def commit_many(
+    store: PartitionStore,
+    changes: Sequence[tuple[Table, str, pa.Table]],
+    *,
+    sources: Sequence[SourceRef],
+    context: CommitContext,
+    workers: int = 8,
+) -> list[Outcome]:
+    """``commit_rows`` for many partitions at once, ``workers`` at a time; outcomes in the order of ``changes``.
+
+    Partitions do not wait for each other and are not one commit: when one fails, the others are committed all the same,
+    and then the first failure is raised.
+    """
+
+    def one(change: tuple[Table, str, pa.Table]) -> Outcome:
+        table, partition, rows = change
+        return commit_rows(store, table, partition, rows, sources=sources, context=context)
+
+    if len(changes) < 2 or workers < 2:
+        return [one(change) for change in changes]
+    with ThreadPoolExecutor(min(workers, len(changes))) as pool:
+        futures = [pool.submit(one, change) for change in changes]
+    return [future.result() for future in futures]
+
+
+def commit_table(
+    store: PartitionStore,
+    table: Table,
+    partition: str,
+    recompute: Recompute,
+    *,
+    inputs: Sequence[tuple[Table, str]],
+    context: CommitContext,
+) -> Outcome:
+    """Replace a derived partition by what ``recompute`` makes of its inputs, tables with their partitions' paths.
+
+    ``recompute`` gets the snapshots by the store's names of the partitions (``dim_x``, ``fact_y/symbol=A``); those that
+    have no commit yet are left out. The target's pointer is read before the inputs' and all three steps are done again
+    when beaten, so the last writer has seen the newest inputs. No version is made, and nothing is recomputed, when the
+    footer names exactly the input objects just read, under the same contract.
+    """
+    layout = Layout.of(table)
+    where = partition_of(table.name, partition)
+
+    def make(current: Current | None) -> Next | AlreadyThere:
+        snapshots: dict[str, Snapshot] = {}
+        seen: dict[str, str] = {}
+        for source, path in inputs:
+            name = partition_of(source.name, path)
+            snapshot = read_partition(store, source, path)
+            seen[name] = snapshot.key if snapshot else ""
+            if snapshot:
+                snapshots[name] = snapshot
+        if current and current.is_sound and _same_origin(current, seen, context.contract_hash):
+            return current.already_there()
+        rows = dedupe(recompute(snapshots), layout)
+        return Next("derive", with_latest(rows, layout), inserted=rows.num_rows, inputs=seen)
+
+    return attempt(store, layout, where, make, context=context)
+
+
+def _same_origin(current: Current, seen: Mapping[str, str], contract_hash: str) -> bool:
+    footer = current.footer
+    return footer.kind == "derive" and footer.inputs == seen and footer.contract == contract_hash
+
+
+def restate(
+    store: PartitionStore, table: Table, partition: str, rebuild: Rebuild, *, context: CommitContext
+) -> Outcome:
+    """Replace a partition whole, whatever it holds, even where its object is missing or altered.
+
+    ``rebuild`` gives the rows and the ingest objects that they come from. It is called after the pointer was read, and
+    again when beaten: a commit that it does not see is one that comes after it. A hold stays. No version is made where
+    a sound object holds the same rows.
+    """
+    layout = Layout.of(table)
+
+    def make(current: Current | None) -> Next | AlreadyThere:
+        given, sources = rebuild()
+        rows = with_latest(dedupe(given, layout), layout)
+        if current and current.is_sound and identical(current.object.read(layout.schema), rows):
+            return current.already_there()
+        marks = later_marks((), sources, context.contract_hash)
+        return Next("restate", rows, inserted=rows.num_rows, sources=tuple(sources)[-RECENT:], recent=marks)
+
+    where = partition_of(table.name, partition)
+    return attempt(store, layout, where, make, context=context)

@@ -1,0 +1,157 @@
+"""A partition's object: Arrow rows to Parquet bytes with a footer of ours, and back.
+
+Snappy, as AWS's managed layer has it. Dictionaries only for columns that repeat themselves, decimals as integers where
+they fit (half the time of the fixed-length form), no statistics of texts outside the key (they cost as much as the
+text). The bytes depend on the rows, the footer and the release of pyarrow alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.warehouse.footer import NAME, Footer
+from core.warehouse.partition_objects import Opened, open_object
+
+__all__ = ["Opened", "encode", "open_object", "repeating"]
+
+ROW_GROUP = 131_072
+HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes
+HASH_AT_ONCE = 2_000_000  # bytes; the writer writes pages of some kilobytes, for which no thread is worth waking
+_MOST_VALUES = 65_536  # of a dictionary: beyond it the writer would give up half way
+_SAMPLE = (256, 4_096)
+
+
+class Pieces(Protocol):
+    """Rows that are made while they are written: as tables of ``ROW_GROUP`` rows, the last one of fewer."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def pieces(self) -> Iterator[pa.Table]: ...
+
+
+def encode(
+    rows: pa.Table | Pieces, footer: Footer, *, key: Collection[str] = (), parent: Opened | None = None
+) -> bytes:
+    """The object's bytes. The footer gets its digest here: that of all bytes that the rows became.
+
+    ``key`` are the columns that the rows are sorted by: readers skip by their statistics, texts included. Which columns
+    have dictionaries is taken over from the ``parent`` until its rows have doubled. The same rows on the same parent
+    become the same bytes, in pieces or not.
+    """
+    pieces = iter([rows.combine_chunks()]) if isinstance(rows, pa.Table) else rows.pieces()
+    head = next(pieces)
+    with _Sink(beside=head.nbytes > HASH_BESIDE) as sink:
+        with pq.ParquetWriter(
+            sink,
+            rows.schema,
+            compression="snappy",
+            use_dictionary=_dictionaries(rows.num_rows, head, parent),
+            write_statistics=[one.name for one in rows.schema if one.name in key or not pa.types.is_string(one.type)],
+            store_decimal_as_integer=True,
+            store_schema=False,
+        ) as writer:
+            writer.write_table(head, row_group_size=ROW_GROUP)
+            del head
+            for piece in pieces:
+                writer.write_table(piece, row_group_size=ROW_GROUP)
+            writer.add_key_value_metadata({NAME: footer.sealed(*sink.digest()).to_json()})
+        return sink.content()
+
+
+def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str]:
+    if parent is None or parent.footer.rows.bit_length() != count.bit_length():
+        return repeating(head.slice(0, ROW_GROUP))
+    return [name for name in parent.dictionaries if name in head.column_names]
+
+
+class _Sink:
+    """Where the Parquet writer writes to: keeps what comes, and hashes it on the way or beside."""
+
+    closed = False
+
+    def __init__(self, *, beside: bool) -> None:
+        self._content = io.BytesIO()
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._beside = ThreadPoolExecutor(1) if beside else None
+
+    def __enter__(self) -> _Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._beside:
+            self._beside.shutdown()
+
+    def write(self, data: bytes) -> int:
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        self._size += len(data)
+        if self._beside and self._waiting_size >= HASH_AT_ONCE:
+            self._beside.submit(self._take, self._handed_on())  # one worker: parts are taken in order
+        return len(data)
+
+    def _handed_on(self) -> list[bytes]:
+        parts, self._waiting, self._waiting_size = self._waiting, [], 0
+        return parts
+
+    def _take(self, parts: list[bytes]) -> None:
+        for part in parts:
+            self._hash.update(part)
+            self._content.write(part)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def digest(self) -> tuple[str, int]:
+        """Of everything written so far, and how much that is."""
+        if self._beside:
+            self._beside.submit(self._take, self._handed_on()).result()
+        else:
+            self._take(self._handed_on())
+        return self._hash.hexdigest(), self._size
+
+    def content(self) -> bytes:
+        """All bytes; what came after the digest is not hashed."""
+        for part in self._handed_on():
+            self._content.write(part)
+        return self._content.getvalue()
+
+
+def repeating(rows: pa.Table) -> list[str]:
+    """The columns worth a dictionary: those whose evenly taken sample looks like few distinct values.
+
+    Judged by the first row group alone, which is there before the others are.
+    """
+    count = rows.num_rows
+    size = min(max(count // 32, _SAMPLE[0]), _SAMPLE[1])
+    step = max(count // size, 1)
+    at = pa.array(np.arange(0, count, step)) if step > 1 else None
+    sample = rows.take(at) if at is not None else rows
+    most = min(count / 4, _MOST_VALUES)
+    limit = most * -math.expm1(-sample.num_rows / most) if count else 0  # distinct ones to expect of `most` even ones
+    return [
+        name
+        for name, column in zip(sample.column_names, sample.columns, strict=True)
+        if not pa.types.is_boolean(column.type) and len(column.unique()) <= limit
+    ]

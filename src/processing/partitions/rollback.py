@@ -1,0 +1,82 @@
+"""Going back: an earlier version of a partition becomes its next one."""
+
+from __future__ import annotations
+
+from core.contract.model import Table
+from core.errors import InvalidData
+from core.ports import PartitionStore
+from core.warehouse.pointer import partition_of, version_of
+from processing.partitions.attempt import AlreadyThere, CommitContext, Current, Next, Outcome, attempt
+from processing.partitions.layout import Layout
+from processing.partitions.parquet import open_object
+
+
+def rollback(
+    store: PartitionStore, table: Table, partition: str, *, to: int | str, hold: str | None, context: CommitContext
+) -> Outcome:
+    """Bring back version ``to`` (its number, or its object's key) as a new version.
+
+    ``hold`` is the reason why the auditor must not heal the partition forward; None: it may, and will. Sources merged
+    after that version are no longer counted as merged. Raises ``InvalidData`` where the version is not in the recent
+    history, or its object was removed: recent ones stay for the grace period, the last of each day for a week.
+    """
+    layout = Layout.of(table)
+    where = partition_of(table.name, partition)
+
+    def make(current: Current | None) -> Next | AlreadyThere:
+        if current is None:
+            raise InvalidData("roll back", where, "it has no version", "look at: starmend status")
+        key = to if isinstance(to, str) else _key_of(current, to)
+        if current.is_sound and _is_done(current, version_of(key), hold or ""):
+            return current.already_there()
+        found = store.read_object(key)
+        if found is None:
+            raise InvalidData("roll back", where, f"{key} was removed", "choose another version, or: starmend rebuild")
+        old = open_object(key, found.body)
+        return Next(
+            "rollback",
+            old.read(layout.schema),
+            sources=old.footer.sources,
+            recent=old.footer.recent,
+            inputs=old.footer.inputs,
+            restores=version_of(key),
+            hold=hold or "",
+        )
+
+    return attempt(store, layout, where, make, context=context)
+
+
+def _is_done(current: Current, version: int, hold: str) -> bool:
+    footer = current.footer
+    return (footer.kind, footer.restores, footer.hold) == ("rollback", version, hold)
+
+
+def _key_of(current: Current, version: int) -> str:
+    footer = current.opened.footer if current.opened else None
+    known = [current.pointer.target]
+    if footer:
+        known += [*footer.ancestors, *(daily.key for daily in footer.dailies)]
+    for key in known:
+        if version_of(key) == version:
+            return key
+    versions = sorted({version_of(key) for key in known})
+    raise InvalidData(
+        "roll back", current.partition, f"version {version} is not in its recent history", f"choose among {versions}"
+    )
+
+
+def release(store: PartitionStore, table: Table, partition: str, *, context: CommitContext) -> Outcome:
+    """End a hold: the same rows as a new version that the auditor may heal again. Nothing to do where there is none."""
+    layout = Layout.of(table)
+    where = partition_of(table.name, partition)
+
+    def make(current: Current | None) -> Next | AlreadyThere:
+        if current is None:
+            return AlreadyThere(where, 0, "", 0)
+        footer = current.footer
+        if not footer.hold:
+            return current.already_there()
+        rows = current.object.read(layout.schema)
+        return Next("release", rows, recent=footer.recent, inputs=footer.inputs, hold="")
+
+    return attempt(store, layout, where, make, context=context)

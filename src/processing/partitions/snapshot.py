@@ -1,0 +1,97 @@
+"""A partition as it is at one moment, and the columns of an object read as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from core.ports import PartitionStore
+from core.warehouse.order import Ints
+from processing.footer import Footer
+from processing.partitions.attempt import read_current
+from processing.partitions.parquet import Opened
+
+READ_AT_ONCE = 1_000_000  # cells; below it a second visit to the file costs more than the columns it would save
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A partition at one moment: its version, the object's key and time, its rows and what its footer says."""
+
+    partition: str
+    version: int
+    key: str
+    table: pa.Table
+    footer: Footer
+    modified: datetime
+
+
+def read_snapshot(store: PartitionStore, schema: pa.Schema, partition: str) -> Snapshot | None:
+    """The current object of a partition (the store's name of it), with the columns of ``schema``."""
+    current = read_current(store, partition)
+    if current is None or current.modified is None:
+        return None
+    opened = current.object
+    return Snapshot(
+        partition, current.version, current.pointer.target, opened.read(schema), opened.footer, current.modified
+    )
+
+
+class Columns:
+    """An object's columns in the wanted schema, each decoded once, when it is first asked for.
+
+    They are not proven: the digest is computed beside, and whoever makes something of them calls ``prove`` first.
+    """
+
+    def __init__(self, opened: Opened, schema: pa.Schema) -> None:
+        self._opened = opened
+        self._schema = schema
+        self._have: dict[str, pa.ChunkedArray] = {}
+        if opened.footer.rows * len(schema) <= READ_AT_ONCE:
+            self.whole()
+
+    @property
+    def known(self) -> Collection[str]:
+        """The columns that are decoded already."""
+        return self._have.keys()
+
+    def read(self, names: Sequence[str], at: Ints | None = None) -> pa.Table:
+        """All rows, or those at the given places, which are sorted. Where these lie in few row groups, no other is
+        decoded."""
+        missing = [name for name in names if name not in self._have]
+        if missing and at is not None and len(groups := self._groups_of(at)) <= len(self._opened.group_rows) // 2:
+            return self._read_groups(names, at, groups)
+        if missing:
+            rows = self._opened.read(self._schema, missing, proven=False)
+            self._have.update(zip(missing, rows.columns, strict=True))
+        found = pa.table({name: self._have[name] for name in names})
+        return found if at is None else found.take(pa.array(at))
+
+    def _groups_of(self, at: Ints) -> list[int]:
+        return list(dict.fromkeys(np.searchsorted(self._ends, at, side="right").tolist()))
+
+    def _read_groups(self, names: Sequence[str], at: Ints, groups: Sequence[int]) -> pa.Table:
+        parts = []
+        for group in groups:
+            first, end = (int(self._ends[group - 1]) if group else 0), int(self._ends[group])
+            low, high = np.searchsorted(at, (first, end))
+            rows = self._opened.read_group(group, self._schema, names, proven=False)
+            parts.append(rows.take(pa.array(at[low:high] - first)))
+        return pa.concat_tables(parts)
+
+    @cached_property
+    def _ends(self) -> Ints:
+        """Where each row group ends."""
+        return np.cumsum(self._opened.group_rows)
+
+    def whole(self) -> pa.Table:
+        return self.read(self._schema.names)
+
+    def prove(self) -> None:
+        """Raises ``PipelineBug`` where the object was altered."""
+        self._opened.prove()

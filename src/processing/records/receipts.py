@@ -1,0 +1,90 @@
+"""Receipts: what became of an ingest object, one JSON line (``core.landing.records.RECEIPT_COLUMNS``), written last.
+
+An object without a receipt has not been processed to its end. Processing it again replaces its receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+
+from core.landing.zone import Landing
+from core.ports import ObjectReader, ObjectWriter
+
+OutcomeName = Literal["committed", "unchanged", "halted"]
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedPartition:
+    """A partition that the object's rows went to: ``committed`` where a version was made, else ``unchanged``.
+
+    ``rows`` are this object's, ``version`` is the partition's after it.
+    """
+
+    table: str
+    partition: str
+    version: int
+    outcome: Literal["committed", "unchanged"]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """See ``core.landing.records`` for what the fields mean; times are in milliseconds."""
+
+    object: str
+    etag: str
+    version_id: str
+    dataset: str
+    table: str
+    sequential_id: int | None
+    sequential: bool
+    size: int
+    lines_in: int
+    rows_out: int
+    rejected: int
+    accepted: int
+    unknown_columns: tuple[str, ...]
+    partitions: tuple[TouchedPartition, ...]
+    outcome: OutcomeName
+    reason: str
+    milliseconds: float
+    stages: Mapping[str, float] = field(default_factory=dict)
+    contract_hash: str = ""
+    code_version: str = ""
+    processed_at: str = ""
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(asdict(self)) + b"\n"
+
+
+def write_receipt(store: ObjectWriter, landing: Landing, receipt: Receipt) -> None:
+    store.write(landing.receipt_key, receipt.to_json(), content_type="application/json")
+
+
+def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None:
+    """The receipt's fields; None where the object has none."""
+    stored = store.read(landing.receipt_key)
+    return orjson.loads(stored.body) if stored else None
+
+
+def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
+    """The receipts below a prefix of ``receipts/``, in key order."""
+    for found in store.list(prefix):
+        if stored := store.read(found.key):
+            yield orjson.loads(stored.body)
+
+
+def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> OutcomeName:
+    if halted:
+        return "halted"
+    return "committed" if any(one.outcome == "committed" for one in partitions) else "unchanged"
+
+
+def iso(moment: datetime) -> str:
+    """``2026-11-20T14:30:00.000000Z``."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

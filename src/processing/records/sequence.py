@@ -1,0 +1,64 @@
+"""Sequential ids: which objects came as the next of their table, and the parameter that remembers the newest.
+
+Events come in any order, and a warning about one that only overtook another costs a look; a hole that nobody notices
+would cost rows. The parameter is a cache: losing it costs a false warning, never a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from core.errors import InvalidData, StarmendError
+from core.landing.state import ParameterNames, parse_id
+from core.landing.zone import Landing
+from processing.services import World
+
+
+def newest_known(world: World, tables: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    """The number of the newest processed object of each (dataset, table), where the parameters know it."""
+    names = {_name(world, dataset, table): (dataset, table) for dataset, table in tables}
+    known: dict[tuple[str, str], int] = {}
+    try:
+        found = world.parameters.get_many(list(names)) if names else {}
+    except StarmendError as error:
+        world.log.warning("the latest objects are not known", error=str(error))
+        return known
+    for name, text in found.items():
+        try:
+            known[names[name]] = parse_id(text, name=name)
+        except InvalidData as error:
+            world.log.warning("the latest object is not known", parameter=name, error=str(error))
+    return known
+
+
+def out_of_sequence(numbers: Iterable[int], newest: int, *, has_receipt: Callable[[int], bool]) -> dict[int, int]:
+    """Number -> the number that was expected, for those that do not follow their predecessor.
+
+    ``numbers`` are taken in order, so that a batch which holds 5 and 4 is whole. A number that is not new is a replay
+    where it has a receipt, and else an object that others overtook.
+    """
+    wrong: dict[int, int] = {}
+    for number in sorted(set(numbers)):
+        if number > newest:
+            if number != newest + 1:
+                wrong[number] = newest + 1
+            newest = number
+        elif not has_receipt(number):
+            wrong[number] = newest + 1
+    return wrong
+
+
+def remember_newest(world: World, dataset: str, table: str, number: int) -> None:
+    """Write the parameter. A failure is a warning: the objects and their receipts are the truth."""
+    try:
+        world.parameters.put(_name(world, dataset, table), str(number))
+    except StarmendError as error:
+        world.log.warning("the latest object was not written", dataset=dataset, table=table, error=str(error))
+
+
+def receipt_exists(world: World, landing: Landing) -> bool:
+    return world.records.stat(landing.receipt_key) is not None
+
+
+def _name(world: World, dataset: str, table: str) -> str:
+    return ParameterNames(world.parameter_prefix, dataset).latest_object(table)

@@ -1,0 +1,175 @@
+"""A table made anew from the ingest objects alone, partition by partition, as if all had come at once.
+
+It takes the same road as ever: the same reading, checks, shapes and merge, so the rows are those of the incremental
+road. Each partition is replaced whole, by one commit, while readers and writers go on.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from core.contract.model import Table
+from core.errors import InvalidData, PipelineBug
+from core.landing.zone import landing_of, prefixes_of
+from core.ports import ObjectInfo
+from processing.derived.dimensions import derive_dimension, derive_static
+from processing.parse_object import take_apart
+from processing.partitions.commit import Committed, SourceRef, read_partition, restate
+from processing.partitions.layout import Layout
+from processing.partitions.merge import dedupe
+from processing.plan import SourcePlan, inputs_of, plan_source, static_tables
+from processing.restating.spill_buffer import Shelf
+from processing.services import World
+from processing.shape import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A partition (its path) after a rebuild. Not ``changed``: it was already what its ingest objects make of it."""
+
+    table: str
+    partition: str
+    version: int
+    rows: int
+    changed: bool
+
+
+def rebuild_table(
+    world: World,
+    name: str,
+    partition: str | None = None,
+    *,
+    allow_fewer: bool = False,
+    progress: Callable[[str], None] = lambda _done: None,
+) -> Iterator[Rebuilt]:
+    """Rebuild a warehouse table, or one partition of it. Advances as it is iterated.
+
+    ``allow_fewer`` lets a partition end with fewer rows than it has; without it such a partition raises
+    ``InvalidData`` and stays as it is, for ingest objects may be missing. A partition for whose rows there is no ingest
+    object left is never touched. ``progress`` is told of every object that was read.
+    """
+    table = world.contracts.table(name)
+    if table.name in {one.name for one in static_tables(world.contracts)}:
+        outcome = derive_static(world.partitions, table, world.contracts)
+        yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
+        return
+    contract = world.contracts.dataset(table.dataset)
+    if table.kind == "fact":
+        yield from _rebuild(world, plan_source(contract, table.source), table, partition, allow_fewer, progress)
+        return
+    if table.kind != "dimension":
+        remedy = "Rebuild the fact that it is made of"
+        raise InvalidData("rebuild", name, f"a {table.kind} does not come from ingest objects", remedy)
+    for source in dict.fromkeys(inputs_of(table)):
+        plan = plan_source(contract, source)
+        assert plan.current is not None
+        yield from _rebuild(world, plan, plan.current, None, allow_fewer, progress)
+    outcome = derive_dimension(world.partitions, table, world.contracts, context=world.context_of(contract))
+    yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
+
+
+def _rebuild(
+    world: World,
+    plan: SourcePlan,
+    table: Table,
+    partition: str | None,
+    allow_fewer: bool,
+    progress: Callable[[str], None],
+) -> Iterator[Rebuilt]:
+    with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
+        history = _History(world, plan, table, partition, Shelf(Path(folder)), progress)
+        history.read_new()
+        wanted = history.shelf.paths if partition is None else (partition,)
+        for path in wanted:
+            yield _restate(world, plan, table, path, history, allow_fewer)
+
+
+def _restate(world: World, plan: SourcePlan, table: Table, path: str, history: _History, allow_fewer: bool) -> Rebuilt:
+    layout = Layout.of(table)
+
+    def made() -> tuple[pa.Table, Sequence[SourceRef]]:
+        # Called after the pointer was read: an object that was committed before that is listed now, or was before.
+        history.read_new()
+        rows = history.shelf.rows(path)
+        if rows is None:
+            raise InvalidData(
+                "rebuild", f"{table.name}/{path}", "no ingest object has rows of it", "Nothing was changed"
+            )
+        unique = dedupe(rows, layout)
+        if not allow_fewer:
+            _refuse_fewer(world, table, path, unique.num_rows)
+        return unique, history.refs.get(path, ())
+
+    outcome = restate(world.partitions, table, path, made, context=world.context_of(plan.contract))
+    return Rebuilt(table.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
+
+
+def _refuse_fewer(world: World, table: Table, path: str, rows: int) -> None:
+    try:
+        before = read_partition(world.partitions, table, path)
+    except PipelineBug:  # missing or altered: there is nothing to lose
+        return
+    if before is not None and before.table.num_rows > rows:
+        raise InvalidData(
+            "rebuild",
+            f"{table.name}/{path}",
+            f"the ingest objects have {rows} rows of it, the warehouse {before.table.num_rows}",
+            "Bring the missing ingest objects back, or allow fewer rows",
+        )
+
+
+class _History:
+    """All ingest objects of a source table, read as they come to be known, their rows of one table put on a shelf."""
+
+    def __init__(
+        self,
+        world: World,
+        plan: SourcePlan,
+        table: Table,
+        partition: str | None,
+        shelf: Shelf,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._world = world
+        self._plan = plan
+        self._table = table
+        self._partition = partition
+        self._progress = progress
+        self._known: set[tuple[str, str]] = set()
+        self.shelf = shelf
+        self.refs: dict[str, list[SourceRef]] = {}
+
+    def read_new(self) -> None:
+        """Read the objects that were not there at the last look."""
+        dataset, source = self._plan.contract.dataset, self._plan.source.name
+        for prefix in prefixes_of(self._world.contracts, dataset, source):
+            for found in self._world.ingest.list(prefix):
+                if (found.key, found.etag) not in self._known and landing_of(found.key):
+                    self._read(found)
+                    self._known.add((found.key, found.etag))
+                    self._progress(found.key)
+
+    def _read(self, found: ObjectInfo) -> None:
+        opened = self._world.ingest.open(found.key)
+        if opened is None:
+            return
+        world, plan = self._world, self._plan
+        with opened.stream as stream:
+            taken = take_apart(
+                stream,
+                plan,
+                Origin(plan.contract, world.contracts, opened.stat.modified),
+                place=found.key,
+                now=world.now(),
+                timer=world.timer,
+                threads=world.threads,
+            )
+        for part in taken.parts:
+            if part.table.name == self._table.name and self._partition in (None, part.path):
+                self.shelf.add(part.path, part.rows)
+                self.refs.setdefault(part.path, []).append(SourceRef(found.key, opened.stat.etag))

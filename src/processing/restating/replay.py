@@ -1,0 +1,69 @@
+"""Processing ingest objects once more: by name, by prefix, or because lines of theirs lie in quarantine.
+
+A replay is harmless. What is in the warehouse stays as it is; what a mended contract now lets through comes in; the
+receipt and the quarantined lines are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from core.landing.zone import QUARANTINE, RECEIPTS, landing_of
+from core.ports import ObjectReader
+from processing.events import Told
+from processing.process import process_objects
+from processing.records.quarantine import read_quarantine
+from processing.records.receipts import read_receipts
+from processing.services import World
+
+AT_ONCE = 32  # objects between two signs of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Objects that were processed again, and those of them that failed (key -> error)."""
+
+    keys: tuple[str, ...]
+    errors: Mapping[str, Exception]
+
+
+def ingest_keys(ingest: ObjectReader, prefix: str) -> Iterator[str]:
+    """The ingest objects at or below a prefix, in key order."""
+    return (found.key for found in ingest.list(prefix) if landing_of(found.key))
+
+
+def replay(world: World, keys: Iterable[str]) -> Iterator[Replayed]:
+    """Process the objects again, some at a time. Advances as it is iterated."""
+    waiting: list[str] = []
+    for key in keys:
+        waiting.append(key)
+        if len(waiting) == AT_ONCE:
+            yield _again(world, waiting)
+            waiting = []
+    if waiting:
+        yield _again(world, waiting)
+
+
+def _again(world: World, keys: list[str]) -> Replayed:
+    return Replayed(tuple(keys), process_objects([Told("", key, again=True) for key in keys], world))
+
+
+def folder_of(root: str, dataset: str = "", table: str = "") -> str:
+    """The prefix of receipts or quarantined lines of a dataset or table; of all where none is named."""
+    if not dataset:
+        return root
+    return f"{root}dataset={dataset}/" + (f"source_table={table}/" if table else "")
+
+
+def quarantined(world: World, *, dataset: str = "", table: str = "") -> Iterator[Mapping[str, object]]:
+    """The lines in quarantine (``core.landing.records.QUARANTINE_COLUMNS``)."""
+    return read_quarantine(world.records, folder_of(QUARANTINE, dataset, table))
+
+
+def to_retry(world: World, *, dataset: str = "", table: str = "") -> tuple[str, ...]:
+    """The ingest objects that have lines in quarantine or were halted, in key order."""
+    lines = {str(line["object"]) for line in quarantined(world, dataset=dataset, table=table)}
+    receipts = read_receipts(world.records, folder_of(RECEIPTS, dataset, table))
+    halted = {str(one["object"]) for one in receipts if one["outcome"] == "halted"}
+    return tuple(sorted(lines | halted))

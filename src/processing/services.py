@@ -1,0 +1,54 @@
+"""What processing needs of the world, as one value: whoever runs it (the Lambda, the command, a test) fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from core.contract.model import Contract, Contracts
+from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore
+from processing.partitions.commit import CommitContext
+
+
+class Log(Protocol):
+    """Structured log lines: a message and fields."""
+
+    def info(self, msg: str, /, **fields: Any) -> None: ...
+
+    def warning(self, msg: str, /, **fields: Any) -> None: ...
+
+    def error(self, msg: str, /, **fields: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """The contracts, and the ports to everything else.
+
+    ``ingest`` is the landing zone, ``records`` the bucket for receipts and quarantine. ``parameter_prefix`` is
+    ``/<project>/<environment>``. ``metrics`` gives those of a dataset. ``now`` is the time of day (aware), ``timer``
+    counts seconds. ``workers`` bounds concurrent requests; ``threads`` lets the parser use several cores. ``ensured``
+    names the contract-made tables that this process has already looked after.
+    """
+
+    contracts: Contracts
+    ingest: ObjectReader
+    records: ObjectStore
+    partitions: PartitionStore
+    parameters: ParameterStore
+    parameter_prefix: str
+    metrics: Callable[[str], Metrics]
+    log: Log
+    code_version: str
+    ingest_bucket: str
+    now: Callable[[], datetime]
+    timer: Callable[[], float]
+    commit_context: Callable[[str], CommitContext] = CommitContext
+    workers: int = 8
+    threads: bool = False
+    ensured: set[str] = field(default_factory=set)
+
+    def context_of(self, contract: Contract) -> CommitContext:
+        """Rows made by another contract or other code are other rows: a replay by them is none."""
+        return self.commit_context(f"{contract.hash[:16]}.{self.code_version}")
