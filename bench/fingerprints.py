@@ -1,10 +1,10 @@
 """The comparison of a table of a million rows with the source, as an audit makes it: unchanged, and a hundred changed.
 
-Ours is one look of an audit (``auditor.databases.scan``) through the function that it asks (``ingestion.check``): objects
-against receipts, every partition's pointer, bytes and digest, the rows' keys and versions against PostgreSQL's, the
-contract's rules, the paper that is left. The rows were put there by the pipeline itself. Buckets are folders: what S3
-takes for sixteen objects is not measured here. The floor asks the source for ``count(*)`` and ``max(last_updated)`` of
-the same rows and reads the two columns of the same objects.
+Ours is one look of an audit (``auditor.databases.scan``) through the function that it asks (``ingestion.check``):
+objects against receipts, every partition's pointer, bytes and digest, the rows' keys and versions against
+PostgreSQL's, the contract's rules, the paper that is left. The rows were put there by the pipeline itself. Buckets are
+folders: what S3 takes for sixteen objects is not measured here. The floor asks the source for ``count(*)`` and
+``max(last_updated)`` of the same rows and reads the two columns of the same objects.
 """
 
 from __future__ import annotations

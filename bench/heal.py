@@ -131,7 +131,7 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
     from aws.metrics import LogMetrics
     from aws.objects import S3ObjectStore
     from aws.pointers import S3PartitionStore
-    from core.feeds.calendar import iso
+    from core.time import iso
 
     s3 = Clients()("s3")
     store = S3ObjectStore(s3, BUCKET)

@@ -14,10 +14,10 @@ from auditor.feeds.objects import first_hour
 from auditor.services import World
 from auditor.warehouse.partitions import read_partition
 from core.audit.canary import PlantedRow, newest_gap, planted_key
-from core.audit.findings import PlantGap
+from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
-from core.feeds.calendar import iso
 from core.feeds.partitions import column_of, covers
+from core.time import iso
 from core.warehouse.pointer import DATA_ROOT
 
 PROVENANCE, HEALED = "provenance", "repaired"

@@ -17,8 +17,8 @@ from auditor.repairs.triage import Cause
 from auditor.run_files import find_paper
 from auditor.services import World
 from auditor.state import read_state
-from core.audit.certificate import canonical_json
-from core.feeds.calendar import iso
+from core.json import canonical_json
+from core.time import iso
 
 ROOT = "audit/causes/"
 

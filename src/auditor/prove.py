@@ -20,8 +20,8 @@ from auditor.feeds.expect import expect
 from core.audit.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
 from core.contract.model import Contract, Contracts, Database, Feed
 from core.errors import InvalidData
-from core.feeds.calendar import epoch
 from core.ports import ObjectReader, PartitionStore
+from core.time import epoch
 
 AT_ONCE = 200  # windows that are looked at together
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.evidence.windows import Window
-from core.audit.certificate import canonical_json
-from core.audit.findings import Compare, Finding, findings_from_data, findings_to_data
+from core.audit.findings import Finding, findings_from_data, findings_to_data
+from core.audit.repair_jobs import Compare
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
-from core.feeds.calendar import epoch, iso
+from core.json import canonical_json
 from core.ports import ObjectReader, ObjectWriter
+from core.time import epoch, iso
 
 ROOT = "audit/runs/"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")

@@ -13,7 +13,7 @@ from auditor.audits import AnyOrder, begin_audit, end_audit, learn_from, look_ag
 from auditor.conclude import conclude, conclude_failure
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import World
-from core.feeds.calendar import epoch
+from core.time import epoch
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]

@@ -16,7 +16,8 @@ from auditor.services import World
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import Misuse
-from core.audit.findings import Compare, FetchHistory, Finding, MissingPoints, Repair, door_of
+from core.audit.findings import Finding, MissingPoints
+from core.audit.repair_jobs import Compare, FetchHistory, Repair, door_of
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]

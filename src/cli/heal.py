@@ -12,7 +12,7 @@ from cli.auditing import Dataset, From, To, datasets_of, range_of, run_name
 from cli.deployed import DEFAULT, deployment
 from cli.output import FAILURE, FINDINGS, FINE, Environment, Json, print_json, say, show, steps
 from core.errors import PipelineBug
-from core.feeds.calendar import iso
+from core.time import iso
 
 MACHINE = "audit"
 

@@ -23,11 +23,12 @@ from aws.objects import S3ObjectStore
 from core.audit.source_check import CountBuckets, question_to_data
 from core.contract.model import Contract, Database, Feed
 from core.errors import OutOfReach, PipelineBug, StarmendError
-from core.feeds.calendar import is_expected, iso
+from core.feeds.calendar import is_expected
 from core.landing.ingest_objects import RepairObject
 from core.landing.zone import FEEDS, Landing, landing_of
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
+from core.time import iso
 from processing.plan import plan_source
 from processing.records.receipts import read_receipt
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.contract.model import Contract, Contracts, SourceTable, Table
-from core.warehouse.current_state import CURRENT, ENTITIES, current_table, inputs_of
-
-__all__ = ["CURRENT", "ENTITIES", "SourcePlan", "current_table", "inputs_of", "plan_source", "static_tables"]
+from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from core.time import format_instant
 from processing.ingest import Ingest
-from processing.records.receipts import Receipt, iso, outcome_of
+from processing.records.receipts import Receipt, outcome_of
 from processing.services import World
 
 
@@ -36,7 +37,7 @@ def receipt_of(one: Ingest, world: World) -> Receipt:
         stages={name: round(spent, 3) for name, spent in stages.items()},
         contract_hash=one.plan.contract.hash,
         code_version=world.code_version,
-        processed_at=iso(world.now()),
+        processed_at=format_instant(world.now()),
     )
 
 

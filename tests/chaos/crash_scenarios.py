@@ -22,11 +22,12 @@ from tests.support.worlds import MemoryWorld, department, order, quote, shipped_
 from core.contract.model import Table
 from core.landing.zone import RECEIPTS
 from core.ports import PartitionStore
+from core.warehouse.current_state import CURRENT
 from processing.derived.dimensions import derive_static
 from processing.events import Told
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
 from processing.partitions.rollback import release, rollback
-from processing.plan import CURRENT, static_tables
+from processing.plan import static_tables
 from processing.process import process_objects
 from processing.restating.replay import folder_of
 

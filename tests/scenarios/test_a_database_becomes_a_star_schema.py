@@ -18,8 +18,9 @@ from tests.support.waiting import eventually
 
 from aws.buckets import erase
 from aws.deployment import Deployment
-from core.landing.ingest_objects import RepairObject, format_instant
+from core.landing.ingest_objects import RepairObject
 from core.landing.zone import landing_of
+from core.time import format_instant
 from ingestion.check.last_seen import repair_name
 from local.database.changes import Changes
 from local.demo import await_horizon, compare

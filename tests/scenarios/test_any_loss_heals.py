@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
 
-from core.audit.findings import FetchHistory
+from core.audit.repair_jobs import FetchHistory
 
 CLEANED = {"unreferenced_object"}  # what trade leaves behind and days make old
 WHEN = ("provenance", "fetched_at", "provider_time")

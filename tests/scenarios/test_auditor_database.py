@@ -11,8 +11,10 @@ import pytest
 from tests.chaos.mutations import run_mutations
 from tests.support.shop import Shop, shop
 
-from core.audit.findings import DeletedRows, FetchRows, OrphanKeys
-from core.landing.ingest_objects import RepairObject, format_instant
+from core.audit.findings import DeletedRows, OrphanKeys
+from core.audit.repair_jobs import FetchRows
+from core.landing.ingest_objects import RepairObject
+from core.time import format_instant
 from ingestion.check.last_seen import repair_name
 
 pytestmark = pytest.mark.database

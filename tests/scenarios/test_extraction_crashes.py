@@ -15,8 +15,8 @@ from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
 from core.contract.model import Contract
-from core.landing.ingest_objects import parse_instant
 from core.ports import ObjectStore, ParameterStore
+from core.time import parse_instant
 
 pytestmark = pytest.mark.database
 TABLES = ("ledger", "other")

@@ -32,7 +32,8 @@ from tests.support.waiting import eventually
 
 from core.authoring.load import load
 from core.errors import OutOfReach, UnknownTable
-from core.landing.ingest_objects import EPOCH, ObjectFacts, encode_facts, parse_instant
+from core.landing.ingest_objects import EPOCH, ObjectFacts, encode_facts
+from core.time import parse_instant
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import TablesFailed
 

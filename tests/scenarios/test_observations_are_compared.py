@@ -14,7 +14,7 @@ from tests.support.healing import Stack, stack, with_entities
 
 from auditor.repairs.plan import Budget
 from auditor.services import Limits
-from core.audit.findings import Compare
+from core.audit.repair_jobs import Compare
 from core.contract.model import Contracts, Feed, Sample
 
 THREE = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)

@@ -11,7 +11,8 @@ from tests.support.healing import Stack, stack, with_entities
 from tests.support.shop import Shop, shop
 
 from auditor.run_files import AuditResult, read_paper
-from core.audit.findings import UnreferencedObjects, Vacuum
+from core.audit.findings import UnreferencedObjects
+from core.audit.repair_jobs import Vacuum
 from core.errors import InvalidData
 from core.warehouse.pointer import DATA_ROOT, data_prefix, object_name, parse_object
 

@@ -12,8 +12,8 @@ from tests.support.shop import Shop, shop
 from auditor.canary import canary_healed
 from auditor.repairs.plan import Budget
 from core.audit.canary import PlantedRow, planted_key
-from core.audit.certificate import canonical_json
-from core.audit.findings import FetchRows, PlantGap, repair_to_data
+from core.audit.repair_jobs import FetchRows, PlantGap, repair_to_data
+from core.json import canonical_json
 from processing.plan import static_tables
 from processing.restating.job import restate_job
 

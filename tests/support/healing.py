@@ -28,7 +28,7 @@ from auditor import steps
 from auditor.prove import verify
 from auditor.services import Limits, World
 from core.audit.certificate import certificate_key, hash_of
-from core.audit.findings import repair_from_data
+from core.audit.repair_jobs import repair_from_data
 from core.contract.model import Contracts, Feed
 from core.warehouse.arrow_types import stored_schema
 from ingestion.repair.job import Bench, carry_out

@@ -22,8 +22,8 @@ from aws.clients import Clients
 from aws.pointers import S3PartitionStore
 from core.contract.types import ColumnType
 from core.ports import PartitionStore
+from core.warehouse.partition_objects import open_object
 from processing.partitions.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
-from processing.partitions.parquet import open_object
 
 BUCKET = "warehouse-bucket"
 DATABASE, WORKGROUP = "race", "race"

@@ -31,7 +31,7 @@ from auditor import steps
 from auditor.prove import verify
 from auditor.run_files import AuditResult, read_paper
 from auditor.services import Limits, World
-from core.audit.findings import repair_from_data
+from core.audit.repair_jobs import repair_from_data
 from core.contract.model import Contracts, Database
 from core.errors import StarmendError
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames

@@ -16,17 +16,10 @@ from auditor.databases.memory import TableMemory
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
 from core.errors import InvalidData
-from core.landing.ingest_objects import (
-    EPOCH,
-    ObjectFacts,
-    TableObject,
-    decode_facts,
-    format_instant,
-    parse_table_key,
-    table_prefix,
-)
+from core.landing.ingest_objects import EPOCH, ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
 from core.landing.zone import RECEIPTS, REPAIR, Landing, landing_of
 from core.ports import ObjectInfo, ObjectReader
+from core.time import format_instant
 
 SWEPT_OBJECTS = 1_000  # behind the verified id, in one run
 HALTED_BYTES = 4_096  # only short receipts can be of a halted object

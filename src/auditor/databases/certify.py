@@ -22,10 +22,11 @@ from auditor.repairs.triage import Judgement, judge
 from auditor.run_files import AuditResult, WindowResult, find_paper, job_key, read_paper, write_paper
 from auditor.services import World
 from auditor.state import DatasetState, OpenWindow, change_state
-from core.audit.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
-from core.audit.findings import ExtractAgain, Redrive, repair_to_data
+from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
+from core.audit.repair_jobs import ExtractAgain, Redrive, repair_to_data
 from core.contract.model import Contract
-from core.feeds.calendar import iso
+from core.json import canonical_json
+from core.time import iso
 
 COMPLETENESS = "completeness/"
 REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks

@@ -50,7 +50,8 @@ def unequal(ours: Buckets, theirs: Buckets) -> tuple[int, ...]:
 
 
 def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], buckets: int, until: int) -> Difference:
-    """The rows of the wanted buckets that differ; ``pairs`` are the source's (``core.audit.source_check.pairs_schema``)."""
+    """The rows of the wanted buckets that differ;
+    ``pairs`` are the source's (``core.audit.source_check.pairs_schema``)."""
     target = holding.target
     doubtful = np.zeros(buckets, bool)
     doubtful[list(wanted)] = True

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from core.audit.certificate import canonical_json
 from core.errors import TransientFailure
+from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 
 ROOT = "audit/tables/"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from auditor.databases.arrivals import Arrivals
 from core.audit.findings import WrongParameter
-from core.landing.ingest_objects import format_instant, parse_instant
 from core.landing.state import ParameterNames
 from core.ports import ParameterStore
+from core.time import format_instant, parse_instant
 
 
 def read_parameters(store: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> Mapping[str, str]:

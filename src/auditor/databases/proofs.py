@@ -11,8 +11,8 @@ import json
 from collections.abc import Collection
 
 from auditor.warehouse.partitions import Held, proof_of, read_partition
-from core.audit.certificate import canonical_json
 from core.contract.model import Contract, Table
+from core.json import canonical_json
 from core.ports import ObjectStore, PartitionStore
 from core.warehouse.canonical_rows import FORMAT
 from core.warehouse.pointer import partition_of

@@ -44,9 +44,9 @@ from core.audit.fingerprint import buckets_for
 from core.audit.source_check import Buckets, CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
 from core.contract.model import Contract, Database
 from core.errors import InvalidData
-from core.feeds.calendar import iso
-from core.landing.ingest_objects import EPOCH, format_instant
+from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
+from core.time import format_instant, iso
 from core.warehouse.order import as_array
 
 ORPHANS_NAMED = 500

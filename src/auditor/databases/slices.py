@@ -12,7 +12,7 @@ from auditor.evidence.windows import DAY
 from auditor.run_files import find_paper, write_paper
 from auditor.services import Limits, World
 from core.contract.model import Database
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 
 KIND = "tables"
 RECENT = 2 * DAY

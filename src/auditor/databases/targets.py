@@ -13,7 +13,7 @@ from itertools import product
 
 from core.contract.model import Contract, Contracts, Database, Latest, SourceTable, Table, Take
 from core.errors import UnknownTable
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
 
 ALWAYS = (0, 253_402_300_799)  # the window of a slice that is not bounded by time: 1970 to 9999

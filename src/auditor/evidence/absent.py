@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from auditor.evidence.windows import DAY, Window
-from core.audit.certificate import canonical_json, hash_of
+from core.audit.certificate import hash_of
 from core.audit.history import Evidence, Ranges
-from core.feeds.calendar import epoch, iso
+from core.json import canonical_json
 from core.ports import ObjectReader, ObjectWriter
+from core.time import epoch, iso
 
 ROOT = "audit/absent/"
 FRESH = 30 * DAY  # points younger than this when they were asked for may still come

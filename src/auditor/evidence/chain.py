@@ -15,7 +15,6 @@ from core.audit.certificate import (
     Head,
     Ledger,
     LedgerEntry,
-    canonical_json,
     certificate_key,
     chain_prefix,
     differences,
@@ -26,6 +25,7 @@ from core.audit.certificate import (
     number_of,
 )
 from core.errors import InvalidData, PipelineBug, TransientFailure
+from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 
 TRIES = 20

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from core.contract.model import Contract, Feed, Partition, Table, TradingCalendar
 from core.errors import PipelineBug
-from core.feeds.calendar import iso
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import TIME_DIGITS, column_of
+from core.time import iso
 from core.warehouse.keys import bucket_of
 
 HOUR, DAY = 3600, 86_400

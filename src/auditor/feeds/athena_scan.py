@@ -22,10 +22,10 @@ from auditor.services import World
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
 from core.contract.model import Contract, Feed, Table, TradingCalendar
-from core.feeds.calendar import iso
 from core.feeds.grid import Slots
 from core.feeds.partitions import entities_in, period_of
 from core.ports import PartitionStore
+from core.time import iso
 
 Lacking = dict[str, Slots]  # by entity, sorted
 

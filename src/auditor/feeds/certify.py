@@ -19,11 +19,12 @@ from auditor.repairs.triage import Judgement, judge
 from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_paper, write_paper
 from auditor.services import World
 from auditor.state import DatasetState, OpenWindow, change_state
-from core.audit.certificate import Certificate, LedgerEntry, canonical_json, window_digest, window_name
-from core.audit.findings import Restate, repair_to_data
+from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
+from core.audit.repair_jobs import Restate, repair_to_data
 from core.contract.model import Contract, Feed
-from core.feeds.calendar import iso
 from core.feeds.partitions import period_of
+from core.json import canonical_json
+from core.time import iso
 
 COMPLETENESS = "completeness/"
 

@@ -24,7 +24,7 @@ from auditor.services import World
 from auditor.state import DatasetState, read_state
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 
 RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are looked at
 SWEPT_WINDOWS = 24  # certified windows beyond that, looked at again in each run

@@ -146,7 +146,8 @@ def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[Miss
 
 
 def ranges_at(slots: Slots, every: int) -> Ranges:
-    """Sorted slots as half-open ranges of neighbours without time between them: ``core.feeds.calendar.ranges`` for many."""
+    """Sorted slots as half-open ranges of neighbours without time between them:
+    ``core.feeds.calendar.ranges`` for many."""
     cuts = np.flatnonzero(np.diff(slots) > every) + 1
     first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
     return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from auditor.evidence.windows import Window, partitions_of
 from core.audit.findings import MissingPoints
 from core.contract.model import Entity, Feed, Table, TradingCalendar
-from core.feeds.calendar import FOREVER, iso, validity
+from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of
+from core.time import iso
 
 PAGE = 50_000  # gaps of one answer
 LONGEST = 10_000  # elements of one sequence(), Trino's limit

@@ -20,12 +20,13 @@ from auditor.feeds.points import LATE, Coverage
 from auditor.repairs.outcomes import JobReport
 from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import LedgerEntry, window_name
-from core.audit.findings import Compare, DisputedValue
+from core.audit.findings import DisputedValue
+from core.audit.repair_jobs import Compare
 from core.contract.model import Contract, Feed, Table
-from core.feeds.calendar import iso
 from core.feeds.partitions import column_of, covers
 from core.feeds.providers import comparable, history_delay
 from core.ports import PartitionStore
+from core.time import iso
 
 Told = Mapping[tuple[str, int], Mapping[str, str]]  # by entity and slot: the history's fields, as it wrote them
 PROVENANCE = "provenance"

@@ -24,19 +24,12 @@ from auditor.services import World
 from auditor.state import read_state
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.certificate import LedgerEntry, window_name
-from core.audit.findings import (
-    BrokenPartition,
-    BrokenRule,
-    Compare,
-    DisputedValue,
-    Finding,
-    HeldPartition,
-    MissingPoints,
-)
+from core.audit.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
 from core.audit.history import Ranges
+from core.audit.repair_jobs import Compare
 from core.contract.model import Contract, Feed
-from core.feeds.calendar import epoch, iso
 from core.feeds.partitions import covers, period_of
+from core.time import epoch, iso
 
 
 @dataclass(frozen=True, slots=True)

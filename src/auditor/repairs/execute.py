@@ -14,11 +14,11 @@ from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import Circumstances, Plan, plan
 from auditor.run_files import AuditResult, job_key, outcome_key, read_paper, write_paper
 from auditor.services import World
-from core.audit.certificate import canonical_json
-from core.audit.findings import PutParameters, Redrive, Reprocess, door_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, door_of, repair_from_data, repair_to_data
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
-from core.feeds.calendar import iso
+from core.json import canonical_json
+from core.time import iso
 
 
 class AuditOrder(Protocol):

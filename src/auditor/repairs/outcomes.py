@@ -11,10 +11,10 @@ from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.windows import DAY
 from auditor.run_files import outcome_key, run_prefix
 from auditor.services import World
-from core.audit.certificate import canonical_json
-from core.audit.findings import Compare, FetchHistory, Repair, repair_from_data
 from core.audit.history import HistoryOutcome
-from core.feeds.calendar import epoch, iso
+from core.audit.repair_jobs import Compare, FetchHistory, Repair, repair_from_data
+from core.json import canonical_json
+from core.time import epoch, iso
 
 REFUSED_FOR = DAY  # then one call finds out whether the plan was changed
 EVERYBODY = "*"

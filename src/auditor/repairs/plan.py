@@ -18,33 +18,35 @@ from auditor.repairs.remedies import broken_sources, fetch_rows, has_source, lac
 from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
-    Compare,
     DeadLetters,
     DeletedRows,
     DisputedValue,
-    ExtractAgain,
-    FetchHistory,
-    FetchRows,
     Finding,
     LostObject,
     MissingObject,
     MissingPoints,
     MissingRows,
     OrphanKeys,
+    StaleDerived,
+    StaleRows,
+    UnprocessedObject,
+    UnreferencedObjects,
+    WrongParameter,
+)
+from core.audit.history import Ranges
+from core.audit.repair_jobs import (
+    Compare,
+    ExtractAgain,
+    FetchHistory,
+    FetchRows,
     PutParameters,
     Redrive,
     Repair,
     Reprocess,
     Restate,
     Revive,
-    StaleDerived,
-    StaleRows,
-    UnprocessedObject,
-    UnreferencedObjects,
     Vacuum,
-    WrongParameter,
 )
-from core.audit.history import Ranges
 from core.contract.model import Contracts, Feed, TradingCalendar
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from core.audit.findings import (
     BrokenPartition,
     DeletedRows,
-    FetchRows,
     Finding,
     LostObject,
     MissingObject,
@@ -15,6 +14,7 @@ from core.audit.findings import (
     StaleRows,
     WrongParameter,
 )
+from core.audit.repair_jobs import FetchRows
 from core.contract.model import Contracts, Database, Table
 from core.landing.ingest_objects import TableObject
 from core.landing.state import SEQUENTIAL_ID

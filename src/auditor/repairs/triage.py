@@ -11,7 +11,7 @@ from auditor.repairs.plan import Plan
 from core.audit.findings import Finding, HeldPartition, MissingPoints
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.contract.model import Feed
-from core.feeds.calendar import iso
+from core.time import iso
 
 SAMPLE = 5
 

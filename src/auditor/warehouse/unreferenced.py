@@ -41,7 +41,8 @@ class Unreferenced:
 def find_unreferenced(
     world: World, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
 ) -> Unreferenced:
-    """Look at the ``audited`` partitions (``core.warehouse.pointer``'s names), and, where the run is ``scheduled``, sweep on.
+    """Look at the ``audited`` partitions (``core.warehouse.pointer``'s names), and, where the run is ``scheduled``,
+    sweep on.
 
     Later attempts look again at what the first look named. Raises ``TransientFailure`` where the store does not answer.
     """

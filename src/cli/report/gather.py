@@ -41,10 +41,10 @@ from cli.report.shape import (
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Contracts, Feed, Table
 from core.errors import StarmendError
-from core.feeds.calendar import iso
 from core.feeds.grid import expected_slots
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
+from core.time import iso
 
 LOOKBACK = 7 * DAY  # what is shown unless a range is asked for
 AT_LEAST = 8  # windows that are shown of a feed of which nothing has arrived

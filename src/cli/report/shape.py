@@ -11,7 +11,7 @@ import numpy as np
 
 from auditor.repairs.triage import MEANINGS
 from cli.report.coverage import STATES, FeedView
-from core.feeds.calendar import iso
+from core.time import iso
 
 # ---------------------------------------------------------------- audits
 

@@ -11,9 +11,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from core.audit.certificate import canonical_json
 from core.contract.model import Feed, TradingCalendar
 from core.feeds.calendar import entities_at, expected_between
+from core.json import canonical_json
 
 DAY = 86_400
 LOOKED_BACK = 10  # days: longer than any exchange stays closed

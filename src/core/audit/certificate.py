@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import InvalidData
+from core.json import canonical_json
 
 ROOT = "warehouse/_certificates/"
 DIGITS = 12
@@ -31,9 +32,9 @@ class Certificate:
 
     ``subject`` is what is counted: a feed's or a database's source table. ``start`` and ``end`` bound the window (ISO
     8601, half-open). ``present`` = ``observed`` + ``repaired`` + ``late``. ``partitions`` gives, for each partition
-    with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is that of all of them.
-    ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the certificate that spoke
-    for the window before (0: none) and ``changed`` says in what it differs.
+    with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is that of
+    all of them. ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the
+    certificate that spoke for the window before (0: none) and ``changed`` says in what it differs.
     """
 
     dataset: str
@@ -95,10 +96,6 @@ def _claim(certificate: Certificate) -> Any:
     for name in ("number", "previous", "verified_at", "run", "replaces", "changed", "evidence"):
         del data[name]
     return json.loads(canonical_json(data))
-
-
-def canonical_json(data: Any) -> bytes:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
 
 
 def hash_of(body: bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 
 Ranges = tuple[tuple[int, int], ...]
 Result = Literal["answered", "not_entitled", "limited", "broken", "secret_missing"]

@@ -1,8 +1,8 @@
 """The question and the answer between the auditor, who compares, and acquisition, which alone talks to the database.
 
 A question is about one source table below an instant (``until``), in spans of one of its time columns, or whole. First
-come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key and
-version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``.
+come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key
+and version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``.
 """
 
 from __future__ import annotations

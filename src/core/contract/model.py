@@ -1,7 +1,8 @@
 """The resolved contract: what was promised, with every default filled in and every reference checked.
 
-Plain frozen values. ``core.authoring.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the Lambdas
-as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the written order.
+Plain frozen values. ``core.authoring.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the
+Lambdas as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the written
+order.
 """
 
 from __future__ import annotations
@@ -134,8 +135,8 @@ class Partition:
     """One level of a partition path, ``<name>=<value>``.
 
     ``value``: the column itself, whose possible ``values`` the contract lists. ``year|month|day|hour``: the column's
-    time, written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``: ``core.warehouse.keys.bucket_of`` modulo
-    ``buckets``.
+    time, written ``2026``, ``2026-11``, ``2026-11-20``, ``2026-11-20-14``. ``bucket``:
+    ``core.warehouse.keys.bucket_of`` modulo ``buckets``.
     """
 
     name: str
@@ -233,7 +234,8 @@ class SourceTable:
 class Database:
     """OLTP tables that change. ``lookback`` 0 means: rely on the safe horizon. A ``sweep`` compares all history.
 
-    ``canary``: its facts are shadows of another dataset's, and one row a day is taken out of them (``core.audit.canary``).
+    ``canary``: its facts are shadows of another dataset's, and one row a day is taken out of them
+    (``core.audit.canary``).
     """
 
     engine: Literal["postgresql"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from core.contract.model import Entity, Feed, TradingCalendar
 from core.errors import InvalidData
+from core.time import epoch, iso
 
 FOREVER = 2**62
 
@@ -42,7 +42,8 @@ def require_covered(calendar: TradingCalendar, start: int, end: int) -> None:
 
 
 def expected_between(calendar: TradingCalendar, *, every: int, start: int, end: int) -> list[int]:
-    """The expected slots that start in ``[start, end)``, sorted: what ``core.feeds.grid.expected_slots`` says, for one gap.
+    """The expected slots that start in ``[start, end)``, sorted: what ``core.feeds.grid.expected_slots`` says, for one
+    gap.
 
     Raises ``InvalidData`` where the calendar does not cover the window.
     """
@@ -62,17 +63,6 @@ def validity(entity: Entity) -> tuple[int, int]:
 def entities_at(feed: Feed, slot: int) -> tuple[Entity, ...]:
     """The entities that are valid at the slot's start, in the contract's order."""
     return tuple(one for one in feed.entities if validity(one)[0] <= slot < validity(one)[1])
-
-
-def epoch(text: str) -> int:
-    """Epoch seconds of an ISO 8601 text; without an offset it is UTC. Raises ``ValueError``."""
-    instant = datetime.fromisoformat(text)
-    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
-
-
-def iso(instant: int) -> str:
-    """``2026-11-20T14:30:00Z``."""
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The points that a feed owes: entities x slots of a window, as numpy arrays and bitmaps.
 
-Built on ``core.feeds.calendar``'s rule. Memory: slots cost 8 bytes each, entities 16; a bitmap costs one byte a point and is
-made only when asked for.
+Built on ``core.feeds.calendar``'s rule. Memory: slots cost 8 bytes each, entities 16; a bitmap costs one byte a point
+and is made only when asked for.
 """
 
 from __future__ import annotations

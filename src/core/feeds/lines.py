@@ -20,7 +20,7 @@ import orjson
 
 from core.contract.model import Feed, Field
 from core.errors import InvalidData, MissingColumns
-from core.feeds.calendar import iso
+from core.time import iso
 
 Kind = Literal["live", "history"]
 Provenance = Literal["observed", "repaired"]

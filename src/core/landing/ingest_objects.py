@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import InvalidData
+from core.time import format_instant, parse_instant
 
 KeyValue = str | int | bool
 METADATA_LIMIT = 2048  # bytes of names and values; S3, "User-defined object metadata"
@@ -96,19 +97,6 @@ class Position:
 
 
 START = Position(EPOCH)
-
-
-def format_instant(at: datetime) -> str:
-    """``2026-11-20T14:30:00.000000Z``; a wall-clock time has no ``Z``."""
-    if at.tzinfo is None:
-        return at.isoformat(timespec="microseconds")
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-def parse_instant(text: str) -> datetime:
-    """What ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo is None else at.astimezone(UTC)
 
 
 # ---------------------------------------------------------------- metadata

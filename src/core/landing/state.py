@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.errors import IdOutOfOrder, InvalidData
-from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position, format_instant, parse_instant
+from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position
+from core.time import format_instant, parse_instant
 
 FIRST_TIMESTAMP = format_instant(EPOCH)
 FIRST_ID = "0"

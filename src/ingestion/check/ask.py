@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from core.audit.fingerprint import MODULUS, Fingerprint
 from core.audit.source_check import CountBuckets, ListPairs, buckets_to_data, pairs_schema, question_from_data
 from core.errors import InvalidData, OutOfReach, UnknownTable
-from core.landing.ingest_objects import parse_instant
 from core.ports import ObjectWriter
+from core.time import parse_instant
 from ingestion.extract.flow import Extraction
 from ingestion.postgres.fingerprints import copy_pairs, count_buckets
 from ingestion.postgres.relation import Catalog, read_catalog

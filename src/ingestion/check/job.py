@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.audit.certificate import canonical_json
-from core.audit.findings import ExtractAgain, FetchRows, Repair, repair_from_data
+from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, repair_from_data
 from core.errors import InvalidData, StarmendError, TransientFailure
-from core.feeds.calendar import iso
-from core.landing.ingest_objects import Position, parse_instant
+from core.json import canonical_json
+from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
+from core.time import iso, parse_instant
 from ingestion.check.ask import fresh_catalog, look_up
 from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
 from ingestion.extract.flow import Extraction
@@ -66,7 +66,7 @@ def _leave_word(bench: Bench, job: str, outcome: dict[str, Any]) -> None:
 def _do(bench: Bench, repair: Repair, job: str) -> tuple[Repaired, int]:
     """What was written, and how many rows that are gone were found in no ingest object."""
     if not isinstance(repair, FetchRows | ExtractAgain):
-        raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.findings.door_of")
+        raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.repair_jobs.door_of")
     extraction = bench.extraction(repair.dataset)
     reading = look_up(extraction, repair.table)
     checked_at = seen_at(extraction, reading)

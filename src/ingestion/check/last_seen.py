@@ -17,15 +17,9 @@ from isal import igzip
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData
-from core.landing.ingest_objects import (
-    KeyValue,
-    ObjectFacts,
-    TableObject,
-    decode_facts,
-    format_instant,
-    parse_instant,
-)
+from core.landing.ingest_objects import KeyValue, ObjectFacts, TableObject, decode_facts
 from core.ports import ObjectReader
+from core.time import format_instant, parse_instant
 from ingestion.extract.lines import cursor_of
 
 Key = tuple[KeyValue, ...]

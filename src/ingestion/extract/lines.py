@@ -9,7 +9,8 @@ from typing import Any
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns
-from core.landing.ingest_objects import KeyValue, Position, parse_instant
+from core.landing.ingest_objects import KeyValue, Position
+from core.time import parse_instant
 from ingestion.postgres.relation import read_catalog
 from ingestion.postgres.select import Reading, copy_interval, in_snapshot, plan_reading
 from ingestion.postgres.session import Session

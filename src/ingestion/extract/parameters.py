@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import InvalidData, UnknownTable
-from core.landing.ingest_objects import format_instant
 from core.landing.state import ParameterNames, StoredState, TableState, check_next_id, parse_id, parse_timestamp
 from core.ports import ParameterStore
+from core.time import format_instant
 
 
 def read_timestamp(parameters: ParameterStore, names: ParameterNames, table: str) -> datetime:

@@ -20,7 +20,8 @@ from itertools import islice
 from typing import Any
 
 from core.errors import InvalidData, UnknownTable
-from core.landing.ingest_objects import KeyValue, Position, RepairObject, format_instant, parse_instant
+from core.landing.ingest_objects import KeyValue, Position, RepairObject
+from core.time import format_instant, parse_instant
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import write_object
 from ingestion.extract.lines import parse_line

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.audit.source_check import Span
-from core.landing.ingest_objects import parse_instant
+from core.time import parse_instant
 from ingestion.postgres.quoting import identifier, literal
 from ingestion.postgres.relation import SourceColumn, clock_of
 from ingestion.postgres.select import FIRST_INSTANT, Reading

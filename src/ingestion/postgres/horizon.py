@@ -10,7 +10,8 @@ makes that true, trap by trap:
 - Of a client that is at work the start of its message counts where that is earlier: the clock of all transactions
   that one message begins stands still at its arrival, between two of them none is shown, and a procedure that commits
   goes on with the ``statement_timestamp()`` of its call.
-- A backend shows up a moment after it read its clock: that is what the margin is for (``core.landing.state.safe_horizon``).
+- A backend shows up a moment after it read its clock: that is what the margin is for
+(``core.landing.state.safe_horizon``).
 - The view shows other roles' transactions only to who has ``pg_read_all_stats``; and sessions with
   ``track_activities`` off show none, nor the one that was open when it was switched on again: while there is such a
   session, the horizon does not move.

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 
 from core.contract.model import Field, SourceTable
 from core.errors import InvalidData, MissingColumns
-from core.landing.ingest_objects import START, KeyValue, Position, format_instant
+from core.landing.ingest_objects import START, KeyValue, Position
+from core.time import format_instant
 from ingestion.postgres.quoting import identifier, literal, qualified
 from ingestion.postgres.relation import ClockKind, Relation, SourceColumn, clock_of
 

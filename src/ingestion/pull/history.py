@@ -13,10 +13,11 @@ from decimal import Decimal
 from core.audit.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
-from core.feeds.calendar import expected_between, iso, ranges, slot_of, validity
+from core.feeds.calendar import expected_between, ranges, slot_of, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
 from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
+from core.time import iso
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import Desk

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.audit.certificate import canonical_json
-from core.audit.findings import Compare, FetchHistory, Repair, Revive, repair_from_data
 from core.audit.history import HistoryRequest
+from core.audit.repair_jobs import Compare, FetchHistory, Repair, Revive, repair_from_data
 from core.errors import InvalidData, StarmendError
-from core.feeds.calendar import iso
+from core.json import canonical_json
 from core.ports import ObjectStore
+from core.time import iso
 from ingestion.log import Log
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
@@ -81,7 +81,7 @@ def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str
         return {"result": "done", "reason": "", "revived": revived}, Word(
             "", "", {"revived": len(revived), "lost": lost}
         )
-    raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.findings.door_of")
+    raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.repair_jobs.door_of")
 
 
 def _history(bench: Bench, repair: FetchHistory | Compare, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:

@@ -12,7 +12,7 @@ from aws.clients import Clients
 from aws.metrics import LogMetrics
 from aws.queue import SqsQueue
 from aws.settings import Settings
-from core.feeds.calendar import epoch
+from core.time import epoch
 from ingestion.log import Log
 from ingestion.request.plan import plan_requests
 from ingestion.request.send import send_requests

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 
 
 @dataclass(frozen=True, slots=True)

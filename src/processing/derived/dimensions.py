@@ -16,10 +16,10 @@ from core.contract.model import Contract, Contracts, Feed, Joined, Table, Take
 from core.errors import PipelineBug
 from core.ports import PartitionStore
 from core.warehouse.arrow_types import arrow_type, stored_schema
+from core.warehouse.current_state import CURRENT, current_table, inputs_of
 from core.warehouse.order import as_array
 from processing.derived.calendar_tables import calendar_rows
 from processing.partitions.commit import CommitContext, Outcome, Snapshot, commit_table
-from processing.plan import CURRENT, current_table, inputs_of
 from processing.shape import Origin, shape
 
 DELETED = "deleted_at"

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
 from core.errors import PipelineBug
-from core.feeds.calendar import epoch, iso, validity
+from core.feeds.calendar import validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import ObjectReader
+from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.order import as_array
 from processing.partitions.commit import Outcome, read_partition, restate

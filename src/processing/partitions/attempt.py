@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from core.errors import PipelineBug, TransientFailure
 from core.ports import PartitionStore, Pointer, Written
+from core.warehouse.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
+from core.warehouse.partition_objects import Opened, open_object
 from core.warehouse.pointer import object_name, version_of
-from processing.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
 from processing.partitions.layout import Layout
-from processing.partitions.parquet import Opened, Pieces, encode, open_object
+from processing.partitions.parquet import Pieces, encode
 
 # Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.
 FIRST_PAUSE = 0.060

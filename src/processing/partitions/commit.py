@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from core.contract.model import Table
 from core.ports import PartitionStore
+from core.warehouse.footer import RECENT, SourceRef, later_marks
 from core.warehouse.order import identical
 from core.warehouse.pointer import partition_of
-from processing.footer import RECENT, SourceRef, later_marks
 from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
 from processing.partitions.layout import Layout
 from processing.partitions.merge import Batch, Splice, all_of, batch_of, dedupe, plan_splice, rows_mark, with_latest

@@ -19,9 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.warehouse.footer import NAME, Footer
-from core.warehouse.partition_objects import Opened, open_object
-
-__all__ = ["Opened", "encode", "open_object", "repeating"]
+from core.warehouse.partition_objects import Opened
 
 ROW_GROUP = 131_072
 HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes

@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.contract.model import Table
 from core.errors import InvalidData
 from core.ports import PartitionStore
+from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of, version_of
 from processing.partitions.attempt import AlreadyThere, CommitContext, Current, Next, Outcome, attempt
 from processing.partitions.layout import Layout
-from processing.partitions.parquet import open_object
 
 
 def rollback(

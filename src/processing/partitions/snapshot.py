@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from core.ports import PartitionStore
+from core.warehouse.footer import Footer
 from core.warehouse.order import Ints
-from processing.footer import Footer
+from core.warehouse.partition_objects import Opened
 from processing.partitions.attempt import read_current
-from processing.partitions.parquet import Opened
 
 READ_AT_ONCE = 1_000_000  # cells; below it a second visit to the file costs more than the columns it would save
 

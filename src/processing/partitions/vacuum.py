@@ -1,4 +1,5 @@
-"""Removing objects that no pointer will ever name again and no reader can still be reading (``core.warehouse.vacuum``)."""
+"""
+emoving objects that no pointer will ever name again and no reader can still be reading (``core.warehouse.vacuum``)."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ import orjson
 
 from core.landing.zone import Landing
 from core.ports import ObjectReader, ObjectStore
+from core.time import format_instant
 from processing.lines.parsed import Rejected
-from processing.records.receipts import iso
 
 MOST_OF_A_HALTED = 1000  # lines that show what is wrong with an object of which nothing was taken
 
 
 def quarantine_body(landing: Landing, rejected: Sequence[Rejected], *, now: datetime) -> bytes:
     """The lines in the object's order; bytes that are no UTF-8 as base64."""
-    return b"".join(_line(landing.key, one, iso(now)) for one in rejected)
+    return b"".join(_line(landing.key, one, format_instant(now)) for one in rejected)
 
 
 def _line(key: str, one: Rejected, now: str) -> bytes:

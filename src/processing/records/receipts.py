@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
@@ -83,8 +82,3 @@ def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> Outcom
     if halted:
         return "halted"
     return "committed" if any(one.outcome == "committed" for one in partitions) else "unchanged"
-
-
-def iso(moment: datetime) -> str:
-    """``2026-11-20T14:30:00.000000Z``."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from core.audit.certificate import canonical_json
-from core.audit.findings import PlantGap, Restate, Vacuum, repair_from_data
+from core.audit.repair_jobs import PlantGap, Restate, Vacuum, repair_from_data
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.feeds.calendar import iso
+from core.json import canonical_json
+from core.time import iso
+from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
 from processing.derived.rollups import derive_rollup
 from processing.partitions.attempt import read_current
 from processing.partitions.commit import Committed
 from processing.partitions.vacuum import vacuum_partition
-from processing.plan import CURRENT, ENTITIES, inputs_of
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_table
 from processing.services import World

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.audit.canary import PlantedRow, planted_key
-from core.audit.findings import PlantGap
+from core.audit.repair_jobs import PlantGap
 from core.contract.model import Database, Latest, Table
 from core.errors import InvalidData
 from processing.partitions.commit import SourceRef, read_partition, restate

@@ -17,12 +17,13 @@ from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug
 from core.landing.zone import landing_of, prefixes_of
 from core.ports import ObjectInfo
+from core.warehouse.current_state import inputs_of
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.parse_object import take_apart
 from processing.partitions.commit import Committed, SourceRef, read_partition, restate
 from processing.partitions.layout import Layout
 from processing.partitions.merge import dedupe
-from processing.plan import SourcePlan, inputs_of, plan_source, static_tables
+from processing.plan import SourcePlan, plan_source, static_tables
 from processing.restating.spill_buffer import Shelf
 from processing.services import World
 from processing.shape import Origin

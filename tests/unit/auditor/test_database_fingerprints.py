@@ -13,7 +13,7 @@ from tests.support.extraction import contract_of, make_world, sandbox, source_ta
 
 from core.audit.fingerprint import buckets_for, fingerprints, key_hashes, microseconds
 from core.audit.source_check import CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
-from core.landing.ingest_objects import format_instant
+from core.time import format_instant
 from ingestion.check.ask import answer
 
 pytestmark = pytest.mark.database

@@ -14,7 +14,7 @@ from auditor.databases.keyed import compare_pairs, our_buckets, unequal
 from auditor.databases.targets import Slice, all_slices, paths_of, slices_between, targets_of
 from core.audit.fingerprint import fingerprints, key_hashes, microseconds
 from core.audit.source_check import pairs_schema
-from core.feeds.calendar import epoch
+from core.time import epoch
 
 BUCKETS, UNTIL = 16, 50_000
 STATE = st.dictionaries(st.integers(-20, 20), st.integers(0, 80).map(lambda n: n * 1000), max_size=30)

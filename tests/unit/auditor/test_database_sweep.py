@@ -13,7 +13,7 @@ from auditor.databases.slices import recent_slices, swept_slices
 from auditor.databases.targets import Slice, all_slices, targets_of
 from auditor.services import Limits
 from core.contract.model import Database
-from core.feeds.calendar import epoch
+from core.time import epoch
 
 CONTRACT = shipped_contracts().dataset("sales")
 TARGETS = targets_of(CONTRACT)

@@ -14,18 +14,9 @@ from hypothesis import strategies as st
 from core.authoring.calendars import trading_calendar
 from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
 from core.errors import InvalidData
-from core.feeds.calendar import (
-    entities_at,
-    epoch,
-    expected_between,
-    is_expected,
-    iso,
-    ranges,
-    slot_of,
-    slots_in,
-    validity,
-)
+from core.feeds.calendar import entities_at, expected_between, is_expected, ranges, slot_of, slots_in, validity
 from core.feeds.grid import expected_slots, feed_grid
+from core.time import epoch, iso
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2027, 12, 31)
 XNYS = trading_calendar("XNYS", first=FIRST, last=LAST)

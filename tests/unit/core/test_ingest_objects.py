@@ -15,11 +15,10 @@ from core.landing.ingest_objects import (
     TableObject,
     decode_facts,
     encode_facts,
-    format_instant,
-    parse_instant,
     parse_repair_key,
     parse_table_key,
 )
+from core.time import format_instant, parse_instant
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FACTS = ObjectFacts(NOON, NOON + timedelta(hours=1), NOON + timedelta(minutes=30), (17, "ä"), 3, "ab" * 32, False)

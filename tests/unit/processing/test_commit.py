@@ -15,6 +15,7 @@ from tests.support.tables import COUNTS, QUOTES, counts, rows_of
 from core.errors import OutOfReach, PipelineBug, TransientFailure
 from core.ports import PartitionObject, PartitionStore, Refused, Written
 from core.warehouse.arrow_types import stored_schema
+from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import pointer_key
 from processing.partitions.commit import (
     AlreadyThere,
@@ -26,7 +27,6 @@ from processing.partitions.commit import (
     read_partition,
     restate,
 )
-from processing.partitions.parquet import open_object
 from processing.partitions.rollback import rollback
 
 PLACE = "dim_count"

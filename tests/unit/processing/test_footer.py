@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import PipelineBug
-from core.warehouse.pointer import object_key, object_name
-from processing.footer import (
+from core.warehouse.footer import (
     ANCESTORS,
     NAME,
     RECENT,
@@ -22,7 +21,9 @@ from processing.footer import (
     later_dailies,
     later_marks,
 )
-from processing.partitions.parquet import encode, open_object
+from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import object_key, object_name
+from processing.partitions.parquet import encode
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

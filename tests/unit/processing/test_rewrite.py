@@ -14,12 +14,13 @@ from tests.support.tables import COUNTS, ORDERS
 
 from core.contract.model import Table
 from core.errors import PipelineBug
-from processing.footer import Footer
+from core.warehouse.footer import Footer
+from core.warehouse.partition_objects import open_object
 from processing.partitions import parquet, rewrite, snapshot
 from processing.partitions.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.partitions.layout import Layout
 from processing.partitions.merge import apply_splice, dedupe, merge, plan_splice
-from processing.partitions.parquet import encode, open_object
+from processing.partitions.parquet import encode
 from processing.partitions.rewrite import STREAM_FROM, Spliced, splice_object
 from processing.partitions.snapshot import Columns
 

@@ -14,9 +14,9 @@ from cli.report.coverage import Counts, FeedView
 from cli.report.gather import Range, Sources, gather
 from cli.report.page import page
 from cli.report.shape import Report, to_data
-from core.audit.certificate import canonical_json
 from core.contract.model import Table
 from core.errors import OutOfReach
+from core.json import canonical_json
 from core.ports import StoredObject
 
 OPENS = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)

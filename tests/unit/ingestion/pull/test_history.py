@@ -13,7 +13,8 @@ from tests.support.feeds import OPENING, Acquisition, contracts_in
 from core.audit.history import HistoryOutcome, HistoryRequest
 from core.contract.model import Contracts, Entity
 from core.errors import TransientFailure, UnknownTable
-from core.feeds.calendar import epoch, iso, slots_in
+from core.feeds.calendar import slots_in
+from core.time import epoch, iso
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.sessions import sessions_of

@@ -12,7 +12,8 @@ import pytest
 from tests.support.feeds import ROOT, Acquisition, contracts_in
 
 from core.audit.history import HistoryOutcome, HistoryRequest
-from core.feeds.calendar import epoch, iso, slots_in
+from core.feeds.calendar import slots_in
+from core.time import epoch, iso
 from ingestion.pull.history import pull_history
 from local.market import Market
 from local.market.weather import observation

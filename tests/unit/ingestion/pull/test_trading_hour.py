@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from tests.support.feeds import OPENING, Acquisition, contracts_in
 
-from core.feeds.calendar import iso
+from core.time import iso
 from ingestion.request.plan import dropped_entity
 from local.market import Market
 

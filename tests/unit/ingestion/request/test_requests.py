@@ -14,7 +14,7 @@ from tests.support.feeds import contracts_in
 
 from core.contract.model import Entity, Feed, TradingCalendar
 from core.errors import InvalidData, TransientFailure
-from core.feeds.calendar import epoch, iso
+from core.time import epoch, iso
 from ingestion.request.message import PointsDue, read_points_due
 from ingestion.request.plan import RequestPlan, dropped_entity, plan_requests
 from ingestion.request.send import send_requests

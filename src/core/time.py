@@ -1,0 +1,34 @@
+"""Instants as the pipeline writes and reads them: epoch seconds, aware datetimes, ISO 8601 texts in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def epoch(text: str) -> int:
+    """Epoch seconds of an ISO 8601 text; without an offset it is UTC. Raises ``ValueError``."""
+    instant = datetime.fromisoformat(text)
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
+
+
+def iso(instant: int) -> str:
+    """``2026-11-20T14:30:00Z``."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at_epoch(seconds: float) -> datetime:
+    """The aware UTC instant of epoch seconds."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def format_instant(at: datetime) -> str:
+    """``2026-11-20T14:30:00.000000Z``; a wall-clock time has no ``Z``."""
+    if at.tzinfo is None:
+        return at.isoformat(timespec="microseconds")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """What ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is None else at.astimezone(UTC)
