@@ -158,8 +158,8 @@ def _same_prices(saved: Mapping[str, Path], symbols: Sequence[str]) -> None:
         name: {line["symbol"]: line["c"] for line in map(json.loads, path.read_text().splitlines())}
         for name, path in saved.items()
     }
-    assert all(set(found) == set(symbols) for found in prices.values()), "a symbol is missing"
-    assert len({json.dumps(found, sort_keys=True) for found in prices.values()}) == 1, "prices differ"
+    assert all(set(price) == set(symbols) for price in prices.values()), "a symbol is missing"
+    assert len({json.dumps(price, sort_keys=True) for price in prices.values()}) == 1, "prices differ"
 
 
 class _KeptQueue:
@@ -168,7 +168,7 @@ class _KeptQueue:
         self.bodies: list[str] = []
 
     def send(self, messages: Sequence[Mapping[str, object]]) -> Sequence[int]:
-        self.bodies += [json.dumps(one) for one in messages]
+        self.bodies += [json.dumps(message) for message in messages]
         refused: Sequence[int] = self._queue.send(messages)
         assert not refused
         return refused
@@ -180,7 +180,7 @@ class _KeptStream:
         self.lines: list[bytes] = []
 
     def put(self, records: Sequence[Any]) -> Sequence[int]:
-        self.lines += [one.data for one in records]
+        self.lines += [record.data for record in records]
         return list(self._stream.put(records))
 
 

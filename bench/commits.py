@@ -59,15 +59,15 @@ def commits_64_partitions_8_writers(options: Options) -> Record:
                 emulator.reset()
                 batches = system.quick if options.quick else system.batches
                 rates[system.name].append(one_round(system, batches, environment, options))
-    medians = {name: statistics.median(found) for name, found in rates.items()}
+    medians = {name: statistics.median(rate) for name, rate in rates.items()}
     ours = medians.pop(OURS)
-    counts = {one.name: WRITERS * (one.quick if options.quick else one.batches) for one in SYSTEMS}
+    counts = {system.name: WRITERS * (system.quick if options.quick else system.batches) for system in SYSTEMS}
     return Record.of_rates(
         "commits_64_partitions_8_writers",
         ours,
         unit="commits/s",
         peers=medians,
-        details={"rates": {name: [round(one, 1) for one in found] for name, found in rates.items()}, "commits": counts},
+        details={"rates": {name: [round(one, 1) for one in rate] for name, rate in rates.items()}, "commits": counts},
     )
 
 

@@ -83,7 +83,7 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
     from auditor.databases.scan import look_at_tables
     from auditor.databases.slices import TablesOrder, recent_slices
     from auditor.databases.targets import targets_of
-    from auditor.services import Limits, World
+    from auditor.services import Limits, Services
     from core.audit.findings import StaleRows
     from ingestion.check.ask import answer
 
@@ -97,7 +97,7 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
         told = answer(extraction, json.loads(json.dumps(question)), bucket)
         return json.loads(json.dumps(told))  # type: ignore[no-any-return]
 
-    world = World(
+    world = Services(
         contracts=contracts,
         ingest=bucket,
         records=bucket,
@@ -118,10 +118,10 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
     def run() -> int:
         order = TablesOrder(DATASET, f"bench-{next(numbers)}", slices, False, ("", 0), int(now.timestamp()))
         found = look_at_tables(world, order, attempt=0).result
-        stale = [one for one in found.findings if isinstance(one, StaleRows)]
-        assert len(found.findings) == len(stale), [one.kind for one in found.findings]
+        stale = [finding for finding in found.findings if isinstance(finding, StaleRows)]
+        assert len(found.findings) == len(stale), [finding.kind for finding in found.findings]
         assert sum(len(one.keys) for one in stale) == changed
-        assert sum(one.counts["expected"] for one in found.windows) == rows
+        assert sum(window.counts["expected"] for window in found.windows) == rows
         return changed
 
     return run
@@ -154,14 +154,14 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     from processing.events import Told
     from processing.partitions.vacuum import vacuum
     from processing.process import process_objects
-    from processing.services import World
+    from processing.services import Services
 
     contracts = _contracts()
     bucket = FolderBucket(folder)
     extraction = _extraction(contracts, login, bucket)
     run_pass(extraction, budget=Budget.of(600, clock=time.monotonic)).raise_failures()
     extraction.close()
-    world = World(
+    world = Services(
         contracts=contracts,
         ingest=bucket,
         records=bucket,

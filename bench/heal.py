@@ -125,7 +125,7 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
     """The audit step as its Lambda runs it, each time as a run of its own."""
     from itertools import count
 
-    from auditor.services import World
+    from auditor.services import Services
     from auditor.steps import audit_step
     from aws.clients import Clients
     from aws.metrics import LogMetrics
@@ -135,7 +135,7 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
 
     s3 = Clients()("s3")
     store = S3ObjectStore(s3, BUCKET)
-    world = World(
+    world = Services(
         contracts=_loaded(folder),
         ingest=store,
         records=store,

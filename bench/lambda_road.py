@@ -93,14 +93,14 @@ class Road:
         import psutil
 
         used = {}
-        for one in psutil.Process(self.emulator.pid).children(recursive=True):
+        for child in psutil.Process(self.emulator.pid).children(recursive=True):
             try:
-                times = one.cpu_times()
-                status = Path(f"/proc/{one.pid}/status").read_text()
+                times = child.cpu_times()
+                status = Path(f"/proc/{child.pid}/status").read_text()
             except (psutil.Error, OSError):
                 continue
             peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
-            used[one.pid] = (times.user + times.system, peak * 1024 / _MB)
+            used[child.pid] = (times.user + times.system, peak * 1024 / _MB)
         return used
 
 

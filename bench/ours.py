@@ -29,7 +29,7 @@ from core.feeds.lines import PointLine, encode_line
 from core.ports import PartitionObject, Pointer, Refused, Written
 from core.warehouse.pointer import object_key, partition_of
 from processing.memory import keep_freed_memory
-from processing.parse_object import Part, take_apart
+from processing.parse_object import Part, parse_object
 from processing.partitions.commit import (
     AlreadyThere,
     CommitContext,
@@ -121,7 +121,7 @@ def transform(*, path: str, threads: int, **_: object) -> Callable[[], bytes]:
     def run() -> bytes:
         store = MemoryStore()
         with Path(path).open("rb") as stream:
-            taken = take_apart(
+            taken = parse_object(
                 stream, promise.plan, origin, place=path, now=NOW, timer=time.perf_counter, threads=threads > 1
             )
         assert not taken.halted, taken.halted
@@ -184,7 +184,7 @@ def quotes_warm(*, quotes: int, days: int, **_: object) -> Callable[[], bytes]:
 
     def parts_of(some: Sequence[bytes]) -> tuple[Part, ...]:
         stream = io.BytesIO(gzip.compress(b"".join(some), compresslevel=1))
-        return take_apart(stream, plan, origin, place="quotes", now=NOW, timer=time.perf_counter).parts
+        return parse_object(stream, plan, origin, place="quotes", now=NOW, timer=time.perf_counter).parts
 
     (part,) = parts_of(lines[:-quotes])
     before, name = MemoryStore(), partition_of(part.table.name, part.path)
@@ -193,7 +193,7 @@ def quotes_warm(*, quotes: int, days: int, **_: object) -> Callable[[], bytes]:
 
     def run() -> bytes:
         store = MemoryStore({name: body})
-        taken = take_apart(
+        taken = parse_object(
             io.BytesIO(arriving), plan, origin, place="quotes", now=NOW, timer=time.perf_counter, threads=False
         )
         (part,) = taken.parts

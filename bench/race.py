@@ -58,7 +58,7 @@ class Result:
 
     def record(self, name: str, **details: Any) -> Record:
         """The contestants called ``ours`` and ``floor`` are what they are called, all others are peers."""
-        peers = {one: self.median(one) for one in self.turns if one not in (OURS, FLOOR)}
+        peers = {turn: self.median(turn) for turn in self.turns if turn not in (OURS, FLOOR)}
         return Record.of_times(
             name,
             self.median(OURS),
@@ -161,20 +161,24 @@ def race(
     ``check`` is given the files with the compared contestants' results and raises where they differ. A contestant whose
     first run takes longer than the budget, and several times as long as the first contestant's, has had its turn.
     """
-    contestants = [one for one in contestants if not (one.slow and options.quick)]
-    turns: dict[str, list[float]] = {one.name: [] for one in contestants}
+    contestants = [contestant for contestant in contestants if not (contestant.slow and options.quick)]
+    turns: dict[str, list[float]] = {contestant.name: [] for contestant in contestants}
     peaks: dict[str, float] = {}
-    saved = {one.name: options.scratch / f"{one.name}.result" for one in contestants if check and one.compared}
+    saved = {
+        contestant.name: options.scratch / f"{contestant.name}.result"
+        for contestant in contestants
+        if check and contestant.compared
+    }
     pace = 0.0
     with ExitStack() as running:
         warm: list[Runner] = []
-        for one in contestants:
-            runner = running.enter_context(Runner(one, threads=threads))
-            first, peaks[one.name] = runner.first(saved.get(one.name))
-            options.say(f"{one.name}: {first:.4g} ms cold, peak {peaks[one.name]:.0f} MB")
+        for contestant in contestants:
+            runner = running.enter_context(Runner(contestant, threads=threads))
+            first, peaks[contestant.name] = runner.first(saved.get(contestant.name))
+            options.say(f"{contestant.name}: {first:.4g} ms cold, peak {peaks[contestant.name]:.0f} MB")
             pace = pace or first
-            if one.once or (first > options.budget * 1000 and first > HOPELESS * pace):
-                turns[one.name].append(first)
+            if contestant.once or (first > options.budget * 1000 and first > HOPELESS * pace):
+                turns[contestant.name].append(first)
                 runner.end()
             else:
                 if first < SHORT_MS:

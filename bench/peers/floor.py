@@ -62,7 +62,7 @@ def merge(*, partition: str, **_: object) -> Callable[[], pa.Buffer]:
     """Read a partition's Parquet and write it again, with dictionaries for the columns that have one."""
     group = pq.ParquetFile(partition).metadata.row_group(0)
     columns = [group.column(number) for number in range(group.num_columns)]
-    dictionaries = [one.path_in_schema for one in columns if one.has_dictionary_page]
+    dictionaries = [column.path_in_schema for column in columns if column.has_dictionary_page]
 
     threads = group.num_rows > SMALL
 

@@ -12,42 +12,46 @@ from auditor.feeds.choose import begin
 from auditor.feeds.scan import look, summary_of
 from auditor.repairs.execute import attempts_made
 from auditor.repairs.outcomes import learn
-from auditor.run_files import AuditResult, Order, kinds_of, read_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, Order, kinds_of, read_run_file
+from auditor.services import Services
 from core.contract.model import Database
 
 AnyOrder = Order | TablesOrder
 Answer = dict[str, Any]
 
 
-def begin_audit(world: World, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> AnyOrder:
+def begin_audit(
+    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+) -> AnyOrder:
     """Choose what to audit and write it down; a run that began already keeps its choice."""
-    known = any(one.dataset == dataset and isinstance(one.source, Database) for one in world.contracts)
+    known = any(
+        contract.dataset == dataset and isinstance(contract.source, Database) for contract in services.contracts
+    )
     chosen = begin_tables if known else begin
-    return chosen(world, dataset, run, start=start, end=end, now=now)
+    return chosen(services, dataset, run, start=start, end=end, now=now)
 
 
-def order_of_run(world: World, run: str) -> AnyOrder:
-    data = read_paper(world.records, run, "order")
+def order_of_run(services: Services, run: str) -> AnyOrder:
+    data = read_run_file(services.records, run, "order")
     return TablesOrder.from_data(data) if data.get("kind") == KIND else Order.from_data(data)
 
 
-def look_again(world: World, order: AnyOrder, *, attempt: int) -> AuditResult:
+def look_again(services: Services, order: AnyOrder, *, attempt: int) -> AuditResult:
     """Look at what the order says as it is now; the result is a paper of the run."""
     if isinstance(order, Order):
-        return look(world, order, attempt=attempt)
-    found = look_at_tables(world, order, attempt=attempt)
-    remember(world, order.run, found.memory)
+        return look(services, order, attempt=attempt)
+    found = look_at_tables(services, order, attempt=attempt)
+    remember(services, order.run, found.memory)
     return found.result
 
 
-def learn_from(world: World, order: AnyOrder, *, attempt: int) -> None:
+def learn_from(services: Services, order: AnyOrder, *, attempt: int) -> None:
     """Keep what the repairs of the attempts so far have taught."""
-    reports = attempts_made(world, order, attempt=attempt)
+    reports = attempts_made(services, order, attempt=attempt)
     if isinstance(order, Order):
-        learn(world, order.dataset, reports)
+        learn(services, order.dataset, reports)
     else:
-        learn_tables(world, order.dataset, reports)
+        learn_tables(services, order.dataset, reports)
 
 
 def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
@@ -62,20 +66,20 @@ def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
         "run": order.run,
         "attempt": attempt,
         "windows": len(result.windows),
-        "whole": sum(one.whole for one in result.windows),
-        **{name: sum(one.counts[name] for one in result.windows) for name in counts},
+        "whole": sum(window.whole for window in result.windows),
+        **{name: sum(window.counts[name] for window in result.windows) for name in counts},
         "findings": repairable,
         "kinds": kinds,
         "healthy": repairable == 0,
     }
 
 
-def end_audit(world: World, order: AnyOrder, *, attempt: int) -> Answer:
+def end_audit(services: Services, order: AnyOrder, *, attempt: int) -> Answer:
     """Certify what is whole, judge what is not."""
     if isinstance(order, TablesOrder):
-        ended = certify_tables(world, order, attempt=attempt)
+        ended = certify_tables(services, order, attempt=attempt)
         return _told(ended.issued, ended.open, ended.judgement, ended.jobs)
-    done = certify(world, order, attempt=attempt)
+    done = certify(services, order, attempt=attempt)
     return _told(done.issued, done.open, done.judgement, done.rollups)
 
 

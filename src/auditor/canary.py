@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from auditor.evidence.windows import DAY, Window, facts_of, partitions_of
 from auditor.feeds.objects import first_hour
-from auditor.services import World
+from auditor.services import Services
 from auditor.warehouse.partitions import read_partition
 from core.audit.canary import PlantedRow, newest_gap, planted_key
 from core.audit.repair_jobs import PlantGap
@@ -24,28 +24,28 @@ PROVENANCE, HEALED = "provenance", "repaired"
 OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one proves nothing any more
 
 
-def canary_healed(world: World, dataset: str, *, now: int) -> bool | None:
+def canary_healed(services: Services, dataset: str, *, now: int) -> bool | None:
     """Whether the newest gap of a canary was healed; None where there is nothing to be judged.
 
     A gap has ``complete_within`` to be healed in. Raises ``TransientFailure`` where a store does not answer.
     """
-    contract = world.contracts.dataset(dataset)
+    contract = services.contracts.dataset(dataset)
     source = contract.source
     if source is None or not source.canary:
         return None
     if isinstance(source, Feed):
-        return _point_healed(world, contract, source, now=now)
-    return _row_healed(world, contract, source, now=now)
+        return _point_healed(services, contract, source, now=now)
+    return _row_healed(services, contract, source, now=now)
 
 
-def _point_healed(world: World, contract: Contract, feed: Feed, *, now: int) -> bool | None:
+def _point_healed(services: Services, contract: Contract, feed: Feed, *, now: int) -> bool | None:
     """Whether every fact holds the planted point as repaired.
 
     One from before the feed began is not asked for. A point that was observed after all was no gap, and proves nothing.
     """
     dataset = contract.dataset
-    gap = newest_gap(dataset, feed, world.contracts.calendar(feed.calendar), before=now - feed.complete_within)
-    began = first_hour(world.ingest, dataset)
+    gap = newest_gap(dataset, feed, services.contracts.calendar(feed.calendar), before=now - feed.complete_within)
+    began = first_hour(services.ingest, dataset)
     if gap is None or not began or datetime.fromtimestamp(gap[1], UTC).strftime("%Y/%m/%d/%H") < began:
         return None
     entity, slot = gap
@@ -53,7 +53,7 @@ def _point_healed(world: World, contract: Contract, feed: Feed, *, now: int) -> 
         for path in partitions_of(table, feed, [Window(slot, slot + feed.every)]):
             if not covers(table, feed, path, entity=entity, start=slot, end=slot + feed.every):
                 continue
-            rows = read_partition(world.partitions, table, path).rows
+            rows = read_partition(services.partitions, table, path).rows
             at = pa.scalar(slot * 1_000_000, pa.int64()).cast(pa.timestamp("us"))
             same = pc.and_(
                 pc.equal(rows.column(column_of(table, feed.time_column)), at),
@@ -64,19 +64,19 @@ def _point_healed(world: World, contract: Contract, feed: Feed, *, now: int) -> 
     return True
 
 
-def _row_healed(world: World, contract: Contract, source: Database, *, now: int) -> bool | None:
+def _row_healed(services: Services, contract: Contract, source: Database, *, now: int) -> bool | None:
     """Whether the planted row is back, and came through a repair.
 
     One that the extraction brought (for it was changed meanwhile) proves nothing. Where there are rows and nothing was
     ever planted, or not for days, the planting is what does not work.
     """
-    stored = world.records.read(planted_key(contract.dataset))
+    stored = services.records.read(planted_key(contract.dataset))
     planted = PlantedRow.from_json(stored.body) if stored else None
     if planted is None:
-        return False if any(_has_objects(world, table) for table in contract.tables) else None
+        return False if any(_has_objects(services, table) for table in contract.tables) else None
     if planted.planted_at < now - OLDEST:
         return False
-    rows = read_partition(world.partitions, world.contracts.table(planted.table), planted.partition).rows
+    rows = read_partition(services.partitions, services.contracts.table(planted.table), planted.partition).rows
     for name, value in planted.key.items():
         rows = rows.filter(pc.equal(rows.column(name).cast(pa.string()), value))
     checked = {str(one or "") for one in rows.column("checked_at").to_pylist()}
@@ -85,16 +85,16 @@ def _row_healed(world: World, contract: Contract, source: Database, *, now: int)
     return None if now < planted.planted_at + source.complete_within else False
 
 
-def _has_objects(world: World, table: Table) -> bool:
-    return next(iter(world.records.list(f"{DATA_ROOT}{table.name}/")), None) is not None
+def _has_objects(services: Services, table: Table) -> bool:
+    return next(iter(services.records.list(f"{DATA_ROOT}{table.name}/")), None) is not None
 
 
-def gap_to_plant(world: World, contract: Contract, partitions: Collection[str], *, now: int) -> PlantGap | None:
+def gap_to_plant(services: Services, contract: Contract, partitions: Collection[str], *, now: int) -> PlantGap | None:
     """What is to be taken out of a database's canary today: from one of the ``partitions`` that have rows."""
     source, day = contract.source, iso(now)[:10]
     if not isinstance(source, Database) or not source.canary or not partitions:
         return None
-    stored = world.records.read(planted_key(contract.dataset))
+    stored = services.records.read(planted_key(contract.dataset))
     if stored is not None and PlantedRow.from_json(stored.body).day == day:
         return None
     table, _, path = random.Random(f"canary:{contract.dataset}:{day}").choice(sorted(partitions)).partition("/")

@@ -14,8 +14,8 @@ from typing import Any
 from auditor.canary import canary_healed
 from auditor.mail import compose
 from auditor.repairs.triage import Cause
-from auditor.run_files import find_paper
-from auditor.services import World
+from auditor.run_files import find_run_file
+from auditor.services import Services
 from auditor.state import read_state
 from core.json import canonical_json
 from core.time import iso
@@ -36,69 +36,69 @@ def cause_key(dataset: str, name: str) -> str:
     return f"{ROOT}{dataset}/{name}.json"
 
 
-def conclude(world: World, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Told:
+def conclude(services: Services, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Told:
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
-    paper = find_paper(world.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
+    paper = find_run_file(services.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
     causes = [Cause.from_data(one) for one in paper["causes"]]
-    state, _ = read_state(world.records, dataset)
-    alive = {one.name for one in causes} | set(state.causes)
+    state, _ = read_state(services.records, dataset)
+    alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for one in state.open.values() for name in one.causes}
-    sent, known = _tell(world, causes, run, environment)
-    recovered = _close(world, dataset, alive)
+    sent, known = _tell(services, causes, run, environment)
+    recovered = _close(services, dataset, alive)
     unhealed = sum(one.missing for one in state.open.values() if one.causes)
-    metrics = world.metrics(dataset)
+    metrics = services.metrics(dataset)
     metrics.add("PointsUnhealed", unhealed)
     metrics.add("CausesOpen", len(alive))
     for name in ("expected", "missing", "absent"):
         metrics.add(f"Audit{name.capitalize()}", float(counts.get(name, 0)))
     metrics.add("CertificatesIssued", float(counts.get("certificates", 0)))
     metrics.add("PointsRepaired", float(counts.get("repaired", 0)))
-    healed = canary_healed(world, dataset, now=int(world.now().timestamp()))
+    healed = canary_healed(services, dataset, now=int(services.now().timestamp()))
     if healed is not None:
         metrics.add("CanaryHealed", float(healed))
     metrics.add("AuditFinished", 1)
-    world.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
+    services.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
     return Told(tuple(sent), tuple(known), tuple(recovered))
 
 
-def conclude_failure(world: World, dataset: str, run: str, *, environment: str, error: str) -> Told:
+def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Told:
     """An audit that failed: its own cause, and no ``AuditFinished``."""
     cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
-    sent, known = _tell(world, [cause], run, environment)
-    world.metrics(dataset).add("AuditFailed", 1)
-    world.log.error("audit failed", dataset=dataset, run=run, reason=error)
+    sent, known = _tell(services, [cause], run, environment)
+    services.metrics(dataset).add("AuditFailed", 1)
+    services.log.error("audit failed", dataset=dataset, run=run, reason=error)
     return Told(tuple(sent), tuple(known), ())
 
 
-def _tell(world: World, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
+def _tell(services: Services, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
     sent, known = [], []
-    for one in causes:
-        key = cause_key(one.dataset, one.name)
-        before = _memory(world, key)
+    for cause in causes:
+        key = cause_key(cause.dataset, cause.name)
+        before = _memory(services, key)
         if before.get("open"):
-            known.append(one.name)
+            known.append(cause.name)
             continue
-        subject, text = compose(one, environment=environment, runbook=world.runbook)
-        world.needed_mail().publish(subject, text)
-        now = iso(int(world.now().timestamp()))
-        memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": one.to_data()}
-        world.records.write(key, canonical_json(memory), content_type="application/json")
-        sent.append(one.name)
+        subject, text = compose(cause, environment=environment, runbook=services.runbook)
+        services.needed_mail().publish(subject, text)
+        now = iso(int(services.now().timestamp()))
+        memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": cause.to_data()}
+        services.records.write(key, canonical_json(memory), content_type="application/json")
+        sent.append(cause.name)
     return sent, known
 
 
-def _close(world: World, dataset: str, alive: set[str]) -> list[str]:
+def _close(services: Services, dataset: str, alive: set[str]) -> list[str]:
     over = []
-    for found in world.records.list(f"{ROOT}{dataset}/"):
+    for found in services.records.list(f"{ROOT}{dataset}/"):
         name = found.key.rpartition("/")[2].removesuffix(".json")
-        memory = _memory(world, found.key) if name not in alive else {}
+        memory = _memory(services, found.key) if name not in alive else {}
         if memory.get("open"):
-            closed = {**memory, "open": False, "until": iso(int(world.now().timestamp()))}
-            world.records.write(found.key, canonical_json(closed), content_type="application/json")
+            closed = {**memory, "open": False, "until": iso(int(services.now().timestamp()))}
+            services.records.write(found.key, canonical_json(closed), content_type="application/json")
             over.append(name)
     return over
 
 
-def _memory(world: World, key: str) -> dict[str, Any]:
-    stored = world.records.read(key)
+def _memory(services: Services, key: str) -> dict[str, Any]:
+    stored = services.records.read(key)
     return json.loads(stored.body) if stored else {}

@@ -19,7 +19,7 @@ def compose(cause: Cause, *, environment: str, runbook: str) -> tuple[str, str]:
     else:
         lines.append(f"Found:     {cause.count}")
     lines += [f"           from {start} to {end}" for start, end in cause.spans]
-    lines += [f"           {one}" for one in cause.details]
+    lines += [f"           {detail}" for detail in cause.details]
     lines.append(f"Tried:     {'; '.join(cause.tried) or 'nothing, for no repair can help'}")
     lines.append(f"Attempts:  {cause.attempts}")
     if cause.answer:

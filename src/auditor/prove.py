@@ -140,32 +140,37 @@ def _rows(
         return [Failure(one.dataset, one.number, one.window, name, text) for one, name, text in found_in]
     if not isinstance(feed, Feed):
         return []
-    windows = [Window(epoch(one.start), epoch(one.end)) for one in certificates]
+    windows = [Window(epoch(certificate.start), epoch(certificate.end)) for certificate in certificates]
     calendar = contracts.calendar(feed.calendar)
     expectation = expect(feed, calendar, windows)
     found = survey(contract, expectation, partitions, workers=workers)
-    for one in certificates:
-        for absence in _evidence(records, one):
+    for certificate in certificates:
+        for absence in _evidence(records, certificate):
             found.coverage.mark_absent(absence.entity, absence.ranges)
     counts = found.coverage.counts()
     failures: list[Failure] = []
-    for place, one in enumerate(certificates):
-        problems = list(_partitions(one, found, place))
+    for place, certificate in enumerate(certificates):
+        problems = list(_partitions(certificate, found, place))
         # Other rows give other counts: only where the rows are the certified ones do the counts say something new.
-        problems += [] if problems else _counts(one, counts[place], same_promise=one.contract == contract.hash)
-        problems += _lost_evidence(records, one)
-        failures += [Failure(one.dataset, one.number, one.window, partition, text) for partition, text in problems]
+        problems += (
+            [] if problems else _counts(certificate, counts[place], same_promise=certificate.contract == contract.hash)
+        )
+        problems += _lost_evidence(records, certificate)
+        failures += [
+            Failure(certificate.dataset, certificate.number, certificate.window, partition, text)
+            for partition, text in problems
+        ]
     return failures
 
 
-def _partitions(one: Certificate, found: Survey, place: int) -> Iterable[tuple[str, str]]:
+def _partitions(certificate: Certificate, found: Survey, place: int) -> Iterable[tuple[str, str]]:
     """(partition, problem) where the rows are not the certified ones."""
-    if window_digest(one.partitions) != one.digest:
+    if window_digest(certificate.partitions) != certificate.digest:
         yield "", "its digest is not that of its partitions"
     broken = {f"{bad.table}/{bad.partition}": bad.problem for bad in found.broken}
     now = found.proofs[place]
-    for name in sorted({*one.partitions, *now}):
-        was, there = one.partitions.get(name), now.get(name)
+    for name in sorted({*certificate.partitions, *now}):
+        was, there = certificate.partitions.get(name), now.get(name)
         if was == there:
             continue
         if name in broken:
@@ -182,33 +187,33 @@ def _rows_of(proof: Sequence[Any] | None) -> int:
     return int(proof[0]) if proof else 0
 
 
-def _counts(one: Certificate, now: Any, *, same_promise: bool) -> Iterable[tuple[str, str]]:
+def _counts(certificate: Certificate, now: Any, *, same_promise: bool) -> Iterable[tuple[str, str]]:
     """What was promised under another contract cannot be counted by this one; its rows are compared all the same."""
-    if one.present + one.absent + one.missing != one.expected:
+    if certificate.present + certificate.absent + certificate.missing != certificate.expected:
         yield "", "its own counts do not add up"
     if not same_promise:
         return
     for name in ("expected", "present", "observed", "late", "repaired", "absent", "missing"):
-        if now[name] != getattr(one, name):
-            yield "", f"{name} is {now[name]}, {getattr(one, name)} were certified"
+        if now[name] != getattr(certificate, name):
+            yield "", f"{name} is {now[name]}, {getattr(certificate, name)} were certified"
 
 
-def _evidence(records: ObjectReader, one: Certificate) -> list[Absence]:
-    stored = [records.read(key) for key in one.evidence]
+def _evidence(records: ObjectReader, certificate: Certificate) -> list[Absence]:
+    stored = [records.read(key) for key in certificate.evidence]
     return [Absence.from_json(body.body) for body in stored if body]
 
 
-def _lost_evidence(records: ObjectReader, one: Certificate) -> Iterable[tuple[str, str]]:
+def _lost_evidence(records: ObjectReader, certificate: Certificate) -> Iterable[tuple[str, str]]:
     """Every absent point needs evidence that is what its name says and covers it."""
     proven: dict[str, list[tuple[int, int]]] = {}
-    for key in one.evidence:
+    for key in certificate.evidence:
         stored = records.read(key)
         absence = Absence.from_json(stored.body) if stored else None
         if absence is None or absence.key != key:
             yield "", f"its evidence {key} is {'altered' if absence else 'missing'}"
         else:
             proven.setdefault(absence.entity, []).extend(absence.ranges)
-    for entity, ranges in one.absent_points.items():
+    for entity, ranges in certificate.absent_points.items():
         for start, end in ranges:
             if not _covered(epoch(start), epoch(end), proven.get(entity, [])):
                 yield "", f"{entity} is said to be absent from {start} to {end} without evidence"

@@ -33,12 +33,12 @@ def run_prefix(run: str) -> str:
     return f"{ROOT}{run}/"
 
 
-def paper_key(run: str, name: str) -> str:
+def run_file_key(run: str, name: str) -> str:
     return f"{run_prefix(run)}{name}.json"
 
 
 def job_key(run: str, attempt: int, number: int) -> str:
-    return paper_key(run, f"jobs/{attempt}-{number:03d}")
+    return run_file_key(run, f"jobs/{attempt}-{number:03d}")
 
 
 def outcome_key(job: str) -> str:
@@ -46,23 +46,23 @@ def outcome_key(job: str) -> str:
     return job.replace("/jobs/", "/outcomes/")
 
 
-def write_paper(store: ObjectWriter, run: str, name: str, data: Any) -> str:
-    key = paper_key(run, name)
+def write_run_file(store: ObjectWriter, run: str, name: str, data: Any) -> str:
+    key = run_file_key(run, name)
     store.write(key, canonical_json(data), content_type="application/json")
     return key
 
 
-def find_paper(store: ObjectReader, run: str, name: str) -> Any:
+def find_run_file(store: ObjectReader, run: str, name: str) -> Any:
     """The paper's content; None where it is not there (yet)."""
-    stored = store.read(paper_key(run, name))
+    stored = store.read(run_file_key(run, name))
     return json.loads(stored.body) if stored else None
 
 
-def read_paper(store: ObjectReader, run: str, name: str) -> Any:
+def read_run_file(store: ObjectReader, run: str, name: str) -> Any:
     """Raises ``InvalidData`` where the step before did not leave it."""
-    found = find_paper(store, run, name)
+    found = find_run_file(store, run, name)
     if found is None:
-        raise InvalidData("read the audit's papers", paper_key(run, name), "is not there", "Start the audit again")
+        raise InvalidData("read the audit's papers", run_file_key(run, name), "is not there", "Start the audit again")
     return found
 
 
@@ -91,7 +91,7 @@ class Order:
             "targets": dict(self.targets),
             "dataset": self.dataset,
             "run": self.run,
-            "windows": [[iso(one.start), iso(one.end)] for one in self.windows],
+            "windows": [[iso(window.start), iso(window.end)] for window in self.windows],
             "start": iso(self.start),
             "end": iso(self.end),
             "scheduled": self.scheduled,
@@ -165,7 +165,7 @@ class AuditResult:
         return {
             "dataset": self.dataset,
             "subject": self.subject,
-            "windows": [_window_data(one) for one in self.windows],
+            "windows": [_window_data(window) for window in self.windows],
             "findings": findings_to_data(self.findings),
             "targets": dict(self.targets),
             "objects_until": self.objects_until,
@@ -189,19 +189,19 @@ class AuditResult:
         )
 
 
-def _window_data(one: WindowResult) -> dict[str, Any]:
+def _window_data(window_result: WindowResult) -> dict[str, Any]:
     return {
-        "start": iso(one.start),
-        "end": iso(one.end),
-        "complete": one.complete,
-        "counts": dict(one.counts),
-        "partitions": dict(one.partitions),
-        "absent": dict(one.absent),
-        "missing": dict(one.missing),
-        "evidence": list(one.evidence),
-        "touched_by": list(one.touched_by),
-        "subject": one.subject,
-        "counted": one.counted,
+        "start": iso(window_result.start),
+        "end": iso(window_result.end),
+        "complete": window_result.complete,
+        "counts": dict(window_result.counts),
+        "partitions": dict(window_result.partitions),
+        "absent": dict(window_result.absent),
+        "missing": dict(window_result.missing),
+        "evidence": list(window_result.evidence),
+        "touched_by": list(window_result.touched_by),
+        "subject": window_result.subject,
+        "counted": window_result.counted,
     }
 
 
@@ -224,6 +224,6 @@ def _window_of(data: Mapping[str, Any]) -> WindowResult:
 def kinds_of(findings: Sequence[Finding]) -> dict[str, int]:
     """How many findings there are of each kind; missing points are counted one by one."""
     counts: dict[str, int] = {}
-    for one in findings:
-        counts[one.kind] = counts.get(one.kind, 0) + (one.points if one.kind == "missing_point" else 1)
+    for finding in findings:
+        counts[finding.kind] = counts.get(finding.kind, 0) + (finding.points if finding.kind == "missing_point" else 1)
     return counts

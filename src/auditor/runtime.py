@@ -11,7 +11,7 @@ from typing import Any, cast
 from aws_lambda_powertools import Logger
 
 from auditor.repairs.plan import Budget
-from auditor.services import Limits, Log, World
+from auditor.services import Limits, Log, Services
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters
@@ -44,14 +44,14 @@ class Meters:
 class Runtime:
     """The world, the environment's name, and what ends an invocation."""
 
-    world: World
+    services: Services
     environment: str
     finish: Callable[[], None]
 
     def run(self, step: Callable[..., dict[str, Any]], event: dict[str, Any], **more: Any) -> dict[str, Any]:
         """A step, its metrics written whatever becomes of it."""
         try:
-            return step(event, self.world, **more)
+            return step(event, self.services, **more)
         finally:
             self.finish()
 
@@ -68,7 +68,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     queue, topic = settings.process_queue_url, settings.alarm_topic
     source, letters = settings.source_function, settings.dead_letter_queue_url
     limits, workgroup = limits_of(settings.audit_limits), settings.athena_workgroup
-    world = World(
+    services = Services(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
         records=S3ObjectStore(s3, settings.warehouse_bucket),
@@ -87,7 +87,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,
         athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
-    return Runtime(world, settings.environment, meters.flush)
+    return Runtime(services, settings.environment, meters.flush)
 
 
 def limits_of(given: Mapping[str, Any]) -> Limits:

@@ -71,7 +71,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class World:
+class Services:
     """The contracts, and the ports to everything else.
 
     ``ingest`` is the landing zone, to be read; ``records`` the warehouse bucket, where the auditor writes below

@@ -12,33 +12,33 @@ from typing import Any
 from auditor.audits import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
 from auditor.conclude import conclude, conclude_failure
 from auditor.repairs.execute import queue_objects, write_jobs
-from auditor.services import World
+from auditor.services import Services
 from core.time import epoch
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-def audit_step(event: Event, world: World) -> Answer:
+def audit_step(event: Event, services: Services) -> Answer:
     """Choose the windows and look at them."""
     wanted = event["order"]
-    now = epoch(wanted["now"]) if wanted.get("now") else int(world.now().timestamp())
+    now = epoch(wanted["now"]) if wanted.get("now") else int(services.now().timestamp())
     start, end = wanted.get("start"), wanted.get("end")
     order = begin_audit(
-        world,
+        services,
         str(wanted["dataset"]),
         str(event["run"]),
         start=epoch(start) if start else None,
         end=epoch(end) if end else None,
         now=now,
     )
-    return summary(order, look_again(world, order, attempt=0), attempt=0)
+    return summary(order, look_again(services, order, attempt=0), attempt=0)
 
 
-def plan_step(event: Event, world: World) -> Answer:
+def plan_step(event: Event, services: Services) -> Answer:
     """Plan the next attempt and write its jobs down."""
     attempt = int(event["attempt"]) + 1
-    plan, jobs = write_jobs(world, order_of(event, world), attempt=attempt)
+    plan, jobs = write_jobs(services, order_of(event, services), attempt=attempt)
     return {
         "attempt": attempt,
         "jobs": jobs,
@@ -50,36 +50,36 @@ def plan_step(event: Event, world: World) -> Answer:
     }
 
 
-def queue_step(event: Event, world: World) -> Answer:
+def queue_step(event: Event, services: Services) -> Answer:
     """Carry out one job for the processing queue."""
-    return {"queued": queue_objects(world, str(event["job"]))}
+    return {"queued": queue_objects(services, str(event["job"]))}
 
 
-def verify_step(event: Event, world: World) -> Answer:
+def verify_step(event: Event, services: Services) -> Answer:
     """Learn what the jobs brought, and look at the same windows again."""
     attempt = int(event["attempt"])
-    order = order_of(event, world)
-    learn_from(world, order, attempt=attempt)
-    answer = summary(order, look_again(world, order, attempt=attempt), attempt=attempt)
-    return {**answer, "exhausted": attempt >= world.limits.attempts}
+    order = order_of(event, services)
+    learn_from(services, order, attempt=attempt)
+    answer = summary(order, look_again(services, order, attempt=attempt), attempt=attempt)
+    return {**answer, "exhausted": attempt >= services.limits.attempts}
 
 
-def certify_step(event: Event, world: World) -> Answer:
+def certify_step(event: Event, services: Services) -> Answer:
     """Certify what is whole, judge what is not."""
-    return end_audit(world, order_of(event, world), attempt=int(event["attempt"]))
+    return end_audit(services, order_of(event, services), attempt=int(event["attempt"]))
 
 
-def conclude_step(event: Event, world: World, *, environment: str) -> Answer:
+def conclude_step(event: Event, services: Services, *, environment: str) -> Answer:
     """Tell whoever must hear, and finish. With ``error`` it is the end of an audit that failed."""
     dataset, run = str(event["dataset"]), str(event["run"])
     if event.get("error"):
-        told = conclude_failure(world, dataset, run, environment=environment, error=str(event["error"]))
+        told = conclude_failure(services, dataset, run, environment=environment, error=str(event["error"]))
     else:
         names = ("expected", "present", "absent", "missing", "certificates", "repaired")
         counts = {name: event["counts"].get(name, 0) for name in names}
-        told = conclude(world, dataset, run, environment=environment, counts=counts)
+        told = conclude(services, dataset, run, environment=environment, counts=counts)
     return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
 
 
-def order_of(event: Event, world: World) -> AnyOrder:
-    return order_of_run(world, str(event["run"]))
+def order_of(event: Event, services: Services) -> AnyOrder:
+    return order_of_run(services, str(event["run"]))

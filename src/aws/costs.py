@@ -50,7 +50,7 @@ class CostExplorer:
             key = (component, purpose, price["Unit"])
             total[key] = total.get(key, Decimal()) + Decimal(price["Amount"])
         costs = [Cost(component, purpose, amount, unit) for (component, purpose, unit), amount in total.items()]
-        return sorted(costs, key=lambda one: (-one.amount, one.component, one.purpose))
+        return sorted(costs, key=lambda cost: (-cost.amount, cost.component, cost.purpose))
 
     def _groups(self, project: str, environment: str, start: dt.date, end: dt.date) -> Iterator[dict[str, Any]]:
         mine = [

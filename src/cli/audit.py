@@ -23,7 +23,7 @@ def audit(
 ) -> None:
     """Audit the windows that are due, or a range. Repairs nothing; exits 1 when there are findings."""
     deployed = deployment(environment)
-    world = auditor_of(deployed)
+    services = auditor_of(deployed)
     first, last = range_of(start, end)
     found: list[dict[str, Any]] = []
     planned: list[dict[str, Any]] = []
@@ -31,13 +31,13 @@ def audit(
     with steps() as progress:
         for name in datasets_of(deployed, dataset):
             with progress.step(f"auditing {name}"):
-                now = world.now()
-                order = begin_audit(world, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
-                result = look_again(world, order, attempt=0)
+                now = services.now()
+                order = begin_audit(services, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
+                result = look_again(services, order, attempt=0)
             summaries.append(summary(order, result, attempt=0))
             found += finding_rows(name, result.findings)
             if dry_run:
-                planned += plan_rows(make_plan(world, order, attempt=1))
+                planned += plan_rows(make_plan(services, order, attempt=1))
     if as_json:
         print_json(
             {"audits": summaries, "findings": found, "plan": planned}

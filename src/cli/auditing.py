@@ -12,7 +12,7 @@ import typer
 from auditor.repairs.plan import Plan
 from auditor.repairs.triage import describe
 from auditor.runtime import runtime_of
-from auditor.services import World
+from auditor.services import Services
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import Misuse
@@ -24,18 +24,18 @@ To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]
 Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.")]
 
 
-def auditor_of(deployed: Deployment) -> World:
+def auditor_of(deployed: Deployment) -> Services:
     """The auditor as a function of the deployment would have it, but without queue and mail: it looks.
 
     Databases are asked through the deployed check function, so nothing but that must reach them.
     """
     quiet_metrics()
-    return replace(runtime_of(deployed.settings, deployed.clients).world, processing=None, mail=None)
+    return replace(runtime_of(deployed.settings, deployed.clients).services, processing=None, mail=None)
 
 
 def datasets_of(deployed: Deployment, dataset: str) -> list[str]:
     """The datasets to audit: those that have a source. Raises ``Misuse`` where the named one is none."""
-    known = [one.dataset for one in deployed.contracts if one.source]
+    known = [contract.dataset for contract in deployed.contracts if contract.source]
     if dataset and dataset not in known:
         raise Misuse("audit", dataset, "is no dataset with a source", f"Use one of: {', '.join(known) or 'none'}")
     return [dataset] if dataset else known
@@ -65,17 +65,17 @@ def finding_rows(dataset: str, findings: Iterable[Finding]) -> list[dict[str, An
     return [
         {
             "dataset": dataset,
-            "finding": one.kind.replace("_", " "),
-            "count": one.points if isinstance(one, MissingPoints) else 1,
-            "what": describe(one),
+            "finding": finding.kind.replace("_", " "),
+            "count": finding.points if isinstance(finding, MissingPoints) else 1,
+            "what": describe(finding),
         }
-        for one in findings
+        for finding in findings
     ]
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
     """What would be done, what would wait, and what no repair can help."""
-    rows = [_row("repair", one.dataset, one.kind, _size(one), _what(one)) for one in plan.repairs]
+    rows = [_row("repair", repair.dataset, repair.kind, _size(repair), _what(repair)) for repair in plan.repairs]
     rows += [_row("wait", "", one.kind, one.count, f"{one.entity} {one.why}".strip()) for one in plan.waiting]
     rows += [_row("alarm", one.finding.dataset, one.finding.kind, 1, one.reason) for one in plan.helpless]
     return rows

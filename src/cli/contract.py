@@ -34,10 +34,10 @@ def today() -> dt.date:
 
 def print_problems(problems: Sequence[Problem]) -> None:
     """Each as file, path and problem, and below it the remedy."""
-    for one in problems:
-        err.print(f"[{'yellow' if one.warning else 'red'}]{one.file}[/]", end="")
-        say(f": {one.path}: {one.problem}")
-        say(f"    {one.remedy}")
+    for problem in problems:
+        err.print(f"[{'yellow' if problem.warning else 'red'}]{problem.file}[/]", end="")
+        say(f": {problem.path}: {problem.problem}")
+        say(f"    {problem.remedy}")
 
 
 @app.command()
@@ -54,12 +54,12 @@ def check(
     With --live it exits with 1 where a provider would refuse what the contract rests on.
     """
     contracts, problems = examine(folder, today=today())
-    errors = [one for one in problems if not one.warning]
+    errors = [problem for problem in problems if not problem.warning]
     if live and not errors:
         _check_live(contracts, environment, problems, as_json=as_json)
         return
     if as_json:
-        print_json([to_data(one) for one in problems])
+        print_json([to_data(problem) for problem in problems])
     else:
         print_problems(problems)
         if not errors:
@@ -80,7 +80,7 @@ def _check_live(contracts: Contracts, environment: str, problems: Sequence[Probl
         found = list(ask_providers(contracts, secrets=secrets, urls=urls, now=dt.datetime.now(dt.UTC)))
     refused = [one for one in found if not one.fine]
     if as_json:
-        print_json({"problems": [to_data(one) for one in problems], "live": [asdict(one) for one in found]})
+        print_json({"problems": [to_data(problem) for problem in problems], "live": [asdict(one) for one in found]})
     else:
         print_problems(problems)
         for one in found:

@@ -164,7 +164,7 @@ def _checked_contracts(folder: Path) -> str:
     """The rendered contracts; exits with 2 and every problem told where they cannot be kept."""
     contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
     print_problems(problems)
-    if any(not one.warning for one in problems):
+    if any(not problem.warning for problem in problems):
         raise typer.Exit(USAGE)
     return render(contracts)
 
@@ -217,7 +217,7 @@ def _carry_out(terraform: Terraform, planned: Plan) -> None:
 
 def _effects(changes: Sequence[Change]) -> int:
     """A replaced resource is two."""
-    return sum(len(one.actions) for one in changes)
+    return sum(len(change.actions) for change in changes)
 
 
 def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:

@@ -87,7 +87,7 @@ def _source(feed: Feed, spec: model.Provider, secrets: SecretStore, url: str) ->
 
 def _entity(feed: Feed) -> str:
     """One that is followed without an end, or any."""
-    return next((one.name for one in feed.entities if validity(one)[1] == FOREVER), feed.entities[0].name)
+    return next((entity.name for entity in feed.entities if validity(entity)[1] == FOREVER), feed.entities[0].name)
 
 
 def _last_hour(feed: Feed, calendar: TradingCalendar, until: datetime) -> tuple[datetime, datetime] | None:

@@ -45,12 +45,12 @@ def heal(
                 for state in machine.watch(execution):
                     step.update(title=f"healing {name}: {state}")
             rows.append(_row(name, machine, execution))
-    failed = [one for one in rows if one["status"] != "SUCCEEDED"]
+    failed = [row for row in rows if row["status"] != "SUCCEEDED"]
     for one in failed:
         say(f"{one['dataset']}: {one['status']}: {one['cause']}")
-    told = [{name: value for name, value in one.items() if name != "cause"} for one in rows]
+    told = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
     print_json(rows) if as_json else show("Healed", told, as_json=False)
-    raise typer.Exit(FAILURE if failed else FINDINGS if any(one["missing"] or one["causes"] for one in rows) else FINE)
+    raise typer.Exit(FAILURE if failed else FINDINGS if any(row["missing"] or row["causes"] for row in rows) else FINE)
 
 
 def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:

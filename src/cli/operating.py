@@ -11,7 +11,7 @@ from cli.output import say
 from core.contract.model import Contracts, Table
 from core.contract.problems import nearest
 from core.errors import UnknownTable
-from processing.services import World
+from processing.services import Services
 
 
 class TerminalLog:
@@ -30,13 +30,13 @@ class TerminalLog:
         say(f"  {msg}: {told}" if told else f"  {msg}")
 
 
-def world_of(deployed: Deployment) -> World:
+def world_of(deployed: Deployment) -> Services:
     """What the process function works with. Nothing is metered: an operator's work is no load of the pipeline's."""
     quiet_metrics()
     from processing.runtime import build_world  # slow to import, so only where it is needed
 
-    world, _ = build_world(deployed.settings, deployed.clients)
-    return dataclasses.replace(world, log=TerminalLog())
+    services, _ = build_world(deployed.settings, deployed.clients)
+    return dataclasses.replace(services, log=TerminalLog())
 
 
 def table_of(contracts: Contracts, name: str) -> Table:
@@ -57,7 +57,7 @@ def check_source(contracts: Contracts, dataset: str, table: str) -> None:
     try:
         contract = contracts.dataset(dataset)
     except KeyError:
-        remedy = nearest(dataset, sorted(one.dataset for one in contracts))
+        remedy = nearest(dataset, sorted(contract.dataset for contract in contracts))
         raise UnknownTable("find dataset", dataset, "no contract describes it", remedy) from None
     known = sorted(one.name for one in contract.source.tables) if contract.source else []
     if table and table not in known:

@@ -36,7 +36,7 @@ def list_lines(
     if as_json:
         print_json(rows)
     elif rows:
-        show("Quarantine", [_shortened(one) for one in rows], as_json=False)
+        show("Quarantine", [_shortened(row) for row in rows], as_json=False)
         if len(found) > limit:
             out.print(f"and more: --limit {limit * 10}", highlight=False)
     else:
@@ -49,11 +49,11 @@ def retry(dataset: Dataset = "", table: Source = "", environment: Environment = 
     """Process the objects again that have lines in quarantine or were halted; do so when the contract was mended."""
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
-    world = world_of(deployed)
+    services = world_of(deployed)
     with steps() as progress:
         with progress.step("looking for refused lines and halted objects"):
-            keys = to_retry(world, dataset=dataset, table=table)
-        outcome = process_again(world, keys, progress)
+            keys = to_retry(services, dataset=dataset, table=table)
+        outcome = process_again(services, keys, progress)
     tell(outcome, as_json=as_json)
 
 

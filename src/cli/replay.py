@@ -19,7 +19,7 @@ from core.landing.zone import landing_of
 from processing.records.receipts import read_receipt
 from processing.restating.replay import ingest_keys
 from processing.restating.replay import replay as processed_again
-from processing.services import World
+from processing.services import Services
 
 KEYS_A_MESSAGE = 10
 
@@ -58,8 +58,8 @@ def replay(
 ) -> None:
     """Process ingest objects again. What is in the warehouse stays; what a mended contract lets in comes in."""
     deployed = deployment(environment)
-    world = world_of(deployed)
-    keys = list(ingest_keys(world.ingest, _key(what, world.ingest_bucket)))
+    services = world_of(deployed)
+    keys = list(ingest_keys(services.ingest, _key(what, services.ingest_bucket)))
     if not keys:
         raise Misuse("replay", what, "no ingest object has such a key", "Keys begin with tables/, feeds/ or repair/")
     if queue:
@@ -67,7 +67,7 @@ def replay(
         out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status", highlight=False)
         return
     with steps() as progress:
-        outcome = process_again(world, keys, progress)
+        outcome = process_again(services, keys, progress)
     tell(outcome, as_json=as_json)
 
 
@@ -88,24 +88,24 @@ def _send(deployed: Deployment, keys: Sequence[str]) -> None:
         raise OutOfReach("replay", url, f"{len(refused)} of {len(messages)} messages were not taken", "Run it again")
 
 
-def process_again(world: World, keys: Sequence[str], progress: Steps) -> Outcome:
+def process_again(services: Services, keys: Sequence[str], progress: Steps) -> Outcome:
     """Process them here, some at a time, and read their receipts."""
     outcome = Outcome()
     with progress.step(f"processing {len(keys)} objects again", total=len(keys)) as step:
-        for some in processed_again(world, keys):
+        for some in processed_again(services, keys):
             outcome.objects += len(some.keys)
             outcome.errors |= {key: str(error) for key, error in some.errors.items()}
             for key in some.keys:
-                _count(world, key, outcome)
+                _count(services, key, outcome)
             step.update(done=outcome.objects)
     return outcome
 
 
-def _count(world: World, key: str, outcome: Outcome) -> None:
+def _count(services: Services, key: str, outcome: Outcome) -> None:
     landing = landing_of(key)
     if landing is None or key in outcome.errors:
         return
-    if receipt := read_receipt(world.records, landing):
+    if receipt := read_receipt(services.records, landing):
         outcome.outcomes[receipt["outcome"]] += 1
         outcome.rows += receipt["rows_out"]
         outcome.rejected += receipt["rejected"]

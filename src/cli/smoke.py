@@ -119,7 +119,7 @@ def _landing(contract: Contract) -> Landing:
     if isinstance(contract.source, Feed):
         landing = landing_of(f"{FEEDS}{contract.dataset}/2000/01/01/00/{name}.gz")
     else:
-        tables = sorted(contract.source.tables, key=lambda one: len(plan_source(contract, one.name).dimensions))
+        tables = sorted(contract.source.tables, key=lambda table: len(plan_source(contract, table.name).dimensions))
         landing = landing_of(RepairObject(contract.dataset, tables[0].name, name).key)
     assert landing is not None
     return landing
@@ -171,5 +171,5 @@ def _ask_every_table(deployed: Deployment) -> None:
 def every_table_sql(names: Sequence[str]) -> str:
     """One question to all tables that reads no more than a row of each."""
     return " union all ".join(
-        f"select '{one}' as name, count(*) as n_rows from (select 1 from {one} limit 1) as one" for one in names
+        f"select '{name}' as name, count(*) as n_rows from (select 1 from {name} limit 1) as one" for name in names
     )

@@ -80,7 +80,7 @@ def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int
     try:
         connector = Connector(secrets, contract.source.secret, timeouts=Timeouts(statement=60))
         with closing(connector.open()) as session:
-            counted = [f"SELECT count(*) FROM {identifier(one.name)}" for one in contract.source.tables]
+            counted = [f"SELECT count(*) FROM {identifier(table.name)}" for table in contract.source.tables]
             return {
                 one.name: int(session.query(statement)[0][0])
                 for one, statement in zip(contract.source.tables, counted, strict=True)

@@ -45,13 +45,13 @@ def verify(
             )
             failures += [
                 {
-                    "dataset": one.dataset,
-                    "certificate": one.certificate,
-                    "window": one.window,
-                    "partition": one.partition,
-                    "problem": one.problem,
+                    "dataset": failure.dataset,
+                    "certificate": failure.certificate,
+                    "window": failure.window,
+                    "partition": failure.partition,
+                    "problem": failure.problem,
                 }
-                for one in done.failures
+                for failure in done.failures
             ]
     if as_json:
         print_json({"verified": totals, "failures": failures})

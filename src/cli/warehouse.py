@@ -20,7 +20,7 @@ from processing.partitions.rollback import rollback as go_back
 from processing.partitions.vacuum import vacuum as clean
 from processing.plan import plan_source
 from processing.restating.rebuild import rebuild_table
-from processing.services import World
+from processing.services import Services
 
 Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.")]
 
@@ -73,13 +73,13 @@ def rollback(
         raise Misuse("roll back", table, "a hold without a reason", "Give the reason: --hold REASON")
     deployed = deployment(environment)
     found = table_of(deployed.contracts, table)
-    world = world_of(deployed)
-    context = world.context_of(world.contracts.dataset(found.dataset))
+    services = world_of(deployed)
+    context = services.context_of(services.contracts.dataset(found.dataset))
     path = partition.strip("/")
     if to is None:
-        outcome = end_hold(world.partitions, found, path, context=context)
+        outcome = end_hold(services.partitions, found, path, context=context)
     else:
-        outcome = go_back(world.partitions, found, path, to=to, hold=hold, context=context)
+        outcome = go_back(services.partitions, found, path, to=to, hold=hold, context=context)
     changed = isinstance(outcome, Committed)
     row = {"partition": outcome.partition, "version": outcome.version, "rows": outcome.rows, "changed": changed}
     show("Released" if release else "Rolled back", [row], as_json=as_json)
@@ -99,32 +99,33 @@ def vacuum(
     """Remove objects that no pointer will name again and no reader can be reading."""
     deployed = deployment(environment)
     tables = [table_of(deployed.contracts, table)] if table else None
-    world = world_of(deployed)
+    services = world_of(deployed)
     rows: list[dict[str, Any]] = []
     with steps() as progress:
-        for one in tables or list(_all_tables(world)):
+        for one in tables or list(_all_tables(services)):
             with progress.step(f"cleaning {one.name}"):
-                rows += _cleaned(world, one, grace=dt.timedelta(hours=grace), dry_run=dry_run)
+                rows += _cleaned(services, one, grace=dt.timedelta(hours=grace), dry_run=dry_run)
     if as_json:
         print_json(rows)
         return
     if rows:
         show("Would be removed" if dry_run else "Removed", rows, as_json=False)
-    objects, freed = sum(one["objects"] for one in rows), sum(one["bytes"] for one in rows)
+    objects, freed = sum(row["objects"] for row in rows), sum(row["bytes"] for row in rows)
     out.print(f"{objects:,} objects, {freed:,} bytes {'would go' if dry_run else 'removed'}", highlight=False)
 
 
-def _all_tables(world: World) -> Iterator[Table]:
+def _all_tables(services: Services) -> Iterator[Table]:
     """The contracts' tables, and the current states that dimensions are computed from."""
-    yield from world.contracts.tables()
-    for contract in world.contracts:
+    yield from services.contracts.tables()
+    for contract in services.contracts:
         for source in contract.source.tables if contract.source else ():
             if current := plan_source(contract, source.name).current:
                 yield current
 
 
-def _cleaned(world: World, table: Table, *, grace: dt.timedelta, dry_run: bool) -> list[dict[str, Any]]:
-    plans = clean(world.partitions, world.records, table, now=world.now(), grace=grace, dry_run=dry_run)
+def _cleaned(services: Services, table: Table, *, grace: dt.timedelta, dry_run: bool) -> list[dict[str, Any]]:
+    plans = clean(services.partitions, services.records, table, now=services.now(), grace=grace, dry_run=dry_run)
     return [
-        {"partition": one.partition, "objects": len(one.remove), "bytes": one.bytes, "stay": one.stay} for one in plans
+        {"partition": plan.partition, "objects": len(plan.remove), "bytes": plan.bytes, "stay": plan.stay}
+        for plan in plans
     ]

@@ -47,7 +47,7 @@ def loses_data(change: Change) -> bool:
 
 def counts(changes: Sequence[Change]) -> dict[str, int]:
     """How many resources each verb meets, the gravest first."""
-    found = Counter(verb(one) for one in changes)
+    found = Counter(verb(change) for change in changes)
     order = [*_ORDER, *sorted(set(found) - set(_ORDER))]
     return {name: found[name] for name in order if found[name]}
 
@@ -61,8 +61,13 @@ def as_data(changes: Sequence[Change], text: Path) -> dict[str, Any]:
     return {
         "counts": counts(changes),
         "changes": [
-            {"address": one.address, "change": verb(one), "attributes": one.attributes, "loses_data": loses_data(one)}
-            for one in changes
+            {
+                "address": change.address,
+                "change": verb(change),
+                "attributes": change.attributes,
+                "loses_data": loses_data(change),
+            }
+            for change in changes
         ],
         "text": str(text),
     }
@@ -73,12 +78,12 @@ def show_plan(changes: Sequence[Change], text: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(as_data(changes, text))
         return
-    for one in sorted(changes, key=lambda one: (_rank(one), one.address)):
-        out.print(f"[{_COLOURS.get(verb(one), 'yellow')}]{verb(one):8}[/]", end="")
-        attributes = f": {', '.join(one.attributes)}" if one.attributes else ""
-        out.print(one.address + attributes, highlight=False, markup=False, soft_wrap=True)
+    for change in sorted(changes, key=lambda change: (_rank(change), change.address)):
+        out.print(f"[{_COLOURS.get(verb(change), 'yellow')}]{verb(change):8}[/]", end="")
+        attributes = f": {', '.join(change.attributes)}" if change.attributes else ""
+        out.print(change.address + attributes, highlight=False, markup=False, soft_wrap=True)
     out.print(f"{summary(changes)}; in full: {text}", highlight=False, markup=False, soft_wrap=True)
-    if lost := [one.address for one in changes if loses_data(one)]:
+    if lost := [change.address for change in changes if loses_data(change)]:
         err.print(f"[red]data will be lost[/]: {len(lost)} of these hold data or values", highlight=False)
 
 

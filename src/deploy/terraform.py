@@ -176,11 +176,11 @@ class Terraform:
         file = self.work_dir / "variables.tfvars.json"
         file.write_text(json.dumps(variables, indent=1), encoding="utf-8")
         files = (*self.var_files, file)
-        return [*(f"-var-file={one}" for one in files), f"-parallelism={PARALLELISM}"]
+        return [*(f"-var-file={file}" for file in files), f"-parallelism={PARALLELISM}"]
 
     def output(self) -> dict[str, Any]:
         """The root module's outputs by name."""
-        return {name: one["value"] for name, one in json.loads(self._run("output", "-json")).items()}
+        return {name: load["value"] for name, load in json.loads(self._run("output", "-json")).items()}
 
     def state(self) -> dict[str, Any]:
         """The whole state as Terraform shows it, for tests that look at what was made."""

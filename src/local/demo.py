@@ -81,7 +81,7 @@ def await_horizon(stack: Stack, contract: Contract) -> None:
     """Wait until the horizon has passed the last commit: the newest row, plus the margin, on the database's clock."""
     assert isinstance(contract.source, Database)
     tables = contract.source.tables
-    newest = " union all ".join(f'select max("{one.changed_at}") as at from "{one.name}"' for one in tables)
+    newest = " union all ".join(f'select max("{table.changed_at}") as at from "{table.name}"' for table in tables)
     # One unit of timestamp(3)'s precision more: it rounds up half of all instants.
     bound = f"max(at) + interval '{contract.source.margin} seconds 2 milliseconds'"
     connection = stack.database.connect()
@@ -102,7 +102,7 @@ def first_day(stack: Stack, contract: Contract) -> dt.datetime:
     """When the oldest row of the source was made."""
     assert isinstance(contract.source, Database)
     tables = contract.source.tables
-    oldest = " union all ".join(f'select min("{one.created_at}") as at from "{one.name}"' for one in tables)
+    oldest = " union all ".join(f'select min("{table.created_at}") as at from "{table.name}"' for table in tables)
     connection = stack.database.connect()
     try:
         cursor = connection.cursor()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.run_files import AuditResult, read_paper
+from auditor.run_files import AuditResult, read_run_file
 from aws.deployment import Deployment
 from aws.objects import S3ObjectStore
 from core.audit.findings import DeletedRows, Finding, MissingRows, OrphanKeys, UnprocessedObject
@@ -109,16 +109,18 @@ def events_lost(deployment: Deployment) -> Iterator[None]:
 def mended(deployment: Deployment, harm: Harm, run: str) -> dict[str, Mended]:
     """What the audit ``run`` made of the harm, by kind: what it found, and what the warehouse shows now."""
     records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
-    findings = AuditResult.from_data(read_paper(records, run, "audit-0")).findings
+    findings = AuditResult.from_data(read_run_file(records, run, "audit-0")).findings
     found, healed = _found(findings, harm), _healed(deployment, records, harm)
-    return {kind: Mended(made, found[kind], healed[kind]) for kind, made in harm.counts().items()}
+    return {kind: Mended(count, found[kind], healed[kind]) for kind, count in harm.counts().items()}
 
 
 def _found(findings: Sequence[Finding], harm: Harm) -> dict[str, int]:
-    missing = {(one.table, key) for one in findings if isinstance(one, MissingRows) for (key,) in one.keys}
-    gone = {(one.table, key) for one in findings if isinstance(one, DeletedRows) for (key,) in one.keys}
-    unheard = {one.key for one in findings if isinstance(one, UnprocessedObject)}
-    orphaned = {str(key) for one in findings if isinstance(one, OrphanKeys) for key in one.keys}
+    missing = {
+        (finding.table, key) for finding in findings if isinstance(finding, MissingRows) for (key,) in finding.keys
+    }
+    gone = {(finding.table, key) for finding in findings if isinstance(finding, DeletedRows) for (key,) in finding.keys}
+    unheard = {finding.key for finding in findings if isinstance(finding, UnprocessedObject)}
+    orphaned = {str(key) for finding in findings if isinstance(finding, OrphanKeys) for key in finding.keys}
     return {
         LATE: len(missing & _pairs(harm.late)),
         LOST: len(unheard & set(harm.lost)),

@@ -14,9 +14,9 @@ keep_pandas_out()
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer which messages failed; the queue delivers those again, three times in all."""
-    world, finish = build_runtime()
+    services, finish = build_runtime()
     try:
-        failed = process_messages(batch(event), world)
+        failed = process_messages(batch(event), services)
     finally:
         finish()
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -13,11 +13,11 @@ import pyarrow as pa
 from core.contract.model import Table
 from core.landing.zone import Landing
 from core.ports import ObjectStat
-from processing.parse_object import Part, Taken, take_apart
+from processing.parse_object import Part, Taken, parse_object
 from processing.partitions.commit import Committed, SourceRef, commit_rows
 from processing.plan import SourcePlan
 from processing.records.receipts import TouchedPartition
-from processing.services import World
+from processing.services import Services
 from processing.shape import Origin
 
 WHOLE_BYTES = 8 << 20  # up to here an object is fetched at once, ahead of its turn; larger ones are streamed
@@ -59,13 +59,13 @@ class Ingest:
         return SourceRef(self.landing.key, self.stat.etag)
 
 
-def grouped(objects: Sequence[Ingest], world: World, pool: Executor) -> Iterator[list[Ingest]]:
+def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> Iterator[list[Ingest]]:
     """Fetch and take apart the objects, in groups whose star rows fit in memory. The next are fetched meanwhile."""
-    fetched = [pool.submit(_fetch, world, one) for one in objects]
+    fetched = [pool.submit(_fetch, services, one) for one in objects]
     group: list[Ingest] = []
     size = 0
     for one, found in zip(objects, fetched, strict=True):
-        _take(world, one, found)
+        _take(services, one, found)
         if one.taken is not None:
             group.append(one)
             size += sum(part.rows.nbytes for part in one.taken.parts)
@@ -76,68 +76,68 @@ def grouped(objects: Sequence[Ingest], world: World, pool: Executor) -> Iterator
         yield group
 
 
-def _fetch(world: World, one: Ingest) -> BinaryIO | None:
+def _fetch(services: Services, ingest: Ingest) -> BinaryIO | None:
     """The object's stream, or None where it is gone."""
-    found = world.ingest.open(one.landing.key)
+    found = services.ingest.open(ingest.landing.key)
     if found is None:
         return None
-    one.stat = found.stat
+    ingest.stat = found.stat
     if found.stat.size > WHOLE_BYTES:
         return found.stream
     with found.stream as stream:
         return io.BytesIO(stream.read())
 
 
-def _take(world: World, one: Ingest, found: Future[BinaryIO | None]) -> None:
+def _take(services: Services, ingest: Ingest, found: Future[BinaryIO | None]) -> None:
     try:
         stream = found.result()
         if stream is None:
             return
-        assert one.stat is not None
-        origin = Origin(one.plan.contract, world.contracts, one.stat.modified)
+        assert ingest.stat is not None
+        origin = Origin(ingest.plan.contract, services.contracts, ingest.stat.modified)
         with stream:
-            one.taken = take_apart(
+            ingest.taken = parse_object(
                 stream,
-                one.plan,
+                ingest.plan,
                 origin,
-                place=one.landing.key,
-                now=world.now(),
-                timer=world.timer,
-                threads=world.threads,
+                place=ingest.landing.key,
+                now=services.now(),
+                timer=services.timer,
+                threads=services.threads,
             )
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's and not its neighbours'
-        one.error = error
+        ingest.error = error
 
 
-def commit_parts(group: Sequence[Ingest], world: World, pool: Executor) -> None:
+def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) -> None:
     """Commit the group's rows, partitions side by side; one that fails fails the objects that have rows in it."""
-    before = world.timer()
+    before = services.timer()
     wanted: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
     for one in group:
         assert one.taken is not None
         for part in one.taken.parts:
             wanted.setdefault((part.table.name, part.path), []).append((one, part))
         one.taken = replace(one.taken, parts=())  # the rows live only until they are committed
-    work = [pool.submit(_commit, world, some) for some in wanted.values()]
+    work = [pool.submit(_commit, services, some) for some in wanted.values()]
     wanted.clear()
     for one in work:
         one.result()
-    spent = (world.timer() - before) * 1000
+    spent = (services.timer() - before) * 1000
     for one in group:
         one.commit_ms = spent
 
 
-def _commit(world: World, some: list[tuple[Ingest, Part]]) -> None:
+def _commit(services: Services, some: list[tuple[Ingest, Part]]) -> None:
     first, part = some[0]
     objects = list({id(one): one for one, _ in some}.values())
     try:
         outcome = commit_rows(
-            world.partitions,
+            services.partitions,
             part.table,
             part.path,
             pa.concat_tables([one.rows for _, one in some]),
             sources=[one.ref for one in objects],
-            context=world.context_of(first.plan.contract),
+            context=services.context_of(first.plan.contract),
         )
     except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it
         for one in objects:
@@ -151,13 +151,15 @@ def _commit(world: World, some: list[tuple[Ingest, Part]]) -> None:
         )
 
 
-def derive_all(objects: Sequence[Ingest], world: World, pool: Executor, derive: Callable[[World, Table], None]) -> None:
+def derive_all(
+    objects: Sequence[Ingest], services: Services, pool: Executor, derive: Callable[[Services, Table], None]
+) -> None:
     """Bring the derived tables of all objects up to date, each table once."""
-    before = world.timer()
+    before = services.timer()
     tables = {table.name: table for one in objects if one.lives for table in one.plan.dimensions}
-    work = {name: pool.submit(derive, world, table) for name, table in tables.items()}
+    work = {name: pool.submit(derive, services, table) for name, table in tables.items()}
     failed = {name: error for name, future in work.items() if (error := future.exception()) is not None}
-    spent = (world.timer() - before) * 1000
+    spent = (services.timer() - before) * 1000
     for one in objects:
         one.derive_ms = spent if one.plan.dimensions else 0.0
         for table in one.plan.dimensions:

@@ -59,7 +59,7 @@ class Taken:
     shape_ms: float = 0.0
 
 
-def take_apart(
+def parse_object(
     stream: BinaryIO,
     plan: SourcePlan,
     origin: Origin,
@@ -164,8 +164,8 @@ class _Work:
         tables = [*self.plan.facts, *([self.plan.current] if self.plan.current else [])]
         found = []
         for table in tables:
-            for path, some in partition_rows(table, _joined(self.made.pop(table.name, []))).items():
-                found.append(Part(table, path, some))
+            for path, row in partition_rows(table, _joined(self.made.pop(table.name, []))).items():
+                found.append(Part(table, path, row))
         return tuple(found)
 
 
@@ -174,11 +174,11 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     if not tables:
         return pa.table({})
     schema = tables[0].schema
-    columns = [[one.column(number) for one in tables] for number in range(len(schema))]
+    columns = [[table.column(number) for table in tables] for number in range(len(schema))]
     tables.clear()
     joined: list[pa.Array] = []
     for parts in columns:
-        joined.append(as_array(pa.chunked_array([chunk for one in parts for chunk in one.chunks], parts[0].type)))
+        joined.append(as_array(pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)))
         parts.clear()
         if joined[-1].nbytes > LARGE_BYTES:
             pa.default_memory_pool().release_unused()  # or the joined ones would come on top of what was let go

@@ -20,12 +20,12 @@ from processing.records.quarantine import write_quarantine
 from processing.records.receipts import Receipt, write_receipt
 from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
 from processing.report import receipt_of, report, report_failure, report_gone
-from processing.services import World
+from processing.services import Services
 
 AT_ONCE = 64  # objects whose receipts wait for each other
 
 
-def process_messages(bodies: Mapping[str, str], world: World) -> list[str]:
+def process_messages(bodies: Mapping[str, str], services: Services) -> list[str]:
     """Process what the messages (id -> body) tell of; returns the ids of those that have to be delivered again."""
     objects: dict[str, list[Told]] = {}
     failed: set[str] = set()
@@ -33,16 +33,16 @@ def process_messages(bodies: Mapping[str, str], world: World) -> list[str]:
         try:
             objects[message] = list(told(body))
         except StarmendError as error:
-            world.log.error("message not understood", message_id=message, reason=str(error))
+            services.log.error("message not understood", message_id=message, reason=str(error))
             failed.add(message)
-    errors = process_objects([one for some in objects.values() for one in some], world)
+    errors = process_objects([one for some in objects.values() for one in some], services)
     failed |= {
-        message for message, some in objects.items() if any(_ours(one, world) and one.key in errors for one in some)
+        message for message, some in objects.items() if any(_ours(one, services) and one.key in errors for one in some)
     }
     return [message for message in bodies if message in failed]
 
 
-def process_objects(objects: Iterable[Told], world: World) -> Mapping[str, Exception]:
+def process_objects(objects: Iterable[Told], services: Services) -> Mapping[str, Exception]:
     """Process ingest objects; returns those that failed (key -> error), which may be processed again at any time.
 
     Keys that are no ingest objects are passed over. An object that is gone is a warning, for no retry brings it back.
@@ -50,109 +50,109 @@ def process_objects(objects: Iterable[Told], world: World) -> Mapping[str, Excep
     errors: dict[str, Exception] = {}
     wanted: dict[str, bool] = {}
     for one in objects:
-        if _ours(one, world):
+        if _ours(one, services):
             wanted[one.key] = one.again or wanted.get(one.key, False)
         else:
-            world.log.info("no ingest object, passed over", bucket=one.bucket, object=one.key)
+            services.log.info("no ingest object, passed over", bucket=one.bucket, object=one.key)
     every = list(wanted.items())
     for start in range(0, len(every), AT_ONCE):
         some = every[start : start + AT_ONCE]
-        batch = [found for key, again in some if (found := _admit(key, again, world, errors))]
-        with ThreadPoolExecutor(world.workers) as pool:
-            _process(batch, world, pool)
+        batch = [found for key, again in some if (found := _admit(key, again, services, errors))]
+        with ThreadPoolExecutor(services.workers) as pool:
+            _process(batch, services, pool)
         errors |= {one.landing.key: one.error for one in batch if one.error}
     return errors
 
 
-def _ours(one: Told, world: World) -> bool:
-    return one.bucket in ("", world.ingest_bucket) and landing_of(one.key) is not None
+def _ours(one: Told, services: Services) -> bool:
+    return one.bucket in ("", services.ingest_bucket) and landing_of(one.key) is not None
 
 
-def _admit(key: str, again: bool, world: World, errors: dict[str, Exception]) -> Ingest | None:
+def _admit(key: str, again: bool, services: Services, errors: dict[str, Exception]) -> Ingest | None:
     """The object if a contract promises it; rows that no contract promises are for a human to see."""
     landing = landing_of(key)
     assert landing is not None
     try:
-        plan = plan_source(world.contracts.dataset(landing.dataset), landing.table)
+        plan = plan_source(services.contracts.dataset(landing.dataset), landing.table)
     except KeyError as error:
         remedy = "Add it to a contract and deploy, or move the object away"
         errors[key] = UnknownTable("process", key, str(error.args[0]), remedy)
-        world.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
-        world.metrics(landing.dataset).add("ObjectsFailed", 1)
+        services.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
+        services.metrics(landing.dataset).add("ObjectsFailed", 1)
         return None
-    return Ingest(landing, plan, again, world.timer())
+    return Ingest(landing, plan, again, services.timer())
 
 
-def _process(batch: Sequence[Ingest], world: World, pool: Executor) -> None:
-    ensured = [pool.submit(_ensure, world, table) for table in static_tables(world.contracts)]
-    for group in grouped(batch, world, pool):
-        commit_parts(group, world, pool)
-    derive_all(batch, world, pool, _derive)
+def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> None:
+    ensured = [pool.submit(_ensure, services, table) for table in static_tables(services.contracts)]
+    for group in grouped(batch, services, pool):
+        commit_parts(group, services, pool)
+    derive_all(batch, services, pool, _derive)
     for one_ensured in ensured:
         one_ensured.result()
-    _put_in_sequence([one for one in batch if one.done], world)
-    finished = [(one, pool.submit(_finish, world, one)) for one in batch if one.done]
+    _put_in_sequence([one for one in batch if one.done], services)
+    finished = [(one, pool.submit(_finish, services, one)) for one in batch if one.done]
     for one, future in finished:
         try:
-            report(world, one, future.result())
+            report(services, one, future.result())
         except StarmendError as error:
             one.error = error
     for one in batch:
         if one.error is not None:
-            report_failure(world, one, one.error)
+            report_failure(services, one, one.error)
         elif one.taken is None:
-            report_gone(world, one)
+            report_gone(services, one)
 
 
-def _derive(world: World, table: Table) -> None:
-    context = world.context_of(world.contracts.dataset(table.dataset))
-    derive_dimension(world.partitions, table, world.contracts, context=context)
+def _derive(services: Services, table: Table) -> None:
+    context = services.context_of(services.contracts.dataset(table.dataset))
+    derive_dimension(services.partitions, table, services.contracts, context=context)
 
 
-def _ensure(world: World, table: Table) -> None:
+def _ensure(services: Services, table: Table) -> None:
     """A table that comes from the contract alone, once per process. It fails no object: the next one tries again."""
-    if table.name in world.ensured:
+    if table.name in services.ensured:
         return
     try:
-        derive_static(world.partitions, table, world.contracts)
-        world.ensured.add(table.name)
+        derive_static(services.partitions, table, services.contracts)
+        services.ensured.add(table.name)
     except StarmendError as error:
-        world.log.error("table not derived", table=table.name, reason=str(error))
-        world.metrics(table.dataset).add("TablesFailed", 1)
+        services.log.error("table not derived", table=table.name, reason=str(error))
+        services.metrics(table.dataset).add("TablesFailed", 1)
 
 
-def _put_in_sequence(objects: Sequence[Ingest], world: World) -> None:
+def _put_in_sequence(objects: Sequence[Ingest], services: Services) -> None:
     """Tell which objects are out of sequence, and remember the newest of each table."""
     tables: dict[tuple[str, str], dict[int, Ingest]] = {}
     for one in objects:
         if one.landing.number is not None:
             tables.setdefault((one.landing.dataset, one.landing.table), {})[one.landing.number] = one
-    for table, newest in newest_known(world, tables).items():
+    for table, newest in newest_known(services, tables).items():
         some = tables[table]
-        for number, expected in out_of_sequence(some, newest, has_receipt=_asker(world, some)).items():
+        for number, expected in out_of_sequence(some, newest, has_receipt=_asker(services, some)).items():
             some[number].expected = expected
         if max(some) > newest:
-            remember_newest(world, *table, max(some))
+            remember_newest(services, *table, max(some))
 
 
-def _asker(world: World, some: Mapping[int, Ingest]) -> Callable[[int], bool]:
+def _asker(services: Services, some: Mapping[int, Ingest]) -> Callable[[int], bool]:
     def asked(number: int) -> bool:
-        return receipt_exists(world, some[number].landing)
+        return receipt_exists(services, some[number].landing)
 
     return asked
 
 
-def _finish(world: World, one: Ingest) -> Receipt:
+def _finish(services: Services, ingest: Ingest) -> Receipt:
     """The rejected lines to quarantine, and then, last of all, the receipt."""
-    assert one.taken is not None
-    receipt = receipt_of(one, world)
+    assert ingest.taken is not None
+    receipt = receipt_of(ingest, services)
     write_quarantine(
-        world.records,
-        one.landing,
-        one.taken.rejected,
-        halted=bool(one.taken.halted),
-        replace=one.again,
-        now=world.now(),
+        services.records,
+        ingest.landing,
+        ingest.taken.rejected,
+        halted=bool(ingest.taken.halted),
+        replace=ingest.again,
+        now=services.now(),
     )
-    write_receipt(world.records, one.landing, receipt)
+    write_receipt(services.records, ingest.landing, receipt)
     return receipt

@@ -19,7 +19,7 @@ from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.settings import Settings
 from processing.memory import keep_freed_memory
-from processing.services import Log, World
+from processing.services import Log, Services
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool
 
@@ -40,18 +40,18 @@ class Meters:
 
 
 @cache
-def build_runtime() -> tuple[World, Callable[[], None]]:
+def build_runtime() -> tuple[Services, Callable[[], None]]:
     """The world, and what is to be called at the end of an invocation."""
     keep_freed_memory()
     settings, clients = Settings.from_environment(), Clients()
     return build_world(settings, clients)
 
 
-def build_world(settings: Settings, clients: Clients) -> tuple[World, Callable[[], None]]:
+def build_world(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
     """The world of a deployment, for the Lambda and for the command alike."""
     s3 = clients("s3")
     meters = Meters(settings.environment)
-    world = World(
+    services = Services(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
         records=S3ObjectStore(s3, settings.warehouse_bucket),
@@ -67,4 +67,4 @@ def build_world(settings: Settings, clients: Clients) -> tuple[World, Callable[[
         workers=WORKERS,
         threads=(os.cpu_count() or 1) > 1,
     )
-    return world, meters.flush
+    return services, meters.flush

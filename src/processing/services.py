@@ -23,7 +23,7 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True)
-class World:
+class Services:
     """The contracts, and the ports to everything else.
 
     ``ingest`` is the landing zone, ``records`` the bucket for receipts and quarantine. ``parameter_prefix`` is

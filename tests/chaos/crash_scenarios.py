@@ -232,12 +232,12 @@ class Processing:
 
     def outcome(self) -> Any:
         memory, contracts = self._memory, self._memory.world.contracts
-        tables = [one.name for one in contracts.tables() if memory.paths(one.name)]
+        tables = [table.name for table in contracts.tables() if memory.paths(table.name)]
         receipts = [memory.receipt(key) for keys in self._batches for key in keys]
         return {
             "tables": {name: memory.rows(name) for name in tables},
             "current": [key for key in memory.versions() if f"/{CURRENT}/" in key],
-            "receipts": [_lasting(one) for one in receipts],
+            "receipts": [_lasting(receipt) for receipt in receipts],
             "receipt objects": [one.key for one in memory.records.list(folder_of(RECEIPTS))],
             "quarantine": [memory.quarantined(key) for keys in self._batches for key in keys],
             "parameters": dict(memory.parameters.values),

@@ -81,7 +81,7 @@ def _process(objects: DiskObjects, answers: Any) -> None:
     assert landing is not None
     answers.put(
         {
-            "errors": [str(one) for one in errors.values()],
+            "errors": [str(error) for error in errors.values()],
             "receipt": read_receipt(memory.records, landing),
             "quarantined": len(memory.quarantined(KEY)),
             "rows": memory.table("fact_sales_order").num_rows if not errors else 0,

@@ -235,7 +235,7 @@ class Vandal:
     # ------------------------------------------------------------ the landing zone
 
     def _object(self) -> str | None:
-        key = str(self.draw.choice([one for one in self.shop.ingest_keys() if "/payment_type/" not in one]))
+        key = str(self.draw.choice([key for key in self.shop.ingest_keys() if "/payment_type/" not in key]))
         return key if self._once(key) else None
 
     def delete_object(self) -> Mutation | None:
@@ -302,7 +302,7 @@ class Vandal:
         times = ["2020-01-01T00:00:00.000000Z", "2030-01-01T00:00:00.000000Z", "rubbish"]
         values = times if name.endswith("timestamp") else ["0", "7000", "rubbish"]
         stored = self.shop.memory.parameters.values
-        stored[name] = self.draw.choice([one for one in values if one != stored[name]])
+        stored[name] = self.draw.choice([value for value in values if value != stored[name]])
         return Mutation(f"{name} altered", names_parameter(name))
 
 

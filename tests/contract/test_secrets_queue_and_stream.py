@@ -61,7 +61,9 @@ def test_more_messages_than_one_call_takes_all_arrive(client_of: ClientOf) -> No
         for one in found:
             client.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
     for bodies in (arrived, memory.messages):
-        assert sorted(json.loads(body)["entity"] for body in bodies) == sorted(one["entity"] for one in messages)
+        assert sorted(json.loads(body)["entity"] for body in bodies) == sorted(
+            message["entity"] for message in messages
+        )
 
 
 def test_records_are_taken_in_order(client_of: ClientOf) -> None:
@@ -73,8 +75,8 @@ def test_records_are_taken_in_order(client_of: ClientOf) -> None:
     assert list(KinesisStream(client, "points").put(records)) == []
     shard = client.describe_stream(StreamName="points")["StreamDescription"]["Shards"][0]["ShardId"]
     start = client.get_shard_iterator(StreamName="points", ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-    taken = [one["Data"] for one in client.get_records(ShardIterator=start["ShardIterator"])["Records"]]
-    assert taken == [one.data for one in records] == [one.data for one in memory.records]
+    taken = [record["Data"] for record in client.get_records(ShardIterator=start["ShardIterator"])["Records"]]
+    assert taken == [record.data for record in records] == [record.data for record in memory.records]
 
 
 def test_a_stream_that_is_not_there_is_a_bug_with_its_name(client_of: ClientOf) -> None:

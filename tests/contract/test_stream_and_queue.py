@@ -42,7 +42,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
             (shard,) = client.list_shards(StreamName="quotes")["Shards"]
             where = {"StreamName": "quotes", "ShardId": shard["ShardId"]}
             start = client.get_shard_iterator(**where, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-            return [one["Data"] for one in client.get_records(ShardIterator=start)["Records"]]
+            return [get_record["Data"] for get_record in client.get_records(ShardIterator=start)["Records"]]
 
         yield KinesisStream(client, "quotes"), read
 

@@ -39,7 +39,7 @@ class MemoryObjects:
         with self._lock:
             keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
             stats = [self._objects[key][0] for key in keys]
-        return iter([ObjectInfo(one.key, one.size, one.etag, one.modified) for one in stats])
+        return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
 
     def write(
         self,

@@ -18,7 +18,7 @@ class MemoryQueue:
         number = len(self.calls)
         self.calls.append(len(messages))
         refused = sorted(self.refuses(number, len(messages)))
-        self.messages += [json.dumps(one) for index, one in enumerate(messages) if index not in refused]
+        self.messages += [json.dumps(message) for index, message in enumerate(messages) if index not in refused]
         return refused
 
     def take(self) -> list[str]:

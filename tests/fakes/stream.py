@@ -31,7 +31,7 @@ class MemoryStream:
 
     def put(self, records: Sequence[StreamRecord]) -> Sequence[int]:
         with self._lock:
-            if not 0 < len(records) <= 500 or sum(len(one.data) + len(one.key) for one in records) > 5 * 2**20:
+            if not 0 < len(records) <= 500 or sum(len(record.data) + len(record.key) for record in records) > 5 * 2**20:
                 raise PipelineBug("put records", "memory", "beyond PutRecords' limits")
             number = len(self.calls)
             self.calls.append(len(records))
@@ -41,11 +41,11 @@ class MemoryStream:
                     self.records += records
                 raise OutOfReach("put records", "memory", "no answer")
             refused = sorted(self.refuses(number, len(records)))
-            self.records += [one for index, one in enumerate(records) if index not in refused]
+            self.records += [record for index, record in enumerate(records) if index not in refused]
             return refused
 
     @property
     def lines(self) -> list[dict[str, Any]]:
         """What was taken, parsed with exact numbers; every record is whole lines."""
-        assert all(one.data.endswith(b"\n") for one in self.records)
-        return [json.loads(line, parse_float=Decimal) for one in self.records for line in one.data.splitlines()]
+        assert all(record.data.endswith(b"\n") for record in self.records)
+        return [json.loads(line, parse_float=Decimal) for record in self.records for line in record.data.splitlines()]

@@ -41,7 +41,9 @@ def unfinished(request: pytest.FixtureRequest) -> list[str]:
     All tests of the stack run in one process (tests/conftest.py), also where pytest-xdist has several.
     """
     shared = [
-        one for one in request.session.items if "stack" in getattr(one, "fixturenames", ()) and one.path.name != _JUDGES
+        item
+        for item in request.session.items
+        if "stack" in getattr(item, "fixturenames", ()) and item.path.name != _JUDGES
     ]
     failed = {one.path.name for one in shared if one.nodeid not in _passed}
     return sorted(failed | (_SCENARIOS - {one.path.name for one in shared}))

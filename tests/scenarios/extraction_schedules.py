@@ -116,7 +116,7 @@ class Run:
     def fail_over(self, before: Versions) -> None:
         """The sessions are another server's now; ``before`` is what the dead one had."""
         self.schedule.fail_over()
-        self.taken_back = {key: one for key, one in self.versions().items() if before.get(key) != one}
+        self.taken_back = {key: version for key, version in self.versions().items() if before.get(key) != version}
         self.tally.fail_overs += 1
 
     def finish(self) -> None:
@@ -211,9 +211,9 @@ class Ground:
 
     def _go_to(self, connect: Callable[[], Connection]) -> None:
         """All sessions end, with what they had begun, and others take their place."""
-        for one in (*self.writers, self.admin, self.naive):
-            one.connection.close()
-            one.connection, one.transaction = connect(), None
+        for writer in (*self.writers, self.admin, self.naive):
+            writer.connection.close()
+            writer.connection, writer.transaction = connect(), None
 
 
 def _lines(world: World) -> Iterator[bytes]:

@@ -159,7 +159,7 @@ def test_processing_twice_and_in_the_wrong_order_changes_nothing(deployment: Dep
 def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arrive(sales: Stack) -> None:
     deployment = sales.deployment
     [key] = [
-        one for one in deployed.ingest_keys(deployment, f"{SALES}sales_order/") if one.endswith("000000000001.jsonl.gz")
+        key for key in deployed.ingest_keys(deployment, f"{SALES}sales_order/") if key.endswith("000000000001.jsonl.gz")
     ]
     template = deployed.lines_of(deployment, key)[0]
     template["checked_at"] = format_instant(checked_at := dt.datetime.now(dt.UTC))
@@ -194,9 +194,9 @@ def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment
     deployed.land(deployment, skipping, [line])
     await_receipts(deployment, f"{SALES}currency/")
     warnings = [
-        one
-        for one in deployed.log_lines(deployment, "process")
-        if one.get("message") == "sequential ids are not in sequence" and one["object"] == skipping
+        line
+        for line in deployed.log_lines(deployment, "process")
+        if line.get("message") == "sequential ids are not in sequence" and line["object"] == skipping
     ]
     assert warnings
     assert (warnings[0]["level"], warnings[0]["expected_id"]) == ("WARNING", last + 1)
@@ -224,8 +224,8 @@ def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deploym
             return next((one for one in found.get("Messages", []) if key.replace("/", "/") in one["Body"]), None)
 
         assert eventually(dead_letter, within=60)
-        failures = [one for one in deployed.log_lines(deployment, "process") if one.get("object") == key]
-        assert [one["level"] for one in failures] == ["ERROR"] * 3
+        failures = [line for line in deployed.log_lines(deployment, "process") if line.get("object") == key]
+        assert [failure["level"] for failure in failures] == ["ERROR"] * 3
         assert "no source table" in failures[0]["reason"]
         eventually(lambda: deployed.alarm_state(deployment, "dead-letters-arrivals") == "ALARM", within=60)
         messages = eventually(lambda: [one for one in mail() if "dead-letters" in one], within=60)

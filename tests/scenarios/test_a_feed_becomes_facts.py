@@ -114,7 +114,7 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded)
                 eventually(lambda: deployed.is_quiet(deployment, "requests"), within=60)
             eventually(lambda: deployed.alarm_state(deployment, "provider-refused-quotes") == "ALARM", within=60)
             mails = eventually(lambda: [json.loads(one) for one in mail() if "provider-refused" in one], within=60)
-            alarmed = [one for one in mails if one["AlarmName"] == deployment.alarms["provider-refused-quotes"]]
+            alarmed = [mail for mail in mails if mail["AlarmName"] == deployment.alarms["provider-refused-quotes"]]
             assert [one["NewStateValue"] for one in alarmed] == ["ALARM"]
             assert "docs/runbook.md#provider-refused" in alarmed[0]["AlarmDescription"]
         assert stack.market.requests.count() <= 3 * 2 * 11

@@ -55,17 +55,17 @@ def shortened(stack: Stack, alarm: str, **settings: float) -> Iterator[None]:
 def tripping(stack: Stack, *alarms: str) -> Iterator[None]:
     """What happens inside turns each of these alarms on; at the end its mail has come, and names what to do."""
     deployment = stack.deployment
-    for one in alarms:
-        eventually(lambda one=one: deployed.alarm_state(deployment, one) != "ALARM", within=60)  # type: ignore[misc]
+    for alarm in alarms:
+        eventually(lambda one=alarm: deployed.alarm_state(deployment, one) != "ALARM", within=60)  # type: ignore[misc]
     with deployed.mailbox(deployment, f"hears-{alarms[0]}") as mail:
         yield
-        for one in alarms:
-            told = eventually(lambda one=one: mails_of(stack, mail(), one, "ALARM"), within=60)[0]  # type: ignore[misc]
+        for alarm in alarms:
+            told = eventually(lambda one=alarm: mails_of(stack, mail(), one, "ALARM"), within=60)[0]  # type: ignore[misc]
             assert "Runbook: docs/runbook.md#" in told["AlarmDescription"]
 
 
 def mails_of(stack: Stack, mails: list[str], alarm: str, state: str) -> list[dict[str, Any]]:
-    told = [json.loads(one) for one in mails if '"AlarmName"' in one]
+    told = [json.loads(mail) for mail in mails if '"AlarmName"' in mail]
     name = stack.deployment.alarms[alarm]
     return [one for one in told if (one["AlarmName"], one["NewStateValue"]) == (name, state)]
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.database
 
 
 def kinds(findings: list[Any]) -> set[str]:
-    return {one.kind for one in findings}
+    return {finding.kind for finding in findings}
 
 
 def rows_of(place: Shop, table: str, key: str, number: int) -> list[dict[str, Any]]:
@@ -140,8 +140,8 @@ def test_a_late_commit_below_the_watermark_is_found_as_missing_and_fetched_outsi
         assert told["verify"]["healthy"]
         for table, rows in touched.items():
             assert any(
-                isinstance(one, FetchRows) and one.table == table and {key for (key,) in one.keys} == set(rows)
-                for one in place.jobs("late")
+                isinstance(job, FetchRows) and job.table == table and {key for (key,) in job.keys} == set(rows)
+                for job in place.jobs("late")
             )
         assert place.ingest_keys() == sequence
         assert place.ingest_keys("repair/")
@@ -160,7 +160,7 @@ def test_a_hole_that_s3_cannot_fill_is_extracted_again_and_not_found_twice() -> 
         place.graveyard.bury("tables/sales/sales_order/000000000003.jsonl.gz", for_good=True)
         assert len(place.agree()) == 3
         told = place.heal(run="hole")
-        assert [one.number for one in place.findings("hole") if one.kind == "missing_object"] == [3]
+        assert [finding.number for finding in place.findings("hole") if finding.kind == "missing_object"] == [3]
         assert told["verify"]["healthy"]
         assert place.agree() == []
         assert place.mail.sent == []
@@ -251,7 +251,9 @@ def test_a_rollback_with_a_hold_is_shown_and_left_alone() -> None:
         place.changes.update_orders(20)
         place.extract()
         table = place.contracts.table("fact_sales_order")
-        path = next(one for one in place.memory.paths(table.name) if place.memory.snapshot(table.name, one).version > 1)
+        path = next(
+            path for path in place.memory.paths(table.name) if place.memory.snapshot(table.name, path).version > 1
+        )
         partitions, context = place.memory.partitions, CommitContext("test")
         rollback(partitions, table, path, to=1, hold="under review", context=context)
         versions = place.memory.versions()

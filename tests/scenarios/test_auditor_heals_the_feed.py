@@ -32,7 +32,7 @@ def few(**promised: int) -> Contracts:
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
     quotes = contracts.dataset("quotes")
     changed = replace(quotes, source=replace(contracts.feed("quotes"), **promised))
-    return replace(contracts, contracts=tuple(changed if one is quotes else one for one in contracts))
+    return replace(contracts, contracts=tuple(changed if contract is quotes else contract for contract in contracts))
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_the_state_s_bucket_is_made_once_and_again_is_harmless(operator: Operato
     first, second = operator.gives("deploy", "bootstrap"), operator.gives("deploy", "bootstrap")
     assert (first.code, second.code) == (0, 0)
     assert "was there" in second.out
-    assert [one["Name"] for one in Clients()("s3").list_buckets()["Buckets"]] == [STATE]
+    assert [bucket["Name"] for bucket in Clients()("s3").list_buckets()["Buckets"]] == [STATE]
 
 
 def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> None:
@@ -227,30 +227,34 @@ def test_destroying_asks_and_leaves_nothing_but_the_state(applied: Said, operato
 def left(clients: Clients) -> dict[str, list[str]]:
     """Whatever is in the account, by service."""
     found = {
-        "s3": [one["Name"] for one in clients("s3").list_buckets()["Buckets"]],
-        "lambda": [one["FunctionName"] for one in clients("lambda").list_functions()["Functions"]],
-        "layers": [one["LayerName"] for one in clients("lambda").list_layers()["Layers"]],
-        "mappings": [one["UUID"] for one in clients("lambda").list_event_source_mappings()["EventSourceMappings"]],
+        "s3": [bucket["Name"] for bucket in clients("s3").list_buckets()["Buckets"]],
+        "lambda": [function["FunctionName"] for function in clients("lambda").list_functions()["Functions"]],
+        "layers": [layer["LayerName"] for layer in clients("lambda").list_layers()["Layers"]],
+        "mappings": [
+            mapping["UUID"] for mapping in clients("lambda").list_event_source_mappings()["EventSourceMappings"]
+        ],
         "sqs": clients("sqs").list_queues().get("QueueUrls", []),
         "kinesis": clients("kinesis").list_streams()["StreamNames"],
         "firehose": clients("firehose").list_delivery_streams()["DeliveryStreamNames"],
-        "ssm": [one["Name"] for one in clients("ssm").describe_parameters()["Parameters"]],
-        "secrets": [one["Name"] for one in clients("secretsmanager").list_secrets()["SecretList"]],
-        "roles": [one["RoleName"] for one in clients("iam").list_roles()["Roles"] if "starmend" in one["RoleName"]],
-        "policies": [one["PolicyName"] for one in clients("iam").list_policies(Scope="Local")["Policies"]],
-        "logs": [one["logGroupName"] for one in clients("logs").describe_log_groups()["logGroups"]],
+        "ssm": [parameter["Name"] for parameter in clients("ssm").describe_parameters()["Parameters"]],
+        "secrets": [secret["Name"] for secret in clients("secretsmanager").list_secrets()["SecretList"]],
+        "roles": [role["RoleName"] for role in clients("iam").list_roles()["Roles"] if "starmend" in role["RoleName"]],
+        "policies": [policy["PolicyName"] for policy in clients("iam").list_policies(Scope="Local")["Policies"]],
+        "logs": [group["logGroupName"] for group in clients("logs").describe_log_groups()["logGroups"]],
         "alarms": [
             one["AlarmName"]
             for kind in ("MetricAlarms", "CompositeAlarms")
             for one in clients("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"]).get(kind, [])
         ],
-        "dashboards": [one["DashboardName"] for one in clients("cloudwatch").list_dashboards()["DashboardEntries"]],
-        "sns": [one["TopicArn"] for one in clients("sns").list_topics()["Topics"]],
-        "schedules": [one["Name"] for one in clients("scheduler").list_schedules()["Schedules"]],
-        "groups": [one["Name"] for one in clients("scheduler").list_schedule_groups()["ScheduleGroups"]],
-        "machines": [one["name"] for one in clients("stepfunctions").list_state_machines()["stateMachines"]],
-        "databases": [one["Name"] for one in clients("glue").get_databases()["DatabaseList"]],
-        "workgroups": [one["Name"] for one in clients("athena").list_work_groups()["WorkGroups"]],
+        "dashboards": [
+            dashboard["DashboardName"] for dashboard in clients("cloudwatch").list_dashboards()["DashboardEntries"]
+        ],
+        "sns": [topic["TopicArn"] for topic in clients("sns").list_topics()["Topics"]],
+        "schedules": [schedule["Name"] for schedule in clients("scheduler").list_schedules()["Schedules"]],
+        "groups": [group["Name"] for group in clients("scheduler").list_schedule_groups()["ScheduleGroups"]],
+        "machines": [machine["name"] for machine in clients("stepfunctions").list_state_machines()["stateMachines"]],
+        "databases": [database["Name"] for database in clients("glue").get_databases()["DatabaseList"]],
+        "workgroups": [group["Name"] for group in clients("athena").list_work_groups()["WorkGroups"]],
     }
     provided = {"groups": ["default"], "workgroups": ["primary"]}
     return {name: some for name, some in found.items() if some and some != provided.get(name)}

@@ -35,9 +35,9 @@ MAILS_ITSELF = "gaps-unhealed"  # the auditor tells the admins once per cause; i
 def alarms(switched_on: Switch) -> dict[str, list[Alarm]]:
     """Metric alarms and composite alarms, with the schedules on: all that there are."""
     kinds: dict[str, list[Alarm]] = {"aws_cloudwatch_metric_alarm": [], "aws_cloudwatch_composite_alarm": []}
-    for one in switched_on.resources:
-        if one["type"] in kinds:
-            kinds[one["type"]].append(one["values"])
+    for resource in switched_on.resources:
+        if resource["type"] in kinds:
+            kinds[resource["type"]].append(resource["values"])
     return kinds
 
 
@@ -68,7 +68,7 @@ def heard(quiet: boto3.Session, alarms: dict[str, list[Alarm]]) -> list[dict[str
         cloudwatch.put_metric_alarm(
             **{name: one[own] for name, own in MADE_OF.items()}, Dimensions=pairs, AlarmActions=actions
         )
-    for one in sorted(alarms["aws_cloudwatch_composite_alarm"], key=lambda one: len(one["alarm_rule"])):
+    for one in sorted(alarms["aws_cloudwatch_composite_alarm"], key=lambda alarm: len(alarm["alarm_rule"])):
         cloudwatch.put_composite_alarm(
             AlarmName=one["alarm_name"], AlarmDescription=one["alarm_description"], AlarmRule=one["alarm_rule"],
             AlarmActions=[topic] if one["alarm_actions"] else [],
@@ -80,12 +80,12 @@ def heard(quiet: boto3.Session, alarms: dict[str, list[Alarm]]) -> list[dict[str
         for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             mails.append(json.loads(one["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-        return mailing <= {one["AlarmName"] for one in mails if one["NewStateValue"] == "ALARM"}
+        return mailing <= {mail["AlarmName"] for mail in mails if mail["NewStateValue"] == "ALARM"}
 
     try:
         eventually(all_mailed, within=30)
     except AssertionError:
-        silent = mailing - {one["AlarmName"] for one in mails}
+        silent = mailing - {mail["AlarmName"] for mail in mails}
         pytest.fail(f"never came to the topic: {sorted(silent)}")
     return mails
 
@@ -121,10 +121,10 @@ def test_every_alarm_that_mails_is_heard_at_the_topic(
 def test_an_alarm_without_a_mail_of_its_own_is_seen_by_one_that_has(
     heard: list[dict[str, Any]], alarms: dict[str, list[Alarm]], quiet: boto3.Session
 ) -> None:
-    rules = " ".join(str(one["alarm_rule"]) for one in alarms["aws_cloudwatch_composite_alarm"])
+    rules = " ".join(str(alarm["alarm_rule"]) for alarm in alarms["aws_cloudwatch_composite_alarm"])
     found = quiet.client("cloudwatch").describe_alarms(MaxRecords=100)
     assert {one["StateValue"] for one in found["MetricAlarms"]} == {"ALARM"}
-    assert [one for one in alarms["aws_cloudwatch_metric_alarm"] if f'"{name_of(one)}"' not in rules] == []
+    assert [alarm for alarm in alarms["aws_cloudwatch_metric_alarm"] if f'"{name_of(alarm)}"' not in rules] == []
 
 
 def test_each_mail_says_what_to_do_and_where_it_is_written(heard: list[dict[str, Any]]) -> None:
@@ -136,4 +136,4 @@ def test_each_mail_says_what_to_do_and_where_it_is_written(heard: list[dict[str,
 
 def test_the_one_light_goes_on_with_the_first_of_them(heard: list[dict[str, Any]]) -> None:
     lights = [one for one in heard if one["AlarmName"].endswith("-pipeline-unhealthy")]
-    assert [one["NewStateValue"] for one in lights] == ["ALARM"]
+    assert [light["NewStateValue"] for light in lights] == ["ALARM"]

@@ -91,7 +91,7 @@ def test_a_first_load_starts_from_the_epoch_and_nothing_new_changes_nothing(ledg
 
     parameters = dict(world.parameters.values)  # type: ignore[attr-defined]
     result = world.extract()
-    assert [(one.outcome, one.number) for one in result.tables] == [("unchanged", 1)]
+    assert [(table.outcome, table.number) for table in result.tables] == [("unchanged", 1)]
     assert world.numbers() == [1]
     assert world.parameters.values == parameters  # type: ignore[attr-defined]
 
@@ -257,10 +257,10 @@ def test_rows_with_one_time_are_cut_across_objects_and_come_once() -> None:
     with ledger_world(rows_per_object=10) as (database, world):
         database.run(TIE.format(1, 37))
         assert world.extract().tables[0].rows == 37
-        assert [one.rows for one in world.facts()] == [10, 10, 10, 7]
-        assert [one.last for one in world.facts()] == [False, False, False, True]
+        assert [fact.rows for fact in world.facts()] == [10, 10, 10, 7]
+        assert [fact.last for fact in world.facts()] == [False, False, False, True]
         assert [row["id"] for row in world.rows()] == list(range(1, 38))
-        assert len({one.interval_to for one in world.facts()}) == 1
+        assert len({fact.interval_to for fact in world.facts()}) == 1
 
 
 def test_the_first_object_is_stored_while_the_server_still_sends() -> None:
@@ -368,7 +368,7 @@ def test_one_table_that_fails_does_not_keep_the_others_from_running() -> None:
         )
         world = make_world(contract_of(LEDGER, broken, OTHER), secret=database.secret())
         result = world.extract()
-        assert [(one.table, one.outcome) for one in result.tables] == [
+        assert [(table.table, table.outcome) for table in result.tables] == [
             ("ledger", "extracted"),
             ("broken", "failed"),
             ("other", "extracted"),
@@ -390,7 +390,7 @@ def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
             *ONE_EACH,
         )
         world = make_world(contract_of(slow, OTHER), secret=database.secret())
-        assert [one.outcome for one in world.extract().tables] == ["failed", "extracted"]
+        assert [table.outcome for table in world.extract().tables] == ["failed", "extracted"]
         world.extraction.close()
 
 
@@ -398,7 +398,7 @@ def test_a_table_that_no_contract_names_is_a_key_error_of_its_own(ledger: tuple[
     database, world = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
     result = world.extract(tables=["nothing", "ledger"])
-    assert [one.outcome for one in result.tables] == ["failed", "extracted"]
+    assert [table.outcome for table in result.tables] == ["failed", "extracted"]
     assert isinstance(result.tables[0].error, UnknownTable)
     assert isinstance(result.tables[0].error, KeyError)
 
@@ -407,8 +407,8 @@ def test_a_database_out_of_reach_fails_every_table_and_changes_nothing() -> None
     with sandbox(*TWO_TABLES) as database:
         world = make_world(contract_of(LEDGER, OTHER), secret=database.secret(port=1))
         result = world.extract()
-        assert [one.outcome for one in result.tables] == ["failed", "failed"]
-        assert all(isinstance(one.error, ConnectionError) and ":1/" in str(one.error) for one in result.tables)
+        assert [table.outcome for table in result.tables] == ["failed", "failed"]
+        assert all(isinstance(table.error, ConnectionError) and ":1/" in str(table.error) for table in result.tables)
         assert world.object_keys() == []
 
 
@@ -559,9 +559,9 @@ def test_the_backlog_of_one_table_starves_no_other() -> None:
         database.run(TIE.format(1, 20_000), "INSERT INTO other (note, last_updated) VALUES ('x', '2026-11-20')")
         world = make_world(contract_of(replace(LEDGER, rows_per_object=10), OTHER), secret=database.secret())
         first = world.extract(budget=time_for(world, 300))
-        assert [one.outcome for one in first.tables] == ["out of time", "out of time"]
+        assert [table.outcome for table in first.tables] == ["out of time", "out of time"]
         second = world.extract(budget=time_for(world, 300))
-        assert [one.outcome for one in second.tables] == ["out of time", "extracted"]
+        assert [table.outcome for table in second.tables] == ["out of time", "extracted"]
         world.extraction.close()
 
 

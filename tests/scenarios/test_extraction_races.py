@@ -39,10 +39,10 @@ def in_threads(worlds: list[World], work: Any) -> list[Any]:
         results[number] = work(worlds[number])
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(worlds))]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(60)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
     return results
 
 
@@ -51,9 +51,9 @@ def test_who_loses_an_object_stops_and_fails_nobody() -> None:
         database.run("INSERT INTO ledger (id, last_updated) SELECT n, '2026-11-20' FROM generate_series(1, 95) AS n")
         objects = Meeting(2)
         worlds = [world.beside(objects=objects) for _ in range(2)]
-        results = in_threads(worlds, lambda one: one.extract().tables[0])
-        assert sorted(one.outcome for one in results) == ["beaten", "extracted"]
-        assert sum(one.rows for one in results) == 95
+        results = in_threads(worlds, lambda world: world.extract().tables[0])
+        assert sorted(result.outcome for result in results) == ["beaten", "extracted"]
+        assert sum(result.rows for result in results) == 95
         assert [row["id"] for row in worlds[0].rows()] == list(range(1, 96))
         assert worlds[0].numbers() == list(range(1, 11))
         assert worlds[1].extract().tables[0].outcome == "unchanged"
@@ -75,10 +75,10 @@ def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() 
                 connection.commit()
             connection.close()
 
-        def extract(one: World) -> Counter[str]:
+        def extract(world: World) -> Counter[str]:
             outcomes: Counter[str] = Counter()
             while not stop.is_set():
-                result = one.extract()
+                result = world.extract()
                 result.raise_failures()
                 outcomes[result.tables[0].outcome] += 1
             return outcomes

@@ -68,11 +68,11 @@ def test_switching_the_schedules_on_changes_them_and_their_alarms_and_nothing_el
         r"|aws_cloudwatch_metric_alarm\.(schedule|audit)_silent\[.+\]"
         r"|aws_cloudwatch_composite_alarm\.unhealthy|aws_cloudwatch_dashboard\.this"
     )
-    assert [one for one in switched_on.changes if not switched.fullmatch(one.address)] == []
-    schedules = [one for one in switched_on.resources if one["type"] == "aws_scheduler_schedule"]
-    assert {one["values"]["state"] for one in schedules} == {"ENABLED"}
-    assert {one.address for one in switched_on.changes if one.actions == ("update",)} >= {
-        one["address"] for one in schedules
+    assert [change for change in switched_on.changes if not switched.fullmatch(change.address)] == []
+    schedules = [resource for resource in switched_on.resources if resource["type"] == "aws_scheduler_schedule"]
+    assert {schedule["values"]["state"] for schedule in schedules} == {"ENABLED"}
+    assert {change.address for change in switched_on.changes if change.actions == ("update",)} >= {
+        schedule["address"] for schedule in schedules
     }
 
 
@@ -133,7 +133,7 @@ def test_no_secret_is_in_the_state(stack: Stack, made: list[Resource]) -> None:
 def test_the_page_of_costs_counts_what_is_paid_for_whatever_happens(switched_on: Switch) -> None:
     scenarios = yaml.safe_load((ROOT / "docs/cost/scenarios.yaml").read_text(encoding="utf-8"))["scenarios"]
     standing = scenarios["default contracts"]["standing"]
-    made = Counter(one["type"] for one in switched_on.resources)
+    made = Counter(resource["type"] for resource in switched_on.resources)
     assert {
         "cloudwatch_alarm": made["aws_cloudwatch_metric_alarm"],
         "cloudwatch_composite": made["aws_cloudwatch_composite_alarm"],

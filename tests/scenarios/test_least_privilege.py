@@ -57,7 +57,7 @@ def grants(resources: list[Resource]) -> list[Grant]:
 @pytest.fixture(scope="module")
 def asked(stack: Stack, resources: list[Resource], grants: list[Grant]) -> list[Decision]:
     """Whatever was asked for with the roles: by their functions in every scenario, and by AWS's services as set up."""
-    ours = {one.role for one in grants}
+    ours = {grant.role for grant in grants}
     recorded = [one for one in decisions.read(stack.emulator.state_dir) if one.role in ours]
     return recorded + asked_by_services(resources, recorded)
 
@@ -71,7 +71,7 @@ def shown(stack: Stack, one: Grant | Decision) -> str:
 def test_no_role_asks_for_what_it_is_not_granted(stack: Stack, grants: list[Grant], asked: list[Decision]) -> None:
     assert [shown(stack, one) for one in asked if not one.allowed] == []
     assert [shown(stack, one) for one in not_granted(grants, asked)] == []
-    assert {one.role for one in asked} <= {one.role for one in grants}
+    assert {one.role for one in asked} <= {grant.role for grant in grants}
 
 
 def test_without_any_one_grant_some_scenario_would_be_refused(

@@ -14,7 +14,7 @@ from tests.support import deployed
 from tests.support.commands import Command
 from tests.support.waiting import eventually
 
-from auditor.run_files import AuditResult, read_paper
+from auditor.run_files import AuditResult, read_run_file
 from aws.deployment import Deployment
 from cli.smoke import smoke_test
 from core.contract.model import Contract
@@ -51,8 +51,8 @@ def differences(stack: Stack, contract: Contract) -> dict[str, Any]:
 
 def findings(deployment: Deployment, run: str, look: int = 0) -> dict[str, int]:
     """How many findings of each kind a look of an audit had."""
-    paper = read_paper(deployed.warehouse(deployment), run, f"audit-{look}")
-    kinds = [one.kind for one in AuditResult.from_data(paper).findings]
+    paper = read_run_file(deployed.warehouse(deployment), run, f"audit-{look}")
+    kinds = [finding.kind for finding in AuditResult.from_data(paper).findings]
     return {kind: kinds.count(kind) for kind in kinds}
 
 

@@ -10,7 +10,7 @@ from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, stack, with_entities
 from tests.support.shop import Shop, shop
 
-from auditor.run_files import AuditResult, read_paper
+from auditor.run_files import AuditResult, read_run_file
 from core.audit.findings import UnreferencedObjects
 from core.audit.repair_jobs import Vacuum
 from core.errors import InvalidData
@@ -38,7 +38,7 @@ def objects(place: Stack | Shop) -> set[str]:
 
 def leavings(one: Stack, run: str) -> list[UnreferencedObjects]:
     """What the run's first look found of them."""
-    found = AuditResult.from_data(read_paper(one.memory.records, run, "audit-0")).findings
+    found = AuditResult.from_data(read_run_file(one.memory.records, run, "audit-0")).findings
     return [finding for finding in found if isinstance(finding, UnreferencedObjects)]
 
 
@@ -48,7 +48,7 @@ def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(f
     told = feed.heal(run="cleaning")
     found = leavings(feed, "cleaning")
     assert {"fact_quote", "fact_quote_hourly"} >= {one.table for one in found} >= {"fact_quote"}
-    assert {one.kind for one in feed.jobs("cleaning")} == {"vacuum"}
+    assert {job.kind for job in feed.jobs("cleaning")} == {"vacuum"}
     assert told["verify"]["healthy"]
     gone = before - objects(feed)
     assert len(gone) == sum(one.objects for one in found) > 50
@@ -70,7 +70,7 @@ def test_within_their_grace_replaced_objects_are_no_finding(feed: Stack) -> None
     assert leavings(feed, "soon") == []
     feed.pass_time(hours=8)
     feed.heal(run="late")
-    assert {one.partition for one in leavings(feed, "late")} >= {AAPL}
+    assert {leaving.partition for leaving in leavings(feed, "late")} >= {AAPL}
 
 
 def test_the_last_object_of_each_day_stays_for_a_week(feed: Stack) -> None:
@@ -129,8 +129,8 @@ def test_the_sweep_of_a_database_s_objects_takes_a_bounded_stretch_and_goes_on_w
         told = place.heal(run="cleaning")
         assert told["verify"]["healthy"]
         jobs = place.jobs("cleaning")
-        assert all(isinstance(one, Vacuum) for one in jobs)
-        assert {"_current/department", "dim_staff", "fact_sales_order"} <= {one.table for one in jobs}
+        assert all(isinstance(job, Vacuum) for job in jobs)
+        assert {"_current/department", "dim_staff", "fact_sales_order"} <= {job.table for job in jobs}
         left = [parse_object(one) for one in objects(place)]
         assert len({one.partition for one in left if one}) == len(left)  # of each partition the current one
         assert place.memory.versions() == current

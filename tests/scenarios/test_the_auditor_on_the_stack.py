@@ -54,7 +54,9 @@ def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stac
     )
     prices = {(row.symbol, row.minute.to_pydatetime().replace(tzinfo=dt.UTC)): row.price for row in frame.itertuples()}
     minutes = [first + dt.timedelta(minutes=number) for number in range(60)]
-    wanted = {(one.name, at): stack.market.candle(one.name, at).open for one in feed.entities for at in minutes}
+    wanted = {
+        (entity.name, at): stack.market.candle(entity.name, at).open for entity in feed.entities for at in minutes
+    }
     assert prices == wanted
     assert frame["provenance"].value_counts().to_dict() == {
         "repaired": expected - traded.asked,

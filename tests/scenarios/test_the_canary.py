@@ -52,7 +52,7 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
         assert told["audit"]["missing"] == 1
         assert told["certify"]["repaired"] == 1
         entity, slot = gap_of(canary, start)
-        (job,) = [one for one in canary.jobs(f"day-{number}") if one.kind == "fetch_history"]
+        (job,) = [job for job in canary.jobs(f"day-{number}") if job.kind == "fetch_history"]
         assert (job.entity, job.ranges) == (entity, ((slot, slot + 1800),))
     assert healed(canary) == [1, 1]
     assert canary.metrics.values["PointsRepaired"] == [1, 1]

@@ -58,7 +58,7 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
         assert currencies(canary) == every - {number}
         assert len(healed(canary)) == day - 1  # just planted: nothing to be judged yet
         told = canary.heal(run=f"day-{day}")
-        (job,) = [one for one in canary.jobs(f"day-{day}") if not isinstance(one, PlantGap)]
+        (job,) = [job for job in canary.jobs(f"day-{day}") if not isinstance(job, PlantGap)]
         assert isinstance(job, FetchRows)
         assert (job.table, job.keys) == ("currency", ((number,),))
         assert told["verify"]["healthy"]
@@ -82,7 +82,7 @@ def test_the_database_is_only_read_and_no_other_dataset_s_table_is_touched(canar
         canary.heal()
     assert canary.run("select currency_id, currency_code, last_updated from currency order by 1") == before
     folders = {one.key.split("/")[2] for one in canary.memory.partitions.list("warehouse/_data/")}
-    from_contracts_alone = {one.name for one in static_tables(canary.contracts)}
+    from_contracts_alone = {table.name for table in static_tables(canary.contracts)}
     assert folders - from_contracts_alone == {FACT}
 
 

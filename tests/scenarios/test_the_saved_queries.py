@@ -90,7 +90,7 @@ def test_the_log_and_the_quarantine_tell_of_the_bad_line(sales: Stack, ask: Ask)
 def test_a_gap_is_told_minute_by_minute_until_it_is_healed_and_then_its_hour_has_prices(
     stack: Stack, ask: Ask, gap: dt.datetime
 ) -> None:
-    symbols = {one.name for one in feed_of(stack)[0].entities}
+    symbols = {entity.name for entity in feed_of(stack)[0].entities}
     missing = ask("missing-points")
     owed = {(symbol, gap + dt.timedelta(minutes=number)) for symbol in symbols for number in range(1, 60)}
     assert {(row.symbol, row.minute.to_pydatetime().replace(tzinfo=dt.UTC)) for row in missing.itertuples()} == owed

@@ -92,8 +92,8 @@ class Sandbox:
 
     def run(self, *statements: str) -> None:
         connection = self.connect()
-        for one in statements:
-            connection.cursor().execute(one)
+        for statement in statements:
+            connection.cursor().execute(statement)
         connection.close()
 
     def rows(self, query: str) -> list[Any]:
@@ -259,7 +259,7 @@ def took(rows: int) -> Callable[[PassResult], bool]:
     def done(result: PassResult) -> bool:
         nonlocal total
         result.raise_failures()
-        total += sum(one.rows for one in result.tables)
+        total += sum(table.rows for table in result.tables)
         if total > rows:
             raise ValueError(f"{total} rows, expected {rows}")
         return total == rows

@@ -38,7 +38,7 @@ def contracts_in(folder: Path = ROOT / "contracts") -> Contracts:
     contracts = load(folder, today=TODAY)
     if folder != ROOT / "contracts":
         return contracts
-    kept = [one for one in contracts if not (one.source and one.source.canary)]
+    kept = [contract for contract in contracts if not (contract.source and contract.source.canary)]
     return dataclasses.replace(contracts, contracts=tuple(kept))
 
 

@@ -49,9 +49,9 @@ def grants_of(role: str, policy: str) -> Iterator[Grant]:
 def granted(resources: Iterable[Mapping[str, Any]]) -> list[Grant]:
     """The grants of every role among Terraform's resources."""
     found: list[Grant] = []
-    for one in resources:
-        if one["type"] == "aws_iam_role_policy":
-            found += grants_of(one["values"]["role"], one["values"]["policy"])
+    for resource in resources:
+        if resource["type"] == "aws_iam_role_policy":
+            found += grants_of(resource["values"]["role"], resource["values"]["policy"])
     return found
 
 
@@ -69,7 +69,7 @@ def not_needed(grants: Iterable[Grant], asked: Iterable[Decision]) -> list[Grant
     grants = list(grants)
     by_need = _by_need(grants)
     needed = {allowing[0] for need in set(asked) if len(allowing := _allowing(by_need, need)) == 1}
-    return [one for one in grants if one not in needed]
+    return [grant for grant in grants if grant not in needed]
 
 
 _ByNeed = Mapping[tuple[str, str], list[Grant]]
@@ -77,8 +77,8 @@ _ByNeed = Mapping[tuple[str, str], list[Grant]]
 
 def _by_need(grants: Iterable[Grant]) -> _ByNeed:
     found: dict[tuple[str, str], list[Grant]] = defaultdict(list)
-    for one in grants:
-        found[one.role, one.action].append(one)
+    for grant in grants:
+        found[grant.role, grant.action].append(grant)
     return found
 
 

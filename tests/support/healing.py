@@ -26,7 +26,7 @@ from tests.support.worlds import MemoryLog, MemoryWorld
 
 from auditor import steps
 from auditor.prove import verify
-from auditor.services import Limits, World
+from auditor.services import Limits, Services
 from core.audit.certificate import certificate_key, hash_of
 from core.audit.repair_jobs import repair_from_data
 from core.contract.model import Contracts, Feed
@@ -98,9 +98,9 @@ class Stack:
         self._names = itertools.count(1)
         self._runs = itertools.count(1)
 
-    def world(self, effects: Effects | None = None) -> World:
+    def world(self, effects: Effects | None = None) -> Services:
         watch = effects.watch if effects else (lambda port: port)
-        return World(
+        return Services(
             contracts=self.contracts,
             ingest=self.memory.ingest,
             records=watch(self.memory.records),
@@ -196,7 +196,7 @@ class Stack:
         step("conclude", steps.conclude_step, environment="test")
         return told
 
-    def _carry_out(self, job: Mapping[str, str], bench: Bench, world: World) -> None:
+    def _carry_out(self, job: Mapping[str, str], bench: Bench, world: Services) -> None:
         if job["door"] == "process":
             steps.queue_step(job, world)
         elif job["door"] == "restate":
@@ -235,7 +235,7 @@ class Stack:
     def verified(self) -> list[str]:
         """What does not hold, as ``partition: problem``."""
         found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
-        return [f"{one.partition}: {one.problem}" for one in found.failures]
+        return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
 
     def hash_of_certificate(self, number: int) -> str:
         stored = self.memory.records.read(certificate_key(self.dataset, number))
@@ -277,7 +277,7 @@ def with_entities(contracts: Contracts, dataset: str, *names: str) -> Contracts:
     for contract in contracts:
         feed = contract.source
         if contract.dataset == dataset and isinstance(feed, Feed):
-            kept = tuple(one for one in feed.entities if one.name in names)
+            kept = tuple(entity for entity in feed.entities if entity.name in names)
             contract = replace(contract, source=replace(feed, entities=kept))
         made.append(contract)
     return replace(contracts, contracts=tuple(made))

@@ -67,7 +67,7 @@ def prepare() -> None:
             "Name": COUNTS.name,
             "TableType": "EXTERNAL_TABLE",
             "StorageDescriptor": {
-                "Columns": [{"Name": one.name, "Type": _catalog_type(one.type)} for one in COUNTS.columns],
+                "Columns": [{"Name": column.name, "Type": _catalog_type(column.type)} for column in COUNTS.columns],
                 "Location": f"s3://{BUCKET}/warehouse/{COUNTS.name}/",
                 "InputFormat": "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat",
                 "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",

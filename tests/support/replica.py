@@ -54,8 +54,8 @@ class Standby:
         connection = self.connect("postgres")
         try:
             cursor = connection.cursor()
-            for one in statements:
-                cursor.execute(one)
+            for statement in statements:
+                cursor.execute(statement)
             return cursor.fetchall() if cursor.description else ()
         finally:
             connection.close()

@@ -18,8 +18,17 @@ Needs = Iterator[tuple[str, str, str]]  # role, action, resource
 def asked_by_services(resources: Iterable[Resource], asked: Iterable[Decision]) -> list[Decision]:
     """Every need of a service among Terraform's resources; ``asked``: what functions asked for by themselves."""
     resources = list(resources)
-    roles = {one["values"]["arn"]: one["values"]["name"] for one in resources if one["type"] == "aws_iam_role"}
-    needs = [need for one in resources if one["type"] in _READ for need in _READ[one["type"]](one["values"], resources)]
+    roles = {
+        resource["values"]["arn"]: resource["values"]["name"]
+        for resource in resources
+        if resource["type"] == "aws_iam_role"
+    }
+    needs = [
+        need
+        for resource in resources
+        if resource["type"] in _READ
+        for need in _READ[resource["type"]](resource["values"], resources)
+    ]
     needs += _encrypted_topics(resources, asked)
     return [Decision(roles.get(role, role), action, resource, allowed=True) for role, action, resource in needs]
 
@@ -34,10 +43,10 @@ def _function(function: Resource, resources: list[Resource]) -> Needs:
 def _mapping(mapping: Resource, resources: list[Resource]) -> Needs:
     """Lambda Developer Guide, "Using Lambda with Amazon SQS": the function's role polls."""
     [function] = [
-        one["values"]
-        for one in resources
-        if one["type"] == "aws_lambda_function"
-        and mapping["function_name"] in (one["values"]["arn"], one["values"]["function_name"])
+        resource["values"]
+        for resource in resources
+        if resource["type"] == "aws_lambda_function"
+        and mapping["function_name"] in (resource["values"]["arn"], resource["values"]["function_name"])
     ]
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
         yield function["role"], action, mapping["event_source_arn"]
@@ -55,7 +64,7 @@ def _machine(machine: Resource, resources: list[Resource]) -> Needs:
     for function in set(re.findall(r'"(arn:aws:lambda:[^"]+)"', machine["definition"])):
         yield machine["role_arn"], "lambda:InvokeFunction", function
     for url in set(re.findall(r'"QueueUrl": *"([^"]+)"', machine["definition"])):
-        [queue] = [one["values"] for one in resources if one["values"].get("url") == url]
+        [queue] = [resource["values"] for resource in resources if resource["values"].get("url") == url]
         yield machine["role_arn"], "sqs:SendMessage", queue["arn"]
 
 
@@ -76,7 +85,7 @@ def _delivery(delivery: Resource, resources: list[Resource]) -> Needs:
 
 def _encrypted_topics(resources: list[Resource], asked: Iterable[Decision]) -> Needs:
     """Amazon SNS Developer Guide, "Managing Amazon SNS encryption keys": the publisher's role uses the topic's key."""
-    topics = [one["values"] for one in resources if one["type"] == "aws_sns_topic"]
+    topics = [resource["values"] for resource in resources if resource["type"] == "aws_sns_topic"]
     keys = {topic["arn"]: topic["kms_master_key_id"] for topic in topics}
     for need in set(asked):
         if need.action == "sns:Publish" and keys.get(need.resource):
@@ -85,7 +94,9 @@ def _encrypted_topics(resources: list[Resource], asked: Iterable[Decision]) -> N
 
 
 def _named(resources: Iterable[Resource], kind: str, name: str) -> Iterator[Resource]:
-    return (one["values"] for one in resources if one["type"] == kind and one["values"]["name"] == name)
+    return (
+        resource["values"] for resource in resources if resource["type"] == kind and resource["values"]["name"] == name
+    )
 
 
 _READ: Mapping[str, Callable[[Resource, list[Resource]], Needs]] = {

@@ -29,8 +29,8 @@ from tests.support.worlds import MemoryLog, MemoryWorld, shipped_contracts
 
 from auditor import steps
 from auditor.prove import verify
-from auditor.run_files import AuditResult, read_paper
-from auditor.services import Limits, World
+from auditor.run_files import AuditResult, read_run_file
+from auditor.services import Limits, Services
 from core.audit.repair_jobs import repair_from_data
 from core.contract.model import Contracts, Database
 from core.errors import StarmendError
@@ -66,7 +66,7 @@ def with_source(contracts: Contracts, dataset: str, **settings: Any) -> Contract
     return replace(contracts, contracts=tuple(made))
 
 
-class Graveyard:
+class DeletedObjects:
     """Deleted ingest objects that S3 still has."""
 
     def __init__(self, shop: Shop) -> None:
@@ -155,7 +155,7 @@ class Shop:
         self.checking = self.extracting.beside()  # the function that the auditor asks has a session of its own
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.dead_letters = DeadLetters(self.queue)
-        self.graveyard = Graveyard(self)
+        self.graveyard = DeletedObjects(self)
         self.limits = Limits(workers=2)
         self.loses_event: Callable[[str], bool] = lambda _key: False
         self.changes = Changes(database.owner, seed=seed)
@@ -175,7 +175,7 @@ class Shop:
 
     @property
     def tables(self) -> list[str]:
-        return [one.name for one in self.contract.source.tables]  # type: ignore[union-attr]
+        return [table.name for table in self.contract.source.tables]  # type: ignore[union-attr]
 
     def _secret(self) -> str:
         server = self.database.server
@@ -230,9 +230,9 @@ class Shop:
 
     # ------------------------------------------------------------ the auditor
 
-    def world(self, effects: Effects | None = None) -> World:
+    def world(self, effects: Effects | None = None) -> Services:
         watch = effects.watch if effects else (lambda port: port)
-        return World(
+        return Services(
             contracts=self.contracts,
             ingest=self.memory.ingest,
             records=watch(self.memory.records),
@@ -287,7 +287,7 @@ class Shop:
         step("conclude", steps.conclude_step, environment="test")
         return told
 
-    def _carry_out(self, job: Mapping[str, str], world: World) -> None:
+    def _carry_out(self, job: Mapping[str, str], world: Services) -> None:
         try:
             if job["door"] == "process":
                 steps.queue_step(job, world)
@@ -312,7 +312,7 @@ class Shop:
             self.contracts = before
 
     def findings(self, run: str, attempt: int = 0) -> list[Any]:
-        return list(AuditResult.from_data(read_paper(self.memory.records, run, f"audit-{attempt}")).findings)
+        return list(AuditResult.from_data(read_run_file(self.memory.records, run, f"audit-{attempt}")).findings)
 
     def audited(self, *, run: str = "") -> list[Any]:
         """What an audit finds, nothing being healed."""
@@ -327,7 +327,7 @@ class Shop:
 
     def verified(self) -> list[str]:
         found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
-        return [f"{one.partition}: {one.problem}" for one in found.failures]
+        return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
 
     # ------------------------------------------------------------ what came of it
 

@@ -137,7 +137,7 @@ class Schedule:
     def _to_a_free_row(self, writer: Client, statement: str) -> None:
         """A committed row that no other transaction holds: nobody may wait, for there is one thread."""
         open_ones = [one.transaction for one in self._writers if one is not writer and one.transaction]
-        held = set().union(*(one.touched for one in (*open_ones, *self._prepared.values())))
+        held = set().union(*(open_one.touched for open_one in (*open_ones, *self._prepared.values())))
         rows = [row[0] for row in self._admin.run("SELECT id FROM ledger ORDER BY id") if row[0] not in held]
         if rows:
             key = self._chance.choice(rows)

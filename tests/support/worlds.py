@@ -29,7 +29,7 @@ from processing.events import Told
 from processing.partitions.commit import CommitContext, Snapshot, read_partition
 from processing.process import process_objects
 from processing.records.receipts import read_receipt
-from processing.services import World
+from processing.services import Services
 
 REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ def shipped_contracts() -> Contracts:
 
 
 class MemoryWorld:
-    """Everything a ``World`` is made of, to be filled and looked at."""
+    """Everything a ``Services`` is made of, to be filled and looked at."""
 
     def __init__(self, contracts: Contracts, *, now: Callable[[], datetime] = lambda: NOW) -> None:
         self.ingest = MemoryObjects()
@@ -55,7 +55,7 @@ class MemoryWorld:
         for contract in contracts:
             for table in contract.source.tables if contract.source else ():
                 self.parameters.make(f"/starmend/test/{contract.dataset}/{table.name}/latest_object", "0")
-        self.world = World(
+        self.world = Services(
             contracts=contracts,
             ingest=self.ingest,
             records=self.records,
@@ -73,7 +73,7 @@ class MemoryWorld:
         )
 
     def put(self, key: str, lines: Lines, *, compress: bool = True) -> str:
-        body = b"".join(line_of(one) for one in lines)
+        body = b"".join(line_of(line) for line in lines)
         self.ingest.write(key, gzip.compress(body, 1, mtime=0) if compress else body)
         return key
 
@@ -99,7 +99,7 @@ class MemoryWorld:
     def table(self, name: str) -> pa.Table:
         snapshots = [self.snapshot(name, path) for path in self.paths(name)]
         stored = stored_schema(self.world.contracts.table(name))
-        return pa.concat_tables([one.table for one in snapshots]) if snapshots else stored.empty_table()
+        return pa.concat_tables([snapshot.table for snapshot in snapshots]) if snapshots else stored.empty_table()
 
     def snapshot(self, name: str, path: str = "") -> Snapshot:
         found = read_partition(self.partitions, self.world.contracts.table(name), path)

@@ -19,8 +19,8 @@ from auditor.evidence.chain import Chain
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Judgement, judge
-from auditor.run_files import AuditResult, WindowResult, find_paper, job_key, read_paper, write_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, WindowResult, find_run_file, job_key, read_run_file, write_run_file
+from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
 from core.audit.repair_jobs import ExtractAgain, Redrive, repair_to_data
@@ -43,15 +43,15 @@ class CertifiedTables:
     jobs: tuple[str, ...] = ()
 
 
-def learn_tables(world: World, dataset: str, reports: Sequence[JobReport]) -> None:
+def learn_tables(services: Services, dataset: str, reports: Sequence[JobReport]) -> None:
     """Remember which holes' intervals were extracted again, and which dead letters had their chance."""
     healed: dict[str, list[int]] = {}
     redriven: list[str] = []
-    for one in reports:
-        if isinstance(one.repair, ExtractAgain) and one.result == "done":
-            healed.setdefault(one.repair.table, []).append(one.repair.number)
-        elif isinstance(one.repair, Redrive) and one.result == "done":
-            redriven += one.repair.messages
+    for report in reports:
+        if isinstance(report.repair, ExtractAgain) and report.result == "done":
+            healed.setdefault(report.repair.table, []).append(report.repair.number)
+        elif isinstance(report.repair, Redrive) and report.result == "done":
+            redriven += report.repair.messages
     if not healed and not redriven:
         return
 
@@ -59,7 +59,7 @@ def learn_tables(world: World, dataset: str, reports: Sequence[JobReport]) -> No
         tables = {**before.tables, **{name: with_healed(before.of(name), some) for name, some in healed.items()}}
         return replace(before, tables=tables, redriven=_union(before.redriven, redriven))
 
-    change_memory(world.records, dataset, change)
+    change_memory(services.records, dataset, change)
 
 
 def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
@@ -67,73 +67,73 @@ def _union(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
 
 
-def remember(world: World, run: str, memory: Memory) -> None:
+def remember(services: Services, run: str, memory: Memory) -> None:
     """Keep what a look would have the next audit remember, until this one is certified."""
-    write_paper(world.records, run, "memory", {"memory": memory.to_json().decode()})
+    write_run_file(services.records, run, "memory", {"memory": memory.to_json().decode()})
 
 
-def certify_tables(world: World, order: TablesOrder, *, attempt: int) -> CertifiedTables:
+def certify_tables(services: Services, order: TablesOrder, *, attempt: int) -> CertifiedTables:
     """End the audit whose last look was number ``attempt``."""
-    contract, _ = database_of(world.contracts, order.dataset)
-    result = AuditResult.from_data(read_paper(world.records, order.run, f"audit-{attempt}"))
-    chain = Chain(world.records, order.dataset)
-    issued = chain.issue([_draft(contract, order, result, one) for one in result.windows if one.whole])
-    names = [(window_name(one.subject, iso(one.start)), iso(one.start)) for one in result.windows]
+    contract, _ = database_of(services.contracts, order.dataset)
+    result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
+    chain = Chain(services.records, order.dataset)
+    issued = chain.issue([_draft(contract, order, result, window) for window in result.windows if window.whole])
+    names = [(window_name(window.subject, iso(window.start)), iso(window.start)) for window in result.windows]
     entries = chain.entries(names)
     judgement = judge(
         result.findings,
-        make_plan(world, order, attempt=attempt + 1),
-        attempts_made(world, order, attempt=attempt),
+        make_plan(services, order, attempt=attempt + 1),
+        attempts_made(services, order, attempt=attempt),
         dataset=order.dataset,
         feed=None,
-        now=int(world.now().timestamp()),
+        now=int(services.now().timestamp()),
     )
-    _write_rows(world, contract, order, result, entries, judgement)
-    data = {"causes": [one.to_data() for one in judgement.causes], "healing": judgement.healing, "alarmed": 0}
-    write_paper(world.records, order.run, "judgement", data)
-    jobs = _plant(world, contract, order, result)
-    _keep_state(world, order, result, judgement)
-    return CertifiedTables(tuple(issued), judgement, sum(not one.whole for one in result.windows), jobs)
+    _write_rows(services, contract, order, result, entries, judgement)
+    data = {"causes": [cause.to_data() for cause in judgement.causes], "healing": judgement.healing, "alarmed": 0}
+    write_run_file(services.records, order.run, "judgement", data)
+    jobs = _plant(services, contract, order, result)
+    _keep_state(services, order, result, judgement)
+    return CertifiedTables(tuple(issued), judgement, sum(not window.whole for window in result.windows), jobs)
 
 
-def _plant(world: World, contract: Contract, order: TablesOrder, result: AuditResult) -> tuple[str, ...]:
+def _plant(services: Services, contract: Contract, order: TablesOrder, result: AuditResult) -> tuple[str, ...]:
     """The job of today's gap, where the dataset is a canary and has none yet."""
-    held = {name for one in result.windows for name in one.partitions}
-    gap = gap_to_plant(world, contract, held, now=int(world.now().timestamp()))
+    held = {name for window in result.windows for name in window.partitions}
+    gap = gap_to_plant(services, contract, held, now=int(services.now().timestamp()))
     if gap is None:
         return ()
     body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(gap)})
     key = job_key(order.run, 0, 0)
-    world.records.write(key, body, content_type="application/json")
+    services.records.write(key, body, content_type="application/json")
     return (key,)
 
 
-def _draft(contract: Contract, order: TablesOrder, result: AuditResult, one: WindowResult) -> Certificate:
+def _draft(contract: Contract, order: TablesOrder, result: AuditResult, window_result: WindowResult) -> Certificate:
     return Certificate(
         dataset=order.dataset,
-        subject=one.subject,
+        subject=window_result.subject,
         number=0,
         previous="",
-        start=iso(one.start),
-        end=iso(one.end),
+        start=iso(window_result.start),
+        end=iso(window_result.end),
         contract=contract.hash,
         calendar="",
-        partitions=one.partitions,
-        digest=window_digest(one.partitions),
+        partitions=window_result.partitions,
+        digest=window_digest(window_result.partitions),
         verified_at=result.audited_at,
         run=order.run,
-        expected=one.counts["expected"],
-        present=one.counts["present"],
-        observed=one.counts["observed"],
-        repaired=one.counts["repaired"],
-        late=one.counts["late"],
-        absent=one.counts["absent"],
-        missing=one.counts["missing"],
+        expected=window_result.counts["expected"],
+        present=window_result.counts["present"],
+        observed=window_result.counts["observed"],
+        repaired=window_result.counts["repaired"],
+        late=window_result.counts["late"],
+        absent=window_result.counts["absent"],
+        missing=window_result.counts["missing"],
     )
 
 
 def _write_rows(
-    world: World,
+    services: Services,
     contract: Contract,
     order: TablesOrder,
     result: AuditResult,
@@ -142,56 +142,58 @@ def _write_rows(
 ) -> None:
     """One row per slice (``core.landing.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit."""
 
-    def write(one: WindowResult) -> None:
-        entry = entries.get(window_name(one.subject, iso(one.start))) if one.whole else None
-        status = "certified" if entry else "alarmed" if judgement.causes and one.counts["missing"] else "open"
+    def write(window_result: WindowResult) -> None:
+        entry = (
+            entries.get(window_name(window_result.subject, iso(window_result.start))) if window_result.whole else None
+        )
+        status = "certified" if entry else "alarmed" if judgement.causes and window_result.counts["missing"] else "open"
         row: dict[str, Any] = {
-            "subject": one.subject,
-            "window_start": iso(one.start),
-            "window_end": iso(one.end),
+            "subject": window_result.subject,
+            "window_start": iso(window_result.start),
+            "window_end": iso(window_result.end),
             "status": status,
-            **one.counts,
+            **window_result.counts,
             "certificate": entry.number if entry else None,
             "certificate_hash": entry.hash if entry else None,
-            "digest": window_digest(one.partitions),
+            "digest": window_digest(window_result.partitions),
             "contract_hash": contract.hash,
             "calendar": "",
             "audited_at": result.audited_at,
             "run": order.run,
         }
-        key = completeness_key(order.dataset, one, audited_at=result.audited_at)
-        world.records.write(key, canonical_json(row), content_type="application/json")
+        key = completeness_key(order.dataset, window_result, audited_at=result.audited_at)
+        services.records.write(key, canonical_json(row), content_type="application/json")
 
-    with ThreadPoolExecutor(world.limits.workers) as pool:
+    with ThreadPoolExecutor(services.limits.workers) as pool:
         list(pool.map(write, result.windows))
 
 
-def completeness_key(dataset: str, one: WindowResult, *, audited_at: str) -> str:
+def completeness_key(dataset: str, window_result: WindowResult, *, audited_at: str) -> str:
     """``completeness/dataset=<dataset>/day=<yyyy-mm-dd>/<subject>-<window start>.json``.
 
     What no time bounds has a row for each day on which it was audited.
     """
-    name = iso(one.start)
-    subject = one.subject.replace("/", ".")
-    day = audited_at[:10] if (one.start, one.end) == ALWAYS else name[:10]
+    name = iso(window_result.start)
+    subject = window_result.subject.replace("/", ".")
+    day = audited_at[:10] if (window_result.start, window_result.end) == ALWAYS else name[:10]
     return f"{COMPLETENESS}dataset={dataset}/day={day}/{subject}-{name.replace(':', '').replace('-', '')}.json"
 
 
-def _keep_state(world: World, order: TablesOrder, result: AuditResult, judgement: Judgement) -> None:
-    causes = tuple(sorted(one.name for one in judgement.causes))
-    missing = sum(one.counts["missing"] for one in result.windows)
-    end = max((one.end for one in result.windows), default=0)
+def _keep_state(services: Services, order: TablesOrder, result: AuditResult, judgement: Judgement) -> None:
+    causes = tuple(sorted(cause.name for cause in judgement.causes))
+    missing = sum(window.counts["missing"] for window in result.windows)
+    end = max((window.end for window in result.windows), default=0)
 
     def state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
         swept = result.swept_until if order.scheduled else before.swept_until
         return replace(before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept)
 
-    paper = find_paper(world.records, order.run, "memory")
+    paper = find_run_file(services.records, order.run, "memory")
     if paper is not None:
         seen = Memory.from_json(paper["memory"].encode())
-        change_memory(world.records, order.dataset, lambda before: _merged(before, seen))
-    change_state(world.records, order.dataset, state)
+        change_memory(services.records, order.dataset, lambda before: _merged(before, seen))
+    change_state(services.records, order.dataset, state)
 
 
 def _merged(before: Memory, seen: Memory) -> Memory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from auditor.services import World
+from auditor.services import Services
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import BrokenPartition, HeldPartition, StaleDerived
 from core.contract.model import Contract
@@ -14,26 +14,26 @@ from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 Found = StaleDerived | BrokenPartition | HeldPartition
 
 
-def derived_findings(world: World, contract: Contract, *, now: datetime, settle: int) -> Iterator[Found]:
+def derived_findings(services: Services, contract: Contract, *, now: datetime, settle: int) -> Iterator[Found]:
     """A dimension that is younger than its inputs by less than ``settle`` seconds may still be on its way."""
     for table in contract.tables:
         if table.kind == "calendar" or (table.kind == "dimension" and table.source == ENTITIES):
-            held = read_partition(world.partitions, table, "", list(table.key))
+            held = read_partition(services.partitions, table, "", list(table.key))
             if held.problem or not held.target:
                 problem = held.problem or "has no pointer"
                 yield StaleDerived(contract.dataset, table.name, "", problem)
         elif table.kind == "dimension":
-            yield from _of_dimension(world, contract, table.name, now=now, settle=settle)
+            yield from _of_dimension(services, contract, table.name, now=now, settle=settle)
 
 
-def _of_dimension(world: World, contract: Contract, name: str, *, now: datetime, settle: int) -> Iterator[Found]:
-    table = world.contracts.table(name)
-    held = read_partition(world.partitions, table, "", list(table.key))
+def _of_dimension(services: Services, contract: Contract, name: str, *, now: datetime, settle: int) -> Iterator[Found]:
+    table = services.contracts.table(name)
+    held = read_partition(services.partitions, table, "", list(table.key))
     if held.hold:
         yield HeldPartition(contract.dataset, name, "", held.hold)
         return
     inputs = [f"{CURRENT}/{source}" for source in dict.fromkeys(inputs_of(table))]
-    pointers = {one: world.partitions.read_pointer(one) for one in inputs}
+    pointers = {one: services.partitions.read_pointer(one) for one in inputs}
     if held.problem:
         yield BrokenPartition(contract.dataset, name, "", held.problem)
         return
@@ -44,7 +44,7 @@ def _of_dimension(world: World, contract: Contract, name: str, *, now: datetime,
         target = pointer.target if pointer else ""
         if told.get(one, "") == target:
             continue
-        found = world.partitions.read_object(target) if target else None
+        found = services.partitions.read_object(target) if target else None
         if found is None or found.modified <= now - timedelta(seconds=settle):
             yield StaleDerived(contract.dataset, name, "", f"{one} has moved on")
             return

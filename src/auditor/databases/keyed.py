@@ -61,7 +61,7 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
     versions = holding.versions[inside]
     theirs = [as_array(pairs.column(name)).cast(one.type) for name, one in zip(target.source.key, ours, strict=True)]
     order, _ = sort_rows(theirs)
-    theirs = [one.take(pa.array(order)) for one in theirs]
+    theirs = [their.take(pa.array(order)) for their in theirs]
     source_versions = microseconds(pairs.column(VERSION))[order]
     places, found = locate(theirs, ours)
     met = places[found]
@@ -81,7 +81,7 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
 
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:
-    some = [one if which is None else one.filter(pa.array(which)) for one in columns]
+    some = [column if which is None else column.filter(pa.array(which)) for column in columns]
     keys: list[Key] = list(zip(*[_plain(one) for one in some], strict=True))
     return tuple(keys)
 

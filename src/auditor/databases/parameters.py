@@ -13,7 +13,7 @@ from core.time import format_instant, parse_instant
 
 def read_parameters(store: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> Mapping[str, str]:
     """What the parameters of these tables say, before the objects are looked at."""
-    wanted = [name(one) for one in tables for name in (names.timestamp, names.sequential_id, names.latest_object)]
+    wanted = [name(table) for table in tables for name in (names.timestamp, names.sequential_id, names.latest_object)]
     return store.get_many(wanted)
 
 
@@ -28,7 +28,7 @@ def wrong_parameters(
 
     Tables where something is on its way are passed over: an extraction stores its object first.
     """
-    calm = [one for one in arrivals if settled[one.table]]
+    calm = [arrival for arrival in arrivals if settled[arrival.table]]
     wanted = [(name, right) for one in calm for name, right in _right(names, one)]
     stored = store.get_many([name for name, _ in wanted])
     return [
@@ -38,10 +38,10 @@ def wrong_parameters(
     ]
 
 
-def _right(names: ParameterNames, one: Arrivals) -> Iterable[tuple[str, str]]:
-    yield names.timestamp(one.table), format_instant(one.durable)
-    yield names.sequential_id(one.table), str(one.newest)
-    yield names.latest_object(one.table), str(one.processed)
+def _right(names: ParameterNames, arrivals: Arrivals) -> Iterable[tuple[str, str]]:
+    yield names.timestamp(arrivals.table), format_instant(arrivals.durable)
+    yield names.sequential_id(arrivals.table), str(arrivals.newest)
+    yield names.latest_object(arrivals.table), str(arrivals.processed)
 
 
 def _says(text: str, right: str) -> bool:

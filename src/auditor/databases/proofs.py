@@ -50,5 +50,5 @@ class Proofs:
         if proof:
             body = canonical_json({"by": self._by, "object": held.target, "digest": proof[1]})
             self._records.write(proof_key(name), body, content_type="application/json")
-        rows = held.rows.select([one for one in held.rows.column_names if one in columns])
+        rows = held.rows.select([name for name in held.rows.column_names if name in columns])
         return Held(held.table, held.path, held.target, rows, held.footer, held.problem), proof

@@ -20,28 +20,28 @@ def partition_problems(
 
     Raises ``TransientFailure`` where the store does not answer.
     """
-    tables = {one.table.name: one.table for one in targets_of(contract)}
+    tables = {target.table.name: target.table for target in targets_of(contract)}
 
     def now(name: str) -> tuple[str, list[object] | None]:
         """What is wrong with a partition, and what a certificate would say of it."""
-        table = next((one for known, one in tables.items() if name == known or name.startswith(f"{known}/")), None)
+        table = next((table for known, table in tables.items() if name == known or name.startswith(f"{known}/")), None)
         if table is None:
             return "no contract promises it any more", None
         held = read_partition(partitions, table, name.removeprefix(table.name).lstrip("/"))
         return held.problem, proof_of(held.rows) if held.rows.num_rows else None
 
-    names = sorted({name for one in certificates for name in one.partitions})
+    names = sorted({name for certificate in certificates for name in certificate.partitions})
     with ThreadPoolExecutor(workers) as pool:
         found = dict(zip(names, pool.map(now, names), strict=True))
-    for one in certificates:
-        if window_digest(one.partitions) != one.digest:
-            yield one, "", "its digest is not that of its partitions"
-        if one.present + one.absent + one.missing != one.expected:
-            yield one, "", "its own counts do not add up"
-        for name, proof in sorted(one.partitions.items()):
+    for certificate in certificates:
+        if window_digest(certificate.partitions) != certificate.digest:
+            yield certificate, "", "its digest is not that of its partitions"
+        if certificate.present + certificate.absent + certificate.missing != certificate.expected:
+            yield certificate, "", "its own counts do not add up"
+        for name, proof in sorted(certificate.partitions.items()):
             problem, there = found[name]
             if problem or there != list(proof):
-                yield one, name, problem or _differs(proof, there)
+                yield certificate, name, problem or _differs(proof, there)
 
 
 def _differs(was: Sequence[Any], there: Sequence[Any] | None) -> str:

@@ -26,8 +26,8 @@ from auditor.databases.proofs import Proofs
 from auditor.databases.slices import TablesOrder
 from auditor.databases.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
 from auditor.feeds.coverage import Parents, parents_of
-from auditor.run_files import AuditResult, WindowResult, paper_key, write_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, WindowResult, run_file_key, write_run_file
+from auditor.services import Services
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import (
@@ -62,29 +62,31 @@ class TablesLook:
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
 
 
-def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesLook:
+def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> TablesLook:
     """Audit the order's slices as they are now; the result is a paper of the run, ``audit-<attempt>``.
 
     Raises ``TransientFailure`` where a store or the source does not answer.
     """
-    contract, source = database_of(world.contracts, order.dataset)
-    now = world.now()
-    memory, _ = read_memory(world.records, order.dataset)
-    names = ParameterNames(world.parameter_prefix, order.dataset)
-    tables_of = [one.name for one in source.tables]
-    before = read_parameters(world.parameters, names, tables_of) if world.parameters else {}
-    ports = Ports(world.ingest, world.records, world.code_version, now, source.settle)
-    arrivals = {one.name: look_at_arrivals(ports, contract, one.name, memory.of(one.name)) for one in source.tables}
-    derived = list(derived_findings(world, contract, now=now, settle=source.settle))
-    findings: list[Finding] = [*(one for some in arrivals.values() for one in some.findings), *derived]
+    contract, source = database_of(services.contracts, order.dataset)
+    now = services.now()
+    memory, _ = read_memory(services.records, order.dataset)
+    names = ParameterNames(services.parameter_prefix, order.dataset)
+    tables_of = [table.name for table in source.tables]
+    before = read_parameters(services.parameters, names, tables_of) if services.parameters else {}
+    ports = Ports(services.ingest, services.records, services.code_version, now, source.settle)
+    arrivals = {
+        table.name: look_at_arrivals(ports, contract, table.name, memory.of(table.name)) for table in source.tables
+    }
+    derived = list(derived_findings(services, contract, now=now, settle=source.settle))
+    findings: list[Finding] = [*(finding for arrival in arrivals.values() for finding in arrival.findings), *derived]
     ill = {one.table for one in derived if isinstance(one, StaleDerived | BrokenPartition)}
-    comparison = _Comparison(world, contract, order, arrivals, ill, known_rows=memory.rows, attempt=attempt)
+    comparison = _Comparison(services, contract, order, arrivals, ill, known_rows=memory.rows, attempt=attempt)
     windows = comparison.run()
     findings += [*dict.fromkeys(comparison.findings)]
-    findings += _parameters(world, source, names, arrivals, before, now)
-    findings += _dead_letters(world, order.dataset, memory)
+    findings += _parameters(services, source, names, arrivals, before, now)
+    findings += _dead_letters(services, order.dataset, memory)
     leavings = find_unreferenced(
-        world, contract, order.run, audited=comparison.objects, scheduled=order.scheduled, attempt=attempt
+        services, contract, order.run, audited=comparison.objects, scheduled=order.scheduled, attempt=attempt
     )
     findings += leavings.findings
     result = AuditResult(
@@ -97,38 +99,39 @@ def look_at_tables(world: World, order: TablesOrder, *, attempt: int) -> TablesL
         audited_at=iso(int(now.timestamp())),
         swept_until=leavings.until,
     )
-    write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
+    write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     rows = {**memory.rows, **comparison.rows}
-    tables = {name: one.memory for name, one in arrivals.items()}
+    tables = {name: arrival.memory for name, arrival in arrivals.items()}
     after = Memory(tables, order.sweep, order.taken_at, rows, memory.redriven) if order.scheduled else None
     return TablesLook(result, after or Memory(tables, memory.sweep, memory.swept_at, rows, memory.redriven), arrivals)
 
 
 def _parameters(
-    world: World,
+    services: Services,
     source: Database,
     names: ParameterNames,
     arrivals: Mapping[str, Arrivals],
     before: Mapping[str, str],
     now: datetime,
 ) -> list[Finding]:
-    if world.parameters is None:
+    if services.parameters is None:
         return []
     calm = {
-        name: one.settled and (one.newest_at is None or (now - one.newest_at).total_seconds() >= source.settle)
-        for name, one in arrivals.items()
+        name: arrival.settled
+        and (arrival.newest_at is None or (now - arrival.newest_at).total_seconds() >= source.settle)
+        for name, arrival in arrivals.items()
     }
-    return list(wrong_parameters(world.parameters, names, list(arrivals.values()), calm, before))
+    return list(wrong_parameters(services.parameters, names, list(arrivals.values()), calm, before))
 
 
-def _dead_letters(world: World, dataset: str, memory: Memory) -> list[Finding]:
+def _dead_letters(services: Services, dataset: str, memory: Memory) -> list[Finding]:
     """Those that concern this dataset and had no second chance yet."""
-    if world.dead_letters is None:
+    if services.dead_letters is None:
         return []
     places = (f"tables/{dataset}/", f"repair/{dataset}/", f"feeds/{dataset}/")
     mine = [
         name
-        for name, body in world.dead_letters.peek().items()
+        for name, body in services.dead_letters.peek().items()
         if name not in memory.redriven and any(place in body.replace("%2F", "/") for place in places)
     ]
     return [DeadLetters(dataset, tuple(sorted(mine)))] if mine else []
@@ -139,7 +142,7 @@ class _Comparison:
 
     def __init__(
         self,
-        world: World,
+        services: Services,
         contract: Contract,
         order: TablesOrder,
         arrivals: Mapping[str, Arrivals],
@@ -148,24 +151,24 @@ class _Comparison:
         known_rows: Mapping[str, int],
         attempt: int,
     ) -> None:
-        self._world = world
+        self._world = services
         self._contract = contract
         self._order = order
         self._arrivals = arrivals
         self._ill = ill
         self._attempt = attempt
-        self._parents: Parents = parents_of(world.partitions, world.contracts.table)
-        self._proofs = Proofs(world.partitions, world.records, contract)
+        self._parents: Parents = parents_of(services.partitions, services.contracts.table)
+        self._proofs = Proofs(services.partitions, services.records, contract)
         self.findings: list[Finding] = []
         self.objects: dict[str, str] = {}
         self.rows: dict[str, int] = {}
         self._known_rows = known_rows
         assert isinstance(contract.source, Database)
-        self._owed_until = world.now() - timedelta(seconds=contract.source.complete_within)
+        self._owed_until = services.now() - timedelta(seconds=contract.source.complete_within)
         self._asked = 0
 
     def run(self) -> list[WindowResult]:
-        targets = {one.table.name: one for one in targets_of(self._contract)}
+        targets = {target.table.name: target for target in targets_of(self._contract)}
         found: list[WindowResult] = []
         for name, some in groupby(self._order.slices, key=lambda one: one.table):
             until = self._arrivals[targets[name].source.name].watermark if name in targets else EPOCH
@@ -184,7 +187,7 @@ class _Comparison:
         with ThreadPoolExecutor(1) as beside:  # the source counts while we read and do the same
             asked = beside.submit(self._count, target, slices, until, buckets)
             holdings = read_slices(self._proofs, self._contract, target, slices, workers=self._world.limits.workers)
-            sound = [one for one in holdings if one.comparable]
+            sound = [holding for holding in holdings if holding.comparable]
             mine = [our_buckets(one.hashes, one.versions, until=_micros(until), buckets=buckets) for one in sound]
             lost = list(self._orphans(target, sound, until)) if sound else []
             answers = dict(zip(slices, asked.result(), strict=True))
@@ -216,7 +219,7 @@ class _Comparison:
         if not wanted:
             return Difference()
         self._asked += 1
-        place = paper_key(self._order.run, f"source/{self._attempt}-{self._asked:05d}").removesuffix(".json")
+        place = run_file_key(self._order.run, f"source/{self._attempt}-{self._asked:05d}").removesuffix(".json")
         dataset, table = self._order.dataset, target.source.name
         pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, f"{place}.parquet", target.column)
         self._world.needed_source()(question_to_data(pairs))
@@ -226,15 +229,17 @@ class _Comparison:
         rows = pq.read_table(pa.BufferReader(stored.body))
         return compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=bound)
 
-    def _tell(self, holding: Holding, theirs: Buckets, found: Difference) -> None:
+    def _tell(self, holding: Holding, theirs: Buckets, difference: Difference) -> None:
         dataset, table = self._order.dataset, holding.target.source.name
-        if found.missing:
-            self.findings.append(MissingRows(dataset, table, found.missing))
-        if found.stale:
-            self.findings.append(StaleRows(dataset, table, found.stale))
-        if found.deleted:
-            self.findings.append(DeletedRows(dataset, table, found.deleted, found.versions, found.checked))
-        if found.missing or found.stale:
+        if difference.missing:
+            self.findings.append(MissingRows(dataset, table, difference.missing))
+        if difference.stale:
+            self.findings.append(StaleRows(dataset, table, difference.stale))
+        if difference.deleted:
+            self.findings.append(
+                DeletedRows(dataset, table, difference.deleted, difference.versions, difference.checked)
+            )
+        if difference.missing or difference.stale:
             self.findings += holding.rolled_back
         paths = paths_of(holding.target, holding.slice)
         if len(paths) == 1 and holding.missing and theirs:
@@ -263,7 +268,10 @@ class _Comparison:
                 continue
             bound = _micros(min(until, max(self._watermark_of(parent), self._owed_until)))
             values = pa.chunked_array(
-                [as_array(one.live.column(column.name)).filter(pa.array(one.versions < bound)) for one in holdings]
+                [
+                    as_array(holding.live.column(column.name)).filter(pa.array(holding.versions < bound))
+                    for holding in holdings
+                ]
             )
             lost = orphans(target.table, column, values, known, named=ORPHANS_NAMED)
             if lost is not None:
@@ -277,18 +285,18 @@ class _Comparison:
     # ------------------------------------------------------------ counts
 
     def _window(
-        self, holding: Holding, theirs: Buckets, found: Difference, until: datetime, ills: Sequence[str]
+        self, holding: Holding, theirs: Buckets, difference: Difference, until: datetime, ills: Sequence[str]
     ) -> WindowResult:
         """``expected`` is what the source has below the watermark, and what it is known to have had."""
         _, gone = known_keys(holding).tolist()
-        source = sum(one.rows for one in theirs.values())
-        missing = len(found.missing) + len(found.stale)
+        source = sum(their.rows for their in theirs.values())
+        missing = len(difference.missing) + len(difference.stale)
         checked = holding.target.checked
         repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0
         present = max(0, source - missing)
         repaired = min(repaired, present)
         one = holding.slice
-        touched = [*ills, *(["deleted_row"] if found.deleted else [])]
+        touched = [*ills, *(["deleted_row"] if difference.deleted else [])]
         return WindowResult(
             start=one.start,
             end=one.end,

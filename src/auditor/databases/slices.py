@@ -9,8 +9,8 @@ from typing import Any
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
 from auditor.evidence.windows import DAY
-from auditor.run_files import find_paper, write_paper
-from auditor.services import Limits, World
+from auditor.run_files import find_run_file, write_run_file
+from auditor.services import Limits, Services
 from core.contract.model import Database
 from core.time import epoch, iso
 
@@ -54,21 +54,23 @@ class TablesOrder:
         )
 
 
-def begin_tables(world: World, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> TablesOrder:
+def begin_tables(
+    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+) -> TablesOrder:
     """Choose what to compare and write it down; a run that began already keeps its choice."""
-    if (known := find_paper(world.records, run, "order")) is not None:
+    if (known := find_run_file(services.records, run, "order")) is not None:
         return TablesOrder.from_data(known)
-    contract, source = database_of(world.contracts, dataset)
+    contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
-    memory, _ = read_memory(world.records, dataset)
+    memory, _ = read_memory(services.records, dataset)
     if start is not None and end is not None:
         chosen = [one for target in targets for one in slices_between(target, start, end)]
         order = TablesOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
     else:
         recent = recent_slices(targets, memory, now=now)
-        swept, following = swept_slices(targets, source, memory, recent, world.limits, now=now)
+        swept, following = swept_slices(targets, source, memory, recent, services.limits, now=now)
         order = TablesOrder(dataset, run, tuple(sorted({*recent, *swept})), True, following, now)
-    write_paper(world.records, run, "order", order.to_data())
+    write_run_file(services.records, run, "order", order.to_data())
     return order
 
 
@@ -90,7 +92,7 @@ def swept_slices(
     budget of rows; but never less than one slice.
     """
     skipped = set(recent)
-    every = sorted(one for target in targets for one in all_slices(target, now) if one not in skipped)
+    every = sorted(all_slice for target in targets for all_slice in all_slices(target, now) if all_slice not in skipped)
     if not every:
         return [], memory.sweep
     elapsed = max(1, now - memory.swept_at) if memory.swept_at else source.every

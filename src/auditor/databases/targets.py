@@ -39,7 +39,11 @@ class Target:
     @property
     def compared(self) -> frozenset[str]:
         """The columns that a comparison reads: key, version and marks, and those that a rule of the contract is on."""
-        ruled = {one.name for one in self.table.columns if one.references or one.required or one.check or one.one_of}
+        ruled = {
+            column.name
+            for column in self.table.columns
+            if column.references or column.required or column.check or column.one_of
+        }
         marks = {self.version, self.checked, self.deleted, self.latest} - {""}
         return frozenset({*self.keys, *self.table.key, *marks, *ruled})
 
@@ -74,7 +78,7 @@ def targets_of(contract: Contract) -> tuple[Target, ...]:
     used = {name for table in contract.tables for name in inputs_of(table)}
     found: list[Target | None] = []
     for source in contract.source.tables:
-        facts = [one for one in contract.tables if one.kind == "fact" and one.source == source.name]
+        facts = [table for table in contract.tables if table.kind == "fact" and table.source == source.name]
         found += [_target(source, table) for table in facts]
         if source.name in used:
             found.append(_target(source, current_table(contract, source)))
@@ -83,14 +87,14 @@ def targets_of(contract: Contract) -> tuple[Target, ...]:
 
 def _target(source: SourceTable, table: Table) -> Target | None:
     taken = {
-        one.rule.field: one.name
-        for one in reversed(table.columns)
-        if isinstance(one.rule, Take) and one.rule.form == "value"
+        column.rule.field: column.name
+        for column in reversed(table.columns)
+        if isinstance(column.rule, Take) and column.rule.form == "value"
     }
     changed = source.changed_at or source.created_at
     if changed not in taken or not all(name in taken for name in source.key):
         return None
-    stored = {one.name for one in table.stored_columns}
+    stored = {column.name for column in table.stored_columns}
     column, unit = "", ""
     for part in table.partition_by:
         field = next((name for name, column in taken.items() if column == part.column), "")
@@ -103,7 +107,7 @@ def _target(source: SourceTable, table: Table) -> Target | None:
         version=taken[changed],
         checked="checked_at" if "checked_at" in stored else "",
         deleted="deleted_at" if "deleted_at" in stored else "",
-        latest=next((one.name for one in table.columns if isinstance(one.rule, Latest)), ""),
+        latest=next((column.name for column in table.columns if isinstance(column.rule, Latest)), ""),
         column=column,
         unit=unit,
     )

@@ -89,15 +89,15 @@ def absences_of(
 def keep(store: ObjectWriter, absences: Iterable[Absence]) -> int:
     """Store them; those that are there stay as they are. Returns how many were given."""
     count = 0
-    for one in absences:
-        store.write(one.key, one.to_json(), if_absent=True, content_type="application/json")
+    for absence in absences:
+        store.write(absence.key, absence.to_json(), if_absent=True, content_type="application/json")
         count += 1
     return count
 
 
 def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
     """All that is kept for the windows' days, expired ones too, in order of key."""
-    days = sorted({iso(start)[:10] for one in windows for start in range(one.start, one.end, DAY)})
+    days = sorted({iso(start)[:10] for window in windows for start in range(window.start, window.end, DAY)})
     with ThreadPoolExecutor(workers) as pool:
         listed = pool.map(lambda day: [one.key for one in store.list(prefix(dataset, day))], days)
         bodies = pool.map(store.read, [key for keys in listed for key in keys])

@@ -151,8 +151,8 @@ class Chain(ChainReader):
         return issued
 
     def _learn(self, certificates: Sequence[Certificate]) -> Head:
-        for month in sorted({month_of(one.start) for one in certificates}):
-            mine = [one for one in certificates if month_of(one.start) == month]
+        for month in sorted({month_of(certificate.start) for certificate in certificates}):
+            mine = [certificate for certificate in certificates if month_of(certificate.start) == month]
             self._update_ledger(month, mine)
         last = certificates[-1]
         return self._move_head(Head(last.number, last.hash))
@@ -162,8 +162,8 @@ class Chain(ChainReader):
         for _ in range(TRIES):
             before = self.ledger(month)
             after = before
-            for one in certificates:
-                after = after.with_entry(one.window, entry_of(one))
+            for certificate in certificates:
+                after = after.with_entry(certificate.window, entry_of(certificate))
             if after is before:
                 return
             answer = self._store.write(

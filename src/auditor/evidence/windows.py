@@ -52,7 +52,9 @@ def windows_between(feed: Feed, calendar: TradingCalendar, start: int, end: int)
         return []
     bound = min(last, calendar.covers_to)  # the end of what is known may cut the last window; the calendar says when
     slots = expected_slots(calendar, every=feed.every, start=max(first, calendar.covers_from), end=bound)
-    return [Window(int(one), int(one) + length) for one in dict.fromkeys((slots // length * length).tolist())]
+    return [
+        Window(int(fromkey), int(fromkey) + length) for fromkey in dict.fromkeys((slots // length * length).tolist())
+    ]
 
 
 def settled_until(feed: Feed, now: int) -> int:
@@ -71,7 +73,7 @@ def facts_of(contract: Contract) -> tuple[Table, ...]:
     feed = contract.source
     if not isinstance(feed, Feed):
         return ()
-    return tuple(one for one in contract.tables if one.kind == "fact" and one.source == feed.table.name)
+    return tuple(table for table in contract.tables if table.kind == "fact" and table.source == feed.table.name)
 
 
 # ---------------------------------------------------------------- partitions
@@ -94,9 +96,9 @@ def partitions_of(
 
 def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[str]:
     if part.column == column_of(table, feed.entity_column) and part.transform == "value":
-        return [one.name for one in feed.entities]
+        return [entity.name for entity in feed.entities]
     if part.column == column_of(table, feed.entity_column) and part.transform == "bucket":
-        names = pa.array([one.name for one in feed.entities], pa.string())
+        names = pa.array([entity.name for entity in feed.entities], pa.string())
         return [str(one) for one in sorted(set(bucket_of(names, part.buckets).tolist()))]
     if part.column == column_of(table, feed.time_column) and part.transform in TIME_DIGITS:
         return _units(part.transform, window)

@@ -18,7 +18,7 @@ from auditor.feeds.expect import Expectation
 from auditor.feeds.points import ranges_at, slots_of_ranges
 from auditor.feeds.query import Query, ask_missing
 from auditor.run_files import Order, WindowResult
-from auditor.services import World
+from auditor.services import Services
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
 from core.contract.model import Contract, Feed, Table, TradingCalendar
@@ -30,23 +30,23 @@ from core.time import iso
 Lacking = dict[str, Slots]  # by entity, sorted
 
 
-def is_too_large(world: World, order: Order, expectation: Expectation) -> bool:
+def is_too_large(services: Services, order: Order, expectation: Expectation) -> bool:
     """Whether the range has more points than a run may read. What a schedule chose was cut to that already."""
-    return world.athena is not None and not order.scheduled and expectation.grid.expected > world.limits.points
+    return services.athena is not None and not order.scheduled and expectation.grid.expected > services.limits.points
 
 
 def look_from_afar(
-    world: World, order: Order, calendar: TradingCalendar, expectation: Expectation, absences: Sequence[Absence]
+    services: Services, order: Order, calendar: TradingCalendar, expectation: Expectation, absences: Sequence[Absence]
 ) -> tuple[list[Finding], list[WindowResult]]:
     """What is missing and not proven absent, and what is wrong with the partitions that it is missing of.
 
     Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it or a store does not answer.
     """
-    contract, feed = world.contracts.dataset(order.dataset), world.contracts.feed(order.dataset)
-    assert world.athena is not None
-    lost = _lost(world.athena, contract, feed, calendar, expectation)
+    contract, feed = services.contracts.dataset(order.dataset), services.contracts.feed(order.dataset)
+    assert services.athena is not None
+    lost = _lost(services.athena, contract, feed, calendar, expectation)
     lacking, absent = _without(lost, absences)
-    ill = list(_ill(world.partitions, contract, feed, expectation, lacking, workers=world.limits.workers))
+    ill = list(_ill(services.partitions, contract, feed, expectation, lacking, workers=services.limits.workers))
     held = [one for one in ill if isinstance(one, HeldPartition)]
     findings: list[Finding] = [*ill, *_findings(contract, feed, _not_held(lacking, held, contract, feed))]
     return findings, _results(order, feed, expectation, lacking, absent)
@@ -69,10 +69,10 @@ def _lost(
 def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacking]:
     """What is missing, and what of it the source has proven not to have."""
     absent: Lacking = {}
-    for one in absences:
-        if one.entity in lost:
-            proven = slots_of_ranges(lost[one.entity], one.ranges)
-            absent[one.entity] = np.union1d(absent.get(one.entity, proven), proven)
+    for absence in absences:
+        if absence.entity in lost:
+            proven = slots_of_ranges(lost[absence.entity], absence.ranges)
+            absent[absence.entity] = np.union1d(absent.get(absence.entity, proven), proven)
     lacking = {entity: np.setdiff1d(slots, absent.get(entity, slots[:0])) for entity, slots in lost.items()}
     return {entity: slots for entity, slots in lacking.items() if len(slots)}, absent
 
@@ -104,7 +104,7 @@ def _inside(table: Table, feed: Feed, path: str, lacking: Lacking) -> Iterator[t
 
 def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contract, feed: Feed) -> Lacking:
     """What is held back on purpose is missing, and no finding."""
-    tables = {one.name: one for one in facts_of(contract)}
+    tables = {fact.name: fact for fact in facts_of(contract)}
     kept = dict(lacking)
     for one in held:
         for entity, slots in _inside(tables[one.table], feed, one.partition, lacking):
@@ -118,9 +118,11 @@ def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contrac
 def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingPoints]:
     """In the contract's order, as ``points.missing_points`` gives them."""
     return [
-        MissingPoints(contract.dataset, one.name, ranges_at(lacking[one.name], feed.every), len(lacking[one.name]))
-        for one in feed.entities
-        if one.name in lacking
+        MissingPoints(
+            contract.dataset, entity.name, ranges_at(lacking[entity.name], feed.every), len(lacking[entity.name])
+        )
+        for entity in feed.entities
+        if entity.name in lacking
     ]
 
 
@@ -149,10 +151,10 @@ def _results(
 def _by_window(expectation: Expectation, slots: Lacking) -> list[Lacking]:
     """The slots of each window, by entity."""
     found: list[Lacking] = [{} for _ in expectation.windows]
-    for entity, some in slots.items():
-        of = expectation.window_of[np.searchsorted(expectation.grid.slots, some)]
+    for entity, slot in slots.items():
+        of = expectation.window_of[np.searchsorted(expectation.grid.slots, slot)]
         places, first = np.unique(of, return_index=True)
-        for place, part in zip(places.tolist(), np.split(some, first[1:]), strict=True):
+        for place, part in zip(places.tolist(), np.split(slot, first[1:]), strict=True):
             found[place][entity] = part
     return found
 

@@ -16,8 +16,8 @@ from auditor.evidence.windows import DAY, Window, facts_of, partitions_of
 from auditor.feeds.choose import RECENT_DAYS, feed_of
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.triage import Judgement, judge
-from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_paper, write_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_run_file, write_run_file
+from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
 from core.audit.repair_jobs import Restate, repair_to_data
@@ -39,84 +39,90 @@ class Certified:
     open: int
 
 
-def certify(world: World, order: Order, *, attempt: int) -> Certified:
+def certify(services: Services, order: Order, *, attempt: int) -> Certified:
     """End the audit whose last look was number ``attempt``."""
-    contract, feed, calendar = feed_of(world, order.dataset)
-    result = AuditResult.from_data(read_paper(world.records, order.run, f"audit-{attempt}"))
+    contract, feed, calendar = feed_of(services, order.dataset)
+    result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
     label = f"{calendar.name} ({calendar.version})"
-    drafts = [_draft(contract, label, order, result, one) for one in result.windows if one.whole]
-    chain = Chain(world.records, order.dataset)
+    drafts = [_draft(contract, label, order, result, window) for window in result.windows if window.whole]
+    chain = Chain(services.records, order.dataset)
     issued = chain.issue(drafts)
-    entries = chain.entries([(window_name(result.subject, iso(one.start)), iso(one.start)) for one in result.windows])
-    judgement = _judge(world, order, result, feed, attempt)
-    _write_rows(world, contract, label, order, result, entries, judgement)
-    write_paper(
-        world.records,
+    entries = chain.entries(
+        [(window_name(result.subject, iso(window.start)), iso(window.start)) for window in result.windows]
+    )
+    judgement = _judge(services, order, result, feed, attempt)
+    _write_rows(services, contract, label, order, result, entries, judgement)
+    write_run_file(
+        services.records,
         order.run,
         "judgement",
         {
-            "causes": [one.to_data() for one in judgement.causes],
+            "causes": [cause.to_data() for cause in judgement.causes],
             "healing": judgement.healing,
             "alarmed": _alarmed(result, judgement),
         },
     )
-    rollups = _rollup_jobs(world, contract, feed, order, result)
+    rollups = _rollup_jobs(services, contract, feed, order, result)
     certified = {entry.start for entry in entries.values()}
     change_state(
-        world.records, order.dataset, lambda before: _next_state(before, world, order, result, judgement, certified)
+        services.records,
+        order.dataset,
+        lambda before: _next_state(before, services, order, result, judgement, certified),
     )
-    return Certified(tuple(issued), judgement, rollups, sum(not one.whole for one in result.windows))
+    return Certified(tuple(issued), judgement, rollups, sum(not window.whole for window in result.windows))
 
 
-def _draft(contract: Contract, calendar: str, order: Order, result: AuditResult, one: WindowResult) -> Certificate:
+def _draft(
+    contract: Contract, calendar: str, order: Order, result: AuditResult, window_result: WindowResult
+) -> Certificate:
     return Certificate(
         dataset=order.dataset,
         subject=result.subject,
         number=0,
         previous="",
-        start=iso(one.start),
-        end=iso(one.end),
+        start=iso(window_result.start),
+        end=iso(window_result.end),
         contract=contract.hash,
         calendar=calendar,
-        expected=one.counts["expected"],
-        present=one.counts["present"],
-        observed=one.counts["observed"],
-        repaired=one.counts["repaired"],
-        late=one.counts["late"],
-        absent=one.counts["absent"],
-        missing=one.counts["missing"],
-        partitions=one.partitions,
-        digest=window_digest(one.partitions),
+        expected=window_result.counts["expected"],
+        present=window_result.counts["present"],
+        observed=window_result.counts["observed"],
+        repaired=window_result.counts["repaired"],
+        late=window_result.counts["late"],
+        absent=window_result.counts["absent"],
+        missing=window_result.counts["missing"],
+        partitions=window_result.partitions,
+        digest=window_digest(window_result.partitions),
         verified_at=result.audited_at,
         run=order.run,
-        absent_points=one.absent,
-        evidence=one.evidence,
+        absent_points=window_result.absent,
+        evidence=window_result.evidence,
     )
 
 
-def _judge(world: World, order: Order, result: AuditResult, feed: Feed, attempt: int) -> Judgement:
+def _judge(services: Services, order: Order, result: AuditResult, feed: Feed, attempt: int) -> Judgement:
     """In the light of what the next attempt would do: what it would still repair is no reason to give up hope of."""
     return judge(
         result.findings,
-        make_plan(world, order, attempt=attempt + 1),
-        attempts_made(world, order, attempt=attempt),
+        make_plan(services, order, attempt=attempt + 1),
+        attempts_made(services, order, attempt=attempt),
         dataset=order.dataset,
         feed=feed,
-        now=int(world.now().timestamp()),
+        now=int(services.now().timestamp()),
     )
 
 
-def causes_of(one: WindowResult, judgement: Judgement) -> tuple[str, ...]:
+def causes_of(window_result: WindowResult, judgement: Judgement) -> tuple[str, ...]:
     """Why a window is not whole, as far as somebody must hear of it."""
-    causes = {judgement.blamed[entity] for entity in one.missing if entity in judgement.blamed}
-    kinds = {reason.partition(":")[0] for reason in one.touched_by}
+    causes = {judgement.blamed[entity] for entity in window_result.missing if entity in judgement.blamed}
+    kinds = {reason.partition(":")[0] for reason in window_result.touched_by}
     return tuple(sorted(causes | {name for name in (cause.name for cause in judgement.causes) if name in kinds}))
 
 
 def _alarmed(result: AuditResult, judgement: Judgement) -> int:
     """Points that are missing and for which the admins are called."""
-    findings = [one for one in result.findings if one.kind == "missing_point"]
-    return sum(one.points for one in findings if one.entity in judgement.blamed)
+    findings = [finding for finding in result.findings if finding.kind == "missing_point"]
+    return sum(finding.points for finding in findings if finding.entity in judgement.blamed)
 
 
 # ---------------------------------------------------------------- completeness
@@ -129,7 +135,7 @@ def completeness_key(dataset: str, start: int) -> str:
 
 
 def _write_rows(
-    world: World,
+    services: Services,
     contract: Contract,
     calendar: str,
     order: Order,
@@ -142,39 +148,41 @@ def _write_rows(
     Only of windows that were read to their end: who looked at ten minutes of an hour knows nothing better of the hour.
     """
 
-    def write(one: WindowResult) -> None:
-        entry = entries.get(window_name(result.subject, iso(one.start))) if one.whole else None
-        status = "certified" if entry else "alarmed" if causes_of(one, judgement) else "open"
+    def write(window_result: WindowResult) -> None:
+        entry = entries.get(window_name(result.subject, iso(window_result.start))) if window_result.whole else None
+        status = "certified" if entry else "alarmed" if causes_of(window_result, judgement) else "open"
         row: dict[str, Any] = {
             "subject": result.subject,
-            "window_start": iso(one.start),
-            "window_end": iso(one.end),
+            "window_start": iso(window_result.start),
+            "window_end": iso(window_result.end),
             "status": status,
-            **{name: one.counts[name] for name in ("expected", "present", "observed", "late", "repaired")},
-            "absent": one.counts["absent"],
-            "missing": one.counts["missing"],
+            **{name: window_result.counts[name] for name in ("expected", "present", "observed", "late", "repaired")},
+            "absent": window_result.counts["absent"],
+            "missing": window_result.counts["missing"],
             "certificate": entry.number if entry else None,
             "certificate_hash": entry.hash if entry else None,
-            "digest": window_digest(one.partitions),
+            "digest": window_digest(window_result.partitions),
             "contract_hash": contract.hash,
             "calendar": calendar,
             "audited_at": result.audited_at,
             "run": order.run,
         }
-        key = completeness_key(order.dataset, one.start)
-        world.records.write(key, canonical_json(row), content_type="application/json")
+        key = completeness_key(order.dataset, window_result.start)
+        services.records.write(key, canonical_json(row), content_type="application/json")
 
-    with ThreadPoolExecutor(world.limits.workers) as pool:
-        list(pool.map(write, [one for one in result.windows if one.was_read]))
+    with ThreadPoolExecutor(services.limits.workers) as pool:
+        list(pool.map(write, [window for window in result.windows if window.was_read]))
 
 
 # ---------------------------------------------------------------- rollups
 
 
-def _rollup_jobs(world: World, contract: Contract, feed: Feed, order: Order, result: AuditResult) -> tuple[str, ...]:
+def _rollup_jobs(
+    services: Services, contract: Contract, feed: Feed, order: Order, result: AuditResult
+) -> tuple[str, ...]:
     """A job for every rollup of the windows that were read: what does not change makes no version."""
-    windows = [Window(one.start, one.end) for one in result.windows if not one.counted]
-    facts = {one.name: one for one in facts_of(contract)}
+    windows = [Window(window.start, window.end) for window in result.windows if not window.counted]
+    facts = {fact.name: fact for fact in facts_of(contract)}
     jobs: list[str] = []
     for table in contract.tables:
         if table.kind != "rollup" or table.source not in facts or not windows:
@@ -183,7 +191,7 @@ def _rollup_jobs(world: World, contract: Contract, feed: Feed, order: Order, res
         key = job_key(order.run, 0, len(jobs))
         repair = Restate(contract.dataset, table.name, paths)
         body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(repair)})
-        world.records.write(key, body, content_type="application/json")
+        services.records.write(key, body, content_type="application/json")
         jobs.append(key)
     return tuple(jobs)
 
@@ -192,32 +200,37 @@ def _rollup_jobs(world: World, contract: Contract, feed: Feed, order: Order, res
 
 
 def _next_state(
-    before: DatasetState, world: World, order: Order, result: AuditResult, judgement: Judgement, certified: set[str]
+    before: DatasetState,
+    services: Services,
+    order: Order,
+    result: AuditResult,
+    judgement: Judgement,
+    certified: set[str],
 ) -> DatasetState:
     """Pure but for the clock. Windows that were looked at in part are open only where somebody was called; those that
     Athena counted, until they are read, if they have no certificate or Athena contradicts it."""
-    now = int(world.now().timestamp())
+    now = int(services.now().timestamp())
     open_windows = dict(before.open)
-    for one in result.windows:
-        if one.whole:
-            open_windows.pop(one.start, None)
-        elif one.counted and not one.counts["missing"] and iso(one.start) in certified:
+    for window in result.windows:
+        if window.whole:
+            open_windows.pop(window.start, None)
+        elif window.counted and not window.counts["missing"] and iso(window.start) in certified:
             continue
-        elif one.complete or causes_of(one, judgement):
-            open_windows[one.start] = OpenWindow(one.end, one.counts["missing"], causes_of(one, judgement))
-    of_windows = {name for one in open_windows.values() for name in one.causes}
-    causes = tuple(sorted({one.name for one in judgement.causes} - of_windows - set(judgement.blamed.values())))
+        elif window.complete or causes_of(window, judgement):
+            open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, judgement))
+    of_windows = {name for window in open_windows.values() for name in window.causes}
+    causes = tuple(sorted({cause.name for cause in judgement.causes} - of_windows - set(judgement.blamed.values())))
     if not order.scheduled:
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)
-    targets = _recent(world, order, {**before.targets, **order.targets}, now)
+    targets = _recent(services, order, {**before.targets, **order.targets}, now)
     return DatasetState(frontier, open_windows, targets, result.objects_until, causes, result.swept_until)
 
 
-def _recent(world: World, order: Order, targets: Mapping[str, str], now: int) -> dict[str, str]:
+def _recent(services: Services, order: Order, targets: Mapping[str, str], now: int) -> dict[str, str]:
     """Without the partitions that no later audit compares: memory does not grow with the age of the lake."""
-    contract, feed, _ = feed_of(world, order.dataset)
-    tables = {one.name: one for one in facts_of(contract)}
+    contract, feed, _ = feed_of(services, order.dataset)
+    tables = {fact.name: fact for fact in facts_of(contract)}
     kept = {}
     for name, target in targets.items():
         table, _, path = name.partition("/")

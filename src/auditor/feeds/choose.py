@@ -19,8 +19,8 @@ from auditor.evidence.windows import (
     windows_between,
 )
 from auditor.feeds.objects import first_hour
-from auditor.run_files import Order, find_paper, write_paper
-from auditor.services import World
+from auditor.run_files import Order, find_run_file, write_run_file
+from auditor.services import Services
 from auditor.state import DatasetState, read_state
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
@@ -30,50 +30,50 @@ RECENT_DAYS = 62  # months that may still be committed to, rolled back or correc
 SWEPT_WINDOWS = 24  # certified windows beyond that, looked at again in each run
 
 
-def begin(world: World, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> Order:
+def begin(services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> Order:
     """Choose what to audit and write it down; a run that began already keeps its choice.
 
     With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
     windows that no audit has looked at, those that are not whole, and certified ones whose partitions have changed.
     """
-    if (known := find_paper(world.records, run, "order")) is not None:
+    if (known := find_run_file(services.records, run, "order")) is not None:
         return Order.from_data(known)
-    contract, feed, calendar = feed_of(world, dataset)
+    contract, feed, calendar = feed_of(services, dataset)
     if start is not None and end is not None:
         cut = (start, max(start, min(end, settled_until(feed, now))))
         windows = windows_between(feed, calendar, *cut)
         order = Order(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
     else:
-        order = _due(world, contract, feed, calendar, run, now=now)
-    write_paper(world.records, run, "order", order.to_data())
+        order = _due(services, contract, feed, calendar, run, now=now)
+    write_run_file(services.records, run, "order", order.to_data())
     return order
 
 
-def _due(world: World, contract: Contract, feed: Feed, calendar: TradingCalendar, run: str, *, now: int) -> Order:
+def _due(services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, run: str, *, now: int) -> Order:
     dataset = contract.dataset
-    state, _ = read_state(world.records, dataset)
+    state, _ = read_state(services.records, dataset)
     due = due_until(feed, now)
-    frontier = state.frontier if state.frontier is not None else _first_window(world, feed, dataset, due)
+    frontier = state.frontier if state.frontier is not None else _first_window(services, feed, dataset, due)
     fresh = windows_between(feed, calendar, frontier, due)
-    most = _most_windows(world, feed)
+    most = _most_windows(services, feed)
     taken = fresh[:most]
     reached = due if len(taken) == len(fresh) else taken[-1].end
     since = max(now - RECENT_DAYS * DAY, calendar.covers_from)
-    certified = certified_windows(world, contract, since, frontier)
-    targets = _targets(world, contract, feed, [*certified, *taken])
+    certified = certified_windows(services, contract, since, frontier)
+    targets = _targets(services, contract, feed, [*certified, *taken])
     again = _in_turn([Window(begin, one.end) for begin, one in state.open.items() if one.end <= due], most, now=now)
     again += _changed(contract, feed, state, certified, targets)
-    again += _swept(world, contract, calendar, before=since, now=now)
+    again += _swept(services, contract, calendar, before=since, now=now)
     windows = sorted({*taken, *again})
     bounds = (windows[0].start, windows[-1].end) if windows else (due, due)
     frontier = max(reached, frontier)
     return Order(dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets)
 
 
-def _most_windows(world: World, feed: Feed) -> int:
+def _most_windows(services: Services, feed: Feed) -> int:
     """As many as one run can read the points of."""
     points = len(feed.entities) * window_seconds(feed) // feed.every
-    return max(1, min(world.limits.windows, world.limits.points // max(points, 1)))
+    return max(1, min(services.limits.windows, services.limits.points // max(points, 1)))
 
 
 def _in_turn(windows: Sequence[Window], most: int, *, now: int) -> list[Window]:
@@ -85,36 +85,36 @@ def _in_turn(windows: Sequence[Window], most: int, *, now: int) -> list[Window]:
     return [*ordered[first:], *ordered[:first]][:most]
 
 
-def feed_of(world: World, dataset: str) -> tuple[Contract, Feed, TradingCalendar]:
+def feed_of(services: Services, dataset: str) -> tuple[Contract, Feed, TradingCalendar]:
     """Raises ``UnknownTable`` where the contracts name no such feed."""
     try:
-        feed = world.contracts.feed(dataset)
+        feed = services.contracts.feed(dataset)
     except KeyError as error:
         raise UnknownTable("audit", dataset, str(error.args[0]), "Name a feed of the contracts") from error
-    return world.contracts.dataset(dataset), feed, world.contracts.calendar(feed.calendar)
+    return services.contracts.dataset(dataset), feed, services.contracts.calendar(feed.calendar)
 
 
-def _first_window(world: World, feed: Feed, dataset: str, due: int) -> int:
+def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int:
     """Where the first audit begins: when the first object arrived, else with the last due window.
 
     What the contract promises of the time before the pipeline began is a backfill, for which an audit is given a range.
     """
     length = window_seconds(feed)
-    hour = first_hour(world.ingest, dataset)
+    hour = first_hour(services.ingest, dataset)
     if not hour:
         return due - length
     arrived = int(datetime.strptime(hour, "%Y/%m/%d/%H").replace(tzinfo=UTC).timestamp())
     return min(arrived // length * length, due - length)
 
 
-def _targets(world: World, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:
+def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:
     """The objects that the windows' partitions have now, before anything is read of them.
 
     Remembered when the audit is done: whatever is committed from here on is looked at by the next one.
     """
     names = [f"{table.name}/{path}" for table in facts_of(contract) for path in partitions_of(table, feed, windows)]
-    with ThreadPoolExecutor(world.limits.workers) as pool:
-        pointers = list(pool.map(world.partitions.read_pointer, names))
+    with ThreadPoolExecutor(services.limits.workers) as pool:
+        pointers = list(pool.map(services.partitions.read_pointer, names))
     return {name: pointer.target if pointer else "" for name, pointer in zip(names, pointers, strict=True)}
 
 
@@ -131,19 +131,19 @@ def _changed(
     return sorted(found)
 
 
-def _swept(world: World, contract: Contract, calendar: TradingCalendar, *, before: int, now: int) -> list[Window]:
+def _swept(services: Services, contract: Contract, calendar: TradingCalendar, *, before: int, now: int) -> list[Window]:
     """A day of the past in turn, and the certified windows of it: all of history comes round, a little at a time."""
-    first = max(min((epoch(one.since) for one in facts_of(contract)), default=before), calendar.covers_from)
+    first = max(min((epoch(fact.since) for fact in facts_of(contract)), default=before), calendar.covers_from)
     days = max(0, (before - first) // DAY)
     if not days:
         return []
     day = first + (now // 3600 % days) * DAY
-    return certified_windows(world, contract, day, day + DAY)[:SWEPT_WINDOWS]
+    return certified_windows(services, contract, day, day + DAY)[:SWEPT_WINDOWS]
 
 
-def certified_windows(world: World, contract: Contract, start: int, end: int) -> list[Window]:
+def certified_windows(services: Services, contract: Contract, start: int, end: int) -> list[Window]:
     """The windows in ``[start, end)`` that have a certificate, in order."""
-    chain = ChainReader(world.records, contract.dataset)
+    chain = ChainReader(services.records, contract.dataset)
     found: set[Window] = set()
     for month in months_between(start, end):
         for entry in chain.ledger(month).windows.values():

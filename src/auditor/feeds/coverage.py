@@ -124,7 +124,7 @@ def _take_in(found: Survey, table: Table, feed: Feed, held: Held) -> None:
     elif ill is not None:
         (found.broken if held.problem else found.rolled_back).append(ill)
     if held.rows.num_rows:
-        names = [one.name for one in table.columns]
+        names = [column.name for column in table.columns]
         found.coverage.mark_present(
             held.rows.column(column_of(table, feed.entity_column)),
             held.rows.column(column_of(table, feed.time_column)),

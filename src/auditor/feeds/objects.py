@@ -89,7 +89,7 @@ def _compare(
 ) -> tuple[list[UnprocessedObject], list[LostObject]]:
     objects = {one.key: one for one in ingest.list(f"{FEEDS}{dataset}/{hour}/")}
     receipts = records.list(f"{RECEIPTS}dataset={dataset}/source_table={dataset}/{hour.replace('/', '-')}-")
-    processed = {_object_of(dataset, hour, one) for one in receipts}
+    processed = {_object_of(dataset, hour, receipt) for receipt in receipts}
     waiting = [key for key, one in objects.items() if key not in processed and one.modified <= settled]
     unprocessed = [UnprocessedObject(dataset, key, "it has no receipt") for key in sorted(waiting)]
     return unprocessed, [LostObject(dataset, key) for key in sorted(processed - objects.keys())]

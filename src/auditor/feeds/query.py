@@ -83,8 +83,8 @@ def sql_of(question: Question, *, limit: int = PAGE) -> str:
 def _owed(question: Question) -> str:
     """A SELECT per validity: most entities have the same one, for ever."""
     by_bounds: dict[tuple[int, int], list[str]] = {}
-    for one in question.entities:
-        by_bounds.setdefault(validity(one), []).append(f"('{_text(one.name)}')")
+    for entity in question.entities:
+        by_bounds.setdefault(validity(entity), []).append(f"('{_text(entity.name)}')")
     selects = []
     for (since, until), names in by_bounds.items():
         bounds = [f"slot >= {_instant(since)}"] if since > -FOREVER else []
@@ -112,12 +112,12 @@ def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window])
 def _by_bytes(entities: Sequence[Entity]) -> Iterator[tuple[Entity, ...]]:
     some: list[Entity] = []
     size = 0
-    for one in entities:
+    for entity in entities:
         if some and size > NAMES_BYTES:
             yield tuple(some)
             some, size = [], 0
-        some.append(one)
-        size += len(_text(one.name).encode()) + 6
+        some.append(entity)
+        size += len(_text(entity.name).encode()) + 6
     if some:
         yield tuple(some)
 
@@ -161,9 +161,9 @@ def ask_missing(
                 counts[name] = counts.get(name, 0) + points
             page = replace(question, after=(rows[-1][0], rows[-1][1])) if len(rows) == PAGE else None
     return [
-        MissingPoints(dataset, one.name, tuple(_joined(gaps[one.name])), counts[one.name])
-        for one in feed.entities
-        if one.name in gaps
+        MissingPoints(dataset, entity.name, tuple(_joined(gaps[entity.name])), counts[entity.name])
+        for entity in feed.entities
+        if entity.name in gaps
     ]
 
 

@@ -47,7 +47,7 @@ def stale_rollups(
     found: list[StaleDerived] = []
     if not settled:
         return found
-    facts = {one.name: one for one in facts_of(contract)}
+    facts = {fact.name: fact for fact in facts_of(contract)}
     for table in contract.tables:
         if table.kind == "rollup" and table.source in facts and (unit := _time_unit(table, feed, facts)):
             wanted = _counts(expectation, seen, settled, UNITS[unit])
@@ -110,14 +110,14 @@ def _compare(
         for column in table.columns
         if isinstance(column.rule, Aggregated) and column.rule.function == "complete"
     }
-    for path, some in partitions_of(table, feed, windows, fact=fact).items():
+    for path, partition in partitions_of(table, feed, windows, fact=fact).items():
         held = read_partition(store, table, path)
         if held.problem:
             yield StaleDerived(table.dataset, table.name, path, held.problem)
             continue
         rows = {
             (row[entity_column], int(row[time_column].replace(tzinfo=UTC).timestamp())): row
-            for row in _rows_between(held.rows, time_column, some[0].start, some[-1].end)
+            for row in _rows_between(held.rows, time_column, partition[0].start, partition[-1].end)
         }
         there = {key: {what: row[name] for name, what in told.items()} for key, row in rows.items()}
         mine = {
@@ -135,7 +135,7 @@ def _compare(
 
 def _group_columns(table: Table, fact: Table, feed: Feed) -> tuple[str, str]:
     """The rollup's columns of the entity and of the time."""
-    of = {one.rule.column: one.name for one in table.columns if isinstance(one.rule, GroupValue)}
+    of = {column.rule.column: column.name for column in table.columns if isinstance(column.rule, GroupValue)}
     return of[column_of(fact, feed.entity_column)], of[column_of(fact, feed.time_column)]
 
 

@@ -68,10 +68,10 @@ def _random(dataset: str, window: Window) -> np.random.Generator:
 def told_by_provider(reports: Sequence[JobReport]) -> Told:
     """What comparisons have brought."""
     return {
-        (one.repair.entity, slot): values
-        for one in reports
-        if isinstance(one.repair, Compare)
-        for outcome in one.outcomes
+        (report.repair.entity, slot): values
+        for report in reports
+        if isinstance(report.repair, Compare)
+        for outcome in report.outcomes
         for slot, values in outcome.told.items()
     }
 

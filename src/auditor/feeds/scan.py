@@ -19,8 +19,8 @@ from auditor.feeds.points import ABSENT, MISSING, Coverage, missing_points
 from auditor.feeds.rollups import stale_rollups
 from auditor.feeds.sample import choose_sample, disputed_values, told_by_provider
 from auditor.repairs.outcomes import read_reports
-from auditor.run_files import AuditResult, Order, WindowResult, kinds_of, write_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, Order, WindowResult, kinds_of, write_run_file
+from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.certificate import LedgerEntry, window_name
@@ -43,32 +43,32 @@ class Seen:
     disputed: tuple[DisputedValue, ...] = ()
 
 
-def look(world: World, order: Order, *, attempt: int) -> AuditResult:
+def look(services: Services, order: Order, *, attempt: int) -> AuditResult:
     """Audit the order's windows as they are now; the result is a paper of the run.
 
     Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where Athena has to be asked and fails.
     """
-    contract, feed, calendar = feed_of(world, order.dataset)
-    now = world.now()
+    contract, feed, calendar = feed_of(services, order.dataset)
+    now = services.now()
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
     absences = [
-        one
-        for one in read_absences(world.records, order.dataset, order.windows, workers=world.limits.workers)
-        if one.expires_at > seconds
+        absence
+        for absence in read_absences(services.records, order.dataset, order.windows, workers=services.limits.workers)
+        if absence.expires_at > seconds
     ]
-    objects, until = _objects(world, contract, now)
+    objects, until = _objects(services, contract, now)
     targets: Mapping[str, str] = {}
     sample: tuple[Compare, ...] = ()
-    if is_too_large(world, order, expectation):
-        found, windows = look_from_afar(world, order, calendar, expectation, absences)
+    if is_too_large(services, order, expectation):
+        found, windows = look_from_afar(services, order, calendar, expectation, absences)
     else:
-        seen = _read(world, contract, feed, order, expectation, absences, attempt=attempt)
-        found, windows = _found(world, contract, feed, seen), _results(order, contract, feed, seen)
+        seen = _read(services, contract, feed, order, expectation, absences, attempt=attempt)
+        found, windows = _found(services, contract, feed, seen), _results(order, contract, feed, seen)
         targets = seen.survey.targets
         sample = choose_sample(contract, feed, seen.survey.coverage, seen.entries, now=seconds) if not attempt else ()
     leavings = find_unreferenced(
-        world, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
+        services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
     result = AuditResult(
         dataset=order.dataset,
@@ -81,12 +81,12 @@ def look(world: World, order: Order, *, attempt: int) -> AuditResult:
         sample=sample,
         swept_until=leavings.until,
     )
-    write_paper(world.records, order.run, f"audit-{attempt}", result.to_data())
+    write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     return result
 
 
 def _read(
-    world: World,
+    services: Services,
     contract: Contract,
     feed: Feed,
     order: Order,
@@ -96,43 +96,43 @@ def _read(
     attempt: int,
 ) -> Seen:
     """All that is to be seen of the windows' rows."""
-    parents = parents_of(world.partitions, world.contracts.table)
-    seen = survey(contract, expectation, world.partitions, parents=parents, workers=world.limits.workers)
-    for one in absences:
-        seen.coverage.mark_absent(one.entity, one.ranges)
-    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
-    entries = ChainReader(world.records, order.dataset).entries(names)
-    disputed = _disputed(world, contract, feed, order, attempt)
+    parents = parents_of(services.partitions, services.contracts.table)
+    seen = survey(contract, expectation, services.partitions, parents=parents, workers=services.limits.workers)
+    for absence in absences:
+        seen.coverage.mark_absent(absence.entity, absence.ranges)
+    names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
+    entries = ChainReader(services.records, order.dataset).entries(names)
+    disputed = _disputed(services, contract, feed, order, attempt)
     return Seen(expectation, seen, entries, tuple(absences), tuple(disputed))
 
 
-def _found(world: World, contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
+def _found(services: Services, contract: Contract, feed: Feed, seen: Seen) -> list[Finding]:
     missing = _missing(contract, feed, seen)
-    stale = stale_rollups(world.partitions, contract, seen.expectation, seen.survey, seen.entries)
+    stale = stale_rollups(services.partitions, contract, seen.expectation, seen.survey, seen.entries)
     return [*_of_partitions(contract, feed, seen, missing), *missing, *seen.disputed, *stale]
 
 
-def _disputed(world: World, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:
+def _disputed(services: Services, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:
     """What the provider has contradicted in this run and the warehouse still says."""
     if not feed.sample.points or not attempt:
         return []
-    told = told_by_provider(read_reports(world, order.run, attempts=[1]))  # the sample is compared in the first
-    return disputed_values(world.partitions, contract, feed, told)
+    told = told_by_provider(read_reports(services, order.run, attempts=[1]))  # the sample is compared in the first
+    return disputed_values(services.partitions, contract, feed, told)
 
 
-def _objects(world: World, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
-    state, _ = read_state(world.records, contract.dataset)
-    since = first_hour(world.ingest, contract.dataset)
+def _objects(services: Services, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
+    state, _ = read_state(services.records, contract.dataset)
+    since = first_hour(services.ingest, contract.dataset)
     hours = hours_to_look_at(since=since, stood=state.objects_from, now=now)
     unprocessed, lost = compare_hours(
         contract,
         hours,
-        ingest=world.ingest,
-        records=world.records,
-        code_version=world.code_version,
+        ingest=services.ingest,
+        records=services.records,
+        code_version=services.code_version,
         now=now,
-        grace=world.limits.grace_seconds,
-        workers=world.limits.workers,
+        grace=services.limits.grace_seconds,
+        workers=services.limits.workers,
     )
     return [*unprocessed, *lost], hours[-1] if hours else ""
 
@@ -142,7 +142,7 @@ def _of_partitions(contract: Contract, feed: Feed, seen: Seen, missing: Sequence
     found: list[Finding] = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules, *seen.survey.orphans]
     known = {(one.table, one.partition) for one in seen.survey.held}
     known |= {(one.table, one.partition) for one in seen.survey.broken}
-    tables = {one.name: one for one in facts_of(contract)}
+    tables = {fact.name: fact for fact in facts_of(contract)}
     fewer, other = _against_certificates(feed, seen)
     for back in seen.survey.rolled_back:
         place, table = (back.table, back.partition), tables[back.table]
@@ -180,7 +180,7 @@ def _against_certificates(feed: Feed, seen: Seen) -> tuple[dict[tuple[str, str],
 def _missing(contract: Contract, feed: Feed, seen: Seen) -> list[MissingPoints]:
     """The missing points, but for those in partitions that are held back on purpose."""
     found = missing_points(contract.dataset, seen.survey.coverage, every=feed.every)
-    tables = {one.name: one for one in facts_of(contract)}
+    tables = {fact.name: fact for fact in facts_of(contract)}
     held = [(tables[one.table], one.partition) for one in seen.survey.held]
     if not held:
         return found
@@ -229,13 +229,13 @@ def _written(ranges: Ranges) -> list[list[str]]:
 
 
 def _evidence(absences: tuple[Absence, ...], window: Window) -> tuple[str, ...]:
-    inside = [one for one in absences if any(window.overlaps(start, end) for start, end in one.ranges)]
+    inside = [absence for absence in absences if any(window.overlaps(start, end) for start, end in absence.ranges)]
     return tuple(sorted({one.key for one in inside}))
 
 
 def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> tuple[str, ...]:
     """Why the window cannot be certified although nothing of it may be missing."""
-    tables = {one.name: one for one in facts_of(contract)}
+    tables = {fact.name: fact for fact in facts_of(contract)}
     reasons = []
     ill: Sequence[HeldPartition | BrokenPartition | BrokenRule]
     ill = [*seen.survey.held, *seen.survey.broken, *seen.survey.rules]
@@ -243,9 +243,9 @@ def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> t
         first, last = period_of(tables[one.table], feed, one.partition)
         if window.overlaps(first, last):
             reasons.append(f"{one.kind}: {one.table}/{one.partition}")
-    reasons += [f"{one.kind}: {one.table}.{one.column}" for one in seen.survey.orphans]
+    reasons += [f"{orphan.kind}: {orphan.table}.{orphan.column}" for orphan in seen.survey.orphans]
     points = [one for one in seen.disputed if window.start <= epoch(one.at) < window.end]
-    reasons += [f"{one.kind}: {one.table}/{one.partition}" for one in points]
+    reasons += [f"{point.kind}: {point.table}/{point.partition}" for point in points]
     return tuple(dict.fromkeys(reasons))
 
 
@@ -258,11 +258,11 @@ def summary_of(order: Order, result: AuditResult, *, attempt: int) -> dict[str, 
         "run": order.run,
         "attempt": attempt,
         "windows": len(order.windows),
-        "whole": sum(one.whole for one in result.windows),
-        "expected": sum(one.counts["expected"] for one in result.windows),
-        "present": sum(one.counts["present"] for one in result.windows),
-        "absent": sum(one.counts["absent"] for one in result.windows),
-        "missing": sum(one.counts["missing"] for one in result.windows),
+        "whole": sum(window.whole for window in result.windows),
+        "expected": sum(window.counts["expected"] for window in result.windows),
+        "present": sum(window.counts["present"] for window in result.windows),
+        "absent": sum(window.counts["absent"] for window in result.windows),
+        "missing": sum(window.counts["missing"] for window in result.windows),
         "findings": repairable,
         "kinds": kinds,
         "healthy": repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well

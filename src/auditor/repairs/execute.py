@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
-from auditor.repairs.plan import Circumstances, Plan, plan
-from auditor.run_files import AuditResult, job_key, outcome_key, read_paper, write_paper
-from auditor.services import World
+from auditor.repairs.plan import Plan, PlanContext, plan
+from auditor.run_files import AuditResult, job_key, outcome_key, read_run_file, write_run_file
+from auditor.services import Services
 from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, door_of, repair_from_data, repair_to_data
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
@@ -34,86 +34,86 @@ class AuditOrder(Protocol):
     def scheduled(self) -> bool: ...
 
 
-def make_plan(world: World, order: AuditOrder, *, attempt: int) -> Plan:
+def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     """The plan for what the last look found, within what earlier attempts left of the run's budget. Reads only.
 
     ``attempt`` counts from 1.
     """
-    result = AuditResult.from_data(read_paper(world.records, order.run, f"audit-{attempt - 1}"))
+    result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt - 1}"))
     # Somebody who asks for a range may just have mended what was refused: ask again.
-    refused = refused_now(world, order.dataset) if order.scheduled or attempt > 1 else {}
-    whole = world.limits.budget
-    spent = [read_plan(world, order.run, one) for one in range(1, attempt)]
+    refused = refused_now(services, order.dataset) if order.scheduled or attempt > 1 else {}
+    whole = services.limits.budget
+    spent = [read_plan(services, order.run, one) for one in range(1, attempt)]
     left = replace(
         whole,
         calls=max(0, whole.calls - sum(one.calls for one in spent)),
         rows=max(0, whole.rows - sum(one.rows for one in spent)),
     )
-    return plan(result.findings, Circumstances(world.contracts, attempt, left, refused, result.sample))
+    return plan(result.findings, PlanContext(services.contracts, attempt, left, refused, result.sample))
 
 
-def write_jobs(world: World, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[dict[str, str]]]:
+def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[dict[str, str]]]:
     """Write the plan and its jobs; returns the jobs as the state machine carries them: a key and a door each."""
-    made = make_plan(world, order, attempt=attempt)
-    write_paper(world.records, order.run, f"plan-{attempt}", to_data(made))
+    made = make_plan(services, order, attempt=attempt)
+    write_run_file(services.records, order.run, f"plan-{attempt}", to_data(made))
     jobs = []
     for number, repair in enumerate(made.repairs):
         key = job_key(order.run, attempt, number)
         body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(repair)})
-        world.records.write(key, body, content_type="application/json")
+        services.records.write(key, body, content_type="application/json")
         jobs.append({"job": key, "door": door_of(repair)})
     return made, jobs
 
 
-def read_plan(world: World, run: str, attempt: int) -> Plan:
+def read_plan(services: Services, run: str, attempt: int) -> Plan:
     """The plan of an attempt; an empty one where none was made."""
-    return from_data(Plan, read_paper(world.records, run, f"plan-{attempt}"))  # type: ignore[no-any-return]
+    return from_data(Plan, read_run_file(services.records, run, f"plan-{attempt}"))  # type: ignore[no-any-return]
 
 
-def queue_objects(world: World, job: str) -> int:
+def queue_objects(services: Services, job: str) -> int:
     """Carry out a job that needs no other door: objects queued, dead letters redriven, parameters put right.
 
     Done twice it changes nothing. Returns how many there were.
     """
-    stored = world.records.read(job)
+    stored = services.records.read(job)
     repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
     if isinstance(repair, Reprocess):
-        count = _queue(world, job, repair)
+        count = _queue(services, job, repair)
     elif isinstance(repair, PutParameters):
-        count = _put(world, repair)
-    elif isinstance(repair, Redrive) and world.dead_letters is not None:
-        count = world.dead_letters.redrive(repair.messages)
+        count = _put(services, repair)
+    elif isinstance(repair, Redrive) and services.dead_letters is not None:
+        count = services.dead_letters.redrive(repair.messages)
     else:
         raise TransientFailure("queue objects", job, "is no such job", "Start the audit again")
-    outcome = {"result": "done", "reason": "", "finished_at": iso(int(world.now().timestamp()))}
-    world.records.write(outcome_key(job), canonical_json(outcome), content_type="application/json")
+    outcome = {"result": "done", "reason": "", "finished_at": iso(int(services.now().timestamp()))}
+    services.records.write(outcome_key(job), canonical_json(outcome), content_type="application/json")
     return count
 
 
-def _queue(world: World, job: str, repair: Reprocess) -> int:
+def _queue(services: Services, job: str, repair: Reprocess) -> int:
     messages = [{"objects": list(repair.objects[first : first + 10])} for first in range(0, len(repair.objects), 10)]
     waiting = list(messages)
     for _ in range(3):
-        refused = world.needed_queue().send(waiting)
+        refused = services.needed_queue().send(waiting)
         waiting = [waiting[number] for number in refused]
         if not waiting:
             return len(repair.objects)
     raise TransientFailure("queue objects", job, f"the queue refused {len(waiting)} messages", "It is tried again")
 
 
-def _put(world: World, repair: PutParameters) -> int:
+def _put(services: Services, repair: PutParameters) -> int:
     """Those that still say what was found: another value is somebody's who knew better."""
-    store = world.parameters
+    store = services.parameters
     if store is None:
         raise PipelineBug("put parameters", repair.dataset, "parameters are not wired", "Set STARMEND_PROJECT and _ENV")
     now = store.get_many([name for name, _, _ in repair.parameters])
     changed = [(name, was, right) for name, was, right in repair.parameters if now.get(name, "") == was]
     for name, was, right in changed:
         store.put(name, right)
-        world.log.warning("parameter put right", parameter=name, stored=was, right=right)
+        services.log.warning("parameter put right", parameter=name, stored=was, right=right)
     return len(changed)
 
 
-def attempts_made(world: World, order: AuditOrder, *, attempt: int) -> list[JobReport]:
+def attempts_made(services: Services, order: AuditOrder, *, attempt: int) -> list[JobReport]:
     """The reports of all attempts up to this one."""
-    return read_reports(world, order.run, attempts=range(1, attempt + 1))
+    return read_reports(services, order.run, attempts=range(1, attempt + 1))

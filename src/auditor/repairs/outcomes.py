@@ -10,7 +10,7 @@ from typing import Any
 from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.windows import DAY
 from auditor.run_files import outcome_key, run_prefix
-from auditor.services import World
+from auditor.services import Services
 from core.audit.history import HistoryOutcome
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, repair_from_data
 from core.json import canonical_json
@@ -35,13 +35,13 @@ class JobReport:
     outcomes: tuple[HistoryOutcome, ...] = ()
 
 
-def read_reports(world: World, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
+def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
     """The reports of all jobs of these attempts, in order."""
     found = []
     for attempt in attempts:
-        for one in world.records.list(f"{run_prefix(run)}jobs/{attempt}-"):
-            job = world.records.read(one.key)
-            told = world.records.read(outcome_key(one.key))
+        for one in services.records.list(f"{run_prefix(run)}jobs/{attempt}-"):
+            job = services.records.read(one.key)
+            told = services.records.read(outcome_key(one.key))
             if job is not None:
                 found.append(_report(attempt, json.loads(job.body), json.loads(told.body) if told else None))
     return found
@@ -61,25 +61,27 @@ def _report(attempt: int, job: Mapping[str, Any], told: Mapping[str, Any] | None
     )
 
 
-def learn(world: World, dataset: str, reports: Sequence[JobReport]) -> int:
+def learn(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
     """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again."""
     kept = 0
     refused: dict[str, str] = {}
     answered: set[str] = set()
-    for one in reports:
-        if not isinstance(one.repair, FetchHistory | Compare):
+    for report in reports:
+        if not isinstance(report.repair, FetchHistory | Compare):
             continue
-        for outcome in one.outcomes:
-            absent = outcome.absent if isinstance(one.repair, FetchHistory) else ()  # what was observed is not absent
-            found = absences_of(dataset, one.repair.entity, absent, outcome.evidence, found_at=one.finished_at)
-            kept += keep(world.records, found)
+        for outcome in report.outcomes:
+            absent = (
+                outcome.absent if isinstance(report.repair, FetchHistory) else ()
+            )  # what was observed is not absent
+            found = absences_of(dataset, report.repair.entity, absent, outcome.evidence, found_at=report.finished_at)
+            kept += keep(services.records, found)
             if outcome.result == "not_entitled":
                 told = outcome.evidence[-1].status if outcome.evidence else 0
-                refused[EVERYBODY if told == 401 else one.repair.entity] = outcome.reason
+                refused[EVERYBODY if told == 401 else report.repair.entity] = outcome.reason
             elif outcome.result == "answered":
-                answered.add(one.repair.entity)
+                answered.add(report.repair.entity)
     if refused or answered:
-        _remember(world, dataset, refused, answered)
+        _remember(services, dataset, refused, answered)
     return kept
 
 
@@ -87,31 +89,31 @@ def refusals_key(dataset: str) -> str:
     return f"audit/refusals/{dataset}.json"
 
 
-def _remember(world: World, dataset: str, refused: Mapping[str, str], answered: set[str]) -> None:
+def _remember(services: Services, dataset: str, refused: Mapping[str, str], answered: set[str]) -> None:
     """A memory that saves calls: of two writers the later one wins, and the other's entities cost one call more."""
-    now = int(world.now().timestamp())
-    contract = world.contracts.dataset(dataset).hash
-    before = _read(world, dataset)
+    now = int(services.now().timestamp())
+    contract = services.contracts.dataset(dataset).hash
+    before = _read(services, dataset)
     gone = answered | ({EVERYBODY} if answered else set())
     after = {entity: one for entity, one in before.items() if entity not in gone}
     for entity, reason in refused.items():
         after[entity] = {"reason": reason, "until": iso(now + REFUSED_FOR), "contract": contract}
     if after != before:
-        world.records.write(refusals_key(dataset), canonical_json(after), content_type="application/json")
+        services.records.write(refusals_key(dataset), canonical_json(after), content_type="application/json")
 
 
-def _read(world: World, dataset: str) -> dict[str, dict[str, str]]:
-    stored = world.records.read(refusals_key(dataset))
+def _read(services: Services, dataset: str) -> dict[str, dict[str, str]]:
+    stored = services.records.read(refusals_key(dataset))
     return json.loads(stored.body) if stored else {}
 
 
-def refused_now(world: World, dataset: str) -> dict[str, str]:
+def refused_now(services: Services, dataset: str) -> dict[str, str]:
     """Entities whose history the provider refused within the last day, under this contract; with the reason."""
-    now = int(world.now().timestamp())
-    contract = world.contracts.dataset(dataset).hash
+    now = int(services.now().timestamp())
+    contract = services.contracts.dataset(dataset).hash
     return {
         entity: one["reason"]
-        for entity, one in _read(world, dataset).items()
+        for entity, one in _read(services, dataset).items()
         if one["contract"] == contract and epoch(one["until"]) > now
     }
 

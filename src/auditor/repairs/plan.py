@@ -72,7 +72,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Deferred:
     """Findings that no repair of this run takes up, and why. ``entity`` is empty where there is none."""
 
     kind: str
@@ -82,7 +82,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Helpless:
+class Unrepairable:
     """A finding that no repair can heal; ``cause`` is what the admins are told of."""
 
     finding: Finding
@@ -93,14 +93,14 @@ class Helpless:
 @dataclass(frozen=True, slots=True)
 class Plan:
     repairs: tuple[Repair, ...] = ()
-    waiting: tuple[Waiting, ...] = ()
-    helpless: tuple[Helpless, ...] = ()
+    waiting: tuple[Deferred, ...] = ()
+    helpless: tuple[Unrepairable, ...] = ()
     calls: int = 0
     rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class PlanContext:
     """What a plan must know beside the findings.
 
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
@@ -119,55 +119,57 @@ class _Draft:
 
     def __init__(self, budget: Budget) -> None:
         self.repairs: list[Repair] = []
-        self.waiting: list[Waiting] = []
-        self.helpless: list[Helpless] = []
+        self.waiting: list[Deferred] = []
+        self.helpless: list[Unrepairable] = []
         self.calls = 0
         self.rows = 0
         self.budget = budget
 
     def wait(self, kind: str, count: int, why: str, entity: str = "") -> None:
         if count:
-            self.waiting.append(Waiting(kind, entity, count, why))
+            self.waiting.append(Deferred(kind, entity, count, why))
 
 
-def plan(findings: Sequence[Finding], circumstances: Circumstances) -> Plan:
+def plan(findings: Sequence[Finding], context: PlanContext) -> Plan:
     """The repairs of one attempt, in the order in which they may begin."""
-    draft = _Draft(circumstances.budget)
-    _revive(draft, findings, circumstances)
+    draft = _Draft(context.budget)
+    _revive(draft, findings, context)
     _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
-    _put_right(draft, findings, circumstances)
-    _restate(draft, findings, circumstances)
-    _extract(draft, findings, circumstances)
-    _ask_history(draft, findings, circumstances)
-    _compare(draft, circumstances)
+    _put_right(draft, findings, context)
+    _restate(draft, findings, context)
+    _extract(draft, findings, context)
+    _ask_history(draft, findings, context)
+    _compare(draft, context)
     _vacuum(draft, _of(findings, UnreferencedObjects))
     return Plan(tuple(draft.repairs), tuple(draft.waiting), tuple(draft.helpless), draft.calls, draft.rows)
 
 
 def _of(findings: Sequence[Finding], *kinds: type) -> list:  # type: ignore[type-arg]
-    return [one for one in findings if isinstance(one, kinds)]
+    return [finding for finding in findings if isinstance(finding, kinds)]
 
 
 # ---------------------------------------------------------------- what lies in S3
 
 
-def _revive(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+def _revive(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     """Objects that are gone, processed or not; what was not processed has one attempt, and is extracted again then."""
     lost: list[LostObject] = _of(findings, LostObject)
-    if circumstances.attempt == 1:
-        for one in findings:
-            if isinstance(one, MissingObject):
-                lost.append(LostObject(one.dataset, TableObject(one.dataset, one.table, one.number).key))
-            elif isinstance(one, WrongParameter):
-                lost += [LostObject(one.dataset, key) for key in objects_ahead(one)]
+    if context.attempt == 1:
+        for finding in findings:
+            if isinstance(finding, MissingObject):
+                lost.append(
+                    LostObject(finding.dataset, TableObject(finding.dataset, finding.table, finding.number).key)
+                )
+            elif isinstance(finding, WrongParameter):
+                lost += [LostObject(finding.dataset, key) for key in objects_ahead(finding)]
     _objects(draft, lost, Revive, "lost_object")
 
 
-def _put_right(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+def _put_right(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     """Parameters that are wrong, but for an id whose objects may yet come back; and dead letters."""
-    for dataset in dict.fromkeys(one.dataset for one in findings if isinstance(one, WrongParameter)):
+    for dataset in dict.fromkeys(finding.dataset for finding in findings if isinstance(finding, WrongParameter)):
         mine: list[WrongParameter] = [one for one in _of(findings, WrongParameter) if one.dataset == dataset]
-        hopeful = {one.name.rpartition("/")[0] for one in mine if circumstances.attempt == 1 and objects_ahead(one)}
+        hopeful = {one.name.rpartition("/")[0] for one in mine if context.attempt == 1 and objects_ahead(one)}
         now = [one for one in mine if one.name.rpartition("/")[0] not in hopeful]
         if now:
             draft.repairs.append(PutParameters(dataset, tuple((one.name, one.stored, one.right) for one in now)))
@@ -182,57 +184,59 @@ def _objects(
     repair: Callable[[str, tuple[str, ...]], Repair],
     kind: str,
 ) -> None:
-    for dataset in dict.fromkeys(one.dataset for one in findings):
-        keys = sorted(one.key for one in findings if one.dataset == dataset)
+    for dataset in dict.fromkeys(finding.dataset for finding in findings):
+        keys = sorted(finding.key for finding in findings if finding.dataset == dataset)
         now = keys[: draft.budget.objects]
-        for some in _chunks(now, OBJECTS_PER_JOB):
-            draft.repairs.append(repair(dataset, tuple(some)))
+        for chunk in _chunks(now, OBJECTS_PER_JOB):
+            draft.repairs.append(repair(dataset, tuple(chunk)))
         draft.wait(kind, len(keys) - len(now), f"over the budget of {draft.budget.objects} objects a run")
 
 
-def _restate(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+def _restate(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     """Facts first: what is derived from them is made again after them."""
     wanted: dict[tuple[str, str], list[str]] = {}
-    incomplete = lacking_objects(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
-    for one in findings:
-        if isinstance(one, BrokenPartition) and one.dataset in incomplete:
+    incomplete = lacking_objects(findings, context.contracts) if context.attempt == 1 else set()
+    for finding in findings:
+        if isinstance(finding, BrokenPartition) and finding.dataset in incomplete:
             draft.wait("broken_object", 1, "the ingest objects that it is made of are brought back first")
-        elif isinstance(one, BrokenPartition | StaleDerived):
-            wanted.setdefault((one.dataset, one.table), []).append(one.partition)
-        elif isinstance(one, BrokenRule):
-            if circumstances.attempt > 1:
-                reason = f"{one.rows} rows, such as {one.example}, come so from their ingest objects"
-                draft.helpless.append(Helpless(one, "broken_rule", reason))
+        elif isinstance(finding, BrokenPartition | StaleDerived):
+            wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
+        elif isinstance(finding, BrokenRule):
+            if context.attempt > 1:
+                reason = f"{finding.rows} rows, such as {finding.example}, come so from their ingest objects"
+                draft.helpless.append(Unrepairable(finding, "broken_rule", reason))
             else:
-                wanted.setdefault((one.dataset, one.table), []).append(one.partition)
-        elif isinstance(one, DisputedValue):  # known after the first attempt, so the second makes it again
-            if circumstances.attempt > 2:
+                wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
+        elif isinstance(finding, DisputedValue):  # known after the first attempt, so the second makes it again
+            if context.attempt > 2:
                 reason = "the ingest objects hold what the provider now contradicts"
-                draft.helpless.append(Helpless(one, one.kind, reason))
+                draft.helpless.append(Unrepairable(finding, finding.kind, reason))
             else:
-                wanted.setdefault((one.dataset, one.table), []).append(one.partition)
-        elif isinstance(one, OrphanKeys):
-            parent = circumstances.contracts.table(one.references.partition(".")[0])
-            if not has_source(circumstances.contracts, parent):
+                wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
+        elif isinstance(finding, OrphanKeys):
+            parent = context.contracts.table(finding.references.partition(".")[0])
+            if not has_source(context.contracts, parent):
                 wanted.setdefault((parent.dataset, parent.name), []).append("")
     ranks = {"fact": 0, "calendar": 1, "dimension": 1, "rollup": 2}
-    tables = circumstances.contracts
+    tables = context.contracts
     count = 0
     for (dataset, table), paths in sorted(
-        wanted.items(), key=lambda one: (ranks[tables.table(one[0][1]).kind], one[0])
+        wanted.items(), key=lambda item: (ranks[tables.table(item[0][1]).kind], item[0])
     ):
         distinct = sorted(set(paths))
         now = distinct[: max(0, draft.budget.partitions - count)]
         count += len(now)
-        for some in _chunks(now, PARTITIONS_PER_JOB):
-            draft.repairs.append(Restate(dataset, table, tuple(some)))
+        for chunk in _chunks(now, PARTITIONS_PER_JOB):
+            draft.repairs.append(Restate(dataset, table, tuple(chunk)))
         why = f"over the budget of {draft.budget.partitions} partitions a run"
         draft.wait("broken_object", len(distinct) - len(now), why)
 
 
 def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
     """Last of all: what is removed is needed for nothing, and nothing waits for it."""
-    left = draft.budget.partitions - sum(len(one.partitions) for one in draft.repairs if isinstance(one, Restate))
+    left = draft.budget.partitions - sum(
+        len(repair.partitions) for repair in draft.repairs if isinstance(repair, Restate)
+    )
     now = unreferenced[: max(0, left)]
     table_of = attrgetter("dataset", "table")
     for (dataset, table), some in groupby(sorted(now, key=table_of), key=table_of):
@@ -244,29 +248,33 @@ def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
 # ---------------------------------------------------------------- what only the source has: databases
 
 
-def _extract(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
-    broken = broken_sources(findings, circumstances.contracts) if circumstances.attempt == 1 else set()
-    for one in findings:
-        if isinstance(one, MissingObject):
-            if circumstances.attempt > 1:
-                draft.repairs.append(ExtractAgain(one.dataset, one.table, one.start, one.end, one.number))
-        elif isinstance(one, MissingRows | StaleRows | DeletedRows):
-            if (one.dataset, one.table) in broken:
-                draft.wait(one.kind, len(one.keys), "their partition is made again first")
+def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
+    broken = broken_sources(findings, context.contracts) if context.attempt == 1 else set()
+    for finding in findings:
+        if isinstance(finding, MissingObject):
+            if context.attempt > 1:
+                draft.repairs.append(
+                    ExtractAgain(finding.dataset, finding.table, finding.start, finding.end, finding.number)
+                )
+        elif isinstance(finding, MissingRows | StaleRows | DeletedRows):
+            if (finding.dataset, finding.table) in broken:
+                draft.wait(finding.kind, len(finding.keys), "their partition is made again first")
                 continue
             left = max(0, draft.budget.rows - draft.rows)
-            now = len(one.keys[:left])
+            now = len(finding.keys[:left])
             for first in range(0, now, KEYS_PER_JOB):
-                draft.repairs.append(fetch_rows(one, first, min(now, first + KEYS_PER_JOB)))
+                draft.repairs.append(fetch_rows(finding, first, min(now, first + KEYS_PER_JOB)))
             draft.rows += now
-            draft.wait(one.kind, len(one.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
-        elif isinstance(one, OrphanKeys):
-            parent = circumstances.contracts.table(one.references.partition(".")[0])
-            if has_source(circumstances.contracts, parent):
-                if circumstances.attempt > 1:
-                    draft.helpless.append(Helpless(one, "orphan_key", "the source does not have the parents either"))
+            draft.wait(finding.kind, len(finding.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
+        elif isinstance(finding, OrphanKeys):
+            parent = context.contracts.table(finding.references.partition(".")[0])
+            if has_source(context.contracts, parent):
+                if context.attempt > 1:
+                    draft.helpless.append(
+                        Unrepairable(finding, "orphan_key", "the source does not have the parents either")
+                    )
                 else:
-                    keys = tuple((key,) for key in one.keys)
+                    keys = tuple((key,) for key in finding.keys)
                     draft.repairs.append(FetchRows(parent.dataset, parent.source, keys))
 
 
@@ -281,20 +289,20 @@ class _Gap:
     points: int
 
 
-def _ask_history(draft: _Draft, findings: Sequence[Finding], circumstances: Circumstances) -> None:
+def _ask_history(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     missing = _of(findings, MissingPoints)
     for dataset in dict.fromkeys(one.dataset for one in missing):
         mine = [one for one in missing if one.dataset == dataset]
-        if circumstances.attempt == 1 and (pending := _pending_objects(findings, dataset)):
+        if context.attempt == 1 and (pending := _pending_objects(findings, dataset)):
             why = f"{pending} are processed first; they may hold them"
             for one in mine:
                 draft.wait("missing_point", one.points, why, one.entity)
             continue
-        _ask_dataset(draft, dataset, mine, findings, circumstances)
+        _ask_dataset(draft, dataset, mine, findings, context)
 
 
 def _pending_objects(findings: Sequence[Finding], dataset: str) -> str:
-    count = sum(1 for one in findings if isinstance(one, UnprocessedObject) and one.dataset == dataset)
+    count = sum(1 for finding in findings if isinstance(finding, UnprocessedObject) and finding.dataset == dataset)
     return f"{count} ingest objects without a receipt" if count else ""
 
 
@@ -303,24 +311,24 @@ def _ask_dataset(
     dataset: str,
     missing: Sequence[MissingPoints],
     findings: Sequence[Finding],
-    circumstances: Circumstances,
+    context: PlanContext,
 ) -> None:
-    feed = circumstances.contracts.feed(dataset)
-    calendar = circumstances.contracts.calendar(feed.calendar)
+    feed = context.contracts.feed(dataset)
+    calendar = context.contracts.calendar(feed.calendar)
     gaps: list[_Gap] = []
     for one in missing:
-        refusal = circumstances.refused.get(one.entity, circumstances.refused.get("*", ""))
+        refusal = context.refused.get(one.entity, context.refused.get("*", ""))
         if refusal:
-            draft.helpless.append(Helpless(one, "not_entitled", refusal))
+            draft.helpless.append(Unrepairable(one, "not_entitled", refusal))
             continue
-        ours, rebuilt = _split_rebuilt(one, feed, findings, circumstances)
+        ours, rebuilt = _split_rebuilt(one, feed, findings, context)
         draft.wait("missing_point", rebuilt, "their partition is made again first", one.entity)
         gaps += _gaps(one.entity, ours, feed, calendar)
     allowed = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
     chosen: dict[str, list[_Gap]] = {}
     late: dict[str, int] = {}
     jobs = 0
-    for gap in sorted(gaps, key=lambda one: (one.start, one.entity)):
+    for gap in sorted(gaps, key=lambda gap: (gap.start, gap.entity)):
         fits = draft.calls < allowed and draft.rows + gap.points <= draft.budget.rows
         new_job = len(chosen.get(gap.entity, ())) % RANGES_PER_JOB == 0
         if not fits or (new_job and len(draft.repairs) + jobs >= draft.budget.jobs):
@@ -339,13 +347,13 @@ def _ask_dataset(
         draft.wait("missing_point", points, why, entity)
 
 
-def _compare(draft: _Draft, circumstances: Circumstances) -> None:
+def _compare(draft: _Draft, context: PlanContext) -> None:
     """Compare the sample with what calls the gaps left. Nothing waits for it: the next windows have a sample too."""
-    for one in circumstances.sample if circumstances.attempt == 1 else ():
-        feed = circumstances.contracts.feed(one.dataset)
+    for one in context.sample if context.attempt == 1 else ():
+        feed = context.contracts.feed(one.dataset)
         left = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES) - draft.calls
         ranges = one.ranges[: max(0, left)]
-        refused = circumstances.refused.get(one.entity, circumstances.refused.get("*", ""))
+        refused = context.refused.get(one.entity, context.refused.get("*", ""))
         if ranges and not refused and len(draft.repairs) < draft.budget.jobs:
             draft.repairs.append(replace(one, ranges=ranges))
             draft.calls += len(ranges)
@@ -356,23 +364,25 @@ def _calls_a_minute(feed: Feed) -> int:
 
 
 def _split_rebuilt(
-    one: MissingPoints, feed: Feed, findings: Sequence[Finding], circumstances: Circumstances
+    missing_points: MissingPoints, feed: Feed, findings: Sequence[Finding], context: PlanContext
 ) -> tuple[Ranges, int]:
     """The ranges that no partition covers which is made again in this attempt, and how many points the others are."""
-    if circumstances.attempt > 1:
-        return one.ranges, 0
+    if context.attempt > 1:
+        return missing_points.ranges, 0
     broken = [
-        (circumstances.contracts.table(found.table), found.partition)
-        for found in findings
-        if isinstance(found, BrokenPartition) and found.dataset == one.dataset
+        (context.contracts.table(finding.table), finding.partition)
+        for finding in findings
+        if isinstance(finding, BrokenPartition) and finding.dataset == missing_points.dataset
     ]
     facts = [(table, path) for table, path in broken if table.kind == "fact"]
     kept = []
-    for start, end in one.ranges:
-        if not any(covers(table, feed, path, entity=one.entity, start=start, end=end) for table, path in facts):
+    for start, end in missing_points.ranges:
+        if not any(
+            covers(table, feed, path, entity=missing_points.entity, start=start, end=end) for table, path in facts
+        ):
             kept.append((start, end))
     points = sum((end - start) // feed.every for start, end in kept)
-    return tuple(kept), one.points - points if len(kept) < len(one.ranges) else 0
+    return tuple(kept), missing_points.points - points if len(kept) < len(missing_points.ranges) else 0
 
 
 def _gaps(entity: str, ranges: Ranges, feed: Feed, calendar: TradingCalendar) -> Iterable[_Gap]:
@@ -397,5 +407,5 @@ def _nothing_between(feed: Feed, calendar: TradingCalendar, start: int, end: int
     return end <= start or not len(expected_slots(calendar, every=feed.every, start=start, end=end))
 
 
-def _chunks(some: Sequence, size: int) -> Iterable[Sequence]:  # type: ignore[type-arg]
-    return (some[first : first + size] for first in range(0, len(some), size))
+def _chunks(sequence: Sequence, size: int) -> Iterable[Sequence]:  # type: ignore[type-arg]
+    return (sequence[first : first + size] for first in range(0, len(sequence), size))

@@ -23,18 +23,22 @@ from core.warehouse.current_state import inputs_of
 MOST_AHEAD = 20  # objects that an id beyond the newest object may speak of; more were never there
 
 
-def objects_ahead(one: WrongParameter) -> list[str]:
+def objects_ahead(wrong_parameter: WrongParameter) -> list[str]:
     """The objects that a sequential id beyond the newest object speaks of, if they are not too many to be true."""
-    table, _, what = one.name.rpartition("/")
-    if what != SEQUENTIAL_ID or not one.stored.isdigit() or not 0 < int(one.stored) - int(one.right) <= MOST_AHEAD:
+    table, _, what = wrong_parameter.name.rpartition("/")
+    if (
+        what != SEQUENTIAL_ID
+        or not wrong_parameter.stored.isdigit()
+        or not 0 < int(wrong_parameter.stored) - int(wrong_parameter.right) <= MOST_AHEAD
+    ):
         return []
-    numbers = range(int(one.right) + 1, int(one.stored) + 1)
-    return [TableObject(one.dataset, table.rpartition("/")[2], number).key for number in numbers]
+    numbers = range(int(wrong_parameter.right) + 1, int(wrong_parameter.stored) + 1)
+    return [TableObject(wrong_parameter.dataset, table.rpartition("/")[2], number).key for number in numbers]
 
 
 def lacking_objects(findings: Sequence[Finding], contracts: Contracts) -> set[str]:
     """Databases that lack ingest objects: in the first attempt these come back, and partitions are made of all."""
-    lacking = {one.dataset for one in findings if isinstance(one, LostObject | MissingObject)}
+    lacking = {finding.dataset for finding in findings if isinstance(finding, LostObject | MissingObject)}
     return {one for one in lacking if isinstance(contracts.dataset(one).source, Database)}
 
 
@@ -53,5 +57,5 @@ def fetch_rows(one: MissingRows | StaleRows | DeletedRows, first: int, last: int
 
 def broken_sources(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:
     """The source tables of what is made again in this attempt."""
-    tables = [contracts.table(one.table) for one in findings if isinstance(one, BrokenPartition)]
+    tables = [contracts.table(finding.table) for finding in findings if isinstance(finding, BrokenPartition)]
     return {(table.dataset, name) for table in tables for name in (inputs_of(table) or (table.source,))}

@@ -144,32 +144,32 @@ def judge(
     blames: dict[str, _Blame] = {}
     blamed: dict[str, str] = {}
     healing = 0
-    for one in findings:
-        if not isinstance(one, MissingPoints):
+    for finding in findings:
+        if not isinstance(finding, MissingPoints):
             continue
-        if one.entity in helpless:
-            cause, reason = helpless[one.entity].cause, helpless[one.entity].reason
+        if finding.entity in helpless:
+            cause, reason = helpless[finding.entity].cause, helpless[finding.entity].reason
         else:
-            cause, reason = _why(one, latest.get(one.entity), feed, now)
+            cause, reason = _why(finding, latest.get(finding.entity), feed, now)
         if not cause:
-            healing += one.points
+            healing += finding.points
             continue
-        blamed[one.entity] = cause
+        blamed[finding.entity] = cause
         blame = blames.setdefault(cause, _Blame())
-        blame.findings.append(one)
+        blame.findings.append(finding)
         blame.reasons.append(reason)
-        if one.entity in latest:
-            blame.reports.append(latest[one.entity])
-    attempts = max((one.attempt for one in reports), default=0)
+        if finding.entity in latest:
+            blame.reports.append(latest[finding.entity])
+    attempts = max((report.attempt for report in reports), default=0)
     causes = [_of_points(name, dataset, blame, attempts, reports) for name, blame in blames.items()]
     causes += _of_others(findings, plan, dataset, attempts, reports)
-    return Judgement(tuple(sorted(causes, key=lambda one: one.name)), healing, blamed)
+    return Judgement(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed)
 
 
-def _why(one: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
+def _why(missing_points: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
     """The cause, and in whose words; no cause where the next run may still heal it in time."""
     patience = feed.complete_within if feed else 0
-    overdue = any(start + patience < now for start, _ in one.ranges)
+    overdue = any(start + patience < now for start, _ in missing_points.ranges)
     if report is None:
         return ("overdue", "no repair had its turn yet") if overdue else ("", "")
     if report.result != "done":
@@ -182,7 +182,7 @@ def _why(one: MissingPoints, report: JobReport | None, feed: Feed | None, now: i
     if worst.result == "limited":
         return ("limited", worst.reason) if overdue else ("", "")
     healed = [pair for outcome in report.outcomes for pair in outcome.healed]
-    if any(_overlap(one.ranges, (pair,)) for pair in healed):
+    if any(_overlap(missing_points.ranges, (pair,)) for pair in healed):
         return "not_arrived", "the provider gave them, and the stream took them"
     return ("overdue", "the provider has not published them yet") if overdue else ("", "")
 
@@ -191,7 +191,7 @@ _ORDER = ("not_entitled", "secret_missing", "broken", "limited", "answered")
 
 
 def _worst(outcomes: Sequence[HistoryOutcome]) -> HistoryOutcome | None:
-    return min(outcomes, key=lambda one: _ORDER.index(one.result), default=None)
+    return min(outcomes, key=lambda outcome: _ORDER.index(outcome.result), default=None)
 
 
 def _overlap(ranges: Ranges, others: Ranges) -> bool:
@@ -199,19 +199,19 @@ def _overlap(ranges: Ranges, others: Ranges) -> bool:
 
 
 def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: Sequence[JobReport]) -> Cause:
-    spans = tuple((iso(start), iso(end)) for one in blame.findings for start, end in one.ranges)
+    spans = tuple((iso(start), iso(end)) for finding in blame.findings for start, end in finding.ranges)
     outcomes = [outcome for report in blame.reports for outcome in report.outcomes]
     evidence = [one for outcome in outcomes for one in outcome.evidence]
     return Cause(
         name=name,
         dataset=dataset,
-        count=sum(one.points for one in blame.findings),
-        entities=tuple(one.entity for one in blame.findings),
+        count=sum(finding.points for finding in blame.findings),
+        entities=tuple(finding.entity for finding in blame.findings),
         spans=tuple(sorted(spans)[:SAMPLE]),
         tried=_tried(reports),
         attempts=attempts,
-        answer=_told(evidence[-1]) if evidence else next((one for one in blame.reasons if one), ""),
-        details=tuple(dict.fromkeys(one for one in blame.reasons if one))[:SAMPLE],
+        answer=_told(evidence[-1]) if evidence else next((reason for reason in blame.reasons if reason), ""),
+        details=tuple(dict.fromkeys(reason for reason in blame.reasons if reason))[:SAMPLE],
     )
 
 
@@ -222,8 +222,8 @@ def _told(evidence: Evidence) -> str:
 
 def _tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for one in reports:
-        counts[one.repair.kind] = counts.get(one.repair.kind, 0) + 1
+    for report in reports:
+        counts[report.repair.kind] = counts.get(report.repair.kind, 0) + 1
     return tuple(f"{kind.replace('_', ' ')}: {count} jobs" for kind, count in sorted(counts.items()))
 
 
@@ -233,10 +233,10 @@ def _of_others(
     """What no point is missing of: the findings that the repairs left behind, by kind."""
     waiting = {one.kind for one in plan.waiting}
     grouped: dict[str, list[str]] = {}
-    for one in findings:
-        if isinstance(one, MissingPoints | HeldPartition) or one.kind in waiting:
+    for finding in findings:
+        if isinstance(finding, MissingPoints | HeldPartition) or finding.kind in waiting:
             continue
-        grouped.setdefault(one.kind, []).append(describe(one))
+        grouped.setdefault(finding.kind, []).append(describe(finding))
     reasons = {one.cause: one.reason for one in plan.helpless}
     return [
         Cause(

@@ -70,7 +70,7 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
         opened = open_object(found.key, found.body)
         footer = opened.footer
         stored = stored_schema(table)
-        wanted = [one for one in stored.names if columns is None or one in columns]
+        wanted = [name for name in stored.names if columns is None or name in columns]
         rows = opened.read(stored, wanted or stored.names[:1])
         if not opened.is_sound:
             raise PipelineBug("read object", found.key, "was altered: its digest is another")
@@ -81,7 +81,11 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
 
 def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
     return pa.schema(
-        [pa.field(one.name, arrow_type(one.type)) for one in table.columns if columns is None or one.name in columns]
+        [
+            pa.field(column.name, arrow_type(column.type))
+            for column in table.columns
+            if columns is None or column.name in columns
+        ]
     )
 
 

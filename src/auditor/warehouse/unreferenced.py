@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from auditor.run_files import AuditResult, read_paper
-from auditor.services import World
+from auditor.run_files import AuditResult, read_run_file
+from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import UnreferencedObjects
@@ -39,25 +39,25 @@ class Unreferenced:
 
 
 def find_unreferenced(
-    world: World, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
+    services: Services, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
 ) -> Unreferenced:
     """Look at the ``audited`` partitions (``core.warehouse.pointer``'s names), and, where the run is ``scheduled``,
     sweep on.
 
     Later attempts look again at what the first look named. Raises ``TransientFailure`` where the store does not answer.
     """
-    tables = tables_of(world.contracts, contract.dataset)
-    state, _ = read_state(world.records, contract.dataset)
+    tables = tables_of(services.contracts, contract.dataset)
+    state, _ = read_state(services.records, contract.dataset)
     if attempt:
-        before = AuditResult.from_data(read_paper(world.records, run, "audit-0"))
-        named = [one for one in before.findings if isinstance(one, UnreferencedObjects)]
+        before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
+        named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]
         again = [partition_of(one.table, one.partition) for one in named]
-        return Unreferenced(_in_partitions(world, tables, again), before.swept_until)
+        return Unreferenced(_in_partitions(services, tables, again), before.swept_until)
     near = sorted(audited)[:AUDITED]
-    found = _in_partitions(world, tables, near)
+    found = _in_partitions(services, tables, near)
     if not scheduled:
         return Unreferenced(found, state.swept_until)
-    swept, until = _sweep(world, tables, state.swept_until, passed=set(near))
+    swept, until = _sweep(services, tables, state.swept_until, passed=set(near))
     return Unreferenced((*found, *swept), until)
 
 
@@ -66,39 +66,41 @@ def tables_of(contracts: Contracts, dataset: str) -> list[Table]:
     contract = contracts.dataset(dataset)
     sources = {name for table in contract.tables for name in inputs_of(table)}
     current = [current_table(contract, contract.source_table(name)) for name in sources]
-    return sorted([*(one for one in contracts.tables() if one.dataset == dataset), *current], key=_folder)
+    return sorted([*(table for table in contracts.tables() if table.dataset == dataset), *current], key=_folder)
 
 
 def _folder(table: Table) -> str:
     return f"{DATA_ROOT}{table.name}/"
 
 
-def _in_partitions(world: World, tables: Sequence[Table], names: Sequence[str]) -> tuple[UnreferencedObjects, ...]:
+def _in_partitions(
+    services: Services, tables: Sequence[Table], names: Sequence[str]
+) -> tuple[UnreferencedObjects, ...]:
     """Of the named partitions, each listed no further than the sweep would."""
 
     def one(name: str) -> UnreferencedObjects | None:
-        infos, _ = _take(world.records.list(data_prefix(name)), world.limits.sweep_objects)
-        return _judge(world, tables, name, infos)
+        infos, _ = _take(services.records.list(data_prefix(name)), services.limits.sweep_objects)
+        return _judge(services, tables, name, infos)
 
-    with ThreadPoolExecutor(world.limits.workers) as pool:
+    with ThreadPoolExecutor(services.limits.workers) as pool:
         return tuple(found for found in pool.map(one, names) if found is not None)
 
 
 def _sweep(
-    world: World, tables: Sequence[Table], after: str, *, passed: Collection[str]
+    services: Services, tables: Sequence[Table], after: str, *, passed: Collection[str]
 ) -> tuple[tuple[UnreferencedObjects, ...], str]:
-    infos, until = _take(_listed(world, tables, after), world.limits.sweep_objects)
-    parts = [(name, list(some)) for name, some in groupby(infos, key=lambda one: _number(one)[0])]
-    with ThreadPoolExecutor(world.limits.workers) as pool:
-        found = pool.map(lambda part: _judge(world, tables, *part), [one for one in parts if one[0] not in passed])
+    infos, until = _take(_listed(services, tables, after), services.limits.sweep_objects)
+    parts = [(name, list(some)) for name, some in groupby(infos, key=lambda info: _number(info)[0])]
+    with ThreadPoolExecutor(services.limits.workers) as pool:
+        found = pool.map(lambda part: _judge(services, tables, *part), [one for one in parts if one[0] not in passed])
         return tuple(one for one in found if one is not None), until
 
 
-def _listed(world: World, tables: Sequence[Table], after: str) -> Iterator[ObjectInfo]:
+def _listed(services: Services, tables: Sequence[Table], after: str) -> Iterator[ObjectInfo]:
     """The objects of all tables behind a key, in the order of keys."""
     for folder in map(_folder, tables):
         if after < folder or after.startswith(folder):
-            yield from world.records.list(folder, after=after if after > folder else "")
+            yield from services.records.list(folder, after=after if after > folder else "")
 
 
 def _take(listing: Iterable[ObjectInfo], budget: int) -> tuple[list[ObjectInfo], str]:
@@ -111,8 +113,8 @@ def _take(listing: Iterable[ObjectInfo], budget: int) -> tuple[list[ObjectInfo],
     if len(infos) < budget:
         return infos, ""
     last = _number(infos[-1])
-    others = [one for one in infos if _number(one)[0] != last[0]]
-    whole = others or [one for one in infos if _number(one) != last] or infos
+    others = [info for info in infos if _number(info)[0] != last[0]]
+    whole = others or [info for info in infos if _number(info) != last] or infos
     return whole, whole[-1].key
 
 
@@ -122,18 +124,20 @@ def _number(info: ObjectInfo) -> tuple[str, int]:
     return (name.partition, name.version) if name else ("", 0)
 
 
-def _judge(world: World, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]) -> UnreferencedObjects | None:
+def _judge(
+    services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]
+) -> UnreferencedObjects | None:
     """What of a partition could go; nothing of one whose pointer leads nowhere, for that is mended first."""
-    table = next((one for one in tables if name == one.name or name.startswith(f"{one.name}/")), None)
+    table = next((table for table in tables if name == table.name or name.startswith(f"{table.name}/")), None)
     if table is None or len(infos) < 2:
         return None
     path = name.removeprefix(table.name).lstrip("/")
-    now, grace = world.now(), FOUND_AFTER
+    now, grace = services.now(), FOUND_AFTER
     try:
-        pointer = world.partitions.read_pointer(name)
+        pointer = services.partitions.read_pointer(name)
         if not pointer or not plan_vacuum(name, infos, current=pointer.target, dailies=(), now=now, grace=grace).remove:
             return None
-        held = read_partition(world.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
+        held = read_partition(services.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
         if held.problem or held.footer is None:
             return None
         dailies = {daily.key for daily in held.footer.dailies}

@@ -45,7 +45,7 @@ def heat_map(view: FeedView) -> Spec:
         for column in range(len(view.columns))
     ]
     layers = [
-        _bars([one for at, row in enumerate(rows) for one in _segments(at, row)]),
+        _bars([segment for at, row in enumerate(rows) for segment in _segments(at, row)]),
         _text(cells, "x", field="text", bold="missing", size=12, tight=not wide),
         _text(_labels(labels, rows), "x", field="label", align="right", dx=-8, bold="bold", size=12),
         _text(_sums(rows, len(view.columns)), "x", field="label", align="left", dx=8, bold="bold", size=12),
@@ -136,15 +136,15 @@ def slot_map(view: FeedView) -> Spec:
     """Entities x slots, each in its state: where within the hours the gaps lie. For views that have ``slots``."""
     count = len(view.slots)
     parts = [
-        {"row": at, "x": one.first, "x2": one.last, "state": one.state}
+        {"row": at, "x": stretch.first, "x2": stretch.last, "state": stretch.state}
         for at, row in enumerate(view.rows)
-        for one in row.stretches
+        for stretch in row.stretches
     ]
     hover = [
-        {"row": at, "x": one.first, "x2": one.last, "tip": _stretch_text(view, row, one)}
+        {"row": at, "x": stretch.first, "x2": stretch.last, "tip": _stretch_text(view, row, stretch)}
         for at, row in enumerate(view.rows)
-        for one in row.stretches
-        if one.state != "observed"
+        for stretch in row.stretches
+        if stretch.state != "observed"
     ]
     names = [{"row": at, "x": 0, "label": row.name} for at, row in enumerate(view.rows)]
     step = max(10, -(-count // 12) // 10 * 10)
@@ -162,14 +162,14 @@ def slot_map(view: FeedView) -> Spec:
     return _chart(layers, width=CHART_WIDTH, height=20 * len(view.rows), columns=count)
 
 
-def _stretch_text(view: FeedView, row: Row, one: Stretch) -> str:
-    first, last = words.clock(view.slots[one.first]), words.clock(view.slots[one.last - 1])
-    return f"{row.name}, {first if first == last else f'{first} to {last}'}: {one.state}"
+def _stretch_text(view: FeedView, row: Row, stretch: Stretch) -> str:
+    first, last = words.clock(view.slots[stretch.first]), words.clock(view.slots[stretch.last - 1])
+    return f"{row.name}, {first if first == last else f'{first} to {last}'}: {stretch.state}"
 
 
 def audits(views: Sequence[AuditView]) -> Spec:
     """Gaps over time: what each audit found missing, and what became of it; the oldest first."""
-    ordered = sorted(views, key=lambda one: one.at)
+    ordered = sorted(views, key=lambda view: view.at)
     width = min(110, max(56, CHART_WIDTH // max(1, len(ordered))))
     parts, hover, sums, names = [], [], [], []
     for place, one in enumerate(ordered):
@@ -205,15 +205,18 @@ def audits(views: Sequence[AuditView]) -> Spec:
     return _chart(layers, width=width * max(1, len(ordered)), height=height, columns=max(1, len(ordered)))
 
 
-def audit_text(one: AuditView) -> str:
-    if one.found:
-        ends = [f"{words.number(one.healed)} healed"] if one.healed else []
-        ends += [f"{words.number(one.absent)} proven absent"] if one.absent else []
-        ends += [f"{words.number(one.left)} left"] if one.left else []
-        text = f"{words.count(one.found, 'point')} missing: {', '.join(ends)} in {words.count(one.attempts, 'attempt')}"
+def audit_text(audit_view: AuditView) -> str:
+    if audit_view.found:
+        ends = [f"{words.number(audit_view.healed)} healed"] if audit_view.healed else []
+        ends += [f"{words.number(audit_view.absent)} proven absent"] if audit_view.absent else []
+        ends += [f"{words.number(audit_view.left)} left"] if audit_view.left else []
+        attempts = words.count(audit_view.attempts, "attempt")
+        text = f"{words.count(audit_view.found, 'point')} missing: {', '.join(ends)} in {attempts}"
     else:
         text = "no gap found"
-    return f"{one.dataset}, {words.moment(one.at)} UTC, {words.count(one.windows, 'window')}: {text}"
+    return (
+        f"{audit_view.dataset}, {words.moment(audit_view.at)} UTC, {words.count(audit_view.windows, 'window')}: {text}"
+    )
 
 
 def freshness(found: Sequence[Freshness]) -> Spec:
@@ -323,7 +326,7 @@ def _chart(layers: Sequence[Spec], *, width: int, height: int, columns: float) -
         "width": width,
         "height": height,
         "config": {"aria": False, "font": "system-ui, sans-serif", "view": {"stroke": None}},
-        "layer": [_with_x(one, x) for one in layers],
+        "layer": [_with_x(layer, x) for layer in layers],
     }
 
 

@@ -41,9 +41,9 @@ def report(
 
         print_json({"page": str(to), **to_data(made)})
     else:
-        for one in made.feeds:
-            known = f"{one.total.missing:,} of {one.total.expected:,} points missing"
-            out.print(f"{one.dataset}: {known}, {one.certified} of {one.windows} windows certified", highlight=False)
+        for feed in made.feeds:
+            known = f"{feed.total.missing:,} of {feed.total.expected:,} points missing"
+            out.print(f"{feed.dataset}: {known}, {feed.certified} of {feed.windows} windows certified", highlight=False)
         out.print(f"written to {to}", highlight=False, soft_wrap=True)
 
 

@@ -195,8 +195,8 @@ def shape_feed(
         return None
     by_day = len(kept) > MOST_HOURS or any(seen[at].window.end - seen[at].window.start > HOUR for at in kept)
     groups = list(_grouped(seen, kept, by_day=by_day))
-    bounds = [(expectation.columns(some[0]).start, expectation.columns(some[-1]).stop) for some in groups]
-    columns = tuple(_column([seen[place] for place in some]) for some in groups)
+    bounds = [(expectation.columns(group[0]).start, expectation.columns(group[-1]).stop) for group in groups]
+    columns = tuple(_column([seen[place] for place in group]) for group in groups)
     counted = _count(coverage, bounds)
     slots = expectation.grid.slots[bounds[0][0] : bounds[-1][1]]
     few = len(slots) <= MOST_SLOTS
@@ -213,8 +213,8 @@ def shape_feed(
     everything = tuple(_counts(summed, 0, place) for place in range(len(columns)))
     since = seen[kept[0]].window.start
     gaps = sorted(
-        (one for one in _gaps(coverage, every) if one.start >= since),
-        key=lambda one: (-one.points, one.start, one.entity),
+        (gap for gap in _gaps(coverage, every) if gap.start >= since),
+        key=lambda gap: (-gap.points, gap.start, gap.entity),
     )
     certified = sum(seen[place].status == "certified" for place in kept)
     missing = coverage.cells[:, bounds[0][0] : bounds[-1][1]] == MISSING
@@ -256,9 +256,9 @@ def _column(windows: Sequence[WindowSeen]) -> Column:
         start=windows[0].window.start,
         end=windows[-1].window.end,
         windows=len(windows),
-        certified=sum(one.status == "certified" for one in windows),
-        status=max((one.status for one in windows), key=STATUSES.index),
-        certificates=tuple(one.certificate for one in windows if one.status == "certified"),
+        certified=sum(window.status == "certified" for window in windows),
+        status=max((window.status for window in windows), key=STATUSES.index),
+        certificates=tuple(window.certificate for window in windows if window.status == "certified"),
     )
 
 

@@ -24,7 +24,7 @@ from auditor.feeds.certify import COMPLETENESS
 from auditor.feeds.coverage import Survey, survey
 from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, REPAIRED
-from auditor.run_files import find_paper
+from auditor.run_files import find_run_file
 from cli.report.coverage import FeedView, Status, WindowSeen, shape_feed
 from cli.report.shape import (
     Alarm,
@@ -135,7 +135,7 @@ def gather(
             view = notes.unless(f"coverage of {name}", None, _feed, sources, contract, rows, span)
             feeds += [view] if view else []
         else:
-            by_rows += [{"dataset": name, **one} for one in rows]
+            by_rows += [{"dataset": name, **row} for row in rows]
         alarms += notes.unless(f"alarms of {name}", [], _alarms, sources, name)
         processed += notes.unless(f"receipts of {name}", [], _receipts, sources, contract, now)
     return Report(
@@ -183,15 +183,15 @@ def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> Feed
         return None
     expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
     seen = survey(contract, expectation, sources.partitions, workers=sources.workers)
-    for one in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
-        if one.expires_at > span.now:
-            seen.coverage.mark_absent(one.entity, one.ranges)
-    names = [(window_name(feed.table.name, one.name), one.name) for one in expectation.windows]
+    for absence in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
+        if absence.expires_at > span.now:
+            seen.coverage.mark_absent(absence.entity, absence.ranges)
+    names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
     entries = ChainReader(sources.records, contract.dataset).entries(names)
     told = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
     statuses = [
-        _status(one, seen.proofs[place], entries.get(names[place][0]), told.get(one.name))
-        for place, one in enumerate(expectation.windows)
+        _status(window, seen.proofs[place], entries.get(names[place][0]), told.get(window.name))
+        for place, window in enumerate(expectation.windows)
     ]
     return shape_feed(
         contract.dataset,
@@ -218,7 +218,7 @@ def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None
 def _first(seen: Survey, statuses: Sequence[WindowSeen]) -> int:
     """Where the feed began: its first window of which anything is known. Before that nobody was to collect it."""
     known = seen.coverage.expectation.per_window(seen.coverage.cells >= min(ABSENT, REPAIRED)) > 0
-    known |= np.array([one.status != "unaudited" for one in statuses])
+    known |= np.array([statuse.status != "unaudited" for statuse in statuses])
     return int(np.argmax(known)) if known.any() else max(0, len(statuses) - AT_LEAST)
 
 
@@ -263,11 +263,11 @@ def _audits(sources: Sources, known: Sequence[tuple[str, str, int]], notes: Note
 def _audit(sources: Sources, run: str, certified: int) -> AuditView | None:
     looks = []
     for attempt in range(MOST_ATTEMPTS + 1):
-        paper = find_paper(sources.records, run, f"audit-{attempt}")
+        paper = find_run_file(sources.records, run, f"audit-{attempt}")
         if paper is None:
             break
         looks.append(paper)
-    judgement = find_paper(sources.records, run, "judgement") or {}
+    judgement = find_run_file(sources.records, run, "judgement") or {}
     return shape_audit(run, looks, alarmed=int(judgement.get("alarmed", 0)), certified=certified)
 
 
@@ -343,5 +343,5 @@ def _of_feed(sources: Sources, prefix: str, now: dt.datetime) -> list[ObjectInfo
     return []
 
 
-def _modified(one: ObjectInfo) -> tuple[dt.datetime, str]:
-    return one.modified, one.key
+def _modified(object_info: ObjectInfo) -> tuple[dt.datetime, str]:
+    return object_info.modified, object_info.key

@@ -29,7 +29,7 @@ def page(report: Report) -> str:
     body = "\n".join(
         [
             _header(report, name),
-            *(_feed(one) for one in report.feeds),
+            *(_feed(feed) for feed in report.feeds),
             _nothing(report),
             _subjects(report.subjects),
             _alarms(report.alarms),
@@ -127,7 +127,7 @@ def _bar(view: FeedView) -> str:
 
 def _legend(view: FeedView) -> str:
     swatches = "".join(f"<li><span class='swatch {name}'></span>{MEANS[name]}</li>" for name in STATES)
-    shown = dict.fromkeys(one.status for one in view.columns)
+    shown = dict.fromkeys(column.status for column in view.columns)
     standings = "".join(f"<li><b>{words.SYMBOLS[one]}</b> {words.SAYS[one]}</li>" for one in shown)
     numbers = (
         "<li><b>60</b> points, none missing</li><li><b>57/60</b> or <b>−3</b> three are missing</li>"
@@ -168,8 +168,8 @@ def _gaps(view: FeedView) -> str:
     if not view.gaps:
         return ""
     rows = [
-        [escape(one.entity), words.instant(one.start), words.instant(one.end), words.number(one.points)]
-        for one in view.gaps
+        [escape(gap.entity), words.instant(gap.start), words.instant(gap.end), words.number(gap.points)]
+        for gap in view.gaps
     ]
     title = "The longest of " + words.count(view.gap_count, "gap") if view.gap_count > len(rows) else "Every gap"
     return _details(title, _table(("entity", "first point", "until", "#points"), rows))
@@ -177,7 +177,7 @@ def _gaps(view: FeedView) -> str:
 
 def _as_table(view: FeedView) -> str:
     """The heat map for those who read it as text."""
-    columns = [words.column(one, view.unit) for one in view.columns]
+    columns = [words.column(column, view.unit) for column in view.columns]
     names: list[tuple[str, Row]] = [(f"all {view.entities}", view.all), *((row.name, row) for row in view.rows)]
     rows = [
         [escape(name), columns[place], *_figures(row, place), escape(row.gaps[place])]
@@ -185,8 +185,8 @@ def _as_table(view: FeedView) -> str:
         for place in range(len(columns))
         if row.cells[place].expected
     ]
-    heads = ("entity", view.unit, "#expected", "#present", *(f"#{one}" for one in STATES), "which are missing")
-    standing = [[words.column(one, view.unit), escape(words.standing(one))] for one in view.columns]
+    heads = ("entity", view.unit, "#expected", "#present", *(f"#{state}" for state in STATES), "which are missing")
+    standing = [[words.column(column, view.unit), escape(words.standing(column))] for column in view.columns]
     return _details("The same as a table", _table(heads, rows)) + _details(
         "What the auditor says", _table((view.unit, "state"), standing)
     )
@@ -197,7 +197,7 @@ def _figures(row: Row, place: int) -> list[str]:
     return [
         words.number(counts.expected),
         words.number(counts.present),
-        *(words.number(getattr(counts, one)) for one in STATES),
+        *(words.number(getattr(counts, state)) for state in STATES),
     ]
 
 
@@ -250,7 +250,7 @@ def _alarms(found: Sequence[Alarm]) -> str:
 def _audits(found: Sequence[AuditView], feeds: Sequence[FeedView]) -> str:
     head = "<section><h3>Gaps found and healed, by audit</h3>"
     if not found:
-        missing = sum(one.total.missing for one in feeds)
+        missing = sum(feed.total.missing for feed in feeds)
         wait = f" {words.count(missing, 'missing point')} wait for one." if missing else ""
         return f"{head}<p class='soft'>No audit has looked at this range yet.{wait}</p></section>"
     legend = "".join(

@@ -166,21 +166,21 @@ class Lately:
 def lately(receipts: Sequence[Processed]) -> list[Lately]:
     """One line per source table, the most recently processed first."""
     groups: dict[tuple[str, str], list[Processed]] = {}
-    for one in receipts:
-        groups.setdefault((one.dataset, one.table), []).append(one)
+    for receipt in receipts:
+        groups.setdefault((receipt.dataset, receipt.table), []).append(receipt)
     found = [
         Lately(
             dataset,
             table,
-            objects=len(some),
-            lines=sum(one.lines for one in some),
-            rows=sum(one.rows for one in some),
-            rejected=sum(one.rejected for one in some),
-            halted=sum(one.outcome == "halted" for one in some),
-            median=float(np.median([one.milliseconds for one in some])),
-            last=max(one.at for one in some),
+            objects=len(group),
+            lines=sum(one.lines for one in group),
+            rows=sum(one.rows for one in group),
+            rejected=sum(one.rejected for one in group),
+            halted=sum(one.outcome == "halted" for one in group),
+            median=float(np.median([one.milliseconds for one in group])),
+            last=max(one.at for one in group),
         )
-        for (dataset, table), some in groups.items()
+        for (dataset, table), group in groups.items()
     ]
     return sorted(found, key=lambda one: one.last, reverse=True)
 
@@ -276,34 +276,34 @@ def to_data(report: Report) -> dict[str, object]:
         "made_at": report.made_at.isoformat(timespec="seconds"),
         "feeds": [
             {
-                "dataset": one.dataset,
-                "verdict": one.verdict,
-                "from": iso(one.start),
-                "to": iso(one.end),
-                "expected": one.total.expected,
-                "present": one.total.present,
-                **{name: getattr(one.total, name) for name in STATES},
-                "overdue": one.overdue,
-                "windows": one.windows,
-                "certified": one.certified,
-                "gaps": one.gap_count,
+                "dataset": feed.dataset,
+                "verdict": feed.verdict,
+                "from": iso(feed.start),
+                "to": iso(feed.end),
+                "expected": feed.total.expected,
+                "present": feed.total.present,
+                **{name: getattr(feed.total, name) for name in STATES},
+                "overdue": feed.overdue,
+                "windows": feed.windows,
+                "certified": feed.certified,
+                "gaps": feed.gap_count,
             }
-            for one in report.feeds
+            for feed in report.feeds
         ],
         "audits": [
             {
-                "run": one.run,
-                "dataset": one.dataset,
-                "at": one.at.isoformat(),
-                "found": one.found,
-                "healed": one.healed,
-                "absent": one.absent,
-                "left": one.left,
-                "certified": one.certified,
+                "run": audit.run,
+                "dataset": audit.dataset,
+                "at": audit.at.isoformat(),
+                "found": audit.found,
+                "healed": audit.healed,
+                "absent": audit.absent,
+                "left": audit.left,
+                "certified": audit.certified,
             }
-            for one in report.audits
+            for audit in report.audits
         ],
-        "alarms": [{"dataset": one.dataset, "cause": one.name, "since": one.since} for one in report.alarms],
+        "alarms": [{"dataset": alarm.dataset, "cause": alarm.name, "since": alarm.since} for alarm in report.alarms],
         "freshness": [
             {
                 "dataset": one.dataset,

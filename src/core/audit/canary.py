@@ -29,7 +29,7 @@ def planted_gap(dataset: str, feed: Feed, calendar: TradingCalendar, day: int) -
     if not feed.canary or not slots:
         return None
     slot = chance.choice(slots)
-    names = [one.name for one in entities_at(feed, slot)]
+    names = [entity.name for entity in entities_at(feed, slot)]
     return (chance.choice(names), slot) if names else None
 
 

@@ -221,7 +221,9 @@ class Ledger:
         return Ledger({**self.windows, window: entry}, self.etag)
 
     def to_json(self) -> bytes:
-        return canonical_json({"format": FORMAT, "windows": {name: asdict(one) for name, one in self.windows.items()}})
+        return canonical_json(
+            {"format": FORMAT, "windows": {name: asdict(window) for name, window in self.windows.items()}}
+        )
 
     @classmethod
     def from_json(cls, body: bytes, *, etag: str, key: str) -> Ledger:

@@ -228,7 +228,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
 
 
 def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    return [to_data(one) for one in findings]
+    return [to_data(finding) for finding in findings]
 
 
 def findings_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:

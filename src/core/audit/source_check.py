@@ -73,7 +73,7 @@ Buckets = Mapping[int, Fingerprint]
 
 
 def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
-    return [[[place, one.rows, one.newest, one.sum] for place, one in sorted(some.items())] for some in spans]
+    return [[[place, one.rows, one.newest, one.sum] for place, one in sorted(span.items())] for span in spans]
 
 
 def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:

@@ -31,7 +31,7 @@ def load(folder: Path, *, today: dt.date) -> Contracts:
     the same rendered file all year.
     """
     contracts, problems = examine(folder, today=today)
-    if errors := [one for one in problems if not one.warning]:
+    if errors := [problem for problem in problems if not problem.warning]:
         raise BadContracts(errors)
     return contracts
 
@@ -60,7 +60,7 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
     found += _disagreements(loaded, contracts)
     if any(not one.warning for one in found):
         return contracts, found
-    hashed = tuple(dataclasses.replace(one, hash=content_hash(one)) for one in contracts)
+    hashed = tuple(dataclasses.replace(contract, hash=content_hash(contract)) for contract in contracts)
     return Contracts(hashed, lookups, _calendars(hashed, today)), found
 
 
@@ -117,7 +117,7 @@ def _explain(error: Any) -> tuple[str, str]:
 
 
 def _known_keys() -> list[str]:
-    shapes = [one for one in vars(declare).values() if isinstance(one, type) and issubclass(one, declare.Shape)]
+    shapes = [var for var in vars(declare).values() if isinstance(var, type) and issubclass(var, declare.Shape)]
     return sorted({field.alias or name for shape in shapes for name, field in shape.model_fields.items()})
 
 
@@ -145,7 +145,7 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
         for contract, table in shared_tables_agree(contracts)
     ]
     datasets = [contract.dataset for _, contract in loaded]
-    for name in {one for one in datasets if datasets.count(one) > 1}:
+    for name in {dataset for dataset in datasets if datasets.count(dataset) > 1}:
         found.append(Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset"))
     owners: dict[str, str] = {}
     for _, contract in loaded:
@@ -165,7 +165,7 @@ def _calendars(contracts: tuple[Contract, ...], today: dt.date) -> tuple[Trading
     first: dict[str, dt.date] = {}
     for contract in contracts:
         if isinstance(contract.source, Feed):
-            days = [dt.date.fromisoformat(one.since) for one in contract.tables if one.kind == "fact"]
+            days = [dt.date.fromisoformat(table.since) for table in contract.tables if table.kind == "fact"]
             name = contract.source.calendar
             first[name] = min([*days, first.get(name, dt.date.max)])
     last = dt.date(today.year + 1, 12, 31)

@@ -97,7 +97,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
             lookback=source.lookback,
             sweep=source.sweep,
             canary=source.canary,
-            tables=tuple(_source_table(name, one) for name, one in source.tables.items()),
+            tables=tuple(_source_table(name, table) for name, table in source.tables.items()),
         )
     return Feed(
         provider=Provider(source.provider.kind, source.provider.settings),
@@ -108,8 +108,8 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
         entity_column=source.point[0],
         time_column=source.point[1],
         entities=tuple(
-            Entity(name, _instant(one.valid_from), _instant(one.valid_until), one.attributes)
-            for name, one in source.entities.items()
+            Entity(name, _instant(entity.valid_from), _instant(entity.valid_until), entity.attributes)
+            for name, entity in source.entities.items()
         ),
         settle=source.settle,
         complete_within=source.complete_within,
@@ -140,7 +140,7 @@ def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
     return SourceTable(
         name=name,
         key=tuple(shape.key),
-        fields=tuple(fields + [one for one in repairs if one.name not in shape.columns]),
+        fields=tuple(fields + [repair for repair in repairs if repair.name not in shape.columns]),
         created_at=shape.created_at,
         changed_at=shape.changed_at,
         rows_per_object=shape.rows_per_object,

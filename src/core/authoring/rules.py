@@ -75,12 +75,12 @@ def _canary_rules(contract: Contract, problems: Problems) -> None:
         if table.kind != "fact":
             remedy = "Make it a fact: dimensions share the current state of a source table with other datasets"
             problems.add(path, f"a canary has no {table.kind}", remedy)
-        elif "checked_at" not in {one.name for one in table.columns}:
+        elif "checked_at" not in {column.name for column in table.columns}:
             problems.add(path, "no column tells what was fetched again", "Add a column checked_at")
 
 
 def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> None:
-    names = [one.name for one in table.fields]
+    names = [field.name for field in table.fields]
     for name in table.key:
         problems.expect_one_of(f"{path}.key", name, names, what="column of this table")
     for role, name in (("created_at", table.created_at), ("changed_at", table.changed_at)):
@@ -117,7 +117,7 @@ def _origins_exist(contract: Contract, table: Table, path: str, problems: Proble
     if not problems.expect_one_of(f"{path}.from", table.source, tables, what="table of this contract's source"):
         return
     source = tables[table.source]
-    names = [one.name for one in source.fields]
+    names = [field.name for field in source.fields]
     for column in table.columns:
         where = f"{path}.columns.{column.name}.from"
         rule = column.rule
@@ -130,7 +130,7 @@ def _origins_exist(contract: Contract, table: Table, path: str, problems: Proble
                     _types_fit(source.field(name).type, column.type, "value", where, problems)
         elif isinstance(rule, Joined) and rule.table in tables:
             joined = tables[rule.table]
-            known = [one.name for one in joined.fields]
+            known = [field.name for field in joined.fields]
             if problems.expect_one_of(where, rule.field, known, what=f"column of {joined.name}"):
                 _types_fit(joined.field(rule.field).type, column.type, "value", where, problems)
 
@@ -180,12 +180,12 @@ def _joins_fit(contract: Contract, table: Table, path: str, problems: Problems) 
             if len(tables[join.table].key) != 1:
                 problems.add(where, f"{join.table} has a composite key", "Join tables that have a single key")
             if table.source in tables:
-                names = [one.name for one in tables[table.source].fields]
+                names = [field.name for field in tables[table.source].fields]
                 problems.expect_one_of(where, join.on, names, what=f"column of {table.source}")
 
 
 def _lookups_exist(contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
-    lookups = {one.name: one for one in contracts.lookups}
+    lookups = {lookup.name: lookup for lookup in contracts.lookups}
     for column in table.columns:
         if isinstance(rule := column.rule, LookedUp):
             where = f"{path}.columns.{column.name}.lookup"
@@ -202,7 +202,7 @@ def _references_exist(contracts: Contracts, table: Table, path: str, problems: P
         where = f"{path}.columns.{column.name}.references"
         name, _, target = column.references.partition(".")
         if problems.expect_one_of(where, name, tables, what="table of the warehouse"):
-            known = [one.name for one in tables[name].columns]
+            known = [column.name for column in tables[name].columns]
             problems.expect_one_of(where, target, known, what=f"column of {name}")
 
 

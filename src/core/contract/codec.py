@@ -19,11 +19,11 @@ def to_data(value: Any) -> Any:
     """Dataclasses to JSON-ready data; fields that equal their default are left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         data = {}
-        for one in dataclasses.fields(value):
-            content = getattr(value, one.name)
-            is_tag = get_origin(_hints(type(value))[one.name]) is Literal and one.name in ("rule", "kind")
-            if is_tag or one.default is dataclasses.MISSING or content != one.default:
-                data[one.name] = to_data(content)
+        for field in dataclasses.fields(value):
+            content = getattr(value, field.name)
+            is_tag = get_origin(_hints(type(value))[field.name]) is Literal and field.name in ("rule", "kind")
+            if is_tag or field.default is dataclasses.MISSING or content != field.default:
+                data[field.name] = to_data(content)
         return data
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
@@ -57,7 +57,7 @@ def _from_union(options: tuple[Any, ...], data: Any) -> Any:
         return None
     classes: list[Any] = [option for option in options if dataclasses.is_dataclass(option)]
     for option in classes:
-        tags = {one.name: one.default for one in dataclasses.fields(option) if one.name in ("rule", "kind")}
+        tags = {field.name: field.default for field in dataclasses.fields(option) if field.name in ("rule", "kind")}
         if len(classes) == 1 or any(data.get(name) == tag for name, tag in tags.items()):
             return from_data(option, data)
     if classes:

@@ -62,7 +62,7 @@ def validity(entity: Entity) -> tuple[int, int]:
 
 def entities_at(feed: Feed, slot: int) -> tuple[Entity, ...]:
     """The entities that are valid at the slot's start, in the contract's order."""
-    return tuple(one for one in feed.entities if validity(one)[0] <= slot < validity(one)[1])
+    return tuple(entity for entity in feed.entities if validity(entity)[0] <= slot < validity(entity)[1])
 
 
 def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:

@@ -78,7 +78,7 @@ class Grid:
 def feed_grid(feed: Feed, calendar: TradingCalendar, *, start: int, end: int) -> Grid:
     """What a feed owes for the slots that start in ``[start, end)`` (epoch seconds)."""
     slots = expected_slots(calendar, every=feed.every, start=start, end=end)
-    valid = np.array([validity(one) for one in feed.entities], np.int64).reshape(-1, 2)
+    valid = np.array([validity(entity) for entity in feed.entities], np.int64).reshape(-1, 2)
     first = np.searchsorted(slots, valid[:, 0]).astype(np.int64)
     last = np.maximum(np.searchsorted(slots, valid[:, 1]).astype(np.int64), first)
-    return Grid(tuple(one.name for one in feed.entities), slots, first, last)
+    return Grid(tuple(entity.name for entity in feed.entities), slots, first, last)

@@ -69,7 +69,7 @@ def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
 def provider_fields(feed: Feed) -> tuple[Field, ...]:
     """The fields of the line that come from the provider's answer."""
     own = {feed.entity_column, feed.time_column, *ADDED}
-    return tuple(one for one in feed.table.fields if one.name not in own)
+    return tuple(field for field in feed.table.fields if field.name not in own)
 
 
 def _written(field: Field, value: object, *, place: str) -> object:

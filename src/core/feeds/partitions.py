@@ -27,7 +27,7 @@ def column_of(fact: Table, field: str) -> str:
 
 def entities_in(table: Table, feed: Feed, path: str, *, fact: Table | None = None) -> list[str]:
     """The entities whose points lie in the partition, in the contract's order. A rollup needs its ``fact``."""
-    names = [one.name for one in feed.entities]
+    names = [entity.name for entity in feed.entities]
     of_entity = column_of(fact or table, feed.entity_column)
     for part, value in _values(table, path):
         if part.column == of_entity and part.transform == "value":

@@ -47,7 +47,7 @@ def needed_fields(contract: Contract, feed: Feed, kind: Kind) -> tuple[str, ...]
 
     A line without them would hide a gap instead of filling it.
     """
-    provided = {one.name for one in provider_fields(feed)}
+    provided = {field.name for field in provider_fields(feed)}
     found: dict[str, None] = {}
     for table in contract.tables:
         if table.kind == "fact" and table.source == feed.table.name:
@@ -56,7 +56,7 @@ def needed_fields(contract: Contract, feed: Feed, kind: Kind) -> tuple[str, ...]
 
 
 def _needed(table: Table, kind: Kind) -> list[str]:
-    rules = [one.rule for one in table.columns if one.required or one.check or one.name in table.key]
+    rules = [column.rule for column in table.columns if column.required or column.check or column.name in table.key]
     return [getattr(rule, kind) if isinstance(rule, TakeByKind) else getattr(rule, "field", "") for rule in rules]
 
 
@@ -67,7 +67,7 @@ def history_delay(provider: Provider) -> timedelta:
 
 def comparable(contract: Contract, feed: Feed) -> tuple[tuple[Table, Column, str], ...]:
     """The facts' columns that are numbers of the provider, each with the field of its history that says the same."""
-    provided = {one.name for one in provider_fields(feed)}
+    provided = {field.name for field in provider_fields(feed)}
     found = []
     for table in contract.tables:
         if table.kind != "fact" or table.source != feed.table.name:
@@ -94,7 +94,7 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     if calls > feed.calls_per_minute:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
         problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
-    columns = {one.name for table in contract.tables if table.kind == "fact" for one in table.columns}
+    columns = {column.name for table in contract.tables if table.kind == "fact" for column in table.columns}
     if feed.canary and "provenance" not in columns:
         problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
     if feed.sample.points:

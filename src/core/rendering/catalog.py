@@ -116,7 +116,9 @@ def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
         "location": f"feeds/{contract.dataset}/" if is_feed else f"tables/{contract.dataset}/{source.name}/",
         "format": "json",
         "description": f"JSON lines as acquired: {contract.dataset}.{source.name}",
-        "columns": [_column(one.name, _RAW_TYPES.get(one.type.name, "string"), one.comment) for one in source.fields],
+        "columns": [
+            _column(field.name, _RAW_TYPES.get(field.type.name, "string"), field.comment) for field in source.fields
+        ],
         **_partitioned([hour] if is_feed else []),
     }
 
@@ -136,7 +138,7 @@ def _current_table(source: SourceTable) -> dict[str, Any]:
         "location": f"warehouse/_current/{source.name}/",
         "format": "pointers",
         "description": f"the newest known version of every row of {source.name}, deleted ones too",
-        "columns": [_column(one.name, one.type.catalog, one.comment) for one in source.fields],
+        "columns": [_column(field.name, field.type.catalog, field.comment) for field in source.fields],
         **_partitioned([]),
     }
 
@@ -150,7 +152,7 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
         {
             "name": "dataset",
             "type": "string",
-            "projection": {"type": "enum", "values": ",".join(sorted(one.dataset for one in datasets))},
+            "projection": {"type": "enum", "values": ",".join(sorted(dataset.dataset for dataset in datasets))},
         },
         {"name": "source_table", "type": "string", "projection": {"type": "enum", "values": ",".join(names)}},
     ]
@@ -159,7 +161,7 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
         "location": f"{folder}/",
         "format": "json",
         "description": description,
-        "columns": [_column(*one) for one in columns],
+        "columns": [_column(*column) for column in columns],
         **_partitioned(keys),
     }
 
@@ -167,7 +169,9 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
 def _completeness(contracts: Contracts) -> dict[str, Any]:
     """One row per audited window, by the window's day (UTC)."""
     datasets = sorted(contract.dataset for contract in contracts if contract.source)
-    promised = [one for one in contracts if one.source and any(table.kind == "fact" for table in one.tables)]
+    promised = [
+        contract for contract in contracts if contract.source and any(table.kind == "fact" for table in contract.tables)
+    ]
     first = min((_earliest(one) for one in promised), default="2026-01-01")
     day = {
         "name": "day",
@@ -186,6 +190,6 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
         "location": "completeness/",
         "format": "json",
         "description": "one row per audited window: expected, present, absent, missing, and its certificate",
-        "columns": [_column(*one) for one in COMPLETENESS_COLUMNS],
+        "columns": [_column(*column) for column in COMPLETENESS_COLUMNS],
         **_partitioned([dataset, day]),
     }

@@ -23,7 +23,7 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
     that a query of the view reads no more than it names. Nobody counts with a canary's tables: they get none.
     """
     tables = catalog_tables(contracts)
-    canaries = {one.dataset for one in contracts if one.source and one.source.canary}
+    canaries = {contract.dataset for contract in contracts if contract.source and contract.source.canary}
     views = {}
     for table in contracts.tables():
         if table.dataset in canaries:

@@ -31,10 +31,15 @@ def stored_schema(table: Table) -> pa.Schema:
     """The columns of the table's Parquet objects, in the contract's order; a key is never null."""
     key = set(table.key)
     return pa.schema(
-        [pa.field(one.name, arrow_type(one.type), nullable=one.name not in key) for one in table.stored_columns]
+        [
+            pa.field(column.name, arrow_type(column.type), nullable=column.name not in key)
+            for column in table.stored_columns
+        ]
     )
 
 
 def line_schema(source: SourceTable) -> pa.Schema:
     """The fields of a source table's JSON lines, typed as the contract promises them."""
-    return pa.schema([pa.field(one.name, arrow_type(one.type), nullable=not one.required) for one in source.fields])
+    return pa.schema(
+        [pa.field(field.name, arrow_type(field.type), nullable=not field.required) for field in source.fields]
+    )

@@ -20,7 +20,7 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
 
     Its columns are the source's; its version is when the row changed, then when the auditor last checked it.
     """
-    names = {one.name for one in source.fields}
+    names = {field.name for field in source.fields}
     newest = (source.changed_at or source.created_at, "checked_at")
     return Table(
         name=f"{CURRENT}/{source.name}",
@@ -28,7 +28,7 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         kind="dimension",
         description=f"current state of {source.name}",
         key=source.key,
-        columns=tuple(Column(one.name, one.type, Take(one.name), one.comment) for one in source.fields),
+        columns=tuple(Column(field.name, field.type, Take(field.name), field.comment) for field in source.fields),
         source=source.name,
         version=tuple(name for name in newest if name in names),
     )

@@ -65,7 +65,7 @@ class Opened:
         if not metadata.num_row_groups:
             return []
         columns = (metadata.row_group(0).column(number) for number in range(metadata.num_columns))
-        return [one.path_in_schema for one in columns if one.has_dictionary_page]
+        return [column.path_in_schema for column in columns if column.has_dictionary_page]
 
     @property
     def group_rows(self) -> list[int]:

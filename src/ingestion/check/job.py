@@ -102,7 +102,7 @@ def _do(bench: Bench, repair: Repair, job: str) -> tuple[Repaired, int]:
 def seen_at(extraction: Extraction, reading: Reading) -> datetime:
     """The safe horizon of now. Raises ``TransientFailure`` while it must not move."""
     source = extraction.source
-    names = [one.name for one in source.tables]
+    names = [table.name for table in source.tables]
     role_may_write = fresh_catalog(extraction, names).role_may_write
     bound = read_bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
     if bound.at is None:

@@ -62,12 +62,12 @@ class PassResult:
 
     @property
     def failures(self) -> tuple[TableResult, ...]:
-        return tuple(one for one in self.tables if one.outcome == "failed")
+        return tuple(table for table in self.tables if table.outcome == "failed")
 
     def raise_failures(self) -> None:
         """Raises ``TablesFailed`` naming the tables and their errors, where there are any."""
         if self.failures:
-            told = "; ".join(f"{one.table}: {one.error}" for one in self.failures)
+            told = "; ".join(f"{failure.table}: {failure.error}" for failure in self.failures)
             raise TablesFailed(
                 "extract", self.dataset, told, "The other tables were extracted; the next run tries again"
             )
@@ -77,8 +77,13 @@ class PassResult:
         return {
             "dataset": self.dataset,
             "tables": {
-                one.table: {"outcome": one.outcome, "objects": one.objects, "rows": one.rows, "number": one.number}
-                for one in self.tables
+                table.table: {
+                    "outcome": table.outcome,
+                    "objects": table.objects,
+                    "rows": table.rows,
+                    "number": table.number,
+                }
+                for table in self.tables
             },
         }
 
@@ -131,7 +136,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
 
     Any number of passes may run at once, and a pass may end anywhere: the next one finds out where the objects end.
     """
-    names = list(tables) if tables else [one.name for one in extraction.source.tables]
+    names = list(tables) if tables else [table.name for table in extraction.source.tables]
     dataset = extraction.contract.dataset
     extraction.log.info("extraction started", extra={"dataset": dataset, "tables": names})
     results = _Results(extraction)
@@ -147,7 +152,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
             if table.name not in results.of:
                 results.failed(table.name, error)
     outcome = PassResult(dataset, tuple(results.of[name] for name in names if name in results.of))
-    counts = {"failed": len(outcome.failures), "rows": sum(one.rows for one in outcome.tables)}
+    counts = {"failed": len(outcome.failures), "rows": sum(table.rows for table in outcome.tables)}
     extraction.log.info("extraction completed", extra={"dataset": dataset, **counts})
     return outcome
 
@@ -159,7 +164,7 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
     """Each table's state, the objects beyond the parameters adopted. The least advanced table comes first, so that
     the backlog of one starves no other."""
     sink = extraction.sink
-    stored = read_stored(sink.parameters, sink.names, [one.name for one in tables])
+    stored = read_stored(sink.parameters, sink.names, [table.name for table in tables])
     states: dict[str, TableState] = {}
     for table in tables:
         with results.guard(table.name):

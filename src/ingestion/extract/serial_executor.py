@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 
-class Lane:
+class SerialExecutor:
     """Runs each piece of work after the one before has succeeded; a failure is raised at the next call.
 
     So an object is stored while the next one is read, and no object is stored unless all before it were. Leaving the
@@ -29,7 +29,7 @@ class Lane:
         if running is not None:
             running.result()
 
-    def __enter__(self) -> Lane:
+    def __enter__(self) -> SerialExecutor:
         return self
 
     def __exit__(

@@ -18,7 +18,7 @@ from ingestion.extract.landing import Landing, write_object
 from ingestion.extract.lines import read_lines, resume_point
 from ingestion.extract.packing import OBJECT_BYTES, Packed, Packer
 from ingestion.extract.parameters import advance
-from ingestion.extract.serial_executor import Lane
+from ingestion.extract.serial_executor import SerialExecutor
 from ingestion.postgres.failures import StatementTimeOut
 from ingestion.postgres.horizon import Bound
 from ingestion.postgres.select import Reading
@@ -131,12 +131,12 @@ def extract_table(
     tally = _Tally(sink, on_stored, Stored(number=state.number))
     overlap = interval.start != state.position
     try:
-        with Lane() as lane:
+        with SerialExecutor() as executor:
             for packed, last in _objects(lines, packer, budget):
                 target, facts = cutter.cut(packed, last=last)
                 if overlap and _is_repeat(facts, target, state):
                     break
-                lane.run(partial(tally.store, target, packed, facts))
+                executor.run(partial(tally.store, target, packed, facts))
     except StatementTimeOut:
         if not (budget.over and tally.stored.objects):
             raise

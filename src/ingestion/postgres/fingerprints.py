@@ -30,12 +30,12 @@ def count_buckets(
     conditions = [*_placed(reading), f"{version} < {_utc(until)}"]
     stretch, of = "1", [0]
     if column:
-        bounds = sorted({parse_instant(text) for one in spans for text in (one.start, one.end)})
+        bounds = sorted({parse_instant(text) for span in spans for text in (span.start, span.end)})
         time = in_utc(reading, identifier(column), reading.relation.columns[column])
         array = ", ".join(_utc(at) for at in bounds)
         stretch = f"width_bucket({time}, ARRAY[{array}])"
         conditions += [f"{time} >= {_utc(bounds[0])}", f"{time} < {_utc(bounds[-1])}"]
-        starts = {parse_instant(one.start): number for number, one in enumerate(spans)}
+        starts = {parse_instant(span.start): number for number, span in enumerate(spans)}
         of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
     columns = f"{stretch} AS s, {_hash(reading)} AS h, {version} AS v"
     rows = f"SELECT {columns} FROM {reading.source} WHERE {' AND '.join(conditions)}"
@@ -53,7 +53,7 @@ def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wante
     if len(wanted) < buckets:
         places = ", ".join(f"{place:d}" for place in wanted)
         conditions.append(f"({_hash(reading)} & {buckets - 1:d}) IN ({places})")
-    names = ", ".join(_as_text(reading, one) for one in reading.keys)
+    names = ", ".join(_as_text(reading, key) for key in reading.keys)
     rows = f"SELECT {names}, {version} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
 
@@ -81,7 +81,7 @@ def _placed(reading: Reading) -> list[str]:
     """Conditions for rows that an interval can hold."""
     first = literal(FIRST_INSTANT, _WALL)
     conditions = [f"{reading.cursor} >= {first}", f"{reading.cursor} < 'infinity'"]
-    return conditions + [f"{identifier(one.name)} IS NOT NULL" for one in reading.keys if not one.not_null]
+    return conditions + [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
 
 
 def _span(reading: Reading, span: Span, column: str) -> list[str]:

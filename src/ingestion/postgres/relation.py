@@ -74,7 +74,7 @@ class Catalog:
     @property
     def role_may_write(self) -> bool:
         """Whether another session of our own role could hold a transaction that writes."""
-        return any(one.writable for one in self.relations.values())
+        return any(relation.writable for relation in self.relations.values())
 
     def relation(self, table: SourceTable) -> Relation:
         """Raises ``UnknownTable`` or ``MissingColumns`` where the server has not what the contract promises."""
@@ -82,7 +82,7 @@ class Catalog:
         if found is None:
             remedy = "Look at the contract, the role's search_path and its USAGE on the schema"
             raise UnknownTable("find table", f"{self.place}/{table.name}", "there is no such table", remedy)
-        names = [one.name for one in table.fields if not one.added]
+        names = [field.name for field in table.fields if not field.added]
         if absent := [name for name in names if name not in found.columns]:
             problem = f"it has no {', '.join(absent)}"
             raise MissingColumns("find columns", f"{self.place}/{table.name}", problem, "Look at the contract")

@@ -49,7 +49,7 @@ class Reading:
     @property
     def needs_report(self) -> bool:
         """Whether there may be rows without cursor or key, which no interval holds."""
-        return not self.changed.not_null or not all(one.not_null for one in self.keys)
+        return not self.changed.not_null or not all(key.not_null for key in self.keys)
 
     @property
     def source(self) -> str:
@@ -85,14 +85,14 @@ def copy_interval(reading: Reading, start: Position, until: datetime, *, checked
     conditions = [_within(reading, start, until)]
     if start.after is not None:
         conditions.append(_behind(reading, start.at, start.after))
-    conditions += [f"{identifier(one.name)} IS NOT NULL" for one in reading.keys if not one.not_null]
+    conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
     order = ", ".join([reading.cursor, *map(_ordered, reading.keys)])
     return _copy(reading, f"WHERE {' AND '.join(conditions)} ORDER BY {order}", checked_at)
 
 
 def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime) -> str:
     """COPY of the rows that have one of these keys, as they are now."""
-    names = ", ".join(identifier(one.name) for one in reading.keys)
+    names = ", ".join(identifier(key.name) for key in reading.keys)
     rows = ", ".join(f"({_values(reading, key)})" for key in keys)
     return _copy(reading, f"WHERE ({names}) IN ({rows})", checked_at)
 
@@ -110,7 +110,7 @@ def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) 
         conditions.append(f"({changed} IS NULL AND ({nowhere}))")
     else:
         conditions.append(f"{changed} IS NULL")
-    conditions += [f"{identifier(one.name)} IS NULL" for one in reading.keys if not one.not_null]
+    conditions += [f"{identifier(key.name)} IS NULL" for key in reading.keys if not key.not_null]
     limited = f"SELECT 1 FROM {reading.source} WHERE {' OR '.join(conditions)} LIMIT {at_most:d}"
     return f"SELECT count(*) FROM ({limited}) AS unplaced"
 
@@ -136,7 +136,7 @@ def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
 
 
 def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
-    columns = [_output(reading, one) for one in reading.table.fields if not one.added]
+    columns = [_output(reading, field) for field in reading.table.fields if not field.added]
     if checked_at is not None:
         columns.append(f"{literal(format_instant(checked_at), 'text')} AS checked_at")
     rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"

@@ -61,11 +61,11 @@ def _candles(reply: Reply, first: int, last: int, every: int) -> Answer:
         return NoData(evidence)
     times = answer.get("t")
     columns = {name: answer[name] for name in _CANDLE if name in answer}
-    if not isinstance(times, list) or any(not isinstance(one, list) for one in columns.values()):
+    if not isinstance(times, list) or any(not isinstance(column, list) for column in columns.values()):
         return Broken("candles without arrays", evidence)
     if not times:
         return NoData(evidence)
-    if any(len(one) != len(times) for one in columns.values()) or len(columns) != len(_CANDLE):
+    if any(len(column) != len(times) for column in columns.values()) or len(columns) != len(_CANDLE):
         return Broken("candle arrays of different lengths", evidence)
     return _points(times, columns, reply, first, last, every)
 

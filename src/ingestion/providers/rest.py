@@ -53,9 +53,9 @@ class Rest:
         points = self._points(call, reply)
         if isinstance(points, tuple):
             instants = [point.time for point in points if point.time is not None]
-            if any(not start <= one < end for one in instants):
+            if any(not start <= instant < end for instant in instants):
                 return Broken("records of another interval than asked for", reply.evidence)
-            if any(one.timestamp() % self._every for one in instants) or len(set(instants)) != len(instants):
+            if any(instant.timestamp() % self._every for instant in instants) or len(set(instants)) != len(instants):
                 return Broken("records of another cadence than asked for", reply.evidence)
         return self._answer(points, reply)
 
@@ -87,7 +87,7 @@ class Rest:
             if found is None:
                 return Broken("no records where the contract says they are", reply.evidence)
             records = tuple(_records(call, found))
-            filled = [one for one in records if any(one[name] is not None for name in call.fields)]
+            filled = [record for record in records if any(record[name] is not None for name in call.fields)]
             if records and not filled:
                 return Broken("records without any of the fields that the contract names", reply.evidence)
             points = tuple(self._point(call, values) for values in filled)
@@ -120,9 +120,9 @@ def _records(call: CallSpec, found: object) -> Iterator[Mapping[str, object]]:
         paths[_TIME] = call.time
     if call.shape == "columns":
         columns = {name: path.search(found) for name, path in paths.items()}
-        if any(not isinstance(one, list) for one in columns.values()):
+        if any(not isinstance(column, list) for column in columns.values()):
             raise ValueError("a column that is no array")
-        if len({len(one) for one in columns.values()}) != 1:
+        if len({len(column) for column in columns.values()}) != 1:
             raise ValueError("columns of different lengths")
         for row in zip(*columns.values(), strict=True):
             yield dict(zip(columns, row, strict=True))

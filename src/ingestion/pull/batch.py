@@ -19,7 +19,7 @@ from ingestion.log import Log
 from ingestion.pull.ask import Round
 from ingestion.pull.decide import Skip, Write, decide
 from ingestion.pull.deliver import deliver
-from ingestion.pull.feed_client import Desk
+from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
 from ingestion.request.message import PointsDue, read_points_due
 
@@ -48,7 +48,7 @@ class PullReport:
 def pull_batch(
     messages: Sequence[Message],
     *,
-    desk_of: Callable[[str], Desk],
+    desk_of: Callable[[str], FeedClient],
     pool: Executor,
     clock: Clock,
     log: Log,
@@ -70,10 +70,10 @@ def pull_batch(
     written, skipped = 0, Counter[str]()
     for dataset, requests in due.items():
         try:
-            desk = desk_of(dataset)
-            fresh = _fresh(desk, requests, sent, now=clock.now().timestamp())
-            skipped["stale"] += sum(len(one.entities) for id_, one in requests.items() if id_ not in fresh)
-            outcome = _pull(desk, fresh, pool=pool, clock=clock, until=until)
+            client = desk_of(dataset)
+            fresh = _fresh(client, requests, sent, now=clock.now().timestamp())
+            skipped["stale"] += sum(len(request.entities) for id_, request in requests.items() if id_ not in fresh)
+            outcome = _pull(client, fresh, pool=pool, clock=clock, until=until)
         except (KeyError, TransientFailure) as error:
             log.error("messages go back to the queue", dataset=dataset, messages=len(requests), error=str(error))
             failed |= set(requests)
@@ -81,7 +81,7 @@ def pull_batch(
         failed |= outcome.failed
         written += outcome.written
         skipped += outcome.skipped
-    return PullReport(tuple(one.id for one in messages if one.id in failed), written, dict(+skipped))
+    return PullReport(tuple(message.id for message in messages if message.id in failed), written, dict(+skipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +92,27 @@ class _Outcome:
 
 
 def _fresh(
-    desk: Desk, requests: Mapping[str, PointsDue], sent: Mapping[str, float | None], *, now: float
+    client: FeedClient, requests: Mapping[str, PointsDue], sent: Mapping[str, float | None], *, now: float
 ) -> dict[str, PointsDue]:
     """The messages that still speak for now. One that waited is dropped: a newer one has been sent meanwhile."""
-    oldest = now - STALE_AFTER * desk.feed.every
+    oldest = now - STALE_AFTER * client.feed.every
     return {one: due for one, due in requests.items() if (sent[one] or now) > oldest}
 
 
-def _pull(desk: Desk, requests: Mapping[str, PointsDue], *, pool: Executor, clock: Clock, until: float) -> _Outcome:
+def _pull(
+    client: FeedClient, requests: Mapping[str, PointsDue], *, pool: Executor, clock: Clock, until: float
+) -> _Outcome:
     """One call per entity, however many messages name it; the newest request is the one that is answered."""
-    known = desk.entities()
+    known = client.entities()
     newest = _newest(requests)
     unknown = [name for name in newest if name not in known]
     if unknown:
-        desk.log.warning("the contract does not name them", dataset=desk.dataset, entities=unknown[:NAMED_IN_LOG])
-    desk.forget_refusals()
-    calls = Round(pace=desk.live_pace, clock=clock, until=until)
+        client.log.warning("the contract does not name them", dataset=client.dataset, entities=unknown[:NAMED_IN_LOG])
+    client.forget_refusals()
+    calls = Round(pace=client.live_pace, clock=clock, until=until)
     asked = [name for name in newest if name in known]
-    answers = calls.ask_all(asked, desk.live.provider.live, pool)
-    needed = needed_fields(desk.contract, desk.feed, "live")
+    answers = calls.ask_all(asked, client.live.provider.live, pool)
+    needed = needed_fields(client.contract, client.feed, "live")
     decisions: list[Write | Skip] = []
     for name in asked:
         if name not in answers:
@@ -121,20 +123,20 @@ def _pull(desk: Desk, requests: Mapping[str, PointsDue], *, pool: Executor, cloc
             decide(
                 known[name],
                 answer,
-                dataset=desk.dataset,
-                feed=desk.feed,
-                calendar=desk.calendar,
+                dataset=client.dataset,
+                feed=client.feed,
+                calendar=client.calendar,
                 needed=needed,
                 fetched_at=fetched_at,
             )
         )
-    writes = [one for one in decisions if isinstance(one, Write)]
-    skips = [one for one in decisions if isinstance(one, Skip)]
-    records = [StreamRecord(one.entity, one.line) for one in writes]
-    lost = {writes[index].entity for index in deliver(desk.stream, records, clock=clock, log=desk.log, until=until)}
+    writes = [decision for decision in decisions if isinstance(decision, Write)]
+    skips = [decision for decision in decisions if isinstance(decision, Skip)]
+    records = [StreamRecord(write.entity, write.line) for write in writes]
+    lost = {writes[index].entity for index in deliver(client.stream, records, clock=clock, log=client.log, until=until)}
     failed = frozenset(one for one, due in requests.items() if lost.intersection(due.entities))
-    _tell(desk, writes, skips, newest, lost)
-    return _Outcome(failed, len(writes) - len(lost), Counter(one.why for one in skips))
+    _tell(client, writes, skips, newest, lost)
+    return _Outcome(failed, len(writes) - len(lost), Counter(skip.why for skip in skips))
 
 
 def _newest(requests: Mapping[str, PointsDue]) -> dict[str, int]:
@@ -171,23 +173,23 @@ _REMEDIES = {
 }
 
 
-def _tell(desk: Desk, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]) -> None:
+def _tell(client: FeedClient, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]) -> None:
     """One log line per cause, not per entity, and the counts as metrics."""
-    desk.metrics.add("PointsWritten", len(writes) - len(lost))
+    client.metrics.add("PointsWritten", len(writes) - len(lost))
     if writes:
-        delay = max(one.provider_time - asked[one.entity] for one in writes)
-        desk.metrics.add("TriggerDelaySeconds", delay, unit="Seconds")
-    for why in dict.fromkeys(one.why for one in skips):
-        some = [one for one in skips if one.why == why]
+        delay = max(write.provider_time - asked[write.entity] for write in writes)
+        client.metrics.add("TriggerDelaySeconds", delay, unit="Seconds")
+    for why in dict.fromkeys(skip.why for skip in skips):
+        some = [skip for skip in skips if skip.why == why]
         if why in _METRICS:
-            desk.metrics.add(_METRICS[why], len(some))
-        tell = desk.log.info if why in ("closed", "no_data") else desk.log.error
+            client.metrics.add(_METRICS[why], len(some))
+        tell = client.log.info if why in ("closed", "no_data") else client.log.error
         tell(
-            _REMEDIES[why].format(secret=desk.feed.secret),
-            dataset=desk.dataset,
+            _REMEDIES[why].format(secret=client.feed.secret),
+            dataset=client.dataset,
             why=why,
             points=len(some),
             entities=[one.entity for one in some[:NAMED_IN_LOG]],
             detail=some[0].detail,
         )
-    desk.log.info("points pulled", dataset=desk.dataset, asked=len(asked), written=len(writes) - len(lost))
+    client.log.info("points pulled", dataset=client.dataset, asked=len(asked), written=len(writes) - len(lost))

@@ -13,7 +13,7 @@ from ingestion.pull.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class FeedClient:
     """One feed with its providers at their pace, and where its lines go."""
 
     contract: Contract
@@ -32,7 +32,7 @@ class Desk:
         return self.contract.dataset
 
     def entities(self) -> Mapping[str, Entity]:
-        return {one.name: one for one in self.feed.entities}
+        return {entity.name: entity for entity in self.feed.entities}
 
     def forget_refusals(self) -> None:
         """Each batch asks a refused secret's store once again, for it may have been filled or rotated since."""

@@ -20,11 +20,11 @@ from core.ports import StreamRecord
 from core.time import iso
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
-from ingestion.pull.feed_client import Desk
+from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
 
 
-def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: float) -> HistoryOutcome:
+def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, until: float) -> HistoryOutcome:
     """The outcome is settled when this returns: ``healed`` slots are durable in the stream.
 
     An interval beyond the provider's span is asked for in several calls, the earliest first. Asking again for what was
@@ -32,33 +32,33 @@ def pull_history(request: HistoryRequest, *, desk: Desk, clock: Clock, until: fl
     Raises ``UnknownTable`` for an entity that the contract does not name, ``TransientFailure`` where the stream or the
     secret store does not answer in time.
     """
-    entity = desk.entities().get(request.entity)
+    entity = client.entities().get(request.entity)
     if entity is None:
         raise UnknownTable("fetch history", f"{request.dataset}/{request.entity}", "the contract names no such entity")
-    desk.forget_refusals()
+    client.forget_refusals()
     settled = _Settled()
-    span = int(desk.history.span.total_seconds())
+    span = int(client.history.span.total_seconds())
     for start in range(request.start, request.end, span):
-        owed = _owed(desk, entity, start, min(start + span, request.end))
+        owed = _owed(client, entity, start, min(start + span, request.end))
         if not owed:
             continue
-        first, last = owed[0], owed[-1] + desk.feed.every
-        if not desk.history_pace.enter(until=until):
-            return settled.outcome(desk, "limited", "the contract's rate leaves no call in time")
+        first, last = owed[0], owed[-1] + client.feed.every
+        if not client.history_pace.enter(until=until):
+            return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
-            answer = desk.history.provider.history(entity.name, _instant(first), _instant(last))
+            answer = client.history.provider.history(entity.name, _instant(first), _instant(last))
         except BadContract:
             raise
         except InvalidData as error:
-            return settled.outcome(desk, "secret_missing", str(error))
+            return settled.outcome(client, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
         if request.only_tell and isinstance(answer, Data):
-            _tell(settled, desk, answer, owed)
+            _tell(settled, client, answer, owed)
             continue
-        stopped = _settle(settled, desk, entity, answer, owed, clock=clock, until=until)
+        stopped = _settle(settled, client, entity, answer, owed, clock=clock, until=until)
         if stopped is not None:
             return stopped
-    return settled.outcome(desk, "answered")
+    return settled.outcome(client, "answered")
 
 
 class _Settled:
@@ -72,10 +72,10 @@ class _Settled:
         self.told: dict[int, dict[str, str]] = {}
 
     def outcome(
-        self, desk: Desk, result: Result, reason: str = "", *, retry_after: float | None = None
+        self, client: FeedClient, result: Result, reason: str = "", *, retry_after: float | None = None
     ) -> HistoryOutcome:
         def packed(slots: Iterable[int]) -> Ranges:
-            return tuple(ranges(sorted(slots), every=desk.feed.every))
+            return tuple(ranges(sorted(slots), every=client.feed.every))
 
         return HistoryOutcome(
             result,
@@ -89,15 +89,15 @@ class _Settled:
         )
 
 
-def _owed(desk: Desk, entity: Entity, start: int, end: int) -> list[int]:
+def _owed(client: FeedClient, entity: Entity, start: int, end: int) -> list[int]:
     first, last = validity(entity)
     window = (max(start, first), min(end, last))
-    return expected_between(desk.calendar, every=desk.feed.every, start=window[0], end=window[1])
+    return expected_between(client.calendar, every=client.feed.every, start=window[0], end=window[1])
 
 
-def _tell(settled: _Settled, desk: Desk, answer: Data, owed: list[int]) -> None:
+def _tell(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
     """What the answer says of the owed slots; of those that it does not name nothing is said."""
-    fields = [one.name for one in provider_fields(desk.feed)]
+    fields = [field.name for field in provider_fields(client.feed)]
     for point in answer.points:
         slot = int(point.time.timestamp()) if point.time else None
         if slot in owed:
@@ -108,46 +108,59 @@ def _tell(settled: _Settled, desk: Desk, answer: Data, owed: list[int]) -> None:
 
 
 def _settle(
-    settled: _Settled, desk: Desk, entity: Entity, answer: Answer, owed: list[int], *, clock: Clock, until: float
+    settled: _Settled,
+    client: FeedClient,
+    entity: Entity,
+    answer: Answer,
+    owed: list[int],
+    *,
+    clock: Clock,
+    until: float,
 ) -> HistoryOutcome | None:
     """Write what the answer holds; an outcome where it ends the request."""
     if isinstance(answer, NotEntitled):
         reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
-        return settled.outcome(desk, "not_entitled", reason)
+        return settled.outcome(client, "not_entitled", reason)
     if isinstance(answer, Limited):
-        desk.history_pace.close(answer.retry_after or 0.0)
-        return settled.outcome(desk, "limited", "the provider limits us", retry_after=answer.retry_after)
+        client.history_pace.close(answer.retry_after or 0.0)
+        return settled.outcome(client, "limited", "the provider limits us", retry_after=answer.retry_after)
     if not isinstance(answer, Data | NoData):
-        return settled.outcome(desk, "broken", answer.reason)
+        return settled.outcome(client, "broken", answer.reason)
     told = answer.provider_time if isinstance(answer, Data) else _told(answer.evidence, clock)
-    current = slot_of((told - desk.history.delay).timestamp(), desk.feed.every)
-    points = {int(one.time.timestamp()): one for one in answer.points if one.time} if isinstance(answer, Data) else {}
+    current = slot_of((told - client.history.delay).timestamp(), client.feed.every)
+    points = (
+        {int(point.time.timestamp()): point for point in answer.points if point.time}
+        if isinstance(answer, Data)
+        else {}
+    )
     complete = [slot for slot in owed if slot < current]
     found = [slot for slot in complete if slot in points]
-    needed = needed_fields(desk.contract, desk.feed, "history")
+    needed = needed_fields(client.contract, client.feed, "history")
     fetched_at = clock.now()
     records: list[StreamRecord] = []
     for slot in found:
         values = points[slot].values
         if lacking := [name for name in needed if values.get(name) is None]:
-            return settled.outcome(desk, "broken", f"{iso(slot)} lacks {', '.join(lacking)}")
+            return settled.outcome(client, "broken", f"{iso(slot)} lacks {', '.join(lacking)}")
         point = PointLine(entity.name, slot, "history", "repaired", fetched_at, values)
         try:
-            records.append(StreamRecord(entity.name, encode_line(point, dataset=desk.dataset, feed=desk.feed)))
+            records.append(StreamRecord(entity.name, encode_line(point, dataset=client.dataset, feed=client.feed)))
         except InvalidData as error:
-            return settled.outcome(desk, "broken", f"{iso(slot)}: {error.problem}")
-    _deliver_all(desk, entity, records, clock=clock, until=until)
+            return settled.outcome(client, "broken", f"{iso(slot)}: {error.problem}")
+    _deliver_all(client, entity, records, clock=clock, until=until)
     settled.healed |= set(found)
     settled.absent |= set(complete) - set(found)
     settled.pending |= set(owed) - set(complete)
     return None
 
 
-def _deliver_all(desk: Desk, entity: Entity, records: list[StreamRecord], *, clock: Clock, until: float) -> None:
-    if lost := deliver(desk.stream, records, clock=clock, log=desk.log, until=until):
+def _deliver_all(
+    client: FeedClient, entity: Entity, records: list[StreamRecord], *, clock: Clock, until: float
+) -> None:
+    if lost := deliver(client.stream, records, clock=clock, log=client.log, until=until):
         raise TransientFailure(
             "write history",
-            f"{desk.dataset}/{entity.name}",
+            f"{client.dataset}/{entity.name}",
             f"the stream did not take {len(lost)} of {len(records)} rows",
             "It is tried again; look at the stream's throttling if it stays",
         )

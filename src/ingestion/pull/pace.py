@@ -56,7 +56,7 @@ class Pace:
             known = self._offset or 0.0
             if self._offset is None or offset < known - DRIFT:
                 # Set for the first time, or set back: the calls so far keep their age.
-                self._calls = deque((one + offset - known for one in self._calls), self._calls.maxlen)
+                self._calls = deque((call + offset - known for call in self._calls), self._calls.maxlen)
                 self._offset = offset
             elif offset > known + DRIFT:
                 self._offset = offset

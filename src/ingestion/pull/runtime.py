@@ -15,7 +15,7 @@ from ingestion.log import Log
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of
-from ingestion.pull.feed_client import Desk
+from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.history import pull_history
 from ingestion.pull.pace import Clock, Pace
 
@@ -50,13 +50,13 @@ class PullRuntime:
         self._metrics_of = metrics_of
         self._urls = urls
         self._connections = concurrent_calls
-        self._desks: dict[str, Desk] = {}
+        self._desks: dict[str, FeedClient] = {}
         self._metrics: list[FlushedMetrics] = []
         self.clock = clock
         self.log = log
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
-    def desk(self, dataset: str) -> Desk:
+    def client(self, dataset: str) -> FeedClient:
         """Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none."""
         if dataset not in self._desks:
             self._desks[dataset] = self._build(dataset)
@@ -64,7 +64,7 @@ class PullRuntime:
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
         """One batch, done before ``until`` (monotonic)."""
-        return pull_batch(messages, desk_of=self.desk, pool=self.pool, clock=self.clock, log=self.log, until=until)
+        return pull_batch(messages, desk_of=self.client, pool=self.pool, clock=self.clock, log=self.log, until=until)
 
     def answer(self, event: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
         """SQS's event in, its partial batch response out, within the time that the function has left."""
@@ -78,14 +78,14 @@ class PullRuntime:
         """``HistoryRequest`` in, ``HistoryOutcome`` out, both as JSON data; raises what ``pull_history`` raises."""
         asked = HistoryRequest.from_data(request)
         until = self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS
-        return pull_history(asked, desk=self.desk(asked.dataset), clock=self.clock, until=until).to_data()
+        return pull_history(asked, client=self.client(asked.dataset), clock=self.clock, until=until).to_data()
 
     def flush(self) -> None:
         """Write the metrics of this batch."""
-        for one in self._metrics:
-            one.flush()
+        for metric in self._metrics:
+            metric.flush()
 
-    def _build(self, dataset: str) -> Desk:
+    def _build(self, dataset: str) -> FeedClient:
         feed = self._contracts.feed(dataset)
         live = self._source(feed, feed.provider, self._urls.get(dataset, ""))
         live_pace = self._pace(feed, live)
@@ -96,7 +96,7 @@ class PullRuntime:
             history_pace = self._pace(feed, history)
         metrics = self._metrics_of(dataset)
         self._metrics.append(metrics)
-        return Desk(
+        return FeedClient(
             contract=self._contracts.dataset(dataset),
             feed=feed,
             calendar=self._contracts.calendar(feed.calendar),

@@ -23,7 +23,7 @@ from ingestion.log import Log
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 
 
-class Graveyard(Protocol):
+class DeletedObjects(Protocol):
     """Objects that were deleted from a versioned bucket."""
 
     def revive(self, key: str) -> bool:
@@ -37,7 +37,7 @@ class Bench:
 
     records: ObjectStore
     ask: Ask
-    ingest: Graveyard
+    ingest: DeletedObjects
     now: Callable[[], datetime]
     log: Log
 

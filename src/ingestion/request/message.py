@@ -29,7 +29,7 @@ def read_points_due(body: str) -> PointsDue:
         raise ValueError("no JSON object")
     try:
         entities = data["entities"]
-        if not isinstance(entities, list) or not all(isinstance(one, str) and one for one in entities):
+        if not isinstance(entities, list) or not all(isinstance(entity, str) and entity for entity in entities):
             raise ValueError("entities are no list of names")
         return PointsDue(str(data["dataset"]), epoch(str(data["time"])), tuple(entities))
     except KeyError as error:

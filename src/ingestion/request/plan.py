@@ -37,7 +37,7 @@ def plan_requests(
     slot = slot_of(time, feed.every)
     if slot_of(time, SCHEDULED_EVERY) != slot or not is_expected(calendar, slot):
         return RequestPlan(slot, 0, ())
-    names = [one.name for one in entities_at(feed, slot)]
+    names = [entity.name for entity in entities_at(feed, slot)]
     left_out = dropped_entity(names, seed=drop_seed, slot=slot) if drop_seed and names else ""
     gap = planted_gap(dataset, feed, calendar, slot_of(slot, DAY)) if feed.canary else None
     if gap is not None and gap[1] == slot:

@@ -103,10 +103,10 @@ def entity_rows(table: Table, feed: Feed) -> pa.Table:
             raise PipelineBug("derive", f"{table.name}.{column.name}", f"no entity gives {column.rule!r}")
         name = column.rule.field
         if name == feed.entity_column:
-            texts: list[str | None] = [one.name for one in feed.entities]
+            texts: list[str | None] = [entity.name for entity in feed.entities]
         elif name in ("valid_from", "valid_until"):
-            texts = [str(getattr(one, name)).removesuffix("Z") or None for one in feed.entities]
+            texts = [str(getattr(entity, name)).removesuffix("Z") or None for entity in feed.entities]
         else:
-            texts = [one.attributes.get(name) for one in feed.entities]
+            texts = [entity.attributes.get(name) for entity in feed.entities]
         columns.append(pa.array(texts, pa.string()).cast(arrow_type(column.type)))
     return pa.table(columns, schema=stored_schema(table))

@@ -25,7 +25,7 @@ from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.order import as_array
 from processing.partitions.commit import Outcome, read_partition, restate
-from processing.services import World
+from processing.services import Services
 
 DAY = 86_400
 _UNITS = {"year": "Y", "month": "M", "day": "D", "hour": "h"}
@@ -33,24 +33,24 @@ Cells = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 
-def derive_rollup(world: World, table: Table, path: str) -> Outcome:
+def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
     """Bring a rollup's partition up to date: read after its pointer, so the last writer has seen the newest inputs.
 
     No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer.
     """
-    contract = world.contracts.dataset(table.dataset)
-    feed = world.contracts.feed(table.dataset)
-    fact = world.contracts.table(table.source)
-    calendar = world.contracts.calendar(feed.calendar)
+    contract = services.contracts.dataset(table.dataset)
+    feed = services.contracts.feed(table.dataset)
+    fact = services.contracts.table(table.source)
+    calendar = services.contracts.calendar(feed.calendar)
 
     def rebuild() -> tuple[pa.Table, Sequence[object]]:
-        snapshot = read_partition(world.partitions, fact, path)
+        snapshot = read_partition(services.partitions, fact, path)
         period = period_of(table, feed, path, fact=fact)
-        entries = certified_in(world.records, table.dataset, feed.table.name, *period, calendar=calendar)
+        entries = certified_in(services.records, table.dataset, feed.table.name, *period, calendar=calendar)
         facts = snapshot.table if snapshot else stored_schema(fact).empty_table()
         return rollup_rows(Rollup(table, fact, feed, calendar, path), facts, entries), ()
 
-    return restate(world.partitions, table, path, rebuild, context=world.context_of(contract))  # type: ignore[arg-type]
+    return restate(services.partitions, table, path, rebuild, context=services.context_of(contract))  # type: ignore[arg-type]
 
 
 def certified_in(
@@ -67,9 +67,9 @@ def certified_in(
         stored = records.read(key)
         ledger = Ledger.from_json(stored.body, etag=stored.stat.etag, key=key) if stored else Ledger()
         found += [
-            one
-            for name, one in ledger.windows.items()
-            if name.startswith(f"{subject}/") and epoch(one.start) < end and start < epoch(one.end)
+            window
+            for name, window in ledger.windows.items()
+            if name.startswith(f"{subject}/") and epoch(window.start) < end and start < epoch(window.end)
         ]
     return sorted(found, key=lambda one: one.start)
 
@@ -144,7 +144,9 @@ def _groups(rollup: Rollup, facts: pa.Table, entries: Sequence[LedgerEntry]) -> 
     start, end = period_of(rollup.table, rollup.feed, rollup.path, fact=rollup.fact)
     start, end = max(start, rollup.calendar.covers_from), min(end, rollup.calendar.covers_to)
     seconds = _seconds(rollup, facts)
-    last = max([epoch(one.end) for one in entries] + ([int(seconds.max()) + 1] if len(seconds) else []), default=start)
+    last = max(
+        [epoch(entry.end) for entry in entries] + ([int(seconds.max()) + 1] if len(seconds) else []), default=start
+    )
     unit = rollup.unit
     # to the end of the last group: what it owes is told by the calendar, whether it is over or not
     beyond = np.datetime64(max(last - 1, 0), "s").astype(f"datetime64[{unit}]") + 1
@@ -164,7 +166,7 @@ def _seconds(rollup: Rollup, facts: pa.Table) -> Ints:
 
 
 def _owed(rollup: Rollup, groups: _Groups) -> Cells:
-    known = {one.name: validity(one) for one in rollup.feed.entities}
+    known = {entity.name: validity(entity) for entity in rollup.feed.entities}
     bounds = np.array([known[name] for name in groups.entities], np.int64)
     return np.asarray((groups.slots >= bounds[:, :1]) & (groups.slots < bounds[:, 1:]))
 

@@ -150,4 +150,4 @@ def _braced(data: bytes, breaks: Ints) -> bool:
 
 
 def _named(source: SourceTable, *kinds: str) -> list[str]:
-    return [one.name for one in source.fields if one.type.name in kinds]
+    return [field.name for field in source.fields if field.type.name in kinds]

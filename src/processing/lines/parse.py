@@ -26,8 +26,8 @@ class LineParser:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._required = tuple(one.name for one in judge.source.fields if one.required)
-        self._doubles = tuple(one.name for one in judge.source.fields if one.type.name == "double")
+        self._required = tuple(field.name for field in judge.source.fields if field.required)
+        self._doubles = tuple(field.name for field in judge.source.fields if field.type.name == "double")
         self._drifted = False
 
     def parse(self, block: Block) -> Parsed:

@@ -122,7 +122,7 @@ class _Looks:
     """What a record must look like to be worth judging among others."""
 
     def __init__(self, source: SourceTable) -> None:
-        self._expected = [(one.name, one.type, frozenset(_LOOKS[one.type.name])) for one in source.fields]
+        self._expected = [(field.name, field.type, frozenset(_LOOKS[field.type.name])) for field in source.fields]
 
     def wrong(self, record: bytes) -> str:
         """Why the record looks bad, or nothing."""
@@ -146,11 +146,11 @@ def explain(judge: Judge, record: bytes) -> str:
         if name in values:
             return f"{name}: given twice"
         values[name] = text[start:end]
-    for one in judge.source.fields:
+    for field in judge.source.fields:
         try:
-            judge.read(b"{%s:%s}" % (json.dumps(one.name).encode(), values.get(one.name, "null").encode()), 1)
+            judge.read(b"{%s:%s}" % (json.dumps(field.name).encode(), values.get(field.name, "null").encode()), 1)
         except Unparsable:
-            return misfit(one.name, values[one.name], one.type)
+            return misfit(field.name, values[field.name], field.type)
     return "refused by the parser"
 
 

@@ -21,15 +21,15 @@ def quarantine_body(landing: Landing, rejected: Sequence[Rejected], *, now: date
     return b"".join(_line(landing.key, one, format_instant(now)) for one in rejected)
 
 
-def _line(key: str, one: Rejected, now: str) -> bytes:
+def _line(key: str, rejected: Rejected, now: str) -> bytes:
     try:
-        content, encoding = one.raw.decode(), "utf-8"
+        content, encoding = rejected.raw.decode(), "utf-8"
     except UnicodeDecodeError:
-        content, encoding = base64.b64encode(one.raw).decode(), "base64"
+        content, encoding = base64.b64encode(rejected.raw).decode(), "base64"
     record = {
         "object": key,
-        "line": one.line,
-        "reason": one.reason,
+        "line": rejected.line,
+        "reason": rejected.reason,
         "content": content,
         "encoding": encoding,
         "rejected_at": now,

@@ -81,4 +81,4 @@ def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
 def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> OutcomeName:
     if halted:
         return "halted"
-    return "committed" if any(one.outcome == "committed" for one in partitions) else "unchanged"
+    return "committed" if any(partition.outcome == "committed" for partition in partitions) else "unchanged"

@@ -11,23 +11,23 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from core.errors import InvalidData, StarmendError
 from core.landing.state import ParameterNames, parse_id
 from core.landing.zone import Landing
-from processing.services import World
+from processing.services import Services
 
 
-def newest_known(world: World, tables: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+def newest_known(services: Services, tables: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
     """The number of the newest processed object of each (dataset, table), where the parameters know it."""
-    names = {_name(world, dataset, table): (dataset, table) for dataset, table in tables}
+    names = {_name(services, dataset, table): (dataset, table) for dataset, table in tables}
     known: dict[tuple[str, str], int] = {}
     try:
-        found = world.parameters.get_many(list(names)) if names else {}
+        found = services.parameters.get_many(list(names)) if names else {}
     except StarmendError as error:
-        world.log.warning("the latest objects are not known", error=str(error))
+        services.log.warning("the latest objects are not known", error=str(error))
         return known
     for name, text in found.items():
         try:
             known[names[name]] = parse_id(text, name=name)
         except InvalidData as error:
-            world.log.warning("the latest object is not known", parameter=name, error=str(error))
+            services.log.warning("the latest object is not known", parameter=name, error=str(error))
     return known
 
 
@@ -48,17 +48,17 @@ def out_of_sequence(numbers: Iterable[int], newest: int, *, has_receipt: Callabl
     return wrong
 
 
-def remember_newest(world: World, dataset: str, table: str, number: int) -> None:
+def remember_newest(services: Services, dataset: str, table: str, number: int) -> None:
     """Write the parameter. A failure is a warning: the objects and their receipts are the truth."""
     try:
-        world.parameters.put(_name(world, dataset, table), str(number))
+        services.parameters.put(_name(services, dataset, table), str(number))
     except StarmendError as error:
-        world.log.warning("the latest object was not written", dataset=dataset, table=table, error=str(error))
+        services.log.warning("the latest object was not written", dataset=dataset, table=table, error=str(error))
 
 
-def receipt_exists(world: World, landing: Landing) -> bool:
-    return world.records.stat(landing.receipt_key) is not None
+def receipt_exists(services: Services, landing: Landing) -> bool:
+    return services.records.stat(landing.receipt_key) is not None
 
 
-def _name(world: World, dataset: str, table: str) -> str:
-    return ParameterNames(world.parameter_prefix, dataset).latest_object(table)
+def _name(services: Services, dataset: str, table: str) -> str:
+    return ParameterNames(services.parameter_prefix, dataset).latest_object(table)

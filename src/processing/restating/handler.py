@@ -10,8 +10,8 @@ from processing.runtime import build_runtime
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """The counts. A failure is an error of the function, which the state machine retries."""
-    world, finish = build_runtime()
+    services, finish = build_runtime()
     try:
-        return restate_job(world, str(event["job"]))
+        return restate_job(services, str(event["job"]))
     finally:
         finish()

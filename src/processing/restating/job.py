@@ -23,16 +23,16 @@ from processing.partitions.commit import Committed
 from processing.partitions.vacuum import vacuum_partition
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_table
-from processing.services import World
+from processing.services import Services
 
 
-def restate_job(world: World, job: str) -> dict[str, Any]:
+def restate_job(services: Services, job: str) -> dict[str, Any]:
     """Carry out the job that lies under this key, leave word of the outcome beside it, and return the counts.
 
     Safe to do again. Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where a store fails; then
     the job is not done, and the same call may be made again.
     """
-    stored = world.records.read(job)
+    stored = services.records.read(job)
     repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
     if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
@@ -40,71 +40,73 @@ def restate_job(world: World, job: str) -> dict[str, Any]:
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
     for path in paths:
         try:
-            changed += _one(world, repair, path)
+            changed += _one(services, repair, path)
         except (InvalidData, PipelineBug) as error:
             failed.append(f"{repair.table}/{path}: {error}")
             told = {"table": repair.table, "partition": path, "reason": str(error)}
-            world.log.error("partition left as it was", repair=repair.kind, **told)
+            services.log.error("partition left as it was", repair=repair.kind, **told)
     outcome = {
         "result": "failed" if failed else "done",
         "reason": "; ".join(failed)[:1000],
-        "finished_at": iso(int(world.now().timestamp())),
+        "finished_at": iso(int(services.now().timestamp())),
         "changed": changed,
     }
     key = job.replace("/jobs/", "/outcomes/")
     try:
-        world.records.write(key, canonical_json(outcome), content_type="application/json")
+        services.records.write(key, canonical_json(outcome), content_type="application/json")
     except TransientFailure as error:
-        world.log.warning("no word was left", job=job, reason=str(error))
+        services.log.warning("no word was left", job=job, reason=str(error))
     return {"partitions": len(paths), "changed": changed, "failed": len(failed)}
 
 
-def _one(world: World, repair: Restate | Vacuum | PlantGap, path: str) -> int:
+def _one(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> int:
     """How much was changed by it: versions made, objects removed, rows taken out."""
     if isinstance(repair, Restate):
-        return _restate(world, repair, path)
-    return _clean(world, repair, path) if isinstance(repair, Vacuum) else plant_gap(world, repair)
+        return _restate(services, repair, path)
+    return _clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair)
 
 
-def _clean(world: World, repair: Vacuum, path: str) -> int:
+def _clean(services: Services, repair: Vacuum, path: str) -> int:
     """How many objects were removed: what may go is decided now, whatever was found before."""
     name = partition_of(repair.table, path)
-    plan = vacuum_partition(world.partitions, world.records, name, now=world.now())
+    plan = vacuum_partition(services.partitions, services.records, name, now=services.now())
     removed = len(plan.remove) if plan else 0
-    world.log.info("partition cleaned", table=repair.table, partition=path, removed=removed)
+    services.log.info("partition cleaned", table=repair.table, partition=path, removed=removed)
     return removed
 
 
-def _restate(world: World, repair: Restate, path: str) -> int:
+def _restate(services: Services, repair: Restate, path: str) -> int:
     """How many versions were made."""
-    table = world.contracts.table(repair.table)
+    table = services.contracts.table(repair.table)
     if table.kind == "rollup":
-        outcome = derive_rollup(world, table, path)
-        world.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)
+        outcome = derive_rollup(services, table, path)
+        services.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)
         return int(isinstance(outcome, Committed))
     if table.kind == "dimension" and table.source != ENTITIES:
-        return _dimension(world, table)
-    made = list(rebuild_table(world, table.name, path if table.kind == "fact" else None))
+        return _dimension(services, table)
+    made = list(rebuild_table(services, table.name, path if table.kind == "fact" else None))
     for one in made:
-        world.log.info("partition restated", table=one.table, partition=one.partition, version=one.version)
+        services.log.info("partition restated", table=one.table, partition=one.partition, version=one.version)
     return sum(one.changed for one in made)
 
 
-def _dimension(world: World, table: Table) -> int:
+def _dimension(services: Services, table: Table) -> int:
     """Computed again from the current state of its sources; where that is broken, it is made anew first.
 
     Whatever else is computed from the same sources comes along. Returns how many versions were made.
     """
-    contract = world.contracts.dataset(table.dataset)
+    contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
-    currents = [read_current(world.partitions, f"{CURRENT}/{name}") for name in inputs]
+    currents = [read_current(services.partitions, f"{CURRENT}/{name}") for name in inputs]
     changed = 0
-    if not all(one is not None and one.is_sound for one in currents):
-        made = list(rebuild_table(world, table.name))
+    if not all(current is not None and current.is_sound for current in currents):
+        made = list(rebuild_table(services, table.name))
         changed = sum(one.changed for one in made)
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
-            outcome = derive_dimension(world.partitions, other, world.contracts, context=world.context_of(contract))
+            outcome = derive_dimension(
+                services.partitions, other, services.contracts, context=services.context_of(contract)
+            )
             changed += isinstance(outcome, Committed)
-            world.log.info("dimension restated", table=other.name, version=outcome.version)
+            services.log.info("dimension restated", table=other.name, version=outcome.version)
     return changed

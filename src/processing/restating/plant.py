@@ -13,26 +13,26 @@ from core.audit.repair_jobs import PlantGap
 from core.contract.model import Database, Latest, Table
 from core.errors import InvalidData
 from processing.partitions.commit import SourceRef, read_partition, restate
-from processing.services import World
+from processing.services import Services
 
 
-def plant_gap(world: World, repair: PlantGap) -> int:
+def plant_gap(services: Services, repair: PlantGap) -> int:
     """Take one current row, all its versions, out of the partition, and leave word; how many rows that were.
 
     Once a day: done again it changes nothing. A crash before the word was left costs a second row, which comes back
     like the first. Raises ``InvalidData`` where the dataset is no canary: nothing else is ever harmed.
     """
-    contract, table = world.contracts.dataset(repair.dataset), world.contracts.table(repair.table)
+    contract, table = services.contracts.dataset(repair.dataset), services.contracts.table(repair.table)
     source = contract.source
     if not isinstance(source, Database) or not source.canary or table.dataset != contract.dataset:
         problem = "is no canary, and its rows are not ours to take"
         raise InvalidData("plant gap", f"{repair.dataset}/{repair.table}", problem, "Name a database with canary: true")
     word = planted_key(repair.dataset)
-    before = world.records.read(word)
+    before = services.records.read(word)
     if before is not None and PlantedRow.from_json(before.body).day == repair.day:
         return 0
     names = table.history_of or table.key
-    snapshot = read_partition(world.partitions, table, repair.partition)
+    snapshot = read_partition(services.partitions, table, repair.partition)
     row = _choose(snapshot.table, table, seed=f"canary:{repair.dataset}:{repair.day}") if snapshot else None
     if row is None:
         return 0
@@ -40,25 +40,25 @@ def plant_gap(world: World, repair: PlantGap) -> int:
 
     def without() -> tuple[pa.Table, Sequence[SourceRef]]:
         nonlocal taken
-        now = read_partition(world.partitions, table, repair.partition)
+        now = read_partition(services.partitions, table, repair.partition)
         rows = now.table if now else row.slice(0, 0)
         kept = rows.filter(pc.invert(_same(rows, row, names)))
         taken = rows.num_rows - kept.num_rows
         return kept, ()
 
-    planted_at = int(world.now().timestamp())
-    restate(world.partitions, table, repair.partition, without, context=world.context_of(contract))
+    planted_at = int(services.now().timestamp())
+    restate(services.partitions, table, repair.partition, without, context=services.context_of(contract))
     key = {name: str(row.column(name)[0].as_py()) for name in names}
     checked = row.column("checked_at")[0].as_py()
     planted = PlantedRow(repair.day, table.name, repair.partition, key, str(checked or ""), planted_at)
-    world.records.write(word, planted.to_json(), content_type="application/json")
-    world.log.info("gap planted", table=table.name, partition=repair.partition, key=key)
+    services.records.write(word, planted.to_json(), content_type="application/json")
+    services.log.info("gap planted", table=table.name, partition=repair.partition, key=key)
     return taken
 
 
 def _choose(rows: pa.Table, table: Table, *, seed: str) -> pa.Table | None:
     """One of the current rows; None where there is none."""
-    for name in (one.name for one in table.columns if isinstance(one.rule, Latest)):
+    for name in (column.name for column in table.columns if isinstance(column.rule, Latest)):
         rows = rows.filter(rows.column(name))
     if "deleted_at" in rows.column_names:
         rows = rows.filter(pc.is_null(rows.column("deleted_at")))

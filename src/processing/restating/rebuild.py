@@ -19,13 +19,13 @@ from core.landing.zone import landing_of, prefixes_of
 from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
 from processing.derived.dimensions import derive_dimension, derive_static
-from processing.parse_object import take_apart
+from processing.parse_object import parse_object
 from processing.partitions.commit import Committed, SourceRef, read_partition, restate
 from processing.partitions.layout import Layout
 from processing.partitions.merge import dedupe
 from processing.plan import SourcePlan, plan_source, static_tables
-from processing.restating.spill_buffer import Shelf
-from processing.services import World
+from processing.restating.spill_buffer import SpillBuffer
+from processing.services import Services
 from processing.shape import Origin
 
 
@@ -41,7 +41,7 @@ class Rebuilt:
 
 
 def rebuild_table(
-    world: World,
+    services: Services,
     name: str,
     partition: str | None = None,
     *,
@@ -54,14 +54,14 @@ def rebuild_table(
     ``InvalidData`` and stays as it is, for ingest objects may be missing. A partition for whose rows there is no ingest
     object left is never touched. ``progress`` is told of every object that was read.
     """
-    table = world.contracts.table(name)
-    if table.name in {one.name for one in static_tables(world.contracts)}:
-        outcome = derive_static(world.partitions, table, world.contracts)
+    table = services.contracts.table(name)
+    if table.name in {table.name for table in static_tables(services.contracts)}:
+        outcome = derive_static(services.partitions, table, services.contracts)
         yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
         return
-    contract = world.contracts.dataset(table.dataset)
+    contract = services.contracts.dataset(table.dataset)
     if table.kind == "fact":
-        yield from _rebuild(world, plan_source(contract, table.source), table, partition, allow_fewer, progress)
+        yield from _rebuild(services, plan_source(contract, table.source), table, partition, allow_fewer, progress)
         return
     if table.kind != "dimension":
         remedy = "Rebuild the fact that it is made of"
@@ -69,13 +69,13 @@ def rebuild_table(
     for source in dict.fromkeys(inputs_of(table)):
         plan = plan_source(contract, source)
         assert plan.current is not None
-        yield from _rebuild(world, plan, plan.current, None, allow_fewer, progress)
-    outcome = derive_dimension(world.partitions, table, world.contracts, context=world.context_of(contract))
+        yield from _rebuild(services, plan, plan.current, None, allow_fewer, progress)
+    outcome = derive_dimension(services.partitions, table, services.contracts, context=services.context_of(contract))
     yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
 def _rebuild(
-    world: World,
+    services: Services,
     plan: SourcePlan,
     table: Table,
     partition: str | None,
@@ -83,14 +83,16 @@ def _rebuild(
     progress: Callable[[str], None],
 ) -> Iterator[Rebuilt]:
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
-        history = _History(world, plan, table, partition, Shelf(Path(folder)), progress)
+        history = _History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
         history.read_new()
         wanted = history.shelf.paths if partition is None else (partition,)
         for path in wanted:
-            yield _restate(world, plan, table, path, history, allow_fewer)
+            yield _restate(services, plan, table, path, history, allow_fewer)
 
 
-def _restate(world: World, plan: SourcePlan, table: Table, path: str, history: _History, allow_fewer: bool) -> Rebuilt:
+def _restate(
+    services: Services, plan: SourcePlan, table: Table, path: str, history: _History, allow_fewer: bool
+) -> Rebuilt:
     layout = Layout.of(table)
 
     def made() -> tuple[pa.Table, Sequence[SourceRef]]:
@@ -103,16 +105,16 @@ def _restate(world: World, plan: SourcePlan, table: Table, path: str, history: _
             )
         unique = dedupe(rows, layout)
         if not allow_fewer:
-            _refuse_fewer(world, table, path, unique.num_rows)
+            _refuse_fewer(services, table, path, unique.num_rows)
         return unique, history.refs.get(path, ())
 
-    outcome = restate(world.partitions, table, path, made, context=world.context_of(plan.contract))
+    outcome = restate(services.partitions, table, path, made, context=services.context_of(plan.contract))
     return Rebuilt(table.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
-def _refuse_fewer(world: World, table: Table, path: str, rows: int) -> None:
+def _refuse_fewer(services: Services, table: Table, path: str, rows: int) -> None:
     try:
-        before = read_partition(world.partitions, table, path)
+        before = read_partition(services.partitions, table, path)
     except PipelineBug:  # missing or altered: there is nothing to lose
         return
     if before is not None and before.table.num_rows > rows:
@@ -129,14 +131,14 @@ class _History:
 
     def __init__(
         self,
-        world: World,
+        services: Services,
         plan: SourcePlan,
         table: Table,
         partition: str | None,
-        shelf: Shelf,
+        shelf: SpillBuffer,
         progress: Callable[[str], None],
     ) -> None:
-        self._world = world
+        self._world = services
         self._plan = plan
         self._table = table
         self._partition = partition
@@ -155,22 +157,22 @@ class _History:
                     self._known.add((found.key, found.etag))
                     self._progress(found.key)
 
-    def _read(self, found: ObjectInfo) -> None:
-        opened = self._world.ingest.open(found.key)
+    def _read(self, object_info: ObjectInfo) -> None:
+        opened = self._world.ingest.open(object_info.key)
         if opened is None:
             return
-        world, plan = self._world, self._plan
+        services, plan = self._world, self._plan
         with opened.stream as stream:
-            taken = take_apart(
+            taken = parse_object(
                 stream,
                 plan,
-                Origin(plan.contract, world.contracts, opened.stat.modified),
-                place=found.key,
-                now=world.now(),
-                timer=world.timer,
-                threads=world.threads,
+                Origin(plan.contract, services.contracts, opened.stat.modified),
+                place=object_info.key,
+                now=services.now(),
+                timer=services.timer,
+                threads=services.threads,
             )
         for part in taken.parts:
             if part.table.name == self._table.name and self._partition in (None, part.path):
                 self.shelf.add(part.path, part.rows)
-                self.refs.setdefault(part.path, []).append(SourceRef(found.key, opened.stat.etag))
+                self.refs.setdefault(part.path, []).append(SourceRef(object_info.key, opened.stat.etag))

@@ -15,7 +15,7 @@ from processing.events import Told
 from processing.process import process_objects
 from processing.records.quarantine import read_quarantine
 from processing.records.receipts import read_receipts
-from processing.services import World
+from processing.services import Services
 
 AT_ONCE = 32  # objects between two signs of progress
 
@@ -33,20 +33,20 @@ def ingest_keys(ingest: ObjectReader, prefix: str) -> Iterator[str]:
     return (found.key for found in ingest.list(prefix) if landing_of(found.key))
 
 
-def replay(world: World, keys: Iterable[str]) -> Iterator[Replayed]:
+def replay(services: Services, keys: Iterable[str]) -> Iterator[Replayed]:
     """Process the objects again, some at a time. Advances as it is iterated."""
     waiting: list[str] = []
     for key in keys:
         waiting.append(key)
         if len(waiting) == AT_ONCE:
-            yield _again(world, waiting)
+            yield _again(services, waiting)
             waiting = []
     if waiting:
-        yield _again(world, waiting)
+        yield _again(services, waiting)
 
 
-def _again(world: World, keys: list[str]) -> Replayed:
-    return Replayed(tuple(keys), process_objects([Told("", key, again=True) for key in keys], world))
+def _again(services: Services, keys: list[str]) -> Replayed:
+    return Replayed(tuple(keys), process_objects([Told("", key, again=True) for key in keys], services))
 
 
 def folder_of(root: str, dataset: str = "", table: str = "") -> str:
@@ -56,14 +56,14 @@ def folder_of(root: str, dataset: str = "", table: str = "") -> str:
     return f"{root}dataset={dataset}/" + (f"source_table={table}/" if table else "")
 
 
-def quarantined(world: World, *, dataset: str = "", table: str = "") -> Iterator[Mapping[str, object]]:
+def quarantined(services: Services, *, dataset: str = "", table: str = "") -> Iterator[Mapping[str, object]]:
     """The lines in quarantine (``core.landing.records.QUARANTINE_COLUMNS``)."""
-    return read_quarantine(world.records, folder_of(QUARANTINE, dataset, table))
+    return read_quarantine(services.records, folder_of(QUARANTINE, dataset, table))
 
 
-def to_retry(world: World, *, dataset: str = "", table: str = "") -> tuple[str, ...]:
+def to_retry(services: Services, *, dataset: str = "", table: str = "") -> tuple[str, ...]:
     """The ingest objects that have lines in quarantine or were halted, in key order."""
-    lines = {str(line["object"]) for line in quarantined(world, dataset=dataset, table=table)}
-    receipts = read_receipts(world.records, folder_of(RECEIPTS, dataset, table))
-    halted = {str(one["object"]) for one in receipts if one["outcome"] == "halted"}
+    lines = {str(line["object"]) for line in quarantined(services, dataset=dataset, table=table)}
+    receipts = read_receipts(services.records, folder_of(RECEIPTS, dataset, table))
+    halted = {str(receipt["object"]) for receipt in receipts if receipt["outcome"] == "halted"}
     return tuple(sorted(lines | halted))

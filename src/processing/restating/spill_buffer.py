@@ -10,7 +10,7 @@ import pyarrow.ipc
 BUDGET = 256 << 20
 
 
-class Shelf:
+class SpillBuffer:
     """Rows by partition path. ``folder`` is there for the shelf alone; its owner removes it."""
 
     def __init__(self, folder: Path, *, budget: int = BUDGET) -> None:

@@ -31,7 +31,7 @@ KEYS: dict[str, tuple[str, Any]] = {
 def of_type(kind: str, values: list[Any]) -> pa.Array:
     kinds = {"int": pa.int32(), "bigint": pa.int64(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
     if kind.startswith("decimal"):
-        return pa.array([f"{float(one):.2f}" for one in values]).cast(pa.decimal128(10, 2))
+        return pa.array([f"{float(value):.2f}" for value in values]).cast(pa.decimal128(10, 2))
     return pa.array(values, kinds.get(kind, pa.string()))
 
 

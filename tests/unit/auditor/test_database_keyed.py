@@ -18,7 +18,7 @@ from core.time import epoch
 
 BUCKETS, UNTIL = 16, 50_000
 STATE = st.dictionaries(st.integers(-20, 20), st.integers(0, 80).map(lambda n: n * 1000), max_size=30)
-TARGETS = {one.table.name: one for one in targets_of(shipped_contracts().dataset("sales"))}
+TARGETS = {target.table.name: target for target in targets_of(shipped_contracts().dataset("sales"))}
 
 
 def holding(rows: dict[int, int], name: str) -> Holding:

@@ -20,12 +20,12 @@ TARGETS = targets_of(CONTRACT)
 assert isinstance(CONTRACT.source, Database)
 SOURCE: Database = CONTRACT.source
 NOW, HOUR, DAY = epoch("2026-11-20T15:00:00Z"), 3_600, 86_400
-LARGE = {one.table.name: 60_000 for one in TARGETS}  # none is so small that it is compared whole every time
+LARGE = {target.table.name: 60_000 for target in TARGETS}  # none is so small that it is compared whole every time
 
 
 def history(now: int) -> set[Slice]:
     """What the sweep has to come to: all slices but those that every run compares."""
-    return {one for target in TARGETS for one in all_slices(target, now)} - set(recent(now))
+    return {all_slice for target in TARGETS for all_slice in all_slices(target, now)} - set(recent(now))
 
 
 def recent(now: int) -> list[Slice]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
-from auditor.repairs.plan import Budget, Circumstances, plan
+from auditor.repairs.plan import Budget, PlanContext, plan
 from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
@@ -55,7 +55,7 @@ def missing(entity: str, *ranges: tuple[str, str]) -> MissingPoints:
 
 
 def planned(*findings, attempt: int = 1, budget: Budget | None = None, refused: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
-    return plan(findings, Circumstances(CONTRACTS, attempt, budget or Budget(), refused or {}))
+    return plan(findings, PlanContext(CONTRACTS, attempt, budget or Budget(), refused or {}))
 
 
 def test_what_lies_in_s3_goes_first_and_the_provider_is_not_asked_yet() -> None:
@@ -72,7 +72,7 @@ def test_what_lies_in_s3_goes_first_and_the_provider_is_not_asked_yet() -> None:
         UnprocessedObject("quotes", "feeds/quotes/a", "it has no receipt"),
         attempt=2,
     )
-    assert [one.kind for one in again.repairs] == ["reprocess", "fetch_history"]
+    assert [repair.kind for repair in again.repairs] == ["reprocess", "fetch_history"]
 
 
 def test_neighbouring_gaps_are_one_call_even_over_a_night_and_a_weekend() -> None:
@@ -91,7 +91,7 @@ def test_gaps_with_something_between_them_are_calls_of_their_own() -> None:
 def test_a_gap_longer_than_the_providers_span_is_several_calls() -> None:
     made = planned(missing("AAPL", ("2026-06-01T14:30", "2026-09-30T20:00")))
     span = int(history_span(FEED.history).total_seconds())
-    ranges = [pair for one in made.repairs for pair in one.ranges]  # type: ignore[union-attr]
+    ranges = [pair for repair in made.repairs for pair in repair.ranges]  # type: ignore[union-attr]
     assert len(ranges) == made.calls == 5  # of 122 days
     assert all(end - start <= span for start, end in ranges)
 
@@ -100,7 +100,7 @@ def test_points_of_a_partition_that_is_made_again_wait_for_it() -> None:
     gap = ("2026-11-20T15:00", "2026-11-20T15:05")
     broken = BrokenPartition("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "is missing")
     made = planned(missing("AAPL", gap), missing("AMD", gap), broken)
-    assert [one.kind for one in made.repairs] == ["restate", "fetch_history"]
+    assert [repair.kind for repair in made.repairs] == ["restate", "fetch_history"]
     assert made.repairs[1].entity == "AMD"  # type: ignore[union-attr]
     assert [(one.entity, one.count) for one in made.waiting] == [("AAPL", 5)]
     assert planned(missing("AAPL", gap), broken, attempt=2).waiting == ()
@@ -111,13 +111,13 @@ def test_facts_are_made_again_before_what_is_derived_from_them() -> None:
         StaleDerived("quotes", "fact_quote_hourly", "symbol=AAPL/month=2026-11", "old"),
         BrokenPartition("quotes", "fact_quote", "symbol=ZM/month=2026-11", "is missing"),
     )
-    assert [one.table for one in made.repairs] == ["fact_quote", "fact_quote_hourly"]  # type: ignore[union-attr]
+    assert [repair.table for repair in made.repairs] == ["fact_quote", "fact_quote_hourly"]  # type: ignore[union-attr]
 
 
 def test_what_the_provider_refuses_is_not_asked_again() -> None:
     gap = ("2026-11-20T15:00", "2026-11-20T15:05")
     made = planned(missing("AAPL", gap), missing("AMD", gap), refused={"AMD": "the plan does not include this"})
-    assert [one.entity for one in made.repairs] == ["AAPL"]  # type: ignore[union-attr]
+    assert [repair.entity for repair in made.repairs] == ["AAPL"]  # type: ignore[union-attr]
     assert [(one.finding.entity, one.cause) for one in made.helpless] == [("AMD", "not_entitled")]  # type: ignore[union-attr]
     assert planned(missing("AAPL", gap), refused={"*": "the token is refused"}).repairs == ()
 
@@ -150,7 +150,7 @@ def test_databases_are_planned_by_the_same_plan() -> None:
         ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z", 7),
         fetched,
     )
-    assert {door_of(one) for one in again.repairs} == {"extract"}
+    assert {door_of(repair) for repair in again.repairs} == {"extract"}
     assert [one.cause for one in again.helpless] == ["orphan_key"]
 
 
@@ -161,10 +161,10 @@ def test_a_partition_of_a_database_waits_for_the_ingest_objects_that_it_is_made_
         MissingRows("sales", "sales_order", ((1,),)),
     )
     first = planned(*findings)
-    assert [one.kind for one in first.repairs] == ["revive"]
+    assert [repair.kind for repair in first.repairs] == ["revive"]
     assert [one.kind for one in first.waiting] == ["broken_object", "missing_row"]
     second = planned(*findings[1:], attempt=2)
-    assert [one.kind for one in second.repairs] == ["restate", "fetch_rows"]
+    assert [repair.kind for repair in second.repairs] == ["restate", "fetch_rows"]
 
 
 def test_what_was_deleted_is_fetched_with_the_version_in_which_it_was_last_seen() -> None:
@@ -212,17 +212,17 @@ def test_a_plan_keeps_its_budget_and_forgets_nothing(
         findings.append(MissingPoints("quotes", entity, tuple((a, b) for a, b in ranges), len(minutes)))
     made = planned(*findings, budget=Budget(calls=calls, rows=rows, jobs=jobs))
     asked: dict[str, set[int]] = {}
-    for one in made.repairs:
-        assert isinstance(one, FetchHistory)
-        for start, end in one.ranges:
-            assert asked.setdefault(one.entity, set()).isdisjoint(range(start, end, 60))
-            asked[one.entity].update(range(start, end, 60))
+    for repair in made.repairs:
+        assert isinstance(repair, FetchHistory)
+        for start, end in repair.ranges:
+            assert asked.setdefault(repair.entity, set()).isdisjoint(range(start, end, 60))
+            asked[repair.entity].update(range(start, end, 60))
     count = sum(len(some) for some in asked.values())
-    assert made.calls == sum(len(one.ranges) for one in made.repairs) <= calls  # type: ignore[union-attr]
+    assert made.calls == sum(len(repair.ranges) for repair in made.repairs) <= calls  # type: ignore[union-attr]
     assert made.rows == count <= rows
     assert all({(slot - opening) // 60 for slot in some} <= lost[entity] for entity, some in asked.items())
     assert count + sum(one.count for one in made.waiting) == sum(len(some) for some in lost.values())
-    assert len({one.entity for one in made.repairs}) <= jobs  # type: ignore[union-attr]
+    assert len({repair.entity for repair in made.repairs}) <= jobs  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
@@ -233,7 +233,7 @@ def test_every_repair_travels_as_json(attempt: int) -> None:
         BrokenPartition("quotes", "fact_quote", "symbol=ZM/month=2026-11", "is missing"),
         attempt=attempt,
     )
-    assert tuple(repair_from_data(repair_to_data(one)) for one in made.repairs) == made.repairs
+    assert tuple(repair_from_data(repair_to_data(repair)) for repair in made.repairs) == made.repairs
 
 
 def test_cleaning_comes_last_table_by_table_and_within_what_restating_left_of_the_budget() -> None:
@@ -243,10 +243,10 @@ def test_cleaning_comes_last_table_by_table_and_within_what_restating_left_of_th
     other = UnreferencedObjects("sales", "_current/staff", "", 1, 10)
     broken = BrokenPartition("quotes", "fact_quote", "symbol=AAPL/month=2026-11", "is missing")
     made = planned(other, *left, broken, budget=Budget(partitions=3))
-    assert [(one.kind, one.table, one.partitions) for one in made.repairs] == [
+    assert [(repair.kind, repair.table, repair.partitions) for repair in made.repairs] == [
         ("restate", "fact_quote", ("symbol=AAPL/month=2026-11",)),
         ("vacuum", "fact_quote", ("symbol=AMD/month=2026-11",)),
         ("vacuum", "_current/staff", ("",)),
     ]
     assert [(one.kind, one.count) for one in made.waiting] == [("unreferenced_object", 1)]
-    assert {door_of(one) for one in made.repairs} == {"restate"}
+    assert {door_of(repair) for repair in made.repairs} == {"restate"}

@@ -33,7 +33,7 @@ def oracle() -> frozenset[int]:
     """Every trading minute, by the library's own count."""
     calendar = exchange_calendars.get_calendar("XNYS", start=FIRST.isoformat(), end=LAST.isoformat())
     minutes = calendar.minutes  # left-labelled: the close itself is no minute
-    return frozenset(int(one.timestamp()) for one in minutes)
+    return frozenset(int(minute.timestamp()) for minute in minutes)
 
 
 def feed_of(*entities: Entity, every: int = 60) -> Feed:
@@ -75,15 +75,15 @@ def test_exactly_the_points_that_are_not_there_are_found(
     coverage = Coverage(expectation)
     coverage.mark_present(pa.array([name for name, _ in there]), instants([int(slot) for _, slot in there]), None)
     found = {
-        (one.entity, slot)
-        for one in missing_points("d", coverage, every=60)
-        for first, last in one.ranges
+        (point.entity, slot)
+        for point in missing_points("d", coverage, every=60)
+        for first, last in point.ranges
         for slot in range(first, last, 60)
     }
     assert found == gone
     counts = coverage.counts()
-    assert sum(one["missing"] for one in counts) == len(gone)
-    assert sum(one["expected"] for one in counts) == len(owed)
+    assert sum(count["missing"] for count in counts) == len(gone)
+    assert sum(count["expected"] for count in counts) == len(owed)
 
 
 def test_windows_are_hours_in_which_something_is_expected() -> None:

@@ -73,7 +73,7 @@ class Warehouse:
         found = find_unreferenced(self.world, CONTRACT, "run", audited=audited, scheduled=scheduled, attempt=0)
         if scheduled:
             change_state(self.records, "test", lambda _: DatasetState(swept_until=found.until))
-        return {partition_of(one.table, one.partition): one.objects for one in found.findings}
+        return {partition_of(finding.table, finding.partition): finding.objects for finding in found.findings}
 
 
 @settings(max_examples=40, deadline=None)
@@ -145,7 +145,7 @@ def test_an_object_with_a_greater_number_is_no_finding_and_one_that_was_beaten_i
 
 
 def test_a_dataset_has_its_own_tables_and_the_current_states_that_they_are_computed_from() -> None:
-    names = {name: [one.name for one in tables_of(shipped_contracts(), name)] for name in ("quotes", "sales")}
+    names = {name: [table.name for table in tables_of(shipped_contracts(), name)] for name in ("quotes", "sales")}
     assert {"_current/staff", "_current/department", "dim_staff", "fact_payment"} <= set(names["sales"])
     assert "_current/sales_order" not in names["sales"]
     assert {"fact_quote", "fact_quote_hourly", "dim_symbol"} <= set(names["quotes"])

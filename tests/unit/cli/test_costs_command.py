@@ -43,7 +43,7 @@ def test_tags_that_are_not_activated_are_said_clearly(capsys: pytest.CaptureFixt
 
 
 def test_the_emulator_bills_nothing(starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values: dict[str, Any] = {one.name: "" if one.type == "str" else {} for one in fields(Deployment)}
+    values: dict[str, Any] = {field.name: "" if field.type == "str" else {} for field in fields(Deployment)}
     on_emulator = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     Deployment(**values | {"environment": "local", "aws_environment": on_emulator}).save(tmp_path / "build")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "")

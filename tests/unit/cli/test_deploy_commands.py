@@ -131,7 +131,7 @@ def test_erasing_an_object_takes_its_versions_and_nothing_else(client_of: Client
     for key in ("a", "a", "ab", "b"):
         s3.put_object(Bucket="held", Key=key, Body=b"")
     erase(s3, "held", "a")
-    assert [one["Key"] for one in s3.list_object_versions(Bucket="held")["Versions"]] == ["ab", "b"]
+    assert [version["Key"] for version in s3.list_object_versions(Bucket="held")["Versions"]] == ["ab", "b"]
 
 
 def test_every_table_is_asked_for_one_row_at_most() -> None:

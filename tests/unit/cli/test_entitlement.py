@@ -34,7 +34,7 @@ def market(running: Market) -> Market:
 def asked(market: Market, *, token: str | None = None, contracts: Contracts = CONTRACTS) -> dict[str, Finding]:
     secrets = MemorySecrets(**{"finnhub-token": market.token if token is None else token})
     urls = {"quotes": market.api_url}
-    return {one.setting: one for one in ask_providers(contracts, secrets=secrets, urls=urls, now=NOW)}
+    return {provider.setting: provider for provider in ask_providers(contracts, secrets=secrets, urls=urls, now=NOW)}
 
 
 def test_a_key_that_may_do_both_is_fine_and_the_last_session_s_hour_was_asked_for(market: Market) -> None:
@@ -80,5 +80,5 @@ def test_what_is_no_refusal_is_not_taken_for_one(market: Market, fault: str, whi
 
 
 def test_contracts_without_a_feed_ask_nobody(market: Market) -> None:
-    databases = Contracts(tuple(one for one in CONTRACTS if one.dataset == "sales"))
+    databases = Contracts(tuple(contract for contract in CONTRACTS if contract.dataset == "sales"))
     assert asked(market, contracts=databases) == {}

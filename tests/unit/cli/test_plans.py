@@ -36,10 +36,10 @@ def test_a_plan_is_counted_the_gravest_first() -> None:
 
 
 def test_what_holds_data_and_goes_is_told_apart() -> None:
-    assert [one.address for one in CHANGES if loses_data(one)] == ['aws_s3_bucket.this["ingest"]']
+    assert [change.address for change in CHANGES if loses_data(change)] == ['aws_s3_bucket.this["ingest"]']
 
 
 def test_a_plan_as_data_names_every_address_and_where_the_whole_text_is() -> None:
     data = as_data(CHANGES, Path("build/dev/plan.txt"))
-    assert [one["address"] for one in data["changes"]] == [one.address for one in CHANGES]
+    assert [one["address"] for one in data["changes"]] == [change.address for change in CHANGES]
     assert data["text"] == "build/dev/plan.txt"

@@ -32,7 +32,7 @@ COMMANDS = dict(walk(typer.main.get_command(app)))
 
 
 def options(command: click.Command) -> set[str]:
-    return {name for one in command.params for name in one.opts if name.startswith("--")}
+    return {name for param in command.params for name in param.opts if name.startswith("--")}
 
 
 def test_every_command_has_a_section_and_every_section_a_command() -> None:
@@ -50,7 +50,7 @@ def test_a_section_names_the_options_that_there_are(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_says_what_it_does(name: str) -> None:
     assert COMMANDS[name].help
-    assert all(getattr(one, "help", None) for one in COMMANDS[name].params if isinstance(one, click.Option))
+    assert all(getattr(param, "help", None) for param in COMMANDS[name].params if isinstance(param, click.Option))
 
 
 def test_the_targets_that_the_page_names_are_the_makefile_s() -> None:

@@ -45,7 +45,7 @@ def library_minutes(start: str, end: str) -> list[int]:
     """The library's own trading minutes that start in [start, end)."""
     last = dt.datetime.fromisoformat(end) - dt.timedelta(minutes=1)
     minutes = LIBRARY.minutes_in_range(start, last.strftime("%Y-%m-%dT%H:%M"))
-    return [int(one.timestamp()) for one in minutes]
+    return [int(minute.timestamp()) for minute in minutes]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_minute_before_the_opening_and_the_minute_of_the_close_are_not_expec
 
 def test_an_hourly_feed_of_an_exchange_owes_the_hours_that_start_while_it_is_open() -> None:
     slots = expected_slots(XNYS, every=3600, start=epoch("2026-11-20"), end=epoch("2026-11-21"))
-    assert [iso(int(one))[11:16] for one in slots] == ["15:00", "16:00", "17:00", "18:00", "19:00", "20:00"]
+    assert [iso(int(slot))[11:16] for slot in slots] == ["15:00", "16:00", "17:00", "18:00", "19:00", "20:00"]
 
 
 def test_always_means_every_slot() -> None:
@@ -131,7 +131,7 @@ def test_entities_owe_points_only_while_they_are_valid() -> None:
     assert grid.expected == int(np.sum(expected))
     assert grid.bitmap(slice(1, 3)).astype(int).tolist() == expected[1:3]
     assert grid.slots_of("META").tolist() == [epoch("2026-11-20T14:32"), epoch("2026-11-20T14:33")]
-    assert [one.name for one in entities_at(feed, epoch("2026-11-20T14:31"))] == ["FB", "AAPL"]
+    assert [entity.name for entity in entities_at(feed, epoch("2026-11-20T14:31"))] == ["FB", "AAPL"]
     with pytest.raises(KeyError):
         grid.slots_of("nobody")
 
@@ -148,7 +148,7 @@ def test_positions_find_expected_instants_and_no_others() -> None:
 
 @given(st.sets(st.integers(0, 200)))
 def test_ranges_and_back(numbers: set[int]) -> None:
-    slots = sorted(one * 60 for one in numbers)
+    slots = sorted(number * 60 for number in numbers)
     pairs = ranges(slots, every=60)
     assert list(slots_in(pairs, every=60)) == slots
     assert all(before[1] < after[0] for before, after in itertools.pairwise(pairs))

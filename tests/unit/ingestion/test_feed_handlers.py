@@ -75,8 +75,8 @@ def sqs_event(url: str) -> dict[str, Any]:
     sent = str(int(time.time() * 1000))
     return {
         "Records": [
-            {"messageId": one["MessageId"], "body": one["Body"], "attributes": {"SentTimestamp": sent}}
-            for one in records
+            {"messageId": record["MessageId"], "body": record["Body"], "attributes": {"SentTimestamp": sent}}
+            for record in records
         ]
     }
 
@@ -88,8 +88,8 @@ def stream_lines() -> list[dict[str, Any]]:
         StreamName="starmend-test-quotes", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
     )
     records = client.get_records(ShardIterator=start["ShardIterator"])["Records"]
-    assert all(one["Data"].endswith(b"\n") for one in records)
-    return [json.loads(one["Data"]) for one in records]
+    assert all(record["Data"].endswith(b"\n") for record in records)
+    return [json.loads(record["Data"]) for record in records]
 
 
 def metric_lines(captured: str) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_a_minute_goes_from_the_schedule_to_the_stream(
     assert answer == {"batchItemFailures": [], "written": 11, "skipped": {}}
     lines = stream_lines()
     assert {(line["symbol"], line["minute"]) for line in lines} == {
-        (one.name, "2026-11-20T14:30:00Z") for one in contracts_in().feed("quotes").entities
+        (entity.name, "2026-11-20T14:30:00Z") for entity in contracts_in().feed("quotes").entities
     }
     metrics = {name: line[name] for line in metric_lines(capsys.readouterr().out) for name in line if name[0].isupper()}
     assert metrics == {"PointsExpected": [11.0], "PointsWritten": [11.0], "TriggerDelaySeconds": [0.0]}
@@ -117,7 +117,7 @@ def test_the_fault_switch_is_an_environment_variable(queue: str, monkeypatch: py
     monkeypatch.setenv("STARMEND_DROP_ONE_ENTITY", "game day")
     answer = request.handle({"dataset": "quotes", "time": "2026-11-20T14:30:00Z"}, Context())
     assert answer["messages"] == 10
-    assert answer["left_out"] in [one.name for one in contracts_in().feed("quotes").entities]
+    assert answer["left_out"] in [entity.name for entity in contracts_in().feed("quotes").entities]
 
 
 def test_an_empty_secret_writes_one_log_line_that_says_what_to_do(
@@ -130,7 +130,7 @@ def test_an_empty_secret_writes_one_log_line_that_says_what_to_do(
     answer = pull.handle(sqs_event(queue), Context())
     assert answer["batchItemFailures"] == []
     assert stream_lines() == []
-    (told,) = [one for one in caplog.records if "starmend secret set finnhub-token" in one.getMessage()]
+    (told,) = [record for record in caplog.records if "starmend secret set finnhub-token" in record.getMessage()]
     assert (told.levelname, told.__dict__["why"], told.__dict__["points"]) == ("ERROR", "secret_missing", 11)
     assert market.requests.all() == []
 

@@ -199,7 +199,7 @@ def test_a_beaten_writer_waits_for_longer_where_a_try_takes_long_and_after_every
             "c", random=Widest(first), sleep=waits.append, timer=lambda clock=clock: clock().timestamp()
         )
         commit_rows(store, COUNTS, "", counts([first + 2]), sources=[source(f"mine {first}")], context=slow)
-    assert [round(one, 2) for one in waits] == [0.06, 0.12, 4.0, 8.0]
+    assert [round(wait, 2) for wait in waits] == [0.06, 0.12, 4.0, 8.0]
 
 
 class Widest(random.Random):

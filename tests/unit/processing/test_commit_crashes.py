@@ -51,7 +51,7 @@ def work(store: PartitionStore, source: random.Random) -> None:
 
 def tables(store: PartitionStore) -> list[object]:
     snapshots = [read_partition(store, table, "") for table in (COUNTS, SUM)]
-    return [(one.table.to_pylist(), one.footer.hold) if one else None for one in snapshots]
+    return [(snapshot.table.to_pylist(), snapshot.footer.hold) if snapshot else None for snapshot in snapshots]
 
 
 def scenario(effects: Effects) -> MemoryPartitions:

@@ -57,7 +57,7 @@ def test_a_row_that_a_dimensions_rule_refuses_is_quarantined_before_it_becomes_c
     good = row | {"payment_type_id": 2, "payment_type_name": "SALES_REFUND"}
     key = world.put_table("sales", "payment_type", 1, [row, good])
     world.process(key)
-    assert [one["payment_type_id"] for one in world.rows("dim_payment_type")] == [2]
+    assert [row["payment_type_id"] for row in world.rows("dim_payment_type")] == [2]
     (line,) = world.quarantined(key)
     assert line["reason"].startswith("payment_type_name: BARTER breaks one_of SALES_RECEIPT")
 
@@ -95,11 +95,11 @@ def test_the_calendar_has_every_day_with_its_parts_monday_first(world: MemoryWor
 
 def test_the_entities_of_a_feed_are_a_dimension_that_follows_the_contract(world: MemoryWorld) -> None:
     feed = world.world.contracts.feed("quotes")
-    assert [row["symbol"] for row in world.rows("dim_symbol")] == sorted(one.name for one in feed.entities)
+    assert [row["symbol"] for row in world.rows("dim_symbol")] == sorted(entity.name for entity in feed.entities)
     fewer = dataclasses.replace(feed, entities=feed.entities[:3])
     contracts = tuple(
-        dataclasses.replace(one, source=fewer, hash="another") if one.dataset == "quotes" else one
-        for one in world.world.contracts
+        dataclasses.replace(contract, source=fewer, hash="another") if contract.dataset == "quotes" else contract
+        for contract in world.world.contracts
     )
     deployed = Contracts(contracts, world.world.contracts.lookups, world.world.contracts.calendars)
     world.world = dataclasses.replace(world.world, contracts=deployed, ensured=set())

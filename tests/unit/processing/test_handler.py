@@ -71,7 +71,7 @@ def test_metrics_and_a_log_line_are_written_for_success_and_failure(
     metrics = {one["dataset"]: one for one in written if "_aws" in one}
     assert metrics["sales"]["ObjectsProcessed"] == [1.0]
     assert metrics["unknown"]["ObjectsFailed"] == [1.0]
-    lines = {one.message: vars(one) for one in caplog.records}
+    lines = {record.message: vars(record) for record in caplog.records}
     assert lines["object processed"]["rows_out"] == 1
     assert lines["object processed"]["milliseconds"] > 0
     assert "no contract for dataset" in lines["object failed"]["reason"]

@@ -72,11 +72,11 @@ DOMAINS: dict[str, st.SearchStrategy[Any]] = {
 
 def a_row(table: Table) -> st.SearchStrategy[Row]:
     values = {}
-    for one in table.stored_columns:
-        if isinstance(one.rule, Latest):
+    for stored_column in table.stored_columns:
+        if isinstance(stored_column.rule, Latest):
             continue
-        domain = st.sampled_from(one.rank) if one.rank else DOMAINS[one.type.name]
-        values[one.name] = domain if one.name in table.stored_key else st.none() | domain
+        domain = st.sampled_from(stored_column.rank) if stored_column.rank else DOMAINS[stored_column.type.name]
+        values[stored_column.name] = domain if stored_column.name in table.stored_key else st.none() | domain
     return st.fixed_dictionaries(values)
 
 
@@ -93,7 +93,7 @@ def order_of(value: Any, rank: tuple[str, ...] = ()) -> tuple[Any, ...]:
 
 def versions(table: Table, row: Row) -> list[tuple[Any, ...]]:
     """What a row with ``checked_at`` says was so at that time: it counts as written then."""
-    stored = {one.name: one for one in table.stored_columns}
+    stored = {stored_column.name: stored_column for stored_column in table.stored_columns}
     version = [order_of(row[name], stored[name].rank) for name in table.version]
     return [max(version), *version] if "checked_at" in table.version else version
 
@@ -115,7 +115,7 @@ def model(table: Table, rows: list[Row]) -> list[Row]:
         if key not in best or strength(table, row) > strength(table, best[key]):
             best[key] = row
     result = [dict(best[key]) for key in sorted(best)]
-    flags = [one.name for one in table.stored_columns if isinstance(one.rule, Latest)]
+    flags = [stored_column.name for stored_column in table.stored_columns if isinstance(stored_column.rule, Latest)]
     for flag in flags:
         newest: dict[tuple[Any, ...], Row] = {}
         for row in result:

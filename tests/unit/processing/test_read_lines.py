@@ -175,7 +175,7 @@ VALUES = st.one_of(
     st.sampled_from(["2026-11-20", "2026-11-20T14:30:00Z", "2026-11-20 14:30:00", "1.5", "", "null"]),
     st.lists(st.integers(), max_size=2),
 )
-RECORDS = st.dictionaries(st.sampled_from([one.name for one in SOURCE.fields] + ["other"]), VALUES, max_size=6)
+RECORDS = st.dictionaries(st.sampled_from([field.name for field in SOURCE.fields] + ["other"]), VALUES, max_size=6)
 
 
 class Digits(json.JSONEncoder):

@@ -13,7 +13,7 @@ from core.errors import InvalidData
 from core.warehouse.pointer import pointer_key
 from processing.restating.rebuild import rebuild_table
 from processing.restating.replay import ingest_keys, quarantined, replay, to_retry
-from processing.restating.spill_buffer import Shelf
+from processing.restating.spill_buffer import SpillBuffer
 
 
 def filled(seed: int = 1) -> MemoryWorld:
@@ -137,7 +137,7 @@ def test_a_retry_takes_the_objects_with_quarantined_lines_and_the_halted_ones() 
 
 
 def test_rows_put_aside_come_back_in_order_from_memory_and_disk(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, budget=2000)
+    shelf = SpillBuffer(tmp_path, budget=2000)
     for number in range(50):
         shelf.add(f"part={number % 3}", pa.table({"n": list(range(number, number + 20))}))
     assert list(tmp_path.iterdir())

@@ -88,7 +88,7 @@ def test_a_date_and_a_time_of_day_are_taken_from_an_instant() -> None:
         column("time", "string", rule=Take("minute", "time")),
     ]
     instants = [MINUTE.replace(microsecond=5), MINUTE.replace(year=1969, hour=23), None]
-    made = shaped(columns, [{"minute": one} for one in instants])
+    made = shaped(columns, [{"minute": instant} for instant in instants])
     assert values(made, "day") == [dt.date(2026, 11, 20), dt.date(1969, 11, 20), None]
     assert values(made, "time") == ["14:30:00.000005", "23:30:00.000000", None]
 
@@ -96,7 +96,7 @@ def test_a_date_and_a_time_of_day_are_taken_from_an_instant() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.none() | st.datetimes(min_value=dt.datetime(1700, 1, 1), max_value=dt.datetime(2200, 1, 1))))  # noqa: DTZ001
 def test_a_time_of_day_is_written_as_the_clock_shows_it(instants: list[dt.datetime | None]) -> None:
-    expected = [one and one.strftime("%H:%M:%S.%f") for one in instants]
+    expected = [instant and instant.strftime("%H:%M:%S.%f") for instant in instants]
     assert time_of_day(pa.array(instants, pa.timestamp("us"))).to_pylist() == expected
 
 
@@ -135,7 +135,7 @@ def test_a_text_without_zone_becomes_the_instant_that_its_source_meant() -> None
     berlin = Database("postgresql", "secret", "Europe/Berlin", 300, 600, 1800, 5, 0, (SOURCE,))
     rows = [{"due": "2026-07-20T14:30:00"}, {"due": "2026-07-20T14:30:00Z"}]
     made = shaped([column("due", "timestamp")], rows, source=berlin)
-    assert [one.hour for one in values(made, "due")] == [12, 14]
+    assert [value.hour for value in values(made, "due")] == [12, 14]
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(180, "observed"), (181, "late")])

@@ -48,8 +48,8 @@ class Feeding:
 
     def shaped(self, *, first: int = 0, due_before: int = 0) -> FeedView:
         seen = [
-            WindowSeen(one, self.status(one), place + 1 if self.status(one) == "certified" else 0)
-            for place, one in enumerate(self.windows)
+            WindowSeen(window, self.status(window), place + 1 if self.status(window) == "certified" else 0)
+            for place, window in enumerate(self.windows)
         ]
         view = shape_feed(
             "quotes", "fact_quote", self.feed.every, self.coverage, seen, first=first, due_before=due_before
@@ -226,7 +226,7 @@ def test_a_cell_says_what_is_there_or_what_is_not() -> None:
 
 def test_lengths_are_told_in_their_two_largest_units() -> None:
     spans = (45, 600, 7200, 11_100, 187_200)
-    assert [words.length(dt.timedelta(seconds=one)) for one in spans] == [
+    assert [words.length(dt.timedelta(seconds=span)) for span in spans] == [
         "45 s",
         "10 min",
         "2 h",

@@ -61,7 +61,7 @@ def test_texts_from_outside_are_shown_and_never_obeyed() -> None:
     assert "b" in read.tags  # the page's own
     assert "alert" in text
     assert EVIL not in text
-    assert sum(EVIL in one for one in read.texts) >= 10  # names in charts, tables, notes, alarms
+    assert sum(EVIL in text for text in read.texts) >= 10  # names in charts, tables, notes, alarms
 
 
 def test_the_page_says_when_it_was_made_and_for_which_deployment() -> None:

@@ -195,11 +195,11 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     contract["warehouse"]["fact_sale"]["key"] = ["sale_nr"]
     contract["warehouse"]["dim_person"]["join"] = {"firm": "person_id"}
     _, problems = examine(folder_of(tmp_path, contract), today=TODAY)
-    assert any("is no check" in one.problem for one in problems)
+    assert any("is no check" in problem.problem for problem in problems)
     contract = changed("warehouse/fact_sale/key", ["sale_nr"])
     contract["warehouse"]["dim_person"]["join"] = {"firm": "person_id"}
     _, problems = examine(folder_of(tmp_path, contract), today=TODAY)
-    assert {"warehouse.fact_sale.key", "warehouse.dim_person.join.firm"} <= {one.path for one in problems}
+    assert {"warehouse.fact_sale.key", "warehouse.dim_person.join.firm"} <= {problem.path for problem in problems}
 
 
 def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
@@ -235,5 +235,5 @@ def test_two_datasets_may_not_have_a_source_table_of_one_name(tmp_path: Path) ->
     second["dataset"] = "other"
     second["warehouse"] = {"dim_human": second["warehouse"]["dim_person"]}
     _, problems = examine(folder_of(tmp_path, GOOD, second), today=TODAY)
-    paths = {(one.file, one.path) for one in problems}
+    paths = {(problem.file, problem.path) for problem in problems}
     assert ("shop.yaml", "source.tables.person") in paths

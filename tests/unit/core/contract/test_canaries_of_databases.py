@@ -31,7 +31,7 @@ def test_a_fact_that_cannot_tell_what_was_fetched_again_is_refused() -> None:
     canary = CONTRACTS.dataset("sales_canary")
     assert problems_of(canary) == set()
     (fact,) = canary.tables
-    silent = replace(fact, columns=tuple(one for one in fact.columns if one.name != "checked_at"))
+    silent = replace(fact, columns=tuple(column for column in fact.columns if column.name != "checked_at"))
     assert "warehouse.fact_sales_canary" in problems_of(replace(canary, tables=(silent,)))
 
 

@@ -105,5 +105,5 @@ def test_the_history_that_the_quotes_contract_shows_commented_is_a_good_one(tmp_
     kept = [line for line in lines[:first] + shown + lines[last:] if not line.startswith("  history: finnhub")]
     (tmp_path / "quotes.yaml").write_text("\n".join(kept))
     contracts, problems = examine(tmp_path, today=dt.date(2026, 11, 20))
-    assert [str(one) for one in problems] == []
+    assert [str(problem) for problem in problems] == []
     assert contracts.feed("quotes").history.kind == "rest"

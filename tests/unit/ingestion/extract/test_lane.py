@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ingestion.extract.serial_executor import Lane
+from ingestion.extract.serial_executor import SerialExecutor
 
 
 def test_work_is_done_beside_in_order_and_awaited_at_the_end() -> None:
@@ -15,7 +15,7 @@ def test_work_is_done_beside_in_order_and_awaited_at_the_end() -> None:
         assert go.wait(5)
         done.append(1)
 
-    with Lane() as lane:
+    with SerialExecutor() as lane:
         lane.run(first)
         assert done == []
         go.set()
@@ -31,7 +31,7 @@ def test_after_a_failure_nothing_more_is_done() -> None:
         raise OSError("disk")
 
     def work() -> None:
-        with Lane() as lane:
+        with SerialExecutor() as lane:
             lane.run(fail)
             lane.run(lambda: done.append(2))
 
@@ -44,7 +44,7 @@ def test_the_last_failure_is_not_swallowed() -> None:
     def fail() -> None:
         raise OSError("disk")
 
-    with pytest.raises(OSError, match="disk"), Lane() as lane:
+    with pytest.raises(OSError, match="disk"), SerialExecutor() as lane:
         lane.run(fail)
 
 
@@ -53,7 +53,7 @@ def test_a_failure_of_the_block_itself_goes_first() -> None:
         raise OSError("disk")
 
     def work() -> None:
-        with Lane() as lane:
+        with SerialExecutor() as lane:
             lane.run(fail)
             raise KeyError("block")
 

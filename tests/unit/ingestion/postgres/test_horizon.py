@@ -29,8 +29,8 @@ def transaction(database: Sandbox, *statements: str) -> Iterator[Connection]:
     connection = database.connect()
     cursor = connection.cursor()
     cursor.execute("BEGIN")
-    for one in statements:
-        cursor.execute(one)
+    for statement in statements:
+        cursor.execute(statement)
     yield connection
     connection.close()
 

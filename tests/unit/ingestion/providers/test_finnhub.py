@@ -86,7 +86,8 @@ def test_candles_are_points_whose_four_prices_stay_apart(server: Answering) -> N
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
     assert isinstance(answer, Data)
     assert [
-        (one.time, one.values["o"], one.values["h"], one.values["l"], one.values["c"]) for one in answer.points
+        (point.time, point.values["o"], point.values["h"], point.values["l"], point.values["c"])
+        for point in answer.points
     ] == [
         (START, Decimal("1.3"), Decimal("1.7"), Decimal("1.1"), Decimal("1.5")),
         (START + dt.timedelta(minutes=1), Decimal("2.3"), Decimal("2.7"), Decimal("2.1"), Decimal("2.5")),

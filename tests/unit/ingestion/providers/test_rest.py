@@ -40,7 +40,7 @@ def say(server: Answering, document: object, status: int = 200) -> None:
 
 def points(answer: object) -> list[tuple[dt.datetime | None, dict[str, object]]]:
     assert isinstance(answer, Data), answer
-    return [(one.time, dict(one.values)) for one in answer.points]
+    return [(point.time, dict(point.values)) for point in answer.points]
 
 
 COLUMNS = {"records": "hourly", "shape": "columns", "time": "time", "fields": {"temp": "temperature_2m"}}

@@ -40,7 +40,7 @@ def test_only_what_failed_is_offered_again_until_all_is_taken(refuses: Refusal, 
     lost, _ = put(stream, records(7))
     assert lost == frozenset()
     assert stream.calls == calls
-    assert sorted(one.key for one in stream.records) == sorted(one.key for one in records(7))
+    assert sorted(record.key for record in stream.records) == sorted(record.key for record in records(7))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_fails_for_ever_is_named_after_a_bounded_number_of_tries(refuses: R
     assert found == lost
     assert len(stream.calls) == ATTEMPTS
     assert sum(time.slept) < 15
-    assert [one.key for one in stream.records] == [f"k{n}" for n in range(3) if n not in lost]
+    assert [record.key for record in stream.records] == [f"k{n}" for n in range(3) if n not in lost]
 
 
 def test_no_pause_goes_beyond_the_time_that_is_left() -> None:
@@ -74,7 +74,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_may_write_a_record_twice
     stream.unreachable, stream.taken_unanswered = 2, taken
     lost, _ = put(stream, records(3))
     assert lost == frozenset()
-    assert {one.key for one in stream.records} == {"k0", "k1", "k2"}
+    assert {record.key for record in stream.records} == {"k0", "k1", "k2"}
 
 
 def test_calls_keep_to_500_records_and_5_megabytes() -> None:

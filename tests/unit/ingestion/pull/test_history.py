@@ -35,7 +35,7 @@ def ask(acquisition: Acquisition, start: str, end: str, *, symbol: str = "AAPL",
 
 
 def times(ranges: tuple[tuple[int, int], ...], every: int = 60) -> list[str]:
-    return [iso(one)[11:16] for one in slots_in(ranges, every=every)]
+    return [iso(slot)[11:16] for slot in slots_in(ranges, every=every)]
 
 
 def test_a_gap_is_filled_with_the_opens_of_its_minutes_and_nothing_else(

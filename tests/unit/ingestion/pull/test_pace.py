@@ -35,7 +35,7 @@ def test_no_window_holds_more_calls_than_its_limit(gaps: list[float], per_minute
         calls.append(time.passed)
     for length, limit in ((60.0, per_minute), (1.0, per_second)):
         for first in calls:
-            assert sum(first <= one < first + length - 1e-6 for one in calls) <= limit
+            assert sum(first <= call < first + length - 1e-6 for call in calls) <= limit
 
 
 def test_a_turn_that_would_come_too_late_is_not_waited_for() -> None:

@@ -123,7 +123,9 @@ def test_a_symbol_that_the_plan_does_not_include_keeps_no_other_from_being_asked
 def test_nonsense_with_status_200_is_refused(acquisition: Acquisition, market: Market, fault: dict[str, Any]) -> None:
     market.fail(**fault, symbol="MSFT")
     assert minute_of_feed(acquisition, market, OPENING) == 11
-    assert {symbol for symbol, _ in acquisition.points()} == {one.name for one in acquisition.feed.entities} - {"MSFT"}
+    assert {symbol for symbol, _ in acquisition.points()} == {entity.name for entity in acquisition.feed.entities} - {
+        "MSFT"
+    }
     assert acquisition.metrics.total("ProviderBroken") == 1
 
 
@@ -163,5 +165,7 @@ def test_a_provider_that_hangs_on_one_symbol_costs_that_symbol_alone() -> None:
         report = acquisition.pull(seconds=3)
         answered.set()
     assert report.failed == ()
-    assert {symbol for symbol, _ in acquisition.points()} == {one.name for one in acquisition.feed.entities} - {"MSFT"}
+    assert {symbol for symbol, _ in acquisition.points()} == {entity.name for entity in acquisition.feed.entities} - {
+        "MSFT"
+    }
     assert report.skipped == {"unanswered": 1}

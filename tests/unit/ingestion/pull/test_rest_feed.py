@@ -100,7 +100,7 @@ def test_what_the_service_has_not_is_absent(weather: Acquisition, market: Market
     market.clock.set(START + 48 * HOUR)
     market.fail("hole", covering=(START + HOUR, START + 3 * HOUR))
     outcome = history(weather, "KBOS", START, 5)
-    assert [iso(one)[11:13] for one in slots_in(outcome.absent, every=3600)] == ["21", "22"]
+    assert [iso(slot)[11:13] for slot in slots_in(outcome.absent, every=3600)] == ["21", "22"]
     market.heal()
     market.fail("no_data")
     assert outcome.result == "answered"

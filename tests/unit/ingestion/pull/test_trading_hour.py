@@ -31,7 +31,7 @@ def test_an_hour_of_eleven_symbols_gives_660_lines_with_the_markets_own_prices(
     acquisition: Acquisition, market: Market
 ) -> None:
     run_hour(acquisition, market)
-    symbols = [one.name for one in acquisition.feed.entities]
+    symbols = [entity.name for entity in acquisition.feed.entities]
     points = acquisition.points()
     assert len(points) == 660
     assert {key: line["c"] for key, line in points.items()} == {
@@ -51,7 +51,7 @@ def test_the_fault_switch_leaves_out_exactly_the_points_that_its_seed_says(marke
         contracts=contracts, dataset="quotes", url=market.api_url, token=market.token, drop_seed="demo"
     )
     run_hour(acquisition, market)
-    symbols = [one.name for one in acquisition.feed.entities]
+    symbols = [entity.name for entity in acquisition.feed.entities]
     left_out = {(dropped_entity(symbols, seed="demo", slot=int(at.timestamp())), text(at)) for at in HOUR}
     expected = {(symbol, text(minute)) for symbol in symbols for minute in HOUR}
     assert expected - set(acquisition.points()) == left_out
@@ -78,7 +78,7 @@ def test_only_minutes_that_the_exchange_trades_are_written(
     report = acquisition.pull()
     assert report.failed == ()
     assert set(acquisition.points()) == (
-        {(one.name, moment[:17] + "00Z") for one in acquisition.feed.entities} if written else set()
+        {(entity.name, moment[:17] + "00Z") for entity in acquisition.feed.entities} if written else set()
     )
 
 
@@ -161,5 +161,5 @@ def test_what_is_no_request_goes_back_for_the_dead_letters_and_harms_no_other(ac
     ]
     messages = acquisition.messages(bodies)
     report = acquisition.pull(messages)
-    assert report.failed == tuple(one.id for one in messages if one.body != good)
+    assert report.failed == tuple(message.id for message in messages if message.body != good)
     assert len(acquisition.stream.lines) == 1

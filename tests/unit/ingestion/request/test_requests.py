@@ -35,7 +35,7 @@ def plan(at: str, *, seed: str = "", **changes: object) -> RequestPlan:
 def test_every_symbol_is_asked_for_in_a_message_of_its_own() -> None:
     made = plan("2026-11-20T14:30:41Z")
     assert made.expected == 11
-    assert [one.to_data() for one in made.messages[:2]] == [
+    assert [message.to_data() for message in made.messages[:2]] == [
         {"dataset": "quotes", "time": OPEN, "entities": ["AAPL"]},
         {"dataset": "quotes", "time": OPEN, "entities": ["AMD"]},
     ]
@@ -45,8 +45,10 @@ def test_every_symbol_is_asked_for_in_a_message_of_its_own() -> None:
 @pytest.mark.parametrize(("size", "chunks"), [(1, [1] * 11), (4, [4, 4, 3]), (11, [11]), (100, [11])])
 def test_entities_share_messages_as_the_contract_says(size: int, chunks: list[int]) -> None:
     made = plan(OPEN, entities_per_message=size)
-    assert [len(one.entities) for one in made.messages] == chunks
-    assert [name for one in made.messages for name in one.entities] == [one.name for one in quotes()[0].entities]
+    assert [len(message.entities) for message in made.messages] == chunks
+    assert [name for message in made.messages for name in message.entities] == [
+        entity.name for entity in quotes()[0].entities
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_only_minutes_that_the_calendar_expects_are_asked_for(at: str, expected:
 
 def test_an_entity_is_asked_for_only_while_it_is_valid() -> None:
     entities = (Entity("FB", valid_until=OPEN), Entity("META", valid_from=OPEN))
-    assert [one.entities for one in plan(OPEN, entities=entities).messages] == [("META",)]
+    assert [message.entities for message in plan(OPEN, entities=entities).messages] == [("META",)]
 
 
 def test_a_slower_feed_is_asked_for_in_the_first_minute_of_its_slot_alone() -> None:
@@ -93,13 +95,13 @@ def test_the_fault_switch_leaves_out_one_entity_a_minute_the_same_one_every_time
     assert first == again
     assert first.expected == 11
     assert len(first.messages) == 10
-    assert first.left_out not in [name for one in first.messages for name in one.entities]
+    assert first.left_out not in [name for message in first.messages for name in message.entities]
 
 
 def test_with_the_demos_seed_every_symbol_of_an_hour_is_left_out_at_least_once() -> None:
-    names = [one.name for one in quotes()[0].entities]
+    names = [entity.name for entity in quotes()[0].entities]
     slots = range(epoch(OPEN), epoch(OPEN) + 3600, 60)
-    counts = collections.Counter(dropped_entity(names, seed="demo", slot=one) for one in slots)
+    counts = collections.Counter(dropped_entity(names, seed="demo", slot=slot) for slot in slots)
     assert set(counts) == set(names)
     assert max(counts.values()) < 20
 
@@ -110,7 +112,7 @@ def test_only_messages_that_were_refused_are_sent_again() -> None:
     assert queue.calls == [11, 2]
     assert len(pauses) == 1
     assert sorted(read_points_due(body).entities[0] for body in queue.messages) == sorted(
-        one.name for one in quotes()[0].entities
+        entity.name for entity in quotes()[0].entities
     )
     assert metrics.values["PointsExpected"] == [11]
 

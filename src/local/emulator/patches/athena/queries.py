@@ -23,7 +23,8 @@ from ministack.core.responses import error_response_json
 from ministack.services import athena, s3
 from sqlglot import exp
 
-from local.emulator.patches.athena import dialect, tables
+from local.emulator.patches.athena import dialect
+from local.emulator.patches.athena import tables as athena_tables
 from local.emulator.patches.athena.hive_types import athena_type
 from local.emulator.patching import wrap
 from local.emulator.settings import Settings
@@ -130,21 +131,21 @@ def _check_limit(scanned: int) -> None:
 Views = list[tuple[str, str, exp.Expr]]
 
 
-def _closure(tree: exp.Expr, database: str) -> tuple[list[tables.Table], Views]:
+def _closure(tree: exp.Expr, database: str) -> tuple[list[athena_tables.Table], Views]:
     """Every table the query reads, through views as well; views in an order in which each finds what it needs."""
-    tables: dict[tuple[str, str], tables.Table] = {}
+    tables: dict[tuple[str, str], athena_tables.Table] = {}
     views: Views = []
 
     def visit(statement: exp.Expr, default: str) -> None:
         for name in sorted(dialect.tables_of(statement, default)):
             if name in tables or any(name == (owner, view) for owner, view, _ in views):
                 continue
-            definition = tables.find(*name)
+            definition = athena_tables.find(*name)
             if definition is None:
                 raise ValueError(f"TABLE_NOT_FOUND: Table 'awsdatacatalog.{name[0]}.{name[1]}' does not exist")
-            text = tables.view_text(definition)
+            text = athena_tables.view_text(definition)
             if text is None:
-                tables[name] = tables.snapshot(*name, definition)
+                tables[name] = athena_tables.snapshot(*name, definition)
             else:
                 inner = dialect.parse(text)
                 visit(inner, name[0])
@@ -154,7 +155,7 @@ def _closure(tree: exp.Expr, database: str) -> tuple[list[tables.Table], Views]:
     return list(tables.values()), views
 
 
-def _query(tree: exp.Expr, tables: list[tables.Table], views: Views, folder: Path) -> dict[str, Any]:
+def _query(tree: exp.Expr, tables: list[athena_tables.Table], views: Views, folder: Path) -> dict[str, Any]:
     try:
         with duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"}) as connection:
             return _answer(connection, tree, tables, views, folder)
@@ -165,7 +166,7 @@ def _query(tree: exp.Expr, tables: list[tables.Table], views: Views, folder: Pat
 def _answer(
     connection: duckdb.DuckDBPyConnection,
     tree: exp.Expr,
-    tables: list[tables.Table],
+    tables: list[athena_tables.Table],
     views: Views,
     folder: Path,
 ) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def _answer(
     for index, table in enumerate(tables):
         part = folder / str(index)
         part.mkdir()
-        tables.create_view(connection, table, part)
+        athena_tables.create_view(connection, table, part)
     for database, name, statement in views:
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}"')
         sql, described = _described(connection, statement, columns)
