@@ -1,0 +1,133 @@
+"""Stored objects as texts that a reviewer can read, and as an archive; what differs, told shortly."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tests.support.worlds import MemoryWorld
+
+HERE = Path(__file__).parent
+EXPECTED, ARCHIVE = HERE / "expected", HERE / "lake.tar.gz"
+REMEDY = "Was a stored form changed on purpose? Then: python -m tests.stored_forms, and say why in the commit"
+_MOST = 12  # lines of a difference
+
+
+def objects_of(memory: MemoryWorld) -> dict[str, tuple[bytes, Mapping[str, str]]]:
+    """Both buckets: body and metadata of every object, ``ingest/<key>`` and ``warehouse/<key>``."""
+    found: dict[str, tuple[bytes, Mapping[str, str]]] = {}
+    for name, store in (("ingest", memory.ingest), ("warehouse", memory.records)):
+        for listed in store.list(""):
+            stored = store.read(listed.key)
+            assert stored is not None
+            found[f"{name}/{listed.key}"] = stored.body, stored.stat.metadata
+    found |= {f"warehouse/{key}": (body, {}) for key, body in memory.partitions.objects.items()}
+    return found
+
+
+def as_text(body: bytes, metadata: Mapping[str, str]) -> str:
+    """What an object is: texts as they are, the others by their hash, footer and rows."""
+    told = "".join(f"{name}: {value}\n" for name, value in sorted(metadata.items()))
+    if body[:4] == b"PAR1":
+        return told + _head("Parquet", body) + _parquet(body)
+    if body[:2] == b"\x1f\x8b":
+        return told + _head("gzip", body) + gzip.decompress(body).decode("utf-8", "backslashreplace")
+    return told + body.decode("utf-8")
+
+
+def _head(kind: str, body: bytes) -> str:
+    return f"{kind}, {len(body)} bytes, SHA-256 {hashlib.sha256(body).hexdigest()}\n"
+
+
+def _parquet(body: bytes) -> str:
+    """Schema, the files' own key-value metadata, and the rows in stored order."""
+    file = pq.ParquetFile(pa.BufferReader(body))
+    lines = [f"column {one.name}: {one.type}" for one in file.schema_arrow]
+    described = {name: value for name, value in (file.metadata.metadata or {}).items() if name != b"ARROW:schema"}
+    for name, value in sorted(described.items()):
+        lines += [f"{name.decode()}.{field}: {_short(told)}" for field, told in json.loads(value).items()]
+    lines += [json.dumps(row, default=str, separators=(",", ":")) for row in file.read().to_pylist()]
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def archived(objects: Mapping[str, bytes]) -> bytes:
+    """A tar with every object under its key, the same for the same objects."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, body in sorted(objects.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            tar.addfile(info, io.BytesIO(body))
+    return gzip.compress(plain.getvalue(), 9, mtime=0)
+
+
+def unpacked(archive: Path = ARCHIVE) -> dict[str, bytes]:
+    """The objects of the archive by name."""
+    found: dict[str, bytes] = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            assert content is not None
+            found[member.name] = content.read()
+    return found
+
+
+def read_expected() -> dict[str, str]:
+    """The texts of the last time."""
+    return {
+        str(path.relative_to(EXPECTED)): path.read_bytes().decode() for path in EXPECTED.rglob("*") if path.is_file()
+    }
+
+
+def write_expected(texts: Mapping[str, str], objects: Mapping[str, bytes]) -> None:
+    """From now on these are the stored forms."""
+    for path in [path for path in EXPECTED.rglob("*") if path.is_file()]:
+        path.unlink()
+    for name, text in texts.items():
+        path = EXPECTED / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    for folder in sorted((path for path in EXPECTED.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    ARCHIVE.write_bytes(archived(objects))
+
+
+def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """What is gone, what is new, and of what differs the first lines that do."""
+    told = [f"gone: {name}" for name in sorted(expected.keys() - found.keys())]
+    told += [f"new: {name}" for name in sorted(found.keys() - expected.keys())]
+    for name in sorted(expected.keys() & found.keys()):
+        if expected[name] != found[name]:
+            told.append(f"differs: {name}\n{_first_lines(expected[name], found[name])}")
+    return told
+
+
+def _first_lines(before: str, after: str) -> str:
+    pairs = _pairs(before.splitlines(), after.splitlines())
+    lines = [f"  - {_around(old, new)}\n  + {_around(new, old)}" for old, new in pairs if old != new]
+    return "\n".join(lines[: _MOST // 2]) or "  only line breaks at the end differ"
+
+
+def _pairs(before: list[str], after: list[str]) -> list[tuple[str, str]]:
+    length = max(len(before), len(after))
+    filled = [some + [""] * (length - len(some)) for some in (before, after)]
+    return list(zip(*filled, strict=True))
+
+
+def _around(line: str, other: str) -> str:
+    """The part of a long line in which it begins to differ."""
+    first = next((place for place, (a, b) in enumerate(zip(line, other, strict=False)) if a != b), 0)
+    start = max(0, first - 60)
+    return ("..." if start else "") + line[start : start + 160]

@@ -1,0 +1,182 @@
+"""A feed's small lake: three hours of three symbols in which points are lost, healed, absent and refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.stored_forms.lake import contracts_of, made_the_same, packed
+from tests.support.answering import Heard, Said, answering
+from tests.support.healing import Stack
+
+from core.feed_lines import PointLine, encode_line
+from processing.commit import CommitContext
+from processing.rollback import release, rollback
+
+DATASET, URL = "prices", "https://prices.example"
+MIDNIGHT = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+NINE = MIDNIGHT + dt.timedelta(hours=9)
+STEP = dt.timedelta(minutes=10)
+HOUR = dt.timedelta(hours=1)
+AAA = "symbol=AAA/month=2026-11"
+
+
+class Exchange:
+    """The provider: it knows every price, refuses the history of some symbols, and has ``holes``."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.at = NINE
+        self.clock = SimpleNamespace(set=self._set)
+        self.refused: set[str] = set()
+        self.holes: set[tuple[str, dt.datetime]] = set()
+        self.wrong: dict[tuple[str, dt.datetime], str] = {}
+
+    def _set(self, at: dt.datetime) -> None:
+        self.at = at
+
+    def answer(self, heard: Heard) -> Said:
+        parts = urlsplit(heard.path)
+        _, kind, symbol = parts.path.split("/")
+        date = format_datetime(self.at, usegmt=True)
+        if kind == "live":
+            return Said(f'{{"point": {_point(symbol, _slot(self.at))}}}', date=date)
+        if symbol in self.refused:
+            return Said('{"error": "not in your plan"}', status=403, date=date)
+        start, end = (dt.datetime.fromisoformat(parse_qs(parts.query)[name][0]) for name in ("start", "end"))
+        slots = [at for at in _slots(start, end) if (symbol, at) not in self.holes]
+        points = ", ".join(_point(symbol, at, self.wrong.get((symbol, at), "")) for at in slots)
+        return Said(f'{{"points": [{points}]}}', date=date)
+
+
+def _slot(at: dt.datetime) -> dt.datetime:
+    return at - (at - MIDNIGHT) % STEP
+
+
+def _slots(start: dt.datetime, end: dt.datetime) -> Iterator[dt.datetime]:
+    at = start
+    while at < end:
+        yield at
+        at += STEP
+
+
+def _point(symbol: str, at: dt.datetime, price: str = "") -> str:
+    number = (at - MIDNIGHT) // STEP
+    price = price or f"{100 * (1 + 'ABC'.index(symbol[0])) + number % 7}.{number:03d}"
+    return f'{{"time": "{at:%Y-%m-%dT%H:%M:%SZ}", "price": {price}}}'
+
+
+class FeedLake(Stack):
+    """The stack of a feed whose objects depend on nothing but what is done to it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(exchange, contracts=contracts_of(DATASET), dataset=DATASET, at=NINE)  # type: ignore[arg-type]
+        self.limits = replace(self.limits, workers=1)
+        self.asked: list[Any] = []
+        self.requested: list[str] = []
+        made_the_same(self.memory, lambda: self.now)
+
+    def trade(self, start: dt.datetime, minutes: int) -> None:
+        before = self.acquisition.messages
+        self.acquisition.messages = self._kept(before)  # type: ignore[method-assign]
+        super().trade(start, minutes)
+        self.acquisition.messages = before  # type: ignore[method-assign]
+
+    def _kept(self, before: Any) -> Any:
+        def messages(*given: Any) -> Any:
+            self.requested += self.acquisition.queue.messages
+            return before(*given)
+
+        return messages
+
+    def deliver(self) -> str:
+        lines = sorted(record.data for record in self.acquisition.stream.records)
+        self.acquisition.stream.records.clear()
+        return self.put([line for line in lines if not self._is_lost(json.loads(line))])
+
+    def _is_lost(self, line: Mapping[str, Any]) -> bool:
+        at = dt.datetime.fromisoformat(line["minute"])
+        return line["provenance"] == "observed" and self.loses(line["symbol"], at)
+
+    def put(self, lines: list[bytes]) -> str:
+        """An object as Firehose would write it, processed unless its event is lost."""
+        if not lines:
+            return ""
+        key = f"feeds/{DATASET}/{self.now:%Y/%m/%d/%H}/object-{next(self._names):06d}"
+        self.memory.ingest.write(key, packed(lines).body)
+        if not self.loses_event(key):
+            assert not self.memory.process(key)
+        return key
+
+    def line(self, symbol: str, at: dt.datetime, price: str) -> bytes:
+        point = PointLine(symbol, int(at.timestamp()), "live", "observed", self.now, {"c": price})
+        return encode_line(point, dataset=DATASET, feed=self.feed)
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """As the provider of the contract would have told; the port of the day is nobody's business."""
+        outcome = super()._ask(request)
+        told: dict[str, Any] = json.loads(json.dumps(outcome).replace(self.market.url, URL))
+        self.asked.append({"request": request, "outcome": told})
+        return told
+
+
+@contextmanager
+def feed_lake() -> Iterator[FeedLake]:
+    """Everything that can happen to a feed's points, one thing after the other."""
+    exchange = Exchange()
+    with answering(exchange.answer) as server:
+        exchange.url = server.url
+        lake = FeedLake(exchange)
+        _first_hour(lake, exchange)
+        _second_hour(lake, exchange)
+        _after_a_day(lake, exchange)
+        yield lake
+
+
+def _first_hour(lake: FeedLake, exchange: Exchange) -> None:
+    """Points are lost and healed, one is absent, an event is lost, a value disputed."""
+    lost = {("AAA", 20), ("AAA", 30), ("BBB", 40)}
+    lake.loses = lambda symbol, at: (symbol, at.minute) in lost
+    lake.loses_event = lambda key: key.endswith("-000003")
+    exchange.holes.add(("BBB", NINE + 4 * STEP))
+    exchange.wrong["CCC", NINE] = "1.25"
+    lake.trade(NINE, 6)
+    lake.pass_time(minutes=15)
+    lake.heal(run="first")
+
+
+def _second_hour(lake: FeedLake, exchange: Exchange) -> None:
+    """A history is refused; lines are rejected, an object is halted, one is gone; a point comes late."""
+    lost = {("CCC", 10), ("CCC", 20), ("AAA", 50)}
+    lake.loses = lambda symbol, at: (symbol, at.minute) in lost
+    exchange.refused.add("CCC")
+    lake.trade(NINE + HOUR, 6)
+    lake.pass_time(minutes=15)
+    lake.put([lake.line("AAA", NINE + 2 * STEP, "101.5")])
+    lake.put([b'{"symbol": \n', b"\xff\xfe no text\n", lake.line("AAA", NINE, "-1"), lake.line("AAA", NINE, "102")])
+    lake.put([b"<html>%03d</html>\n" % number for number in range(12)])
+    gone = next(found.key for found in lake.memory.ingest.list("feeds/"))
+    lake.graveyard.bury(gone)
+    lake.heal(run="second")
+    lake.pass_time(minutes=10)
+    exchange.refused.clear()
+    lake.heal(run="third", start="2026-11-20T10:00:00Z", end="2026-11-20T11:00:00Z")
+    lake.pass_time(minutes=10)
+    lake.heal(run="fourth")
+
+
+def _after_a_day(lake: FeedLake, exchange: Exchange) -> None:
+    """A partition is rolled back and held, then released; what nobody can need any more is removed."""
+    table, partitions = lake.contracts.table("fact_price"), lake.memory.partitions
+    context = CommitContext("by hand")
+    rollback(partitions, table, AAA, to=1, hold="under review", context=context)
+    lake.heal(run="held")
+    release(partitions, table, AAA, context=context)
+    lake.heal(run="released")

@@ -1,0 +1,59 @@
+"""What the two lakes have in common: contracts, a packer, and names that come from content alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.worlds import MemoryWorld
+
+from core.contract.load import load
+from core.contract.model import Contracts
+from ingestion.extract.packing import Packed, Packer
+from processing.commit import CommitContext
+
+HERE = Path(__file__).parent
+TODAY = dt.date(2026, 11, 20)
+
+
+@functools.cache
+def small_contracts() -> Contracts:
+    """The contracts beside this file."""
+    return load(HERE / "contracts", today=TODAY)
+
+
+def contracts_of(dataset: str) -> Contracts:
+    """The small contracts of one dataset."""
+    contracts = small_contracts()
+    return replace(contracts, contracts=tuple(one for one in contracts if one.dataset == dataset))
+
+
+def packed(lines: Iterable[bytes]) -> Packed:
+    """The lines as a gzip object, by the packer of extraction: its bytes depend on no system's zlib."""
+    packer = Packer(max_rows=1_000)
+    assert packer.add(list(lines)) == []
+    return packer.finish()
+
+
+def made_the_same(memory: MemoryWorld, now: Callable[[], dt.datetime]) -> None:
+    """Let a world's objects depend on nothing but what is done to it: no clock, no chance, no order of threads."""
+    memory.ingest._clock = memory.records._clock = memory.partitions.clock = now
+    memory.world = replace(
+        memory.world,
+        now=now,
+        timer=lambda: 0.0,
+        workers=1,
+        commit_context=lambda promise: CommitContext(promise, random=random.Random(0), sleep=lambda _seconds: None),
+    )
+    write = memory.partitions.write_object
+
+    def write_object(partition: str, name: str, body: bytes) -> str:
+        version, _, _ = name.partition("-")
+        return write(partition, f"{version}-{hashlib.sha256(body).hexdigest()[:32]}.parquet", body)
+
+    memory.partitions.write_object = write_object  # type: ignore[method-assign]

@@ -1,0 +1,26 @@
+"""The metric lines that alarms and dashboards read, of all that a lake counted."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+
+from tests.fakes.metrics import MemoryMetrics
+
+from aws.metrics import LogMetrics
+
+
+def metric_lines(dataset: str, *counted: MemoryMetrics) -> str:
+    """One line for each function's metrics, with every name and unit; the time in them is left out."""
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        for metrics in counted:
+            real = LogMetrics("test", dataset)
+            for name, values in sorted(metrics.values.items()):
+                real.add(name, sum(values), unit=metrics.units[name])
+            real.flush()
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    for line in lines:
+        line["_aws"]["Timestamp"] = 0
+    return "".join(json.dumps(line) + "\n" for line in lines)
