@@ -8,6 +8,8 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,24 +19,41 @@ from tests.support.worlds import MemoryWorld
 HERE = Path(__file__).parent
 EXPECTED, ARCHIVE = HERE / "expected", HERE / "lake.tar.gz"
 REMEDY = "Was a stored form changed on purpose? Then: python -m tests.stored_forms, and say why in the commit"
+METADATA = "starmend-"  # how all names of our metadata begin
 _MOST = 12  # lines of a difference
 
 
-def objects_of(memory: MemoryWorld) -> dict[str, tuple[bytes, Mapping[str, str]]]:
-    """Both buckets: body and metadata of every object, ``ingest/<key>`` and ``warehouse/<key>``."""
-    found: dict[str, tuple[bytes, Mapping[str, str]]] = {}
+@dataclass(frozen=True)
+class Kept:
+    """An object as a bucket keeps it: its body, the user's metadata, and when it was written (epoch seconds)."""
+
+    body: bytes
+    metadata: Mapping[str, str]
+    modified: int
+
+
+def objects_of(memory: MemoryWorld) -> dict[str, Kept]:
+    """Every object of both buckets: ``ingest/<key>`` and ``warehouse/<key>``."""
+    found: dict[str, Kept] = {}
     for name, store in (("ingest", memory.ingest), ("warehouse", memory.records)):
         for listed in store.list(""):
             stored = store.read(listed.key)
             assert stored is not None
-            found[f"{name}/{listed.key}"] = stored.body, stored.stat.metadata
-    found |= {f"warehouse/{key}": (body, {}) for key, body in memory.partitions.objects.items()}
+            found[f"{name}/{listed.key}"] = Kept(stored.body, stored.stat.metadata, _seconds(listed.modified))
+    modified = memory.partitions.modified
+    for key, body in memory.partitions.objects.items():
+        found[f"warehouse/{key}"] = Kept(body, {}, _seconds(modified[key]))
     return found
 
 
-def as_text(body: bytes, metadata: Mapping[str, str]) -> str:
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+def as_text(kept: Kept) -> str:
     """What an object is: texts as they are, the others by their hash, footer and rows."""
-    told = "".join(f"{name}: {value}\n" for name, value in sorted(metadata.items()))
+    body = kept.body
+    told = "".join(f"{name}: {value}\n" for name, value in sorted(kept.metadata.items()))
     if body[:4] == b"PAR1":
         return told + _head("Parquet", body) + _parquet(body)
     if body[:2] == b"\x1f\x8b":
@@ -49,11 +68,23 @@ def _head(kind: str, body: bytes) -> str:
 def _parquet(body: bytes) -> str:
     """Schema, the files' own key-value metadata, and the rows in stored order."""
     file = pq.ParquetFile(pa.BufferReader(body))
-    lines = [f"column {one.name}: {one.type}" for one in file.schema_arrow]
+    lines = ["columns " + ", ".join(f"{one.name}: {one.type}" for one in file.schema_arrow)]
     described = {name: value for name, value in (file.metadata.metadata or {}).items() if name != b"ARROW:schema"}
     for name, value in sorted(described.items()):
         lines += [f"{name.decode()}.{field}: {_short(told)}" for field, told in json.loads(value).items()]
-    lines += [json.dumps(row, default=str, separators=(",", ":")) for row in file.read().to_pylist()]
+    rows = file.read().to_pylist()
+    lines += [json.dumps([*row.values()], default=str, ensure_ascii=False, separators=(",", ":")) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def rendered(text: str, *, whole: bool) -> str:
+    """The rendered contracts: their hash, and part by part a line; where not ``whole``, of the larger ones the hash."""
+    document = json.loads(text)
+    lines = [f"{len(text)} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()}"]
+    for name, part in document.items():
+        parts = part.items() if isinstance(part, dict) else [("", part)]
+        is_told = whole or name not in ("catalog", "views", "model")
+        lines += [f"{name}.{one}: {_short(told) if is_told else _hash_of(told)}" for one, told in parts]
     return "\n".join(lines) + "\n"
 
 
@@ -61,25 +92,31 @@ def _short(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def archived(objects: Mapping[str, bytes]) -> bytes:
-    """A tar with every object under its key, the same for the same objects."""
+def _hash_of(value: object) -> str:
+    return f"SHA-256 {hashlib.sha256(_short(value).encode()).hexdigest()}"
+
+
+def archived(objects: Mapping[str, Kept]) -> bytes:
+    """A tar with every object under its key, its metadata as PAX headers; the same for the same objects."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, body in sorted(objects.items()):
+        for name, kept in sorted(objects.items()):
             info = tarfile.TarInfo(name)
-            info.size = len(body)
-            tar.addfile(info, io.BytesIO(body))
+            info.size, info.mtime = len(kept.body), kept.modified
+            info.pax_headers = dict(sorted(kept.metadata.items()))
+            tar.addfile(info, io.BytesIO(kept.body))
     return gzip.compress(plain.getvalue(), 9, mtime=0)
 
 
-def unpacked(archive: Path = ARCHIVE) -> dict[str, bytes]:
+def unpacked(archive: Path = ARCHIVE) -> dict[str, Kept]:
     """The objects of the archive by name."""
-    found: dict[str, bytes] = {}
+    found: dict[str, Kept] = {}
     with tarfile.open(archive) as tar:
         for member in tar:
             content = tar.extractfile(member)
             assert content is not None
-            found[member.name] = content.read()
+            metadata = {name: value for name, value in member.pax_headers.items() if name.startswith(METADATA)}
+            found[member.name] = Kept(content.read(), metadata, int(member.mtime))
     return found
 
 
@@ -90,7 +127,7 @@ def read_expected() -> dict[str, str]:
     }
 
 
-def write_expected(texts: Mapping[str, str], objects: Mapping[str, bytes]) -> None:
+def write_expected(texts: Mapping[str, str], objects: Mapping[str, Kept]) -> None:
     """From now on these are the stored forms."""
     for path in [path for path in EXPECTED.rglob("*") if path.is_file()]:
         path.unlink()
@@ -105,13 +142,12 @@ def write_expected(texts: Mapping[str, str], objects: Mapping[str, bytes]) -> No
 
 
 def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """What is gone, what is new, and of what differs the first lines that do."""
-    told = [f"gone: {name}" for name in sorted(expected.keys() - found.keys())]
-    told += [f"new: {name}" for name in sorted(found.keys() - expected.keys())]
-    for name in sorted(expected.keys() & found.keys()):
-        if expected[name] != found[name]:
-            told.append(f"differs: {name}\n{_first_lines(expected[name], found[name])}")
-    return told
+    """Of what differs the first lines that do; what is gone, and what is new."""
+    both = sorted(expected.keys() & found.keys())
+    changed = [name for name in both if expected[name] != found[name]]
+    told = [f"differs: {name}\n{_first_lines(expected[name], found[name])}" for name in changed]
+    told += [f"gone: {name}" for name in sorted(expected.keys() - found.keys())]
+    return told + [f"new: {name}" for name in sorted(found.keys() - expected.keys())]
 
 
 def _first_lines(before: str, after: str) -> str:

@@ -16,9 +16,9 @@ from tests.stored_forms.lake import contracts_of, made_the_same, packed
 from tests.support.answering import Heard, Said, answering
 from tests.support.healing import Stack
 
-from core.feed_lines import PointLine, encode_line
-from processing.commit import CommitContext
-from processing.rollback import release, rollback
+from core.feeds.lines import PointLine, encode_line
+from processing.partitions.commit import CommitContext
+from processing.partitions.rollback import release, rollback
 
 DATASET, URL = "prices", "https://prices.example"
 MIDNIGHT = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
@@ -81,6 +81,8 @@ class FeedLake(Stack):
         self.limits = replace(self.limits, workers=1)
         self.asked: list[Any] = []
         self.requested: list[str] = []
+        self.queued: list[str] = []
+        self.carried: list[dict[str, Any]] = []
         made_the_same(self.memory, lambda: self.now)
 
     def trade(self, start: dt.datetime, minutes: int) -> None:
@@ -118,6 +120,14 @@ class FeedLake(Stack):
     def line(self, symbol: str, at: dt.datetime, price: str) -> bytes:
         point = PointLine(symbol, int(at.timestamp()), "live", "observed", self.now, {"c": price})
         return encode_line(point, dataset=DATASET, feed=self.feed)
+
+    def process_queue(self) -> None:
+        self.queued += self.queue.messages
+        super().process_queue()
+
+    def heal(self, *given: Any, **order: Any) -> dict[str, Any]:
+        self.carried.append(super().heal(*given, **order))
+        return self.carried[-1]
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """As the provider of the contract would have told; the port of the day is nobody's business."""

@@ -1,4 +1,4 @@
-"""What the two lakes have in common: contracts, a packer, and names that come from content alone."""
+"""What the lakes have in common: contracts, a packer, and names of objects that come from their place alone."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import datetime as dt
 import functools
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from tests.support.worlds import MemoryWorld
 
-from core.contract.load import load
+from core.authoring.load import load
 from core.contract.model import Contracts
 from ingestion.extract.packing import Packed, Packer
-from processing.commit import CommitContext
+from processing.partitions.commit import CommitContext
 
 HERE = Path(__file__).parent
 TODAY = dt.date(2026, 11, 20)
@@ -51,9 +52,12 @@ def made_the_same(memory: MemoryWorld, now: Callable[[], dt.datetime]) -> None:
         commit_context=lambda promise: CommitContext(promise, random=random.Random(0), sleep=lambda _seconds: None),
     )
     write = memory.partitions.write_object
+    written: Counter[tuple[str, str]] = Counter()
 
     def write_object(partition: str, name: str, body: bytes) -> str:
         version, _, _ = name.partition("-")
-        return write(partition, f"{version}-{hashlib.sha256(body).hexdigest()[:32]}.parquet", body)
+        written[partition, version] += 1
+        place = f"{partition}/{version}/{written[partition, version]}"
+        return write(partition, f"{version}-{hashlib.sha256(place.encode()).hexdigest()[:32]}.parquet", body)
 
     memory.partitions.write_object = write_object  # type: ignore[method-assign]

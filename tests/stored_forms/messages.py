@@ -1,0 +1,127 @@
+"""One example of everything that travels as JSON between functions: to JSON, and back to an equal value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, get_args
+
+from core.audit.findings import Finding, findings_from_data, findings_to_data
+from core.audit.fingerprint import Fingerprint
+from core.audit.history import Evidence, HistoryOutcome, HistoryRequest
+from core.audit.repair_jobs import Repair, door_of, repair_from_data, repair_to_data
+from core.audit.source_check import (
+    CountBuckets,
+    ListPairs,
+    Span,
+    buckets_from_data,
+    buckets_to_data,
+    question_from_data,
+    question_to_data,
+)
+
+NINE, TEN = 1_795_165_200, 1_795_168_800  # 2026-11-20 09:00 and 10:00 UTC
+EXAMPLES: dict[str, Any] = {
+    "at": "2026-11-20T09:00:00Z",
+    "bytes": 4096,
+    "checked": ("2026-11-20T10:00:00.000000Z",),
+    "column": "price",
+    "dataset": "prices",
+    "day": "2026-11-20",
+    "deleted": True,
+    "end": "2026-11-20T10:00:00.000000Z",
+    "entity": "AAA",
+    "example": "symbol=AAA, price=-1",
+    "key": "tables/books/book/000000000001.jsonl.gz",
+    "keys": ((1, "a", True), (2, "é", False)),
+    "messages": ("0123abcd",),
+    "name": "/starmend/test/books/book/sequential_id",
+    "number": 7,
+    "objects": ("tables/books/book/000000000001.jsonl.gz", "repair/books/book/again.jsonl.gz"),
+    "parameters": (("/starmend/test/books/book/sequential_id", "7", "1"),),
+    "partition": "symbol=AAA/month=2026-11",
+    "partitions": ("symbol=AAA/month=2026-11", "symbol=BBB/month=2026-11"),
+    "points": 6,
+    "problem": "its object is missing",
+    "ranges": ((NINE, TEN), (TEN + 600, TEN + 1200)),
+    "reason": "it has no receipt",
+    "references": "dim_book.book_id",
+    "right": "1",
+    "rows": 3,
+    "rule": "price > 0",
+    "start": "2026-11-20T09:00:00.000000Z",
+    "stored": "7",
+    "table": "fact_price",
+    "told": "101.5",
+    "value": "102",
+    "version": "2026-11-20T09:00:00.000000Z",
+    "versions": ("2026-11-20T09:00:00.000000Z",),
+}
+OTHERS: dict[tuple[str, str], Any] = {  # where a name means something else
+    ("orphan_key", "keys"): ("99", "100"),
+    ("unreferenced_object", "objects"): 5,
+}
+
+
+def example_lines() -> str:
+    """Every kind, a line of JSON each. Raises ``AssertionError`` where one does not come back as it was."""
+    lines = [_finding(_example(kind)) for kind in get_args(Finding)]
+    lines += [_repair(_example(kind)) for kind in get_args(Repair)]
+    lines += [_there_and_back("request", one, HistoryRequest.from_data, one.to_data()) for one in _requests()]
+    lines += [_there_and_back("outcome", one, HistoryOutcome.from_data, one.to_data()) for one in _outcomes()]
+    lines += [_there_and_back("question", one, question_from_data, question_to_data(one)) for one in _questions()]
+    full = {0: Fingerprint(3, NINE * 1_000_000, 2**63), 5: Fingerprint(1, -1, 7)}
+    buckets: tuple[dict[int, Fingerprint], ...] = (full, {})
+    lines.append(_there_and_back("buckets", buckets, buckets_from_data, buckets_to_data(buckets)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _example(kind: Any) -> Any:
+    name = next(str(one.default) for one in fields(kind) if one.name == "kind")
+    given = [one.name for one in fields(kind) if one.name != "kind"]
+    return kind(**{one: OTHERS.get((name, one), EXAMPLES.get(one)) for one in given})
+
+
+def _finding(finding: Any) -> str:
+    (data,) = findings_to_data([finding])
+    return _there_and_back("finding", finding, lambda one: findings_from_data([one])[0], data)
+
+
+def _repair(repair: Any) -> str:
+    return _there_and_back(
+        f"repair through the door {door_of(repair)}", repair, repair_from_data, repair_to_data(repair)
+    )
+
+
+def _there_and_back(what: str, value: Any, read: Callable[[Any], Any], data: Any) -> str:
+    text = json.dumps(data)
+    assert read(json.loads(text)) == value, f"{what} {text} comes back as another"
+    return f"{what}: {text}"
+
+
+def _requests() -> list[HistoryRequest]:
+    return [HistoryRequest("prices", "AAA", NINE, TEN), HistoryRequest("prices", "AAA", NINE, TEN, only_tell=True)]
+
+
+def _outcomes() -> list[HistoryOutcome]:
+    evidence = Evidence("GET https://prices.example/history/AAA", 200, '{"points": []}', "2026-11-20T10:15:00Z")
+    ranges = ((NINE, NINE + 600), (NINE + 1200, TEN))
+    return [
+        HistoryOutcome("answered", ranges, ((NINE + 600, NINE + 1200),), ((TEN, TEN + 600),), evidence=(evidence,)),
+        HistoryOutcome("answered", told={NINE: {"o": "105.054"}}, evidence=(evidence,)),
+        HistoryOutcome("limited", reason="the provider limits us", retry_after=2.5),
+        HistoryOutcome("not_entitled", reason="the token is refused"),
+        HistoryOutcome("broken", reason="status 500"),
+        HistoryOutcome("secret_missing", reason="it has no value"),
+    ]
+
+
+def _questions() -> list[CountBuckets | ListPairs]:
+    spans = (Span(), Span("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"))
+    target = "audit/runs/first/pairs/book-0.parquet"
+    return [
+        CountBuckets("books", "book", spans, 16, "2026-11-20T09:00:00Z"),
+        CountBuckets("books", "book_order", spans, 16, "2026-11-20T09:00:00Z", "created_at"),
+        ListPairs("books", "book_order", spans[1], 16, (0, 5), target, "created_at"),
+    ]
