@@ -151,7 +151,7 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     from core.warehouse.vacuum import GRACE
     from ingestion.extract.budget import Budget
     from ingestion.extract.flow import run_pass
-    from processing.events import Told
+    from processing.events import ObjectEvent
     from processing.partitions.vacuum import vacuum
     from processing.process import process_objects
     from processing.services import Services
@@ -176,7 +176,7 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         timer=time.perf_counter,
     )
     for one in list(bucket.list("tables/")):
-        failed = process_objects([Told("", one.key, False)], world)
+        failed = process_objects([ObjectEvent("", one.key, False)], world)
         assert not failed, failed
     (fact,) = contracts.dataset(DATASET).tables
     list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))

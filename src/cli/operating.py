@@ -33,9 +33,9 @@ class TerminalLog:
 def world_of(deployed: Deployment) -> Services:
     """What the process function works with. Nothing is metered: an operator's work is no load of the pipeline's."""
     quiet_metrics()
-    from processing.runtime import build_world  # slow to import, so only where it is needed
+    from processing.runtime import build_services  # slow to import, so only where it is needed
 
-    services, _ = build_world(deployed.settings, deployed.clients)
+    services, _ = build_services(deployed.settings, deployed.clients)
     return dataclasses.replace(services, log=TerminalLog())
 
 

@@ -16,7 +16,7 @@ from core.errors import InvalidData
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObjectEvent:
     """An object that an event or a request names. ``again``: somebody asks for it to be processed once more."""
 
     bucket: str
@@ -24,23 +24,23 @@ class Told:
     again: bool = False
 
 
-def told(body: str) -> Iterator[Told]:
+def object_events(body: str) -> Iterator[ObjectEvent]:
     """The objects that a queue message names; none for S3's test event. Raises ``InvalidData`` on any other message."""
     try:
         message: Any = json.loads(body)
         if message.get("Event") == "s3:TestEvent":
             return
         if "objects" in message:
-            yield from (Told("", str(key), again=True) for key in message["objects"])
+            yield from (ObjectEvent("", str(key), again=True) for key in message["objects"])
             return
         for record in message["Records"]:
             if str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):
-                yield Told(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
+                yield ObjectEvent(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidData("read message", body[:200], f"no S3 event and no request ({error!r})") from error
 
 
-def batch(event: Mapping[str, Any]) -> dict[str, str]:
+def message_bodies(event: Mapping[str, Any]) -> dict[str, str]:
     """The bodies of a queue event's messages by message id; or, for the command, one message that is given bare."""
     if "Records" in event and all("messageId" in record for record in event["Records"]):
         return {record["messageId"]: record["body"] for record in event["Records"]}

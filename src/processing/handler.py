@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws.cold_start import keep_pandas_out
-from processing.events import batch
+from processing.events import message_bodies
 from processing.process import process_messages
 from processing.runtime import build_runtime
 
@@ -16,7 +16,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer which messages failed; the queue delivers those again, three times in all."""
     services, finish = build_runtime()
     try:
-        failed = process_messages(batch(event), services)
+        failed = process_messages(message_bodies(event), services)
     finally:
         finish()
     return {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}

@@ -13,7 +13,7 @@ import pyarrow as pa
 from core.contract.model import Table
 from core.landing.zone import Landing
 from core.ports import ObjectStat
-from processing.parse_object import Part, Taken, parse_object
+from processing.parse_object import ParsedObject, Part, parse_object
 from processing.partitions.commit import Committed, SourceRef, commit_rows
 from processing.plan import SourcePlan
 from processing.records.receipts import TouchedPartition
@@ -36,7 +36,7 @@ class Ingest:
     again: bool
     started: float
     stat: ObjectStat | None = None
-    taken: Taken | None = None
+    parsed: ParsedObject | None = None
     touched: list[TouchedPartition] = field(default_factory=list)
     error: Exception | None = None
     expected: int | None = None
@@ -46,12 +46,12 @@ class Ingest:
     @property
     def done(self) -> bool:
         """Taken apart and committed as far as it goes; its receipt may be written."""
-        return self.error is None and self.taken is not None
+        return self.error is None and self.parsed is not None
 
     @property
     def lives(self) -> bool:
         """Done, and its rows are in the warehouse."""
-        return self.done and self.taken is not None and not self.taken.halted
+        return self.done and self.parsed is not None and not self.parsed.halted
 
     @property
     def ref(self) -> SourceRef:
@@ -66,9 +66,9 @@ def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> It
     size = 0
     for one, found in zip(objects, fetched, strict=True):
         _take(services, one, found)
-        if one.taken is not None:
+        if one.parsed is not None:
             group.append(one)
-            size += sum(part.rows.nbytes for part in one.taken.parts)
+            size += sum(part.rows.nbytes for part in one.parsed.parts)
         if size > GROUP_BYTES:
             yield group
             group, size = [], 0
@@ -96,7 +96,7 @@ def _take(services: Services, ingest: Ingest, found: Future[BinaryIO | None]) ->
         assert ingest.stat is not None
         origin = Origin(ingest.plan.contract, services.contracts, ingest.stat.modified)
         with stream:
-            ingest.taken = parse_object(
+            ingest.parsed = parse_object(
                 stream,
                 ingest.plan,
                 origin,
@@ -114,10 +114,10 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
     before = services.timer()
     wanted: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
     for one in group:
-        assert one.taken is not None
-        for part in one.taken.parts:
+        assert one.parsed is not None
+        for part in one.parsed.parts:
             wanted.setdefault((part.table.name, part.path), []).append((one, part))
-        one.taken = replace(one.taken, parts=())  # the rows live only until they are committed
+        one.parsed = replace(one.parsed, parts=())  # the rows live only until they are committed
     work = [pool.submit(_commit, services, some) for some in wanted.values()]
     wanted.clear()
     for one in work:

@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ParsedObject:
     """What an object holds. ``lines_in`` = ``accepted`` + ``rejected_lines``.
 
     ``halted`` says why nothing of it may be committed (then there are no parts); ``rejected`` are the rejected lines,
@@ -68,7 +68,7 @@ def parse_object(
     now: datetime,
     timer: Callable[[], float],
     threads: bool = False,
-) -> Taken:
+) -> ParsedObject:
     """Read, check and shape an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores."""
     work = _Work(plan, origin, now, parser_for(plan.source, timezone=origin.timezone, threads=threads))
     started, shaping = timer(), 0.0
@@ -88,7 +88,7 @@ def parse_object(
     parts = () if halted else work.parts()
     ended = timer()
     shaping += ended - before
-    return Taken(
+    return ParsedObject(
         lines_in=work.accepted + work.rejected_lines,
         accepted=work.accepted,
         rejected_lines=work.rejected_lines,

@@ -13,7 +13,7 @@ from core.contract.model import Table
 from core.errors import StarmendError, UnknownTable
 from core.landing.zone import landing_of
 from processing.derived.dimensions import derive_dimension, derive_static
-from processing.events import Told, told
+from processing.events import ObjectEvent, object_events
 from processing.ingest import Ingest, commit_parts, derive_all, grouped
 from processing.plan import plan_source, static_tables
 from processing.records.quarantine import write_quarantine
@@ -27,11 +27,11 @@ AT_ONCE = 64  # objects whose receipts wait for each other
 
 def process_messages(bodies: Mapping[str, str], services: Services) -> list[str]:
     """Process what the messages (id -> body) tell of; returns the ids of those that have to be delivered again."""
-    objects: dict[str, list[Told]] = {}
+    objects: dict[str, list[ObjectEvent]] = {}
     failed: set[str] = set()
     for message, body in bodies.items():
         try:
-            objects[message] = list(told(body))
+            objects[message] = list(object_events(body))
         except StarmendError as error:
             services.log.error("message not understood", message_id=message, reason=str(error))
             failed.add(message)
@@ -42,7 +42,7 @@ def process_messages(bodies: Mapping[str, str], services: Services) -> list[str]
     return [message for message in bodies if message in failed]
 
 
-def process_objects(objects: Iterable[Told], services: Services) -> Mapping[str, Exception]:
+def process_objects(objects: Iterable[ObjectEvent], services: Services) -> Mapping[str, Exception]:
     """Process ingest objects; returns those that failed (key -> error), which may be processed again at any time.
 
     Keys that are no ingest objects are passed over. An object that is gone is a warning, for no retry brings it back.
@@ -64,7 +64,7 @@ def process_objects(objects: Iterable[Told], services: Services) -> Mapping[str,
     return errors
 
 
-def _ours(one: Told, services: Services) -> bool:
+def _ours(one: ObjectEvent, services: Services) -> bool:
     return one.bucket in ("", services.ingest_bucket) and landing_of(one.key) is not None
 
 
@@ -100,7 +100,7 @@ def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> Non
     for one in batch:
         if one.error is not None:
             report_failure(services, one, one.error)
-        elif one.taken is None:
+        elif one.parsed is None:
             report_gone(services, one)
 
 
@@ -144,13 +144,13 @@ def _asker(services: Services, some: Mapping[int, Ingest]) -> Callable[[int], bo
 
 def _finish(services: Services, ingest: Ingest) -> Receipt:
     """The rejected lines to quarantine, and then, last of all, the receipt."""
-    assert ingest.taken is not None
+    assert ingest.parsed is not None
     receipt = receipt_of(ingest, services)
     write_quarantine(
         services.records,
         ingest.landing,
-        ingest.taken.rejected,
-        halted=bool(ingest.taken.halted),
+        ingest.parsed.rejected,
+        halted=bool(ingest.parsed.halted),
         replace=ingest.again,
         now=services.now(),
     )

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(source: Iterator[T]) -> Iterator[T]:
+def read_ahead(source: Iterator[T]) -> Iterator[T]:
     """The same items in the same order; the next one is made, in a thread, while one is used. At most two are held."""
     with ThreadPoolExecutor(1) as beside:
         coming = beside.submit(_next_of, source)

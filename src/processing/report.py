@@ -13,9 +13,9 @@ from processing.services import Services
 def receipt_of(ingest: Ingest, services: Services) -> Receipt:
     """The receipt of an object that is done."""
     assert ingest.stat is not None
-    assert ingest.taken is not None
-    taken, halted = ingest.taken, ingest.taken.halted
-    stages = {"read": taken.read_ms, "shape": taken.shape_ms, "commit": ingest.commit_ms, "derive": ingest.derive_ms}
+    assert ingest.parsed is not None
+    parsed, halted = ingest.parsed, ingest.parsed.halted
+    stages = {"read": parsed.read_ms, "shape": parsed.shape_ms, "commit": ingest.commit_ms, "derive": ingest.derive_ms}
     return Receipt(
         object=ingest.landing.key,
         etag=ingest.stat.etag,
@@ -25,11 +25,11 @@ def receipt_of(ingest: Ingest, services: Services) -> Receipt:
         sequential_id=ingest.landing.number,
         sequential=ingest.expected is None,
         size=ingest.stat.size,
-        lines_in=taken.lines_in,
-        rows_out=0 if halted else taken.rows_out,
-        rejected=taken.rejected_lines,
-        accepted=0 if halted else taken.accepted,
-        unknown_columns=taken.unknown,
+        lines_in=parsed.lines_in,
+        rows_out=0 if halted else parsed.rows_out,
+        rejected=parsed.rejected_lines,
+        accepted=0 if halted else parsed.accepted,
+        unknown_columns=parsed.unknown,
         partitions=tuple(sorted(ingest.touched, key=lambda touched: (touched.table, touched.partition))),
         outcome=outcome_of(ingest.touched, halted=halted),
         reason=halted,

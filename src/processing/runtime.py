@@ -25,7 +25,7 @@ WORKERS = 16  # concurrent requests; below the clients' connection pool
 
 
 @dataclass
-class Meters:
+class MetricsByDataset:
     """The metrics of each dataset, written as one line each when a batch is done."""
 
     environment: str
@@ -44,13 +44,13 @@ def build_runtime() -> tuple[Services, Callable[[], None]]:
     """The world, and what is to be called at the end of an invocation."""
     keep_freed_memory()
     settings, clients = Settings.from_environment(), Clients()
-    return build_world(settings, clients)
+    return build_services(settings, clients)
 
 
-def build_world(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
+def build_services(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
     """The world of a deployment, for the Lambda and for the command alike."""
     s3 = clients("s3")
-    meters = Meters(settings.environment)
+    metrics = MetricsByDataset(settings.environment)
     services = Services(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
@@ -58,7 +58,7 @@ def build_world(settings: Settings, clients: Clients) -> tuple[Services, Callabl
         partitions=S3PartitionStore(s3, settings.warehouse_bucket),
         parameters=SsmParameterStore(clients("ssm")),
         parameter_prefix=settings.parameter_prefix,
-        metrics=meters.of,
+        metrics=metrics.of,
         log=cast(Log, Logger()),
         code_version=settings.code_version,
         ingest_bucket=settings.ingest_bucket,
@@ -67,4 +67,4 @@ def build_world(settings: Settings, clients: Clients) -> tuple[Services, Callabl
         workers=WORKERS,
         threads=(os.cpu_count() or 1) > 1,
     )
-    return services, meters.flush
+    return services, metrics.flush

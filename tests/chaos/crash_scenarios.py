@@ -24,7 +24,7 @@ from core.landing.zone import RECEIPTS
 from core.ports import PartitionStore
 from core.warehouse.current_state import CURRENT
 from processing.derived.dimensions import derive_static
-from processing.events import Told
+from processing.events import ObjectEvent
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, commit_table, read_partition, restate
 from processing.partitions.rollback import release, rollback
 from processing.plan import static_tables
@@ -227,7 +227,7 @@ class Processing:
             ensured=set(),
         )
         for keys in self._batches:
-            for error in process_objects([Told("", key) for key in keys], world).values():
+            for error in process_objects([ObjectEvent("", key) for key in keys], world).values():
                 raise error
 
     def outcome(self) -> Any:

@@ -16,7 +16,7 @@ from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
 
 from core.landing.ingest_objects import TableObject
 from core.landing.zone import landing_of
-from processing.events import Told
+from processing.events import ObjectEvent
 from processing.process import process_objects
 from processing.records.receipts import read_receipt
 
@@ -75,7 +75,7 @@ def _process(objects: DiskObjects, answers: Any) -> None:
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     memory = MemoryWorld(shipped_contracts())
-    errors = process_objects([Told("", KEY)], replace(memory.world, ingest=objects, threads=True))
+    errors = process_objects([ObjectEvent("", KEY)], replace(memory.world, ingest=objects, threads=True))
     peak = _resident("VmHWM") - before
     landing = landing_of(KEY)
     assert landing is not None

@@ -25,7 +25,7 @@ from core.landing.ingest_objects import TableObject
 from core.landing.zone import Landing, landing_of
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.pointer import ROOT, parse_pointer
-from processing.events import Told
+from processing.events import ObjectEvent
 from processing.partitions.commit import CommitContext, Snapshot, read_partition
 from processing.process import process_objects
 from processing.records.receipts import read_receipt
@@ -81,7 +81,7 @@ class MemoryWorld:
         return self.put(TableObject(dataset, table, number).key, lines)
 
     def process(self, *keys: str, again: bool = False) -> Mapping[str, Exception]:
-        return process_objects([Told("", key, again) for key in keys], self.world)
+        return process_objects([ObjectEvent("", key, again) for key in keys], self.world)
 
     def receipt(self, key: str) -> dict[str, Any]:
         found = read_receipt(self.records, landing(key))

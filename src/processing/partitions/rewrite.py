@@ -17,14 +17,14 @@ from processing.partitions.layout import Layout
 from processing.partitions.merge import Batch, Splice, apply_splice, spliced, with_latest
 from processing.partitions.parquet import ROW_GROUP
 from processing.partitions.snapshot import Columns
-from processing.read_ahead import ahead
+from processing.read_ahead import read_ahead
 
 STREAM_FROM = 2 * ROW_GROUP  # rows; below it there is nothing to do side by side
 
 
 def splice_object(
     opened: Opened, columns: Columns, rows: pa.Table, splice: Splice, layout: Layout
-) -> pa.Table | Spliced:
+) -> pa.Table | SplicedPieces:
     """An object's rows after a splice: a table, or what makes it piece by piece where that is worth it.
 
     ``columns`` are the object's, with those that the splice was planned from already decoded. Nothing is given out
@@ -33,18 +33,18 @@ def splice_object(
     if opened.footer.rows < STREAM_FROM:
         columns.prove()
         return apply_splice(columns.whole(), rows, splice, layout).table
-    return Spliced(opened, columns, rows, splice, layout)
+    return SplicedPieces(opened, columns, rows, splice, layout)
 
 
-def first_rows(batch: Batch, layout: Layout) -> pa.Table | Taken:
+def first_rows(batch: Batch, layout: Layout) -> pa.Table | BatchPieces:
     """The rows of a partition that has none yet: a table, or what makes it piece by piece where that is worth it."""
     if batch.num_rows < STREAM_FROM:
         return with_latest(batch.table, layout)
-    return Taken(batch, layout)
+    return BatchPieces(batch, layout)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class BatchPieces:
     """A batch as the rows of a partition, not put into order yet."""
 
     batch: Batch
@@ -60,7 +60,7 @@ class Taken:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups, in order; each is made while its predecessor is being used."""
-        return ahead(self._made())
+        return read_ahead(self._made())
 
     def _made(self) -> Iterator[pa.Table]:
         flags = self._flags()
@@ -77,7 +77,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Spliced:
+class SplicedPieces:
     """The rows of a partition after a splice, not made yet."""
 
     opened: Opened
@@ -96,7 +96,7 @@ class Spliced:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups of the result, in order; each is made while its predecessor is being used."""
-        for piece in ahead(self._made()):
+        for piece in read_ahead(self._made()):
             self.columns.prove()
             yield piece
 

@@ -163,7 +163,7 @@ class _History:
             return
         services, plan = self._world, self._plan
         with opened.stream as stream:
-            taken = parse_object(
+            parsed = parse_object(
                 stream,
                 plan,
                 Origin(plan.contract, services.contracts, opened.stat.modified),
@@ -172,7 +172,7 @@ class _History:
                 timer=services.timer,
                 threads=services.threads,
             )
-        for part in taken.parts:
+        for part in parsed.parts:
             if part.table.name == self._table.name and self._partition in (None, part.path):
                 self.shelf.add(part.path, part.rows)
                 self.refs.setdefault(part.path, []).append(SourceRef(object_info.key, opened.stat.etag))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.landing.zone import QUARANTINE, RECEIPTS, landing_of
 from core.ports import ObjectReader
-from processing.events import Told
+from processing.events import ObjectEvent
 from processing.process import process_objects
 from processing.records.quarantine import read_quarantine
 from processing.records.receipts import read_receipts
@@ -46,7 +46,7 @@ def replay(services: Services, keys: Iterable[str]) -> Iterator[Replayed]:
 
 
 def _again(services: Services, keys: list[str]) -> Replayed:
-    return Replayed(tuple(keys), process_objects([Told("", key, again=True) for key in keys], services))
+    return Replayed(tuple(keys), process_objects([ObjectEvent("", key, again=True) for key in keys], services))
 
 
 def folder_of(root: str, dataset: str = "", table: str = "") -> str:

@@ -63,14 +63,14 @@ def test_a_replay_of_nothing_is_a_usage_error_on_one_line(account: Account, star
 def test_a_queued_replay_is_a_request_that_the_process_function_understands(
     account: Account, starmend: Command
 ) -> None:
-    from processing.events import told
+    from processing.events import object_events
 
     keys = [account.put(CURRENCY.format(number), [currency(number)]) for number in range(1, 13)]
     assert starmend("replay", "tables/sales/currency/", "--queue").code == 0
     found = account.client_of("sqs").receive_message(
         QueueUrl=account.deployment.queues["arrivals"], MaxNumberOfMessages=10
     )
-    asked = [one for message in found["Messages"] for one in told(message["Body"])]
+    asked = [one for message in found["Messages"] for one in object_events(message["Body"])]
     assert sorted(one.key for one in asked) == keys
     assert all(one.again for one in asked)
 

@@ -14,7 +14,7 @@ from tests.support.worlds import NOW, landing, line_of, order, shipped_contracts
 
 from aws.settings import Settings
 from processing import handler
-from processing.runtime import build_world
+from processing.runtime import build_services
 
 KEY = "tables/sales/sales_order/000000000001.jsonl.gz"
 PARAMETER = "/starmend/test/sales/sales_order/latest_object"
@@ -31,7 +31,7 @@ def client(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> ClientOf:
         contracts = shipped_contracts()  # type: ignore[assignment]
 
     settings = Shipped("starmend", "test", "ingest-bucket", "warehouse-bucket", Path("unused"))
-    world, finish = build_world(settings, client_of)  # type: ignore[arg-type]
+    world, finish = build_services(settings, client_of)  # type: ignore[arg-type]
     world = dataclasses.replace(world, now=lambda: NOW)
     monkeypatch.setattr(handler, "build_runtime", lambda: (world, finish))
     return client_of

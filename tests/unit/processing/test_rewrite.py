@@ -21,7 +21,7 @@ from processing.partitions.commit import CommitContext, Committed, SourceRef, co
 from processing.partitions.layout import Layout
 from processing.partitions.merge import apply_splice, dedupe, merge, plan_splice
 from processing.partitions.parquet import encode
-from processing.partitions.rewrite import STREAM_FROM, Spliced, splice_object
+from processing.partitions.rewrite import STREAM_FROM, SplicedPieces, splice_object
 from processing.partitions.snapshot import Columns
 
 LAYOUT = Layout.of(ORDERS)
@@ -51,7 +51,7 @@ def both_ways(current: pa.Table, incoming: pa.Table) -> tuple[bytes, bytes]:
     splice = plan_splice(columns.read, rows, LAYOUT)
     footer = Footer("t", "t", 2, "merge", current.num_rows + splice.inserted)
     streamed = splice_object(opened, columns, rows, splice, LAYOUT)
-    assert isinstance(streamed, Spliced)
+    assert isinstance(streamed, SplicedPieces)
     assert streamed.num_rows == footer.rows
     whole = apply_splice(current, rows, splice, LAYOUT).table
     return encode(streamed, footer, key=LAYOUT.key), encode(whole, footer, key=LAYOUT.key)
