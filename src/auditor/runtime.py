@@ -10,8 +10,7 @@ from typing import Any, cast
 
 from aws_lambda_powertools import Logger
 
-from auditor.repairs.plan import Budget
-from auditor.services import Limits, Log, Services
+from auditor.services import Budget, Limits, Log, Services
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from auditor.feeds.objects import GRACE_SECONDS
-from auditor.feeds.query import Query
-from auditor.repairs.plan import Budget
 from core.contract.model import Contracts
 from core.errors import PipelineBug
 from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
@@ -45,7 +42,30 @@ class Mail(Protocol):
         ...
 
 
+class QueryRunner(Protocol):
+    """``aws.athena.Athena``: the whole answer as a data frame.
+
+    Raises ``InvalidData`` with Athena's words where it fails, ``TransientFailure`` where it takes too long.
+    """
+
+    def query(self, sql: str) -> Any: ...
+
+
 AskSource = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question about a database in, its answer out
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the repairs of one run may spend.
+
+    ``calls`` are the provider's; the contract's calls a minute bound them too.
+    """
+
+    calls: int = 300
+    rows: int = 100_000
+    objects: int = 2_000
+    partitions: int = 500
+    jobs: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,7 @@ class Limits:
     windows: int = 400
     points: int = 20_000_000
     query_seconds: float = 200.0
-    grace_seconds: int = GRACE_SECONDS
+    grace_seconds: int = 900  # three receives of the queue; before that the event may still be on its way
     sweep_rows: int = 2_000_000
     sweep_objects: int = 10_000
     workers: int = 16
@@ -98,7 +118,7 @@ class Services:
     parameters: ParameterStore | None = None
     parameter_prefix: str = ""
     dead_letters: DeadLetterQueue | None = None
-    athena: Query | None = None
+    athena: QueryRunner | None = None
 
     def needed_source(self) -> AskSource:
         if self.source is None:

@@ -14,7 +14,7 @@ import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, some_points, stack, with_entities
 
-from auditor.repairs.plan import Budget
+from auditor.services import Budget
 from core.contract.model import Contracts
 from core.ports import StreamRecord
 from core.warehouse.pointer import pointer_key

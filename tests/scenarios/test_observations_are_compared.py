@@ -12,8 +12,7 @@ import pytest
 from tests.support.feeds import ROOT, contracts_in
 from tests.support.healing import Stack, stack, with_entities
 
-from auditor.repairs.plan import Budget
-from auditor.services import Limits
+from auditor.services import Budget, Limits
 from core.audit.repair_jobs import Compare
 from core.contract.model import Contracts, Feed, Sample
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.shop import Shop, shop
 
 from auditor.canary import canary_healed
-from auditor.repairs.plan import Budget
+from auditor.services import Budget
 from core.audit.canary import PlantedRow, planted_key
 from core.audit.repair_jobs import FetchRows, PlantGap, repair_to_data
 from core.json import canonical_json

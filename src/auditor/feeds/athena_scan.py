@@ -16,9 +16,9 @@ from auditor.evidence.windows import facts_of, partitions_of
 from auditor.feeds.coverage import condition_of
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import ranges_at, slots_of_ranges
-from auditor.feeds.query import Query, ask_missing
+from auditor.feeds.query import ask_missing
 from auditor.run_files import Order, WindowResult
-from auditor.services import Services
+from auditor.services import QueryRunner, Services
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
 from core.contract.model import Contract, Feed, Table, TradingCalendar
@@ -53,7 +53,7 @@ def look_from_afar(
 
 
 def _lost(
-    athena: Query, contract: Contract, feed: Feed, calendar: TradingCalendar, expectation: Expectation
+    athena: QueryRunner, contract: Contract, feed: Feed, calendar: TradingCalendar, expectation: Expectation
 ) -> Lacking:
     """The slots that are not in all of the facts, as far as the range owes them."""
     grid = expectation.grid
@@ -90,8 +90,8 @@ def _ill(
         if any(len(slots) for _, slots in _inside(table, feed, path, lacking))
     ]
     with ThreadPoolExecutor(workers) as pool:
-        opened = pool.map(lambda place: condition_of(read_partition(store, *place, columns=place[0].key)), places)
-        yield from (found for found in opened if found is not None)
+        conditions = pool.map(lambda place: condition_of(read_partition(store, *place, place[0].key)), places)
+        yield from (condition for condition in conditions if condition is not None)
 
 
 def _inside(table: Table, feed: Feed, path: str, lacking: Lacking) -> Iterator[tuple[str, Slots]]:

@@ -17,7 +17,6 @@ from core.contract.model import Contract
 from core.landing.zone import FEEDS, RECEIPTS
 from core.ports import ObjectInfo, ObjectReader
 
-GRACE_SECONDS = 900  # three receives of the queue; before that the event may still be on its way
 RECENT = timedelta(days=2)
 SWEEP_DAYS = 7
 MOST_SWEPT = 48  # hours of arrival that one audit sweeps
@@ -65,7 +64,7 @@ def compare_hours(
     records: ObjectReader,
     code_version: str,
     now: datetime,
-    grace: int = GRACE_SECONDS,
+    grace: int,
     workers: int = 8,
 ) -> tuple[list[UnprocessedObject], list[LostObject]]:
     """A feed's objects of those hours without a receipt, ``grace`` seconds old, and receipts without an object."""

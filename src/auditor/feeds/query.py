@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from auditor.evidence.windows import Window, partitions_of
+from auditor.services import QueryRunner
 from core.audit.findings import MissingPoints
 from core.contract.model import Entity, Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity
@@ -23,15 +24,6 @@ PAGE = 50_000  # gaps of one answer
 LONGEST = 10_000  # elements of one sequence(), Trino's limit
 # Athena takes queries of at most 262,144 bytes: what is longer is asked in several.
 NAMES_BYTES, STRETCHES = 120_000, 1_000
-
-
-class Query(Protocol):
-    """``aws.athena.Athena``: the whole answer as a data frame.
-
-    Raises ``InvalidData`` with Athena's words where it fails, ``TransientFailure`` where it takes too long.
-    """
-
-    def query(self, sql: str) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +136,7 @@ def _text(value: str) -> str:
 
 
 def ask_missing(
-    athena: Query, dataset: str, table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]
+    athena: QueryRunner, dataset: str, table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]
 ) -> list[MissingPoints]:
     """What Athena finds missing, page by page, one finding per entity, as ``points.missing_points`` gives them.
 

@@ -15,6 +15,7 @@ from operator import attrgetter
 import numpy as np
 
 from auditor.repairs.remedies import broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
+from auditor.services import Budget
 from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
@@ -61,17 +62,6 @@ REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """What one run may spend. ``calls`` are the provider's; the contract's calls a minute bound them too."""
-
-    calls: int = 300
-    rows: int = 100_000
-    objects: int = 2_000
-    partitions: int = 500
-    jobs: int = 200
-
-
-@dataclass(frozen=True, slots=True)
 class Deferred:
     """Findings that no repair of this run takes up, and why. ``entity`` is empty where there is none."""
 
@@ -109,7 +99,7 @@ class PlanContext:
 
     contracts: Contracts
     attempt: int = 1
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     refused: Mapping[str, str] = field(default_factory=dict)
     sample: tuple[Compare, ...] = ()
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
-from auditor.repairs.plan import Budget, PlanContext, plan
+from auditor.repairs.plan import PlanContext, plan
+from auditor.services import Budget
 from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
