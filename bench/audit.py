@@ -21,7 +21,7 @@ def prepared(entities: int) -> tuple[Any, Any, list[Any]]:
     import numpy as np
     import pyarrow as pa
 
-    from auditor.evidence.windows import windows_between
+    from auditor.windows import windows_between
     from core.authoring.calendars import trading_calendar
     from core.contract.model import Entity, Feed, Provider, SourceTable
     from core.feeds.grid import expected_slots

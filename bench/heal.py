@@ -77,7 +77,7 @@ def _fill(folder: Path) -> tuple[int, int]:
     import numpy as np
     import pyarrow as pa
 
-    from auditor.evidence.windows import Window, partitions_of
+    from auditor.windows import Window, partitions_of
     from aws.clients import Clients
     from aws.pointers import S3PartitionStore
     from core.feeds.grid import expected_slots

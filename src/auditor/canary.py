@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.evidence.windows import DAY, Window, facts_of, partitions_of
 from auditor.feeds.objects import first_hour
 from auditor.services import Services
 from auditor.warehouse.partitions import read_partition
+from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.canary import PlantedRow, newest_gap, planted_key
 from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table

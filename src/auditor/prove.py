@@ -14,9 +14,9 @@ from typing import Any
 from auditor.databases.prove import partition_problems
 from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.windows import Window
 from auditor.feeds.coverage import Survey, survey
 from auditor.feeds.expect import expect
+from auditor.windows import Window
 from core.audit.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
 from core.contract.model import Contract, Contracts, Database, Feed
 from core.errors import InvalidData

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.evidence.windows import Window
+from auditor.windows import Window
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.repair_jobs import Compare
 from core.contract.codec import from_data, to_data

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 from tests.support.feeds import contracts_in
 
-from auditor.evidence.windows import windows_between
 from auditor.feeds.coverage import survey
 from auditor.feeds.expect import expect
 from auditor.feeds.points import missing_points
 from auditor.feeds.query import ask_missing
+from auditor.windows import windows_between
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.pointers import S3PartitionStore

@@ -9,7 +9,7 @@ import pytest
 from tests.support import deployed
 from tests.support.waiting import eventually
 
-from auditor.evidence.windows import DAY, windows_between
+from auditor.windows import DAY, windows_between
 from local.healing import audit, hourly, listening, prove
 from local.stack import Stack
 from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade

@@ -8,9 +8,9 @@ from typing import Any
 
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
-from auditor.evidence.windows import DAY
 from auditor.run_files import find_run_file, write_run_file
 from auditor.services import Limits, Services
+from auditor.windows import DAY
 from core.contract.model import Database
 from core.time import epoch, iso
 

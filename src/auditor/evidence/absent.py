@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from auditor.evidence.windows import DAY, Window
+from auditor.windows import DAY, Window
 from core.audit.certificate import hash_of
 from core.audit.history import Evidence, Ranges
 from core.json import canonical_json

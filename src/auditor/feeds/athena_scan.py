@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from auditor.evidence.absent import Absence
-from auditor.evidence.windows import facts_of, partitions_of
 from auditor.feeds.coverage import condition_of
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import ranges_at, slots_of_ranges
@@ -20,6 +19,7 @@ from auditor.feeds.query import ask_missing
 from auditor.run_files import Order, WindowResult
 from auditor.services import QueryRunner, Services
 from auditor.warehouse.partitions import read_partition
+from auditor.windows import facts_of, partitions_of
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
 from core.contract.model import Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Slots

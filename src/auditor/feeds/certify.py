@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.chain import Chain
-from auditor.evidence.windows import DAY, Window, facts_of, partitions_of
 from auditor.feeds.choose import RECENT_DAYS, feed_of
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.triage import Judgement, judge
 from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
+from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
 from core.audit.repair_jobs import Restate, repair_to_data
 from core.contract.model import Contract, Feed

@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.windows import (
+from auditor.feeds.objects import first_hour
+from auditor.run_files import Order, find_run_file, write_run_file
+from auditor.services import Services
+from auditor.state import DatasetState, read_state
+from auditor.windows import (
     DAY,
     HOUR,
     Window,
@@ -18,10 +22,6 @@ from auditor.evidence.windows import (
     window_seconds,
     windows_between,
 )
-from auditor.feeds.objects import first_hour
-from auditor.run_files import Order, find_run_file, write_run_file
-from auditor.services import Services
-from auditor.state import DatasetState, read_state
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
 from core.time import epoch, iso

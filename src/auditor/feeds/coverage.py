@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from auditor.evidence.windows import Window, facts_of, partitions_of
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import Coverage
 from auditor.warehouse.partitions import Held, proof_of, read_partition, rows_of_window
 from auditor.warehouse.rule_breaks import broken_rules, orphans
+from auditor.windows import Window, facts_of, partitions_of
 from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
 from core.contract.model import Contract, Feed, Table
 from core.feeds.partitions import column_of

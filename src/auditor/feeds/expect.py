@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditor.evidence.windows import Window
+from auditor.windows import Window
 from core.contract.model import Feed, TradingCalendar
 from core.feeds.calendar import validity
 from core.feeds.grid import Bitmap, Grid, Slots, expected_slots

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auditor.evidence.windows import Window, partitions_of
 from auditor.services import QueryRunner
+from auditor.windows import Window, partitions_of
 from core.audit.findings import MissingPoints
 from core.contract.model import Entity, Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity

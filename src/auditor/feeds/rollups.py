@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from auditor.evidence.windows import DAY, HOUR, facts_of, partitions_of
 from auditor.feeds.coverage import Survey
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.warehouse.partitions import read_partition
+from auditor.windows import DAY, HOUR, facts_of, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import StaleDerived
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.evidence.windows import Window, partitions_of
 from auditor.feeds.points import LATE, Coverage
 from auditor.repairs.outcomes import JobReport
 from auditor.warehouse.partitions import read_partition
+from auditor.windows import Window, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import DisputedValue
 from core.audit.repair_jobs import Compare

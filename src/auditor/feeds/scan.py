@@ -9,7 +9,6 @@ from typing import Any
 
 from auditor.evidence.absent import Absence, read_absences
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.windows import Window, facts_of
 from auditor.feeds.athena_scan import is_too_large, look_from_afar
 from auditor.feeds.choose import feed_of
 from auditor.feeds.coverage import Survey, parents_of, survey
@@ -23,6 +22,7 @@ from auditor.run_files import AuditResult, Order, WindowResult, kinds_of, write_
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.unreferenced import find_unreferenced
+from auditor.windows import Window, facts_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
 from core.audit.history import Ranges

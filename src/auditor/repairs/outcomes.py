@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.absent import absences_of, keep
-from auditor.evidence.windows import DAY
 from auditor.run_files import outcome_key, run_prefix
 from auditor.services import Services
+from auditor.windows import DAY
 from core.audit.history import HistoryOutcome
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, repair_from_data
 from core.json import canonical_json

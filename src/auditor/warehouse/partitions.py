@@ -9,7 +9,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.evidence.windows import Window
+from auditor.windows import Window
 from core.contract.model import Table
 from core.errors import PipelineBug
 from core.ports import PartitionStore

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from auditor.evidence.windows import DAY, HOUR, Window
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
+from auditor.windows import DAY, HOUR, Window
 
 STATES = ("observed", "late", "repaired", "absent", "missing")
 CODES: Mapping[str, int] = {

@@ -19,12 +19,12 @@ import numpy as np
 from auditor.conclude import ROOT as CAUSES
 from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.windows import DAY, Window, facts_of, settled_until, windows_between
 from auditor.feeds.certify import COMPLETENESS
 from auditor.feeds.coverage import Survey, survey
 from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, REPAIRED
 from auditor.run_files import find_run_file
+from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
 from cli.report.coverage import FeedView, Status, WindowSeen, shape_feed
 from cli.report.shape import (
     Alarm,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.evidence.windows import due_until, windows_between
 from auditor.feeds.expect import expect
 from auditor.feeds.points import Coverage, missing_points
+from auditor.windows import due_until, windows_between
 from core.authoring.calendars import trading_calendar
 from core.contract.model import Entity, Feed, Provider, SourceTable, TradingCalendar
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.support.athena import MemoryAthena
 from tests.support.feeds import contracts_in
 
-from auditor.evidence.windows import windows_between
 from auditor.feeds.expect import expect
 from auditor.feeds.points import MISSING, Coverage, missing_points
 from auditor.feeds.query import ask_missing, questions, sql_of
+from auditor.windows import windows_between
 from core.contract.model import Entity
 
 

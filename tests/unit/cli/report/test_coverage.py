@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tests.support.worlds import shipped_contracts
 
-from auditor.evidence.windows import Window, windows_between
 from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
+from auditor.windows import Window, windows_between
 from cli.report import words
 from cli.report.charts import visible_shares
 from cli.report.coverage import MOST_HOURS, MOST_ROWS, STATES, Counts, FeedView, Status, WindowSeen, shape_feed
