@@ -15,9 +15,9 @@ from auditor.runtime import runtime_of
 from auditor.services import Services
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
-from cli.output import Misuse
 from core.audit.findings import Finding, MissingPoints
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, door_of
+from core.errors import Misuse
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]

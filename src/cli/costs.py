@@ -12,7 +12,8 @@ import typer
 from aws.costs import Cost, CostExplorer
 from aws.deployment import Deployment
 from cli.deployed import DEFAULT, deployment
-from cli.output import FINDINGS, Environment, Json, Misuse, out, print_json, say, show
+from cli.output import FINDINGS, Environment, Json, out, print_json, say, show
+from core.errors import Misuse
 
 ACTIVATE = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 REPAIR = "repair"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,15 +16,15 @@ from aws.account import secrets_without_value
 from aws.buckets import count_versions, ensure_private_bucket
 from aws.deployment import Deployment
 from cli.contract import DEFAULT_FOLDER, Folder, print_problems
-from cli.deployed import BUILD
-from cli.output import FINDINGS, FINE, USAGE, Json, Misuse, Steps, out, print_json, say, steps
+from cli.output import FINDINGS, FINE, USAGE, Json, Steps, err, out, print_json, say, steps
 from cli.smoke import Checked, smoke_test
 from core.authoring.load import examine
-from core.errors import PipelineBug
+from core.errors import Misuse, PipelineBug
 from core.rendering.render import render
+from deploy.folders import BUILD
 from deploy.next_steps import next_steps
-from deploy.packages import build_packages, described, shown
-from deploy.plans import as_data, show_plan, summary
+from deploy.packaging import Packages, build_packages
+from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 from deploy.target import Target
 from deploy.terraform import Change, Plan, Terraform
 
@@ -36,6 +37,7 @@ VarFiles = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DEFAULT_ENVIRONMENT = "dev"
+_COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
 
 @app.command()
@@ -43,8 +45,8 @@ def package(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
     """Build the functions' code and our layer into build/packages; the same sources give the same bytes."""
     text = _checked_contracts(folder)
     with steps() as progress:
-        made = build_packages(text, (BUILD / "packages").resolve(), progress, layer=True)
-    rows = [described(file) for file in (made.code, made.layer) if file]
+        packages = _packaged(text, (BUILD / "packages").resolve(), progress, layer=True)
+    rows = [_file_row(file) for file in (packages.code, packages.layer) if file]
     if as_json:
         print_json(rows)
         return
@@ -56,15 +58,15 @@ def package(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
 def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None) -> None:
     """Make the bucket that holds Terraform's state: versioned, encrypted, private, TLS only. Again is harmless."""
     target = Target.of(environment, var_file or ())
-    made = ensure_private_bucket(
+    is_new = ensure_private_bucket(
         target.clients("s3"),
         target.state_bucket,
         region=target.region,
         partition=target.account.partition,
         tags={"project": target.project, "component": "state", "purpose": "base"},
     )
-    told = "made" if made else "was there; its settings are as they should be"
-    out.print(f"s3://{target.state_bucket}: {told}", highlight=False, soft_wrap=True)
+    state = "made" if is_new else "was there; its settings are as they should be"
+    out.print(f"s3://{target.state_bucket}: {state}", highlight=False, soft_wrap=True)
     out.print(f"next: make plan ENV={environment}, then: make deploy ENV={environment}", highlight=False)
 
 
@@ -101,16 +103,16 @@ def apply(
     deployed = target.deployment(outputs)
     deployed.save(BUILD)
     empty = secrets_without_value(target.clients, outputs["secrets"])
-    tried = _smoke(deployed, empty)
+    checks = _smoke(deployed, empty)
     todo = next_steps(target, outputs["alarm_topic"], empty)
     if as_json:
-        found = [asdict(one) for one in tried]
-        print_json({"plan": as_data(planned.changes, text), "smoke": found, "next": todo})
+        smoke = [asdict(check) for check in checks]
+        print_json({"plan": as_data(planned.changes, text), "smoke": smoke, "next": todo})
     else:
-        out.print(f"deployed: {environment}" + ("" if _works(tried) else ", but not everything works"))
-        for number, one in enumerate(todo, 1):
-            out.print(f"  {number}. {one}", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(FINE if _works(tried) else FINDINGS)
+        out.print(f"deployed: {environment}" + ("" if _works(checks) else ", but not everything works"))
+        for number, step in enumerate(todo, 1):
+            out.print(f"  {number}. {step}", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(FINE if _works(checks) else FINDINGS)
 
 
 @app.command()
@@ -127,9 +129,9 @@ def destroy(
         refuse_while_data_exist(target, outputs.get("buckets", {}))
     text = _checked_contracts(folder)
     with steps() as progress:
-        made = build_packages(text, target.folder, progress, layer=False)
+        packages = _packaged(text, target.folder, progress, layer=False)
         with progress.step("planning"):
-            planned = terraform.plan(made.variables, destroy=True)
+            planned = terraform.plan(packages.variables, destroy=True)
     if not planned.changes:
         out.print(f"nothing of {environment} is deployed", highlight=False)
         return
@@ -151,17 +153,19 @@ def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:
         if (name := buckets.get(role)) and (count := count_versions(target.clients("s3"), name))
     }
     if held:
-        told = ", ".join(f"s3://{name} holds {count:,}{'+' if count >= 1000 else ''}" for name, count in held.items())
+        buckets_text = ", ".join(
+            f"s3://{name} holds {count:,}{'+' if count >= 1000 else ''}" for name, count in held.items()
+        )
         raise PipelineBug(
             f"destroy {target.environment}",
             "its data",
-            f"they still exist: {told} (objects and old versions)",
+            f"they still exist: {buckets_text} (objects and old versions)",
             "If they may really go: keep a copy, Empty each bucket in the S3 console, then run this again",
         )
 
 
 def _checked_contracts(folder: Path) -> str:
-    """The rendered contracts; exits with 2 and every problem told where they cannot be kept."""
+    """The rendered contracts; prints every problem and exits with 2 where they cannot be kept."""
     contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
     print_problems(problems)
     if any(not problem.warning for problem in problems):
@@ -169,14 +173,29 @@ def _checked_contracts(folder: Path) -> str:
     return render(contracts)
 
 
+def _packaged(contracts: str, folder: Path, progress: Steps, *, layer: bool) -> Packages:
+    with progress.step("packaging"):
+        return build_packages(contracts, folder, layer=layer)
+
+
+def _file_row(file: Path) -> dict[str, Any]:
+    body = file.read_bytes()
+    return {"file": str(_shown(file)), "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def _shown(file: Path) -> Path:
+    """The path as somebody in this folder would write it."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+
+
 def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Plan, Path]:
-    """What would change, saved as Terraform's own text beside the packages."""
+    """Package and plan; the plan's text, in Terraform's own words, is saved beside the packages."""
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
-    made = build_packages(text, target.folder, progress, layer=target.managed_layers)
+    packages = _packaged(text, target.folder, progress, layer=target.managed_layers)
     with progress.step("planning"):
-        planned = terraform.plan(made.variables)
+        planned = terraform.plan(packages.variables)
         file = _written(target, "plan.txt", planned.text)
     return terraform, planned, file
 
@@ -184,7 +203,21 @@ def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, 
 def _written(target: Target, name: str, text: str) -> Path:
     file = target.folder / name
     file.write_text(text, encoding="utf-8")
-    return shown(file)
+    return _shown(file)
+
+
+def show_plan(changes: Sequence[Change], text: Path, *, as_json: bool) -> None:
+    """Print every address, the gravest change first, and the counts."""
+    if as_json:
+        print_json(as_data(changes, text))
+        return
+    for change in gravest_first(changes):
+        out.print(f"[{_COLOURS.get(verb(change), 'yellow')}]{verb(change):8}[/]", end="")
+        attributes = f": {', '.join(change.attributes)}" if change.attributes else ""
+        out.print(change.address + attributes, highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{summary(changes)}; in full: {text}", highlight=False, markup=False, soft_wrap=True)
+    if lost := [change.address for change in changes if loses_data(change)]:
+        err.print(f"[red]data will be lost[/]: {len(lost)} of these hold data or values", highlight=False)
 
 
 def _able_to_agree(yes: bool, question: str) -> None:
@@ -202,7 +235,7 @@ def _agree(yes: bool, question: str) -> None:
 
 
 def _carry_out(terraform: Terraform, planned: Plan) -> None:
-    """Apply a plan that was shown, with a bar that counts its resources."""
+    """Apply a plan that was shown, with a progress bar that counts its resources."""
     with steps() as progress, progress.step(summary(planned.changes), total=_effects(planned.changes)) as step:
         done = 0
 
@@ -216,19 +249,19 @@ def _carry_out(terraform: Terraform, planned: Plan) -> None:
 
 
 def _effects(changes: Sequence[Change]) -> int:
-    """A replaced resource is two."""
+    """Number of resources made, changed or removed; a replaced one counts twice."""
     return sum(len(change.actions) for change in changes)
 
 
 def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:
-    tried = []
+    checks = []
     with steps() as progress, progress.step("trying everything once"):
-        for one in smoke_test(deployed, empty_secrets=empty_secrets):
-            tried.append(one)
-            if one.problem:
-                say(f"  does not work: {one.what}: {one.problem}")
-    return tried
+        for check in smoke_test(deployed, empty_secrets=empty_secrets):
+            checks.append(check)
+            if check.problem:
+                say(f"  does not work: {check.what}: {check.problem}")
+    return checks
 
 
-def _works(tried: Sequence[Checked]) -> bool:
-    return not any(one.problem for one in tried)
+def _works(checks: Sequence[Checked]) -> bool:
+    return not any(check.problem for check in checks)

@@ -1,21 +1,20 @@
-"""Which deployment a command speaks to."""
+"""The deployment that a command works with."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from aws.deployment import Deployment
+from deploy.folders import BUILD
 
-BUILD = Path("build")
 DEFAULT = "local"
 
 
 def deployment(environment: str) -> Deployment:
     """The deployment of that name, with this process's SDK pointed at it."""
-    found = Deployment.load(BUILD, environment)
-    found.enter()
-    return found
+    deployed = Deployment.load(BUILD, environment)
+    deployed.enter()
+    return deployed
 
 
 def quiet_metrics() -> None:

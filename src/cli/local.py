@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.panel import Panel
 
-from cli.deployed import BUILD
 from cli.output import FINDINGS, FINE, Json, err, out, print_json, show
+from deploy.folders import BUILD
 
 if TYPE_CHECKING:
     from local.demo import Demo

@@ -14,7 +14,7 @@ from cli import contract, deploy, local, quarantine, secret
 from cli.audit import audit
 from cli.costs import costs
 from cli.heal import heal
-from cli.output import FAILURE, USAGE, Misuse, err, say
+from cli.output import FAILURE, USAGE, err, say
 from cli.query import query
 from cli.replay import replay
 from cli.report.command import report
@@ -22,7 +22,7 @@ from cli.run import run
 from cli.status import status
 from cli.verify import verify
 from cli.warehouse import rebuild, rollback, vacuum
-from core.errors import BadContract, StarmendError, UnknownTable
+from core.errors import BadContract, Misuse, StarmendError, UnknownTable
 
 app = typer.Typer(
     help="A self-healing star-schema pipeline: operate it, query it, prove it.",

@@ -15,8 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from core.errors import InvalidData
-
 FINE, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -26,10 +24,6 @@ Environment = Annotated[
 
 out = Console()
 err = Console(stderr=True)
-
-
-class Misuse(InvalidData):
-    """The command cannot be meant as it was given; its exit code is that of a usage error."""
 
 
 def say(text: str) -> None:

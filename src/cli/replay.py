@@ -13,8 +13,8 @@ from aws.deployment import Deployment
 from aws.queue import SqsQueue
 from cli.deployed import DEFAULT, deployment
 from cli.operating import world_of
-from cli.output import FINDINGS, FINE, Environment, Json, Misuse, Steps, out, print_json, say, show, steps
-from core.errors import OutOfReach
+from cli.output import FINDINGS, FINE, Environment, Json, Steps, out, print_json, say, show, steps
+from core.errors import Misuse, OutOfReach
 from core.landing.zone import landing_of
 from processing.records.receipts import read_receipt
 from processing.restating.replay import ingest_keys

@@ -11,8 +11,9 @@ import typer
 
 from cli.deployed import DEFAULT, deployment
 from cli.operating import table_of, world_of
-from cli.output import Environment, Json, Misuse, out, print_json, say, show, steps
+from cli.output import Environment, Json, out, print_json, say, show, steps
 from core.contract.model import Table
+from core.errors import Misuse
 from core.warehouse.vacuum import GRACE
 from processing.partitions.attempt import Committed
 from processing.partitions.rollback import release as end_hold

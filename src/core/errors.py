@@ -6,7 +6,8 @@
     ├── InvalidData          the input breaks a rule: quarantine or refuse it, a retry cannot help
     │   ├── UnknownTable     (KeyError) no contract names it
     │   ├── MissingColumns   (KeyError) the rows lack what was promised
-    │   └── BadContract      (ValueError) file, path inside it, problem and remedy
+    │   ├── BadContract      (ValueError) file, path inside it, problem and remedy
+    │   └── Misuse           a command or setting that cannot be meant as it was given
     ├── TransientFailure     the world failed: retry, later or elsewhere
     │   └── OutOfReach       (ConnectionError) a service or database did not answer
     └── PipelineBug          an assumption of ours is wrong: stop, keep the message
@@ -52,6 +53,10 @@ class MissingColumns(InvalidData, KeyError):
 
 class BadContract(InvalidData, ValueError):
     """A contract was refused. ``place`` is ``file: path.inside.it``."""
+
+
+class Misuse(InvalidData):
+    """A command or a setting cannot be meant as it was given; the command exits as on a usage error."""
 
 
 class TransientFailure(StarmendError):

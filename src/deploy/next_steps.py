@@ -1,4 +1,4 @@
-"""What a deployment still waits for, in the order in which somebody should do it."""
+"""Next steps after a deployment: what somebody has to do before it runs, in order."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ def next_steps(target: Target, alarm_topic: str, empty_secrets: Sequence[str]) -
     """Sentences with the command to give, at least one."""
     environment = target.environment
     file = f"terraform/environments/{environment}.tfvars"
-    found = []
+    steps = []
     confirmed = dict(addresses(target.clients, alarm_topic))
-    waiting = sorted(address for address, done in confirmed.items() if not done)
-    if waiting:
-        found.append(f"Confirm the subscription mailed to {', '.join(waiting)}: until then no alarm reaches it")
+    unconfirmed = sorted(address for address, done in confirmed.items() if not done)
+    if unconfirmed:
+        steps.append(f"Confirm the subscription mailed to {', '.join(unconfirmed)}: until then no alarm reaches it")
     elif not confirmed:
-        found.append(f"Name in admin_emails of {file} who hears of alarms, then: make deploy ENV={environment}")
+        steps.append(f"Name in admin_emails of {file} who hears of alarms, then: make deploy ENV={environment}")
     for name in empty_secrets:
-        found.append(f"Fill the secret: starmend secret set {name} --env {environment}")
+        steps.append(f"Fill the secret: starmend secret set {name} --env {environment}")
     if target.settings.get("schedules_enabled") is not True:
-        found.append(f"Ask what the provider's key may do: starmend contract check --live --env {environment}")
-        found.append(f"Start it: schedules_enabled = true in {file}, then: make deploy ENV={environment}")
+        steps.append(f"Ask what the provider's key may do: starmend contract check --live --env {environment}")
+        steps.append(f"Start it: schedules_enabled = true in {file}, then: make deploy ENV={environment}")
     else:
-        found.append(f"See it run: starmend status --env {environment}")
-    return found
+        steps.append(f"See it run: starmend status --env {environment}")
+    return steps

@@ -1,4 +1,4 @@
-"""What Terraform would do, as somebody wants to read it before saying yes."""
+"""Terraform's changes summed up: verbs, counts, and those that lose data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli.output import err, out, print_json
 from deploy.terraform import Change
 
 # What cannot be made again by applying once more: it holds data, or a value that somebody gave it.
@@ -22,16 +21,15 @@ _WORDS = {
     ("delete", "create"): "replace",
 }
 _ORDER = ("delete", "replace", "update", "create")
-_COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
 
 def verb(change: Change) -> str:
-    """What happens to a resource, in one word."""
+    """``create``, ``update``, ``delete`` or ``replace``; Terraform's own actions where they are none of these."""
     return _WORDS.get(change.actions, "/".join(change.actions))
 
 
 def kind_of(address: str) -> str:
-    """``module.process.aws_lambda_function.this["a.b"]`` is an ``aws_lambda_function``."""
+    """The resource type in an address: ``module.process.aws_lambda_function.this["a.b"]`` has one of Lambda."""
     return next((part for part in address.partition("[")[0].split(".") if part.startswith("aws_")), _last(address))
 
 
@@ -46,10 +44,15 @@ def loses_data(change: Change) -> bool:
 
 
 def counts(changes: Sequence[Change]) -> dict[str, int]:
-    """How many resources each verb meets, the gravest first."""
-    found = Counter(verb(change) for change in changes)
-    order = [*_ORDER, *sorted(set(found) - set(_ORDER))]
-    return {name: found[name] for name in order if found[name]}
+    """How many resources each verb meets, the gravest verb first."""
+    met = Counter(verb(change) for change in changes)
+    order = [*_ORDER, *sorted(set(met) - set(_ORDER))]
+    return {name: met[name] for name in order if met[name]}
+
+
+def gravest_first(changes: Sequence[Change]) -> list[Change]:
+    """By verb, then by address; a verb that is not known stands with the deletions."""
+    return sorted(changes, key=lambda change: (_rank(change), change.address))
 
 
 def summary(changes: Sequence[Change]) -> str:
@@ -58,6 +61,7 @@ def summary(changes: Sequence[Change]) -> str:
 
 
 def as_data(changes: Sequence[Change], text: Path) -> dict[str, Any]:
+    """JSON of a plan: counts, every change, and the file with the plan in Terraform's own words."""
     return {
         "counts": counts(changes),
         "changes": [
@@ -73,20 +77,6 @@ def as_data(changes: Sequence[Change], text: Path) -> dict[str, Any]:
     }
 
 
-def show_plan(changes: Sequence[Change], text: Path, *, as_json: bool) -> None:
-    """Every address, the gravest first, and the counts."""
-    if as_json:
-        print_json(as_data(changes, text))
-        return
-    for change in sorted(changes, key=lambda change: (_rank(change), change.address)):
-        out.print(f"[{_COLOURS.get(verb(change), 'yellow')}]{verb(change):8}[/]", end="")
-        attributes = f": {', '.join(change.attributes)}" if change.attributes else ""
-        out.print(change.address + attributes, highlight=False, markup=False, soft_wrap=True)
-    out.print(f"{summary(changes)}; in full: {text}", highlight=False, markup=False, soft_wrap=True)
-    if lost := [change.address for change in changes if loses_data(change)]:
-        err.print(f"[red]data will be lost[/]: {len(lost)} of these hold data or values", highlight=False)
-
-
 def _rank(change: Change) -> int:
-    word = verb(change)
-    return _ORDER.index(word) if word in _ORDER else 0
+    known = verb(change)
+    return _ORDER.index(known) if known in _ORDER else 0

@@ -1,4 +1,4 @@
-"""Where a deployment goes: an environment's variables, its account, its state, its work directory."""
+"""Target of a deployment: an environment's variables, its account, its state, its work directory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ from aws.account import Account, find_account
 from aws.buckets import bucket_exists
 from aws.clients import Clients
 from aws.deployment import Deployment
-from cli.deployed import BUILD
-from cli.output import Misuse
+from core.errors import Misuse
+from deploy.folders import BUILD, ENVIRONMENTS, MODULE, ROOT
 from deploy.terraform import Terraform, emulator_backend
 from deploy.variable_files import Plain, plain_settings
-
-ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "terraform"
-ENVIRONMENTS = MODULE / "environments"
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Target:
         return value
 
     def _enter(self) -> None:
-        """Nothing may go to AWS that is meant for an emulator, nor the other way round."""
+        """Point the SDK to the region; refuse AWS for what is meant for an emulator, and the other way round."""
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         if (self.emulator or "") != endpoint:
             problem = f"emulator_endpoint is {self.emulator or 'not set'}, AWS_ENDPOINT_URL is {endpoint or 'not set'}"
@@ -92,12 +88,12 @@ class Target:
 
     @property
     def folder(self) -> Path:
-        """Whatever is built for this environment."""
+        """The folder of everything that is built for this environment."""
         return (BUILD / self.environment).resolve()
 
     @property
     def aws_environment(self) -> dict[str, str]:
-        """What later commands need to reach this deployment; credentials are the caller's."""
+        """Variables with which later commands reach this deployment; credentials are the caller's."""
         region = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
         return region | ({"AWS_ENDPOINT_URL": self.emulator} if self.emulator else {})
 
@@ -111,7 +107,7 @@ class Target:
 
     @property
     def state_bucket(self) -> str:
-        """Shared by the project's environments in one account and region; bucket names are everybody's."""
+        """The bucket that the project's environments in one account and region share; names are global in S3."""
         return f"{self.project}-{self.account.id}-{self.region}-terraform"
 
     @property
@@ -135,6 +131,6 @@ class Target:
         return backend | {"key": self.state_key}
 
     def deployment(self, outputs: Mapping[str, Any]) -> Deployment:
-        """What the other commands need to know of it."""
+        """The deployed resources' names, as the other commands read them."""
         contracts = self.folder / "contracts.json"
         return Deployment.of_outputs(outputs, contracts_file=contracts, aws_environment=self.aws_environment)

@@ -1,5 +1,4 @@
-"""Terraform (or OpenTofu) as this project runs it: nothing is written outside the work directory, and long work tells
-how far it is.
+"""Runner of Terraform (or OpenTofu): it writes nothing outside its work directory and reports output line by line.
 
 Providers come from a filesystem mirror where there is one (``TF_PLUGIN_MIRROR``, or the usual places), so that a
 machine without the registry can deploy; else Terraform downloads them as always.
@@ -46,7 +45,7 @@ Line = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource that a plan would change; ``actions`` are Terraform's: create, update, delete."""
+    """A resource that a plan would change; ``actions`` are Terraform's: create, update, delete."""
 
     address: str
     actions: tuple[str, ...]
@@ -55,7 +54,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A saved plan: carried out as it was shown, or refused by Terraform when the world has moved on.
+    """A saved plan: carried out as it was shown, or refused by Terraform where the state has changed since.
 
     ``text`` is the plan in Terraform's own words.
     """
@@ -68,8 +67,8 @@ class Plan:
 def find_program(path: str | None = None) -> Path:
     """``terraform``, else ``tofu``; :class:`OutOfReach` where neither is on the PATH."""
     for name in REGISTRIES:
-        if found := shutil.which(name, path=path):
-            return Path(found)
+        if program := shutil.which(name, path=path):
+            return Path(program)
     raise OutOfReach(
         "find terraform",
         "PATH",
@@ -153,12 +152,12 @@ class Terraform:
         self._run("init", *arguments, on_line=on_line)
 
     def plan(self, variables: Mapping[str, Any], *, destroy: bool = False, on_line: Line | None = None) -> Plan:
-        """What would change."""
+        """Save a plan of what would change."""
         file = self.work_dir / "plan"
         arguments = [*self._inputs(variables), f"-out={file}"] + (["-destroy"] if destroy else [])
-        told = self._run("plan", *arguments, on_line=on_line).splitlines()
+        lines = self._run("plan", *arguments, on_line=on_line).splitlines()
         shown = json.loads(self._run("show", "-json", str(file)))
-        return Plan(file, tuple(_changes(shown)), "\n".join(line for line in told if not _READING.match(line)))
+        return Plan(file, tuple(_changes(shown)), "\n".join(line for line in lines if not _READING.match(line)))
 
     def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
         """Carry out a saved plan."""
@@ -258,20 +257,20 @@ def _last_words(lines: Sequence[str]) -> str:
     """Terraform's errors without their frames, or the last line."""
     errors = [line.strip("╷│╵ ") for line in lines]
     starts = [index for index, line in enumerate(errors) if line.startswith("Error:")]
-    told = errors[starts[0] :] if starts else errors[-1:]
-    return " ".join(word for word in told if word)[:2000]
+    words = errors[starts[0] :] if starts else errors[-1:]
+    return " ".join(word for word in words if word)[:2000]
 
 
 def _changes(shown: Mapping[str, Any]) -> Iterator[Change]:
-    for one in shown.get("resource_changes", ()):
-        change = one["change"]
+    for resource in shown.get("resource_changes", ()):
+        change = resource["change"]
         actions = tuple(change["actions"])
         if actions in (("no-op",), ("read",)):
             continue
         before, after = change.get("before") or {}, change.get("after") or {}
         unknown = change.get("after_unknown") or {}
         differing = (name for name in sorted({*before, *after, *unknown}) if before.get(name) != after.get(name))
-        yield Change(one["address"], actions, tuple(differing) if actions == ("update",) else ())
+        yield Change(resource["address"], actions, tuple(differing) if actions == ("update",) else ())
 
 
 def emulator_backend(endpoint: str, bucket: str, region: str) -> dict[str, Any]:

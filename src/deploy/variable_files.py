@@ -1,7 +1,7 @@
 """Terraform's variable files, as far as the command has to understand them before Terraform runs.
 
 Only plain settings (text, numbers, true, false, null) are read; lists and maps are passed over. Terraform reads the
-files itself and judges them.
+files itself and checks them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _WORDS: Mapping[str, Plain] = {"true": True, "false": False, "null": None}
 
 
 def plain_settings(files: Sequence[Path]) -> dict[str, Plain]:
-    """Their plain settings; a later file's win, as Terraform has it. Raises ``InvalidData`` on a bad file."""
-    found: dict[str, Plain] = {}
+    """The plain settings of all files; a later file's win, as in Terraform. Raises ``InvalidData`` on a bad file."""
+    settings: dict[str, Plain] = {}
     for file in files:
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidData("read variables", str(file), str(error), "Name a readable file of variables") from error
-        found |= _of_json(file, text) if file.suffix == ".json" else dict(_of_hcl(text))
-    return found
+        settings |= _of_json(file, text) if file.suffix == ".json" else dict(_of_hcl(text))
+    return settings
 
 
 def _of_json(file: Path, text: str) -> dict[str, Plain]:
@@ -48,7 +48,7 @@ def _of_hcl(text: str) -> Iterator[tuple[str, Plain]]:
             yield match["name"], _plain(match["value"])
             continue
         bare = _COMMENT.sub("", _QUOTED.sub("", line))
-        depth += sum(bare.count(one) for one in "[{(") - sum(bare.count(one) for one in "]})")
+        depth += sum(bare.count(bracket) for bracket in "[{(") - sum(bare.count(bracket) for bracket in "]})")
 
 
 def _plain(value: str) -> Plain:

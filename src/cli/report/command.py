@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aws.deployment import Deployment
-from cli.deployed import BUILD, DEFAULT, deployment
-from cli.output import Environment, Json, Misuse, out, print_json, steps
+from cli.deployed import DEFAULT, deployment
+from cli.output import Environment, Json, out, print_json, steps
+from core.errors import Misuse
+from deploy.folders import BUILD
 
 if TYPE_CHECKING:
     from cli.report.gather import Sources

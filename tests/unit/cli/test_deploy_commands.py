@@ -141,7 +141,7 @@ def test_every_table_is_asked_for_one_row_at_most() -> None:
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("deploy.packages._layer", lambda: None)  # the layer needs a package index
+    monkeypatch.setattr("deploy.packaging.locked_layer", lambda: None)  # the layer needs a package index
     first = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     assert first == second

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.output import Misuse
-from core.errors import InvalidData
-from deploy.target import ENVIRONMENTS, Target
+from core.errors import InvalidData, Misuse
+from deploy.folders import ENVIRONMENTS
+from deploy.target import Target
 from deploy.variable_files import plain_settings
 
 HCL = """

@@ -9,8 +9,9 @@ import pytest
 from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 
-from cli.output import USAGE, Misuse
+from cli.output import USAGE
 from cli.report.command import parse_end, parse_start
+from core.errors import Misuse
 
 
 def test_a_page_is_written_of_a_deployment_that_has_nothing_yet(account: Account, starmend: Command) -> None:

@@ -1,0 +1,12 @@
+"""Folders of the repository that a deployment is made from, and the one that takes everything built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[1]
+ROOT = SOURCES.parent
+MODULE = ROOT / "terraform"
+ENVIRONMENTS = MODULE / "environments"
+LOCK = ROOT / "requirements.lock"
+BUILD = Path("build")  # below the folder in which the command runs
