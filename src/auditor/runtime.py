@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-from aws_lambda_powertools import Logger
-
-from auditor.services import Budget, Limits, Log, Services
+from auditor.services import Budget, Limits, Services
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters
+from aws.log import function_log
 from aws.metrics import LogMetrics
 from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
@@ -73,7 +72,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         records=S3ObjectStore(s3, settings.warehouse_bucket),
         partitions=S3PartitionStore(s3, settings.warehouse_bucket),
         metrics=meters.of,
-        log=cast(Log, Logger(service="auditor")),
+        log=function_log("auditor"),
         now=lambda: datetime.now(UTC),
         code_version=settings.code_version,
         processing=SqsQueue(clients("sqs"), queue) if queue else None,

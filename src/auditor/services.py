@@ -9,17 +9,7 @@ from typing import Any, Protocol
 
 from core.contract.model import Contracts
 from core.errors import PipelineBug
-from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
-
-
-class Log(Protocol):
-    """Structured log lines: a message and fields."""
-
-    def info(self, msg: str, /, **fields: Any) -> None: ...
-
-    def warning(self, msg: str, /, **fields: Any) -> None: ...
-
-    def error(self, msg: str, /, **fields: Any) -> None: ...
+from core.ports import Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
 
 
 class DeadLetterQueue(Protocol):

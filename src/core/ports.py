@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +182,16 @@ class Metrics(Protocol):
     """Counts and times, per dataset; never a dimension per entity, for every dimension value costs money."""
 
     def add(self, name: str, value: float, *, unit: str = "Count") -> None: ...
+
+
+class Log(Protocol):
+    """Structured log lines: a message, and fields with names of their own.
+
+    Fields are JSON-ready. ``exc_info`` is none of them but an exception, whose traceback the line shows too.
+    """
+
+    def info(self, msg: str, /, **fields: Any) -> None: ...
+
+    def warning(self, msg: str, /, **fields: Any) -> None: ...
+
+    def error(self, msg: str, /, **fields: Any) -> None: ...

@@ -8,18 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import cast
-
-from aws_lambda_powertools import Logger
 
 from aws.clients import Clients
+from aws.log import function_log
 from aws.metrics import LogMetrics
 from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.settings import Settings
 from processing.memory import keep_freed_memory
-from processing.services import Log, Services
+from processing.services import Services
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool
 
@@ -59,7 +57,7 @@ def build_services(settings: Settings, clients: Clients) -> tuple[Services, Call
         parameters=SsmParameterStore(clients("ssm")),
         parameter_prefix=settings.parameter_prefix,
         metrics=metrics.of,
-        log=cast(Log, Logger()),
+        log=function_log(),
         code_version=settings.code_version,
         ingest_bucket=settings.ingest_bucket,
         now=lambda: datetime.now(UTC),

@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
 
 from core.contract.model import Contract, Contracts
-from core.ports import Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore
+from core.ports import Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore
 from processing.partitions.commit import CommitContext
-
-
-class Log(Protocol):
-    """Structured log lines: a message and fields."""
-
-    def info(self, msg: str, /, **fields: Any) -> None: ...
-
-    def warning(self, msg: str, /, **fields: Any) -> None: ...
-
-    def error(self, msg: str, /, **fields: Any) -> None: ...
 
 
 @dataclass(frozen=True)

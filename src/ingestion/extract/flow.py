@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from core.contract.model import Contract, Database, SourceTable
 from core.errors import BadContract, OutOfReach, StarmendError, TransientFailure, UnknownTable
 from core.landing.ingest_objects import ObjectFacts, TableObject
 from core.landing.state import TableState
-from core.ports import Metrics
+from core.ports import Log, Metrics
 from ingestion.extract.budget import Budget
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
@@ -27,14 +27,6 @@ from ingestion.postgres.select import Reading, count_unplaced, in_snapshot, plan
 from ingestion.postgres.session import Connector, Session
 
 STATEMENT_SECONDS = 840.0
-
-
-class Log(Protocol):
-    """What of a structured logger is used here (powertools' ``Logger``)."""
-
-    def info(self, msg: str, *, extra: dict[str, Any]) -> None: ...
-    def warning(self, msg: str, *, extra: dict[str, Any]) -> None: ...
-    def error(self, msg: str, *, extra: dict[str, Any], exc_info: Any = None) -> None: ...
 
 
 class TablesFailed(TransientFailure):
@@ -138,7 +130,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
     """
     names = list(tables) if tables else [table.name for table in extraction.source.tables]
     dataset = extraction.contract.dataset
-    extraction.log.info("extraction started", extra={"dataset": dataset, "tables": names})
+    extraction.log.info("extraction started", dataset=dataset, tables=names)
     results = _Results(extraction)
     known = results.known(names)
     try:
@@ -153,7 +145,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
                 results.failed(table.name, error)
     outcome = PassResult(dataset, tuple(results.of[name] for name in names if name in results.of))
     counts = {"failed": len(outcome.failures), "rows": sum(table.rows for table in outcome.tables)}
-    extraction.log.info("extraction completed", extra={"dataset": dataset, **counts})
+    extraction.log.info("extraction completed", dataset=dataset, **counts)
     return outcome
 
 
@@ -220,7 +212,7 @@ def _extract_one(
     reading = plan_reading(table, catalog.relation(table), timezone=source.timezone)
     interval = plan_interval(state, bound, reading, source)
     started = {"table": name, "from": state.durable_until.isoformat(), "number": state.number}
-    extraction.log.info("table started", extra=started | {"until": interval.until.isoformat() if interval else None})
+    extraction.log.info("table started", **started, until=interval.until.isoformat() if interval else None)
     if interval is None:
         return Stored(number=state.number, outcome="held")
     if interval.empty:
@@ -246,7 +238,7 @@ def _extract_one(
 
 def _updated(extraction: Extraction, target: TableObject, facts: ObjectFacts) -> None:
     told = {"table": target.table, "object": target.key, "rows": facts.rows, "until": facts.durable_until.isoformat()}
-    extraction.log.info("table updated", extra=told)
+    extraction.log.info("table updated", **told)
 
 
 def _report(extraction: Extraction, bound: Bound) -> None:
@@ -259,17 +251,17 @@ def _report(extraction: Extraction, bound: Bound) -> None:
         who = bound.holder
         told |= {"kind": who.kind, "pid": who.pid, "user": who.user, "application": who.application}
         told |= {"state": who.state, "since": who.since.isoformat()}
-    extraction.log.warning("horizon held back", extra=told)
+    extraction.log.warning("horizon held back", **told)
 
 
 def _report_adoption(extraction: Extraction, table: str, state: TableState) -> None:
     if state.write_number is not None or state.write_timestamp is not None:
         told = {"table": table, "number": state.number, "timestamp": state.durable_until.isoformat()}
-        extraction.log.warning("parameters rebuilt from the objects", extra=told)
+        extraction.log.warning("parameters rebuilt from the objects", **told)
         extraction.metrics.add("ParametersRebuilt", 1)
     if state.missing or state.newest_lost:
         missing = [*state.missing, *([state.number] if state.newest_lost else [])]
-        extraction.log.warning("objects are missing", extra={"table": table, "numbers": missing[:100]})
+        extraction.log.warning("objects are missing", table=table, numbers=missing[:100])
         extraction.metrics.add("ObjectsMissing", len(missing))
 
 
@@ -280,12 +272,12 @@ def _report_unplaced(
     try:
         count = session.query(statement)[0][0]
     except OutOfReach as error:  # the rows that have a place are stored, and the next pass counts again
-        extraction.log.warning("rows without cursor or key were not counted", extra={"problem": str(error)})
+        extraction.log.warning("rows without cursor or key were not counted", problem=str(error))
         return
     if count:
         remedy = "give them a key, and a changed_at or created_at that is not in the future"
         told = {"table": reading.table.name, "rows": count, "remedy": remedy}
-        extraction.log.warning("rows without cursor or key are not extracted", extra=told)
+        extraction.log.warning("rows without cursor or key are not extracted", **told)
         extraction.metrics.add("RowsUnplaced", count)
 
 
@@ -310,7 +302,7 @@ class _Results:
     def done(self, name: str, stored: Stored) -> None:
         self.of[name] = TableResult(name, stored.outcome, stored.objects, stored.rows, stored.number)
         told = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
-        self._extraction.log.info("table completed", extra=told | {"number": stored.number})
+        self._extraction.log.info("table completed", **told, number=stored.number)
         self._extraction.metrics.add("RowsExtracted", stored.rows)
         self._extraction.metrics.add("ObjectsExtracted", stored.objects)
         if stored.outcome == "out of time":
@@ -319,7 +311,7 @@ class _Results:
     def failed(self, name: str, error: Exception) -> None:
         self.of[name] = TableResult(name, "failed", error=error)
         told = {"table": name, "error": type(error).__name__, "problem": str(error)}
-        self._extraction.log.error("table failed", extra=told, exc_info=error)
+        self._extraction.log.error("table failed", **told, exc_info=error)
         self._extraction.metrics.add("TableFailed", 1)
 
     def guard(self, name: str) -> _Guard:

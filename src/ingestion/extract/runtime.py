@@ -6,9 +6,8 @@ import time
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from aws.clients import Clients
+from aws.log import function_log
 from aws.metrics import LogMetrics
 from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
@@ -52,7 +51,7 @@ def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[E
         connector=Connector(secrets, contract.source.secret if contract.source else ""),
         sink=Sink(dataset, objects, parameters, names, Landing(objects, dataset)),
         metrics=metrics,
-        log=Logger(service="extract"),
+        log=function_log("extract"),
         held_seconds=settings.horizon_held_seconds,
     )
     return extraction, metrics

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from core.errors import TransientFailure
 from core.feeds.providers import needed_fields
-from core.ports import StreamRecord
-from ingestion.log import Log
+from core.ports import Log, StreamRecord
 from ingestion.pull.ask import Round
 from ingestion.pull.decide import Skip, Write, decide
 from ingestion.pull.deliver import deliver

@@ -6,8 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 from core.errors import TransientFailure
-from core.ports import Stream, StreamRecord
-from ingestion.log import Log
+from core.ports import Log, Stream, StreamRecord
 from ingestion.pull.pace import Clock
 
 MAX_RECORDS = 500  # PutRecords' limits

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.contract.model import Contract, Entity, Feed, TradingCalendar
-from core.ports import Metrics, Stream
-from ingestion.log import Log
+from core.ports import Log, Metrics, Stream
 from ingestion.providers.build import Source
 from ingestion.pull.pace import Pace
 

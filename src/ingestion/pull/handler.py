@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, cast
-
-from aws_lambda_powertools import Logger
+from typing import Any
 
 from aws.clients import Clients
+from aws.log import function_log
 from aws.metrics import LogMetrics
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
 from aws.stream import KinesisStream
-from ingestion.log import Log
 from ingestion.pull.runtime import PullRuntime, machine_clock
 
 
@@ -26,7 +24,7 @@ def build_runtime() -> PullRuntime:
         metrics_of=lambda dataset: LogMetrics(settings.environment, dataset),
         urls=settings.provider_urls,
         clock=machine_clock(),
-        log=cast(Log, Logger()),
+        log=function_log(),
     )
 
 

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 from core.audit.history import HistoryRequest
 from core.contract import model
-from core.ports import Metrics, SecretStore, Stream
-from ingestion.log import Log
+from core.ports import Log, Metrics, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of

@@ -16,9 +16,8 @@ from core.audit.history import HistoryRequest
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, Revive, repair_from_data
 from core.errors import InvalidData, StarmendError
 from core.json import canonical_json
-from core.ports import ObjectStore
+from core.ports import Log, ObjectStore
 from core.time import iso
-from ingestion.log import Log
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 

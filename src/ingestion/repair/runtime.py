@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
-
 from aws.clients import Clients
+from aws.log import function_log
 from aws.objects import S3ObjectStore
 from aws.settings import Settings
 from aws.tasks import StateMachineTasks
@@ -40,7 +39,7 @@ def bench_of(settings: Settings, clients: Clients, *, milliseconds: float) -> Be
         ask=lambda request: pull.repair(request, milliseconds=milliseconds),
         ingest=S3Graveyard(clients("s3"), settings.ingest_bucket),
         now=pull.clock.now,
-        log=Logger(service="repair"),  # type: ignore[arg-type]
+        log=function_log("repair"),
     )
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any, cast
-
-from aws_lambda_powertools import Logger
+from typing import Any
 
 from aws.clients import Clients
+from aws.log import function_log
 from aws.metrics import LogMetrics
 from aws.queue import SqsQueue
 from aws.settings import Settings
+from core.ports import Log
 from core.time import epoch
-from ingestion.log import Log
 from ingestion.request.plan import plan_requests
 from ingestion.request.send import send_requests
 
@@ -21,7 +20,7 @@ from ingestion.request.send import send_requests
 @cache
 def build_runtime() -> tuple[Settings, SqsQueue, Log]:
     settings = Settings.from_environment()
-    return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url), cast(Log, Logger())
+    return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url), function_log()
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.errors import TransientFailure
-from core.ports import Metrics, Queue
+from core.ports import Log, Metrics, Queue
 from core.time import iso
-from ingestion.log import Log
 from ingestion.request.plan import RequestPlan
 
 ATTEMPTS = 4
