@@ -81,6 +81,7 @@ def functions(*, url: str, token: str, symbols: Sequence[str], queue: str, threa
         secrets=_OneSecret(token),
         stream_of=lambda _dataset: kept_stream,
         metrics_of=lambda _dataset: _Quiet(),
+        flush_metrics=lambda: None,
         urls={"quotes": url},
         clock=machine_clock(),
         log=_Quiet(),
@@ -196,8 +197,6 @@ class _Quiet:
     """Metrics and a log that nobody reads."""
 
     def add(self, *_: Any, **__: Any) -> None: ...
-
-    def flush(self) -> None: ...
 
     def info(self, *_: Any, **__: Any) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters
 from aws.log import function_log
-from aws.metrics import LogMetrics
+from aws.metrics import DatasetMetrics
 from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
@@ -21,21 +21,6 @@ from aws.queue import SqsQueue
 from aws.settings import Settings
 from aws.source_function import SourceFunction
 from aws.topic import SnsTopic
-
-
-@dataclass
-class Meters:
-    """The metrics of each dataset, written as one line each when a step is done."""
-
-    environment: str
-    _by_dataset: dict[str, LogMetrics] = field(default_factory=dict)
-
-    def of(self, dataset: str) -> LogMetrics:
-        return self._by_dataset.setdefault(dataset, LogMetrics(self.environment, dataset))
-
-    def flush(self) -> None:
-        for metrics in self._by_dataset.values():
-            metrics.flush()
 
 
 @dataclass(frozen=True)
@@ -62,7 +47,7 @@ def build_runtime() -> Runtime:
 def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     """The runtime of a deployment, for the Lambdas and for the command alike."""
     s3 = clients("s3")
-    meters = Meters(settings.environment)
+    metrics = DatasetMetrics(settings.environment)
     queue, topic = settings.process_queue_url, settings.alarm_topic
     source, letters = settings.source_function, settings.dead_letter_queue_url
     limits, workgroup = limits_of(settings.audit_limits), settings.athena_workgroup
@@ -71,7 +56,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         ingest=S3ObjectStore(s3, settings.ingest_bucket),
         records=S3ObjectStore(s3, settings.warehouse_bucket),
         partitions=S3PartitionStore(s3, settings.warehouse_bucket),
-        metrics=meters.of,
+        metrics=metrics.of,
         log=function_log("auditor"),
         now=lambda: datetime.now(UTC),
         code_version=settings.code_version,
@@ -85,7 +70,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,
         athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
-    return Runtime(services, settings.environment, meters.flush)
+    return Runtime(services, settings.environment, metrics.flush)
 
 
 def limits_of(given: Mapping[str, Any]) -> Limits:

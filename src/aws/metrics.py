@@ -32,3 +32,20 @@ class LogMetrics:
         if self._metrics.metric_set:
             self._metrics.flush_metrics()
         self._metrics = self._fresh()
+
+
+class DatasetMetrics:
+    """The metrics of each dataset that is asked for, kept until ``flush``, which writes one line for each dataset."""
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+        self._by_dataset: dict[str, LogMetrics] = {}
+
+    def of(self, dataset: str) -> LogMetrics:
+        """The same metrics for the same dataset."""
+        return self._by_dataset.setdefault(dataset, LogMetrics(self._environment, dataset))
+
+    def flush(self) -> None:
+        """Write what was added."""
+        for metrics in self._by_dataset.values():
+            metrics.flush()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 
 from aws.clients import Clients
 from aws.log import function_log
-from aws.metrics import LogMetrics
+from aws.metrics import DatasetMetrics
 from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
@@ -20,21 +19,6 @@ from processing.memory import keep_freed_memory
 from processing.services import Services
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool
-
-
-@dataclass
-class MetricsByDataset:
-    """The metrics of each dataset, written as one line each when a batch is done."""
-
-    environment: str
-    _by_dataset: dict[str, LogMetrics] = field(default_factory=dict)
-
-    def of(self, dataset: str) -> LogMetrics:
-        return self._by_dataset.setdefault(dataset, LogMetrics(self.environment, dataset))
-
-    def flush(self) -> None:
-        for metrics in self._by_dataset.values():
-            metrics.flush()
 
 
 @cache
@@ -48,7 +32,7 @@ def build_runtime() -> tuple[Services, Callable[[], None]]:
 def build_services(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
     """The world of a deployment, for the Lambda and for the command alike."""
     s3 = clients("s3")
-    metrics = MetricsByDataset(settings.environment)
+    metrics = DatasetMetrics(settings.environment)
     services = Services(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),

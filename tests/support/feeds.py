@@ -95,6 +95,7 @@ class Acquisition:
             secrets=self.secrets,
             stream_of=lambda _dataset: self.stream,
             metrics_of=lambda _dataset: self.metrics,
+            flush_metrics=self.metrics.flush,
             urls={dataset: url, **(urls or {})},
             clock=self.time.clock,
             log=self.log,

@@ -47,13 +47,16 @@ class PullReport:
 def pull_batch(
     messages: Sequence[Message],
     *,
-    desk_of: Callable[[str], FeedClient],
+    client_of: Callable[[str], FeedClient],
     pool: Executor,
     clock: Clock,
     log: Log,
     until: float,
 ) -> PullReport:
-    """``desk_of`` raises ``KeyError`` for a dataset that is no feed. ``until`` (monotonic) is when all must be done."""
+    """Ask for the points of these messages and write them to their streams, done before ``until`` (monotonic).
+
+    ``client_of`` raises ``KeyError`` for a dataset that is no feed.
+    """
     failed: set[str] = set()
     due: dict[str, dict[str, PointsDue]] = {}
     sent: dict[str, float | None] = {}
@@ -69,7 +72,7 @@ def pull_batch(
     written, skipped = 0, Counter[str]()
     for dataset, requests in due.items():
         try:
-            client = desk_of(dataset)
+            client = client_of(dataset)
             fresh = _fresh(client, requests, sent, now=clock.now().timestamp())
             skipped["stale"] += sum(len(request.entities) for id_, request in requests.items() if id_ not in fresh)
             outcome = _pull(client, fresh, pool=pool, clock=clock, until=until)

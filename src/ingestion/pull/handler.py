@@ -7,7 +7,7 @@ from typing import Any
 
 from aws.clients import Clients
 from aws.log import function_log
-from aws.metrics import LogMetrics
+from aws.metrics import DatasetMetrics
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
 from aws.stream import KinesisStream
@@ -17,11 +17,13 @@ from ingestion.pull.runtime import PullRuntime, machine_clock
 @cache
 def build_runtime() -> PullRuntime:
     settings, clients = Settings.from_environment(), Clients()
+    metrics = DatasetMetrics(settings.environment)
     return PullRuntime(
         contracts=settings.contracts,
         secrets=AwsSecretStore(clients("secretsmanager"), settings.secret_prefix),
         stream_of=lambda dataset: KinesisStream(clients("kinesis"), settings.stream_name.replace("{dataset}", dataset)),
-        metrics_of=lambda dataset: LogMetrics(settings.environment, dataset),
+        metrics_of=metrics.of,
+        flush_metrics=metrics.flush,
         urls=settings.provider_urls,
         clock=machine_clock(),
         log=function_log(),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from core.audit.history import HistoryRequest
 from core.contract import model
@@ -22,12 +22,6 @@ CONCURRENT_CALLS = 16
 SPARE_SECONDS = 8.0  # to write what was answered before the function's time is over
 
 
-class FlushedMetrics(Metrics, Protocol):
-    """Metrics that are written when flushed."""
-
-    def flush(self) -> None: ...
-
-
 class PullRuntime:
     """``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own."""
 
@@ -37,7 +31,8 @@ class PullRuntime:
         contracts: model.Contracts,
         secrets: SecretStore,
         stream_of: Callable[[str], Stream],
-        metrics_of: Callable[[str], FlushedMetrics],
+        metrics_of: Callable[[str], Metrics],
+        flush_metrics: Callable[[], None],
         urls: Mapping[str, str],
         clock: Clock,
         log: Log,
@@ -47,30 +42,30 @@ class PullRuntime:
         self._secrets = secrets
         self._stream_of = stream_of
         self._metrics_of = metrics_of
+        self._flush_metrics = flush_metrics
         self._urls = urls
         self._connections = concurrent_calls
-        self._desks: dict[str, FeedClient] = {}
-        self._metrics: list[FlushedMetrics] = []
+        self._clients: dict[str, FeedClient] = {}
         self.clock = clock
         self.log = log
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
     def client(self, dataset: str) -> FeedClient:
         """Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none."""
-        if dataset not in self._desks:
-            self._desks[dataset] = self._build(dataset)
-        return self._desks[dataset]
+        if dataset not in self._clients:
+            self._clients[dataset] = self._build(dataset)
+        return self._clients[dataset]
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
         """One batch, done before ``until`` (monotonic)."""
-        return pull_batch(messages, desk_of=self.client, pool=self.pool, clock=self.clock, log=self.log, until=until)
+        return pull_batch(messages, client_of=self.client, pool=self.pool, clock=self.clock, log=self.log, until=until)
 
     def answer(self, event: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
         """SQS's event in, its partial batch response out, within the time that the function has left."""
         try:
             report = self.pull(messages_of(event), until=self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS)
         finally:
-            self.flush()
+            self._flush_metrics()
         return batch_response(report)
 
     def repair(self, request: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:
@@ -78,11 +73,6 @@ class PullRuntime:
         asked = HistoryRequest.from_data(request)
         until = self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS
         return pull_history(asked, client=self.client(asked.dataset), clock=self.clock, until=until).to_data()
-
-    def flush(self) -> None:
-        """Write the metrics of this batch."""
-        for metric in self._metrics:
-            metric.flush()
 
     def _build(self, dataset: str) -> FeedClient:
         feed = self._contracts.feed(dataset)
@@ -93,8 +83,6 @@ class PullRuntime:
             own = "" if feed.history.kind != feed.provider.kind else self._urls.get(dataset, "")
             history = self._source(feed, feed.history, self._urls.get(f"{dataset}.history", own))
             history_pace = self._pace(feed, history)
-        metrics = self._metrics_of(dataset)
-        self._metrics.append(metrics)
         return FeedClient(
             contract=self._contracts.dataset(dataset),
             feed=feed,
@@ -104,7 +92,7 @@ class PullRuntime:
             live_pace=live_pace,
             history_pace=history_pace,
             stream=self._stream_of(dataset),
-            metrics=metrics,
+            metrics=self._metrics_of(dataset),
             log=self.log,
         )
 

@@ -28,8 +28,8 @@ def ask(acquisition: Acquisition, start: str, end: str, *, symbol: str = "AAPL",
     request = HistoryRequest(acquisition.dataset, symbol, epoch(start), epoch(end))
     request = HistoryRequest.from_data(json.loads(json.dumps(request.to_data())))
     clock = acquisition.time.clock
-    desk = acquisition.runtime.desk(acquisition.dataset)
-    outcome = pull_history(request, desk=desk, clock=clock, until=clock.monotonic() + seconds)
+    client = acquisition.runtime.client(acquisition.dataset)
+    outcome = pull_history(request, client=client, clock=clock, until=clock.monotonic() + seconds)
     assert HistoryOutcome.from_data(json.loads(json.dumps(outcome.to_data()))) == outcome
     return outcome
 

@@ -52,7 +52,7 @@ def live_hour(weather: Acquisition, market: Market, hour: dt.datetime) -> None:
 def history(weather: Acquisition, station: str, start: dt.datetime, hours: int) -> HistoryOutcome:
     request = HistoryRequest("weather", station, int(start.timestamp()), int((start + hours * HOUR).timestamp()))
     clock = weather.time.clock
-    return pull_history(request, desk=weather.runtime.desk("weather"), clock=clock, until=clock.monotonic() + 50)
+    return pull_history(request, client=weather.runtime.client("weather"), clock=clock, until=clock.monotonic() + 50)
 
 
 def values(weather: Acquisition) -> dict[tuple[str, str], tuple[Decimal, int]]:
@@ -121,7 +121,7 @@ def test_refusals_are_typed_as_any_providers(weather: Acquisition, market: Marke
     assert (limited.result, limited.retry_after) == ("limited", 9.0)
     weather.secrets.values["weather-key"] = "wrong"
     weather.time.advance(10)
-    weather.runtime.desk("weather").live.credential.renewed(market.token)  # what a container does after a rotation
+    weather.runtime.client("weather").live.credential.renewed(market.token)  # what a container does after a rotation
     assert history(weather, "EGCC", START - 5 * HOUR, 2).reason == "the token is refused"
 
 
