@@ -1,29 +1,17 @@
-"""The contract's rules for the rows of a warehouse table: which rows break one, and which one.
-
-A null breaks no ``check`` and no ``one_of`` (as in SQL); whether a column may be null is a rule of its own.
-"""
+"""Reasons to refuse rows of a warehouse table: they break a check, or lie where no partition of the catalog is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.contract.model import TIME_UNITS, Column, Partition, Table
-from core.warehouse.arrow_types import arrow_type
+from core.contract.model import TIME_UNITS, Partition, Table
+from core.warehouse.checks import broken_checks
 from core.warehouse.keys import in_partitions
 from processing.lines.parsed import rows_where
-
-_HOLDS: Mapping[str, Callable[[pa.ChunkedArray, pa.Scalar], pa.ChunkedArray]] = {
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    "=": pc.equal,
-    "!=": pc.not_equal,
-}
 
 
 def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int, str]:
@@ -33,30 +21,13 @@ def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int,
     the partitions from above: a row from the future would lie where no query lists it.
     """
     bad: dict[int, str] = {}
-    for column in table.columns:
-        if column.name not in rows.column_names:
-            continue
-        values = rows.column(column.name)
-        for rule, mask in _broken(table, column, values):
-            for row in rows_where(mask):
-                bad.setdefault(row, f"{column.name}: {_text(values[row])} breaks {rule}")
+    for check in broken_checks(table, rows):
+        values = rows.column(check.column)
+        for row in rows_where(check.breaks):
+            bad.setdefault(row, f"{check.column}: {_text(values[row])} breaks {check.rule}")
     for row, reason in _misplaced(table, rows, now):
         bad.setdefault(row, reason)
     return bad
-
-
-def _broken(table: Table, column: Column, values: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray | pa.Array]]:
-    if values.null_count and (column.required or column.name in table.key):
-        yield "required", values.is_null()
-    if column.check is not None:
-        literal = pa.scalar(column.check.literal).cast(arrow_type(column.type))
-        holds = _HOLDS[column.check.operator](values, literal)
-        if not _all(holds):
-            yield f"check {column.check.operator} {column.check.literal}", pc.invert(holds)
-    if column.one_of:
-        listed = pc.is_in(values.cast(pa.string()), value_set=pa.array(column.one_of, pa.string()))
-        if not _all(listed):
-            yield f"one_of {', '.join(column.one_of)}", pc.and_(pc.invert(listed), values.is_valid())
 
 
 def _misplaced(table: Table, rows: pa.Table, now: datetime) -> Iterator[tuple[int, str]]:
@@ -89,11 +60,6 @@ def _first_beyond(part: Partition, now: datetime) -> datetime:
         months = moment.year * 12 + moment.month - 1 + 2
         return moment.replace(year=months // 12, month=months % 12 + 1, day=1)
     return moment.replace(year=moment.year + 2, month=1, day=1)
-
-
-def _all(mask: pa.ChunkedArray) -> bool:
-    """Whether no value is false; null is not."""
-    return pc.all(mask, skip_nulls=True, min_count=0).as_py() is not False
 
 
 def _text(value: pa.Scalar) -> str:

@@ -5,49 +5,25 @@ Processing refuses such rows on their way in, so what is found here was made und
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.audit.findings import BrokenRule, OrphanKeys
 from core.contract.model import Column, Table
-from core.warehouse.arrow_types import arrow_type
+from core.warehouse.checks import broken_checks
 
 NAMED = 20  # orphan keys that a finding names
-_HOLDS: Mapping[str, Callable[..., pa.ChunkedArray]] = {
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-    "<": pc.less,
-    "<=": pc.less_equal,
-    "=": pc.equal,
-    "!=": pc.not_equal,
-}
 
 
 def broken_rules(table: Table, partition: str, rows: pa.Table) -> Iterator[BrokenRule]:
     """One finding per rule that is broken; a null breaks only ``required`` (as in SQL)."""
-    for column in table.columns:
-        if column.name not in rows.column_names:
-            continue
-        for rule, bad in _broken(table, column, rows.column(column.name)):
-            count = pc.sum(bad).as_py() or 0
-            if count:
-                first = rows.filter(bad).slice(0, 1).to_pylist()[0]
-                example = ", ".join(f"{name} {first[name]}" for name in (*table.key, column.name) if name in first)
-                yield BrokenRule(table.dataset, table.name, partition, f"{column.name}: {rule}", count, example)
-
-
-def _broken(table: Table, column: Column, values: pa.ChunkedArray) -> Iterator[tuple[str, pa.ChunkedArray]]:
-    if values.null_count and (column.required or column.name in table.key):
-        yield "required", pc.is_null(values)
-    if column.check is not None:
-        literal = pa.scalar(column.check.literal).cast(arrow_type(column.type))
-        holds = _HOLDS[column.check.operator](values, literal)
-        yield f"check {column.check.operator} {column.check.literal}", pc.fill_null(pc.invert(holds), False)
-    if column.one_of:
-        listed = pc.is_in(values.cast(pa.string()), value_set=pa.array(column.one_of, pa.string()))
-        yield f"one_of {', '.join(column.one_of)}", pc.and_(pc.invert(listed), pc.is_valid(values))
+    for check in broken_checks(table, rows):
+        count = pc.sum(check.breaks).as_py()
+        first = rows.filter(check.breaks).slice(0, 1).to_pylist()[0]
+        example = ", ".join(f"{name} {first[name]}" for name in (*table.key, check.column) if name in first)
+        yield BrokenRule(table.dataset, table.name, partition, f"{check.column}: {check.rule}", count, example)
 
 
 def orphans(

@@ -1,0 +1,71 @@
+"""Checks: the rules that a contract gives the columns of a table, and the rows that break them. Pure.
+
+A null breaks ``required`` alone, never ``check`` or ``one_of`` (as in SQL). A column of the key is always required.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.contract.model import Check, Column, Table
+from core.warehouse.arrow_types import arrow_type
+
+_COMPARISONS: Mapping[str, Callable[..., pa.ChunkedArray]] = {
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    "=": pc.equal,
+    "!=": pc.not_equal,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCheck:
+    """A rule that at least one row breaks. ``breaks`` is true for those rows, false or null for all others."""
+
+    column: str
+    rule: str
+    breaks: pa.ChunkedArray
+
+
+def broken_checks(table: Table, rows: pa.Table) -> Iterator[BrokenCheck]:
+    """The rules that rows of a table break: column by column, and in each ``required``, ``check``, ``one_of``.
+
+    Columns that the rows lack are not checked.
+    """
+    for column in table.columns:
+        if column.name not in rows.column_names:
+            continue
+        values = rows.column(column.name)
+        if values.null_count and (column.required or column.name in table.key):
+            yield BrokenCheck(column.name, "required", pc.is_null(values))
+        if column.check is not None:
+            yield from _compare(column, column.check, values)
+        if column.one_of:
+            yield from _look_up(column, values)
+
+
+def _compare(column: Column, check: Check, values: pa.ChunkedArray) -> Iterator[BrokenCheck]:
+    literal = pa.scalar(check.literal).cast(arrow_type(column.type))
+    holds = _COMPARISONS[check.operator](values, literal)
+    if not _all(holds):
+        yield BrokenCheck(column.name, f"check {check.operator} {check.literal}", pc.invert(holds))
+
+
+def _look_up(column: Column, values: pa.ChunkedArray) -> Iterator[BrokenCheck]:
+    listed = pc.is_in(values.cast(pa.string()), value_set=pa.array(column.one_of, pa.string()))
+    if _all(listed):
+        return
+    breaks = pc.and_(pc.invert(listed), pc.is_valid(values))  # a null is not listed
+    if pc.any(breaks).as_py():
+        yield BrokenCheck(column.name, f"one_of {', '.join(column.one_of)}", breaks)
+
+
+def _all(mask: pa.ChunkedArray) -> bool:
+    """Whether no value is false; null is not."""
+    return pc.all(mask, skip_nulls=True, min_count=0).as_py() is not False
