@@ -28,7 +28,7 @@ from core.contract.model import Contract, Contracts, Feed, Table
 from core.feeds.lines import PointLine, encode_line
 from core.ports import PartitionObject, Pointer, Refused, Written
 from core.warehouse.pointer import object_key, partition_of
-from processing.memory import keep_freed_memory
+from processing.lines.memory import keep_freed_memory
 from processing.parse_object import Part, parse_object
 from processing.partitions.commit import (
     AlreadyThere,

@@ -18,8 +18,8 @@ from core.contract.model import Contract, Table
 from core.warehouse.keys import partition_rows
 from core.warehouse.order import as_array
 from processing.check import broken_rules
+from processing.lines.block_parser import BlockParser, parser_for
 from processing.lines.blocks import UnreadableObject, line_blocks
-from processing.lines.parse import LineParser, parser_for
 from processing.lines.parsed import Parsed, Rejected
 from processing.plan import SourcePlan
 from processing.read_ahead import map_ahead
@@ -109,7 +109,7 @@ class _Work:
     plan: SourcePlan
     origin: Origin
     now: datetime
-    parser: LineParser
+    parser: BlockParser
     accepted: int = 0
     rejected_lines: int = 0
     rejected: list[Rejected] = field(default_factory=list)

@@ -15,7 +15,7 @@ from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.pointers import S3PartitionStore
 from aws.settings import Settings
-from processing.memory import keep_freed_memory
+from processing.lines.memory import keep_freed_memory
 from processing.services import Services
 
 WORKERS = 16  # concurrent requests; below the clients' connection pool

@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 import resource
 import numpy as np
-from processing.memory import keep_freed_memory
+from processing.lines.memory import keep_freed_memory
 assert {keep}
 def block():
     return [np.ones(1 << 20) for _ in range(3)]

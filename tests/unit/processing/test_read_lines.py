@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
+from processing.lines.block_parser import parser_for
 from processing.lines.blocks import Block
-from processing.lines.parse import parser_for
 from processing.lines.parsed import Parsed
 
 SOURCE = SourceTable(

@@ -18,7 +18,7 @@ from processing.lines.parsed import Parsed, rows_where
 from processing.lines.rejects import sift
 
 
-class LineParser:
+class BlockParser:
     """Parses the blocks of one object, several at once if need be.
 
     It remembers whether lines have fields that no contract knows, for time's sake: no block's result depends on it.
@@ -72,6 +72,6 @@ def _judge(source: SourceTable, timezone: str, threads: bool) -> Judge:
     return Judge(source, timezone=timezone, threads=threads)
 
 
-def parser_for(source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> LineParser:
+def parser_for(source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> BlockParser:
     """A fresh parser for an object of a source table; what is costly to build is shared within the process."""
-    return LineParser(_judge(source, timezone, threads))
+    return BlockParser(_judge(source, timezone, threads))
