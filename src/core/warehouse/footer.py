@@ -57,7 +57,7 @@ class Footer:
     ``parent`` is the object that was current before (empty: none), ``ancestors`` the recent ones before it, newest
     first, the parent included. ``sources`` are this commit's ingest objects, at most the last ``RECENT``; ``recent``
     the marks of the last ``RECENT`` that are merged in, this commit's included, and those of large batches by their
-    rows (``processing.partitions.merge.rows_mark``). ``inputs`` are a derived table's:
+    rows (``processing.partitions.batch.rows_mark``). ``inputs`` are a derived table's:
     partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
     ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is why the auditor
     must not heal this partition.

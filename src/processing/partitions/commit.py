@@ -20,9 +20,11 @@ from core.warehouse.footer import RECENT, SourceRef, later_marks
 from core.warehouse.order import identical
 from core.warehouse.pointer import partition_of
 from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
+from processing.partitions.batch import Batch, batch_of, dedupe, rows_mark
 from processing.partitions.layout import Layout
-from processing.partitions.merge import Batch, Splice, all_of, batch_of, dedupe, plan_splice, rows_mark, with_latest
+from processing.partitions.merge import Splice, all_of, plan_splice
 from processing.partitions.parquet import Pieces
+from processing.partitions.precedence import with_latest
 from processing.partitions.rewrite import first_rows, splice_object
 from processing.partitions.snapshot import Columns, Snapshot, read_snapshot
 

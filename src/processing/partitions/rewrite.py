@@ -1,6 +1,6 @@
 """A large partition's next rows, one row group at a time.
 
-What ``merge.apply_splice`` makes of whole tables, and ``merge.dedupe`` of a partition's first rows, is made here in
+What ``merge.apply_splice`` makes of whole tables, and ``batch.dedupe`` of a partition's first rows, is made here in
 pieces: while one is encoded, the next is decoded and spliced on another core, and the result is never in memory whole.
 The pieces are cut as the writer cuts row groups, so that the object's bytes are the same either way.
 """
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from core.warehouse.partition_objects import Opened
+from processing.partitions.batch import Batch
 from processing.partitions.layout import Layout
-from processing.partitions.merge import Batch, Splice, apply_splice, spliced, with_latest
+from processing.partitions.merge import Splice, apply_splice, spliced
 from processing.partitions.parquet import ROW_GROUP
+from processing.partitions.precedence import with_latest
 from processing.partitions.snapshot import Columns
 from processing.read_ahead import read_ahead
 

@@ -20,9 +20,9 @@ from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.parse_object import parse_object
+from processing.partitions.batch import dedupe
 from processing.partitions.commit import Committed, SourceRef, read_partition, restate
 from processing.partitions.layout import Layout
-from processing.partitions.merge import dedupe
 from processing.plan import SourcePlan, plan_source, static_tables
 from processing.restating.spill_buffer import SpillBuffer
 from processing.services import Services

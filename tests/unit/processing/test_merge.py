@@ -16,8 +16,9 @@ from tests.support.tables import ORDERS, QUOTES, column, fact, rows_of
 
 from core.contract.model import Latest, Table
 from core.errors import MissingColumns
+from processing.partitions.batch import dedupe
 from processing.partitions.layout import Layout
-from processing.partitions.merge import dedupe, merge
+from processing.partitions.merge import merge
 
 Row = dict[str, Any]
 EPOCH = datetime(2026, 11, 20, 14, 30, tzinfo=UTC).replace(tzinfo=None)

@@ -17,9 +17,10 @@ from core.errors import PipelineBug
 from core.warehouse.footer import Footer
 from core.warehouse.partition_objects import open_object
 from processing.partitions import parquet, rewrite, snapshot
+from processing.partitions.batch import dedupe
 from processing.partitions.commit import CommitContext, Committed, SourceRef, commit_rows, read_partition
 from processing.partitions.layout import Layout
-from processing.partitions.merge import apply_splice, dedupe, merge, plan_splice
+from processing.partitions.merge import apply_splice, merge, plan_splice
 from processing.partitions.parquet import encode
 from processing.partitions.rewrite import STREAM_FROM, SplicedPieces, splice_object
 from processing.partitions.snapshot import Columns
