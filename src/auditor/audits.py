@@ -11,7 +11,7 @@ from auditor.feeds.certify import certify
 from auditor.feeds.choose import begin
 from auditor.feeds.scan import look, summary_of
 from auditor.repairs.execute import attempts_made
-from auditor.repairs.outcomes import learn
+from auditor.repairs.outcomes import settle
 from auditor.run_files import AuditResult, Order, kinds_of, read_run_file
 from auditor.services import Services
 from core.contract.model import Database
@@ -49,7 +49,7 @@ def learn_from(services: Services, order: AnyOrder, *, attempt: int) -> None:
     """Keep what the repairs of the attempts so far have taught."""
     reports = attempts_made(services, order, attempt=attempt)
     if isinstance(order, Order):
-        learn(services, order.dataset, reports)
+        settle(services, order.dataset, reports)
     else:
         learn_tables(services, order.dataset, reports)
 
@@ -78,17 +78,17 @@ def end_audit(services: Services, order: AnyOrder, *, attempt: int) -> Answer:
     """Certify what is whole, judge what is not."""
     if isinstance(order, TablesOrder):
         ended = certify_tables(services, order, attempt=attempt)
-        return _told(ended.issued, ended.open, ended.judgement, ended.jobs)
+        return _told(ended.issued, ended.open, ended.triage, ended.jobs)
     done = certify(services, order, attempt=attempt)
-    return _told(done.issued, done.open, done.judgement, done.rollups)
+    return _told(done.issued, done.open, done.triage, done.rollups)
 
 
-def _told(issued: Any, still_open: int, judgement: Any, rollups: Any) -> Answer:
+def _told(issued: Any, still_open: int, triage: Any, rollups: Any) -> Answer:
     return {
         "certificates": len(issued),
         "repaired": sum(one.repaired for one in issued),
         "open": still_open,
-        "causes": len(judgement.causes),
-        "healing": judgement.healing,
+        "causes": len(triage.causes),
+        "healing": triage.healing,
         "rollups": [{"job": key} for key in rollups],
     }

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from auditor.alarms.conclude import conclude, conclude_failure
 from auditor.audits import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
-from auditor.conclude import conclude, conclude_failure
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
 from core.time import epoch

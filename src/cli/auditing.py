@@ -16,7 +16,7 @@ from auditor.services import Services
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from core.audit.findings import Finding, MissingPoints
-from core.audit.repair_jobs import Compare, FetchHistory, Repair, door_of
+from core.audit.repair_jobs import Compare, FetchHistory, Repair, executor_of
 from core.errors import Misuse
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
@@ -96,4 +96,4 @@ def _size(repair: Repair) -> int:
 def _what(repair: Repair) -> str:
     if isinstance(repair, FetchHistory | Compare):
         return f"{repair.entity}: {len(repair.ranges)} calls to the provider"
-    return f"{door_of(repair)}: {getattr(repair, 'table', '') or repair.dataset}"
+    return f"{executor_of(repair)}: {getattr(repair, 'table', '') or repair.dataset}"

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.fingerprint import Fingerprint
 from core.audit.history import Evidence, HistoryOutcome, HistoryRequest
-from core.audit.repair_jobs import Repair, door_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import Repair, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
     ListPairs,
@@ -90,7 +90,7 @@ def _finding(finding: Any) -> str:
 
 def _repair(repair: Any) -> str:
     return _there_and_back(
-        f"repair through the door {door_of(repair)}", repair, repair_from_data, repair_to_data(repair)
+        f"repair through the door {executor_of(repair)}", repair, repair_from_data, repair_to_data(repair)
     )
 
 

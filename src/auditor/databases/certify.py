@@ -18,7 +18,7 @@ from auditor.databases.targets import ALWAYS, database_of
 from auditor.evidence.chain import Chain
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import Judgement, judge
+from auditor.repairs.triage import Triage, triage_findings
 from auditor.run_files import AuditResult, WindowResult, find_run_file, job_key, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
@@ -38,7 +38,7 @@ class CertifiedTables:
     """What the end of an audit brought. ``jobs`` are for processing, by key: a canary's next gap."""
 
     issued: tuple[Certificate, ...]
-    judgement: Judgement
+    triage: Triage
     open: int
     jobs: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ def certify_tables(services: Services, order: TablesOrder, *, attempt: int) -> C
     issued = chain.issue([_draft(contract, order, result, window) for window in result.windows if window.whole])
     names = [(window_name(window.subject, iso(window.start)), iso(window.start)) for window in result.windows]
     entries = chain.entries(names)
-    judgement = judge(
+    triage = triage_findings(
         result.findings,
         make_plan(services, order, attempt=attempt + 1),
         attempts_made(services, order, attempt=attempt),
@@ -88,12 +88,12 @@ def certify_tables(services: Services, order: TablesOrder, *, attempt: int) -> C
         feed=None,
         now=int(services.now().timestamp()),
     )
-    _write_rows(services, contract, order, result, entries, judgement)
-    data = {"causes": [cause.to_data() for cause in judgement.causes], "healing": judgement.healing, "alarmed": 0}
+    _write_rows(services, contract, order, result, entries, triage)
+    data = {"causes": [cause.to_data() for cause in triage.causes], "healing": triage.healing, "alarmed": 0}
     write_run_file(services.records, order.run, "judgement", data)
     jobs = _plant(services, contract, order, result)
-    _keep_state(services, order, result, judgement)
-    return CertifiedTables(tuple(issued), judgement, sum(not window.whole for window in result.windows), jobs)
+    _keep_state(services, order, result, triage)
+    return CertifiedTables(tuple(issued), triage, sum(not window.whole for window in result.windows), jobs)
 
 
 def _plant(services: Services, contract: Contract, order: TablesOrder, result: AuditResult) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def _write_rows(
     order: TablesOrder,
     result: AuditResult,
     entries: Mapping[str, LedgerEntry],
-    judgement: Judgement,
+    triage: Triage,
 ) -> None:
     """One row per slice (``core.landing.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit."""
 
@@ -146,7 +146,7 @@ def _write_rows(
         entry = (
             entries.get(window_name(window_result.subject, iso(window_result.start))) if window_result.whole else None
         )
-        status = "certified" if entry else "alarmed" if judgement.causes and window_result.counts["missing"] else "open"
+        status = "certified" if entry else "alarmed" if triage.causes and window_result.counts["missing"] else "open"
         row: dict[str, Any] = {
             "subject": window_result.subject,
             "window_start": iso(window_result.start),
@@ -179,8 +179,8 @@ def completeness_key(dataset: str, window_result: WindowResult, *, audited_at: s
     return f"{COMPLETENESS}dataset={dataset}/day={day}/{subject}-{name.replace(':', '').replace('-', '')}.json"
 
 
-def _keep_state(services: Services, order: TablesOrder, result: AuditResult, judgement: Judgement) -> None:
-    causes = tuple(sorted(cause.name for cause in judgement.causes))
+def _keep_state(services: Services, order: TablesOrder, result: AuditResult, triage: Triage) -> None:
+    causes = tuple(sorted(cause.name for cause in triage.causes))
     missing = sum(window.counts["missing"] for window in result.windows)
     end = max((window.end for window in result.windows), default=0)
 

@@ -14,7 +14,7 @@ from typing import Any
 from auditor.evidence.chain import Chain
 from auditor.feeds.choose import RECENT_DAYS, feed_of
 from auditor.repairs.execute import attempts_made, make_plan
-from auditor.repairs.triage import Judgement, judge
+from auditor.repairs.triage import Triage, triage_findings
 from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
@@ -34,7 +34,7 @@ class Certified:
     """What the end of an audit brought. ``rollups`` are jobs, by key."""
 
     issued: tuple[Certificate, ...]
-    judgement: Judgement
+    triage: Triage
     rollups: tuple[str, ...]
     open: int
 
@@ -50,16 +50,16 @@ def certify(services: Services, order: Order, *, attempt: int) -> Certified:
     entries = chain.entries(
         [(window_name(result.subject, iso(window.start)), iso(window.start)) for window in result.windows]
     )
-    judgement = _judge(services, order, result, feed, attempt)
-    _write_rows(services, contract, label, order, result, entries, judgement)
+    triage = _triage(services, order, result, feed, attempt)
+    _write_rows(services, contract, label, order, result, entries, triage)
     write_run_file(
         services.records,
         order.run,
         "judgement",
         {
-            "causes": [cause.to_data() for cause in judgement.causes],
-            "healing": judgement.healing,
-            "alarmed": _alarmed(result, judgement),
+            "causes": [cause.to_data() for cause in triage.causes],
+            "healing": triage.healing,
+            "alarmed": _alarmed(result, triage),
         },
     )
     rollups = _rollup_jobs(services, contract, feed, order, result)
@@ -67,9 +67,9 @@ def certify(services: Services, order: Order, *, attempt: int) -> Certified:
     change_state(
         services.records,
         order.dataset,
-        lambda before: _next_state(before, services, order, result, judgement, certified),
+        lambda before: _next_state(before, services, order, result, triage, certified),
     )
-    return Certified(tuple(issued), judgement, rollups, sum(not window.whole for window in result.windows))
+    return Certified(tuple(issued), triage, rollups, sum(not window.whole for window in result.windows))
 
 
 def _draft(
@@ -100,9 +100,9 @@ def _draft(
     )
 
 
-def _judge(services: Services, order: Order, result: AuditResult, feed: Feed, attempt: int) -> Judgement:
+def _triage(services: Services, order: Order, result: AuditResult, feed: Feed, attempt: int) -> Triage:
     """In the light of what the next attempt would do: what it would still repair is no reason to give up hope of."""
-    return judge(
+    return triage_findings(
         result.findings,
         make_plan(services, order, attempt=attempt + 1),
         attempts_made(services, order, attempt=attempt),
@@ -112,17 +112,17 @@ def _judge(services: Services, order: Order, result: AuditResult, feed: Feed, at
     )
 
 
-def causes_of(window_result: WindowResult, judgement: Judgement) -> tuple[str, ...]:
+def causes_of(window_result: WindowResult, triage: Triage) -> tuple[str, ...]:
     """Why a window is not whole, as far as somebody must hear of it."""
-    causes = {judgement.blamed[entity] for entity in window_result.missing if entity in judgement.blamed}
+    causes = {triage.blamed[entity] for entity in window_result.missing if entity in triage.blamed}
     kinds = {reason.partition(":")[0] for reason in window_result.touched_by}
-    return tuple(sorted(causes | {name for name in (cause.name for cause in judgement.causes) if name in kinds}))
+    return tuple(sorted(causes | {name for name in (cause.name for cause in triage.causes) if name in kinds}))
 
 
-def _alarmed(result: AuditResult, judgement: Judgement) -> int:
+def _alarmed(result: AuditResult, triage: Triage) -> int:
     """Points that are missing and for which the admins are called."""
     findings = [finding for finding in result.findings if finding.kind == "missing_point"]
-    return sum(finding.points for finding in findings if finding.entity in judgement.blamed)
+    return sum(finding.points for finding in findings if finding.entity in triage.blamed)
 
 
 # ---------------------------------------------------------------- completeness
@@ -141,7 +141,7 @@ def _write_rows(
     order: Order,
     result: AuditResult,
     entries: Mapping[str, LedgerEntry],
-    judgement: Judgement,
+    triage: Triage,
 ) -> None:
     """One row per window (``core.landing.records.COMPLETENESS_COLUMNS``), in place of the one of an earlier audit.
 
@@ -150,7 +150,7 @@ def _write_rows(
 
     def write(window_result: WindowResult) -> None:
         entry = entries.get(window_name(result.subject, iso(window_result.start))) if window_result.whole else None
-        status = "certified" if entry else "alarmed" if causes_of(window_result, judgement) else "open"
+        status = "certified" if entry else "alarmed" if causes_of(window_result, triage) else "open"
         row: dict[str, Any] = {
             "subject": result.subject,
             "window_start": iso(window_result.start),
@@ -204,7 +204,7 @@ def _next_state(
     services: Services,
     order: Order,
     result: AuditResult,
-    judgement: Judgement,
+    triage: Triage,
     certified: set[str],
 ) -> DatasetState:
     """Pure but for the clock. Windows that were looked at in part are open only where somebody was called; those that
@@ -216,10 +216,10 @@ def _next_state(
             open_windows.pop(window.start, None)
         elif window.counted and not window.counts["missing"] and iso(window.start) in certified:
             continue
-        elif window.complete or causes_of(window, judgement):
-            open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, judgement))
+        elif window.complete or causes_of(window, triage):
+            open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
     of_windows = {name for window in open_windows.values() for name in window.causes}
-    causes = tuple(sorted({cause.name for cause in judgement.causes} - of_windows - set(judgement.blamed.values())))
+    causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
     if not order.scheduled:
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)

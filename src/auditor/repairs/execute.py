@@ -14,7 +14,7 @@ from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import Plan, PlanContext, plan
 from auditor.run_files import AuditResult, job_key, outcome_key, read_run_file, write_run_file
 from auditor.services import Services
-from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, door_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, executor_of, repair_from_data, repair_to_data
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
 from core.json import canonical_json
@@ -61,7 +61,7 @@ def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[
         key = job_key(order.run, attempt, number)
         body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(repair)})
         services.records.write(key, body, content_type="application/json")
-        jobs.append({"job": key, "door": door_of(repair)})
+        jobs.append({"job": key, "door": executor_of(repair)})
     return made, jobs
 
 

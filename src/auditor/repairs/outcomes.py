@@ -61,7 +61,7 @@ def _report(attempt: int, job: Mapping[str, Any], told: Mapping[str, Any] | None
     )
 
 
-def learn(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
+def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
     """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again."""
     kept = 0
     refused: dict[str, str] = {}

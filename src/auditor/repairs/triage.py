@@ -119,7 +119,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Triage:
     """``causes`` need a human. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of
     each entity whose points are missing."""
 
@@ -135,9 +135,9 @@ class _Blame:
     reasons: list[str] = field(default_factory=list)
 
 
-def judge(
+def triage_findings(
     findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed | None, now: int
-) -> Judgement:
+) -> Triage:
     """The findings of the last look, in the light of the last plan and of what the jobs reported."""
     latest = latest_by_entity(reports)
     helpless = {one.finding.entity: one for one in plan.helpless if isinstance(one.finding, MissingPoints)}
@@ -163,7 +163,7 @@ def judge(
     attempts = max((report.attempt for report in reports), default=0)
     causes = [_of_points(name, dataset, blame, attempts, reports) for name, blame in blames.items()]
     causes += _of_others(findings, plan, dataset, attempts, reports)
-    return Judgement(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed)
+    return Triage(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed)
 
 
 def _why(missing_points: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:

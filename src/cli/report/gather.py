@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from auditor.conclude import ROOT as CAUSES
+from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.certify import COMPLETENESS

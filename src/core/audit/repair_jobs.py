@@ -132,8 +132,8 @@ Repair = Union[  # noqa: UP007  (the codec reads the members at run time)
     Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum, PlantGap
 ]
 
-Door = Literal["process", "restate", "acquire", "extract"]
-_DOORS: Mapping[str, Door] = {
+Executor = Literal["process", "restate", "acquire", "extract"]
+_EXECUTORS: Mapping[str, Executor] = {
     "reprocess": "process",
     "restate": "restate",
     "vacuum": "restate",
@@ -148,9 +148,9 @@ _DOORS: Mapping[str, Door] = {
 }
 
 
-def door_of(repair: Repair) -> Door:
+def executor_of(repair: Repair) -> Executor:
     """Which of the pipeline's own doors does it: the auditor writes no fact and no ingest object."""
-    return _DOORS[repair.kind]
+    return _EXECUTORS[repair.kind]
 
 
 def repair_to_data(repair: Repair) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _leave_word(bench: Bench, job: str, outcome: dict[str, Any]) -> None:
 def _do(bench: Bench, repair: Repair, job: str) -> tuple[Repaired, int]:
     """What was written, and how many rows that are gone were found in no ingest object."""
     if not isinstance(repair, FetchRows | ExtractAgain):
-        raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.repair_jobs.door_of")
+        raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
     extraction = bench.extraction(repair.dataset)
     reading = look_up(extraction, repair.table)
     checked_at = seen_at(extraction, reading)

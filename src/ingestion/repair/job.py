@@ -80,7 +80,7 @@ def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str
         return {"result": "done", "reason": "", "revived": revived}, Word(
             "", "", {"revived": len(revived), "lost": lost}
         )
-    raise InvalidData("repair", repair.kind, "is no job for this function", "See core.audit.repair_jobs.door_of")
+    raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
 
 
 def _history(bench: Bench, repair: FetchHistory | Compare, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:

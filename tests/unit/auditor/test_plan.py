@@ -34,7 +34,7 @@ from core.audit.repair_jobs import (
     Reprocess,
     Restate,
     Revive,
-    door_of,
+    executor_of,
     repair_from_data,
     repair_to_data,
 )
@@ -151,7 +151,7 @@ def test_databases_are_planned_by_the_same_plan() -> None:
         ExtractAgain("sales", "sales_order", "2026-11-20T14:00:00Z", "2026-11-20T14:05:00Z", 7),
         fetched,
     )
-    assert {door_of(repair) for repair in again.repairs} == {"extract"}
+    assert {executor_of(repair) for repair in again.repairs} == {"extract"}
     assert [one.cause for one in again.helpless] == ["orphan_key"]
 
 
@@ -250,4 +250,4 @@ def test_cleaning_comes_last_table_by_table_and_within_what_restating_left_of_th
         ("vacuum", "_current/staff", ("",)),
     ]
     assert [(one.kind, one.count) for one in made.waiting] == [("unreferenced_object", 1)]
-    assert {door_of(repair) for repair in made.repairs} == {"restate"}
+    assert {executor_of(repair) for repair in made.repairs} == {"restate"}

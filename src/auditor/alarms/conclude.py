@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auditor.alarms.mail import compose
 from auditor.canary import canary_healed
-from auditor.mail import compose
 from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
@@ -24,7 +24,7 @@ ROOT = "audit/causes/"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notices:
     """Causes by name: those a message was sent for, those known before, those that are over."""
 
     sent: tuple[str, ...]
@@ -36,7 +36,7 @@ def cause_key(dataset: str, name: str) -> str:
     return f"{ROOT}{dataset}/{name}.json"
 
 
-def conclude(services: Services, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Told:
+def conclude(services: Services, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Notices:
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
     paper = find_run_file(services.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
     causes = [Cause.from_data(one) for one in paper["causes"]]
@@ -58,16 +58,16 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
         metrics.add("CanaryHealed", float(healed))
     metrics.add("AuditFinished", 1)
     services.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
-    return Told(tuple(sent), tuple(known), tuple(recovered))
+    return Notices(tuple(sent), tuple(known), tuple(recovered))
 
 
-def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Told:
+def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
     """An audit that failed: its own cause, and no ``AuditFinished``."""
     cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
     sent, known = _tell(services, [cause], run, environment)
     services.metrics(dataset).add("AuditFailed", 1)
     services.log.error("audit failed", dataset=dataset, run=run, reason=error)
-    return Told(tuple(sent), tuple(known), ())
+    return Notices(tuple(sent), tuple(known), ())
 
 
 def _tell(services: Services, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
