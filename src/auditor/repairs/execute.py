@@ -18,6 +18,7 @@ from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, executor_o
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
 from core.json import canonical_json
+from core.sending import send_until_taken
 from core.time import iso
 
 
@@ -92,13 +93,10 @@ def queue_objects(services: Services, job: str) -> int:
 
 def _queue(services: Services, job: str, repair: Reprocess) -> int:
     messages = [{"objects": list(repair.objects[first : first + 10])} for first in range(0, len(repair.objects), 10)]
-    waiting = list(messages)
-    for _ in range(3):
-        refused = services.needed_queue().send(waiting)
-        waiting = [waiting[number] for number in refused]
-        if not waiting:
-            return len(repair.objects)
-    raise TransientFailure("queue objects", job, f"the queue refused {len(waiting)} messages", "It is tried again")
+    refused = send_until_taken(services.needed_queue().send, messages, attempts=3).refused
+    if refused:
+        raise TransientFailure("queue objects", job, f"the queue refused {len(refused)} messages", "It is tried again")
+    return len(repair.objects)
 
 
 def _put(services: Services, repair: PutParameters) -> int:

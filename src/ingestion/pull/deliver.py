@@ -1,4 +1,4 @@
-"""Lines into the stream: in the largest calls it takes, and again only what it did not take."""
+"""Writes records to a stream: in the largest calls that it takes, and again only those that it did not take."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from core.errors import TransientFailure
 from core.ports import Log, Stream, StreamRecord
+from core.sending import send_until_taken
 from ingestion.pull.pace import Clock
 
 MAX_RECORDS = 500  # PutRecords' limits
@@ -21,37 +22,40 @@ def deliver(stream: Stream, records: Sequence[StreamRecord], *, clock: Clock, lo
     A record may be taken twice (a lost answer); rows are unique by their key, so that is harmless. ``until`` is
     monotonic: no pause goes beyond it.
     """
-    waiting = list(range(len(records)))
-    for attempt in range(ATTEMPTS):
-        waiting = [index for batch in _batches(records, waiting) for index in _offer(stream, records, batch, log)]
-        if not waiting:
-            break
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * random.uniform(0.5, 1.5)
-        if attempt == ATTEMPTS - 1 or clock.monotonic() + pause > until:
-            log.error("the stream does not take records", lost=len(waiting), offered=len(records), tries=attempt + 1)
-            break
-        clock.sleep(pause)
-    return frozenset(waiting)
+
+    def pause(attempt: int) -> bool:
+        seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(0.5, 1.5)
+        if clock.monotonic() + seconds > until:
+            return False
+        clock.sleep(seconds)
+        return True
+
+    def put(offered: Sequence[StreamRecord]) -> list[int]:
+        return [index for batch in _batches(offered) for index in _put(stream, offered, batch, log)]
+
+    sent = send_until_taken(put, records, attempts=ATTEMPTS, pause=pause)
+    if sent.refused:
+        log.error("the stream does not take records", lost=len(sent.refused), offered=len(records), tries=sent.attempts)
+    return frozenset(sent.refused)
 
 
-def _offer(stream: Stream, records: Sequence[StreamRecord], batch: list[int], log: Log) -> list[int]:
+def _put(stream: Stream, records: Sequence[StreamRecord], batch: range, log: Log) -> list[int]:
     """The indexes of the batch that were not taken; all of them if the stream did not answer."""
     try:
-        return [batch[position] for position in stream.put([records[index] for index in batch])]
+        return [batch[index] for index in stream.put(records[batch.start : batch.stop])]
     except TransientFailure as error:
         log.warning("the stream does not answer", error=str(error), records=len(batch))
-        return batch
+        return list(batch)
 
 
-def _batches(records: Sequence[StreamRecord], indexes: list[int]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    size = 0
-    for index in indexes:
-        length = len(records[index].data) + len(records[index].key.encode())
-        if batch and (len(batch) == MAX_RECORDS or size + length > MAX_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(index)
+def _batches(records: Sequence[StreamRecord]) -> Iterator[range]:
+    """Indexes of records, as many at once as one call may hold."""
+    start = size = 0
+    for index, record in enumerate(records):
+        length = len(record.data) + len(record.key.encode())
+        if index > start and (index - start == MAX_RECORDS or size + length > MAX_BYTES):
+            yield range(start, index)
+            start, size = index, 0
         size += length
-    if batch:
-        yield batch
+    if records:
+        yield range(start, len(records))

@@ -1,4 +1,4 @@
-"""Carry out a request plan: every message on the queue, or an error that says how many are not."""
+"""Sends the messages of a request plan to the queue: all of them, or an error says how many are not there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from core.errors import TransientFailure
 from core.ports import Log, Metrics, Queue
+from core.sending import send_until_taken
 from core.time import iso
 from ingestion.request.plan import RequestPlan
 
@@ -22,22 +23,21 @@ def send_requests(
     points, which are one row each.
     """
     metrics.add("PointsExpected", plan.expected)
-    waiting = [message.to_data() for message in plan.messages]
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-        refused = queue.send(waiting) if waiting else []
-        waiting = [waiting[index] for index in refused]
-        if not waiting:
-            break
-    else:
+
+    def pause(attempt: int) -> bool:
+        sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        return True
+
+    messages = [message.to_data() for message in plan.messages]
+    sent = send_until_taken(queue.send, messages, attempts=ATTEMPTS, pause=pause)
+    if sent.refused:
         raise TransientFailure(
             "request points",
             f"{dataset} {iso(plan.slot)}",
-            f"the queue refused {len(waiting)} of {len(plan.messages)} messages {ATTEMPTS} times",
+            f"the queue refused {len(sent.refused)} of {len(messages)} messages {ATTEMPTS} times",
             "The auditor fetches what is missing; look at the queue's health if it stays",
         )
-    told = {"dataset": dataset, "slot": iso(plan.slot), "expected": plan.expected}
+    fields = {"dataset": dataset, "slot": iso(plan.slot), "expected": plan.expected}
     if plan.left_out:
-        log.warning("the fault switch left out an entity", **told, entity=plan.left_out)
-    log.info("points requested", **told, messages=len(plan.messages))
+        log.warning("the fault switch left out an entity", **fields, entity=plan.left_out)
+    log.info("points requested", **fields, messages=len(messages))
