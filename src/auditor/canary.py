@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +16,7 @@ from core.audit.canary import PlantedRow, newest_gap, planted_key
 from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
 from core.feeds.partitions import column_of, covers
-from core.time import iso
+from core.time import at_epoch, iso
 from core.warehouse.pointer import DATA_ROOT
 
 PROVENANCE, HEALED = "provenance", "repaired"
@@ -46,7 +45,7 @@ def _point_healed(services: Services, contract: Contract, feed: Feed, *, now: in
     dataset = contract.dataset
     gap = newest_gap(dataset, feed, services.contracts.calendar(feed.calendar), before=now - feed.complete_within)
     began = first_hour(services.ingest, dataset)
-    if gap is None or not began or datetime.fromtimestamp(gap[1], UTC).strftime("%Y/%m/%d/%H") < began:
+    if gap is None or not began or at_epoch(gap[1]).strftime("%Y/%m/%d/%H") < began:
         return None
     entity, slot = gap
     for table in facts_of(contract):

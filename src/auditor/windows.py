@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import product
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from core.contract.model import Contract, Feed, Partition, Table, TradingCalenda
 from core.errors import PipelineBug
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import TIME_DIGITS, column_of
-from core.time import iso
+from core.time import at_epoch, iso
 from core.warehouse.keys import bucket_of
 
 HOUR, DAY = 3600, 86_400
@@ -112,7 +112,7 @@ def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[s
 
 def _units(unit: str, window: Window) -> list[str]:
     """The units of time that a window lies in, as they are written in paths."""
-    moment, end = datetime.fromtimestamp(window.start, UTC), datetime.fromtimestamp(window.end, UTC)
+    moment, end = at_epoch(window.start), at_epoch(window.end)
     step = timedelta(hours=1)
     found: dict[str, None] = {}
     while moment < end:

@@ -18,6 +18,7 @@ from cli.deployed import quiet_metrics
 from core.audit.findings import Finding, MissingPoints
 from core.audit.repair_jobs import Compare, FetchHistory, Repair, executor_of
 from core.errors import Misuse
+from core.time import epoch
 
 From = Annotated[str, typer.Option("--from", help="Begin of the range, ISO 8601; UTC where it names no offset.")]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive.")]
@@ -50,10 +51,9 @@ def range_of(start: str, end: str) -> tuple[int | None, int | None]:
 
 def _seconds(text: str) -> int:
     try:
-        moment = dt.datetime.fromisoformat(text)
+        return epoch(text)
     except ValueError as error:
         raise Misuse("read time", text, "is no ISO 8601 time", "Write it like 2026-11-20T14:30") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
 
 
 def run_name(now: dt.datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from core.contract import model
 from core.contract.model import Contract, Contracts, Feed, TradingCalendar
@@ -12,6 +12,7 @@ from core.errors import InvalidData, StarmendError
 from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
 from core.ports import SecretStore
+from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 from ingestion.providers.build import Source, build_source
 
@@ -99,7 +100,7 @@ def _last_hour(feed: Feed, calendar: TradingCalendar, until: datetime) -> tuple[
         return None
     last = int(slots[-1])
     first = int(slots[slots > last - 3600][0])
-    return datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last + feed.every, UTC)
+    return at_epoch(first), at_epoch(last + feed.every)
 
 
 def _judged(answer: Answer, source: Source, setting: str, lost: str) -> tuple[bool, str, str]:

@@ -15,6 +15,7 @@ from cli.deployed import DEFAULT, deployment
 from cli.output import Environment, Json, say, show, steps
 from core.contract.model import Contract, Database, SourceTable, Table
 from core.errors import StarmendError
+from core.time import parse_athena_instant
 
 
 def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
@@ -103,7 +104,7 @@ def _warehouse(deployed: Deployment, contract: Contract) -> Mapping[str, tuple[i
     found: dict[str, tuple[int, dt.datetime | None]] = {}
     for row in frame.to_dict("records"):
         newest = row["newest"]
-        instant = None if newest is None or newest != newest or newest == "" else _utc(str(newest))
+        instant = None if newest is None or newest != newest or newest == "" else parse_athena_instant(str(newest))
         found[row["source"]] = (int(row["n_rows"]), instant)
     return found
 
@@ -122,7 +123,3 @@ def _newest(contract: Contract, table: Table) -> str:
 
 def _tables(contract: Contract) -> tuple[SourceTable, ...]:
     return contract.source.tables if contract.source else ()
-
-
-def _utc(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text.replace(" UTC", "")).replace(tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""JSON as the pipeline stores it: one text for one value, so that equal values are equal bytes."""
+"""JSON as the pipeline stores and hashes it: one text for one value, so that equal values are equal bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import json
 from typing import Any
 
 
+def canonical_text(data: Any) -> str:
+    """Sorted keys, no spaces, ASCII only, on one line without a line break."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical_json(data: Any) -> bytes:
-    """Sorted keys, no spaces, ASCII only, one newline at the end."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    """``canonical_text`` as bytes, with one line break at the end."""
+    return canonical_text(data).encode() + b"\n"
+
+
+def readable_json(data: Any) -> str:
+    """Sorted keys, one value a line, ASCII only, with a line break at the end: for files that people compare."""
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"

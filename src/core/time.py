@@ -16,6 +16,11 @@ def iso(instant: int) -> str:
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def format_second(at: datetime) -> str:
+    """``2026-11-20T14:30:00Z``: an aware instant, cut to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def at_epoch(seconds: float) -> datetime:
     """The aware UTC instant of epoch seconds."""
     return datetime.fromtimestamp(seconds, UTC)
@@ -26,6 +31,11 @@ def format_instant(at: datetime) -> str:
     if at.tzinfo is None:
         return at.isoformat(timespec="microseconds")
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_athena_instant(text: str) -> datetime:
+    """An instant in UTC as Athena casts it to text, ``2026-11-20 14:30:00.000`` or with `` UTC`` behind it."""
+    return datetime.fromisoformat(text.removesuffix(" UTC")).replace(tzinfo=UTC)
 
 
 def parse_instant(text: str) -> datetime:

@@ -15,6 +15,7 @@ from aws.executions import StateMachine
 from aws.objects import S3ObjectStore
 from aws.pointers import S3PartitionStore
 from core.errors import PipelineBug
+from core.time import format_second
 from local.invoking import POLL_SECONDS, Say
 from local.stack import Stack
 
@@ -45,7 +46,7 @@ def audit(
     Raises ``PipelineBug`` where the execution failed.
     """
     machine = StateMachine(stack.deployment.clients("stepfunctions"), stack.deployment.state_machines["audit"])
-    given = {"dataset": dataset} | ({"start": _iso(start), "end": _iso(end)} if start and end else {})
+    given = {"dataset": dataset} | ({"start": format_second(start), "end": format_second(end)} if start and end else {})
     run = f"demo-{uuid.uuid4().hex[:12]}"
     arn = machine.start(run, given)
     for state in machine.watch(arn, every=POLL_SECONDS):
@@ -100,7 +101,3 @@ def listening(stack: Stack) -> Iterator[list[str]]:
 
 def _mail(body: dict[str, Any]) -> str:
     return f"Subject: {body.get('Subject') or '(none)'}\n\n{body['Message']}"
-
-
-def _iso(at: dt.datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,6 +12,7 @@ from aws.objects import S3ObjectStore
 from core.contract.model import Feed, TradingCalendar
 from core.errors import OutOfReach, PipelineBug
 from core.landing.zone import landing_of
+from core.time import at_epoch, format_second
 from local.invoking import POLL_SECONDS, invoke
 from local.stack import Stack
 
@@ -43,7 +44,7 @@ def last_session_hour(calendar: TradingCalendar, *, now: dt.datetime) -> dt.date
     over = [opens for opens, closes in calendar.segments if closes <= now.timestamp()]
     if not over:
         raise PipelineBug("choose an hour", calendar.name, "has no session before now", "Render the contracts again")
-    return dt.datetime.fromtimestamp(-(-over[-1] // HOUR) * HOUR, dt.UTC)
+    return at_epoch(-(-over[-1] // HOUR) * HOUR)
 
 
 def trade(stack: Stack, first: dt.datetime, *, minutes: int = 60, on_minute: Progress = lambda _: None) -> Traded:
@@ -53,7 +54,7 @@ def trade(stack: Stack, first: dt.datetime, *, minutes: int = 60, on_minute: Pro
         minute = first + dt.timedelta(minutes=number)
         stack.market.clock.set(minute + AFTER_THE_MINUTE)
         stack.market.forget_requests()
-        answer = invoke(stack.deployment, "request", {"dataset": QUOTES, "time": _iso(minute)})
+        answer = invoke(stack.deployment, "request", {"dataset": QUOTES, "time": format_second(minute)})
         expected += answer["expected"]
         asked += answer["messages"]
         left_out += [(answer["left_out"], minute)] if answer["left_out"] else []
@@ -103,10 +104,6 @@ def feed_of(stack: Stack) -> tuple[Feed, TradingCalendar]:
     feed = stack.deployment.contracts.dataset(QUOTES).source
     assert isinstance(feed, Feed)
     return feed, stack.deployment.contracts.calendar(feed.calendar)
-
-
-def _iso(at: dt.datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _sql(at: dt.datetime) -> str:

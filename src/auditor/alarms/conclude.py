@@ -18,7 +18,7 @@ from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from core.json import canonical_json
-from core.time import iso
+from core.time import format_second
 
 ROOT = "audit/causes/"
 
@@ -80,7 +80,7 @@ def _tell(services: Services, causes: Sequence[Cause], run: str, environment: st
             continue
         subject, text = compose(cause, environment=environment, runbook=services.runbook)
         services.needed_mail().publish(subject, text)
-        now = iso(int(services.now().timestamp()))
+        now = format_second(services.now())
         memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": cause.to_data()}
         services.records.write(key, canonical_json(memory), content_type="application/json")
         sent.append(cause.name)
@@ -93,7 +93,7 @@ def _close(services: Services, dataset: str, alive: set[str]) -> list[str]:
         name = found.key.rpartition("/")[2].removesuffix(".json")
         memory = _memory(services, found.key) if name not in alive else {}
         if memory.get("open"):
-            closed = {**memory, "open": False, "until": iso(int(services.now().timestamp()))}
+            closed = {**memory, "open": False, "until": format_second(services.now())}
             services.records.write(found.key, canonical_json(closed), content_type="application/json")
             over.append(name)
     return over

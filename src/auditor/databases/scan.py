@@ -46,7 +46,7 @@ from core.contract.model import Contract, Database
 from core.errors import InvalidData
 from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
-from core.time import format_instant, iso
+from core.time import format_instant, format_second, iso
 from core.warehouse.order import as_array
 
 ORPHANS_NAMED = 500
@@ -96,7 +96,7 @@ def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> T
         findings=tuple(findings),
         targets=comparison.objects,
         objects_until="",
-        audited_at=iso(int(now.timestamp())),
+        audited_at=format_second(now),
         swept_until=leavings.until,
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 
 from core.contract.model import Contract, Contracts, Database, Latest, SourceTable, Table, Take
 from core.errors import UnknownTable
-from core.time import epoch, iso
+from core.time import at_epoch, epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
 
 ALWAYS = (0, 253_402_300_799)  # the window of a slice that is not bounded by time: 1970 to 9999
@@ -121,7 +121,7 @@ def slices_between(target: Target, start: int, end: int) -> list[Slice]:
     if not target.column:
         return [Slice(target.table.name, *ALWAYS)]
     found = []
-    at = _floor(target.unit, datetime.fromtimestamp(start, UTC))
+    at = _floor(target.unit, at_epoch(start))
     while at.timestamp() < end:
         following = _next(target.unit, at)
         found.append(Slice(target.table.name, int(at.timestamp()), int(following.timestamp())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.audit.findings import StaleDerived
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table
 from core.feeds.partitions import column_of, covers
 from core.ports import PartitionStore
+from core.time import at_epoch
 
 UNITS = {"hour": HOUR, "day": DAY}  # groups that lie in one window, or in a day's windows
 Counts = dict[tuple[str, int], dict[str, int | bool]]
@@ -128,7 +129,7 @@ def _compare(
         wrong = [key for key, one in mine.items() if there.get(key) != {what: one[what] for what in told.values()}]
         if wrong:
             entity, group = min(wrong, key=lambda one: (one[1], one[0]))
-            moment = datetime.fromtimestamp(group, UTC).strftime("%Y-%m-%dT%H:%MZ")
+            moment = at_epoch(group).strftime("%Y-%m-%dT%H:%MZ")
             problem = f"{len(wrong)} groups are not as certified, the first {entity} {moment}"
             yield StaleDerived(table.dataset, table.name, path, problem)
 

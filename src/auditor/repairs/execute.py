@@ -19,7 +19,7 @@ from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
 from core.json import canonical_json
 from core.sending import send_until_taken
-from core.time import iso
+from core.time import format_second
 
 
 class AuditOrder(Protocol):
@@ -86,7 +86,7 @@ def queue_objects(services: Services, job: str) -> int:
         count = services.dead_letters.redrive(repair.messages)
     else:
         raise TransientFailure("queue objects", job, "is no such job", "Start the audit again")
-    outcome = {"result": "done", "reason": "", "finished_at": iso(int(services.now().timestamp()))}
+    outcome = {"result": "done", "reason": "", "finished_at": format_second(services.now())}
     services.records.write(outcome_key(job), canonical_json(outcome), content_type="application/json")
     return count
 

@@ -13,6 +13,7 @@ from aws.deployment import Deployment
 from cli.deployed import DEFAULT, deployment
 from cli.output import Environment, Json, out, print_json, steps
 from core.errors import Misuse
+from core.time import parse_athena_instant
 from deploy.folders import BUILD
 
 if TYPE_CHECKING:
@@ -161,4 +162,4 @@ def _instant_column(table: Table) -> str:
 def _utc(text: object) -> dt.datetime | None:
     if not isinstance(text, str) or not text:
         return None
-    return dt.datetime.fromisoformat(text.replace(" UTC", "")).replace(tzinfo=dt.UTC)
+    return parse_athena_instant(text)

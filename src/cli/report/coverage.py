@@ -5,7 +5,6 @@ Counts are points, instants are epoch seconds.
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
 from auditor.windows import DAY, HOUR, Window
+from core.time import at_epoch
 
 STATES = ("observed", "late", "repaired", "absent", "missing")
 CODES: Mapping[str, int] = {
@@ -88,11 +88,11 @@ class Column:
     @property
     def day(self) -> str:
         """``Fri 20 Nov``."""
-        return f"{_utc(self.start):%a} {_utc(self.start).day} {_utc(self.start):%b}"
+        return f"{at_epoch(self.start):%a} {at_epoch(self.start).day} {at_epoch(self.start):%b}"
 
     @property
     def hour(self) -> str:
-        return f"{_utc(self.start):%H}:00"
+        return f"{at_epoch(self.start):%H}:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ def _stretches(cells: np.ndarray) -> tuple[Stretch, ...]:
 
 
 def _moment(instant: int, day: bool) -> str:
-    return _utc(instant).strftime("%d %b %H:%M" if day else "%H:%M")
+    return at_epoch(instant).strftime("%d %b %H:%M" if day else "%H:%M")
 
 
 def _gaps(coverage: Coverage, every: int) -> Iterator[Gap]:
@@ -321,7 +321,3 @@ def _verdict(counts: Counts, *, overdue: int, given_up: bool, uncertified: int) 
     if counts.missing:
         return "incomplete" if overdue or given_up else "filling"
     return "uncertified" if uncertified else "complete"
-
-
-def _utc(instant: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(instant, dt.UTC)

@@ -44,7 +44,7 @@ from core.errors import StarmendError
 from core.feeds.grid import expected_slots
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
-from core.time import iso
+from core.time import at_epoch, iso
 
 LOOKBACK = 7 * DAY  # what is shown unless a range is asked for
 AT_LEAST = 8  # windows that are shown of a feed of which nothing has arrived
@@ -118,7 +118,7 @@ def gather(
 ) -> Report:
     """Everything about the range, of every dataset that has a source."""
     notes = Notes()
-    now = dt.datetime.fromtimestamp(span.now, dt.UTC)
+    now = at_epoch(span.now)
     feeds: list[FeedView] = []
     alarms: list[Alarm] = []
     processed: list[Processed] = []
@@ -142,8 +142,8 @@ def gather(
         project=project,
         environment=environment,
         made_at=now,
-        start=dt.datetime.fromtimestamp(span.start, dt.UTC),
-        end=dt.datetime.fromtimestamp(span.end, dt.UTC),
+        start=at_epoch(span.start),
+        end=at_epoch(span.end),
         feeds=tuple(feeds),
         subjects=tuple(notes.unless("rows of databases", [], shape_subjects, by_rows)),
         audits=tuple(_audits(sources, runs, notes)),
@@ -311,7 +311,7 @@ def _owed(sources: Sources, contract: Contract, now: dt.datetime) -> dt.datetime
     until = min(settled_until(contract.source, int(now.timestamp())), calendar.covers_to)
     since = max(until - 14 * DAY, calendar.covers_from)
     slots = expected_slots(calendar, every=contract.source.every, start=since, end=until)
-    return dt.datetime.fromtimestamp(int(slots[-1]), dt.UTC) if len(slots) else None
+    return at_epoch(int(slots[-1])) if len(slots) else None
 
 
 # ---------------------------------------------------------------- processing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from cli.report.coverage import Column, Counts
+from core.time import at_epoch
 
 SYMBOLS = {"certified": "✓", "unaudited": "–", "changed": "↻", "open": "…", "alarmed": "!"}
 SAYS = {
@@ -53,12 +54,12 @@ def moment(at: dt.datetime) -> str:
 
 
 def instant(seconds: int) -> str:
-    return moment(dt.datetime.fromtimestamp(seconds, dt.UTC))
+    return moment(at_epoch(seconds))
 
 
 def clock(seconds: int) -> str:
     """``15:59``."""
-    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%H:%M}"
+    return f"{at_epoch(seconds):%H:%M}"
 
 
 def column(one: Column, unit: str) -> str:

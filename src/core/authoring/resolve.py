@@ -38,6 +38,7 @@ from core.contract.model import (
 )
 from core.contract.problems import Problems
 from core.contract.types import ColumnType
+from core.time import format_second
 
 CALENDAR_COLUMNS = (
     ("date_id", "date", "date", "the day itself"),
@@ -128,7 +129,7 @@ def _instant(value: dt.date | dt.datetime | None) -> str:
         value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if value.tzinfo is None:
         value = value.replace(tzinfo=dt.UTC)
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_second(value)
 
 
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from core.contract.model import Contracts
+from core.json import canonical_text
 
 FORMAT = 1
 
@@ -72,8 +73,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def content_hash(value: Any) -> str:
     """SHA-256 of the canonical JSON of a resolved value; the same promise has the same hash on every machine."""
-    text = json.dumps(to_data(value), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_text(to_data(value)).encode()).hexdigest()
 
 
 def load_rendered(text: str | bytes) -> Contracts:

@@ -20,7 +20,7 @@ import orjson
 
 from core.contract.model import Feed, Field
 from core.errors import InvalidData, MissingColumns
-from core.time import iso
+from core.time import format_instant, iso
 
 Kind = Literal["live", "history"]
 Provenance = Literal["observed", "repaired"]
@@ -54,7 +54,7 @@ def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
         feed.time_column: iso(point.slot),
         "kind": point.kind,
         "provenance": point.provenance,
-        "fetched_at": point.fetched_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "fetched_at": format_instant(point.fetched_at),
         "dataset": dataset,
     }
     for field in provider_fields(feed):
@@ -80,7 +80,7 @@ def _written(field: Field, value: object, *, place: str) -> object:
         return value
     if kind in ("timestamp", "date") and isinstance(value, datetime):
         instant = value.astimezone(UTC)
-        return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if kind == "timestamp" else instant.date().isoformat()
+        return format_instant(instant) if kind == "timestamp" else instant.date().isoformat()
     if kind in ("string", "timestamp", "date") and isinstance(value, str):
         return value
     if kind == "string" and isinstance(value, int | Decimal) and not isinstance(value, bool):

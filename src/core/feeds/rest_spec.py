@@ -45,6 +45,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from core.errors import BadContract
+from core.time import format_second
 
 TimeForm = Literal["iso", "epoch_seconds", "epoch_milliseconds"]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -85,7 +86,7 @@ class RestSpec:
     def write_time(self, instant: datetime) -> str:
         """An instant as this API wants it in a URL."""
         if self.time == "iso":
-            return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return format_second(instant)
         return str(int(instant.timestamp()) * (1000 if self.time == "epoch_milliseconds" else 1))
 
     def read_time(self, value: object) -> datetime:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from core.contract.codec import FORMAT, to_data
 from core.contract.model import Contracts, Database, Feed
 from core.feeds.providers import provider_secrets
+from core.json import readable_json
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 
@@ -27,7 +27,7 @@ def render(contracts: Contracts) -> str:
         "views": catalog_views(contracts),
         "model": to_data(contracts),
     }
-    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+    return readable_json(document)
 
 
 def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from core.json import canonical_json
 from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
-from core.time import iso, parse_instant
+from core.time import format_second, parse_instant
 from ingestion.check.ask import fresh_catalog, look_up
 from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
 from ingestion.extract.flow import Extraction
@@ -59,7 +59,7 @@ def carry_out(bench: Bench, job: str) -> dict[str, Any]:
 
 
 def _leave_word(bench: Bench, job: str, outcome: dict[str, Any]) -> None:
-    body = canonical_json({**outcome, "finished_at": iso(int(bench.now().timestamp()))})
+    body = canonical_json({**outcome, "finished_at": format_second(bench.now())})
     bench.records.write(job.replace("/jobs/", "/outcomes/"), body, content_type="application/json")
 
 

@@ -7,10 +7,11 @@ epoch seconds; intraday calls span at most a month. The token travels in the hea
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from core.feeds.providers import FINNHUB_RESOLUTIONS
+from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.exact_json import is_number
 from ingestion.providers.web import Reply, Web
@@ -49,7 +50,7 @@ def _quote(reply: Reply) -> Answer:
         return Broken("zeros instead of prices: the symbol is unknown", reply.evidence)
     if reply.provider_time is None:
         return Broken("no Date header, so nobody knows which minute this is", reply.evidence)
-    traded = _instant(quote["t"])
+    traded = at_epoch(quote["t"])
     return Data((Point(traded, {**quote, "t": traded}),), reply.provider_time, reply.evidence)
 
 
@@ -86,7 +87,7 @@ def _points(
     if reply.provider_time is None:
         return Broken("no Date header", evidence)
     points = tuple(
-        Point(_instant(t), {"t": _instant(t), **{name: values[row] for name, values in columns.items()}})
+        Point(at_epoch(t), {"t": at_epoch(t), **{name: values[row] for name, values in columns.items()}})
         for row, t in enumerate(times)
     )
     return Data(points, reply.provider_time, evidence)
@@ -94,7 +95,3 @@ def _points(
 
 def _is_instant(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LAST_INSTANT
-
-
-def _instant(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

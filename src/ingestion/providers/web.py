@@ -22,6 +22,7 @@ from urllib3.util.retry import Retry
 
 from core.audit.history import Evidence
 from core.errors import BadContract
+from core.time import format_second
 from ingestion.providers.answers import Broken, Limited, NotEntitled
 from ingestion.providers.credential import Credential
 from ingestion.providers.exact_json import read_exact
@@ -110,7 +111,7 @@ class Web:
         if secret:
             text = text.replace(secret, "***")
         clock = provider_clock(response.headers)
-        told = clock.strftime("%Y-%m-%dT%H:%M:%SZ") if clock else ""
+        told = format_second(clock) if clock else ""
         evidence = Evidence(asked, response.status_code, text[:EVIDENCE_CHARACTERS], told)
         return _judge(response, body, clock, evidence, accepted)
 

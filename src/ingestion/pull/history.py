@@ -7,7 +7,7 @@ answered for but has not is absent, with the evidence; what it has not published
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from core.audit.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
@@ -17,7 +17,7 @@ from core.feeds.calendar import expected_between, ranges, slot_of, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
 from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
-from core.time import iso
+from core.time import at_epoch, iso
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
@@ -46,7 +46,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if not client.history_pace.enter(until=until):
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
-            answer = client.history.provider.history(entity.name, _instant(first), _instant(last))
+            answer = client.history.provider.history(entity.name, at_epoch(first), at_epoch(last))
         except BadContract:
             raise
         except InvalidData as error:
@@ -168,7 +168,3 @@ def _deliver_all(
 
 def _told(evidence: Evidence, clock: Clock) -> datetime:
     return datetime.fromisoformat(evidence.answered_at) if evidence.answered_at else clock.now()
-
-
-def _instant(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -17,7 +17,7 @@ from core.audit.repair_jobs import Compare, FetchHistory, Repair, Revive, repair
 from core.errors import InvalidData, StarmendError
 from core.json import canonical_json
 from core.ports import Log, ObjectStore
-from core.time import iso
+from core.time import format_second, iso
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 
@@ -65,7 +65,7 @@ def carry_out(bench: Bench, job: str) -> Word:
     except StarmendError as error:
         outcome = {**told, "result": "failed", "reason": str(error)}
         word = Word(type(error).__name__, str(error), {})
-    outcome["finished_at"] = iso(int(bench.now().timestamp()))
+    outcome["finished_at"] = format_second(bench.now())
     bench.records.write(key, canonical_json(outcome), content_type="application/json")
     bench.log.info("repair job done", job=job, kind=repair.kind, error=word.error, **word.counts)
     return word

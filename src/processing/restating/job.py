@@ -13,7 +13,7 @@ from core.audit.repair_jobs import PlantGap, Restate, Vacuum, repair_from_data
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
 from core.json import canonical_json
-from core.time import iso
+from core.time import format_second
 from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
@@ -48,7 +48,7 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     outcome = {
         "result": "failed" if failed else "done",
         "reason": "; ".join(failed)[:1000],
-        "finished_at": iso(int(services.now().timestamp())),
+        "finished_at": format_second(services.now()),
         "changed": changed,
     }
     key = job.replace("/jobs/", "/outcomes/")
