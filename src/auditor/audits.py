@@ -7,16 +7,17 @@ from typing import Any
 from auditor.databases.certify import certify_tables, learn_tables, remember
 from auditor.databases.scan import look_at_tables
 from auditor.databases.slices import KIND, TablesOrder, begin_tables
+from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.certify import certify
-from auditor.feeds.choose import begin
+from auditor.feeds.choose import FeedOrder, begin
 from auditor.feeds.scan import look, summary_of
 from auditor.repairs.execute import attempts_made
 from auditor.repairs.outcomes import settle
-from auditor.run_files import AuditResult, Order, kinds_of, read_run_file
+from auditor.run_files import read_run_file
 from auditor.services import Services
 from core.contract.model import Database
 
-AnyOrder = Order | TablesOrder
+AnyOrder = FeedOrder | TablesOrder
 Answer = dict[str, Any]
 
 
@@ -33,12 +34,12 @@ def begin_audit(
 
 def order_of_run(services: Services, run: str) -> AnyOrder:
     data = read_run_file(services.records, run, "order")
-    return TablesOrder.from_data(data) if data.get("kind") == KIND else Order.from_data(data)
+    return TablesOrder.from_data(data) if data.get("kind") == KIND else FeedOrder.from_data(data)
 
 
 def look_again(services: Services, order: AnyOrder, *, attempt: int) -> AuditResult:
     """Look at what the order says as it is now; the result is a paper of the run."""
-    if isinstance(order, Order):
+    if isinstance(order, FeedOrder):
         return look(services, order, attempt=attempt)
     found = look_at_tables(services, order, attempt=attempt)
     remember(services, order.run, found.memory)
@@ -48,7 +49,7 @@ def look_again(services: Services, order: AnyOrder, *, attempt: int) -> AuditRes
 def learn_from(services: Services, order: AnyOrder, *, attempt: int) -> None:
     """Keep what the repairs of the attempts so far have taught."""
     reports = attempts_made(services, order, attempt=attempt)
-    if isinstance(order, Order):
+    if isinstance(order, FeedOrder):
         settle(services, order.dataset, reports)
     else:
         learn_tables(services, order.dataset, reports)
@@ -56,7 +57,7 @@ def learn_from(services: Services, order: AnyOrder, *, attempt: int) -> None:
 
 def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
     """What the state machine carries: keys and counts."""
-    if isinstance(order, Order):
+    if isinstance(order, FeedOrder):
         return summary_of(order, result, attempt=attempt)
     kinds = kinds_of(result.findings)
     repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")

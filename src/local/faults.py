@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from auditor.run_files import AuditResult, read_run_file
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
 from aws.deployment import Deployment
 from aws.objects import S3ObjectStore
 from core.audit.findings import DeletedRows, Finding, MissingRows, OrphanKeys, UnprocessedObject

@@ -14,7 +14,8 @@ from tests.support import deployed
 from tests.support.commands import Command
 from tests.support.waiting import eventually
 
-from auditor.run_files import AuditResult, read_run_file
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
 from aws.deployment import Deployment
 from cli.smoke import smoke_test
 from core.contract.model import Contract

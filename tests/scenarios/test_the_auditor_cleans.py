@@ -10,7 +10,8 @@ from tests.support.feeds import contracts_in
 from tests.support.healing import Stack, stack, with_entities
 from tests.support.shop import Shop, shop
 
-from auditor.run_files import AuditResult, read_run_file
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
 from core.audit.findings import UnreferencedObjects
 from core.audit.repair_jobs import Vacuum
 from core.errors import InvalidData

@@ -28,8 +28,9 @@ from tests.support.waiting import eventually
 from tests.support.worlds import MemoryLog, MemoryWorld, shipped_contracts
 
 from auditor import steps
+from auditor.evidence.results import AuditResult
 from auditor.prove import verify
-from auditor.run_files import AuditResult, read_run_file
+from auditor.run_files import read_run_file
 from auditor.services import Limits, Services
 from core.audit.repair_jobs import repair_from_data
 from core.contract.model import Contracts, Database

@@ -16,10 +16,11 @@ from auditor.databases.memory import Memory, TableMemory, change_memory
 from auditor.databases.slices import TablesOrder
 from auditor.databases.targets import ALWAYS, database_of
 from auditor.evidence.chain import Chain
+from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
-from auditor.run_files import AuditResult, WindowResult, find_run_file, job_key, read_run_file, write_run_file
+from auditor.run_files import find_run_file, job_key, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name

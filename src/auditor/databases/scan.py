@@ -25,8 +25,9 @@ from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.proofs import Proofs
 from auditor.databases.slices import TablesOrder
 from auditor.databases.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
+from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.coverage import Parents, parents_of
-from auditor.run_files import AuditResult, WindowResult, run_file_key, write_run_file
+from auditor.run_files import run_file_key, write_run_file
 from auditor.services import Services
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.warehouse.unreferenced import find_unreferenced

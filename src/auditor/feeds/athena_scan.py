@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from auditor.evidence.absent import Absence
+from auditor.evidence.results import WindowResult
+from auditor.feeds.choose import FeedOrder
 from auditor.feeds.coverage import condition_of
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import ranges_at, slots_of_ranges
 from auditor.feeds.query import ask_missing
-from auditor.run_files import Order, WindowResult
 from auditor.services import QueryRunner, Services
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import facts_of, partitions_of
@@ -30,13 +31,17 @@ from core.time import iso
 Lacking = dict[str, Slots]  # by entity, sorted
 
 
-def is_too_large(services: Services, order: Order, expectation: Expectation) -> bool:
+def is_too_large(services: Services, order: FeedOrder, expectation: Expectation) -> bool:
     """Whether the range has more points than a run may read. What a schedule chose was cut to that already."""
     return services.athena is not None and not order.scheduled and expectation.grid.expected > services.limits.points
 
 
 def look_from_afar(
-    services: Services, order: Order, calendar: TradingCalendar, expectation: Expectation, absences: Sequence[Absence]
+    services: Services,
+    order: FeedOrder,
+    calendar: TradingCalendar,
+    expectation: Expectation,
+    absences: Sequence[Absence],
 ) -> tuple[list[Finding], list[WindowResult]]:
     """What is missing and not proven absent, and what is wrong with the partitions that it is missing of.
 
@@ -83,6 +88,10 @@ def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacki
 def _ill(
     store: PartitionStore, contract: Contract, feed: Feed, expectation: Expectation, lacking: Lacking, *, workers: int
 ) -> Iterator[HeldPartition | BrokenPartition]:
+    def condition(place: tuple[Table, str]) -> HeldPartition | BrokenPartition | None:
+        table, path = place
+        return condition_of(read_partition(store, table, path, table.key))
+
     places = [
         (table, path)
         for table in facts_of(contract)
@@ -90,7 +99,7 @@ def _ill(
         if any(len(slots) for _, slots in _inside(table, feed, path, lacking))
     ]
     with ThreadPoolExecutor(workers) as pool:
-        conditions = pool.map(lambda place: condition_of(read_partition(store, *place, place[0].key)), places)
+        conditions = pool.map(condition, places)
         yield from (condition for condition in conditions if condition is not None)
 
 
@@ -127,7 +136,7 @@ def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingP
 
 
 def _results(
-    order: Order, feed: Feed, expectation: Expectation, lacking: Lacking, absent: Lacking
+    order: FeedOrder, feed: Feed, expectation: Expectation, lacking: Lacking, absent: Lacking
 ) -> list[WindowResult]:
     missing, proven = _by_window(expectation, lacking), _by_window(expectation, absent)
     found = []

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.chain import Chain
-from auditor.feeds.choose import RECENT_DAYS, feed_of
+from auditor.evidence.results import AuditResult, WindowResult
+from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.triage import Triage, triage_findings
-from auditor.run_files import AuditResult, Order, WindowResult, job_key, read_run_file, write_run_file
+from auditor.run_files import job_key, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from auditor.windows import DAY, Window, facts_of, partitions_of
@@ -39,7 +40,7 @@ class Certified:
     open: int
 
 
-def certify(services: Services, order: Order, *, attempt: int) -> Certified:
+def certify(services: Services, order: FeedOrder, *, attempt: int) -> Certified:
     """End the audit whose last look was number ``attempt``."""
     contract, feed, calendar = feed_of(services, order.dataset)
     result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
@@ -73,7 +74,7 @@ def certify(services: Services, order: Order, *, attempt: int) -> Certified:
 
 
 def _draft(
-    contract: Contract, calendar: str, order: Order, result: AuditResult, window_result: WindowResult
+    contract: Contract, calendar: str, order: FeedOrder, result: AuditResult, window_result: WindowResult
 ) -> Certificate:
     return Certificate(
         dataset=order.dataset,
@@ -100,7 +101,7 @@ def _draft(
     )
 
 
-def _triage(services: Services, order: Order, result: AuditResult, feed: Feed, attempt: int) -> Triage:
+def _triage(services: Services, order: FeedOrder, result: AuditResult, feed: Feed, attempt: int) -> Triage:
     """In the light of what the next attempt would do: what it would still repair is no reason to give up hope of."""
     return triage_findings(
         result.findings,
@@ -138,7 +139,7 @@ def _write_rows(
     services: Services,
     contract: Contract,
     calendar: str,
-    order: Order,
+    order: FeedOrder,
     result: AuditResult,
     entries: Mapping[str, LedgerEntry],
     triage: Triage,
@@ -178,7 +179,7 @@ def _write_rows(
 
 
 def _rollup_jobs(
-    services: Services, contract: Contract, feed: Feed, order: Order, result: AuditResult
+    services: Services, contract: Contract, feed: Feed, order: FeedOrder, result: AuditResult
 ) -> tuple[str, ...]:
     """A job for every rollup of the windows that were read: what does not change makes no version."""
     windows = [Window(window.start, window.end) for window in result.windows if not window.counted]
@@ -202,7 +203,7 @@ def _rollup_jobs(
 def _next_state(
     before: DatasetState,
     services: Services,
-    order: Order,
+    order: FeedOrder,
     result: AuditResult,
     triage: Triage,
     certified: set[str],
@@ -227,7 +228,7 @@ def _next_state(
     return DatasetState(frontier, open_windows, targets, result.objects_until, causes, result.swept_until)
 
 
-def _recent(services: Services, order: Order, targets: Mapping[str, str], now: int) -> dict[str, str]:
+def _recent(services: Services, order: FeedOrder, targets: Mapping[str, str], now: int) -> dict[str, str]:
     """Without the partitions that no later audit compares: memory does not grow with the age of the lake."""
     contract, feed, _ = feed_of(services, order.dataset)
     tables = {fact.name: fact for fact in facts_of(contract)}

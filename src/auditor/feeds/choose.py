@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.objects import first_hour
-from auditor.run_files import Order, find_run_file, write_run_file
+from auditor.run_files import find_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
 from auditor.windows import (
@@ -30,26 +32,71 @@ RECENT_DAYS = 62  # months that may still be committed to, rolled back or correc
 SWEPT_WINDOWS = 24  # certified windows beyond that, looked at again in each run
 
 
-def begin(services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> Order:
+@dataclass(frozen=True, slots=True)
+class FeedOrder:
+    """The windows of a run, the same for every attempt. ``start`` and ``end`` cut them (epoch seconds).
+
+    ``scheduled``: the run was not asked for a range, so it also moves the frontier on to ``frontier``, and remembers
+    the ``targets`` that the partitions had when it began.
+    """
+
+    dataset: str
+    run: str
+    windows: tuple[Window, ...]
+    start: int
+    end: int
+    scheduled: bool
+    frontier: int
+    targets: Mapping[str, str]
+
+    def to_data(self) -> dict[str, Any]:
+        return {
+            "targets": dict(self.targets),
+            "dataset": self.dataset,
+            "run": self.run,
+            "windows": [[iso(window.start), iso(window.end)] for window in self.windows],
+            "start": iso(self.start),
+            "end": iso(self.end),
+            "scheduled": self.scheduled,
+            "frontier": iso(self.frontier),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> FeedOrder:
+        return cls(
+            dataset=data["dataset"],
+            run=data["run"],
+            windows=tuple(Window(epoch(start), epoch(end)) for start, end in data["windows"]),
+            start=epoch(data["start"]),
+            end=epoch(data["end"]),
+            scheduled=data["scheduled"],
+            frontier=epoch(data["frontier"]),
+            targets=data["targets"],
+        )
+
+
+def begin(services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> FeedOrder:
     """Choose what to audit and write it down; a run that began already keeps its choice.
 
     With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
     windows that no audit has looked at, those that are not whole, and certified ones whose partitions have changed.
     """
     if (known := find_run_file(services.records, run, "order")) is not None:
-        return Order.from_data(known)
+        return FeedOrder.from_data(known)
     contract, feed, calendar = feed_of(services, dataset)
     if start is not None and end is not None:
         cut = (start, max(start, min(end, settled_until(feed, now))))
         windows = windows_between(feed, calendar, *cut)
-        order = Order(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
+        order = FeedOrder(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
     else:
         order = _due(services, contract, feed, calendar, run, now=now)
     write_run_file(services.records, run, "order", order.to_data())
     return order
 
 
-def _due(services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, run: str, *, now: int) -> Order:
+def _due(
+    services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, run: str, *, now: int
+) -> FeedOrder:
     dataset = contract.dataset
     state, _ = read_state(services.records, dataset)
     due = due_until(feed, now)
@@ -67,7 +114,7 @@ def _due(services: Services, contract: Contract, feed: Feed, calendar: TradingCa
     windows = sorted({*taken, *again})
     bounds = (windows[0].start, windows[-1].end) if windows else (due, due)
     frontier = max(reached, frontier)
-    return Order(dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets)
+    return FeedOrder(dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets)
 
 
 def _most_windows(services: Services, feed: Feed) -> int:

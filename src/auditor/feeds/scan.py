@@ -9,8 +9,9 @@ from typing import Any
 
 from auditor.evidence.absent import Absence, read_absences
 from auditor.evidence.chain import ChainReader
+from auditor.evidence.results import AuditResult, WindowResult, kinds_of
 from auditor.feeds.athena_scan import is_too_large, look_from_afar
-from auditor.feeds.choose import feed_of
+from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.coverage import Survey, parents_of, survey
 from auditor.feeds.expect import Expectation, expect
 from auditor.feeds.objects import compare_hours, first_hour, hours_to_look_at
@@ -18,7 +19,7 @@ from auditor.feeds.points import ABSENT, MISSING, Coverage, missing_points
 from auditor.feeds.rollups import stale_rollups
 from auditor.feeds.sample import choose_sample, disputed_values, told_by_provider
 from auditor.repairs.outcomes import read_reports
-from auditor.run_files import AuditResult, Order, WindowResult, kinds_of, write_run_file
+from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.unreferenced import find_unreferenced
@@ -43,7 +44,7 @@ class Seen:
     disputed: tuple[DisputedValue, ...] = ()
 
 
-def look(services: Services, order: Order, *, attempt: int) -> AuditResult:
+def look(services: Services, order: FeedOrder, *, attempt: int) -> AuditResult:
     """Audit the order's windows as they are now; the result is a paper of the run.
 
     Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where Athena has to be asked and fails.
@@ -89,7 +90,7 @@ def _read(
     services: Services,
     contract: Contract,
     feed: Feed,
-    order: Order,
+    order: FeedOrder,
     expectation: Expectation,
     absences: Sequence[Absence],
     *,
@@ -112,7 +113,9 @@ def _found(services: Services, contract: Contract, feed: Feed, seen: Seen) -> li
     return [*_of_partitions(contract, feed, seen, missing), *missing, *seen.disputed, *stale]
 
 
-def _disputed(services: Services, contract: Contract, feed: Feed, order: Order, attempt: int) -> list[DisputedValue]:
+def _disputed(
+    services: Services, contract: Contract, feed: Feed, order: FeedOrder, attempt: int
+) -> list[DisputedValue]:
     """What the provider has contradicted in this run and the warehouse still says."""
     if not feed.sample.points or not attempt:
         return []
@@ -197,7 +200,7 @@ def _missing(contract: Contract, feed: Feed, seen: Seen) -> list[MissingPoints]:
     return kept
 
 
-def _results(order: Order, contract: Contract, feed: Feed, seen: Seen) -> list[WindowResult]:
+def _results(order: FeedOrder, contract: Contract, feed: Feed, seen: Seen) -> list[WindowResult]:
     coverage = seen.survey.coverage
     counts = coverage.counts()
     return [
@@ -216,7 +219,7 @@ def _results(order: Order, contract: Contract, feed: Feed, seen: Seen) -> list[W
     ]
 
 
-def _is_all_of(order: Order, window: Window) -> bool:
+def _is_all_of(order: FeedOrder, window: Window) -> bool:
     return order.start <= window.start and window.end <= order.end
 
 
@@ -249,7 +252,7 @@ def _touched_by(contract: Contract, feed: Feed, seen: Seen, window: Window) -> t
     return tuple(dict.fromkeys(reasons))
 
 
-def summary_of(order: Order, result: AuditResult, *, attempt: int) -> dict[str, Any]:
+def summary_of(order: FeedOrder, result: AuditResult, *, attempt: int) -> dict[str, Any]:
     """What the state machine carries: keys and counts."""
     kinds = kinds_of(result.findings)
     repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")

@@ -10,9 +10,10 @@ import json
 from dataclasses import replace
 from typing import Protocol
 
+from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import Plan, PlanContext, plan
-from auditor.run_files import AuditResult, job_key, outcome_key, read_run_file, write_run_file
+from auditor.run_files import job_key, outcome_key, read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, executor_of, repair_from_data, repair_to_data
 from core.contract.codec import from_data, to_data

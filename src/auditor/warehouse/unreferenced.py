@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from auditor.run_files import AuditResult, read_run_file
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.partitions import read_partition

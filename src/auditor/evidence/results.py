@@ -1,0 +1,129 @@
+"""The result of one scan: windows with their counts, and findings, as ``audit-<n>.json`` of a run holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.audit.findings import Finding, findings_from_data, findings_to_data
+from core.audit.repair_jobs import Compare
+from core.contract.codec import from_data, to_data
+from core.time import epoch, iso
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """A window as it is: counts, what is absent and missing by entity, and what a certificate would say of its rows.
+
+    ``whole`` says that all of the window was read and nothing of it is missing or broken. ``counted``: Athena counted
+    its points, and its rows were not read. ``subject`` is whose window it is, where the result has windows of several
+    tables.
+    """
+
+    start: int
+    end: int
+    complete: bool
+    counts: Mapping[str, int]
+    partitions: Mapping[str, list[Any]]
+    absent: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    missing: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
+    touched_by: tuple[str, ...] = ()
+    subject: str = ""
+    counted: bool = False
+
+    @property
+    def was_read(self) -> bool:
+        """Whether all of it was."""
+        return self.complete and not self.counted
+
+    @property
+    def whole(self) -> bool:
+        return self.was_read and not self.counts["missing"] and not self.touched_by
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """All that one scan found.
+
+    ``sample`` is what is to be compared with the provider's history, once in a run. ``swept_until`` is
+    the key at which the sweep of unreferenced objects goes on.
+    """
+
+    dataset: str
+    subject: str
+    windows: tuple[WindowResult, ...]
+    findings: tuple[Finding, ...]
+    targets: Mapping[str, str]
+    objects_until: str
+    audited_at: str
+    sample: tuple[Compare, ...] = ()
+    swept_until: str = ""
+
+    def to_data(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "subject": self.subject,
+            "windows": [_window_data(window) for window in self.windows],
+            "findings": findings_to_data(self.findings),
+            "targets": dict(self.targets),
+            "objects_until": self.objects_until,
+            "audited_at": self.audited_at,
+            "sample": to_data(self.sample),
+            "swept_until": self.swept_until,
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> AuditResult:
+        return cls(
+            dataset=data["dataset"],
+            subject=data["subject"],
+            windows=tuple(_window_of(one) for one in data["windows"]),
+            findings=findings_from_data(data["findings"]),
+            targets=data["targets"],
+            objects_until=data["objects_until"],
+            audited_at=data["audited_at"],
+            sample=from_data(tuple[Compare, ...], data.get("sample", ())),
+            swept_until=data.get("swept_until", ""),
+        )
+
+
+def _window_data(window_result: WindowResult) -> dict[str, Any]:
+    return {
+        "start": iso(window_result.start),
+        "end": iso(window_result.end),
+        "complete": window_result.complete,
+        "counts": dict(window_result.counts),
+        "partitions": dict(window_result.partitions),
+        "absent": dict(window_result.absent),
+        "missing": dict(window_result.missing),
+        "evidence": list(window_result.evidence),
+        "touched_by": list(window_result.touched_by),
+        "subject": window_result.subject,
+        "counted": window_result.counted,
+    }
+
+
+def _window_of(data: Mapping[str, Any]) -> WindowResult:
+    return WindowResult(
+        start=epoch(data["start"]),
+        end=epoch(data["end"]),
+        complete=data["complete"],
+        counts=data["counts"],
+        partitions=data["partitions"],
+        absent=data["absent"],
+        missing=data["missing"],
+        evidence=tuple(data["evidence"]),
+        touched_by=tuple(data["touched_by"]),
+        subject=data["subject"],
+        counted=data.get("counted", False),
+    )
+
+
+def kinds_of(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many findings there are of each kind; missing points are counted one by one."""
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.kind] = counts.get(finding.kind, 0) + (finding.points if finding.kind == "missing_point" else 1)
+    return counts
