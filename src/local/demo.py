@@ -220,7 +220,7 @@ class Demo:
     def trade_an_hour(self) -> Traded:
         """One trading hour, with the fault switch leaving one symbol out each minute."""
         _, calendar = feed_of(self.stack)
-        first = last_session_hour(calendar, now=dt.datetime.now(dt.UTC))
+        first = last_session_hour(calendar, now=dt.datetime.now(dt.UTC), hours=2)  # the second has the outage
         with self._stage(f"a trading hour in compressed time, from {first:%Y-%m-%d %H:%M} UTC"):
             traded = trade(self.stack, first)
             await_points(self.stack, traded.asked)

@@ -39,12 +39,17 @@ class Traded:
     left_out: tuple[tuple[str, dt.datetime], ...]
 
 
-def last_session_hour(calendar: TradingCalendar, *, now: dt.datetime) -> dt.datetime:
-    """The start of the first full hour of the newest session that is over."""
-    over = [opens for opens, closes in calendar.segments if closes <= now.timestamp()]
-    if not over:
-        raise PipelineBug("choose an hour", calendar.name, "has no session before now", "Render the contracts again")
-    return at_epoch(-(-over[-1] // HOUR) * HOUR)
+def last_session_hour(calendar: TradingCalendar, *, now: dt.datetime, hours: int = 1) -> dt.datetime:
+    """The start of the first full hour of the newest session that is over and has so many full hours.
+
+    A session of XNYS has six, on a half day three.
+    """
+    for opens, closes in reversed(calendar.segments):
+        first = -(-opens // HOUR) * HOUR
+        if closes <= now.timestamp() and first + hours * HOUR <= closes:
+            return at_epoch(first)
+    problem = f"has no session of {hours} full hours before {format_second(now)}"
+    raise PipelineBug("choose an hour", calendar.name, problem, "Render the contracts again")
 
 
 def trade(stack: Stack, first: dt.datetime, *, minutes: int = 60, on_minute: Progress = lambda _: None) -> Traded:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.support.commands import Command, commands
+from tests.support.sessions import Hour, session_hour
 from tests.support.state import Resource, managed
 
 from deploy.terraform import Change
 from local.stack import Plan, Stack
+from local.trading import feed_of
 
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
@@ -70,6 +72,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The emulator with the real Terraform applied, a small sales source, the market."""
     with Stack.up(tmp_path_factory.mktemp("build"), PLAN) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def hour(stack: Stack) -> Hour:
+    """Hours of one session that is over: the same one in the whole run, although another may end meanwhile."""
+    _, calendar = feed_of(stack)
+    return lambda number: session_hour(calendar, number, now=PLAN.now)
+
+
+@pytest.fixture(autouse=True)
+def _market_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each scenario, also one that failed, the stack's market shows the time and has no faults."""
+    shared: Stack | None = request.getfixturevalue("stack") if "stack" in request.fixturenames else None
+    yield
+    if shared is not None:
+        shared.market.heal()
+        shared.market.clock.real()
 
 
 @pytest.fixture

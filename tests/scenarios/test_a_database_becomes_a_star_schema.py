@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -191,56 +193,68 @@ def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment
     [last] = [int(key.split("/")[-1][:12]) for key in deployed.ingest_keys(deployment, f"{SALES}currency/")][-1:]
     line = deployed.lines_of(deployment, f"{SALES}currency/{last:012d}.jsonl.gz")[0]
     skipping = f"{SALES}currency/{last + 3:012d}.jsonl.gz"
-    deployed.land(deployment, skipping, [line])
-    await_receipts(deployment, f"{SALES}currency/")
-    warnings = [
-        line
-        for line in deployed.log_lines(deployment, "process")
-        if line.get("message") == "sequential ids are not in sequence" and line["object"] == skipping
-    ]
-    assert warnings
-    assert (warnings[0]["level"], warnings[0]["expected_id"]) == ("WARNING", last + 1)
-    eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
-    latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
-    assert int(latest) == last + 3
-    # No extraction wrote it: the next one would stop there, and the auditor would bring it back.
     landing = landing_of(skipping)
     assert landing is not None
-    erase(deployment.clients("s3"), deployment.warehouse_bucket, landing.receipt_key)
-    erase(deployment.clients("s3"), deployment.ingest_bucket, skipping)
+    try:
+        deployed.land(deployment, skipping, [line])
+        await_receipts(deployment, f"{SALES}currency/")
+        warnings = [
+            line
+            for line in deployed.log_lines(deployment, "process")
+            if line.get("message") == "sequential ids are not in sequence" and line["object"] == skipping
+        ]
+        assert warnings
+        assert (warnings[0]["level"], warnings[0]["expected_id"]) == ("WARNING", last + 1)
+        eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
+        latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
+        assert int(latest) == last + 3
+    finally:
+        # No extraction wrote it: the next one would stop there, and the auditor would bring it back.
+        erase(deployment.clients("s3"), deployment.warehouse_bucket, landing.receipt_key)
+        erase(deployment.clients("s3"), deployment.ingest_bucket, skipping)
 
 
 def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deployment) -> None:
     sqs = deployment.clients("sqs")
-    # Minutes between tries are Terraform's promise (terraform/tests); here they are seconds.
-    sqs.set_queue_attributes(QueueUrl=deployment.queues["arrivals"], Attributes={"VisibilityTimeout": "2"})
     key = f"{SALES}a_table_that_nobody_promised/000000000001.jsonl.gz"
-    with deployed.mailbox(deployment, "admins") as mail:
-        deployed.land(deployment, key, [{"id": 1}])
-        dead = deployment.dead_letter_queues["arrivals"]
+    dead = deployment.dead_letter_queues["arrivals"]
 
-        def dead_letter() -> dict[str, Any] | None:
-            found = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["ApproximateReceiveCount"])
-            return next((one for one in found.get("Messages", []) if key.replace("/", "/") in one["Body"]), None)
+    def dead_letter() -> dict[str, Any] | None:
+        found = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["ApproximateReceiveCount"])
+        return next((one for one in found.get("Messages", []) if key.replace("/", "/") in one["Body"]), None)
 
-        assert eventually(dead_letter, within=60)
-        failures = [line for line in deployed.log_lines(deployment, "process") if line.get("object") == key]
-        assert [failure["level"] for failure in failures] == ["ERROR"] * 3
-        assert "no source table" in failures[0]["reason"]
-        eventually(lambda: deployed.alarm_state(deployment, "dead-letters-arrivals") == "ALARM", within=60)
-        messages = eventually(lambda: [one for one in mail() if "dead-letters" in one], within=60)
-        assert "docs/runbook.md#dead-letters" in messages[0]
-    receipt = landing_of(key)
-    assert receipt is not None
-    assert deployed.warehouse(deployment).stat(receipt.receipt_key) is None
-    deployed.ingest(deployment).delete([key])
-    sqs.purge_queue(QueueUrl=dead)
+    with retrying_soon(deployment), deployed.mailbox(deployment, "admins") as mail:
+        try:
+            deployed.land(deployment, key, [{"id": 1}])
+            assert eventually(dead_letter, within=60)
+            failures = [line for line in deployed.log_lines(deployment, "process") if line.get("object") == key]
+            assert [failure["level"] for failure in failures] == ["ERROR"] * 3
+            assert "no source table" in failures[0]["reason"]
+            eventually(lambda: deployed.alarm_state(deployment, "dead-letters-arrivals") == "ALARM", within=60)
+            messages = eventually(lambda: [one for one in mail() if "dead-letters" in one], within=60)
+            assert "docs/runbook.md#dead-letters" in messages[0]
+            receipt = landing_of(key)
+            assert receipt is not None
+            assert deployed.warehouse(deployment).stat(receipt.receipt_key) is None
+        finally:
+            deployed.ingest(deployment).delete([key])
+            sqs.purge_queue(QueueUrl=dead)
+
+
+@contextmanager
+def retrying_soon(deployment: Deployment) -> Iterator[None]:
+    """Minutes between tries are Terraform's promise (terraform/tests); here they are seconds."""
+    sqs, url, name = deployment.clients("sqs"), deployment.queues["arrivals"], "VisibilityTimeout"
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
 
 def test_a_second_apply_leaves_parameters_and_tables_as_they_are(sales: Stack) -> None:
     deployment = sales.deployment
-    attributes = {"VisibilityTimeout": "720"}
-    deployment.clients("sqs").set_queue_attributes(QueueUrl=deployment.queues["arrivals"], Attributes=attributes)
     state, versions = deployed.parameters(deployment), deployed.pointers(deployment)
     terraform, variables = sales.terraform()
     plan = terraform.plan(variables)

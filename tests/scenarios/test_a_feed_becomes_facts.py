@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +14,18 @@ from typing import Any
 import pytest
 from tests.scenarios.conftest import PLAN
 from tests.support import deployed
+from tests.support.sessions import Hour
 from tests.support.waiting import eventually
 
 from core.rendering.render import render
 from deploy.packaging import build_code_zip
+from deploy.terraform import Change
 from local.invoking import await_receipts, invoke
 from local.stack import ROOT, Stack, contracts_of
-from local.trading import Traded, await_points, feed_of, last_session_hour, points_per_symbol_and_hour, trade
+from local.trading import Traded, await_points, feed_of, points_per_symbol_and_hour, trade
 
 pytestmark = pytest.mark.stack
 FEEDS = "feeds/quotes/"
-
-
-def hour(stack: Stack, number: int) -> dt.datetime:
-    """The given hour of the newest session that is over."""
-    _, calendar = feed_of(stack)
-    return last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=number)
 
 
 def lines_so_far(stack: Stack) -> int:
@@ -35,9 +33,9 @@ def lines_so_far(stack: Stack) -> int:
 
 
 @pytest.fixture(scope="module")
-def traded(stack: Stack) -> Traded:
+def traded(stack: Stack, hour: Hour) -> Traded:
     """An hour with nothing left out."""
-    done = trade(stack, hour(stack, 0))
+    done = trade(stack, hour(0))
     await_points(stack, done.asked)
     return done
 
@@ -89,10 +87,12 @@ def test_every_record_twice_in_any_order_and_every_event_twice_are_the_same_rows
     assert deployed.pointers(deployment) == versions
 
 
-def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(stack: Stack, traded: Traded) -> None:
+def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(
+    stack: Stack, traded: Traded, hour: Hour
+) -> None:
     lines = lines_so_far(stack)
     with deployed.told(stack.deployment, "request", STARMEND_DROP_ONE_ENTITY="demo"):
-        dropped = trade(stack, hour(stack, 1))
+        dropped = trade(stack, hour(1))
     await_points(stack, lines + dropped.asked)
     assert (dropped.expected, dropped.asked, len(dropped.left_out)) == (660, 600, 60)
     missing = promised(stack, dropped).keys() - quotes(stack, dropped).keys()
@@ -102,15 +102,15 @@ def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(stack: 
     assert max(counts.values()) < 60
 
 
-def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded) -> None:
+def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded, hour: Hour) -> None:
     deployment = stack.deployment
     fault = stack.market.fail("unauthorized")
     try:
         with deployed.mailbox(deployment, "refused") as mail:
             stack.market.forget_requests()
             for number in range(3):
-                stack.market.clock.set(hour(stack, 2) + dt.timedelta(minutes=number, seconds=1))
-                invoke(deployment, "request", {"dataset": "quotes", "time": f"{hour(stack, 2):%Y-%m-%dT%H:%M:%SZ}"})
+                stack.market.clock.set(hour(2) + dt.timedelta(minutes=number, seconds=1))
+                invoke(deployment, "request", {"dataset": "quotes", "time": f"{hour(2):%Y-%m-%dT%H:%M:%SZ}"})
                 eventually(lambda: deployed.is_quiet(deployment, "requests"), within=60)
             eventually(lambda: deployed.alarm_state(deployment, "provider-refused-quotes") == "ALARM", within=60)
             mails = eventually(lambda: [json.loads(one) for one in mail() if "provider-refused" in one], within=60)
@@ -120,34 +120,52 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded)
         assert stack.market.requests.count() <= 3 * 2 * 11
     finally:
         stack.market.heal(fault)
-    assert quotes(stack, Traded(hour(stack, 2), hour(stack, 3), 0, 0, ())) == {}
+    assert quotes(stack, Traded(hour(2), hour(3), 0, 0, ())) == {}
 
 
-def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, tmp_path: Path) -> None:
+@contextmanager
+def contracts_applied(stack: Stack, text: str) -> Iterator[Sequence[Change]]:
+    """The stack under other rendered contracts, and what applying them changed; under its own again at the end."""
+    terraform, variables = stack.terraform()
+    file = Path(variables["contracts_file"])
+    before = file.read_text(encoding="utf-8")
+
+    def put(rendered: str) -> None:
+        file.write_text(rendered, encoding="utf-8")
+        build_code_zip(Path(variables["code_zip"]), file)
+
+    try:
+        put(text)
+        plan = terraform.plan(variables)
+        terraform.apply(plan)
+        stack.deployment = replace(stack.deployment)  # which reads its contracts anew
+        yield plan.changes
+    finally:
+        put(before)
+        terraform.apply_unseen(variables)
+        stack.deployment = replace(stack.deployment)
+
+
+@pytest.mark.timeout(600)  # two applies
+def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, hour: Hour, tmp_path: Path) -> None:
     for other in (ROOT / "contracts").iterdir():
         if other.name != "quotes.yaml":
             (tmp_path / other.name).symlink_to(other)
     text = (ROOT / "contracts" / "quotes.yaml").read_text()
     (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))
-    terraform, variables = stack.terraform()
-    contracts = Path(variables["contracts_file"])
-    contracts.write_text(render(contracts_of(tmp_path, PLAN)))
-    build_code_zip(Path(variables["code_zip"]), contracts)
     before = deployed.parameters(stack.deployment)
-    plan = terraform.plan(variables)
-    assert all("delete" not in change.actions or "code" in change.address for change in plan.changes)
-    terraform.apply(plan)
-    stack.deployment = replace(stack.deployment)  # which reads its contracts anew
-    assert deployed.parameters(stack.deployment) == before
-    lines = lines_so_far(stack)
-    minute = hour(stack, 3)
-    done = trade(stack, minute, minutes=1)
-    await_points(stack, lines + 12)
-    assert done.expected == 12
-    frame = stack.deployment.athena.query("select symbol, price from fact_quote where symbol = 'ORCL'")
-    assert frame["price"].tolist() == [stack.market.candle("ORCL", minute).open]
-    known = stack.deployment.athena.query("select symbol from dim_symbol")
-    assert "ORCL" in set(known["symbol"])
+    with contracts_applied(stack, render(contracts_of(tmp_path, PLAN))) as changes:
+        assert all("delete" not in change.actions or "code" in change.address for change in changes)
+        assert deployed.parameters(stack.deployment) == before
+        lines = lines_so_far(stack)
+        minute = hour(3)
+        done = trade(stack, minute, minutes=1)
+        await_points(stack, lines + 12)
+        assert done.expected == 12
+        frame = stack.deployment.athena.query("select symbol, price from fact_quote where symbol = 'ORCL'")
+        assert frame["price"].tolist() == [stack.market.candle("ORCL", minute).open]
+        known = stack.deployment.athena.query("select symbol from dim_symbol")
+        assert "ORCL" in set(known["symbol"])
 
 
 def test_the_raw_lines_are_in_the_catalog(stack: Stack, traded: Traded) -> None:

@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 from tests.support import deployed
+from tests.support.sessions import STEADY, judged_gap
 from tests.support.waiting import eventually
 
 from aws.executions import StateMachine
-from core.audit.canary import DAY, newest_gap
 from core.contract.model import Feed
 from core.errors import PipelineBug
-from core.feeds.calendar import expected_between
 from core.landing.zone import landing_of
 from local.database.changes import Changes
 from local.demo import await_horizon
@@ -75,14 +74,16 @@ def test_an_object_of_bad_lines_is_halted(stack: Stack) -> None:
     key = "repair/sales/currency/halted.jsonl.gz"
     landing = landing_of(key)
     assert landing is not None
-    with tripping(stack, "halted-objects-sales", "quarantine-sales"):
-        deployed.land(deployment, key, [{"currency_id": "none"}] * 150)
-        await_receipts(deployment, "repair/sales/currency/")
-    receipt = deployed.warehouse(deployment).read(landing.receipt_key)
-    assert receipt is not None
-    assert json.loads(receipt.body)["outcome"] == "halted"
-    deployed.ingest(deployment).delete([key])
-    deployed.warehouse(deployment).delete([landing.receipt_key, landing.quarantine_key])
+    try:
+        with tripping(stack, "halted-objects-sales", "quarantine-sales"):
+            deployed.land(deployment, key, [{"currency_id": "none"}] * 150)
+            await_receipts(deployment, "repair/sales/currency/")
+        receipt = deployed.warehouse(deployment).read(landing.receipt_key)
+        assert receipt is not None
+        assert json.loads(receipt.body)["outcome"] == "halted"
+    finally:
+        deployed.ingest(deployment).delete([key])
+        deployed.warehouse(deployment).delete([landing.receipt_key, landing.quarantine_key])
 
 
 def test_a_column_that_is_gone_fails_its_table_and_the_function(stack: Stack) -> None:
@@ -172,18 +173,15 @@ def test_a_planted_gap_that_does_not_heal_is_a_dead_canary_until_it_does(stack: 
     feed = deployment.contracts.dataset("canary").source
     assert isinstance(feed, Feed)
     calendar = deployment.contracts.calendar(feed.calendar)
-    due = int(dt.datetime.now(dt.UTC).timestamp()) - feed.complete_within
-    gap = newest_gap("canary", feed, calendar, before=due)
-    assert gap is not None
-    entity, slot = gap
-    day = slot // DAY * DAY
-    observed = [at for at in expected_between(calendar, every=feed.every, start=day, end=day + DAY) if at != slot]
+    gap = eventually(
+        lambda: judged_gap("canary", feed, calendar, now=dt.datetime.now(dt.UTC)), within=STEADY + 10, every=1
+    )
     # As if the schedule had asked on that day: all its points but the planted one.
-    key = f"feeds/canary/{dt.datetime.fromtimestamp(day, dt.UTC):%Y/%m/%d/%H}/asked.gz"
-    deployed.land(deployment, key, [line(stack, entity, at) for at in observed if at < due])
+    key = f"feeds/canary/{dt.datetime.fromtimestamp(gap.slot, dt.UTC):%Y/%m/%d}/00/asked.gz"
+    deployed.land(deployment, key, [line(stack, gap.entity, at) for at in gap.observed])
     await_receipts(deployment, "feeds/canary/")
     stack.market.clock.real()
-    hour = dt.datetime.fromtimestamp(slot // 3600 * 3600, dt.UTC)
+    hour = dt.datetime.fromtimestamp(gap.slot // 3600 * 3600, dt.UTC)
     window = (hour, hour + dt.timedelta(hours=1))
     fault = stack.market.fail("html", endpoint="candle")
     try:

@@ -8,14 +8,15 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
-from tests.support.healing import Stack, some_points, stack, with_entities
+from tests.support.healing import MINUTE, Stack, some_points, stack, with_entities
 
 from core.audit.repair_jobs import FetchHistory
 
 CLEANED = {"unreferenced_object"}  # what trade leaves behind and days make old
+SYMBOLS = ("AMD", "ZM")
 WHEN = ("provenance", "fetched_at", "provider_time")
 
 # Stretches of trade (UTC) around what is easy to get wrong; in windows that begin in them nothing else is owed.
@@ -34,9 +35,12 @@ def traded(one: Stack, session: str) -> None:
     one.pass_time(hours=1)
 
 
+def start_of(session: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(SESSIONS[session][0][0]).replace(tzinfo=dt.UTC)
+
+
 def made(session: str) -> Any:
-    first = dt.datetime.fromisoformat(SESSIONS[session][0][0]).replace(tzinfo=dt.UTC)
-    return stack(first, contracts=with_entities(contracts_in(), "quotes", "AMD", "ZM"))
+    return stack(start_of(session), contracts=with_entities(contracts_in(), "quotes", *SYMBOLS))
 
 
 @functools.cache
@@ -59,6 +63,26 @@ def test_each_session_has_an_opening_or_a_close_in_it(session: str) -> None:
 @settings(max_examples=6, phases=[Phase.generate])  # an example takes seconds: no shrinking
 @given(session=st.sampled_from(sorted(SESSIONS)), seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
 def test_any_loss_heals_to_what_a_run_without_it_has(session: str, seed: int, share: float) -> None:
+    # What a feed owes begins with its first object for the auditor, which so overlooks a loss of all that was before
+    # it. That fault is known: the case below is there until it is mended, and this goes with it.
+    assume(not loses_the_first_hour(session, seed, share))
+    heals(session, seed, share)
+
+
+@pytest.mark.xfail(
+    raises=AssertionError, strict=True, reason="what was lost before a feed's first object is overlooked"
+)
+def test_a_loss_of_everything_heals() -> None:
+    heals("a year ends", 340082, 1.0)
+
+
+def loses_the_first_hour(session: str, seed: int, share: float) -> bool:
+    """Whether no observation of the hour in which the feed begins reaches the stream."""
+    first, loses = start_of(session), some_points(seed, share)
+    return all(loses(name, first + number * MINUTE) for name in SYMBOLS for number in range(60))
+
+
+def heals(session: str, seed: int, share: float) -> None:
     facts, hourly = undisturbed(session)
     with made(session) as one:
         one.loses = some_points(seed, share)

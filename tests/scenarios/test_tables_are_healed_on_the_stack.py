@@ -147,26 +147,27 @@ def test_a_row_of_a_repair_that_is_deleted_is_marked_as_it_was_repaired(sales: S
 
 def test_a_lost_object_wrong_parameters_and_a_dead_letter_are_put_right(sales: Stack, contract: Contract) -> None:
     deployment = sales.deployment
-    ssm, sqs = deployment.clients("ssm"), deployment.clients("sqs")
+    sqs = deployment.clients("sqs")
     gone = f"tables/{SALES}/staff/000000000001.jsonl.gz"
     right = {
         name: value
         for name, value in deployed.parameters(deployment).items()
         if name.rpartition("/")[0].endswith("/sales/currency")
     }
-    for name in right:
-        ssm.put_parameter(Name=name, Value="0", Overwrite=True)
-    deployed.ingest(deployment).delete([gone])
     dead = deployment.dead_letter_queues["arrivals"]
     letter = f'{{"objects": ["tables/{SALES}/design/000000000001.jsonl.gz"]}}'
-    sqs.send_message(QueueUrl=dead, MessageBody=letter)
     before = deployed.pointers(deployment)
-    with listening(sales) as mails:
-        done = audit_everything(sales)
-    assert findings(deployment, done.run) == {"lost_object": 1, "wrong_parameter": 3, "dead_letter": 1}
-    assert {name: deployed.parameters(deployment)[name] for name in right} == right
-    assert deployed.ingest(deployment).stat(gone) is not None
-    assert sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", []) == []
+    with (
+        deployed.with_parameters(deployment, dict.fromkeys(right, "0")),
+        deployed.deleted(deployed.ingest(deployment), gone),
+    ):
+        sqs.send_message(QueueUrl=dead, MessageBody=letter)
+        with listening(sales) as mails:
+            done = audit_everything(sales)
+        assert findings(deployment, done.run) == {"lost_object": 1, "wrong_parameter": 3, "dead_letter": 1}
+        assert {name: deployed.parameters(deployment)[name] for name in right} == right
+        assert deployed.ingest(deployment).stat(gone) is not None
+        assert sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", []) == []
     eventually(lambda: deployed.is_quiet(deployment, "arrivals"), within=30)
     assert (done.causes, mails) == (0, [])
     assert deployed.pointers(deployment) == before
@@ -176,11 +177,11 @@ def test_a_deleted_partition_object_of_a_fact_is_made_again(sales: Stack, contra
     deployment = sales.deployment
     [pointer, *_] = [name for name in deployed.pointers(deployment) if "/fact_sales_order/" in name]
     target = deployed.pointers(deployment)[pointer].decode().strip().split("/", 3)[3]
-    deployed.warehouse(deployment).delete([target])
-    done = audit_everything(sales)
-    assert findings(deployment, done.run) == {"broken_object": 1}
-    assert (done.missing, done.causes) == (0, 0)
-    assert differences(sales, contract) == {}
+    with deployed.deleted(deployed.warehouse(deployment), target):
+        done = audit_everything(sales)
+        assert findings(deployment, done.run) == {"broken_object": 1}
+        assert (done.missing, done.causes) == (0, 0)
+        assert differences(sales, contract) == {}
 
 
 def test_the_commands_audit_heal_and_verify_a_database(

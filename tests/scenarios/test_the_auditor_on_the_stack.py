@@ -6,20 +6,17 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from tests.scenarios.conftest import POINTS
 from tests.support import deployed
+from tests.support.sessions import Hour, session_days
 from tests.support.waiting import eventually
 
-from auditor.windows import DAY, windows_between
+from auditor.windows import windows_between
 from local.healing import audit, hourly, listening, prove
 from local.stack import Stack
-from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
+from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, trade
 
 pytestmark = pytest.mark.stack
-
-
-def hour(stack: Stack, number: int) -> dt.datetime:
-    _, calendar = feed_of(stack)
-    return last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=number)
 
 
 def lines_so_far(stack: Stack) -> int:
@@ -31,8 +28,8 @@ def heard(_line: str) -> None:
     """The scenarios assert on data, not on what is said."""
 
 
-def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stack) -> None:
-    first = hour(stack, 4)
+def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stack, hour: Hour) -> None:
+    first = hour(4)
     lines = lines_so_far(stack)
     traded = trade(stack, first, minutes=10)  # and nothing for the fifty minutes after: an outage
     await_points(stack, lines + traded.asked)
@@ -71,9 +68,9 @@ def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stac
     assert proven.failures == ()
 
 
-def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack: Stack) -> None:
+def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack: Stack, hour: Hour) -> None:
     deployment = stack.deployment
-    first, last = hour(stack, 5), hour(stack, 6)
+    first, last = hour(5), hour(6)
     stack.market.clock.set(last + AFTER_THE_MINUTE)
     stack.market.clock.real()
     fault = stack.market.fail("forbidden", symbol="AMD", endpoint="candle")
@@ -96,18 +93,16 @@ def test_what_never_heals_is_mailed_once_and_its_alarm_ends_when_it_heals(stack:
     assert prove(stack, QUOTES).failures == ()
 
 
-def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack) -> None:
+def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack, hour: Hour) -> None:
     deployment = stack.deployment
     feed, calendar = feed_of(stack)
-    day = hour(stack, 0).replace(hour=0) - dt.timedelta(days=1)
-    while not windows_between(feed, calendar, int(day.timestamp()), int(day.timestamp()) + DAY):
-        day -= dt.timedelta(days=1)
-    begin, end = day - dt.timedelta(days=3), day + dt.timedelta(days=1)  # two sessions and more
+    begin, *_, day = session_days(feed, calendar, owing=POINTS, before=hour(0))
+    end = day + dt.timedelta(days=1)
     stack.market.clock.real()
     stack.market.forget_requests()
     with listening(stack) as mails:
         done = audit(stack, QUOTES, begin, end, say=heard)
-    assert done.expected > 5_000
+    assert done.expected > POINTS
     assert (done.present, done.missing, done.certificates) == (done.expected, 0, 0)  # nothing is certified unread
     assert mails == []
     assert stack.market.requests.count(endpoint="candle") <= 2 * len(feed.entities)
@@ -124,18 +119,18 @@ def test_a_range_too_large_to_read_is_asked_of_athena_and_healed(stack: Stack) -
     assert prove(stack, QUOTES).failures == ()
 
 
-def test_a_deleted_partition_object_and_a_deleted_ingest_object_are_found_and_healed(stack: Stack) -> None:
+def test_a_deleted_partition_object_and_a_deleted_ingest_object_are_found_and_healed(stack: Stack, hour: Hour) -> None:
     deployment = stack.deployment
-    first = hour(stack, 4)
+    first = hour(4)
     warehouse, ingest = deployed.warehouse(deployment), deployed.ingest(deployment)
-    [pointer] = [name for name in deployed.pointers(deployment) if "/fact_quote/symbol=AAPL/" in name]
+    of_the_hour = f"/fact_quote/symbol=AAPL/month={first:%Y-%m}/"
+    [pointer] = [name for name in deployed.pointers(deployment) if of_the_hour in name]
     target = deployed.pointers(deployment)[pointer].decode().strip().split("/", 3)[3]
     before = deployment.athena.query("select count(*) as n from fact_quote where symbol = 'AAPL'")["n"][0]
     arrived = deployed.ingest_keys(deployment, f"feeds/{QUOTES}/")
-    warehouse.delete([target])
-    ingest.delete([arrived[0]])
-    done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=heard)
-    assert done.missing == 0
-    assert deployment.athena.query("select count(*) as n from fact_quote where symbol = 'AAPL'")["n"][0] == before
-    assert deployed.ingest_keys(deployment, f"feeds/{QUOTES}/") == arrived
+    with deployed.deleted(warehouse, target), deployed.deleted(ingest, arrived[0]):
+        done = audit(stack, QUOTES, first, first + dt.timedelta(hours=1), say=heard)
+        assert done.missing == 0
+        assert deployment.athena.query("select count(*) as n from fact_quote where symbol = 'AAPL'")["n"][0] == before
+        assert deployed.ingest_keys(deployment, f"feeds/{QUOTES}/") == arrived
     assert prove(stack, QUOTES).failures == ()

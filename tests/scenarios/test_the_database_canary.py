@@ -25,6 +25,8 @@ pytestmark = pytest.mark.database
 @pytest.fixture
 def canary() -> Iterator[Shop]:
     with shop(dataset=CANARY) as made:
+        if made.now().hour == 23:  # a gap is planted every day: the day may not change while a test runs
+            made.ahead = timedelta(hours=1)
         yield made
 
 

@@ -8,25 +8,31 @@ from typing import Any
 
 import pytest
 from tests.support import deployed
+from tests.support.sessions import Hour
 
 from local.healing import audit
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
-from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, last_session_hour, trade
+from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, trade
 
 pytestmark = pytest.mark.stack
 
-Ask = Callable[[str], Any]
+Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def ask(stack: Stack) -> Ask:
-    """The answer of a saved query, as a data frame."""
+    """The answer of a saved query, as a data frame; as if asked ``at`` that time where it tells of the last day."""
     athena = stack.deployment.clients("athena")
     ids = athena.list_named_queries(WorkGroup=stack.deployment.workgroup)["NamedQueryIds"]
     found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
     saved = {one["Name"]: one["QueryString"] for one in found}
-    return lambda name: stack.deployment.athena.query(saved[name])
+
+    def answer(name: str, *, at: dt.datetime | None = None) -> Any:
+        now = f"timestamp '{at:%Y-%m-%d %H:%M:%S}'" if at else "current_timestamp"
+        return stack.deployment.athena.query(saved[name].replace("current_timestamp", now))
+
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +46,9 @@ def sales(stack: Stack) -> Stack:
 
 
 @pytest.fixture(scope="module")
-def gap(stack: Stack) -> dt.datetime:
+def gap(stack: Stack, hour: Hour) -> dt.datetime:
     """The start of an hour of which only the first minute was asked for, and the provider refuses to tell the rest."""
-    _, calendar = feed_of(stack)
-    first = last_session_hour(calendar, now=dt.datetime.now(dt.UTC)) + dt.timedelta(hours=2)
+    first = hour(2)
     keys = deployed.ingest_keys(stack.deployment, f"feeds/{QUOTES}/")
     before = sum(len(deployed.lines_of(stack.deployment, key)) for key in keys)
     traded = trade(stack, first, minutes=1)
@@ -101,7 +106,7 @@ def test_a_gap_is_told_minute_by_minute_until_it_is_healed_and_then_its_hour_has
     assert len(ask("missing-points")) == 0
     assert told_of(ask, gap) == ("certified", 0)
     assert gap in whole_hours(ask)
-    points = ask("points-per-symbol-and-hour")
+    points = ask("points-per-symbol-and-hour", at=gap + dt.timedelta(hours=2))
     healed = points[points["hour"] == gap.replace(tzinfo=None)]
     assert set(healed["symbol"]) == symbols
     assert set(zip(healed["points"], healed["missing"], strict=True)) == {(60, 0)}

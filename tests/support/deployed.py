@@ -59,6 +59,34 @@ def lines_of(deployment: Deployment, key: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
 
 
+@contextmanager
+def deleted(store: S3ObjectStore, *keys: str) -> Iterator[None]:
+    """Objects that somebody deleted. Where the block fails, what nobody has brought back is put back."""
+    before = [found for key in keys if (found := store.read(key))]
+    store.delete(keys)
+    try:
+        yield
+    except BaseException:
+        for one in before:
+            if store.stat(one.stat.key) is None:
+                store.write(one.stat.key, one.body, metadata=one.stat.metadata)
+        raise
+
+
+@contextmanager
+def with_parameters(deployment: Deployment, values: Mapping[str, str]) -> Iterator[None]:
+    """Parameters that somebody overwrote. Where the block fails, they are as before again."""
+    before, ssm = parameters(deployment), deployment.clients("ssm")
+    for name, value in values.items():
+        ssm.put_parameter(Name=name, Value=value, Overwrite=True)
+    try:
+        yield
+    except BaseException:
+        for name in values:
+            ssm.put_parameter(Name=name, Value=before[name], Overwrite=True)
+        raise
+
+
 def tell(deployment: Deployment, *keys: str) -> None:
     """Tell processing of objects again, in this order, with S3's own event."""
     for key in keys:
