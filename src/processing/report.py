@@ -1,4 +1,4 @@
-"""What is said of each object: its receipt, a log line and metrics, for success and for failure."""
+"""Reports of each object: its receipt, a log line and metrics, for success and for failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from processing.services import Services
 
 
 def receipt_of(ingest: Ingest, services: Services) -> Receipt:
-    """The receipt of an object that is done."""
+    """The receipt of an object that is parsed and, unless halted, committed."""
     assert ingest.stat is not None
     assert ingest.parsed is not None
     parsed, halted = ingest.parsed, ingest.parsed.halted
@@ -42,7 +42,7 @@ def receipt_of(ingest: Ingest, services: Services) -> Receipt:
 
 
 def report(services: Services, ingest: Ingest, receipt: Receipt) -> None:
-    """A log line and the metrics of an object whose receipt is written."""
+    """Log an object whose receipt is written, and count its metrics."""
     fields = {name: value for name, value in asdict(receipt).items() if name != "partitions"}
     fields["partitions"] = len(receipt.partitions)
     metrics = services.metrics(ingest.landing.dataset)
@@ -69,7 +69,7 @@ def report(services: Services, ingest: Ingest, receipt: Receipt) -> None:
 
 
 def report_failure(services: Services, ingest: Ingest, error: Exception) -> None:
-    """An object that failed: no receipt, so that the redelivery (or the auditor) does it again."""
+    """Log an object that failed: it has no receipt, so that the redelivery (or the auditor) processes it again."""
     services.log.error(
         "object failed",
         object=ingest.landing.key,
@@ -83,7 +83,7 @@ def report_failure(services: Services, ingest: Ingest, error: Exception) -> None
 
 
 def report_gone(services: Services, ingest: Ingest) -> None:
-    """An object that an event names and that is not there: nothing to retry, and the auditor looks for lost objects."""
+    """Warn of a named object that is not there: no retry brings it back, and the auditor looks for lost objects."""
     services.log.warning(
         "object is gone", object=ingest.landing.key, dataset=ingest.landing.dataset, table=ingest.landing.table
     )
