@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from core.contract.model import Table
 from core.errors import StarmendError, UnknownTable
 from core.landing.zone import landing_of
+from core.metrics import OBJECTS_FAILED, TABLES_FAILED
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.events import ObjectEvent, object_events
 from processing.ingest import Ingest, commit_parts, derive_all, grouped
@@ -80,7 +81,7 @@ def _admit(key: str, again: bool, services: Services, errors: dict[str, Exceptio
         remedy = "Add it to a contract and deploy, or move the object away"
         errors[key] = UnknownTable("process", key, str(error.args[0]), remedy)
         services.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
-        services.metrics(landing.dataset).add("ObjectsFailed", 1)
+        services.metrics(landing.dataset).add(OBJECTS_FAILED, 1)
         return None
     return Ingest(landing, plan, again, services.timer())
 
@@ -120,7 +121,7 @@ def _ensure(services: Services, table: Table) -> None:
         services.ensured.add(table.name)
     except StarmendError as error:
         services.log.error("table not derived", table=table.name, reason=str(error))
-        services.metrics(table.dataset).add("TablesFailed", 1)
+        services.metrics(table.dataset).add(TABLES_FAILED, 1)
 
 
 def _check_sequence(objects: Sequence[Ingest], services: Services) -> None:

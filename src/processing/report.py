@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from core.metrics import (
+    LINES_IN,
+    LINES_REJECTED,
+    NON_SEQUENTIAL_IDS,
+    OBJECTS_FAILED,
+    OBJECTS_GONE,
+    OBJECTS_HALTED,
+    OBJECTS_PROCESSED,
+    PROCESSING_TIME,
+    ROWS_OUT,
+    UNKNOWN_COLUMNS,
+)
 from core.time import format_instant
 from processing.ingest import Ingest
 from processing.records.receipts import Receipt, outcome_of
@@ -59,13 +71,13 @@ def report(services: Services, ingest: Ingest, receipt: Receipt) -> None:
             sequential_id=receipt.sequential_id,
             expected_id=ingest.expected,
         )
-        metrics.add("NonSequentialIds", 1)
-    metrics.add("ObjectsHalted" if receipt.outcome == "halted" else "ObjectsProcessed", 1)
-    metrics.add("LinesIn", receipt.lines_in)
-    metrics.add("RowsOut", receipt.rows_out)
-    metrics.add("LinesRejected", receipt.rejected)
-    metrics.add("UnknownColumns", len(receipt.unknown_columns))
-    metrics.add("ProcessingTime", receipt.milliseconds, unit="Milliseconds")
+        metrics.add(NON_SEQUENTIAL_IDS, 1)
+    metrics.add(OBJECTS_HALTED if receipt.outcome == "halted" else OBJECTS_PROCESSED, 1)
+    metrics.add(LINES_IN, receipt.lines_in)
+    metrics.add(ROWS_OUT, receipt.rows_out)
+    metrics.add(LINES_REJECTED, receipt.rejected)
+    metrics.add(UNKNOWN_COLUMNS, len(receipt.unknown_columns))
+    metrics.add(PROCESSING_TIME, receipt.milliseconds)
 
 
 def report_failure(services: Services, ingest: Ingest, error: Exception) -> None:
@@ -79,7 +91,7 @@ def report_failure(services: Services, ingest: Ingest, error: Exception) -> None
         reason=f"{type(error).__name__}: {error}",
         milliseconds=round((services.timer() - ingest.started) * 1000, 3),
     )
-    services.metrics(ingest.landing.dataset).add("ObjectsFailed", 1)
+    services.metrics(ingest.landing.dataset).add(OBJECTS_FAILED, 1)
 
 
 def report_gone(services: Services, ingest: Ingest) -> None:
@@ -87,4 +99,4 @@ def report_gone(services: Services, ingest: Ingest) -> None:
     services.log.warning(
         "object is gone", object=ingest.landing.key, dataset=ingest.landing.dataset, table=ingest.landing.table
     )
-    services.metrics(ingest.landing.dataset).add("ObjectsGone", 1)
+    services.metrics(ingest.landing.dataset).add(OBJECTS_GONE, 1)
