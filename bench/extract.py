@@ -25,6 +25,7 @@ from core.contract.types import parse_type
 from core.errors import UnknownTable
 from core.landing.ingest_objects import START
 from core.landing.state import ParameterNames
+from core.metrics import Metric
 from core.ports import ObjectInfo, ObjectStat, Refused, Written
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, run_pass
@@ -264,7 +265,7 @@ class _OneSecret:
 class _Quiet:
     """A log and metrics that nobody reads."""
 
-    def add(self, name: str, value: float, *, unit: str = "Count") -> None: ...
+    def add(self, metric: Metric, value: float) -> None: ...
     def info(self, msg: str, **fields: Any) -> None: ...
     def warning(self, msg: str, **fields: Any) -> None: ...
     def error(self, msg: str, **fields: Any) -> None: ...

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-NAMESPACE = "Starmend"
+from core.metrics import DIMENSIONS, NAMESPACE, Metric
 
 
 class LogMetrics:
-    """``core.ports.Metrics``; values are kept until ``flush``, which writes one line.
-
-    The only dimensions are the environment and the dataset: each further value would be a metric to pay for.
-    """
+    """``core.ports.Metrics``; values are kept until ``flush``, which writes one line."""
 
     def __init__(self, environment: str, dataset: str) -> None:
-        self._dimensions = {"environment": environment, "dataset": dataset}
+        self._dimensions = dict(zip(DIMENSIONS, (environment, dataset), strict=True))
         self._metrics = self._fresh()
 
     def _fresh(self) -> EphemeralMetrics:
@@ -24,8 +21,8 @@ class LogMetrics:
             metrics.add_dimension(name, value)
         return metrics
 
-    def add(self, name: str, value: float, *, unit: str = "Count") -> None:
-        self._metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
+    def add(self, metric: Metric, value: float) -> None:
+        self._metrics.add_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value)
 
     def flush(self) -> None:
         """Write what was added; nothing added, nothing written."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
+from core.metrics import Metric
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -179,9 +181,9 @@ class Queue(Protocol):
 
 
 class Metrics(Protocol):
-    """Counts and times, per dataset; never a dimension per entity, for every dimension value costs money."""
+    """Counts and times of one dataset."""
 
-    def add(self, name: str, value: float, *, unit: str = "Count") -> None: ...
+    def add(self, metric: Metric, value: float) -> None: ...
 
 
 class Log(Protocol):

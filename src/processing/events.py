@@ -1,7 +1,7 @@
-"""What the queue tells processing: S3's events, and requests to process objects again.
+"""Messages of the queue: S3's events, and requests to process objects again.
 
-S3 tells at least once and in any order, with keys URL-encoded, and sends a test event when a notification is made. A
-request is ``{"objects": ["tables/sales/staff/000000000001.jsonl.gz"]}``.
+S3 sends events at least once and in any order, with keys URL-encoded, and a test event when a notification is made.
+A request is ``{"objects": ["tables/sales/staff/000000000001.jsonl.gz"]}``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.errors import InvalidData
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """An object that an event or a request names. ``again``: somebody asks for it to be processed once more."""
+    """An object that an event or a request names. ``again``: by a request, for it may have been processed before."""
 
     bucket: str
     key: str

@@ -1,4 +1,4 @@
-"""The process Lambda: ingest objects that S3 tells of through the queue become rows of the star schema."""
+"""The process Lambda: turns ingest objects, named by S3's events in the queue, into rows of the star schema."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ keep_pandas_out()
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer which messages failed; the queue delivers those again, three times in all."""
+    """Return the ids of the messages that failed; the queue delivers those again, three times in all."""
     services, finish = build_runtime()
     try:
         failed = process_messages(message_bodies(event), services)

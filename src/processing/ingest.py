@@ -1,4 +1,4 @@
-"""Ingest objects on their way: fetched, taken apart, and committed together, one commit per partition."""
+"""Ingest objects of one batch: fetched, parsed, and committed together, one commit per partition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ GROUP_BYTES = 128 << 20  # star rows that are kept for one commit per partition
 
 @dataclass
 class Ingest:
-    """One object of a batch and what has become of it so far. ``error`` set: it failed and is to be tried again.
+    """The state of one object of a batch. ``error`` set: it failed and is to be tried again.
 
     ``expected`` is the number that should have come instead, where the object is out of sequence.
     """
@@ -45,30 +45,31 @@ class Ingest:
 
     @property
     def done(self) -> bool:
-        """Taken apart and committed as far as it goes; its receipt may be written."""
+        """Whether it is parsed, and committed unless halted: its receipt may be written."""
         return self.error is None and self.parsed is not None
 
     @property
-    def lives(self) -> bool:
-        """Done, and its rows are in the warehouse."""
+    def committed(self) -> bool:
+        """Whether its rows are in the warehouse."""
         return self.done and self.parsed is not None and not self.parsed.halted
 
     @property
     def ref(self) -> SourceRef:
+        """The name under which footers list it."""
         assert self.stat is not None
         return SourceRef(self.landing.key, self.stat.etag)
 
 
 def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> Iterator[list[Ingest]]:
-    """Fetch and take apart the objects, in groups whose star rows fit in memory. The next are fetched meanwhile."""
-    fetched = [pool.submit(_fetch, services, one) for one in objects]
+    """Fetch and parse the objects, in groups whose star rows fit in memory. The next are fetched meanwhile."""
+    streams = [pool.submit(_fetch, services, ingest) for ingest in objects]
     group: list[Ingest] = []
     size = 0
-    for one, found in zip(objects, fetched, strict=True):
-        _take(services, one, found)
-        if one.parsed is not None:
-            group.append(one)
-            size += sum(part.rows.nbytes for part in one.parsed.parts)
+    for ingest, stream in zip(objects, streams, strict=True):
+        _parse(services, ingest, stream)
+        if ingest.parsed is not None:
+            group.append(ingest)
+            size += sum(part.rows.nbytes for part in ingest.parsed.parts)
         if size > GROUP_BYTES:
             yield group
             group, size = [], 0
@@ -78,19 +79,19 @@ def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> It
 
 def _fetch(services: Services, ingest: Ingest) -> BinaryIO | None:
     """The object's stream, or None where it is gone."""
-    found = services.ingest.open(ingest.landing.key)
-    if found is None:
+    opened = services.ingest.open(ingest.landing.key)
+    if opened is None:
         return None
-    ingest.stat = found.stat
-    if found.stat.size > WHOLE_BYTES:
-        return found.stream
-    with found.stream as stream:
+    ingest.stat = opened.stat
+    if opened.stat.size > WHOLE_BYTES:
+        return opened.stream
+    with opened.stream as stream:
         return io.BytesIO(stream.read())
 
 
-def _take(services: Services, ingest: Ingest, found: Future[BinaryIO | None]) -> None:
+def _parse(services: Services, ingest: Ingest, fetched: Future[BinaryIO | None]) -> None:
     try:
-        stream = found.result()
+        stream = fetched.result()
         if stream is None:
             return
         assert ingest.stat is not None
@@ -112,43 +113,42 @@ def _take(services: Services, ingest: Ingest, found: Future[BinaryIO | None]) ->
 def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) -> None:
     """Commit the group's rows, partitions side by side; one that fails fails the objects that have rows in it."""
     before = services.timer()
-    wanted: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
-    for one in group:
-        assert one.parsed is not None
-        for part in one.parsed.parts:
-            wanted.setdefault((part.table.name, part.path), []).append((one, part))
-        one.parsed = replace(one.parsed, parts=())  # the rows live only until they are committed
-    work = [pool.submit(_commit, services, some) for some in wanted.values()]
-    wanted.clear()
-    for one in work:
-        one.result()
+    by_partition: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
+    for ingest in group:
+        assert ingest.parsed is not None
+        for part in ingest.parsed.parts:
+            by_partition.setdefault((part.table.name, part.path), []).append((ingest, part))
+        ingest.parsed = replace(ingest.parsed, parts=())  # the rows live only until they are committed
+    commits = [pool.submit(_commit, services, parts) for parts in by_partition.values()]
+    by_partition.clear()
+    for commit in commits:
+        commit.result()
     spent = (services.timer() - before) * 1000
-    for one in group:
-        one.commit_ms = spent
+    for ingest in group:
+        ingest.commit_ms = spent
 
 
-def _commit(services: Services, some: list[tuple[Ingest, Part]]) -> None:
-    first, part = some[0]
-    objects = list({id(one): one for one, _ in some}.values())
+def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
+    """Commit the rows that objects have in one partition."""
+    first, part = parts[0]
+    objects = list({id(ingest): ingest for ingest, _ in parts}.values())
     try:
         outcome = commit_rows(
             services.partitions,
             part.table,
             part.path,
-            pa.concat_tables([one.rows for _, one in some]),
-            sources=[one.ref for one in objects],
+            pa.concat_tables([part.rows for _, part in parts]),
+            sources=[ingest.ref for ingest in objects],
             context=services.context_of(first.plan.contract),
         )
     except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it
-        for one in objects:
-            one.error = error
+        for ingest in objects:
+            ingest.error = error
         return
-    for one, mine in some:
-        made = isinstance(outcome, Committed)
-        rows = mine.rows.num_rows
-        one.touched.append(
-            TouchedPartition(part.table.name, part.path, outcome.version, "committed" if made else "unchanged", rows)
-        )
+    name: Literal["committed", "unchanged"] = "committed" if isinstance(outcome, Committed) else "unchanged"
+    for ingest, part in parts:
+        touched = TouchedPartition(part.table.name, part.path, outcome.version, name, part.rows.num_rows)
+        ingest.touched.append(touched)
 
 
 def derive_all(
@@ -156,15 +156,15 @@ def derive_all(
 ) -> None:
     """Bring the derived tables of all objects up to date, each table once."""
     before = services.timer()
-    tables = {table.name: table for one in objects if one.lives for table in one.plan.dimensions}
-    work = {name: pool.submit(derive, services, table) for name, table in tables.items()}
-    failed = {name: error for name, future in work.items() if (error := future.exception()) is not None}
+    tables = {table.name: table for ingest in objects if ingest.committed for table in ingest.plan.dimensions}
+    commits = {name: pool.submit(derive, services, table) for name, table in tables.items()}
+    failed = {name: error for name, commit in commits.items() if (error := commit.exception()) is not None}
     spent = (services.timer() - before) * 1000
-    for one in objects:
-        one.derive_ms = spent if one.plan.dimensions else 0.0
-        for table in one.plan.dimensions:
-            if table.name in failed and one.error is None:
+    for ingest in objects:
+        ingest.derive_ms = spent if ingest.plan.dimensions else 0.0
+        for table in ingest.plan.dimensions:
+            if table.name in failed and ingest.error is None:
                 error = failed[table.name]
                 if not isinstance(error, Exception):
                     raise error
-                one.error = error
+                ingest.error = error

@@ -1,4 +1,4 @@
-"""One ingest object taken apart: star rows by partition, rejected lines, and an account of every line.
+"""Parsing of one ingest object: star rows by partition, rejected lines, and an account of every line.
 
 Pure but for the stream it reads. Blocks are parsed, shaped and checked one after another, so that beside the star rows
 no more than a block of the object is in memory.
@@ -41,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ParsedObject:
-    """What an object holds. ``lines_in`` = ``accepted`` + ``rejected_lines``.
+    """The rows and rejected lines of an object. ``lines_in`` = ``accepted`` + ``rejected_lines``.
 
     ``halted`` says why nothing of it may be committed (then there are no parts); ``rejected`` are the rejected lines,
     all of them unless the object is halted. Times are in milliseconds.
@@ -69,7 +69,7 @@ def parse_object(
     timer: Callable[[], float],
     threads: bool = False,
 ) -> ParsedObject:
-    """Read, check and shape an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores."""
+    """Read, shape and check an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores."""
     work = _Work(plan, origin, now, parser_for(plan.source, timezone=origin.timezone, threads=threads))
     started, shaping = timer(), 0.0
     broken = ""
@@ -94,7 +94,7 @@ def parse_object(
         rejected_lines=work.rejected_lines,
         rows_out=sum(part.rows.num_rows for part in parts),
         parts=parts,
-        rejected=tuple(sorted(work.rejected, key=lambda one: one.line)),
+        rejected=tuple(sorted(work.rejected, key=lambda rejected: rejected.line)),
         unknown=tuple(sorted(work.unknown)),
         halted=halted,
         read_ms=(ended - started - shaping) * 1000,
@@ -104,7 +104,7 @@ def parse_object(
 
 @dataclass
 class _Work:
-    """The state of taking one object apart."""
+    """The state of parsing one object: what its blocks gave so far."""
 
     plan: SourcePlan
     origin: Origin
@@ -115,39 +115,39 @@ class _Work:
     rejected: list[Rejected] = field(default_factory=list)
     rejected_bytes: int = 0
     unknown: set[str] = field(default_factory=set)
-    made: dict[str, list[pa.Table]] = field(default_factory=dict)
+    shaped: dict[str, list[pa.Table]] = field(default_factory=dict)
 
     def shape(self, parsed: Parsed) -> None:
-        """Star rows of a block's rows; a row that one table refuses is refused by all, for its line is one."""
+        """Add the star rows of a block; a row that one table refuses is refused by all, for its line is one."""
         bad: dict[int, str] = {}
-        shaped = {}
+        blocks = {}
         for table in (*self.plan.facts, *self._own_dimensions()):
-            made = shape(table, parsed.rows, self.origin)
-            for reasons in (made.bad, broken_rules(table, made.rows, now=self.now)):
+            shaped = shape(table, parsed.rows, self.origin)
+            for reasons in (shaped.bad, broken_rules(table, shaped.rows, now=self.now)):
                 for row, reason in reasons.items():
                     bad.setdefault(row, reason)
-            shaped[table.name] = made.rows
-        lawful = parsed.without(bad)
+            blocks[table.name] = shaped.rows
+        valid = parsed.without(bad)
         keep = np.ones(parsed.rows.num_rows, dtype=bool)
         keep[list(bad)] = False
         for table in self.plan.facts:
-            rows = shaped[table.name]
-            self.made.setdefault(table.name, []).append(rows.filter(pa.array(keep)) if bad else rows)
+            rows = blocks[table.name]
+            self.shaped.setdefault(table.name, []).append(rows.filter(pa.array(keep)) if bad else rows)
         if self.plan.current is not None:
-            self.made.setdefault(self.plan.current.name, []).append(lawful.rows)
-        self._account(lawful)
+            self.shaped.setdefault(self.plan.current.name, []).append(valid.rows)
+        self._account(valid)
 
     def _own_dimensions(self) -> tuple[Table, ...]:
         return tuple(table for table in self.plan.dimensions if table.source == self.plan.source.name)
 
-    def _account(self, lawful: Parsed) -> None:
-        self.accepted += lawful.rows.num_rows
-        self.rejected_lines += len(lawful.rejected)
-        self.unknown |= lawful.unknown
-        for one in lawful.rejected:
-            if self.rejected_bytes + len(one.raw) <= MOST_REJECTED_BYTES:
-                self.rejected.append(one)
-                self.rejected_bytes += len(one.raw)
+    def _account(self, valid: Parsed) -> None:
+        self.accepted += valid.rows.num_rows
+        self.rejected_lines += len(valid.rejected)
+        self.unknown |= valid.unknown
+        for rejected in valid.rejected:
+            if self.rejected_bytes + len(rejected.raw) <= MOST_REJECTED_BYTES:
+                self.rejected.append(rejected)
+                self.rejected_bytes += len(rejected.raw)
 
     def too_many_rejected(self) -> str:
         """Why the object is halted, or nothing: a bad release must not empty itself into quarantine."""
@@ -161,12 +161,13 @@ class _Work:
         return ""
 
     def parts(self) -> tuple[Part, ...]:
+        """The star rows by table and partition. They are handed out once: the state keeps none of them."""
         tables = [*self.plan.facts, *([self.plan.current] if self.plan.current else [])]
-        found = []
-        for table in tables:
-            for path, row in partition_rows(table, _joined(self.made.pop(table.name, []))).items():
-                found.append(Part(table, path, row))
-        return tuple(found)
+        return tuple(
+            Part(table, path, rows)
+            for table in tables
+            for path, rows in partition_rows(table, _joined(self.shaped.pop(table.name, []))).items()
+        )
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:

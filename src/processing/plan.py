@@ -1,4 +1,4 @@
-"""What becomes of a source table's rows: the facts they fill, the dimensions they change, the state that is kept."""
+"""Plan of a source table: the facts that its rows fill, the dimensions they change, the state that is kept of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """``current`` is the table that keeps the newest version of each row; None where no dimension needs it."""
+    """The warehouse tables that a source table fills.
+
+    ``current`` keeps the newest version of each row; None where no dimension needs it.
+    """
 
     contract: Contract
     source: SourceTable
@@ -29,7 +32,7 @@ def plan_source(contract: Contract, name: str) -> SourcePlan:
 
 
 def static_tables(contracts: Contracts) -> tuple[Table, ...]:
-    """Tables that come from the contract alone: calendars and a feed's entities."""
+    """The tables that are made from the contract alone: calendars and a feed's entities."""
     return tuple(
         table
         for table in contracts.tables()

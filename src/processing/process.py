@@ -1,7 +1,7 @@
-"""From ingest objects to the warehouse: many objects of a batch, one commit per partition, a receipt per object.
+"""Processing of ingest objects: many of them in a batch, one commit per partition, a receipt per object.
 
-What a crash leaves behind, a redelivery completes: commits recognise what they hold, derived tables what they were made
-of, and the receipt is written last. An object that fails does not fail its neighbours.
+A redelivery completes what a crash left undone: a commit recognises rows that it holds, a derived table the inputs that
+it was made of, and the receipt is written last. An object that fails does not fail the others of its batch.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from core.contract.model import Table
 from core.errors import StarmendError, UnknownTable
 from core.landing.zone import landing_of
+from core.metrics import OBJECTS_FAILED, TABLES_FAILED
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.events import ObjectEvent, object_events
 from processing.ingest import Ingest, commit_parts, derive_all, grouped
@@ -26,7 +27,7 @@ AT_ONCE = 64  # objects whose receipts wait for each other
 
 
 def process_messages(bodies: Mapping[str, str], services: Services) -> list[str]:
-    """Process what the messages (id -> body) tell of; returns the ids of those that have to be delivered again."""
+    """Process the objects that messages (id -> body) name; returns the ids of those that have to be delivered again."""
     objects: dict[str, list[ObjectEvent]] = {}
     failed: set[str] = set()
     for message, body in bodies.items():
@@ -35,9 +36,11 @@ def process_messages(bodies: Mapping[str, str], services: Services) -> list[str]
         except StarmendError as error:
             services.log.error("message not understood", message_id=message, reason=str(error))
             failed.add(message)
-    errors = process_objects([one for some in objects.values() for one in some], services)
+    errors = process_objects([event for events in objects.values() for event in events], services)
     failed |= {
-        message for message, some in objects.items() if any(_ours(one, services) and one.key in errors for one in some)
+        message
+        for message, events in objects.items()
+        if any(_is_ingest(event, services) and event.key in errors for event in events)
     }
     return [message for message in bodies if message in failed]
 
@@ -49,27 +52,27 @@ def process_objects(objects: Iterable[ObjectEvent], services: Services) -> Mappi
     """
     errors: dict[str, Exception] = {}
     wanted: dict[str, bool] = {}
-    for one in objects:
-        if _ours(one, services):
-            wanted[one.key] = one.again or wanted.get(one.key, False)
+    for event in objects:
+        if _is_ingest(event, services):
+            wanted[event.key] = event.again or wanted.get(event.key, False)
         else:
-            services.log.info("no ingest object, passed over", bucket=one.bucket, object=one.key)
+            services.log.info("no ingest object, passed over", bucket=event.bucket, object=event.key)
     every = list(wanted.items())
     for start in range(0, len(every), AT_ONCE):
-        some = every[start : start + AT_ONCE]
-        batch = [found for key, again in some if (found := _admit(key, again, services, errors))]
+        keys = every[start : start + AT_ONCE]
+        batch = [ingest for key, again in keys if (ingest := _admit(key, again, services, errors))]
         with ThreadPoolExecutor(services.workers) as pool:
             _process(batch, services, pool)
-        errors |= {one.landing.key: one.error for one in batch if one.error}
+        errors |= {ingest.landing.key: ingest.error for ingest in batch if ingest.error}
     return errors
 
 
-def _ours(one: ObjectEvent, services: Services) -> bool:
-    return one.bucket in ("", services.ingest_bucket) and landing_of(one.key) is not None
+def _is_ingest(event: ObjectEvent, services: Services) -> bool:
+    return event.bucket in ("", services.ingest_bucket) and landing_of(event.key) is not None
 
 
 def _admit(key: str, again: bool, services: Services, errors: dict[str, Exception]) -> Ingest | None:
-    """The object if a contract promises it; rows that no contract promises are for a human to see."""
+    """The object if a contract names its table; else it is an error that a human must see."""
     landing = landing_of(key)
     assert landing is not None
     try:
@@ -78,7 +81,7 @@ def _admit(key: str, again: bool, services: Services, errors: dict[str, Exceptio
         remedy = "Add it to a contract and deploy, or move the object away"
         errors[key] = UnknownTable("process", key, str(error.args[0]), remedy)
         services.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
-        services.metrics(landing.dataset).add("ObjectsFailed", 1)
+        services.metrics(landing.dataset).add(OBJECTS_FAILED, 1)
         return None
     return Ingest(landing, plan, again, services.timer())
 
@@ -88,20 +91,20 @@ def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> Non
     for group in grouped(batch, services, pool):
         commit_parts(group, services, pool)
     derive_all(batch, services, pool, _derive)
-    for one_ensured in ensured:
-        one_ensured.result()
-    _put_in_sequence([one for one in batch if one.done], services)
-    finished = [(one, pool.submit(_finish, services, one)) for one in batch if one.done]
-    for one, future in finished:
+    for table in ensured:
+        table.result()
+    _check_sequence([ingest for ingest in batch if ingest.done], services)
+    finished = [(ingest, pool.submit(_finish, services, ingest)) for ingest in batch if ingest.done]
+    for ingest, receipt in finished:
         try:
-            report(services, one, future.result())
+            report(services, ingest, receipt.result())
         except StarmendError as error:
-            one.error = error
-    for one in batch:
-        if one.error is not None:
-            report_failure(services, one, one.error)
-        elif one.parsed is None:
-            report_gone(services, one)
+            ingest.error = error
+    for ingest in batch:
+        if ingest.error is not None:
+            report_failure(services, ingest, ingest.error)
+        elif ingest.parsed is None:
+            report_gone(services, ingest)
 
 
 def _derive(services: Services, table: Table) -> None:
@@ -110,7 +113,7 @@ def _derive(services: Services, table: Table) -> None:
 
 
 def _ensure(services: Services, table: Table) -> None:
-    """A table that comes from the contract alone, once per process. It fails no object: the next one tries again."""
+    """Make a table that comes from the contract alone, once per process. A failure fails no object."""
     if table.name in services.ensured:
         return
     try:
@@ -118,32 +121,32 @@ def _ensure(services: Services, table: Table) -> None:
         services.ensured.add(table.name)
     except StarmendError as error:
         services.log.error("table not derived", table=table.name, reason=str(error))
-        services.metrics(table.dataset).add("TablesFailed", 1)
+        services.metrics(table.dataset).add(TABLES_FAILED, 1)
 
 
-def _put_in_sequence(objects: Sequence[Ingest], services: Services) -> None:
-    """Tell which objects are out of sequence, and remember the newest of each table."""
+def _check_sequence(objects: Sequence[Ingest], services: Services) -> None:
+    """Mark the objects that are out of sequence, and remember the newest of each table."""
     tables: dict[tuple[str, str], dict[int, Ingest]] = {}
-    for one in objects:
-        if one.landing.number is not None:
-            tables.setdefault((one.landing.dataset, one.landing.table), {})[one.landing.number] = one
+    for ingest in objects:
+        if ingest.landing.number is not None:
+            tables.setdefault((ingest.landing.dataset, ingest.landing.table), {})[ingest.landing.number] = ingest
     for table, newest in newest_known(services, tables).items():
-        some = tables[table]
-        for number, expected in out_of_sequence(some, newest, has_receipt=_asker(services, some)).items():
-            some[number].expected = expected
-        if max(some) > newest:
-            remember_newest(services, *table, max(some))
+        by_number = tables[table]
+        for number, expected in out_of_sequence(by_number, newest, has_receipt=_asker(services, by_number)).items():
+            by_number[number].expected = expected
+        if max(by_number) > newest:
+            remember_newest(services, *table, max(by_number))
 
 
-def _asker(services: Services, some: Mapping[int, Ingest]) -> Callable[[int], bool]:
-    def asked(number: int) -> bool:
-        return receipt_exists(services, some[number].landing)
+def _asker(services: Services, by_number: Mapping[int, Ingest]) -> Callable[[int], bool]:
+    def has_receipt(number: int) -> bool:
+        return receipt_exists(services, by_number[number].landing)
 
-    return asked
+    return has_receipt
 
 
 def _finish(services: Services, ingest: Ingest) -> Receipt:
-    """The rejected lines to quarantine, and then, last of all, the receipt."""
+    """Write the rejected lines to quarantine and then, last of all, the receipt."""
     assert ingest.parsed is not None
     receipt = receipt_of(ingest, services)
     write_quarantine(

@@ -1,4 +1,4 @@
-"""Work that is done while its consumer is busy with what came before."""
+"""Reading ahead: the next item is made in a thread while its consumer uses the one before."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ R = TypeVar("R")
 
 
 def read_ahead(source: Iterator[T]) -> Iterator[T]:
-    """The same items in the same order; the next one is made, in a thread, while one is used. At most two are held."""
-    with ThreadPoolExecutor(1) as beside:
-        coming = beside.submit(_next_of, source)
-        while found := coming.result():
-            coming = beside.submit(_next_of, source)
-            yield found[0]
+    """Yield the same items in the same order, and make the next in a thread meanwhile. At most two are held."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(_next_of, source)
+        while item := pending.result():
+            pending = pool.submit(_next_of, source)
+            yield item[0]
 
 
 def _next_of(source: Iterator[T]) -> tuple[T] | None:
@@ -27,15 +27,15 @@ def _next_of(source: Iterator[T]) -> tuple[T] | None:
 
 
 def map_ahead(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Iterator[R]:
-    """The results in the items' order, made by so many threads; not more than one waits for each of them.
+    """Yield the results in the items' order, made by ``workers`` threads; at most one result waits for each of them.
 
-    What ``items`` or ``work`` raises comes where the result would have come.
+    An error of ``items`` or ``work`` is raised where the result would have come.
     """
-    with ThreadPoolExecutor(workers) as beside:
-        coming: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[Future[R]] = deque()
         for item in items:
-            coming.append(beside.submit(work, item))
-            if len(coming) > workers:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

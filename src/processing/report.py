@@ -1,9 +1,21 @@
-"""What is said of each object: its receipt, a log line and metrics, for success and for failure."""
+"""Reports of each object: its receipt, a log line and metrics, for success and for failure."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
+from core.metrics import (
+    LINES_IN,
+    LINES_REJECTED,
+    NON_SEQUENTIAL_IDS,
+    OBJECTS_FAILED,
+    OBJECTS_GONE,
+    OBJECTS_HALTED,
+    OBJECTS_PROCESSED,
+    PROCESSING_TIME,
+    ROWS_OUT,
+    UNKNOWN_COLUMNS,
+)
 from core.time import format_instant
 from processing.ingest import Ingest
 from processing.records.receipts import Receipt, outcome_of
@@ -11,7 +23,7 @@ from processing.services import Services
 
 
 def receipt_of(ingest: Ingest, services: Services) -> Receipt:
-    """The receipt of an object that is done."""
+    """The receipt of an object that is parsed and, unless halted, committed."""
     assert ingest.stat is not None
     assert ingest.parsed is not None
     parsed, halted = ingest.parsed, ingest.parsed.halted
@@ -42,7 +54,7 @@ def receipt_of(ingest: Ingest, services: Services) -> Receipt:
 
 
 def report(services: Services, ingest: Ingest, receipt: Receipt) -> None:
-    """A log line and the metrics of an object whose receipt is written."""
+    """Log an object whose receipt is written, and count its metrics."""
     fields = {name: value for name, value in asdict(receipt).items() if name != "partitions"}
     fields["partitions"] = len(receipt.partitions)
     metrics = services.metrics(ingest.landing.dataset)
@@ -59,17 +71,17 @@ def report(services: Services, ingest: Ingest, receipt: Receipt) -> None:
             sequential_id=receipt.sequential_id,
             expected_id=ingest.expected,
         )
-        metrics.add("NonSequentialIds", 1)
-    metrics.add("ObjectsHalted" if receipt.outcome == "halted" else "ObjectsProcessed", 1)
-    metrics.add("LinesIn", receipt.lines_in)
-    metrics.add("RowsOut", receipt.rows_out)
-    metrics.add("LinesRejected", receipt.rejected)
-    metrics.add("UnknownColumns", len(receipt.unknown_columns))
-    metrics.add("ProcessingTime", receipt.milliseconds, unit="Milliseconds")
+        metrics.add(NON_SEQUENTIAL_IDS, 1)
+    metrics.add(OBJECTS_HALTED if receipt.outcome == "halted" else OBJECTS_PROCESSED, 1)
+    metrics.add(LINES_IN, receipt.lines_in)
+    metrics.add(ROWS_OUT, receipt.rows_out)
+    metrics.add(LINES_REJECTED, receipt.rejected)
+    metrics.add(UNKNOWN_COLUMNS, len(receipt.unknown_columns))
+    metrics.add(PROCESSING_TIME, receipt.milliseconds)
 
 
 def report_failure(services: Services, ingest: Ingest, error: Exception) -> None:
-    """An object that failed: no receipt, so that the redelivery (or the auditor) does it again."""
+    """Log an object that failed: it has no receipt, so that the redelivery (or the auditor) processes it again."""
     services.log.error(
         "object failed",
         object=ingest.landing.key,
@@ -79,12 +91,12 @@ def report_failure(services: Services, ingest: Ingest, error: Exception) -> None
         reason=f"{type(error).__name__}: {error}",
         milliseconds=round((services.timer() - ingest.started) * 1000, 3),
     )
-    services.metrics(ingest.landing.dataset).add("ObjectsFailed", 1)
+    services.metrics(ingest.landing.dataset).add(OBJECTS_FAILED, 1)
 
 
 def report_gone(services: Services, ingest: Ingest) -> None:
-    """An object that an event names and that is not there: nothing to retry, and the auditor looks for lost objects."""
+    """Warn of a named object that is not there: no retry brings it back, and the auditor looks for lost objects."""
     services.log.warning(
         "object is gone", object=ingest.landing.key, dataset=ingest.landing.dataset, table=ingest.landing.table
     )
-    services.metrics(ingest.landing.dataset).add("ObjectsGone", 1)
+    services.metrics(ingest.landing.dataset).add(OBJECTS_GONE, 1)

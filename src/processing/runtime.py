@@ -1,4 +1,4 @@
-"""The world of a deployed process function: AWS clients, the clock and the log, built once per container."""
+"""The services of a deployed process function: AWS clients, the clock and the log, built once per container."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ WORKERS = 16  # concurrent requests; below the clients' connection pool
 
 @cache
 def build_runtime() -> tuple[Services, Callable[[], None]]:
-    """The world, and what is to be called at the end of an invocation."""
+    """The services, and the function to call at the end of an invocation (it writes the metrics)."""
     keep_freed_memory()
     settings, clients = Settings.from_environment(), Clients()
     return build_services(settings, clients)
 
 
 def build_services(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
-    """The world of a deployment, for the Lambda and for the command alike."""
+    """The services of a deployment, for the Lambda and the command alike, and the function that writes the metrics."""
     s3 = clients("s3")
     metrics = DatasetMetrics(settings.environment)
     services = Services(

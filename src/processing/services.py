@@ -1,4 +1,4 @@
-"""What processing needs of the world, as one value: whoever runs it (the Lambda, the command, a test) fills it in."""
+"""Services that processing needs, as one value: the Lambda, the command and the tests each build their own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from processing.partitions.commit import CommitContext
 
 @dataclass(frozen=True)
 class Services:
-    """The contracts, and the ports to everything else.
+    """The contracts, and ports to the stores, the log, the metrics and the clock.
 
     ``ingest`` is the landing zone, ``records`` the bucket for receipts and quarantine. ``parameter_prefix`` is
     ``/<project>/<environment>``. ``metrics`` gives those of a dataset. ``now`` is the time of day (aware), ``timer``
     counts seconds. ``workers`` bounds concurrent requests; ``threads`` lets the parser use several cores. ``ensured``
-    names the contract-made tables that this process has already looked after.
+    names the tables made from the contract alone that this process has already brought up to date.
     """
 
     contracts: Contracts
@@ -39,5 +39,5 @@ class Services:
     ensured: set[str] = field(default_factory=set)
 
     def context_of(self, contract: Contract) -> CommitContext:
-        """Rows made by another contract or other code are other rows: a replay by them is none."""
+        """The context of commits under a contract: a source read under another one, or by other code, counts as new."""
         return self.commit_context(f"{contract.hash[:16]}.{self.code_version}")

@@ -1,7 +1,7 @@
-"""Source rows as rows of a warehouse table, column by column, each by the rule that the contract gives it.
+"""Shaping: source rows become rows of a warehouse table, column by column, each by the rule of the contract.
 
-Pure: what is known of the object comes as an argument. ``is_latest`` is left out, for only the merge knows it, and so
-are joined columns, which belong to dimensions and are computed from the current state of their tables.
+Pure: facts about the object are arguments. ``is_latest`` is left out, for only the merge can decide it, and so are
+joined columns, which belong to dimensions and are computed from the current state of their tables.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Shaped:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What shaping needs beside the rows. ``modified`` is when the ingest object was made (aware); None: no object."""
+    """The origin of source rows. ``modified`` is when their ingest object was made (aware); None: there is none."""
 
     contract: Contract
     contracts: Contracts
@@ -58,7 +58,7 @@ class Origin:
 
     @property
     def timezone(self) -> str:
-        """Of timestamps without one."""
+        """The time zone of timestamps that carry none."""
         source = self.contract.source
         return source.timezone if isinstance(source, Database) else "UTC"
 
@@ -78,8 +78,8 @@ def shape(table: Table, rows: pa.Table, origin: Origin) -> Shaped:
         assert isinstance(column.rule, Surrogate)
         columns[column.name] = surrogate_ids([columns[name] for name in column.rule.columns])
     ordered = [column for column in table.columns if column.name in columns]
-    schema = pa.schema([pa.field(one.name, arrow_type(one.type)) for one in ordered])
-    return Shaped(pa.table([columns[one.name] for one in ordered], schema=schema), bad)
+    schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in ordered])
+    return Shaped(pa.table([columns[column.name] for column in ordered], schema=schema), bad)
 
 
 def _values(column: Column, rows: pa.Table, origin: Origin) -> pa.Array | pa.ChunkedArray:
@@ -131,9 +131,11 @@ def _cast(
     wanted = arrow_type(column.type)
     if values.type == wanted:
         return values
-    convert: Callable[[pa.Array | pa.ChunkedArray], pa.Array | pa.ChunkedArray] = lambda some: some.cast(wanted)  # noqa: E731
-    if pa.types.is_timestamp(wanted) and pa.types.is_string(values.type):
-        convert = lambda some: in_utc(some, origin.timezone)  # noqa: E731
+    in_zone = pa.types.is_timestamp(wanted) and pa.types.is_string(values.type)
+
+    def convert(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+        return in_utc(texts, origin.timezone) if in_zone else texts.cast(wanted)
+
     try:
         return convert(values)
     except pa.ArrowInvalid:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from core.metrics import Metric
+
 
 class MemoryMetrics:
     """``core.ports.Metrics``: every value that was added, by name."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = defaultdict(list)
-        self.units: dict[str, str] = {}
 
-    def add(self, name: str, value: float, *, unit: str = "Count") -> None:
-        self.values[name].append(value)
-        self.units[name] = unit
+    def add(self, metric: Metric, value: float) -> None:
+        self.values[metric.name].append(value)
 
     def total(self, name: str) -> float:
         return sum(self.values.get(name, ()))

@@ -18,6 +18,18 @@ from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from core.json import canonical_json
+from core.metrics import (
+    AUDIT_ABSENT,
+    AUDIT_EXPECTED,
+    AUDIT_FAILED,
+    AUDIT_FINISHED,
+    AUDIT_MISSING,
+    CANARY_HEALED,
+    CAUSES_OPEN,
+    CERTIFICATES_ISSUED,
+    POINTS_REPAIRED,
+    POINTS_UNHEALED,
+)
 from core.time import format_second
 
 ROOT = "audit/causes/"
@@ -36,6 +48,15 @@ def cause_key(dataset: str, name: str) -> str:
     return f"{ROOT}{dataset}/{name}.json"
 
 
+_COUNTS = {
+    AUDIT_EXPECTED: "expected",
+    AUDIT_MISSING: "missing",
+    AUDIT_ABSENT: "absent",
+    CERTIFICATES_ISSUED: "certificates",
+    POINTS_REPAIRED: "repaired",
+}
+
+
 def conclude(services: Services, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Notices:
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
     paper = find_run_file(services.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
@@ -47,16 +68,14 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     recovered = _close(services, dataset, alive)
     unhealed = sum(one.missing for one in state.open.values() if one.causes)
     metrics = services.metrics(dataset)
-    metrics.add("PointsUnhealed", unhealed)
-    metrics.add("CausesOpen", len(alive))
-    for name in ("expected", "missing", "absent"):
-        metrics.add(f"Audit{name.capitalize()}", float(counts.get(name, 0)))
-    metrics.add("CertificatesIssued", float(counts.get("certificates", 0)))
-    metrics.add("PointsRepaired", float(counts.get("repaired", 0)))
+    metrics.add(POINTS_UNHEALED, unhealed)
+    metrics.add(CAUSES_OPEN, len(alive))
+    for metric, name in _COUNTS.items():
+        metrics.add(metric, float(counts.get(name, 0)))
     healed = canary_healed(services, dataset, now=int(services.now().timestamp()))
     if healed is not None:
-        metrics.add("CanaryHealed", float(healed))
-    metrics.add("AuditFinished", 1)
+        metrics.add(CANARY_HEALED, float(healed))
+    metrics.add(AUDIT_FINISHED, 1)
     services.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
     return Notices(tuple(sent), tuple(known), tuple(recovered))
 
@@ -65,7 +84,7 @@ def conclude_failure(services: Services, dataset: str, run: str, *, environment:
     """An audit that failed: its own cause, and no ``AuditFinished``."""
     cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
     sent, known = _tell(services, [cause], run, environment)
-    services.metrics(dataset).add("AuditFailed", 1)
+    services.metrics(dataset).add(AUDIT_FAILED, 1)
     services.log.error("audit failed", dataset=dataset, run=run, reason=error)
     return Notices(tuple(sent), tuple(known), ())
 

@@ -16,6 +16,16 @@ from core.contract.model import Contract, Database, SourceTable
 from core.errors import BadContract, OutOfReach, StarmendError, TransientFailure, UnknownTable
 from core.landing.ingest_objects import ObjectFacts, TableObject
 from core.landing.state import TableState
+from core.metrics import (
+    HORIZON_HELD,
+    OBJECTS_EXTRACTED,
+    OBJECTS_MISSING,
+    PARAMETERS_REBUILT,
+    ROWS_EXTRACTED,
+    ROWS_UNPLACED,
+    TABLE_FAILED,
+    TABLE_OUT_OF_TIME,
+)
 from core.ports import Log, Metrics
 from ingestion.extract.budget import Budget
 from ingestion.extract.packing import OBJECT_BYTES
@@ -243,7 +253,7 @@ def _updated(extraction: Extraction, target: TableObject, facts: ObjectFacts) ->
 
 def _report(extraction: Extraction, bound: Bound) -> None:
     """How long a transaction has held the horizon back; who, once that is too long or the horizon does not move."""
-    extraction.metrics.add("HorizonHeldSeconds", bound.held_seconds, unit="Seconds")
+    extraction.metrics.add(HORIZON_HELD, bound.held_seconds)
     if bound.at is not None and bound.held_seconds < extraction.held_threshold:
         return
     told: dict[str, Any] = {"reason": bound.reason, "seconds": bound.held_seconds}
@@ -258,11 +268,11 @@ def _report_adoption(extraction: Extraction, table: str, state: TableState) -> N
     if state.write_number is not None or state.write_timestamp is not None:
         told = {"table": table, "number": state.number, "timestamp": state.durable_until.isoformat()}
         extraction.log.warning("parameters rebuilt from the objects", **told)
-        extraction.metrics.add("ParametersRebuilt", 1)
+        extraction.metrics.add(PARAMETERS_REBUILT, 1)
     if state.missing or state.newest_lost:
         missing = [*state.missing, *([state.number] if state.newest_lost else [])]
         extraction.log.warning("objects are missing", table=table, numbers=missing[:100])
-        extraction.metrics.add("ObjectsMissing", len(missing))
+        extraction.metrics.add(OBJECTS_MISSING, len(missing))
 
 
 def _report_unplaced(
@@ -278,7 +288,7 @@ def _report_unplaced(
         remedy = "give them a key, and a changed_at or created_at that is not in the future"
         told = {"table": reading.table.name, "rows": count, "remedy": remedy}
         extraction.log.warning("rows without cursor or key are not extracted", **told)
-        extraction.metrics.add("RowsUnplaced", count)
+        extraction.metrics.add(ROWS_UNPLACED, count)
 
 
 class _Results:
@@ -303,16 +313,16 @@ class _Results:
         self.of[name] = TableResult(name, stored.outcome, stored.objects, stored.rows, stored.number)
         told = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
         self._extraction.log.info("table completed", **told, number=stored.number)
-        self._extraction.metrics.add("RowsExtracted", stored.rows)
-        self._extraction.metrics.add("ObjectsExtracted", stored.objects)
+        self._extraction.metrics.add(ROWS_EXTRACTED, stored.rows)
+        self._extraction.metrics.add(OBJECTS_EXTRACTED, stored.objects)
         if stored.outcome == "out of time":
-            self._extraction.metrics.add("TableOutOfTime", 1)
+            self._extraction.metrics.add(TABLE_OUT_OF_TIME, 1)
 
     def failed(self, name: str, error: Exception) -> None:
         self.of[name] = TableResult(name, "failed", error=error)
         told = {"table": name, "error": type(error).__name__, "problem": str(error)}
         self._extraction.log.error("table failed", **told, exc_info=error)
-        self._extraction.metrics.add("TableFailed", 1)
+        self._extraction.metrics.add(TABLE_FAILED, 1)
 
     def guard(self, name: str) -> _Guard:
         return _Guard(self, name)

@@ -14,6 +14,15 @@ from dataclasses import dataclass
 
 from core.errors import TransientFailure
 from core.feeds.providers import needed_fields
+from core.metrics import (
+    POINTS_LIMITED,
+    POINTS_UNANSWERED,
+    POINTS_WRITTEN,
+    PROVIDER_BROKEN,
+    PROVIDER_REFUSED,
+    SECRET_MISSING,
+    TRIGGER_DELAY,
+)
 from core.ports import Log, StreamRecord
 from ingestion.pull.ask import Round
 from ingestion.pull.decide import Skip, Write, decide
@@ -156,12 +165,12 @@ def _unanswered(entity: str, calls: Round) -> Skip:
 
 
 _METRICS = {
-    "token_refused": "ProviderRefused",
-    "not_entitled": "ProviderRefused",
-    "secret_missing": "SecretMissing",
-    "limited": "PointsLimited",
-    "unanswered": "PointsUnanswered",
-    "broken": "ProviderBroken",
+    "token_refused": PROVIDER_REFUSED,
+    "not_entitled": PROVIDER_REFUSED,
+    "secret_missing": SECRET_MISSING,
+    "limited": POINTS_LIMITED,
+    "unanswered": POINTS_UNANSWERED,
+    "broken": PROVIDER_BROKEN,
 }
 _REMEDIES = {
     "token_refused": "the provider refuses the token: starmend secret set {secret}",
@@ -177,10 +186,10 @@ _REMEDIES = {
 
 def _tell(client: FeedClient, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]) -> None:
     """One log line per cause, not per entity, and the counts as metrics."""
-    client.metrics.add("PointsWritten", len(writes) - len(lost))
+    client.metrics.add(POINTS_WRITTEN, len(writes) - len(lost))
     if writes:
         delay = max(write.provider_time - asked[write.entity] for write in writes)
-        client.metrics.add("TriggerDelaySeconds", delay, unit="Seconds")
+        client.metrics.add(TRIGGER_DELAY, delay)
     for why in dict.fromkeys(skip.why for skip in skips):
         some = [skip for skip in skips if skip.why == why]
         if why in _METRICS:

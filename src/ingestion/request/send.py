@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.errors import TransientFailure
+from core.metrics import POINTS_EXPECTED
 from core.ports import Log, Metrics, Queue
 from core.sending import send_until_taken
 from core.time import iso
@@ -22,7 +23,7 @@ def send_requests(
     Raises ``TransientFailure`` where some stay refused. What was sent stays sent: a second run asks twice for some
     points, which are one row each.
     """
-    metrics.add("PointsExpected", plan.expected)
+    metrics.add(POINTS_EXPECTED, plan.expected)
 
     def pause(attempt: int) -> bool:
         sleep(FIRST_PAUSE * 2 ** (attempt - 1))

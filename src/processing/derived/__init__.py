@@ -1,0 +1,1 @@
+"""Derived tables: dimensions, rollups and calendars, each computed whole."""

@@ -31,7 +31,7 @@ _PARTS: Mapping[str, Callable[[pa.Array], pa.Array]] = {
 
 
 def calendar_rows(table: Table) -> pa.Table:
-    """All days of ``[since, until]`` in order. Names are English."""
+    """The rows of a calendar: all days of ``[since, until]`` in order. Names are English."""
     first = np.datetime64(table.since, "D")
     last = np.datetime64(table.until, "D")
     days = pa.array(np.arange(first, last + 1), pa.date32())

@@ -1,7 +1,7 @@
-"""Derived tables: what is computed whole from other tables of the warehouse, or from the contract alone.
+"""Dimensions and tables from the contract alone: each computed whole, and committed where its inputs have changed.
 
 A dimension is computed from the current state of its source tables, so that a changed department changes its staff and
-nothing else. Every commit here is skipped where the footer names exactly the inputs of now, so asking again is cheap.
+nothing else. A commit is skipped where the footer names exactly the inputs of now, so doing it again is cheap.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ def dimension_rows(table: Table, states: Mapping[str, pa.Table], origin: Origin)
     own = states.get(table.source)
     if own is None:
         return schema.empty_table()
-    made = shape(table, own, origin).rows
+    shaped = shape(table, own, origin).rows
     columns = []
     for column in table.columns:
         if isinstance(column.rule, Joined):
             values = _joined(table, column.rule, own, states, origin.contract)
             columns.append(values.cast(arrow_type(column.type)))
         else:
-            columns.append(made.column(column.name))
+            columns.append(shaped.column(column.name))
     return pa.table(columns, schema=schema)
 
 
 def _joined(table: Table, rule: Joined, own: pa.Table, states: Mapping[str, pa.Table], contract: Contract) -> pa.Array:
-    """``rule.field`` of the joined table's row whose key is this row's ``on``."""
+    """A joined column: ``rule.field`` of the other table's row whose key is this row's ``on``; else null."""
     on = next(join.on for join in table.joins if join.table == rule.table)
     other = states.get(rule.table)
     if other is None:
@@ -80,7 +80,7 @@ def _joined(table: Table, rule: Joined, own: pa.Table, states: Mapping[str, pa.T
 
 
 def derive_static(store: PartitionStore, table: Table, contracts: Contracts) -> Outcome:
-    """Make a table that comes from the contract alone, unless it is there as the contract has it."""
+    """Make a table that comes from the contract alone, unless it was made from the same promise."""
     contract = contracts.dataset(table.dataset)
     feed = contract.source if isinstance(contract.source, Feed) else None
 

@@ -1,4 +1,4 @@
-"""Rollups: what a fact says by group, computed whole for a partition from the facts and the certificates.
+"""Rollups: a fact's aggregates by group, computed whole for a partition from the facts and the certificates.
 
 A group is of one entity and one unit of time. It is shown as soon as it has facts, and certified when every slot that
 it owes lies in a certified window: only then can it be complete.
@@ -60,23 +60,23 @@ def certified_in(
     start, end = max(start, calendar.covers_from), min(end, calendar.covers_to)
     if end <= start:
         return []
-    months = dict.fromkeys(iso(one)[:7] for one in [*range(start, end, DAY), end - 1])
-    found = []
+    months = dict.fromkeys(iso(time)[:7] for time in [*range(start, end, DAY), end - 1])
+    windows: list[LedgerEntry] = []
     for month in months:
         key = ledger_key(dataset, month)
         stored = records.read(key)
         ledger = Ledger.from_json(stored.body, etag=stored.stat.etag, key=key) if stored else Ledger()
-        found += [
+        windows += [
             window
             for name, window in ledger.windows.items()
             if name.startswith(f"{subject}/") and epoch(window.start) < end and start < epoch(window.end)
         ]
-    return sorted(found, key=lambda one: one.start)
+    return sorted(windows, key=lambda window: window.start)
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One partition of a rollup, and what its rows are made by."""
+    """One partition of a rollup, with the tables, feed and calendar that its rows are computed from."""
 
     table: Table
     fact: Table
@@ -96,7 +96,10 @@ class Rollup:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """Cells are ``[entity, slot]``; ``first`` is where each group's slots begin, ``starts`` the groups' instants."""
+    """The groups of a partition. Cells are ``[entity, slot]``.
+
+    ``first`` is where each group's slots begin, ``starts`` are the groups' instants.
+    """
 
     entities: list[str]
     slots: Ints
@@ -104,7 +107,7 @@ class _Groups:
     first: Ints
 
     def sums(self, cells: Cells) -> Ints:
-        """``[entity, group]``."""
+        """How many of the cells are true, as ``[entity, group]``."""
         return np.add.reduceat(cells.astype(np.int64), self.first, axis=1)
 
 
@@ -148,7 +151,7 @@ def _groups(rollup: Rollup, facts: pa.Table, entries: Sequence[LedgerEntry]) -> 
         [epoch(entry.end) for entry in entries] + ([int(seconds.max()) + 1] if len(seconds) else []), default=start
     )
     unit = rollup.unit
-    # to the end of the last group: what it owes is told by the calendar, whether it is over or not
+    # to the end of the last group: the calendar says what it owes, whether it is over or not
     beyond = np.datetime64(max(last - 1, 0), "s").astype(f"datetime64[{unit}]") + 1
     stop = min(end, int(beyond.astype("datetime64[s]").astype(np.int64)))
     slots = expected_slots(rollup.calendar, every=rollup.feed.every, start=start, end=stop)
@@ -177,7 +180,7 @@ def _between(slots: Ints, start: int, end: int) -> slice:
 
 
 def _on_grid(rollup: Rollup, groups: _Groups, facts: pa.Table, owed: Cells) -> tuple[pa.Table, Ints, Ints]:
-    """The facts that are owed, with their entity and slot; others are nobody's promise and are not counted."""
+    """The facts that are owed, with their entity and slot; others belong to no expected point and are not counted."""
     name = column_of(rollup.fact, rollup.feed.entity_column)
     if name in facts.column_names:
         codes = pc.index_in(as_array(facts.column(name)), value_set=pa.array(groups.entities, pa.string()))
@@ -197,8 +200,8 @@ def _on_grid(rollup: Rollup, groups: _Groups, facts: pa.Table, owed: Cells) -> t
 def _repaired(facts: pa.Table, rows: Ints, slots: Ints, owed: Cells) -> Cells:
     cells = np.zeros_like(owed)
     if "provenance" in facts.column_names:
-        mine = np.asarray(pc.fill_null(pc.equal(as_array(facts.column("provenance")), "repaired"), False))
-        cells[rows[mine], slots[mine]] = True
+        repaired = np.asarray(pc.fill_null(pc.equal(as_array(facts.column("provenance")), "repaired"), False))
+        cells[rows[repaired], slots[repaired]] = True
     return cells
 
 

@@ -1,0 +1,1 @@
+"""Lines of ingest objects: blocks of JSON lines become typed rows and rejected lines."""

@@ -1,4 +1,4 @@
-"""The bytes of an ingest object as blocks of whole lines, in bounded memory.
+"""Blocks of whole lines, read from the bytes of an ingest object in bounded memory.
 
 An object is gzip (one member or many, as Firehose and appended files make them) or plain; its first two bytes say
 which, never its name. A block is about ``BLOCK_BYTES`` of whole lines, whatever the object's size.
@@ -27,7 +27,7 @@ SPACE = 32  # the bytes below it are control characters
 
 
 class UnreadableObject(InvalidData):
-    """The object's bytes end or break where they should not: nothing of it may be trusted, not even what was read."""
+    """The object's bytes are truncated, corrupt or hold a line without end: not even what was read may be trusted."""
 
     @property
     def reason(self) -> str:
@@ -66,6 +66,7 @@ class Block:
 
 
 def newlines(data: bytes) -> Ints:
+    """Where the newlines of some bytes are."""
     return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
 
 

@@ -53,8 +53,8 @@ def time_of_day(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     text[:, 9:12] = _thousand()[millis]
     text[:, 12:] = _thousand()[micros - millis * np.int32(1000)]
     offsets = np.arange(0, (len(values) + 1) * _TIME_BYTES, _TIME_BYTES, dtype=np.int32)
-    made = pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
-    return pc.if_else(values.is_valid(), made, pa.scalar(None, pa.string())) if values.null_count else made
+    texts = pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(text))
+    return pc.if_else(values.is_valid(), texts, pa.scalar(None, pa.string())) if values.null_count else texts
 
 
 @functools.cache

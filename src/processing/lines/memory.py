@@ -1,11 +1,11 @@
-"""Memory that was freed stays with the process, for the next block of lines wants as much again."""
+"""Freed memory stays with the process, for the next block of lines needs as much again."""
 
 from __future__ import annotations
 
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3), glibc
-_KEPT_BYTES = 32 << 20  # far more than a block and what is made of it
+_KEPT_BYTES = 32 << 20  # far more than a block and its rows need
 _LARGE_BYTES = 32 << 20  # the most that glibc takes; what is larger goes back to the system at once
 
 

@@ -1,4 +1,4 @@
-"""Nested values kept as the text they came as.
+"""Nested values of JSON lines, kept as the text that they came as.
 
 Parsing a nested value and writing it again would change numbers (``1.10``, 30-digit integers) and the order of what a
 source sent, so its characters are cut out of the line instead. Only source tables with a ``json`` field pay for this.

@@ -1,4 +1,4 @@
-"""What parsing a block gives: its accepted rows and its rejected lines, every record one or the other."""
+"""Result of parsing a block: accepted rows and rejected lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Parsed:
     unknown: frozenset[str] = field(default_factory=frozenset)
 
     def without(self, bad: Mapping[int, str]) -> Parsed:
-        """The same with the rows ``bad`` (row index -> reason) rejected."""
+        """The same result with the rows ``bad`` (row index -> reason) rejected."""
         if not bad:
             return self
         order = sorted(bad)
@@ -56,19 +56,19 @@ class Parsed:
             lines=self.lines[keep],
             records=None
             if self.records is None
-            else [one for one, kept in zip(self.records, keep, strict=True) if kept],
+            else [record for record, kept in zip(self.records, keep, strict=True) if kept],
             rejected=(*self.rejected, *rejected),
             unknown=self.unknown,
         )
 
     @property
     def accounted(self) -> int:
-        """Records in: those that became rows and those that were rejected."""
+        """How many records the block had: those that became rows and those that were rejected."""
         return int(self.rows.num_rows) + len(self.rejected)
 
 
 def rows_where(mask: pa.ChunkedArray | pa.Array) -> list[int]:
     """The indexes at which a mask is true; null is not."""
     # One array: over a chunked array without chunks this kernel ends the process (pyarrow 25).
-    found: list[int] = pc.indices_nonzero(as_array(pc.fill_null(mask, False))).to_pylist()
-    return found
+    rows: list[int] = pc.indices_nonzero(as_array(pc.fill_null(mask, False))).to_pylist()
+    return rows

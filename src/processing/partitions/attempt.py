@@ -1,6 +1,6 @@
-"""One commit, tried until it is settled: who won, and what to do when nobody knows.
+"""Attempts of a commit, repeated until it is settled whether this writer won.
 
-The parts of a commit that do not depend on what it commits; ``commit`` holds those that do.
+This is the part of a commit that does not depend on the rows; ``commit`` holds the part that does.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LONGEST_PAUSE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CommitContext:
-    """What a commit needs of the world beside the store.
+    """Everything that a commit needs beside the store and the rows.
 
-    ``contract_hash`` says by which contract (and code) the rows were made: a source read by another one is no replay.
+    ``contract_hash`` names the contract (and code) that made the rows: a source read by another one is no replay.
     ``random`` names objects and spreads pauses, so it must differ between processes: the system's own, but in tests.
     ``max_tries`` bounds how often a beaten writer starts again. ``timer`` counts seconds.
     """
@@ -58,7 +58,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyThere:
-    """The partition holds all of it; no version was made. ``version`` 0: there is no partition, and none is needed."""
+    """The partition holds all rows; no version was made. ``version`` 0: there is no partition, and none is needed."""
 
     partition: str
     version: int
@@ -100,12 +100,13 @@ class Current:
         return self.object.footer
 
     def already_there(self) -> AlreadyThere:
+        """The outcome of a commit that has nothing to add to it."""
         return AlreadyThere(self.partition, self.version, self.pointer.target, self.footer.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What the next version is to hold. ``hold`` None: as it was before."""
+    """The content of the next version. ``hold`` None: as it was before."""
 
     kind: Kind
     rows: pa.Table | Pieces
@@ -125,12 +126,12 @@ def read_current(store: PartitionStore, partition: str) -> Current | None:
     """The pointer, and the object it names; None where there is no pointer."""
     missing = ""
     while pointer := store.read_pointer(partition):
-        found = store.read_object(pointer.target)
-        if found is not None:
+        stored = store.read_object(pointer.target)
+        if stored is not None:
             try:
-                return Current(partition, pointer, open_object(found.key, found.body), found.modified)
+                return Current(partition, pointer, open_object(stored.key, stored.body), stored.modified)
             except PipelineBug:
-                return Current(partition, pointer, None, found.modified)
+                return Current(partition, pointer, None, stored.modified)
         if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
             return Current(partition, pointer, None, None)
         missing = pointer.target
@@ -150,12 +151,12 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
 
     ``make`` is called after the pointer was read, so whatever it reads is at least as new as what it will replace.
     """
-    mine: list[Committed] = []
+    written: list[Committed] = []
     swap: _Swap | None = None
     for tries in range(1, context.max_tries + 2):
         began = context.timer()
         current = read_current(store, partition)
-        if won := _won(current, mine):
+        if won := _won(current, written):
             return replace(won, tries=tries - 1)
         if tries > context.max_tries:
             break
@@ -167,7 +168,7 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
             if isinstance(wanted, AlreadyThere):
                 return wanted
             swap = _Swap(etag, _write(store, layout, partition, current, wanted, context))
-            mine.append(swap.result)
+            written.append(swap.result)
         try:
             answer = store.swap_pointer(partition, swap.result.key, expected=etag)
         except TransientFailure:
@@ -180,8 +181,11 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
     )
 
 
-def _won(current: Current | None, mine: list[Committed]) -> Committed | None:
-    for result in mine if current else ():
+def _won(current: Current | None, written: list[Committed]) -> Committed | None:
+    """The commit of ours that is current, or that the current one descends from."""
+    if current is None:
+        return None
+    for result in written:
         if current.pointer.target == result.key:
             return result
         if current.opened is not None and current.opened.footer.descends_from(result.key):
@@ -190,8 +194,10 @@ def _won(current: Current | None, mine: list[Committed]) -> Committed | None:
 
 
 def _pause(tries: int, took: float, source: random.Random) -> float:
-    """Longer after every try, and longer where a try takes long: who waits for less than the others' tries take is only
-    in their way. Sixteen writers whose tries take a second each need 4 tries a commit without that, and 1.7 with it.
+    """Seconds to wait: more after every try, and more where a try takes long.
+
+    A writer that waits for less than the others' tries take is only in their way. Sixteen writers whose tries take a
+    second each need 4 tries a commit without that, and 1.7 with it.
     """
     longest = max(LONGEST_PAUSE, 16 * took)
     return source.random() * min(longest, max(FIRST_PAUSE, 2 * took) * 2.0 ** min(tries - 1, 10))

@@ -1,10 +1,10 @@
 """Commits: a partition is one pointer to one immutable object, and a commit swaps the pointer.
 
-Read the pointer and the object, make the next object, write it under a name of its own, swap the pointer if it is still
-the one that was read. One of any number of racing writers wins; the others pause, read again and make theirs again on
-top. After any answer that does not settle it (refused, lost) the pointer is read: if it names my object or a descendant
-of it, I won. A crash leaves at most an object that nothing names. The swap is the one thing that can be seen from
-outside, so a reader sees whole commits only.
+A commit reads the pointer and the object, makes the next object, writes it under a name of its own, and swaps the
+pointer if it is still the one that was read. One of any number of racing writers wins; the others pause, read again and
+make their objects again on top. After an answer that leaves the outcome open (refused, lost) the pointer is read: a
+writer has won if it names the writer's object or a descendant of it. A crash leaves at most an object that nothing
+names. Readers see the swap alone, and so whole commits only.
 """
 
 from __future__ import annotations
@@ -123,14 +123,14 @@ def commit_many(
     and then the first failure is raised.
     """
 
-    def one(change: tuple[Table, str, pa.Table]) -> Outcome:
+    def commit(change: tuple[Table, str, pa.Table]) -> Outcome:
         table, partition, rows = change
         return commit_rows(store, table, partition, rows, sources=sources, context=context)
 
     if len(changes) < 2 or workers < 2:
-        return [one(change) for change in changes]
+        return [commit(change) for change in changes]
     with ThreadPoolExecutor(min(workers, len(changes))) as pool:
-        futures = [pool.submit(one, change) for change in changes]
+        futures = [pool.submit(commit, change) for change in changes]
     return [future.result() for future in futures]
 
 
@@ -143,7 +143,7 @@ def commit_table(
     inputs: Sequence[tuple[Table, str]],
     context: CommitContext,
 ) -> Outcome:
-    """Replace a derived partition by what ``recompute`` makes of its inputs, tables with their partitions' paths.
+    """Replace a derived partition by the rows that ``recompute`` makes of its inputs (tables with partitions' paths).
 
     ``recompute`` gets the snapshots by the store's names of the partitions (``dim_x``, ``fact_y/symbol=A``); those that
     have no commit yet are left out. The target's pointer is read before the inputs' and all three steps are done again

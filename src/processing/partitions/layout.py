@@ -1,4 +1,4 @@
-"""What a merge must know of a table: the part that each stored column plays in it."""
+"""Layout of a table for merges: the part that each stored column plays in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class VersionColumn:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a merge must know of a table: its stored columns and the part that each plays.
+    """A table's stored columns and the part that each plays in a merge.
 
     ``latest`` are the columns that the merge itself computes; incoming rows do not have them. ``deleted`` is empty
     where the table has no such column. Columns whose value is the partition's are in none of these. ``checked``: the
@@ -43,6 +43,7 @@ class Layout:
 
     @classmethod
     def of(cls, table: Table) -> Layout:
+        """The layout of a contract's table."""
         stored = {column.name: column for column in table.stored_columns}
         return cls(
             table=table.name,
@@ -62,13 +63,14 @@ class Layout:
 
     @cached_property
     def given_schema(self) -> pa.Schema:
+        """The schema of incoming rows."""
         return pa.schema([self.schema.field(name) for name in self.given])
 
     @cached_property
     def deciding(self) -> Layout:
         """The layout of those columns alone that decide which version is the latest."""
-        wanted = {*self.key, *(one.name for one in self.version), *self.history_of, *self.latest, self.deleted}
-        return replace(self, schema=pa.schema([one for one in self.schema if one.name in wanted]))
+        wanted = {*self.key, *(column.name for column in self.version), *self.history_of, *self.latest, self.deleted}
+        return replace(self, schema=pa.schema([field for field in self.schema if field.name in wanted]))
 
     @cached_property
     def content(self) -> tuple[str, ...]:

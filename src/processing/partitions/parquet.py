@@ -1,4 +1,4 @@
-"""A partition's object: Arrow rows to Parquet bytes with a footer of ours, and back.
+"""Encoding of a partition's object: Arrow rows to Parquet bytes with Starmend's footer.
 
 Snappy, as AWS's managed layer has it. Dictionaries only for columns that repeat themselves, decimals as integers where
 they fit (half the time of the fixed-length form), no statistics of texts outside the key (they cost as much as the
@@ -29,7 +29,7 @@ _SAMPLE = (256, 4_096)
 
 
 class Pieces(Protocol):
-    """Rows that are made while they are written: as tables of ``ROW_GROUP`` rows, the last one of fewer."""
+    """Rows that are computed while they are written: as tables of ``ROW_GROUP`` rows, the last one of fewer."""
 
     @property
     def num_rows(self) -> int: ...
@@ -57,7 +57,7 @@ def encode(
             rows.schema,
             compression="snappy",
             use_dictionary=_dictionaries(rows.num_rows, head, parent),
-            write_statistics=[one.name for one in rows.schema if one.name in key or not pa.types.is_string(one.type)],
+            write_statistics=[field.name for field in rows.schema if field.name in key or not _is_text(field)],
             store_decimal_as_integer=True,
             store_schema=False,
         ) as writer:
@@ -69,6 +69,10 @@ def encode(
         return sink.content()
 
 
+def _is_text(field: pa.Field) -> bool:
+    return bool(pa.types.is_string(field.type))
+
+
 def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str]:
     if parent is None or parent.footer.rows.bit_length() != count.bit_length():
         return repeating(head.slice(0, ROW_GROUP))
@@ -76,7 +80,7 @@ def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str
 
 
 class _Sink:
-    """Where the Parquet writer writes to: keeps what comes, and hashes it on the way or beside."""
+    """The sink of the Parquet writer: keeps the bytes and hashes them, at once or in a thread (``beside``)."""
 
     closed = False
 
@@ -122,7 +126,7 @@ class _Sink:
         """Nothing is held open."""
 
     def digest(self) -> tuple[str, int]:
-        """Of everything written so far, and how much that is."""
+        """The SHA-256 of the bytes written so far, and how many they are."""
         if self._beside:
             self._beside.submit(self._take, self._handed_on()).result()
         else:

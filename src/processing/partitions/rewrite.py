@@ -1,8 +1,8 @@
-"""A large partition's next rows, one row group at a time.
+"""Rewriting of large partitions, one row group at a time.
 
-What ``merge.apply_splice`` makes of whole tables, and ``batch.dedupe`` of a partition's first rows, is made here in
-pieces: while one is encoded, the next is decoded and spliced on another core, and the result is never in memory whole.
-The pieces are cut as the writer cuts row groups, so that the object's bytes are the same either way.
+The rows that ``merge.apply_splice`` gives as a whole table, or ``batch.dedupe`` for a partition's first rows, are made
+here in pieces: while one is encoded, the next is decoded and spliced on another core, and the result is never in memory
+whole. The pieces are cut as the writer cuts row groups, so that the object's bytes are the same either way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STREAM_FROM = 2 * ROW_GROUP  # rows; below it there is nothing to do side by sid
 def splice_object(
     opened: Opened, columns: Columns, rows: pa.Table, splice: Splice, layout: Layout
 ) -> pa.Table | SplicedPieces:
-    """An object's rows after a splice: a table, or what makes it piece by piece where that is worth it.
+    """An object's rows after a splice: a table, or pieces of it where they are many.
 
     ``columns`` are the object's, with those that the splice was planned from already decoded. Nothing is given out
     that was not proven to be what a commit wrote.
@@ -39,7 +39,7 @@ def splice_object(
 
 
 def first_rows(batch: Batch, layout: Layout) -> pa.Table | BatchPieces:
-    """The rows of a partition that has none yet: a table, or what makes it piece by piece where that is worth it."""
+    """The rows of a partition that has none yet: a table, or pieces of it where they are many."""
     if batch.num_rows < STREAM_FROM:
         return with_latest(batch.table, layout)
     return BatchPieces(batch, layout)
@@ -47,7 +47,7 @@ def first_rows(batch: Batch, layout: Layout) -> pa.Table | BatchPieces:
 
 @dataclass(frozen=True, slots=True)
 class BatchPieces:
-    """A batch as the rows of a partition, not put into order yet."""
+    """The rows of a partition's first batch, in pieces that are put into order one by one."""
 
     batch: Batch
     layout: Layout
@@ -62,9 +62,9 @@ class BatchPieces:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups, in order; each is made while its predecessor is being used."""
-        return read_ahead(self._made())
+        return read_ahead(self._pieces())
 
-    def _made(self) -> Iterator[pa.Table]:
+    def _pieces(self) -> Iterator[pa.Table]:
         flags = self._flags()
         for first in range(0, self.num_rows, ROW_GROUP):
             piece = self.batch.slice(first, ROW_GROUP).table
@@ -80,7 +80,7 @@ class BatchPieces:
 
 @dataclass(frozen=True, slots=True)
 class SplicedPieces:
-    """The rows of a partition after a splice, not made yet."""
+    """The rows of a partition after a splice, in pieces that are made one by one."""
 
     opened: Opened
     columns: Columns
@@ -98,11 +98,11 @@ class SplicedPieces:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Row groups of the result, in order; each is made while its predecessor is being used."""
-        for piece in read_ahead(self._made()):
+        for piece in read_ahead(self._pieces()):
             self.columns.prove()
             yield piece
 
-    def _made(self) -> Iterator[pa.Table]:
+    def _pieces(self) -> Iterator[pa.Table]:
         flags = self._flags()
         stored = _StoredRows(self.opened, self.columns, self.layout)
         done = 0
@@ -121,7 +121,7 @@ class SplicedPieces:
 
 
 class _StoredRows:
-    """The stored rows from front to back: what is decoded already, and the other columns a row group at a time."""
+    """The stored rows from front to back: columns that are decoded already, and the others a row group at a time."""
 
     def __init__(self, opened: Opened, columns: Columns, layout: Layout) -> None:
         self._opened = opened
@@ -155,7 +155,7 @@ class _StoredRows:
 def _with_flags(piece: pa.Table, flags: pa.Array | None, first: int, layout: Layout) -> pa.Table:
     if flags is None:
         return piece
-    mine = flags.slice(first, piece.num_rows)
+    flag = flags.slice(first, piece.num_rows)
     return pa.Table.from_arrays(
-        [mine if name in layout.latest else piece[name] for name in layout.schema.names], schema=layout.schema
+        [flag if name in layout.latest else piece[name] for name in layout.schema.names], schema=layout.schema
     )

@@ -1,4 +1,4 @@
-"""Going back: an earlier version of a partition becomes its next one."""
+"""Rollback: an earlier version of a partition becomes its next one, and may be held against the auditor."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def rollback(
         key = to if isinstance(to, str) else _key_of(current, to)
         if current.is_sound and _is_done(current, version_of(key), hold or ""):
             return current.already_there()
-        found = store.read_object(key)
-        if found is None:
+        stored = store.read_object(key)
+        if stored is None:
             raise InvalidData("roll back", where, f"{key} was removed", "choose another version, or: starmend rebuild")
-        old = open_object(key, found.body)
+        old = open_object(key, stored.body)
         return Next(
             "rollback",
             old.read(layout.schema),

@@ -1,4 +1,4 @@
-"""A partition as it is at one moment, and the columns of an object read as they are needed."""
+"""Snapshots of partitions, and the columns of an object decoded as they are needed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_snapshot(store: PartitionStore, schema: pa.Schema, partition: str) -> S
 class Columns:
     """An object's columns in the wanted schema, each decoded once, when it is first asked for.
 
-    They are not proven: the digest is computed beside, and whoever makes something of them calls ``prove`` first.
+    They are not proven: the digest is computed beside, and ``prove`` must be called before anything is made of them.
     """
 
     def __init__(self, opened: Opened, schema: pa.Schema) -> None:
@@ -69,8 +69,8 @@ class Columns:
         if missing:
             rows = self._opened.read(self._schema, missing, proven=False)
             self._have.update(zip(missing, rows.columns, strict=True))
-        found = pa.table({name: self._have[name] for name in names})
-        return found if at is None else found.take(pa.array(at))
+        rows = pa.table({name: self._have[name] for name in names})
+        return rows if at is None else rows.take(pa.array(at))
 
     def _groups_of(self, at: Ints) -> list[int]:
         return list(dict.fromkeys(np.searchsorted(self._ends, at, side="right").tolist()))
@@ -90,6 +90,7 @@ class Columns:
         return np.cumsum(self._opened.group_rows)
 
     def whole(self) -> pa.Table:
+        """All rows with all columns."""
         return self.read(self._schema.names)
 
     def prove(self) -> None:

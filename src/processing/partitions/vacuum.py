@@ -1,5 +1,4 @@
-"""
-emoving objects that no pointer will ever name again and no reader can still be reading (``core.warehouse.vacuum``)."""
+"""Removal of objects that no pointer will name again and no reader can still be reading (``core.warehouse.vacuum``)."""
 
 from __future__ import annotations
 
@@ -26,11 +25,11 @@ def vacuum(
     """Clean every partition of a table, one after the other; yields each plan that removes something, once done.
 
     Interrupting it is harmless, and so is running it beside commits, readers and itself. A partition whose pointer
-    leads to no readable object is left alone: what is there may be needed to mend it.
+    leads to no readable object is left alone: what is there may be needed to repair it.
     """
     listing = objects.list(f"{DATA_ROOT}{table.name}/")
-    for partition, found in groupby(listing, key=_partition):
-        plan = _clean(store, objects, partition, found, now=now, grace=grace, dry_run=dry_run) if partition else None
+    for partition, infos in groupby(listing, key=_partition):
+        plan = _clean(store, objects, partition, infos, now=now, grace=grace, dry_run=dry_run) if partition else None
         if plan is not None and plan.remove:
             yield plan
 
@@ -39,26 +38,26 @@ def vacuum_partition(
     store: PartitionStore, objects: ObjectStore, partition: str, *, now: datetime, grace: timedelta = GRACE
 ) -> VacuumPlan | None:
     """Clean one partition, as ``vacuum`` does; None where it is left alone."""
-    found = objects.list(data_prefix(partition))
-    return _clean(store, objects, partition, found, now=now, grace=grace, dry_run=False)
+    infos = objects.list(data_prefix(partition))
+    return _clean(store, objects, partition, infos, now=now, grace=grace, dry_run=False)
 
 
 def _clean(
     store: PartitionStore,
     objects: ObjectStore,
     partition: str,
-    found: Iterable[ObjectInfo],
+    infos: Iterable[ObjectInfo],
     *,
     now: datetime,
     grace: timedelta,
     dry_run: bool,
 ) -> VacuumPlan | None:
-    infos = list(found)  # before the pointer is read: what is written after this is not on the list
+    listed = list(infos)  # before the pointer is read: what is written after this is not on the list
     current = read_current(store, partition)
     if current is None or current.opened is None:
         return None
     dailies = {daily.key for daily in current.footer.dailies}
-    plan = plan_vacuum(partition, infos, current=current.pointer.target, dailies=dailies, now=now, grace=grace)
+    plan = plan_vacuum(partition, listed, current=current.pointer.target, dailies=dailies, now=now, grace=grace)
     if plan.remove and not dry_run:
         objects.delete(plan.remove)
     return plan

@@ -1,0 +1,1 @@
+"""Records of each ingest object beside its rows: receipt, quarantined lines, sequential id."""

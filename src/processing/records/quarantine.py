@@ -1,4 +1,4 @@
-"""Rejected lines, kept as they came, one JSON line each (``core.landing.records.QUARANTINE_COLUMNS``)."""
+"""Quarantine: rejected lines as they came, one JSON line each (``core.landing.records.QUARANTINE_COLUMNS``)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST_OF_A_HALTED = 1000  # lines that show what is wrong with an object of which
 
 
 def quarantine_body(landing: Landing, rejected: Sequence[Rejected], *, now: datetime) -> bytes:
-    """The lines in the object's order; bytes that are no UTF-8 as base64."""
-    return b"".join(_line(landing.key, one, format_instant(now)) for one in rejected)
+    """The rejected lines as JSON lines, in the object's order; bytes that are no UTF-8 as base64."""
+    return b"".join(_line(landing.key, line, format_instant(now)) for line in rejected)
 
 
 def _line(key: str, rejected: Rejected, now: str) -> bytes:
@@ -51,7 +51,7 @@ def write_quarantine(
 
 def read_quarantine(store: ObjectReader, prefix: str) -> Iterator[dict[str, object]]:
     """The rejected lines below a prefix of ``quarantine/``, in key and line order."""
-    for found in store.list(prefix):
-        stored = store.read(found.key)
+    for info in store.list(prefix):
+        stored = store.read(info.key)
         for line in stored.body.splitlines() if stored else ():
             yield orjson.loads(line)

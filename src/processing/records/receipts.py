@@ -1,4 +1,4 @@
-"""Receipts: what became of an ingest object, one JSON line (``core.landing.records.RECEIPT_COLUMNS``), written last.
+"""Receipts: the outcome of an ingest object, one JSON line (``core.landing.records.RECEIPT_COLUMNS``), written last.
 
 An object without a receipt has not been processed to its end. Processing it again replaces its receipt.
 """
@@ -33,7 +33,7 @@ class TouchedPartition:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """See ``core.landing.records`` for what the fields mean; times are in milliseconds."""
+    """A receipt's fields, as ``core.landing.records`` describes them; times are in milliseconds."""
 
     object: str
     etag: str
@@ -58,10 +58,12 @@ class Receipt:
     processed_at: str = ""
 
     def to_json(self) -> bytes:
+        """One JSON line."""
         return orjson.dumps(asdict(self)) + b"\n"
 
 
 def write_receipt(store: ObjectWriter, landing: Landing, receipt: Receipt) -> None:
+    """Write the receipt under the object's receipt key, over an earlier one."""
     store.write(landing.receipt_key, receipt.to_json(), content_type="application/json")
 
 
@@ -73,12 +75,13 @@ def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None
 
 def read_receipts(store: ObjectReader, prefix: str) -> Iterator[dict[str, Any]]:
     """The receipts below a prefix of ``receipts/``, in key order."""
-    for found in store.list(prefix):
-        if stored := store.read(found.key):
+    for info in store.list(prefix):
+        if stored := store.read(info.key):
             yield orjson.loads(stored.body)
 
 
 def outcome_of(partitions: Sequence[TouchedPartition], *, halted: str) -> OutcomeName:
+    """``halted`` where a reason is given, ``committed`` where any partition got a new version, else ``unchanged``."""
     if halted:
         return "halted"
     return "committed" if any(partition.outcome == "committed" for partition in partitions) else "unchanged"

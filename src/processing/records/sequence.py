@@ -1,6 +1,6 @@
-"""Sequential ids: which objects came as the next of their table, and the parameter that remembers the newest.
+"""Sequential ids: a warning for objects that do not follow their predecessor, and the parameter with the newest id.
 
-Events come in any order, and a warning about one that only overtook another costs a look; a hole that nobody notices
+Events come in any order, so a warning may be false, where one object only overtook another; a hole that nobody notices
 would cost rows. The parameter is a cache: losing it costs a false warning, never a row.
 """
 
@@ -19,11 +19,11 @@ def newest_known(services: Services, tables: Collection[tuple[str, str]]) -> Map
     names = {_name(services, dataset, table): (dataset, table) for dataset, table in tables}
     known: dict[tuple[str, str], int] = {}
     try:
-        found = services.parameters.get_many(list(names)) if names else {}
+        values = services.parameters.get_many(list(names)) if names else {}
     except StarmendError as error:
         services.log.warning("the latest objects are not known", error=str(error))
         return known
-    for name, text in found.items():
+    for name, text in values.items():
         try:
             known[names[name]] = parse_id(text, name=name)
         except InvalidData as error:
@@ -49,7 +49,7 @@ def out_of_sequence(numbers: Iterable[int], newest: int, *, has_receipt: Callabl
 
 
 def remember_newest(services: Services, dataset: str, table: str, number: int) -> None:
-    """Write the parameter. A failure is a warning: the objects and their receipts are the truth."""
+    """Write the number of a table's newest object. A failure is a warning, for the parameter is a cache."""
     try:
         services.parameters.put(_name(services, dataset, table), str(number))
     except StarmendError as error:
@@ -57,6 +57,7 @@ def remember_newest(services: Services, dataset: str, table: str, number: int) -
 
 
 def receipt_exists(services: Services, landing: Landing) -> bool:
+    """Whether an ingest object was processed to its end."""
     return services.records.stat(landing.receipt_key) is not None
 
 

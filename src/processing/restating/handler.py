@@ -1,4 +1,4 @@
-"""The restate Lambda: ``{"job": "audit/runs/<run>/jobs/<n>.json"}``, partitions that the auditor wants made again."""
+"""The restate Lambda: makes partitions again for the auditor; ``{"job": "audit/runs/<run>/jobs/<n>.json"}``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from processing.runtime import build_runtime
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """The counts. A failure is an error of the function, which the state machine retries."""
+    """Return the counts. A failure is an error of the function, which the state machine retries."""
     services, finish = build_runtime()
     try:
         return restate_job(services, str(event["job"]))

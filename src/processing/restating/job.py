@@ -1,7 +1,7 @@
-"""A repair job for processing: partitions made again, each by the road that its kind of table has, or cleaned.
+"""Repair jobs for processing: partitions that are made again, each from its inputs, or cleaned.
 
-Facts whole from the ingest objects, rollups from facts and certificates, dimensions from the current state of their
-sources, and what comes from the contract alone from the contract.
+Facts are made from the ingest objects, rollups from facts and certificates, dimensions from the current state of their
+sources, and calendars and a feed's entities from the contract.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from processing.services import Services
 
 
 def restate_job(services: Services, job: str) -> dict[str, Any]:
-    """Carry out the job that lies under this key, leave word of the outcome beside it, and return the counts.
+    """Carry out the job that lies under this key, write its outcome beside it, and return the counts.
 
     Safe to do again. Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where a store fails; then
     the job is not done, and the same call may be made again.
@@ -40,11 +40,12 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
     for path in paths:
         try:
-            changed += _one(services, repair, path)
+            changed += _repair(services, repair, path)
         except (InvalidData, PipelineBug) as error:
             failed.append(f"{repair.table}/{path}: {error}")
-            told = {"table": repair.table, "partition": path, "reason": str(error)}
-            services.log.error("partition left as it was", repair=repair.kind, **told)
+            services.log.error(
+                "partition left as it was", repair=repair.kind, table=repair.table, partition=path, reason=str(error)
+            )
     outcome = {
         "result": "failed" if failed else "done",
         "reason": "; ".join(failed)[:1000],
@@ -55,19 +56,19 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     try:
         services.records.write(key, canonical_json(outcome), content_type="application/json")
     except TransientFailure as error:
-        services.log.warning("no word was left", job=job, reason=str(error))
+        services.log.warning("outcome not written", job=job, reason=str(error))
     return {"partitions": len(paths), "changed": changed, "failed": len(failed)}
 
 
-def _one(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> int:
-    """How much was changed by it: versions made, objects removed, rows taken out."""
+def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> int:
+    """The number of changes: versions made, objects removed, or rows taken out."""
     if isinstance(repair, Restate):
         return _restate(services, repair, path)
     return _clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair)
 
 
 def _clean(services: Services, repair: Vacuum, path: str) -> int:
-    """How many objects were removed: what may go is decided now, whatever was found before."""
+    """Clean a partition; returns how many objects were removed. Which may go is decided now, not by the audit."""
     name = partition_of(repair.table, path)
     plan = vacuum_partition(services.partitions, services.records, name, now=services.now())
     removed = len(plan.remove) if plan else 0
@@ -76,7 +77,7 @@ def _clean(services: Services, repair: Vacuum, path: str) -> int:
 
 
 def _restate(services: Services, repair: Restate, path: str) -> int:
-    """How many versions were made."""
+    """Make a partition again; returns how many versions were made."""
     table = services.contracts.table(repair.table)
     if table.kind == "rollup":
         outcome = derive_rollup(services, table, path)
@@ -84,24 +85,25 @@ def _restate(services: Services, repair: Restate, path: str) -> int:
         return int(isinstance(outcome, Committed))
     if table.kind == "dimension" and table.source != ENTITIES:
         return _dimension(services, table)
-    made = list(rebuild_table(services, table.name, path if table.kind == "fact" else None))
-    for one in made:
-        services.log.info("partition restated", table=one.table, partition=one.partition, version=one.version)
-    return sum(one.changed for one in made)
+    partitions = list(rebuild_table(services, table.name, path if table.kind == "fact" else None))
+    for rebuilt in partitions:
+        services.log.info(
+            "partition restated", table=rebuilt.table, partition=rebuilt.partition, version=rebuilt.version
+        )
+    return sum(rebuilt.changed for rebuilt in partitions)
 
 
 def _dimension(services: Services, table: Table) -> int:
-    """Computed again from the current state of its sources; where that is broken, it is made anew first.
+    """Compute a dimension again from the current state of its sources; where that is broken, it is rebuilt first.
 
-    Whatever else is computed from the same sources comes along. Returns how many versions were made.
+    All other dimensions of the same sources are computed too. Returns how many versions were made.
     """
     contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
     currents = [read_current(services.partitions, f"{CURRENT}/{name}") for name in inputs]
     changed = 0
     if not all(current is not None and current.is_sound for current in currents):
-        made = list(rebuild_table(services, table.name))
-        changed = sum(one.changed for one in made)
+        changed = sum(rebuilt.changed for rebuilt in rebuild_table(services, table.name))
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
             outcome = derive_dimension(

@@ -1,4 +1,4 @@
-"""The harm that a database's canary comes to: one row of a shadow is taken out, for the next audit to bring back."""
+"""Planted gaps of a database's canary: one row of a shadow is removed on purpose, for the next audit to bring back."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from processing.services import Services
 
 
 def plant_gap(services: Services, repair: PlantGap) -> int:
-    """Take one current row, all its versions, out of the partition, and leave word; how many rows that were.
+    """Take one current row, all its versions, out of the partition, and record it; returns how many rows that were.
 
-    Once a day: done again it changes nothing. A crash before the word was left costs a second row, which comes back
-    like the first. Raises ``InvalidData`` where the dataset is no canary: nothing else is ever harmed.
+    Once a day: done again it changes nothing. A crash before the record is written costs a second row, which comes back
+    like the first. Raises ``InvalidData`` where the dataset is no canary: no other rows are ever removed.
     """
     contract, table = services.contracts.dataset(repair.dataset), services.contracts.table(repair.table)
     source = contract.source
     if not isinstance(source, Database) or not source.canary or table.dataset != contract.dataset:
         problem = "is no canary, and its rows are not ours to take"
         raise InvalidData("plant gap", f"{repair.dataset}/{repair.table}", problem, "Name a database with canary: true")
-    word = planted_key(repair.dataset)
-    before = services.records.read(word)
+    record = planted_key(repair.dataset)
+    before = services.records.read(record)
     if before is not None and PlantedRow.from_json(before.body).day == repair.day:
         return 0
     names = table.history_of or table.key
@@ -51,7 +51,7 @@ def plant_gap(services: Services, repair: PlantGap) -> int:
     key = {name: str(row.column(name)[0].as_py()) for name in names}
     checked = row.column("checked_at")[0].as_py()
     planted = PlantedRow(repair.day, table.name, repair.partition, key, str(checked or ""), planted_at)
-    services.records.write(word, planted.to_json(), content_type="application/json")
+    services.records.write(record, planted.to_json(), content_type="application/json")
     services.log.info("gap planted", table=table.name, partition=repair.partition, key=key)
     return taken
 
@@ -66,7 +66,7 @@ def _choose(rows: pa.Table, table: Table, *, seed: str) -> pa.Table | None:
 
 
 def _same(rows: pa.Table, row: pa.Table, names: Sequence[str]) -> pa.Array:
-    found = pa.repeat(True, rows.num_rows)
+    same = pa.repeat(True, rows.num_rows)
     for name in names:
-        found = pc.and_(found, pc.equal(rows.column(name), row.column(name)[0]))
-    return found
+        same = pc.and_(same, pc.equal(rows.column(name), row.column(name)[0]))
+    return same

@@ -1,7 +1,7 @@
-"""A table made anew from the ingest objects alone, partition by partition, as if all had come at once.
+"""Rebuilding of a table from the ingest objects alone, partition by partition, as if all had come at once.
 
-It takes the same road as ever: the same reading, checks, shapes and merge, so the rows are those of the incremental
-road. Each partition is replaced whole, by one commit, while readers and writers go on.
+Objects are parsed, shaped, checked and merged as they are when they arrive, so the rows are the same. Each partition is
+replaced whole, by one commit, while readers and writers go on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from processing.shape import Origin
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A partition (its path) after a rebuild. Not ``changed``: it was already what its ingest objects make of it."""
+    """A partition (its path) after a rebuild. Not ``changed``: it already held the rows of its ingest objects."""
 
     table: str
     partition: str
@@ -52,7 +52,7 @@ def rebuild_table(
 
     ``allow_fewer`` lets a partition end with fewer rows than it has; without it such a partition raises
     ``InvalidData`` and stays as it is, for ingest objects may be missing. A partition for whose rows there is no ingest
-    object left is never touched. ``progress`` is told of every object that was read.
+    object left is never touched. ``progress`` is called with the key of every object that was read.
     """
     table = services.contracts.table(name)
     if table.name in {table.name for table in static_tables(services.contracts)}:
@@ -85,7 +85,7 @@ def _rebuild(
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
         history = _History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
         history.read_new()
-        wanted = history.shelf.paths if partition is None else (partition,)
+        wanted = history.buffer.paths if partition is None else (partition,)
         for path in wanted:
             yield _restate(services, plan, table, path, history, allow_fewer)
 
@@ -95,10 +95,10 @@ def _restate(
 ) -> Rebuilt:
     layout = Layout.of(table)
 
-    def made() -> tuple[pa.Table, Sequence[SourceRef]]:
+    def rows_now() -> tuple[pa.Table, Sequence[SourceRef]]:
         # Called after the pointer was read: an object that was committed before that is listed now, or was before.
         history.read_new()
-        rows = history.shelf.rows(path)
+        rows = history.buffer.rows(path)
         if rows is None:
             raise InvalidData(
                 "rebuild", f"{table.name}/{path}", "no ingest object has rows of it", "Nothing was changed"
@@ -108,7 +108,7 @@ def _restate(
             _refuse_fewer(services, table, path, unique.num_rows)
         return unique, history.refs.get(path, ())
 
-    outcome = restate(services.partitions, table, path, made, context=services.context_of(plan.contract))
+    outcome = restate(services.partitions, table, path, rows_now, context=services.context_of(plan.contract))
     return Rebuilt(table.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
@@ -127,7 +127,7 @@ def _refuse_fewer(services: Services, table: Table, path: str, rows: int) -> Non
 
 
 class _History:
-    """All ingest objects of a source table, read as they come to be known, their rows of one table put on a shelf."""
+    """All ingest objects of a source table, read as they appear, and their rows of one warehouse table by partition."""
 
     def __init__(
         self,
@@ -135,44 +135,44 @@ class _History:
         plan: SourcePlan,
         table: Table,
         partition: str | None,
-        shelf: SpillBuffer,
+        buffer: SpillBuffer,
         progress: Callable[[str], None],
     ) -> None:
-        self._world = services
+        self._services = services
         self._plan = plan
         self._table = table
         self._partition = partition
         self._progress = progress
         self._known: set[tuple[str, str]] = set()
-        self.shelf = shelf
+        self.buffer = buffer
         self.refs: dict[str, list[SourceRef]] = {}
 
     def read_new(self) -> None:
-        """Read the objects that were not there at the last look."""
+        """Read the objects that were not there the last time."""
         dataset, source = self._plan.contract.dataset, self._plan.source.name
-        for prefix in prefixes_of(self._world.contracts, dataset, source):
-            for found in self._world.ingest.list(prefix):
-                if (found.key, found.etag) not in self._known and landing_of(found.key):
-                    self._read(found)
-                    self._known.add((found.key, found.etag))
-                    self._progress(found.key)
+        for prefix in prefixes_of(self._services.contracts, dataset, source):
+            for info in self._services.ingest.list(prefix):
+                if (info.key, info.etag) not in self._known and landing_of(info.key):
+                    self._read(info)
+                    self._known.add((info.key, info.etag))
+                    self._progress(info.key)
 
-    def _read(self, object_info: ObjectInfo) -> None:
-        opened = self._world.ingest.open(object_info.key)
+    def _read(self, info: ObjectInfo) -> None:
+        opened = self._services.ingest.open(info.key)
         if opened is None:
             return
-        services, plan = self._world, self._plan
+        services, plan = self._services, self._plan
         with opened.stream as stream:
             parsed = parse_object(
                 stream,
                 plan,
                 Origin(plan.contract, services.contracts, opened.stat.modified),
-                place=object_info.key,
+                place=info.key,
                 now=services.now(),
                 timer=services.timer,
                 threads=services.threads,
             )
         for part in parsed.parts:
             if part.table.name == self._table.name and self._partition in (None, part.path):
-                self.shelf.add(part.path, part.rows)
-                self.refs.setdefault(part.path, []).append(SourceRef(object_info.key, opened.stat.etag))
+                self.buffer.add(part.path, part.rows)
+                self.refs.setdefault(part.path, []).append(SourceRef(info.key, opened.stat.etag))

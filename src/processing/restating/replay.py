@@ -1,6 +1,6 @@
-"""Processing ingest objects once more: by name, by prefix, or because lines of theirs lie in quarantine.
+"""Replays of ingest objects: by name, by prefix, or because lines of theirs lie in quarantine.
 
-A replay is harmless. What is in the warehouse stays as it is; what a mended contract now lets through comes in; the
+A replay is harmless. Rows in the warehouse stay as they are; rows that a corrected contract now accepts come in; the
 receipt and the quarantined lines are replaced.
 """
 
@@ -30,7 +30,7 @@ class Replayed:
 
 def ingest_keys(ingest: ObjectReader, prefix: str) -> Iterator[str]:
     """The ingest objects at or below a prefix, in key order."""
-    return (found.key for found in ingest.list(prefix) if landing_of(found.key))
+    return (info.key for info in ingest.list(prefix) if landing_of(info.key))
 
 
 def replay(services: Services, keys: Iterable[str]) -> Iterator[Replayed]:

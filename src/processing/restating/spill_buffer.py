@@ -1,4 +1,4 @@
-"""Rows put aside by partition until all of them are there, in memory as far as it goes and else on disk."""
+"""Buffer of rows by partition, in memory up to a budget and beyond it on disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUDGET = 256 << 20
 
 
 class SpillBuffer:
-    """Rows by partition path. ``folder`` is there for the shelf alone; its owner removes it."""
+    """Rows by partition path. ``folder`` is for the buffer alone; its owner removes it. ``budget`` is in bytes."""
 
     def __init__(self, folder: Path, *, budget: int = BUDGET) -> None:
         self._folder = folder
@@ -23,9 +23,11 @@ class SpillBuffer:
 
     @property
     def paths(self) -> tuple[str, ...]:
+        """The partitions that have rows, sorted."""
         return tuple(sorted({*self._waiting, *self._files}))
 
     def add(self, path: str, rows: pa.Table) -> None:
+        """Add rows of a partition; beyond the budget all rows in memory go to disk."""
         self._waiting.setdefault(path, []).append(rows)
         self._size += rows.nbytes
         if self._size > self._budget:

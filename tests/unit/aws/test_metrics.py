@@ -7,6 +7,7 @@ import json
 import pytest
 
 from aws.metrics import LogMetrics
+from core.metrics import PROCESSING_TIME, ROWS_OUT
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -18,9 +19,9 @@ def test_one_line_holds_every_value_under_exactly_two_dimensions(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "process")
     metrics = LogMetrics("prod", "sales")
-    metrics.add("RowsOut", 3)
-    metrics.add("RowsOut", 4)
-    metrics.add("ProcessingTime", 12.5, unit="Milliseconds")
+    metrics.add(ROWS_OUT, 3)
+    metrics.add(ROWS_OUT, 4)
+    metrics.add(PROCESSING_TIME, 12.5)
     metrics.flush()
     [line] = lines(capsys)
     [directive] = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
@@ -35,7 +36,7 @@ def test_values_are_written_once_and_nothing_writes_nothing(capsys: pytest.Captu
     metrics = LogMetrics("prod", "sales")
     metrics.flush()
     assert lines(capsys) == []
-    metrics.add("RowsOut", 1)
+    metrics.add(ROWS_OUT, 1)
     metrics.flush()
     metrics.flush()
     assert len(lines(capsys)) == 1

@@ -1,0 +1,82 @@
+"""Every metric that the pipeline emits, declared once: the functions count under these names, alarms and the dashboard
+read them (``tests/unit/core/test_metrics.py`` holds Terraform to this list).
+
+All are in the namespace :data:`NAMESPACE` under exactly the dimensions :data:`DIMENSIONS`, for each further value of a
+dimension is a metric more to pay for. Names and units are stored in CloudWatch and never change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+NAMESPACE = "Starmend"
+DIMENSIONS = ("environment", "dataset")
+
+Unit = Literal["Count", "Seconds", "Milliseconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric. ``watched`` are those that an alarm or the dashboard reads; the others are there for who looks."""
+
+    name: str
+    meaning: str
+    unit: Unit = "Count"
+    watched: bool = True
+
+
+# ---------------------------------------------------------------- feeds: request and pull
+
+POINTS_EXPECTED = Metric("PointsExpected", "points that the contract promises for the slot that was requested")
+POINTS_WRITTEN = Metric("PointsWritten", "points that the stream took")
+TRIGGER_DELAY = Metric(
+    "TriggerDelaySeconds", "longest time of a batch between the start of a slot and its answer", "Seconds"
+)
+PROVIDER_REFUSED = Metric("ProviderRefused", "points that the provider refused: the token, or what is asked with it")
+SECRET_MISSING = Metric("SecretMissing", "points not asked for, because the provider's secret has no value")
+POINTS_LIMITED = Metric("PointsLimited", "points that the provider's rate limit left out", watched=False)
+POINTS_UNANSWERED = Metric("PointsUnanswered", "points not asked for in the time of their batch", watched=False)
+PROVIDER_BROKEN = Metric("ProviderBroken", "points whose answer made no sense", watched=False)
+
+# ---------------------------------------------------------------- databases: extract
+
+ROWS_EXTRACTED = Metric("RowsExtracted", "rows in the ingest objects of a table in a pass")
+OBJECTS_EXTRACTED = Metric("ObjectsExtracted", "ingest objects of a table in a pass")
+TABLE_FAILED = Metric("TableFailed", "tables that a pass could not extract")
+TABLE_OUT_OF_TIME = Metric("TableOutOfTime", "tables that a pass had no time for", watched=False)
+HORIZON_HELD = Metric("HorizonHeldSeconds", "age of the transaction that holds back the safe horizon", "Seconds")
+PARAMETERS_REBUILT = Metric(
+    "ParametersRebuilt", "tables whose parameters did not say what their objects prove", watched=False
+)
+OBJECTS_MISSING = Metric("ObjectsMissing", "numbers of a table's sequence that have no object", watched=False)
+ROWS_UNPLACED = Metric("RowsUnplaced", "rows without key or cursor, which no interval can hold", watched=False)
+
+# ---------------------------------------------------------------- process
+
+OBJECTS_PROCESSED = Metric("ObjectsProcessed", "ingest objects whose rows are committed")
+OBJECTS_HALTED = Metric("ObjectsHalted", "ingest objects with so many bad lines that nothing of them was committed")
+OBJECTS_FAILED = Metric("ObjectsFailed", "attempts at an ingest object that failed and come again", watched=False)
+OBJECTS_GONE = Metric("ObjectsGone", "ingest objects that an event names and that are not there", watched=False)
+LINES_IN = Metric("LinesIn", "lines of an ingest object", watched=False)
+ROWS_OUT = Metric("RowsOut", "rows of star tables that an ingest object became")
+LINES_REJECTED = Metric("LinesRejected", "lines of an ingest object in quarantine")
+UNKNOWN_COLUMNS = Metric("UnknownColumns", "columns of an ingest object that no contract names", watched=False)
+NON_SEQUENTIAL_IDS = Metric("NonSequentialIds", "ingest objects processed out of their table's sequence")
+PROCESSING_TIME = Metric("ProcessingTime", "from the start on an ingest object to its receipt", "Milliseconds")
+TABLES_FAILED = Metric("TablesFailed", "tables made from the contract alone that could not be written", watched=False)
+
+# ---------------------------------------------------------------- audits
+
+AUDIT_EXPECTED = Metric("AuditExpected", "points or rows that the audited windows owe")
+AUDIT_MISSING = Metric("AuditMissing", "points or rows still missing when the audit ended")
+AUDIT_ABSENT = Metric("AuditAbsent", "points or rows that the source proves not to have")
+POINTS_REPAIRED = Metric("PointsRepaired", "points or rows that the audit brought back")
+POINTS_UNHEALED = Metric("PointsUnhealed", "points or rows missing in windows for which the admins were told a cause")
+CAUSES_OPEN = Metric("CausesOpen", "causes that the admins were told of and that are not over")
+CERTIFICATES_ISSUED = Metric("CertificatesIssued", "certificates that the audit wrote", watched=False)
+CANARY_HEALED = Metric("CanaryHealed", "1 where the newest planted gap was healed, else 0; canaries alone")
+AUDIT_FINISHED = Metric("AuditFinished", "audits that reached their end")
+AUDIT_FAILED = Metric("AuditFailed", "audits that failed in one of their steps", watched=False)
+
+METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
