@@ -8,35 +8,16 @@ cannot be healed and why). Every step writes its papers whole and may be run aga
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
+from core.audit.repair_jobs import run_prefix
 from core.errors import InvalidData
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectWriter
 
-ROOT = "audit/runs/"
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,120}")
-
-
-def run_prefix(run: str) -> str:
-    """Raises ``InvalidData`` where the run's name cannot be part of a key."""
-    if not _NAME.fullmatch(run):
-        raise InvalidData("name a run", run, "has characters that a key should not have", "Use A-Z, a-z, 0-9, . _ -")
-    return f"{ROOT}{run}/"
-
 
 def run_file_key(run: str, name: str) -> str:
     return f"{run_prefix(run)}{name}.json"
-
-
-def job_key(run: str, attempt: int, number: int) -> str:
-    return run_file_key(run, f"jobs/{attempt}-{number:03d}")
-
-
-def outcome_key(job: str) -> str:
-    """Where the outcome of a job lies, by the job's key."""
-    return job.replace("/jobs/", "/outcomes/")
 
 
 def write_run_file(store: ObjectWriter, run: str, name: str, data: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from aws.failures import reaching
 
 
-class S3Graveyard:
+class S3DeletedObjects:
     """Removes delete markers: the old version is the object again, with its own id, ETag and time.
 
     A copy would be a new object with a new time, and a point that was on time would seem to have been late.

@@ -12,8 +12,7 @@ from tests.support.shop import Shop, shop
 from auditor.canary import canary_healed
 from auditor.services import Budget
 from core.audit.canary import PlantedRow, planted_key
-from core.audit.repair_jobs import FetchRows, PlantGap, repair_to_data
-from core.json import canonical_json
+from core.audit.repair_jobs import FetchRows, PlantGap, RepairJob, write_job
 from processing.plan import static_tables
 from processing.restating.job import restate_job
 
@@ -128,9 +127,7 @@ def test_a_planting_that_does_not_happen_is_a_dead_canary_too(canary: Shop) -> N
 
 
 def job_of(canary: Shop, gap: PlantGap) -> str:
-    body = canonical_json({"dataset": gap.dataset, "run": "r", "repair": repair_to_data(gap)})
-    canary.memory.records.write("audit/runs/r/jobs/0-000.json", body)
-    return "audit/runs/r/jobs/0-000.json"
+    return write_job(canary.memory.records, RepairJob(gap.dataset, "r", gap), attempt=0, number=0)
 
 
 def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_none(canary: Shop) -> None:

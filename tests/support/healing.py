@@ -28,10 +28,10 @@ from auditor import steps
 from auditor.prove import verify
 from auditor.services import Limits, Services
 from core.audit.certificate import certificate_key, hash_of
-from core.audit.repair_jobs import repair_from_data
+from core.audit.repair_jobs import read_job
 from core.contract.model import Contracts, Feed
 from core.warehouse.arrow_types import stored_schema
-from ingestion.repair.job import Bench, carry_out
+from ingestion.repair.job import RepairClients, carry_out
 from local.market.server import DEFAULT_TOKEN, Market
 from processing.partitions.commit import CommitContext, restate
 from processing.process import process_messages
@@ -165,7 +165,7 @@ class Stack:
     def heal(self, effects: Effects | None = None, *, run: str = "", **order: Any) -> dict[str, Any]:
         """One execution; the answers of its steps, by step, the last of each."""
         world = self.world(effects)
-        bench = Bench(world.records, self._ask, self.graveyard, lambda: self.now, self.log)
+        clients = RepairClients(world.records, self._ask, self.graveyard, lambda: self.now, self.log)
         carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
         carried["order"] = {"dataset": self.dataset, **order}
         told: dict[str, Any] = {}
@@ -185,7 +185,7 @@ class Stack:
                 carried["attempt"] -= 1
                 break
             for job in plan["jobs"]:
-                self._carry_out(job, bench, world)
+                self._carry_out(job, clients, world)
             self.process_queue()
             self.deliver()
             answer = counts = step("verify", steps.verify_step)
@@ -196,14 +196,14 @@ class Stack:
         step("conclude", steps.conclude_step, environment="test")
         return told
 
-    def _carry_out(self, job: Mapping[str, str], bench: Bench, world: Services) -> None:
+    def _carry_out(self, job: Mapping[str, str], clients: RepairClients, world: Services) -> None:
         if job["door"] == "process":
             steps.queue_step(job, world)
         elif job["door"] == "restate":
             restate_job(self.memory.world, job["job"])
         else:
             for _ in range(3):  # the machine's Retry
-                if carry_out(bench, job["job"]).error not in ("ProviderLimited", "ProviderBroken"):
+                if carry_out(clients, job["job"]).error not in ("ProviderLimited", "ProviderBroken"):
                     break
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,8 +229,7 @@ class Stack:
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
         keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
-        stored = [self.memory.records.read(key) for key in keys]
-        return [repair_from_data(json.loads(one.body)["repair"]) for one in stored if one]
+        return [read_job(self.memory.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
         """What does not hold, as ``partition: problem``."""

@@ -32,7 +32,7 @@ from auditor.evidence.results import AuditResult
 from auditor.prove import verify
 from auditor.run_files import read_run_file
 from auditor.services import Limits, Services
-from core.audit.repair_jobs import repair_from_data
+from core.audit.repair_jobs import read_job
 from core.contract.model import Contracts, Database
 from core.errors import StarmendError
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
@@ -40,8 +40,8 @@ from core.landing.zone import landing_of
 from core.ports import StoredObject
 from core.warehouse.current_state import current_table
 from ingestion.check.ask import answer
-from ingestion.check.job import Bench, carry_out
-from ingestion.repair.job import Bench as AcquireBench
+from ingestion.check.job import RepairClients, carry_out
+from ingestion.repair.job import RepairClients as AcquireClients
 from ingestion.repair.job import carry_out as acquire
 from local.database.changes import Changes
 from processing.partitions.commit import read_partition
@@ -295,10 +295,10 @@ class Shop:
             elif job["door"] == "restate":
                 restate_job(self.memory.world, job["job"])
             elif job["door"] == "extract":
-                carry_out(Bench(lambda _: self.checking.extraction, self.memory.records, self.now), job["job"])
+                carry_out(RepairClients(lambda _: self.checking.extraction, self.memory.records, self.now), job["job"])
             else:
-                bench = AcquireBench(self.memory.records, lambda _: {}, self.graveyard, self.now, self.log)
-                acquire(bench, job["job"])
+                clients = AcquireClients(self.memory.records, lambda _: {}, self.graveyard, self.now, self.log)
+                acquire(clients, job["job"])
         except StarmendError as error:  # the machine's Catch: the others go on
             self.log.error("job failed", job=job["job"], reason=str(error))
 
@@ -324,7 +324,7 @@ class Shop:
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
         keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/")]
-        return [repair_from_data(json.loads(self.memory.records.read(key).body)["repair"]) for key in keys]  # type: ignore[union-attr]
+        return [read_job(self.memory.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
         found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)

@@ -20,11 +20,11 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
-from auditor.run_files import find_run_file, job_key, read_run_file, write_run_file
+from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
-from core.audit.repair_jobs import ExtractAgain, Redrive, repair_to_data
+from core.audit.repair_jobs import ExtractAgain, Redrive, RepairJob, write_job
 from core.contract.model import Contract
 from core.json import canonical_json
 from core.time import iso
@@ -103,10 +103,7 @@ def _plant(services: Services, contract: Contract, order: TablesOrder, result: A
     gap = gap_to_plant(services, contract, held, now=int(services.now().timestamp()))
     if gap is None:
         return ()
-    body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(gap)})
-    key = job_key(order.run, 0, 0)
-    services.records.write(key, body, content_type="application/json")
-    return (key,)
+    return (write_job(services.records, RepairJob(order.dataset, order.run, gap), attempt=0, number=0),)
 
 
 def _draft(contract: Contract, order: TablesOrder, result: AuditResult, window_result: WindowResult) -> Certificate:

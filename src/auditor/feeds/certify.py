@@ -16,12 +16,12 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
 from auditor.repairs.execute import attempts_made, make_plan
 from auditor.repairs.triage import Triage, triage_findings
-from auditor.run_files import job_key, read_run_file, write_run_file
+from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, change_state
 from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
-from core.audit.repair_jobs import Restate, repair_to_data
+from core.audit.repair_jobs import RepairJob, Restate, write_job
 from core.contract.model import Contract, Feed
 from core.feeds.partitions import period_of
 from core.json import canonical_json
@@ -189,11 +189,8 @@ def _rollup_jobs(
         if table.kind != "rollup" or table.source not in facts or not windows:
             continue
         paths = tuple(partitions_of(table, feed, windows, fact=facts[table.source]))
-        key = job_key(order.run, 0, len(jobs))
-        repair = Restate(contract.dataset, table.name, paths)
-        body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(repair)})
-        services.records.write(key, body, content_type="application/json")
-        jobs.append(key)
+        job = RepairJob(order.dataset, order.run, Restate(contract.dataset, table.name, paths))
+        jobs.append(write_job(services.records, job, attempt=0, number=len(jobs)))
     return tuple(jobs)
 
 

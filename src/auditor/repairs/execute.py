@@ -6,21 +6,28 @@ processing makes partitions again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Protocol
 
 from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import Plan, PlanContext, plan
-from auditor.run_files import job_key, outcome_key, read_run_file, write_run_file
+from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
-from core.audit.repair_jobs import PutParameters, Redrive, Reprocess, executor_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import (
+    PutParameters,
+    Redrive,
+    RepairJob,
+    RepairOutcome,
+    Reprocess,
+    executor_of,
+    find_job,
+    write_job,
+    write_outcome,
+)
 from core.contract.codec import from_data, to_data
 from core.errors import PipelineBug, TransientFailure
-from core.json import canonical_json
 from core.sending import send_until_taken
-from core.time import format_second
 
 
 class AuditOrder(Protocol):
@@ -60,9 +67,8 @@ def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[
     write_run_file(services.records, order.run, f"plan-{attempt}", to_data(made))
     jobs = []
     for number, repair in enumerate(made.repairs):
-        key = job_key(order.run, attempt, number)
-        body = canonical_json({"dataset": order.dataset, "run": order.run, "repair": repair_to_data(repair)})
-        services.records.write(key, body, content_type="application/json")
+        job = RepairJob(order.dataset, order.run, repair)
+        key = write_job(services.records, job, attempt=attempt, number=number)
         jobs.append({"job": key, "door": executor_of(repair)})
     return made, jobs
 
@@ -77,8 +83,8 @@ def queue_objects(services: Services, job: str) -> int:
 
     Done twice it changes nothing. Returns how many there were.
     """
-    stored = services.records.read(job)
-    repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
+    found = find_job(services.records, job)
+    repair = found.repair if found else None
     if isinstance(repair, Reprocess):
         count = _queue(services, job, repair)
     elif isinstance(repair, PutParameters):
@@ -87,8 +93,7 @@ def queue_objects(services: Services, job: str) -> int:
         count = services.dead_letters.redrive(repair.messages)
     else:
         raise TransientFailure("queue objects", job, "is no such job", "Start the audit again")
-    outcome = {"result": "done", "reason": "", "finished_at": format_second(services.now())}
-    services.records.write(outcome_key(job), canonical_json(outcome), content_type="application/json")
+    write_outcome(services.records, job, RepairOutcome("done", "", int(services.now().timestamp())))
     return count
 
 

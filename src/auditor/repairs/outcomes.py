@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from auditor.evidence.absent import absences_of, keep
-from auditor.run_files import outcome_key, run_prefix
 from auditor.services import Services
 from auditor.windows import DAY
 from core.audit.history import HistoryOutcome
-from core.audit.repair_jobs import Compare, FetchHistory, Repair, repair_from_data
+from core.audit.repair_jobs import Compare, FetchHistory, Repair, RepairOutcome, find_job, find_outcome, job_keys
 from core.json import canonical_json
 from core.time import epoch, iso
 
@@ -37,28 +35,20 @@ class JobReport:
 
 def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
     """The reports of all jobs of these attempts, in order."""
-    found = []
+    reports = []
     for attempt in attempts:
-        for one in services.records.list(f"{run_prefix(run)}jobs/{attempt}-"):
-            job = services.records.read(one.key)
-            told = services.records.read(outcome_key(one.key))
+        for key in job_keys(services.records, run, attempt):
+            job = find_job(services.records, key)
             if job is not None:
-                found.append(_report(attempt, json.loads(job.body), json.loads(told.body) if told else None))
-    return found
+                reports.append(_report(attempt, job.repair, find_outcome(services.records, key)))
+    return reports
 
 
-def _report(attempt: int, job: Mapping[str, Any], told: Mapping[str, Any] | None) -> JobReport:
-    repair = repair_from_data(job["repair"])
-    if told is None:
+def _report(attempt: int, repair: Repair, outcome: RepairOutcome | None) -> JobReport:
+    if outcome is None:
         return JobReport(attempt, repair, "unknown", "it left no word")
-    return JobReport(
-        attempt=attempt,
-        repair=repair,
-        result=told["result"],
-        reason=told.get("reason", ""),
-        finished_at=epoch(told["finished_at"]),
-        outcomes=tuple(HistoryOutcome.from_data(one) for one in told.get("history", ())),
-    )
+    calls = tuple(call.outcome for call in outcome.history or ())
+    return JobReport(attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls)
 
 
 def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:

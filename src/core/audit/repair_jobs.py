@@ -1,14 +1,31 @@
-"""What the auditor can do about its findings: one form of a repair, its job and its outcome, for every executor."""
+"""Repairs that the auditor asks for, and the forms in which they travel: a job, the executor that does it, its outcome.
+
+The auditor writes no fact and no ingest object: it writes a job below ``audit/runs/<run>/jobs/``, one repair each, and
+hands its key to an executor, one of the pipeline's own functions. The executor leaves the outcome beside it, below
+``outcomes/``. Both are read and written here alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from core.audit.findings import Keys
-from core.audit.history import Ranges
+from core.audit.history import HistoryOutcome, Ranges
 from core.contract.codec import from_data, to_data
+from core.errors import InvalidData
+from core.json import canonical_json
+from core.ports import ObjectReader, ObjectWriter
+from core.time import epoch, iso
+
+RUNS = "audit/runs/"
+_RUN = re.compile(r"[A-Za-z0-9._-]{1,120}")
+
+
+# ---------------------------------------------------------------- repairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +149,9 @@ Repair = Union[  # noqa: UP007  (the codec reads the members at run time)
     Reprocess, Restate, Revive, FetchHistory, Compare, FetchRows, ExtractAgain, PutParameters, Redrive, Vacuum, PlantGap
 ]
 
+
+# ---------------------------------------------------------------- executors
+
 Executor = Literal["process", "restate", "acquire", "extract"]
 _EXECUTORS: Mapping[str, Executor] = {
     "reprocess": "process",
@@ -149,14 +169,155 @@ _EXECUTORS: Mapping[str, Executor] = {
 
 
 def executor_of(repair: Repair) -> Executor:
-    """Which of the pipeline's own doors does it: the auditor writes no fact and no ingest object."""
+    """Who carries a repair out: the queue of processing, or the restate, the repair or the check function."""
     return _EXECUTORS[repair.kind]
 
 
+# ---------------------------------------------------------------- jobs
+
+
+@dataclass(frozen=True, slots=True)
+class RepairJob:
+    """One repair that a run of a dataset's audit asks for."""
+
+    dataset: str
+    run: str
+    repair: Repair
+
+    def to_json(self) -> bytes:
+        """The job's object: ``{"dataset": ..., "run": ..., "repair": {"kind": ..., ...}}``."""
+        return canonical_json({"dataset": self.dataset, "run": self.run, "repair": repair_to_data(self.repair)})
+
+    @classmethod
+    def from_json(cls, body: bytes) -> RepairJob:
+        """Raises ``ValueError`` on a kind of repair that this release does not know."""
+        data = json.loads(body)
+        return cls(data["dataset"], data["run"], repair_from_data(data["repair"]))
+
+
 def repair_to_data(repair: Repair) -> dict[str, Any]:
+    """JSON-ready data; fields that equal their default are left out, but for ``kind``."""
     return to_data(repair)  # type: ignore[no-any-return]
 
 
 def repair_from_data(data: Mapping[str, Any]) -> Repair:
     """Raises ``ValueError`` on a kind that this release does not know."""
     return from_data(Repair, data)  # type: ignore[no-any-return]
+
+
+def run_prefix(run: str) -> str:
+    """The folder of a run's objects. Raises ``InvalidData`` where the run's name cannot be part of a key."""
+    if not _RUN.fullmatch(run):
+        raise InvalidData("name a run", run, "has characters that a key should not have", "Use A-Z, a-z, 0-9, . _ -")
+    return f"{RUNS}{run}/"
+
+
+def job_key(run: str, attempt: int, number: int) -> str:
+    """The key of the job ``number`` of an attempt; attempt 0 are the jobs of the run's end."""
+    return f"{run_prefix(run)}jobs/{attempt}-{number:03d}.json"
+
+
+def job_keys(store: ObjectReader, run: str, attempt: int) -> Iterator[str]:
+    """The keys of an attempt's jobs, in order."""
+    return (info.key for info in store.list(f"{run_prefix(run)}jobs/{attempt}-"))
+
+
+def write_job(store: ObjectWriter, job: RepairJob, *, attempt: int, number: int) -> str:
+    """Store a job under its key, which is returned."""
+    key = job_key(job.run, attempt, number)
+    store.write(key, job.to_json(), content_type="application/json")
+    return key
+
+
+def find_job(store: ObjectReader, key: str) -> RepairJob | None:
+    """The job under this key; None where there is none."""
+    stored = store.read(key)
+    return RepairJob.from_json(stored.body) if stored else None
+
+
+def read_job(store: ObjectReader, key: str) -> RepairJob:
+    """The job under this key. Raises ``InvalidData`` where there is none."""
+    job = find_job(store, key)
+    if job is None:
+        raise InvalidData("repair", key, "there is no such job", "Start the audit again")
+    return job
+
+
+# ---------------------------------------------------------------- outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCall:
+    """A range ``[start, end)`` that a provider was asked for (epoch seconds), and what came of it."""
+
+    start: int
+    end: int
+    outcome: HistoryOutcome
+
+    def to_data(self) -> dict[str, Any]:
+        """The outcome's JSON data with the range as ``asked``."""
+        return {**self.outcome.to_data(), "asked": [iso(self.start), iso(self.end)]}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> HistoryCall:
+        start, end = data["asked"]
+        return cls(epoch(start), epoch(end), HistoryOutcome.from_data(data))
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOutcome:
+    """How a job ended: ``done``, or ``failed`` for a ``reason``, at ``finished_at`` (epoch seconds).
+
+    ``history`` are the calls of a history job, ``revived`` the objects that a job brought back; None where the job was
+    of another kind. ``counts`` say how much was changed; each is a field of its own in the stored form.
+    """
+
+    result: str
+    reason: str = ""
+    finished_at: int = 0
+    history: tuple[HistoryCall, ...] | None = None
+    revived: tuple[str, ...] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """The outcome's object."""
+        data: dict[str, Any] = {
+            **self.counts,
+            "result": self.result,
+            "reason": self.reason,
+            "finished_at": iso(self.finished_at),
+        }
+        if self.history is not None:
+            data["history"] = [call.to_data() for call in self.history]
+        if self.revived is not None:
+            data["revived"] = list(self.revived)
+        return canonical_json(data)
+
+    @classmethod
+    def from_json(cls, body: bytes) -> RepairOutcome:
+        data = json.loads(body)
+        history, revived = data.pop("history", None), data.pop("revived", None)
+        return cls(
+            result=data.pop("result"),
+            reason=data.pop("reason", ""),
+            finished_at=epoch(data.pop("finished_at")),
+            history=None if history is None else tuple(HistoryCall.from_data(call) for call in history),
+            revived=None if revived is None else tuple(revived),
+            counts=data,
+        )
+
+
+def outcome_key(job: str) -> str:
+    """The key of the outcome of the job under this key."""
+    return job.replace("/jobs/", "/outcomes/")
+
+
+def write_outcome(store: ObjectWriter, job: str, outcome: RepairOutcome) -> None:
+    """Leave the outcome of the job under this key, in place of an earlier one."""
+    store.write(outcome_key(job), outcome.to_json(), content_type="application/json")
+
+
+def find_outcome(store: ObjectReader, job: str) -> RepairOutcome | None:
+    """The outcome of the job under this key; None where it left none (yet)."""
+    stored = store.read(outcome_key(job))
+    return RepairOutcome.from_json(stored.body) if stored else None

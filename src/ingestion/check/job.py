@@ -1,26 +1,23 @@
-"""A repair job for the database: rows by key, rows that are gone, or a lost object's interval, into ``repair/``.
+"""Repair jobs for a database: rows by key, rows that are gone, or a lost object's interval, into ``repair/``.
 
-The job is a paper of the audit in the warehouse bucket, and so is the word that is left of it. ``checked_at`` is the
-safe horizon, taken before the rows are read: whatever is committed later bears a later time, so that a row that was
-seen then yields to whatever comes after it and to nothing that came before.
+The job lies in the warehouse bucket, and so does its outcome. ``checked_at`` is the safe horizon, taken before the rows
+are read: whatever is committed later bears a later time, so that a row that was seen then yields to whatever comes
+after it and to nothing that came before.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, repair_from_data
+from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, RepairOutcome, read_job, write_outcome
 from core.errors import InvalidData, StarmendError, TransientFailure
-from core.json import canonical_json
 from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
-from core.time import format_second, parse_instant
+from core.time import parse_instant
 from ingestion.check.ask import fresh_catalog, look_up
 from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
 from ingestion.extract.flow import Extraction
@@ -31,43 +28,42 @@ from ingestion.postgres.select import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What a job needs: the datasets' extractions, and the warehouse bucket for the audit's papers alone."""
+class RepairClients:
+    """Ports of a repair job: the datasets' extractions, and the warehouse bucket for jobs and outcomes alone."""
 
     extraction: Callable[[str], Extraction]
     records: ObjectStore
     now: Callable[[], datetime]
 
 
-def carry_out(bench: Bench, job: str) -> dict[str, Any]:
-    """Do the job under this key, leave word of it, and return the counts. Safe to do again.
+def carry_out(clients: RepairClients, job: str) -> dict[str, int]:
+    """Do the job under this key, leave its outcome, and return the counts. Safe to do again.
 
-    Raises ``InvalidData`` where there is no such job; whatever else fails raises too, after word was left.
+    Raises ``InvalidData`` where there is no such job; whatever else fails raises too, after the outcome was left.
     """
-    stored = bench.records.read(job)
-    if stored is None:
-        raise InvalidData("repair", job, "there is no such job", "Start the audit again")
-    repair = repair_from_data(json.loads(stored.body)["repair"])
+    repair = read_job(clients.records, job).repair
     try:
-        done, lost = _do(bench, repair, job)
+        done, lost = _do(clients, repair, job)
     except StarmendError as error:
-        _leave_word(bench, job, {"result": "failed", "reason": str(error)})
+        _leave(clients, job, "failed", reason=str(error))
         raise
     counts = {"objects": len(done.objects), "rows": done.rows, "absent": len(done.absent), "lost": lost}
-    _leave_word(bench, job, {"result": "done", "reason": "", "objects": list(done.objects), **counts})
+    _leave(clients, job, "done", counts=counts)
     return counts
 
 
-def _leave_word(bench: Bench, job: str, outcome: dict[str, Any]) -> None:
-    body = canonical_json({**outcome, "finished_at": format_second(bench.now())})
-    bench.records.write(job.replace("/jobs/", "/outcomes/"), body, content_type="application/json")
+def _leave(
+    clients: RepairClients, job: str, result: str, *, reason: str = "", counts: Mapping[str, int] | None = None
+) -> None:
+    outcome = RepairOutcome(result, reason, int(clients.now().timestamp()), counts=counts or {})
+    write_outcome(clients.records, job, outcome)
 
 
-def _do(bench: Bench, repair: Repair, job: str) -> tuple[Repaired, int]:
+def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int]:
     """What was written, and how many rows that are gone were found in no ingest object."""
     if not isinstance(repair, FetchRows | ExtractAgain):
         raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
-    extraction = bench.extraction(repair.dataset)
+    extraction = clients.extraction(repair.dataset)
     reading = look_up(extraction, repair.table)
     checked_at = seen_at(extraction, reading)
     mark = hashlib.sha256(job.encode()).hexdigest()[:12]

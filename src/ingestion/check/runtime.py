@@ -1,4 +1,4 @@
-"""What the check function keeps for a container's life: a session with each database, clients, a clock."""
+"""Clients of the check function, kept for a container's life: a session with each database, S3, a clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from aws.objects import S3ObjectStore
-from ingestion.check.job import Bench
+from ingestion.check.job import RepairClients
 from ingestion.extract.flow import Extraction
 from ingestion.extract.runtime import build_extraction
 from ingestion.extract.runtime import build_runtime as build_clients
@@ -20,15 +20,15 @@ def build_records() -> S3ObjectStore:
     return S3ObjectStore(clients("s3"), settings.warehouse_bucket)
 
 
-def bench_within(seconds: float) -> Bench:
-    """The bench of an invocation that has so much time left, with the datasets' sessions kept open.
+def clients_within(seconds: float) -> RepairClients:
+    """The clients of an invocation that has so much time left, with the datasets' sessions kept open.
 
     No statement may outlive the invocation: the server would go on with it alone, beside the next attempt's.
     """
 
     def extraction_of(dataset: str) -> Extraction:
-        found = build_extraction(dataset)[0]
-        found.statement_seconds = max(1.0, seconds - SPARE_SECONDS)
-        return found
+        extraction = build_extraction(dataset)[0]
+        extraction.statement_seconds = max(1.0, seconds - SPARE_SECONDS)
+        return extraction
 
-    return Bench(extraction_of, build_records(), lambda: datetime.now(UTC))
+    return RepairClients(extraction_of, build_records(), lambda: datetime.now(UTC))

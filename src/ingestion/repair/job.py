@@ -1,23 +1,30 @@
-"""A repair job for acquisition: history from the provider, or an ingest object that somebody deleted.
+"""Repair jobs of acquisition: history from the provider, or an ingest object that somebody deleted.
 
-The job is a paper of the audit in the warehouse bucket, and so is the word that is left of it. A job that is given
-again goes on where it stopped: what was settled is not asked for a second time.
+The job lies in the warehouse bucket, and so does its outcome. A job that is given again goes on where it stopped: a
+range that was answered is not asked for a second time.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from core.audit.history import HistoryRequest
-from core.audit.repair_jobs import Compare, FetchHistory, Repair, Revive, repair_from_data
+from core.audit.history import HistoryOutcome, HistoryRequest
+from core.audit.repair_jobs import (
+    Compare,
+    FetchHistory,
+    HistoryCall,
+    Repair,
+    RepairOutcome,
+    Revive,
+    find_outcome,
+    read_job,
+    write_outcome,
+)
 from core.errors import InvalidData, StarmendError
-from core.json import canonical_json
 from core.ports import Log, ObjectStore
-from core.time import format_second, iso
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 
@@ -31,8 +38,8 @@ class DeletedObjects(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """What a job needs of the world. ``records`` is the warehouse bucket, for the audit's papers alone."""
+class RepairClients:
+    """Ports of a repair job. ``records`` is the warehouse bucket, for jobs and outcomes alone."""
 
     records: ObjectStore
     ask: Ask
@@ -42,70 +49,66 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What became of a job: ``error`` is empty where it is settled, else the name that the state machine retries by."""
+class TaskResult:
+    """The answer to the state machine: ``error`` is the name that it retries by, empty where the job is settled."""
 
     error: str
     reason: str
     counts: Mapping[str, int]
 
 
-def carry_out(bench: Bench, job: str) -> Word:
-    """Do the job under this key, and leave word of it. Raises ``InvalidData`` where there is no such job,
-    ``TransientFailure`` where the store of the papers fails."""
-    stored = bench.records.read(job)
-    if stored is None:
-        raise InvalidData("repair", job, "there is no such job", "Start the audit again")
-    repair = repair_from_data(json.loads(stored.body)["repair"])
-    key = job.replace("/jobs/", "/outcomes/")
-    before = bench.records.read(key)
-    told = json.loads(before.body) if before else {}
+def carry_out(clients: RepairClients, job: str) -> TaskResult:
+    """Do the job under this key, and leave its outcome.
+
+    Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where the store of jobs fails.
+    """
+    repair = read_job(clients.records, job).repair
+    before = find_outcome(clients.records, job)
     try:
-        outcome, word = _do(bench, repair, told)
+        outcome, result = _do(clients, repair, before)
     except StarmendError as error:
-        outcome = {**told, "result": "failed", "reason": str(error)}
-        word = Word(type(error).__name__, str(error), {})
-    outcome["finished_at"] = format_second(bench.now())
-    bench.records.write(key, canonical_json(outcome), content_type="application/json")
-    bench.log.info("repair job done", job=job, kind=repair.kind, error=word.error, **word.counts)
-    return word
+        outcome = replace(before or RepairOutcome("failed"), result="failed", reason=str(error))
+        result = TaskResult(type(error).__name__, str(error), {})
+    write_outcome(clients.records, job, replace(outcome, finished_at=int(clients.now().timestamp())))
+    clients.log.info("repair job done", job=job, kind=repair.kind, error=result.error, **result.counts)
+    return result
 
 
-def _do(bench: Bench, repair: Repair, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:
+def _do(clients: RepairClients, repair: Repair, before: RepairOutcome | None) -> tuple[RepairOutcome, TaskResult]:
+    """The outcome, which has no time yet, and the answer."""
     if isinstance(repair, FetchHistory | Compare):
-        return _history(bench, repair, told)
+        answered = [call for call in (before.history or () if before else ()) if call.outcome.result == "answered"]
+        return _history(clients, repair, answered)
     if isinstance(repair, Revive):
-        revived = [key for key in repair.objects if bench.ingest.revive(key)]
-        lost = len(repair.objects) - len(revived)
-        return {"result": "done", "reason": "", "revived": revived}, Word(
-            "", "", {"revived": len(revived), "lost": lost}
-        )
+        revived = tuple(key for key in repair.objects if clients.ingest.revive(key))
+        counts = {"revived": len(revived), "lost": len(repair.objects) - len(revived)}
+        return RepairOutcome("done", revived=revived), TaskResult("", "", counts)
     raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
 
 
-def _history(bench: Bench, repair: FetchHistory | Compare, told: Mapping[str, Any]) -> tuple[dict[str, Any], Word]:
-    """One call for each range, the first one that is not answered ends the job for now."""
-    settled = {tuple(one["asked"]): one for one in told.get("history", ()) if one["result"] == "answered"}
-    history: list[dict[str, Any]] = []
-    stopped: dict[str, Any] | None = None
+def _history(
+    clients: RepairClients, repair: FetchHistory | Compare, answered: Sequence[HistoryCall]
+) -> tuple[RepairOutcome, TaskResult]:
+    """One call for each range that was not answered before; the first that is not answered now ends the job."""
+    known = {(call.start, call.end): call for call in answered}
+    calls: list[HistoryCall] = []
     for start, end in repair.ranges:
-        asked = (iso(start), iso(end))
-        if asked in settled:
-            history.append(settled[asked])
-            continue
-        request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare))
-        outcome = {**bench.ask(request.to_data()), "asked": list(asked)}
-        history.append(outcome)
-        if outcome["result"] != "answered":
-            stopped = outcome
+        call = known.get((start, end)) or _ask(clients, repair, start, end)
+        calls.append(call)
+        if call.outcome.result != "answered":
             break
     counts = {
-        "asked": len(history),
-        "healed": sum(len(one["healed"]) for one in history),
-        "absent": sum(len(one["absent"]) for one in history),
+        "asked": len(calls),
+        "healed": sum(len(call.outcome.healed) for call in calls),
+        "absent": sum(len(call.outcome.absent) for call in calls),
     }
+    last = calls[-1].outcome if calls else HistoryOutcome("answered")
     # Limited and broken may be otherwise in a while; a refusal will not. A comparison is not worth a second try.
     names = {"limited": "ProviderLimited", "broken": "ProviderBroken"} if isinstance(repair, FetchHistory) else {}
-    error = names.get(stopped["result"], "") if stopped else ""
-    reason = stopped["reason"] if stopped else ""
-    return {"result": "done", "reason": reason, "history": history}, Word(error, reason, counts)
+    reason = "" if last.result == "answered" else last.reason
+    return RepairOutcome("done", reason, history=tuple(calls)), TaskResult(names.get(last.result, ""), reason, counts)
+
+
+def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
+    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare))
+    return HistoryCall(start, end, HistoryOutcome.from_data(clients.ask(request.to_data())))

@@ -6,14 +6,11 @@ sources, and calendars and a feed's entities from the contract.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from core.audit.repair_jobs import PlantGap, Restate, Vacuum, repair_from_data
+from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.json import canonical_json
-from core.time import format_second
 from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
@@ -32,8 +29,8 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     Safe to do again. Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where a store fails; then
     the job is not done, and the same call may be made again.
     """
-    stored = services.records.read(job)
-    repair = repair_from_data(json.loads(stored.body)["repair"]) if stored else None
+    found = find_job(services.records, job)
+    repair = found.repair if found else None
     if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     changed, failed = 0, []
@@ -46,15 +43,14 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
             services.log.error(
                 "partition left as it was", repair=repair.kind, table=repair.table, partition=path, reason=str(error)
             )
-    outcome = {
-        "result": "failed" if failed else "done",
-        "reason": "; ".join(failed)[:1000],
-        "finished_at": format_second(services.now()),
-        "changed": changed,
-    }
-    key = job.replace("/jobs/", "/outcomes/")
+    outcome = RepairOutcome(
+        result="failed" if failed else "done",
+        reason="; ".join(failed)[:1000],
+        finished_at=int(services.now().timestamp()),
+        counts={"changed": changed},
+    )
     try:
-        services.records.write(key, canonical_json(outcome), content_type="application/json")
+        write_outcome(services.records, job, outcome)
     except TransientFailure as error:
         services.log.warning("outcome not written", job=job, reason=str(error))
     return {"partitions": len(paths), "changed": changed, "failed": len(failed)}
