@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.support.tables import column, fact
 
 from core.contract.model import (
@@ -29,7 +27,6 @@ from core.contract.model import (
 )
 from core.contract.types import parse_type
 from core.warehouse.arrow_types import line_schema
-from processing.lines.instants import time_of_day
 from processing.shape import Origin, Shaped, shape
 
 SOURCE = SourceTable(
@@ -91,13 +88,6 @@ def test_a_date_and_a_time_of_day_are_taken_from_an_instant() -> None:
     made = shaped(columns, [{"minute": instant} for instant in instants])
     assert values(made, "day") == [dt.date(2026, 11, 20), dt.date(1969, 11, 20), None]
     assert values(made, "time") == ["14:30:00.000005", "23:30:00.000000", None]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.none() | st.datetimes(min_value=dt.datetime(1700, 1, 1), max_value=dt.datetime(2200, 1, 1))))  # noqa: DTZ001
-def test_a_time_of_day_is_written_as_the_clock_shows_it(instants: list[dt.datetime | None]) -> None:
-    expected = [instant and instant.strftime("%H:%M:%S.%f") for instant in instants]
-    assert time_of_day(pa.array(instants, pa.timestamp("us"))).to_pylist() == expected
 
 
 def test_a_historic_answer_gives_another_field_than_a_live_one() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
 
 import pytest
 from tests.support.worlds import MemoryWorld, department, numbered, order, shipped_contracts, staff
@@ -71,26 +70,6 @@ def test_a_currency_is_named_by_the_lookup_and_an_unlisted_one_has_no_name(world
     found = numbered(world.rows("dim_currency"), "currency_id")
     assert found[1]["currency_name"]
     assert found[2]["currency_name"] is None
-
-
-def test_the_calendar_has_every_day_with_its_parts_monday_first(world: MemoryWorld) -> None:
-    rows = numbered(world.rows("dim_date"), "date_id")
-    assert (min(rows), max(rows)) == (date(2015, 1, 1), date(2035, 12, 31))
-    assert len(rows) == (date(2035, 12, 31) - date(2015, 1, 1)).days + 1
-    for day, row in rows.items():
-        assert (row["year"], row["month"], row["day"]) == (day.year, day.month, day.day)
-        assert row["day_of_week"] == day.isoweekday()
-        assert row["quarter"] == (day.month + 2) // 3
-    assert rows[date(2026, 11, 20)] == {
-        "date_id": date(2026, 11, 20),
-        "year": 2026,
-        "month": 11,
-        "day": 20,
-        "day_of_week": 5,
-        "day_name": "Friday",
-        "month_name": "November",
-        "quarter": 4,
-    }
 
 
 def test_the_entities_of_a_feed_are_a_dimension_that_follows_the_contract(world: MemoryWorld) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from core.errors import PipelineBug
 from core.warehouse.footer import (
     ANCESTORS,
-    NAME,
     RECENT,
     Daily,
     Footer,
@@ -21,9 +18,7 @@ from core.warehouse.footer import (
     later_dailies,
     later_marks,
 )
-from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import object_key, object_name
-from processing.partitions.parquet import encode
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -99,32 +94,3 @@ def test_the_last_object_of_each_day_of_a_week_is_remembered() -> None:
         dailies = later_dailies(dailies, key(number), moment)
         last[moment.date().isoformat()] = number
     assert {daily.day: daily.version for daily in dailies} == dict(list(last.items())[-8:])
-
-
-def test_the_digest_covers_every_byte_of_the_rows() -> None:
-    rows = pa.table({"number": pa.array(range(1000), pa.int64()), "text": [str(n % 7) for n in range(1000)]})
-    body = encode(rows, Footer("fact", "fact", 1, "merge", 1000))
-    opened = open_object("k", body)
-    assert opened.is_sound
-    tail = int.from_bytes(body[-8:-4], "little") + 8
-    assert opened.footer.digest_bytes == len(body) - tail
-    for place in (4, 100, opened.footer.digest_bytes - 1):
-        altered = bytearray(body)
-        altered[place] ^= 1
-        assert not open_object("k", bytes(altered)).is_sound
-
-
-def test_any_parquet_reader_reads_the_object() -> None:
-    rows = pa.table({"at": pa.array([0, 1], pa.timestamp("us")), "price": pa.array([1, 2], pa.decimal128(18, 6))})
-    body = encode(rows, Footer("fact", "fact", 1, "merge", 2))
-    table = pq.read_table(pa.BufferReader(body))
-    assert table.column("price").to_pylist() == rows.column("price").to_pylist()
-    assert table.schema.field("at").type == pa.timestamp("us")
-    assert NAME in (table.schema.metadata or pq.ParquetFile(pa.BufferReader(body)).metadata.metadata)
-
-
-def test_a_parquet_file_without_a_footer_of_ours_is_refused() -> None:
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({"number": [1]}), sink)
-    with pytest.raises(PipelineBug, match="no footer"):
-        open_object("k", sink.getvalue().to_pybytes())

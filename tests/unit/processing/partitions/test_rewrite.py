@@ -110,20 +110,6 @@ def test_a_large_partition_is_committed_to_and_read_like_any_other() -> None:
     assert there.table == expected
 
 
-def test_a_replay_of_neighbouring_rows_decodes_their_row_group_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "ROW_GROUP", 100)
-    monkeypatch.setattr(snapshot, "READ_AT_ONCE", 0)
-    numbers = np.arange(1_000)
-    current = merge(None, orders(numbers, numbers % 3, 1), LAYOUT).table
-    opened = open_object("k", encode(current, Footer("t", "t", 1, "merge", 1_000), key=LAYOUT.key))
-    for wanted, whole in ((np.arange(405, 470), False), (np.array([98, 99, 100, 101, 999]), False), (numbers, True)):
-        columns = Columns(opened, LAYOUT.schema)
-        rows = dedupe(current.take(pa.array(wanted)).drop_columns(["is_latest"]), LAYOUT)
-        assert not len(plan_splice(columns.read, rows, LAYOUT).rows)
-        assert ("note" in columns.known) == whole
-        assert columns.read(["note", "amount"], wanted) == current.select(["note", "amount"]).take(pa.array(wanted))
-
-
 @pytest.mark.parametrize("incoming", [[7, 5], [2, 4]], ids=["new rows", "rows that are there"])
 def test_nothing_follows_from_a_large_object_that_was_altered(incoming: list[int]) -> None:
     store = MemoryPartitions()

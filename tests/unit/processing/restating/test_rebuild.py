@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
 
 from core.errors import InvalidData
 from core.warehouse.pointer import pointer_key
 from processing.restating.rebuild import rebuild_table
-from processing.restating.replay import ingest_keys, quarantined, replay, to_retry
-from processing.restating.spill_buffer import SpillBuffer
 
 
 def filled(seed: int = 1) -> MemoryWorld:
@@ -108,42 +104,3 @@ def test_an_object_that_arrives_and_is_committed_while_a_rebuild_runs_is_not_los
     world.ingest.delete(["tables/sales/sales_order/000000000024.jsonl.gz"])
     list(rebuild_table(world.world, "fact_sales_order", allow_fewer=True, progress=during))
     assert 1000 in {row["sales_order_id"] for row in world.rows("fact_sales_order")}
-
-
-def test_a_replay_of_everything_changes_no_version() -> None:
-    world = filled()
-    versions = world.versions()
-    done = list(replay(world.world, ingest_keys(world.ingest, "tables/sales/")))
-    assert sum(len(one.keys) for one in done) == 26
-    assert not any(one.errors for one in done)
-    assert world.versions() == versions
-
-
-def test_a_retry_takes_the_objects_with_quarantined_lines_and_the_halted_ones() -> None:
-    world = MemoryWorld(shipped_contracts())
-    keys = [
-        world.put_table("sales", "sales_order", 1, [order(1), b"bad\n"]),
-        world.put_table("sales", "sales_order", 2, [order(2)]),
-        world.put_table("sales", "sales_order", 3, [b"bad\n"] * 200),
-    ]
-    world.process(*keys)
-    assert [line["line"] for line in quarantined(world.world, dataset="sales", table="sales_order")][:1] == [2]
-    assert to_retry(world.world) == (keys[0], keys[2])
-    assert to_retry(world.world, dataset="sales", table="staff") == ()
-    versions = world.versions()
-    for _ in range(2):
-        assert not any(one.errors for one in replay(world.world, to_retry(world.world)))
-    assert world.versions() == versions
-
-
-def test_rows_put_aside_come_back_in_order_from_memory_and_disk(tmp_path: Path) -> None:
-    shelf = SpillBuffer(tmp_path, budget=2000)
-    for number in range(50):
-        shelf.add(f"part={number % 3}", pa.table({"n": list(range(number, number + 20))}))
-    assert list(tmp_path.iterdir())
-    assert shelf.paths == ("part=0", "part=1", "part=2")
-    for part in range(3):
-        rows = shelf.rows(f"part={part}")
-        assert rows is not None
-        assert rows.column("n").to_pylist() == [m for n in range(part, 50, 3) for m in range(n, n + 20)]
-    assert shelf.rows("part=3") is None

@@ -6,75 +6,18 @@ import random
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.partitions import START, MemoryPartitions, Ticking
 from tests.support.tables import COUNTS, counts
 
-from core.errors import InvalidData
-from core.ports import ObjectInfo
-from core.warehouse.pointer import object_key, object_name, version_of
-from core.warehouse.vacuum import plan_vacuum
+from core.warehouse.pointer import object_name, version_of
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, read_partition
 from processing.partitions.rollback import rollback
 from processing.partitions.vacuum import vacuum
 
 HOUR = timedelta(hours=1)
 PLACE = "dim_count"
-
-
-def key(version: int, letter: str = "a") -> str:
-    return object_key(PLACE, object_name(version, letter * 32))
-
-
-def info(version: int, hour: float, letter: str = "a") -> ObjectInfo:
-    return ObjectInfo(key(version, letter), 10, "e", START + hour * HOUR)
-
-
-def removed(objects: list[ObjectInfo], *, current: str, hour: float, dailies: tuple[str, ...] = ()) -> list[str]:
-    plan = plan_vacuum(PLACE, objects, current=current, dailies=dailies, now=START + hour * HOUR)
-    assert plan.bytes == 10 * len(plan.remove)
-    assert plan.stay == len(objects) - len(plan.remove)
-    return list(plan.remove)
-
-
-def test_the_grace_counts_from_the_successor_s_time() -> None:
-    objects = [info(1, 0), info(2, 10)]
-    assert removed(objects, current=key(2), hour=15.9) == []
-    assert removed(objects, current=key(2), hour=16) == [key(1)]
-
-
-def test_the_current_object_stays_however_old() -> None:
-    assert removed([info(1, 0)], current=key(1), hour=10_000) == []
-
-
-def test_an_object_with_a_greater_number_stays_for_its_writer_may_be_about_to_swap() -> None:
-    objects = [info(1, 0), info(2, 0, "b"), info(3, 0, "c")]
-    assert removed(objects, current=key(1), hour=10_000) == []
-
-
-def test_a_beaten_writer_s_object_goes_after_the_grace() -> None:
-    objects = [info(1, 0), info(2, 1), info(2, 1.5, "b")]
-    assert removed(objects, current=key(2), hour=7.4) == []
-    assert removed(objects, current=key(2), hour=7.5) == [key(1), key(2, "b")]
-
-
-def test_the_last_of_each_day_stays_for_a_week() -> None:
-    objects = [info(1, 0), info(2, 1), info(3, 30)]
-    assert removed(objects, current=key(3), hour=24 * 7, dailies=(key(2),)) == [key(1)]
-    assert removed(objects, current=key(3), hour=24 * 9, dailies=(key(2),)) == [key(1), key(2)]
-
-
-def test_a_grace_below_an_hour_is_refused() -> None:
-    with pytest.raises(InvalidData, match="too short"):
-        plan_vacuum(PLACE, [], current=key(1), dailies=(), now=START, grace=timedelta(minutes=59))
-
-
-def test_what_is_no_object_of_a_commit_is_left_alone() -> None:
-    stranger = ObjectInfo(f"warehouse/_data/{PLACE}/notes.txt", 1, "e", START)
-    plan = plan_vacuum(PLACE, [stranger, info(1, 0)], current=key(1), dailies=(), now=START + 1000 * HOUR)
-    assert plan.remove == ()
 
 
 def commit(store: MemoryPartitions, number: int):
