@@ -23,15 +23,15 @@ def main() -> None:
     parser.add_argument("--at", type=dt.datetime.fromisoformat, help="stand still at this time (with an offset)")
     parser.add_argument("--calendar", help="trade in the sessions of this exchange only, such as XNYS")
     parser.add_argument("--parent", type=int, help="end when this process does")
-    told = parser.parse_args()
-    duty = Duty(told.state, told.parent)
-    with Market.start(port=told.port, seed=told.seed, token=told.token) as market:
-        if told.at is not None:
-            market.clock.set(told.at)
-        if told.calendar is not None:
+    options = parser.parse_args()
+    duty = Duty(options.state, options.parent)
+    with Market.start(port=options.port, seed=options.seed, token=options.token) as market:
+        if options.at is not None:
+            market.clock.set(options.at)
+        if options.calendar is not None:
             today = market.clock.now().date()
             first, last = today - dt.timedelta(days=DAYS_BACK), today + dt.timedelta(days=DAYS_AHEAD)
-            market.trade_during(sessions_of(told.calendar, first, last))
+            market.trade_during(sessions_of(options.calendar, first, last))
         duty.announce({"url": market.url, "token": market.token})
         duty.wait()
     duty.leave()

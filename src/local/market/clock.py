@@ -1,4 +1,4 @@
-"""The provider's clock: it stands, runs, or is moved, whatever the machine's clock says."""
+"""Clock of the market: it stands, runs, or is moved, whatever the machine's clock says."""
 
 from __future__ import annotations
 

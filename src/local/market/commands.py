@@ -1,4 +1,4 @@
-"""What ``/_control`` understands, for whoever runs the market in another process.
+"""Commands of ``/_control``, for whoever runs the market in another process.
 
 ``POST /_control`` takes one command: ``{"clock": {"set": TIME} | {"advance": SECONDS} | {"run_from": TIME} |
 {"real": true}}``, ``{"fail": {"kind": ..., ...}}`` (answers ``{"fault": N}``), ``{"heal": N | null}``, ``{"limits":
@@ -9,22 +9,45 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import Any, Protocol
 
+from local.market.clock import Clock
 from local.market.faults import Fault
+from local.market.request_log import RequestLog
+from local.market.sessions import Span
 
-if TYPE_CHECKING:
-    from local.market.server import Market
+
+class Controllable(Protocol):
+    """A market, as far as the commands reach it; the methods are those of :class:`local.market.server.Market`."""
+
+    seed: int
+    token: str
+    clock: Clock
+    requests: RequestLog
+
+    def fail(self, kind: str, **which: Any) -> int: ...
+
+    def heal(self, number: int | None = None) -> None: ...
+
+    def limits(
+        self, *, per_minute: int | None = None, per_second: int | None = None, retry_after: bool = False
+    ) -> None: ...
+
+    def trade_during(self, spans: Collection[Span] | None) -> None: ...
+
+    def list_symbols(self, *symbols: str) -> None: ...
 
 
-def describe(market: Market, path: str) -> Any:
+def describe(market: Controllable, path: str) -> Any:
+    """The reply to ``GET``: the requests so far, or clock, seed and token."""
     if path.rstrip("/").endswith("/requests"):
         return [request.to_json() for request in market.requests.all()]
     return {"now": market.clock.now().isoformat(), "seed": market.seed, "token": market.token}
 
 
-def carry_out(market: Market, command: dict[str, Any]) -> dict[str, Any]:
-    """ValueError, TypeError or KeyError when it is not understood."""
+def carry_out(market: Controllable, command: dict[str, Any]) -> dict[str, Any]:
+    """Carry out one command and answer it. Raises ValueError, TypeError or KeyError where it is not understood."""
     ((name, value),) = command.items()
     if name == "clock":
         _set_clock(market, value)
@@ -46,7 +69,7 @@ def carry_out(market: Market, command: dict[str, Any]) -> dict[str, Any]:
     return {"now": market.clock.now().isoformat()}
 
 
-def _set_clock(market: Market, how: dict[str, Any]) -> None:
+def _set_clock(market: Controllable, how: dict[str, Any]) -> None:
     ((name, value),) = how.items()
     if name == "set":
         market.clock.set(_time(value))

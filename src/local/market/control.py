@@ -1,4 +1,4 @@
-"""A market in another process, handled like one in this process."""
+"""Control of a market in another process, with the methods of one in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.errors import OutOfReach
 from local.child import Child
 from local.market.faults import Fault
 from local.market.prices import Candle, candle
-from local.market.requestlog import Request, RequestLog
+from local.market.request_log import Request, RequestLog
 from local.market.sessions import Span, minute_of
 
 SECONDS = 10
@@ -28,15 +28,15 @@ class MarketControl:
         self.api_url = f"{self.url}/api/v1"
         # Loopback: whatever proxy the environment names is not asked.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        told = self._call("/_control")
-        self.seed: int = told["seed"]
-        self.token: str = told["token"]
+        state = self._call("/_control")
+        self.seed: int = state["seed"]
+        self.token: str = state["token"]
         self.clock = ClockControl(self)
 
     @property
     def requests(self) -> RequestLog:
-        """The calls so far, as they were a moment ago; its ``clear`` is :meth:`forget_requests`."""
-        return RequestLog(Request.from_json(told) for told in self._call("/_control/requests"))
+        """A copy of the calls so far; :meth:`forget_requests` clears the market's own log."""
+        return RequestLog(Request.from_json(data) for data in self._call("/_control/requests"))
 
     def forget_requests(self) -> None:
         self.command({"forget_requests": True})
@@ -53,8 +53,8 @@ class MarketControl:
         self.command({"limits": {"per_minute": per_minute, "per_second": per_second, "retry_after": retry_after}})
 
     def trade_during(self, spans: Collection[Span] | None) -> None:
-        told = None if spans is None else [[start.isoformat(), end.isoformat()] for start, end in spans]
-        self.command({"sessions": told})
+        sessions = None if spans is None else [[start.isoformat(), end.isoformat()] for start, end in spans]
+        self.command({"sessions": sessions})
 
     def list_symbols(self, *symbols: str) -> None:
         self.command({"symbols": list(symbols)})

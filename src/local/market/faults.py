@@ -1,4 +1,4 @@
-"""The ways in which a provider fails, and when."""
+"""Faults of a provider: in which way it fails, and for which calls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = {**REFUSALS, **TWISTS, **DISTURBANCES}
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to fail, and the calls that it hits: those that match everything that is given."""
+    """A way to fail, and the calls that it hits: those that match every condition that is given."""
 
     kind: str
     symbol: str | None = None  # or a weather station
@@ -66,24 +66,24 @@ class Fault:
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("during", "covering"):
-            told[name] = told[name] and [at.isoformat() for at in told[name]]
-        return told
+            data[name] = data[name] and [at.isoformat() for at in data[name]]
+        return data
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Fault:
+    def from_json(cls, data: dict[str, Any]) -> Fault:
         spans = {
-            name: tuple(dt.datetime.fromisoformat(at) for at in told[name])
+            name: tuple(dt.datetime.fromisoformat(at) for at in data[name])
             for name in ("during", "covering")
-            if told.get(name)
+            if data.get(name)
         }
-        return cls(**{**told, **spans})
+        return cls(**{**data, **spans})
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a request asks for: by whom it can be hit."""
+    """A parsed request, as faults are matched against it."""
 
     endpoint: str
     symbol: str
@@ -95,7 +95,7 @@ class Call:
 
 @dataclass
 class Faults:
-    """The faults that are on."""
+    """The faults that are switched on; safe to use from any thread."""
 
     _on: dict[int, Fault] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
@@ -113,9 +113,9 @@ class Faults:
     def heal(self, number: int | None = None) -> None:
         """Switch one off, or all."""
         with self._lock:
-            for each in list(self._on) if number is None else [number]:
-                self._on.pop(each, None)
-                self._left.pop(each, None)
+            for switched in list(self._on) if number is None else [number]:
+                self._on.pop(switched, None)
+                self._left.pop(switched, None)
 
     def hitting(self, call: Call) -> list[Fault]:
         """The faults of this call, oldest first; each counts it."""

@@ -1,4 +1,4 @@
-"""How often one may call."""
+"""Rate limits of the market's callers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Limits:
             self._used: dict[tuple[str, int, int], int] = {}
 
     def take(self, token: str, now: dt.datetime) -> tuple[bool, dict[str, str]]:
-        """Whether the call is within the limits, and the headers that say how things stand."""
+        """Count a call: whether it is within the limits, and the headers that state limit, rest and reset."""
         second = int(now.timestamp())
         windows = [(self._per_minute, 60), (self._per_second, 1)]
         with self._lock:

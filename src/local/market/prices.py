@@ -1,4 +1,4 @@
-"""Prices that are a pure function of symbol, minute and seed, in exact decimals.
+"""Prices as a pure function of symbol, minute and seed, in exact decimals.
 
 Counted in ticks of 0.0001 USD, as whole numbers; no float comes near them. A whole session is computed at once, for
 every quote tells the day's highest and lowest price so far.

@@ -18,17 +18,17 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from local.market.apis.finnhub import PATHS, Finnhub
+from local.market.apis.replies import PAGE, BadRequest, Reply
+from local.market.apis.weather import PATH as WEATHER_PATH
+from local.market.apis.weather import Weather
 from local.market.clock import Clock
 from local.market.commands import carry_out, describe
 from local.market.faults import Fault, Faults
-from local.market.finnhub import PATHS, BadRequest, Finnhub
 from local.market.limits import Limits
 from local.market.prices import Candle, candle
-from local.market.replies import PAGE, Reply
-from local.market.requestlog import Request, RequestLog
+from local.market.request_log import Request, RequestLog
 from local.market.sessions import Sessions, Span, minute_of
-from local.market.weather import PATH as WEATHER_PATH
-from local.market.weather import Weather
 
 HOST = "127.0.0.1"
 DEFAULT_TOKEN = "market-token"
@@ -37,8 +37,8 @@ DEFAULT_TOKEN = "market-token"
 class Market:
     """A running market. Everything may be changed while it serves, from any thread.
 
-    ``clock`` is in real time and trading never stops until told otherwise. Finnhub's calls are below ``api_url``, the
-    weather service's below ``url``; both want ``token``.
+    ``clock`` is in real time, and trading never stops until :meth:`trade_during` sets sessions. Finnhub's calls are
+    below ``api_url``, the weather service's below ``url``; both want ``token``.
     """
 
     def __init__(self, *, port: int = 0, seed: int = 0, token: str = DEFAULT_TOKEN) -> None:
@@ -93,7 +93,7 @@ class Market:
         self.finnhub.list_symbols(symbols)
 
     def candle(self, symbol: str, at: dt.datetime) -> Candle:
-        """What the market says of this minute, with no fault on: what tests compare with."""
+        """The candle of this minute without any fault, for tests to compare with."""
         return candle(symbol, minute_of(at), seed=self.seed)
 
     def __enter__(self) -> Market:
@@ -132,14 +132,14 @@ class Market:
         path = path.replace("//", "/")
         if path in PATHS:
             return self.finnhub, PATHS[path], query
-        if found := WEATHER_PATH.fullmatch(path):
-            return self.weather, "latest" if found["latest"] else "observations", {**query, "station": found["station"]}
+        if match := WEATHER_PATH.fullmatch(path):
+            return self.weather, "latest" if match["latest"] else "observations", {**query, "station": match["station"]}
         return None, "", query
 
     def _reply(
         self, api: Finnhub | Weather, endpoint: str, query: Mapping[str, str], token: str, now: dt.datetime
     ) -> tuple[Reply | None, dt.datetime, str]:
-        """The reply, the time that it shows, and whom it is about."""
+        """The reply (None: reset the connection), the time of its Date header, and its symbol or station."""
         about = query.get("symbol") or query.get("station") or ""
         if token != self.token:
             return api.refusal(401), now, about
@@ -168,6 +168,7 @@ class Market:
 
 
 def _refuse(api: Finnhub | Weather, fault: Fault) -> Reply | None:
+    """The reply of a fault that refuses the call; None for faults that only change the data."""
     statuses = {"limited": 429, "error": fault.status, "unauthorized": 401, "forbidden": 403}
     if fault.kind == "html":
         return PAGE

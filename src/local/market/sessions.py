@@ -1,4 +1,4 @@
-"""When the market trades."""
+"""Trading sessions: the minutes in which the market trades."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Sessions:
     def is_open(self, minute: int) -> bool:
         if self._spans is None:
             return True
-        found = self._at_or_before(minute)
-        return found is not None and minute < found[1]
+        session = self._at_or_before(minute)
+        return session is not None and minute < session[1]
 
     def latest(self, minute: int) -> tuple[int, int] | None:
         """First minute of the session that trades now or traded last, and its last traded minute up to now."""
         if self._spans is None:
             return minute - minute % MINUTES_PER_DAY, minute
-        found = self._at_or_before(minute)
-        return None if found is None else (found[0], min(minute, found[1] - 1))
+        session = self._at_or_before(minute)
+        return None if session is None else (session[0], min(minute, session[1] - 1))
 
     def _at_or_before(self, minute: int) -> tuple[int, int] | None:
         assert self._spans is not None

@@ -16,7 +16,7 @@ from core.feeds.calendar import slots_in
 from core.time import epoch, iso
 from ingestion.pull.history import pull_history
 from local.market import Market
-from local.market.weather import observation
+from local.market.apis.weather import observation
 
 HOUR = dt.timedelta(hours=1)
 START = dt.datetime(2026, 10, 24, 20, 0, tzinfo=dt.UTC)  # Europe's clocks go back that night; UTC does not care

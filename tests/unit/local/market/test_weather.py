@@ -7,7 +7,7 @@ import requests
 from tests.support.calling import NOW, Caller
 
 from local.market import Market, MarketControl
-from local.market.weather import observation
+from local.market.apis.weather import observation
 
 HOUR = dt.timedelta(hours=1)
 NOON = NOW.replace(hour=12, minute=0, second=0)

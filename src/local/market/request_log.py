@@ -1,4 +1,4 @@
-"""Who asked for what."""
+"""Log of the calls that the market has answered."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Request:
         return {**asdict(self), "at": self.at.isoformat()}
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> Request:
-        return cls(**{**told, "at": dt.datetime.fromisoformat(told["at"])})
+    def from_json(cls, data: dict[str, Any]) -> Request:
+        return cls(**{**data, "at": dt.datetime.fromisoformat(data["at"])})
 
 
 class RequestLog:

@@ -1,4 +1,4 @@
-"""Finnhub's two calls, as its users know them: /api/v1/quote and /api/v1/stock/candle (resolutions of minutes)."""
+"""Finnhub's calls /api/v1/quote and /api/v1/stock/candle (resolutions of minutes), as its documentation has them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import numpy as np
 
+from local.market.apis.replies import BadRequest, Reply
 from local.market.faults import Call, Fault
 from local.market.prices import candle, candles, dollars
-from local.market.replies import Reply
 from local.market.sessions import MINUTES_PER_DAY, Sessions, minute_of
 
 LISTED = frozenset(
@@ -30,11 +30,9 @@ _REFUSALS = {
 }
 
 
-class BadRequest(ValueError):
-    """The caller's parameters are wrong; Finnhub says so with 422."""
-
-
 class Finnhub:
+    """Quotes and candles computed from symbol, minute and seed, within the sessions that it is given."""
+
     def __init__(self, *, seed: int) -> None:
         self.seed = seed
         self.sessions = Sessions()
@@ -47,7 +45,7 @@ class Finnhub:
         return symbol in self._listed or _MADE_UP.fullmatch(symbol) is not None
 
     def call(self, endpoint: str, query: Mapping[str, str], now: dt.datetime) -> Call:
-        """What is asked for; :class:`BadRequest` when it makes no sense."""
+        """The parsed request; :class:`BadRequest` where its parameters are wrong."""
         symbol = query.get("symbol", "")
         if not symbol:
             raise BadRequest("Missing parameter: symbol")

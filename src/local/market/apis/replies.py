@@ -1,4 +1,4 @@
-"""What goes back to the caller."""
+"""HTTP replies of the market, and exact JSON for them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 
+class BadRequest(ValueError):
+    """The caller's parameters are wrong; the reply is a 422."""
+
+
 @dataclass(frozen=True)
 class Reply:
+    """Status, body and headers of one HTTP reply."""
+
     status: int
     body: bytes
     content_type: str = "application/json; charset=utf-8"

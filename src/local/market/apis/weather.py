@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from local.market.apis.replies import BadRequest, Reply
 from local.market.faults import Call, Fault
-from local.market.finnhub import BadRequest
-from local.market.replies import Reply
 
 STATIONS = frozenset({"EGCC", "EGLL", "EIDW", "EDDH", "LFLL", "KBOS"})
 PATH = re.compile(r"/v2/observations/(?P<station>[^/]+?)(?P<latest>/latest)?")
@@ -27,6 +26,8 @@ _TITLES = {401: "Unauthorized", 403: "Forbidden", 404: "Unknown station", 429: "
 
 
 class Weather:
+    """Hourly observations computed from station, hour and seed."""
+
     def __init__(self, *, seed: int) -> None:
         self.seed = seed
 

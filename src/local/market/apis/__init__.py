@@ -1,0 +1,1 @@
+"""APIs that the market answers: Finnhub's, and a weather service's of another shape."""
