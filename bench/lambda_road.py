@@ -110,9 +110,9 @@ def road() -> Road:
     from aws.clients import Clients
     from core.authoring.load import load
     from core.rendering.render import render
+    from deploy.folders import ROOT
     from deploy.packaging import build_code_zip
     from local.emulator import Emulator
-    from local.stack import ROOT
 
     folder = Path(tempfile.mkdtemp(prefix="starmend-bench-road-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

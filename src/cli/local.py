@@ -1,11 +1,10 @@
-"""``starmend local``: all of it on one machine, with no account."""
+"""``starmend local``: the whole pipeline on one machine, without an account."""
 
 from __future__ import annotations
 
 import datetime as dt
 import signal
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +28,7 @@ def _say(text: str) -> None:
 
 
 def _stop_on_signals() -> None:
-    """Ctrl-C and a polite kill both leave through the context managers, which stop every process."""
+    """Let SIGTERM leave as Ctrl-C does: through the context managers, which stop every process."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
@@ -72,7 +71,7 @@ def demo(
     try:
         story = Demo(stack, _say)
         story.outcome.stages["up"] = round(time.monotonic() - began, 1)
-        mismatches = _tell(story, as_json=as_json)
+        mismatches = _run_through(story, as_json=as_json)
         story.outcome.seconds = round(time.monotonic() - began, 1)
         (BUILD / "demo.json").write_text(story.outcome.to_json(), encoding="utf-8")
     except BaseException:
@@ -86,51 +85,51 @@ def demo(
     raise typer.Exit(FINDINGS if mismatches else FINE)
 
 
-def _tell(story: Demo, *, as_json: bool) -> int:
+def _run_through(story: Demo, *, as_json: bool) -> int:
+    """Run every step of the demonstration and print its results; the number of mismatches and faults left."""
     story.extract_and_process("extracting and processing everything")
     story.change_the_source()
     story.await_horizon()
     story.extract_and_process("extracting and processing what changed")
-    unhealed = _harm_and_heal(story, quiet=as_json)
+    unhealed = _heal_tables(story, quiet=as_json)
     for title, rows in story.questions():
         if not as_json:
             show(title, rows, as_json=False)
-    compared = story.check()
-    rows: list[dict[str, Any]] = [
+    comparisons: list[dict[str, Any]] = [
         {
-            "table": one.table,
-            "source_rows": one.source["n_rows"],
-            "warehouse_rows": one.warehouse["n_rows"],
-            "measures": len(one.source),
-            "differences": ", ".join(one.differences) or "none",
+            "table": comparison.table,
+            "source_rows": comparison.source["n_rows"],
+            "warehouse_rows": comparison.warehouse["n_rows"],
+            "measures": len(comparison.source),
+            "differences": ", ".join(comparison.differences) or "none",
         }
-        for one in compared
+        for comparison in story.check()
     ]
     if not as_json:
-        show("Warehouse against source: every measure of every column, exactly", rows, as_json=False)
+        show("Warehouse against source: every measure of every column, exactly", comparisons, as_json=False)
     traded = story.trade_an_hour()
     points = story.points(traded)
     if not as_json:
         show("points per symbol and hour (60 are expected of each)", points, as_json=False)
         missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
         out.print(f"{missing}: the fault switch left out {len(traded.left_out)}", highlight=False)
-    _heal(story, traded, quiet=as_json)
+    _heal_feed(story, traded, quiet=as_json)
     return story.outcome.mismatches + unhealed + story.outcome.missing_after + (not story.outcome.verified)
 
 
-def _harm_and_heal(story: Demo, *, quiet: bool) -> int:
-    """The auditor's part of the database; how much of the harm is left."""
-    story.harm_the_tables()
-    healed, mails = story.heal_the_tables()
+def _heal_tables(story: Demo, *, quiet: bool) -> int:
+    """The auditor's part for the database; the number of planted faults that are left."""
+    story.plant_faults()
+    counts, mails = story.heal_tables()
     if not quiet:
-        rows = [{"harm": kind, **asdict(one)} for kind, one in healed.items()]
+        rows = [{"fault": kind, **figures} for kind, figures in story.outcome.tables.items()]
         show("What no extraction could see, found and healed by the auditor", rows, as_json=False)
         out.print(f"{len(mails)} mails to the admins", highlight=False)
-    return sum(one.made - min(one.found, one.healed) for one in healed.values())
+    return sum(count.left for count in counts.values())
 
 
-def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
-    """The auditor's part: the healed hour with its aggregates, the case that cannot be healed, the proof."""
+def _heal_feed(story: Demo, traded: Traded, *, quiet: bool) -> None:
+    """The auditor's part for the feed: the healed hour with its rollup, the case that cannot be healed, the proof."""
     from cli.report.command import write_report
 
     # Both pages show the two hours of the story: the traded one, and the one that is missing whole.
@@ -139,14 +138,14 @@ def _heal(story: Demo, traded: Traded, *, quiet: bool) -> None:
     story.heal(traded)
     healed = story.hourly(traded)
     audited, mails = story.fail_to_heal(traded, "ZM")
-    proven = story.prove()
+    proofs = story.prove()
     write_report(story.stack.deployment, BUILD / "report.html", **hours)
     if quiet:
         return
     show("the healed hour, and only certified hours are complete", healed, as_json=False)
     for mail in mails:
         out.print(Panel(mail, title="mail to the admins", title_align="left"), highlight=False)
-    certificates = sum(one.certificates for one in proven)
+    certificates = sum(proof.certificates for proof in proofs)
     out.print(
         f"{story.outcome.repaired} points repaired, {audited.missing} alarmed, {certificates} certificates: "
         f"{'each proven again from the objects alone' if story.outcome.verified else 'NOT proven'}",

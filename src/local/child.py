@@ -1,9 +1,9 @@
-"""Processes of ours that live no longer than they should.
+"""Child processes that end with their parent, or when they are stopped.
 
-A child writes one state file that says where it can be reached, and holds a lock on the file beside it for as long as
-it lives: the kernel frees the lock however the child ends, so a state file whose lock is free is a leftover, and a
-process id is never trusted without the lock (it may have been given to somebody else). A child ends when it is told
-to (SIGTERM), or, unless it was started detached, within a quarter of a second of its parent's end.
+A child writes one state file with its address, and holds a lock on the file beside it for as long as it lives: the
+kernel frees the lock however the child ends, so a state file whose lock is free is a leftover, and a process id is
+never trusted without the lock (it may have been given to another process). A child ends on SIGTERM, or, unless it was
+started detached, within a quarter of a second of its parent's end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.1
 
 
 class Child:
-    """A running process, seen from outside: from its parent or from whoever found its state file."""
+    """A running process as its parent sees it, or another process that read its state file."""
 
     def __init__(self, state: Path, pid: int, facts: dict[str, Any], process: subprocess.Popen[bytes] | None) -> None:
         self.state = state
@@ -61,15 +61,13 @@ class Child:
             )
         assert process.stdout is not None
         with process.stdout:
-            heard, _, _ = select.select([process.stdout], [], [], within)
-            line = process.stdout.readline() if heard else b""
+            ready, _, _ = select.select([process.stdout], [], [], within)
+            line = process.stdout.readline() if ready else b""
         if not line:
             process.kill()
             process.wait()
-            told = log.read_text(errors="replace")[-2000:]
-            raise OutOfReach(
-                "start", module, "it ended" if heard else "it stayed silent", f"Its log {log} ends: {told}"
-            )
+            end = log.read_text(errors="replace")[-2000:]
+            raise OutOfReach("start", module, "it ended" if ready else "it stayed silent", f"Its log {log} ends: {end}")
         return cls(state, process.pid, json.loads(line), process)
 
     @classmethod
@@ -78,15 +76,15 @@ class Child:
         state = state.resolve()
         if not state.exists() or not is_running(state):
             raise OutOfReach("attach", str(state), "nothing runs there", "Start it first")
-        told = json.loads(state.read_text())
-        return cls(state, told["pid"], told["facts"], None)
+        written = json.loads(state.read_text())
+        return cls(state, written["pid"], written["facts"], None)
 
     def stop(self, *, within: float = 20) -> None:
         """End it and remove its state file, lock and log. Stopping what has stopped already is no error."""
         self._signal(signal.SIGTERM)
-        if not self._gone(within):
+        if not self._has_ended(within):
             self._signal(signal.SIGKILL)
-            self._gone(within)
+            self._has_ended(within)
         for file in (self.state, _lock_file(self.state), self.state.with_suffix(".log")):
             file.unlink(missing_ok=True)
 
@@ -96,7 +94,7 @@ class Child:
         elif is_running(self.state):
             os.kill(self.pid, number)
 
-    def _gone(self, within: float) -> bool:
+    def _has_ended(self, within: float) -> bool:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             ended = self._process is None or self._process.poll() is not None
@@ -118,26 +116,26 @@ def is_running(state: Path) -> bool:
     return False
 
 
-class Duty:
-    """The same process from inside: announce yourself, then work until :meth:`over`."""
+class Daemon:
+    """A child from inside: :meth:`announce` its address, then work until :meth:`over`."""
 
     def __init__(self, state: Path, parent: int | None) -> None:
         self._state = state
         self._parent = parent
-        self._told = False
+        self._stopped = False
         # Append, not write: the file may be another's, who is alive and holds the lock.
         self._lock = _lock_file(state).open("ab")
         if not self._locked():
             self._lock.close()
-            raise SystemExit(f"{state}: somebody is on duty already")
+            raise SystemExit(f"{state}: a process runs there already")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
     def _stop(self, *_: object) -> None:
-        self._told = True
+        self._stopped = True
 
     def _locked(self) -> bool:
-        # Whoever asks whether somebody is on duty holds the lock for a moment: try more than once.
+        # Whoever asks whether a process runs holds the lock for a moment: try more than once.
         for _ in range(10):
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +146,7 @@ class Duty:
         return False
 
     def announce(self, facts: dict[str, Any]) -> None:
-        """Say where the work can be reached: in the state file (readable by its owner alone) and to the parent."""
+        """Write the child's address into the state file (readable by its owner alone) and to the parent."""
         fresh = self._state.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps({"pid": os.getpid(), "facts": facts}))
@@ -159,8 +157,8 @@ class Duty:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
     def over(self) -> bool:
-        """Whether it is time to end: told to, or the parent has gone."""
-        return self._told or (self._parent is not None and os.getppid() != self._parent)
+        """Whether it is time to end: a signal came, or the parent has ended."""
+        return self._stopped or (self._parent is not None and os.getppid() != self._parent)
 
     def wait(self) -> None:
         while not self.over():

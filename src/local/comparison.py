@@ -1,4 +1,4 @@
-"""The warehouse against its source: the same measures of every column, taken on both sides by two engines.
+"""Comparison of the warehouse with its source: the same measures of every column, taken on both sides by two engines.
 
 A measure is an exact integer or decimal per column: how many are not null, and a sum (of numbers, of text lengths, of
 days or milliseconds since 1970, of trues). A row that is lost, doubled, stale or rounded moves at least one of them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -128,7 +128,7 @@ def calendar_measures(table: Table) -> Measures:
     """The calendar table's measures, from Python's own calendar."""
     first, last = dt.date.fromisoformat(table.since), dt.date.fromisoformat(table.until)
     days = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
-    parts = {
+    parts: Mapping[str, Callable[[dt.date], int]] = {
         "date": lambda day: (day - dt.date(1970, 1, 1)).days,
         "year": lambda day: day.year,
         "month": lambda day: day.month,

@@ -1,4 +1,4 @@
-"""The demonstration: a database becomes a star schema, changes, and the star follows; both sides are compared.
+"""Demonstration: a database becomes a star schema, changes, and the star follows; both sides are compared.
 
 Every wait is for an event that can be seen (a receipt, the horizon, a query's answer) under a deadline.
 """
@@ -19,9 +19,16 @@ from core.contract.model import Contract, Database
 from core.errors import PipelineBug
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
-from local.faults import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
+from local.faults import (
+    FaultCounts,
+    PlantedFaults,
+    await_settled,
+    extract_without_events,
+    fault_counts,
+    plant_row_faults,
+)
 from local.healing import Audited, audit, hourly, listening, prove
-from local.invoking import POLL_SECONDS, Say, await_receipts, invoke
+from local.invoking import POLL_SECONDS, Say, await_receipts, invoke, query_rows
 from local.stack import Stack
 from local.trading import (
     QUOTES,
@@ -55,7 +62,7 @@ QUESTIONS: Mapping[str, str] = {
 
 @dataclass
 class Outcome:
-    """What ``build/demo.json`` tells; later rooms of the demonstration add to it."""
+    """The figures that ``build/demo.json`` holds; each step of the demonstration adds its own."""
 
     seconds: float = 0
     source: dict[str, int] = field(default_factory=dict)
@@ -99,7 +106,7 @@ def await_horizon(stack: Stack, contract: Contract) -> None:
 
 
 def first_day(stack: Stack, contract: Contract) -> dt.datetime:
-    """When the oldest row of the source was made."""
+    """The instant at which the oldest row of the source was inserted."""
     assert isinstance(contract.source, Database)
     tables = contract.source.tables
     oldest = " union all ".join(f'select min("{table.created_at}") as at from "{table.name}"' for table in tables)
@@ -114,10 +121,10 @@ def first_day(stack: Stack, contract: Contract) -> dt.datetime:
 
 
 def compare(stack: Stack, contract: Contract) -> list[Comparison]:
-    """Every star table of the dataset, measured on both sides."""
+    """Measure every star table of the dataset on both sides."""
     deployment = stack.deployment
     connection = stack.database.connect()
-    compared = []
+    comparisons = []
     try:
         cursor = connection.cursor()
         for table in contract.tables:
@@ -125,14 +132,14 @@ def compare(stack: Stack, contract: Contract) -> list[Comparison]:
                 source = calendar_measures(table)
             else:
                 cursor.execute(source_sql(deployment.contracts, contract, table))
-                names = [one[0] for one in cursor.description]
+                names = [column[0] for column in cursor.description]
                 source = dict(zip(names, cursor.fetchone(), strict=True))
             answer = deployment.athena.query(warehouse_sql(table)).iloc[0].to_dict()
-            warehouse = {name: _exact(value) for name, value in answer.items()}
-            compared.append(Comparison(table.name, source, warehouse))
+            warehouse = {str(name): _exact(value) for name, value in answer.items()}
+            comparisons.append(Comparison(table.name, source, warehouse))
     finally:
         connection.close()
-    return compared
+    return comparisons
 
 
 def _exact(value: Any) -> Decimal | int | None:
@@ -145,7 +152,7 @@ def _exact(value: Any) -> Decimal | int | None:
 
 
 class Demo:
-    """One run; ``say`` hears what happens."""
+    """One run of the demonstration; ``say`` is called with a line for each step."""
 
     def __init__(self, stack: Stack, say: Say, *, seed: int = 1) -> None:
         self.stack = stack
@@ -153,7 +160,7 @@ class Demo:
         self.seed = seed
         self.outcome = Outcome()
         self.contract = stack.deployment.contracts.dataset(SALES)
-        self.harm = Harm()
+        self.faults = PlantedFaults()
         self._sessions = 0
 
     def extract_and_process(self, title: str) -> None:
@@ -180,42 +187,45 @@ class Demo:
         with self._stage("waiting until the horizon has passed the last commit"):
             await_horizon(self.stack, self.contract)
 
-    def harm_the_tables(self) -> None:
-        """What no extraction can see: lost events, rows with the stamps of long before, deletes, and a late parent."""
+    def plant_faults(self) -> None:
+        """Plant faults that no extraction can see: lost events, back-dated rows, deletes, and a late parent."""
         assert isinstance(self.contract.source, Database)
-        with self._stage("harm that no extraction sees: lost events, back-dated rows, deletes, orphans"):
+        with self._stage("faults that no extraction sees: lost events, back-dated rows, deletes, orphans"):
             with self._application() as changes:
                 changes.insert_orders(5)
                 await_horizon(self.stack, self.contract)
-                extract_unheard(self.stack.deployment, self.harm)
-                harm_rows(changes, self.harm, late=3, deleted=4)
-            await_settled(self.stack.deployment, self.harm, self.contract.source.settle)
+                extract_without_events(self.stack.deployment, self.faults)
+                plant_row_faults(changes, self.faults, late=3, deleted=4)
+            await_settled(self.stack.deployment, self.faults, self.contract.source.settle)
 
-    def heal_the_tables(self) -> tuple[dict[str, Mended], list[str]]:
-        """The state machine over all of the database's history: what it made of the harm, and what it mailed."""
+    def heal_tables(self) -> tuple[dict[str, FaultCounts], list[str]]:
+        """Run the state machine over all of the database's history: counts of the faults by kind, and its mails."""
         with self._stage("the auditor over the whole database: compare, fetch again, mark, process, certify"):
             with listening(self.stack) as mails:
                 begin, end = first_day(self.stack, self.contract), dt.datetime.now(dt.UTC)
                 audited = audit(self.stack, SALES, begin, end, say=self.say)
-            healed = mended(self.stack.deployment, self.harm, audited.run)
-        self.outcome.tables = {kind: asdict(one) for kind, one in healed.items()}
+            counts = fault_counts(self.stack.deployment, self.faults, audited.run)
+        self.outcome.tables = {
+            kind: {"made": count.planted, "found": count.detected, "healed": count.healed}
+            for kind, count in counts.items()
+        }
         self.outcome.certificates += audited.certificates
-        return healed, mails
+        return counts, mails
 
     def check(self) -> list[Comparison]:
-        """Compare, and remember the figures."""
+        """Compare the warehouse with the source, and keep the figures."""
         with self._stage("comparing the warehouse with the source"):
-            compared = compare(self.stack, self.contract)
-        for one in compared:
-            self.outcome.source[one.table] = int(one.source["n_rows"] or 0)
-            self.outcome.warehouse[one.table] = int(one.warehouse["n_rows"] or 0)
-        self.outcome.mismatches = sum(1 for one in compared if one.differences)
-        return compared
+            comparisons = compare(self.stack, self.contract)
+        for comparison in comparisons:
+            self.outcome.source[comparison.table] = int(comparison.source["n_rows"] or 0)
+            self.outcome.warehouse[comparison.table] = int(comparison.warehouse["n_rows"] or 0)
+        self.outcome.mismatches = sum(1 for comparison in comparisons if comparison.differences)
+        return comparisons
 
     def questions(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """What an analyst would ask."""
+        """An analyst's questions, each with the rows of its answer."""
         for title, sql in QUESTIONS.items():
-            yield title, self.stack.deployment.athena.query(sql).astype(object).to_dict("records")
+            yield title, query_rows(self.stack.deployment, sql)
 
     def trade_an_hour(self) -> Traded:
         """One trading hour, with the fault switch leaving one symbol out each minute."""
@@ -227,7 +237,7 @@ class Demo:
         return traded
 
     def points(self, traded: Traded) -> list[dict[str, Any]]:
-        """What an analyst sees of the hour."""
+        """Points per symbol of the hour, as an analyst sees them."""
         rows = points_per_symbol_and_hour(self.stack, traded)
         self.outcome.expected_points = traded.expected
         self.outcome.present_before = sum(int(str(row["points"])) for row in rows)
@@ -235,7 +245,7 @@ class Demo:
         return rows
 
     def heal(self, traded: Traded) -> Audited:
-        """The state machine over the incomplete hour: every missing point comes back through the provider's history."""
+        """Run the state machine over the incomplete hour: missing points come back through the provider's history."""
         with self._stage("the auditor: find, plan, repair, verify, certify, restate"):
             self.stack.market.clock.real()
             audited = audit(self.stack, QUOTES, traded.first, traded.last, say=self.say)
@@ -246,7 +256,7 @@ class Demo:
         return audited
 
     def fail_to_heal(self, traded: Traded, symbol: str) -> tuple[Audited, list[str]]:
-        """The next hour is missing whole, and the provider refuses the history of one symbol: that is a mail."""
+        """Audit the next hour, missing whole, while the provider refuses the history of one symbol: that is mailed."""
         with self._stage(f"an outage of the hour after, and a provider that refuses the history of {symbol}"):
             fault = self.stack.market.fail("forbidden", symbol=symbol, endpoint="candle")
             with listening(self.stack) as mails:
@@ -263,11 +273,11 @@ class Demo:
         return hourly(self.stack, traded.first)
 
     def prove(self) -> list[Verified]:
-        """The certificates, recomputed from the objects alone."""
+        """Recompute the certificates from the objects alone."""
         with self._stage("verifying the certificates from the objects alone"):
-            proven = [prove(self.stack, one) for one in (SALES, QUOTES)]
-        self.outcome.verified = all(one.windows > 0 and not one.failures for one in proven)
-        return proven
+            proofs = [prove(self.stack, dataset) for dataset in (SALES, QUOTES)]
+        self.outcome.verified = all(proof.windows > 0 and not proof.failures for proof in proofs)
+        return proofs
 
     @contextmanager
     def _application(self) -> Iterator[Changes]:
@@ -281,7 +291,7 @@ class Demo:
 
     @contextmanager
     def _stage(self, title: str) -> Iterator[None]:
-        """Say what is done, and remember how long it took."""
+        """Say what is done, and keep the seconds that it took."""
         self.say(title)
         began = time.monotonic()
         yield

@@ -1,4 +1,4 @@
-"""Harm that no extraction can see, done to the sales pipeline on purpose, and what the auditor made of it.
+"""Faults that no extraction can see, planted in the sales pipeline, and counts of those that the auditor healed.
 
 Four kinds: rows that were committed late with the stamps of long before; ingest objects of which S3's event was lost;
 rows that the source deleted; facts whose dimension row came with an old stamp.
@@ -26,7 +26,7 @@ LATE, LOST, DELETED, ORPHAN = "late commit", "lost event", "deleted row", "orpha
 SALES = "sales"
 A_DAY, TWO_DAYS = dt.timedelta(days=1), dt.timedelta(days=2)
 
-# Where the rows of a source table show, and under which column: what the application inserts with an order.
+# The warehouse table and key column of each source table that the application writes with an order.
 SHOWN_IN = {
     "sales_order": ("fact_sales_order", "sales_order_id"),
     "payment": ("fact_payment", "payment_id"),
@@ -35,8 +35,8 @@ SHOWN_IN = {
 
 
 @dataclass
-class Harm:
-    """What was done: keys by source table, and keys of ingest objects. ``parents`` are the designs that came late."""
+class PlantedFaults:
+    """Keys of rows (by source table) and ingest objects at fault; ``parents`` are the designs that came late."""
 
     parents: list[int] = field(default_factory=list)
     late: Touched = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Harm:
     lost: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """How much there is to be found of each kind; an orphan counts by its missing parent."""
+        """The number of faults of each kind; an orphan counts by its missing parent."""
         return {
             LATE: sum(map(len, self.late.values())),
             LOST: len(self.lost),
@@ -54,49 +54,54 @@ class Harm:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """Of one kind: how many were made, found by the first look, and are as they should be in the warehouse now."""
+class FaultCounts:
+    """Faults of one kind: planted, detected by the audit's first attempt, and healed in the warehouse by now."""
 
-    made: int
-    found: int
+    planted: int
+    detected: int
     healed: int
 
+    @property
+    def left(self) -> int:
+        """Faults that were not detected, or not healed."""
+        return self.planted - min(self.detected, self.healed)
 
-def harm_rows(changes: Changes, harm: Harm, *, late: int, deleted: int) -> None:
-    """What no later pass sees: missing designs come, orders are committed late, payments are deleted.
+
+def plant_row_faults(changes: Changes, faults: PlantedFaults, *, late: int, deleted: int) -> None:
+    """Change rows in ways that no later pass sees: missing designs come, orders are committed late, payments deleted.
 
     The orders that miss a design (``Changes.insert_orphans``) and a newer design have been extracted before.
     """
     now = dt.datetime.now(dt.UTC)
-    harm.parents = changes.adopt(at=now - TWO_DAYS)["design"]
+    faults.parents = changes.adopt(at=now - TWO_DAYS)["design"]
     with changes.late_commit(late, at=now - A_DAY) as open_transaction:
-        harm.late = open_transaction.commit()
-    harm.deleted = changes.delete_rows("payment", deleted)
+        faults.late = open_transaction.commit()
+    faults.deleted = changes.delete_rows("payment", deleted)
 
 
-def extract_unheard(deployment: Deployment, harm: Harm) -> None:
-    """A pass whose objects nobody is told of."""
+def extract_without_events(deployment: Deployment, faults: PlantedFaults) -> None:
+    """Extract once while S3 sends no events, so that the pass's objects are not processed."""
     before = set(ingest_objects(deployment, f"tables/{SALES}/"))
     with events_lost(deployment):
         invoke(deployment, "extract", {"dataset": SALES})
-    harm.lost = sorted(set(ingest_objects(deployment, f"tables/{SALES}/")) - before)
+    faults.lost = sorted(set(ingest_objects(deployment, f"tables/{SALES}/")) - before)
 
 
-def await_settled(deployment: Deployment, harm: Harm, settle: int) -> None:
-    """Wait until the objects that nobody was told of have waited for so many seconds."""
+def await_settled(deployment: Deployment, faults: PlantedFaults, settle: int) -> None:
+    """Wait until the objects without events are older than ``settle`` seconds: before, the auditor leaves them be."""
     ingest = S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket)
-    made = max(found.modified for key in harm.lost if (found := ingest.stat(key)))
-    until = made + dt.timedelta(seconds=settle + 1)  # S3 tells whole seconds
+    newest = max(stat.modified for key in faults.lost if (stat := ingest.stat(key)))
+    until = newest + dt.timedelta(seconds=settle + 1)  # S3 keeps whole seconds
     while (left := (until - dt.datetime.now(dt.UTC)).total_seconds()) > 0:
         time.sleep(left)
 
 
 @contextmanager
 def events_lost(deployment: Deployment) -> Iterator[None]:
-    """S3 tells nobody of the objects that are made meanwhile."""
+    """Switch S3's events of the ingest bucket off within the block."""
     s3, bucket = deployment.clients("s3"), deployment.ingest_bucket
-    told = s3.get_bucket_notification_configuration(Bucket=bucket)
-    queues = {"QueueConfigurations": told["QueueConfigurations"]}
+    notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
+    queues = {"QueueConfigurations": notifications["QueueConfigurations"]}
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
     try:
         yield
@@ -104,41 +109,42 @@ def events_lost(deployment: Deployment) -> Iterator[None]:
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=queues)
 
 
-# ---------------------------------------------------------------- what came of it
+# ---------------------------------------------------------------- detected and healed
 
 
-def mended(deployment: Deployment, harm: Harm, run: str) -> dict[str, Mended]:
-    """What the audit ``run`` made of the harm, by kind: what it found, and what the warehouse shows now."""
+def fault_counts(deployment: Deployment, faults: PlantedFaults, run: str) -> dict[str, FaultCounts]:
+    """Counts by kind: planted, detected by the audit ``run``, and healed as the warehouse shows now."""
     records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
     findings = AuditResult.from_data(read_run_file(records, run, "audit-0")).findings
-    found, healed = _found(findings, harm), _healed(deployment, records, harm)
-    return {kind: Mended(count, found[kind], healed[kind]) for kind, count in harm.counts().items()}
+    detected, healed = _detected(findings, faults), _healed(deployment, records, faults)
+    return {kind: FaultCounts(count, detected[kind], healed[kind]) for kind, count in faults.counts().items()}
 
 
-def _found(findings: Sequence[Finding], harm: Harm) -> dict[str, int]:
+def _detected(findings: Sequence[Finding], faults: PlantedFaults) -> dict[str, int]:
     missing = {
         (finding.table, key) for finding in findings if isinstance(finding, MissingRows) for (key,) in finding.keys
     }
     gone = {(finding.table, key) for finding in findings if isinstance(finding, DeletedRows) for (key,) in finding.keys}
-    unheard = {finding.key for finding in findings if isinstance(finding, UnprocessedObject)}
+    unprocessed = {finding.key for finding in findings if isinstance(finding, UnprocessedObject)}
     orphaned = {str(key) for finding in findings if isinstance(finding, OrphanKeys) for key in finding.keys}
     return {
-        LATE: len(missing & _pairs(harm.late)),
-        LOST: len(unheard & set(harm.lost)),
-        DELETED: len(gone & _pairs(harm.deleted)),
-        ORPHAN: len(orphaned & set(map(str, harm.parents))),
+        LATE: len(missing & _pairs(faults.late)),
+        LOST: len(unprocessed & set(faults.lost)),
+        DELETED: len(gone & _pairs(faults.deleted)),
+        ORPHAN: len(orphaned & set(map(str, faults.parents))),
     }
 
 
-def _healed(deployment: Deployment, records: S3ObjectStore, harm: Harm) -> dict[str, int]:
-    receipts = [landing.receipt_key for key in harm.lost if (landing := landing_of(key))]
+def _healed(deployment: Deployment, records: S3ObjectStore, faults: PlantedFaults) -> dict[str, int]:
+    receipts = [landing.receipt_key for key in faults.lost if (landing := landing_of(key))]
     return {
-        LATE: sum(_rows(deployment, *SHOWN_IN[table], keys) for table, keys in harm.late.items()),
+        LATE: sum(_rows(deployment, *SHOWN_IN[table], keys) for table, keys in faults.late.items()),
         LOST: sum(records.stat(key) is not None for key in receipts),
         DELETED: sum(
-            _rows(deployment, *SHOWN_IN[table], keys, "deleted_at is not null") for table, keys in harm.deleted.items()
+            _rows(deployment, *SHOWN_IN[table], keys, "deleted_at is not null")
+            for table, keys in faults.deleted.items()
         ),
-        ORPHAN: _rows(deployment, "dim_design", "design_id", harm.parents),
+        ORPHAN: _rows(deployment, "dim_design", "design_id", faults.parents),
     }
 
 
@@ -147,7 +153,7 @@ def _pairs(touched: Mapping[str, Sequence[int]]) -> set[tuple[str, Any]]:
 
 
 def _rows(deployment: Deployment, table: str, column: str, keys: Sequence[int], condition: str = "true") -> int:
-    """How many of the keys the table shows."""
+    """How many of the keys the table holds."""
     wanted = ", ".join(map(str, keys)) or "null"
     sql = f"select count(distinct {column}) as n from {table} where {column} in ({wanted}) and {condition}"
     return int(deployment.athena.query(sql)["n"][0])

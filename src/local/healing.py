@@ -1,4 +1,4 @@
-"""The auditor's state machine, run on the local stack: what it healed, what it could not, what it told the admins."""
+"""Runs of the auditor's state machine on the local stack: its counts, its certificates, its mails to the admins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aws.objects import S3ObjectStore
 from aws.pointers import S3PartitionStore
 from core.errors import PipelineBug
 from core.time import format_second
-from local.invoking import POLL_SECONDS, Say
+from local.invoking import POLL_SECONDS, Say, query_rows
 from local.stack import Stack
 
 HOURLY = """
@@ -26,7 +26,7 @@ HOURLY = """
 
 @dataclass(frozen=True)
 class Audited:
-    """The counts of one finished execution, and the name that its papers lie under."""
+    """The counts of one finished execution, and the name that its files lie under."""
 
     run: str
     expected: int
@@ -40,7 +40,7 @@ class Audited:
 def audit(
     stack: Stack, dataset: str, start: dt.datetime | None = None, end: dt.datetime | None = None, *, say: Say
 ) -> Audited:
-    """Run the state machine and wait for its end, telling each state that it enters.
+    """Run the state machine and wait for its end; ``say`` is called with each state that it enters.
 
     Over ``[start, end)``; without them over what is due, as the schedule does.
     Raises ``PipelineBug`` where the execution failed.
@@ -60,7 +60,7 @@ def audit(
 
 
 def prove(stack: Stack, dataset: str) -> Verified:
-    """The certificates recomputed from the objects alone."""
+    """Recompute the certificates from the objects alone."""
     s3 = stack.deployment.clients("s3")
     records = S3ObjectStore(s3, stack.deployment.warehouse_bucket)
     partitions = S3PartitionStore(s3, stack.deployment.warehouse_bucket)
@@ -68,14 +68,13 @@ def prove(stack: Stack, dataset: str) -> Verified:
 
 
 def hourly(stack: Stack, hour: dt.datetime) -> list[dict[str, Any]]:
-    """The rollup of one hour."""
-    frame = stack.deployment.athena.query(HOURLY.format(hour=f"{hour:%Y-%m-%d %H:%M:%S}"))
-    return frame.astype(object).to_dict("records")
+    """The rollup's rows of one hour."""
+    return query_rows(stack.deployment, HOURLY.format(hour=f"{hour:%Y-%m-%d %H:%M:%S}"))
 
 
 @contextmanager
 def listening(stack: Stack) -> Iterator[list[str]]:
-    """A queue beside the admins' mailboxes: what the auditor mailed is in the list when the block ends."""
+    """Subscribe a queue beside the admins: the list holds what the auditor mailed, when the block ends."""
     sqs, sns = stack.deployment.clients("sqs"), stack.deployment.clients("sns")
     url = sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -85,15 +84,15 @@ def listening(stack: Stack) -> Iterator[list[str]]:
     subscription = sns.subscribe(
         TopicArn=stack.deployment.alarm_topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )["SubscriptionArn"]
-    heard: list[str] = []
+    mails: list[str] = []
     try:
-        yield heard
-        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for one in found:
-                body = json.loads(one["Body"])
+        yield mails
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                body = json.loads(message["Body"])
                 if not body["Message"].startswith("{"):  # an alarm's own message is JSON
-                    heard.append(_mail(body))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+                    mails.append(_mail(body))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     finally:
         sns.unsubscribe(SubscriptionArn=subscription)
         sqs.delete_queue(QueueUrl=url)

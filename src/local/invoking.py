@@ -1,4 +1,4 @@
-"""Calling the deployed functions and waiting for what they do: always for something that can be seen."""
+"""Calls of the deployed functions and queries of the warehouse; every wait ends with something that can be seen."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ def invoke(deployment: Deployment, function: str, event: Mapping[str, Any]) -> A
 
 def ingest_objects(deployment: Deployment, prefix: str) -> Iterator[str]:
     """Keys of the ingest objects below a prefix."""
-    for one in S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket).list(prefix):
-        if landing_of(one.key):
-            yield one.key
+    for info in S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket).list(prefix):
+        if landing_of(info.key):
+            yield info.key
+
+
+def query_rows(deployment: Deployment, sql: str) -> list[dict[str, Any]]:
+    """Athena's answer, a dictionary a row, with Python values."""
+    records = deployment.athena.query(sql).astype(object).to_dict("records")
+    return [{str(name): value for name, value in record.items()} for record in records]
 
 
 def await_receipts(deployment: Deployment, prefix: str, *, within: float = 120) -> int:
-    """Wait until every ingest object below the prefix has its receipt; how many there are."""
+    """Wait until every ingest object below the prefix has its receipt; the number of objects."""
     records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
     waiting = {landing.receipt_key for key in ingest_objects(deployment, prefix) if (landing := landing_of(key))}
     total, deadline = len(waiting), time.monotonic() + within

@@ -1,4 +1,4 @@
-"""Everything on one machine: the emulator, a PostgreSQL with the sales source, the market, and the real Terraform.
+"""The local stack: emulator, a PostgreSQL with the sales source, market, and the real Terraform on one machine.
 
 All of it lies below one folder. A stack that was not started detached ends with the process that started it.
 """
@@ -25,13 +25,13 @@ from core.authoring.load import load
 from core.contract import model
 from core.errors import OutOfReach
 from core.rendering.render import render
+from deploy.folders import MODULE, ROOT
 from deploy.packaging import build_code_zip
 from deploy.terraform import Terraform, emulator_backend
 from local.database import Database, generator
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.market import MarketProcess
 
-ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "local"
 STATE_BUCKET = "starmend-state"
 VARIABLES = "variables.json"  # what Terraform was applied with
@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """How the stack is to be: what Terraform is told beside the defaults for one machine, and how big the source is.
+    """Settings of a stack: Terraform's variables beside the defaults for one machine, and the size of the source.
 
     ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
     ``settle``: seconds that an ingest object of a database may wait for its receipt before the auditor asks for it.
@@ -58,7 +58,7 @@ class Plan:
 
 
 class Stack:
-    """A running stack. ``deployment`` is how the command and the functions reach it."""
+    """A running stack; commands and functions reach it by its ``deployment``."""
 
     def __init__(
         self, folder: Path, emulator: Emulator, database: Database, market: MarketProcess, deployment: Deployment
@@ -71,7 +71,7 @@ class Stack:
 
     @classmethod
     def up(cls, build: Path, plan: Plan | None = None, *, detached: bool = False, say: Say = lambda _: None) -> Stack:
-        """Start it below ``build/local``. What was started is stopped again when something fails."""
+        """Start a stack below ``build/local``. What was started is stopped again when something fails."""
         plan = plan or Plan()
         folder = (build / ENVIRONMENT).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class Stack:
 
 
 def down(build: Path) -> None:
-    """Stop whatever of a stack runs below ``build/local``, and remove what it left. Nothing there is no error."""
+    """Stop every process of a stack below ``build/local``, and remove what it left. Nothing there is no error."""
     folder = (build / ENVIRONMENT).resolve()
     for part, name in ((Emulator, "emulator"), (MarketProcess, "market"), (Database, "database")):
         with suppress(OutOfReach):
@@ -145,15 +145,15 @@ def _forget(folder: Path) -> None:
 
 
 def contracts_of(source: Path, plan: Plan) -> model.Contracts:
-    """The contracts of a folder as a stack of this plan has them."""
+    """A folder's contracts without canaries (unless the plan has them), with the plan's ``settle`` for databases."""
     contracts = load(source, today=dt.datetime.now(dt.UTC).date())
     kept = []
-    for one in contracts:
-        if one.source and one.source.canary and not plan.canaries:
+    for contract in contracts:
+        if contract.source and contract.source.canary and not plan.canaries:
             continue
-        if isinstance(one.source, model.Database):
-            one = replace(one, source=replace(one.source, settle=plan.settle))
-        kept.append(one)
+        if isinstance(contract.source, model.Database):
+            contract = replace(contract, source=replace(contract.source, settle=plan.settle))
+        kept.append(contract)
     return replace(contracts, contracts=tuple(kept))
 
 
@@ -173,13 +173,13 @@ def _fill(database: Database, plan: Plan) -> dict[str, int]:
 
 
 def _terraform(folder: Path, emulator: Emulator) -> Terraform:
-    return Terraform(ROOT / "terraform", folder / "terraform", emulator.environment())
+    return Terraform(MODULE, folder / "terraform", emulator.environment())
 
 
 def _variables(
     folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, plan: Plan
 ) -> dict[str, Any]:
-    """What tells one machine from AWS: where the services are, and how soon things happen."""
+    """Terraform's variables that differ from AWS: where the services are, and how soon things happen."""
     return {
         "environment": ENVIRONMENT,
         "region": REGION,
@@ -206,14 +206,14 @@ def _apply(
     terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
     variables = _variables(folder, emulator, market, contracts_file, plan)
     (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
-    terraform.apply_unseen(variables, on_line=_made(say))
+    terraform.apply_unseen(variables, on_line=_progress(say))
     return Deployment.of_outputs(
         terraform.output(), contracts_file=contracts_file, aws_environment=emulator.environment()
     )
 
 
-def _made(say: Say) -> Say:
-    """Of Terraform's many lines, those that tell how far it is."""
+def _progress(say: Say) -> Say:
+    """Pass on those of Terraform's many lines that say how far it is."""
 
     def line(text: str) -> None:
         if "Creation complete" not in text and text.startswith(("Apply complete", "Plan:")):
@@ -236,7 +236,7 @@ def _make_state_bucket(emulator: Emulator) -> None:
 
 
 def _fill_secrets(deployment: Deployment, database: Database, market: MarketProcess) -> None:
-    """What ``starmend secret set`` does on AWS."""
+    """Fill the secrets that the contracts name, as ``starmend secret set`` does on AWS."""
     prefix = f"{deployment.project}/{deployment.environment}/"
     secrets = AwsSecretStore(deployment.clients("secretsmanager"), prefix)
     values = {"sales-db": json.dumps(database_secret(database)), "finnhub-token": market.token}
@@ -246,7 +246,7 @@ def _fill_secrets(deployment: Deployment, database: Database, market: MarketProc
 
 
 def database_secret(database: Database) -> dict[str, str]:
-    """What the extractor connects with; its role may read and nothing else."""
+    """The secret that the extractor connects with; its role may read and nothing else."""
     return {
         "host": database.host,
         "port": str(database.port),

@@ -1,4 +1,4 @@
-"""A trading hour in compressed time: the market's clock is set, the schedule's function called, minute by minute."""
+"""A trading hour in compressed time: minute by minute the market's clock is set and the schedule's function called."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aws.objects import S3ObjectStore
 from core.contract.model import Feed, TradingCalendar
 from core.errors import OutOfReach, PipelineBug
 from core.landing.zone import landing_of
 from core.time import at_epoch, format_second
-from local.invoking import POLL_SECONDS, invoke
+from local.invoking import POLL_SECONDS, invoke, query_rows
 from local.stack import Stack
 
 QUOTES = "quotes"
@@ -30,7 +31,7 @@ POINTS_PER_SYMBOL_AND_HOUR = """
 
 @dataclass(frozen=True)
 class Traded:
-    """``expected`` points of the hour; ``asked`` were requested, the others left out by the fault switch."""
+    """A traded hour: ``expected`` points, of which ``asked`` were requested; the fault switch left the others out."""
 
     first: dt.datetime
     last: dt.datetime
@@ -79,17 +80,17 @@ def _await_quotes(stack: Stack, count: int, *, within: float = 60) -> None:
 
 
 def await_points(stack: Stack, lines: int, *, within: float = 120) -> int:
-    """Wait until so many lines of the feed have their receipt; how many objects they came in."""
+    """Wait until so many lines of the feed have their receipt; the number of objects that they came in."""
     deployment = stack.deployment
     ingest = S3ObjectStore(deployment.clients("s3"), deployment.ingest_bucket)
     records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
     counted: dict[str, int] = {}
     deadline = time.monotonic() + within
     while True:
-        for one in ingest.list(f"feeds/{QUOTES}/"):
-            landing = landing_of(one.key)
-            if one.key not in counted and landing and (receipt := records.read(landing.receipt_key)):
-                counted[one.key] = json.loads(receipt.body)["lines_in"]
+        for info in ingest.list(f"feeds/{QUOTES}/"):
+            landing = landing_of(info.key)
+            if info.key not in counted and landing and (receipt := records.read(landing.receipt_key)):
+                counted[info.key] = json.loads(receipt.body)["lines_in"]
         if sum(counted.values()) >= lines:
             return len(counted)
         if time.monotonic() > deadline:
@@ -98,10 +99,10 @@ def await_points(stack: Stack, lines: int, *, within: float = 120) -> int:
         time.sleep(POLL_SECONDS)
 
 
-def points_per_symbol_and_hour(stack: Stack, traded: Traded) -> list[dict[str, object]]:
-    """The analyst's first question to a feed."""
+def points_per_symbol_and_hour(stack: Stack, traded: Traded) -> list[dict[str, Any]]:
+    """Points of each symbol and hour in the warehouse: an analyst's first question to a feed."""
     sql = POINTS_PER_SYMBOL_AND_HOUR.format(first=_sql(traded.first), last=_sql(traded.last))
-    return stack.deployment.athena.query(sql).astype(object).to_dict("records")
+    return query_rows(stack.deployment, sql)
 
 
 def feed_of(stack: Stack) -> tuple[Feed, TradingCalendar]:

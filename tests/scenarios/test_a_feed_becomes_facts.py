@@ -18,10 +18,11 @@ from tests.support.sessions import Hour
 from tests.support.waiting import eventually
 
 from core.rendering.render import render
+from deploy.folders import ROOT
 from deploy.packaging import build_code_zip
 from deploy.terraform import Change
 from local.invoking import await_receipts, invoke
-from local.stack import ROOT, Stack, contracts_of
+from local.stack import Stack, contracts_of
 from local.trading import Traded, await_points, feed_of, points_per_symbol_and_hour, trade
 
 pytestmark = pytest.mark.stack

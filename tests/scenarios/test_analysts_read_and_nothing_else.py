@@ -16,7 +16,8 @@ from sqlglot import exp
 
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
-from local.stack import ROOT, Stack
+from deploy.folders import ROOT
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 QUERIES = ROOT / "terraform/queries"

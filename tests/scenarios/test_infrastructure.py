@@ -13,7 +13,8 @@ import yaml
 from tests.scenarios.conftest import Switch
 from tests.support.state import Resource, managed
 
-from local.stack import ROOT, Stack
+from deploy.folders import ROOT
+from local.stack import Stack
 
 pytestmark = pytest.mark.stack
 HOURS_OF_A_MONTH = 730

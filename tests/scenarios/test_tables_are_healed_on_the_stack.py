@@ -21,7 +21,14 @@ from cli.smoke import smoke_test
 from core.contract.model import Contract
 from local.database.changes import Changes
 from local.demo import await_horizon, compare, first_day
-from local.faults import Harm, Mended, await_settled, extract_unheard, harm_rows, mended
+from local.faults import (
+    FaultCounts,
+    PlantedFaults,
+    await_settled,
+    extract_without_events,
+    fault_counts,
+    plant_row_faults,
+)
 from local.healing import Audited, audit, listening, prove
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
@@ -92,23 +99,23 @@ def sales(stack: Stack, contract: Contract) -> Stack:
 def test_harm_that_no_extraction_sees_is_found_and_healed(
     sales: Stack, contract: Contract, changes: Changes, settle: int
 ) -> None:
-    deployment, harm = sales.deployment, Harm()
+    deployment, faults = sales.deployment, PlantedFaults()
     changes.insert_orphans(2)
     changes.insert_orders_with_new_parents(1)
     follow(sales, contract)
     changes.insert_orders(3)
     await_horizon(sales, contract)
-    extract_unheard(deployment, harm)
-    harm_rows(changes, harm, late=2, deleted=3)
-    await_settled(deployment, harm, settle)
+    extract_without_events(deployment, faults)
+    plant_row_faults(changes, faults, late=2, deleted=3)
+    await_settled(deployment, faults, settle)
     sequence = deployed.ingest_keys(deployment, "tables/")
     with listening(sales) as mails:
         done = audit_everything(sales)
-    assert mended(deployment, harm, done.run) == {
-        "late commit": Mended(6, 6, 6),
-        "lost event": Mended(3, 3, 3),
-        "deleted row": Mended(3, 3, 3),
-        "orphan key": Mended(1, 1, 1),
+    assert fault_counts(deployment, faults, done.run) == {
+        "late commit": FaultCounts(6, 6, 6),
+        "lost event": FaultCounts(3, 3, 3),
+        "deleted row": FaultCounts(3, 3, 3),
+        "orphan key": FaultCounts(1, 1, 1),
     }
     assert mails == []
     assert (done.missing, done.causes) == (0, 0)

@@ -1,4 +1,4 @@
-"""What an application does to the sales source: it goes on inserting, updating, deleting, and committing late.
+"""Changes that an application makes to the sales source: inserts, updates, deletes, and late commits.
 
 Everything is chosen by the seed and by what is in the tables; every change says which rows it touched. Rows are stamped
 with ``at`` (aware), else with the start of their transaction by the server's clock, as the application's default is.
@@ -41,7 +41,7 @@ class Changes:
         self._connection.close()
 
     def insert_orders(self, n: int, *, at: dt.datetime | None = None) -> Touched:
-        """``n`` sales orders, each with its transaction and payment."""
+        """Insert ``n`` sales orders, each with its transaction and payment."""
         with self._committed() as cursor:
             return self._insert_orders(cursor, n, at)
 
@@ -71,7 +71,7 @@ class Changes:
         return {"address": [address], "counterparty": [counterparty], "design": [design], **touched}
 
     def insert_orphans(self, n: int, *, at: dt.datetime | None = None) -> Touched:
-        """Sales orders of a design that does not exist, as a source fed by replication may hold for a while.
+        """Insert sales orders of a design that does not exist, as a source fed by replication may hold for a while.
 
         :meth:`adopt` brings the design.
         """
@@ -93,7 +93,7 @@ class Changes:
         return {"design": missing}
 
     def update_orders(self, n: int, *, at: dt.datetime | None = None) -> Touched:
-        """Other units and another price for ``n`` sales orders."""
+        """Change units and price of ``n`` sales orders."""
         with self._committed() as cursor:
             keys = self._choose(cursor, "sales_order", n)
             for key in keys:
@@ -117,17 +117,17 @@ class Changes:
     def rename_department(
         self, key: int | None = None, *, name: str | None = None, at: dt.datetime | None = None
     ) -> Touched:
-        """Another name for one department (any, unless told which)."""
+        """Give a department (``key``, or any) another name."""
         return self._change_department("department_name", key, name or f"Department {self._draw.randint(100, 999)}", at)
 
     def move_department(
         self, key: int | None = None, *, location: str | None = None, at: dt.datetime | None = None
     ) -> Touched:
-        """Another location for one department (any, unless told which)."""
+        """Give a department (``key``, or any) another location."""
         return self._change_department("location", key, location or f"Building {self._draw.randint(100, 999)}", at)
 
     def delete_rows(self, table: str, n: int) -> Touched:
-        """Delete ``n`` rows, and whatever refers to them, for good: nothing in the source tells of it afterwards."""
+        """Delete ``n`` rows, and all rows that refer to them; nothing in the source shows it afterwards."""
         with self._committed() as cursor:
             return _delete(cursor, table, self._choose(cursor, table, n))
 
@@ -282,7 +282,7 @@ def _insert(cursor: Cursor, table: str, row: dict[str, Any], at: dt.datetime | N
 
 
 def _delete(cursor: Cursor, table: str, keys: Sequence[int]) -> Touched:
-    """Children first, as the foreign keys want it; the references are read from the catalog."""
+    """Delete rows, those that refer to them first; the references are read from the catalog."""
     touched: Touched = {}
     if not keys:
         return touched

@@ -194,7 +194,7 @@ def _designs(draw: np.random.Generator, end: int) -> pa.Table:
 
 
 def _orders(draw: np.random.Generator, count: int, end: int) -> dict[str, np.ndarray]:
-    """What sales and purchases have in common, as plain numbers: pennies, milliseconds, ids."""
+    """Columns that sales and purchases share, as plain numbers: pennies, milliseconds, ids."""
     created, updated = _moments(draw, count, end)
     return {
         "created": created,
@@ -224,7 +224,7 @@ def _order_columns(orders: dict[str, np.ndarray]) -> Columns:
 def _transactions(
     draw: np.random.Generator, sales: dict[str, np.ndarray], purchases: dict[str, np.ndarray], end: int
 ) -> dict[str, Any]:
-    """One transaction per order, in order of creation, and what payments need to know of each."""
+    """One transaction per order, in order of creation, and the columns that payments take from each."""
     of_sale = np.arange(len(sales["created"])) + 1
     of_purchase = np.arange(len(purchases["created"])) + 1
     both = {name: np.concatenate([sales[name], purchases[name]]) for name in sales}
@@ -287,7 +287,7 @@ def _moments(draw: np.random.Generator, count: int, end: int) -> tuple[np.ndarra
 
 
 def _later(draw: np.random.Generator, created: np.ndarray, end: int, *, share: float) -> np.ndarray:
-    """When rows were last written: a ``share`` of them at some time after their creation, before ``end``."""
+    """Times of rows' last writes: for a ``share`` of them at a random time after their creation, before ``end``."""
     count = len(created)
     moved = created + (draw.random(count) * (end - created)).astype(np.int64)
     # Two o'clock in the night that follows, when it has been already.

@@ -27,14 +27,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def give_away(folder: Path) -> None:
-    """Make the folder belong to whom PostgreSQL will run as, where that is not ourselves."""
+    """Give the folder to the user that PostgreSQL will run as, where that is another one."""
     if os.geteuid() == 0:
         entry = pwd.getpwnam(UNPRIVILEGED_USER)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
 
 
 def before_exec() -> Callable[[], None]:
-    """What a child has to do between fork and exec: drop root, and end (fast shutdown) when its parent ends."""
+    """A function for a child between fork and exec: drop root, and end (fast shutdown) when its parent ends."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     entry = pwd.getpwnam(UNPRIVILEGED_USER) if os.geteuid() == 0 else None
 

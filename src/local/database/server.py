@@ -1,4 +1,4 @@
-"""PostgreSQL on loopback, as the sales source: started, found again, stopped."""
+"""PostgreSQL on loopback, as the sales source: start it, attach to it, stop it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from local.database.supervisor import EXTRACTOR, OWNER, Files
 
 @dataclass(frozen=True)
 class Role:
-    """Somebody who may connect."""
+    """A database role with its password."""
 
     user: str
     password: str

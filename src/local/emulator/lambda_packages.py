@@ -1,4 +1,4 @@
-"""What a function may import beside its own code: what AWS's runtime, AWS's two managed layers and our layer hold.
+"""Packages that a function may import beside its own code: those of AWS's runtime, its two layers and our layer.
 
 Functions on the emulator get a folder with these packages and nothing else, so that one which is only in the
 developers' environment is missing there as it would be on AWS. What pyarrow was built with cannot be taken from it, so
@@ -38,9 +38,9 @@ def lay_out(folder: Path) -> Path:
 def _parts(package: str) -> Iterator[Path]:
     """The files and folders of a distribution that lie beside each other; none where it is not installed."""
     try:
-        found = distribution(package)
+        installed = distribution(package)
     except PackageNotFoundError:
         return
-    for name in {file.parts[0] for file in found.files or ()}:
+    for name in {file.parts[0] for file in installed.files or ()}:
         if name not in ("..", "__pycache__"):
-            yield Path(str(found.locate_file(name)))
+            yield Path(str(installed.locate_file(name)))

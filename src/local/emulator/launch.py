@@ -1,7 +1,7 @@
-"""What runs in the child: MiniStack, mended, on the socket that the parent listens on.
+"""Main program of the emulator's process: MiniStack with its patches, on the socket that the parent listens on.
 
 ``python -m local.emulator.launch --listener FD --token T [--lifeline FD]``. Ends on SIGTERM, and, when it has a
-lifeline (the read end of a pipe), as soon as the other end is closed: the parent has gone, however it went.
+lifeline (the read end of a pipe), as soon as the other end is closed: the parent has ended, however it did.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def refuse_other_versions() -> None:
-    """The mends reach into MiniStack's insides, so they are right for one version and for no other."""
+    """Exit unless MiniStack has the version whose internals the patches are written for."""
     try:
         installed = version("ministack")
     except PackageNotFoundError:
@@ -75,7 +75,7 @@ async def _serve(listener: int, token: str) -> None:
 
 
 def _with_identity(app: Any, token: str) -> Any:
-    """Answer who we are, so that a later process finds this emulator and not another one on its port."""
+    """Answer :data:`IDENTITY` with the token, so that a later process knows this emulator from another on its port."""
 
     async def identified(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"] != IDENTITY:

@@ -1,4 +1,4 @@
-"""Replace MiniStack's parts, or fail loudly when a part is not where it was."""
+"""Replacement of MiniStack's functions; fails where one is not there any more."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def wrap(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
     stock = getattr(owner, name)
 
     @functools.wraps(stock)
-    def mended(*args: Any, **kwargs: Any) -> Any:
+    def patched(*args: Any, **kwargs: Any) -> Any:
         return replacement(stock, *args, **kwargs)
 
-    setattr(owner, name, mended)
+    setattr(owner, name, patched)
 
 
 def edit(text: str, old: str, new: str) -> str:
     """The text with its one occurrence of ``old`` replaced."""
     if text.count(old) != 1:
-        raise RuntimeError(f"MiniStack's source is not what this mend was written for: {old!r}")
+        raise RuntimeError(f"MiniStack's source is not what this patch was written for: {old!r}")
     return text.replace(old, new)

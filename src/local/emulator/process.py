@@ -1,4 +1,4 @@
-"""Start, find, reset and stop the emulator from outside."""
+"""The emulator's process, from outside: start it, attach to it, reset it, stop it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Emulator:
     ) -> Emulator:
         """Start an emulator on loopback and return when it answers; port 0 takes a free one.
 
-        ``as_on_aws``: IAM decides about every call of a role (:mod:`local.emulator.decisions` tells how), and functions
+        ``as_on_aws``: IAM decides about every call of a role (kept by :mod:`local.emulator.decisions`), and functions
         find the packages of AWS's layers and ours and no others (:mod:`local.emulator.lambda_packages`).
 
         Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
@@ -186,7 +186,7 @@ class Emulator:
         self.stop()
 
     def _lives(self) -> bool:
-        """Whether the process still is the one we started, answering or hung; its id may be somebody else's by now."""
+        """Whether the process still is the one that was started, answering or hung; its id may be another's by now."""
         try:
             return self._token in psutil.Process(self.pid).cmdline()
         except psutil.Error:
@@ -202,7 +202,7 @@ class Emulator:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Loopback needs no proxy, whatever the environment says."""
+    """An opener without proxies: loopback needs none, whatever the environment says."""
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -227,7 +227,7 @@ def _listener(port: int) -> Iterator[socket.socket]:
 
 
 def _clean_environment(state_dir: Path, port: int, settings: Settings) -> dict[str, str]:
-    """Nothing of the caller's AWS set-up, certificates, proxies or Python paths reaches the emulator or its Lambdas."""
+    """The child's environment, without the caller's AWS set-up, certificates, proxies and Python paths."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "TZ": "UTC",

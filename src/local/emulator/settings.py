@@ -1,4 +1,4 @@
-"""What the parent tells the child, through environment variables that the child takes out of its environment again."""
+"""Settings that the parent passes to the child by environment variables, which the child removes again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PREFIX = "STARMEND_EMULATOR_"
 
 @dataclass(frozen=True)
 class Settings:
-    """How fast the emulated world turns.
+    """Speeds of the emulated services, and how far they do as AWS does.
 
     ``firehose_scale`` multiplies Firehose's buffering intervals, ``alarm_scale`` the periods of alarms;
-    ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file that tells which role
-    was allowed or refused what; empty: everything is allowed. ``packages`` is the folder of what functions may import
-    (:mod:`local.emulator.lambda_packages`); empty: whatever is installed here.
+    ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file of access decisions
+    (:mod:`local.emulator.decisions`); empty: everything is allowed. ``packages`` is the folder of packages that
+    functions may import (:mod:`local.emulator.lambda_packages`); empty: all that are installed here.
     """
 
     firehose_scale: float = 0.1

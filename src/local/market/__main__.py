@@ -6,7 +6,7 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
-from local.child import Duty
+from local.child import Daemon
 from local.market.server import DEFAULT_TOKEN, Market
 from local.market.sessions import sessions_of
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--calendar", help="trade in the sessions of this exchange only, such as XNYS")
     parser.add_argument("--parent", type=int, help="end when this process does")
     options = parser.parse_args()
-    duty = Duty(options.state, options.parent)
+    daemon = Daemon(options.state, options.parent)
     with Market.start(port=options.port, seed=options.seed, token=options.token) as market:
         if options.at is not None:
             market.clock.set(options.at)
@@ -32,9 +32,9 @@ def main() -> None:
             today = market.clock.now().date()
             first, last = today - dt.timedelta(days=DAYS_BACK), today + dt.timedelta(days=DAYS_AHEAD)
             market.trade_during(sessions_of(options.calendar, first, last))
-        duty.announce({"url": market.url, "token": market.token})
-        duty.wait()
-    duty.leave()
+        daemon.announce({"url": market.url, "token": market.token})
+        daemon.wait()
+    daemon.leave()
 
 
 if __name__ == "__main__":

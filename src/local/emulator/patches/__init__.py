@@ -1,4 +1,4 @@
-"""Where MiniStack does not do as AWS does, and what we do about it: one module per behaviour.
+"""Patches of MiniStack where it does not do as AWS does, one module per behaviour.
 
 Each module has ``apply(settings)``, which replaces functions of MiniStack's in place, and a docstring that names the
 behaviour it restores and AWS's documentation of it. They are right for the one version that the launcher accepts.
@@ -16,18 +16,19 @@ PATCHES = (
     "metrics.lambda_metrics",
     "firehose_buffering",
     "metrics.log_metrics",
-    "metrics.alarms_described",
-    "metrics.alarms_evaluated",
-    "metrics.metrics_read",
+    "metrics.alarm_descriptions",
+    "metrics.alarm_evaluation",
+    "metrics.metric_reads",
     "metrics.states_metrics",
-    "described_settings",
+    "setting_descriptions",
     "public_parameters",
     "queue_order",
-    "schedules_once",
-    "access_decided",
+    "schedule_tokens",
+    "access_decisions",
 )
 
 
 def apply_all(settings: Settings) -> None:
+    """Apply every patch, in the order of :data:`PATCHES`."""
     for name in PATCHES:
         import_module(f"{__name__}.{name}").apply(settings)

@@ -55,8 +55,8 @@ _FAILURE = f"""
         try:
             json.dumps(result)
         except (TypeError, ValueError) as e:
-            told = "Unable to marshal response: " + str(e)
-            return {{"status": "ok", "result": {{{ERROR_KEY!r}: _failure(e, "Runtime.MarshalError", told)}}}}
+            message = "Unable to marshal response: " + str(e)
+            return {{"status": "ok", "result": {{{ERROR_KEY!r}: _failure(e, "Runtime.MarshalError", message)}}}}
         return {{"status": "ok", "result": result}}
 """
 
@@ -70,8 +70,8 @@ def apply(settings: Settings) -> None:
         _real_stdout.write(json.dumps({"status": "error", "error": str(e)}) + "\\n")""",
         """    except Exception as e:
         missing = isinstance(e, ImportError)
-        told = "Unable to import module %r: %s" % (module_name, e) if missing else str(e)
-        failure = _failure(e, "Runtime.ImportModuleError" if missing else None, told)
+        message = "Unable to import module %r: %s" % (module_name, e) if missing else str(e)
+        failure = _failure(e, "Runtime.ImportModuleError" if missing else None, message)
         _real_stdout.write(json.dumps({"status": "error", "error": json.dumps(failure)}) + "\\n")""",
     )
     script = edit(
@@ -94,7 +94,7 @@ def apply(settings: Settings) -> None:
 
 
 def _packages(settings: Settings) -> str:
-    """Python that replaces what is installed beside the interpreter by what a function finds on AWS."""
+    """Python code that takes the environment's packages off the path and puts the function's packages there."""
     if not settings.packages:
         return "_ms_installed, _ms_packages = [], []\n"
     folder = str(lay_out(Path(settings.packages)))
@@ -125,10 +125,10 @@ def _execute_with_error_types(stock: Any, function: Any, event: Any, request_id:
         return _failed({**body[ERROR_KEY], "requestId": request_id}, result.get("log", ""))
     if not result.get("error") or not isinstance(body, dict):
         return result
-    told = str(body.get("errorMessage", ""))
-    if told.startswith("Worker init failed: {"):
-        return _failed(json.loads(told.removeprefix("Worker init failed: ")), result.get("log", ""))
-    if told.startswith(("Worker process died", "Worker process exited", "Worker returned no response")):
+    message = str(body.get("errorMessage", ""))
+    if message.startswith("Worker init failed: {"):
+        return _failed(json.loads(message.removeprefix("Worker init failed: ")), result.get("log", ""))
+    if message.startswith(("Worker process died", "Worker process exited", "Worker returned no response")):
         body = {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: {request_id} Error: Runtime exited"}
         return _failed(body, result.get("log", ""))
     return result
@@ -136,5 +136,5 @@ def _execute_with_error_types(stock: Any, function: Any, event: Any, request_id:
 
 def _failed(body: dict[str, Any], log: str) -> dict[str, Any]:
     frames = "".join(body.get("stackTrace", ()))
-    told = f"[ERROR] {body['errorType']}: {body['errorMessage']}\nTraceback (most recent call last):\n{frames}"
-    return {"body": body, "error": True, "log": f"{log}\n{told}" if log else told}
+    text = f"[ERROR] {body['errorType']}: {body['errorMessage']}\nTraceback (most recent call last):\n{frames}"
+    return {"body": body, "error": True, "log": f"{log}\n{text}" if log else text}

@@ -33,8 +33,8 @@ def _select(stock: Any, name: str) -> Any:
     if arn is None:
         return stock(name)
     parameter_arn = f"arn:aws:ssm:{get_region()}::parameter{name}"
-    found = {"Name": name, "Type": "String", "Value": arn, "Version": 1, "ARN": parameter_arn, "DataType": "text"}
-    return {**found, "LastModifiedDate": int(time.time())}, None
+    parameter = {"Name": name, "Type": "String", "Value": arn, "Version": 1, "ARN": parameter_arn, "DataType": "text"}
+    return {**parameter, "LastModifiedDate": int(time.time())}, None
 
 
 def _layer(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A queue and its dead-letter queue may be made at the same time.
+"""Order of queues: a queue and its dead-letter queue may be created at the same time.
 
 Terraform's provider takes 25 s for every queue, so two that wait for each other take 50 s of every start. Here
 CreateQueue waits for the dead-letter queue that it names, and then answers as "RedrivePolicy" (SQS API Reference)

@@ -202,7 +202,7 @@ def test_data_are_kept_when_asked_and_found_by_the_next_start(tmp_path: Path) ->
 
 def test_a_second_server_in_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     with Database.start(tmp_path) as first:
-        with pytest.raises(OutOfReach, match="on duty already"):
+        with pytest.raises(OutOfReach, match="runs there already"):
             Database.start(tmp_path)
         session = first.connect()
         assert _one(session, "select 1") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.emulator.patches.metrics.alarms_evaluated import state_of
+from local.emulator.patches.metrics.alarm_evaluation import state_of
 from local.emulator.patches.metrics.metric_math import evaluate
 
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")

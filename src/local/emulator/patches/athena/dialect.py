@@ -43,7 +43,7 @@ _DATE = exp.DataType.Type.DATE
 
 
 def parse(query: str) -> exp.Expr:
-    """The statement as a tree; ValueError as Athena words it."""
+    """The statement as a tree; ValueError with Athena's own words."""
     try:
         tree = sqlglot.parse_one(query, read="athena")
     except SqlglotError as error:
@@ -54,15 +54,15 @@ def parse(query: str) -> exp.Expr:
 def tables_of(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     """(database, table) of every table the query reads; completes the names in the tree and drops catalogs."""
     ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    found = set()
+    names = set()
     for table in tree.find_all(exp.Table):
         if not table.name or (not table.db and table.name.lower() in ctes):
             continue
         table.set("catalog", None)
         if not table.db:
             table.set("db", exp.to_identifier(database, quoted=True))
-        found.add((table.db, table.name))
-    return found
+        names.add((table.db, table.name))
+    return names
 
 
 def translate(tree: exp.Expr, columns: Columns) -> list[str]:
@@ -81,7 +81,7 @@ def translate(tree: exp.Expr, columns: Columns) -> list[str]:
 
 
 def name_outputs(tree: exp.Expr) -> None:
-    """Give what has no name Athena's name, in every SELECT whose columns are the result's."""
+    """Name the columns without a name as Athena does, in the SELECT that gives the result its names."""
     select = tree
     while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this
@@ -124,7 +124,7 @@ def _refuse_mixed_comparisons(tree: exp.Expr) -> None:
 
 
 def _rewritten(tree: exp.Expr) -> exp.Expr:
-    """The tree with every node rewritten, inner ones first, so that outer ones see what became of them."""
+    """The tree with every node rewritten, inner ones first, so that outer ones see the inner results."""
     for node in reversed(list(tree.walk(bfs=False))):
         new = _rewrite(node)
         if new is not node:

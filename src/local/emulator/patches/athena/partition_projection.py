@@ -1,4 +1,4 @@
-"""Which partitions a table has, and what their keys' values are.
+"""Partitions of a table and the values of their keys, projected or registered.
 
 "Partition projection with Amazon Athena" (Athena User Guide): with ``projection.enabled`` the partitions are those that
 the properties list (``enum``, ``integer``, ``date``, ``injected``), at the location that the template makes of them,
@@ -54,7 +54,7 @@ def _folder(location: str) -> str:
 
 
 def _group_of(parameters: dict[str, str]) -> Callable[[re.Match[str]], str]:
-    """A value lies in one folder, or in as many as a date's format has (``yyyy/MM/dd/HH``)."""
+    """The pattern of a value: it lies in one folder, or in as many as a date's format has (``yyyy/MM/dd/HH``)."""
 
     def group(match: re.Match[str]) -> str:
         deeper = parameters.get(f"projection.{match[1]}.format", "").count("/")

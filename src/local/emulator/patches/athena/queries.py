@@ -223,13 +223,13 @@ def _as_text(sql: str, kinds: list[str]) -> str:
 
 async def _save(_stock: Any, query_id: str) -> None:
     execution = athena._executions[query_id]
-    found = execution["_results"]
+    results = execution["_results"]
     execution["Statistics"]["DataScannedInBytes"] = execution.pop("_scanned", 0)
-    lines = [",".join(_quoted(name) for name in found["columns"])]
-    lines += [",".join(_quoted(value) for value in row) for row in found["rows"]]
+    lines = [",".join(_quoted(name) for name in results["columns"])]
+    lines += [",".join(_quoted(value) for value in row) for row in results["rows"]]
     place = urlparse(execution["ResultConfiguration"]["OutputLocation"])
     types = ",".join(execution.get("_column_types") or [])
-    for key, body in (("", "\n".join(lines) + "\n"), (".metadata", f"{','.join(found['columns'])}\n{types}")):
+    for key, body in (("", "\n".join(lines) + "\n"), (".metadata", f"{','.join(results['columns'])}\n{types}")):
         content = body.encode()
         headers = {"content-type": "application/octet-stream", "content-length": str(len(content))}
         answer = s3._put_object(place.netloc, place.path.lstrip("/") + key, content, headers)

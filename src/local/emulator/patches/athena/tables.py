@@ -1,4 +1,4 @@
-"""Athena reads tables as the catalog declares them.
+"""Tables as Athena reads them: as the catalog declares them.
 
 Restores, from the Athena User Guide and Hive's SerDes: symlink tables (``SymlinkTextInputFormat``: each object below
 the location is a list of the objects to read), partition keys with the catalog's types, partition projection and
@@ -31,7 +31,7 @@ _VIEW_MARK = "/* Presto View: "
 
 @dataclass(frozen=True)
 class Split:
-    """One object to read: its name, its bytes and the values of its partition's keys."""
+    """An object to read: its URL, its bytes and the values of its partition's keys."""
 
     url: str
     data: bytes
@@ -62,8 +62,8 @@ def _typed(columns: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
 
 def find(database: str, name: str) -> dict[str, Any] | None:
     """The catalog's definition; names are case-insensitive, as in Athena."""
-    found = glue._tables.get(f"{database}/{name}") or glue._tables.get(f"{database.lower()}/{name.lower()}")
-    return dict(found) if found else None
+    definition = glue._tables.get(f"{database}/{name}") or glue._tables.get(f"{database.lower()}/{name.lower()}")
+    return dict(definition) if definition else None
 
 
 def view_text(definition: dict[str, Any]) -> str | None:
@@ -77,7 +77,7 @@ def view_text(definition: dict[str, Any]) -> str | None:
 
 
 def snapshot(database: str, name: str, definition: dict[str, Any]) -> Table:
-    """Everything the table consists of now. Called where no request can change the store meanwhile."""
+    """The table with all its objects as they are now; called where no request can change the store meanwhile."""
     registered = glue._partitions.get(f"{database}/{name}") or []
     splits: list[Split] = []
     for location, values in locate(definition, registered):

@@ -32,8 +32,8 @@ def _fan_out(stock: Any, group: str, stream: str, events: list[dict[str, Any]]) 
         try:
             if '"_aws"' in message:
                 _embedded(message)
-            for each in filters:
-                _filtered(each, message)
+            for metric_filter in filters:
+                _filtered(metric_filter, message)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("no metric from %r: %s", message[:200], error)  # as on AWS: a log line is never refused for it
     stock(group, stream, events)

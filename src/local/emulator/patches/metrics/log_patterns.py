@@ -25,8 +25,8 @@ _MISSING = object()
 
 def field(document: dict[str, Any], path: str) -> Any:
     """``$.a.b`` of a document, or None."""
-    found = _select(document, path)
-    return None if found is _MISSING else found
+    value = _select(document, path)
+    return None if value is _MISSING else value
 
 
 @lru_cache(maxsize=256)
@@ -79,14 +79,14 @@ def _any_of(tokens: list[str]) -> tuple[Test, list[str]]:
 
 
 def _all_of(tokens: list[str]) -> tuple[Test, list[str]]:
-    left, rest = _one(tokens)
+    left, rest = _single(tokens)
     while rest and rest[0] == "&&":
-        right, rest = _one(rest[1:])
+        right, rest = _single(rest[1:])
         left = (lambda a, b: lambda document: a(document) and b(document))(left, right)
     return left, rest
 
 
-def _one(tokens: list[str]) -> tuple[Test, list[str]]:
+def _single(tokens: list[str]) -> tuple[Test, list[str]]:
     if not tokens:
         raise ValueError("filter pattern ends too early")
     if tokens[0] == "(":
@@ -106,28 +106,28 @@ def _one(tokens: list[str]) -> tuple[Test, list[str]]:
 
 def _comparison(path: str, op: str, operand: str) -> Test:
     def test(document: dict[str, Any]) -> bool:
-        found = _select(document, path)
-        if found is _MISSING or found is None:
+        value = _select(document, path)
+        if value is _MISSING or value is None:
             return False
         if op in ("=", "!="):
-            return _equal(found, operand) == (op == "=")
-        if not isinstance(found, int | float) or isinstance(found, bool):
+            return _equal(value, operand) == (op == "=")
+        if not isinstance(value, int | float) or isinstance(value, bool):
             return False
         limit = float(operand)
-        return {"<": found < limit, "<=": found <= limit, ">": found > limit, ">=": found >= limit}[op]
+        return {"<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit}[op]
 
     return test
 
 
-def _equal(found: Any, operand: str) -> bool:
-    if isinstance(found, bool):
-        return str(found).lower() == operand.lower()
-    if isinstance(found, int | float):
+def _equal(value: Any, operand: str) -> bool:
+    if isinstance(value, bool):
+        return str(value).lower() == operand.lower()
+    if isinstance(value, int | float):
         try:
-            return float(found) == float(operand.strip('"'))
+            return float(value) == float(operand.strip('"'))
         except ValueError:
             return False
-    return isinstance(found, str) and fnmatchcase(found, operand.strip('"').replace("[", "[[]"))
+    return isinstance(value, str) and fnmatchcase(value, operand.strip('"').replace("[", "[[]"))
 
 
 def _select(document: Any, path: str) -> Any:

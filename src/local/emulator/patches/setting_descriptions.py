@@ -1,7 +1,7 @@
-"""What was set is described, and what was not set is not.
+"""Descriptions of settings: those that were set are in the answers, and no others.
 
 Restores fields of the API References that Terraform's provider compares, so that a second plan shows no difference:
-tags given to Kinesis' CreateStream; Firehose's ``CustomTimeZone`` (UTC unless told) and ``FileExtension``; a state
+tags given to Kinesis' CreateStream; Firehose's ``CustomTimeZone`` (UTC unless set) and ``FileExtension``; a state
 machine's ``tracingConfiguration``; no ``MaximumEventAgeInSeconds`` in Lambda's event invoke configuration when none was
 put there.
 """

@@ -1,8 +1,8 @@
-"""The TLS door in front of PostgreSQL.
+"""TLS proxy in front of PostgreSQL.
 
 PostgreSQL's wheels are built without OpenSSL, so TLS ends here: a client's SSLRequest is answered and its stream
-decrypted, then everything goes to the server's own port unchanged. A client that asks for no TLS is let through as it
-is. The server therefore never sees TLS (``pg_stat_ssl`` is empty, SCRAM goes without channel binding).
+decrypted, then everything goes to the server's own port unchanged. A client that asks for no TLS is relayed as it is.
+The server therefore never sees TLS (``pg_stat_ssl`` is empty, SCRAM goes without channel binding).
 
 Message formats: PostgreSQL documentation, "Frontend/Backend Protocol", section "Message Formats".
 """
@@ -20,26 +20,26 @@ _GSSENC_REQUEST = struct.pack("!ii", 8, 80877104)
 _REQUEST_BYTES = 8
 
 
-class Door:
-    """Listens on ``host:port`` (0: any free port) and lets clients through to the server behind it."""
+class TlsProxy:
+    """Listens on ``host:port`` (0: any free port) and relays clients to the server at port ``behind``."""
 
     def __init__(self, server: asyncio.Server, port: int) -> None:
         self._server = server
         self.port = port
 
     @classmethod
-    async def open(cls, host: str, port: int, *, behind: int, tls: ssl.SSLContext) -> Door:
+    async def open(cls, host: str, port: int, *, behind: int, tls: ssl.SSLContext) -> TlsProxy:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Client(host, behind, tls), host, port)
         return cls(server, server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
-        """Let nobody in any more. Who is inside stays until the server ends the session."""
+        """Accept no more clients; open sessions stay until the server ends them."""
         self._server.close()
 
 
 class _Half(asyncio.Protocol):
-    """One end of a relay: what it receives goes out at the other end, no faster than that end takes it."""
+    """An end of a relay: sends what it receives out at the other end, no faster than that end takes it."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -97,7 +97,7 @@ class _Client(_Half):
             self.transport.write(b"N")
         else:
             self.transport.pause_reading()
-            self._do(self._let_through(request))
+            self._do(self._relay(request))
 
     def _do(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -118,7 +118,7 @@ class _Client(_Half):
         # before we are: taken then, it would have paused the transport below this one, and nobody would resume that.
         self._answer_greeting()
 
-    async def _let_through(self, first: bytes) -> None:
+    async def _relay(self, first: bytes) -> None:
         assert self.transport is not None
         try:
             _, server = await asyncio.get_running_loop().create_connection(_Half, self._host, self._behind)

@@ -1,4 +1,4 @@
-"""Policies decide, and every decision about a role can be read.
+"""Access decisions: policies are enforced as on AWS, and every decision about a role is kept.
 
 MiniStack enforces IAM where its environment says AUTH=true (``Emulator.start(as_on_aws=True)``): each function acts as
 its own role, the key of :meth:`Emulator.environment` is the account's root, and a call that no policy allows is refused
@@ -8,12 +8,12 @@ in the service's own words. What follows is where it asks another question than 
   ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), ``ssm:GetParameters`` for each parameter that it names, and
   ``states:SendTask*`` for the state machine that waits for the token, what is asked about a query of Athena's for the
   workgroup that it runs in.
-- Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` hears 403 for a key that does not
+- Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` gets 403 for a key that does not
   exist, not 404.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
   plain HTTP refuses everything; here loopback stands for TLS.
 
-Adds what AWS tells through CloudTrail: :data:`local.emulator.decisions.FILE` in the state directory.
+Adds the record that CloudTrail keeps on AWS: :data:`local.emulator.decisions.FILE` in the state directory.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def _execute_task(stock: Any, state: Any, given: Any, execution: Any, context: d
 
 def _machine_of(token: str) -> str:
     """The state machine that waits for a token; empty where none does."""
-    found = (task["StateMachine"]["Id"] for task in list(_running) if task.get("Task", {}).get("Token") == token)
-    return str(next(found, ""))
+    machines = (task["StateMachine"]["Id"] for task in list(_running) if task.get("Task", {}).get("Token") == token)
+    return str(next(machines, ""))
 
 
 async def _dispatch(

@@ -1,4 +1,4 @@
-"""Reading metrics: each set of dimensions is a metric of its own, and so is none.
+"""Reads of metrics: each set of dimensions is a metric of its own, and so is none.
 
 Restores "Dimensions" in "Metrics concepts" (CloudWatch User Guide: "you can't retrieve statistics for combinations of
 dimensions that you did not publish") for GetMetricStatistics and GetMetricData, where stock adds all dimensions up when

@@ -1,4 +1,4 @@
-"""Alarms are evaluated all the time, on their own dimensions, with missing data treated as told.
+"""Evaluation of alarms: all the time, on their own dimensions, with missing data treated as each alarm says.
 
 Restores "Using Amazon CloudWatch alarms" (CloudWatch User Guide), sections "Alarm evaluation" and "Configuring how
 alarms treat missing data" with its two tables: M of N datapoints, ``missing``, ``ignore``, ``breaching`` and
@@ -26,7 +26,7 @@ from local.emulator.settings import Settings
 
 log = logging.getLogger("starmend.alarms")
 _scale = 1.0
-_one_at_a_time = threading.RLock()
+_evaluating = threading.RLock()
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -66,7 +66,7 @@ def _evict_old_metrics(_stock: Any) -> None:
 def _evaluate(_stock: Any, alarm: dict[str, Any]) -> None:
     if not alarm.get("MetricName") and not alarm.get("Metrics"):
         return  # stock evaluates while it stores an alarm, when it does not know its metric math yet
-    with _one_at_a_time:
+    with _evaluating:
         if cloudwatch._alarms.get(alarm["AlarmName"]) is not alarm:
             return
         try:

@@ -1,4 +1,4 @@
-"""DescribeAlarms returns all that PutMetricAlarm and PutCompositeAlarm were given.
+"""Descriptions of alarms: DescribeAlarms returns all that PutMetricAlarm and PutCompositeAlarm were given.
 
 Restores the MetricAlarm and CompositeAlarm types of the CloudWatch API Reference. Stock forgets metric math queries,
 the actions on INSUFFICIENT_DATA and the percentile setting of form-encoded requests, gives every alarm a Statistic
@@ -54,8 +54,8 @@ def _describe_alarms(stock: Any, params: dict[str, Any], typed: dict[str, Any], 
     status, _headers, body = stock({}, asked, False, True)
     if status != 200:
         return stock(params, typed, is_cbor, is_json)
-    found = json.loads(body)
-    inner = "".join(_element(name, found.get(name)) for name in ("MetricAlarms", "CompositeAlarms", "NextToken"))
+    described = json.loads(body)
+    inner = "".join(_element(name, described.get(name)) for name in ("MetricAlarms", "CompositeAlarms", "NextToken"))
     return cloudwatch._xml(200, "DescribeAlarmsResponse", f"<DescribeAlarmsResult>{inner}</DescribeAlarmsResult>")
 
 

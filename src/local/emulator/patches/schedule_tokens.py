@@ -1,4 +1,4 @@
-"""A schedule whose creation is asked for again with the same client token is the one that was made.
+"""Client tokens of schedules: a creation that is repeated with its token answers with the schedule that is there.
 
 EventBridge Scheduler's API Reference (CreateSchedule) has the token for idempotent requests. The SDKs give every
 request one, and send the same again when an answer is lost; stock MiniStack refuses that as a conflict, and an apply of
