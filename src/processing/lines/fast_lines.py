@@ -20,6 +20,7 @@ import orjson
 import pyarrow as pa
 
 from core.warehouse.order import Bools, Ints
+from processing.lines.decimals import MOST_WRITTEN, wide
 from processing.lines.digits import MOST_DIGITS, whole_numbers
 
 LEAST_LINES = 200  # below it the parser is done sooner than some hundred calls of numpy
@@ -218,6 +219,8 @@ def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
             return texts.cast(pa.date32())
         if pa.types.is_timestamp(kind) and _zoned(texts):
             return texts.cast(pa.timestamp("us", "UTC")).cast(kind)
+        if pa.types.is_decimal(kind):
+            return texts.cast(wide(kind)).cast(kind)
         return texts.cast(kind)
     except pa.ArrowInvalid:
         return None
@@ -232,7 +235,10 @@ def _zoned(texts: pa.Array) -> bool:
 
 
 def _plain_numbers(texts: pa.Array) -> bool:
-    """Whether each is a number as JSON has it, without exponent. Arrow's casts take more: ``007``, ``.5``, ``0x1F``."""
+    """Whether each is a number as JSON has it, without exponent and not too long to be cast.
+
+    Arrow's casts take more: ``007``, ``.5``, ``0x1F``, and numbers that they cannot hold.
+    """
     _, offsets, content = texts.buffers()
     begin: npt.NDArray[np.int32] = np.frombuffer(offsets, dtype=np.int32)[: len(texts) + 1]
     stop, begin = begin[1:], begin[:-1]
@@ -241,6 +247,8 @@ def _plain_numbers(texts: pa.Array) -> bool:
         begin, stop = begin[there], stop[there]
     if not len(begin):
         return True
+    if int((stop - begin).max()) > MOST_WRITTEN:
+        return False
     digits = np.frombuffer(content, dtype=np.uint8)[: int(stop[-1])]
     if not _OF_NUMBERS[digits].all():
         return False

@@ -1,6 +1,7 @@
 """The judge of JSON lines: one call that accepts a run of lines as typed rows, or refuses it.
 
-It is pyarrow's parser with an explicit schema, so decimals are exact, and a row's fate never depends on its neighbours.
+It is pyarrow's parser with an explicit schema, so decimals are exact (``processing.lines.decimals``), and a row's fate never
+depends on its neighbours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from core.contract.model import SourceTable
 from core.warehouse.arrow_types import line_schema
 from core.warehouse.order import Ints
 from processing.lines.blocks import Block, newlines
+from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_uniform
 from processing.lines.instants import in_utc
 from processing.lines.nested import nested_as_text
@@ -53,7 +55,10 @@ class Judge:
             name: pa.timestamp("s") for name in _named(source, "date")
         }
         self._wire = pa.schema([pa.field(one.name, as_read.get(one.name, one.type)) for one in self.schema])
-        self._to_cast = bool(as_read)
+        self._decimals = frozenset(_named(source, "decimal"))
+        as_parsed = {name: wide(self.schema.field(name).type) for name in self._decimals}
+        self._parsed = pa.schema([pa.field(one.name, as_parsed.get(one.name, one.type)) for one in self._wire])
+        self._to_cast = bool(as_read or as_parsed)
 
     def prepared(self, data: bytes) -> bytes:
         """Lines as the judge wants them: newlines alone between them, nested values as the text they are."""
@@ -79,6 +84,8 @@ class Judge:
         """
         if not _is_text(data):
             raise Unparsable("no UTF-8")
+        if self._decimals and too_small(data, self._decimals):
+            raise Unparsable(f"an exponent below -{MOST_WRITTEN}")
         try:
             rows = pj.read_json(
                 pa.BufferReader(data),
@@ -86,7 +93,7 @@ class Judge:
                     use_threads=self._threads, block_size=THREAD_BYTES if self._threads else len(data) + 1
                 ),
                 parse_options=pj.ParseOptions(
-                    explicit_schema=self._wire,
+                    explicit_schema=self._parsed,
                     # Never "infer": a deeply nested unknown field would overflow the stack and end the process.
                     unexpected_field_behavior="error" if strict else "ignore",
                 ),
@@ -119,7 +126,9 @@ class Judge:
             column = rows.column(one.name)
             if one.name in self._local:
                 column = in_utc(column, self._timezone)
-            columns.append(column if column.type == one.type else _midnights(column))
+            if column.type != one.type:
+                column = _midnights(column) if pa.types.is_date(one.type) else column.cast(one.type)
+            columns.append(column)
         return pa.table(columns, names=self.schema.names)
 
 
