@@ -87,7 +87,7 @@ def read_chain(records: ObjectReader, dataset: str) -> tuple[list[Certificate], 
     reader = ChainReader(records, dataset)
     failures: list[Failure] = []
     try:
-        head, _ = reader.head()
+        head = reader.head()
     except InvalidData as error:
         return [], [Failure(dataset, 0, "", "", f"{head_key(dataset)}: {error.problem}")]
     numbers = set(reader.numbers())

@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from core.errors import TransientFailure
+from core.change import change_object
 from core.json import canonical_json
-from core.ports import ObjectReader, ObjectStore, Refused
+from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/state/"
-TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +57,31 @@ class DatasetState:
 
 
 def state_key(dataset: str) -> str:
+    """The key of a dataset's state."""
     return f"{ROOT}{dataset}.json"
 
 
-def read_state(store: ObjectReader, dataset: str) -> tuple[DatasetState, str]:
-    """The state and its ETag. A state that cannot be read counts as none: the audit begins again."""
+def read_state(store: ObjectReader, dataset: str) -> DatasetState:
+    """The state. One that cannot be read counts as none: the audit begins again."""
     stored = store.read(state_key(dataset))
-    if stored is None:
-        return DatasetState(), ""
-    try:
-        return DatasetState.from_json(stored.body), stored.stat.etag
-    except (ValueError, KeyError, TypeError):
-        return DatasetState(), stored.stat.etag
+    return _state_of(stored.body if stored else None)
 
 
 def change_state(store: ObjectStore, dataset: str, change: Callable[[DatasetState], DatasetState]) -> DatasetState:
     """Apply a change to the newest state, as often as others are faster; no write where it changes nothing."""
-    for _ in range(TRIES):
-        before, etag = read_state(store, dataset)
-        after = change(before)
-        if after == before and etag:
-            return after
-        answer = store.write(
-            state_key(dataset),
-            after.to_json(),
-            if_absent=not etag,
-            if_match=etag,
-            content_type="application/json",
-        )
-        if not isinstance(answer, Refused):
-            return after
-    raise TransientFailure("write state", state_key(dataset), f"beaten {TRIES} times", "The next audit does it")
+    return change_object(
+        store,
+        state_key(dataset),
+        change,
+        read=_state_of,
+        write=DatasetState.to_json,
+        operation="write state",
+        remedy="The next audit does it",
+    )
+
+
+def _state_of(body: bytes | None) -> DatasetState:
+    try:
+        return DatasetState.from_json(body) if body is not None else DatasetState()
+    except (ValueError, KeyError, TypeError):
+        return DatasetState()

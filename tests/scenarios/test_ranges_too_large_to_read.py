@@ -38,7 +38,7 @@ def an_afternoon(one: Stack) -> None:
 
 
 def certificates(one: Stack) -> int:
-    return ChainReader(one.memory.records, "quotes").head()[0].number
+    return ChainReader(one.memory.records, "quotes").head().number
 
 
 def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: Stack) -> None:
@@ -62,12 +62,12 @@ def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: Stack) 
             lossy.pass_time(hours=1)
             lossy.heal()
         assert certificates(lossy) == HOURS
-        assert read_state(lossy.memory.records, "quotes")[0].open == {}
+        assert read_state(lossy.memory.records, "quotes").open == {}
         assert lossy.verified() == []
         assert len(lossy.athena.asked) == asked  # what a schedule chooses is always read
         assert lossy.mail.sent == []
         lossy.heal(**RANGE)  # nothing contradicts the certificates
-        assert read_state(lossy.memory.records, "quotes")[0].open == {}
+        assert read_state(lossy.memory.records, "quotes").open == {}
 
 
 def test_a_range_that_fits_is_read(one: Stack) -> None:

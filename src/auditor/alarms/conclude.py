@@ -61,7 +61,7 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
     paper = find_run_file(services.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
     causes = [Cause.from_data(one) for one in paper["causes"]]
-    state, _ = read_state(services.records, dataset)
+    state = read_state(services.records, dataset)
     alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for one in state.open.values() for name in one.causes}
     sent, known = _tell(services, causes, run, environment)

@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from core.errors import TransientFailure
+from core.change import change_object
 from core.json import canonical_json
-from core.ports import ObjectReader, ObjectStore, Refused
+from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
-TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +56,31 @@ class Memory:
 
 
 def memory_key(dataset: str) -> str:
+    """The key of a dataset's memory."""
     return f"{ROOT}{dataset}.json"
 
 
-def read_memory(store: ObjectReader, dataset: str) -> tuple[Memory, str]:
-    """The memory and its ETag. One that cannot be read counts as none."""
+def read_memory(store: ObjectReader, dataset: str) -> Memory:
+    """The memory. One that cannot be read counts as none."""
     stored = store.read(memory_key(dataset))
-    if stored is None:
-        return Memory(), ""
-    try:
-        return Memory.from_json(stored.body), stored.stat.etag
-    except (ValueError, KeyError, TypeError):
-        return Memory(), stored.stat.etag
+    return _memory_of(stored.body if stored else None)
 
 
 def change_memory(store: ObjectStore, dataset: str, change: Callable[[Memory], Memory]) -> Memory:
     """Apply a change to the newest memory, as often as others are faster; no write where it changes nothing."""
-    for _ in range(TRIES):
-        before, etag = read_memory(store, dataset)
-        after = change(before)
-        if after == before and etag:
-            return after
-        key = memory_key(dataset)
-        answer = store.write(key, after.to_json(), if_absent=not etag, if_match=etag, content_type="application/json")
-        if not isinstance(answer, Refused):
-            return after
-    raise TransientFailure("write memory", memory_key(dataset), f"beaten {TRIES} times", "The next audit does it")
+    return change_object(
+        store,
+        memory_key(dataset),
+        change,
+        read=_memory_of,
+        write=Memory.to_json,
+        operation="write memory",
+        remedy="The next audit does it",
+    )
+
+
+def _memory_of(body: bytes | None) -> Memory:
+    try:
+        return Memory.from_json(body) if body is not None else Memory()
+    except (ValueError, KeyError, TypeError):
+        return Memory()

@@ -70,7 +70,7 @@ def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> T
     """
     contract, source = database_of(services.contracts, order.dataset)
     now = services.now()
-    memory, _ = read_memory(services.records, order.dataset)
+    memory = read_memory(services.records, order.dataset)
     names = ParameterNames(services.parameter_prefix, order.dataset)
     tables_of = [table.name for table in source.tables]
     before = read_parameters(services.parameters, names, tables_of) if services.parameters else {}

@@ -62,7 +62,7 @@ def begin_tables(
         return TablesOrder.from_data(known)
     contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
-    memory, _ = read_memory(services.records, dataset)
+    memory = read_memory(services.records, dataset)
     if start is not None and end is not None:
         chosen = [one for target in targets for one in slices_between(target, start, end)]
         order = TablesOrder(dataset, run, tuple(chosen), False, memory.sweep, now)

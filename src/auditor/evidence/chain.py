@@ -1,4 +1,4 @@
-"""The chain of a dataset's certificates in the warehouse bucket: read, go on with, never change.
+"""The chain of a dataset's certificates in the warehouse bucket: read it, add to it; no certificate is ever changed.
 
 A certificate is put under the next free number, if nobody else has; then the ledgers learn it, then the head. Whoever
 comes after a crash finds certificates beyond the head and catches up first, so the three agree again.
@@ -24,37 +24,38 @@ from core.audit.certificate import (
     month_of,
     number_of,
 )
+from core.change import TRIES, change_object
 from core.errors import InvalidData, PipelineBug, TransientFailure
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 
-TRIES = 20
+CATCH_UP_LATER = "The next audit catches up"
 
 
 class ChainReader:
-    """What the objects say; needs nothing but to read them."""
+    """The chain of one dataset, to be read."""
 
     def __init__(self, store: ObjectReader, dataset: str) -> None:
         self._reader = store
         self.dataset = dataset
 
-    def head(self) -> tuple[Head, str]:
-        """The head and its ETag; number 0 where there is none yet. Raises ``InvalidData`` where it is altered."""
+    def head(self) -> Head:
+        """The head; number 0 where there is none yet. Raises ``InvalidData`` where it is altered."""
         stored = self._reader.read(head_key(self.dataset))
-        if stored is None:
-            return Head(), ""
+        return self._head_of(stored.body if stored else None)
+
+    def _head_of(self, body: bytes | None) -> Head:
         try:
-            return Head(**json.loads(stored.body)), stored.stat.etag
+            return Head(**json.loads(body)) if body is not None else Head()
         except (ValueError, TypeError) as error:
             raise InvalidData(
                 "read head", head_key(self.dataset), f"is no head ({error!r})", "It was altered"
             ) from error
 
     def certificate(self, number: int) -> Certificate | None:
-        """Raises ``InvalidData`` where the object is no certificate."""
-        key = certificate_key(self.dataset, number)
-        stored = self._reader.read(key)
-        return Certificate.from_json(stored.body, key=key) if stored else None
+        """The certificate of this number, if there is one. Raises ``InvalidData`` where the object is none."""
+        body = self.body(number)
+        return Certificate.from_json(body, key=certificate_key(self.dataset, number)) if body is not None else None
 
     def body(self, number: int) -> bytes | None:
         """A certificate's bytes, whatever they are."""
@@ -64,27 +65,29 @@ class ChainReader:
     def numbers(self, *, after: int = 0) -> Iterator[int]:
         """The numbers of the certificates that are there, ascending."""
         start = certificate_key(self.dataset, after) if after else chain_prefix(self.dataset)
-        for found in self._reader.list(chain_prefix(self.dataset), after=start):
-            number = number_of(found.key)
+        for info in self._reader.list(chain_prefix(self.dataset), after=start):
+            number = number_of(info.key)
             if number is not None:
                 yield number
 
     def ledger(self, month: str) -> Ledger:
-        """A month's ledger, empty where it has none."""
-        key = ledger_key(self.dataset, month)
-        stored = self._reader.read(key)
-        return Ledger.from_json(stored.body, etag=stored.stat.etag, key=key) if stored else Ledger()
+        """A month's ledger, empty where it has none. Raises ``InvalidData`` where the object is none."""
+        stored = self._reader.read(ledger_key(self.dataset, month))
+        return self._ledger_of(month, stored.body if stored else None)
+
+    def _ledger_of(self, month: str, body: bytes | None) -> Ledger:
+        return Ledger.from_json(body, key=ledger_key(self.dataset, month)) if body is not None else Ledger()
 
     def entries(self, windows: Iterable[tuple[str, str]]) -> Mapping[str, LedgerEntry]:
         """The current certificates' entries of (window name, start), where there are any."""
-        wanted = list(windows)
-        ledgers = {month: self.ledger(month) for month in sorted({month_of(start) for _, start in wanted})}
-        found = {name: ledgers[month_of(start)].windows.get(name) for name, start in wanted}
-        return {name: entry for name, entry in found.items() if entry is not None}
+        starts = dict(windows)
+        ledgers = {month: self.ledger(month) for month in sorted({month_of(start) for start in starts.values()})}
+        entries = {name: ledgers[month_of(start)].windows.get(name) for name, start in starts.items()}
+        return {name: entry for name, entry in entries.items() if entry is not None}
 
 
 class Chain(ChainReader):
-    """Goes on with the chain."""
+    """The chain of one dataset, to be added to."""
 
     def __init__(self, store: ObjectStore, dataset: str) -> None:
         super().__init__(store, dataset)
@@ -92,7 +95,7 @@ class Chain(ChainReader):
 
     def catch_up(self) -> Head:
         """Let ledgers and head learn certificates that a crash left beyond them. Idempotent."""
-        head, _ = self.head()
+        head = self.head()
         beyond: list[Certificate] = []
         for number in self.numbers(after=head.number):
             certificate = self.certificate(number)
@@ -107,7 +110,7 @@ class Chain(ChainReader):
             beyond.append(certificate)
         if not beyond:
             return head
-        return self._learn(beyond)
+        return self._publish(beyond)
 
     def issue(self, drafts: Sequence[Certificate]) -> list[Certificate]:
         """Put a certificate for every draft whose window nobody has certified with the same claim; in order.
@@ -125,77 +128,85 @@ class Chain(ChainReader):
                 entry = current[draft.window]
                 if entry is not None and _same_claim(entry, draft):
                     break
-                made = replace(
-                    draft,
-                    number=head.number + 1,
-                    previous=head.hash,
-                    replaces=entry.number if entry else 0,
-                    changed=differences(entry, draft) if entry else {},
-                )
-                key = certificate_key(self.dataset, made.number)
-                answer = self._store.write(key, made.to_json(), if_absent=True, content_type="application/json")
-                if isinstance(answer, Refused):  # somebody else's, or my own with a lost answer: look
+                certificate = _next(head, draft, entry)
+                if not self._put(certificate):  # somebody else's number, or my own with a lost answer: look
                     head = self.catch_up()
                     current.clear()
                     continue
-                issued.append(made)
-                current[draft.window] = entry_of(made)
-                head = Head(made.number, made.hash)
+                issued.append(certificate)
+                current[draft.window] = entry_of(certificate)
+                head = Head(certificate.number, certificate.hash)
                 break
             else:
                 raise TransientFailure(
                     "issue certificate", draft.window, f"beaten {TRIES} times", "The next audit does"
                 )
         if issued:
-            self._learn(issued)
+            self._publish(issued)
         return issued
 
-    def _learn(self, certificates: Sequence[Certificate]) -> Head:
+    def _put(self, certificate: Certificate) -> bool:
+        """Whether its number was free."""
+        key = certificate_key(self.dataset, certificate.number)
+        answer = self._store.write(key, certificate.to_json(), if_absent=True, content_type="application/json")
+        return not isinstance(answer, Refused)
+
+    def _publish(self, certificates: Sequence[Certificate]) -> Head:
+        """Let the ledgers learn certificates, then the head."""
         for month in sorted({month_of(certificate.start) for certificate in certificates}):
-            mine = [certificate for certificate in certificates if month_of(certificate.start) == month]
-            self._update_ledger(month, mine)
+            self._update_ledger(month, [each for each in certificates if month_of(each.start) == month])
         last = certificates[-1]
         return self._move_head(Head(last.number, last.hash))
 
     def _update_ledger(self, month: str, certificates: Sequence[Certificate]) -> None:
-        key = ledger_key(self.dataset, month)
-        for _ in range(TRIES):
-            before = self.ledger(month)
-            after = before
+        def with_entries(ledger: Ledger) -> Ledger:
             for certificate in certificates:
-                after = after.with_entry(certificate.window, entry_of(certificate))
-            if after is before:
-                return
-            answer = self._store.write(
-                key,
-                after.to_json(),
-                if_absent=not before.etag,
-                if_match=before.etag,
-                content_type="application/json",
-            )
-            if not isinstance(answer, Refused):
-                return
-        raise TransientFailure("write ledger", key, f"beaten {TRIES} times", "The next audit catches up")
+                ledger = ledger.with_entry(certificate.window, entry_of(certificate))
+            return ledger
+
+        change_object(
+            self._store,
+            ledger_key(self.dataset, month),
+            with_entries,
+            read=lambda body: self._ledger_of(month, body),
+            write=Ledger.to_json,
+            operation="write ledger",
+            remedy=CATCH_UP_LATER,
+        )
 
     def _move_head(self, head: Head) -> Head:
-        """Forward only."""
-        key = head_key(self.dataset)
-        for _ in range(TRIES):
-            there, etag = self.head()
-            if there.number >= head.number:
-                return there
-            body = canonical_json(asdict(head))
-            answer = self._store.write(key, body, if_absent=not etag, if_match=etag, content_type="application/json")
-            if not isinstance(answer, Refused):
-                return head
-        raise TransientFailure("write head", key, f"beaten {TRIES} times", "The next audit catches up")
+        def forward(stored: Head) -> Head:
+            return stored if stored.number >= head.number else head
+
+        def body_of(stored: Head) -> bytes:
+            return canonical_json(asdict(stored))
+
+        return change_object(
+            self._store,
+            head_key(self.dataset),
+            forward,
+            read=self._head_of,
+            write=body_of,
+            operation="write head",
+            remedy=CATCH_UP_LATER,
+        )
+
+
+def _next(head: Head, draft: Certificate, entry: LedgerEntry | None) -> Certificate:
+    """The draft as the certificate after the head, in place of the one of ``entry``."""
+    return replace(
+        draft,
+        number=head.number + 1,
+        previous=head.hash,
+        replaces=entry.number if entry else 0,
+        changed=differences(entry, draft) if entry else {},
+    )
 
 
 def _same_claim(entry: LedgerEntry, draft: Certificate) -> bool:
     """Whether the window's certificate already says what the draft would."""
-    mine = entry_of(draft)
-    return _plain(replace(entry, number=0, hash="")) == _plain(replace(mine, number=0, hash=""))
+    return _claim(entry) == _claim(entry_of(draft))
 
 
-def _plain(entry: LedgerEntry) -> bytes:
-    return canonical_json(asdict(entry))
+def _claim(entry: LedgerEntry) -> bytes:
+    return canonical_json(asdict(replace(entry, number=0, hash="")))

@@ -98,7 +98,7 @@ def _due(
     services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, run: str, *, now: int
 ) -> FeedOrder:
     dataset = contract.dataset
-    state, _ = read_state(services.records, dataset)
+    state = read_state(services.records, dataset)
     due = due_until(feed, now)
     frontier = state.frontier if state.frontier is not None else _first_window(services, feed, dataset, due)
     fresh = windows_between(feed, calendar, frontier, due)

@@ -124,7 +124,7 @@ def _disputed(
 
 
 def _objects(services: Services, contract: Contract, now: datetime) -> tuple[list[Finding], str]:
-    state, _ = read_state(services.records, contract.dataset)
+    state = read_state(services.records, contract.dataset)
     since = first_hour(services.ingest, contract.dataset)
     hours = hours_to_look_at(since=since, stood=state.objects_from, now=now)
     unprocessed, lost = compare_hours(

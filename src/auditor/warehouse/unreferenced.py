@@ -48,7 +48,7 @@ def find_unreferenced(
     Later attempts look again at what the first look named. Raises ``TransientFailure`` where the store does not answer.
     """
     tables = tables_of(services.contracts, contract.dataset)
-    state, _ = read_state(services.records, contract.dataset)
+    state = read_state(services.records, contract.dataset)
     if attempt:
         before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
         named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]

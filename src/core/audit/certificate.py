@@ -208,17 +208,16 @@ def entry_of(certificate: Certificate) -> LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The windows of a month by name. ``etag`` is for the next write; empty: there is no ledger yet."""
+    """The windows of a month by name."""
 
     windows: Mapping[str, LedgerEntry] = field(default_factory=dict)
-    etag: str = ""
 
     def with_entry(self, window: str, entry: LedgerEntry) -> Ledger:
         """The newer certificate of a window speaks for it; applying one again changes nothing."""
         known = self.windows.get(window)
         if known is not None and known.number >= entry.number:
             return self
-        return Ledger({**self.windows, window: entry}, self.etag)
+        return Ledger({**self.windows, window: entry})
 
     def to_json(self) -> bytes:
         return canonical_json(
@@ -226,11 +225,11 @@ class Ledger:
         )
 
     @classmethod
-    def from_json(cls, body: bytes, *, etag: str, key: str) -> Ledger:
+    def from_json(cls, body: bytes, *, key: str) -> Ledger:
         """Raises ``InvalidData`` where the bytes are no ledger: it can be made again from the chain."""
         try:
             data = json.loads(body)
-            return cls({name: LedgerEntry(**one) for name, one in data["windows"].items()}, etag)
+            return cls({name: LedgerEntry(**one) for name, one in data["windows"].items()})
         except (ValueError, KeyError, TypeError) as error:
             remedy = "Delete it: the next audit makes it again from the certificates"
             raise InvalidData("read ledger", key, f"is no ledger ({error!r})", remedy) from error

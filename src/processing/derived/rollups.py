@@ -65,7 +65,7 @@ def certified_in(
     for month in months:
         key = ledger_key(dataset, month)
         stored = records.read(key)
-        ledger = Ledger.from_json(stored.body, etag=stored.stat.etag, key=key) if stored else Ledger()
+        ledger = Ledger.from_json(stored.body, key=key) if stored else Ledger()
         windows += [
             window
             for name, window in ledger.windows.items()

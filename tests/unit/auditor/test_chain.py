@@ -52,7 +52,7 @@ def test_certificates_are_numbered_and_name_the_one_before() -> None:
     first, second = Chain(store, "quotes").issue([draft(14), draft(15)])
     assert (first.number, first.previous) == (1, "")
     assert (second.number, second.previous) == (2, first.hash)
-    assert Chain(store, "quotes").head()[0].hash == second.hash
+    assert Chain(store, "quotes").head().hash == second.hash
     assert problems(store) == []
 
 
