@@ -1,7 +1,7 @@
 """The judge of JSON lines: one call that accepts a run of lines as typed rows, or refuses it.
 
-It is pyarrow's parser with an explicit schema, so decimals are exact (``processing.lines.decimals``), and a row's fate never
-depends on its neighbours.
+It is pyarrow's parser with an explicit schema, so decimals are exact (``processing.lines.decimals``), and a row's fate
+never depends on its neighbours.
 """
 
 from __future__ import annotations
