@@ -1,0 +1,120 @@
+"""Rollups: groups of an hour, computed from facts and certificates."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.fakes.objects import MemoryObjects
+from tests.support.worlds import MemoryWorld, quote, shipped_contracts
+
+from core.audit.certificate import Ledger, LedgerEntry, ledger_key
+from core.contract.model import TradingCalendar
+from core.errors import PipelineBug
+from core.time import iso
+from core.warehouse.arrow_types import stored_schema
+from processing.derived.rollups import Rollup, certified_in, derive_rollup, rollup_rows
+from processing.partitions.commit import AlreadyThere, Committed
+
+HOUR = datetime(2026, 11, 20, 15, tzinfo=UTC)
+START = int(HOUR.timestamp())
+PATH = "symbol=AAPL/month=2026-11"
+
+
+def entry(start: int, end: int, **more: Any) -> LedgerEntry:
+    fields = dict.fromkeys(("number", "expected", "present", "observed", "repaired", "late", "absent"), 0)
+    texts = {"hash": "h", "contract": "c", "digest": "d", "start": iso(start), "end": iso(end)}
+    return LedgerEntry(**fields, **texts, partitions={}, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def rollup() -> Rollup:
+    """An hour in which the exchange trades."""
+    contracts = shipped_contracts()
+    calendar = TradingCalendar("test", "1", START, START + 7200, ((START, START + 3600),))
+    table, fact = contracts.table("fact_quote_hourly"), contracts.table("fact_quote")
+    return Rollup(table, fact, contracts.feed("quotes"), calendar, PATH)
+
+
+def facts(rollup: Rollup, prices: dict[int, str], *, repaired: tuple[int, ...] = ()) -> pa.Table:
+    """Quotes by minute of the hour."""
+    schema = stored_schema(rollup.fact)
+    columns: dict[str, list[Any]] = {
+        "minute": [HOUR.replace(tzinfo=None) + timedelta(minutes=minute) for minute in prices],
+        "price": [Decimal(price) for price in prices.values()],
+        "provenance": ["repaired" if minute in repaired else "observed" for minute in prices],
+    }
+    return pa.table(
+        [pa.array(columns.get(name, [None] * len(prices)), schema.field(name).type) for name in schema.names],
+        schema=schema,
+    )
+
+
+def test_a_group_has_the_aggregates_of_its_facts(rollup: Rollup) -> None:
+    (row,) = rollup_rows(rollup, facts(rollup, {5: "2", 0: "1.5", 59: "1"}, repaired=(5,)), []).to_pylist()
+    assert {name: row[name] for name in ("open", "high", "low", "close")} == {
+        "open": Decimal("1.5"),
+        "high": Decimal(2),
+        "low": Decimal(1),
+        "close": Decimal(1),
+    }
+    assert [row[name] for name in ("minutes", "expected", "repaired", "absent", "complete")] == [3, 60, 1, 0, False]
+
+
+def test_a_group_is_complete_once_every_owed_minute_is_certified_and_there_or_absent(rollup: Rollup) -> None:
+    minutes = facts(rollup, dict.fromkeys(range(59), "1"))
+    absent = {"AAPL": [[iso(START + 59 * 60), iso(START + 3600)]]}
+    whole = entry(START, START + 3600, absent_points=absent)
+    half = [entry(START, START + 1800, absent_points=absent)]
+    assert [row["complete"] for row in rollup_rows(rollup, minutes, [whole]).to_pylist()] == [True]
+    assert [row["complete"] for row in rollup_rows(rollup, minutes, half).to_pylist()] == [False]
+    assert [row["complete"] for row in rollup_rows(rollup, minutes, [entry(START, START + 3600)]).to_pylist()] == [
+        False
+    ]
+
+
+def test_a_certified_group_without_facts_is_shown_and_an_uncertified_one_is_not(rollup: Rollup) -> None:
+    none = facts(rollup, {})
+    assert rollup_rows(rollup, none, []).num_rows == 0
+    (row,) = rollup_rows(rollup, none, [entry(START, START + 3600)]).to_pylist()
+    assert (row["minutes"], row["open"], row["complete"]) == (0, None, False)
+
+
+def test_facts_that_no_slot_owes_are_not_counted(rollup: Rollup) -> None:
+    (row,) = rollup_rows(rollup, facts(rollup, {0: "1", 61: "9"}), []).to_pylist()
+    assert (row["minutes"], row["high"]) == (1, Decimal(1))
+
+
+def test_a_rollup_without_a_unit_of_time_is_a_bug(rollup: Rollup) -> None:
+    with pytest.raises(PipelineBug, match="unit of time"):
+        _ = dataclasses.replace(rollup, table=rollup.fact).unit
+
+
+def test_certificates_are_read_from_the_ledgers_of_their_months(rollup: Rollup) -> None:
+    store, calendar = MemoryObjects(), dataclasses.replace(rollup.calendar, covers_from=0, covers_to=2**40)
+    december = int(datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    windows = {"2026-11": entry(december - 3600, december), "2026-12": entry(december, december + 3600)}
+    for month, window in windows.items():
+        ledger = Ledger({f"fact_quote/{month}": window, f"other/{month}": window})
+        store.write(ledger_key("quotes", month), ledger.to_json())
+
+    def certified(start: int, end: int) -> list[LedgerEntry]:
+        return certified_in(store, "quotes", "fact_quote", start, end, calendar=calendar)
+
+    assert certified(december - 60, december + 60) == list(windows.values())
+    assert certified(december, december + 60) == [windows["2026-12"]]
+    assert certified(december, december) == []
+
+
+def test_a_rollup_is_committed_and_made_again_only_where_its_rows_change() -> None:
+    world = MemoryWorld(shipped_contracts())
+    world.process(world.put("feeds/quotes/2026/11/20/15/1", [quote("AAPL", "2026-11-20T14:35:00Z", "1.5")]))
+    table = world.world.contracts.table("fact_quote_hourly")
+    first, again = (derive_rollup(world.world, table, PATH) for _ in range(2))
+    assert isinstance(first, Committed)
+    assert isinstance(again, AlreadyThere)
+    assert [row["minutes"] for row in world.rows("fact_quote_hourly")] == [1]

@@ -1,0 +1,48 @@
+"""Nested values as text: character by character what the source sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processing.lines.nested import members, nested_as_text
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(max_size=4), value, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(["id", "body", "other"]), JSON, max_size=3), st.booleans(), st.booleans())
+def test_a_named_field_becomes_its_own_text_and_null_stays(
+    row: dict[str, object], spaced: bool, ascii_only: bool
+) -> None:
+    separators = (" , ", " :\t") if spaced else (",", ":")
+    line = json.dumps(row, separators=separators, ensure_ascii=ascii_only).encode()
+    replaced = json.loads(nested_as_text(line, ["body"]))
+    assert replaced.keys() == row.keys()
+    for name, value in row.items():
+        if name != "body" or value is None:
+            assert replaced[name] == value
+        else:
+            assert replaced[name] == json.dumps(value, separators=separators, ensure_ascii=ascii_only)
+
+
+def test_numbers_keep_their_digits() -> None:
+    line = b'{"body": {"a": 1.10, "b": 123456789012345678901234567890}}'
+    assert json.loads(nested_as_text(line, ["body"])) == {"body": '{"a": 1.10, "b": 123456789012345678901234567890}'}
+
+
+@pytest.mark.parametrize("line", [b"", b"[1]", b'{"body": }', b'{"body" 1}', b'{"body": 1 2}', b"{'body': 1}", b"\xff"])
+def test_a_line_that_is_no_object_stays_as_it_is(line: bytes) -> None:
+    assert nested_as_text(line, ["body"]) == line
+
+
+def test_members_say_where_each_value_lies() -> None:
+    text = ' { "a" : [1, 2] , "b\\"": null } '
+    assert [(name, text[start:end]) for name, start, end in members(text)] == [("a", "[1, 2]"), ('b"', "null")]

@@ -1,0 +1,76 @@
+"""One object parsed: every line is a row or a rejected line, and each row lies in its partition."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.worlds import NOW, department, line_of, order, shipped_contracts
+
+from core.contract.model import Contracts
+from processing import parse_object as module
+from processing.parse_object import ParsedObject, parse_object
+from processing.plan import plan_source
+from processing.shape import Origin
+
+GOOD = [line_of(order(number, created_at=f"2026-{number:02d}-01T00:00:00")) for number in range(1, 6)]
+BAD = [b"nonsense\n", line_of(order(1, units_sold=0)), line_of(order(2, units_sold="many"))]
+
+
+def parsed(lines: list[bytes], *, source: str = "sales_order", **more: Any) -> ParsedObject:
+    contracts: Contracts = shipped_contracts()
+    contract = contracts.dataset("sales")
+    seconds = itertools.count()
+    return parse_object(
+        io.BytesIO(b"".join(lines)),
+        plan_source(contract, source),
+        Origin(contract, contracts),
+        place="k",
+        now=NOW,
+        timer=lambda: float(next(seconds)),
+        **more,
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([*GOOD, *BAD]), max_size=8))
+def test_every_line_is_a_row_of_its_partition_or_rejected_with_its_number(lines: list[bytes]) -> None:
+    result = parsed(lines)
+    bad = [number for number, line in enumerate(lines, 1) if line in BAD]
+    assert [rejected.line for rejected in result.rejected] == bad
+    assert [rejected.raw + b"\n" for rejected in result.rejected] == [lines[number - 1] for number in bad]
+    assert (result.lines_in, result.accepted, result.rejected_lines) == (len(lines), len(lines) - len(bad), len(bad))
+    assert result.rows_out == result.accepted == sum(part.rows.num_rows for part in result.parts)
+    for part in result.parts:
+        assert {f"month={at:%Y-%m}" for at in part.rows.column("created_date").to_pylist()} == {part.path}
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processing.lines.blocks.BLOCK_BYTES", 600)
+    monkeypatch.setattr("processing.lines.blocks.READ_BYTES", 500)
+    lines = GOOD * 8 + BAD
+    one, many = parsed(lines), parsed(lines, threads=True)
+    assert [(part.path, part.rows) for part in one.parts] == [(part.path, part.rows) for part in many.parts]
+    assert one.rejected == many.rejected
+
+
+def test_rows_of_a_dimension_are_kept_as_current_state() -> None:
+    (part,) = parsed([line_of(department(1, "Art"))], source="department").parts
+    assert (part.table.name, part.path, part.rows.num_rows) == ("_current/department", "", 1)
+
+
+def test_too_many_bad_lines_halt_the_object_and_the_first_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = parsed([GOOD[0], *BAD * 40])
+    assert result.halted.startswith("quarantine: 99.2% of the lines are bad")
+    assert "first: line 2: no JSON" in result.halted
+    assert result.parts == ()
+    monkeypatch.setattr(module, "MOST_REJECTED_BYTES", 3)
+    assert "over 3 bytes of bad lines" in parsed([BAD[0]]).halted
+
+
+def test_a_truncated_object_is_halted() -> None:
+    assert parsed([b"\x1f\x8b\x08"]).halted.startswith("truncated")
