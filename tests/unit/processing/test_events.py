@@ -6,7 +6,7 @@ import json
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidData
@@ -17,6 +17,7 @@ def record(key: str, name: str = "ObjectCreated:Put") -> dict[str, object]:
     return {"eventName": name, "s3": {"bucket": {"name": "bucket"}, "object": {"key": quote_plus(key)}}}
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=4))
 def test_every_created_object_is_named_by_its_key_as_it_was_before_it_was_encoded(keys: list[str]) -> None:
     body = json.dumps({"Records": [record(key) for key in keys] + [record("gone", "ObjectRemoved:Delete")]})

@@ -68,13 +68,13 @@ def test_a_group_has_the_aggregates_of_its_facts(rollup: Rollup) -> None:
 def test_a_group_is_complete_once_every_owed_minute_is_certified_and_there_or_absent(rollup: Rollup) -> None:
     minutes = facts(rollup, dict.fromkeys(range(59), "1"))
     absent = {"AAPL": [[iso(START + 59 * 60), iso(START + 3600)]]}
-    whole = entry(START, START + 3600, absent_points=absent)
-    half = [entry(START, START + 1800, absent_points=absent)]
-    assert [row["complete"] for row in rollup_rows(rollup, minutes, [whole]).to_pylist()] == [True]
-    assert [row["complete"] for row in rollup_rows(rollup, minutes, half).to_pylist()] == [False]
-    assert [row["complete"] for row in rollup_rows(rollup, minutes, [entry(START, START + 3600)]).to_pylist()] == [
-        False
-    ]
+    for certified, complete in (
+        (entry(START, START + 3600, absent_points=absent), True),
+        (entry(START, START + 1800, absent_points=absent), False),
+        (entry(START, START + 3600), False),
+    ):
+        (row,) = rollup_rows(rollup, minutes, [certified]).to_pylist()
+        assert row["complete"] == complete
 
 
 def test_a_certified_group_without_facts_is_shown_and_an_uncertified_one_is_not(rollup: Rollup) -> None:

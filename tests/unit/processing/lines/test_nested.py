@@ -13,11 +13,11 @@ from processing.lines.nested import members, nested_as_text
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(max_size=4), value, max_size=3),
-    max_leaves=6,
+    max_leaves=4,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.sampled_from(["id", "body", "other"]), JSON, max_size=3), st.booleans(), st.booleans())
 def test_a_named_field_becomes_its_own_text_and_null_stays(
     row: dict[str, object], spaced: bool, ascii_only: bool

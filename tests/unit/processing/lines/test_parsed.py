@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.lines.blocks import Block
@@ -15,6 +15,7 @@ LINES = [b"a\r", b"b", b"c", b"d"]
 
 
 @pytest.mark.parametrize("records", [None, [b"a\r", b"b", b"c", b"d"]])
+@settings(max_examples=16, deadline=None)
 @given(bad=st.sets(st.integers(0, 3)), first_line=st.integers(1, 9))
 def test_a_rejected_row_is_its_line_as_it_came_and_the_others_stay(
     bad: set[int], first_line: int, records: list[bytes] | None
@@ -33,6 +34,7 @@ def test_a_rejected_row_is_its_line_as_it_came_and_the_others_stay(
         assert again.rejected[-1] == Rejected(first_line + kept[0], "too", LINES[kept[0]].rstrip(b"\r"))
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.none() | st.booleans()), st.integers(0, 3))
 def test_rows_where_a_mask_is_true(mask: list[bool | None], chunks: int) -> None:
     expected = [row for row, value in enumerate(mask) if value]

@@ -27,7 +27,7 @@ def test_rows_that_lack_a_promised_column_are_refused() -> None:
         dedupe(rows_of(ORDERS, [order(1, 1)]).drop_columns(["amount"]), Layout.of(ORDERS))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=12))
 def test_a_batch_has_the_winning_row_of_each_key_in_key_order(arrivals: list[tuple[int, int]]) -> None:
     layout = Layout.of(COUNTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.worlds import MemoryWorld, shipped_contracts
 
@@ -11,6 +11,7 @@ from processing.records.sequence import newest_known, out_of_sequence, remember_
 NUMBERS = st.sets(st.integers(1, 12), max_size=8)
 
 
+@settings(max_examples=40, deadline=None)
 @given(NUMBERS, st.integers(0, 6), NUMBERS)
 def test_a_number_is_out_of_sequence_where_its_predecessor_never_came(
     numbers: set[int], newest: int, receipts: set[int]
