@@ -1,7 +1,7 @@
-"""A block of JSON lines as typed rows and rejected lines.
+"""Parser of blocks: JSON lines become typed rows and rejected lines.
 
-A clean block takes one call of the judge. A block that the judge refuses is sifted line by line, and only the lines
-that it refuses alone are rejected: one poison line costs one block.
+A valid block takes one call of the line parser. A block that it refuses is parsed in parts, and only the lines that it
+refuses alone are rejected: one poison line costs one block.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ import pyarrow.compute as pc
 
 from core.contract.model import SourceTable
 from processing.lines.blocks import Block
-from processing.lines.line_parser import Judge, UnexpectedField, Unparsable
+from processing.lines.line_parser import LineParser, UnexpectedField, Unparsable
 from processing.lines.parsed import Parsed, rows_where
-from processing.lines.rejects import sift
+from processing.lines.rejects import separate_rejects
 
 
 class BlockParser:
     """Parses the blocks of one object, several at once if need be.
 
-    It remembers whether lines have fields that no contract knows, for time's sake: no block's result depends on it.
+    It remembers whether lines have fields that no contract knows, to save time: no block's result depends on it.
     """
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._required = tuple(field.name for field in judge.source.fields if field.required)
-        self._doubles = tuple(field.name for field in judge.source.fields if field.type.name == "double")
+    def __init__(self, parser: LineParser) -> None:
+        self._parser = parser
+        self._required = tuple(field.name for field in parser.source.fields if field.required)
+        self._doubles = tuple(field.name for field in parser.source.fields if field.type.name == "double")
         self._drifted = False
 
     def parse(self, block: Block) -> Parsed:
         """The block's rows and rejected lines; the order of lines is kept."""
         try:
-            return self._lawful(self._clean(block))
+            return self._valid(self._clean(block))
         except UnexpectedField:
             self._drifted = True
             return self.parse(block)
         except Unparsable:
-            return self._lawful(sift(self._judge, block))
+            return self._valid(separate_rejects(self._parser, block))
 
     def _clean(self, block: Block) -> Parsed:
         drifted = self._drifted
-        data = self._judge.prepared(block.data)
+        data = self._parser.prepared(block.data)
         lines = block if data is block.data else Block(data, block.first_line)
-        rows = None if drifted else self._judge.cut(lines)
+        rows = None if drifted else self._parser.read_fast(lines)
         if rows is None:
-            rows = self._judge.read(lines.data, lines.lines, strict=not drifted, breaks=lines.breaks)
+            rows = self._parser.read(lines.data, lines.lines, strict=not drifted, breaks=lines.breaks)
         unknown: frozenset[str] = frozenset()
         if drifted:
-            unknown = self._judge.unknown_in(lines.data.split(b"\n"))
+            unknown = self._parser.unknown_in(lines.data.split(b"\n"))
             self._drifted = bool(unknown)
         return Parsed(block, rows, np.arange(block.first_line, block.first_line + rows.num_rows), unknown=unknown)
 
-    def _lawful(self, parsed: Parsed) -> Parsed:
-        """Without the rows that lack a required field or hold a number that is none."""
+    def _valid(self, parsed: Parsed) -> Parsed:
+        """The rows that have every required field and finite numbers; the others are rejected."""
         bad: dict[int, str] = {}
         for name in self._doubles:
             for row in rows_where(pc.invert(pc.is_finite(parsed.rows.column(name)))):
@@ -68,10 +68,10 @@ class BlockParser:
 
 
 @functools.lru_cache(maxsize=256)
-def _judge(source: SourceTable, timezone: str, threads: bool) -> Judge:
-    return Judge(source, timezone=timezone, threads=threads)
+def _line_parser(source: SourceTable, timezone: str, threads: bool) -> LineParser:
+    return LineParser(source, timezone=timezone, threads=threads)
 
 
 def parser_for(source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> BlockParser:
     """A fresh parser for an object of a source table; what is costly to build is shared within the process."""
-    return BlockParser(_judge(source, timezone, threads))
+    return BlockParser(_line_parser(source, timezone, threads))

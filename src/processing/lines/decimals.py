@@ -4,9 +4,9 @@ Arrow (25.0) checks the size of a decimal too late or not at all. Digits beyond 
 when they are brought to the type's scale (https://github.com/apache/arrow/issues/49817), and an exponent far below zero
 reads past its table of powers of ten: ``1e-41`` became 0, and ``1e-10000000`` ended the process.
 
-So every road reads texts of at most ``MOST_WRITTEN`` digits in a type twice as wide, where nothing can wrap, and casts
+So both parsers read texts of at most ``MOST_WRITTEN`` digits in a type twice as wide, where nothing can wrap, and casts
 from there to the contract's type, which checks the value; ``too_small`` finds such exponents beforehand. What is
-accepted is thereby told by the value, which the type must hold exactly: zeros at a number's end do not matter.
+accepted is thereby decided by the value, which the type must hold exactly: zeros at a number's end do not matter.
 """
 
 from __future__ import annotations

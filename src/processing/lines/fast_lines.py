@@ -1,12 +1,12 @@
-"""Lines of one form, cut into columns without being parsed one by one.
+"""Fast path for lines of one form: cut into columns without being parsed one by one.
 
 An extraction writes every line alike: the same fields in the same order, nothing between them (``row_to_json``, and the
 lines of feeds). There the quotation marks tell where each value begins and ends, for all lines of a block at once, and
 Arrow converts the texts. That takes less than half of the parser's time.
 
-This road accepts only what the judge accepts, with the same values, and decides nothing else: where it meets anything
-that it does not expect (another order, a space, a backslash, an exponent, a value that does not convert), the judge
-reads the block. So it knows no reasons and rejects no line.
+It accepts only lines that the line parser accepts, with the same values, and decides nothing else: where it meets
+anything that it does not expect (another order, a space, a backslash, an exponent, a value that does not convert), the
+line parser reads the block. So it knows no reasons and rejects no line.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _DIGITS = np.zeros(256, dtype=bool)
 _DIGITS[list(b"0123456789")] = True
 
 
-def read_uniform(data: bytes, wire: pa.Schema, breaks: Ints) -> pa.Table | None:
-    """The rows of whole lines in the ``wire`` schema, or None where the judge must read them.
+def read_fast_lines(data: bytes, wire: pa.Schema, breaks: Ints) -> pa.Table | None:
+    """The rows of whole lines in the ``wire`` schema, or None where the line parser must read them.
 
     ``breaks`` are the places of all bytes below 32, and all of them are newlines; ``data`` is UTF-8. Fields that no
     line has are null.
@@ -46,11 +46,11 @@ def read_uniform(data: bytes, wire: pa.Schema, breaks: Ints) -> pa.Table | None:
     names = _names(data[: breaks[0]])
     if not names or not wire.names or not set(names) <= set(wire.names):
         return None
-    found = _Lines(data, breaks).values(names, wire)
-    if found is None:
+    columns = _Lines(data, breaks).values(names, wire)
+    if columns is None:
         return None
-    nothing = {one.name: pa.nulls(len(breaks), one.type) for one in wire if one.name not in found}
-    return pa.table([(found | nothing)[name] for name in wire.names], names=wire.names)
+    nulls = {field.name: pa.nulls(len(breaks), field.type) for field in wire if field.name not in columns}
+    return pa.table([(columns | nulls)[name] for name in wire.names], names=wire.names)
 
 
 def _names(line: bytes) -> list[str]:
@@ -72,7 +72,7 @@ class _Spans:
 
 
 class _Lines:
-    """The lines of a block, and where in each of them the cutting has come to.
+    """The lines of a block, and the place in each of them up to which it is read.
 
     ``_quote`` counts the quotation marks before ``_at``: as there is no backslash, each of them opens or closes a text.
     """
@@ -92,20 +92,20 @@ class _Lines:
 
     def values(self, names: Sequence[str], wire: pa.Schema) -> dict[str, pa.Array] | None:
         """The values by field; None where a line is of another form or a value is not of its type."""
-        found: dict[str, pa.Array] = {}
+        columns: dict[str, pa.Array] = {}
         for number, name in enumerate(names):
-            if not self._pass(b'%c"%s":' % (b"{,"[number > 0], name.encode())):
+            if not self._skip(b'%c"%s":' % (b"{,"[number > 0], name.encode())):
                 return None
             kind = wire.field(name).type
             spans = self._texts() if _is_text(kind) else self._bare(last=number == len(names) - 1)
             values = self._converted(spans, kind) if spans is not None else None
             if values is None:
                 return None
-            found[name] = values
+            columns[name] = values
         whole = (self._at == self._end).all() and (self._content[self._end] == _CLOSING).all()
-        return found if whole else None
+        return columns if whole else None
 
-    def _pass(self, literal: bytes) -> bool:
+    def _skip(self, literal: bytes) -> bool:
         """Go over the same bytes in every line, two quotation marks among them; False where one has others."""
         size = len(literal)
         if self._at[-1] + size >= self._size:  # the last line is too short
@@ -127,7 +127,7 @@ class _Lines:
             self._at = stop + 1
             self._quote = self._quote + 2
         else:
-            if not self._says(_NULL, self._at)[~quoted].all():
+            if not self._holds(_NULL, self._at)[~quoted].all():
                 return None
             spans = _Spans(self._at + quoted, np.where(quoted, stop, self._at), ~quoted)
             self._at = np.where(quoted, stop + 1, self._at + len(b"null"))
@@ -143,12 +143,12 @@ class _Lines:
         self._at = stop
         if not (self._content[start] == _N).any():
             return _Spans(start, stop, None)
-        nulls = self._says(_NULL, start) & (stop - start == len(b"null"))
+        nulls = self._holds(_NULL, start) & (stop - start == len(b"null"))
         return _Spans(start, np.where(nulls, start, stop), nulls)
 
-    def _says(self, word: int, at: Ints) -> Bools:
-        """Where these four letters stand."""
-        return np.asarray((self._words[at] & _WORD) == np.uint64(word))
+    def _holds(self, letters: int, at: Ints) -> Bools:
+        """At which places these four letters stand."""
+        return np.asarray((self._words[at] & _WORD) == np.uint64(letters))
 
     def _converted(self, spans: _Spans, kind: pa.DataType) -> pa.Array | None:
         if pa.types.is_boolean(kind):
@@ -156,7 +156,7 @@ class _Lines:
         exact = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
         if exact and spans.nulls is None and (values := self._exact(spans, kind)) is not None:
             return values
-        texts = self._cut(spans)
+        texts = self._slices(spans)
         if pa.types.is_string(kind):
             return texts
         return _cast(texts, kind) if _is_text(kind) or _plain_numbers(texts) else None
@@ -178,12 +178,14 @@ class _Lines:
 
     def _booleans(self, spans: _Spans) -> pa.Array | None:
         size = spans.stop - spans.start
-        true = self._says(_TRUE, spans.start) & (size == len(b"true"))
-        false = self._says(_FALSE, spans.start) & (self._content[spans.start + 4] == ord("e")) & (size == len(b"false"))
+        true = self._holds(_TRUE, spans.start) & (size == len(b"true"))
+        false = (
+            self._holds(_FALSE, spans.start) & (self._content[spans.start + 4] == ord("e")) & (size == len(b"false"))
+        )
         known = true | false if spans.nulls is None else true | false | spans.nulls
         return pa.array(true, mask=spans.nulls) if known.all() else None
 
-    def _cut(self, spans: _Spans) -> pa.Array:
+    def _slices(self, spans: _Spans) -> pa.Array:
         """The bytes in the spans: every second piece of the block, if it is cut at each start and each stop."""
         cuts = np.zeros(2 * len(spans.start) + 1, dtype=np.int32)
         cuts[1::2], cuts[2::2] = spans.start, spans.stop
@@ -193,7 +195,7 @@ class _Lines:
 
 def _is_text(kind: pa.DataType) -> bool:
     """Whether values of the type stand in quotation marks."""
-    return pa.types.is_string(kind) or pa.types.is_temporal(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_temporal(kind))
 
 
 def _decimals(unscaled: Ints, kind: pa.Decimal128Type) -> pa.Array | None:
@@ -231,7 +233,7 @@ def _zoned(texts: pa.Array) -> bool:
     if texts.null_count == len(texts):
         return False
     first = texts.drop_null()[0].as_py()
-    return first.endswith("Z") or "+" in first or "-" in first[len("YYYY-MM-DD") :]
+    return bool(first.endswith("Z") or "+" in first or "-" in first[len("YYYY-MM-DD") :])
 
 
 def _plain_numbers(texts: pa.Array) -> bool:

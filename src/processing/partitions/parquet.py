@@ -143,7 +143,7 @@ class _Sink:
 def repeating(rows: pa.Table) -> list[str]:
     """The columns worth a dictionary: those whose evenly taken sample looks like few distinct values.
 
-    Judged by the first row group alone, which is there before the others are.
+    The sample is of the first row group alone, which is there before the others are.
     """
     count = rows.num_rows
     size = min(max(count // 32, _SAMPLE[0]), _SAMPLE[1])

@@ -147,7 +147,7 @@ def test_an_object_over_two_lines_is_not_made_up_for_by_two_objects_on_one() -> 
     assert [rejected.line for rejected in found.rejected] == [1, 2]
 
 
-def test_every_unknown_field_is_named_on_the_fast_and_on_the_slow_road() -> None:
+def test_every_unknown_field_is_named_on_the_fast_and_on_the_slow_path() -> None:
     drifted = [b'{"id":%d}' % number for number in range(50)] + [b'{"id":50,"new":[1]}', b'{"id":51,"newer":{}}']
     assert parsed(*drifted).unknown == {"new", "newer"}
     assert parsed(*drifted).rows.num_rows == 52

@@ -1,4 +1,4 @@
-"""A number of a line is kept exactly or rejects its line, on every road: alone, in a small block and in a large one."""
+"""A number of a line is kept exactly or rejects its line, on every path: alone, in a small block and in a large one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of one form: what the quick road accepts is what the judge accepts, value by value; all else it leaves."""
+"""Lines of one form: what the fast path accepts is what the line parser accepts, value by value; all else it leaves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 from decimal import Decimal
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,9 +14,8 @@ from hypothesis import strategies as st
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
 from processing.lines.blocks import Block
-from processing.lines.digits import whole_numbers
 from processing.lines.fast_lines import LEAST_LINES
-from processing.lines.line_parser import Judge, UnexpectedField, Unparsable
+from processing.lines.line_parser import LineParser, UnexpectedField, Unparsable
 
 TYPES = {
     "id": "int",
@@ -53,11 +51,10 @@ ODD = [
     '"2026-11-20T14:30:00+02:00"', '"2026-02-30"', '"2026-11-20T00:00:00"', '"2026-11-20 "', '"20261120"', "[1]", "{}",
     '{"id":1}', '1,"more":2', '1}\n{"id":2', "",
 ]  # fmt: skip
-ODD_BYTES = b'{}[]",:\\\n\r\t 019-+.eEnul\x00\xff'
 
 
-def judge(timezone: str = "UTC") -> Judge:
-    return Judge(SOURCE, timezone=timezone)
+def parser(timezone: str = "UTC") -> LineParser:
+    return LineParser(SOURCE, timezone=timezone)
 
 
 def block(lines: list[str]) -> Block:
@@ -69,11 +66,11 @@ def line(values: dict[str, str]) -> str:
 
 
 def many(lines: list[str]) -> list[str]:
-    """The lines again and again, until the road is worth taking."""
+    """The lines again and again, until the fast path is taken."""
     return list(itertools.islice(itertools.cycle(lines), max(LEAST_LINES, len(lines))))
 
 
-def judged(one: Block, by: Judge) -> pa.Table | None:
+def parsed(one: Block, by: LineParser) -> pa.Table | None:
     try:
         return by.read(one.data, one.lines, strict=True, breaks=one.breaks)
     except (Unparsable, UnexpectedField):
@@ -82,20 +79,20 @@ def judged(one: Block, by: Judge) -> pa.Table | None:
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_plain_lines_with_and_without_nulls_are_read_as_the_judge_reads_them(data: st.DataObject) -> None:
+def test_plain_lines_with_and_without_nulls_are_read_as_the_line_parser_reads_them(data: st.DataObject) -> None:
     names = data.draw(st.permutations(list(TYPES)).flatmap(lambda some: st.integers(1, 10).map(lambda n: some[:n])))
     with_nulls = data.draw(st.booleans())
     of = {name: st.sampled_from([*PLAIN[name], *(["null"] if with_nulls else [])]) for name in names}
     rows = data.draw(st.lists(st.fixed_dictionaries(of), min_size=1, max_size=8))
     given_lines = block(many([line({name: row[name] for name in names}) for row in rows]))
-    found = judge().cut(given_lines)
+    found = parser().read_fast(given_lines)
     assert found is not None
-    assert found.equals(judged(given_lines, judge()))
+    assert found.equals(parsed(given_lines, parser()))
 
 
 @given(st.data())
 @settings(max_examples=400, deadline=None)
-def test_what_is_accepted_is_what_the_judge_accepts(data: st.DataObject) -> None:
+def test_what_is_accepted_is_what_the_line_parser_accepts(data: st.DataObject) -> None:
     names = data.draw(st.permutations(list(TYPES)).flatmap(lambda some: st.integers(1, 5).map(lambda n: some[:n])))
     rows = [{name: PLAIN[name][0] for name in names} for _ in range(data.draw(st.integers(1, 4)))]
     for _ in range(data.draw(st.integers(1, 2))):
@@ -103,10 +100,10 @@ def test_what_is_accepted_is_what_the_judge_accepts(data: st.DataObject) -> None
         row[name] = data.draw(st.sampled_from([*ODD, *PLAIN[name]]))
     timezone = data.draw(st.sampled_from(["UTC", "Europe/Berlin"]))
     given_lines = block(many([line(row) for row in rows]))
-    found = judge(timezone).cut(given_lines)
+    found = parser(timezone).read_fast(given_lines)
     if found is not None:
-        read = judged(given_lines, judge(timezone))
-        assert read is not None, "accepted what the judge refuses"
+        read = parsed(given_lines, parser(timezone))
+        assert read is not None, "accepted what the line parser refuses"
         assert found.equals(read)
 
 
@@ -120,10 +117,10 @@ def test_a_byte_that_was_changed_anywhere_changes_nothing_of_that(data: st.DataO
             st.sampled_from(b'{}[]",:\\\n\r\t 019-+.eEnul\x00\xff')
         )
     given_lines = Block(bytes(text), 1)
-    found = judge().cut(given_lines)
+    found = parser().read_fast(given_lines)
     if found is not None:
-        read = judged(given_lines, judge())
-        assert read is not None, "accepted what the judge refuses"
+        read = parsed(given_lines, parser())
+        assert read is not None, "accepted what the line parser refuses"
         assert found.equals(read)
 
 
@@ -140,20 +137,20 @@ def test_a_byte_that_was_changed_anywhere_changes_nothing_of_that(data: st.DataO
         ('{"id":01,"price":1.00}', "a leading zero"),
     ],
 )
-def test_lines_of_another_form_are_left_to_the_judge(changed: str, why: str) -> None:
+def test_lines_of_another_form_are_left_to_the_line_parser(changed: str, why: str) -> None:
     same = [line({"id": "1", "price": "1.00"})] * LEAST_LINES
-    assert judge().cut(block(same)) is not None
+    assert parser().read_fast(block(same)) is not None
     for place in (0, 7, LEAST_LINES - 1):
-        assert judge().cut(block([*same[:place], changed, *same[place + 1 :]])) is None, why
+        assert parser().read_fast(block([*same[:place], changed, *same[place + 1 :]])) is None, why
 
 
-def test_a_last_line_that_ends_before_a_long_name_is_left_to_the_judge() -> None:
+def test_a_last_line_that_ends_before_a_long_name_is_left_to_the_line_parser() -> None:
     name = "a_name_as_long_as_databases_allow_names_to_be_which_is_63_bytes"
     fields = tuple(Field(one, parse_type("int"), False) for one in ("id", name))
-    by = Judge(SourceTable("long", ("id",), fields))
+    by = LineParser(SourceTable("long", ("id",), fields))
     same = [line({"id": "1", name: "2"})] * LEAST_LINES
-    assert by.cut(block(same)) is not None
-    assert by.cut(block([*same, '{"id":1}'])) is None
+    assert by.read_fast(block(same)) is not None
+    assert by.read_fast(block([*same, '{"id":1}'])) is None
 
 
 def test_an_extracted_row_has_every_type_and_keeps_its_values() -> None:
@@ -161,7 +158,7 @@ def test_an_extracted_row_has_every_type_and_keeps_its_values() -> None:
         "id": "1", "big": "9007199254740993", "price": "-0.10", "rate": "0.3000000001",
         "at": '"2026-11-20T14:30:00.5"', "day": '"2026-11-20"', "flag": "false", "share": "0.1", "text": '"a, b"',
     }  # fmt: skip
-    found = judge().cut(block([line(row)] * LEAST_LINES))
+    found = parser().read_fast(block([line(row)] * LEAST_LINES))
     assert found is not None
     assert found.slice(LEAST_LINES - 1).to_pylist() == [
         {
@@ -177,21 +174,3 @@ def test_an_extracted_row_has_every_type_and_keeps_its_values() -> None:
             "body": None,
         }
     ]
-
-
-@given(st.lists(st.text("0123456789", max_size=16), min_size=1, max_size=20), st.integers(0, 20), st.integers(0, 255))
-def test_digits_are_the_number_that_they_spell(texts: list[str], at: int, odd: int) -> None:
-    data = ("".join(texts) + "x" * 8).encode()
-    stop = np.cumsum([len(text) for text in texts])
-    start = stop - [len(text) for text in texts]
-
-    def read(content: bytes) -> tuple[np.ndarray, np.ndarray] | None:
-        words = np.ndarray((len(content) - 7,), dtype="<u8", buffer=content, strides=(1,))
-        return whole_numbers(words, start, stop)
-
-    found = read(data)
-    assert found is not None
-    assert found[0].tolist() == [int(text or "0") for text in texts]
-    assert found[1].tolist() == [len(text) > 1 and text.startswith("0") for text in texts]
-    if at < stop[-1] and not 48 <= odd <= 57:
-        assert read(data[:at] + bytes([odd]) + data[at + 1 :]) is None

@@ -1,0 +1,56 @@
+"""Rejected lines: the bad ones of a block, each with the reason that it has alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.contract.model import Field, SourceTable
+from core.contract.types import parse_type
+from processing.lines.blocks import Block
+from processing.lines.line_parser import LineParser
+from processing.lines.rejects import as_json, explain, misfit, separate_rejects, shortened
+
+TYPES = {"id": "int", "price": "decimal(10,2)", "flag": "boolean"}
+SOURCE = SourceTable("thing", ("id",), tuple(Field(name, parse_type(kind), False) for name, kind in TYPES.items()))
+REASONS = {
+    b"nonsense": "no JSON: ",
+    b"[1]": "no JSON object: [1]",
+    b'{"id":"x"}': 'id: "x" is no int',
+    b'{"price":1.005}': "price: 1.005 is no decimal(10,2)",
+    b'{"id":1,"id":2}': "id: given twice",
+    b'{"flag":"\xff"}': "no UTF-8: byte 9 is 0xff",
+}
+LINES = [b'{"id":1}', b'{"id":2,"new":1}', b"", b'{"id":3}{"id":4}', *REASONS]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(LINES), max_size=12), st.integers(1, 9))
+def test_every_record_is_a_row_or_a_rejected_line_with_its_reason(lines: list[bytes], first: int) -> None:
+    parsed = separate_rejects(LineParser(SOURCE), Block(b"\n".join(lines), first))
+    numbered = list(enumerate(lines, first))
+    bad = [(number, line) for number, line in numbered if line in REASONS]
+    assert [(rejected.line, rejected.raw) for rejected in parsed.rejected] == bad
+    assert all(rejected.reason.startswith(REASONS[rejected.raw]) for rejected in parsed.rejected)
+    good = [
+        (number, row["id"])
+        for number, line in numbered
+        if line and line not in REASONS
+        for row in json.loads(b"[" + line.replace(b"}{", b"},{") + b"]")
+    ]
+    assert list(zip(parsed.lines.tolist(), parsed.rows.column("id").to_pylist(), strict=True)) == good
+    assert parsed.unknown == ({"new"} if LINES[1] in lines else set())
+
+
+@pytest.mark.parametrize(("record", "reason"), list(REASONS.items())[3:5])
+def test_a_record_is_explained_by_the_first_field_that_the_parser_refuses(record: bytes, reason: str) -> None:
+    assert explain(LineParser(SOURCE), record) == reason
+
+
+def test_a_long_value_is_quoted_in_part() -> None:
+    assert shortened("x" * 80) == "x" * 80
+    assert shortened("x" * 81) == "x" * 80 + "... (81 characters)"
+    assert misfit("id", as_json("é"), parse_type("int")) == 'id: "é" is no int'
