@@ -1,4 +1,4 @@
-"""Whose account it is, and what a deployment in it still waits for."""
+"""The AWS account of the caller, and what a deployment in it still waits for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.errors import InvalidData
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``partition`` is ``aws`` but for China and the government's regions."""
+    """An AWS account. ``partition`` is ``aws`` but for China and the government's regions."""
 
     id: str
     partition: str
@@ -44,6 +44,6 @@ def addresses(clients: Clients, topic: str) -> Iterator[tuple[str, bool]]:
     """The e-mail addresses of a topic, and whether each has confirmed that it wants to hear of alarms."""
     with reaching("list subscriptions", topic):
         for page in clients("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
-            for one in page.get("Subscriptions", []):
-                if one["Protocol"] == "email":
-                    yield str(one["Endpoint"]), one["SubscriptionArn"].startswith("arn:")
+            for subscription in page.get("Subscriptions", []):
+                if subscription["Protocol"] == "email":
+                    yield str(subscription["Endpoint"]), subscription["SubscriptionArn"].startswith("arn:")

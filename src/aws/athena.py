@@ -1,4 +1,4 @@
-"""Athena, asked through awswrangler. Slow to import, so only the command and the auditor's big questions come here."""
+"""Queries to Athena through awswrangler, which is slow to import and so is imported by the first query alone."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Athena:
     seconds: float = ATHENAS_OWN_LIMIT
 
     def query(self, sql: str) -> pd.DataFrame:
-        """The whole answer, decimals as ``Decimal``.
+        """The whole result, decimals as ``Decimal``.
 
-        Raises ``InvalidData`` with Athena's words when it fails or is cancelled, ``TransientFailure`` when it takes too
-        long; by then it is stopped, and costs nothing more.
+        Raises ``InvalidData`` with Athena's message when it fails or is cancelled, ``TransientFailure`` when it takes
+        too long; by then it is stopped, and costs nothing more.
         """
         import awswrangler as wr
 

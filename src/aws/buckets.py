@@ -1,4 +1,4 @@
-"""Buckets as wholes: made private, looked into for anything that is left, rid of one key and all its versions."""
+"""Whole buckets: create a private one, count what is left in one, remove a key with all its versions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _CLASSIC_REGION = "us-east-1"  # the only one that a new bucket may not name
 def ensure_private_bucket(client: Any, name: str, *, region: str, partition: str, tags: dict[str, str]) -> bool:
     """A bucket for state: versioned, encrypted, no public access, TLS only; True where it was made just now.
 
-    Settings are put again on a bucket that is there, so that whatever was changed by hand is as it should be; what lies
-    in it stays. Raises ``PipelineBug`` where the name is another account's.
+    Settings are put again on a bucket that is there, so that whatever was changed by hand is right again; its
+    objects stay. Raises ``PipelineBug`` where the name is another account's.
     """
-    made = _create(client, name, region)
+    is_new = _create(client, name, region)
     with reaching("set up bucket", name):
         client.put_public_access_block(
             Bucket=name,
@@ -47,7 +47,7 @@ def ensure_private_bucket(client: Any, name: str, *, region: str, partition: str
         client.put_bucket_tagging(
             Bucket=name, Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in tags.items()]}
         )
-    return made
+    return is_new
 
 
 _FORGET_OLD_STATE = {
@@ -60,7 +60,7 @@ _FORGET_OLD_STATE = {
 
 
 def bucket_exists(client: Any, name: str) -> bool:
-    """Raises ``PipelineBug`` where it is there and not for us."""
+    """Whether there is a bucket of this name. Raises ``PipelineBug`` where it is another account's."""
     with reaching("find bucket", name):
         try:
             client.head_bucket(Bucket=name)
@@ -105,24 +105,24 @@ def count_versions(client: Any, name: str, *, most: int = 1000) -> int:
     """Object versions and delete markers in a bucket, counted up to ``most``: what keeps it from being deleted."""
     if not bucket_exists(client, name):
         return 0
-    found = 0
+    count = 0
     with reaching("list versions", name):
         for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-            found += len(page.get("Versions", [])) + len(page.get("DeleteMarkers", []))
-            if found >= most:
+            count += len(page.get("Versions", [])) + len(page.get("DeleteMarkers", []))
+            if count >= most:
                 return most
-    return found
+    return count
 
 
 def erase(client: Any, name: str, key: str) -> None:
-    """Remove an object and every version of it, as if it never was there. Nothing there is no error."""
+    """Remove an object and every version of it; none at all is no error."""
     with reaching("erase object", f"s3://{name}/{key}"):
         pages = client.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=key)
         versions = (
-            {"Key": one["Key"], "VersionId": one["VersionId"]}
+            {"Key": version["Key"], "VersionId": version["VersionId"]}
             for page in pages
-            for one in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-            if one["Key"] == key
+            for version in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+            if version["Key"] == key
         )
-        while some := list(islice(versions, 1000)):
-            client.delete_objects(Bucket=name, Delete={"Objects": some, "Quiet": True})
+        while batch := list(islice(versions, 1000)):
+            client.delete_objects(Bucket=name, Delete={"Objects": batch, "Quiet": True})

@@ -1,4 +1,4 @@
-"""AWS clients, made on first use and kept for the life of a container.
+"""AWS clients, created on first use and kept for the life of a container.
 
 botocore alone: boto3's resources would cost another 50 ms of every cold start and are not used.
 """
@@ -31,14 +31,15 @@ class Clients:
 
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def __call__(self, service: str) -> Any:
+        """The client of a service, by botocore's name for it."""
         with self._lock:
-            if service not in self._made:
+            if service not in self._clients:
                 config = _CONFIG.merge(_PATIENT) if service == "lambda" else _CONFIG
                 if service == "s3" and os.environ.get("AWS_ENDPOINT_URL"):
                     config = _CONFIG.merge(_PATH_STYLE)  # an emulator has no bucket host names
-                self._made[service] = self._session.create_client(service, config=config)
-            return self._made[service]
+                self._clients[service] = self._session.create_client(service, config=config)
+            return self._clients[service]

@@ -1,4 +1,4 @@
-"""What keeps a cold start short."""
+"""Measures that keep a cold start short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deployment has cost, by its own tags, as Cost Explorer tells.
+"""Costs of a deployment by its tags, from Cost Explorer.
 
 Cost Explorer knows only tags that were activated as cost allocation tags (Billing and Cost Management, "Cost allocation
 tags": up to a day after the tag was first seen, and only from then on). Each request costs 0.01 USD.
@@ -37,8 +37,8 @@ class CostExplorer:
     def inactive_tags(self) -> tuple[str, ...]:
         """Those of our tags that costs cannot be told apart by, in the order of :data:`TAGS`."""
         with reaching("read cost allocation tags", _PLACE):
-            found = self._client.list_cost_allocation_tags(Status="Active", TagKeys=list(TAGS), Type="UserDefined")
-        active = {one["TagKey"] for one in found["CostAllocationTags"]}
+            answer = self._client.list_cost_allocation_tags(Status="Active", TagKeys=list(TAGS), Type="UserDefined")
+        active = {tag["TagKey"] for tag in answer["CostAllocationTags"]}
         return tuple(tag for tag in TAGS if tag not in active)
 
     def by_component(self, project: str, environment: str, *, start: dt.date, end: dt.date) -> list[Cost]:
@@ -53,7 +53,7 @@ class CostExplorer:
         return sorted(costs, key=lambda cost: (-cost.amount, cost.component, cost.purpose))
 
     def _groups(self, project: str, environment: str, start: dt.date, end: dt.date) -> Iterator[dict[str, Any]]:
-        mine = [
+        deployment = [
             {"Tags": {"Key": "project", "Values": [project], "MatchOptions": ["EQUALS"]}},
             {"Tags": {"Key": "environment", "Values": [environment], "MatchOptions": ["EQUALS"]}},
         ]
@@ -61,7 +61,7 @@ class CostExplorer:
             "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
             "Granularity": "MONTHLY",
             "Metrics": ["UnblendedCost"],
-            "Filter": {"And": mine},
+            "Filter": {"And": deployment},
             "GroupBy": [{"Type": "TAG", "Key": "component"}, {"Type": "TAG", "Key": "purpose"}],
         }
         while True:

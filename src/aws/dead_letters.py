@@ -1,4 +1,4 @@
-"""A dead-letter queue looked into, and its messages sent back to the queue that they came from."""
+"""A dead-letter queue: read its messages, and send them back to the queue that they came from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from aws.failures import reaching
 
 AT_ONCE = 10  # ReceiveMessage's limit
-MOST = 200  # messages that one look takes
-HIDDEN_SECONDS = 30  # while they are looked at; then they are there again
+MOST = 200  # messages that are read at once
+HIDDEN_SECONDS = 30  # from other readers, while they are sent; then they can be read again
 
 
 class SqsDeadLetters:
@@ -22,15 +22,15 @@ class SqsDeadLetters:
         self._back_to = back_to
 
     def peek(self) -> Mapping[str, str]:
-        # Hidden for no time: a redrive that follows at once would not see them.
+        # Hidden for no time, for a redrive that follows at once would not see them.
         return {name: body for name, (body, _) in self._receive(hidden=0).items()}
 
     def redrive(self, messages: Collection[str]) -> int:
         """Sent first, deleted then: a crash in between costs a repetition, which changes nothing."""
-        found = self._receive(hidden=HIDDEN_SECONDS)
+        received = self._receive(hidden=HIDDEN_SECONDS)
         moved = 0
-        for name in set(messages) & found.keys():
-            body, receipt = found[name]
+        for name in set(messages) & received.keys():
+            body, receipt = received[name]
             with reaching("redrive message", self._url):
                 self._client.send_message(QueueUrl=self._back_to, MessageBody=body)
                 self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
@@ -38,17 +38,17 @@ class SqsDeadLetters:
         return moved
 
     def _receive(self, *, hidden: int) -> dict[str, tuple[str, str]]:
-        found: dict[str, tuple[str, str]] = {}
-        while len(found) < MOST:
+        messages: dict[str, tuple[str, str]] = {}
+        while len(messages) < MOST:
             with reaching("receive dead letters", self._url):
                 answer = self._client.receive_message(
                     QueueUrl=self._url, MaxNumberOfMessages=AT_ONCE, VisibilityTimeout=hidden, WaitTimeSeconds=0
                 )
             fresh = {
-                hashlib.sha256(one["Body"].encode()).hexdigest()[:32]: (one["Body"], one["ReceiptHandle"])
-                for one in answer.get("Messages", [])
+                hashlib.sha256(message["Body"].encode()).hexdigest()[:32]: (message["Body"], message["ReceiptHandle"])
+                for message in answer.get("Messages", [])
             }
-            if not fresh.keys() - found.keys():
-                return found
-            found |= fresh
-        return found
+            if not fresh.keys() - messages.keys():
+                return messages
+            messages |= fresh
+        return messages

@@ -1,4 +1,4 @@
-"""A deployment as the command sees it: Terraform's outputs, and for the local stack how to reach the emulator."""
+"""A deployment as the command knows it: Terraform's outputs, and for the local stack how to reach the emulator."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Deployment:
         cls, outputs: Mapping[str, Any], *, contracts_file: Path, aws_environment: Mapping[str, str] | None = None
     ) -> Deployment:
         """From ``terraform output``; outputs that the command does not need are left out."""
-        names = {one.name for one in fields(cls)}
+        names = {attribute.name for attribute in fields(cls)}
         known = {name: value for name, value in outputs.items() if name in names}
         return cls(**known, contracts_file=str(contracts_file), aws_environment=aws_environment or {})
 
@@ -58,7 +58,7 @@ class Deployment:
         return cls(**json.loads(file.read_text(encoding="utf-8")))
 
     def save(self, folder: Path) -> None:
-        """Whole or not at all."""
+        """Write the file, whole or not at all."""
         file = folder / self.environment / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
@@ -67,7 +67,7 @@ class Deployment:
 
     @cached_property
     def contracts(self) -> Contracts:
-        """What was promised when this was deployed."""
+        """The contracts that were deployed."""
         return load_rendered(Path(self.contracts_file).read_bytes())
 
     @cached_property
@@ -84,25 +84,28 @@ class Deployment:
 
     @property
     def ingest_bucket(self) -> str:
+        """The bucket of the landing zone."""
         return self.buckets["ingest"]
 
     @property
     def warehouse_bucket(self) -> str:
+        """The bucket of the star tables and of the pipeline's records."""
         return self.buckets["warehouse"]
 
     @property
     def athena(self) -> Athena:
+        """Athena with this deployment's workgroup and database."""
         self.enter()
         return Athena(self.workgroup, self.database)
 
     @property
     def settings(self) -> Settings:
-        """What a function of this deployment is told, for running one in this process."""
+        """The settings of a function of this deployment, for running it in this process."""
         return Settings.from_environment(self.function_environment)
 
     @property
     def function_environment(self) -> dict[str, str]:
-        """The variables that the functions share, and those that the auditor looks with."""
+        """The variables that all functions share, and those that the auditor reads with."""
         return {
             "STARMEND_PROJECT": self.project,
             "STARMEND_ENV": self.environment,

@@ -15,7 +15,7 @@ _ENTERED = "StateEntered"
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """``status`` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+    """An execution. ``status`` is Step Functions' own: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
 
     arn: str
     status: str
@@ -31,13 +31,14 @@ class StateMachine:
         self._arn = arn
         self._sleep = sleep
 
-    def start(self, name: str, given: Mapping[str, Any]) -> str:
-        """The execution's ARN."""
+    def start(self, name: str, data: Mapping[str, Any]) -> str:
+        """Start an execution with this input; returns its ARN."""
         with reaching("start execution", self._arn):
-            answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(given))
+            answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(data))
         return str(answer["executionArn"])
 
-    def look(self, execution: str) -> Execution:
+    def describe(self, execution: str) -> Execution:
+        """The execution as it is now."""
         with reaching("describe execution", execution):
             answer = self._client.describe_execution(executionArn=execution)
         output = json.loads(answer.get("output") or "{}")
@@ -47,18 +48,18 @@ class StateMachine:
         """The names of the newest executions, the newest first; Step Functions remembers 90 days."""
         with reaching("list executions", self._arn):
             answer = self._client.list_executions(stateMachineArn=self._arn, maxResults=most)
-        return [str(one["name"]) for one in answer["executions"]]
+        return [str(execution["name"]) for execution in answer["executions"]]
 
     def watch(self, execution: str, *, every: float = 1.0) -> Iterator[str]:
         """The names of the states that it enters, as they come, until it is over."""
-        seen = 0
+        yielded = 0
         while True:
-            over = self.look(execution).status != "RUNNING"
+            over = self.describe(execution).status != "RUNNING"
             events = self._events(execution)
-            for event in events[seen:]:
+            for event in events[yielded:]:
                 if str(event["type"]).endswith(_ENTERED):
                     yield str(event["stateEnteredEventDetails"]["name"])
-            seen = len(events)
+            yielded = len(events)
             if over:
                 return
             self._sleep(every)

@@ -1,4 +1,4 @@
-"""AWS's errors as ours: what can be retried is ``OutOfReach``, what cannot names the remedy."""
+"""Translate AWS's errors: ``OutOfReach`` for what can be retried, ``PipelineBug`` with a remedy for what cannot."""
 
 from __future__ import annotations
 

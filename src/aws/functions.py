@@ -1,4 +1,4 @@
-"""Calling deployed functions, and asking what they are told."""
+"""Deployed Lambda functions: invoke one, read its environment variables."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from core.errors import PipelineBug
 
 
 def invoke(client: Any, name: str, event: Mapping[str, Any]) -> Any:
-    """The function's answer. Raises ``PipelineBug`` with its own words where it failed."""
+    """Call a function and wait for its answer. Raises ``PipelineBug`` with its own message where it failed."""
     with reaching("invoke function", name):
-        answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        body = answer["Payload"].read()
-    told = json.loads(body) if body else None
-    if answer.get("FunctionError"):
-        error = told if isinstance(told, dict) else {}
-        problem = f"{error.get('errorType', 'failed')}: {error.get('errorMessage', told)}"
+        response = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        body = response["Payload"].read()
+    answer = json.loads(body) if body else None
+    if response.get("FunctionError"):
+        error = answer if isinstance(answer, dict) else {}
+        problem = f"{error.get('errorType', 'failed')}: {error.get('errorMessage', answer)}"
         raise PipelineBug("invoke function", name, problem, f"Look at its log: /aws/lambda/{name}")
-    return told
+    return answer
 
 
 def environment_of(client: Any, name: str) -> Mapping[str, str]:
-    """The environment variables that a function is given."""
+    """The environment variables of a function."""
     with reaching("describe function", name):
-        found = client.get_function_configuration(FunctionName=name)
-    return dict(found.get("Environment", {}).get("Variables", {}))
+        configuration = client.get_function_configuration(FunctionName=name)
+    return dict(configuration.get("Environment", {}).get("Variables", {}))

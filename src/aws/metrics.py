@@ -22,6 +22,7 @@ class LogMetrics:
         return metrics
 
     def add(self, metric: Metric, value: float) -> None:
+        """Add a value; several of one metric are one line's list."""
         self._metrics.add_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value)
 
     def flush(self) -> None:

@@ -25,11 +25,11 @@ class S3ObjectStore:
         self.bucket = bucket
 
     def read(self, key: str) -> StoredObject | None:
-        found = self.open(key)
-        if found is None:
+        opened = self.open(key)
+        if opened is None:
             return None
-        with reaching("read object", self._place(key)), found.stream as stream:
-            return StoredObject(found.stat, stream.read())
+        with reaching("read object", self._place(key)), opened.stream as stream:
+            return StoredObject(opened.stat, stream.read())
 
     def open(self, key: str) -> OpenObject | None:
         with reaching("read object", self._place(key)):
@@ -56,9 +56,9 @@ class S3ObjectStore:
             for page in self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, **start
             ):
-                for one in page.get("Contents", []):
-                    modified = one["LastModified"].astimezone(UTC)
-                    yield ObjectInfo(one["Key"], one["Size"], one["ETag"].strip('"'), modified)
+                for entry in page.get("Contents", []):
+                    modified = entry["LastModified"].astimezone(UTC)
+                    yield ObjectInfo(entry["Key"], entry["Size"], entry["ETag"].strip('"'), modified)
 
     def write(
         self,

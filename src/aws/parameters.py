@@ -1,4 +1,4 @@
-"""Parameters of SSM Parameter Store: a cache of what the objects say, never the truth."""
+"""Parameters of SSM Parameter Store: a cache that is rebuilt from the objects, never the truth."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class SsmParameterStore:
                 raise
 
     def get_many(self, names: Sequence[str]) -> Mapping[str, str]:
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for start in range(0, len(names), _GET_AT_ONCE):
-            some = names[start : start + _GET_AT_ONCE]
-            with reaching("get parameters", some[0]):
-                answer = self._client.get_parameters(Names=list(some))
-            found |= {one["Name"]: one["Value"] for one in answer["Parameters"]}
-        return found
+            batch = names[start : start + _GET_AT_ONCE]
+            with reaching("get parameters", batch[0]):
+                answer = self._client.get_parameters(Names=list(batch))
+            values |= {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
+        return values
 
     def put(self, name: str, value: str) -> None:
         with reaching("put parameter", name):

@@ -1,4 +1,4 @@
-"""A partition's pointer and objects in the warehouse bucket."""
+"""Pointers and objects of partitions in the warehouse bucket."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class S3PartitionStore:
 
     def read_pointer(self, partition: str) -> Pointer | None:
         key = pointer_key(partition)
-        found = self._objects.read(key)
-        if found is None:
+        pointer = self._objects.read(key)
+        if pointer is None:
             return None
-        target = parse_pointer(found.body, bucket=self._bucket, place=f"s3://{self._bucket}/{key}")
-        return Pointer(target, found.stat.etag)
+        target = parse_pointer(pointer.body, bucket=self._bucket, place=f"s3://{self._bucket}/{key}")
+        return Pointer(target, pointer.stat.etag)
 
     def read_object(self, key: str) -> PartitionObject | None:
-        found = self._objects.read(key)
-        return PartitionObject(key, found.body, found.stat.modified) if found else None
+        stored = self._objects.read(key)
+        return PartitionObject(key, stored.body, stored.stat.modified) if stored else None
 
     def write_object(self, partition: str, name: str, body: bytes) -> str:
         key = object_key(partition, name)

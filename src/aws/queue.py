@@ -27,5 +27,5 @@ class SqsQueue:
             ]
             with reaching("send messages", self._url):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            refused += [int(one["Id"]) for one in answer.get("Failed", [])]
+            refused += [int(refusal["Id"]) for refusal in answer.get("Failed", [])]
         return refused

@@ -1,4 +1,4 @@
-"""What a function is told by its environment. Terraform sets these variables; nothing else reads the environment."""
+"""Settings of a function from its environment variables. Terraform sets them; nothing else reads the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function that alone talks to the databases, asked as if it were a function of ours."""
+"""Calls of the check function, which alone talks to the databases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import PipelineBug, TransientFailure
 
 
 class SourceFunction:
-    """``auditor.services.AskSource`` over Lambda. Whatever fails there may be otherwise at the next attempt."""
+    """``auditor.services.AskSource`` over Lambda. Every failure is a ``TransientFailure``."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client

@@ -22,4 +22,4 @@ class KinesisStream:
                 StreamName=self._name,
                 Records=[{"Data": record.data, "PartitionKey": record.key} for record in records],
             )
-        return [index for index, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
+        return [index for index, result in enumerate(answer["Records"]) if result.get("ErrorCode")]

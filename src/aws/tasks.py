@@ -1,4 +1,4 @@
-"""Step Functions tasks that wait for a token."""
+"""Step Functions tasks that wait for an answer with their token."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 
 from aws.failures import code_of, reaching
 
-_OVER = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})  # nobody waits for it any more
+_OVER = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})  # no execution waits any more
 
 
 class StateMachineTasks:
-    """Answers for tokens. A token that nobody waits for (timed out, or answered before) is passed over."""
+    """Sends answers. One for a token that no execution waits for (timed out, or answered before) is dropped."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -25,10 +25,10 @@ class StateMachineTasks:
     def fail(self, token: str, error: str, cause: str) -> None:
         self._send("fail", self._client.send_task_failure, taskToken=token, error=error, cause=cause)
 
-    def _send(self, what: str, call: Any, **given: str) -> None:
-        with reaching(f"let task {what}", "state machine"):
+    def _send(self, verb: str, call: Any, **arguments: str) -> None:
+        with reaching(f"let task {verb}", "state machine"):
             try:
-                call(**given)
+                call(**arguments)
             except ClientError as error:
                 if code_of(error) not in _OVER:
                     raise

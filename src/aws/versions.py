@@ -1,4 +1,4 @@
-"""Objects that were deleted from a versioned bucket, and are still there."""
+"""Deleted objects of a versioned bucket, whose old versions are still stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from aws.failures import reaching
 
 
 class S3DeletedObjects:
-    """Removes delete markers: the old version is the object again, with its own id, ETag and time.
+    """``ingestion.repair.job.DeletedObjects`` over S3, by removing delete markers: the newest old version is the object
+    again, with its own id, ETag and time.
 
     A copy would be a new object with a new time, and a point that was on time would seem to have been late.
     """
@@ -18,16 +19,17 @@ class S3DeletedObjects:
         self._bucket = bucket
 
     def revive(self, key: str) -> bool:
-        """Whether the object is there now. False where no version is left."""
+        """Bring an object back; True where it is there now, False where no version of it is left."""
         place = f"s3://{self._bucket}/{key}"
         with reaching("revive object", place):
             while True:
                 answer = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
-                latest = [one for one in answer.get("Versions", []) if one["Key"] == key and one["IsLatest"]]
-                if latest:
+                versions = [version for version in answer.get("Versions", []) if version["Key"] == key]
+                if any(version["IsLatest"] for version in versions):
                     return True
-                markers = [one for one in answer.get("DeleteMarkers", []) if one["Key"] == key and one["IsLatest"]]
-                versions = [one for one in answer.get("Versions", []) if one["Key"] == key]
+                markers = [
+                    marker for marker in answer.get("DeleteMarkers", []) if marker["Key"] == key and marker["IsLatest"]
+                ]
                 if not markers or not versions:
                     return False
                 self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=markers[0]["VersionId"])

@@ -54,7 +54,7 @@ def heal(
 
 
 def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:
-    done = machine.look(execution)
+    done = machine.describe(execution)
     certified = done.output.get("certified", {})
     return {
         "dataset": dataset,

@@ -51,7 +51,7 @@ def audit(
     arn = machine.start(run, given)
     for state in machine.watch(arn, every=POLL_SECONDS):
         say(f"  {state}")
-    done = machine.look(arn)
+    done = machine.describe(arn)
     if done.status != "SUCCEEDED":
         raise PipelineBug("audit", dataset, f"{done.status}: {done.cause}", "See the execution's history")
     certified = done.output["certified"]
