@@ -17,9 +17,9 @@ from cli.deployed import DEFAULT, deployment
 from cli.entitlement import ask_providers
 from cli.output import FINDINGS, FINE, USAGE, Environment, Json, err, out, print_json, say, show, steps
 from core.authoring.load import examine, load
+from core.authoring.problems import Problem
 from core.contract.codec import to_data
 from core.contract.model import Contracts
-from core.contract.problems import Problem
 from core.rendering.render import render
 
 app = typer.Typer(help="Check, show and render the contracts.", no_args_is_help=True)

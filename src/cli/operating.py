@@ -8,8 +8,8 @@ from typing import Any
 from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import say
+from core.authoring.problems import nearest
 from core.contract.model import Contracts, Table
-from core.contract.problems import nearest
 from core.errors import UnknownTable
 from processing.services import Services
 

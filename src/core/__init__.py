@@ -1,0 +1,1 @@
+"""Pure logic that every wing shares: no SDK, no clock, no environment."""

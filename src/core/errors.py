@@ -1,4 +1,4 @@
-"""Every error of the pipeline says what to do next.
+"""The errors of the pipeline; the class of each says what to do next.
 
 ::
 
@@ -8,9 +8,9 @@
     │   ├── MissingColumns   (KeyError) the rows lack what was promised
     │   ├── BadContract      (ValueError) file, path inside it, problem and remedy
     │   └── Misuse           a command or setting that cannot be meant as it was given
-    ├── TransientFailure     the world failed: retry, later or elsewhere
+    ├── TransientFailure     something outside failed: retry, later or elsewhere
     │   └── OutOfReach       (ConnectionError) a service or database did not answer
-    └── PipelineBug          an assumption of ours is wrong: stop, keep the message
+    └── PipelineBug          an assumption of the code is wrong: stop, keep the message
         ├── ObjectConflict   (FileExistsError) an object of that name has other content
         └── IdOutOfOrder     (ValueError) a sequential id that is not exactly the next one
 
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 
 class StarmendError(Exception):
-    """What failed, where, why, and what to do about it."""
+    """An error of the pipeline: what failed, where, why, and what to do about it."""
 
     def __init__(self, operation: str, place: str, problem: str, remedy: str = "") -> None:
         super().__init__(operation, place, problem, remedy)
@@ -60,7 +60,7 @@ class Misuse(InvalidData):
 
 
 class TransientFailure(StarmendError):
-    """The world failed; the same call may succeed later."""
+    """Something outside failed; the same call may succeed later."""
 
 
 class OutOfReach(TransientFailure, ConnectionError):

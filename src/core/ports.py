@@ -1,8 +1,7 @@
-"""What the domain needs of the world, as Protocols of a few methods.
+"""Ports: what the domain needs of services outside, as Protocols of a few methods.
 
-The real ones live in ``aws``, in-memory ones in ``tests/fakes``; both pass the suites in ``tests/contract``. A method
-that fails because the world did raises ``TransientFailure`` (or its child ``OutOfReach``); expected outcomes are
-values.
+Their implementations are in ``aws`` and, in memory, in ``tests/fakes``; both pass the suites in ``tests/contract``. A
+method raises ``TransientFailure`` (or its child ``OutOfReach``) where the service fails; expected outcomes are values.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from core.metrics import Metric
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a listing tells of an object. ``modified`` is aware, UTC; ``etag`` keeps no quotes."""
+    """An object in a listing. ``modified`` is aware, UTC; ``etag`` keeps no quotes."""
 
     key: str
     size: int
@@ -27,7 +26,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
-    """What a HEAD tells of an object."""
+    """The attributes of an object, without its body. ``metadata`` are the user's own."""
 
     key: str
     size: int
@@ -62,23 +61,31 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The condition did not hold: the object exists, or is another than expected. May hide an earlier success."""
+    """The condition did not hold: the object exists, or is not the expected one. May hide an earlier success."""
 
 
 class ObjectReader(Protocol):
-    """Objects of one bucket, to be read. Listings come in key order, from ``after`` (exclusive) on."""
+    """Reads objects of one bucket. Listings come in key order, from ``after`` (exclusive) on."""
 
-    def read(self, key: str) -> StoredObject | None: ...
+    def read(self, key: str) -> StoredObject | None:
+        """The whole object; None where there is none."""
+        ...
 
-    def open(self, key: str) -> OpenObject | None: ...
+    def open(self, key: str) -> OpenObject | None:
+        """The object as a stream; None where there is none."""
+        ...
 
-    def stat(self, key: str) -> ObjectStat | None: ...
+    def stat(self, key: str) -> ObjectStat | None:
+        """The object's attributes; None where there is none."""
+        ...
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]: ...
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose keys begin with ``prefix``."""
+        ...
 
 
 class ObjectWriter(Protocol):
-    """Objects of one bucket, to be written whole; durable when ``write`` returns ``Written``."""
+    """Writes whole objects of one bucket; they are durable when ``write`` returns ``Written``."""
 
     def write(
         self,
@@ -89,13 +96,17 @@ class ObjectWriter(Protocol):
         if_match: str = "",
         metadata: Mapping[str, str] | None = None,
         content_type: str = "application/octet-stream",
-    ) -> Written | Refused: ...
+    ) -> Written | Refused:
+        """Write an object; on condition that there is none (``if_absent``) or that its ETag is ``if_match``."""
+        ...
 
-    def delete(self, keys: Iterable[str]) -> None: ...
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error."""
+        ...
 
 
 class ObjectStore(ObjectReader, ObjectWriter, Protocol):
-    """Both."""
+    """Reads and writes objects of one bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +127,18 @@ class PartitionObject:
 
 
 class PartitionStore(Protocol):
-    """The four effects that a commit is made of (design: a partition is one pointer to one immutable object).
+    """The four effects that a commit is made of; a partition is one pointer to one immutable object.
 
     ``partition`` is a table's folder and path, ``fact_quote/symbol=AAPL/month=2026-11``; object keys are the store's.
     """
 
-    def read_pointer(self, partition: str) -> Pointer | None: ...
+    def read_pointer(self, partition: str) -> Pointer | None:
+        """The current pointer; None where the partition has none yet."""
+        ...
 
-    def read_object(self, key: str) -> PartitionObject | None: ...
+    def read_object(self, key: str) -> PartitionObject | None:
+        """An object of a partition; None where it is gone."""
+        ...
 
     def write_object(self, partition: str, name: str, body: bytes) -> str:
         """Store a new object under a name of its own; returns its key. The same again is harmless."""
@@ -145,7 +160,9 @@ class ParameterStore(Protocol):
         """Those of the names that exist."""
         ...
 
-    def put(self, name: str, value: str) -> None: ...
+    def put(self, name: str, value: str) -> None:
+        """Write a parameter, whatever it was before."""
+        ...
 
 
 class SecretStore(Protocol):
@@ -183,7 +200,9 @@ class Queue(Protocol):
 class Metrics(Protocol):
     """Counts and times of one dataset."""
 
-    def add(self, metric: Metric, value: float) -> None: ...
+    def add(self, metric: Metric, value: float) -> None:
+        """Count or measure something; written when the owner flushes."""
+        ...
 
 
 class Log(Protocol):

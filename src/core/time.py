@@ -1,4 +1,4 @@
-"""Instants as the pipeline writes and reads them: epoch seconds, aware datetimes, ISO 8601 texts in UTC."""
+"""Instants, as the pipeline reads and writes them: epoch seconds, aware datetimes, ISO 8601 texts in UTC."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ EXAMPLES: dict[str, Any] = {
     "start": "2026-11-20T09:00:00.000000Z",
     "stored": "7",
     "table": "fact_price",
-    "told": "101.5",
+    "provider_value": "101.5",
     "value": "102",
     "version": "2026-11-20T09:00:00.000000Z",
     "versions": ("2026-11-20T09:00:00.000000Z",),
@@ -101,7 +101,7 @@ def _there_and_back(what: str, value: Any, read: Callable[[Any], Any], data: Any
 
 
 def _requests() -> list[HistoryRequest]:
-    return [HistoryRequest("prices", "AAA", NINE, TEN), HistoryRequest("prices", "AAA", NINE, TEN, only_tell=True)]
+    return [HistoryRequest("prices", "AAA", NINE, TEN), HistoryRequest("prices", "AAA", NINE, TEN, values_only=True)]
 
 
 def _outcomes() -> list[HistoryOutcome]:
@@ -109,7 +109,7 @@ def _outcomes() -> list[HistoryOutcome]:
     ranges = ((NINE, NINE + 600), (NINE + 1200, TEN))
     return [
         HistoryOutcome("answered", ranges, ((NINE + 600, NINE + 1200),), ((TEN, TEN + 600),), evidence=(evidence,)),
-        HistoryOutcome("answered", told={NINE: {"o": "105.054"}}, evidence=(evidence,)),
+        HistoryOutcome("answered", values={NINE: {"o": "105.054"}}, evidence=(evidence,)),
         HistoryOutcome("limited", reason="the provider limits us", retry_after=2.5),
         HistoryOutcome("not_entitled", reason="the token is refused"),
         HistoryOutcome("broken", reason="status 500"),

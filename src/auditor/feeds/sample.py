@@ -72,7 +72,7 @@ def told_by_provider(reports: Sequence[JobReport]) -> Told:
         for report in reports
         if isinstance(report.repair, Compare)
         for outcome in report.outcomes
-        for slot, values in outcome.told.items()
+        for slot, values in outcome.values.items()
     }
 
 

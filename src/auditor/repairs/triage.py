@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
 from core.audit.findings import Finding, HeldPartition, MissingPoints
 from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.contract.codec import json_name
 from core.contract.model import Feed
 from core.time import iso
 
@@ -254,7 +255,8 @@ def _of_others(
 
 def describe(finding: Finding) -> str:
     """One line about a finding, for logs, mails and the command."""
-    data = {name: getattr(finding, name) for name in finding.__dataclass_fields__ if name not in ("kind", "dataset")}
+    data = {json_name(item): getattr(finding, item.name) for item in fields(finding)}
+    data = {name: value for name, value in data.items() if name not in ("kind", "dataset")}
     if isinstance(finding, MissingPoints):
         first, last = finding.ranges[0][0], finding.ranges[-1][1]
         return f"{finding.entity}: {finding.points} points between {iso(first)} and {iso(last)}"

@@ -1,7 +1,7 @@
-"""The gap that is planted in a canary every day, which the auditor must find and heal: so it proves that it still can.
+"""Canaries: the gap that is planted in one every day, for the auditor to find and heal, which proves that it works.
 
-In a feed it is a point, the same for whoever asks, which the request function leaves out. In the shadow of a database's
-table it is a row, which processing takes out again; a paper of the audit says which.
+In a feed it is a point, the same for every caller, which the request function leaves out. In the shadow of a database's
+table it is a row, which processing takes out again; ``PlantedRow``, stored below ``audit/``, names it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def planted_gap(dataset: str, feed: Feed, calendar: TradingCalendar, day: int) -
 
     Raises ``InvalidData`` where the calendar does not cover the day.
     """
-    chance = random.Random(f"canary:{dataset}:{day}")
+    generator = random.Random(f"canary:{dataset}:{day}")
     slots = expected_between(calendar, every=feed.every, start=day, end=day + DAY)
     if not feed.canary or not slots:
         return None
-    slot = chance.choice(slots)
+    slot = generator.choice(slots)
     names = [entity.name for entity in entities_at(feed, slot)]
-    return (chance.choice(names), slot) if names else None
+    return (generator.choice(names), slot) if names else None
 
 
 def newest_gap(dataset: str, feed: Feed, calendar: TradingCalendar, *, before: int) -> tuple[str, int] | None:
@@ -52,8 +52,8 @@ def newest_gap(dataset: str, feed: Feed, calendar: TradingCalendar, *, before: i
 class PlantedRow:
     """The row that was taken out of a partition of a canary's fact, on a UTC day (ISO 8601).
 
-    ``key`` names it, column by column, as text. ``checked_at`` is what it said before (empty: never fetched again), for
-    a row that comes back through a repair says something else. ``planted_at`` is in epoch seconds.
+    ``key`` holds the key's columns as texts. ``checked_at`` is that column's value before (empty: never fetched again);
+    a row that comes back through a repair has another. ``planted_at`` is in epoch seconds.
     """
 
     day: str
@@ -64,12 +64,15 @@ class PlantedRow:
     planted_at: int
 
     def to_json(self) -> bytes:
+        """The canonical bytes."""
         return canonical_json(asdict(self))
 
     @classmethod
     def from_json(cls, body: bytes) -> PlantedRow:
+        """What ``to_json`` wrote."""
         return cls(**json.loads(body))
 
 
 def planted_key(dataset: str) -> str:
+    """The key of a canary's ``PlantedRow`` in the warehouse bucket."""
     return f"audit/canary/{dataset}.json"

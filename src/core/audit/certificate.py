@@ -1,11 +1,11 @@
-"""Certificates: what was found whole, when, and on which rows, in a chain that shows every link that was touched.
+"""Certificates: windows that were verified as whole, in a hash chain that shows every change to one of them.
 
 ``warehouse/_certificates/<dataset>/<12 digits>.json`` holds certificate ``number``. The SHA-256 of its bytes is its
-hash, and the next one's ``previous``. ``head.json`` beside them names the last one, so that a lost tail shows. Numbers
-begin at 1. A certificate is never changed; a window that changes gets a successor that says what did.
+hash, and the next one's ``previous``. ``head.json`` beside them names the last one, so that a truncated chain shows.
+Numbers begin at 1. A certificate is never changed; a window that changes gets a successor that says what changed.
 
-``months/<yyyy-mm>.json`` is a ledger: for each window of a month the certificate that speaks for it now. It is made of
-the chain alone and can always be made again.
+``months/<yyyy-mm>.json`` is a ledger: for each window of a month its newest certificate. It is made of the chain
+alone and can always be made again.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ AbsentPoints = Mapping[str, list[list[str]]]  # entity -> half-open ranges, ISO 
 class Certificate:
     """A window of a dataset that is whole: ``present + absent == expected``.
 
-    ``subject`` is what is counted: a feed's or a database's source table. ``start`` and ``end`` bound the window (ISO
-    8601, half-open). ``present`` = ``observed`` + ``repaired`` + ``late``. ``partitions`` gives, for each partition
-    with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is that of
-    all of them. ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the
-    certificate that spoke for the window before (0: none) and ``changed`` says in what it differs.
+    ``subject`` is the source of what is counted: a feed's or a database's source table. ``start`` and ``end`` bound the
+    window (ISO 8601, half-open). ``present`` = ``observed`` + ``repaired`` + ``late``. ``partitions`` gives, for each
+    partition with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is
+    that of all of them. ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the
+    window's certificate before this one (0: none) and ``changed`` their ``differences``.
     """
 
     dataset: str
@@ -64,7 +64,7 @@ class Certificate:
 
     @property
     def window(self) -> str:
-        """``<subject>/<start>``: what a ledger finds it by."""
+        """``<subject>/<start>``: its name in a ledger."""
         return window_name(self.subject, self.start)
 
     def to_json(self) -> bytes:
@@ -73,10 +73,11 @@ class Certificate:
 
     @property
     def hash(self) -> str:
+        """SHA-256 of the canonical bytes, in hex."""
         return hash_of(self.to_json())
 
     def says_the_same(self, other: Certificate) -> bool:
-        """Whether two certificates claim the same of the same window; when, by whom and in which place is no claim."""
+        """Whether two certificates claim the same of a window, whatever their time, run and place in the chain."""
         return bool(_claim(self) == _claim(other))
 
     @classmethod
@@ -99,6 +100,7 @@ def _claim(certificate: Certificate) -> Any:
 
 
 def hash_of(body: bytes) -> str:
+    """SHA-256 in hex."""
     return hashlib.sha256(body).hexdigest()
 
 
@@ -109,26 +111,31 @@ def window_digest(partitions: Mapping[str, list[Any]]) -> str:
 
 
 def differences(before: Certificate | LedgerEntry, after: Certificate) -> dict[str, Any]:
-    """What a successor says that its predecessor did not: counts as [before, after], and the partitions concerned."""
+    """The claims that differ between a certificate and its successor.
+
+    Counts as [before, after], and ``partitions``: the names of those with other rows.
+    """
     names = ("expected", "present", "observed", "repaired", "late", "absent")
-    found: dict[str, Any] = {
+    changes: dict[str, Any] = {
         name: [old, getattr(after, name)] for name in names if (old := getattr(before, name)) != getattr(after, name)
     }
     old_parts, new_parts = dict(before.partitions), dict(after.partitions)
     touched = sorted(name for name in {*old_parts, *new_parts} if old_parts.get(name) != new_parts.get(name))
     if touched:
-        found["partitions"] = touched
-    return found
+        changes["partitions"] = touched
+    return changes
 
 
 # ---------------------------------------------------------------- keys
 
 
 def chain_prefix(dataset: str) -> str:
+    """The folder of a dataset's chain."""
     return f"{ROOT}{dataset}/"
 
 
 def certificate_key(dataset: str, number: int) -> str:
+    """The key of certificate ``number``."""
     return f"{chain_prefix(dataset)}{number:0{DIGITS}d}.json"
 
 
@@ -141,18 +148,22 @@ def number_of(key: str) -> int | None:
 
 
 def head_key(dataset: str) -> str:
+    """The key of a chain's ``Head``."""
     return f"{chain_prefix(dataset)}head.json"
 
 
 def ledger_key(dataset: str, month: str) -> str:
+    """The key of a month's ``Ledger``; ``month`` is ``2026-11``."""
     return f"{chain_prefix(dataset)}months/{month}.json"
 
 
 def window_name(subject: str, start: str) -> str:
+    """A window's name in a ledger."""
     return f"{subject}/{start}"
 
 
 def month_of(start: str) -> str:
+    """The month (``2026-11``) whose ledger has the window that starts at this ISO time."""
     return start[:7]
 
 
@@ -169,7 +180,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What the current certificate of a window says, as far as others need it without reading the certificate."""
+    """The claims of a window's newest certificate, for those who need no more than that."""
 
     number: int
     hash: str
@@ -188,6 +199,7 @@ class LedgerEntry:
 
 
 def entry_of(certificate: Certificate) -> LedgerEntry:
+    """A certificate as its ledger holds it."""
     return LedgerEntry(
         number=certificate.number,
         hash=certificate.hash,
@@ -213,13 +225,14 @@ class Ledger:
     windows: Mapping[str, LedgerEntry] = field(default_factory=dict)
 
     def with_entry(self, window: str, entry: LedgerEntry) -> Ledger:
-        """The newer certificate of a window speaks for it; applying one again changes nothing."""
+        """The ledger with this entry, unless it has a newer one; applying an entry again changes nothing."""
         known = self.windows.get(window)
         if known is not None and known.number >= entry.number:
             return self
         return Ledger({**self.windows, window: entry})
 
     def to_json(self) -> bytes:
+        """The canonical bytes."""
         return canonical_json(
             {"format": FORMAT, "windows": {name: asdict(window) for name, window in self.windows.items()}}
         )
@@ -229,7 +242,7 @@ class Ledger:
         """Raises ``InvalidData`` where the bytes are no ledger: it can be made again from the chain."""
         try:
             data = json.loads(body)
-            return cls({name: LedgerEntry(**one) for name, one in data["windows"].items()})
+            return cls({name: LedgerEntry(**entry) for name, entry in data["windows"].items()})
         except (ValueError, KeyError, TypeError) as error:
             remedy = "Delete it: the next audit makes it again from the certificates"
             raise InvalidData("read ledger", key, f"is no ledger ({error!r})", remedy) from error

@@ -1,13 +1,13 @@
-"""What the auditor can find, and what it can do about it: one form for feeds and databases.
+"""Findings: everything that the auditor can find wrong, in one form for feeds and databases.
 
-Both travel as JSON between the steps of an audit and through queues, so they are plain frozen values. Sets of slots are
+They travel as JSON between the steps of an audit and through queues, so they are frozen values. Sets of slots are
 half-open ranges of epoch seconds, as in ``core.audit.history``; keys of rows are tuples of JSON values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from core.audit.history import Ranges
@@ -85,8 +85,8 @@ class StaleRows:
 class DeletedRows:
     """Rows that the source no longer has and the warehouse does not know to be deleted.
 
-    ``versions`` are the warehouse's newest of them, and ``checked`` when they were fetched again (empty: never): they
-    tell in which ingest object each row was last seen.
+    ``versions`` are the warehouse's newest of them, and ``checked`` when they were fetched again (empty: never):
+    together they tell which ingest object holds each row last.
     """
 
     dataset: str
@@ -114,7 +114,7 @@ class BrokenRule:
 class DisputedValue:
     """An observed value that the provider's history contradicts by more than the contract's tolerance.
 
-    ``at`` is the point's slot (ISO 8601), ``value`` the warehouse's, ``told`` the provider's, both as written.
+    ``at`` is the point's slot (ISO 8601), ``value`` the warehouse's and ``provider_value`` the provider's, as written.
     """
 
     dataset: str
@@ -124,13 +124,13 @@ class DisputedValue:
     entity: str
     at: str
     value: str
-    told: str
+    provider_value: str = field(metadata={"json": "told"})
     kind: Literal["disputed_value"] = "disputed_value"
 
 
 @dataclass(frozen=True, slots=True)
 class OrphanKeys:
-    """Values of a column whose row in the referenced table is missing; at most some of them are named."""
+    """Values of a column whose row in the referenced table is missing; ``keys`` names some of them at most."""
 
     dataset: str
     table: str
@@ -143,7 +143,7 @@ class OrphanKeys:
 
 @dataclass(frozen=True, slots=True)
 class StaleDerived:
-    """A derived partition that does not show what its inputs say."""
+    """A derived partition that is not what its inputs give."""
 
     dataset: str
     table: str
@@ -165,7 +165,7 @@ class BrokenPartition:
 
 @dataclass(frozen=True, slots=True)
 class HeldPartition:
-    """A partition that was rolled back on purpose: shown, and left alone."""
+    """A partition that was rolled back on purpose: reported, and left alone."""
 
     dataset: str
     table: str
@@ -196,8 +196,7 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class UnreferencedObjects:
-    """
-    bjects of a partition that no pointer will name again and no reader can be reading (``core.warehouse.vacuum``)."""
+    """Objects of a partition that no pointer can name again and no reader still reads (``core.warehouse.vacuum``)."""
 
     dataset: str
     table: str
@@ -228,9 +227,10 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
 
 
 def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as JSON-ready data."""
     return [to_data(finding) for finding in findings]
 
 
 def findings_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """Raises ``ValueError`` on a kind that this release does not know."""
-    return tuple(from_data(Finding, one) for one in data)
+    """What ``findings_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
+    return tuple(from_data(Finding, entry) for entry in data)

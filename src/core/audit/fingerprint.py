@@ -1,4 +1,4 @@
-"""Fingerprints of keyed rows: the same number from PostgreSQL and from Arrow columns, so that equal buckets cost a row.
+"""Fingerprints of keyed rows: the same from PostgreSQL and from Arrow columns, one row for each bucket to compare.
 
 The hash is PostgreSQL's own, Bob Jenkins' lookup3 as ``hashint8extended``, ``hashtextextended`` and
 ``timestamp_hash_extended`` compute it on little-endian machines (PostgreSQL 11 on: hash partitions rely on it, so it
@@ -42,7 +42,7 @@ def _rotated(word: Words, bits: int) -> Words:
 
 
 def _mix(a: Words, b: Words, c: Words) -> None:
-    """In place."""
+    """Mix the state, in place."""
     for first, second, third, bits in (
         (a, b, c, 4),
         (b, c, a, 6),
@@ -81,11 +81,11 @@ def _start(lengths: Words, seed: Seed) -> tuple[Words, Words, Words]:
 
 def hash_ints(values: Ints, seed: Seed = None) -> Hashes:
     """``hashint8extended(value, seed)``."""
-    made = np.empty(len(values), _U64)
+    hashes = np.empty(len(values), _U64)
     for first in range(0, len(values), BLOCK):
-        some = slice(first, first + BLOCK)
-        made[some] = _hash_block(values[some], None if seed is None else seed[some])
-    return made
+        block = slice(first, first + BLOCK)
+        hashes[block] = _hash_block(values[block], None if seed is None else seed[block])
+    return hashes
 
 
 def _hash_block(values: Ints, seed: Seed) -> Hashes:
@@ -168,7 +168,7 @@ def bucket_numbers(keys: Hashes, buckets: int) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a bucket holds: its rows, their greatest version (microseconds since 1970), the sum of their hashes."""
+    """A bucket: how many rows, their greatest version (microseconds since 1970), the sum of their hashes."""
 
     rows: int
     newest: int
@@ -179,23 +179,23 @@ def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fin
     """The fingerprint of every bucket that has rows."""
     if not len(keys):
         return {}
-    of = bucket_numbers(keys, buckets)
-    counts = np.bincount(of, minlength=buckets)
+    numbers = bucket_numbers(keys, buckets)
+    counts = np.bincount(numbers, minlength=buckets)
     newest = np.full(buckets, np.iinfo(np.int64).min)
-    np.maximum.at(newest, of, versions)
+    np.maximum.at(newest, numbers, versions)
     sums = np.zeros(buckets, _U64)
     for first in range(0, len(keys), BLOCK):  # no copy of all hashes, no order of all rows
-        some = slice(first, first + BLOCK)
-        np.add.at(sums, of[some], _hash_block(versions[some] - POSTGRES_EPOCH, keys[some]))
-    there = np.flatnonzero(counts)
-    rows = zip(there.tolist(), counts[there].tolist(), newest[there].tolist(), sums[there].tolist(), strict=True)
-    return {place: Fingerprint(count, last, total) for place, count, last, total in rows}
+        block = slice(first, first + BLOCK)
+        np.add.at(sums, numbers[block], _hash_block(versions[block] - POSTGRES_EPOCH, keys[block]))
+    filled = np.flatnonzero(counts)
+    rows = zip(filled.tolist(), counts[filled].tolist(), newest[filled].tolist(), sums[filled].tolist(), strict=True)
+    return {bucket: Fingerprint(count, last, total) for bucket, count, last, total in rows}
 
 
 ROWS_PER_BUCKET, FEWEST, MOST = 2_048, 16, 4_096
 
 
 def buckets_for(rows: int) -> int:
-    """How many buckets so many rows are worth: a power of two."""
+    """The number of buckets to compare so many rows with: a power of two."""
     wanted = max(FEWEST, min(MOST, rows // ROWS_PER_BUCKET))
     return 1 << (wanted - 1).bit_length()

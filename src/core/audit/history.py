@@ -1,6 +1,6 @@
-"""The question and the answer between the auditor, who knows what is missing, and acquisition, who can fetch it.
+"""Requests for a feed's history and their outcomes, between the auditor and acquisition.
 
-Both travel as JSON through queues and state machines, so sets of slots are half-open ranges of epoch seconds, written
+Both travel as JSON through queues and state machines. Sets of slots are half-open ranges of epoch seconds, written
 as ISO pairs: a whole trading day is one pair.
 """
 
@@ -18,7 +18,7 @@ Result = Literal["answered", "not_entitled", "limited", "broken", "secret_missin
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a provider was asked and what came back: the URL holds no secret, ``answer`` is the beginning of the body.
+    """A call of a provider and its answer: the URL holds no secret, ``answer`` is the beginning of the body.
 
     ``answered_at`` is the provider's own clock (the HTTP ``Date`` header) in ISO 8601, empty where it sent none;
     ``status`` is 0 where no answer came.
@@ -30,6 +30,7 @@ class Evidence:
     answered_at: str
 
     def to_data(self) -> dict[str, Any]:
+        """JSON-ready."""
         return {
             "request": self.request,
             "status": self.status,
@@ -42,18 +43,19 @@ class Evidence:
 class HistoryRequest:
     """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
 
-    ``only_tell``: what the provider says goes into the outcome instead of the stream.
+    ``values_only``: the provider's values go into the outcome instead of the stream.
     """
 
     dataset: str
     entity: str
     start: int
     end: int
-    only_tell: bool = False
+    values_only: bool = False
 
     def to_data(self) -> dict[str, Any]:
+        """JSON-ready."""
         data = {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
-        return {**data, "only_tell": True} if self.only_tell else data
+        return {**data, "only_tell": True} if self.values_only else data
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryRequest:
@@ -64,13 +66,13 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOutcome:
-    """What became of a request. The first three sets are disjoint; with ``answered`` they cover all that was expected.
+    """The outcome of a request. The first three sets are disjoint; with ``answered`` they cover all that was expected.
 
     ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see ``evidence``.
-    ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result tells why
+    ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result says why
     the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where
-    the provider told it. ``told`` is there where telling was all that was asked: values by slot and field, digit by
-    digit; its slots count as covered.
+    the provider named it. ``values`` are the answer to a request of ``values_only``: by slot and field, with the
+    provider's own digits; its slots count as covered.
     """
 
     result: Result
@@ -80,9 +82,10 @@ class HistoryOutcome:
     reason: str = ""
     retry_after: float | None = None
     evidence: tuple[Evidence, ...] = ()
-    told: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
+        """JSON-ready."""
         return {
             "result": self.result,
             "healed": _written(self.healed),
@@ -90,12 +93,13 @@ class HistoryOutcome:
             "pending": _written(self.pending),
             "reason": self.reason,
             "retry_after": self.retry_after,
-            "evidence": [one.to_data() for one in self.evidence],
-            **({"told": {iso(slot): dict(values) for slot, values in self.told.items()}} if self.told else {}),
+            "evidence": [call.to_data() for call in self.evidence],
+            **({"told": {iso(slot): dict(fields) for slot, fields in self.values.items()}} if self.values else {}),
         }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryOutcome:
+        """What ``to_data`` gave."""
         return cls(
             result=data["result"],
             healed=_read(data["healed"]),
@@ -103,8 +107,8 @@ class HistoryOutcome:
             pending=_read(data["pending"]),
             reason=data["reason"],
             retry_after=data["retry_after"],
-            evidence=tuple(Evidence(**one) for one in data["evidence"]),
-            told={epoch(slot): values for slot, values in data.get("told", {}).items()},
+            evidence=tuple(Evidence(**call) for call in data["evidence"]),
+            values={epoch(slot): fields for slot, fields in data.get("told", {}).items()},
         )
 
 

@@ -69,7 +69,7 @@ class FetchHistory:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Ask the provider what it says of these points of one entity, one call for each range; nothing is written."""
+    """Ask the provider for its values of these points of one entity, one call for each range; nothing is written."""
 
     dataset: str
     entity: str
@@ -81,8 +81,7 @@ class Compare:
 class FetchRows:
     """Extract rows by key, outside the sequence.
 
-    ``deleted``: those that the source really has no more are marked, in the version where they were last seen
-    (``DeletedRows``).
+    ``deleted``: rows that the source has no more are marked so, in their last version (``DeletedRows``).
     """
 
     dataset: str
@@ -108,7 +107,7 @@ class ExtractAgain:
 
 @dataclass(frozen=True, slots=True)
 class PutParameters:
-    """Let parameters say what the objects prove; (name, what it said, what is right)."""
+    """Write parameters as the objects prove them; each is (name, stored value, right value)."""
 
     dataset: str
     parameters: tuple[tuple[str, str, str], ...]
@@ -117,7 +116,7 @@ class PutParameters:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """Give dead letters one more chance."""
+    """Send dead letters back to the queue that they came from."""
 
     dataset: str
     messages: tuple[str, ...]
@@ -126,7 +125,7 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True)
 class Vacuum:
-    """Remove the objects of these partitions that nobody can need any more."""
+    """Remove the unreferenced objects of these partitions (``core.warehouse.vacuum``)."""
 
     dataset: str
     table: str
@@ -136,7 +135,7 @@ class Vacuum:
 
 @dataclass(frozen=True, slots=True)
 class PlantGap:
-    """No repair: take a row out of a canary's fact, once a day (ISO 8601), for the next audit to find."""
+    """Take a row out of a canary's fact, once a day (ISO 8601), for the next audit to find."""
 
     dataset: str
     table: str
@@ -201,7 +200,7 @@ def repair_to_data(repair: Repair) -> dict[str, Any]:
 
 
 def repair_from_data(data: Mapping[str, Any]) -> Repair:
-    """Raises ``ValueError`` on a kind that this release does not know."""
+    """What ``repair_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
     return from_data(Repair, data)  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""The question and the answer between the auditor, who compares, and acquisition, which alone talks to the database.
+"""Questions about a database and their answers, between the auditor, which compares, and the check function.
 
 A question is about one source table below an instant (``until``), in spans of one of its time columns, or whole. First
 come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key
@@ -44,7 +44,7 @@ class CountBuckets:
 
 @dataclass(frozen=True, slots=True)
 class ListPairs:
-    """Key and version of every row of some buckets, those from ``until`` on included, to the object ``target``."""
+    """Key and version of every row of some buckets, into the object ``target``; rows from ``until`` on are included."""
 
     dataset: str
     table: str
@@ -57,11 +57,12 @@ class ListPairs:
 
 
 def question_to_data(question: CountBuckets | ListPairs) -> dict[str, Any]:
+    """A question as JSON-ready data."""
     return {**to_data(question), "kind": question.kind}
 
 
 def question_from_data(data: Mapping[str, Any]) -> CountBuckets | ListPairs:
-    """Raises ``ValueError`` where it is none that this release knows."""
+    """What ``question_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
     kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs}
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
@@ -69,15 +70,17 @@ def question_from_data(data: Mapping[str, Any]) -> CountBuckets | ListPairs:
     return from_data(kind, dict(data))  # type: ignore[no-any-return]
 
 
-Buckets = Mapping[int, Fingerprint]
+Buckets = Mapping[int, Fingerprint]  # by number
 
 
 def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
-    return [[[place, one.rows, one.newest, one.sum] for place, one in sorted(span.items())] for span in spans]
+    """The fingerprints of each span as JSON-ready rows: bucket, rows, newest version, sum."""
+    return [[[bucket, of.rows, of.newest, of.sum] for bucket, of in sorted(span.items())] for span in spans]
 
 
 def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
-    return tuple({row[0]: Fingerprint(*row[1:]) for row in some} for some in data)
+    """What ``buckets_to_data`` gave."""
+    return tuple({bucket: Fingerprint(*rest) for bucket, *rest in span} for span in data)
 
 
 def pairs_schema(source: SourceTable) -> pa.Schema:

@@ -1,7 +1,7 @@
-"""The contract as it is written: one YAML file per dataset, its shape checked by pydantic.
+"""The written contract: the shape of its YAML file, checked by pydantic.
 
-Only the shape is settled here (which keys there are and what they may hold). What the parts must be to one another is
-``core.authoring.rules``; defaults and references are filled in by ``core.authoring.resolve``.
+Here is only which keys there are and what they may hold. The rules between the parts are in ``core.authoring.rules``;
+defaults and references are filled in by ``core.authoring.resolve``.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class FieldShape(Shape):
 
 
 class SourceTableShape(Shape):
+    """A table of a database: key, columns, and the columns that tell when a row was made and changed."""
+
     key: Names
     created_at: str = ""
     changed_at: str = ""
@@ -87,6 +89,8 @@ class SourceTableShape(Shape):
 
 
 class DatabaseShape(Shape):
+    """A source of kind ``database``."""
+
     kind: Literal["database"]
     engine: Literal["postgresql"]
     secret: SecretName
@@ -112,7 +116,7 @@ class EntityShape(Shape):
 def _entities(value: Any) -> Any:
     if isinstance(value, list):
         return {str(name): {} for name in value}
-    return {str(name): one or {} for name, one in value.items()} if isinstance(value, dict) else value
+    return {str(name): entity or {} for name, entity in value.items()} if isinstance(value, dict) else value
 
 
 class ProviderShape(Shape):
@@ -140,6 +144,8 @@ class SampleShape(Shape):
 
 
 class FeedShape(Shape):
+    """A source of kind ``feed``; ``point`` names the columns of entity and time."""
+
     kind: Literal["feed"]
     provider: ProviderShape
     history: ProviderShape
@@ -157,6 +163,8 @@ class FeedShape(Shape):
 
 
 class ByKindShape(Shape):
+    """Two fields of the provider: of a live answer, and of history."""
+
     live: str
     history: str
 
@@ -170,6 +178,8 @@ class LookupShape(Shape):
 
 
 class ColumnShape(Shape):
+    """A column of a warehouse table; a bare text is its type."""
+
     type: Type
     source: str | ByKindShape | None = Field(None, alias="from")
     form: Literal["date", "time"] | None = Field(None, alias="as")
@@ -192,6 +202,8 @@ class ColumnShape(Shape):
 
 
 class FactShape(Shape):
+    """A table of kind ``fact``."""
+
     kind: Literal["fact"]
     source: str = Field("", alias="from")
     grain: str
@@ -204,6 +216,8 @@ class FactShape(Shape):
 
 
 class DimensionShape(Shape):
+    """A table of kind ``dimension``."""
+
     kind: Literal["dimension"]
     source: str = Field(alias="from")
     description: str = ""
@@ -213,12 +227,16 @@ class DimensionShape(Shape):
 
 
 class CalendarShape(Shape):
+    """A table of kind ``calendar``: one row a day."""
+
     kind: Literal["calendar"]
     since: dt.date = Field(alias="from")
     until: dt.date = Field(alias="to")
 
 
 class RollupShape(Shape):
+    """A table of kind ``rollup``: aggregates of a fact, grouped ``by`` some of its columns."""
+
     kind: Literal["rollup"]
     source: str = Field(alias="from")
     grain: str = ""
@@ -232,7 +250,7 @@ SourceShape = Annotated[DatabaseShape | FeedShape, Field(discriminator="kind")]
 
 
 class QuarantineShape(Shape):
-    """An object whose rejected lines pass both is halted: a bad release must not throw everything away."""
+    """An object is halted where its rejected lines pass both: a bad release must not throw everything away."""
 
     share: float = Field(0.5, gt=0, le=1)
     minimum: int = Field(100, ge=1)

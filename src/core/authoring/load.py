@@ -17,11 +17,11 @@ from pydantic import ValidationError
 
 from core.authoring import declare
 from core.authoring.calendars import calendar_names, trading_calendar
+from core.authoring.problems import BadContracts, Problem, Problems, nearest
 from core.authoring.resolve import resolve
 from core.authoring.rules import check_contract, shared_tables_agree
 from core.contract.codec import content_hash
 from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
-from core.contract.problems import BadContracts, Problem, Problems, nearest
 
 
 def load(folder: Path, *, today: dt.date) -> Contracts:
@@ -37,11 +37,11 @@ def load(folder: Path, *, today: dt.date) -> Contracts:
 
 
 def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Problem]]:
-    """Like ``load``, but returns the problems (warnings too) beside whatever could be resolved."""
+    """Like ``load``, but returns the problems (warnings too) with as much as could be resolved."""
     files = sorted(folder.glob("*.yaml"))
     if not files:
         return Contracts(()), [Problem(str(folder), ".", "holds no contract (*.yaml)", "Name the folder of contracts")]
-    found: list[Problem] = []
+    collected: list[Problem] = []
     loaded: list[tuple[Problems, Contract]] = []
     for file in files:
         problems = Problems(file.name)
@@ -49,19 +49,19 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
         if shape is not None:
             loaded.append((problems, resolve(shape, problems)))
         else:
-            found += problems.found
+            collected += problems.items
     lookups = tuple(_read_lookup(path) for path in sorted((folder / "lookups").glob("*.csv")))
     contracts = Contracts(tuple(contract for _, contract in loaded), lookups)
     for problems, contract in loaded:
-        if not problems.found:
+        if not problems.items:
             check_contract(contract, contracts, problems)
         _check_calendar(contract, problems)
-    found += [one for problems, _ in loaded for one in problems.found]
-    found += _disagreements(loaded, contracts)
-    if any(not one.warning for one in found):
-        return contracts, found
+    collected += [problem for problems, _ in loaded for problem in problems.items]
+    collected += _disagreements(loaded, contracts)
+    if any(not problem.warning for problem in collected):
+        return contracts, collected
     hashed = tuple(dataclasses.replace(contract, hash=content_hash(contract)) for contract in contracts)
-    return Contracts(hashed, lookups, _calendars(hashed, today)), found
+    return Contracts(hashed, lookups, _calendars(hashed, today)), collected
 
 
 def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:
@@ -76,9 +76,8 @@ def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:
     try:
         return declare.ContractShape.model_validate(data)
     except ValidationError as error:
-        for one in error.errors():
-            path = _path(one["loc"])
-            problems.add(path, *_explain(one))
+        for detail in error.errors():
+            problems.add(_path(detail["loc"]), *_explain(detail))
         return None
 
 
@@ -86,14 +85,14 @@ class _StrictLoader(yaml.SafeLoader):
     """Refuses a key that is given twice: YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+        keys: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if key in keys:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
                 )
-            seen.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -134,8 +133,8 @@ def _check_calendar(contract: Contract, problems: Problems) -> None:
 
 
 def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts) -> list[Problem]:
-    files = {contract.dataset: problems.file for problems, contract in loaded}
-    found = [
+    files = {contract.dataset: of_file.file for of_file, contract in loaded}
+    problems = [
         Problem(
             files[contract.dataset],
             f"warehouse.{table.name}",
@@ -146,18 +145,20 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
     ]
     datasets = [contract.dataset for _, contract in loaded]
     for name in {dataset for dataset in datasets if datasets.count(dataset) > 1}:
-        found.append(Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset"))
+        problems.append(
+            Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset")
+        )
     owners: dict[str, str] = {}
     for _, contract in loaded:
         if isinstance(contract.source, Database) and contract.source.canary:
-            continue  # a shadow has neither
+            continue  # a shadow has neither of the two
         for table in contract.source.tables if contract.source else ():
             owner = owners.setdefault(table.name, contract.dataset)
             if owner != contract.dataset:
                 problem = f"dataset {owner!r} has a source table {table.name!r} too"
                 remedy = "Rename one: its current state and its raw table are known by that name alone"
-                found.append(Problem(files[contract.dataset], f"source.tables.{table.name}", problem, remedy))
-    return found
+                problems.append(Problem(files[contract.dataset], f"source.tables.{table.name}", problem, remedy))
+    return problems
 
 
 def _calendars(contracts: tuple[Contract, ...], today: dt.date) -> tuple[TradingCalendar, ...]:

@@ -1,4 +1,4 @@
-"""From the written contract to the resolved one: defaults filled in, every name given its meaning.
+"""Resolve a written contract: fill in defaults, turn names and calls into values of the model.
 
 Pure. Problems are collected, not raised: what cannot be resolved is left out, and the caller refuses the whole.
 """
@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from core.authoring import declare
+from core.authoring.problems import Problems
 from core.contract.model import (
     TIME_UNITS,
     Aggregated,
@@ -36,7 +37,6 @@ from core.contract.model import (
     Take,
     TakeByKind,
 )
-from core.contract.problems import Problems
 from core.contract.types import ColumnType
 from core.time import format_second
 
@@ -53,7 +53,6 @@ CALENDAR_COLUMNS = (
 _CHECK = re.compile(r"(>=|<=|!=|=|>|<)\s*(\S.*)")
 _CALL = re.compile(r"([a-z_]+)\(\s*([a-z0-9_]*)\s*(?:,\s*(\d+)\s*)?\)")
 _TIMESTAMP, _STRING = ColumnType("timestamp"), ColumnType("string")
-ENTITIES = "entities"
 
 
 def resolve(shape: declare.ContractShape, problems: Problems) -> Contract:
@@ -133,7 +132,7 @@ def _instant(value: dt.date | dt.datetime | None) -> str:
 
 
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
-    fields = [Field(column, one.type, not one.nullable, one.comment) for column, one in shape.columns.items()]
+    fields = [Field(column, field.type, not field.nullable, field.comment) for column, field in shape.columns.items()]
     repairs = [
         Field("deleted_at", _TIMESTAMP, False, "set by the auditor when the source no longer has the row", added=True),
         Field("checked_at", _TIMESTAMP, False, "set by the auditor when it fetched the row again", added=True),
@@ -149,7 +148,7 @@ def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
 
 
 def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems: Problems) -> SourceTable:
-    """The line of a point: where and when, how it was got, and the provider's fields that the tables take."""
+    """The line of a point: entity and time, its origin, and the provider's fields that the tables take."""
     entity, time = source.point
     fields = {
         entity: Field(entity, _STRING),
@@ -167,11 +166,11 @@ def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems
             names = [taken.live, taken.history] if isinstance(taken, declare.ByKindShape) else [taken]
             if column.surrogate or column.lookup or column.aggregate:
                 continue
-            for one in names:
-                known = fields.setdefault(one, Field(one, column.type, required=False))
-                if one not in (entity, time) and column.form is None and known.type != column.type:
+            for field in names:
+                known = fields.setdefault(field, Field(field, column.type, required=False))
+                if field not in (entity, time) and column.form is None and known.type != column.type:
                     path = f"warehouse.{table_name}.columns.{name}"
-                    problems.add(path, f"{one!r} is {known.type} elsewhere, {column.type} here", "Give it one type")
+                    problems.add(path, f"{field!r} is {known.type} elsewhere, {column.type} here", "Give it one type")
     return SourceTable(name=shape.dataset, key=(entity, time), fields=tuple(fields.values()))
 
 
@@ -236,7 +235,7 @@ def _rollup(
 ) -> Table:
     fact = shape.warehouse.get(table.source)
     if not isinstance(fact, declare.FactShape):
-        facts = [one for one, kind in shape.warehouse.items() if isinstance(kind, declare.FactShape)]
+        facts = [fact_name for fact_name, kind in shape.warehouse.items() if isinstance(kind, declare.FactShape)]
         problems.expect_one_of(f"{path}.from", table.source, facts, what="fact of this contract")
         return Table(name, shape.dataset, "rollup", table.grain, (), (), table.source)
     group: list[Column] = []

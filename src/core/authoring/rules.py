@@ -1,4 +1,4 @@
-"""What the parts of a contract must be to one another, one rule per function.
+"""Rules between the parts of a contract, one per function.
 
 Each rule gets a resolved contract (and, for references, all of them) and adds what is wrong to ``problems``.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterator
 
-from core.authoring.resolve import ENTITIES
+from core.authoring.problems import Problems
+from core.authoring.provider_rules import provider_rules
 from core.contract.model import (
     Aggregated,
     Contract,
@@ -23,9 +24,8 @@ from core.contract.model import (
     Take,
     TakeByKind,
 )
-from core.contract.problems import Problems
 from core.contract.types import ColumnType
-from core.feeds.providers import provider_rules
+from core.warehouse.current_state import ENTITIES
 
 AGGREGATES = ("first", "last", "min", "max", "sum", "count", "expected", "repaired", "absent", "complete")
 ROWS_PER_PARTITION = 100_000  # a commit costs its partition
@@ -69,7 +69,7 @@ def _source_rules(contract: Contract, problems: Problems) -> None:
 
 
 def _canary_rules(contract: Contract, problems: Problems) -> None:
-    """A shadow must not touch what it is the shadow of, and must tell what came back into it."""
+    """A canary shares no table with the dataset that it shadows, and a column tells which of its rows came back."""
     for table in contract.tables:
         path = f"warehouse.{table.name}"
         if table.kind != "fact":
@@ -113,7 +113,7 @@ def _origins_exist(contract: Contract, table: Table, path: str, problems: Proble
         return
     if table.source == ENTITIES and isinstance(contract.source, Feed):
         return
-    tables = {one.name: one for one in contract.source.tables} if contract.source else {}
+    tables = {source.name: source for source in contract.source.tables} if contract.source else {}
     if not problems.expect_one_of(f"{path}.from", table.source, tables, what="table of this contract's source"):
         return
     source = tables[table.source]
@@ -160,7 +160,7 @@ def _types_fit(source: ColumnType, target: ColumnType, form: str, path: str, pro
 
 
 def _aggregates_exist(contract: Contract, table: Table, path: str, problems: Problems) -> None:
-    facts = {one.name: one for one in contract.tables if one.kind == "fact"}
+    facts = {fact.name: fact for fact in contract.tables if fact.kind == "fact"}
     if table.kind != "rollup" or table.source not in facts:
         return
     names = [column.name for column in facts[table.source].columns]
@@ -173,7 +173,7 @@ def _aggregates_exist(contract: Contract, table: Table, path: str, problems: Pro
 
 
 def _joins_fit(contract: Contract, table: Table, path: str, problems: Problems) -> None:
-    tables = {one.name: one for one in contract.source.tables} if contract.source else {}
+    tables = {source.name: source for source in contract.source.tables} if contract.source else {}
     for join in table.joins:
         where = f"{path}.join.{join.table}"
         if problems.expect_one_of(where, join.table, tables, what="table of this contract's source"):
@@ -195,7 +195,7 @@ def _lookups_exist(contracts: Contracts, table: Table, path: str, problems: Prob
 
 
 def _references_exist(contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
-    tables = {one.name: one for one in contracts.tables()}
+    tables = {target.name: target for target in contracts.tables()}
     for column in table.columns:
         if not column.references:
             continue
@@ -242,7 +242,7 @@ def _partitions_stay_small(contract: Contract, table: Table, path: str, problems
 
 
 def rows_per_partition(feed: Feed, table: Table) -> int:
-    """An upper estimate: every slot of the partition's time, for the entities that share it."""
+    """The most rows that a partition can have: every slot of its time, for the entities that share it. An estimate."""
     seconds = {"year": 366 * 86_400, "month": 31 * 86_400, "day": 86_400, "hour": 3600}
     span, entities = 10 * 366 * 86_400, len(feed.entities)
     for part in table.partition_by:
@@ -255,7 +255,7 @@ def rows_per_partition(feed: Feed, table: Table) -> int:
 
 
 def shared_tables_agree(contracts: Contracts) -> Iterator[tuple[Contract, Table]]:
-    """Tables that several contracts promise, but differently."""
+    """Yields each table that several contracts promise differently, with the later contract."""
     first: dict[str, Table] = {}
     for contract in contracts:
         for table in contract.tables:

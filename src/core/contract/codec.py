@@ -17,14 +17,17 @@ FORMAT = 1
 
 
 def to_data(value: Any) -> Any:
-    """Dataclasses to JSON-ready data; fields that equal their default are left out."""
+    """Dataclasses to JSON-ready data; fields that equal their default are left out.
+
+    A field has the name of its attribute, unless its metadata give it another under ``json``.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         data = {}
         for field in dataclasses.fields(value):
             content = getattr(value, field.name)
             is_tag = get_origin(_hints(type(value))[field.name]) is Literal and field.name in ("rule", "kind")
             if is_tag or field.default is dataclasses.MISSING or content != field.default:
-                data[field.name] = to_data(content)
+                data[json_name(field)] = to_data(content)
         return data
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
@@ -40,17 +43,23 @@ def from_data(kind: Any, data: Any) -> Any:
         return _from_union(get_args(kind), data)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
-        if unknown := set(data) - set(hints):
+        attributes = {json_name(field): field.name for field in dataclasses.fields(kind)}
+        if unknown := set(data) - set(attributes):
             raise ValueError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
-        return kind(**{name: from_data(hints[name], item) for name, item in data.items()})
+        return kind(**{attributes[name]: from_data(hints[attributes[name]], item) for name, item in data.items()})
     if origin is tuple:
         arguments = get_args(kind)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return tuple(from_data(arguments[0], item) for item in data)
-        return tuple(from_data(one, item) for one, item in zip(arguments, data, strict=True))
+        return tuple(from_data(argument, item) for argument, item in zip(arguments, data, strict=True))
     if isinstance(data, dict) and origin is not None and issubclass(origin, Mapping):
         return {key: from_data(get_args(kind)[1], item) for key, item in data.items()}
     return data
+
+
+def json_name(field: dataclasses.Field[Any]) -> str:
+    """The name of a dataclass's field in JSON."""
+    return str(field.metadata.get("json", field.name))
 
 
 def _from_union(options: tuple[Any, ...], data: Any) -> Any:

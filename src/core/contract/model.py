@@ -1,6 +1,6 @@
-"""The resolved contract: what was promised, with every default filled in and every reference checked.
+"""The resolved contract: every promise of a dataset, with all defaults filled in and all references checked.
 
-Plain frozen values. ``core.authoring.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the
+Frozen values. ``core.authoring.resolve`` makes them from YAML, ``core.contract.codec`` carries them to the
 Lambdas as JSON, and every room reads them. Durations are whole seconds, dates are ISO strings, tuples keep the written
 order.
 """
@@ -180,6 +180,7 @@ class Table:
     until: str = ""
 
     def column(self, name: str) -> Column:
+        """Raises ``KeyError``."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -187,7 +188,7 @@ class Table:
 
     @property
     def stored_columns(self) -> tuple[Column, ...]:
-        """The columns that lie in the Parquet object: all but those whose value is the partition's."""
+        """The columns of the Parquet objects: all but those whose value is the partition's."""
         in_path = {part.column for part in self.partition_by if part.transform == "value"}
         return tuple(column for column in self.columns if column.name not in in_path)
 
@@ -211,7 +212,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """What one kind of JSON line looks like: a database table's row, or a feed's point."""
+    """The form of the JSON lines of a database's table (rows) or of a feed (points)."""
 
     name: str
     key: tuple[str, ...]
@@ -221,9 +222,10 @@ class SourceTable:
     rows_per_object: int = 100_000
 
     def field(self, name: str) -> Field:
-        for one in self.fields:
-            if one.name == name:
-                return one
+        """Raises ``KeyError``."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
         raise KeyError(f"{self.name} has no field {name!r}")
 
 
@@ -254,7 +256,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something a feed has points of; expected from the first instant on, until the second (ISO, empty: open)."""
+    """Something that a feed has points of, such as a symbol.
+
+    Expected from ``valid_from`` on and before ``valid_until`` (ISO, empty: open).
+    """
 
     name: str
     valid_from: str = ""
@@ -264,7 +269,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Who answers: a kind that ``ingestion.providers`` knows, and its settings."""
+    """A provider of points: a kind that ``ingestion.providers`` knows, and its settings."""
 
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -307,6 +312,7 @@ class Feed:
 
     @property
     def tables(self) -> tuple[SourceTable, ...]:
+        """Its one table, as a database has several."""
         return (self.table,)
 
 
@@ -315,7 +321,7 @@ Source = Database | Feed
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One dataset: where it comes from and the tables that it becomes. ``hash`` is of the resolved form."""
+    """The promises of one dataset: its source, and the tables that it becomes. ``hash`` is of the resolved form."""
 
     dataset: str
     source: Source | None
@@ -325,6 +331,7 @@ class Contract:
     quarantine_minimum: int = 100
 
     def source_table(self, name: str) -> SourceTable:
+        """Raises ``KeyError``."""
         for table in self.source.tables if self.source else ():
             if table.name == name:
                 return table
@@ -341,9 +348,9 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class TradingCalendar:
-    """When points are expected: sorted half-open segments ``[open, close)`` within ``[covers_from, covers_to)``.
+    """The times in which points are expected: sorted segments ``[open, close)`` within ``[covers_from, covers_to)``.
 
-    Epoch seconds. ``version`` names the library and release that the segments came from. ``always`` has one segment.
+    In epoch seconds. ``version`` names the library and release that the segments came from. ``always`` has one segment.
     """
 
     name: str
@@ -355,7 +362,7 @@ class TradingCalendar:
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
-    """Everything that was promised: the resolved form of a folder of contracts."""
+    """The resolved form of a folder of contracts."""
 
     contracts: tuple[Contract, ...]
     lookups: tuple[Lookup, ...] = ()
@@ -365,20 +372,21 @@ class Contracts:
         return iter(self.contracts)
 
     def dataset(self, name: str) -> Contract:
+        """The contract of a dataset. Raises ``KeyError``."""
         for contract in self.contracts:
             if contract.dataset == name:
                 return contract
         raise KeyError(f"no contract for dataset {name!r}")
 
     def feed(self, name: str) -> Feed:
-        """The source of a dataset that is a feed."""
+        """The source of a dataset that is a feed. Raises ``KeyError``."""
         source = self.dataset(name).source
         if not isinstance(source, Feed):
             raise KeyError(f"dataset {name!r} is no feed")
         return source
 
     def table(self, name: str) -> Table:
-        """The warehouse table of that name, whichever dataset promises it."""
+        """The warehouse table of that name, whichever dataset promises it. Raises ``KeyError``."""
         for table in self.tables():
             if table.name == name:
                 return table
@@ -386,20 +394,22 @@ class Contracts:
 
     def tables(self) -> Iterator[Table]:
         """Every warehouse table once; a table that several contracts share belongs to the first."""
-        seen: set[str] = set()
+        names: set[str] = set()
         for contract in self.contracts:
             for table in contract.tables:
-                if table.name not in seen:
-                    seen.add(table.name)
+                if table.name not in names:
+                    names.add(table.name)
                     yield table
 
     def lookup(self, name: str) -> Lookup:
+        """Raises ``KeyError``."""
         for lookup in self.lookups:
             if lookup.name == name:
                 return lookup
         raise KeyError(f"no lookup {name!r}")
 
     def calendar(self, name: str) -> TradingCalendar:
+        """Raises ``KeyError``."""
         for calendar in self.calendars:
             if calendar.name == name:
                 return calendar

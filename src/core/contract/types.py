@@ -1,4 +1,4 @@
-"""The column types that a contract may name, and what the catalog calls them.
+"""The column types that a contract may name, and their names in the catalog.
 
 A timestamp is an instant in UTC with microseconds. The catalog has no TIME: a time of day is a string
 ``HH:MM:SS.ffffff``.

@@ -1,0 +1,1 @@
+"""Feeds: calendars and the points that they owe, lines of points, partitions of points, settings of providers."""

@@ -1,4 +1,4 @@
-"""When a feed's points are expected: one instant after another, without numpy, for the Lambdas that ask about now.
+"""The rule by which a feed's points are expected, instant by instant and without numpy, for the Lambdas.
 
 The grid is aligned to the epoch: the slots of a feed are the multiples of ``every`` seconds (which divides a day, so
 midnight UTC is always one). A slot is expected when its start lies in a segment ``[open, close)`` of the calendar and
@@ -42,10 +42,10 @@ def require_covered(calendar: TradingCalendar, start: int, end: int) -> None:
 
 
 def expected_between(calendar: TradingCalendar, *, every: int, start: int, end: int) -> list[int]:
-    """The expected slots that start in ``[start, end)``, sorted: what ``core.feeds.grid.expected_slots`` says, for one
-    gap.
+    """The expected slots that start in ``[start, end)``, sorted.
 
-    Raises ``InvalidData`` where the calendar does not cover the window.
+    For a gap; of longer times ``core.feeds.grid.expected_slots`` gives the same as an array. Raises ``InvalidData``
+    where the calendar does not cover the window.
     """
     if end <= start:
         return []
@@ -67,13 +67,13 @@ def entities_at(feed: Feed, slot: int) -> tuple[Entity, ...]:
 
 def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:
     """Sorted slots as half-open ranges of neighbours, the compact form for messages: an hour is one pair."""
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for slot in slots:
-        if found and found[-1][1] == slot:
-            found[-1] = (found[-1][0], int(slot) + every)
+        if pairs and pairs[-1][1] == slot:
+            pairs[-1] = (pairs[-1][0], int(slot) + every)
         else:
-            found.append((int(slot), int(slot) + every))
-    return found
+            pairs.append((int(slot), int(slot) + every))
+    return pairs
 
 
 def slots_in(pairs: Sequence[tuple[int, int]], *, every: int) -> Iterator[int]:

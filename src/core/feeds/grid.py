@@ -50,7 +50,7 @@ class Grid:
 
     @property
     def expected(self) -> int:
-        """How many points are owed."""
+        """The number of points that are owed."""
         return int((self.last - self.first).sum())
 
     def bitmap(self, entities: slice = slice(None)) -> Bitmap:
@@ -62,9 +62,9 @@ class Grid:
         """The column of each instant (epoch seconds), or -1 where it is no expected slot."""
         if not len(self.slots):
             return np.full(len(instants), -1, np.int64)
-        found = np.searchsorted(self.slots, instants)
-        found[found == len(self.slots)] = 0
-        return np.where(self.slots[found] == instants, found, -1).astype(np.int64, copy=False)
+        columns = np.searchsorted(self.slots, instants)
+        columns[columns == len(self.slots)] = 0
+        return np.where(self.slots[columns] == instants, columns, -1).astype(np.int64, copy=False)
 
     def slots_of(self, entity: str) -> Slots:
         """The slots that one entity owes. Raises ``KeyError`` for an entity that the contract does not name."""
@@ -76,7 +76,7 @@ class Grid:
 
 
 def feed_grid(feed: Feed, calendar: TradingCalendar, *, start: int, end: int) -> Grid:
-    """What a feed owes for the slots that start in ``[start, end)`` (epoch seconds)."""
+    """The points that a feed owes for the slots that start in ``[start, end)`` (epoch seconds)."""
     slots = expected_slots(calendar, every=feed.every, start=start, end=end)
     valid = np.array([validity(entity) for entity in feed.entities], np.int64).reshape(-1, 2)
     first = np.searchsorted(slots, valid[:, 0]).astype(np.int64)

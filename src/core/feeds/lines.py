@@ -3,7 +3,7 @@
     {"symbol":"AAPL","minute":"2026-11-20T14:30:00Z","kind":"live","provenance":"observed",
      "fetched_at":"2026-11-20T14:30:01.250000Z","dataset":"quotes","c":189.5}
 
-Entity, slot, how it was got, then the provider's fields that the contract names, in the contract's order. Numbers are
+Entity, slot, origin, then the provider's fields that the contract names, in the contract's order. Numbers are
 written digit by digit as the provider wrote them, so that no float ever touches a price.
 """
 
@@ -33,7 +33,7 @@ _NUMERIC = ("int", "bigint", "decimal", "double")
 
 @dataclass(frozen=True, slots=True)
 class PointLine:
-    """What a line is made of. ``values`` may hold more than the contract names; ``fetched_at`` is aware."""
+    """A point before it is written. ``values`` may hold more than the contract names; ``fetched_at`` is aware."""
 
     entity: str
     slot: int

@@ -1,4 +1,4 @@
-"""Which points a partition of a feed's tables can hold, told by its path alone.
+"""The points that a partition of a feed's tables can hold, by its path alone.
 
 A fact takes the feed's entity and time in columns of its own naming; its rollups are partitioned by the same columns.
 """
@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from core.contract.model import Feed, Partition, Table, Take
 from core.errors import PipelineBug
+from core.feeds.calendar import FOREVER
 from core.warehouse.keys import bucket_of
 
 TIME_DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
-FOREVER = 2**62
 
 
 def column_of(fact: Table, field: str) -> str:
@@ -39,7 +39,7 @@ def entities_in(table: Table, feed: Feed, path: str, *, fact: Table | None = Non
 
 
 def period_of(table: Table, feed: Feed, path: str, *, fact: Table | None = None) -> tuple[int, int]:
-    """The time that a partition's points lie in, epoch seconds, half-open; all of time where no part tells it."""
+    """The time that a partition's points lie in, epoch seconds, half-open; all of time where no part bounds it."""
     start, end = 0, FOREVER
     times = column_of(fact or table, feed.time_column)
     for part, value in _values(table, path):
@@ -65,7 +65,7 @@ def _values(table: Table, path: str) -> list[tuple[Partition, str]]:
 
 
 def _unit_bounds(unit: str, text: str) -> tuple[int, int]:
-    parts = [int(one) for one in text.split("-")]
+    parts = [int(number) for number in text.split("-")]
     year, month, day, hour = [*parts, *[1, 1, 1, 0][len(parts) :]]
     first = datetime(year, month, day, hour, tzinfo=UTC)
     if unit == "year":

@@ -1,11 +1,10 @@
-"""What the providers of a feed can be told, and what of that makes sense. ``ingestion.providers`` does the asking."""
+"""Settings of a feed's providers, and the fields that its tables take of them. ``ingestion.providers`` calls them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
-from core.contract.problems import Problems
 from core.errors import BadContract
 from core.feeds.lines import Kind, provider_fields
 from core.feeds.rest_spec import read_spec
@@ -38,7 +37,7 @@ def history_span(provider: Provider) -> timedelta:
 
 def provider_secrets(feed: Feed) -> tuple[str, ...]:
     """The names of the secrets that a feed needs: its own, and those of providers that have another."""
-    names = [feed.secret, *(str(one.settings.get("secret", "")) for one in (feed.provider, feed.history))]
+    names = [feed.secret, *(str(provider.settings.get("secret", "")) for provider in (feed.provider, feed.history))]
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -48,11 +47,11 @@ def needed_fields(contract: Contract, feed: Feed, kind: Kind) -> tuple[str, ...]
     A line without them would hide a gap instead of filling it.
     """
     provided = {field.name for field in provider_fields(feed)}
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for table in contract.tables:
         if table.kind == "fact" and table.source == feed.table.name:
-            found.update(dict.fromkeys(_needed(table, kind)))
-    return tuple(name for name in found if name in provided)
+            names.update(dict.fromkeys(_needed(table, kind)))
+    return tuple(name for name in names if name in provided)
 
 
 def _needed(table: Table, kind: Kind) -> list[str]:
@@ -66,9 +65,9 @@ def history_delay(provider: Provider) -> timedelta:
 
 
 def comparable(contract: Contract, feed: Feed) -> tuple[tuple[Table, Column, str], ...]:
-    """The facts' columns that are numbers of the provider, each with the field of its history that says the same."""
+    """The facts' columns that hold a number of the provider, each with the field of its history that holds the same."""
     provided = {field.name for field in provider_fields(feed)}
-    found = []
+    columns = []
     for table in contract.tables:
         if table.kind != "fact" or table.source != feed.table.name:
             continue
@@ -76,47 +75,5 @@ def comparable(contract: Contract, feed: Feed) -> tuple[tuple[Table, Column, str
             rule = column.rule
             name = rule.history if isinstance(rule, TakeByKind) else getattr(rule, "field", "")
             if isinstance(rule, Take | TakeByKind) and name in provided and column.type.name in _NUMBERS:
-                found.append((table, column, name))
-    return tuple(found)
-
-
-def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
-    """A feed's providers can be asked, often enough, and answer with what the tables take."""
-    for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
-        try:
-            check_provider(provider, every=feed.every)
-        except BadContract as error:
-            problems.add(f"source.{role}.{error.place}", error.problem, error.remedy)
-            continue
-        if provider.kind == "rest":
-            _rest_tells_what_is_taken(contract, feed, role, kind, problems)
-    calls = len(feed.entities) * 60 / feed.every
-    if calls > feed.calls_per_minute:
-        remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
-        problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
-    columns = {column.name for table in contract.tables if table.kind == "fact" for column in table.columns}
-    if feed.canary and "provenance" not in columns:
-        problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
-    if feed.sample.points:
-        _sample_can_be_taken(contract, feed, problems)
-
-
-def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> None:
-    if not comparable(contract, feed):
-        problems.add("source.sample", "no column of a fact is a number of the provider", "Leave the sample out")
-    most = int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
-    if feed.sample.points > most:
-        remedy = f"Ask for {most} at most: each of them is a call"
-        problems.add("source.sample.points", f"{feed.sample.points} are more than a minute's calls", remedy)
-
-
-def _rest_tells_what_is_taken(contract: Contract, feed: Feed, role: str, kind: str, problems: Problems) -> None:
-    provider = feed.provider if role == "provider" else feed.history
-    call = getattr(read_spec(provider.settings), kind)
-    if call is None:
-        problems.add(f"source.{role}.rest.{kind}", "is missing", f"Describe the {kind} call: path, records, fields")
-        return
-    for name in needed_fields(contract, feed, "live" if kind == "live" else "history"):
-        if name not in call.fields:
-            where = f"source.{role}.rest.{kind}.fields"
-            problems.add(where, f"has no {name!r}, which a column takes", f"Say where {name!r} is in a record")
+                columns.append((table, column, name))
+    return tuple(columns)

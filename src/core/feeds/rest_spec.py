@@ -1,4 +1,4 @@
-"""Any JSON API, told in the contract: where to ask, and where in the answer the points are.
+"""Settings of a ``rest`` provider: any JSON API, described by its calls and by the places of the points in its answers.
 
     provider:
       rest:
@@ -71,7 +71,7 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class RestSpec:
-    """The settings of a ``rest`` provider, checked. A call that is None was not told."""
+    """The settings of a ``rest`` provider, checked. A call that is None is not described."""
 
     url: str
     headers: Mapping[str, str]
@@ -114,7 +114,7 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
     headers = _texts(settings.get("headers", {}), "headers")
     for name, value in headers.items():
         _placeholders(value, {"secret"}, f"headers.{name}")
-    calls = {one: _call(settings[one], one) if one in settings else None for one in ("live", "history")}
+    calls = {name: _call(settings[name], name) if name in settings else None for name in ("live", "history")}
     return RestSpec(
         url=_text(settings, "url", ""),
         headers=headers,
@@ -153,7 +153,7 @@ def _call(settings: Any, name: str) -> CallSpec:
         query=query,
         records=_path(settings.get("records", "@"), f"{name}.records"),
         shape=shape,
-        fields={str(one): _path(where, f"{name}.fields.{one}") for one, where in settings["fields"].items()},
+        fields={str(field): _path(path, f"{name}.fields.{field}") for field, path in settings["fields"].items()},
         time=_path(settings["time"], f"{name}.time") if "time" in settings else None,
         end_inclusive=end == "inclusive",
         no_data=_path(settings["no_data"], f"{name}.no_data") if "no_data" in settings else None,
@@ -169,13 +169,15 @@ def _duration(text: object, place: str) -> timedelta:
 
 
 def _texts(value: Any, place: str) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
         raise _bad(place, "is no mapping of names to texts", 'Quote the values: {limit: "100"}')
     return {str(name): text for name, text in value.items()}
 
 
 def _statuses(value: Any, place: str) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, int) and 200 <= one < 500 for one in value):
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(status, int) and 200 <= status < 500 for status in value
+    ):
         raise _bad(place, f"{value!r} is no list of statuses", "Write it like [404]")
     return tuple(value)
 
@@ -198,7 +200,7 @@ def _path(text: object, place: str) -> ParsedResult:
 def _placeholders(text: str, allowed: set[str], place: str) -> None:
     for name in _PLACEHOLDER.findall(text):
         if name not in allowed:
-            remedy = f"Use {', '.join('{' + one + '}' for one in sorted(allowed))}; secrets go into headers alone"
+            remedy = f"Use {', '.join('{' + known + '}' for known in sorted(allowed))}; secrets go into headers alone"
             raise _bad(place, f"unknown placeholder {{{name}}}", remedy)
 
 

@@ -1,4 +1,4 @@
-"""Ingest objects: how they are named, and what the metadata of a table's objects say.
+"""Ingest objects: their keys, and the metadata of a table's objects.
 
 The sequence of a table's objects is its history of extraction. One object is one commit, and its metadata are the
 truth about the state after it:
@@ -46,6 +46,7 @@ class TableObject:
 
     @property
     def key(self) -> str:
+        """Its key in the ingest bucket."""
         return f"{table_prefix(self.dataset, self.table)}{self.number:0{ID_DIGITS}d}.jsonl.gz"
 
 
@@ -59,6 +60,7 @@ class RepairObject:
 
     @property
     def key(self) -> str:
+        """Its key in the ingest bucket. Raises ``InvalidData`` where the name cannot be part of one."""
         if not _NAME.fullmatch(self.name):
             raise InvalidData("name object", self.name, "is no name for an object", "Use A-Z, a-z, 0-9, '.', '_', '-'")
         return f"repair/{self.dataset}/{self.table}/{self.name}.jsonl.gz"
@@ -70,13 +72,13 @@ def table_prefix(dataset: str, table: str) -> str:
 
 
 def parse_table_key(key: str) -> TableObject | None:
-    """Which object of which table the key names; None where it names none."""
+    """The object of a table's sequence that a key names; None where it names none."""
     match = _TABLE_OBJECT.fullmatch(key)
     return TableObject(match["dataset"], match["table"], int(match["id"])) if match else None
 
 
 def parse_repair_key(key: str) -> RepairObject | None:
-    """Which repair the key names; None where it names none."""
+    """The repair object that a key names; None where it names none."""
     match = _REPAIR_OBJECT.fullmatch(key)
     return RepairObject(match["dataset"], match["table"], match["name"]) if match else None
 
@@ -86,7 +88,7 @@ def parse_repair_key(key: str) -> RepairObject | None:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an object starts: with rows whose cursor is ``at`` or later, or with the row after (``at``, ``after``).
+    """The start of an object: rows whose cursor is ``at`` or later, or the row after (``at``, ``after``).
 
     ``at`` is aware, save after a cut in a column without zone of a source whose clock is not UTC: then it is that
     column's own wall-clock time, naive, because no instant names an hour that happened twice.
@@ -116,7 +118,7 @@ class ObjectFacts:
 
     @property
     def next_position(self) -> Position:
-        """Where the next object of the table starts."""
+        """The place where the next object of the table starts."""
         return Position(self.interval_to) if self.last else Position(self.resume_version, self.resume_key)
 
     @property
@@ -128,7 +130,7 @@ class ObjectFacts:
 
 
 def encode_facts(facts: ObjectFacts) -> dict[str, str]:
-    """As user metadata: ASCII, below S3's limit. Raises ``InvalidData`` on a key too long to resume from."""
+    """Facts as user metadata: ASCII, below S3's limit. Raises ``InvalidData`` on a key too long to resume from."""
     metadata = {
         "starmend-interval-from": format_instant(facts.interval_from),
         "starmend-interval-to": format_instant(facts.interval_to),

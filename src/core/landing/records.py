@@ -1,6 +1,7 @@
-"""What the pipeline writes about its own work: one JSON line per ingest object, and one per rejected line.
+"""Columns of the records that the pipeline keeps of its work: receipts, rejected lines, completeness of windows.
 
-Both are Athena tables; the columns are (name, Glue type, comment), in order. Instants are ISO 8601 in UTC as text.
+Each is an Athena table over JSON lines; the columns are (name, Glue type, comment), in order. Instants are ISO 8601 in
+UTC as text.
 """
 
 from __future__ import annotations

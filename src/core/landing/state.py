@@ -1,6 +1,7 @@
-"""The state of extraction: where each table's next object starts and which number it gets.
+"""The state of extraction: for each table the start and the number of its next object.
 
-The objects are the truth (``core.landing.ingest_objects``), the parameters a cache of it that tells where to look:
+The objects are the truth (``core.landing.ingest_objects``), the parameters a cache of it, which spares listing them
+all:
 
 - ``timestamp``: ISO 8601 in UTC with microseconds. Every row with an older cursor is durable.
 - ``sequential_id``: the number of the newest object, 0 before the first.
@@ -36,16 +37,19 @@ class ParameterNames:
     dataset: str
 
     def timestamp(self, table: str) -> str:
+        """Every row with an older cursor is durable."""
         return self._name(table, TIMESTAMP)
 
     def sequential_id(self, table: str) -> str:
+        """The number of the newest object."""
         return self._name(table, SEQUENTIAL_ID)
 
     def latest_object(self, table: str) -> str:
+        """The number of the newest object that was processed."""
         return self._name(table, LATEST_OBJECT)
 
-    def _name(self, table: str, what: str) -> str:
-        return f"{self.prefix}/{self.dataset}/{table}/{what}"
+    def _name(self, table: str, parameter: str) -> str:
+        return f"{self.prefix}/{self.dataset}/{table}/{parameter}"
 
 
 def parse_timestamp(text: str, *, name: str) -> datetime:
@@ -83,7 +87,7 @@ def check_next_id(stored: int, new: int, *, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """What the parameters say; None where one is missing or cannot be read."""
+    """The values of a table's parameters; None where one is missing or cannot be read."""
 
     timestamp: datetime | None
     number: int | None
@@ -91,9 +95,9 @@ class StoredState:
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """Where a table's next object starts, and what the parameters have to be told first.
+    """The start of a table's next object, and what has to be written to the parameters first.
 
-    ``newest`` are the facts of the newest object. ``cut`` says that its interval was not finished. ``missing`` are the
+    ``newest`` are the facts of the newest object. ``missing`` are the
     numbers that lie between the stored id and the newest object but have no object.
     """
 
@@ -107,10 +111,12 @@ class TableState:
 
     @property
     def cut(self) -> bool:
+        """Whether the newest object's interval was not finished."""
         return self.position.after is not None
 
     @property
     def durable_until(self) -> datetime:
+        """Every row with an older cursor lies in an object."""
         return self.newest.durable_until if self.newest else self.position.at
 
 
@@ -120,7 +126,7 @@ def plan_adoption(stored: StoredState, beyond: Sequence[int], newest: ObjectFact
     ``beyond`` are the numbers of the objects after the stored id, ascending; ``newest`` are the facts of the last of
     them, or, where there is none, of the object that the stored id names (None: there is no such object).
 
-    An object that is gone although the id names it leaves the timestamp parameter as the best knowledge there is: it
+    An object that is gone although the id names it leaves only the timestamp parameter to go by: it
     never ran ahead of what was durable. Its number is not given again; the hole is the auditor's to heal.
     """
     known = stored.number or 0
@@ -139,7 +145,7 @@ def plan_adoption(stored: StoredState, beyond: Sequence[int], newest: ObjectFact
         newest=newest,
         write_timestamp=durable if stored.timestamp != durable else None,
         write_number=number if stored.number != number else None,
-        missing=tuple(one for one in range(known + 1, number) if one not in present),
+        missing=tuple(hole for hole in range(known + 1, number) if hole not in present),
         newest_lost=lost,
     )
 

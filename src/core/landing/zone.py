@@ -1,4 +1,4 @@
-"""The landing zone: which keys are ingest objects, and where the records about each of them lie.
+"""The landing zone: keys of ingest objects, and the keys of the records about each of them.
 
 - ``tables/<dataset>/<table>/<12 digits>.jsonl.gz``: a table's sequence (``core.landing.ingest_objects``)
 - ``repair/<dataset>/<table>/<name>.jsonl.gz``: rows fetched again
@@ -33,7 +33,7 @@ class Landing:
 
     @property
     def name(self) -> str:
-        """Its own name, unique among the objects of its table: what its receipt is called after."""
+        """Its own name, unique among the objects of its table; part of its receipt's key."""
         if self.kind == "feed":
             return self.key.removeprefix(f"{FEEDS}{self.dataset}/").replace("/", "-")
         last = self.key.rpartition("/")[2]
@@ -41,10 +41,12 @@ class Landing:
 
     @property
     def receipt_key(self) -> str:
+        """The key of its receipt in the warehouse bucket."""
         return f"{RECEIPTS}{self._folder}{self.name}.json"
 
     @property
     def quarantine_key(self) -> str:
+        """The key of its rejected lines in the warehouse bucket."""
         return f"{QUARANTINE}{self._folder}{self.name}.jsonl"
 
     @property
@@ -53,7 +55,7 @@ class Landing:
 
 
 def landing_of(key: str) -> Landing | None:
-    """What the key names, or None where it is no ingest object's (our own outputs, folders, error records)."""
+    """The ingest object that a key names; None where it names none (our own outputs, folders, error records)."""
     if table := parse_table_key(key):
         return Landing(key, table.dataset, table.table, "table", table.number)
     if repair := parse_repair_key(key):
@@ -65,7 +67,7 @@ def landing_of(key: str) -> Landing | None:
 
 
 def source_of(contracts: Contracts, landing: Landing) -> SourceTable:
-    """The promise that its lines are read by. Raises ``UnknownTable`` where no contract makes one."""
+    """The source table that an object's lines are of. Raises ``UnknownTable`` where no contract names it."""
     try:
         return contracts.dataset(landing.dataset).source_table(landing.table)
     except KeyError as error:
@@ -74,7 +76,7 @@ def source_of(contracts: Contracts, landing: Landing) -> SourceTable:
 
 
 def prefixes_of(contracts: Contracts, dataset: str, table: str) -> tuple[str, ...]:
-    """Where all ingest objects of a source table lie."""
+    """The prefixes of all ingest objects of a source table."""
     source = contracts.dataset(dataset).source
     if isinstance(source, Feed):
         return (f"{FEEDS}{dataset}/",)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.contract.model import Contract, Contracts, Database, Feed, Partition, SourceTable, Table
+from core.feeds.partitions import TIME_DIGITS
 from core.landing.records import COMPLETENESS_COLUMNS, QUARANTINE_COLUMNS, RECEIPT_COLUMNS, RecordColumns
 
 _FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
@@ -67,8 +68,7 @@ def _projected(part: Partition, since: str) -> dict[str, Any]:
         return {"name": part.name, "type": "string", "projection": {"type": "enum", "values": ",".join(part.values)}}
     if part.transform == "bucket":
         return {"name": part.name, "type": "int", "projection": {"type": "integer", "range": f"0,{part.buckets - 1}"}}
-    digits = {"year": 4, "month": 7, "day": 10}
-    first = since[: digits[part.transform]] if part.transform in digits else f"{since}-00"
+    first = f"{since}-00"[: TIME_DIGITS[part.transform]]
     unit = f"{part.transform.upper()}S"
     return {
         "name": part.name,
@@ -97,7 +97,7 @@ def _partitioned(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
-    """The JSON lines as they came in, for whoever must look; numbers that are not integers stay text, to stay exact."""
+    """The JSON lines as they came in, for investigations; numbers that are not integers stay text, to stay exact."""
     is_feed = isinstance(contract.source, Feed)
     hour = {
         "name": "arrived",
@@ -172,7 +172,7 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
     promised = [
         contract for contract in contracts if contract.source and any(table.kind == "fact" for table in contract.tables)
     ]
-    first = min((_earliest(one) for one in promised), default="2026-01-01")
+    first = min((_earliest(contract) for contract in promised), default="2026-01-01")
     day = {
         "name": "day",
         "type": "string",

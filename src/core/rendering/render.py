@@ -11,14 +11,13 @@ from core.contract.codec import FORMAT, to_data
 from core.contract.model import Contracts, Database, Feed
 from core.feeds.providers import provider_secrets
 from core.json import readable_json
+from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, LATEST_OBJECT, SEQUENTIAL_ID, TIMESTAMP
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 
-FIRST_TIMESTAMP = "1970-01-01T00:00:00.000000Z"
-
 
 def render(contracts: Contracts) -> str:
-    """The same contracts give the same bytes."""
+    """The document as text; the same contracts give the same text."""
     document = {
         "format": FORMAT,
         "datasets": {contract.dataset: _dataset(contract.source, contract.hash) for contract in contracts},
@@ -62,8 +61,8 @@ def _parameters(contracts: Contracts) -> dict[str, str]:
     for contract in contracts:
         for table in contract.source.tables if contract.source else ():
             prefix = f"{contract.dataset}/{table.name}"
-            parameters[f"{prefix}/latest_object"] = "0"
+            parameters[f"{prefix}/{LATEST_OBJECT}"] = FIRST_ID
             if isinstance(contract.source, Database):
-                parameters[f"{prefix}/timestamp"] = FIRST_TIMESTAMP
-                parameters[f"{prefix}/sequential_id"] = "0"
+                parameters[f"{prefix}/{TIMESTAMP}"] = FIRST_TIMESTAMP
+                parameters[f"{prefix}/{SEQUENTIAL_ID}"] = FIRST_ID
     return parameters

@@ -1,4 +1,4 @@
-"""The views that a set of contracts gives its analysts: what is so now, and what is whole. Terraform makes them.
+"""Views for analysts: the current rows of facts with history, and the complete groups of rollups. Terraform makes them.
 
 Both conditions are columns that the pipeline itself keeps right, so a view adds no rule: it only spares the analyst a
 ``where`` that is easily forgotten.
@@ -11,7 +11,7 @@ from typing import Any
 from core.contract.model import Aggregated, Column, Contracts, Latest, Table
 from core.rendering.catalog import catalog_tables
 
-# What the catalog calls a type, in the words of Athena's own record of a view: Trino's.
+# The catalog's type -> its name in Trino, which Athena stores with a view.
 _TRINO = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}
 
 
@@ -20,7 +20,7 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
 
     ``<fact>_now``: of a fact that keeps history, the newest version of every row that the source still has.
     ``<rollup>_complete``: the groups of a rollup that are whole and certified. Partition keys are among the columns, so
-    that a query of the view reads no more than it names. Nobody counts with a canary's tables: they get none.
+    that a query of the view reads no more than it names. The tables of canaries get none.
     """
     tables = catalog_tables(contracts)
     canaries = {contract.dataset for contract in contracts if contract.source and contract.source.canary}
@@ -29,14 +29,14 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
         if table.dataset in canaries:
             continue
         for column in table.columns:
-            suffix, about = _meant_by(table, column)
+            suffix, about = _condition_of(table, column)
             name = f"{table.name}_{suffix}"
             if suffix and name not in tables:
                 views[name] = _view(table.name, tables[table.name], column.name, about)
     return views
 
 
-def _meant_by(table: Table, column: Column) -> tuple[str, str]:
+def _condition_of(table: Table, column: Column) -> tuple[str, str]:
     """The suffix and the description of the view that a column is the condition of; empty for other columns."""
     if isinstance(column.rule, Latest):
         key = ", ".join(table.history_of)
@@ -47,10 +47,10 @@ def _meant_by(table: Table, column: Column) -> tuple[str, str]:
 
 
 def _view(table: str, entry: dict[str, Any], condition: str, about: str) -> dict[str, Any]:
-    shown = [one for one in (*entry["columns"], *entry["partition_keys"]) if one["name"] != condition]
-    names = ", ".join(f'"{one["name"]}"' for one in shown)
+    shown = [column for column in (*entry["columns"], *entry["partition_keys"]) if column["name"] != condition]
+    names = ", ".join(f'"{column["name"]}"' for column in shown)
     return {
         "description": about,
         "sql": f'select {names} from {table} where "{condition}"',
-        "columns": [{**one, "trino": _TRINO.get(one["type"], one["type"])} for one in shown],
+        "columns": [{**column, "trino": _TRINO.get(column["type"], column["type"])} for column in shown],
     }

@@ -1,0 +1,1 @@
+"""The warehouse: keys and order of rows, partitions, pointers, objects and their footers."""

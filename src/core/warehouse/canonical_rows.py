@@ -1,9 +1,9 @@
 """Rows as canonical bytes, and their digest: the same rows have the same digest on every machine and in every release.
 
 Neither Parquet's bytes nor Arrow's buffers will do, for both change with the library. Column by column, in the schema's
-order: the name, the type, one byte per row for "is there", and the values: whole numbers, instants (microseconds) and
-dates (days) as 8 bytes, decimals as 16 (unscaled), doubles as their bits, booleans as one, all little-endian and zero
-where null; texts as all lengths (8 bytes each), then all UTF-8 bytes.
+order: the name, the type, one byte per row for "is not null", and the values: whole numbers, instants (microseconds)
+and dates (days) as 8 bytes, decimals as 16 (unscaled), doubles as their bits, booleans as one, all little-endian and
+zero where null; texts as all lengths (8 bytes each), then all UTF-8 bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def digest_rows(rows: pa.Table) -> str:
 
 
 def _type_name(kind: pa.DataType) -> str:
-    """The types that a contract can name, in words of our own."""
+    """The name of a type in the digest, which no library changes."""
     if pa.types.is_decimal(kind):
         return f"decimal({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
@@ -81,7 +81,7 @@ def _text(values: pa.Array) -> list[bytes]:
 
 
 def _decimals(values: pa.Array) -> bytes:
-    """The unscaled 128-bit integers; what lies under a null is not ours to trust."""
+    """The unscaled 128-bit integers; the bytes under a null, which may be anything, become zero."""
     wide = values.cast(pa.decimal128(values.type.precision, values.type.scale))
     buffer = wide.buffers()[1]
     if buffer is None:

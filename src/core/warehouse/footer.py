@@ -1,4 +1,4 @@
-"""What a partition's object says of itself: JSON in the Parquet key-value metadata, under ``starmend``.
+"""The footer of a partition's object: JSON in the Parquet key-value metadata, under ``starmend``.
 
 The footer makes an object part of a history: which version it is, from which object it was made, what was merged, and
 what its bytes were. It holds no clock but its parent's time, so the same rows with the same history are the same bytes.
@@ -34,7 +34,7 @@ class SourceRef:
     etag: str
 
     def mark(self, contract_hash: str) -> str:
-        """16 characters for this object read by this contract; another contract may make other rows of it."""
+        """A mark for this object as read by this contract; another contract may make other rows of it."""
         return mark_of(f"{self.key}\n{self.etag}\n{contract_hash}")
 
 
@@ -47,20 +47,21 @@ class Daily:
 
     @property
     def version(self) -> int:
+        """The object's version."""
         return version_of(self.key)
 
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """A commit's account of itself.
+    """The history of an object, as its commit wrote it.
 
     ``parent`` is the object that was current before (empty: none), ``ancestors`` the recent ones before it, newest
     first, the parent included. ``sources`` are this commit's ingest objects, at most the last ``RECENT``; ``recent``
     the marks of the last ``RECENT`` that are merged in, this commit's included, and those of large batches by their
     rows (``processing.partitions.batch.rows_mark``). ``inputs`` are a derived table's:
     partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
-    ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is why the auditor
-    must not heal this partition.
+    ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is the reason
+    why the auditor must not heal this partition (empty: it may).
     """
 
     table: str
@@ -82,6 +83,7 @@ class Footer:
     format: int = FORMAT
 
     def descends_from(self, key: str) -> bool:
+        """Whether the object of this key is among the recent ancestors."""
         return key in self.ancestors
 
     def has_merged(self, sources: Iterable[SourceRef], contract_hash: str) -> bool:
@@ -90,9 +92,11 @@ class Footer:
         return bool(marks) and set(marks) <= set(self.recent)
 
     def sealed(self, digest: str, digest_bytes: int) -> Footer:
+        """The footer with the digest of the rows' bytes."""
         return replace(self, digest=digest, digest_bytes=digest_bytes)
 
     def to_json(self) -> bytes:
+        """JSON without empty values, in the order of the fields."""
         data = {
             "format": self.format,
             "table": self.table,
@@ -141,7 +145,7 @@ class Footer:
 
 
 def mark_of(text: str) -> str:
-    """16 characters for whatever the text names."""
+    """The first 96 bits of the text's SHA-256, as 16 URL-safe characters."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
 
 
@@ -158,6 +162,7 @@ def later_marks(
 
 
 def later_ancestors(parent: str, before: Iterable[str]) -> tuple[str, ...]:
+    """The ancestors of a commit on top of ``parent``, whose own ancestors are ``before``; newest first."""
     return (parent, *before)[:ANCESTORS] if parent else ()
 
 

@@ -1,4 +1,4 @@
-"""Where a row lies, and what it is called: partition paths, buckets and surrogate ids.
+"""Partition paths, buckets and surrogate ids of rows.
 
 All of it is a function of the row alone, the same on every machine and in every release: paths and ids lie in the
 warehouse for ever. No Python loop over rows; only over the distinct values of a batch.
@@ -198,15 +198,15 @@ def _distinct(numbers: Ints) -> tuple[Ints, Ints]:
     if low == high:
         return numbers[:1], np.zeros(len(numbers), dtype=np.int64)
     if high - low > 4 * len(numbers):
-        found, codes = np.unique(numbers, return_inverse=True)
-        return found, codes.astype(np.int64)
-    there = np.zeros(high - low + 1, dtype=np.bool_)
-    there[numbers - low] = True
-    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[numbers - low]
+        distinct, codes = np.unique(numbers, return_inverse=True)
+        return distinct, codes.astype(np.int64)
+    present = np.zeros(high - low + 1, dtype=np.bool_)
+    present[numbers - low] = True
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[numbers - low]
 
 
 def in_partitions(table: Table, rows: pa.Table) -> pa.Array:
-    """Which rows have a place: partition values not null, spelled safely, listed where listed, not before ``since``."""
+    """A mask of the rows that have a partition: no null, safely spelled, listed where listed, not before ``since``."""
     result = np.ones(rows.num_rows, dtype=bool)
     for part in table.partition_by:
         values = as_array(rows[part.column])

@@ -1,4 +1,4 @@
-"""Row order: which of two rows comes first, and where a row belongs in a sorted table.
+"""Row order: comparison and sorting of rows, and the place of a row in a sorted table.
 
 Columns are Arrow arrays of equal length; a row is the tuple of their values. Nulls come first, strings by their UTF-8
 bytes, doubles by IEEE total order (so that NaN and -0.0 have a place). No Python loop over rows anywhere.
@@ -32,7 +32,7 @@ def _none(kind: pa.DataType) -> pa.Array:
 
 
 def whole(values: pa.Array) -> Ints | None:
-    """Integers, booleans, dates and timestamps as int64 in the same order; None for other types and where nulls are."""
+    """Integers, booleans, dates and timestamps as int64 in the same order; None for other types and with nulls."""
     kind = values.type
     if values.null_count:
         return None
@@ -127,16 +127,16 @@ def is_strictly_sorted(columns: Sequence[pa.Array]) -> bool:
 
 
 def locate(stored: Sequence[pa.Array], wanted: Sequence[pa.Array]) -> tuple[Ints, Bools]:
-    """Where each wanted row belongs among the stored rows, which are sorted and unique, and whether it is there.
+    """The place of each wanted row among the stored rows, which are sorted and unique, and whether it is one of them.
 
     The position is that of the equal row, else of the first greater one.
     """
     packed = pack(stored, wanted)
     if packed is not None:
         places = np.searchsorted(packed[0], packed[1])
-        found = places < len(packed[0])
-        found[found] = packed[0][places[found]] == packed[1][found]
-        return places.astype(np.int64), found
+        present = places < len(packed[0])
+        present[present] = packed[0][places[present]] == packed[1][present]
+        return places.astype(np.int64), present
     return _bisect(stored, wanted)
 
 
@@ -145,31 +145,31 @@ def _bisect(stored: Sequence[pa.Array], wanted: Sequence[pa.Array]) -> tuple[Int
     rows = len(stored[0])
     low = np.zeros(len(wanted[0]), dtype=np.int64)
     high = np.full(len(wanted[0]), rows, dtype=np.int64)
-    found = np.zeros(len(low), dtype=bool)
+    present = np.zeros(len(low), dtype=bool)
     for _ in range(rows.bit_length()):
         middle = np.minimum((low + high) // 2, max(rows - 1, 0))
         at = pa.array(middle)
         sign = compare([column.take(at) for column in stored], wanted)
         open_ = low < high
-        found |= open_ & (sign == 0)
+        present |= open_ & (sign == 0)
         low = np.where(open_ & (sign < 0), middle + 1, low)
         high = np.where(open_ & (sign >= 0), middle, high)
-    return low, found
+    return low, present
 
 
 def compare(left: Sequence[pa.Array], right: Sequence[pa.Array]) -> npt.NDArray[np.int8]:
     """Row by row -1, 0 or 1 as the left row comes before, equals or comes after the right one."""
     result = np.zeros(len(left[0]) if left else 0, dtype=np.int8)
-    for one, other in zip(left, right, strict=True):
-        if one.equals(other) and not pa.types.is_floating(one.type):
+    for first, second in zip(left, right, strict=True):
+        if first.equals(second) and not pa.types.is_floating(first.type):
             continue
         undecided = np.flatnonzero(result == 0)
         if not len(undecided):
             break
         if len(undecided) < len(result):
             at = pa.array(undecided)
-            one, other = one.take(at), other.take(at)
-        result[undecided] = _compare_column(one, other)
+            first, second = first.take(at), second.take(at)
+        result[undecided] = _compare_column(first, second)
     return result
 
 
@@ -178,7 +178,7 @@ def identical(left: pa.Table, right: pa.Table) -> bool:
     if not left.schema.equals(right.schema) or left.num_rows != right.num_rows:
         return False
     pairs = zip(left.columns, right.columns, strict=True)
-    return not any(compare([as_array(one)], [as_array(other)]).any() for one, other in pairs)
+    return not any(compare([as_array(first)], [as_array(second)]).any() for first, second in pairs)
 
 
 def _compare_column(left: pa.Array, right: pa.Array) -> npt.NDArray[np.int8]:

@@ -1,7 +1,7 @@
-"""A partition's immutable object: its footer read at once, its rows decoded and proven when they are asked for.
+"""Immutable objects of partitions: the footer is read at once, rows are decoded and verified on demand.
 
-Whoever follows a pointer reads through this: commits that merge on top, and the auditor that looks whether what lies
-there is what a commit wrote.
+All readers that follow a pointer use this: commits that merge on top, and the auditor, which verifies that the object
+is what a commit wrote.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ THREADS_FROM = 1_000_000  # bytes; below it one thread decodes sooner than sever
 
 
 class Opened:
-    """An object whose footer was read. Its rows are decoded, and its digest checked, when they are asked for."""
+    """An object whose footer was read. Its rows are decoded, and its digest checked, on demand."""
 
     def __init__(self, key: str, body: bytes, footer: Footer, file: pq.ParquetFile) -> None:
         self.key = key
@@ -53,8 +53,9 @@ class Opened:
     def read(self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True) -> pa.Table:
         """The columns of ``schema``, or the named ones: one that the object lacks is null, another type is cast.
 
-        Raises ``PipelineBug`` where the object was altered or a value does not fit the type. Who asks for rows that are
-        not ``proven`` yet, for that takes a while, calls ``prove`` before anything follows from them.
+        Raises ``PipelineBug`` where the object was altered or a value does not fit the type. With
+        ``proven`` false the rows come before their digest is checked, which takes a while; then call ``prove`` before
+        anything is written that depends on them.
         """
         return self._conformed(schema, names, None, proven)
 
@@ -69,7 +70,7 @@ class Opened:
 
     @property
     def group_rows(self) -> list[int]:
-        """How many rows each row group has, in stored order."""
+        """The number of rows of each row group, in stored order."""
         metadata = self._file.metadata
         return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
@@ -88,8 +89,8 @@ class Opened:
         count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
         try:
             columns = [
-                _as_type(rows[one.name], one.type) if one.name in present else pa.nulls(count, one.type)
-                for one in target
+                _as_type(rows[field.name], field.type) if field.name in present else pa.nulls(count, field.type)
+                for field in target
             ]
         except pa.ArrowInvalid as error:
             raise self._broken(f"has rows that do not fit the contract's types: {error}") from error

@@ -6,7 +6,7 @@ A partition is named by its table's folder and its path below it: ``fact_quote/s
 - ``warehouse/<partition>/symlink.txt``: the pointer, one line ``s3://<bucket>/<object key>`` and a newline;
 - ``warehouse/_data/<partition>/v<version, 12 digits>-<32 hex digits>.parquet``: the objects.
 
-A name is never given twice, so that a pointer's content never comes back and its ETag names one moment of its history.
+A name is never given twice, so that a pointer never has the same content twice and its ETag is that of one commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LARGEST = 10**12 - 1
 
 @dataclass(frozen=True, slots=True)
 class ObjectName:
-    """What an object's key says: ``partition`` is empty when only a name without folders was parsed."""
+    """An object's key, parsed; ``partition`` is empty where the key has no folders."""
 
     partition: str
     version: int
@@ -33,15 +33,17 @@ class ObjectName:
 
 
 def partition_of(table: str, path: str) -> str:
-    """``fact_quote`` and ``symbol=AAPL/month=2026-11`` to the store's name of it; an empty path is the table."""
+    """The partition of a table and a path below it; an empty path is the table's only partition."""
     return f"{table}/{path}" if path else table
 
 
 def pointer_key(partition: str) -> str:
+    """The key of a partition's pointer."""
     return f"{ROOT}{partition}/{POINTER_NAME}"
 
 
 def data_prefix(partition: str) -> str:
+    """The folder of a partition's objects."""
     return f"{DATA_ROOT}{partition}/"
 
 
@@ -54,6 +56,7 @@ def object_name(version: int, unique: str) -> str:
 
 
 def object_key(partition: str, name: str) -> str:
+    """The key of a partition's object."""
     return f"{DATA_ROOT}{partition}/{name}"
 
 
@@ -77,6 +80,7 @@ def version_of(key: str) -> int:
 
 
 def pointer_body(bucket: str, key: str) -> bytes:
+    """The content of a pointer to the object of this key."""
     return f"s3://{bucket}/{key}\n".encode()
 
 

@@ -1,4 +1,4 @@
-"""Which objects of a partition no pointer will ever name again and no reader can still be reading. Pure.
+"""Vacuum: the objects of a partition that no pointer can name again and no reader still reads. Pure.
 
 What stays: the current object; what was replaced, for a grace period counted from its successor's time; the last object
 of each day for a week (the current footer names them); and whatever has a greater number than the current one, for its
@@ -24,7 +24,7 @@ SHORTEST_GRACE = timedelta(hours=1)  # must outlast any reader and any writer
 
 @dataclass(frozen=True, slots=True)
 class VacuumPlan:
-    """What of one partition goes, and how much stays. ``bytes`` are those that the removal frees."""
+    """The objects of one partition to remove, and how many stay. ``bytes`` is what the removal frees."""
 
     partition: str
     remove: tuple[str, ...]
@@ -41,10 +41,10 @@ def plan_vacuum(
     now: datetime,
     grace: timedelta = GRACE,
 ) -> VacuumPlan:
-    """Choose from the objects of one partition. ``dailies`` are the keys that the current object's footer names.
+    """Choose the objects of one partition to remove. ``dailies`` are the keys that the current object's footer names.
 
-    A successor's time is that of the latest object with the next greater number there is: never too early. So part of
-    a listing will do that is cut between two numbers: what is chosen from it is chosen from the whole as well. Raises
+    A successor's time is that of the latest object with the next greater number there is: never too early. So a
+    part of the listing, cut between two numbers, is enough: what is chosen from it is chosen from the whole too. Raises
     ``InvalidData`` on a grace below an hour.
     """
     if grace < SHORTEST_GRACE:

@@ -52,7 +52,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         except InvalidData as error:
             return settled.outcome(client, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
-        if request.only_tell and isinstance(answer, Data):
+        if request.values_only and isinstance(answer, Data):
             _tell(settled, client, answer, owed)
             continue
         stopped = _settle(settled, client, entity, answer, owed, clock=clock, until=until)

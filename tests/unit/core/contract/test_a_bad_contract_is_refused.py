@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from core.authoring.load import examine, load
-from core.contract.problems import BadContracts
+from core.authoring.problems import BadContracts
 from core.errors import InvalidData
 
 TODAY = dt.date(2026, 11, 21)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from tests.support.worlds import shipped_contracts
 
+from core.authoring.problems import Problems
 from core.authoring.rules import check_contract
 from core.contract.model import Contract, Database
-from core.contract.problems import Problems
 from core.rendering.catalog import catalog_tables
 
 CONTRACTS = shipped_contracts()
@@ -17,7 +17,7 @@ CONTRACTS = shipped_contracts()
 def problems_of(contract: Contract) -> set[str]:
     problems = Problems("canary.yaml")
     check_contract(contract, CONTRACTS, problems)
-    return {one.path for one in problems.found}
+    return {one.path for one in problems.items}
 
 
 def test_what_shares_a_current_state_with_other_datasets_is_refused() -> None:

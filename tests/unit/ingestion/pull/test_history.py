@@ -59,10 +59,10 @@ def test_a_gap_is_filled_with_the_opens_of_its_minutes_and_nothing_else(
 def test_a_request_that_only_wants_to_be_told_writes_nothing(acquisition: Acquisition, market: Market) -> None:
     market.clock.set(LATER)
     start = epoch("2026-11-20T14:40:00Z")
-    request = HistoryRequest("quotes", "AAPL", start, start + 120, only_tell=True)
+    request = HistoryRequest("quotes", "AAPL", start, start + 120, values_only=True)
     outcome = HistoryOutcome.from_data(acquisition.runtime.repair(request.to_data(), milliseconds=60_000))
     candles = [market.candle("AAPL", OPENING + dt.timedelta(minutes=10 + number)) for number in range(2)]
-    assert [(slot, Decimal(values["o"])) for slot, values in outcome.told.items()] == [
+    assert [(slot, Decimal(values["o"])) for slot, values in outcome.values.items()] == [
         (start, candles[0].open),
         (start + 60, candles[1].open),
     ]

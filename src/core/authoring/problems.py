@@ -1,4 +1,4 @@
-"""What is wrong with a contract, and what would be right."""
+"""Problems of a contract, each with its place and its remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from core.errors import BadContract
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``path`` is inside the file, ``warehouse.fact_quote.key``. A warning lets the contract pass."""
+    """A problem of a contract.
+
+    ``path`` is inside the file, ``warehouse.fact_quote.key``. A warning lets the contract pass.
+    """
 
     file: str
     path: str
@@ -24,14 +27,15 @@ class Problem:
 
 
 class Problems:
-    """Collects what is wrong with one file; a check goes on after a problem, so that one run tells all."""
+    """The problems of one file; a check goes on after a problem, so that one run reports all."""
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.found: list[Problem] = []
+        self.items: list[Problem] = []
 
     def add(self, path: str, problem: str, remedy: str, *, warning: bool = False) -> None:
-        self.found.append(Problem(self.file, path, problem, remedy, warning))
+        """Add a problem."""
+        self.items.append(Problem(self.file, path, problem, remedy, warning))
 
     def expect_one_of(self, path: str, name: str, allowed: Iterable[str], *, what: str) -> bool:
         """Add a problem unless ``name`` is allowed; the remedy names the nearest that is."""
@@ -43,13 +47,13 @@ class Problems:
 
 
 def nearest(name: str, options: Sequence[str]) -> str:
-    """A remedy: the option that was probably meant, else all of them."""
+    """A remedy for a wrong name: the nearest option, or all of them where none is near."""
     close = difflib.get_close_matches(name, options, n=1)
     return f"Did you mean {close[0]!r}?" if close else f"Use one of: {', '.join(options) or '(there are none)'}"
 
 
 class BadContracts(BadContract):
-    """Every problem that was found; the message is the first one's and says how many there are."""
+    """All problems of the contracts; the message is that of the first, and says how many more there are."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]
