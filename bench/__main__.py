@@ -26,25 +26,25 @@ FILE = ROOT / "build" / "bench.json"
 
 def discover() -> dict[str, Measure]:
     """All measures by name; a name that two modules offer is refused."""
-    found: dict[str, Measure] = {}
+    measures: dict[str, Measure] = {}
     for module in pkgutil.iter_modules(bench.__path__):
         if module.name == "__main__":
             continue
         offered = getattr(importlib.import_module(f"bench.{module.name}"), "MEASURES", {})
-        if twice := found.keys() & offered.keys():
+        if twice := measures.keys() & offered.keys():
             raise ValueError(f"bench.{module.name} offers {sorted(twice)} once more")
-        found.update(offered)
-    return found
+        measures.update(offered)
+    return measures
 
 
 def measure(chosen: dict[str, Measure], options: Options, file: Path) -> list[str]:
     """Run the measures one by one, each into the file as soon as it is done; the names of those that failed."""
     failed = []
-    for number, (name, one) in enumerate(chosen.items(), 1):
+    for number, (name, run) in enumerate(chosen.items(), 1):
         print(f"[{number}/{len(chosen)}] {name}{_disturbed()}", file=sys.stderr, flush=True)  # noqa: T201
         start = time.monotonic()
         try:
-            record = one(options)
+            record = run(options)
         except Exception:  # noqa: BLE001  # one failure must not cost the figures of all others; told at the end
             traceback.print_exc()
             failed.append(name)
@@ -69,14 +69,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the measures")
     parser.add_argument("--file", type=Path, default=FILE, help="where the records go (default: build/bench.json)")
     given = parser.parse_args(arguments)
-    found = discover()
+    measures = discover()
     if given.list:
-        print("\n".join(found))  # noqa: T201
+        print("\n".join(measures))  # noqa: T201
         return 0
-    if unknown := set(given.only or ()) - found.keys():
-        print(f"no measure {', '.join(sorted(unknown))}; there are: {', '.join(found)}", file=sys.stderr)  # noqa: T201
+    if unknown := set(given.only or ()) - measures.keys():
+        print(f"no measure {', '.join(sorted(unknown))}; there are: {', '.join(measures)}", file=sys.stderr)  # noqa: T201
         return 2
-    chosen = {name: one for name, one in found.items() if not given.only or name in given.only}
+    chosen = {name: run for name, run in measures.items() if not given.only or name in given.only}
     scratch = Path(tempfile.mkdtemp(prefix="starmend-bench-"))
     how = {"quick": True, "rounds": 3, "least": 1, "budget": 1.5} if given.quick else {}
     try:

@@ -1,4 +1,4 @@
-"""How long it takes to know what is missing: from key columns in memory to findings."""
+"""Time to find what is missing: from key columns in memory to findings."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ def prepared(entities: int) -> tuple[Any, Any, list[Any]]:
     random = np.random.default_rng(7)
     partitions = []
     for bucket in range(64):
-        some = np.arange(bucket, entities, 64)
-        keep = random.random((len(some), len(slots))) >= SHARE
+        numbers = np.arange(bucket, entities, 64)
+        keep = random.random((len(numbers), len(slots))) >= SHARE
         rows, places = np.nonzero(keep)
-        codes = pa.DictionaryArray.from_arrays(pa.array(rows.astype(np.int32)), pa.array([names[n].name for n in some]))
+        codes = pa.DictionaryArray.from_arrays(
+            pa.array(rows.astype(np.int32)), pa.array([names[number].name for number in numbers])
+        )
         minutes = pa.array(slots[places] * 1_000_000).cast(pa.timestamp("us"))
         provenance = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), pa.array(["observed"]))
         partitions.append((codes, minutes, provenance))
@@ -70,8 +72,8 @@ def ours(*, entities: int, texts: bool = False, threads: int) -> Callable[[], An
 
 def audit_2m_points(options: Options) -> Record:
     """1,000 entities, five trading days: 1.95 million points. The details show ten times as many."""
-    one = Contestant("ours", f"{WORK}:ours", {"entities": 1_000, "texts": True}, compared=False)
-    result = race([one], threads=2, options=options)
+    contestant = Contestant("ours", f"{WORK}:ours", {"entities": 1_000, "texts": True}, compared=False)
+    result = race([contestant], threads=2, options=options)
     ten = race(
         [Contestant("ours", f"{WORK}:ours", {"entities": 10_000, "texts": True}, compared=False)],
         threads=2,

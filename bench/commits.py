@@ -58,7 +58,7 @@ def commits_64_partitions_8_writers(options: Options) -> Record:
             for system in SYSTEMS:
                 emulator.reset()
                 batches = system.quick if options.quick else system.batches
-                rates[system.name].append(one_round(system, batches, environment, options))
+                rates[system.name].append(race_round(system, batches, environment, options))
     medians = {name: statistics.median(rate) for name, rate in rates.items()}
     ours = medians.pop(OURS)
     counts = {system.name: WRITERS * (system.quick if options.quick else system.batches) for system in SYSTEMS}
@@ -67,13 +67,16 @@ def commits_64_partitions_8_writers(options: Options) -> Record:
         ours,
         unit="commits/s",
         peers=medians,
-        details={"rates": {name: [round(one, 1) for one in rate] for name, rate in rates.items()}, "commits": counts},
+        details={
+            "rates": {name: [round(figure, 1) for figure in rate] for name, rate in rates.items()},
+            "commits": counts,
+        },
     )
 
 
-def one_round(system: System, batches: int, environment: Mapping[str, str], options: Options) -> float:
+def race_round(system: System, batches: int, environment: Mapping[str, str], options: Options) -> float:
     """Commits per second from the moment all writers are ready to the last one's end; raises where rows are missing."""
-    items = data.line_items(options.data, WRITERS * max(one.batches for one in SYSTEMS) * ROWS)
+    items = data.line_items(options.data, WRITERS * max(system.batches for system in SYSTEMS) * ROWS)
     given = {"bucket": BUCKET, "partitions": PARTITIONS, "rows": ROWS}
     settled = {name: value for name, value in os.environ.items() if name != "AWS_PROFILE"} | dict(environment)
     _call(system, "create", settled, bucket=BUCKET)
@@ -83,8 +86,10 @@ def one_round(system: System, batches: int, environment: Mapping[str, str], opti
             path = options.scratch / f"batches-{writer}.parquet"
             pq.write_table(items.slice(writer * batches * ROWS, batches * ROWS), path)
             arguments: dict[str, Any] = given | {"batches": str(path), "writer": writer}
-            one = Contestant(f"{system.name} {writer}", f"{system.module}:commits", arguments, environment=environment)
-            runners.append(running.enter_context(Runner(one, threads=os.cpu_count() or 1)))
+            contestant = Contestant(
+                f"{system.name} {writer}", f"{system.module}:commits", arguments, environment=environment
+            )
+            runners.append(running.enter_context(Runner(contestant, threads=os.cpu_count() or 1)))
         start = time.perf_counter()
         for runner in runners:
             runner.begin()
@@ -114,10 +119,10 @@ def _call(system: System, function: str, environment: Mapping[str, str], **argum
 
 
 def _require_all(name: str, keys: pa.Table, rows: pa.Table) -> None:
-    order = [(one, "ascending") for one in data.KEY]
-    found, expected = keys.select(data.KEY).sort_by(order), rows.select(data.KEY).sort_by(order)
-    if not found.cast(expected.schema).equals(expected):
-        raise LostRows(f"{name}: {found.num_rows} rows, {expected.num_rows} were written")
+    order = [(column, "ascending") for column in data.KEY]
+    stored, expected = keys.select(data.KEY).sort_by(order), rows.select(data.KEY).sort_by(order)
+    if not stored.cast(expected.schema).equals(expected):
+        raise LostRows(f"{name}: {stored.num_rows} rows, {expected.num_rows} were written")
 
 
 MEASURES: dict[str, Callable[[Options], Record]] = {"commits_64_partitions_8_writers": commits_64_partitions_8_writers}

@@ -1,4 +1,4 @@
-"""What the contestants work on: TPC-H line items, as they would come from a database that keeps changing them.
+"""Data of the contestants: TPC-H line items, as they would come from a database that keeps changing them.
 
 Generated once and kept. Line items come from ``tpchgen-cli``; ``last_updated`` is added (with milliseconds, as an OLTP
 ``timestamp(3)`` has), four lines of a hundred are later versions of other lines, one is a repetition, and the lines lie
@@ -72,7 +72,7 @@ def line_items(folder: Path, rows: int) -> pa.Table:
         subprocess.run([program, *wanted], check=True)
     table = pq.read_table(name / "lineitem.parquet").slice(0, rows)
     written = _FROM + np.random.default_rng(_SEED).integers(0, _DAYS_IN_MS, table.num_rows)
-    columns = [table[one.name].cast(one.type) for one in SCHEMA if one.name != VERSION]
+    columns = [table[field.name].cast(field.type) for field in SCHEMA if field.name != VERSION]
     return pa.Table.from_arrays([*columns, _instants(written)], schema=SCHEMA)
 
 
@@ -93,7 +93,7 @@ def changed(rows: pa.Table, *, seed: int = _SEED) -> pa.Table:
         "l_quantity": _money(random.integers(1, 51, rows.num_rows) * 100),
         VERSION: _instants(later),
     }
-    return pa.Table.from_arrays([news.get(one.name, rows[one.name]) for one in SCHEMA], schema=SCHEMA)
+    return pa.Table.from_arrays([news.get(field.name, rows[field.name]) for field in SCHEMA], schema=SCHEMA)
 
 
 def as_extracted(items: pa.Table, lines: int, *, seed: int = _SEED) -> pa.Table:
@@ -110,17 +110,17 @@ def as_extracted(items: pa.Table, lines: int, *, seed: int = _SEED) -> pa.Table:
 def json_lines(rows: pa.Table) -> bytes:
     """Rows as PostgreSQL's ``row_to_json`` writes them: decimals as numbers with their zeros, times with a ``T``."""
     parts: list[pa.Array | pa.Scalar] = []
-    for number, one in enumerate(rows.schema):
-        values = rows[one.name].combine_chunks()
-        quote = '"' if pa.types.is_string(one.type) or pa.types.is_temporal(one.type) else ""
-        if pa.types.is_timestamp(one.type):
+    for number, field in enumerate(rows.schema):
+        values = rows[field.name].combine_chunks()
+        quote = '"' if pa.types.is_string(field.type) or pa.types.is_temporal(field.type) else ""
+        if pa.types.is_timestamp(field.type):
             texts = pc.strftime(values.cast(pa.timestamp("ms")), "%Y-%m-%dT%H:%M:%S")
         else:
             texts = values.cast(pa.string())
-        if pa.types.is_string(one.type) and pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f]')).as_py():
-            raise ValueError(f"{one.name} holds characters that JSON escapes")
+        if pa.types.is_string(field.type) and pc.any(pc.match_substring_regex(texts, r'["\\\x00-\x1f]')).as_py():
+            raise ValueError(f"{field.name} holds characters that JSON escapes")
         closing = "," if number + 1 < len(rows.schema) else "}\n"
-        parts += [pa.scalar(f'{"{" if number == 0 else ""}"{one.name}":{quote}'), texts, pa.scalar(quote + closing)]
+        parts += [pa.scalar(f'{"{" if number == 0 else ""}"{field.name}":{quote}'), texts, pa.scalar(quote + closing)]
     return "".join(pc.binary_join_element_wise(*parts, "").to_pylist()).encode()
 
 

@@ -80,7 +80,7 @@ FROM generate_series(1::bigint, {rows}) AS n
 
 
 def table(name: str) -> SourceTable:
-    fields = tuple(Field(one, parse_type(kind.rstrip("?")), not kind.endswith("?")) for one, kind in COLUMNS.items())
+    fields = tuple(Field(name, parse_type(kind.rstrip("?")), not kind.endswith("?")) for name, kind in COLUMNS.items())
     return SourceTable(name, ("line_id",), fields, "created_at", "last_updated")
 
 
@@ -220,7 +220,7 @@ def idle(*, login: Mapping[str, Any], names: Sequence[str], threads: int) -> Cal
 
     def run() -> int:
         result = run_pass(extraction, budget=budget)
-        assert all(one.outcome == "unchanged" and one.number == 1 for one in result.tables), result.summary()
+        assert all(table.outcome == "unchanged" and table.number == 1 for table in result.tables), result.summary()
         return len(result.tables)
 
     return run
@@ -276,8 +276,8 @@ class _Parameters:
 
     def __init__(self, tables: Sequence[str], dataset: str = DATASET) -> None:
         names = ParameterNames("/bench/extract", dataset)
-        self._values = {name(one): "0" for one in tables for name in (names.sequential_id, names.latest_object)}
-        self._values |= {names.timestamp(one): "1970-01-01T00:00:00.000000Z" for one in tables}
+        self._values = {name(table): "0" for table in tables for name in (names.sequential_id, names.latest_object)}
+        self._values |= {names.timestamp(table): "1970-01-01T00:00:00.000000Z" for table in tables}
 
     def get(self, name: str) -> str:
         if name not in self._values:
@@ -318,8 +318,8 @@ class FolderObjects:
         return ObjectStat(key, 0, "", datetime.now(UTC), self._metadata[key])
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        found = sorted(key for key in self._metadata if key.startswith(prefix) and key > after)
-        return iter([ObjectInfo(key, 0, "", datetime.now(UTC)) for key in found])
+        keys = sorted(key for key in self._metadata if key.startswith(prefix) and key > after)
+        return iter([ObjectInfo(key, 0, "", datetime.now(UTC)) for key in keys])
 
     def write_share(self) -> None:
         """When the first object was stored, as a share of the time until the last one was."""

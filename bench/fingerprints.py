@@ -1,6 +1,6 @@
 """The comparison of a table of a million rows with the source, as an audit makes it: unchanged, and a hundred changed.
 
-Ours is one look of an audit (``auditor.databases.scan``) through the function that it asks (``ingestion.check``):
+Ours is one scan of an audit (``auditor.databases.scan``) through the function that it asks (``ingestion.check``):
 objects against receipts, every partition's pointer, bytes and digest, the rows' keys and versions against
 PostgreSQL's, the contract's rules, the paper that is left. The rows were put there by the pipeline itself. Buckets are
 folders: what S3 takes for sixteen objects is not measured here. The floor asks the source for ``count(*)`` and
@@ -94,10 +94,10 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
     now = datetime.now(UTC)
 
     def ask(question: Mapping[str, Any]) -> Mapping[str, Any]:
-        told = answer(extraction, json.loads(json.dumps(question)), bucket)
-        return json.loads(json.dumps(told))  # type: ignore[no-any-return]
+        reply = answer(extraction, json.loads(json.dumps(question)), bucket)
+        return json.loads(json.dumps(reply))  # type: ignore[no-any-return]
 
-    world = Services(
+    services = Services(
         contracts=contracts,
         ingest=bucket,
         records=bucket,
@@ -117,11 +117,11 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
 
     def run() -> int:
         order = TablesOrder(DATASET, f"bench-{next(numbers)}", slices, False, ("", 0), int(now.timestamp()))
-        found = look_at_tables(world, order, attempt=0).result
-        stale = [finding for finding in found.findings if isinstance(finding, StaleRows)]
-        assert len(found.findings) == len(stale), [finding.kind for finding in found.findings]
-        assert sum(len(one.keys) for one in stale) == changed
-        assert sum(window.counts["expected"] for window in found.windows) == rows
+        result = look_at_tables(services, order, attempt=0).result
+        stale = [finding for finding in result.findings if isinstance(finding, StaleRows)]
+        assert len(result.findings) == len(stale), [finding.kind for finding in result.findings]
+        assert sum(len(finding.keys) for finding in stale) == changed
+        assert sum(window.counts["expected"] for window in result.windows) == rows
         return changed
 
     return run
@@ -130,7 +130,7 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
 def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[], int]:  # noqa: ARG001
     session = extract._connector(login).open()
     bucket = FolderBucket(Path(folder))
-    paths = [Path(folder) / one.key for one in bucket.list("warehouse/_data/")]
+    paths = [Path(folder) / info.key for info in bucket.list("warehouse/_data/")]
 
     def run() -> int:
         ((rows, _),) = session.query("SELECT count(*), max(last_updated) FROM line_item")
@@ -161,7 +161,7 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     extraction = _extraction(contracts, login, bucket)
     run_pass(extraction, budget=Budget.of(600, clock=time.monotonic)).raise_failures()
     extraction.close()
-    world = Services(
+    services = Services(
         contracts=contracts,
         ingest=bucket,
         records=bucket,
@@ -175,8 +175,8 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         now=lambda: datetime.now(UTC),
         timer=time.perf_counter,
     )
-    for one in list(bucket.list("tables/")):
-        failed = process_objects([ObjectEvent("", one.key, False)], world)
+    for info in list(bucket.list("tables/")):
+        failed = process_objects([ObjectEvent("", info.key, False)], services)
         assert not failed, failed
     (fact,) = contracts.dataset(DATASET).tables
     list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))
@@ -184,7 +184,7 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     for path in paths_of(target, Slice(fact.name, *ALWAYS)):
         proofs.read(fact, path, target.compared)
     held = list(bucket.list("warehouse/_data/"))
-    assert sum(pq.read_metadata(folder / one.key).num_rows for one in held) == rows
+    assert sum(pq.read_metadata(folder / info.key).num_rows for info in held) == rows
 
 
 def _contracts() -> Any:

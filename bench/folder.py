@@ -35,8 +35,8 @@ class FolderBucket:
         path = self._folder / key
         if not path.is_file():
             return None
-        told = path.with_name(path.name + _METADATA)
-        metadata = json.loads(told.read_text()) if told.exists() else {}
+        beside = path.with_name(path.name + _METADATA)
+        metadata = json.loads(beside.read_text()) if beside.exists() else {}
         return ObjectStat(key, path.stat().st_size, _etag(path), _modified(path), metadata)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -92,8 +92,8 @@ class FolderBucket:
 
 
 def _etag(path: Path) -> str:
-    found = path.stat()
-    return hashlib.md5(f"{found.st_size} {found.st_mtime_ns}".encode(), usedforsecurity=False).hexdigest()
+    stat = path.stat()
+    return hashlib.md5(f"{stat.st_size} {stat.st_mtime_ns}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _modified(path: Path) -> datetime:

@@ -91,7 +91,7 @@ def _fill(folder: Path) -> tuple[int, int]:
     store = S3PartitionStore(Clients()("s3"), BUCKET)
     start = int(FIRST.timestamp())
     random = np.random.default_rng(7)
-    made: dict[str, Any] = {}
+    by_path: dict[str, Any] = {}
     lost = 0
     for path in partitions_of(table, feed, [Window(start, start + DAYS * 86_400)]):
         first, last = period_of(table, feed, path)
@@ -110,8 +110,8 @@ def _fill(folder: Path) -> tuple[int, int]:
             "fetched_at": minutes,
         }
         schema = stored_schema(table)
-        made[path] = pa.table([values[name] for name in schema.names], schema=schema) if len(rows) else None
-    wanted = {path: rows for path, rows in made.items() if rows is not None}
+        by_path[path] = pa.table([values[name] for name in schema.names], schema=schema) if len(rows) else None
+    wanted = {path: rows for path, rows in by_path.items() if rows is not None}
 
     def commit(path: str) -> None:
         restate(store, table, path, lambda: (wanted[path], ()), context=CommitContext("bench"))
@@ -135,7 +135,7 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
 
     s3 = Clients()("s3")
     store = S3ObjectStore(s3, BUCKET)
-    world = Services(
+    services = Services(
         contracts=_loaded(folder),
         ingest=store,
         records=store,
@@ -150,7 +150,7 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
     numbers = count()
 
     def run() -> Any:
-        answer = audit_step({"order": order, "run": f"bench-{os.getpid()}-{next(numbers)}"}, world)
+        answer = audit_step({"order": order, "run": f"bench-{os.getpid()}-{next(numbers)}"}, services)
         assert answer["missing"] == lost, f"{answer['missing']} found, {lost} were left out"
         return answer["missing"]
 

@@ -1,4 +1,4 @@
-"""How long the processing Lambda's code takes to import, beyond the interpreter itself."""
+"""Time to import the processing Lambda's code, beyond the interpreter itself."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class HeavyImport(AssertionError):
 def cold_import_processing(options: Options) -> Record:
     """Turns of ``import processing.handler`` and of nothing, each in a fresh interpreter with its bytecode cached."""
     loaded = json.loads(_python(_LOADED))
-    if found := [name for name in HEAVY if name in loaded]:
-        raise HeavyImport(f"{MODULE} imports {', '.join(found)}")
+    if imported := [name for name in HEAVY if name in loaded]:
+        raise HeavyImport(f"{MODULE} imports {', '.join(imported)}")
     bare, whole = [], []
     before = _busy()
     for _ in range(5 if options.quick else 15):

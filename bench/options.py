@@ -1,4 +1,4 @@
-"""What every measure is told."""
+"""Options of every measure."""
 
 from __future__ import annotations
 

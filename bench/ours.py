@@ -182,8 +182,8 @@ def quotes_warm(*, quotes: int, days: int, **_: object) -> Callable[[], bytes]:
     origin, context = Origin(contract, contracts, NOW), CommitContext(contract_hash=contract.hash)
     lines = _month_of_quotes(contract, days)
 
-    def parts_of(some: Sequence[bytes]) -> tuple[Part, ...]:
-        stream = io.BytesIO(gzip.compress(b"".join(some), compresslevel=1))
+    def parts_of(batch: Sequence[bytes]) -> tuple[Part, ...]:
+        stream = io.BytesIO(gzip.compress(b"".join(batch), compresslevel=1))
         return parse_object(stream, plan, origin, place="quotes", now=NOW, timer=time.perf_counter).parts
 
     (part,) = parts_of(lines[:-quotes])
@@ -245,8 +245,10 @@ def committed_keys(*, bucket: str, partitions: int) -> pa.Table:
     """The keys of all rows that the pointers lead to."""
     promise = line_orders()
     store = S3PartitionStore(Clients()("s3"), bucket)
-    found = [read_partition(store, promise.table, f"p={number}") for number in range(partitions)]
-    return pa.concat_tables([one.table.select(promise.table.key) for one in found if one is not None])
+    snapshots = [read_partition(store, promise.table, f"p={number}") for number in range(partitions)]
+    return pa.concat_tables(
+        [snapshot.table.select(promise.table.key) for snapshot in snapshots if snapshot is not None]
+    )
 
 
 def create(*, bucket: str) -> None:

@@ -1,4 +1,4 @@
-"""What a feed's object costs once everything is warm: eleven quotes into a month of one symbol, without S3."""
+"""Cost of a feed's object once everything is warm: eleven quotes into a month of one symbol, without S3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUOTES, DAYS = 11, 20
 
 
 def quotes_11_warm(options: Options) -> Record:
-    """Short, so it is measured often; no peer has this road."""
+    """Short, so it is measured often; no peer does the same."""
     often = options.with_rounds(300)
     given = {"quotes": QUOTES, "days": DAYS}
     contestants = [Contestant(OURS, "bench.ours:quotes_warm", given, compared=False)]

@@ -54,7 +54,9 @@ class Result:
 
     def without(self, name: str) -> Result:
         """The others: for a figure that is told apart from them."""
-        return Result(*({one: of[one] for one in of if one != name} for of in (self.turns, self.peak_mb, self.cpu_ms)))
+        return Result(
+            *({other: of[other] for other in of if other != name} for of in (self.turns, self.peak_mb, self.cpu_ms))
+        )
 
     def record(self, name: str, **details: Any) -> Record:
         """The contestants called ``ours`` and ``floor`` are what they are called, all others are peers."""
@@ -66,10 +68,10 @@ class Result:
             floor=self.median(FLOOR) if FLOOR in self.turns else None,
             peak_mb=self.peak_mb.get(OURS),
             details={
-                "peak_mb": {one: round(peak, 1) for one, peak in self.peak_mb.items()},
-                "cpu_ms": {one: round(busy, 3) for one, busy in self.cpu_ms.items()},
-                "turns": {one: len(times) for one, times in self.turns.items()},
-                "fastest": {one: round(min(times), 3) for one, times in self.turns.items()},
+                "peak_mb": {name: round(peak, 1) for name, peak in self.peak_mb.items()},
+                "cpu_ms": {name: round(busy, 3) for name, busy in self.cpu_ms.items()},
+                "turns": {name: len(times) for name, times in self.turns.items()},
+                "fastest": {name: round(min(times), 3) for name, times in self.turns.items()},
                 **details,
             },
         )
@@ -187,7 +189,7 @@ def race(
         if check is not None:
             check(saved)
         take_turns(warm, turns, options)
-    return Result(turns, peaks, {one.name: statistics.median(one.cpu) for one in warm})
+    return Result(turns, peaks, {runner.name: statistics.median(runner.cpu) for runner in warm})
 
 
 def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], options: Options) -> None:
@@ -197,5 +199,5 @@ def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], opti
             if number < options.least or sum(turns[runner.name]) * (number + 1) / number < options.budget * 1000:
                 turns[runner.name].append(runner.time())
     for runner in runners:
-        told = f"{statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns"
-        options.say(f"{runner.name}: {told}, {statistics.median(runner.cpu):.4g} ms of the cores")
+        figures = f"{statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns"
+        options.say(f"{runner.name}: {figures}, {statistics.median(runner.cpu):.4g} ms of the cores")

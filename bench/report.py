@@ -13,8 +13,8 @@ def table(records: Sequence[Record]) -> str:
     for record in records:
         lines.append(f"{record.name} ({record.unit})")
         ratios = [(record.ratio_best_peer, "x the best peer"), (record.ratio_floor, "x the floor")]
-        told = "".join(f"   {ratio:g} {of}" for ratio, of in ratios if ratio is not None)
-        lines.append(_line("ours", record.ours, record.peak_mb) + told)
+        shown = "".join(f"   {ratio:g} {of}" for ratio, of in ratios if ratio is not None)
+        lines.append(_line("ours", record.ours, record.peak_mb) + shown)
         peaks = record.details.get("peak_mb", {})
         lines += [_line(name, figure, peaks.get(name)) for name, figure in record.peers.items()]
         lines += [_line("floor", record.floor, peaks.get("floor"))] if record.floor is not None else []

@@ -1,4 +1,4 @@
-"""Whether contestants made the same rows: without that their times say nothing."""
+"""Comparison of the rows that contestants made: unless they are the same, times say nothing."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def same_rows(results: Mapping[str, Path]) -> None:
 def typed(name: str, rows: pa.Table) -> pa.Table:
     """The rows in ``SCHEMA``. Only the form of texts may differ (large, view): it is the same in Parquet."""
     rows = rows.select(SCHEMA.names)
-    for found, wanted in zip(rows.schema, SCHEMA, strict=True):
-        text = pa.types.is_large_string(found.type) or pa.types.is_string_view(found.type)
-        if found.type != wanted.type and not (text and pa.types.is_string(wanted.type)):
-            raise DifferentRows(f"{name}: {found.name} is {found.type}, not {wanted.type}")
+    for field, wanted in zip(rows.schema, SCHEMA, strict=True):
+        text = pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
+        if field.type != wanted.type and not (text and pa.types.is_string(wanted.type)):
+            raise DifferentRows(f"{name}: {field.name} is {field.type}, not {wanted.type}")
     return rows.cast(SCHEMA).combine_chunks()
 
 
 def _require_sorted(name: str, rows: pa.Table) -> None:
-    in_order = rows.sort_by([(one, "ascending") for one in KEY])
+    in_order = rows.sort_by([(name, "ascending") for name in KEY])
     if not rows.equals(in_order):
         raise DifferentRows(f"{name}: the rows are not in key order")
     if rows.group_by(list(KEY)).aggregate([]).num_rows != rows.num_rows:
@@ -48,5 +48,5 @@ def _require_sorted(name: str, rows: pa.Table) -> None:
 def _difference(first: str, expected: pa.Table, name: str, rows: pa.Table) -> str:
     if rows.num_rows != expected.num_rows:
         return f"{name} has {rows.num_rows} rows, {first} {expected.num_rows}"
-    unequal = [one for one in SCHEMA.names if not rows[one].equals(expected[one])]
+    unequal = [name for name in SCHEMA.names if not rows[name].equals(expected[name])]
     return f"{name} and {first} differ in {', '.join(unequal)}"

@@ -23,15 +23,15 @@ from bench.data import KEY, SCHEMA, VERSION
 
 def _hints() -> dict[str, Any]:
     hints: dict[str, Any] = {}
-    for one in SCHEMA:
-        if pa.types.is_decimal(one.type):
-            hints[one.name] = {"data_type": "decimal", "precision": 15, "scale": 2}
-        elif pa.types.is_date(one.type):
-            hints[one.name] = {"data_type": "date"}
-        elif pa.types.is_timestamp(one.type):
-            hints[one.name] = {"data_type": "timestamp", "timezone": False, "precision": 6}
-        elif one.type == pa.int32():
-            hints[one.name] = {"data_type": "bigint", "precision": 32}
+    for field in SCHEMA:
+        if pa.types.is_decimal(field.type):
+            hints[field.name] = {"data_type": "decimal", "precision": 15, "scale": 2}
+        elif pa.types.is_date(field.type):
+            hints[field.name] = {"data_type": "date"}
+        elif pa.types.is_timestamp(field.type):
+            hints[field.name] = {"data_type": "timestamp", "timezone": False, "precision": 6}
+        elif field.type == pa.int32():
+            hints[field.name] = {"data_type": "bigint", "precision": 32}
     hints[VERSION]["dedup_sort"] = "desc"
     return hints
 

@@ -37,7 +37,7 @@ def _writer(connection: duckdb.DuckDBPyConnection, query: str, out: str) -> Call
 
 def transform(*, path: str, out: str, threads: int, **_: object) -> Callable[[], Path]:
     """Gzip JSON lines to the newest rows in key order, as a Parquet file."""
-    columns = ", ".join(f"'{one.name}': '{_TYPES[str(one.type)]}'" for one in SCHEMA)
+    columns = ", ".join(f"'{field.name}': '{_TYPES[str(field.type)]}'" for field in SCHEMA)
     source = f"read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})"
     return _writer(duckdb.connect(config={"threads": threads}), _newest(source), out)
 

@@ -1,4 +1,4 @@
-"""What cannot be avoided: reading and writing the same data with the same library, and nothing between.
+"""Floor of every contestant: reading and writing the same data with the same library, and nothing between.
 
 It writes as our objects are written (dictionaries where values repeat, decimals as integers, no statistics of texts):
 a floor with the library's slower defaults would flatter whoever is measured against it.
@@ -27,7 +27,7 @@ def _write(rows: pa.Table, dictionaries: Sequence[str]) -> pa.Buffer:
         sink,
         compression="snappy",
         use_dictionary=list(dictionaries),
-        write_statistics=[one.name for one in SCHEMA if not pa.types.is_string(one.type)],
+        write_statistics=[field.name for field in SCHEMA if not pa.types.is_string(field.type)],
         store_decimal_as_integer=True,
         store_schema=False,
         row_group_size=131_072,
@@ -43,7 +43,9 @@ def _gunzip(compressed: bytes) -> bytes:
 
 def transform(*, path: str, threads: int, **_: object) -> Callable[[], pa.Buffer]:
     """Gunzip, parse with exact types, write. Dates are read as the texts they are."""
-    schema = pa.schema([pa.field(one.name, pa.string() if pa.types.is_date(one.type) else one.type) for one in SCHEMA])
+    schema = pa.schema(
+        [pa.field(field.name, pa.string() if pa.types.is_date(field.type) else field.type) for field in SCHEMA]
+    )
 
     def run() -> pa.Buffer:
         data = _gunzip(Path(path).read_bytes())
@@ -52,7 +54,7 @@ def transform(*, path: str, threads: int, **_: object) -> Callable[[], pa.Buffer
             read_options=pj.ReadOptions(use_threads=threads > 1, block_size=BLOCK_BYTES),
             parse_options=pj.ParseOptions(explicit_schema=schema),
         )
-        columns = [rows[one.name].cast(one.type) for one in SCHEMA]
+        columns = [rows[field.name].cast(field.type) for field in SCHEMA]
         return _write(pa.Table.from_arrays(columns, schema=SCHEMA), REPEATING)
 
     return run

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bench.data import KEY, SCHEMA, VERSION
 
-_DATES = [one.name for one in SCHEMA if pa.types.is_date(one.type)]
+_DATES = [field.name for field in SCHEMA if pa.types.is_date(field.type)]
 
 
 def _newest(rows: pd.DataFrame) -> pd.DataFrame:

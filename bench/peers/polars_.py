@@ -17,16 +17,16 @@ _READ = {"int64": pl.Int64, "int32": pl.Int32, "decimal128(15, 2)": pl.Float64}
 
 
 def _converted() -> list[pl.Expr]:
-    found = []
-    for one in SCHEMA:
-        column = pl.col(one.name)
-        if str(one.type).startswith("decimal"):
-            found.append(column.cast(_DECIMAL))
-        elif str(one.type).startswith("date"):
-            found.append(column.str.to_date("%Y-%m-%d"))
-        elif str(one.type).startswith("timestamp"):
-            found.append(column.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us"))
-    return found
+    columns = []
+    for field in SCHEMA:
+        column = pl.col(field.name)
+        if str(field.type).startswith("decimal"):
+            columns.append(column.cast(_DECIMAL))
+        elif str(field.type).startswith("date"):
+            columns.append(column.str.to_date("%Y-%m-%d"))
+        elif str(field.type).startswith("timestamp"):
+            columns.append(column.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us"))
+    return columns
 
 
 def _newest(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -39,7 +39,7 @@ def _newest(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def transform(*, path: str, out: str, **_: object) -> Callable[[], Path]:
     """Gzip JSON lines to the newest rows in key order, as a Parquet file."""
-    schema = {one.name: _READ.get(str(one.type), pl.String) for one in SCHEMA}
+    schema = {field.name: _READ.get(str(field.type), pl.String) for field in SCHEMA}
 
     def run() -> Path:
         rows = pl.scan_ndjson(path, schema=schema).with_columns(_converted())

@@ -29,8 +29,8 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     Safe to do again. Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where a store fails; then
     the job is not done, and the same call may be made again.
     """
-    found = find_job(services.records, job)
-    repair = found.repair if found else None
+    stored = find_job(services.records, job)
+    repair = stored.repair if stored else None
     if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     changed, failed = 0, []

@@ -46,7 +46,7 @@ class Trip:
 
 
 @dataclass
-class Road:
+class DeployedFunction:
     """The emulator with two buckets, a queue and the function; kept for all measures of a run."""
 
     clients: Any
@@ -85,8 +85,8 @@ class Road:
         return Trip(elapsed, receipt, busy[worker] * 1000, after[worker][1])
 
     def _is_there(self, key: str) -> bool:
-        found = self.clients("s3").list_objects_v2(Bucket=WAREHOUSE, Prefix=key, MaxKeys=1)
-        return bool(found.get("KeyCount"))
+        listing = self.clients("s3").list_objects_v2(Bucket=WAREHOUSE, Prefix=key, MaxKeys=1)
+        return bool(listing.get("KeyCount"))
 
     def _used(self) -> dict[int, tuple[float, float]]:
         """Of every process of a function: seconds of processor time, and megabytes at its peak."""
@@ -105,7 +105,7 @@ class Road:
 
 
 @cache
-def road() -> Road:
+def deployed_function() -> DeployedFunction:
     """Start it, and fill the months that quotes go into."""
     from aws.clients import Clients
     from core.authoring.load import load
@@ -125,10 +125,10 @@ def road() -> Road:
         clients = Clients()
         for service in ("s3", "sqs", "lambda", "ssm"):
             clients(service)  # they keep the endpoint that they were made with
-    made = Road(clients, emulator, code.read_bytes())
-    _deploy(clients, made.code)
-    made.send(f"feeds/quotes/{made.minute:%Y/%m/%d/%H}/history", _quotes(made.minute, HISTORY_DAYS * 390))
-    return made
+    function = DeployedFunction(clients, emulator, code.read_bytes())
+    _deploy(clients, function.code)
+    function.send(f"feeds/quotes/{function.minute:%Y/%m/%d/%H}/history", _quotes(function.minute, HISTORY_DAYS * 390))
+    return function
 
 
 def _environment(values: dict[str, str]) -> Any:
@@ -138,7 +138,7 @@ def _environment(values: dict[str, str]) -> Any:
 
 
 def _deploy(clients: Any, code: bytes) -> None:
-    """What Terraform makes of it on AWS, as far as this road goes."""
+    """What Terraform makes of it on AWS, as far as it is needed here."""
     s3, sqs = clients("s3"), clients("sqs")
     for bucket in (INGEST, WAREHOUSE):
         s3.create_bucket(Bucket=bucket)
@@ -219,7 +219,7 @@ def _months() -> Iterator[str]:
 
 def event_to_receipt(options: Options, *, name: str, rows: int, cold: bool) -> Record:
     """``rows`` 0: eleven quotes, into the eleven months of their symbols; else so many orders, into one month."""
-    on = road()
+    on = deployed_function()
     times = (2 if cold else 4) if options.quick else (5 if cold else 15)
     trips = []
     if not cold:
@@ -229,7 +229,8 @@ def event_to_receipt(options: Options, *, name: str, rows: int, cold: bool) -> R
             on.cool()
         trips.append(_send(on, rows))
     stages = {
-        one: statistics.median(trip.receipt["stages"][one] for trip in trips) for one in trips[0].receipt["stages"]
+        stage: statistics.median(trip.receipt["stages"][stage] for trip in trips)
+        for stage in trips[0].receipt["stages"]
     }
     return Record.of_times(
         name,
@@ -237,7 +238,7 @@ def event_to_receipt(options: Options, *, name: str, rows: int, cold: bool) -> R
         peak_mb=max(trip.peak_mb for trip in trips),
         details={
             "function_ms": round(statistics.median(trip.receipt["milliseconds"] for trip in trips), 1),
-            "stages_ms": {one: round(spent, 1) for one, spent in stages.items()},
+            "stages_ms": {stage: round(spent, 1) for stage, spent in stages.items()},
             "cpu_ms": round(statistics.median(trip.cpu_ms for trip in trips), 1),
             "fastest": round(min(trip.milliseconds for trip in trips), 1),
             "turns": len(trips),
@@ -246,7 +247,7 @@ def event_to_receipt(options: Options, *, name: str, rows: int, cold: bool) -> R
     )
 
 
-def _send(on: Road, rows: int) -> Trip:
+def _send(on: DeployedFunction, rows: int) -> Trip:
     number = next(on.numbers)
     if rows:
         lines = _orders(on.orders, rows, next(on.months))
