@@ -1,4 +1,4 @@
-"""What the crash-point run cuts: each scenario is a piece of the pipeline in a world of its own.
+"""Scenarios that the crash-point run cuts: each is a piece of the pipeline with stores of its own.
 
 ``attempt`` does the whole work, as an invocation would that starts anew; it may die in it. ``outcome`` is what must be
 the same whatever happened, ``state`` what must not change when the work is done once more.
@@ -14,10 +14,17 @@ from typing import Any, Protocol
 
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.crashpoints import Effects
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, contract_of, make_world, sandbox
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    ScratchDatabase,
+    contract_of,
+    extraction_sandbox,
+    scratch_database,
+)
+from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
 from tests.support.sources import shared_server
 from tests.support.tables import COUNTS, column, counts, fact, rows_of
-from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
 
 from core.contract.model import Table
 from core.landing.zone import RECEIPTS
@@ -134,7 +141,7 @@ def derived_table() -> Commits:
 def extraction_pass() -> Iterator[Callable[[], Scenario]]:
     """One pass over two tables in objects of ten rows, on a real PostgreSQL."""
     names = ("ledger", "other")
-    with sandbox(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as database:
+    with scratch_database(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as database:
         for name in names:
             database.run(
                 f"INSERT INTO {name} (id, last_updated) SELECT n, '2026-11-20'::timestamp + n / 4 * interval '1 s'"
@@ -144,39 +151,39 @@ def extraction_pass() -> Iterator[Callable[[], Scenario]]:
 
 
 class Extraction:
-    def __init__(self, database: Sandbox, names: tuple[str, ...]) -> None:
+    def __init__(self, database: ScratchDatabase, names: tuple[str, ...]) -> None:
         login = {"port": shared_server().direct_port, "sslmode": "disable", "sslrootcert": None}
         self._secret = database.secret(**login)
         self._contract = contract_of(*(replace(LEDGER, name=name, rows_per_object=10) for name in names))
         self._names = names
-        self._world = make_world(self._contract, secret=self._secret)
+        self._sandbox = extraction_sandbox(self._contract, secret=self._secret)
 
     def attempt(self, effects: Effects) -> None:
-        world = make_world(
+        sandbox = extraction_sandbox(
             self._contract,
             secret=self._secret,
-            objects=effects.watch(self._world.objects),
-            parameters=effects.watch(self._world.parameters),
+            objects=effects.watch(self._sandbox.objects),
+            parameters=effects.watch(self._sandbox.parameters),
         )
         try:
-            world.extract().raise_failures()
+            sandbox.extract().raise_failures()
         finally:
-            world.extraction.close()
+            sandbox.extraction.close()
 
     def outcome(self) -> Any:
         """Rows in order, numbers, and whether the parameters say what the objects say."""
-        world = self._world
+        sandbox = self._sandbox
         return {
             name: (
-                world.rows(name),
-                world.numbers(name),
-                int(world.parameter("sequential_id", name)) - len(world.facts(name)),
+                sandbox.rows(name),
+                sandbox.numbers(name),
+                int(sandbox.parameter("sequential_id", name)) - len(sandbox.facts(name)),
             )
             for name in self._names
         }
 
     def state(self) -> Any:
-        return self.outcome(), self._world.object_keys()
+        return self.outcome(), self._sandbox.object_keys()
 
 
 # ---------------------------------------------------------------- processing
@@ -191,7 +198,7 @@ class Processing:
 
     def __init__(self) -> None:
         contracts = shipped_contracts()
-        self._memory = MemoryWorld(contracts)
+        self._memory = MemoryLake(contracts)
         self._memory.partitions = _copy(self._with_static_tables())
         put = self._memory.put_table
         first = [
@@ -208,7 +215,7 @@ class Processing:
 
     @classmethod
     def _with_static_tables(cls) -> MemoryPartitions:
-        """What every world has from the first day: the tables that come from the contract alone."""
+        """What every lake has from the first day: the tables that come from the contract alone."""
         if cls._base is None:
             cls._base = MemoryPartitions()
             for table in static_tables(shipped_contracts()):
@@ -218,8 +225,8 @@ class Processing:
     def attempt(self, effects: Effects) -> None:
         """One container; one worker, so that the effects come in the same order every time."""
         memory = self._memory
-        world = replace(
-            memory.world,
+        sandbox = replace(
+            memory.services,
             partitions=effects.watch(memory.partitions),
             records=effects.watch(memory.records),
             parameters=effects.watch(memory.parameters),
@@ -227,11 +234,11 @@ class Processing:
             ensured=set(),
         )
         for keys in self._batches:
-            for error in process_objects([ObjectEvent("", key) for key in keys], world).values():
+            for error in process_objects([ObjectEvent("", key) for key in keys], sandbox).values():
                 raise error
 
     def outcome(self) -> Any:
-        memory, contracts = self._memory, self._memory.world.contracts
+        memory, contracts = self._memory, self._memory.services.contracts
         tables = [table.name for table in contracts.tables() if memory.paths(table.name)]
         receipts = [memory.receipt(key) for keys in self._batches for key in keys]
         return {

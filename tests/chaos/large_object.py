@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.run import Options, Result
 from tests.support.disk_objects import DiskObjects
-from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
+from tests.support.lake import MemoryLake, line_of, order, shipped_contracts
 
 from core.landing.ingest_objects import TableObject
 from core.landing.zone import landing_of
@@ -74,8 +74,8 @@ def _process(objects: DiskObjects, answers: Any) -> None:
     """In a process of its own, so that its peak is that of this object."""
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
-    memory = MemoryWorld(shipped_contracts())
-    errors = process_objects([ObjectEvent("", KEY)], replace(memory.world, ingest=objects, threads=True))
+    memory = MemoryLake(shipped_contracts())
+    errors = process_objects([ObjectEvent("", KEY)], replace(memory.services, ingest=objects, threads=True))
     peak = _resident("VmHWM") - before
     landing = landing_of(KEY)
     assert landing is not None

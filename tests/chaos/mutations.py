@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.chaos.run import Options, Result
-from tests.support.shop import Shop, shop
+from tests.support.database_simulation import DatabaseSimulation, database_simulation
 
 from auditor.repairs.triage import describe
 from core.contract.model import Table
@@ -47,8 +47,8 @@ class Mutation:
 class Vandal:
     """Does harm. What cannot be harmed any more (an object that is gone already) is not counted."""
 
-    def __init__(self, place: Shop, seed: int) -> None:
-        self.shop = place
+    def __init__(self, simulation: DatabaseSimulation, seed: int) -> None:
+        self.simulation = simulation
         self.draw = random.Random(seed)
         self._touched: set[str] = set()
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
@@ -92,7 +92,7 @@ class Vandal:
 
     def _row(self, table: str, age: str = "1 minute") -> int | None:
         """A row that the warehouse has had the time to take."""
-        rows = self.shop.run(f"select {table}_id from {table} order by 1")
+        rows = self.simulation.run(f"select {table}_id from {table} order by 1")
         number = int(self.draw.choice(rows)[0])
         return number if self._once(f"{table}/{number}") else None
 
@@ -100,14 +100,14 @@ class Vandal:
         number = self._row("payment")
         if number is None:
             return None
-        self.shop.run("delete from payment where payment_id = %s", number)
+        self.simulation.run("delete from payment where payment_id = %s", number)
         return Mutation(f"payment {number} deleted", names_row("payment", number, "deleted_row"))
 
     def write_late(self) -> Mutation | None:
         number = self._row("purchase_order")
         if number is None:
             return None
-        self.shop.run(
+        self.simulation.run(
             "update purchase_order set item_quantity = item_quantity + 1,"
             " last_updated = last_updated + interval '1 second' where purchase_order_id = %s",
             number,
@@ -121,7 +121,7 @@ class Vandal:
         if number is None:
             return None
         days = self.draw.randint(1, 40)
-        self.shop.run(
+        self.simulation.run(
             f"update {table} set last_updated = last_updated - interval '{days} days' where {table}_id = %s", number
         )
         return Mutation(
@@ -132,8 +132,8 @@ class Vandal:
 
     def _partition(self) -> tuple[Table, str] | None:
         table = self.draw.choice([*FACTS, "dim_staff", "dim_design", "dim_location"])
-        promised = self.shop.contracts.table(table)
-        path = self.draw.choice(self.shop.memory.paths(table)) if promised.kind == "fact" else ""
+        promised = self.simulation.contracts.table(table)
+        path = self.draw.choice(self.simulation.lake.paths(table)) if promised.kind == "fact" else ""
         return (promised, path) if self._once(f"{table}/{path}") else None
 
     def _tamper(self, change: Callable[[pa.Table], pa.Table], what: str) -> Mutation | None:
@@ -142,8 +142,8 @@ class Vandal:
         if chosen is None:
             return None
         table, path = chosen
-        snapshot = self.shop.memory.snapshot(table.name, path)
-        objects = self.shop.memory.partitions.objects
+        snapshot = self.simulation.lake.snapshot(table.name, path)
+        objects = self.simulation.lake.partitions.objects
         file = pq.ParquetFile(io.BytesIO(objects[snapshot.key]))
         rows = change(snapshot.table).replace_schema_metadata(file.metadata.metadata)
         out = io.BytesIO()
@@ -156,28 +156,28 @@ class Vandal:
 
     def alter_rows(self) -> Mutation | None:
         def altered(rows: pa.Table) -> pa.Table:
-            place = next(at for at, one in enumerate(rows.schema) if pa.types.is_string(one.type))
-            name = rows.schema.names[place]
-            return rows.set_column(place, rows.schema.field(name), pa.array(["x"] * rows.num_rows))
+            position = next(at for at, one in enumerate(rows.schema) if pa.types.is_string(one.type))
+            name = rows.schema.names[position]
+            return rows.set_column(position, rows.schema.field(name), pa.array(["x"] * rows.num_rows))
 
         return self._tamper(altered, "values altered")
 
     def commit_fewer(self) -> Mutation | None:
         """Somebody with the keys commits a partition without one current row, in good order."""
         name = self.draw.choice(list(FACTS))
-        path = self.draw.choice(self.shop.memory.paths(name))
+        path = self.draw.choice(self.simulation.lake.paths(name))
         if not self._once(f"{name}/{path}"):
             return None
-        rows = self.shop.memory.snapshot(name, path).table
+        rows = self.simulation.lake.snapshot(name, path).table
         current = [at for at, flag in enumerate(rows.column("is_latest").to_pylist()) if flag]
         if not current:
             return None
-        place = self.draw.choice(current)
-        key = rows.column(f"{FACTS[name]}_id")[place].as_py()
+        position = self.draw.choice(current)
+        key = rows.column(f"{FACTS[name]}_id")[position].as_py()
         if not self._once(f"{FACTS[name]}/{key}"):
             return None
-        left = pa.concat_tables([rows.slice(0, place), rows.slice(place + 1)])
-        self._commit(self.shop.contracts.table(name), path, left)
+        left = pa.concat_tables([rows.slice(0, position), rows.slice(position + 1)])
+        self._commit(self.simulation.contracts.table(name), path, left)
         what = f"{name}/{path}: row {key} dropped by a commit"
         return Mutation(what, names_row(FACTS[name], key, "missing_row", "stale_row"))
 
@@ -185,29 +185,29 @@ class Vandal:
         source = self.draw.choice(["staff", "design", "address", "transaction"])
         if not self._once(f"_current/{source}"):
             return None
-        table = current_table(self.shop.contract, self.shop.contract.source_table(source))
-        snapshot = read_partition(self.shop.memory.partitions, table, "")
+        table = current_table(self.simulation.contract, self.simulation.contract.source_table(source))
+        snapshot = read_partition(self.simulation.lake.partitions, table, "")
         assert snapshot is not None
-        place = self.draw.randrange(snapshot.table.num_rows)
-        if snapshot.table.column("deleted_at")[place].as_py() is not None:
+        position = self.draw.randrange(snapshot.table.num_rows)
+        if snapshot.table.column("deleted_at")[position].as_py() is not None:
             return None
-        key = snapshot.table.column(f"{source}_id")[place].as_py()
+        key = snapshot.table.column(f"{source}_id")[position].as_py()
         if not self._once(f"{source}/{key}"):
             return None
-        left = pa.concat_tables([snapshot.table.slice(0, place), snapshot.table.slice(place + 1)])
+        left = pa.concat_tables([snapshot.table.slice(0, position), snapshot.table.slice(position + 1)])
         self._commit(table, "", left)
         return Mutation(f"_current/{source}: row {key} dropped by a commit", names_row(source, key, "missing_row"))
 
     def _commit(self, table: Table, path: str, rows: pa.Table) -> None:
         made = rows.select(stored_schema(table).names)
-        restate(self.shop.memory.partitions, table, path, lambda: (made, ()), context=CommitContext("vandal"))
+        restate(self.simulation.lake.partitions, table, path, lambda: (made, ()), context=CommitContext("vandal"))
 
     def delete_partition_object(self) -> Mutation | None:
         chosen = self._partition()
         if chosen is None:
             return None
         table, path = chosen
-        self.shop.memory.partitions.delete([self.shop.memory.snapshot(table.name, path).key])
+        self.simulation.lake.partitions.delete([self.simulation.lake.snapshot(table.name, path).key])
         return Mutation(f"{table.name}/{path}: object deleted", names_partition(table.name, path))
 
     def delete_pointer(self) -> Mutation | None:
@@ -215,7 +215,7 @@ class Vandal:
         if chosen is None or chosen[0].kind != "fact":
             return None
         table, path = chosen
-        self.shop.memory.partitions.delete([pointer_key(f"{table.name}/{path}")])
+        self.simulation.lake.partitions.delete([pointer_key(f"{table.name}/{path}")])
         return Mutation(f"{table.name}/{path}: pointer deleted", names_partition(table.name, path))
 
     def leave_object(self) -> Mutation | None:
@@ -224,8 +224,8 @@ class Vandal:
         if chosen is None:
             return None
         table, path = chosen
-        partitions = self.shop.memory.partitions
-        number = self.shop.memory.snapshot(table.name, path).version
+        partitions = self.simulation.lake.partitions
+        number = self.simulation.lake.snapshot(table.name, path).version
         name = object_name(number, f"{self.draw.getrandbits(128):032x}")
         key = partitions.write_object(partition_of(table.name, path), name, b"left behind")
         partitions.modified[key] -= timedelta(hours=13)
@@ -235,21 +235,21 @@ class Vandal:
     # ------------------------------------------------------------ the landing zone
 
     def _object(self) -> str | None:
-        key = str(self.draw.choice([key for key in self.shop.ingest_keys() if "/payment_type/" not in key]))
+        key = str(self.draw.choice([key for key in self.simulation.ingest_keys() if "/payment_type/" not in key]))
         return key if self._once(key) else None
 
     def delete_object(self) -> Mutation | None:
         key = self._object()
         if key is None:
             return None
-        self.shop.graveyard.bury(key)
+        self.simulation.deleted_objects.delete(key)
         return Mutation(f"{key} deleted", names_object(key, "lost_object"))
 
     def delete_object_and_receipt(self) -> Mutation | None:
         key = self._object()
         if key is None:
             return None
-        self.shop.graveyard.bury(key)
+        self.simulation.deleted_objects.delete(key)
         self._forget(key)
         return Mutation(f"{key} and its receipt deleted", names_object(key, "missing_object", "wrong_parameter"))
 
@@ -263,36 +263,36 @@ class Vandal:
     def _forget(self, key: str) -> None:
         landing = landing_of(key)
         assert landing is not None
-        self.shop.memory.records.delete([landing.receipt_key])
+        self.simulation.lake.records.delete([landing.receipt_key])
 
     def lose_event(self) -> Mutation | None:
         """New rows, whose object nobody tells processing of."""
         if not self._once("event"):
             return None
-        known = set(self.shop.ingest_keys())
-        self.shop.changes.settle_payments(2)
-        self.shop.changes.rename_department()
-        self.shop.extract(process=False)
-        fresh = sorted(set(self.shop.ingest_keys()) - known)
+        known = set(self.simulation.ingest_keys())
+        self.simulation.changes.settle_payments(2)
+        self.simulation.changes.rename_department()
+        self.simulation.extract(process=False)
+        fresh = sorted(set(self.simulation.ingest_keys()) - known)
         lost = self.draw.choice(fresh)
         self._once(lost)
-        self.shop.loses_event = lambda key: key == lost
-        self.shop.deliver()
-        self.shop.loses_event = lambda _key: False
+        self.simulation.loses_event = lambda key: key == lost
+        self.simulation.deliver()
+        self.simulation.loses_event = lambda _key: False
         return Mutation(f"event of {lost} lost", names_object(lost, "unprocessed_object"))
 
     # ------------------------------------------------------------ parameters
 
     def _parameter(self) -> str | None:
-        table = self.draw.choice(self.shop.tables)
+        table = self.draw.choice(self.simulation.tables)
         what = self.draw.choice(["timestamp", "sequential_id", "latest_object"])
-        return getattr(self.shop.names, what)(table) if self._once(f"parameters/{table}") else None
+        return getattr(self.simulation.names, what)(table) if self._once(f"parameters/{table}") else None
 
     def delete_parameter(self) -> Mutation | None:
         name = self._parameter()
         if name is None:
             return None
-        del self.shop.memory.parameters.values[name]
+        del self.simulation.lake.parameters.values[name]
         return Mutation(f"{name} deleted", names_parameter(name))
 
     def alter_parameter(self) -> Mutation | None:
@@ -301,7 +301,7 @@ class Vandal:
             return None
         times = ["2020-01-01T00:00:00.000000Z", "2030-01-01T00:00:00.000000Z", "rubbish"]
         values = times if name.endswith("timestamp") else ["0", "7000", "rubbish"]
-        stored = self.shop.memory.parameters.values
+        stored = self.simulation.lake.parameters.values
         stored[name] = self.draw.choice([value for value in values if value != stored[name]])
         return Mutation(f"{name} altered", names_parameter(name))
 
@@ -367,29 +367,29 @@ class Tally:
 def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_orders: int = 60) -> Tally:
     """So many batches of ``per_batch`` mutations each."""
     tally = Tally()
-    with shop(sales_orders=sales_orders, seed=seed) as place:
-        vandal = Vandal(place, seed)
-        assert place.heal()["audit"]["healthy"]
+    with database_simulation(sales_orders=sales_orders, seed=seed) as simulation:
+        vandal = Vandal(simulation, seed)
+        assert simulation.heal()["audit"]["healthy"]
         for number in range(batches):
-            _clean_audit(place, tally, f"before batch {number} (seed {seed})", vandal.draw.randrange(2**31))
-            _batch(place, vandal, tally, number, per_batch, seed)
+            _clean_audit(simulation, tally, f"before batch {number} (seed {seed})", vandal.draw.randrange(2**31))
+            _batch(simulation, vandal, tally, number, per_batch, seed)
     return tally
 
 
-def _batch(place: Shop, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
+def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
     made = vandal.batch(size)
     tally.made += len(made)
     findings: list[Any] = []
     for attempt in range(MOST_RUNS):
         run = f"batch-{seed}-{number}-{attempt}"
-        told = place.heal(run=run)
+        told = simulation.heal(run=run)
         for look in range(4):
-            if place.memory.records.stat(f"audit/runs/{run}/audit-{look}.json"):
-                findings += place.findings(run, look)
+            if simulation.lake.records.stat(f"audit/runs/{run}/audit-{look}.json"):
+                findings += simulation.findings(run, look)
         if told["audit"]["healthy"]:
             break
-    place.extract()
-    left = [*place.agree(), *map(describe, place.audited(run=f"left-{seed}-{number}"))]
+    simulation.extract()
+    left = [*simulation.agree(), *map(describe, simulation.audited(run=f"left-{seed}-{number}"))]
     for one in made:
         found = any(one.named(finding) for finding in findings)
         tally.found += found
@@ -399,12 +399,12 @@ def _batch(place: Shop, vandal: Vandal, tally: Tally, number: int, size: int, se
     tally.faults += [f"batch {number} (seed {seed}): not healed: {one}" for one in left]
 
 
-def _clean_audit(place: Shop, tally: Tally, where: str, seed: int) -> None:
+def _clean_audit(simulation: DatabaseSimulation, tally: Tally, where: str, seed: int) -> None:
     """Audits of a clean lake beside a source that is written to, extracted and processed, until some passes ended."""
-    with place.settling(seconds=60), _writing(place, seed) as writing:
+    with simulation.settling(seconds=60), _writing(simulation, seed) as writing:
         begun = writing.passes
         for _ in range(MOST_LOOKS):
-            for one in place.audited():
+            for one in simulation.audited():
                 tally.invented += 1
                 tally.faults.append(f"{where}: invented {one.kind}: {describe(one)}")
             if writing.passes >= begun + PASSES_BESIDE:
@@ -418,8 +418,8 @@ class _writing:  # noqa: N801 - reads as what it does
     ``passes`` counts those that have ended.
     """
 
-    def __init__(self, place: Shop, seed: int) -> None:
-        self._shop = place
+    def __init__(self, simulation: DatabaseSimulation, seed: int) -> None:
+        self._shop = simulation
         self._draw = random.Random(seed)
         self._over = threading.Event()
         self._begun = threading.Event()

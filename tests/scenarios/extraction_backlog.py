@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.disk_objects import DiskObjects
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, World, contract_of, make_world, plenty, sandbox
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    ExtractionSandbox,
+    ScratchDatabase,
+    contract_of,
+    extraction_sandbox,
+    plenty,
+    scratch_database,
+)
 
 from ingestion.extract.budget import Budget
 
@@ -37,7 +46,7 @@ def run_backlog(
     ``lost`` and ``twice`` must be 0, ``timeouts`` what was asked for; ``peak_mb`` is memory above what the process held
     before, as the kernel counts it (None where it does not).
     """
-    with sandbox(LEDGER_SQL) as database, tempfile.TemporaryDirectory(prefix="starmend-backlog-") as folder:
+    with scratch_database(LEDGER_SQL) as database, tempfile.TemporaryDirectory(prefix="starmend-backlog-") as folder:
         database.run(FILL.format(rows), "VACUUM ANALYZE ledger")
         objects = DiskObjects(Path(folder))
         share = rows // rows_per_object // (timeouts + 1)
@@ -61,12 +70,12 @@ def run_backlog(
         }
 
 
-def _pass(database: Sandbox, objects: DiskObjects, rows_per_object: int, budget: Budget) -> str:
+def _pass(database: ScratchDatabase, objects: DiskObjects, rows_per_object: int, budget: Budget) -> str:
     """One invocation, in a container of its own that knows only what the objects and parameters say."""
     table = replace(LEDGER, rows_per_object=rows_per_object)
-    world: World = make_world(contract_of(table), secret=database.secret(), objects=objects)
-    result = world.extract(budget=budget)
-    world.extraction.close()
+    sandbox: ExtractionSandbox = extraction_sandbox(contract_of(table), secret=database.secret(), objects=objects)
+    result = sandbox.extract(budget=budget)
+    sandbox.extraction.close()
     result.raise_failures()
     return result.tables[0].outcome
 

@@ -27,12 +27,12 @@ from tests.support.extraction import (
     LEDGER,
     LEDGER_SQL,
     SECRET,
-    Sandbox,
-    World,
+    ExtractionSandbox,
+    ScratchDatabase,
     contract_of,
-    make_world,
+    extraction_sandbox,
     plenty,
-    sandbox,
+    scratch_database,
 )
 from tests.support.replica import standby
 from tests.support.sources import shared_server
@@ -99,7 +99,7 @@ class Run:
     chance: random.Random
     schedule: Schedule
     admin: Client
-    world: World
+    sandbox: ExtractionSandbox
     naive: Naive
     tally: Tally
     taken_back: Versions = field(default_factory=dict)
@@ -135,8 +135,8 @@ class Run:
         ticks = itertools.count()
         budget = Budget(lambda: float(next(ticks)), 6.0) if self.chance.random() < 0.3 else plenty()
         if self.chance.random() < 0.1:
-            self.world.extraction.sink.landing._facts.clear()
-        self.world.extract(budget=budget).raise_failures()
+            self.sandbox.extraction.sink.landing._facts.clear()
+        self.sandbox.extract(budget=budget).raise_failures()
         self.schedule.passes += 1
 
     def _catch_up(self) -> None:
@@ -144,13 +144,13 @@ class Run:
         quiet = self.admin.run("SELECT clock_timestamp()")[0][0]
         passed = f"SELECT clock_timestamp() > '{quiet.isoformat()}'::timestamptz + interval '5 ms'"
         eventually(lambda: bool(self.admin.run(passed)[0][0]), within=10, every=0.002)
-        self.world.extract_until(lambda result: result.tables[0].outcome == "unchanged")
+        self.sandbox.extract_until(lambda result: result.tables[0].outcome == "unchanged")
         self.naive.extract()
 
     def _judge(self) -> None:
         truth = self.versions()
         due = {key: one for key, one in truth.items() if self.taken_back.get(key) != one}
-        lines, numbers, tally = list(_lines(self.world)), self.world.numbers(), self.tally
+        lines, numbers, tally = list(_lines(self.sandbox)), self.sandbox.numbers(), self.tally
         seen = _newest(lines)
         tally.runs += 1
         tally.lost += _lost(due, seen)
@@ -168,7 +168,7 @@ class Run:
 class Ground:
     """A server's ledger and the sessions on it, used for one run after the other."""
 
-    database: Sandbox
+    database: ScratchDatabase
     writers: list[Client]
     admin: Client
     naive: Client
@@ -185,10 +185,10 @@ class Ground:
             other.fall_behind()
             run.play(STEPS // 3)
             before = run.versions()
-            run.world.extraction.close()
-            run.world.secrets.values[SECRET] = self.database.secret(**plain(other.port))
-            run.world.secrets.read(SECRET, refresh=True)  # the same name leads to the other server now
-            assert run.world.extract().failures, "it takes a replica for a primary"
+            run.sandbox.extraction.close()
+            run.sandbox.secrets.values[SECRET] = self.database.secret(**plain(other.port))
+            run.sandbox.secrets.read(SECRET, refresh=True)  # the same name leads to the other server now
+            assert run.sandbox.extract().failures, "it takes a replica for a primary"
             other.take_over()
             self._go_to(lambda: other.connect(self.database.dbname))
             try:
@@ -202,12 +202,12 @@ class Ground:
     @contextmanager
     def _begin(self, chance: random.Random, tally: Tally) -> Iterator[Run]:
         self.admin.run("TRUNCATE ledger RESTART IDENTITY")
-        world = make_world(CONTRACT, secret=self.database.secret(**plain()))
+        sandbox = extraction_sandbox(CONTRACT, secret=self.database.secret(**plain()))
         schedule = Schedule(chance, self.writers, self.admin)
         try:
-            yield Run(chance, schedule, self.admin, world, Naive(self.naive), tally)
+            yield Run(chance, schedule, self.admin, sandbox, Naive(self.naive), tally)
         finally:
-            world.extraction.close()
+            sandbox.extraction.close()
 
     def _go_to(self, connect: Callable[[], Connection]) -> None:
         """All sessions end, with what they had begun, and others take their place."""
@@ -216,9 +216,9 @@ class Ground:
             writer.connection, writer.transaction = connect(), None
 
 
-def _lines(world: World) -> Iterator[bytes]:
-    for key in world.object_keys():
-        found = world.objects.read(key)
+def _lines(sandbox: ExtractionSandbox) -> Iterator[bytes]:
+    for key in sandbox.object_keys():
+        found = sandbox.objects.read(key)
         assert found is not None
         yield from gzip.decompress(found.body).splitlines()
 
@@ -245,7 +245,7 @@ def plain(port: int = 0) -> dict[str, Any]:
 @contextmanager
 def ground() -> Iterator[Ground]:
     """A ledger to run schedules on."""
-    with sandbox(LEDGER_SQL) as database:
+    with scratch_database(LEDGER_SQL) as database:
         admin, naive, *writers = (Client(database.connect()) for _ in range(WRITERS + 2))
         yield Ground(database, writers, admin, naive)
         for one in (admin, naive, *writers):

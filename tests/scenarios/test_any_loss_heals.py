@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from tests.support.feed_simulation import MINUTE, FeedSimulation, feed_simulation, some_points, with_entities
 from tests.support.feeds import contracts_in
-from tests.support.healing import MINUTE, Stack, some_points, stack, with_entities
 
 from core.audit.repair_jobs import FetchHistory
 
@@ -29,7 +29,7 @@ SESSIONS = {
 }
 
 
-def traded(one: Stack, session: str) -> None:
+def traded(one: FeedSimulation, session: str) -> None:
     for start, minutes in SESSIONS[session]:
         one.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes)
     one.pass_time(hours=1)
@@ -40,7 +40,7 @@ def start_of(session: str) -> dt.datetime:
 
 
 def made(session: str) -> Any:
-    return stack(start_of(session), contracts=with_entities(contracts_in(), "quotes", *SYMBOLS))
+    return feed_simulation(start_of(session), contracts=with_entities(contracts_in(), "quotes", *SYMBOLS))
 
 
 @functools.cache

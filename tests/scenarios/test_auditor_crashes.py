@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from tests.support.crashpoints import WAYS, Effects, Point, until_done
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
-from tests.support.healing import Stack, stack, with_entities
 
 from core.audit.certificate import Certificate
 
@@ -25,13 +25,13 @@ EVERY = 4  # tests that share the points among themselves
 class Moment:
     """Everything that a stack remembers, to be put back."""
 
-    def __init__(self, one: Stack) -> None:
+    def __init__(self, one: FeedSimulation) -> None:
         self._kept = self._parts(one)
 
-    def restore(self, one: Stack) -> None:
+    def restore(self, one: FeedSimulation) -> None:
         kept = copy.deepcopy(self._kept)
-        one.memory.ingest._objects, one.memory.records._objects = kept["ingest"], kept["records"]
-        partitions = one.memory.partitions
+        one.lake.ingest._objects, one.lake.records._objects = kept["ingest"], kept["records"]
+        partitions = one.lake.partitions
         partitions.objects, partitions.modified, partitions.history = kept["partitions"]
         one.queue.messages, one.mail.sent = kept["queue"], kept["mail"]
         one.acquisition.stream.records = kept["stream"]
@@ -39,12 +39,12 @@ class Moment:
         one._names = itertools.count(1000)
 
     @staticmethod
-    def _parts(one: Stack) -> dict[str, Any]:
-        partitions = one.memory.partitions
+    def _parts(one: FeedSimulation) -> dict[str, Any]:
+        partitions = one.lake.partitions
         return copy.deepcopy(
             {
-                "ingest": one.memory.ingest._objects,
-                "records": one.memory.records._objects,
+                "ingest": one.lake.ingest._objects,
+                "records": one.lake.records._objects,
                 "partitions": (partitions.objects, partitions.modified, partitions.history),
                 "queue": one.queue.messages,
                 "mail": one.mail.sent,
@@ -55,10 +55,10 @@ class Moment:
 
 
 @pytest.fixture(scope="module")
-def damaged() -> Iterator[tuple[Stack, Moment]]:
+def damaged() -> Iterator[tuple[FeedSimulation, Moment]]:
     """An hour with a gap, a lost event, an unhealable symbol and a deleted object, not audited yet."""
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
-    with stack(THREE, contracts=contracts) as one:
+    with feed_simulation(THREE, contracts=contracts) as one:
         one.trade(THREE, 60)
         one.pass_time(minutes=5)
         one.heal(run="earlier")  # there is a chain to go on with
@@ -67,19 +67,19 @@ def damaged() -> Iterator[tuple[Stack, Moment]]:
         one.trade(THREE + dt.timedelta(hours=1), 60)
         one.pass_time(minutes=5)
         one.market.fail("forbidden", symbol="ZM", endpoint="candle")
-        one.graveyard.bury(next(found.key for found in one.memory.ingest.list("feeds/")))
+        one.deleted_objects.delete(next(found.key for found in one.lake.ingest.list("feeds/")))
         yield one, Moment(one)
 
 
-def outcome(one: Stack) -> dict[str, Any]:
+def outcome(one: FeedSimulation) -> dict[str, Any]:
     """All that has to be the same, but for times, runs, provenance of the proof and its place in the chain."""
     chain = [
         Certificate.from_json(stored.body, key=found.key)
-        for found in one.memory.records.list("warehouse/_certificates/quotes/0")
-        if (stored := one.memory.records.read(found.key))
+        for found in one.lake.records.list("warehouse/_certificates/quotes/0")
+        if (stored := one.lake.records.read(found.key))
     ]
     newest = {certificate.window: certificate for certificate in chain}
-    rows = [one.memory.records.read(found.key) for found in one.memory.records.list("completeness/")]
+    rows = [one.lake.records.read(found.key) for found in one.lake.records.list("completeness/")]
     loose = ("audited_at", "run", "certificate", "certificate_hash", "digest")  # a digest knows when it was fetched
     return {
         "facts": one.rows("fact_quote", without=("fetched_at",)),
@@ -90,12 +90,12 @@ def outcome(one: Stack) -> dict[str, Any]:
         ],
         "failures": one.verified(),
         "told": sorted({subject for subject, _ in one.mail.sent}),
-        "ingest": [found.key for found in one.memory.ingest.list("feeds/") if "object-000" in found.key],
+        "ingest": [found.key for found in one.lake.ingest.list("feeds/") if "object-000" in found.key],
     }
 
 
 @functools.cache
-def undisturbed(one: Stack, moment: Moment) -> tuple[int, str]:
+def undisturbed(one: FeedSimulation, moment: Moment) -> tuple[int, str]:
     """How many effects a run has, and what comes of it."""
     moment.restore(one)
     effects = Effects()
@@ -103,7 +103,7 @@ def undisturbed(one: Stack, moment: Moment) -> tuple[int, str]:
     return len(effects.log), json.dumps(outcome(one), default=str)
 
 
-def test_the_scenario_is_what_it_says(damaged: tuple[Stack, Moment]) -> None:
+def test_the_scenario_is_what_it_says(damaged: tuple[FeedSimulation, Moment]) -> None:
     one, moment = damaged
     effects, ended = undisturbed(one, moment)
     result = json.loads(ended)
@@ -117,7 +117,7 @@ def test_the_scenario_is_what_it_says(damaged: tuple[Stack, Moment]) -> None:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("offset", range(EVERY))
 def test_a_killed_audit_that_is_started_again_ends_the_same(
-    damaged: tuple[Stack, Moment], way: Any, offset: int
+    damaged: tuple[FeedSimulation, Moment], way: Any, offset: int
 ) -> None:
     one, moment = damaged
     count, wanted = undisturbed(one, moment)
@@ -128,7 +128,7 @@ def test_a_killed_audit_that_is_started_again_ends_the_same(
         assert json.dumps(outcome(one), default=str) == wanted, f"killed at {point}"
 
 
-def test_a_killed_audit_is_made_good_by_the_next_one(damaged: tuple[Stack, Moment]) -> None:
+def test_a_killed_audit_is_made_good_by_the_next_one(damaged: tuple[FeedSimulation, Moment]) -> None:
     """Nobody starts the same execution again: the next schedule does what is left."""
     one, moment = damaged
     count, wanted = undisturbed(one, moment)
@@ -139,7 +139,7 @@ def test_a_killed_audit_is_made_good_by_the_next_one(damaged: tuple[Stack, Momen
         assert json.dumps(outcome(one), default=str) == wanted, f"killed at {number}"
 
 
-def test_audits_of_the_same_windows_at_once_do_no_harm(damaged: tuple[Stack, Moment]) -> None:
+def test_audits_of_the_same_windows_at_once_do_no_harm(damaged: tuple[FeedSimulation, Moment]) -> None:
     one, moment = damaged
     _, wanted = undisturbed(one, moment)
     moment.restore(one)
@@ -154,11 +154,11 @@ def test_audits_of_the_same_windows_at_once_do_no_harm(damaged: tuple[Stack, Mom
     assert result == expected
 
 
-def _certify_alone(one: Stack, run: str) -> None:
+def _certify_alone(one: FeedSimulation, run: str) -> None:
     """The steps that write, beside another execution's: what they find may be half healed, and they say so."""
     from auditor import steps
 
-    world = one.world()
+    services = one.services()
     carried: dict[str, Any] = {"order": {"dataset": "quotes"}, "dataset": "quotes", "run": run, "attempt": 0}
-    steps.audit_step(carried, world)
-    steps.certify_step(carried, world)
+    steps.audit_step(carried, services)
+    steps.certify_step(carried, services)

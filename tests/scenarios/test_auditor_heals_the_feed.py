@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, some_points, with_entities
 from tests.support.feeds import ROOT, contracts_in
-from tests.support.healing import Stack, some_points, stack, with_entities
 
 from auditor.services import Budget
 from core.contract.model import Contracts
@@ -36,27 +36,27 @@ def few(**promised: int) -> Contracts:
 
 
 @pytest.fixture
-def one() -> Iterator[Stack]:
+def one() -> Iterator[FeedSimulation]:
     """Three symbols, at three in the afternoon (UTC)."""
-    with stack(THREE, contracts=few()) as made:
+    with feed_simulation(THREE, contracts=few()) as made:
         yield made
 
 
-def an_hour(one: Stack, start: dt.datetime = THREE) -> None:
+def an_hour(one: FeedSimulation, start: dt.datetime = THREE) -> None:
     one.trade(start, 60)
     one.pass_time(minutes=5)
 
 
-def completeness(one: Stack) -> dict[str, dict[str, object]]:
+def completeness(one: FeedSimulation) -> dict[str, dict[str, object]]:
     """The rows of the completeness table by the window's start."""
-    stored = [one.memory.records.read(found.key) for found in one.memory.records.list("completeness/")]
+    stored = [one.lake.records.read(found.key) for found in one.lake.records.list("completeness/")]
     rows = [json.loads(body.body) for body in stored if body]
     return {row["window_start"]: row for row in rows}
 
 
-def certificates(one: Stack) -> list[dict[str, object]]:
-    found = one.memory.records.list("warehouse/_certificates/quotes/0")
-    stored = [one.memory.records.read(certificate.key) for certificate in found]
+def certificates(one: FeedSimulation) -> list[dict[str, object]]:
+    found = one.lake.records.list("warehouse/_certificates/quotes/0")
+    stored = [one.lake.records.read(certificate.key) for certificate in found]
     return [json.loads(body.body) for body in stored if body]
 
 
@@ -69,7 +69,7 @@ def only(entity: str, *minutes: int):  # type: ignore[no-untyped-def]
 
 
 def test_a_healed_hour_is_the_hour_of_a_run_that_lost_nothing() -> None:
-    with stack(THREE) as whole, stack(THREE) as lossy:
+    with feed_simulation(THREE) as whole, feed_simulation(THREE) as lossy:
         lossy.loses = some_points(1, 0.2)
         for each in (whole, lossy):
             an_hour(each)
@@ -88,7 +88,7 @@ def test_a_healed_hour_is_the_hour_of_a_run_that_lost_nothing() -> None:
         assert lossy.mail.sent == []
 
 
-def test_no_minute_is_fetched_that_was_not_missing(one: Stack) -> None:
+def test_no_minute_is_fetched_that_was_not_missing(one: FeedSimulation) -> None:
     one.loses = only("AMD", 3, 4, 5, 40)
     an_hour(one)
     one.heal(run="first")
@@ -100,44 +100,46 @@ def test_no_minute_is_fetched_that_was_not_missing(one: Stack) -> None:
     assert provenances.count("observed") == 56
 
 
-def test_only_partitions_that_a_repair_touched_get_a_version(one: Stack) -> None:
+def test_only_partitions_that_a_repair_touched_get_a_version(one: FeedSimulation) -> None:
     one.loses = only("ZM", 7)
     an_hour(one)
-    before = one.memory.versions()
+    before = one.lake.versions()
     one.heal()
-    after = one.memory.versions()
+    after = one.lake.versions()
     facts = {key for key in before if "/fact_quote/" in key and before[key] != after[key]}
     assert facts == {pointer_key("fact_quote/symbol=ZM/month=2026-11")}
 
 
-def test_what_was_made_again_gets_a_version_and_nothing_that_came_out_the_same(one: Stack) -> None:
+def test_what_was_made_again_gets_a_version_and_nothing_that_came_out_the_same(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     _roll_back(one, hold=None)
-    before = one.memory.versions()
+    before = one.lake.versions()
     one.heal()
-    assert _changed(before, one.memory.versions()) == {pointer_key(f"fact_quote/{AAPL}")}
+    assert _changed(before, one.lake.versions()) == {pointer_key(f"fact_quote/{AAPL}")}
     one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=1_000)  # the hour's high
-    before = one.memory.versions()
+    before = one.lake.versions()
     one.heal()  # the price is within its rule, so the window is certified anew, and the hour of that symbol made again
-    assert _changed(before, one.memory.versions()) == {pointer_key("fact_quote_hourly/symbol=AMD/month=2026-11")}
+    assert _changed(before, one.lake.versions()) == {pointer_key("fact_quote_hourly/symbol=AMD/month=2026-11")}
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def test_a_clean_run_writes_no_fact_no_version_no_certificate_and_no_mail(one: Stack) -> None:
+def test_a_clean_run_writes_no_fact_no_version_no_certificate_and_no_mail(one: FeedSimulation) -> None:
     one.loses = only("ZM", 7)
     an_hour(one)
     one.heal()
-    versions, issued = one.memory.versions(), certificates(one)
+    versions, issued = one.lake.versions(), certificates(one)
     told = one.heal()
     assert told["audit"]["healthy"]
-    assert (one.memory.versions(), certificates(one), one.mail.sent) == (versions, issued, [])
+    assert (one.lake.versions(), certificates(one), one.mail.sent) == (versions, issued, [])
 
 
-def test_an_observation_that_comes_late_outranks_the_repair_and_the_window_is_certified_anew(one: Stack) -> None:
+def test_an_observation_that_comes_late_outranks_the_repair_and_the_window_is_certified_anew(
+    one: FeedSimulation,
+) -> None:
     one.loses = only("AMD", 0)
     an_hour(one)
     one.heal()
@@ -160,7 +162,7 @@ def test_an_observation_that_comes_late_outranks_the_repair_and_the_window_is_ce
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "ZM"])
-def test_an_object_whose_event_was_lost_is_processed_and_nothing_is_fetched(one: Stack, symbol: str) -> None:
+def test_an_object_whose_event_was_lost_is_processed_and_nothing_is_fetched(one: FeedSimulation, symbol: str) -> None:
     one.loses_event = lambda key: key.endswith("000002")
     an_hour(one)
     told = one.heal(run="first")
@@ -175,8 +177,8 @@ def test_weather_heals_from_its_contract_alone(tmp_path: Path) -> None:
     day = dt.datetime(2026, 11, 19, tzinfo=UTC)
     contracts = contracts_in(tmp_path)
     with (
-        stack(day, contracts=contracts, dataset="weather") as whole,
-        stack(day, contracts=contracts, dataset="weather") as lossy,
+        feed_simulation(day, contracts=contracts, dataset="weather") as whole,
+        feed_simulation(day, contracts=contracts, dataset="weather") as lossy,
     ):
         lossy.loses = some_points(3, 0.3)
         for each in (whole, lossy):
@@ -193,7 +195,7 @@ def test_weather_heals_from_its_contract_alone(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what the provider does not give
 
 
-def test_what_the_provider_does_not_have_is_absent_with_its_evidence_and_not_asked_again(one: Stack) -> None:
+def test_what_the_provider_does_not_have_is_absent_with_its_evidence_and_not_asked_again(one: FeedSimulation) -> None:
     one.loses = only("AMD", 10, 11)
     an_hour(one)
     gone = (THREE + dt.timedelta(minutes=10), THREE + dt.timedelta(minutes=12))
@@ -217,7 +219,7 @@ def test_what_the_provider_does_not_have_is_absent_with_its_evidence_and_not_ask
     assert certificates(one)[-1]["changed"]["absent"] == [2, 0]
 
 
-def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(one: Stack) -> None:
+def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(one: FeedSimulation) -> None:
     one.loses = only("AMD")
     an_hour(one)
     one.market.fail("forbidden", symbol="AMD", endpoint="candle")
@@ -244,7 +246,7 @@ def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(one: 
     assert len(one.asked_history()) == 1
 
 
-def test_when_an_alarmed_gap_heals_later_the_alarm_is_over(one: Stack) -> None:
+def test_when_an_alarmed_gap_heals_later_the_alarm_is_over(one: FeedSimulation) -> None:
     one.loses = only("AMD", 1, 2)
     an_hour(one)
     one.market.fail("html", endpoint="candle")
@@ -264,7 +266,7 @@ def test_when_an_alarmed_gap_heals_later_the_alarm_is_over(one: Stack) -> None:
     assert one.heal()["conclude"]["sent"] == ["broken"]  # a new story
 
 
-def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(one: Stack) -> None:
+def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(one: FeedSimulation) -> None:
     one.loses = only("AMD", 1, 2)
     an_hour(one)
     one.market.fail("html", endpoint="candle", first=6)  # three calls in each of two attempts
@@ -275,7 +277,7 @@ def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(one: Stack) -
 
 
 def test_a_gap_over_the_budget_waits_quietly_until_it_is_overdue_and_then_alarms_once() -> None:
-    with stack(THREE, contracts=few(complete_within=90 * 60)) as one:
+    with feed_simulation(THREE, contracts=few(complete_within=90 * 60)) as one:
         one.loses = only("AMD", 3, 10, 20, 30)
         one.limits = replace(one.limits, budget=Budget(calls=1))
         an_hour(one)
@@ -301,7 +303,7 @@ def test_a_gap_over_the_budget_waits_quietly_until_it_is_overdue_and_then_alarms
         assert one.metrics.values["PointsUnhealed"][-1] == 0
 
 
-def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(one: Stack) -> None:
+def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(one: FeedSimulation) -> None:
     one.loses = some_points(5, 0.3)
     an_hour(one)
     one.market.fail("forbidden", symbol="ZM", endpoint="candle")
@@ -314,32 +316,32 @@ def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(one: Stack) 
 # ---------------------------------------------------------------- damage
 
 
-def test_a_deleted_ingest_object_is_brought_back(one: Stack) -> None:
+def test_a_deleted_ingest_object_is_brought_back(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
-    (victim, *_) = [found.key for found in one.memory.ingest.list("feeds/")]
-    one.graveyard.bury(victim)
+    (victim, *_) = [found.key for found in one.lake.ingest.list("feeds/")]
+    one.deleted_objects.delete(victim)
     told = one.heal()
     assert told["audit"]["kinds"] == {"lost_object": 1}
     assert told["verify"]["healthy"]
-    assert one.memory.ingest.stat(victim)
+    assert one.lake.ingest.stat(victim)
 
 
-def test_an_ingest_object_that_nobody_can_bring_back_is_one_mail(one: Stack) -> None:
+def test_an_ingest_object_that_nobody_can_bring_back_is_one_mail(one: FeedSimulation) -> None:
     an_hour(one)
-    (victim, *_) = [found.key for found in one.memory.ingest.list("feeds/")]
-    one.memory.ingest.delete([victim])
+    (victim, *_) = [found.key for found in one.lake.ingest.list("feeds/")]
+    one.lake.ingest.delete([victim])
     assert one.heal()["conclude"]["sent"] == ["lost_object"]
     assert one.heal()["conclude"]["known"] == ["lost_object"]
 
 
-def test_a_deleted_object_of_a_partition_is_made_again_and_certified(one: Stack) -> None:
+def test_a_deleted_object_of_a_partition_is_made_again_and_certified(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     rows = one.rows("fact_quote")
-    target = one.memory.partitions.read_pointer(f"fact_quote/{AAPL}")
+    target = one.lake.partitions.read_pointer(f"fact_quote/{AAPL}")
     assert target
-    one.memory.partitions.delete([target.target])
+    one.lake.partitions.delete([target.target])
     assert one.verified() == [f"fact_quote/{AAPL}: {target.target} is missing"]
     told = one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
     assert told["audit"]["kinds"]["broken_object"] == 1
@@ -348,7 +350,7 @@ def test_a_deleted_object_of_a_partition_is_made_again_and_certified(one: Stack)
     assert one.verified() == []
 
 
-def test_a_month_that_was_rolled_back_is_healed_forward(one: Stack) -> None:
+def test_a_month_that_was_rolled_back_is_healed_forward(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     rows = one.rows("fact_quote")
@@ -361,30 +363,30 @@ def test_a_month_that_was_rolled_back_is_healed_forward(one: Stack) -> None:
     assert one.verified() == []
 
 
-def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(one: Stack) -> None:
+def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     rows = one.rows("fact_quote")
     _roll_back(one, hold="prices under review")
-    versions = one.memory.versions()
+    versions = one.lake.versions()
     told = one.heal()
     assert told["audit"]["kinds"] == {"held_partition": 1}
     assert told["audit"]["healthy"]
-    assert one.memory.versions()[pointer_key(f"fact_quote/{AAPL}")] == versions[pointer_key(f"fact_quote/{AAPL}")]
+    assert one.lake.versions()[pointer_key(f"fact_quote/{AAPL}")] == versions[pointer_key(f"fact_quote/{AAPL}")]
     assert one.mail.sent == []
     assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "open"
-    release(one.memory.partitions, one.contracts.table("fact_quote"), AAPL, context=CommitContext("x"))
+    release(one.lake.partitions, one.contracts.table("fact_quote"), AAPL, context=CommitContext("x"))
     one.heal()
     assert one.rows("fact_quote") == rows
     assert one.verified() == []
 
 
-def _roll_back(one: Stack, *, hold: str | None) -> None:
+def _roll_back(one: FeedSimulation, *, hold: str | None) -> None:
     table = one.contracts.table("fact_quote")
-    rollback(one.memory.partitions, table, AAPL, to=2, hold=hold, context=CommitContext("x"))
+    rollback(one.lake.partitions, table, AAPL, to=2, hold=hold, context=CommitContext("x"))
 
 
-def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(one: Stack) -> None:
+def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(one: FeedSimulation) -> None:
     an_hour(one)
     rows = one.rows("fact_quote")
     one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=-1_000_000)
@@ -396,22 +398,22 @@ def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(one: Stac
     assert one.mail.sent == []
 
 
-def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(one: Stack) -> None:
+def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(one: FeedSimulation) -> None:
     an_hour(one)
     two = pa.table({"symbol": pa.array(["AAPL", "AMD"], pa.string())})
     table = one.contracts.table("dim_symbol")
-    restate(one.memory.partitions, table, "", lambda: (two, ()), context=CommitContext("x"))
+    restate(one.lake.partitions, table, "", lambda: (two, ()), context=CommitContext("x"))
     told = one.heal()
     assert told["audit"]["kinds"] == {"orphan_key": 1}
     assert told["verify"]["healthy"]
     assert [row["symbol"] for row in one.rows("dim_symbol")] == ["AAPL", "AMD", "ZM"]
 
 
-def test_a_rollup_that_was_changed_is_made_again(one: Stack) -> None:
+def test_a_rollup_that_was_changed_is_made_again(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     rows = one.rows("fact_quote_hourly")
-    one.memory.partitions.delete([pointer_key(f"fact_quote_hourly/{AAPL}")])
+    one.lake.partitions.delete([pointer_key(f"fact_quote_hourly/{AAPL}")])
     told = one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
     assert told["audit"]["kinds"] == {"stale_derived": 1}
     assert one.rows("fact_quote_hourly") == rows
@@ -420,7 +422,7 @@ def test_a_rollup_that_was_changed_is_made_again(one: Stack) -> None:
 # ---------------------------------------------------------------- proof
 
 
-def test_one_changed_value_is_named(one: Stack) -> None:
+def test_one_changed_value_is_named(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     assert one.verified() == []
@@ -429,22 +431,22 @@ def test_one_changed_value_is_named(one: Stack) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_removed_certificate_is_named_the_last_one_too(one: Stack, number: int) -> None:
+def test_a_removed_certificate_is_named_the_last_one_too(one: FeedSimulation, number: int) -> None:
     for hour in range(3):
         an_hour(one, THREE + dt.timedelta(hours=hour))
         one.heal()
     assert len(certificates(one)) == 3
     key = f"warehouse/_certificates/quotes/{number:012d}.json"
-    one.memory.records.delete([key])
+    one.lake.records.delete([key])
     assert one.verified() == [f": {key} is missing"]
 
 
-def test_an_altered_certificate_is_named(one: Stack) -> None:
+def test_an_altered_certificate_is_named(one: FeedSimulation) -> None:
     for hour in range(2):
         an_hour(one, THREE + dt.timedelta(hours=hour))
         one.heal()
     key = "warehouse/_certificates/quotes/000000000001.json"
-    stored = one.memory.records.read(key)
+    stored = one.lake.records.read(key)
     assert stored
-    one.memory.records.write(key, stored.body.replace(b'"repaired":0', b'"repaired":1'))
+    one.lake.records.write(key, stored.body.replace(b'"repaired":0', b'"repaired":1'))
     assert any("does not follow certificate 1" in failure for failure in one.verified())

@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 from tests.support.crashpoints import Crash, Effects, Point, every_point
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, World, contract_of, make_world, sandbox
+from tests.support.extraction import (
+    LEDGER,
+    LEDGER_SQL,
+    ExtractionSandbox,
+    ScratchDatabase,
+    contract_of,
+    extraction_sandbox,
+    scratch_database,
+)
 from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
@@ -25,8 +33,8 @@ CONTRACT: Contract = contract_of(*(replace(LEDGER, name=name, rows_per_object=10
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Sandbox]:
-    with sandbox(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as one:
+def database() -> Iterator[ScratchDatabase]:
+    with scratch_database(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as one:
         for table in TABLES:
             one.run(
                 f"INSERT INTO {table} (id, last_updated) SELECT n, '2026-11-20'::timestamp + n / 4 * interval '1 s'"
@@ -35,79 +43,79 @@ def database() -> Iterator[Sandbox]:
         yield one
 
 
-def attempt(database: Sandbox, world: World, effects: Effects, **secret: Any) -> None:
+def attempt(database: ScratchDatabase, sandbox: ExtractionSandbox, effects: Effects, **secret: Any) -> None:
     """A pass of a container of its own, with its effects watched; it may die."""
-    objects: ObjectStore = effects.watch(world.objects)
-    parameters: ParameterStore = effects.watch(world.parameters)
+    objects: ObjectStore = effects.watch(sandbox.objects)
+    parameters: ParameterStore = effects.watch(sandbox.parameters)
     login = {"port": shared_server().direct_port, "sslmode": "disable"} | secret
-    own = make_world(CONTRACT, secret=database.secret(**login), objects=objects, parameters=parameters)
+    own = extraction_sandbox(CONTRACT, secret=database.secret(**login), objects=objects, parameters=parameters)
     try:
         own.extract()
     except Crash:
         assert effects.fired
     finally:
         own.extraction.close()
-        assert_that_the_state_fits(world)
+        assert_that_the_state_fits(sandbox)
 
 
-def assert_that_the_state_fits(world: World) -> None:
+def assert_that_the_state_fits(sandbox: ExtractionSandbox) -> None:
     """The parameters are never ahead of the objects, whose intervals meet, and no number is left out."""
     for table in TABLES:
-        facts = world.facts(table)
-        assert world.numbers(table) == list(range(1, len(facts) + 1))
-        assert int(world.parameter("sequential_id", table)) <= len(facts)
+        facts = sandbox.facts(table)
+        assert sandbox.numbers(table) == list(range(1, len(facts) + 1))
+        assert int(sandbox.parameter("sequential_id", table)) <= len(facts)
         durable = facts[-1].durable_until if facts else parse_instant("1970-01-01T00:00:00Z")
-        assert parse_instant(world.parameter("timestamp", table)) <= durable
+        assert parse_instant(sandbox.parameter("timestamp", table)) <= durable
         for one, two in pairwise(facts):
             assert two.interval_from == one.durable_until
 
 
-def assert_whole(world: World) -> None:
+def assert_whole(sandbox: ExtractionSandbox) -> None:
     """Every row once, in order; the parameters say what the objects say."""
     for table in TABLES:
-        assert [row["id"] for row in world.rows(table)] == list(range(1, ROWS + 1))
-        assert int(world.parameter("sequential_id", table)) == len(world.facts(table))
-        assert parse_instant(world.parameter("timestamp", table)) == world.facts(table)[-1].durable_until
+        assert [row["id"] for row in sandbox.rows(table)] == list(range(1, ROWS + 1))
+        assert int(sandbox.parameter("sequential_id", table)) == len(sandbox.facts(table))
+        assert parse_instant(sandbox.parameter("timestamp", table)) == sandbox.facts(table)[-1].durable_until
 
 
-def fresh(database: Sandbox) -> World:
-    return make_world(CONTRACT, secret=database.secret())
+def fresh(database: ScratchDatabase) -> ExtractionSandbox:
+    return extraction_sandbox(CONTRACT, secret=database.secret())
 
 
-def test_after_a_crash_at_any_effect_the_next_pass_makes_it_whole(database: Sandbox) -> None:
+def test_after_a_crash_at_any_effect_the_next_pass_makes_it_whole(database: ScratchDatabase) -> None:
     points = list(every_point(lambda effects: attempt(database, fresh(database), effects)))
     assert len(points) == 3 * (3 + 3 + 3) * len(TABLES)  # three ways, and per object: the object, timestamp, id
     for point in points:
-        world = fresh(database)
+        sandbox = fresh(database)
         effects = Effects(point)
-        attempt(database, world, effects)
+        attempt(database, sandbox, effects)
         assert effects.fired, point
         for _ in range(2):
-            attempt(database, world, Effects())
-        assert_whole(world)
-        before = world.object_keys()
-        attempt(database, world, Effects())
-        assert world.object_keys() == before
+            attempt(database, sandbox, Effects())
+        assert_whole(sandbox)
+        before = sandbox.object_keys()
+        attempt(database, sandbox, Effects())
+        assert sandbox.object_keys() == before
 
 
-def test_after_crash_upon_crash_it_still_becomes_whole(database: Sandbox) -> None:
+def test_after_crash_upon_crash_it_still_becomes_whole(database: ScratchDatabase) -> None:
     chance = random.Random(20261120)
     for _ in range(60):
-        world = fresh(database)
+        sandbox = fresh(database)
         for _ in range(chance.randint(2, 5)):
-            attempt(database, world, Effects(Point(chance.randrange(12), chance.choice(("before", "after", "lost")))))
+            attempt(database, sandbox, Effects(Point(chance.randrange(12), chance.choice(("before", "after", "lost")))))
         for _ in range(2):
-            attempt(database, world, Effects())
-        assert_whole(world)
+            attempt(database, sandbox, Effects())
+        assert_whole(sandbox)
 
 
-def test_a_connection_lost_at_any_place_leaves_whole_objects_and_a_state_that_fits(database: Sandbox) -> None:
+def test_a_connection_lost_at_any_place_leaves_whole_objects_and_a_state_that_fits(database: ScratchDatabase) -> None:
     stored = set()
     for size in (*range(0, 9_000, 450), 20_000):
-        world = fresh(database)
+        sandbox = fresh(database)
         with cut_after(shared_server().direct_port, size) as port:
-            attempt(database, world, Effects(), port=port)
-        stored.add(len(world.object_keys()))
-        attempt(database, world, Effects())
-        assert_whole(world)
+            attempt(database, sandbox, Effects(), port=port)
+        stored.add(len(sandbox.object_keys()))
+        attempt(database, sandbox, Effects())
+        assert_whole(sandbox)
     assert {0, 6} < stored, stored

@@ -17,13 +17,13 @@ from tests.support.extraction import (
     LEDGER,
     LEDGER_SQL,
     SECRET,
-    Sandbox,
-    World,
+    ExtractionSandbox,
+    LedgerSandbox,
     contract_of,
-    ledger_world,
-    make_world,
+    extraction_sandbox,
+    ledger_sandbox,
     plenty,
-    sandbox,
+    scratch_database,
     source_table,
     took,
 )
@@ -43,14 +43,14 @@ TIE = "INSERT INTO ledger (id, last_updated) SELECT n, '2026-11-20 12:00:00.123'
 
 
 @pytest.fixture
-def ledger() -> Iterator[tuple[Sandbox, World]]:
-    with ledger_world() as both:
+def ledger() -> Iterator[LedgerSandbox]:
+    with ledger_sandbox() as both:
         yield both
 
 
-def time_for(world: World, objects: int) -> Budget:
+def time_for(sandbox: ExtractionSandbox, objects: int) -> Budget:
     """Time that passes with every stored object, and is over after so many more."""
-    return Budget(lambda: float(len(world.object_keys())), float(len(world.object_keys()) + objects))
+    return Budget(lambda: float(len(sandbox.object_keys())), float(len(sandbox.object_keys()) + objects))
 
 
 # ---------------------------------------------------------------- the plain road
@@ -61,85 +61,87 @@ def test_every_table_of_the_sales_source_comes_whole_and_once() -> None:
     with source(sales_orders=300) as sales:
         login = {"host": sales.server.host, "port": sales.server.port, "dbname": sales.dbname}
         login |= {"username": sales.server.extractor.user, "password": sales.server.extractor.password}
-        world = make_world(contract, secret=json.dumps(login))
-        world.secrets.values["sales-db"] = world.secrets.values.pop(SECRET)
-        world.extraction.connector._secret = "sales-db"
-        world.extract().raise_failures()
+        sandbox = extraction_sandbox(contract, secret=json.dumps(login))
+        sandbox.secrets.values["sales-db"] = sandbox.secrets.values.pop(SECRET)
+        sandbox.extraction.connector._secret = "sales-db"
+        sandbox.extract().raise_failures()
         connection = sales.owner()
         cursor = connection.cursor()
         for table in contract.source.tables if contract.source else ():
             prefix = f"tables/sales/{table.name}/"
-            keys = [key for key in world.object_keys() if key.startswith(prefix)]
-            lines = [line for key in keys for line in world.lines(key)]
+            keys = [key for key in sandbox.object_keys() if key.startswith(prefix)]
+            lines = [line for key in keys for line in sandbox.lines(key)]
             cursor.execute(f"SELECT count(*), max(last_updated)::text FROM {table.name}")
             count, newest = cursor.fetchone()
             assert len(lines) == count == len({row[table.key[0]] for row in lines})
             assert max(parse_instant(row["last_updated"]) for row in lines) == parse_instant(newest)
         connection.close()
-        world.extraction.close()
+        sandbox.extraction.close()
 
 
-def test_a_first_load_starts_from_the_epoch_and_nothing_new_changes_nothing(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_first_load_starts_from_the_epoch_and_nothing_new_changes_nothing(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('old', '1969-07-20'), ('new', '2026-11-20')")
-    assert world.extract().tables[0].rows == 2
-    [facts] = world.facts()
-    assert world.parameter("timestamp") == facts.interval_to.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    assert world.parameter("sequential_id") == "1"
+    assert sandbox.extract().tables[0].rows == 2
+    [facts] = sandbox.facts()
+    assert sandbox.parameter("timestamp") == facts.interval_to.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert sandbox.parameter("sequential_id") == "1"
     assert facts.interval_from == dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     assert facts.last
 
-    parameters = dict(world.parameters.values)  # type: ignore[attr-defined]
-    result = world.extract()
+    parameters = dict(sandbox.parameters.values)  # type: ignore[attr-defined]
+    result = sandbox.extract()
     assert [(table.outcome, table.number) for table in result.tables] == [("unchanged", 1)]
-    assert world.numbers() == [1]
-    assert world.parameters.values == parameters  # type: ignore[attr-defined]
+    assert sandbox.numbers() == [1]
+    assert sandbox.parameters.values == parameters  # type: ignore[attr-defined]
 
 
-def test_an_empty_table_makes_no_object(ledger: tuple[Sandbox, World]) -> None:
-    _, world = ledger
-    assert world.extract().summary()["tables"] == {
+def test_an_empty_table_makes_no_object(ledger: LedgerSandbox) -> None:
+    _, sandbox = ledger
+    assert sandbox.extract().summary()["tables"] == {
         "ledger": {"outcome": "unchanged", "objects": 0, "rows": 0, "number": 0}
     }
-    assert world.object_keys() == []
-    assert world.parameter("timestamp") == "1970-01-01T00:00:00.000000Z"
+    assert sandbox.object_keys() == []
+    assert sandbox.parameter("timestamp") == "1970-01-01T00:00:00.000000Z"
 
 
-def test_changes_come_with_the_next_pass(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_changes_come_with_the_next_pass(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note) VALUES ('a'), ('b')")
-    world.extract_until(took(2))
+    sandbox.extract_until(took(2))
     database.run("UPDATE ledger SET note = 'b2', last_updated = timezone('UTC', now()) WHERE note = 'b'")
-    world.extract_until(took(1))
-    assert [(row["id"], row["note"]) for row in world.rows()] == [(1, "a"), (2, "b"), (2, "b2")]
-    one, two = world.facts()
+    sandbox.extract_until(took(1))
+    assert [(row["id"], row["note"]) for row in sandbox.rows()] == [(1, "a"), (2, "b"), (2, "b2")]
+    one, two = sandbox.facts()
     assert one.interval_to == two.interval_from
-    assert world.numbers() == [1, 2]
+    assert sandbox.numbers() == [1, 2]
 
 
 # ---------------------------------------------------------------- what a cursor alone would lose
 
 
-def test_a_row_committed_late_with_an_older_time_is_not_lost(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_row_committed_late_with_an_older_time_is_not_lost(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
     late = database.connect(autocommit=False)
     late.cursor().execute("INSERT INTO ledger (note) VALUES ('late')")
     database.run("INSERT INTO ledger (note) VALUES ('early')")
     started = late.cursor()
     started.execute("SELECT now()")
-    world.extract().raise_failures()
-    assert [row["note"] for row in world.rows()] == []
-    assert parse_instant(world.parameter("timestamp")) <= started.fetchone()[0]
+    sandbox.extract().raise_failures()
+    assert [row["note"] for row in sandbox.rows()] == []
+    assert parse_instant(sandbox.parameter("timestamp")) <= started.fetchone()[0]
     late.commit()
     late.close()
-    world.extract_until(took(2))
-    assert [row["note"] for row in world.rows()] == ["late", "early"]
+    sandbox.extract_until(took(2))
+    assert [row["note"] for row in sandbox.rows()] == ["late", "early"]
 
 
 def test_a_part_that_is_rewritten_while_it_is_waited_for_is_not_taken_for_empty(
-    ledger: tuple[Sandbox, World],
+    ledger: LedgerSandbox,
 ) -> None:
-    database, world = ledger
+    database, sandbox = ledger
     database.run(
         "CREATE TABLE part () INHERITS (ledger)",
         "INSERT INTO ledger (id, last_updated) VALUES (1, '2026-11-20')",
@@ -147,49 +149,51 @@ def test_a_part_that_is_rewritten_while_it_is_waited_for_is_not_taken_for_empty(
     )
     rewriting = database.connect(autocommit=False)
     rewriting.cursor().execute("ALTER TABLE part ADD COLUMN luck float DEFAULT random()")
-    extracting = threading.Thread(target=world.extract)
+    extracting = threading.Thread(target=sandbox.extract)
     extracting.start()
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     eventually(lambda: database.rows(waiting) == [[1]], within=10, every=0.01)
     rewriting.commit()
     extracting.join(30)
     rewriting.close()
-    assert [row["id"] for row in world.rows()] == [1, 2]
+    assert [row["id"] for row in sandbox.rows()] == [1, 2]
 
 
 def test_while_a_prepared_transaction_is_pending_the_watermark_stays_and_the_log_names_it(
-    ledger: tuple[Sandbox, World],
+    ledger: LedgerSandbox,
 ) -> None:
-    database, world = ledger
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note) VALUES ('before')")
-    world.extract_until(took(1))
-    before = world.parameter("timestamp")
+    sandbox.extract_until(took(1))
+    before = sandbox.parameter("timestamp")
     connection = database.connect()
     for statement in ("BEGIN", "INSERT INTO ledger (note) VALUES ('prepared')", "PREPARE TRANSACTION 'two-phase'"):
         connection.cursor().execute(statement)
     connection.close()
     database.run("INSERT INTO ledger (note) VALUES ('after')")
-    assert world.extract().tables[0].outcome == "held"
-    assert world.parameter("timestamp") == before
-    warned = world.logged("horizon held back")[-1]
+    assert sandbox.extract().tables[0].outcome == "held"
+    assert sandbox.parameter("timestamp") == before
+    warned = sandbox.logged("horizon held back")[-1]
     assert (warned["kind"], warned["application"]) == ("prepared transaction", "two-phase")
-    assert world.metrics.values["HorizonHeldSeconds"][-1] > 0
+    assert sandbox.metrics.values["HorizonHeldSeconds"][-1] > 0
 
     database.run("COMMIT PREPARED 'two-phase'")
-    world.extract_until(took(2))
-    assert sorted(row["note"] for row in world.rows()) == ["after", "before", "prepared"]
+    sandbox.extract_until(took(2))
+    assert sorted(row["note"] for row in sandbox.rows()) == ["after", "before", "prepared"]
 
 
-def test_a_transaction_that_holds_the_horizon_too_long_is_named(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_transaction_that_holds_the_horizon_too_long_is_named(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     open_one = database.connect(autocommit=False)
     open_one.cursor().execute("SET application_name = 'nightly report'")
     open_one.cursor().execute("SELECT 1")
-    world.extract()
-    assert world.logged("horizon held back") == []
-    world.extraction.held_seconds = 0.000001
-    world.extract()
-    [warned] = world.logged("horizon held back")
+    sandbox.extract()
+    assert sandbox.logged("horizon held back") == []
+    sandbox.extraction.held_seconds = 0.000001
+    sandbox.extract()
+    [warned] = sandbox.logged("horizon held back")
     assert warned["application"] == "nightly report"
     assert warned["user"] == shared_server().user
     assert warned["pid"] > 0
@@ -197,29 +201,29 @@ def test_a_transaction_that_holds_the_horizon_too_long_is_named(ledger: tuple[Sa
     open_one.close()
 
 
-def test_the_margin_keeps_the_newest_rows_back(ledger: tuple[Sandbox, World]) -> None:
-    with ledger_world(margin=3600) as (database, world):
+def test_the_margin_keeps_the_newest_rows_back(ledger: LedgerSandbox) -> None:
+    with ledger_sandbox(margin=3600) as (database, sandbox):
         database.run(
             "INSERT INTO ledger (note, last_updated) VALUES ('now', timezone('UTC', now())),"
             " ('before', timezone('UTC', now()) - interval '2 h')"
         )
-        world.extract()
-        assert [row["note"] for row in world.rows()] == ["before"]
+        sandbox.extract()
+        assert [row["note"] for row in sandbox.rows()] == ["before"]
 
 
 def test_a_coarse_time_keeps_rows_back_by_its_own_precision_whatever_the_margin() -> None:
-    with ledger_world(margin=0) as (database, world):
+    with ledger_sandbox(margin=0) as (database, sandbox):
         database.run("ALTER TABLE ledger ALTER last_updated TYPE timestamp(0), ALTER created_at TYPE timestamp(0)")
         database.run("INSERT INTO ledger (note) VALUES ('x')")
-        world.extract_until(took(1))
+        sandbox.extract_until(took(1))
         [[committed]] = database.rows("SELECT min(last_updated) AT TIME ZONE 'UTC' FROM ledger")
-        assert world.facts()[0].interval_to > committed
+        assert sandbox.facts()[0].interval_to > committed
         [[now]] = database.rows("SELECT clock_timestamp()")
-        assert now - world.facts()[0].interval_to >= dt.timedelta(seconds=1)
+        assert now - sandbox.facts()[0].interval_to >= dt.timedelta(seconds=1)
 
 
 def test_rows_that_logical_replication_brings_are_refused_unless_the_contract_says_lookback() -> None:
-    with ledger_world() as (database, world), sandbox(LEDGER_SQL) as publisher:
+    with ledger_sandbox() as (database, sandbox), scratch_database(LEDGER_SQL) as publisher:
         publisher.run("CREATE PUBLICATION everything FOR ALL TABLES")
         server = shared_server()
         way = f"host={server.host} port={server.direct_port} dbname={publisher.dbname}"
@@ -228,48 +232,48 @@ def test_rows_that_logical_replication_brings_are_refused_unless_the_contract_sa
         database.run(f"CREATE SUBSCRIPTION everything CONNECTION '{way}' PUBLICATION everything WITH ({options})")
         database.run("INSERT INTO ledger (note, last_updated) VALUES ('brought', '2026-11-20')")
         with pytest.raises(TablesFailed, match=r"logical replication .* or choose a `lookback`"):
-            world.extract().raise_failures()
-        assert world.object_keys() == []
-        world.extraction.contract = contract_of(LEDGER, lookback=600)
-        world.extract().raise_failures()
-        assert [row["note"] for row in world.rows()] == ["brought"]
+            sandbox.extract().raise_failures()
+        assert sandbox.object_keys() == []
+        sandbox.extraction.contract = contract_of(LEDGER, lookback=600)
+        sandbox.extract().raise_failures()
+        assert [row["note"] for row in sandbox.rows()] == ["brought"]
         database.run("DROP SUBSCRIPTION everything")
 
 
 def test_a_clock_behind_the_watermark_is_told_for_what_it_dates_lies_behind_it(
-    ledger: tuple[Sandbox, World],
+    ledger: LedgerSandbox,
 ) -> None:
-    database, world = ledger
+    database, sandbox = ledger
     to_come = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     facts = ObjectFacts(EPOCH, to_come, to_come, (1,), 1, "00", True)
-    world.objects.write("tables/shop/ledger/000000000001.jsonl.gz", b"", metadata=encode_facts(facts))
+    sandbox.objects.write("tables/shop/ledger/000000000001.jsonl.gz", b"", metadata=encode_facts(facts))
     database.run("INSERT INTO ledger (note) VALUES ('x')")
     with pytest.raises(TablesFailed, match=r"the server's clock shows .* Set the server's clock"):
-        world.extract().raise_failures()
-    assert world.numbers() == [1]
+        sandbox.extract().raise_failures()
+    assert sandbox.numbers() == [1]
 
 
 # ---------------------------------------------------------------- cuts
 
 
 def test_rows_with_one_time_are_cut_across_objects_and_come_once() -> None:
-    with ledger_world(rows_per_object=10) as (database, world):
+    with ledger_sandbox(rows_per_object=10) as (database, sandbox):
         database.run(TIE.format(1, 37))
-        assert world.extract().tables[0].rows == 37
-        assert [fact.rows for fact in world.facts()] == [10, 10, 10, 7]
-        assert [fact.last for fact in world.facts()] == [False, False, False, True]
-        assert [row["id"] for row in world.rows()] == list(range(1, 38))
-        assert len({fact.interval_to for fact in world.facts()}) == 1
+        assert sandbox.extract().tables[0].rows == 37
+        assert [fact.rows for fact in sandbox.facts()] == [10, 10, 10, 7]
+        assert [fact.last for fact in sandbox.facts()] == [False, False, False, True]
+        assert [row["id"] for row in sandbox.rows()] == list(range(1, 38))
+        assert len({fact.interval_to for fact in sandbox.facts()}) == 1
 
 
 def test_the_first_object_is_stored_while_the_server_still_sends() -> None:
     # 40 MB are more than sockets hold, and an extractor that gathered all rows first would find the server idle.
-    with ledger_world(rows_per_object=1_000) as (database, world):
+    with ledger_sandbox(rows_per_object=1_000) as (database, sandbox):
         database.run(
             "INSERT INTO ledger (note, last_updated)"
             " SELECT repeat('x', 1000), '2026-11-20' FROM generate_series(1, 40000)"
         )
-        objects = world.objects
+        objects = sandbox.objects
         assert isinstance(objects, MemoryObjects)
         states: list[str] = []
 
@@ -281,74 +285,74 @@ def test_the_first_object_is_stored_while_the_server_still_sends() -> None:
                 states.extend(row[0] for row in database.rows(f"{sessions} 'starmend-extract'"))
 
         objects.fail = look  # type: ignore[assignment]
-        world.extract().raise_failures()
+        sandbox.extract().raise_failures()
         assert states == ["active"]
-        assert world.numbers() == list(range(1, 41))
+        assert sandbox.numbers() == list(range(1, 41))
 
 
 def test_a_pass_out_of_time_goes_on_behind_its_last_row_within_a_tie() -> None:
-    with ledger_world(rows_per_object=10) as (database, world):
+    with ledger_sandbox(rows_per_object=10) as (database, sandbox):
         database.run(TIE.format(1, 10_000))
         outcomes = []
         for _ in range(5):
-            [result] = world.extract(budget=time_for(world, 300)).tables
+            [result] = sandbox.extract(budget=time_for(sandbox, 300)).tables
             outcomes.append(result.outcome)
             if result.outcome == "extracted":
                 break
-            position = world.facts()[-1]
+            position = sandbox.facts()[-1]
             assert not position.last
-            assert world.parameter("timestamp") == "2026-11-20T12:00:00.123000Z"
+            assert sandbox.parameter("timestamp") == "2026-11-20T12:00:00.123000Z"
         assert outcomes == ["out of time", "out of time", "out of time", "extracted"]
-        assert [row["id"] for row in world.rows()] == list(range(1, 10_001))
-        assert world.numbers() == list(range(1, len(world.numbers()) + 1))
-        assert world.metrics.total("TableOutOfTime") == outcomes.count("out of time")
+        assert [row["id"] for row in sandbox.rows()] == list(range(1, 10_001))
+        assert sandbox.numbers() == list(range(1, len(sandbox.numbers()) + 1))
+        assert sandbox.metrics.total("TableOutOfTime") == outcomes.count("out of time")
 
 
-def test_without_any_time_left_no_table_is_begun(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_without_any_time_left_no_table_is_begun(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
-    assert world.extract(budget=time_for(world, 0)).tables[0].outcome == "out of time"
-    assert world.object_keys() == []
+    assert sandbox.extract(budget=time_for(sandbox, 0)).tables[0].outcome == "out of time"
+    assert sandbox.object_keys() == []
 
 
 def test_a_cut_interval_is_finished_even_while_the_horizon_is_held() -> None:
-    with ledger_world(rows_per_object=10) as (database, world):
+    with ledger_sandbox(rows_per_object=10) as (database, sandbox):
         database.run(TIE.format(1, 10_000))
-        assert world.extract(budget=time_for(world, 300)).tables[0].outcome == "out of time"
+        assert sandbox.extract(budget=time_for(sandbox, 300)).tables[0].outcome == "out of time"
         connection = database.connect()
         for statement in ("BEGIN", "INSERT INTO ledger (id) VALUES (0)", "PREPARE TRANSACTION 'held'"):
             connection.cursor().execute(statement)
         connection.close()
-        first = world.facts()[0]
-        assert world.extract().tables[0].outcome == "extracted"
-        assert world.facts()[-1].interval_to == first.interval_to
-        assert world.extract().tables[0].outcome == "held"
+        first = sandbox.facts()[0]
+        assert sandbox.extract().tables[0].outcome == "extracted"
+        assert sandbox.facts()[-1].interval_to == first.interval_to
+        assert sandbox.extract().tables[0].outcome == "held"
         database.run("COMMIT PREPARED 'held'")
-        world.extract_until(took(1))
-        assert Counter(row["id"] for row in world.rows()) == Counter(range(10_001))
+        sandbox.extract_until(took(1))
+        assert Counter(row["id"] for row in sandbox.rows()) == Counter(range(10_001))
 
 
 def test_rows_that_changed_after_a_cut_come_with_their_newest_version() -> None:
-    with ledger_world(rows_per_object=10) as (database, world):
+    with ledger_sandbox(rows_per_object=10) as (database, sandbox):
         database.run(TIE.format(1, 10_000))
-        world.extract(budget=time_for(world, 300))
+        sandbox.extract(budget=time_for(sandbox, 300))
         database.run("UPDATE ledger SET note = 'changed', last_updated = timezone('UTC', now()) WHERE id IN (1, 9999)")
-        world.extract_until(lambda result: world.rows()[-1]["note"] == "changed" and result.tables[0].rows == 0)
-        newest = {row["id"]: row["note"] for row in world.rows()}
+        sandbox.extract_until(lambda result: sandbox.rows()[-1]["note"] == "changed" and result.tables[0].rows == 0)
+        newest = {row["id"]: row["note"] for row in sandbox.rows()}
         assert newest == {n: "changed" if n in (1, 9999) else None for n in range(1, 10_001)}
 
 
 def test_objects_stay_below_their_size() -> None:
-    with ledger_world() as (database, world):
-        world.extraction.object_bytes = 400_000
+    with ledger_sandbox() as (database, sandbox):
+        sandbox.extraction.object_bytes = 400_000
         database.run(
             "INSERT INTO ledger (note, last_updated) SELECT md5(n::text), '2026-11-20' FROM generate_series(1, 20000) n"
         )
-        world.extract().raise_failures()
-        sizes = [len(found.body) for key in world.object_keys() if (found := world.objects.read(key))]
+        sandbox.extract().raise_failures()
+        sizes = [len(found.body) for key in sandbox.object_keys() if (found := sandbox.objects.read(key))]
         assert len(sizes) > 1
         assert max(sizes) <= 400_000
-        assert [row["id"] for row in world.rows()] == list(range(1, 20_001))
+        assert [row["id"] for row in sandbox.rows()] == list(range(1, 20_001))
 
 
 # ---------------------------------------------------------------- failures
@@ -361,12 +365,12 @@ TWO_TABLES = (LEDGER_SQL, LEDGER_SQL.replace("ledger", "other"))
 
 def test_one_table_that_fails_does_not_keep_the_others_from_running() -> None:
     broken = source_table("broken", key=["id"], id="int", last_updated="timestamp")
-    with sandbox(*TWO_TABLES) as database:
+    with scratch_database(*TWO_TABLES) as database:
         database.run(
             *[f"INSERT INTO {name} (note, last_updated) VALUES ('x', '2026-11-20')" for name in ("ledger", "other")]
         )
-        world = make_world(contract_of(LEDGER, broken, OTHER), secret=database.secret())
-        result = world.extract()
+        sandbox = extraction_sandbox(contract_of(LEDGER, broken, OTHER), secret=database.secret())
+        result = sandbox.extract()
         assert [(table.table, table.outcome) for table in result.tables] == [
             ("ledger", "extracted"),
             ("broken", "failed"),
@@ -374,50 +378,52 @@ def test_one_table_that_fails_does_not_keep_the_others_from_running() -> None:
         ]
         with pytest.raises(TablesFailed, match="broken: find table"):
             result.raise_failures()
-        assert world.metrics.total("TableFailed") == 1
-        [logged] = world.logged("table failed")
+        assert sandbox.metrics.total("TableFailed") == 1
+        [logged] = sandbox.logged("table failed")
         assert (logged["level"], logged["table"], logged["error"]) == ("ERROR", "broken", "UnknownTable")
-        world.extraction.close()
+        sandbox.extraction.close()
 
 
 def test_a_session_that_a_table_lost_is_opened_again_for_the_next() -> None:
     slow = source_table("slow", key=["id"], id="int", last_updated="timestamp")
-    with sandbox(*TWO_TABLES) as database:
+    with scratch_database(*TWO_TABLES) as database:
         database.run(
             "CREATE VIEW slow AS SELECT 1 / (id - 1) AS id, last_updated FROM ledger",
             f"GRANT SELECT ON slow TO {shared_server().extractor.user}",
             *ONE_EACH,
         )
-        world = make_world(contract_of(slow, OTHER), secret=database.secret())
-        assert [table.outcome for table in world.extract().tables] == ["failed", "extracted"]
-        world.extraction.close()
+        sandbox = extraction_sandbox(contract_of(slow, OTHER), secret=database.secret())
+        assert [table.outcome for table in sandbox.extract().tables] == ["failed", "extracted"]
+        sandbox.extraction.close()
 
 
-def test_a_table_that_no_contract_names_is_a_key_error_of_its_own(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_table_that_no_contract_names_is_a_key_error_of_its_own(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
-    result = world.extract(tables=["nothing", "ledger"])
+    result = sandbox.extract(tables=["nothing", "ledger"])
     assert [table.outcome for table in result.tables] == ["failed", "extracted"]
     assert isinstance(result.tables[0].error, UnknownTable)
     assert isinstance(result.tables[0].error, KeyError)
 
 
 def test_a_database_out_of_reach_fails_every_table_and_changes_nothing() -> None:
-    with sandbox(*TWO_TABLES) as database:
-        world = make_world(contract_of(LEDGER, OTHER), secret=database.secret(port=1))
-        result = world.extract()
+    with scratch_database(*TWO_TABLES) as database:
+        sandbox = extraction_sandbox(contract_of(LEDGER, OTHER), secret=database.secret(port=1))
+        result = sandbox.extract()
         assert [table.outcome for table in result.tables] == ["failed", "failed"]
         assert all(isinstance(table.error, ConnectionError) and ":1/" in str(table.error) for table in result.tables)
-        assert world.object_keys() == []
+        assert sandbox.object_keys() == []
 
 
 @pytest.mark.parametrize("effect", ["write", "put"])
 def test_a_landing_zone_or_parameters_out_of_reach_fail_the_table_and_the_next_pass_goes_on(
-    ledger: tuple[Sandbox, World], effect: str
+    ledger: LedgerSandbox, effect: str
 ) -> None:
-    database, world = ledger
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
-    objects, parameters = world.objects, world.parameters
+    objects, parameters = sandbox.objects, sandbox.parameters
     assert isinstance(objects, MemoryObjects)
     assert isinstance(parameters, MemoryParameters)
     good_put = parameters.put
@@ -425,37 +431,39 @@ def test_a_landing_zone_or_parameters_out_of_reach_fail_the_table_and_the_next_p
         objects.fail = lambda what, key: OutOfReach(what, key, "no answer") if what == "write" else None
     else:
         parameters.put = _unreachable  # type: ignore[method-assign]
-    [result] = world.extract().tables
+    [result] = sandbox.extract().tables
     assert isinstance(result.error, ConnectionError)
     objects.fail = lambda _what, _key: None
     parameters.put = good_put  # type: ignore[method-assign]
-    assert world.extract().tables[0].outcome in ("extracted", "unchanged")
-    assert [row["note"] for row in world.rows()] == ["x"]
-    assert world.parameter("sequential_id") == "1"
+    assert sandbox.extract().tables[0].outcome in ("extracted", "unchanged")
+    assert [row["note"] for row in sandbox.rows()] == ["x"]
+    assert sandbox.parameter("sequential_id") == "1"
 
 
 def _unreachable(name: str, value: str) -> None:
     raise OutOfReach("put parameter", name, "no answer")
 
 
-def test_a_session_that_died_between_two_passes_is_replaced(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
-    world.extract().raise_failures()
+def test_a_session_that_died_between_two_passes_is_replaced(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
+    sandbox.extract().raise_failures()
     database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'starmend-extract'")
-    world.extract().raise_failures()
+    sandbox.extract().raise_failures()
 
 
-def test_a_statement_time_out_with_nothing_stored_is_a_failure_with_a_remedy(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_statement_time_out_with_nothing_stored_is_a_failure_with_a_remedy(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     database.run(
         "ALTER TABLE ledger RENAME TO hidden",
         "CREATE VIEW ledger AS SELECT hidden.* FROM hidden, pg_sleep(5)",
         f"GRANT SELECT ON ledger TO {shared_server().extractor.user}",
         "INSERT INTO hidden (note, last_updated) VALUES ('x', '2026-11-20')",
     )
-    world.extraction.statement_seconds = 0.1
-    world.extract()
-    [logged] = world.logged("table failed")
+    sandbox.extraction.statement_seconds = 0.1
+    sandbox.extract()
+    [logged] = sandbox.logged("table failed")
     assert logged["error"] == "StatementTimeOut"
 
 
@@ -465,22 +473,22 @@ def test_a_statement_time_out_with_nothing_stored_is_a_failure_with_a_remedy(led
 @pytest.mark.parametrize("what", ["timestamp", "sequential_id", "both"])
 @pytest.mark.parametrize("how", ["missing", "corrupt", "stale"])
 def test_parameters_that_are_lost_or_wrong_are_rebuilt_from_the_objects(
-    ledger: tuple[Sandbox, World], what: str, how: str
+    ledger: LedgerSandbox, what: str, how: str
 ) -> None:
-    database, world = ledger
+    database, sandbox = ledger
     for number in range(1, 4):
         database.run(f"INSERT INTO ledger (note) VALUES ('{number}')")
-        world.extract_until(took(1))
-    right = dict(world.parameters.values)  # type: ignore[attr-defined]
-    values = world.parameters.values  # type: ignore[attr-defined]
+        sandbox.extract_until(took(1))
+    right = dict(sandbox.parameters.values)  # type: ignore[attr-defined]
+    values = sandbox.parameters.values  # type: ignore[attr-defined]
     stale = {"timestamp": "1970-01-01T00:00:00.000000Z", "sequential_id": "1"}
     for one in ("timestamp", "sequential_id") if what == "both" else (what,):
-        name = getattr(world.names, one)("ledger")
+        name = getattr(sandbox.names, one)("ledger")
         if how == "missing":
             del values[name]
         else:
             values[name] = "?" if how == "corrupt" else stale[one]
-    fresh = world.beside()
+    fresh = sandbox.beside()
     fresh.extract().raise_failures()
     assert values == right
     assert fresh.numbers() == [1, 2, 3]
@@ -488,14 +496,16 @@ def test_parameters_that_are_lost_or_wrong_are_rebuilt_from_the_objects(
     assert fresh.metrics.total("ParametersRebuilt") == 1
 
 
-def test_a_newest_object_that_is_gone_is_told_and_its_number_not_given_again(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_newest_object_that_is_gone_is_told_and_its_number_not_given_again(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     for number in (1, 2):
         database.run(f"INSERT INTO ledger (note) VALUES ('{number}')")
-        world.extract_until(took(1))
-    world.objects.delete([world.object_keys()[-1]])
+        sandbox.extract_until(took(1))
+    sandbox.objects.delete([sandbox.object_keys()[-1]])
     database.run("INSERT INTO ledger (note) VALUES ('3')")
-    fresh = world.beside()
+    fresh = sandbox.beside()
     fresh.extract_until(took(1))
     assert fresh.numbers() == [1, 3]
     assert [row["note"] for row in fresh.rows()] == ["1", "3"]
@@ -506,77 +516,79 @@ def test_a_newest_object_that_is_gone_is_told_and_its_number_not_given_again(led
 # ---------------------------------------------------------------- rows without a place, lookback
 
 
-def test_rows_without_cursor_are_reported(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_rows_without_cursor_are_reported(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
     database.run(
         "ALTER TABLE ledger ALTER created_at DROP NOT NULL, ALTER last_updated DROP NOT NULL",
         "INSERT INTO ledger (note, created_at, last_updated) VALUES ('lost', NULL, NULL), ('kept', '2026-11-20', NULL)",
     )
-    world.extract().raise_failures()
-    assert [row["note"] for row in world.rows()] == ["kept"]
-    assert world.rows()[0]["last_updated"] == "2026-11-20T00:00:00"
-    [warned] = world.logged("rows without cursor or key are not extracted")
+    sandbox.extract().raise_failures()
+    assert [row["note"] for row in sandbox.rows()] == ["kept"]
+    assert sandbox.rows()[0]["last_updated"] == "2026-11-20T00:00:00"
+    [warned] = sandbox.logged("rows without cursor or key are not extracted")
     assert warned["rows"] == 1
-    assert world.metrics.total("RowsUnplaced") == 1
+    assert sandbox.metrics.total("RowsUnplaced") == 1
 
 
-def test_a_count_that_takes_too_long_costs_no_row(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_a_count_that_takes_too_long_costs_no_row(ledger: LedgerSandbox) -> None:
+    database, sandbox = ledger
     database.run(
         "ALTER TABLE ledger RENAME TO hidden",
         "CREATE VIEW ledger AS SELECT hidden.* FROM hidden, pg_sleep(0.2)",
         f"GRANT SELECT ON ledger TO {shared_server().extractor.user}",
         "INSERT INTO hidden (note, last_updated) VALUES ('x', '2026-11-20')",
     )
-    budget = Budget(lambda: float(len(world.object_keys())), 1.001)  # a millisecond is left once the object is stored
-    assert world.extract(budget=budget).tables[0].outcome == "extracted"
-    assert [row["note"] for row in world.rows()] == ["x"]
-    assert len(world.logged("rows without cursor or key were not counted")) == 1
+    budget = Budget(lambda: float(len(sandbox.object_keys())), 1.001)  # a millisecond is left once the object is stored
+    assert sandbox.extract(budget=budget).tables[0].outcome == "extracted"
+    assert [row["note"] for row in sandbox.rows()] == ["x"]
+    assert len(sandbox.logged("rows without cursor or key were not counted")) == 1
 
 
 def test_with_lookback_a_late_row_is_met_again_and_nothing_new_makes_no_object() -> None:
-    with ledger_world(lookback=3600) as (database, world):
+    with ledger_sandbox(lookback=3600) as (database, sandbox):
         late = database.connect(autocommit=False)
         late.cursor().execute("INSERT INTO ledger (note) VALUES ('late')")
         database.run("INSERT INTO ledger (note) VALUES ('early')")
-        world.extract_until(lambda result: result.tables[0].rows == 1)
+        sandbox.extract_until(lambda result: result.tables[0].rows == 1)
         for _ in range(3):
-            assert world.extract().tables[0].outcome == "unchanged"
+            assert sandbox.extract().tables[0].outcome == "unchanged"
         late.commit()
         late.close()
-        world.extract_until(lambda result: result.tables[0].rows == 2)
-        assert [row["note"] for row in world.rows()] == ["early", "late", "early"]
-        assert world.extract().tables[0].outcome == "unchanged"
-        assert world.numbers() == [1, 2]
+        sandbox.extract_until(lambda result: result.tables[0].rows == 2)
+        assert [row["note"] for row in sandbox.rows()] == ["early", "late", "early"]
+        assert sandbox.extract().tables[0].outcome == "unchanged"
+        assert sandbox.numbers() == [1, 2]
 
 
 # ---------------------------------------------------------------- order and telling
 
 
 def test_the_backlog_of_one_table_starves_no_other() -> None:
-    with sandbox(*TWO_TABLES) as database:
+    with scratch_database(*TWO_TABLES) as database:
         database.run(TIE.format(1, 20_000), "INSERT INTO other (note, last_updated) VALUES ('x', '2026-11-20')")
-        world = make_world(contract_of(replace(LEDGER, rows_per_object=10), OTHER), secret=database.secret())
-        first = world.extract(budget=time_for(world, 300))
+        sandbox = extraction_sandbox(contract_of(replace(LEDGER, rows_per_object=10), OTHER), secret=database.secret())
+        first = sandbox.extract(budget=time_for(sandbox, 300))
         assert [table.outcome for table in first.tables] == ["out of time", "out of time"]
-        second = world.extract(budget=time_for(world, 300))
+        second = sandbox.extract(budget=time_for(sandbox, 300))
         assert [table.outcome for table in second.tables] == ["out of time", "extracted"]
-        world.extraction.close()
+        sandbox.extraction.close()
 
 
-def test_the_log_tells_the_start_each_tables_start_update_and_completion(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
+def test_the_log_tells_the_start_each_tables_start_update_and_completion(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
-    world.extract()
-    assert [one["message"] for one in world.log] == [
+    sandbox.extract()
+    assert [one["message"] for one in sandbox.log] == [
         "extraction started",
         "table started",
         "table updated",
         "table completed",
         "extraction completed",
     ]
-    updated, completed = world.log[2:4]
-    assert (updated["table"], updated["rows"], updated["object"]) == ("ledger", 1, world.object_keys()[0])
+    updated, completed = sandbox.log[2:4]
+    assert (updated["table"], updated["rows"], updated["object"]) == ("ledger", 1, sandbox.object_keys()[0])
     assert (completed["outcome"], completed["objects"], completed["rows"]) == ("extracted", 1, 1)
-    assert world.metrics.total("RowsExtracted") == 1
+    assert sandbox.metrics.total("RowsExtracted") == 1
     assert plenty().left > 0

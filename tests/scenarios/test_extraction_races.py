@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.objects import MemoryObjects
-from tests.support.extraction import World, ledger_world, took
+from tests.support.extraction import ExtractionSandbox, ledger_sandbox, took
 
 from core.ports import Refused, Written
 
@@ -32,13 +32,13 @@ class Meeting(MemoryObjects):
         return super().write(key, body, metadata=metadata, **options)
 
 
-def in_threads(worlds: list[World], work: Any) -> list[Any]:
-    results: list[Any] = [None] * len(worlds)
+def in_threads(sandboxes: list[ExtractionSandbox], work: Any) -> list[Any]:
+    results: list[Any] = [None] * len(sandboxes)
 
     def run(number: int) -> None:
-        results[number] = work(worlds[number])
+        results[number] = work(sandboxes[number])
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(worlds))]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(sandboxes))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -47,23 +47,23 @@ def in_threads(worlds: list[World], work: Any) -> list[Any]:
 
 
 def test_who_loses_an_object_stops_and_fails_nobody() -> None:
-    with ledger_world(rows_per_object=10) as (database, world):
+    with ledger_sandbox(rows_per_object=10) as (database, sandbox):
         database.run("INSERT INTO ledger (id, last_updated) SELECT n, '2026-11-20' FROM generate_series(1, 95) AS n")
         objects = Meeting(2)
-        worlds = [world.beside(objects=objects) for _ in range(2)]
-        results = in_threads(worlds, lambda world: world.extract().tables[0])
+        sandboxes = [sandbox.beside(objects=objects) for _ in range(2)]
+        results = in_threads(sandboxes, lambda sandbox: sandbox.extract().tables[0])
         assert sorted(result.outcome for result in results) == ["beaten", "extracted"]
         assert sum(result.rows for result in results) == 95
-        assert [row["id"] for row in worlds[0].rows()] == list(range(1, 96))
-        assert worlds[0].numbers() == list(range(1, 11))
-        assert worlds[1].extract().tables[0].outcome == "unchanged"
-        for one in worlds:
+        assert [row["id"] for row in sandboxes[0].rows()] == list(range(1, 96))
+        assert sandboxes[0].numbers() == list(range(1, 11))
+        assert sandboxes[1].extract().tables[0].outcome == "unchanged"
+        for one in sandboxes:
             one.extraction.close()
 
 
 def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() -> None:
     extractors, writers, rows = 4, 3, 60
-    with ledger_world(rows_per_object=7, margin=1) as (database, world):
+    with ledger_sandbox(rows_per_object=7, margin=1) as (database, sandbox):
         stop = threading.Event()
 
         def write(number: int) -> None:
@@ -75,15 +75,15 @@ def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() 
                 connection.commit()
             connection.close()
 
-        def extract(world: World) -> Counter[str]:
+        def extract(sandbox: ExtractionSandbox) -> Counter[str]:
             outcomes: Counter[str] = Counter()
             while not stop.is_set():
-                result = world.extract()
+                result = sandbox.extract()
                 result.raise_failures()
                 outcomes[result.tables[0].outcome] += 1
             return outcomes
 
-        worlds = [world.beside() for _ in range(extractors)]
+        sandboxes = [sandbox.beside() for _ in range(extractors)]
         writing = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
         for thread in writing:
             thread.start()
@@ -91,22 +91,22 @@ def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() 
         def until_all_is_there() -> None:
             for thread in writing:
                 thread.join()
-            world.extract_until(lambda _: len(world.rows()) >= writers * rows, within=20)
+            sandbox.extract_until(lambda _: len(sandbox.rows()) >= writers * rows, within=20)
             stop.set()
 
         ending = threading.Thread(target=until_all_is_there)
         ending.start()
-        outcomes = sum(in_threads(worlds, extract), Counter())
+        outcomes = sum(in_threads(sandboxes, extract), Counter())
         ending.join()
         assert outcomes["extracted"] > 1
-        assert Counter(row["note"] for row in world.rows()) == Counter(
+        assert Counter(row["note"] for row in sandbox.rows()) == Counter(
             f"{number}-{one}" for number in range(writers) for one in range(rows)
         )
-        numbers = world.numbers()
+        numbers = sandbox.numbers()
         assert numbers == list(range(1, len(numbers) + 1))
-        facts = world.facts()
+        facts = sandbox.facts()
         assert all(two.interval_from == one.durable_until for one, two in pairwise(facts))
-        world.extract_until(took(0))
-        assert world.parameter("sequential_id") == str(len(numbers))
-        for one in worlds:
+        sandbox.extract_until(took(0))
+        assert sandbox.parameter("sequential_id") == str(len(numbers))
+        for one in sandboxes:
             one.extraction.close()

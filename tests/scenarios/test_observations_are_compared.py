@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import ROOT, contracts_in
-from tests.support.healing import Stack, stack, with_entities
 
 from auditor.services import Budget, Limits
 from core.audit.repair_jobs import Compare
@@ -34,22 +34,22 @@ def sampling(points: int, tolerance: str = "0.005", *, of: Contracts | None = No
 
 
 @pytest.fixture
-def one() -> Iterator[Stack]:
-    with stack(THREE, contracts=sampling(5)) as made:
+def one() -> Iterator[FeedSimulation]:
+    with feed_simulation(THREE, contracts=sampling(5)) as made:
         yield made
 
 
-def an_hour(one: Stack, start: dt.datetime = THREE) -> None:
+def an_hour(one: FeedSimulation, start: dt.datetime = THREE) -> None:
     one.trade(start, 60)
     one.pass_time(minutes=5)
 
 
-def compared(one: Stack, run: str) -> set[tuple[str, int]]:
+def compared(one: FeedSimulation, run: str) -> set[tuple[str, int]]:
     jobs = [job for job in one.jobs(run) if isinstance(job, Compare)]
     return {(job.entity, start) for job in jobs for start, _ in job.ranges}
 
 
-def test_a_clean_sample_adds_no_finding_no_version_and_no_row(one: Stack) -> None:
+def test_a_clean_sample_adds_no_finding_no_version_and_no_row(one: FeedSimulation) -> None:
     an_hour(one)
     facts = one.rows("fact_quote")
     told = one.heal(run="first")
@@ -64,9 +64,9 @@ def test_a_clean_sample_adds_no_finding_no_version_and_no_row(one: Stack) -> Non
     assert len(one.asked_history()) == 5
 
 
-def test_the_same_window_has_the_same_sample_for_whoever_audits_it(one: Stack) -> None:
+def test_the_same_window_has_the_same_sample_for_whoever_audits_it(one: FeedSimulation) -> None:
     an_hour(one)
-    with stack(THREE, contracts=sampling(5)) as other:
+    with feed_simulation(THREE, contracts=sampling(5)) as other:
         an_hour(other)
         one.heal(run="first")
         other.heal(run="first")
@@ -75,7 +75,7 @@ def test_the_same_window_has_the_same_sample_for_whoever_audits_it(one: Stack) -
 
 def test_a_price_that_somebody_altered_is_found_and_made_again_from_its_ingest_object() -> None:
     fine = sampling(5, "0.0001")
-    with stack(THREE, contracts=fine) as one, stack(THREE, contracts=fine) as other:
+    with feed_simulation(THREE, contracts=fine) as one, feed_simulation(THREE, contracts=fine) as other:
         for each in (one, other):
             an_hour(each)
         honest = one.rows("fact_quote")
@@ -91,7 +91,7 @@ def test_a_price_that_somebody_altered_is_found_and_made_again_from_its_ingest_o
 
 
 def test_an_observation_that_the_history_contradicts_is_one_mail_until_they_agree() -> None:
-    with stack(THREE, contracts=sampling(20, "0")) as one:
+    with feed_simulation(THREE, contracts=sampling(20, "0")) as one:
         an_hour(one)
         one.market.fail("revised", endpoint=CANDLE, symbol="AMD")
         told = one.heal()
@@ -112,7 +112,7 @@ def test_an_observation_that_the_history_contradicts_is_one_mail_until_they_agre
 
 
 def test_what_lies_within_the_tolerance_is_no_dispute() -> None:
-    with stack(THREE, contracts=sampling(30, "1")) as one:
+    with feed_simulation(THREE, contracts=sampling(30, "1")) as one:
         an_hour(one)
         one.market.fail("revised", endpoint=CANDLE)
         assert one.heal()["verify"]["healthy"]
@@ -120,7 +120,7 @@ def test_what_lies_within_the_tolerance_is_no_dispute() -> None:
 
 def test_gaps_come_first_and_both_together_stay_within_the_budget() -> None:
     limits = Limits(grace_seconds=0, workers=4, budget=Budget(calls=4))
-    with stack(THREE, contracts=sampling(30), limits=limits) as one:
+    with feed_simulation(THREE, contracts=sampling(30), limits=limits) as one:
         one.loses = lambda name, at: name == "AMD" and at.minute in (3, 9, 20)
         an_hour(one)
         told = one.heal(run="first")
@@ -130,7 +130,9 @@ def test_gaps_come_first_and_both_together_stay_within_the_budget() -> None:
 
 
 @pytest.mark.parametrize("fault", ["limited", "html", "forbidden"])
-def test_a_history_that_cannot_be_asked_for_a_sample_is_asked_once_and_alarms_nobody(one: Stack, fault: str) -> None:
+def test_a_history_that_cannot_be_asked_for_a_sample_is_asked_once_and_alarms_nobody(
+    one: FeedSimulation, fault: str
+) -> None:
     an_hour(one)
     one.market.fail(fault, endpoint=CANDLE)
     told = one.heal(run="first")
@@ -141,7 +143,7 @@ def test_a_history_that_cannot_be_asked_for_a_sample_is_asked_once_and_alarms_no
     assert sorted(asked) == sorted(set(asked)) == sorted(entities)  # the first call of each job, and no more
 
 
-def test_a_refused_history_alarms_for_its_gap_alone_and_once(one: Stack) -> None:
+def test_a_refused_history_alarms_for_its_gap_alone_and_once(one: FeedSimulation) -> None:
     one.loses = lambda name, at: name == "AMD" and at.minute == 3
     an_hour(one)
     one.market.fail("forbidden", endpoint=CANDLE)
@@ -158,7 +160,7 @@ def test_a_window_that_the_history_does_not_reach_yet_is_not_asked_for(tmp_path:
     day = dt.datetime(2026, 11, 19, tzinfo=dt.UTC)
     for late, asked in (("1 minute", 3), ("2 days", 0)):
         contracts = sampling(3, of=contracts_in(tmp_path), delay=late)
-        with stack(day, contracts=contracts, dataset="weather") as one:
+        with feed_simulation(day, contracts=contracts, dataset="weather") as one:
             one.trade(day, 24)
             one.pass_time(minutes=15)
             assert one.heal()["certify"]["certificates"] == 1

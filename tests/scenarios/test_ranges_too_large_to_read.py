@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, some_points, with_entities
 from tests.support.feeds import contracts_in
-from tests.support.healing import Stack, some_points, stack, with_entities
 
 from auditor.evidence.chain import ChainReader
 from auditor.services import Limits
@@ -25,26 +25,28 @@ TWO_HOURS = 2 * 60 * 2  # points of two symbols
 
 
 @pytest.fixture
-def one() -> Iterator[Stack]:
+def one() -> Iterator[FeedSimulation]:
     """Two symbols; a run may read two hours of them."""
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD")
-    with stack(THREE, contracts=contracts, limits=Limits(grace_seconds=0, workers=4, points=TWO_HOURS)) as made:
+    with feed_simulation(
+        THREE, contracts=contracts, limits=Limits(grace_seconds=0, workers=4, points=TWO_HOURS)
+    ) as made:
         yield made
 
 
-def an_afternoon(one: Stack) -> None:
+def an_afternoon(one: FeedSimulation) -> None:
     one.trade(THREE, 60 * HOURS)
     one.pass_time(minutes=5)
 
 
-def certificates(one: Stack) -> int:
-    return ChainReader(one.memory.records, "quotes").head().number
+def certificates(one: FeedSimulation) -> int:
+    return ChainReader(one.lake.records, "quotes").head().number
 
 
-def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: Stack) -> None:
+def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: FeedSimulation) -> None:
     an_afternoon(one)
     whole = one.rows("fact_quote", without=WHEN)
-    with stack(THREE, contracts=one.contracts, limits=one.limits) as lossy:
+    with feed_simulation(THREE, contracts=one.contracts, limits=one.limits) as lossy:
         lossy.loses = some_points(2, 0.3)
         an_afternoon(lossy)
         lost = len(whole) - len(lossy.rows("fact_quote"))
@@ -56,28 +58,28 @@ def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: Stack) 
         assert sum(job.points for job in lossy.jobs("run-0001")) == lost
         # Athena's word is no proof: nothing is certified of what was not read.
         assert (certificates(lossy), told["certify"]["open"]) == (0, HOURS)
-        assert list(lossy.memory.records.list("completeness/")) == []
+        assert list(lossy.lake.records.list("completeness/")) == []
         asked = len(lossy.athena.asked)
         for _ in range(2):
             lossy.pass_time(hours=1)
             lossy.heal()
         assert certificates(lossy) == HOURS
-        assert read_state(lossy.memory.records, "quotes").open == {}
+        assert read_state(lossy.lake.records, "quotes").open == {}
         assert lossy.verified() == []
         assert len(lossy.athena.asked) == asked  # what a schedule chooses is always read
         assert lossy.mail.sent == []
         lossy.heal(**RANGE)  # nothing contradicts the certificates
-        assert read_state(lossy.memory.records, "quotes").open == {}
+        assert read_state(lossy.lake.records, "quotes").open == {}
 
 
-def test_a_range_that_fits_is_read(one: Stack) -> None:
+def test_a_range_that_fits_is_read(one: FeedSimulation) -> None:
     an_afternoon(one)
     told = one.heal(start=RANGE["start"], end="2026-11-20T17:00:00Z")
     assert one.athena.asked == []
     assert told["certify"]["certificates"] == 2
 
 
-def test_both_roads_give_the_same_findings(one: Stack) -> None:
+def test_both_roads_give_the_same_findings(one: FeedSimulation) -> None:
     one.loses = some_points(3, 0.2)
     an_afternoon(one)
     one.market.fail("forbidden", endpoint="candle")
@@ -91,7 +93,7 @@ def test_both_roads_give_the_same_findings(one: Stack) -> None:
     assert (far["conclude"]["sent"], near["conclude"]["known"]) == (["not_entitled"], ["not_entitled"])
 
 
-def test_what_is_proven_absent_is_not_missing_from_afar_either(one: Stack) -> None:
+def test_what_is_proven_absent_is_not_missing_from_afar_either(one: FeedSimulation) -> None:
     one.loses = lambda name, at: name == "AMD" and (at.hour, at.minute) in ((16, 10), (16, 11))
     an_afternoon(one)
     gone = THREE + dt.timedelta(hours=1, minutes=10)
@@ -103,15 +105,15 @@ def test_what_is_proven_absent_is_not_missing_from_afar_either(one: Stack) -> No
     assert len(one.asked_history()) == asked
 
 
-def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_alone(one: Stack) -> None:
+def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_alone(one: FeedSimulation) -> None:
     an_afternoon(one)
     rows = one.rows("fact_quote")
     table = one.contracts.table("fact_quote")
-    rollback(one.memory.partitions, table, AAPL, to=100, hold=None, context=CommitContext("x"))
+    rollback(one.lake.partitions, table, AAPL, to=100, hold=None, context=CommitContext("x"))
     told = one.heal(**RANGE)
     assert told["audit"]["kinds"]["broken_object"] == 1
     assert one.rows("fact_quote") == rows
-    rollback(one.memory.partitions, table, AAPL, to=100, hold="under review", context=CommitContext("x"))
+    rollback(one.lake.partitions, table, AAPL, to=100, hold="under review", context=CommitContext("x"))
     told = one.heal(**RANGE)
     assert told["audit"]["kinds"] == {"held_partition": 1}
     assert len(one.rows("fact_quote")) < len(rows)
@@ -119,7 +121,7 @@ def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_
 
 
 def test_an_answer_that_athena_refuses_is_a_failed_audit_and_no_clean_bill(
-    one: Stack, monkeypatch: pytest.MonkeyPatch
+    one: FeedSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_sql: str) -> None:
         raise InvalidData("query Athena", "db", "Bytes scanned limit was exceeded", "Look at the query")

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
+from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
-from tests.support.healing import Stack, stack, with_entities
-from tests.support.shop import Shop, shop
 
 from auditor.evidence.results import AuditResult
 from auditor.run_files import read_run_file
@@ -23,9 +23,9 @@ AAPL = "symbol=AAPL/month=2026-11"
 
 
 @pytest.fixture
-def feed() -> Iterator[Stack]:
+def feed() -> Iterator[FeedSimulation]:
     """Two symbols, an hour of which came, was audited, and lies thirteen hours back."""
-    with stack(EIGHT, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
+    with feed_simulation(EIGHT, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
         made.trade(EIGHT, 60)
         made.pass_time(minutes=5)
         assert made.heal()["audit"]["healthy"]
@@ -33,18 +33,18 @@ def feed() -> Iterator[Stack]:
         yield made
 
 
-def objects(place: Stack | Shop) -> set[str]:
-    return {one.key for one in place.memory.partitions.list(DATA_ROOT)}
+def objects(simulation: FeedSimulation | DatabaseSimulation) -> set[str]:
+    return {one.key for one in simulation.lake.partitions.list(DATA_ROOT)}
 
 
-def leavings(one: Stack, run: str) -> list[UnreferencedObjects]:
+def leavings(one: FeedSimulation, run: str) -> list[UnreferencedObjects]:
     """What the run's first look found of them."""
-    found = AuditResult.from_data(read_run_file(one.memory.records, run, "audit-0")).findings
+    found = AuditResult.from_data(read_run_file(one.lake.records, run, "audit-0")).findings
     return [finding for finding in found if isinstance(finding, UnreferencedObjects)]
 
 
-def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(feed: Stack) -> None:
-    before, current = objects(feed), set(feed.memory.versions().values())
+def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(feed: FeedSimulation) -> None:
+    before, current = objects(feed), set(feed.lake.versions().values())
     rows = feed.rows("fact_quote")
     told = feed.heal(run="cleaning")
     found = leavings(feed, "cleaning")
@@ -54,7 +54,7 @@ def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(f
     gone = before - objects(feed)
     assert len(gone) == sum(one.objects for one in found) > 50
     assert current <= objects(feed)
-    assert set(feed.memory.versions().values()) == current
+    assert set(feed.lake.versions().values()) == current
     assert feed.rows("fact_quote") == rows
     assert feed.verified() == []
     again = feed.heal(run="clean")
@@ -63,7 +63,7 @@ def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(f
     assert feed.mail.sent == []
 
 
-def test_within_their_grace_replaced_objects_are_no_finding(feed: Stack) -> None:
+def test_within_their_grace_replaced_objects_are_no_finding(feed: FeedSimulation) -> None:
     feed.heal()
     feed.trade(FRIDAY, 10)
     feed.pass_time(hours=5)
@@ -74,13 +74,13 @@ def test_within_their_grace_replaced_objects_are_no_finding(feed: Stack) -> None
     assert {leaving.partition for leaving in leavings(feed, "late")} >= {AAPL}
 
 
-def test_the_last_object_of_each_day_stays_for_a_week(feed: Stack) -> None:
+def test_the_last_object_of_each_day_stays_for_a_week(feed: FeedSimulation) -> None:
     feed.heal()
     feed.trade(FRIDAY, 4)
     feed.pass_time(hours=13)
     feed.heal()
-    there = {one.key for one in feed.memory.partitions.list(data_prefix(f"fact_quote/{AAPL}"))}
-    snapshot = feed.memory.snapshot("fact_quote", AAPL)
+    there = {one.key for one in feed.lake.partitions.list(data_prefix(f"fact_quote/{AAPL}"))}
+    snapshot = feed.lake.snapshot("fact_quote", AAPL)
     (thursday, *_) = snapshot.footer.dailies
     assert thursday.key in there
     feed.pass_time(days=8)
@@ -89,53 +89,53 @@ def test_the_last_object_of_each_day_stays_for_a_week(feed: Stack) -> None:
     assert thursday.key not in objects(feed)
 
 
-def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not(feed: Stack) -> None:
+def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not(feed: FeedSimulation) -> None:
     feed.heal()
-    place = "fact_quote/symbol=ZM/month=2026-11"
-    number = feed.memory.snapshot("fact_quote", "symbol=ZM/month=2026-11").version
-    write = feed.memory.partitions.write_object
-    beaten, coming = (write(place, object_name(one, "e" * 32), b"x") for one in (number, number + 1))
+    simulation = "fact_quote/symbol=ZM/month=2026-11"
+    number = feed.lake.snapshot("fact_quote", "symbol=ZM/month=2026-11").version
+    write = feed.lake.partitions.write_object
+    beaten, coming = (write(simulation, object_name(one, "e" * 32), b"x") for one in (number, number + 1))
     for key in (beaten, coming):
-        feed.memory.partitions.modified[key] -= dt.timedelta(hours=13)
+        feed.lake.partitions.modified[key] -= dt.timedelta(hours=13)
     feed.heal()
     assert beaten not in objects(feed)
     assert coming in objects(feed)
 
 
-def test_a_vacuum_that_fails_every_time_is_told_of_and_over_once_it_succeeds(feed: Stack) -> None:
-    delete = feed.memory.records.delete
+def test_a_vacuum_that_fails_every_time_is_told_of_and_over_once_it_succeeds(feed: FeedSimulation) -> None:
+    delete = feed.lake.records.delete
 
     def refuse(_keys: object) -> None:
         raise InvalidData("delete objects", "warehouse", "AccessDenied")
 
-    feed.memory.records.delete = refuse  # type: ignore[method-assign]
+    feed.lake.records.delete = refuse  # type: ignore[method-assign]
     told = feed.heal()
     assert told["conclude"]["sent"] == ["unreferenced_object"]
-    feed.memory.records.delete = delete  # type: ignore[method-assign]
+    feed.lake.records.delete = delete  # type: ignore[method-assign]
     told = feed.heal()
     assert told["conclude"]["recovered"] == ["unreferenced_object"]
 
 
 @pytest.mark.database
 def test_the_sweep_of_a_database_s_objects_takes_a_bounded_stretch_and_goes_on_where_it_stopped() -> None:
-    with shop() as place:
+    with database_simulation() as simulation:
         for _ in range(3):
-            place.changes.rename_department()
-            place.changes.update_orders(3)
-            place.extract()
-        assert place.heal()["audit"]["healthy"]
-        for key in place.memory.partitions.modified:
-            place.memory.partitions.modified[key] -= dt.timedelta(hours=13)
-        current, rows = place.memory.versions(), place.memory.rows("fact_sales_order")
-        told = place.heal(run="cleaning")
+            simulation.changes.rename_department()
+            simulation.changes.update_orders(3)
+            simulation.extract()
+        assert simulation.heal()["audit"]["healthy"]
+        for key in simulation.lake.partitions.modified:
+            simulation.lake.partitions.modified[key] -= dt.timedelta(hours=13)
+        current, rows = simulation.lake.versions(), simulation.lake.rows("fact_sales_order")
+        told = simulation.heal(run="cleaning")
         assert told["verify"]["healthy"]
-        jobs = place.jobs("cleaning")
+        jobs = simulation.jobs("cleaning")
         assert all(isinstance(job, Vacuum) for job in jobs)
         assert {"_current/department", "dim_staff", "fact_sales_order"} <= {job.table for job in jobs}
-        left = [parse_object(one) for one in objects(place)]
+        left = [parse_object(one) for one in objects(simulation)]
         assert len({one.partition for one in left if one}) == len(left)  # of each partition the current one
-        assert place.memory.versions() == current
-        assert place.memory.rows("fact_sales_order") == rows
-        assert place.verified() == []
-        assert place.audited() == []
-        assert place.mail.sent == []
+        assert simulation.lake.versions() == current
+        assert simulation.lake.rows("fact_sales_order") == rows
+        assert simulation.verified() == []
+        assert simulation.audited() == []
+        assert simulation.mail.sent == []

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.feed_simulation import FeedSimulation, feed_simulation
 from tests.support.feeds import ROOT, contracts_in
-from tests.support.healing import Stack, stack
 
 from core.audit.canary import newest_gap, planted_gap
 from core.ports import StreamRecord
@@ -21,30 +21,30 @@ DAY = 86_400
 
 
 @pytest.fixture
-def canary(tmp_path: Path) -> Iterator[Stack]:
+def canary(tmp_path: Path) -> Iterator[FeedSimulation]:
     shutil.copy(ROOT / "contracts/canary.yaml", tmp_path)
-    with stack(MORNING, contracts=contracts_in(tmp_path), dataset="canary") as made:
+    with feed_simulation(MORNING, contracts=contracts_in(tmp_path), dataset="canary") as made:
         yield made
 
 
-def a_day(canary: Stack, start: dt.datetime) -> None:
+def a_day(canary: FeedSimulation, start: dt.datetime) -> None:
     """The session, and as long after it as a gap may be open."""
     canary.trade(start, SLOTS)
     canary.pass_time(hours=3)
 
 
-def gap_of(canary: Stack, start: dt.datetime) -> tuple[str, int]:
+def gap_of(canary: FeedSimulation, start: dt.datetime) -> tuple[str, int]:
     day = int(start.timestamp()) // DAY * DAY
     found = planted_gap("canary", canary.feed, canary.contracts.calendar("XNYS"), day)
     assert found
     return found
 
 
-def healed(canary: Stack) -> list[float]:
+def healed(canary: FeedSimulation) -> list[float]:
     return canary.metrics.values.get("CanaryHealed", [])
 
 
-def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(canary: Stack) -> None:
+def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(canary: FeedSimulation) -> None:
     for number in range(2):
         start = MORNING + dt.timedelta(days=number)
         a_day(canary, start)
@@ -63,7 +63,7 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
     assert healed(canary)[-1] == 1
 
 
-def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary(canary: Stack) -> None:
+def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary(canary: FeedSimulation) -> None:
     canary.market.fail("html", endpoint="candle")
     a_day(canary, MORNING)
     canary.heal()
@@ -73,7 +73,7 @@ def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary(canary: Stack) -> N
     assert healed(canary) == [0, 1]
 
 
-def test_a_gap_that_nobody_planted_proves_nothing(canary: Stack) -> None:
+def test_a_gap_that_nobody_planted_proves_nothing(canary: FeedSimulation) -> None:
     entity, slot = gap_of(canary, MORNING)
     a_day(canary, MORNING)
     line = {
@@ -86,13 +86,13 @@ def test_a_gap_that_nobody_planted_proves_nothing(canary: Stack) -> None:
     assert healed(canary) == [0]
 
 
-def test_before_the_first_gap_is_due_nothing_is_said(canary: Stack) -> None:
+def test_before_the_first_gap_is_due_nothing_is_said(canary: FeedSimulation) -> None:
     canary.trade(MORNING, 3)
     canary.heal()
     assert healed(canary) == []
 
 
-def test_a_day_without_trade_has_no_gap_and_the_last_one_counts(canary: Stack) -> None:
+def test_a_day_without_trade_has_no_gap_and_the_last_one_counts(canary: FeedSimulation) -> None:
     calendar = canary.contracts.calendar("XNYS")
     saturday = int(dt.datetime(2026, 11, 21, tzinfo=dt.UTC).timestamp())
     assert planted_gap("canary", canary.feed, calendar, saturday) is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.support.shop import Shop, shop
+from tests.support.database_simulation import DatabaseSimulation, database_simulation
 
 from auditor.canary import canary_healed
 from auditor.services import Budget
@@ -22,34 +22,34 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def canary() -> Iterator[Shop]:
-    with shop(dataset=CANARY) as made:
+def canary() -> Iterator[DatabaseSimulation]:
+    with database_simulation(dataset=CANARY) as made:
         if made.now().hour == 23:  # a gap is planted every day: the day may not change while a test runs
             made.ahead = timedelta(hours=1)
         yield made
 
 
-def healed(canary: Shop) -> list[float]:
+def healed(canary: DatabaseSimulation) -> list[float]:
     return canary.metrics.values.get("CanaryHealed", [])
 
 
-def planted(canary: Shop) -> PlantedRow:
-    stored = canary.memory.records.read(planted_key(CANARY))
+def planted(canary: DatabaseSimulation) -> PlantedRow:
+    stored = canary.lake.records.read(planted_key(CANARY))
     assert stored is not None
     return PlantedRow.from_json(stored.body)
 
 
-def planted_earlier(canary: Shop, *, hours: int) -> None:
+def planted_earlier(canary: DatabaseSimulation, *, hours: int) -> None:
     word = planted(canary)
     body = replace(word, planted_at=word.planted_at - hours * 3600).to_json()
-    canary.memory.records.write(planted_key(CANARY), body)
+    canary.lake.records.write(planted_key(CANARY), body)
 
 
-def currencies(canary: Shop) -> set[int]:
-    return {row["currency_id"] for row in canary.memory.rows(FACT) if row["is_latest"]}
+def currencies(canary: DatabaseSimulation) -> set[int]:
+    return {row["currency_id"] for row in canary.lake.rows(FACT) if row["is_latest"]}
 
 
-def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(canary: Shop) -> None:
+def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(canary: DatabaseSimulation) -> None:
     every = currencies(canary)
     assert len(every) > 1
     canary.heal()
@@ -77,17 +77,17 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
     assert canary.audited() == []
 
 
-def test_the_database_is_only_read_and_no_other_dataset_s_table_is_touched(canary: Shop) -> None:
+def test_the_database_is_only_read_and_no_other_dataset_s_table_is_touched(canary: DatabaseSimulation) -> None:
     before = canary.run("select currency_id, currency_code, last_updated from currency order by 1")
     for _ in range(2):
         canary.heal()
     assert canary.run("select currency_id, currency_code, last_updated from currency order by 1") == before
-    folders = {one.key.split("/")[2] for one in canary.memory.partitions.list("warehouse/_data/")}
+    folders = {one.key.split("/")[2] for one in canary.lake.partitions.list("warehouse/_data/")}
     from_contracts_alone = {table.name for table in static_tables(canary.contracts)}
     assert folders - from_contracts_alone == {FACT}
 
 
-def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary_once_it_is_overdue(canary: Shop) -> None:
+def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary_once_it_is_overdue(canary: DatabaseSimulation) -> None:
     canary.heal()
     limits = canary.limits
     canary.limits = replace(limits, budget=Budget(rows=0))
@@ -101,7 +101,7 @@ def test_a_gap_that_the_auditor_cannot_heal_is_a_dead_canary_once_it_is_overdue(
     assert healed(canary) == [0, 1]
 
 
-def test_a_row_that_the_extraction_brings_back_proves_nothing(canary: Shop) -> None:
+def test_a_row_that_the_extraction_brings_back_proves_nothing(canary: DatabaseSimulation) -> None:
     canary.heal()
     gap = planted(canary)
     canary.run(
@@ -114,10 +114,10 @@ def test_a_row_that_the_extraction_brings_back_proves_nothing(canary: Shop) -> N
     assert healed(canary) == [0]
 
 
-def test_a_planting_that_does_not_happen_is_a_dead_canary_too(canary: Shop) -> None:
+def test_a_planting_that_does_not_happen_is_a_dead_canary_too(canary: DatabaseSimulation) -> None:
     now = int(canary.now().timestamp())
-    assert canary_healed(canary.world(), CANARY, now=now) is False  # there are rows, and nothing was ever planted
-    assert canary_healed(canary.world(), "sales", now=now) is None
+    assert canary_healed(canary.services(), CANARY, now=now) is False  # there are rows, and nothing was ever planted
+    assert canary_healed(canary.services(), "sales", now=now) is None
     canary.heal()
     canary.heal()
     assert healed(canary) == [1]
@@ -126,17 +126,19 @@ def test_a_planting_that_does_not_happen_is_a_dead_canary_too(canary: Shop) -> N
     assert healed(canary) == [1, 0]
 
 
-def job_of(canary: Shop, gap: PlantGap) -> str:
-    return write_job(canary.memory.records, RepairJob(gap.dataset, "r", gap), attempt=0, number=0)
+def job_of(canary: DatabaseSimulation, gap: PlantGap) -> str:
+    return write_job(canary.lake.records, RepairJob(gap.dataset, "r", gap), attempt=0, number=0)
 
 
-def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_none(canary: Shop) -> None:
+def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_none(
+    canary: DatabaseSimulation,
+) -> None:
     every = currencies(canary)
     job = job_of(canary, PlantGap(CANARY, FACT, PLACE, "2026-11-20"))
-    assert [restate_job(canary.memory.world, job)["changed"] for _ in range(2)] == [1, 0]
+    assert [restate_job(canary.lake.services, job)["changed"] for _ in range(2)] == [1, 0]
     assert len(currencies(canary)) == len(every) - 1
     for dataset, table in (("sales", "fact_payment"), (CANARY, "fact_payment"), ("quotes", "fact_quote")):
-        versions = canary.memory.versions()
-        told = restate_job(canary.memory.world, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
+        versions = canary.lake.versions()
+        told = restate_job(canary.lake.services, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
         assert told["failed"] == 1
-        assert canary.memory.versions() == versions
+        assert canary.lake.versions() == versions

@@ -16,8 +16,8 @@ from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
 from tests.stored_forms.lake import contracts_of, made_the_same, packed
 from tests.stored_forms.server import Server
-from tests.support.shop import DeadLetters, DeletedObjects, Shop
-from tests.support.worlds import MemoryWorld
+from tests.support.database_simulation import DatabaseSimulation, DeadLetters
+from tests.support.lake import DeletedObjects, MemoryLake
 
 from auditor.services import Limits
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
@@ -37,22 +37,22 @@ class QuietLog:
     warning = error = info
 
 
-class DatabaseLake(Shop):
-    """A shop whose source is in memory and whose objects depend on nothing but what is done to it."""
+class DatabaseLake(DatabaseSimulation):
+    """A simulation whose source is in memory and whose objects depend on nothing but what is done to it."""
 
     def __init__(self, dataset: str) -> None:
         self.dataset, self.at = dataset, NINE
         self.contracts = contracts_of(dataset)
         self.contract = self.contracts.dataset(dataset)
-        self.memory = MemoryWorld(self.contracts, now=self.now)
-        made_the_same(self.memory, self.now)
+        self.lake = MemoryLake(self.contracts, now=self.now)
+        made_the_same(self.lake, self.now)
         self.names = ParameterNames("/starmend/test", dataset)
         for table in self.tables:
-            self.memory.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
-            self.memory.parameters.make(self.names.sequential_id(table), FIRST_ID)
+            self.lake.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
+            self.lake.parameters.make(self.names.sequential_id(table), FIRST_ID)
         self.server = Server({name: self.contract.source_table(name) for name in self.tables}, self.now)
         self.extracted = MemoryMetrics()
-        ingest, parameters = self.memory.ingest, self.memory.parameters
+        ingest, parameters = self.lake.ingest, self.lake.parameters
         extraction = Extraction(
             contract=self.contract,
             connector=self.server,  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ class DatabaseLake(Shop):
         self.checking = SimpleNamespace(extraction=extraction)  # type: ignore[assignment]
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.dead_letters = DeadLetters(self.queue)
-        self.graveyard = DeletedObjects(self)
+        self.deleted_objects = DeletedObjects(self.lake.ingest, restored=self.pass_over)
         self.limits = Limits(workers=1)
         self.loses_event = lambda _key: False
         self.asked: list[Any] = []
@@ -159,12 +159,12 @@ def _harm(lake: DatabaseLake) -> None:
     lake.publisher(2, "Southern House")
     lake.pass_time(minutes=5)
     lake.extract()
-    lake.graveyard.bury(hole, for_good=True)
+    lake.deleted_objects.delete(hole, for_good=True)
     lake.order(10, back=60)
     lake.order(5, created=NINE, back=120, copies=55)
     del lake.server.rows["book_order"][6]
-    lake.memory.parameters.put(lake.names.sequential_id("book"), "7")
-    lake.graveyard.bury("tables/books/publisher/000000000001.jsonl.gz")
+    lake.lake.parameters.put(lake.names.sequential_id("book"), "7")
+    lake.deleted_objects.delete("tables/books/publisher/000000000001.jsonl.gz")
     lake.dead_letters.messages["0123abcd"] = '{"objects": ["tables/books/book/000000000001.jsonl.gz"]}'
     lake.server.silent = 1
     lake.pass_time(minutes=30)
@@ -177,7 +177,7 @@ def _what_cannot_heal(lake: DatabaseLake) -> None:
     lake.pass_time(minutes=5)
     lake.extract()
     again = packed([b'{"book_order_id": \n', b"{}\n"])
-    lake.memory.ingest.write("repair/books/book_order/by-hand.jsonl.gz", again.body)
+    lake.lake.ingest.write("repair/books/book_order/by-hand.jsonl.gz", again.body)
     lake.pass_time(minutes=60)
     lake.heal(run="third")
     lake.book(99, "Book 99", "en", 1)

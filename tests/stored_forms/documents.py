@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.support.worlds import MemoryWorld
+from tests.support.lake import MemoryLake
 
 HERE = Path(__file__).parent
 EXPECTED, ARCHIVE = HERE / "expected", HERE / "lake.tar.gz"
@@ -32,16 +32,16 @@ class Kept:
     modified: int
 
 
-def objects_of(memory: MemoryWorld) -> dict[str, Kept]:
+def objects_of(lake: MemoryLake) -> dict[str, Kept]:
     """Every object of both buckets: ``ingest/<key>`` and ``warehouse/<key>``."""
     found: dict[str, Kept] = {}
-    for name, store in (("ingest", memory.ingest), ("warehouse", memory.records)):
+    for name, store in (("ingest", lake.ingest), ("warehouse", lake.records)):
         for listed in store.list(""):
             stored = store.read(listed.key)
             assert stored is not None
             found[f"{name}/{listed.key}"] = Kept(stored.body, stored.stat.metadata, _seconds(listed.modified))
-    modified = memory.partitions.modified
-    for key, body in memory.partitions.objects.items():
+    modified = lake.partitions.modified
+    for key, body in lake.partitions.objects.items():
         found[f"warehouse/{key}"] = Kept(body, {}, _seconds(modified[key]))
     return found
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.stored_forms.lake import contracts_of, made_the_same, packed
 from tests.support.answering import Heard, Said, answering
-from tests.support.healing import Stack
+from tests.support.feed_simulation import FeedSimulation
 
 from core.feeds.lines import PointLine, encode_line
 from processing.partitions.commit import CommitContext
@@ -73,8 +73,8 @@ def _point(symbol: str, at: dt.datetime, price: str = "") -> str:
     return f'{{"time": "{at:%Y-%m-%dT%H:%M:%SZ}", "price": {price}}}'
 
 
-class FeedLake(Stack):
-    """The stack of a feed whose objects depend on nothing but what is done to it."""
+class FeedLake(FeedSimulation):
+    """The simulation of a feed whose objects depend on nothing but what is done to it."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange, contracts=contracts_of(DATASET), dataset=DATASET, at=NINE)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ class FeedLake(Stack):
         self.requested: list[str] = []
         self.queued: list[str] = []
         self.carried: list[dict[str, Any]] = []
-        made_the_same(self.memory, lambda: self.now)
+        made_the_same(self.lake, lambda: self.now)
 
     def trade(self, start: dt.datetime, minutes: int) -> None:
         before = self.acquisition.messages
@@ -112,9 +112,9 @@ class FeedLake(Stack):
         if not lines:
             return ""
         key = f"feeds/{DATASET}/{self.now:%Y/%m/%d/%H}/object-{next(self._names):06d}"
-        self.memory.ingest.write(key, packed(lines).body)
+        self.lake.ingest.write(key, packed(lines).body)
         if not self.loses_event(key):
-            assert not self.memory.process(key)
+            assert not self.lake.process(key)
         return key
 
     def line(self, symbol: str, at: dt.datetime, price: str) -> bytes:
@@ -172,8 +172,8 @@ def _second_hour(lake: FeedLake, exchange: Exchange) -> None:
     lake.put([lake.line("AAA", NINE + 2 * STEP, "101.5")])
     lake.put([b'{"symbol": \n', b"\xff\xfe no text\n", lake.line("AAA", NINE, "-1"), lake.line("AAA", NINE, "102")])
     lake.put([b"<html>%03d</html>\n" % number for number in range(12)])
-    gone = next(found.key for found in lake.memory.ingest.list("feeds/"))
-    lake.graveyard.bury(gone)
+    gone = next(found.key for found in lake.lake.ingest.list("feeds/"))
+    lake.deleted_objects.delete(gone)
     lake.heal(run="second")
     lake.pass_time(minutes=10)
     exchange.refused.clear()
@@ -184,7 +184,7 @@ def _second_hour(lake: FeedLake, exchange: Exchange) -> None:
 
 def _after_a_day(lake: FeedLake, exchange: Exchange) -> None:
     """A partition is rolled back and held, then released; what nobody can need any more is removed."""
-    table, partitions = lake.contracts.table("fact_price"), lake.memory.partitions
+    table, partitions = lake.contracts.table("fact_price"), lake.lake.partitions
     context = CommitContext("by hand")
     rollback(partitions, table, AAA, to=1, hold="under review", context=context)
     lake.heal(run="held")

@@ -14,7 +14,7 @@ from tests.stored_forms.feed import FeedLake, feed_lake
 from tests.stored_forms.lake import small_contracts
 from tests.stored_forms.messages import example_lines
 from tests.stored_forms.metrics import metric_lines
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from core.rendering.render import render
 
@@ -29,12 +29,12 @@ class Forms:
     def add_lake(self, lake: FeedLake | DatabaseLake, *counted: MemoryMetrics) -> None:
         """Its objects, parameters, mails and metrics, and what its state machine carried."""
         name = lake.dataset
-        for key, kept in objects_of(lake.memory).items():
+        for key, kept in objects_of(lake.lake).items():
             self.objects[f"{name}/{key}"], self.texts[f"{name}/{key}"] = kept, as_text(kept)
-        self.texts[f"{name}/parameters.jsonl"] = _records(sorted(lake.memory.parameters.values.items()))
+        self.texts[f"{name}/parameters.jsonl"] = _records(sorted(lake.lake.parameters.values.items()))
         self.texts[f"{name}/machine.jsonl"] = _records(lake.carried)
         self.texts[f"{name}/mail.txt"] = "\n".join(f"{subject}\n\n{text}" for subject, text in lake.mail.sent)
-        processing = lake.memory.metrics[name]
+        processing = lake.lake.metrics[name]
         self.texts[f"{name}/metrics.jsonl"] = metric_lines(name, *counted, processing, lake.metrics)
 
 

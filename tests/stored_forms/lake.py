@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.worlds import MemoryWorld
+from tests.support.lake import MemoryLake
 
 from core.authoring.load import load
 from core.contract.model import Contracts
@@ -41,17 +41,17 @@ def packed(lines: Iterable[bytes]) -> Packed:
     return packer.finish()
 
 
-def made_the_same(memory: MemoryWorld, now: Callable[[], dt.datetime]) -> None:
-    """Let a world's objects depend on nothing but what is done to it: no clock, no chance, no order of threads."""
-    memory.ingest._clock = memory.records._clock = memory.partitions.clock = now
-    memory.world = replace(
-        memory.world,
+def made_the_same(lake: MemoryLake, now: Callable[[], dt.datetime]) -> None:
+    """Let a lake's objects depend on nothing but what is done to it: no clock, no chance, no order of threads."""
+    lake.ingest._clock = lake.records._clock = lake.partitions.clock = now
+    lake.services = replace(
+        lake.services,
         now=now,
         timer=lambda: 0.0,
         workers=1,
         commit_context=lambda promise: CommitContext(promise, random=random.Random(0), sleep=lambda _seconds: None),
     )
-    write = memory.partitions.write_object
+    write = lake.partitions.write_object
     written: Counter[tuple[str, str]] = Counter()
 
     def write_object(partition: str, name: str, body: bytes) -> str:
@@ -60,4 +60,4 @@ def made_the_same(memory: MemoryWorld, now: Callable[[], dt.datetime]) -> None:
         place = f"{partition}/{version}/{written[partition, version]}"
         return write(partition, f"{version}-{hashlib.sha256(place.encode()).hexdigest()[:32]}.parquet", body)
 
-    memory.partitions.write_object = write_object  # type: ignore[method-assign]
+    lake.partitions.write_object = write_object  # type: ignore[method-assign]

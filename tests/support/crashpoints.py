@@ -1,4 +1,4 @@
-"""Crash points: every effect on the world is a numbered place where a run can be cut.
+"""Crash points: every effect on a store or a queue is a numbered place where a run can be cut.
 
 A scenario gets ``Effects`` and passes its ports through ``effects.watch``. Run once without a fault it says how many
 effects there are; then it is run once for each of them and each way to fail:

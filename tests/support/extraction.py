@@ -1,4 +1,4 @@
-"""A world to extract in: a database of its own on the shared server, landing zone and parameters in memory."""
+"""Extraction to be tested: a database of its own on the shared server; landing zone and parameters in memory."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def contract_of(*tables: SourceTable, timezone: str = "UTC", margin: int = 0, lo
 
 
 @dataclass
-class Sandbox:
+class ScratchDatabase:
     """One database of the shared server."""
 
     dbname: str
@@ -128,12 +128,12 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(*statements: str) -> Iterator[Sandbox]:
+def scratch_database(*statements: str) -> Iterator[ScratchDatabase]:
     """A database with these tables, readable by the extractor; dropped afterwards with every session in it."""
     server = shared_server()
     name = f"sandbox_{next(_numbers)}"
     server.copy(name)
-    one = Sandbox(name)
+    one = ScratchDatabase(name)
     try:
         one.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")
         yield one
@@ -142,12 +142,9 @@ def sandbox(*statements: str) -> Iterator[Sandbox]:
         server.drop(name)
 
 
-# ---------------------------------------------------------------- extracting
-
-
 @dataclass
-class World:
-    """An extraction, and everything that it works on."""
+class ExtractionSandbox:
+    """The extraction of one dataset with everything that it reads and writes."""
 
     extraction: Extraction
     objects: ObjectStore
@@ -203,9 +200,9 @@ class World:
     def logged(self, message: str) -> list[dict[str, Any]]:
         return [one for one in self.log if one["message"] == message]
 
-    def beside(self, **changes: Any) -> World:
+    def beside(self, **changes: Any) -> ExtractionSandbox:
         """Another extractor of the same dataset, in a container of its own."""
-        return make_world(
+        return extraction_sandbox(
             self.extraction.contract,
             secret=self.secrets.values[SECRET],
             objects=changes.get("objects", self.objects),
@@ -217,9 +214,9 @@ def plenty() -> Budget:
     return Budget.of(600, clock=time.monotonic)
 
 
-def make_world(
+def extraction_sandbox(
     contract: Contract, *, secret: str, objects: ObjectStore | None = None, parameters: ParameterStore | None = None
-) -> World:
+) -> ExtractionSandbox:
     """``objects`` and ``parameters`` in memory unless given; parameters as Terraform makes them."""
     objects = MemoryObjects() if objects is None else objects
     names = ParameterNames("/starmend/test", contract.dataset)
@@ -237,19 +234,22 @@ def make_world(
         log=Logger(service=f"extract-{next(_loggers)}", stream=stream),
         statement_seconds=60,
     )
-    return World(extraction, objects, parameters, secrets, metrics, names, stream)
+    return ExtractionSandbox(extraction, objects, parameters, secrets, metrics, names, stream)
+
+
+LedgerSandbox = tuple[ScratchDatabase, ExtractionSandbox]
 
 
 @contextmanager
-def ledger_world(*, rows_per_object: int = 100_000, **options: Any) -> Iterator[tuple[Sandbox, World]]:
-    """A sandbox with an empty ledger, and a world that extracts it."""
+def ledger_sandbox(*, rows_per_object: int = 100_000, **options: Any) -> Iterator[LedgerSandbox]:
+    """A database with an empty ledger, and the sandbox that extracts it."""
     table = replace(LEDGER, rows_per_object=rows_per_object)
-    with sandbox(LEDGER_SQL) as database:
-        world = make_world(contract_of(table, **options), secret=database.secret())
+    with scratch_database(LEDGER_SQL) as database:
+        sandbox = extraction_sandbox(contract_of(table, **options), secret=database.secret())
         try:
-            yield database, world
+            yield database, sandbox
         finally:
-            world.extraction.close()
+            sandbox.extraction.close()
 
 
 def took(rows: int) -> Callable[[PassResult], bool]:

@@ -1,4 +1,4 @@
-"""Wait for the world instead of sleeping."""
+"""Waiting for a condition instead of sleeping."""
 
 from __future__ import annotations
 

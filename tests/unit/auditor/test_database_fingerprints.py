@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.support.extraction import contract_of, make_world, sandbox, source_table
+from tests.support.extraction import contract_of, extraction_sandbox, scratch_database, source_table
 
 from core.audit.fingerprint import buckets_for, fingerprints, key_hashes, microseconds
 from core.audit.source_check import CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
@@ -43,7 +43,7 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
     draw = random.Random(kind)
     versions = [NOON - timedelta(microseconds=draw.randrange(10**14)) for _ in range(500)]
     keys = [value(n) for n in range(500)]
-    with sandbox(ddl) as database:
+    with scratch_database(ddl) as database:
         connection = database.connect(autocommit=False)
         cursor = connection.cursor()
         cursor.executemany(
@@ -55,7 +55,7 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
         )
         connection.commit()
         connection.close()
-        world = make_world(contract_of(table), secret=database.secret())
+        sandbox = extraction_sandbox(contract_of(table), secret=database.secret())
         buckets = buckets_for(500)
         ours_keys = [of_type(kind, keys), pa.array(range(500), pa.int32())]
         hashes = key_hashes(ours_keys)
@@ -63,7 +63,7 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
         try:
             until = NOON - timedelta(days=300)
             question = CountBuckets("shop", "thing", (Span(),), buckets, format_instant(until))
-            told = answer(world.extraction, question_to_data(question), world.objects)
+            told = answer(sandbox.extraction, question_to_data(question), sandbox.objects)
             old = ours < int(until.timestamp()) * 1_000_000
             assert 0 < old.sum() < 500
             assert buckets_from_data(told["spans"])[0] == fingerprints(hashes[old], ours[old], buckets)
@@ -72,7 +72,7 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
                 Span("2025-01-01T00:00:00Z", "2026-12-01T00:00:00Z"),
             )
             question = CountBuckets("shop", "thing", spans, buckets, format_instant(NOON), "created_at")
-            told = answer(world.extraction, question_to_data(question), world.objects)
+            told = answer(sandbox.extraction, question_to_data(question), sandbox.objects)
             for span, theirs in zip(spans, buckets_from_data(told["spans"]), strict=True):
                 low, high = (int(datetime.fromisoformat(one).timestamp()) * 1_000_000 for one in (span.start, span.end))
                 inside = (ours >= low) & (ours < high)
@@ -80,13 +80,13 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
                 assert theirs == fingerprints(hashes[inside], ours[inside], buckets)
             wanted = (1, 3, 4)
             pairs = ListPairs("shop", "thing", Span(), buckets, wanted, "pairs.parquet")
-            assert answer(world.extraction, question_to_data(pairs), world.objects)["rows"] > 0
-            rows = read(world.objects.read("pairs.parquet").body)  # type: ignore[union-attr]
+            assert answer(sandbox.extraction, question_to_data(pairs), sandbox.objects)["rows"] > 0
+            rows = read(sandbox.objects.read("pairs.parquet").body)  # type: ignore[union-attr]
             chosen = np.isin(hashes & np.uint64(buckets - 1), wanted)
             expected = pa.table([*ours_keys, pa.array(ours).view(pa.timestamp("us"))], names=["k", "n", "version"])
             assert rows.sort_by("n").equals(expected.filter(pa.array(chosen)))
         finally:
-            world.extraction.close()
+            sandbox.extraction.close()
 
 
 def read(body: bytes) -> pa.Table:

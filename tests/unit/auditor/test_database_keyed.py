@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from auditor.databases.holdings import Holding
 from auditor.databases.keyed import compare_pairs, our_buckets, unequal

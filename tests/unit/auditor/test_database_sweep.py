@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from auditor.databases.memory import Memory
 from auditor.databases.slices import recent_slices, swept_slices

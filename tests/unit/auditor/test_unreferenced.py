@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse, Ticking
+from tests.support.lake import shipped_contracts
 from tests.support.tables import COUNTS, QUOTES, counts, rows_of
-from tests.support.worlds import shipped_contracts
 
 from auditor.services import Limits
 from auditor.state import DatasetState, change_state
@@ -49,7 +49,7 @@ class Warehouse:
         self.clock = Ticking(step=timedelta())
         self.partitions = MemoryPartitions(clock=self.clock)
         self.records = Counting(self.partitions)
-        self.world: Any = SimpleNamespace(
+        self.services: Any = SimpleNamespace(
             contracts=Contracts((CONTRACT,)),
             records=self.records,
             partitions=self.partitions,
@@ -70,7 +70,7 @@ class Warehouse:
 
     def look(self, *, audited: tuple[str, ...] = (), scheduled: bool = True) -> dict[str, int]:
         """What one run finds, by partition; the next one goes on where it stopped."""
-        found = find_unreferenced(self.world, CONTRACT, "run", audited=audited, scheduled=scheduled, attempt=0)
+        found = find_unreferenced(self.services, CONTRACT, "run", audited=audited, scheduled=scheduled, attempt=0)
         if scheduled:
             change_state(self.records, "test", lambda _: DatasetState(swept_until=found.until))
         return {partition_of(finding.table, finding.partition): finding.objects for finding in found.findings}

@@ -8,8 +8,8 @@ import itertools
 
 import pytest
 from tests.scenarios.conftest import POINTS
+from tests.support.lake import REPOSITORY
 from tests.support.sessions import HOURS, STEADY, judged_gap, session_days, session_hour
-from tests.support.worlds import REPOSITORY
 
 from core.audit.canary import planted_gap
 from core.authoring.load import load

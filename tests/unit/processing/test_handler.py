@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.lake import NOW, landing, line_of, order, shipped_contracts
 from tests.support.simulated_aws import ClientOf
 from tests.support.simulated_aws import client_of as client_of
-from tests.support.worlds import NOW, landing, line_of, order, shipped_contracts
 
 from aws.settings import Settings
 from processing import handler
@@ -31,9 +31,9 @@ def client(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> ClientOf:
         contracts = shipped_contracts()  # type: ignore[assignment]
 
     settings = Shipped("starmend", "test", "ingest-bucket", "warehouse-bucket", Path("unused"))
-    world, finish = build_services(settings, client_of)  # type: ignore[arg-type]
-    world = dataclasses.replace(world, now=lambda: NOW)
-    monkeypatch.setattr(handler, "build_runtime", lambda: (world, finish))
+    lake, finish = build_services(settings, client_of)  # type: ignore[arg-type]
+    lake = dataclasses.replace(lake, now=lambda: NOW)
+    monkeypatch.setattr(handler, "build_runtime", lambda: (lake, finish))
     return client_of
 
 

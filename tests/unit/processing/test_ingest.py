@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.fakes.partitions import MemoryPartitions
-from tests.support.worlds import MemoryWorld, department, landing, order, quote, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, landing, order, quote, shipped_contracts, staff
 
 from core.contract.model import Table
 from core.errors import OutOfReach
@@ -19,8 +19,8 @@ from processing.services import Services
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
-    return MemoryWorld(shipped_contracts())
+def lake() -> MemoryLake:
+    return MemoryLake(shipped_contracts())
 
 
 class OrdersOutOfReach(MemoryPartitions):
@@ -32,36 +32,36 @@ class OrdersOutOfReach(MemoryPartitions):
         return super().read_pointer(partition)
 
 
-def admitted(world: MemoryWorld, *keys: str) -> list[Ingest]:
+def admitted(lake: MemoryLake, *keys: str) -> list[Ingest]:
     places = [landing(key) for key in keys]
     return [
-        Ingest(place, plan_source(world.world.contracts.dataset(place.dataset), place.table), False, 0.0)
+        Ingest(place, plan_source(lake.services.contracts.dataset(place.dataset), place.table), False, 0.0)
         for place in places
     ]
 
 
 def test_objects_are_grouped_by_the_size_of_their_rows_and_one_that_is_gone_is_in_none(
-    world: MemoryWorld, monkeypatch: pytest.MonkeyPatch
+    lake: MemoryLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [world.put_table("sales", "sales_order", number, [order(number)]) for number in (1, 2)]
-    objects = admitted(world, keys[0], "tables/sales/sales_order/000000000009.jsonl.gz", keys[1])
+    keys = [lake.put_table("sales", "sales_order", number, [order(number)]) for number in (1, 2)]
+    objects = admitted(lake, keys[0], "tables/sales/sales_order/000000000009.jsonl.gz", keys[1])
     monkeypatch.setattr(module, "GROUP_BYTES", 1)
     with ThreadPoolExecutor(2) as pool:
-        groups = [list(group) for group in grouped(objects, world.world, pool)]
+        groups = [list(group) for group in grouped(objects, lake.services, pool)]
     assert groups == [[objects[0]], [objects[2]]]
     assert objects[1].parsed is None
     assert objects[1].error is None
 
 
-def test_a_partition_that_fails_fails_the_objects_that_have_rows_in_it_alone(world: MemoryWorld) -> None:
+def test_a_partition_that_fails_fails_the_objects_that_have_rows_in_it_alone(lake: MemoryLake) -> None:
     keys = [
-        world.put_table("sales", "sales_order", 1, [order(1)]),
-        world.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:00:00Z", "1.5")]),
+        lake.put_table("sales", "sales_order", 1, [order(1)]),
+        lake.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:00:00Z", "1.5")]),
     ]
 
     partitions = OrdersOutOfReach()
-    services = replace(world.world, partitions=partitions)
-    objects = admitted(world, *keys)
+    services = replace(lake.services, partitions=partitions)
+    objects = admitted(lake, *keys)
     with ThreadPoolExecutor(2) as pool:
         for group in grouped(objects, services, pool):
             commit_parts(group, services, pool)
@@ -70,13 +70,13 @@ def test_a_partition_that_fails_fails_the_objects_that_have_rows_in_it_alone(wor
     assert [touched.outcome for touched in objects[1].touched] == ["committed"]
 
 
-def test_a_derived_table_is_made_once_for_all_objects_and_its_failure_is_theirs(world: MemoryWorld) -> None:
+def test_a_derived_table_is_made_once_for_all_objects_and_its_failure_is_theirs(lake: MemoryLake) -> None:
     keys = [
-        world.put_table("sales", "staff", 1, [staff(1, 1)]),
-        world.put_table("sales", "department", 1, [department(1, "Art")]),
-        world.put_table("sales", "sales_order", 1, [order(1)]),
+        lake.put_table("sales", "staff", 1, [staff(1, 1)]),
+        lake.put_table("sales", "department", 1, [department(1, "Art")]),
+        lake.put_table("sales", "sales_order", 1, [order(1)]),
     ]
-    objects = admitted(world, *keys)
+    objects = admitted(lake, *keys)
     derived: list[str] = []
 
     def derive(_services: Services, table: Table) -> None:
@@ -84,8 +84,8 @@ def test_a_derived_table_is_made_once_for_all_objects_and_its_failure_is_theirs(
         raise OutOfReach("derive", table.name, "no answer")
 
     with ThreadPoolExecutor(2) as pool:
-        for group in grouped(objects, world.world, pool):
-            commit_parts(group, world.world, pool)
-        derive_all(objects, world.world, pool, derive)
+        for group in grouped(objects, lake.services, pool):
+            commit_parts(group, lake.services, pool)
+        derive_all(objects, lake.services, pool, derive)
     assert derived == ["dim_staff"]
     assert [ingest.error is not None for ingest in objects] == [True, True, False]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
+from tests.support.lake import MemoryLake, line_of, order, shipped_contracts
 
 SRC = Path(__file__).parents[3] / "src"
 # Where a contract's own `double` columns need one.
@@ -42,16 +42,16 @@ def test_amounts_that_a_float_would_spoil_arrive_to_the_cent() -> None:
         lines.append(
             line_of(order(number, unit_price=0)).replace(b'"unit_price": 0', f'"unit_price": {amount}'.encode())
         )
-    world = MemoryWorld(shipped_contracts())
-    assert world.process(world.put_table("sales", "sales_order", 1, lines)) == {}
-    found = [row["unit_price"] for row in world.rows("fact_sales_order")]
+    lake = MemoryLake(shipped_contracts())
+    assert lake.process(lake.put_table("sales", "sales_order", 1, lines)) == {}
+    found = [row["unit_price"] for row in lake.rows("fact_sales_order")]
     assert found == amounts
     assert sum(found) == sum(amounts)
 
 
 def test_an_amount_that_would_have_to_be_rounded_is_rejected() -> None:
-    world = MemoryWorld(shipped_contracts())
-    key = world.put_table("sales", "sales_order", 1, [order(1, unit_price=1.005), order(2, unit_price=1.5)])
-    world.process(key)
-    assert [row["unit_price"] for row in world.rows("fact_sales_order")] == [Decimal("1.50")]
-    assert world.quarantined(key)[0]["reason"] == "unit_price: 1.005 is no decimal(10,2)"
+    lake = MemoryLake(shipped_contracts())
+    key = lake.put_table("sales", "sales_order", 1, [order(1, unit_price=1.005), order(2, unit_price=1.5)])
+    lake.process(key)
+    assert [row["unit_price"] for row in lake.rows("fact_sales_order")] == [Decimal("1.50")]
+    assert lake.quarantined(key)[0]["reason"] == "unit_price: 1.005 is no decimal(10,2)"

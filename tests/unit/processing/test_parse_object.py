@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.worlds import NOW, department, line_of, order, shipped_contracts
+from tests.support.lake import NOW, department, line_of, order, shipped_contracts
 
 from core.contract.model import Contracts
 from processing import parse_object as module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from core.warehouse.current_state import CURRENT
 from processing.plan import plan_source, static_tables

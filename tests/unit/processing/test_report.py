@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.support.worlds import NOW, MemoryWorld, landing, shipped_contracts
+from tests.support.lake import NOW, MemoryLake, landing, shipped_contracts
 
 from core.errors import OutOfReach
 from core.ports import ObjectStat
@@ -19,8 +19,8 @@ KEY = "tables/sales/sales_order/000000000007.jsonl.gz"
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
-    return MemoryWorld(shipped_contracts())
+def lake() -> MemoryLake:
+    return MemoryLake(shipped_contracts())
 
 
 def ingest(**parsed: object) -> Ingest:
@@ -36,38 +36,38 @@ def ingest(**parsed: object) -> Ingest:
     return state
 
 
-def test_a_receipt_holds_the_account_of_the_lines_and_the_partitions_in_order(world: MemoryWorld) -> None:
-    receipt = receipt_of(ingest(), world.world)
+def test_a_receipt_holds_the_account_of_the_lines_and_the_partitions_in_order(lake: MemoryLake) -> None:
+    receipt = receipt_of(ingest(), lake.services)
     assert (receipt.lines_in, receipt.accepted, receipt.rejected, receipt.rows_out) == (3, 2, 1, 2)
     assert [touched.table for touched in receipt.partitions] == ["fact_a", "fact_b"]
     assert (receipt.outcome, receipt.sequential_id, receipt.sequential) == ("committed", 7, True)
     assert (receipt.etag, receipt.version_id, receipt.code_version) == ("etag", "version", "test")
 
 
-def test_a_halted_object_counts_no_rows_and_is_an_error(world: MemoryWorld) -> None:
+def test_a_halted_object_counts_no_rows_and_is_an_error(lake: MemoryLake) -> None:
     state = ingest(halted="why")
-    receipt = receipt_of(state, world.world)
+    receipt = receipt_of(state, lake.services)
     assert (receipt.outcome, receipt.reason, receipt.rows_out, receipt.accepted) == ("halted", "why", 0, 0)
-    report(world.world, state, receipt)
-    assert [line["level"] for line in world.log.lines] == ["error"]
-    assert world.metrics["sales"].total("ObjectsHalted") == 1
+    report(lake.services, state, receipt)
+    assert [line["level"] for line in lake.log.lines] == ["error"]
+    assert lake.metrics["sales"].total("ObjectsHalted") == 1
 
 
-def test_rejected_lines_and_a_broken_sequence_are_warnings_with_metrics(world: MemoryWorld) -> None:
+def test_rejected_lines_and_a_broken_sequence_are_warnings_with_metrics(lake: MemoryLake) -> None:
     state = ingest()
     state.expected = 5
-    receipt = receipt_of(state, world.world)
-    report(world.world, state, receipt)
-    assert [line["level"] for line in world.log.lines] == ["warning", "warning"]
-    assert world.log.lines[1]["expected_id"] == 5
-    totals = {name: world.metrics["sales"].total(name) for name in ("LinesIn", "LinesRejected", "NonSequentialIds")}
+    receipt = receipt_of(state, lake.services)
+    report(lake.services, state, receipt)
+    assert [line["level"] for line in lake.log.lines] == ["warning", "warning"]
+    assert lake.log.lines[1]["expected_id"] == 5
+    totals = {name: lake.metrics["sales"].total(name) for name in ("LinesIn", "LinesRejected", "NonSequentialIds")}
     assert totals == {"LinesIn": 3, "LinesRejected": 1, "NonSequentialIds": 1}
     assert not receipt.sequential
 
 
-def test_a_failure_names_the_error_and_a_gone_object_is_a_warning(world: MemoryWorld) -> None:
-    report_failure(world.world, ingest(), OutOfReach("read", KEY, "no answer"))
-    report_gone(world.world, ingest())
-    assert [line["level"] for line in world.log.lines] == ["error", "warning"]
-    assert world.log.lines[0]["reason"].startswith("OutOfReach: ")
-    assert [world.metrics["sales"].total(name) for name in ("ObjectsFailed", "ObjectsGone")] == [1, 1]
+def test_a_failure_names_the_error_and_a_gone_object_is_a_warning(lake: MemoryLake) -> None:
+    report_failure(lake.services, ingest(), OutOfReach("read", KEY, "no answer"))
+    report_gone(lake.services, ingest())
+    assert [line["level"] for line in lake.log.lines] == ["error", "warning"]
+    assert lake.log.lines[0]["reason"].startswith("OutOfReach: ")
+    assert [lake.metrics["sales"].total(name) for name in ("ObjectsFailed", "ObjectsGone")] == [1, 1]

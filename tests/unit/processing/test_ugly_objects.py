@@ -1,11 +1,11 @@
-"""Objects as the world makes them: whatever is wrong, a receipt accounts for every line."""
+"""Damaged and unusual objects: whatever is wrong, a receipt accounts for every line."""
 
 from __future__ import annotations
 
 import gzip
 
 import pytest
-from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
+from tests.support.lake import MemoryLake, line_of, order, shipped_contracts
 
 KEY = "tables/sales/sales_order/000000000001.jsonl.gz"
 GOOD = [line_of(order(number)) for number in range(1, 9)]
@@ -41,28 +41,28 @@ UGLY: dict[str, tuple[bytes, int, int, int, str]] = {
 @pytest.mark.parametrize("what", UGLY)
 def test_a_receipt_accounts_for_every_line(what: str) -> None:
     body, lines, rows, rejected, outcome = UGLY[what]
-    world = MemoryWorld(shipped_contracts())
-    world.ingest.write(KEY, body)
-    assert world.process(KEY) == {}
-    receipt = world.receipt(KEY)
+    lake = MemoryLake(shipped_contracts())
+    lake.ingest.write(KEY, body)
+    assert lake.process(KEY) == {}
+    receipt = lake.receipt(KEY)
     assert receipt["outcome"] == outcome, receipt["reason"]
     if outcome == "halted":
         assert receipt["rows_out"] == 0
         assert receipt["reason"]
-        assert world.paths("fact_sales_order") == []
+        assert lake.paths("fact_sales_order") == []
         return
     assert (receipt["lines_in"], receipt["rows_out"], receipt["rejected"]) == (lines, rows, rejected)
     assert receipt["lines_in"] == receipt["accepted"] + receipt["rejected"]
-    assert len(world.quarantined(KEY)) == rejected
-    assert len(world.rows("fact_sales_order")) == rows
+    assert len(lake.quarantined(KEY)) == rejected
+    assert len(lake.rows("fact_sales_order")) == rows
 
 
 @pytest.mark.parametrize("what", UGLY)
 def test_and_once_more_changes_nothing(what: str) -> None:
-    world = MemoryWorld(shipped_contracts())
-    world.ingest.write(KEY, UGLY[what][0])
-    world.process(KEY)
-    versions, quarantined = world.versions(), world.quarantined(KEY)
-    world.process(KEY)
-    assert world.versions() == versions
-    assert world.quarantined(KEY) == quarantined
+    lake = MemoryLake(shipped_contracts())
+    lake.ingest.write(KEY, UGLY[what][0])
+    lake.process(KEY)
+    versions, quarantined = lake.versions(), lake.quarantined(KEY)
+    lake.process(KEY)
+    assert lake.versions() == versions
+    assert lake.quarantined(KEY) == quarantined

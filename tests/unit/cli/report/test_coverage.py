@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from tests.support.healing import Stack, some_points, stack
-from tests.support.worlds import shipped_contracts
+from tests.support.feed_simulation import FeedSimulation, feed_simulation, some_points
+from tests.support.lake import shipped_contracts
 
 from cli.report.coverage import Counts, FeedView
 from cli.report.gather import Range, Sources, gather
@@ -24,20 +24,20 @@ CLOSES = OPENS + dt.timedelta(hours=1)
 
 
 @pytest.fixture
-def one() -> Iterator[Stack]:
-    with stack(OPENS) as made:
+def one() -> Iterator[FeedSimulation]:
+    with feed_simulation(OPENS) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def traded() -> Iterator[Stack]:
+def traded() -> Iterator[FeedSimulation]:
     """An hour of which every point was observed; shared, so only to be read."""
-    with stack(OPENS) as made:
+    with feed_simulation(OPENS) as made:
         an_hour(made)
         yield made
 
 
-def sources(one: Stack, **more: Any) -> Sources:
+def sources(one: FeedSimulation, **more: Any) -> Sources:
     """The stack as the report reads it; ``newest`` is what Athena would say."""
 
     def newest(tables: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
@@ -46,9 +46,9 @@ def sources(one: Stack, **more: Any) -> Sources:
 
     given: dict[str, Any] = {
         "contracts": one.contracts,
-        "records": one.memory.records,
-        "partitions": one.memory.partitions,
-        "parameters": one.memory.parameters,
+        "records": one.lake.records,
+        "partitions": one.lake.partitions,
+        "parameters": one.lake.parameters,
         "parameter_prefix": "/starmend/test",
         "newest": newest,
         "workers": 4,
@@ -56,7 +56,9 @@ def sources(one: Stack, **more: Any) -> Sources:
     return Sources(**{**given, **more})
 
 
-def report(one: Stack, start: dt.datetime | None = None, end: dt.datetime | None = None, **more: Any) -> Report:
+def report(
+    one: FeedSimulation, start: dt.datetime | None = None, end: dt.datetime | None = None, **more: Any
+) -> Report:
     span = Range.of(start and int(start.timestamp()), end and int(end.timestamp()), int(one.now.timestamp()))
     return gather(sources(one, **more), span, project="starmend", environment="test")
 
@@ -66,12 +68,12 @@ def quotes(made: Report) -> FeedView:
     return view
 
 
-def an_hour(one: Stack) -> None:
+def an_hour(one: FeedSimulation) -> None:
     one.trade(OPENS, 60)
     one.pass_time(minutes=10)
 
 
-def test_before_anything_has_arrived_the_newest_hours_are_empty(one: Stack) -> None:
+def test_before_anything_has_arrived_the_newest_hours_are_empty(one: FeedSimulation) -> None:
     one.pass_time(hours=2)
     made = report(one)
     assert quotes(made).verdict == "empty"
@@ -81,7 +83,7 @@ def test_before_anything_has_arrived_the_newest_hours_are_empty(one: Stack) -> N
     assert "Nothing has arrived" in page(made)
 
 
-def test_before_any_audit_coverage_is_what_the_facts_have(one: Stack) -> None:
+def test_before_any_audit_coverage_is_what_the_facts_have(one: FeedSimulation) -> None:
     one.loses = some_points(3, 0.1)
     an_hour(one)
     view = quotes(report(one, OPENS, CLOSES))
@@ -94,7 +96,7 @@ def test_before_any_audit_coverage_is_what_the_facts_have(one: Stack) -> None:
     assert (view.verdict, view.certified, view.overdue) == ("filling", 0, 0)
 
 
-def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: Stack) -> None:
+def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: FeedSimulation) -> None:
     one.loses = some_points(3, 0.1)
     an_hour(one)
     missing = quotes(report(one, OPENS, CLOSES)).total.missing
@@ -117,19 +119,19 @@ def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: S
     assert data["feeds"][0]["missing"] == 0
 
 
-def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(traded: Stack) -> None:
+def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(traded: FeedSimulation) -> None:
     assert quotes(report(traded)).columns[0].start == int(OPENS.timestamp())
     named = quotes(report(traded, OPENS - dt.timedelta(hours=1), CLOSES))
     assert [cell.missing for cell in named.all.cells] == [330, 0]
 
 
-def test_points_that_have_not_settled_are_owed_by_nobody(one: Stack) -> None:
+def test_points_that_have_not_settled_are_owed_by_nobody(one: FeedSimulation) -> None:
     one.trade(OPENS, 20)
     view = quotes(report(one))
     assert view.total == Counts(observed=17 * 11)  # settle: 3 minutes
 
 
-def test_a_certified_hour_whose_rows_were_changed_is_not_shown_as_certified(one: Stack) -> None:
+def test_a_certified_hour_whose_rows_were_changed_is_not_shown_as_certified(one: FeedSimulation) -> None:
     an_hour(one)
     one.heal()
     one.change_a_price("AAPL", OPENS)
@@ -137,7 +139,7 @@ def test_a_certified_hour_whose_rows_were_changed_is_not_shown_as_certified(one:
     assert (view.columns[0].status, view.verdict) == ("changed", "uncertified")
 
 
-def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: Stack) -> None:
+def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: FeedSimulation) -> None:
     one.loses = lambda entity, _: entity == "AMD"
     an_hour(one)
     one.market.fail("forbidden", symbol="AMD", endpoint="candle")
@@ -153,7 +155,7 @@ def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: Stack) -> None:
     assert report(one, OPENS, CLOSES).alarms == ()
 
 
-def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(one: Stack) -> None:
+def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(one: FeedSimulation) -> None:
     one.loses = some_points(5, 0.05)
     an_hour(one)
     one.heal(run="first")
@@ -166,7 +168,7 @@ def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(on
     assert runs == ["third", "second", "first"]
 
 
-def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: Stack) -> None:
+def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: FeedSimulation) -> None:
     one.trade(OPENS + dt.timedelta(minutes=50), 10)
     one.pass_time(minutes=10)
     behind = {table.table: table for table in report(one).freshness}["fact_quote"]
@@ -176,7 +178,7 @@ def test_a_feed_is_behind_its_calendar_and_not_the_clock(one: Stack) -> None:
     assert (behind.state, behind.behind) == ("old", dt.timedelta(hours=5))
 
 
-def test_the_newest_receipts_are_shown(traded: Stack) -> None:
+def test_the_newest_receipts_are_shown(traded: FeedSimulation) -> None:
     made = report(traded)
     assert len(made.processed) == 6
     assert {(found.dataset, found.table, found.outcome) for found in made.processed} == {
@@ -186,7 +188,7 @@ def test_the_newest_receipts_are_shown(traded: Stack) -> None:
     assert all((found.lines, found.rejected) == (22, 0) for found in made.processed)
 
 
-def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: Stack) -> None:
+def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: FeedSimulation) -> None:
 
     def unreachable(_: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
         raise OutOfReach("query Athena", "starmend", "timed out", "Try again")
@@ -199,14 +201,14 @@ def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: Sta
     assert note in page(made)
 
 
-def test_a_receipt_that_is_no_json_is_noted(traded: Stack) -> None:
+def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
 
     class Torn:
         def __getattr__(self, name: str) -> Any:
-            return getattr(traded.memory.records, name)
+            return getattr(traded.lake.records, name)
 
         def read(self, key: str) -> StoredObject | None:
-            found = traded.memory.records.read(key)
+            found = traded.lake.records.read(key)
             return StoredObject(found.stat, b"{") if found and key.startswith("receipts/") else found
 
     made = report(traded, OPENS, CLOSES, records=Torn())
@@ -214,7 +216,7 @@ def test_a_receipt_that_is_no_json_is_noted(traded: Stack) -> None:
     assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
 
 
-def test_a_database_that_was_audited_is_shown_by_its_tables(one: Stack) -> None:
+def test_a_database_that_was_audited_is_shown_by_its_tables(one: FeedSimulation) -> None:
     row = {
         "subject": "sales_order",
         "window_start": "2026-11-20T15:00:00Z",
@@ -227,7 +229,7 @@ def test_a_database_that_was_audited_is_shown_by_its_tables(one: Stack) -> None:
         "audited_at": "2026-11-20T16:10:00Z",
         "run": "of-rows",
     }
-    one.memory.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(row))
+    one.lake.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(row))
     made = report(one, OPENS, CLOSES, contracts=shipped_contracts())
     (subject,) = made.subjects
     assert (subject.dataset, subject.name, subject.expected, subject.repaired, subject.certified) == (

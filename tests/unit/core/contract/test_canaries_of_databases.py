@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.worlds import shipped_contracts
+from tests.support.lake import shipped_contracts
 
 from core.authoring.problems import Problems
 from core.authoring.rules import check_contract

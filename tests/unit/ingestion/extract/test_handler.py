@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, contract_of, sandbox, source_table
+from tests.support.extraction import LEDGER, LEDGER_SQL, ScratchDatabase, contract_of, scratch_database, source_table
 
 from aws.clients import Clients
 from core.contract.codec import FORMAT, to_data
@@ -34,7 +34,7 @@ class Context:
 
 
 @pytest.fixture
-def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sandbox, Clients]]:
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScratchDatabase, Clients]]:
     contracts = [contract_of(LEDGER), Contract("half", contract_of(LEDGER, LOST).source, ())]
     rendered = tmp_path / "contracts.json"
     rendered.write_text(json.dumps({"format": FORMAT, "model": to_data(Contracts(tuple(contracts)))}))
@@ -51,7 +51,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws(), sandbox(LEDGER_SQL) as database:
+    with mock_aws(), scratch_database(LEDGER_SQL) as database:
         clients = Clients()
         clients("s3").create_bucket(Bucket="ingest", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         clients("secretsmanager").create_secret(Name="starmend/test/shop-db", SecretString=database.secret())
@@ -68,7 +68,7 @@ def call(event: dict[str, Any], context: Context | None = None) -> dict[str, Any
     return handle(event, context or Context())
 
 
-def test_an_event_is_a_pass_and_answers_what_was_done(deployed: tuple[Sandbox, Clients]) -> None:
+def test_an_event_is_a_pass_and_answers_what_was_done(deployed: tuple[ScratchDatabase, Clients]) -> None:
     database, clients = deployed
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
     answer = call({"dataset": "shop"})
@@ -81,7 +81,7 @@ def test_an_event_is_a_pass_and_answers_what_was_done(deployed: tuple[Sandbox, C
     assert call({"dataset": "shop", "tables": ["ledger"]})["tables"]["ledger"]["outcome"] == "unchanged"
 
 
-def test_a_table_that_failed_makes_the_invocation_fail(deployed: tuple[Sandbox, Clients]) -> None:
+def test_a_table_that_failed_makes_the_invocation_fail(deployed: tuple[ScratchDatabase, Clients]) -> None:
     _, clients = deployed
     with pytest.raises(TablesFailed, match="lost"):
         call({"dataset": "half"})
@@ -90,14 +90,14 @@ def test_a_table_that_failed_makes_the_invocation_fail(deployed: tuple[Sandbox, 
     assert "Contents" not in clients("s3").list_objects_v2(Bucket="ingest")
 
 
-def test_a_function_without_time_begins_nothing(deployed: tuple[Sandbox, Clients]) -> None:
+def test_a_function_without_time_begins_nothing(deployed: tuple[ScratchDatabase, Clients]) -> None:
     database, _ = deployed
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
     answer = call({"dataset": "shop"}, Context(0))
     assert answer["tables"]["ledger"]["outcome"] == "out of time"
 
 
-def test_an_event_may_ask_for_rows_again(deployed: tuple[Sandbox, Clients]) -> None:
+def test_an_event_may_ask_for_rows_again(deployed: tuple[ScratchDatabase, Clients]) -> None:
     database, clients = deployed
     database.run("INSERT INTO ledger (id, note, last_updated) VALUES (7, 'x', '2026-11-20')")
     asked = {"table": "ledger", "name": "job", "checked_at": "2026-11-20T15:00:00Z", "keys": [[7], [8]]}

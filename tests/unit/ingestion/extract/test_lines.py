@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.extraction import LEDGER, LEDGER_SQL, Sandbox, sandbox, source_table
+from tests.support.extraction import LEDGER, LEDGER_SQL, ScratchDatabase, scratch_database, source_table
 
 from core.errors import InvalidData, MissingColumns, OutOfReach, UnknownTable
 from core.landing.ingest_objects import START, Position
@@ -67,8 +67,8 @@ def test_the_resume_point_keeps_exact_numbers() -> None:
 
 
 @pytest.fixture
-def database() -> Iterator[Sandbox]:
-    with sandbox(LEDGER_SQL) as one:
+def database() -> Iterator[ScratchDatabase]:
+    with scratch_database(LEDGER_SQL) as one:
         one.run(
             "INSERT INTO ledger (id, note, created_at, last_updated) VALUES (2, 'b', '2026-11-20', '2026-11-20 12:00'),"
             " (1, 'a', '2026-11-20', '2026-11-20 12:00'), (3, 'c', '2026-11-20', '2026-11-20 13:00')"
@@ -77,7 +77,7 @@ def database() -> Iterator[Sandbox]:
 
 
 @pytest.mark.database
-def test_rows_come_as_json_lines_in_order(database: Sandbox) -> None:
+def test_rows_come_as_json_lines_in_order(database: ScratchDatabase) -> None:
     session = database.session()
     batches = collect_rows(session, LEDGER, Position(NOON), FAR, timezone="UTC", seconds=10)
     rows = [json.loads(one) for batch in batches for one in batch]
@@ -90,7 +90,7 @@ def test_rows_come_as_json_lines_in_order(database: Sandbox) -> None:
 
 
 @pytest.mark.database
-def test_rows_of_an_unknown_table_are_a_key_error(database: Sandbox) -> None:
+def test_rows_of_an_unknown_table_are_a_key_error(database: ScratchDatabase) -> None:
     table = source_table("nothing", key=["id"], id="int", last_updated="timestamp")
     with pytest.raises(KeyError) as caught:
         list(collect_rows(database.session(), table, START, FAR, timezone="UTC", seconds=10))
@@ -98,7 +98,7 @@ def test_rows_of_an_unknown_table_are_a_key_error(database: Sandbox) -> None:
 
 
 @pytest.mark.database
-def test_rows_of_a_database_out_of_reach_are_a_connection_error(database: Sandbox) -> None:
+def test_rows_of_a_database_out_of_reach_are_a_connection_error(database: ScratchDatabase) -> None:
     session = database.session()
     database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'starmend-extract'")
     with pytest.raises(ConnectionError) as caught:

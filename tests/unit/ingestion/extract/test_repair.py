@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.support.extraction import Sandbox, World, ledger_world
+from tests.support.extraction import ExtractionSandbox, LedgerSandbox, ledger_sandbox
 
 from core.errors import InvalidData, UnknownTable
 from ingestion.extract.repair import extract_keys, repair
@@ -18,69 +18,71 @@ ROWS = "INSERT INTO ledger (id, note, last_updated) SELECT n, 'n' || n, '2026-11
 
 
 @pytest.fixture
-def ledger() -> Iterator[tuple[Sandbox, World]]:
-    with ledger_world(rows_per_object=1_000) as (database, world):
+def ledger() -> Iterator[LedgerSandbox]:
+    with ledger_sandbox(rows_per_object=1_000) as (database, sandbox):
         database.run(f"{ROWS} FROM generate_series(1, 2500) AS n")
-        yield database, world
+        yield database, sandbox
 
 
-def lines(world: World, key: str) -> list[dict[str, Any]]:
-    found = world.objects.read(key)
+def lines(sandbox: ExtractionSandbox, key: str) -> list[dict[str, Any]]:
+    found = sandbox.objects.read(key)
     assert found is not None
     return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
 
 
-def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(ledger: tuple[Sandbox, World]) -> None:
-    database, world = ledger
-    world.extract().raise_failures()
-    state, sequence = dict(world.parameters.values), world.numbers()  # type: ignore[attr-defined]
+def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(
+    ledger: LedgerSandbox,
+) -> None:
+    database, sandbox = ledger
+    sandbox.extract().raise_failures()
+    state, sequence = dict(sandbox.parameters.values), sandbox.numbers()  # type: ignore[attr-defined]
     database.run("UPDATE ledger SET note = 'new' WHERE id = 7", "DELETE FROM ledger WHERE id = 8")
-    done = extract_keys(world.extraction, "ledger", [(7,), (8,), (9,)], checked_at=CHECKED, name="job-1")
+    done = extract_keys(sandbox.extraction, "ledger", [(7,), (8,), (9,)], checked_at=CHECKED, name="job-1")
     assert (done.rows, done.absent) == (2, ((8,),))
     [key] = done.objects
     assert key.startswith("repair/shop/ledger/job-1-")
-    found = {row["id"]: (row["note"], row["checked_at"]) for row in lines(world, key)}
+    found = {row["id"]: (row["note"], row["checked_at"]) for row in lines(sandbox, key)}
     assert found == {7: ("new", "2026-11-20T15:00:00.000000Z"), 9: ("n9", "2026-11-20T15:00:00.000000Z")}
-    assert (world.parameters.values, world.numbers()) == (state, sequence)  # type: ignore[attr-defined]
+    assert (sandbox.parameters.values, sandbox.numbers()) == (state, sequence)  # type: ignore[attr-defined]
 
 
-def test_the_same_again_makes_no_second_object(ledger: tuple[Sandbox, World]) -> None:
-    _, world = ledger
+def test_the_same_again_makes_no_second_object(ledger: LedgerSandbox) -> None:
+    _, sandbox = ledger
     asked = {"table": "ledger", "name": "job-1", "checked_at": "2026-11-20T15:00:00Z", "keys": [[1], [2]]}
-    assert repair(world.extraction, asked) == repair(world.extraction, asked)
-    assert len(world.object_keys()) == 1
+    assert repair(sandbox.extraction, asked) == repair(sandbox.extraction, asked)
+    assert len(sandbox.object_keys()) == 1
 
 
-def test_many_keys_come_in_several_objects(ledger: tuple[Sandbox, World]) -> None:
-    _, world = ledger
+def test_many_keys_come_in_several_objects(ledger: LedgerSandbox) -> None:
+    _, sandbox = ledger
     keys = [(n,) for n in range(1, 3_001)]
-    done = extract_keys(world.extraction, "ledger", keys, checked_at=CHECKED, name="job-1")
+    done = extract_keys(sandbox.extraction, "ledger", keys, checked_at=CHECKED, name="job-1")
     assert (done.rows, len(done.objects), len(done.absent)) == (2500, 3, 500)
-    assert {row["id"] for key in done.objects for row in lines(world, key)} == set(range(1, 2501))
+    assert {row["id"] for key in done.objects for row in lines(sandbox, key)} == set(range(1, 2501))
 
 
-def test_an_interval_is_extracted_again(ledger: tuple[Sandbox, World]) -> None:
-    _, world = ledger
+def test_an_interval_is_extracted_again(ledger: LedgerSandbox) -> None:
+    _, sandbox = ledger
     asked = {"table": "ledger", "name": "hole", "checked_at": "2026-11-20T15:00:00Z"}
-    done = repair(world.extraction, asked | {"from": "2026-11-20T00:01:00Z", "to": "2026-11-20T00:02:00Z"})
-    assert [row["id"] for row in lines(world, done.objects[0])] == list(range(60, 120))
+    done = repair(sandbox.extraction, asked | {"from": "2026-11-20T00:01:00Z", "to": "2026-11-20T00:02:00Z"})
+    assert [row["id"] for row in lines(sandbox, done.objects[0])] == list(range(60, 120))
     assert done.summary() == {"objects": list(done.objects), "rows": 60, "absent": []}
 
 
-def test_nothing_found_makes_no_object(ledger: tuple[Sandbox, World]) -> None:
-    _, world = ledger
-    done = extract_keys(world.extraction, "ledger", [(9999,)], checked_at=CHECKED, name="job-1")
+def test_nothing_found_makes_no_object(ledger: LedgerSandbox) -> None:
+    _, sandbox = ledger
+    done = extract_keys(sandbox.extraction, "ledger", [(9999,)], checked_at=CHECKED, name="job-1")
     assert done.summary() == {"objects": [], "rows": 0, "absent": [[9999]]}
-    assert world.object_keys() == []
+    assert sandbox.object_keys() == []
 
 
 @pytest.mark.parametrize("asked", [{}, {"table": "ledger"}, {"table": "ledger", "name": "x", "checked_at": "soon"}])
-def test_a_request_that_lacks_something_is_refused(ledger: tuple[Sandbox, World], asked: dict[str, Any]) -> None:
+def test_a_request_that_lacks_something_is_refused(ledger: LedgerSandbox, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidData, match="table, name, checked_at"):
         repair(ledger[1].extraction, asked)
 
 
-def test_an_unknown_table_is_a_key_error(ledger: tuple[Sandbox, World]) -> None:
+def test_an_unknown_table_is_a_key_error(ledger: LedgerSandbox) -> None:
     with pytest.raises(KeyError) as caught:
         extract_keys(ledger[1].extraction, "nothing", [(1,)], checked_at=CHECKED, name="x")
     assert isinstance(caught.value, UnknownTable)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from pg8000.dbapi import Connection
-from tests.support.extraction import LEDGER_SQL, Sandbox, sandbox
+from tests.support.extraction import LEDGER_SQL, ScratchDatabase, scratch_database
 from tests.support.replica import standby
 from tests.support.sources import shared_server
 from tests.support.waiting import eventually
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def database() -> Iterator[Sandbox]:
-    with sandbox(LEDGER_SQL) as one:
+def database() -> Iterator[ScratchDatabase]:
+    with scratch_database(LEDGER_SQL) as one:
         yield one
 
 
 @contextmanager
-def transaction(database: Sandbox, *statements: str) -> Iterator[Connection]:
+def transaction(database: ScratchDatabase, *statements: str) -> Iterator[Connection]:
     """An open transaction after these statements, rolled back at the end."""
     connection = database.connect()
     cursor = connection.cursor()
@@ -41,7 +41,7 @@ def start_of(connection: Connection) -> object:
     return cursor.fetchone()[0]
 
 
-def test_with_no_transaction_open_the_bound_is_the_servers_clock(database: Sandbox) -> None:
+def test_with_no_transaction_open_the_bound_is_the_servers_clock(database: ScratchDatabase) -> None:
     session = database.session()
     bound = read_bound(session, own_role_may_write=False)
     after = session.query("SELECT clock_timestamp()")[0][0]
@@ -55,7 +55,9 @@ def test_with_no_transaction_open_the_bound_is_the_servers_clock(database: Sandb
     [(), ("SELECT count(*) FROM ledger",), ("INSERT INTO ledger (note) VALUES ('x')",)],
     ids=["that did nothing yet", "that only read", "that wrote"],
 )
-def test_an_open_transaction_holds_the_bound_at_its_start(database: Sandbox, statements: tuple[str, ...]) -> None:
+def test_an_open_transaction_holds_the_bound_at_its_start(
+    database: ScratchDatabase, statements: tuple[str, ...]
+) -> None:
     session = database.session()
     with transaction(database, *statements) as open_one:
         bound = read_bound(session, own_role_may_write=False)
@@ -67,13 +69,13 @@ def test_an_open_transaction_holds_the_bound_at_its_start(database: Sandbox, sta
     eventually(lambda: read_bound(session, own_role_may_write=False).holder is None, within=5)
 
 
-def test_the_oldest_of_several_counts(database: Sandbox) -> None:
+def test_the_oldest_of_several_counts(database: ScratchDatabase) -> None:
     session = database.session()
     with transaction(database) as first, transaction(database, "INSERT INTO ledger (note) VALUES ('x')"):
         assert read_bound(session, own_role_may_write=False).at == start_of(first)
 
 
-def test_a_statement_under_way_counts(database: Sandbox) -> None:
+def test_a_statement_under_way_counts(database: ScratchDatabase) -> None:
     session, busy = database.session(), database.connect()
     running = threading.Thread(target=lambda: busy.cursor().execute("SELECT pg_advisory_lock(7), 'held'"))
     with transaction(database, "SELECT pg_advisory_lock(7)"):
@@ -90,7 +92,7 @@ def test_a_statement_under_way_counts(database: Sandbox) -> None:
     busy.close()
 
 
-def test_the_extractors_own_role_does_not_count_as_long_as_it_may_not_write(database: Sandbox) -> None:
+def test_the_extractors_own_role_does_not_count_as_long_as_it_may_not_write(database: ScratchDatabase) -> None:
     session = database.session()
     other = database.session()
     other.query("BEGIN")
@@ -102,12 +104,12 @@ def test_the_extractors_own_role_does_not_count_as_long_as_it_may_not_write(data
     other.close()
 
 
-def test_transactions_of_other_databases_do_not_count(database: Sandbox) -> None:
-    with sandbox(LEDGER_SQL) as elsewhere, transaction(elsewhere, "INSERT INTO ledger (note) VALUES ('x')"):
+def test_transactions_of_other_databases_do_not_count(database: ScratchDatabase) -> None:
+    with scratch_database(LEDGER_SQL) as elsewhere, transaction(elsewhere, "INSERT INTO ledger (note) VALUES ('x')"):
         assert read_bound(database.session(), own_role_may_write=False).holder is None
 
 
-def test_a_prepared_transaction_keeps_the_horizon_where_it_was(database: Sandbox) -> None:
+def test_a_prepared_transaction_keeps_the_horizon_where_it_was(database: ScratchDatabase) -> None:
     session = database.session()
     with transaction(database, "INSERT INTO ledger (note) VALUES ('x')", "PREPARE TRANSACTION 'slow one'"):
         bound = read_bound(session, own_role_may_write=False)
@@ -115,13 +117,13 @@ def test_a_prepared_transaction_keeps_the_horizon_where_it_was(database: Sandbox
         assert "slow one" in bound.reason
         assert bound.holder is not None
         assert (bound.holder.kind, bound.holder.application) == ("prepared transaction", "slow one")
-    with sandbox() as elsewhere:
+    with scratch_database() as elsewhere:
         assert read_bound(elsewhere.session(), own_role_may_write=False).at is not None
     database.run("COMMIT PREPARED 'slow one'")
     assert read_bound(session, own_role_may_write=False).at is not None
 
 
-def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(database: Sandbox) -> None:
+def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(database: ScratchDatabase) -> None:
     session, secretive = database.session(), database.connect()
     secretive.cursor().execute("SET track_activities = off")
     secretive.cursor().execute("BEGIN")
@@ -138,7 +140,7 @@ def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(da
     secretive.close()
 
 
-def test_a_transaction_that_began_hidden_stays_so_when_activity_is_shown_again(database: Sandbox) -> None:
+def test_a_transaction_that_began_hidden_stays_so_when_activity_is_shown_again(database: ScratchDatabase) -> None:
     session, secretive = database.session(), database.connect()
     for one in ("SET track_activities = off", "BEGIN", "INSERT INTO ledger (note) VALUES ('x')"):
         secretive.cursor().execute(one)
@@ -152,7 +154,7 @@ def test_a_transaction_that_began_hidden_stays_so_when_activity_is_shown_again(d
     secretive.close()
 
 
-def test_a_message_that_commits_and_goes_on_holds_the_bound_at_its_arrival(database: Sandbox) -> None:
+def test_a_message_that_commits_and_goes_on_holds_the_bound_at_its_arrival(database: ScratchDatabase) -> None:
     # Its second transaction begins after the lock is waited for, and writes the time of its call.
     database.run(
         "CREATE PROCEDURE in_two_steps() LANGUAGE plpgsql AS $$ BEGIN"
@@ -176,7 +178,7 @@ def test_a_message_that_commits_and_goes_on_holds_the_bound_at_its_arrival(datab
     caller.close()
 
 
-def test_without_the_grant_the_error_names_it(database: Sandbox) -> None:
+def test_without_the_grant_the_error_names_it(database: ScratchDatabase) -> None:
     database.run("DROP ROLE IF EXISTS blind", "CREATE ROLE blind LOGIN PASSWORD 'blind'")
     session = database.session(username="blind", password="blind")
     with pytest.raises(PipelineBug, match="GRANT pg_read_all_stats TO blind; or choose a `lookback`"):
@@ -187,7 +189,7 @@ def test_without_the_grant_the_error_names_it(database: Sandbox) -> None:
     database.run("DROP ROLE blind")
 
 
-def test_a_replica_is_refused_unless_the_contract_says_lookback(database: Sandbox) -> None:
+def test_a_replica_is_refused_unless_the_contract_says_lookback(database: ScratchDatabase) -> None:
     with standby(shared_server()) as replica:
         session = database.session(port=replica.port, sslmode="disable")
         with pytest.raises(PipelineBug, match="replica"):

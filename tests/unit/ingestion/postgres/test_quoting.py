@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.extraction import sandbox
+from tests.support.extraction import scratch_database
 
 from core.errors import InvalidData
 from ingestion.postgres.quoting import identifier, literal
@@ -22,7 +22,7 @@ nasty = st.text(st.one_of(st.sampled_from("'\"\\$;-/*%:E\n\r\t\x01\x02{}"), st.c
 
 @pytest.fixture(scope="module", params=["on", "off"])
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    with sandbox() as database:
+    with scratch_database() as database:
         opened = database.session()
         opened.query(f"SET standard_conforming_strings = {request.param}")
         yield opened

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.extraction import LEDGER, Sandbox, sandbox, source_table
+from tests.support.extraction import LEDGER, ScratchDatabase, scratch_database, source_table
 from tests.support.sources import shared_server
 
 from core.contract.model import SourceTable
@@ -26,12 +26,12 @@ DAY = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @pytest.fixture
-def database() -> Iterator[Sandbox]:
-    with sandbox() as one:
+def database() -> Iterator[ScratchDatabase]:
+    with scratch_database() as one:
         yield one
 
 
-def make(database: Sandbox, *statements: str) -> Session:
+def make(database: ScratchDatabase, *statements: str) -> Session:
     database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {shared_server().extractor.user}")
     return database.session()
 
@@ -51,7 +51,7 @@ def rows(session: Session, reading: Reading, start: Position = START, until: dat
 # ---------------------------------------------------------------- lines
 
 
-def test_values_are_exact_and_of_the_contracts_type(database: Sandbox) -> None:
+def test_values_are_exact_and_of_the_contracts_type(database: ScratchDatabase) -> None:
     columns = {
         "id": "bigint",
         "amount": "decimal(38,10)",
@@ -86,7 +86,7 @@ def test_values_are_exact_and_of_the_contracts_type(database: Sandbox) -> None:
     )
 
 
-def test_only_the_contracts_columns_are_asked_for(database: Sandbox) -> None:
+def test_only_the_contracts_columns_are_asked_for(database: ScratchDatabase) -> None:
     session = make(database, "CREATE TABLE ledger (id int PRIMARY KEY, iban text, last_updated timestamp NOT NULL)")
     database.run(f"REVOKE ALL ON ledger FROM {shared_server().extractor.user}")
     database.run(f"GRANT SELECT (id, last_updated) ON ledger TO {shared_server().extractor.user}")
@@ -95,7 +95,7 @@ def test_only_the_contracts_columns_are_asked_for(database: Sandbox) -> None:
     assert rows(session, reading_of(session, table)) == [{"id": 1, "last_updated": "2026-11-20T00:00:00"}]
 
 
-def test_tables_and_columns_with_awkward_names_are_read(database: Sandbox) -> None:
+def test_tables_and_columns_with_awkward_names_are_read(database: ScratchDatabase) -> None:
     session = make(
         database,
         """CREATE SCHEMA "odd; schema" """,
@@ -114,26 +114,26 @@ def test_tables_and_columns_with_awkward_names_are_read(database: Sandbox) -> No
 # ---------------------------------------------------------------- errors
 
 
-def test_a_table_that_the_database_lacks_is_a_key_error(database: Sandbox) -> None:
+def test_a_table_that_the_database_lacks_is_a_key_error(database: ScratchDatabase) -> None:
     with pytest.raises(KeyError) as caught:
         reading_of(database.session(), LEDGER)
     assert isinstance(caught.value, UnknownTable)
     assert "ledger" in str(caught.value)
 
 
-def test_columns_that_the_database_lacks_are_named(database: Sandbox) -> None:
+def test_columns_that_the_database_lacks_are_named(database: ScratchDatabase) -> None:
     session = make(database, "CREATE TABLE ledger (id int PRIMARY KEY, last_updated timestamp NOT NULL)")
     with pytest.raises(MissingColumns, match="note, created_at"):
         reading_of(session, LEDGER)
 
 
-def test_a_table_without_any_time_is_a_key_error(database: Sandbox) -> None:
+def test_a_table_without_any_time_is_a_key_error(database: ScratchDatabase) -> None:
     session = make(database, "CREATE TABLE plain (id int PRIMARY KEY)")
     with pytest.raises(KeyError, match="neither changed_at nor created_at"):
         reading_of(session, source_table("plain", key=["id"], id="int"))
 
 
-def test_a_cursor_that_is_no_time_is_refused(database: Sandbox) -> None:
+def test_a_cursor_that_is_no_time_is_refused(database: ScratchDatabase) -> None:
     session = make(database, "CREATE TABLE plain (id int PRIMARY KEY, last_updated text NOT NULL)")
     with pytest.raises(InvalidData, match="last_updated is of type text"):
         reading_of(session, source_table("plain", key=["id"], id="int", last_updated="string"))
@@ -142,7 +142,7 @@ def test_a_cursor_that_is_no_time_is_refused(database: Sandbox) -> None:
 # ---------------------------------------------------------------- intervals
 
 
-def ledger(database: Sandbox, *times: str, kind: str = "timestamp(6)") -> Session:
+def ledger(database: ScratchDatabase, *times: str, kind: str = "timestamp(6)") -> Session:
     return make(
         database,
         f"""CREATE TABLE ledger (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text,
@@ -157,7 +157,7 @@ def ids(session: Session, reading: Reading, start: Position = START, until: date
 
 
 @pytest.mark.parametrize("kind", ["timestamp(6)", "timestamptz(6)"])
-def test_an_interval_is_half_open_to_the_microsecond(database: Sandbox, kind: str) -> None:
+def test_an_interval_is_half_open_to_the_microsecond(database: ScratchDatabase, kind: str) -> None:
     session = ledger(
         database, "2026-11-20 00:00:00", "2026-11-20 00:00:00.000001", "2026-11-20 00:00:00.000002", kind=kind
     )
@@ -167,21 +167,21 @@ def test_an_interval_is_half_open_to_the_microsecond(database: Sandbox, kind: st
     assert ids(session, reading, Position(DAY), DAY) == []
 
 
-def test_the_epoch_as_a_start_is_no_bound(database: Sandbox) -> None:
+def test_the_epoch_as_a_start_is_no_bound(database: ScratchDatabase) -> None:
     session = ledger(database, "0001-01-01 00:00:00", "1950-01-01 00:00:00", "2026-11-20 00:00:00")
     reading = reading_of(session, LEDGER)
     assert ids(session, reading) == [1, 2, 3]
     assert session.query(count_unplaced(reading, FAR)) == [[0]]
 
 
-def test_ties_go_on_behind_the_key(database: Sandbox) -> None:
+def test_ties_go_on_behind_the_key(database: ScratchDatabase) -> None:
     session = ledger(database, *["2026-11-20 00:00:00"] * 5, "2026-11-20 00:00:01")
     reading = reading_of(session, LEDGER)
     assert ids(session, reading, Position(DAY, (3,))) == [4, 5, 6]
     assert ids(session, reading, Position(DAY, (5,)), DAY + timedelta(seconds=1)) == []
 
 
-def test_a_composite_key_has_an_order_that_no_collation_changes(database: Sandbox) -> None:
+def test_a_composite_key_has_an_order_that_no_collation_changes(database: ScratchDatabase) -> None:
     session = make(
         database,
         "CREATE TABLE part (code text, n numeric(20,2), last_updated timestamp NOT NULL, PRIMARY KEY (code, n))",
@@ -199,7 +199,7 @@ def test_a_composite_key_has_an_order_that_no_collation_changes(database: Sandbo
         assert lines(session, copy_interval(reading, Position(at, key), FAR)) == whole[number + 1 :]
 
 
-def test_an_index_on_cursor_and_key_gives_the_order_without_a_sort(database: Sandbox) -> None:
+def test_an_index_on_cursor_and_key_gives_the_order_without_a_sort(database: ScratchDatabase) -> None:
     session = ledger(database)
     database.run(
         "INSERT INTO ledger (last_updated)"
@@ -217,7 +217,7 @@ def test_an_index_on_cursor_and_key_gives_the_order_without_a_sort(database: San
 # ---------------------------------------------------------------- nulls
 
 
-def nullable(database: Sandbox) -> Session:
+def nullable(database: ScratchDatabase) -> Session:
     return make(
         database,
         "CREATE TABLE ledger (id int PRIMARY KEY, note text, created_at timestamp, last_updated timestamp)",
@@ -227,7 +227,7 @@ def nullable(database: Sandbox) -> Session:
     )
 
 
-def test_a_null_changed_at_is_taken_by_created_at(database: Sandbox) -> None:
+def test_a_null_changed_at_is_taken_by_created_at(database: ScratchDatabase) -> None:
     session = nullable(database)
     reading = reading_of(session, LEDGER)
     found = rows(session, reading)
@@ -242,7 +242,7 @@ def test_a_null_changed_at_is_taken_by_created_at(database: Sandbox) -> None:
     assert ids(session, reading, Position(DAY + timedelta(hours=1)), DAY + timedelta(hours=2)) == [1]
 
 
-def test_rows_that_no_interval_can_hold_are_counted(database: Sandbox) -> None:
+def test_rows_that_no_interval_can_hold_are_counted(database: ScratchDatabase) -> None:
     session = nullable(database)
     reading = reading_of(session, LEDGER)
     assert reading.needs_report
@@ -250,14 +250,14 @@ def test_rows_that_no_interval_can_hold_are_counted(database: Sandbox) -> None:
     assert session.query(count_unplaced(reading, DAY + timedelta(days=1), at_most=1)) == [[1]]
 
 
-def test_rows_whose_time_is_to_come_have_no_place_before_it(database: Sandbox) -> None:
+def test_rows_whose_time_is_to_come_have_no_place_before_it(database: ScratchDatabase) -> None:
     session = ledger(database, "2026-11-20", "2026-11-22", "2999-12-31", "infinity")
     reading = reading_of(session, LEDGER)
     assert session.query(count_unplaced(reading, DAY)) == [[3]]
     assert session.query(count_unplaced(reading, DAY + timedelta(days=2))) == [[2]]
 
 
-def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: Sandbox) -> None:
+def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: ScratchDatabase) -> None:
     session = make(
         database,
         "CREATE TABLE ledger (id int PRIMARY KEY, note text, created_at timestamptz NOT NULL, last_updated timestamp)",
@@ -266,7 +266,7 @@ def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: Sandbox
         reading_of(session, LEDGER)
 
 
-def test_without_changed_at_rows_go_by_created_at(database: Sandbox) -> None:
+def test_without_changed_at_rows_go_by_created_at(database: ScratchDatabase) -> None:
     session = ledger(database, "2026-11-20")
     table = source_table("ledger", key=["id"], id="int", created_at="timestamp")
     assert rows(session, reading_of(session, table)) == [{"id": 1, "created_at": "2020-01-01T00:00:00"}]
@@ -285,13 +285,13 @@ def test_without_changed_at_rows_go_by_created_at(database: Sandbox) -> None:
         ("when_changed", timedelta(milliseconds=10)),
     ],
 )
-def test_the_precision_of_the_cursor_is_known(database: Sandbox, kind: str, unit: timedelta) -> None:
+def test_the_precision_of_the_cursor_is_known(database: ScratchDatabase, kind: str, unit: timedelta) -> None:
     database.run("CREATE DOMAIN when_changed AS timestamp(2)")
     session = ledger(database, kind=kind)
     assert reading_of(session, LEDGER).precision_column.precision == unit
 
 
-def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(database: Sandbox) -> None:
+def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(database: ScratchDatabase) -> None:
     # London set its clocks back from 02:00 to 01:00 on 2026-10-25, at 01:00 UTC.
     session = ledger(database, "2026-10-25 00:59", "2026-10-25 01:30", "2026-10-25 02:30")
     reading = reading_of(session, LEDGER, timezone="Europe/London")
@@ -341,7 +341,7 @@ def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(databas
     ids=lambda one: one if one.replace("(", "")[:1].isalpha() else "",
 )
 def test_a_cut_behind_any_row_goes_on_with_the_next_whatever_the_key_is(
-    database: Sandbox, kind: str, promised: str, values: str
+    database: ScratchDatabase, kind: str, promised: str, values: str
 ) -> None:
     session = make(
         database,
@@ -362,7 +362,7 @@ def test_a_cut_behind_any_row_goes_on_with_the_next_whatever_the_key_is(
         assert json.loads(again).items() >= json.loads(line).items()
 
 
-def test_rows_are_found_again_by_their_keys(database: Sandbox) -> None:
+def test_rows_are_found_again_by_their_keys(database: ScratchDatabase) -> None:
     session = ledger(database, *["2026-11-20"] * 5)
     reading = reading_of(session, LEDGER)
     found = lines(session, copy_keys(reading, [(2,), (4,), (99,)], checked_at=DAY))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
-from tests.support.extraction import SECRET, Sandbox, sandbox
+from tests.support.extraction import SECRET, ScratchDatabase, scratch_database
 from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Sandbox]:
-    with sandbox("CREATE TABLE thing (id int PRIMARY KEY)", "CREATE TABLE hidden (id int)") as one:
+def database() -> Iterator[ScratchDatabase]:
+    with scratch_database("CREATE TABLE thing (id int PRIMARY KEY)", "CREATE TABLE hidden (id int)") as one:
         one.run(f"REVOKE ALL ON hidden FROM {shared_server().extractor.user}")
         yield one
 
@@ -28,7 +28,7 @@ def copy(rows: str) -> str:
     return f"COPY (SELECT row_to_json(t) FROM ({rows}) AS t) TO STDOUT {COPY_OPTIONS}"
 
 
-def test_a_session_is_in_utc_read_only_and_named(database: Sandbox) -> None:
+def test_a_session_is_in_utc_read_only_and_named(database: ScratchDatabase) -> None:
     session = database.session()
     settings = ("TimeZone", "DateStyle", "default_transaction_read_only", "client_encoding", "application_name")
     found = [session.query(f"SHOW {name}")[0][0] for name in settings]
@@ -37,7 +37,7 @@ def test_a_session_is_in_utc_read_only_and_named(database: Sandbox) -> None:
     session.close()
 
 
-def test_nothing_can_be_written(database: Sandbox) -> None:
+def test_nothing_can_be_written(database: ScratchDatabase) -> None:
     with pytest.raises(PipelineBug, match="read-only"):
         database.session().query("INSERT INTO thing VALUES (1)")
 
@@ -46,18 +46,18 @@ def test_nothing_can_be_written(database: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full", "disable"])
-def test_every_mode_of_the_secret_connects(database: Sandbox, mode: str) -> None:
+def test_every_mode_of_the_secret_connects(database: ScratchDatabase, mode: str) -> None:
     session = database.session(sslmode=mode)
     assert session.query("SELECT 1") == [[1]]
     session.close()
 
 
-def test_a_certificate_that_nobody_trusts_is_refused_with_the_remedy(database: Sandbox) -> None:
+def test_a_certificate_that_nobody_trusts_is_refused_with_the_remedy(database: ScratchDatabase) -> None:
     with pytest.raises(OutOfReach, match="sslrootcert"):
         database.session(sslmode="verify-full", sslrootcert=None)
 
 
-def test_a_server_without_tls_is_not_spoken_to(database: Sandbox) -> None:
+def test_a_server_without_tls_is_not_spoken_to(database: ScratchDatabase) -> None:
     with pytest.raises(OutOfReach, match=r"refuses SSL.* sslmode says disable"):
         database.session(sslmode="require", sslrootcert=None, port=shared_server().direct_port)
 
@@ -65,7 +65,7 @@ def test_a_server_without_tls_is_not_spoken_to(database: Sandbox) -> None:
 # ---------------------------------------------------------------- out of reach
 
 
-def test_a_database_that_is_not_there_is_out_of_reach_and_named(database: Sandbox) -> None:
+def test_a_database_that_is_not_there_is_out_of_reach_and_named(database: ScratchDatabase) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -76,7 +76,7 @@ def test_a_database_that_is_not_there_is_out_of_reach_and_named(database: Sandbo
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
-    with sandbox() as database, socket.socket() as silent:
+    with scratch_database() as database, socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         secrets = MemorySecrets(**{SECRET: database.secret(port=silent.getsockname()[1])})
@@ -84,14 +84,14 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
             Connector(secrets, SECRET, timeouts=Timeouts(connect=0.1)).open()
 
 
-def test_a_statement_that_takes_too_long_is_ended(database: Sandbox) -> None:
+def test_a_statement_that_takes_too_long_is_ended(database: ScratchDatabase) -> None:
     session = database.session()
     with pytest.raises(StatementTimeOut, match="index"):
         list(session.copy(f"SET statement_timeout = 50; {copy('SELECT pg_sleep(5)')}"))
     assert session.closed
 
 
-def test_errors_of_the_server_become_ours(database: Sandbox) -> None:
+def test_errors_of_the_server_become_ours(database: ScratchDatabase) -> None:
     for statement, kind in [
         ("SELECT * FROM nothing", UnknownTable),
         ("SELECT * FROM hidden", PipelineBug),
@@ -108,7 +108,7 @@ def test_errors_of_the_server_become_ours(database: Sandbox) -> None:
 # ---------------------------------------------------------------- secrets
 
 
-def test_a_rotated_secret_is_read_once_more(database: Sandbox) -> None:
+def test_a_rotated_secret_is_read_once_more(database: ScratchDatabase) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(password="old")})
     secrets.read(SECRET)
     secrets.values[SECRET] = database.secret()
@@ -120,7 +120,7 @@ def test_a_rotated_secret_is_read_once_more(database: Sandbox) -> None:
 
 @pytest.mark.parametrize("changes", [{"port": 1}, {"sslmode": "no"}, {"host": None}])
 def test_a_secret_that_was_put_right_is_taken_up_without_a_new_container(
-    database: Sandbox, changes: dict[str, object]
+    database: ScratchDatabase, changes: dict[str, object]
 ) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(**changes)})
     connector = Connector(secrets, SECRET)
@@ -130,7 +130,7 @@ def test_a_secret_that_was_put_right_is_taken_up_without_a_new_container(
     connector.open().close()
 
 
-def test_a_wrong_secret_is_not_tried_twice(database: Sandbox) -> None:
+def test_a_wrong_secret_is_not_tried_twice(database: ScratchDatabase) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(password="wrong")})
     with pytest.raises(AuthenticationFailed) as caught:
         Connector(secrets, SECRET).open()
@@ -146,7 +146,7 @@ def test_a_secret_without_value_says_what_to_do() -> None:
 # ---------------------------------------------------------------- COPY
 
 
-def test_lines_come_raw_whatever_is_in_them(database: Sandbox) -> None:
+def test_lines_come_raw_whatever_is_in_them(database: ScratchDatabase) -> None:
     session = database.session()
     rows = r"""VALUES (E'tab\tnl\ncr\r"quoted"\\back'), (''), (E'\x01\x02'), ('ä€😀'), (NULL), ('\.')"""
     lines = [line for batch in session.copy(copy(rows)) for line in batch]
@@ -162,7 +162,7 @@ def test_lines_come_raw_whatever_is_in_them(database: Sandbox) -> None:
     session.close()
 
 
-def test_long_lines_and_many_lines_come_whole(database: Sandbox) -> None:
+def test_long_lines_and_many_lines_come_whole(database: ScratchDatabase) -> None:
     session = database.session()
     rows = "SELECT n, repeat('x', CASE WHEN n = 500 THEN 3000000 ELSE n % 700 END) AS x FROM generate_series(1, 1000) n"
     lines = [line for batch in session.copy(copy(rows)) for line in batch]
@@ -172,7 +172,7 @@ def test_long_lines_and_many_lines_come_whole(database: Sandbox) -> None:
     session.close()
 
 
-def test_a_copy_that_is_left_early_ends_the_session(database: Sandbox) -> None:
+def test_a_copy_that_is_left_early_ends_the_session(database: ScratchDatabase) -> None:
     session = database.session()
     lines = session.copy(copy("SELECT n FROM generate_series(1, 1000000) AS n"))
     assert next(lines)
@@ -180,7 +180,7 @@ def test_a_copy_that_is_left_early_ends_the_session(database: Sandbox) -> None:
     assert session.closed
 
 
-def test_an_error_within_a_copy_comes_after_the_lines_before_it(database: Sandbox) -> None:
+def test_an_error_within_a_copy_comes_after_the_lines_before_it(database: ScratchDatabase) -> None:
     session = database.session()
     lines: list[bytes] = []
     rows = session.copy(copy("SELECT 1 / (5000 - n) AS one FROM generate_series(1, 9000) AS n"))
@@ -190,7 +190,7 @@ def test_an_error_within_a_copy_comes_after_the_lines_before_it(database: Sandbo
     assert session.closed
 
 
-def test_a_connection_lost_in_a_copy_is_out_of_reach_after_whole_lines(database: Sandbox) -> None:
+def test_a_connection_lost_in_a_copy_is_out_of_reach_after_whole_lines(database: ScratchDatabase) -> None:
     with cut_after(shared_server().direct_port, 200_000) as port:
         session = database.session(port=port, sslmode="disable")
         lines: list[bytes] = []

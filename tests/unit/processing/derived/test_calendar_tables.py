@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from tests.support.worlds import numbered, shipped_contracts
+from tests.support.lake import numbered, shipped_contracts
 
 from processing.derived.calendar_tables import calendar_rows
 

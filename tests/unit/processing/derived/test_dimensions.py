@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.support.worlds import MemoryWorld, department, numbered, order, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, numbered, order, shipped_contracts, staff
 
 from core.contract.model import Contracts
 
@@ -13,83 +13,83 @@ LATER = "2026-11-20T11:00:00.000"
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
-    world = MemoryWorld(shipped_contracts())
-    world.process(
-        world.put_table("sales", "department", 1, [department(1, "Sales"), department(2, "Art")]),
-        world.put_table("sales", "staff", 1, [staff(1, 1), staff(2, 2), staff(3, 1)]),
+def lake() -> MemoryLake:
+    lake = MemoryLake(shipped_contracts())
+    lake.process(
+        lake.put_table("sales", "department", 1, [department(1, "Sales"), department(2, "Art")]),
+        lake.put_table("sales", "staff", 1, [staff(1, 1), staff(2, 2), staff(3, 1)]),
     )
-    return world
+    return lake
 
 
-def test_a_changed_department_changes_its_staff_and_nothing_else(world: MemoryWorld) -> None:
-    before, versions = numbered(world.rows("dim_staff"), "staff_id"), world.versions()
-    world.process(world.put_table("sales", "department", 2, [department(1, "Selling", LATER, location="York")]))
-    after = numbered(world.rows("dim_staff"), "staff_id")
+def test_a_changed_department_changes_its_staff_and_nothing_else(lake: MemoryLake) -> None:
+    before, versions = numbered(lake.rows("dim_staff"), "staff_id"), lake.versions()
+    lake.process(lake.put_table("sales", "department", 2, [department(1, "Selling", LATER, location="York")]))
+    after = numbered(lake.rows("dim_staff"), "staff_id")
     changed = {number for number in after if after[number] != before[number]}
     assert changed == {1, 3}
     for number in changed:
         expected = {**before[number], "department_name": "Selling", "location": "York"}
         assert after[number] == expected
-    moved = {key for key, target in world.versions().items() if versions.get(key) != target}
+    moved = {key for key, target in lake.versions().items() if versions.get(key) != target}
     assert moved == {f"warehouse/{name}/symlink.txt" for name in ("dim_staff", "_current/department")}
 
 
 def test_staff_whose_department_has_not_come_yet_are_kept_and_completed_later() -> None:
-    world = MemoryWorld(shipped_contracts())
-    world.process(world.put_table("sales", "staff", 1, [staff(1, 7)]))
-    assert world.rows("dim_staff")[0]["department_name"] is None
-    world.process(world.put_table("sales", "department", 1, [department(7, "Late")]))
-    assert world.rows("dim_staff")[0]["department_name"] == "Late"
+    lake = MemoryLake(shipped_contracts())
+    lake.process(lake.put_table("sales", "staff", 1, [staff(1, 7)]))
+    assert lake.rows("dim_staff")[0]["department_name"] is None
+    lake.process(lake.put_table("sales", "department", 1, [department(7, "Late")]))
+    assert lake.rows("dim_staff")[0]["department_name"] == "Late"
 
 
-def test_a_deleted_row_leaves_the_dimension_and_comes_back_with_a_newer_version(world: MemoryWorld) -> None:
+def test_a_deleted_row_leaves_the_dimension_and_comes_back_with_a_newer_version(lake: MemoryLake) -> None:
     gone = staff(2, 2, checked_at="2026-11-20T12:00:00Z", deleted_at="2026-11-20T12:00:00Z")
-    world.process(world.put("repair/sales/staff/check-1.jsonl.gz", [gone]))
-    assert [row["staff_id"] for row in world.rows("dim_staff")] == [1, 3]
-    world.process(world.put_table("sales", "staff", 2, [staff(2, 1, "2026-11-20T13:00:00Z")]))
-    assert numbered(world.rows("dim_staff"), "staff_id")[2]["department_name"] == "Sales"
+    lake.process(lake.put("repair/sales/staff/check-1.jsonl.gz", [gone]))
+    assert [row["staff_id"] for row in lake.rows("dim_staff")] == [1, 3]
+    lake.process(lake.put_table("sales", "staff", 2, [staff(2, 1, "2026-11-20T13:00:00Z")]))
+    assert numbered(lake.rows("dim_staff"), "staff_id")[2]["department_name"] == "Sales"
 
 
-def test_a_row_that_a_dimensions_rule_refuses_is_quarantined_before_it_becomes_current(world: MemoryWorld) -> None:
+def test_a_row_that_a_dimensions_rule_refuses_is_quarantined_before_it_becomes_current(lake: MemoryLake) -> None:
     row = {"payment_type_id": 1, "payment_type_name": "BARTER", "created_at": LATER, "last_updated": LATER}
     good = row | {"payment_type_id": 2, "payment_type_name": "SALES_REFUND"}
-    key = world.put_table("sales", "payment_type", 1, [row, good])
-    world.process(key)
-    assert [row["payment_type_id"] for row in world.rows("dim_payment_type")] == [2]
-    (line,) = world.quarantined(key)
+    key = lake.put_table("sales", "payment_type", 1, [row, good])
+    lake.process(key)
+    assert [row["payment_type_id"] for row in lake.rows("dim_payment_type")] == [2]
+    (line,) = lake.quarantined(key)
     assert line["reason"].startswith("payment_type_name: BARTER breaks one_of SALES_RECEIPT")
 
 
-def test_a_currency_is_named_by_the_lookup_and_an_unlisted_one_has_no_name(world: MemoryWorld) -> None:
+def test_a_currency_is_named_by_the_lookup_and_an_unlisted_one_has_no_name(lake: MemoryLake) -> None:
     rows = [
         {"currency_id": number, "currency_code": code, "created_at": LATER, "last_updated": LATER}
         for number, code in ((1, "GBP"), (2, "XQQ"))
     ]
-    world.process(world.put_table("sales", "currency", 1, rows))
-    found = numbered(world.rows("dim_currency"), "currency_id")
+    lake.process(lake.put_table("sales", "currency", 1, rows))
+    found = numbered(lake.rows("dim_currency"), "currency_id")
     assert found[1]["currency_name"]
     assert found[2]["currency_name"] is None
 
 
-def test_the_entities_of_a_feed_are_a_dimension_that_follows_the_contract(world: MemoryWorld) -> None:
-    feed = world.world.contracts.feed("quotes")
-    assert [row["symbol"] for row in world.rows("dim_symbol")] == sorted(entity.name for entity in feed.entities)
+def test_the_entities_of_a_feed_are_a_dimension_that_follows_the_contract(lake: MemoryLake) -> None:
+    feed = lake.services.contracts.feed("quotes")
+    assert [row["symbol"] for row in lake.rows("dim_symbol")] == sorted(entity.name for entity in feed.entities)
     fewer = dataclasses.replace(feed, entities=feed.entities[:3])
     contracts = tuple(
         dataclasses.replace(contract, source=fewer, hash="another") if contract.dataset == "quotes" else contract
-        for contract in world.world.contracts
+        for contract in lake.services.contracts
     )
-    deployed = Contracts(contracts, world.world.contracts.lookups, world.world.contracts.calendars)
-    world.world = dataclasses.replace(world.world, contracts=deployed, ensured=set())
-    world.process(world.put_table("sales", "sales_order", 1, [order(1)]))
-    assert len(world.rows("dim_symbol")) == 3
+    deployed = Contracts(contracts, lake.services.contracts.lookups, lake.services.contracts.calendars)
+    lake.services = dataclasses.replace(lake.services, contracts=deployed, ensured=set())
+    lake.process(lake.put_table("sales", "sales_order", 1, [order(1)]))
+    assert len(lake.rows("dim_symbol")) == 3
 
 
-def test_contract_made_tables_are_made_once_and_not_again_by_the_next_process(world: MemoryWorld) -> None:
-    versions = world.versions()
-    world.world.ensured.clear()
-    world.process(world.put_table("sales", "sales_order", 1, [order(1)]))
+def test_contract_made_tables_are_made_once_and_not_again_by_the_next_process(lake: MemoryLake) -> None:
+    versions = lake.versions()
+    lake.services.ensured.clear()
+    lake.process(lake.put_table("sales", "sales_order", 1, [order(1)]))
     for name in ("dim_date", "dim_symbol"):
         key = f"warehouse/{name}/symlink.txt"
-        assert world.versions()[key] == versions[key]
+        assert lake.versions()[key] == versions[key]

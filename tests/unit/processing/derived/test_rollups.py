@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.fakes.objects import MemoryObjects
-from tests.support.worlds import MemoryWorld, quote, shipped_contracts
+from tests.support.lake import MemoryLake, quote, shipped_contracts
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import TradingCalendar
@@ -111,10 +111,10 @@ def test_certificates_are_read_from_the_ledgers_of_their_months(rollup: Rollup) 
 
 
 def test_a_rollup_is_committed_and_made_again_only_where_its_rows_change() -> None:
-    world = MemoryWorld(shipped_contracts())
-    world.process(world.put("feeds/quotes/2026/11/20/15/1", [quote("AAPL", "2026-11-20T14:35:00Z", "1.5")]))
-    table = world.world.contracts.table("fact_quote_hourly")
-    first, again = (derive_rollup(world.world, table, PATH) for _ in range(2))
+    lake = MemoryLake(shipped_contracts())
+    lake.process(lake.put("feeds/quotes/2026/11/20/15/1", [quote("AAPL", "2026-11-20T14:35:00Z", "1.5")]))
+    table = lake.services.contracts.table("fact_quote_hourly")
+    first, again = (derive_rollup(lake.services, table, PATH) for _ in range(2))
     assert isinstance(first, Committed)
     assert isinstance(again, AlreadyThere)
-    assert [row["minutes"] for row in world.rows("fact_quote_hourly")] == [1]
+    assert [row["minutes"] for row in lake.rows("fact_quote_hourly")] == [1]

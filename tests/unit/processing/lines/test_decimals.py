@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from tests.support.worlds import MemoryWorld, line_of, order, shipped_contracts
+from tests.support.lake import MemoryLake, line_of, order, shipped_contracts
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import ColumnType, parse_type
@@ -206,9 +206,9 @@ def test_an_amount_beyond_its_column_lies_in_quarantine_and_its_neighbours_in_th
         line_of(order(number, unit_price=0)).replace(b" ", b"").replace(b'_price":0', f'_price":{amount}'.encode())
         for number, amount in enumerate(amounts, 1)
     ]
-    world = MemoryWorld(shipped_contracts())
-    key = world.put_table("sales", "sales_order", 1, lines)
-    assert world.process(key) == {}
-    assert [row["unit_price"] for row in world.rows("fact_sales_order")] == [Decimal("1.10")] * 249
-    (quarantined,) = world.quarantined(key)
+    lake = MemoryLake(shipped_contracts())
+    key = lake.put_table("sales", "sales_order", 1, lines)
+    assert lake.process(key) == {}
+    assert [row["unit_price"] for row in lake.rows("fact_sales_order")] == [Decimal("1.10")] * 249
+    (quarantined,) = lake.quarantined(key)
     assert quarantined["reason"] == f"unit_price: {amounts[-1]} is no decimal(10,2)"

@@ -8,7 +8,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
-from tests.support.worlds import NOW, landing
+from tests.support.lake import NOW, landing
 
 from core.landing.records import QUARANTINE_COLUMNS
 from core.landing.zone import QUARANTINE

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 from tests.fakes.objects import MemoryObjects
-from tests.support.worlds import landing
+from tests.support.lake import landing
 
 from core.landing.records import RECEIPT_COLUMNS
 from core.landing.zone import RECEIPTS

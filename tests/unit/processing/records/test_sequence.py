@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.worlds import MemoryWorld, shipped_contracts
+from tests.support.lake import MemoryLake, shipped_contracts
 
 from processing.records.sequence import newest_known, out_of_sequence, remember_newest
 
@@ -26,11 +26,11 @@ def test_a_number_is_out_of_sequence_where_its_predecessor_never_came(
 
 
 def test_the_newest_number_is_remembered_and_a_broken_parameter_is_a_warning() -> None:
-    world = MemoryWorld(shipped_contracts())
+    lake = MemoryLake(shipped_contracts())
     tables = [("sales", "staff"), ("sales", "design")]
-    remember_newest(world.world, "sales", "staff", 41)
-    assert newest_known(world.world, tables) == {("sales", "staff"): 41, ("sales", "design"): 0}
-    world.parameters.put("/starmend/test/sales/design/latest_object", "nonsense")
-    assert newest_known(world.world, tables) == {("sales", "staff"): 41}
-    assert [line["level"] for line in world.log.lines] == ["warning"]
-    assert newest_known(world.world, []) == {}
+    remember_newest(lake.services, "sales", "staff", 41)
+    assert newest_known(lake.services, tables) == {("sales", "staff"): 41, ("sales", "design"): 0}
+    lake.parameters.put("/starmend/test/sales/design/latest_object", "nonsense")
+    assert newest_known(lake.services, tables) == {("sales", "staff"): 41}
+    assert [line["level"] for line in lake.log.lines] == ["warning"]
+    assert newest_known(lake.services, []) == {}

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
 
 from core.audit.repair_jobs import FetchRows, PlantGap, Repair, RepairJob, Restate, Vacuum, write_job
 from core.errors import InvalidData, OutOfReach
@@ -16,73 +16,73 @@ DAY = "2026-11-20"
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
-    world = MemoryWorld(shipped_contracts())
-    world.process(
-        world.put_table("sales", "department", 1, [department(1, "Art")]),
-        world.put_table("sales", "staff", 1, [staff(1, 1)]),
-        world.put_table("sales", "sales_order", 1, [order(1)]),
-        world.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:35:00Z", "1.5")]),
+def lake() -> MemoryLake:
+    lake = MemoryLake(shipped_contracts())
+    lake.process(
+        lake.put_table("sales", "department", 1, [department(1, "Art")]),
+        lake.put_table("sales", "staff", 1, [staff(1, 1)]),
+        lake.put_table("sales", "sales_order", 1, [order(1)]),
+        lake.put("feeds/quotes/2026/11/20/14/1", [quote("AAPL", "2026-11-20T14:35:00Z", "1.5")]),
     )
-    return world
+    return lake
 
 
-def run(world: MemoryWorld, repair: Repair) -> tuple[dict[str, Any], dict[str, Any]]:
+def run(lake: MemoryLake, repair: Repair) -> tuple[dict[str, Any], dict[str, Any]]:
     """The counts, and the outcome that was written."""
-    job = write_job(world.records, RepairJob(repair.dataset, "r", repair), attempt=0, number=0)
-    counts = restate_job(world.world, job)
-    stored = world.records.read(job.replace("/jobs/", "/outcomes/"))
+    job = write_job(lake.records, RepairJob(repair.dataset, "r", repair), attempt=0, number=0)
+    counts = restate_job(lake.services, job)
+    stored = lake.records.read(job.replace("/jobs/", "/outcomes/"))
     assert stored is not None
     return counts, json.loads(stored.body)
 
 
 @pytest.mark.parametrize("table", ["fact_sales_order", "dim_staff"])
-def test_a_partition_whose_object_is_lost_is_made_again(world: MemoryWorld, table: str) -> None:
-    rows, (path,) = world.rows(table), world.paths(table)
-    world.partitions.delete([world.snapshot(table, path).key])
-    counts, outcome = run(world, Restate("sales", table, (path,)))
+def test_a_partition_whose_object_is_lost_is_made_again(lake: MemoryLake, table: str) -> None:
+    rows, (path,) = lake.rows(table), lake.paths(table)
+    lake.partitions.delete([lake.snapshot(table, path).key])
+    counts, outcome = run(lake, Restate("sales", table, (path,)))
     assert counts == {"partitions": 1, "changed": 1, "failed": 0}
     assert (outcome["result"], outcome["changed"]) == ("done", 1)
-    assert world.rows(table) == rows
-    assert run(world, Restate("sales", table, (path,)))[0]["changed"] == 0
+    assert lake.rows(table) == rows
+    assert run(lake, Restate("sales", table, (path,)))[0]["changed"] == 0
 
 
-def test_a_rollup_is_made_from_its_facts(world: MemoryWorld) -> None:
-    (path,) = world.paths("fact_quote")
-    assert run(world, Restate("quotes", "fact_quote_hourly", (path,)))[0]["changed"] == 1
-    assert len(world.rows("fact_quote_hourly")) == 1
+def test_a_rollup_is_made_from_its_facts(lake: MemoryLake) -> None:
+    (path,) = lake.paths("fact_quote")
+    assert run(lake, Restate("quotes", "fact_quote_hourly", (path,)))[0]["changed"] == 1
+    assert len(lake.rows("fact_quote_hourly")) == 1
 
 
-def test_a_partition_that_cannot_be_made_fails_alone(world: MemoryWorld) -> None:
-    (path,) = world.paths("fact_sales_order")
-    counts, outcome = run(world, Restate("sales", "fact_sales_order", ("month=2025-01", path)))
+def test_a_partition_that_cannot_be_made_fails_alone(lake: MemoryLake) -> None:
+    (path,) = lake.paths("fact_sales_order")
+    counts, outcome = run(lake, Restate("sales", "fact_sales_order", ("month=2025-01", path)))
     assert counts == {"partitions": 2, "changed": 0, "failed": 1}
     assert outcome["result"] == "failed"
     assert outcome["reason"].startswith("fact_sales_order/month=2025-01: ")
 
 
-def test_a_partition_without_removable_objects_is_cleaned_to_no_change(world: MemoryWorld) -> None:
-    (path,) = world.paths("fact_sales_order")
-    versions = world.versions()
-    assert run(world, Vacuum("sales", "fact_sales_order", (path,)))[0]["changed"] == 0
-    assert world.versions() == versions
+def test_a_partition_without_removable_objects_is_cleaned_to_no_change(lake: MemoryLake) -> None:
+    (path,) = lake.paths("fact_sales_order")
+    versions = lake.versions()
+    assert run(lake, Vacuum("sales", "fact_sales_order", (path,)))[0]["changed"] == 0
+    assert lake.versions() == versions
 
 
-def test_a_job_of_another_executor_and_a_missing_one_are_refused(world: MemoryWorld) -> None:
+def test_a_job_of_another_executor_and_a_missing_one_are_refused(lake: MemoryLake) -> None:
     with pytest.raises(InvalidData, match="no job to restate"):
-        run(world, FetchRows("sales", "staff", ()))
+        run(lake, FetchRows("sales", "staff", ()))
     with pytest.raises(InvalidData, match="no job to restate"):
-        restate_job(world.world, "audit/runs/r/jobs/nothing.json")
+        restate_job(lake.services, "audit/runs/r/jobs/nothing.json")
 
 
-def test_an_outcome_that_cannot_be_written_is_a_warning(world: MemoryWorld) -> None:
+def test_an_outcome_that_cannot_be_written_is_a_warning(lake: MemoryLake) -> None:
     job = write_job(
-        world.records, RepairJob("sales", "r", PlantGap("sales", "fact_payment", "", DAY)), attempt=0, number=0
+        lake.records, RepairJob("sales", "r", PlantGap("sales", "fact_payment", "", DAY)), attempt=0, number=0
     )
 
     def fail(effect: str, key: str) -> Exception | None:
         return OutOfReach(effect, key, "no answer") if "/outcomes/" in key else None
 
-    world.records.fail = fail
-    assert restate_job(world.world, job)["failed"] == 1
-    assert world.log.lines[-1]["level"] == "warning"
+    lake.records.fail = fail
+    assert restate_job(lake.services, job)["failed"] == 1
+    assert lake.log.lines[-1]["level"] == "warning"

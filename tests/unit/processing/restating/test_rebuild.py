@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.support.worlds import MemoryWorld, department, order, quote, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
 
 from core.errors import InvalidData
 from core.warehouse.pointer import pointer_key
 from processing.restating.rebuild import rebuild_table
 
 
-def filled(seed: int = 1) -> MemoryWorld:
-    """A world after many small objects, in an order that no source would choose, some of them twice."""
-    source, world = random.Random(seed), MemoryWorld(shipped_contracts())
-    keys = [world.put_table("sales", "department", 1, [department(1, "Sales")])]
-    keys.append(world.put_table("sales", "staff", 1, [staff(number, 1) for number in range(5)]))
+def filled(seed: int = 1) -> MemoryLake:
+    """A lake after many small objects, in an order that no source would choose, some of them twice."""
+    source, lake = random.Random(seed), MemoryLake(shipped_contracts())
+    keys = [lake.put_table("sales", "department", 1, [department(1, "Sales")])]
+    keys.append(lake.put_table("sales", "staff", 1, [staff(number, 1) for number in range(5)]))
     for number in range(1, 25):
         lines = [
             order(
@@ -27,80 +27,80 @@ def filled(seed: int = 1) -> MemoryWorld:
             )
             for _ in range(20)
         ]
-        keys.append(world.put_table("sales", "sales_order", number, lines))
+        keys.append(lake.put_table("sales", "sales_order", number, lines))
     for number in range(6):
         lines_of_quotes = [quote("AAPL", f"2026-11-20T14:{source.randrange(60):02d}:00Z", "1.5") for _ in range(9)]
-        keys.append(world.put(f"feeds/quotes/2026/11/20/14/{number}", lines_of_quotes))
+        keys.append(lake.put(f"feeds/quotes/2026/11/20/14/{number}", lines_of_quotes))
     keys += source.sample(keys, 8)
     source.shuffle(keys)
     while keys:
-        world.process(*[keys.pop() for _ in range(min(len(keys), 3))])
-    return world
+        lake.process(*[keys.pop() for _ in range(min(len(keys), 3))])
+    return lake
 
 
 @pytest.mark.parametrize("table", ["fact_sales_order", "fact_quote", "dim_staff", "dim_date"])
 def test_a_rebuild_finds_the_tables_as_the_incremental_road_left_them(table: str) -> None:
-    world = filled()
-    versions = world.versions()
-    found = list(rebuild_table(world.world, table))
+    lake = filled()
+    versions = lake.versions()
+    found = list(rebuild_table(lake.services, table))
     assert found
     assert not [one for one in found if one.changed]
-    assert world.versions() == versions
+    assert lake.versions() == versions
 
 
 @pytest.mark.parametrize("table", ["fact_sales_order", "fact_quote", "dim_staff", "dim_date"])
 def test_a_rebuild_from_nothing_gives_the_same_rows_and_digests(table: str) -> None:
-    world = filled()
-    before = {path: world.snapshot(table, path) for path in world.paths(table)}
-    world.partitions.delete([one.key for one in world.partitions.list("warehouse/")])
-    list(rebuild_table(world.world, table))
-    assert world.paths(table) == list(before)
+    lake = filled()
+    before = {path: lake.snapshot(table, path) for path in lake.paths(table)}
+    lake.partitions.delete([one.key for one in lake.partitions.list("warehouse/")])
+    list(rebuild_table(lake.services, table))
+    assert lake.paths(table) == list(before)
     for path, snapshot in before.items():
-        again = world.snapshot(table, path)
+        again = lake.snapshot(table, path)
         assert again.table.equals(snapshot.table)
         assert again.footer.digest == snapshot.footer.digest
 
 
 def test_an_altered_object_is_replaced_whole_and_other_partitions_stay() -> None:
-    world = filled()
-    before, versions = world.rows("fact_sales_order"), world.versions()
-    path = world.paths("fact_sales_order")[2]
-    target = world.snapshot("fact_sales_order", path).key
-    world.partitions.objects[target] = world.partitions.objects[target][:-200]
-    (rebuilt,) = rebuild_table(world.world, "fact_sales_order", path)
+    lake = filled()
+    before, versions = lake.rows("fact_sales_order"), lake.versions()
+    path = lake.paths("fact_sales_order")[2]
+    target = lake.snapshot("fact_sales_order", path).key
+    lake.partitions.objects[target] = lake.partitions.objects[target][:-200]
+    (rebuilt,) = rebuild_table(lake.services, "fact_sales_order", path)
     assert rebuilt.changed
-    assert world.rows("fact_sales_order") == before
-    moved = {key for key, name in world.versions().items() if versions[key] != name}
+    assert lake.rows("fact_sales_order") == before
+    moved = {key for key, name in lake.versions().items() if versions[key] != name}
     assert moved == {pointer_key(f"fact_sales_order/{path}")}
 
 
 def test_a_rebuild_does_not_end_with_fewer_rows_unless_that_is_allowed() -> None:
-    world = filled()
-    path = world.paths("fact_sales_order")[0]
-    rows = world.snapshot("fact_sales_order", path).table.num_rows
-    world.ingest.delete([one.key for one in world.ingest.list("tables/sales/sales_order/")][1:])
+    lake = filled()
+    path = lake.paths("fact_sales_order")[0]
+    rows = lake.snapshot("fact_sales_order", path).table.num_rows
+    lake.ingest.delete([one.key for one in lake.ingest.list("tables/sales/sales_order/")][1:])
     with pytest.raises(InvalidData, match="the warehouse"):
-        list(rebuild_table(world.world, "fact_sales_order"))
-    assert world.snapshot("fact_sales_order", path).table.num_rows == rows
-    list(rebuild_table(world.world, "fact_sales_order", allow_fewer=True))
-    assert world.snapshot("fact_sales_order", path).table.num_rows < rows
+        list(rebuild_table(lake.services, "fact_sales_order"))
+    assert lake.snapshot("fact_sales_order", path).table.num_rows == rows
+    list(rebuild_table(lake.services, "fact_sales_order", allow_fewer=True))
+    assert lake.snapshot("fact_sales_order", path).table.num_rows < rows
 
 
 def test_a_partition_that_no_ingest_object_has_rows_of_is_refused() -> None:
-    world = filled()
+    lake = filled()
     with pytest.raises(InvalidData, match="no ingest object has rows of it"):
-        list(rebuild_table(world.world, "fact_sales_order", "month=2025-01"))
+        list(rebuild_table(lake.services, "fact_sales_order", "month=2025-01"))
 
 
 def test_an_object_that_arrives_and_is_committed_while_a_rebuild_runs_is_not_lost() -> None:
-    world = filled()
+    lake = filled()
     late: list[str] = []
 
     def during(_key: str) -> None:
         if not late:
-            late.append(world.put_table("sales", "sales_order", 99, [order(1000, created_at="2026-11-01T00:00:00")]))
-            world.process(*late)
+            late.append(lake.put_table("sales", "sales_order", 99, [order(1000, created_at="2026-11-01T00:00:00")]))
+            lake.process(*late)
 
-    world.ingest.delete(["tables/sales/sales_order/000000000024.jsonl.gz"])
-    list(rebuild_table(world.world, "fact_sales_order", allow_fewer=True, progress=during))
-    assert 1000 in {row["sales_order_id"] for row in world.rows("fact_sales_order")}
+    lake.ingest.delete(["tables/sales/sales_order/000000000024.jsonl.gz"])
+    list(rebuild_table(lake.services, "fact_sales_order", allow_fewer=True, progress=during))
+    assert 1000 in {row["sales_order_id"] for row in lake.rows("fact_sales_order")}

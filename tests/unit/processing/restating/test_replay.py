@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from tests.support.worlds import MemoryWorld, department, order, shipped_contracts, staff
+from tests.support.lake import MemoryLake, department, order, shipped_contracts, staff
 
 from processing.restating.replay import ingest_keys, quarantined, replay, to_retry
 
 
 def test_a_replay_of_everything_changes_no_version() -> None:
-    world = MemoryWorld(shipped_contracts())
-    world.process(
-        world.put_table("sales", "department", 1, [department(1, "Sales")]),
-        world.put_table("sales", "staff", 1, [staff(1, 1)]),
-        world.put_table("sales", "sales_order", 1, [order(1), order(2)]),
-        world.put_table("sales", "sales_order", 2, [order(2, "2026-11-20T11:00:00.000")]),
+    lake = MemoryLake(shipped_contracts())
+    lake.process(
+        lake.put_table("sales", "department", 1, [department(1, "Sales")]),
+        lake.put_table("sales", "staff", 1, [staff(1, 1)]),
+        lake.put_table("sales", "sales_order", 1, [order(1), order(2)]),
+        lake.put_table("sales", "sales_order", 2, [order(2, "2026-11-20T11:00:00.000")]),
     )
-    versions = world.versions()
-    runs = list(replay(world.world, ingest_keys(world.ingest, "tables/sales/")))
+    versions = lake.versions()
+    runs = list(replay(lake.services, ingest_keys(lake.ingest, "tables/sales/")))
     assert sum(len(run.keys) for run in runs) == 4
     assert not any(run.errors for run in runs)
-    assert world.versions() == versions
+    assert lake.versions() == versions
 
 
 def test_a_retry_takes_the_objects_with_quarantined_lines_and_the_halted_ones() -> None:
-    world = MemoryWorld(shipped_contracts())
+    lake = MemoryLake(shipped_contracts())
     keys = [
-        world.put_table("sales", "sales_order", 1, [order(1), b"bad\n"]),
-        world.put_table("sales", "sales_order", 2, [order(2)]),
-        world.put_table("sales", "sales_order", 3, [b"bad\n"] * 200),
+        lake.put_table("sales", "sales_order", 1, [order(1), b"bad\n"]),
+        lake.put_table("sales", "sales_order", 2, [order(2)]),
+        lake.put_table("sales", "sales_order", 3, [b"bad\n"] * 200),
     ]
-    world.process(*keys)
-    assert [line["line"] for line in quarantined(world.world, dataset="sales", table="sales_order")][:1] == [2]
-    assert to_retry(world.world) == (keys[0], keys[2])
-    assert to_retry(world.world, dataset="sales", table="staff") == ()
-    versions = world.versions()
+    lake.process(*keys)
+    assert [line["line"] for line in quarantined(lake.services, dataset="sales", table="sales_order")][:1] == [2]
+    assert to_retry(lake.services) == (keys[0], keys[2])
+    assert to_retry(lake.services, dataset="sales", table="staff") == ()
+    versions = lake.versions()
     for _ in range(2):
-        assert not any(run.errors for run in replay(world.world, to_retry(world.world)))
-    assert world.versions() == versions
+        assert not any(run.errors for run in replay(lake.services, to_retry(lake.services)))
+    assert lake.versions() == versions

@@ -1,6 +1,6 @@
-"""A feed with everything around it in one process: market, acquisition, processing, and the auditor's state machine.
+"""A feed and its whole pipeline in one process: market, acquisition, processing, and the auditor's steps.
 
-The machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits.
+The state machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.fakes.queue import MemoryQueue
 from tests.support.athena import SCHEMA, MemoryAthena
 from tests.support.crashpoints import Effects
 from tests.support.feeds import Acquisition, contracts_in
-from tests.support.worlds import MemoryLog, MemoryWorld
+from tests.support.lake import DeletedObjects, MemoryLake, MemoryLog
 
 from auditor import steps
 from auditor.prove import verify
@@ -40,29 +40,7 @@ from processing.restating.job import restate_job
 MINUTE = dt.timedelta(minutes=1)
 
 
-class MemoryGraveyard:
-    """Deleted ingest objects; ``keeps`` says which of them S3 still has."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self.buried: dict[str, bytes] = {}
-
-    def bury(self, key: str) -> None:
-        stored = self._stack.memory.ingest.read(key)
-        assert stored is not None
-        self.buried[key] = stored.body
-        self._stack.memory.ingest.delete([key])
-
-    def revive(self, key: str) -> bool:
-        if self._stack.memory.ingest.stat(key):
-            return True
-        if key not in self.buried:
-            return False
-        self._stack.memory.ingest.write(key, self.buried[key])
-        return True
-
-
-class Stack:
+class FeedSimulation:
     """One feed. ``loses(entity, slot)`` says which observations never reach the stream."""
 
     def __init__(
@@ -78,9 +56,9 @@ class Stack:
         self.contracts = contracts or contracts_in()
         self.dataset = dataset
         self.now = at
-        self.memory = MemoryWorld(self.contracts, now=lambda: self.now)
-        self.memory.ingest._clock = lambda: self.now
-        self.memory.partitions.clock = lambda: self.now
+        self.lake = MemoryLake(self.contracts, now=lambda: self.now)
+        self.lake.ingest._clock = lambda: self.now
+        self.lake.partitions.clock = lambda: self.now
         self.acquisition = Acquisition(
             contracts=self.contracts,
             dataset=dataset,
@@ -90,7 +68,7 @@ class Stack:
         self.acquisition.time.start = at
         self.feed = self.contracts.feed(dataset)
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
-        self.graveyard = MemoryGraveyard(self)
+        self.deleted_objects = DeletedObjects(self.lake.ingest)
         self.limits = limits or Limits(grace_seconds=0, workers=4)
         self.athena = MemoryAthena(self._facts)
         self.loses: Callable[[str, dt.datetime], bool] = lambda _entity, _at: False
@@ -98,13 +76,13 @@ class Stack:
         self._names = itertools.count(1)
         self._runs = itertools.count(1)
 
-    def world(self, effects: Effects | None = None) -> Services:
+    def services(self, effects: Effects | None = None) -> Services:
         watch = effects.watch if effects else (lambda port: port)
         return Services(
             contracts=self.contracts,
-            ingest=self.memory.ingest,
-            records=watch(self.memory.records),
-            partitions=self.memory.partitions,
+            ingest=self.lake.ingest,
+            records=watch(self.lake.records),
+            partitions=self.lake.partitions,
             metrics=lambda _dataset: self.metrics,
             log=self.log,
             now=lambda: self.now,
@@ -151,27 +129,27 @@ class Stack:
         if not lines:
             return ""
         key = f"feeds/{self.dataset}/{self.now:%Y/%m/%d/%H}/object-{next(self._names):06d}"
-        self.memory.ingest.write(key, gzip.compress(b"".join(lines), 1))
+        self.lake.ingest.write(key, gzip.compress(b"".join(lines), 1))
         if not self.loses_event(key):
-            assert not self.memory.process(key)
+            assert not self.lake.process(key)
         return key
 
     def process_queue(self) -> None:
         bodies = {f"m{number}": body for number, body in enumerate(self.queue.take())}
-        assert process_messages(bodies, self.memory.world) == []
+        assert process_messages(bodies, self.lake.services) == []
 
     # ------------------------------------------------------------ the state machine
 
     def heal(self, effects: Effects | None = None, *, run: str = "", **order: Any) -> dict[str, Any]:
         """One execution; the answers of its steps, by step, the last of each."""
-        world = self.world(effects)
-        clients = RepairClients(world.records, self._ask, self.graveyard, lambda: self.now, self.log)
+        services = self.services(effects)
+        clients = RepairClients(services.records, self._ask, self.deleted_objects, lambda: self.now, self.log)
         carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
         carried["order"] = {"dataset": self.dataset, **order}
         told: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
-            told[name] = function(carried, world, **more)
+            told[name] = function(carried, services, **more)
             assert len(json.dumps(told[name])) < 64_000
             return told[name]
 
@@ -185,22 +163,22 @@ class Stack:
                 carried["attempt"] -= 1
                 break
             for job in plan["jobs"]:
-                self._carry_out(job, clients, world)
+                self._carry_out(job, clients, services)
             self.process_queue()
             self.deliver()
             answer = counts = step("verify", steps.verify_step)
         certified = step("certify", steps.certify_step)
         for job in certified["rollups"]:
-            restate_job(self.memory.world, job["job"])
+            restate_job(self.lake.services, job["job"])
         carried["counts"] = {**counts, **certified}
         step("conclude", steps.conclude_step, environment="test")
         return told
 
-    def _carry_out(self, job: Mapping[str, str], clients: RepairClients, world: Services) -> None:
+    def _carry_out(self, job: Mapping[str, str], clients: RepairClients, services: Services) -> None:
         if job["door"] == "process":
-            steps.queue_step(job, world)
+            steps.queue_step(job, services)
         elif job["door"] == "restate":
-            restate_job(self.memory.world, job["job"])
+            restate_job(self.lake.services, job["job"])
         else:
             for _ in range(3):  # the machine's Retry
                 if carry_out(clients, job["job"]).error not in ("ProviderLimited", "ProviderBroken"):
@@ -215,9 +193,9 @@ class Stack:
         """The table's rows with the columns of their path, in order of key."""
         found = []
         promised = self.contracts.table(table)
-        for path in self.memory.paths(table):
+        for path in self.lake.paths(table):
             folders = dict(folder.split("=") for folder in path.split("/")) if path else {}
-            for row in self.memory.snapshot(table, path).table.to_pylist():
+            for row in self.lake.snapshot(table, path).table.to_pylist():
                 whole = {**{name: folders[name] for name in promised.key if name in folders}, **row}
                 found.append({name: value for name, value in whole.items() if name not in without})
         return sorted(found, key=lambda row: [str(row[name]) for name in promised.key])
@@ -228,16 +206,16 @@ class Stack:
 
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
-        keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
-        return [read_job(self.memory.records, key).repair for key in keys]
+        keys = [one.key for one in self.lake.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
+        return [read_job(self.lake.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
         """What does not hold, as ``partition: problem``."""
-        found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
+        found = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
         return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
 
     def hash_of_certificate(self, number: int) -> str:
-        stored = self.memory.records.read(certificate_key(self.dataset, number))
+        stored = self.lake.records.read(certificate_key(self.dataset, number))
         assert stored is not None
         return hash_of(stored.body)
 
@@ -245,12 +223,12 @@ class Stack:
         """Somebody with the keys commits another price, in good order."""
         table = self.contracts.table("fact_quote")
         path = f"symbol={entity}/month={at:%Y-%m}"
-        rows = self.memory.snapshot("fact_quote", path).table.to_pylist()
+        rows = self.lake.snapshot("fact_quote", path).table.to_pylist()
         for row in rows:
             if row["minute"] == at.replace(tzinfo=None):
                 row["price"] += by
         made = pa.Table.from_pylist(rows, schema=stored_schema(table))
-        restate(self.memory.partitions, table, path, lambda: (made, ()), context=CommitContext("x"))
+        restate(self.lake.partitions, table, path, lambda: (made, ()), context=CommitContext("x"))
 
     def asked_history(self) -> list[Any]:
         """The history requests that the market saw."""
@@ -258,11 +236,11 @@ class Stack:
 
 
 @contextmanager
-def stack(at: dt.datetime, **more: Any) -> Iterator[Stack]:
-    """A stack with a market of its own that trades always; the clocks stand at ``at``."""
+def feed_simulation(at: dt.datetime, **more: Any) -> Iterator[FeedSimulation]:
+    """A simulation with a market of its own that trades always; the clocks stand at ``at``."""
     with Market.start(seed=7) as market:
         market.clock.set(at)
-        yield Stack(market, at=at, **more)
+        yield FeedSimulation(market, at=at, **more)
 
 
 def some_points(seed: int, share: float) -> Callable[[str, dt.datetime], bool]:

@@ -1,4 +1,4 @@
-"""A processing world in memory: contracts, ingest objects, and the warehouse that comes of them."""
+"""A lake in memory: the ingest bucket, the warehouse and the parameters, with processing on top of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from core.authoring.load import load
 from core.contract.model import Contracts
 from core.landing.ingest_objects import TableObject
 from core.landing.zone import Landing, landing_of
+from core.ports import StoredObject
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.pointer import ROOT, parse_pointer
 from processing.events import ObjectEvent
@@ -42,8 +43,8 @@ def shipped_contracts() -> Contracts:
     return load(REPOSITORY / "contracts", today=date(2026, 11, 20))
 
 
-class MemoryWorld:
-    """Everything a ``Services`` is made of, to be filled and looked at."""
+class MemoryLake:
+    """Ingest objects, warehouse and parameters in memory; ``services`` is what processing works with."""
 
     def __init__(self, contracts: Contracts, *, now: Callable[[], datetime] = lambda: NOW) -> None:
         self.ingest = MemoryObjects()
@@ -55,7 +56,7 @@ class MemoryWorld:
         for contract in contracts:
             for table in contract.source.tables if contract.source else ():
                 self.parameters.make(f"/starmend/test/{contract.dataset}/{table.name}/latest_object", "0")
-        self.world = Services(
+        self.services = Services(
             contracts=contracts,
             ingest=self.ingest,
             records=self.records,
@@ -81,7 +82,7 @@ class MemoryWorld:
         return self.put(TableObject(dataset, table, number).key, lines)
 
     def process(self, *keys: str, again: bool = False) -> Mapping[str, Exception]:
-        return process_objects([ObjectEvent("", key, again) for key in keys], self.world)
+        return process_objects([ObjectEvent("", key, again) for key in keys], self.services)
 
     def receipt(self, key: str) -> dict[str, Any]:
         found = read_receipt(self.records, landing(key))
@@ -98,11 +99,11 @@ class MemoryWorld:
 
     def table(self, name: str) -> pa.Table:
         snapshots = [self.snapshot(name, path) for path in self.paths(name)]
-        stored = stored_schema(self.world.contracts.table(name))
+        stored = stored_schema(self.services.contracts.table(name))
         return pa.concat_tables([snapshot.table for snapshot in snapshots]) if snapshots else stored.empty_table()
 
     def snapshot(self, name: str, path: str = "") -> Snapshot:
-        found = read_partition(self.partitions, self.world.contracts.table(name), path)
+        found = read_partition(self.partitions, self.services.contracts.table(name), path)
         assert found is not None, f"{name}/{path} has no commit"
         return found
 
@@ -117,6 +118,33 @@ class MemoryWorld:
             for one in self.partitions.list(ROOT)
             if one.key.endswith("/symlink.txt")
         }
+
+
+class DeletedObjects:
+    """Deleted ingest objects of which S3 keeps a version; ``restored(key)`` is called for each that comes back."""
+
+    def __init__(self, ingest: MemoryObjects, *, restored: Callable[[str], object] = lambda _key: None) -> None:
+        self._ingest = ingest
+        self._restored = restored
+        self._versions: dict[str, StoredObject] = {}
+
+    def delete(self, key: str, *, for_good: bool = False) -> None:
+        stored = self._ingest.read(key)
+        assert stored is not None, key
+        self._ingest.delete([key])
+        if not for_good:
+            self._versions[key] = stored
+
+    def revive(self, key: str) -> bool:
+        """``ingestion.repair.job.DeletedObjects``."""
+        if self._ingest.stat(key):
+            return True
+        if key not in self._versions:
+            return False
+        version = self._versions[key]
+        self._ingest.write(key, version.body, metadata=version.stat.metadata)
+        self._restored(key)
+        return True
 
 
 def line_of(one: Mapping[str, Any] | bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""A database with everything around it in one process: PostgreSQL, extraction, processing, and the auditor's steps.
+"""A database and its whole pipeline in one process: PostgreSQL, extraction, processing, and the auditor's steps.
 
-The machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits. Whatever is written
-to the landing zone is told of by an event, unless that is lost.
+The state machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits. Each write to
+the landing zone has its event, unless that is lost.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from tests.fakes.mail import MemoryMail
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
 from tests.support.crashpoints import Effects
-from tests.support.extraction import World as Extracting
-from tests.support.extraction import make_world, plenty
+from tests.support.extraction import ExtractionSandbox, extraction_sandbox, plenty
+from tests.support.lake import DeletedObjects, MemoryLake, MemoryLog, shipped_contracts
 from tests.support.sources import Source, source
 from tests.support.waiting import eventually
-from tests.support.worlds import MemoryLog, MemoryWorld, shipped_contracts
 
 from auditor import steps
 from auditor.evidence.results import AuditResult
@@ -37,7 +36,6 @@ from core.contract.model import Contracts, Database
 from core.errors import StarmendError
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.landing.zone import landing_of
-from core.ports import StoredObject
 from core.warehouse.current_state import current_table
 from ingestion.check.ask import answer
 from ingestion.check.job import RepairClients, carry_out
@@ -65,31 +63,6 @@ def with_source(contracts: Contracts, dataset: str, **settings: Any) -> Contract
             contract = replace(contract, source=replace(contract.source, **settings))
         made.append(contract)
     return replace(contracts, contracts=tuple(made))
-
-
-class DeletedObjects:
-    """Deleted ingest objects that S3 still has."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self.buried: dict[str, StoredObject] = {}
-
-    def bury(self, key: str, *, for_good: bool = False) -> None:
-        stored = self._shop.memory.ingest.read(key)
-        assert stored is not None, key
-        self._shop.memory.ingest.delete([key])
-        if not for_good:
-            self.buried[key] = stored
-
-    def revive(self, key: str) -> bool:
-        if self._shop.memory.ingest.stat(key):
-            return True
-        if key not in self.buried:
-            return False
-        stored = self.buried[key]
-        self._shop.memory.ingest.write(key, stored.body, metadata=stored.stat.metadata)
-        self._shop.pass_over(key)  # an old version that comes back is no event
-        return True
 
 
 class DeadLetters:
@@ -127,7 +100,7 @@ class Locked:
         self._connection.close()
 
 
-class Shop:
+class DatabaseSimulation:
     """The sales source and its pipeline. ``loses_event(key)`` says which objects nobody hears of.
 
     All clocks but the database's are ``ahead`` of the time.
@@ -142,21 +115,22 @@ class Shop:
         self.dataset = dataset
         self.contracts = contracts or quick_contracts(dataset)
         self.contract = self.contracts.dataset(self.dataset)
-        self.memory = MemoryWorld(self.contracts, now=self.now)
-        self.memory.ingest._clock = self.now
-        self.memory.records._clock = self.now
-        self.memory.partitions.clock = self.now
+        self.lake = MemoryLake(self.contracts, now=self.now)
+        self.lake.ingest._clock = self.now
+        self.lake.records._clock = self.now
+        self.lake.partitions.clock = self.now
         self.names = ParameterNames("/starmend/test", self.dataset)
         for table in self.tables:
-            self.memory.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
-            self.memory.parameters.make(self.names.sequential_id(table), FIRST_ID)
-        self.extracting: Extracting = make_world(
-            self.contract, secret=self._secret(), objects=self.memory.ingest, parameters=self.memory.parameters
+            self.lake.parameters.make(self.names.timestamp(table), FIRST_TIMESTAMP)
+            self.lake.parameters.make(self.names.sequential_id(table), FIRST_ID)
+        self.extracting: ExtractionSandbox = extraction_sandbox(
+            self.contract, secret=self._secret(), objects=self.lake.ingest, parameters=self.lake.parameters
         )
         self.checking = self.extracting.beside()  # the function that the auditor asks has a session of its own
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.dead_letters = DeadLetters(self.queue)
-        self.graveyard = DeletedObjects(self)
+        # An old version that comes back is no event.
+        self.deleted_objects = DeletedObjects(self.lake.ingest, restored=self.pass_over)
         self.limits = Limits(workers=2)
         self.loses_event: Callable[[str], bool] = lambda _key: False
         self.changes = Changes(database.owner, seed=seed)
@@ -208,36 +182,36 @@ class Shop:
 
     def deliver(self) -> list[str]:
         """The events of what was written since; returns the keys."""
-        found = {(one.key, one.modified): one.key for one in self.memory.ingest.list("")}
+        found = {(one.key, one.modified): one.key for one in self.lake.ingest.list("")}
         written = [key for made, key in found.items() if made not in self._told]
         self._told |= found.keys()
         heard = [key for key in written if not self.loses_event(key)]
         if heard:
-            failed = self.memory.process(*heard)
+            failed = self.lake.process(*heard)
             self.queue.messages += [json.dumps({"objects": [key]}) for key in failed]
         return written
 
     def pass_over(self, key: str) -> None:
         """Nobody is told of this object as it is now."""
-        stat = self.memory.ingest.stat(key)
+        stat = self.lake.ingest.stat(key)
         if stat is not None:
             self._told.add((key, stat.modified))
 
     def process_queue(self) -> None:
         """Each message once; what fails comes again, as after the visibility time-out."""
         bodies = {f"m{number}": body for number, body in enumerate(self.queue.take())}
-        failed = process_messages(bodies, self.memory.world)
+        failed = process_messages(bodies, self.lake.services)
         self.queue.messages += [bodies[one] for one in failed]
 
     # ------------------------------------------------------------ the auditor
 
-    def world(self, effects: Effects | None = None) -> Services:
+    def services(self, effects: Effects | None = None) -> Services:
         watch = effects.watch if effects else (lambda port: port)
         return Services(
             contracts=self.contracts,
-            ingest=self.memory.ingest,
-            records=watch(self.memory.records),
-            partitions=self.memory.partitions,
+            ingest=self.lake.ingest,
+            records=watch(self.lake.records),
+            partitions=self.lake.partitions,
             metrics=lambda _dataset: self.metrics,
             log=self.log,
             now=self.now,
@@ -246,7 +220,7 @@ class Shop:
             mail=watch(self.mail),
             limits=self.limits,
             source=self._ask,
-            parameters=watch(self.memory.parameters),
+            parameters=watch(self.lake.parameters),
             parameter_prefix="/starmend/test",
             dead_letters=self.dead_letters,
         )
@@ -254,17 +228,17 @@ class Shop:
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         question = json.loads(json.dumps(question))
         self.asked.append(question)
-        return json.loads(json.dumps(answer(self.checking.extraction, question, self.memory.records)))
+        return json.loads(json.dumps(answer(self.checking.extraction, question, self.lake.records)))
 
     def heal(self, *, run: str = "", **order: Any) -> dict[str, Any]:
         """One execution; the answers of its steps, by step, the last of each."""
-        world = self.world()
+        services = self.services()
         carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
         carried["order"] = {"dataset": self.dataset, **order}
         told: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
-            told[name] = function(carried, world, **more)
+            told[name] = function(carried, services, **more)
             assert len(json.dumps(told[name])) < 64_000
             return told[name]
 
@@ -277,27 +251,27 @@ class Shop:
                 carried["attempt"] -= 1
                 break
             for job in plan["jobs"]:
-                self._carry_out(job, world)
+                self._carry_out(job, services)
             self.process_queue()
             self.deliver()
             answered = counts = step("verify", steps.verify_step)
         certified = step("certify", steps.certify_step)
         for job in certified["rollups"]:
-            restate_job(self.memory.world, job["job"])
+            restate_job(self.lake.services, job["job"])
         carried["counts"] = {**counts, **certified}
         step("conclude", steps.conclude_step, environment="test")
         return told
 
-    def _carry_out(self, job: Mapping[str, str], world: Services) -> None:
+    def _carry_out(self, job: Mapping[str, str], services: Services) -> None:
         try:
             if job["door"] == "process":
-                steps.queue_step(job, world)
+                steps.queue_step(job, services)
             elif job["door"] == "restate":
-                restate_job(self.memory.world, job["job"])
+                restate_job(self.lake.services, job["job"])
             elif job["door"] == "extract":
-                carry_out(RepairClients(lambda _: self.checking.extraction, self.memory.records, self.now), job["job"])
+                carry_out(RepairClients(lambda _: self.checking.extraction, self.lake.records, self.now), job["job"])
             else:
-                clients = AcquireClients(self.memory.records, lambda _: {}, self.graveyard, self.now, self.log)
+                clients = AcquireClients(self.lake.records, lambda _: {}, self.deleted_objects, self.now, self.log)
                 acquire(clients, job["job"])
         except StarmendError as error:  # the machine's Catch: the others go on
             self.log.error("job failed", job=job["job"], reason=str(error))
@@ -313,21 +287,21 @@ class Shop:
             self.contracts = before
 
     def findings(self, run: str, attempt: int = 0) -> list[Any]:
-        return list(AuditResult.from_data(read_run_file(self.memory.records, run, f"audit-{attempt}")).findings)
+        return list(AuditResult.from_data(read_run_file(self.lake.records, run, f"audit-{attempt}")).findings)
 
     def audited(self, *, run: str = "") -> list[Any]:
         """What an audit finds, nothing being healed."""
         run = run or f"look-{next(self._runs):04d}"
-        steps.audit_step({"dataset": self.dataset, "run": run, "order": {"dataset": self.dataset}}, self.world())
+        steps.audit_step({"dataset": self.dataset, "run": run, "order": {"dataset": self.dataset}}, self.services())
         return self.findings(run)
 
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
-        keys = [one.key for one in self.memory.records.list(f"audit/runs/{run}/jobs/")]
-        return [read_job(self.memory.records, key).repair for key in keys]
+        keys = [one.key for one in self.lake.records.list(f"audit/runs/{run}/jobs/")]
+        return [read_job(self.lake.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
-        found = verify(self.contracts, self.dataset, records=self.memory.records, partitions=self.memory.partitions)
+        found = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
         return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
 
     # ------------------------------------------------------------ what came of it
@@ -348,28 +322,30 @@ class Shop:
     def all_current(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
         """The current state of a source table, with what is known to be deleted."""
         promised = current_table(self.contract, self.contract.source_table(table))
-        snapshot = read_partition(self.memory.partitions, promised, "")
+        snapshot = read_partition(self.lake.partitions, promised, "")
         yield promised.name, snapshot.table.to_pylist() if snapshot else []
 
     def _current_rows(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
         plan = plan_source(self.contract, table)
         for fact in plan.facts:
-            yield fact.name, [row for row in self.memory.rows(fact.name) if row["is_latest"]]
+            yield fact.name, [row for row in self.lake.rows(fact.name) if row["is_latest"]]
         if plan.current is not None:
             for name, rows in self.all_current(table):
                 yield name, [row for row in rows if row["deleted_at"] is None]
 
     def ingest_keys(self, prefix: str = "tables/") -> list[str]:
-        return [one.key for one in self.memory.ingest.list(prefix) if landing_of(one.key)]
+        return [one.key for one in self.lake.ingest.list(prefix) if landing_of(one.key)]
 
 
 @contextmanager
-def shop(
+def database_simulation(
     *, sales_orders: int = 120, seed: int = 0, settings: Mapping[str, Any] | None = None, dataset: str = DATASET
-) -> Iterator[Shop]:
-    """A shop whose tables are loaded into the warehouse."""
+) -> Iterator[DatabaseSimulation]:
+    """A simulation whose tables are loaded into the warehouse."""
     with source(sales_orders=sales_orders, seed=seed) as database:
-        made = Shop(database, contracts=quick_contracts(dataset, **(settings or {})), seed=seed, dataset=dataset)
+        made = DatabaseSimulation(
+            database, contracts=quick_contracts(dataset, **(settings or {})), seed=seed, dataset=dataset
+        )
         try:
             made.extract()
             yield made
