@@ -79,10 +79,10 @@ MEASURES: dict[str, Callable[[Options], Record]] = {
 
 def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, threads: int) -> Callable[[], int]:
     """Raises ``AssertionError`` where other rows are found than were changed, or not all were compared."""
+    from auditor.databases.choose import DatabaseOrder, recent_slices
     from auditor.databases.memory import Memory, memory_key
-    from auditor.databases.scan import look_at_tables
-    from auditor.databases.slices import TablesOrder, recent_slices
-    from auditor.databases.targets import targets_of
+    from auditor.databases.rows.targets import targets_of
+    from auditor.databases.scan import scan_database
     from auditor.services import Limits, Services
     from core.audit.findings import StaleRows
     from ingestion.check.ask import answer
@@ -116,8 +116,8 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
     slices = tuple(recent_slices(targets_of(contracts.dataset(DATASET)), Memory(), now=int(now.timestamp())))
 
     def run() -> int:
-        order = TablesOrder(DATASET, f"bench-{next(numbers)}", slices, False, ("", 0), int(now.timestamp()))
-        result = look_at_tables(services, order, attempt=0).result
+        order = DatabaseOrder(DATASET, f"bench-{next(numbers)}", slices, False, ("", 0), int(now.timestamp()))
+        result = scan_database(services, order, attempt=0).result
         stale = [finding for finding in result.findings if isinstance(finding, StaleRows)]
         assert len(result.findings) == len(stale), [finding.kind for finding in result.findings]
         assert sum(len(finding.keys) for finding in stale) == changed
@@ -146,8 +146,8 @@ def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[]
 
 def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     """Extract and process the table, remove all but the current objects, and prove these as a first audit does."""
-    from auditor.databases.proofs import Proofs
-    from auditor.databases.targets import ALWAYS, Slice, paths_of, targets_of
+    from auditor.databases.rows.proofs import Proofs
+    from auditor.databases.rows.targets import ALWAYS, Slice, paths_of, targets_of
     from core.warehouse.vacuum import GRACE
     from ingestion.extract.budget import Budget
     from ingestion.extract.flow import run_pass

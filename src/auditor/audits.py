@@ -1,64 +1,103 @@
-"""One audit, whatever the dataset's source is: which half does each part of it."""
+"""The audit of a dataset: begun, or opened again by a later step; a feed and a database each have their own kind."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from auditor.databases.certify import certify_tables, learn_tables, remember
-from auditor.databases.scan import look_at_tables
-from auditor.databases.slices import KIND, TablesOrder, begin_tables
+from auditor.databases.audit import DatabaseAudit
+from auditor.databases.choose import KIND
+from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
-from auditor.feeds.certify import certify
-from auditor.feeds.choose import FeedOrder, begin
-from auditor.feeds.scan import look, summary_of
-from auditor.repairs.execute import attempts_made
-from auditor.repairs.outcomes import settle
-from auditor.run_files import read_run_file
+from auditor.feeds.audit import FeedAudit
+from auditor.repairs.execute import AuditOrder, attempts_made, make_plan
+from auditor.repairs.outcomes import JobReport
+from auditor.repairs.triage import Triage, triage_findings
+from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
-from core.contract.model import Database
+from core.audit.findings import MissingPoints
+from core.contract.model import Database, Feed
 
-AnyOrder = FeedOrder | TablesOrder
 Answer = dict[str, Any]
+
+
+class StoredOrder(AuditOrder, Protocol):
+    """What a run audits, the same for every attempt: the run's ``order.json``."""
+
+    def to_data(self) -> dict[str, Any]: ...
+
+
+class DatasetAudit(Protocol):
+    """One dataset's audit in one run. Every method may be called again, by a retry or after a crash."""
+
+    @property
+    def order(self) -> StoredOrder: ...
+
+    @property
+    def feed(self) -> Feed | None:
+        """The feed that is audited; None where it is a database."""
+        ...
+
+    @classmethod
+    def begin(
+        cls, services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+    ) -> DatasetAudit:
+        """Choose what to audit: a range (epoch seconds), or what is due. Writes nothing."""
+        ...
+
+    @classmethod
+    def reopen(cls, services: Services, order: Mapping[str, Any]) -> DatasetAudit:
+        """The audit of a stored order."""
+        ...
+
+    def scan(self, *, attempt: int) -> AuditResult:
+        """Scan what the order names as it is now, and write the result as the run's ``audit-<attempt>``."""
+        ...
+
+    def settle(self, reports: Sequence[JobReport]) -> None:
+        """Keep what the repairs have taught."""
+        ...
+
+    def certify(self, result: AuditResult, triage: Triage) -> Certified:
+        """Issue certificates for what is whole, show every window in ``completeness``, and move the state on."""
+        ...
 
 
 def begin_audit(
     services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
-) -> AnyOrder:
+) -> DatasetAudit:
     """Choose what to audit and write it down; a run that began already keeps its choice."""
-    known = any(
-        contract.dataset == dataset and isinstance(contract.source, Database) for contract in services.contracts
-    )
-    chosen = begin_tables if known else begin
-    return chosen(services, dataset, run, start=start, end=end, now=now)
+    known = find_run_file(services.records, run, "order")
+    if known is not None:
+        return _reopen(services, known)
+    audit = _kind_of(services, dataset).begin(services, dataset, run, start=start, end=end, now=now)
+    write_run_file(services.records, run, "order", audit.order.to_data())
+    return audit
 
 
-def order_of_run(services: Services, run: str) -> AnyOrder:
-    data = read_run_file(services.records, run, "order")
-    return TablesOrder.from_data(data) if data.get("kind") == KIND else FeedOrder.from_data(data)
+def open_audit(services: Services, run: str) -> DatasetAudit:
+    """The audit that the run began. Raises ``InvalidData`` where it never did."""
+    return _reopen(services, read_run_file(services.records, run, "order"))
 
 
-def look_again(services: Services, order: AnyOrder, *, attempt: int) -> AuditResult:
-    """Look at what the order says as it is now; the result is a paper of the run."""
-    if isinstance(order, FeedOrder):
-        return look(services, order, attempt=attempt)
-    found = look_at_tables(services, order, attempt=attempt)
-    remember(services, order.run, found.memory)
-    return found.result
+def _kind_of(services: Services, dataset: str) -> type[DatasetAudit]:
+    """By the contract; a dataset that none names is left to ``FeedAudit`` to refuse."""
+    sources = [contract.source for contract in services.contracts if contract.dataset == dataset]
+    return DatabaseAudit if any(isinstance(source, Database) for source in sources) else FeedAudit
 
 
-def learn_from(services: Services, order: AnyOrder, *, attempt: int) -> None:
+def _reopen(services: Services, order: Mapping[str, Any]) -> DatasetAudit:
+    kind: type[DatasetAudit] = DatabaseAudit if order.get("kind") == KIND else FeedAudit
+    return kind.reopen(services, order)
+
+
+def settle_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> None:
     """Keep what the repairs of the attempts so far have taught."""
-    reports = attempts_made(services, order, attempt=attempt)
-    if isinstance(order, FeedOrder):
-        settle(services, order.dataset, reports)
-    else:
-        learn_tables(services, order.dataset, reports)
+    audit.settle(attempts_made(services, audit.order, attempt=attempt))
 
 
-def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
-    """What the state machine carries: keys and counts."""
-    if isinstance(order, FeedOrder):
-        return summary_of(order, result, attempt=attempt)
+def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> Answer:
+    """The result as the state machine carries it: names and counts."""
     kinds = kinds_of(result.findings)
     repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
     counts = ("expected", "present", "absent", "missing")
@@ -71,25 +110,44 @@ def summary(order: AnyOrder, result: AuditResult, *, attempt: int) -> Answer:
         **{name: sum(window.counts[name] for window in result.windows) for name in counts},
         "findings": repairable,
         "kinds": kinds,
-        "healthy": repairable == 0,
+        "healthy": repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
     }
 
 
-def end_audit(services: Services, order: AnyOrder, *, attempt: int) -> Answer:
-    """Certify what is whole, judge what is not."""
-    if isinstance(order, TablesOrder):
-        ended = certify_tables(services, order, attempt=attempt)
-        return _told(ended.issued, ended.open, ended.triage, ended.jobs)
-    done = certify(services, order, attempt=attempt)
-    return _told(done.issued, done.open, done.triage, done.rollups)
+def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Answer:
+    """End the audit whose last scan was number ``attempt``: triage what is left, certify what is whole.
 
-
-def _told(issued: Any, still_open: int, triage: Any, rollups: Any) -> Answer:
+    In this order, and every part safe to do again: triage, certificates, rows of ``completeness``, jobs, state. The
+    state comes last, so that a step that died on the way finds the same windows before it.
+    """
+    order = audit.order
+    result = AuditResult.from_data(read_run_file(services.records, order.run, f"audit-{attempt}"))
+    triage = triage_findings(
+        result.findings,
+        make_plan(services, order, attempt=attempt + 1),  # what a next attempt would still repair is not given up
+        attempts_made(services, order, attempt=attempt),
+        dataset=order.dataset,
+        feed=audit.feed,
+        now=int(services.now().timestamp()),
+    )
+    data = {
+        "causes": [cause.to_data() for cause in triage.causes],
+        "healing": triage.healing,
+        "alarmed": _alarmed_points(result, triage),
+    }
+    write_run_file(services.records, order.run, "judgement", data)
+    certified = audit.certify(result, triage)
     return {
-        "certificates": len(issued),
-        "repaired": sum(one.repaired for one in issued),
-        "open": still_open,
+        "certificates": len(certified.issued),
+        "repaired": sum(certificate.repaired for certificate in certified.issued),
+        "open": sum(not window.whole for window in result.windows),
         "causes": len(triage.causes),
         "healing": triage.healing,
-        "rollups": [{"job": key} for key in rollups],
+        "rollups": [{"job": key} for key in certified.jobs],
     }
+
+
+def _alarmed_points(result: AuditResult, triage: Triage) -> int:
+    """Points that are missing and for which the admins are called."""
+    findings = [finding for finding in result.findings if isinstance(finding, MissingPoints)]
+    return sum(finding.points for finding in findings if finding.entity in triage.blamed)

@@ -14,8 +14,8 @@ from typing import Any
 from auditor.databases.prove import partition_problems
 from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
-from auditor.feeds.coverage import Survey, survey
 from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.windows import Window
 from core.audit.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
 from core.contract.model import Contract, Contracts, Database, Feed
@@ -143,7 +143,7 @@ def _rows(
     windows = [Window(epoch(certificate.start), epoch(certificate.end)) for certificate in certificates]
     calendar = contracts.calendar(feed.calendar)
     expectation = expect(feed, calendar, windows)
-    found = survey(contract, expectation, partitions, workers=workers)
+    found = scan_partitions(contract, expectation, partitions, workers=workers)
     for certificate in certificates:
         for absence in _evidence(records, certificate):
             found.coverage.mark_absent(absence.entity, absence.ranges)
@@ -163,7 +163,7 @@ def _rows(
     return failures
 
 
-def _partitions(certificate: Certificate, found: Survey, place: int) -> Iterable[tuple[str, str]]:
+def _partitions(certificate: Certificate, found: PartitionScan, place: int) -> Iterable[tuple[str, str]]:
     """(partition, problem) where the rows are not the certified ones."""
     if window_digest(certificate.partitions) != certificate.digest:
         yield "", "its digest is not that of its partitions"

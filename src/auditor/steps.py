@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.alarms.conclude import conclude, conclude_failure
-from auditor.audits import AnyOrder, begin_audit, end_audit, learn_from, look_again, order_of_run, summary
+from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, settle_audit, summarise
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
 from core.time import epoch
@@ -20,11 +20,11 @@ Answer = dict[str, Any]
 
 
 def audit_step(event: Event, services: Services) -> Answer:
-    """Choose the windows and look at them."""
+    """Choose what to audit, and scan it."""
     wanted = event["order"]
     now = epoch(wanted["now"]) if wanted.get("now") else int(services.now().timestamp())
     start, end = wanted.get("start"), wanted.get("end")
-    order = begin_audit(
+    audit = begin_audit(
         services,
         str(wanted["dataset"]),
         str(event["run"]),
@@ -32,13 +32,13 @@ def audit_step(event: Event, services: Services) -> Answer:
         end=epoch(end) if end else None,
         now=now,
     )
-    return summary(order, look_again(services, order, attempt=0), attempt=0)
+    return summarise(audit.order, audit.scan(attempt=0), attempt=0)
 
 
 def plan_step(event: Event, services: Services) -> Answer:
     """Plan the next attempt and write its jobs down."""
     attempt = int(event["attempt"]) + 1
-    plan, jobs = write_jobs(services, order_of(event, services), attempt=attempt)
+    plan, jobs = write_jobs(services, _audit_of(event, services).order, attempt=attempt)
     return {
         "attempt": attempt,
         "jobs": jobs,
@@ -58,15 +58,15 @@ def queue_step(event: Event, services: Services) -> Answer:
 def verify_step(event: Event, services: Services) -> Answer:
     """Learn what the jobs brought, and look at the same windows again."""
     attempt = int(event["attempt"])
-    order = order_of(event, services)
-    learn_from(services, order, attempt=attempt)
-    answer = summary(order, look_again(services, order, attempt=attempt), attempt=attempt)
+    audit = _audit_of(event, services)
+    settle_audit(services, audit, attempt=attempt)
+    answer = summarise(audit.order, audit.scan(attempt=attempt), attempt=attempt)
     return {**answer, "exhausted": attempt >= services.limits.attempts}
 
 
 def certify_step(event: Event, services: Services) -> Answer:
     """Certify what is whole, judge what is not."""
-    return end_audit(services, order_of(event, services), attempt=int(event["attempt"]))
+    return end_audit(services, _audit_of(event, services), attempt=int(event["attempt"]))
 
 
 def conclude_step(event: Event, services: Services, *, environment: str) -> Answer:
@@ -81,5 +81,5 @@ def conclude_step(event: Event, services: Services, *, environment: str) -> Answ
     return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
 
 
-def order_of(event: Event, services: Services) -> AnyOrder:
-    return order_of_run(services, str(event["run"]))
+def _audit_of(event: Event, services: Services) -> DatasetAudit:
+    return open_audit(services, str(event["run"]))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from auditor.audits import begin_audit, look_again, summary
+from auditor.audits import begin_audit, summarise
 from auditor.repairs.execute import make_plan
 from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
 from cli.deployed import DEFAULT, deployment
@@ -32,12 +32,13 @@ def audit(
         for name in datasets_of(deployed, dataset):
             with progress.step(f"auditing {name}"):
                 now = services.now()
-                order = begin_audit(services, name, run_name(now), start=first, end=last, now=int(now.timestamp()))
-                result = look_again(services, order, attempt=0)
-            summaries.append(summary(order, result, attempt=0))
+                seconds = int(now.timestamp())
+                begun = begin_audit(services, name, run_name(now), start=first, end=last, now=seconds)
+                result = begun.scan(attempt=0)
+            summaries.append(summarise(begun.order, result, attempt=0))
             found += finding_rows(name, result.findings)
             if dry_run:
-                planned += plan_rows(make_plan(services, order, attempt=1))
+                planned += plan_rows(make_plan(services, begun.order, attempt=1))
     if as_json:
         print_json(
             {"audits": summaries, "findings": found, "plan": planned}

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from tests.support.feeds import contracts_in
 
-from auditor.feeds.coverage import survey
 from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import scan_partitions
 from auditor.feeds.points import missing_points
 from auditor.feeds.query import ask_missing
 from auditor.windows import windows_between
@@ -141,7 +141,7 @@ def test_the_pointers_and_athena_tell_of_the_same_gaps(lake: Lake, page: int, mo
     windows = windows_between(lake.feed, calendar, START, END)
     contract = replace(lake.contracts.dataset("quotes"), source=lake.feed)
     store = S3PartitionStore(Clients()("s3"), BUCKET)
-    coverage = survey(contract, expect(lake.feed, calendar, windows), store).coverage
+    coverage = scan_partitions(contract, expect(lake.feed, calendar, windows), store).coverage
     read = missing_points("quotes", coverage, every=60)
     assert sum(len(one.ranges) for one in read) > 60
     assert ask_missing(Athena(WORKGROUP, DATABASE), "quotes", table, lake.feed, calendar, windows) == read

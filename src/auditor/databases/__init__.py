@@ -1,1 +1,1 @@
-"""The auditor's eyes for databases: sequences of objects, keyed rows, derived tables, parameters."""
+"""The audit of databases: objects against receipts, rows by key, derived tables, parameters."""

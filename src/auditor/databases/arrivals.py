@@ -7,7 +7,7 @@ sequence also tells the *watermark*: every row with an older version lies in an 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -53,7 +53,7 @@ class Ports:
     settle: int
 
 
-def look_at_arrivals(ports: Ports, contract: Contract, table: str, memory: TableMemory) -> Arrivals:
+def scan_arrivals(ports: Ports, contract: Contract, table: str, memory: TableMemory) -> Arrivals:
     """Raises ``TransientFailure`` where a store does not answer."""
     return _Look(ports, contract, table, memory).result()
 
@@ -245,8 +245,3 @@ def _landing(key: str) -> Landing:
     found = landing_of(key)
     assert found is not None, key
     return found
-
-
-def with_healed(memory: TableMemory, numbers: Iterable[int]) -> TableMemory:
-    """The memory after these holes' intervals were extracted again."""
-    return TableMemory(memory.verified, tuple(sorted({*memory.healed, *numbers})), memory.swept, memory.repairs)

@@ -1,4 +1,4 @@
-"""What the audits of a database remember: how far each table's objects are verified, and where the sweep stands.
+"""The memory between the audits of a database: how far each table's objects are verified, and where the sweep stands.
 
 ``audit/tables/<dataset>.json``, written on condition that nobody else has. Lost, the next audits verify and sweep from
 the beginning.
@@ -7,33 +7,45 @@ the beginning.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
+from auditor.run_files import find_run_file, write_run_file
 from core.change import change_object
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
+REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks
 
 
 @dataclass(frozen=True, slots=True)
 class TableMemory:
-    """``verified``: all objects up to this number were there and processed. ``healed``: holes whose interval was
+    """A source table's objects, as far as audits know them.
+
+    ``verified``: all objects up to this number were there and processed. ``healed``: holes whose interval was
     extracted again. ``swept`` is where the sweep over objects behind ``verified`` goes on, ``repairs`` the repair
-    object up to which all were processed."""
+    object up to which all were processed.
+    """
 
     verified: int = 0
     healed: tuple[int, ...] = ()
     swept: int = 0
     repairs: str = ""
 
+    def with_healed(self, numbers: Iterable[int]) -> TableMemory:
+        """The same after the intervals of these holes were extracted again."""
+        return replace(self, healed=tuple(sorted({*self.healed, *numbers})))
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
+    """All that one audit hands on to the next.
+
+    ``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
     ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
-    was seen to have. ``redriven`` are dead letters that had their second chance."""
+    was seen to have. ``redriven`` are dead letters that had their second chance.
+    """
 
     tables: Mapping[str, TableMemory] = field(default_factory=dict)
     sweep: tuple[str, int] = ("", 0)
@@ -44,15 +56,49 @@ class Memory:
     def of(self, table: str) -> TableMemory:
         return self.tables.get(table, TableMemory())
 
+    def updated_by(self, later: Memory) -> Memory:
+        """What a later audit saw, and what others have learnt meanwhile: verified ids go forward only."""
+        tables = {}
+        for name in {*self.tables, *later.tables}:
+            old, new = self.of(name), later.of(name)
+            healed = tuple(sorted({*old.healed, *new.healed}))
+            verified, repairs = max(old.verified, new.verified), max(old.repairs, new.repairs)
+            tables[name] = TableMemory(verified, healed, new.swept, repairs)
+        return replace(later, tables=tables, redriven=newest_redriven(self.redriven, later.redriven))
+
     def to_json(self) -> bytes:
         return canonical_json(asdict(self))
 
     @classmethod
     def from_json(cls, body: bytes) -> Memory:
         data = json.loads(body)
-        tables = {name: TableMemory(**{**one, "healed": tuple(one["healed"])}) for name, one in data["tables"].items()}
+        tables = {
+            name: TableMemory(**{**table, "healed": tuple(table["healed"])}) for name, table in data["tables"].items()
+        }
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
         return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]))
+
+
+def newest_redriven(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    """In the order in which they were learnt, the oldest forgotten: memory does not grow with the age of the lake."""
+    return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
+
+
+# ---------------------------------------------------------------- what a scan would remember, until it is certified
+
+
+def keep_for_certifying(store: ObjectStore, run: str, memory: Memory) -> None:
+    """Keep in the run what its scan would have the next audit remember."""
+    write_run_file(store, run, "memory", {"memory": memory.to_json().decode()})
+
+
+def kept_for_certifying(store: ObjectReader, run: str) -> Memory | None:
+    """What the run's last scan kept; None where there was none."""
+    kept = find_run_file(store, run, "memory")
+    return Memory.from_json(kept["memory"].encode()) if kept is not None else None
+
+
+# ---------------------------------------------------------------- what is remembered
 
 
 def memory_key(dataset: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from auditor.databases.targets import targets_of
+from auditor.databases.rows.targets import targets_of
 from auditor.warehouse.partitions import proof_of, read_partition
 from core.audit.certificate import Certificate, window_digest
 from core.contract.model import Contract

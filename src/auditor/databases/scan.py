@@ -16,19 +16,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from auditor.databases.arrivals import Arrivals, Ports, look_at_arrivals
+from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
+from auditor.databases.choose import DatabaseOrder
 from auditor.databases.derived import derived_findings
-from auditor.databases.holdings import Holding, known_keys, read_slices
-from auditor.databases.keyed import Difference, compare_pairs, our_buckets, unequal
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
-from auditor.databases.proofs import Proofs
-from auditor.databases.slices import TablesOrder
-from auditor.databases.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
+from auditor.databases.rows.differences import Difference, compare_pairs, our_buckets, unequal
+from auditor.databases.rows.holdings import Holding, known_keys, read_slices
+from auditor.databases.rows.proofs import Proofs
+from auditor.databases.rows.targets import Slice, Target, database_of, owner_of, paths_of, targets_of
 from auditor.evidence.results import AuditResult, WindowResult
-from auditor.feeds.coverage import Parents, parents_of
 from auditor.run_files import run_file_key, write_run_file
 from auditor.services import Services
+from auditor.warehouse.parents import Parents, parents_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import (
@@ -55,7 +55,7 @@ MOST_SLICES, ROWS_AT_ONCE = 100, 300_000  # of one question, and in memory
 
 
 @dataclass
-class TablesLook:
+class DatabaseScan:
     """What a look found, and what the next audit is to remember of it."""
 
     result: AuditResult
@@ -63,7 +63,7 @@ class TablesLook:
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
 
 
-def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> TablesLook:
+def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> DatabaseScan:
     """Audit the order's slices as they are now; the result is a paper of the run, ``audit-<attempt>``.
 
     Raises ``TransientFailure`` where a store or the source does not answer.
@@ -76,7 +76,7 @@ def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> T
     before = read_parameters(services.parameters, names, tables_of) if services.parameters else {}
     ports = Ports(services.ingest, services.records, services.code_version, now, source.settle)
     arrivals = {
-        table.name: look_at_arrivals(ports, contract, table.name, memory.of(table.name)) for table in source.tables
+        table.name: scan_arrivals(ports, contract, table.name, memory.of(table.name)) for table in source.tables
     }
     derived = list(derived_findings(services, contract, now=now, settle=source.settle))
     findings: list[Finding] = [*(finding for arrival in arrivals.values() for finding in arrival.findings), *derived]
@@ -104,7 +104,7 @@ def look_at_tables(services: Services, order: TablesOrder, *, attempt: int) -> T
     rows = {**memory.rows, **comparison.rows}
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     after = Memory(tables, order.sweep, order.taken_at, rows, memory.redriven) if order.scheduled else None
-    return TablesLook(result, after or Memory(tables, memory.sweep, memory.swept_at, rows, memory.redriven), arrivals)
+    return DatabaseScan(result, after or Memory(tables, memory.sweep, memory.swept_at, rows, memory.redriven), arrivals)
 
 
 def _parameters(
@@ -145,7 +145,7 @@ class _Comparison:
         self,
         services: Services,
         contract: Contract,
-        order: TablesOrder,
+        order: DatabaseOrder,
         arrivals: Mapping[str, Arrivals],
         ill: set[str],
         *,

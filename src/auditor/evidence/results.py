@@ -61,6 +61,10 @@ class AuditResult:
     sample: tuple[Compare, ...] = ()
     swept_until: str = ""
 
+    def subject_of(self, window: WindowResult) -> str:
+        """The table that a window of this result is of."""
+        return window.subject or self.subject
+
     def to_data(self) -> dict[str, Any]:
         return {
             "dataset": self.dataset,

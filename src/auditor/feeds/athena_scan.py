@@ -14,8 +14,8 @@ import numpy as np
 from auditor.evidence.absent import Absence
 from auditor.evidence.results import WindowResult
 from auditor.feeds.choose import FeedOrder
-from auditor.feeds.coverage import condition_of
 from auditor.feeds.expect import Expectation
+from auditor.feeds.partition_scan import partition_problem
 from auditor.feeds.points import ranges_at, slots_of_ranges
 from auditor.feeds.query import ask_missing
 from auditor.services import QueryRunner, Services
@@ -36,7 +36,7 @@ def is_too_large(services: Services, order: FeedOrder, expectation: Expectation)
     return services.athena is not None and not order.scheduled and expectation.grid.expected > services.limits.points
 
 
-def look_from_afar(
+def scan_with_athena(
     services: Services,
     order: FeedOrder,
     calendar: TradingCalendar,
@@ -90,7 +90,7 @@ def _ill(
 ) -> Iterator[HeldPartition | BrokenPartition]:
     def condition(place: tuple[Table, str]) -> HeldPartition | BrokenPartition | None:
         table, path = place
-        return condition_of(read_partition(store, table, path, table.key))
+        return partition_problem(read_partition(store, table, path, table.key))
 
     places = [
         (table, path)
@@ -147,7 +147,7 @@ def _results(
             WindowResult(
                 start=window.start,
                 end=window.end,
-                complete=order.start <= window.start and window.end <= order.end,
+                complete=order.has_all_of(window),
                 counts=counts,
                 partitions={},
                 missing={entity: _written(slots, feed.every) for entity, slots in missing[place].items()},

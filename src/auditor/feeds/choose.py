@@ -1,4 +1,4 @@
-"""Which windows an audit of a feed looks at: what is due, what is not whole, and certified ones that have changed."""
+"""The choice of a feed's windows to audit: those that are due, not whole, or certified and changed since."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.objects import first_hour
-from auditor.run_files import find_run_file, write_run_file
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
 from auditor.windows import (
@@ -49,6 +48,10 @@ class FeedOrder:
     frontier: int
     targets: Mapping[str, str]
 
+    def has_all_of(self, window: Window) -> bool:
+        """Whether the order does not cut the window."""
+        return self.start <= window.start and window.end <= self.end
+
     def to_data(self) -> dict[str, Any]:
         return {
             "targets": dict(self.targets),
@@ -75,23 +78,20 @@ class FeedOrder:
         )
 
 
-def begin(services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int) -> FeedOrder:
-    """Choose what to audit and write it down; a run that began already keeps its choice.
+def choose_windows(
+    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+) -> FeedOrder:
+    """Choose what a run audits.
 
     With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
     windows that no audit has looked at, those that are not whole, and certified ones whose partitions have changed.
     """
-    if (known := find_run_file(services.records, run, "order")) is not None:
-        return FeedOrder.from_data(known)
     contract, feed, calendar = feed_of(services, dataset)
     if start is not None and end is not None:
         cut = (start, max(start, min(end, settled_until(feed, now))))
         windows = windows_between(feed, calendar, *cut)
-        order = FeedOrder(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
-    else:
-        order = _due(services, contract, feed, calendar, run, now=now)
-    write_run_file(services.records, run, "order", order.to_data())
-    return order
+        return FeedOrder(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
+    return _due(services, contract, feed, calendar, run, now=now)
 
 
 def _due(

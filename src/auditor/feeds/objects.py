@@ -23,7 +23,7 @@ MOST_SWEPT = 48  # hours of arrival that one audit sweeps
 FORMAT = "%Y/%m/%d/%H"
 
 
-def hours_to_look_at(*, since: str, stood: str, now: datetime) -> list[str]:
+def hours_to_scan(*, since: str, stood: str, now: datetime) -> list[str]:
     """Hours of arrival: the new ones, the recent ones, and this hour's share of a sweep over all since ``since``."""
     if not since:
         return []

@@ -16,6 +16,7 @@ from auditor.feeds.expect import Expectation
 from core.audit.findings import MissingPoints
 from core.audit.history import Ranges
 from core.feeds.grid import Bitmap, Slots
+from core.time import iso
 from core.warehouse.order import as_array
 
 NOT_OWED, MISSING, ABSENT, REPAIRED, LATE, OBSERVED = 0, 1, 2, 3, 4, 5
@@ -151,6 +152,11 @@ def ranges_at(slots: Slots, every: int) -> Ranges:
     cuts = np.flatnonzero(np.diff(slots) > every) + 1
     first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
     return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
+
+
+def iso_ranges(ranges: Ranges) -> list[list[str]]:
+    """Ranges as JSON has them."""
+    return [[iso(start), iso(end)] for start, end in ranges]
 
 
 def slots_of_ranges(slots: Slots, ranges: Sequence[tuple[int, int]]) -> Slots:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from auditor.feeds.coverage import Survey
 from auditor.feeds.expect import Expectation
+from auditor.feeds.partition_scan import PartitionScan
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import DAY, HOUR, facts_of, partitions_of
@@ -29,7 +29,7 @@ def stale_rollups(
     store: PartitionStore,
     contract: Contract,
     expectation: Expectation,
-    seen: Survey,
+    seen: PartitionScan,
     entries: Mapping[str, LedgerEntry],
 ) -> list[StaleDerived]:
     """Rollup partitions that lack a group of a certified window, or count it otherwise.
@@ -65,7 +65,7 @@ def _time_unit(table: Table, feed: Feed, facts: Mapping[str, Table]) -> str:
     return ""
 
 
-def _counts(expectation: Expectation, seen: Survey, settled: list[int], unit: int) -> Counts:
+def _counts(expectation: Expectation, seen: PartitionScan, settled: list[int], unit: int) -> Counts:
     """Per entity and group: minutes present, expected, repaired, absent; groups all of whose slots are certified."""
     grid = expectation.grid
     certain = np.isin(expectation.window_of, settled)

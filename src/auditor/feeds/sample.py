@@ -65,7 +65,7 @@ def _random(dataset: str, window: Window) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(seed, "big"))
 
 
-def told_by_provider(reports: Sequence[JobReport]) -> Told:
+def provider_values(reports: Sequence[JobReport]) -> Told:
     """What comparisons have brought."""
     return {
         (report.repair.entity, slot): values

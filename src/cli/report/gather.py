@@ -19,9 +19,9 @@ import numpy as np
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
-from auditor.feeds.certify import COMPLETENESS
-from auditor.feeds.coverage import Survey, survey
+from auditor.evidence.completeness import COMPLETENESS
 from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, REPAIRED
 from auditor.run_files import find_run_file
 from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
@@ -182,7 +182,7 @@ def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> Feed
     if not windows or not facts_of(contract):
         return None
     expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
-    seen = survey(contract, expectation, sources.partitions, workers=sources.workers)
+    seen = scan_partitions(contract, expectation, sources.partitions, workers=sources.workers)
     for absence in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
         if absence.expires_at > span.now:
             seen.coverage.mark_absent(absence.entity, absence.ranges)
@@ -215,7 +215,7 @@ def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None
     return WindowSeen(window, status, entry.number if entry else 0)
 
 
-def _first(seen: Survey, statuses: Sequence[WindowSeen]) -> int:
+def _first(seen: PartitionScan, statuses: Sequence[WindowSeen]) -> int:
     """Where the feed began: its first window of which anything is known. Before that nobody was to collect it."""
     known = seen.coverage.expectation.per_window(seen.coverage.cells >= min(ABSENT, REPAIRED)) > 0
     known |= np.array([statuse.status != "unaudited" for statuse in statuses])

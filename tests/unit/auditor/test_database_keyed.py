@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.lake import shipped_contracts
 
-from auditor.databases.holdings import Holding
-from auditor.databases.keyed import compare_pairs, our_buckets, unequal
-from auditor.databases.targets import Slice, all_slices, paths_of, slices_between, targets_of
+from auditor.databases.rows.differences import compare_pairs, our_buckets, unequal
+from auditor.databases.rows.holdings import Holding
+from auditor.databases.rows.targets import Slice, all_slices, paths_of, slices_between, targets_of
 from core.audit.fingerprint import fingerprints, key_hashes, microseconds
 from core.audit.source_check import pairs_schema
 from core.time import epoch

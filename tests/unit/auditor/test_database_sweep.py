@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.lake import shipped_contracts
 
+from auditor.databases.choose import recent_slices, swept_slices
 from auditor.databases.memory import Memory
-from auditor.databases.slices import recent_slices, swept_slices
-from auditor.databases.targets import Slice, all_slices, targets_of
+from auditor.databases.rows.targets import Slice, all_slices, targets_of
 from auditor.services import Limits
 from core.contract.model import Database
 from core.time import epoch

@@ -11,8 +11,8 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.tables import ORDERS, rows_of
 
-from auditor.databases import proofs
-from auditor.databases.proofs import Proofs
+from auditor.databases.rows import proofs
+from auditor.databases.rows.proofs import Proofs
 from auditor.warehouse.partitions import proof_of, read_partition
 from core.contract.model import Contract
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows

@@ -1,4 +1,4 @@
-"""Which slices of a database an audit compares: recent ones every time, all history in a slow sweep."""
+"""The choice of a database's slices to compare: recent ones in every audit, all history in a slow sweep."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.databases.memory import Memory, read_memory
-from auditor.databases.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
-from auditor.run_files import find_run_file, write_run_file
+from auditor.databases.rows.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
 from auditor.services import Limits, Services
 from auditor.windows import DAY
 from core.contract.model import Database
@@ -20,7 +19,7 @@ SMALL = 50_000  # rows: a table that is no larger is compared whole every time
 
 
 @dataclass(frozen=True, slots=True)
-class TablesOrder:
+class DatabaseOrder:
     """The slices of a run, the same for every attempt. ``sweep`` is where the next sweep goes on. ``scheduled``: the
     run was not asked for a range."""
 
@@ -43,7 +42,7 @@ class TablesOrder:
         }
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> TablesOrder:
+    def from_data(cls, data: Mapping[str, Any]) -> DatabaseOrder:
         return cls(
             dataset=data["dataset"],
             run=data["run"],
@@ -54,24 +53,19 @@ class TablesOrder:
         )
 
 
-def begin_tables(
+def choose_slices(
     services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
-) -> TablesOrder:
-    """Choose what to compare and write it down; a run that began already keeps its choice."""
-    if (known := find_run_file(services.records, run, "order")) is not None:
-        return TablesOrder.from_data(known)
+) -> DatabaseOrder:
+    """Choose what a run compares: the slices of a range (epoch seconds), or recent ones and a share of all others."""
     contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
     memory = read_memory(services.records, dataset)
     if start is not None and end is not None:
-        chosen = [one for target in targets for one in slices_between(target, start, end)]
-        order = TablesOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
-    else:
-        recent = recent_slices(targets, memory, now=now)
-        swept, following = swept_slices(targets, source, memory, recent, services.limits, now=now)
-        order = TablesOrder(dataset, run, tuple(sorted({*recent, *swept})), True, following, now)
-    write_run_file(services.records, run, "order", order.to_data())
-    return order
+        chosen = [part for target in targets for part in slices_between(target, start, end)]
+        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
+    recent = recent_slices(targets, memory, now=now)
+    swept, following = swept_slices(targets, source, memory, recent, services.limits, now=now)
+    return DatabaseOrder(dataset, run, tuple(sorted({*recent, *swept})), True, following, now)
 
 
 def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:

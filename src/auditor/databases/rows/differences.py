@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.databases.holdings import Holding
+from auditor.databases.rows.holdings import Holding
 from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
 from core.audit.source_check import VERSION, Buckets
 from core.landing.ingest_objects import KeyValue

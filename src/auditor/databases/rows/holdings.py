@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.databases.proofs import Proofs
-from auditor.databases.targets import Slice, Target, owner_of, paths_of
+from auditor.databases.rows.proofs import Proofs
+from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of
 from auditor.warehouse.partitions import Held
 from core.audit.findings import BrokenPartition, HeldPartition
 from core.audit.fingerprint import Hashes, key_hashes, microseconds

@@ -1,0 +1,76 @@
+"""Certificates drawn up from a scan's result: one for each window that is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auditor.evidence.chain import Chain
+from auditor.evidence.results import AuditResult, WindowResult
+from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
+from core.ports import ObjectStore
+from core.time import iso
+
+Entries = Mapping[str, LedgerEntry]  # the certificates that speak for windows now, by window name
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The terms on which windows are certified.
+
+    ``contract`` is its hash, ``calendar`` its name and version (empty where the dataset has none).
+    """
+
+    run: str
+    contract: str
+    calendar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The certificates that the end of an audit issued, and ``jobs`` for processing, by key."""
+
+    issued: tuple[Certificate, ...]
+    jobs: tuple[str, ...] = ()
+
+
+def issue_certificates(
+    store: ObjectStore, result: AuditResult, basis: Basis
+) -> tuple[tuple[Certificate, ...], Entries]:
+    """Certify the windows that are whole; returns what was issued now, and what speaks for each window since.
+
+    Safe to do again: where a window's certificate says the same already, none is issued.
+    """
+    chain = Chain(store, result.dataset)
+    issued = chain.issue([draft_certificate(result, window, basis) for window in result.windows if window.whole])
+    names = [
+        (window_name(result.subject_of(window), iso(window.start)), iso(window.start)) for window in result.windows
+    ]
+    return tuple(issued), chain.entries(names)
+
+
+def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -> Certificate:
+    """What a window's certificate says; its place in the chain is filled in when it is issued."""
+    return Certificate(
+        dataset=result.dataset,
+        subject=result.subject_of(window),
+        number=0,
+        previous="",
+        start=iso(window.start),
+        end=iso(window.end),
+        contract=basis.contract,
+        calendar=basis.calendar,
+        expected=window.counts["expected"],
+        present=window.counts["present"],
+        observed=window.counts["observed"],
+        repaired=window.counts["repaired"],
+        late=window.counts["late"],
+        absent=window.counts["absent"],
+        missing=window.counts["missing"],
+        partitions=window.partitions,
+        digest=window_digest(window.partitions),
+        verified_at=result.audited_at,
+        run=basis.run,
+        absent_points=window.absent,
+        evidence=window.evidence,
+    )

@@ -1,0 +1,48 @@
+"""The audit of a feed: its windows, hour by hour or day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.evidence.certificates import Certified
+from auditor.evidence.results import AuditResult
+from auditor.feeds.certify import certify_windows
+from auditor.feeds.choose import FeedOrder, choose_windows, feed_of
+from auditor.feeds.scan import scan_feed
+from auditor.repairs.outcomes import JobReport, settle
+from auditor.repairs.triage import Triage
+from auditor.services import Services
+from core.contract.model import Feed
+
+
+@dataclass(frozen=True)
+class FeedAudit:
+    """``auditor.audits.DatasetAudit`` for a feed."""
+
+    services: Services
+    order: FeedOrder
+
+    @classmethod
+    def begin(
+        cls, services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+    ) -> FeedAudit:
+        return cls(services, choose_windows(services, dataset, run, start=start, end=end, now=now))
+
+    @classmethod
+    def reopen(cls, services: Services, order: Mapping[str, Any]) -> FeedAudit:
+        return cls(services, FeedOrder.from_data(order))
+
+    @property
+    def feed(self) -> Feed:
+        return feed_of(self.services, self.order.dataset)[1]
+
+    def scan(self, *, attempt: int) -> AuditResult:
+        return scan_feed(self.services, self.order, attempt=attempt)
+
+    def settle(self, reports: Sequence[JobReport]) -> None:
+        settle(self.services, self.order.dataset, reports)
+
+    def certify(self, result: AuditResult, triage: Triage) -> Certified:
+        return certify_windows(self.services, self.order, result, triage)

@@ -1,0 +1,145 @@
+"""The scan of the partitions that can hold points of a set of windows: what is there, and what is wrong with it.
+
+An audit, the verification of certificates and the report all go through here, so they see the same. Partitions are read
+one by one (some at a time), so memory grows with a partition and with the points of the windows, not with the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from auditor.feeds.expect import Expectation
+from auditor.feeds.points import Coverage
+from auditor.warehouse.parents import Parents
+from auditor.warehouse.partitions import Held, proof_of, read_partition, rows_of_window
+from auditor.warehouse.rule_breaks import broken_rules, orphans
+from auditor.windows import Window, facts_of, partitions_of
+from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
+from core.contract.model import Contract, Feed, Table
+from core.feeds.partitions import column_of
+from core.ports import PartitionStore
+
+PROVENANCE = "provenance"
+
+
+@dataclass
+class PartitionScan:
+    """The points of the windows as ``coverage``, and what is wrong with the partitions that can hold them.
+
+    ``proofs`` holds per window what its certificate would say of each partition with rows of it. ``targets`` are the
+    objects that were read, by partition (empty: there is none). ``rolled_back`` are without a hold: findings only where
+    something is missing of them or differs from what was certified.
+    """
+
+    coverage: Coverage
+    proofs: list[dict[str, list[Any]]]
+    targets: dict[str, str] = field(default_factory=dict)
+    broken: list[BrokenPartition] = field(default_factory=list)
+    rolled_back: list[BrokenPartition] = field(default_factory=list)
+    held: list[HeldPartition] = field(default_factory=list)
+    rules: list[BrokenRule] = field(default_factory=list)
+    orphans: list[OrphanKeys] = field(default_factory=list)
+
+
+def scan_partitions(
+    contract: Contract,
+    expectation: Expectation,
+    store: PartitionStore,
+    *,
+    parents: Parents | None = None,
+    workers: int = 8,
+) -> PartitionScan:
+    """Read every partition that can hold points of the windows. Without ``parents`` no rule is checked.
+
+    Raises ``TransientFailure`` where the store does not answer.
+    """
+    feed = contract.source
+    assert isinstance(feed, Feed)
+    scan = PartitionScan(Coverage(expectation), [{} for _ in expectation.windows])
+    places = {window: number for number, window in enumerate(expectation.windows)}
+    combined = None
+    for table in facts_of(contract):
+        scan.coverage = Coverage(expectation)
+        wanted = partitions_of(table, feed, expectation.windows)
+        for partition, proofs in _read_all(store, table, feed, wanted, workers=workers):
+            _add_partition(scan, table, feed, partition)
+            for window, proof in proofs.items():
+                scan.proofs[places[window]][partition.name] = proof
+            if parents is not None and partition.rows.num_rows:
+                _check_rules(scan, table, partition, parents)
+        # With several facts a point is there when it is in all of them: the codes are ordered from missing to best.
+        combined = scan.coverage.cells if combined is None else np.minimum(combined, scan.coverage.cells)
+        scan.coverage.cells = combined
+    return scan
+
+
+def _read_all(
+    store: PartitionStore, table: Table, feed: Feed, wanted: Mapping[str, Sequence[Window]], *, workers: int
+) -> Iterator[tuple[Held, dict[Window, list[Any]]]]:
+    """The partitions with the rows of their windows, and what a certificate would say of each window's."""
+    times = column_of(table, feed.time_column)
+
+    def read(path: str) -> tuple[Held, dict[Window, list[Any]]]:
+        partition = read_partition(store, table, path)
+        proofs: dict[Window, list[Any]] = {}
+        kept = []
+        for window in wanted[path] if partition.rows.num_rows else ():
+            rows = rows_of_window(partition.rows, times, window)
+            if rows.num_rows:
+                proofs[window] = proof_of(rows)
+                kept.append(rows)
+        # Only the windows' rows are kept: a month of one symbol costs no more than the hours that are scanned.
+        rows = pa.concat_tables(kept).combine_chunks() if kept else partition.rows.slice(0, 0)
+        return replace(partition, rows=rows), proofs
+
+    # A few at a time: what was read of a partition is let go before the next ones come, however many there are.
+    paths = list(wanted)
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(paths), 2 * workers):
+            yield from pool.map(read, paths[first : first + 2 * workers])
+
+
+def partition_problem(partition: Held) -> HeldPartition | BrokenPartition | None:
+    """What is wrong with the partition as a whole, None where nothing is."""
+    dataset, table, path = partition.table.dataset, partition.table.name, partition.path
+    if partition.hold:
+        return HeldPartition(dataset, table, path, partition.hold)
+    if partition.problem:
+        return BrokenPartition(dataset, table, path, partition.problem)
+    if partition.rolled_back and partition.footer:
+        problem = f"was rolled back to version {partition.footer.restores} without a hold"
+        return BrokenPartition(dataset, table, path, problem)
+    return None
+
+
+def _add_partition(scan: PartitionScan, table: Table, feed: Feed, partition: Held) -> None:
+    scan.targets[partition.name] = partition.target
+    problem = partition_problem(partition)
+    if isinstance(problem, HeldPartition):
+        scan.held.append(problem)
+    elif problem is not None:
+        (scan.broken if partition.problem else scan.rolled_back).append(problem)
+    rows = partition.rows
+    if rows.num_rows:
+        names = [column.name for column in table.columns]
+        scan.coverage.mark_present(
+            rows.column(column_of(table, feed.entity_column)),
+            rows.column(column_of(table, feed.time_column)),
+            rows.column(PROVENANCE) if PROVENANCE in names else None,
+        )
+
+
+def _check_rules(scan: PartitionScan, table: Table, partition: Held, parents: Parents) -> None:
+    scan.rules += broken_rules(table, partition.path, partition.rows)
+    for column in table.columns:
+        known = parents(column.references) if column.references else None
+        if known is not None:
+            lost = orphans(table, column, partition.rows.column(column.name), known)
+            if lost is not None:
+                scan.orphans.append(lost)
