@@ -1,6 +1,6 @@
-"""What the auditor asks the database, through acquisition: how many rows of which version, and which.
+"""Answers to the auditor's questions about a database: fingerprints of its rows, and their keys and versions.
 
-Reads only, each answer from one snapshot of its own, no statement longer than the extraction's own limit.
+Reads only. Each answer comes from one snapshot of its own, and no statement is longer than the extraction's own limit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 
 from core.audit.fingerprint import MODULUS, Fingerprint
 from core.audit.source_check import CountBuckets, ListPairs, buckets_to_data, pairs_schema, question_from_data
-from core.errors import InvalidData, OutOfReach, UnknownTable
+from core.errors import InvalidData
 from core.ports import ObjectWriter
 from core.time import parse_instant
 from ingestion.extract.flow import Extraction
 from ingestion.postgres.fingerprints import copy_pairs, count_buckets
-from ingestion.postgres.relation import Catalog, read_catalog
-from ingestion.postgres.select import Reading, in_snapshot, plan_reading
+from ingestion.postgres.select import Reading, in_snapshot
 
 BLOCK_BYTES = 4 << 20
 
@@ -29,35 +28,17 @@ BLOCK_BYTES = 4 << 20
 def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectWriter) -> dict[str, Any]:
     """The answer to a question (``core.audit.source_check``), JSON-ready.
 
-    Raises ``InvalidData`` where it is no question, ``UnknownTable`` or ``MissingColumns`` where the database has not
-    what the contract promises, ``OutOfReach`` where it does not answer.
+    Raises ``InvalidData`` where it is no question, ``UnknownTable`` or ``MissingColumns`` where the database lacks what
+    the contract promises, ``OutOfReach`` where it does not answer.
     """
     try:
         asked = question_from_data(question)
     except (ValueError, TypeError) as error:
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
-    reading = look_up(extraction, asked.table)
+    reading = extraction.reading(asked.table)
     if isinstance(asked, CountBuckets):
         return {"spans": buckets_to_data(tuple(_count(extraction, reading, asked)))}
     return {"object": asked.target, "rows": _list(extraction, reading, asked, records)}
-
-
-def look_up(extraction: Extraction, name: str) -> Reading:
-    """How the table is read. A session that was kept open may have died: then once more."""
-    try:
-        table = extraction.contract.source_table(name)
-    except KeyError as error:
-        place = f"{extraction.contract.dataset}/{name}"
-        raise UnknownTable("check source", place, str(error.args[0]), "Name a table of the contract") from error
-    relation = fresh_catalog(extraction, [name]).relation(table)
-    return plan_reading(table, relation, timezone=extraction.source.timezone)
-
-
-def fresh_catalog(extraction: Extraction, names: list[str]) -> Catalog:
-    try:
-        return read_catalog(extraction.session(), names)
-    except OutOfReach:
-        return read_catalog(extraction.session(), names)
 
 
 def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> list[dict[int, Fingerprint]]:
@@ -67,12 +48,12 @@ def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> lis
         reading, asked.spans, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
     )
     rows = extraction.session().query(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
-    found: list[dict[int, Fingerprint]] = [{} for _ in asked.spans]
-    for stretch, place, count, newest, total in rows:
+    answers: list[dict[int, Fingerprint]] = [{} for _ in asked.spans]
+    for stretch, bucket, count, newest, total in rows:
         span = span_of[stretch - 1]
         if span is not None:
-            found[span][place] = Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
-    return found
+            answers[span][bucket] = Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
+    return answers
 
 
 def _microseconds(at: Any) -> int:

@@ -1,8 +1,8 @@
 """Repair jobs for a database: rows by key, rows that are gone, or a lost object's interval, into ``repair/``.
 
 The job lies in the warehouse bucket, and so does its outcome. ``checked_at`` is the safe horizon, taken before the rows
-are read: whatever is committed later bears a later time, so that a row that was seen then yields to whatever comes
-after it and to nothing that came before.
+are read: whatever is committed later bears a later time, so that a row fetched here yields to every later version and
+to no earlier one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
 from core.time import parse_instant
-from ingestion.check.ask import fresh_catalog, look_up
 from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
 from ingestion.extract.flow import Extraction
 from ingestion.extract.parameters import read_stored
@@ -60,12 +59,12 @@ def _leave(
 
 
 def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int]:
-    """What was written, and how many rows that are gone were found in no ingest object."""
+    """The rows written, and how many rows that are gone are in no ingest object."""
     if not isinstance(repair, FetchRows | ExtractAgain):
         raise InvalidData("repair", repair.kind, "is no job for this function", "See repair_jobs.executor_of")
     extraction = clients.extraction(repair.dataset)
-    reading = look_up(extraction, repair.table)
-    checked_at = seen_at(extraction, reading)
+    reading = extraction.reading(repair.table)
+    checked_at = checked_horizon(extraction, reading)
     mark = hashlib.sha256(job.encode()).hexdigest()[:12]
     if isinstance(repair, ExtractAgain):
         name = repair_name(checked_at, f"hole-{repair.number:012d}")
@@ -75,31 +74,31 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
         ), 0
     keys = typed_keys(reading.table, repair.keys)
     name = repair_name(checked_at, f"rows-{mark}")
-    there = extract_keys(extraction, repair.table, keys, checked_at=checked_at, name=name)
-    if not repair.deleted or not there.absent:
-        return there, 0
+    fetched = extract_keys(extraction, repair.table, keys, checked_at=checked_at, name=name)
+    if not repair.deleted or not fetched.absent:
+        return fetched, 0
     hints = dict(zip(keys, zip(repair.versions, repair.checked, strict=True), strict=True))
-    seen = LastSeen(
+    last_seen = LastSeen(
         extraction.sink.objects,
         repair.dataset,
         reading.table,
         extraction.source.timezone,
         _newest(extraction, repair.table),
     )
-    lines = seen.lines({key: hints[key] for key in there.absent})
+    lines = last_seen.lines({key: hints[key] for key in fetched.absent})
     marked: Iterable[list[bytes]] = [[marked_deleted(line, checked_at) for line in lines.values()]] if lines else []
     objects, rows = store_lines(
         extraction, reading, marked, checked_at=checked_at, name=repair_name(checked_at, f"gone-{mark}")
     )
-    done = Repaired((*there.objects, *objects), there.rows + rows, there.absent)
-    return done, len(there.absent) - len(lines)
+    done = Repaired((*fetched.objects, *objects), fetched.rows + rows, fetched.absent)
+    return done, len(fetched.absent) - len(lines)
 
 
-def seen_at(extraction: Extraction, reading: Reading) -> datetime:
+def checked_horizon(extraction: Extraction, reading: Reading) -> datetime:
     """The safe horizon of now. Raises ``TransientFailure`` while it must not move."""
     source = extraction.source
     names = [table.name for table in source.tables]
-    role_may_write = fresh_catalog(extraction, names).role_may_write
+    role_may_write = extraction.catalog(names).role_may_write
     bound = read_bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
     if bound.at is None:
         raise TransientFailure("take horizon", reading.table.name, bound.reason, "The next attempt tries again")

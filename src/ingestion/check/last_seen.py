@@ -1,8 +1,8 @@
-"""The line in which a row was last seen, found in the ingest objects: what a row that is gone is marked in.
+"""The last lines of rows that a source no longer has, found in the ingest objects and marked as deleted.
 
-A row's version says where it lies: objects of a sequence hold intervals of the cursor, one after the other, so a binary
-search over their metadata finds the object. A row that was fetched again lies in the repair object named by the time of
-that check.
+A row's version tells its object: objects of a sequence hold intervals of the cursor, one after the other, so a binary
+search over their metadata finds it. A row that was fetched again is in the repair object named by the time of that
+check.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Key = tuple[KeyValue, ...]
 _ADDED = re.compile(rb'(,\s*"(deleted_at|checked_at)"\s*:\s*("[^"]*"|null))+\s*}\s*$')
 
 
-def repair_name(checked_at: datetime, what: str) -> str:
-    """Repair objects sort by the time of their check."""
-    return f"{checked_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{what}"
+def repair_name(checked_at: datetime, purpose: str) -> str:
+    """The name of a repair object; names sort by the time of their check."""
+    return f"{checked_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{purpose}"
 
 
 class LastSeen:
@@ -43,28 +43,28 @@ class LastSeen:
         self._facts: dict[int, ObjectFacts | None] = {}
 
     def lines(self, wanted: Mapping[Key, tuple[str, str]]) -> dict[Key, bytes]:
-        """The line of each key in its (version, time of the check or empty); those that are found nowhere are left out.
+        """The line of each key in its (version, time of the check or empty); keys without a line are left out.
 
         Each object is read once.
         """
-        found: dict[Key, bytes] = {}
-        places: dict[str, dict[Key, str]] = {}
+        lines: dict[Key, bytes] = {}
+        candidates: dict[str, dict[Key, str]] = {}
         for key, (version, checked) in wanted.items():
-            for place in self._places(parse_instant(version), checked):
-                places.setdefault(place, {})[key] = version
-        for place, keys in places.items():
-            still = {key: version for key, version in keys.items() if key not in found}
-            if still:
-                found |= self._in_object(place, still)
-        return found
+            for object_key in self._candidates(parse_instant(version), checked):
+                candidates.setdefault(object_key, {})[key] = version
+        for object_key, versions in candidates.items():
+            open_ = {key: version for key, version in versions.items() if key not in lines}
+            if open_:
+                lines |= self._in_object(object_key, open_)
+        return lines
 
-    def _places(self, version: datetime, checked: str) -> Iterator[str]:
+    def _candidates(self, version: datetime, checked: str) -> Iterator[str]:
         if checked:
             prefix = f"repair/{self._dataset}/{self._table.name}/{repair_name(parse_instant(checked), '')}"
-            yield from (one.key for one in self._objects.list(prefix))
+            yield from (info.key for info in self._objects.list(prefix))
             return
         number = self._first_reaching(version)
-        while number <= self._newest:  # intervals overlap where the contract says lookback
+        while number <= self._newest:  # intervals overlap where the contract has a lookback
             facts = self._of(number)
             if facts is not None and facts.interval_from > version:
                 return
@@ -78,7 +78,7 @@ class LastSeen:
         while low < high:
             middle = (low + high) // 2
             probe = middle
-            while probe < high and self._of(probe) is None:  # a hole: its right neighbour tells
+            while probe < high and self._of(probe) is None:  # a hole: its right neighbour decides
                 probe += 1
             facts = self._of(probe) if probe < high else None
             if facts is not None and _end(facts) < version:
@@ -94,24 +94,24 @@ class LastSeen:
             self._facts[number] = decode_facts(stat.metadata, key=key) if stat else None
         return self._facts[number]
 
-    def _in_object(self, place: str, wanted: Mapping[Key, str]) -> dict[Key, bytes]:
-        stored = self._objects.read(place)
-        found: dict[Key, bytes] = {}
+    def _in_object(self, object_key: str, wanted: Mapping[Key, str]) -> dict[Key, bytes]:
+        stored = self._objects.read(object_key)
+        lines: dict[Key, bytes] = {}
         for line in igzip.decompress(stored.body).splitlines() if stored else ():  # type: ignore[no-untyped-call]
             row = _row_of(line)
-            key = tuple(row.get(name) for name in self._table.key)
+            key: Key = tuple(row.get(name) for name in self._table.key)  # type: ignore[misc]
             if key in wanted and self._fits(row, wanted[key]):
-                found[key] = line
-        return found
+                lines[key] = line
+        return lines
 
     def _fits(self, row: dict[str, object], version: str) -> bool:
-        """Of that version. What a wall clock that is not UTC shows names no instant; the last line counts there."""
+        """Whether the row is of that version; always where its clock is not UTC, so that there the last line counts."""
         at = cursor_of(self._table, row, timezone=self._timezone)
         return at is not None and (at.tzinfo is None or at == parse_instant(version))
 
 
 def _row_of(line: bytes) -> dict[str, Any]:
-    """A line that is no JSON object lies in quarantine: no row of it was ever seen."""
+    """The fields of a line; none of one that is no JSON object, which lies in quarantine."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -126,15 +126,15 @@ def _end(facts: ObjectFacts) -> datetime:
 
 
 def marked_deleted(line: bytes, at: datetime) -> bytes:
-    """The line again, as of a row that was seen to be gone."""
+    """The line with ``deleted_at`` and ``checked_at``, for a row that the source did not have then."""
     bare = _ADDED.sub(b"}", line.rstrip())
     if not bare.endswith(b"}"):
         raise InvalidData("mark row", repr(line[:120]), "is no JSON object")
-    seen = format_instant(at).encode()
-    return bare[:-1] + b',"deleted_at":"%s","checked_at":"%s"}\n' % (seen, seen)
+    time = format_instant(at).encode()
+    return bare[:-1] + b',"deleted_at":"%s","checked_at":"%s"}\n' % (time, time)
 
 
 def typed_keys(table: SourceTable, keys: Sequence[Sequence[KeyValue]]) -> list[Key]:
-    """Keys as the source's lines have them: a key that came as text is the number that it names."""
+    """Keys with the types of the source's lines: integers may come as texts."""
     whole = [table.field(name).type.name in ("int", "bigint") for name in table.key]
-    return [tuple(int(one) if number else one for one, number in zip(key, whole, strict=True)) for key in keys]
+    return [tuple(int(part) if number else part for part, number in zip(key, whole, strict=True)) for key in keys]

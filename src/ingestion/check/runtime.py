@@ -11,11 +11,12 @@ from ingestion.extract.flow import Extraction
 from ingestion.extract.runtime import build_extraction
 from ingestion.extract.runtime import build_runtime as build_clients
 
-SPARE_SECONDS = 10.0  # to put down what a statement brought
+SPARE_SECONDS = 10.0  # to store the rows of a statement
 
 
 @cache
 def build_records() -> S3ObjectStore:
+    """The warehouse bucket, for jobs, outcomes and answers."""
     settings, clients = build_clients()
     return S3ObjectStore(clients("s3"), settings.warehouse_bucket)
 

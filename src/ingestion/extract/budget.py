@@ -1,4 +1,4 @@
-"""How much time a pass has."""
+"""The time that a pass has."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ class Budget:
 
     @classmethod
     def of(cls, seconds: float, *, clock: Clock) -> Budget:
+        """So many seconds from now on."""
         return cls(clock, clock() + seconds)
 
     @property
     def left(self) -> float:
+        """Seconds; negative when it is over."""
         return self.until - self.clock()
 
     @property
     def over(self) -> bool:
+        """Whether no time is left."""
         return self.left <= 0

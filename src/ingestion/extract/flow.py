@@ -1,7 +1,7 @@
-"""A pass: every table of a dataset, one after the other, each on its own feet.
+"""A pass: every table of a dataset is extracted, one after the other and independently.
 
-In order: read the parameters; adopt the objects beyond them; look the tables up; take the horizon, in a statement of
-its own; then, table by table, one snapshot each. A table's failure is logged, counted and kept in the result, and the
+In order: read the parameters; adopt the objects beyond them; read the catalog; take the horizon, in a statement of its
+own; then, table by table, one snapshot each. A table's failure is logged, counted and kept in the result, and the
 others go on; what all of them need (Parameter Store, the database, the horizon) fails them all.
 """
 
@@ -45,7 +45,7 @@ class TablesFailed(TransientFailure):
 
 @dataclass(frozen=True, slots=True)
 class TableResult:
-    """What a pass did for one table. ``number`` is that of its newest object."""
+    """The result of a pass for one table. ``number`` is that of its newest object."""
 
     table: str
     outcome: Outcome
@@ -57,22 +57,22 @@ class TableResult:
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """What a pass did, table by table."""
+    """The results of a pass, table by table."""
 
     dataset: str
     tables: tuple[TableResult, ...]
 
     @property
     def failures(self) -> tuple[TableResult, ...]:
+        """The results of tables that failed."""
         return tuple(table for table in self.tables if table.outcome == "failed")
 
     def raise_failures(self) -> None:
         """Raises ``TablesFailed`` naming the tables and their errors, where there are any."""
         if self.failures:
-            told = "; ".join(f"{failure.table}: {failure.error}" for failure in self.failures)
-            raise TablesFailed(
-                "extract", self.dataset, told, "The other tables were extracted; the next run tries again"
-            )
+            problem = "; ".join(f"{failure.table}: {failure.error}" for failure in self.failures)
+            remedy = "The other tables were extracted; the next run tries again"
+            raise TablesFailed("extract", self.dataset, problem, remedy)
 
     def summary(self) -> dict[str, Any]:
         """JSON-ready: per table its outcome, objects, rows and newest number."""
@@ -92,7 +92,7 @@ class PassResult:
 
 @dataclass
 class Extraction:
-    """What a pass works with; built once, used for every pass of its dataset."""
+    """A dataset's source, sink and session; built once, used for every pass."""
 
     contract: Contract
     connector: Connector
@@ -106,6 +106,7 @@ class Extraction:
 
     @property
     def source(self) -> Database:
+        """Raises ``BadContract`` where the dataset is no database."""
         source = self.contract.source
         if not isinstance(source, Database):
             raise BadContract("extract", self.contract.dataset, "is no database", "Name a dataset of kind database")
@@ -113,7 +114,7 @@ class Extraction:
 
     @property
     def held_threshold(self) -> float:
-        """Seconds from which on a held horizon is warned of: half of the time until data must be queryable."""
+        """Seconds after which a held horizon is logged as a warning: half of the time until data must be queryable."""
         return self.held_seconds or self.source.complete_within / 2
 
     @property
@@ -127,6 +128,26 @@ class Extraction:
             self._session = self.connector.open()
         return self._session
 
+    def catalog(self, tables: Sequence[str]) -> Catalog:
+        """The server's catalog of these tables. A session that was kept open may have died: then another is opened."""
+        was_open = self.is_open
+        session = self.session()
+        try:
+            return read_catalog(session, tables)
+        except OutOfReach:
+            if not was_open:
+                raise
+            return read_catalog(self.session(), tables)
+
+    def reading(self, name: str) -> Reading:
+        """How rows of one table are read. Raises ``UnknownTable`` or ``MissingColumns``."""
+        try:
+            table = self.contract.source_table(name)
+        except KeyError as error:
+            place = f"{self.contract.dataset}/{name}"
+            raise UnknownTable("find table", place, str(error.args[0]), "Name a table of the contract") from error
+        return plan_reading(table, self.catalog([name]).relation(table), timezone=self.source.timezone)
+
     def close(self) -> None:
         """End the session."""
         if self._session is not None:
@@ -134,9 +155,9 @@ class Extraction:
 
 
 def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | None = None) -> PassResult:
-    """Extract the named tables, or all of the dataset's. Nothing new: no object, no change of state.
+    """Extract the named tables, or all of the dataset's. Without new rows there is no object and no change of state.
 
-    Any number of passes may run at once, and a pass may end anywhere: the next one finds out where the objects end.
+    Any number of passes may run at once, and a pass may end anywhere: the next one goes on where the objects end.
     """
     names = list(tables) if tables else [table.name for table in extraction.source.tables]
     dataset = extraction.contract.dataset
@@ -146,7 +167,8 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
     try:
         states = _states(extraction, known, results)
         if states:
-            catalog, bound = _look(extraction, list(states))
+            catalog = extraction.catalog(list(states))
+            bound = _read_bound(extraction, catalog)
             _report(extraction, bound)
             _extract_all(extraction, states, catalog, bound, budget, results)
     except StarmendError as error:  # what every table needs
@@ -177,19 +199,9 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
     return dict(sorted(states.items(), key=lambda item: item[1].durable_until))
 
 
-def _look(extraction: Extraction, tables: Sequence[str]) -> tuple[Catalog, Bound]:
-    """What the catalog says, then the horizon. A session that was kept open may have died: then once more."""
-    was_open = extraction.is_open
-    session = extraction.session()
-    try:
-        catalog = read_catalog(session, tables)
-    except OutOfReach:
-        if not was_open:
-            raise
-        session = extraction.session()
-        catalog = read_catalog(session, tables)
+def _read_bound(extraction: Extraction, catalog: Catalog) -> Bound:
     lookback = extraction.source.lookback
-    return catalog, read_bound(session, own_role_may_write=catalog.role_may_write, lookback=lookback)
+    return read_bound(extraction.session(), own_role_may_write=catalog.role_may_write, lookback=lookback)
 
 
 def _extract_all(
@@ -206,10 +218,10 @@ def _extract_all(
             if budget.over:
                 results.done(name, Stored(number=state.number, outcome="out of time"))
             else:
-                results.done(name, _extract_one(extraction, session, name, state, catalog, bound, budget))
+                results.done(name, _extract(extraction, session, name, state, catalog, bound, budget))
 
 
-def _extract_one(
+def _extract(
     extraction: Extraction,
     session: Session,
     name: str,
@@ -243,31 +255,31 @@ def _extract_one(
     return stored
 
 
-# ---------------------------------------------------------------- telling
+# ---------------------------------------------------------------- log and metrics
 
 
 def _updated(extraction: Extraction, target: TableObject, facts: ObjectFacts) -> None:
-    told = {"table": target.table, "object": target.key, "rows": facts.rows, "until": facts.durable_until.isoformat()}
-    extraction.log.info("table updated", **told)
+    fields = {"table": target.table, "object": target.key, "rows": facts.rows, "until": facts.durable_until.isoformat()}
+    extraction.log.info("table updated", **fields)
 
 
 def _report(extraction: Extraction, bound: Bound) -> None:
-    """How long a transaction has held the horizon back; who, once that is too long or the horizon does not move."""
+    """Measure how long a transaction has held the horizon back; name it once that is too long, or nothing moves."""
     extraction.metrics.add(HORIZON_HELD, bound.held_seconds)
     if bound.at is not None and bound.held_seconds < extraction.held_threshold:
         return
-    told: dict[str, Any] = {"reason": bound.reason, "seconds": bound.held_seconds}
+    fields: dict[str, Any] = {"reason": bound.reason, "seconds": bound.held_seconds}
     if bound.holder:
-        who = bound.holder
-        told |= {"kind": who.kind, "pid": who.pid, "user": who.user, "application": who.application}
-        told |= {"state": who.state, "since": who.since.isoformat()}
-    extraction.log.warning("horizon held back", **told)
+        holder = bound.holder
+        fields |= {"kind": holder.kind, "pid": holder.pid, "user": holder.user, "application": holder.application}
+        fields |= {"state": holder.state, "since": holder.since.isoformat()}
+    extraction.log.warning("horizon held back", **fields)
 
 
 def _report_adoption(extraction: Extraction, table: str, state: TableState) -> None:
     if state.write_number is not None or state.write_timestamp is not None:
-        told = {"table": table, "number": state.number, "timestamp": state.durable_until.isoformat()}
-        extraction.log.warning("parameters rebuilt from the objects", **told)
+        fields = {"table": table, "number": state.number, "timestamp": state.durable_until.isoformat()}
+        extraction.log.warning("parameters rebuilt from the objects", **fields)
         extraction.metrics.add(PARAMETERS_REBUILT, 1)
     if state.missing or state.newest_lost:
         missing = [*state.missing, *([state.number] if state.newest_lost else [])]
@@ -286,20 +298,20 @@ def _report_unplaced(
         return
     if count:
         remedy = "give them a key, and a changed_at or created_at that is not in the future"
-        told = {"table": reading.table.name, "rows": count, "remedy": remedy}
-        extraction.log.warning("rows without cursor or key are not extracted", **told)
+        fields = {"table": reading.table.name, "rows": count, "remedy": remedy}
+        extraction.log.warning("rows without cursor or key are not extracted", **fields)
         extraction.metrics.add(ROWS_UNPLACED, count)
 
 
 class _Results:
-    """The results so far, each told when it comes."""
+    """The results so far, each logged and counted when it comes."""
 
     def __init__(self, extraction: Extraction) -> None:
         self._extraction = extraction
         self.of: dict[str, TableResult] = {}
 
     def known(self, names: Sequence[str]) -> list[SourceTable]:
-        """Those that the contract knows; the others have failed."""
+        """The tables of these names; a name that the contract does not know is a failed result."""
         tables = []
         for name in names:
             try:
@@ -311,8 +323,8 @@ class _Results:
 
     def done(self, name: str, stored: Stored) -> None:
         self.of[name] = TableResult(name, stored.outcome, stored.objects, stored.rows, stored.number)
-        told = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
-        self._extraction.log.info("table completed", **told, number=stored.number)
+        fields = {"table": name, "outcome": stored.outcome, "objects": stored.objects, "rows": stored.rows}
+        self._extraction.log.info("table completed", **fields, number=stored.number)
         self._extraction.metrics.add(ROWS_EXTRACTED, stored.rows)
         self._extraction.metrics.add(OBJECTS_EXTRACTED, stored.objects)
         if stored.outcome == "out of time":
@@ -320,8 +332,8 @@ class _Results:
 
     def failed(self, name: str, error: Exception) -> None:
         self.of[name] = TableResult(name, "failed", error=error)
-        told = {"table": name, "error": type(error).__name__, "problem": str(error)}
-        self._extraction.log.error("table failed", **told, exc_info=error)
+        fields = {"table": name, "error": type(error).__name__, "problem": str(error)}
+        self._extraction.log.error("table failed", **fields, exc_info=error)
         self._extraction.metrics.add(TABLE_FAILED, 1)
 
     def guard(self, name: str) -> _Guard:
@@ -329,7 +341,7 @@ class _Results:
 
 
 class _Guard:
-    """A table's failure, whatever it is, stays its own."""
+    """Turns any failure inside its block into the failed result of one table."""
 
     def __init__(self, results: _Results, name: str) -> None:
         self._results = results

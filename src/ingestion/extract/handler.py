@@ -13,7 +13,7 @@ from ingestion.extract.runtime import budget_of, build_extraction
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What was done for each table. Raises ``TablesFailed`` after the others are done: failures must be loud."""
+    """Do the pass, or the repair, and return its summary. Raises ``TablesFailed`` when the other tables are done."""
     extraction, metrics = build_extraction(str(event["dataset"]))
     try:
         if "repair" in event:

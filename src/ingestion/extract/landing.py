@@ -1,4 +1,4 @@
-"""A dataset's ingest objects: written once, and asked what state they prove."""
+"""Ingest objects of a dataset: they are written once, and their metadata prove the state of extraction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRIES = 3
 
 
 class Landing:
-    """What lies in the landing zone for one dataset.
+    """The landing zone of one dataset.
 
     Objects are immutable, so the facts of the newest object of each table are kept from pass to pass.
     """
@@ -25,7 +25,7 @@ class Landing:
         self._facts: dict[str, tuple[str, ObjectFacts]] = {}
 
     def state(self, table: str, stored: StoredState) -> TableState:
-        """Where the table's next object starts, as the objects prove it: those beyond the stored id are adopted.
+        """The start of the table's next object, as the objects prove it: those beyond the stored id are adopted.
 
         Lists from the stored id on (the whole sequence only where that is lost): one request where nothing is beyond
         and the newest object is known from the last pass. Raises ``ObjectConflict`` where the newest object was not
@@ -33,9 +33,9 @@ class Landing:
         """
         known = TableObject(self._dataset, table, stored.number or 0)
         beyond = [
-            found.number
-            for one in self._objects.list(table_prefix(self._dataset, table), after=known.key)
-            if (found := parse_table_key(one.key))
+            target.number
+            for info in self._objects.list(table_prefix(self._dataset, table), after=known.key)
+            if (target := parse_table_key(info.key))
         ]
         number = beyond[-1] if beyond else known.number
         newest = self.facts(TableObject(self._dataset, table, number)) if number else None
@@ -46,18 +46,18 @@ class Landing:
         key, facts = self._facts.get(target.table, ("", None))
         if key == target.key:
             return facts
-        found = self._objects.stat(target.key)
-        if found is None:
+        stat = self._objects.stat(target.key)
+        if stat is None:
             return None
         try:
-            facts = decode_facts(found.metadata, key=target.key)
+            facts = decode_facts(stat.metadata, key=target.key)
         except InvalidData as error:
             raise ObjectConflict("adopt object", target.key, error.problem, error.remedy) from error
         self.remember(target, facts)
         return facts
 
     def remember(self, target: TableObject, facts: ObjectFacts) -> None:
-        """This is the table's newest object now."""
+        """Keep the facts of an object that is the table's newest now."""
         self._facts[target.table] = (target.key, facts)
 
 
@@ -78,9 +78,9 @@ def write_object(objects: ObjectStore, key: str, body: bytes, *, metadata: Mappi
             failure = None
             if isinstance(answer, Written):
                 return
-        there = objects.stat(key)
-        if there is not None:
-            if dict(there.metadata) == dict(metadata):
+        stat = objects.stat(key)
+        if stat is not None:
+            if dict(stat.metadata) == dict(metadata):
                 return
             remedy = "Another extraction has been faster, or someone put it there"
             raise ObjectConflict("write object", key, "it exists and has other content", remedy)

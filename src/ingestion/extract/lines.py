@@ -1,4 +1,4 @@
-"""The rows of a table as JSON lines, and how new they are."""
+"""Rows of a table as JSON lines, and the cursor of a line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def collect_rows(
 def read_lines(
     session: Session, reading: Reading, start: Position, until: datetime, *, seconds: float
 ) -> Generator[list[bytes]]:
-    """As ``collect_rows``, for a table that was looked up already: one round trip."""
+    """As ``collect_rows``, for a table whose catalog was read before: one round trip."""
     return session.copy(in_snapshot(reading, copy_interval(reading, start, until), seconds=seconds))
 
 
@@ -46,17 +46,17 @@ def latest_timestamp(table: SourceTable, lines: Iterable[bytes], *, timezone: st
     Aware, unless the values carry no zone and the source's clock is not UTC. Raises ``MissingColumns`` (KeyError)
     where a line has neither of the two fields.
     """
-    times = [one for one in (cursor_of(table, parse_line(line), timezone=timezone) for line in lines) if one]
-    return max(times, default=None)
+    times = (cursor_of(table, parse_line(line), timezone=timezone) for line in lines)
+    return max((at for at in times if at), default=None)
 
 
 def cursor_of(table: SourceTable, row: dict[str, Any], *, timezone: str) -> datetime | None:
     """The time that orders this row; None where its times are null."""
-    there = [name for name in (table.changed_at, table.created_at) if name in row]
-    if not there:
+    present = [name for name in (table.changed_at, table.created_at) if name in row]
+    if not present:
         problem = f"a row has neither {table.changed_at or 'changed_at'} nor {table.created_at or 'created_at'}"
         raise MissingColumns("find cursor", table.name, problem, "Promise one of them in the contract")
-    text = next((row[name] for name in there if row[name] is not None), None)
+    text = next((row[name] for name in present if row[name] is not None), None)
     if text is None:
         return None
     try:

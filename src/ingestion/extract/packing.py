@@ -1,4 +1,4 @@
-"""Lines cut into gzip objects of bounded size."""
+"""Pack lines into gzip objects of bounded size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLACK = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An object's body and what it holds. ``sha256`` is of the lines as they were, in hex."""
+    """An object's body and facts about its lines. ``sha256`` is of the uncompressed lines, in hex."""
 
     body: bytes = field(repr=False)
     rows: int
@@ -28,7 +28,7 @@ class Packed:
 
 
 class Packer:
-    """Takes lines until an object is full."""
+    """Collects lines until an object is full."""
 
     def __init__(self, *, max_rows: int, max_bytes: int = OBJECT_BYTES) -> None:
         self._max_rows = max_rows
@@ -65,7 +65,7 @@ class Packer:
         return lines[len(taken) :]
 
     def finish(self) -> Packed:
-        """What was taken, as an object; the next one begins."""
+        """The lines taken so far as an object; the next object begins."""
         self._parts.append(self._deflate.flush())
         packed = Packed(b"".join(self._parts), self.rows, self._digest.hexdigest(), self._last_line)
         self._reset()

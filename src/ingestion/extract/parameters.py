@@ -16,7 +16,7 @@ from core.time import format_instant
 
 
 def read_timestamp(parameters: ParameterStore, names: ParameterNames, table: str) -> datetime:
-    """Up to where the table's rows are durable: aware, exclusive. ``InvalidData`` where the text is no timestamp."""
+    """The aware instant before which the table's rows are durable. Raises ``InvalidData`` where the text is none."""
     name = names.timestamp(table)
     return parse_timestamp(parameters.get(name), name=name)
 
@@ -35,7 +35,7 @@ def write_timestamps(parameters: ParameterStore, names: ParameterNames, timestam
 
 
 def read_sequential_id(parameters: ParameterStore, names: ParameterNames, table: str) -> int:
-    """The number of the table's newest object, 0 before the first. ``InvalidData`` where the text is no number."""
+    """The number of the table's newest object, 0 before the first. Raises ``InvalidData`` where the text is none."""
     name = names.sequential_id(table)
     return parse_id(parameters.get(name), name=name)
 
@@ -51,7 +51,7 @@ def write_sequential_id(parameters: ParameterStore, names: ParameterNames, table
 
 
 def advance(parameters: ParameterStore, names: ParameterNames, table: str, *, until: datetime, number: int) -> None:
-    """Tell the parameters of an object that is durable: first the timestamp, then the id.
+    """Write the state after a durable object: first the timestamp, then the id.
 
     Raises ``IdOutOfOrder``, with nothing written, where another extraction has been faster.
     """
@@ -61,28 +61,28 @@ def advance(parameters: ParameterStore, names: ParameterNames, table: str, *, un
 
 
 def read_stored(parameters: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> dict[str, StoredState]:
-    """What the parameters say of each table, in one call per ten; what is missing or corrupt is None."""
+    """The parameters of each table, ten in one call; what is missing or corrupt is None."""
     wanted = [name(table) for table in tables for name in (names.timestamp, names.sequential_id)]
-    found = parameters.get_many(wanted)
-    return {table: _stored(found, names, table) for table in tables}
+    values = parameters.get_many(wanted)
+    return {table: _stored(values, names, table) for table in tables}
 
 
-def _stored(found: Mapping[str, str], names: ParameterNames, table: str) -> StoredState:
+def _stored(values: Mapping[str, str], names: ParameterNames, table: str) -> StoredState:
     timestamp, number = names.timestamp(table), names.sequential_id(table)
     try:
-        at = parse_timestamp(found[timestamp], name=timestamp)
+        at = parse_timestamp(values[timestamp], name=timestamp)
     except (KeyError, InvalidData):
         at = None
     try:
-        return StoredState(at, parse_id(found[number], name=number))
+        return StoredState(at, parse_id(values[number], name=number))
     except (KeyError, InvalidData):
         return StoredState(at, None)
 
 
 def rebuild(parameters: ParameterStore, names: ParameterNames, table: str, state: TableState) -> None:
-    """Make the parameters say what the objects prove; nothing is written where they do already.
+    """Write the parameters as the objects prove them; nothing is written where they are right already.
 
-    The only place where an id may go on by more than one: the objects that it counts have been seen.
+    The only place where an id may go on by more than one: the objects that it counts were listed.
     """
     if state.write_timestamp is not None:
         parameters.put(names.timestamp(table), format_instant(state.write_timestamp))

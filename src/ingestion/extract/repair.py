@@ -1,7 +1,7 @@
-"""Rows fetched again for the auditor, beside the sequence: ``repair/<dataset>/<table>/<name>.jsonl.gz``.
+"""Repairs: rows fetched again for the auditor, beside the sequence: ``repair/<dataset>/<table>/<name>.jsonl.gz``.
 
 Each line is the row as the source has it now, with ``checked_at``: between two lines of the same version the later
-check wins. No state moves, and a name is made of its content, so that doing it again changes nothing.
+check wins. No state moves, and an object's name is made of its content, so that doing it again changes nothing.
 
 An event asks for keys or for an interval::
 
@@ -19,22 +19,21 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from core.errors import InvalidData, UnknownTable
+from core.errors import InvalidData
 from core.landing.ingest_objects import KeyValue, Position, RepairObject
 from core.time import format_instant, parse_instant
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import write_object
 from ingestion.extract.lines import parse_line
 from ingestion.extract.packing import Packed, Packer
-from ingestion.postgres.relation import read_catalog
-from ingestion.postgres.select import Reading, copy_interval, copy_keys, in_snapshot, plan_reading
+from ingestion.postgres.select import Reading, copy_interval, copy_keys, in_snapshot
 
 KEYS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The objects written, the rows in them, and which of the asked keys the source does not have."""
+    """The objects written, the rows in them, and the keys asked for that the source does not have."""
 
     objects: tuple[str, ...]
     rows: int
@@ -46,7 +45,7 @@ class Repaired:
 
 
 def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
-    """What an event's ``repair`` asks for. Raises ``InvalidData`` naming what it lacks."""
+    """Do what an event's ``repair`` asks for. Raises ``InvalidData`` naming what it lacks."""
     try:
         table, name = str(request["table"]), str(request["name"])
         checked_at = parse_instant(request["checked_at"])
@@ -66,47 +65,37 @@ def extract_keys(
     extraction: Extraction, table: str, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, name: str
 ) -> Repaired:
     """The rows that have these keys, as they are now. Each thousand keys come from one snapshot."""
-    reading = _look_up(extraction, table)
-    asked, there = iter(keys), set[tuple[KeyValue, ...]]()
+    reading = extraction.reading(table)
+    remaining, present = iter(keys), set[tuple[KeyValue, ...]]()
 
     def lines() -> Iterable[list[bytes]]:
-        while some := list(islice(asked, KEYS_AT_ONCE)):
-            statement = copy_keys(reading, some, checked_at=checked_at)
+        while chunk := list(islice(remaining, KEYS_AT_ONCE)):
+            statement = copy_keys(reading, chunk, checked_at=checked_at)
             for batch in extraction.session().copy(
                 in_snapshot(reading, statement, seconds=extraction.statement_seconds)
             ):
                 rows = map(parse_line, batch)
-                there.update(tuple(row[column] for column in reading.table.key) for row in rows)
+                present.update(tuple(row[column] for column in reading.table.key) for row in rows)
                 yield batch
 
     objects, rows = store_lines(extraction, reading, lines(), checked_at=checked_at, name=name)
-    return Repaired(objects, rows, tuple(tuple(key) for key in keys if tuple(key) not in there))
+    return Repaired(objects, rows, tuple(tuple(key) for key in keys if tuple(key) not in present))
 
 
 def extract_interval_again(
     extraction: Extraction, table: str, start: Position, until: datetime, *, checked_at: datetime, name: str
 ) -> Repaired:
-    """The rows whose cursor is in [``start``, ``until``) now: what a lost object held, but for later changes."""
-    reading = _look_up(extraction, table)
+    """The rows whose cursor is in [``start``, ``until``) now: those of a lost object, but for later changes."""
+    reading = extraction.reading(table)
     statement = copy_interval(reading, start, until, checked_at=checked_at)
     lines = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
     return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))
 
 
-def _look_up(extraction: Extraction, name: str) -> Reading:
-    try:
-        table = extraction.contract.source_table(name)
-    except KeyError as error:
-        place = f"{extraction.contract.dataset}/{name}"
-        raise UnknownTable("repair", place, str(error.args[0]), "Name a table of the contract") from error
-    relation = read_catalog(extraction.session(), [name]).relation(table)
-    return plan_reading(table, relation, timezone=extraction.source.timezone)
-
-
 def store_lines(
     extraction: Extraction, reading: Reading, lines: Iterable[list[bytes]], *, checked_at: datetime, name: str
 ) -> tuple[tuple[str, ...], int]:
-    """The objects that hold the lines, and how many lines there are."""
+    """Store lines in repair objects; returns the objects' keys and the number of lines."""
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=extraction.object_bytes)
     keys, rows = [], 0
     for packed in _packed(packer, lines):

@@ -1,4 +1,4 @@
-"""The world of the extract function: clients, a session with the database, a clock; kept for a container's life."""
+"""Clients of the extract function, kept for a container's life: AWS, a session with the database, a clock."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
 from ingestion.postgres.session import Connector
 
-# What is left of the function's time when a pass stops reading: for storing the object at hand and its state. A
+# The part of the function's time in which a pass no longer reads: for storing the object at hand and its state. A
 # function with little time keeps a quarter of it.
 RESERVE_SECONDS = 20.0
 RESERVE_SHARE = 0.25
@@ -28,6 +28,7 @@ RESERVE_SHARE = 0.25
 
 @cache
 def build_runtime() -> tuple[Settings, Clients]:
+    """The settings of this container, and its AWS clients."""
     return Settings.from_environment(), Clients()
 
 
@@ -39,7 +40,7 @@ def build_extraction(dataset: str) -> tuple[Extraction, LogMetrics]:
 
 
 def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[Extraction, LogMetrics]:
-    """As ``build_extraction``, for the command too."""
+    """The same for any deployment: the command uses it too."""
     contract = settings.contracts.dataset(dataset)
     objects = S3ObjectStore(clients("s3"), settings.ingest_bucket)
     parameters = SsmParameterStore(clients("ssm"))

@@ -1,4 +1,4 @@
-"""Work done beside the main thread, one piece at a time and in order."""
+"""An executor with one thread beside the caller's: one piece of work at a time, in order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class SerialExecutor:
     """Runs each piece of work after the one before has succeeded; a failure is raised at the next call.
 
     So an object is stored while the next one is read, and no object is stored unless all before it were. Leaving the
-    block waits for what is under way, and raises its failure unless another one is on its way out.
+    block waits for the work under way, and raises its failure unless the block raises another.
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lane")
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="serial")
         self._running: Future[None] | None = None
 
     def run(self, work: Callable[[], None]) -> None:
@@ -24,7 +24,7 @@ class SerialExecutor:
         self._running = self._threads.submit(work)
 
     def wait(self) -> None:
-        """Until nothing is under way."""
+        """Return when no work is under way."""
         running, self._running = self._running, None
         if running is not None:
             running.result()

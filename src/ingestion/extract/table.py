@@ -1,4 +1,4 @@
-"""One table of one pass: its rows from the position on, cut into objects, each stored before the state moves on."""
+"""Extraction of one table in one pass: rows from its position on, in objects that are stored before the state moves."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ingestion.postgres.session import Session
 
 Outcome = Literal["extracted", "unchanged", "held", "out of time", "beaten", "failed"]
 OnStored = Callable[[TableObject, ObjectFacts], None]
-_GRACE = 5.0  # seconds that a statement may outlive the budget: it is our clock that ends a pass, if rows come at all
+_GRACE = 5.0  # seconds that a statement may outlive the budget: this machine's clock ends a pass, if rows come at all
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a table's pass has made durable. ``number`` is that of the table's newest object."""
+    """The objects and rows that a pass stored for a table. ``number`` is that of the table's newest object."""
 
     objects: int = 0
     rows: int = 0
@@ -41,7 +41,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Where a dataset's objects and state go."""
+    """The destination of a dataset's objects and state."""
 
     dataset: str
     objects: ObjectStore
@@ -50,8 +50,10 @@ class Sink:
     landing: Landing
 
     def store(self, target: TableObject, packed: Packed, facts: ObjectFacts) -> None:
-        """One commit: the object, then the timestamp, then the id. Raises ``ObjectConflict`` or ``IdOutOfOrder``
-        where another extraction has been faster."""
+        """Commit an object: first itself, then the timestamp, then the id.
+
+        Raises ``ObjectConflict`` or ``IdOutOfOrder`` where another extraction has been faster.
+        """
         write_object(self.objects, target.key, packed.body, metadata=encode_facts(facts))
         self.landing.remember(target, facts)
         advance(self.parameters, self.names, target.table, until=facts.durable_until, number=target.number)
@@ -59,22 +61,22 @@ class Sink:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What a pass reads of a table: the rows from ``start`` on, before ``until``."""
+    """The rows that a pass reads of a table: from ``start`` on, before ``until``."""
 
     start: Position
     until: datetime
 
     @property
     def empty(self) -> bool:
-        """Nothing can lie in it. A wall-clock start is the server's to compare."""
+        """Whether no row can lie in it. Only the server can compare a wall-clock start."""
         return self.start.at.tzinfo is not None and self.start.at >= self.until
 
 
 def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Database) -> Interval | None:
     """The interval to read; None where the horizon must not move and nothing older is left.
 
-    An interval that was cut goes on at its own cut, at least up to its own end: its horizon stays safe for ever. With
-    a ``lookback`` the others start so much earlier.
+    An interval that was cut continues at its cut, at least up to its own end, for its horizon stays safe. With a
+    ``lookback`` all others start that much earlier.
 
     Raises ``PipelineBug`` where another server's transactions wrote the rows, and ``TransientFailure`` where the
     server's clock has not come to the start yet: what is written until then would lie behind it.
@@ -119,8 +121,8 @@ def extract_table(
     """Read the interval in one snapshot and store its rows as objects numbered from the state's number on.
 
     Each object is one conditional put, stored while the next is being read and before the next is put. Out of time,
-    what has been read so far is stored as the last object, and the next pass goes on behind it. Another extraction of
-    the same table wins or loses whole objects: who loses stops (``beaten``). ``on_stored`` hears of each object.
+    what has been read so far is stored as the last object, and the next pass goes on behind it. Two extractions of the
+    same table compete for whole objects: the slower one stops (``beaten``). ``on_stored`` is called for each object.
     Memory: three objects at most. Raises what ``lines.collect_rows`` and ``landing.write_object`` raise; what was
     stored before stays, and the state fits it.
     """
@@ -167,7 +169,7 @@ class _Tally:
 
 
 def _objects(lines: Iterable[list[bytes]], packer: Packer, budget: Budget) -> Iterable[tuple[Packed, bool]]:
-    """Objects as they fill, and whether the rows end with them: that is known when the next row comes, or none."""
+    """Objects as they fill, each with whether it is the last, which is known when the next row comes or none."""
     for batch in lines:
         rest = packer.add(batch)
         while rest:
@@ -189,13 +191,13 @@ def _is_repeat(facts: ObjectFacts, target: TableObject, state: TableState) -> bo
 
 
 def _is_extraction(sink: Sink, place: str) -> bool:
-    """Whether the object in our way was written by an extraction, which then was faster."""
-    there = sink.objects.stat(place)
-    return there is not None and "starmend-interval-to" in there.metadata
+    """Whether the object of that name was written by an extraction, which then was faster."""
+    stat = sink.objects.stat(place)
+    return stat is not None and "starmend-interval-to" in stat.metadata
 
 
 class _Cutter:
-    """Numbers the objects of an interval and tells what each holds."""
+    """Numbers the objects of an interval, and makes the facts of each."""
 
     def __init__(self, reading: Reading, state: TableState, interval: Interval, dataset: str) -> None:
         self.is_cut = False

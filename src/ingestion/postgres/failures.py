@@ -1,4 +1,4 @@
-"""PostgreSQL's errors as ours.
+"""Translate the errors of PostgreSQL, its driver and the network into the pipeline's own.
 
 SQLSTATE codes: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
 """
@@ -32,7 +32,7 @@ class StatementTimeOut(OutOfReach):
 
 @contextmanager
 def reaching(operation: str, place: str) -> Iterator[None]:
-    """Turn whatever the driver or the network raises inside into an error of ours, keeping the cause."""
+    """Turn whatever the driver or the network raises inside into a ``StarmendError``, keeping the cause."""
     try:
         yield
     except DatabaseError as error:
@@ -56,8 +56,8 @@ def reaching(operation: str, place: str) -> Iterator[None]:
 
 
 def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendError:
-    told = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    code, message = told.get("C", ""), told.get("M", str(error))
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    code, message = fields.get("C", ""), fields.get("M", str(error))
     problem = f"{message} ({code})"
     if code in _AUTHENTICATION:
         return AuthenticationFailed(operation, place, problem, "Look at the secret and at pg_hba.conf")
@@ -73,4 +73,4 @@ def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendErro
         return PipelineBug(operation, place, problem, remedy)
     if code.startswith(_TRANSIENT):
         return OutOfReach(operation, place, problem, "The next run tries again")
-    return PipelineBug(operation, place, problem, told.get("H", ""))
+    return PipelineBug(operation, place, problem, fields.get("H", ""))

@@ -1,4 +1,4 @@
-"""The statements that let the auditor compare a table with the warehouse: fingerprints of buckets, and pairs.
+"""Statements by which the auditor compares a table with the warehouse: fingerprints of buckets, and pairs.
 
 Both see the rows that an extraction sees: those with a key and a cursor that an interval can hold. Versions are the
 cursor in UTC. ``core.audit.fingerprint`` computes the same hashes.
@@ -24,11 +24,11 @@ def count_buckets(
     """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
 
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
-    which span each of them is (None: what lies between two).
+    which span each of them is (None: between two spans).
     """
     version = in_utc(reading, reading.cursor, reading.changed)
     conditions = [*_placed(reading), f"{version} < {_utc(until)}"]
-    stretch, of = "1", [0]
+    stretch, span_of = "1", [0]
     if column:
         bounds = sorted({parse_instant(text) for span in spans for text in (span.start, span.end)})
         time = in_utc(reading, identifier(column), reading.relation.columns[column])
@@ -36,14 +36,14 @@ def count_buckets(
         stretch = f"width_bucket({time}, ARRAY[{array}])"
         conditions += [f"{time} >= {_utc(bounds[0])}", f"{time} < {_utc(bounds[-1])}"]
         starts = {parse_instant(span.start): number for number, span in enumerate(spans)}
-        of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
+        span_of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
     columns = f"{stretch} AS s, {_hash(reading)} AS h, {version} AS v"
     rows = f"SELECT {columns} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     statement = (
         f"SELECT s, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h))"
         f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1, 2"  # OFFSET 0: so that the key is hashed once
     )
-    return statement, of
+    return statement, span_of
 
 
 def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int]) -> str:
@@ -51,8 +51,8 @@ def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wante
     version = in_utc(reading, reading.cursor, reading.changed)
     conditions = [*_placed(reading), *_span(reading, span, column)]
     if len(wanted) < buckets:
-        places = ", ".join(f"{place:d}" for place in wanted)
-        conditions.append(f"({_hash(reading)} & {buckets - 1:d}) IN ({places})")
+        numbers = ", ".join(f"{bucket:d}" for bucket in wanted)
+        conditions.append(f"({_hash(reading)} & {buckets - 1:d}) IN ({numbers})")
     names = ", ".join(_as_text(reading, key) for key in reading.keys)
     rows = f"SELECT {names}, {version} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
@@ -122,7 +122,7 @@ def _text(reading: Reading, column: SourceColumn) -> str:
 
 
 def _as_text(reading: Reading, column: SourceColumn) -> str:
-    """A key as CSV is to hold it: by the contract's type."""
+    """A key's column for CSV, by the contract's type."""
     kind = reading.table.field(column.name).type
     name = identifier(column.name)
     if kind.name in ("int", "bigint", "date"):

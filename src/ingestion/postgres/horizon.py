@@ -1,8 +1,8 @@
-"""The safe horizon: the instant that no transaction still to be seen can have written a row before.
+"""The safe horizon: no transaction that is not visible yet can have written a row older than this instant.
 
-A row's ``last_updated`` is at the earliest the start of the transaction that wrote it, and the row is seen only after
-the commit. So everything older than the start of the oldest open transaction has been seen or never will be. What
-makes that true, trap by trap:
+A row's ``last_updated`` is at the earliest the start of the transaction that wrote it, and the row is visible only
+after the commit. So every row older than the start of the oldest open transaction is visible now, or never will be.
+What that rests on, trap by trap:
 
 - A transaction that has not written yet has no transaction id, so open transactions are found by their start time in
   ``pg_stat_activity``, idle ones too. Sessions of our own role are left out where that role may change nothing, and
@@ -10,8 +10,7 @@ makes that true, trap by trap:
 - Of a client that is at work the start of its message counts where that is earlier: the clock of all transactions
   that one message begins stands still at its arrival, between two of them none is shown, and a procedure that commits
   goes on with the ``statement_timestamp()`` of its call.
-- A backend shows up a moment after it read its clock: that is what the margin is for
-(``core.landing.state.safe_horizon``).
+- A backend shows up a moment after it read its clock: the margin allows for it (``core.landing.state.safe_horizon``).
 - The view shows other roles' transactions only to who has ``pg_read_all_stats``; and sessions with
   ``track_activities`` off show none, nor the one that was open when it was switched on again: while there is such a
   session, the horizon does not move.
@@ -25,7 +24,7 @@ makes that true, trap by trap:
 - A replica does not know the primary's open transactions.
 
 Where the view cannot be used the contract may say ``lookback``: then the bound is the clock alone, and each interval
-starts that much earlier than the last one ended, so that late rows are met again and merging absorbs the repeats.
+starts that much earlier than the last one ended, so that late rows are read again and merging absorbs the repeats.
 """
 
 from __future__ import annotations
@@ -43,8 +42,11 @@ GRANT = "GRANT pg_read_all_stats TO {role}; or choose a `lookback` in the contra
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What holds the horizon back the most. ``since``: its start; of a prepared transaction, when it was prepared; of
-    a session that hides its transactions, when it connected."""
+    """The transaction or session that holds the horizon back the most.
+
+    ``since`` is its start; of a prepared transaction, when it was prepared; of a session that hides its transactions,
+    when it connected.
+    """
 
     kind: str
     pid: int
@@ -56,7 +58,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where the horizon may go, the margin not taken off yet. ``at`` None: it must not move, ``reason`` says why."""
+    """The upper bound of the horizon, without the margin. ``at`` None: it must not move, ``reason`` says why."""
 
     now: datetime
     at: datetime | None
@@ -65,14 +67,14 @@ class Bound:
 
     @property
     def held_seconds(self) -> float:
-        """How long the holder has held the horizon back."""
+        """Seconds for which the holder has held the horizon back."""
         return max(0.0, (self.now - self.holder.since).total_seconds()) if self.holder else 0.0
 
 
 def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
-    """One round trip; call it outside a transaction, before the snapshot for the rows begins.
+    """Read the bound in one round trip, outside a transaction and before the snapshot for the rows begins.
 
-    Raises ``PipelineBug`` with the remedy where no bound can be told: a replica, or a role without the grant.
+    Raises ``PipelineBug`` with the remedy where there can be none: a replica, or a role without the grant.
     """
     row = session.query(_statement(own_role_may_write))[0]
     now, role, replica, replayed, may_see = row[:5]
@@ -87,7 +89,7 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
     if not may_see:
         problem = f"role {role} does not see other sessions' transactions"
         raise PipelineBug("take horizon", session.place, problem, GRANT.format(role=role))
-    return _judge(now, _holder(*row[5:11]), *row[11:])
+    return _bound(now, _holder(*row[5:11]), *row[11:])
 
 
 def _holder(
@@ -98,9 +100,9 @@ def _holder(
     return Holder(HIDDEN if hides else "transaction", pid or 0, user or "", application or "", state or "", since)
 
 
-def _judge(
+def _bound(
     now: datetime,
-    open_one: Holder | None,
+    oldest: Holder | None,
     hidden: int,
     prepared: int,
     gid: str,
@@ -109,12 +111,12 @@ def _judge(
 ) -> Bound:
     if prepared and prepared_at:
         pending = Holder("prepared transaction", 0, owner, gid, "prepared", prepared_at)
-        older = open_one and open_one.kind != HIDDEN and open_one.since < prepared_at
+        older = oldest and oldest.kind != HIDDEN and oldest.since < prepared_at
         reason = f"{prepared} prepared transactions are pending, {gid!r} the longest"
-        return Bound(now, None, reason, open_one if older else pending)
+        return Bound(now, None, reason, oldest if older else pending)
     if hidden:
-        return Bound(now, None, f"{hidden} sessions hide their transactions: track_activities is off", open_one)
-    return Bound(now, min(now, open_one.since) if open_one else now, holder=open_one)
+        return Bound(now, None, f"{hidden} sessions hide their transactions: track_activities is off", oldest)
+    return Bound(now, min(now, oldest.since) if oldest else now, holder=oldest)
 
 
 def _statement(own_role_may_write: bool) -> str:

@@ -1,4 +1,4 @@
-"""Who connects where, and how privately: what the secret of a database says."""
+"""The login of a database, from its secret: server, user, password, encryption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, s
 
 @dataclass(frozen=True)
 class Login:
-    """A database and who may read it. ``sslrootcert`` is PEM text; empty means the system's authorities."""
+    """A database, and the user that reads it. ``sslrootcert`` is PEM text; empty means the system's authorities."""
 
     host: str
     port: int
@@ -28,11 +28,11 @@ class Login:
 
     @property
     def place(self) -> str:
-        """Where, for messages: no password."""
+        """The server as messages name it, without the password."""
         return f"postgresql://{self.username}@{self.host}:{self.port}/{self.dbname}"
 
     def tls(self) -> ssl.SSLContext | None:
-        """How to encrypt; None only where the secret says ``disable``.
+        """The encryption to use; None only where the secret says ``disable``.
 
         As libpq has it: ``require`` encrypts and looks at no certificate unless ``sslrootcert`` is given,
         ``verify-ca`` wants one that the authority signed, ``verify-full`` one for this host too.

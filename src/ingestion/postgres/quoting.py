@@ -1,4 +1,4 @@
-"""The only place where a name or a value becomes part of a statement: COPY takes no parameters."""
+"""Quoting of names and values, the only place where they become part of a statement: COPY takes no parameters."""
 
 from __future__ import annotations
 

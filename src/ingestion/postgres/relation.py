@@ -1,4 +1,4 @@
-"""What the server's catalog says about the contract's tables."""
+"""The server's catalog of the contract's tables: columns, types, and what our role may do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MICROSECOND_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column as the server has it. ``type`` has no modifier, so that a cast to it neither cuts nor rounds."""
+    """A column in the server's catalog. ``type`` has no modifier, so that a cast to it neither cuts nor rounds."""
 
     name: str
     type: str
@@ -53,8 +53,11 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or view. ``writable``: this session's role may change rows of it. ``lockable``: it may lock the whole.
-    ``subscribed``: logical replication brings its rows, whose times are those of another server's transactions."""
+    """A table or view.
+
+    ``writable``: this session's role may change rows of it. ``lockable``: it may lock the whole. ``subscribed``:
+    logical replication brings its rows, whose times are those of another server's transactions.
+    """
 
     schema: str
     name: str
@@ -66,7 +69,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The relations that were found, by the contract's name."""
+    """The relations that the server has, by the contract's name."""
 
     place: str
     relations: dict[str, Relation]
@@ -77,26 +80,26 @@ class Catalog:
         return any(relation.writable for relation in self.relations.values())
 
     def relation(self, table: SourceTable) -> Relation:
-        """Raises ``UnknownTable`` or ``MissingColumns`` where the server has not what the contract promises."""
-        found = self.relations.get(table.name)
-        if found is None:
+        """The relation of a table. Raises ``UnknownTable`` or ``MissingColumns`` where the server lacks some of it."""
+        relation = self.relations.get(table.name)
+        if relation is None:
             remedy = "Look at the contract, the role's search_path and its USAGE on the schema"
             raise UnknownTable("find table", f"{self.place}/{table.name}", "there is no such table", remedy)
         names = [field.name for field in table.fields if not field.added]
-        if absent := [name for name in names if name not in found.columns]:
+        if absent := [name for name in names if name not in relation.columns]:
             problem = f"it has no {', '.join(absent)}"
             raise MissingColumns("find columns", f"{self.place}/{table.name}", problem, "Look at the contract")
-        return found
+        return relation
 
 
 def read_catalog(session: Session, tables: Sequence[str]) -> Catalog:
-    """One round trip for all tables. A table that is not there is missing from the result."""
+    """The catalog of all tables, in one round trip; a table that the server lacks is missing from it."""
     rows = session.query(_statement(tables))
     relations: dict[str, Relation] = {}
-    for table, schema, relation, writable, lockable, subscribed, *column in rows:
-        found = relations.setdefault(table, Relation(schema, relation, {}, writable, lockable, subscribed))
+    for table, schema, relation_name, writable, lockable, subscribed, *column in rows:
+        relation = relations.setdefault(table, Relation(schema, relation_name, {}, writable, lockable, subscribed))
         name, kind, base, modifier, category, not_null = column
-        found.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
+        relation.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
     return Catalog(session.place, relations)
 
 
@@ -123,7 +126,7 @@ LEFT JOIN pg_type base ON ty.typtype = 'd' AND base.oid = ty.typbasetype
 
 
 def clock_of(column: SourceColumn, *, place: str) -> ClockKind:
-    """Raises ``InvalidData`` for a cursor column that holds no times."""
+    """The clock of a cursor column. Raises ``InvalidData`` where it holds no times."""
     if column.clock is None:
         problem = f"{column.name} is of type {column.base}"
         raise InvalidData("find cursor", place, problem, "Name a timestamp column as changed_at in the contract")

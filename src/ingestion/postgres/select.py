@@ -1,4 +1,4 @@
-"""The statements that read rows of one table as JSON lines.
+"""Statements that read rows of one table as JSON lines.
 
 Order and intervals go by the *cursor*: ``changed_at``, or ``created_at`` where that is null. Rows are ordered by
 (cursor, key), so that a position names one place between two rows. Keys that are text compare by their bytes: an order
@@ -23,14 +23,14 @@ from ingestion.postgres.relation import ClockKind, Relation, SourceColumn, clock
 
 # Control characters inside JSON are always escaped, so neither can be in a line: CSV with them is the raw line.
 COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
-# The first instant that both sides can name. Older ones, and the infinite, have no place in an order of ours.
+# The first instant that both sides can name. Older ones, and the infinite, have no place in the order of rows.
 FIRST_INSTANT = datetime(1, 1, 1)  # noqa: DTZ001
 _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the rows of one table are read. Make it with ``plan_reading``."""
+    """A table with the columns that its rows are read and ordered by; ``plan_reading`` makes it."""
 
     table: SourceTable
     relation: Relation
@@ -42,7 +42,7 @@ class Reading:
 
     @property
     def cursor(self) -> str:
-        """The expression that rows are ordered by first."""
+        """The SQL expression that rows are ordered by first."""
         changed = identifier(self.changed.name)
         return f"coalesce({changed}, {identifier(self.created.name)})" if self.created else changed
 
@@ -53,16 +53,17 @@ class Reading:
 
     @property
     def source(self) -> str:
+        """The relation's quoted name."""
         return qualified(self.relation.schema, self.relation.name)
 
     @property
     def precision_column(self) -> SourceColumn:
         """The coarser of the columns that the cursor may come from."""
-        return max((one for one in (self.changed, self.created) if one), key=lambda one: one.precision)
+        return max((column for column in (self.changed, self.created) if column), key=lambda column: column.precision)
 
 
 def plan_reading(table: SourceTable, relation: Relation, *, timezone: str) -> Reading:
-    """Raises ``MissingColumns`` (KeyError) where neither changed_at nor created_at is named or there."""
+    """Choose cursor and key columns. Raises ``MissingColumns`` (KeyError) where the table has neither time."""
     named = [name for name in (table.changed_at, table.created_at) if name in relation.columns]
     if not named:
         problem = "neither changed_at nor created_at names a column"
@@ -98,8 +99,10 @@ def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_a
 
 
 def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) -> str:
-    """How many rows, counted no further than ``at_most``, have no key, or no cursor that an interval holds before long:
-    none at all, one before all times, or one that is more than a day after ``until``."""
+    """Counts the rows, at most ``at_most``, that no interval will hold soon.
+
+    Those are the rows without key or cursor, or with a cursor before all times or more than a day after ``until``.
+    """
     first, far = _moment(FIRST_INSTANT, reading.clock), _instant_bound(reading, until + timedelta(days=1))
     changed = identifier(reading.changed.name)
     # Column by column, so that an index on either can be used.
@@ -116,13 +119,14 @@ def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) 
 
 
 def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
-    """The statement in a read-only transaction with one snapshot, in one round trip. It ends after ``seconds``, and so
-    does the wait for its lock.
+    """The statement in a read-only transaction with one snapshot, in one round trip.
+
+    It ends after ``seconds``, and so does the wait for its lock.
 
     The table is locked first, with its partitions or what a view reads, as reading does anyway: a snapshot that is
     older than the lock finds those empty that somebody rewrote (ALTER TABLE, "Caveats" of PostgreSQL's MVCC) and
-    committed while the lock was waited for. Not where the role may read some columns only, or the table is of a kind
-    that cannot be locked.
+    committed while the lock was waited for. There is no lock where the role may read some columns only, or the table
+    is of a kind that cannot be locked.
     """
     milliseconds = max(1, int(seconds * 1000))
     lock = f"LOCK TABLE {reading.source} IN ACCESS SHARE MODE; " if reading.relation.lockable else ""

@@ -1,4 +1,4 @@
-"""A session with a PostgreSQL server, and who opens it."""
+"""Sessions with a PostgreSQL server, and the connector that opens them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ READ_BYTES = 256 * 1024
 _COPY_DATA, _COPY_OUT, _COPY_DONE, _READY, _NEWLINE = b"dHcZ\n"
 _HEADER = struct.Struct("!BI")  # a message's type and length; the length counts itself, not the type
 
-# What text the server makes of values must not depend on how it was set up. row_security off: a policy that would
-# hide rows from us is an error, not a smaller table.
+# The texts of values must not depend on the server's own settings. row_security off: a policy that would hide rows from
+# our role is an error, not a smaller table.
 _SETTINGS = """
 SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601';
 SET bytea_output = 'hex'; SET extra_float_digits = 1; SET standard_conforming_strings = on;
@@ -39,7 +39,7 @@ class Timeouts:
 
 
 class Session:
-    """One connection, in UTC, read only. Any failure closes it, for nobody knows what the server would send next."""
+    """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown."""
 
     def __init__(self, connection: CoreConnection, place: str) -> None:
         self._connection: CoreConnection | None = connection
@@ -47,6 +47,7 @@ class Session:
 
     @property
     def closed(self) -> bool:
+        """Whether it was closed here, by ``close`` or a failure."""
         return self._connection is None
 
     def query(self, statement: str) -> list[list[Any]]:
@@ -80,7 +81,7 @@ class Session:
         """End the session; closing twice is harmless."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):  # it is over, whatever the server has to say
+            with suppress(Exception):  # it is closed, whatever the server answers
                 connection.close()
 
     def _open(self) -> CoreConnection:
@@ -147,8 +148,8 @@ class Connector:
     def open(self) -> Session:
         """A new session.
 
-        Where the secret makes no sense, or its server does not let us in, it is read once more, past every cache: the
-        password may have been rotated, the server may have moved. Raises ``OutOfReach`` where the database cannot be
+        Where the secret is invalid, or its server refuses it, it is read once more, past every cache: the password may
+        have been rotated, the server may have moved. Raises ``OutOfReach`` where the database cannot be
         reached, ``AuthenticationFailed`` where it refuses the password, ``InvalidData`` where the secret is wrong.
         """
         text = self._secrets.read(self._secret)

@@ -1,7 +1,7 @@
-"""What a provider can answer. An answer is a value, whatever it says; only a mistake of ours is an exception.
+"""Answers of a provider, each a value; exceptions are for wrong contracts and secrets.
 
-A provider that has nothing (``NoData``) is told apart from one that will not say (``NotEntitled``, ``Limited``) and
-from one that makes no sense (``Broken``): only the first is proof that a point does not exist.
+A provider that has nothing (``NoData``) is another thing than one that refuses (``NotEntitled``, ``Limited``) or one
+whose answer is nonsense (``Broken``): only the first is proof that a point does not exist.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """The provider says that it has nothing for what was asked."""
+    """The provider says that it has nothing for this request."""
 
     evidence: Evidence
 
@@ -51,7 +51,7 @@ class NotEntitled:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """Asked too often. ``retry_after``: the seconds that the provider told, None where it told none."""
+    """Called too often. ``retry_after``: the seconds that the provider names, None where it names none."""
 
     retry_after: float | None
     evidence: Evidence
@@ -59,7 +59,7 @@ class Limited:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No answer, or one that makes no sense; nothing of it may be used."""
+    """No answer, or nonsense; nothing of it may be used."""
 
     reason: str
     evidence: Evidence
@@ -69,7 +69,7 @@ Answer = Data | NoData | NotEntitled | Limited | Broken
 
 
 class Provider(Protocol):
-    """Whoever has the points. Both calls may be made from several threads at once."""
+    """A source of points. Both calls may be made from several threads at once."""
 
     def live(self, entity: str) -> Answer:
         """The entity's point as it is now."""

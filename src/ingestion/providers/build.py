@@ -1,4 +1,4 @@
-"""From the contract's provider to the one that asks."""
+"""Build the client of a provider from its settings in the contract."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ingestion.providers.web import Web
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A provider, and what its caller must know.
+    """A provider's client, and the limits of its calls.
 
     ``span``: the longest history of one call. ``delay``: how late it publishes history. ``calls_per_minute`` 0: the
-    feed's rate is meant; ``calls_per_second`` 0: no such limit.
+    feed's rate; ``calls_per_second`` 0: no such limit.
     """
 
     provider: Provider
@@ -38,7 +38,7 @@ class Source:
 def build_source(
     spec: model.Provider, *, every: int, secret: str, secrets: SecretStore, url: str = "", connections: int = 16
 ) -> Source:
-    """``secret`` is the feed's; a provider's own setting goes before it. ``url`` replaces the provider's base.
+    """A provider's client. ``secret`` is the feed's, unless the settings name another; ``url`` replaces the base URL.
 
     Raises ``BadContract`` where the settings make no provider.
     """
@@ -49,17 +49,17 @@ def build_source(
     if spec.kind == "finnhub":
         return _finnhub(settings, credential, every=every, url=url, connections=connections)
     if spec.kind == "rest":
-        told = read_spec(settings)
-        needs_secret = any("{secret}" in value for value in told.headers.values())
+        rest = read_spec(settings)
+        needs_secret = any("{secret}" in value for value in rest.headers.values())
         used = credential if needs_secret else None
-        web = Web(url or told.url, headers=told.headers, credential=used, connections=connections)
+        web = Web(url or rest.url, headers=rest.headers, credential=used, connections=connections)
         return Source(
-            provider=Rest(web, told, every=every),
-            span=told.span,
+            provider=Rest(web, rest, every=every),
+            span=rest.span,
             credential=used,
-            delay=told.delay,
-            calls_per_minute=told.calls_per_minute,
-            calls_per_second=told.calls_per_second,
+            delay=rest.delay,
+            calls_per_minute=rest.calls_per_minute,
+            calls_per_second=rest.calls_per_second,
         )
     raise BadContract("build a provider", spec.kind, "is no provider", "Use finnhub or rest")
 

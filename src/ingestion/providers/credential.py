@@ -1,6 +1,6 @@
-"""A provider's secret: read when first needed, read again when the provider refuses it.
+"""A provider's secret: read when first needed, and again when the provider refuses it.
 
-The value never leaves as anything but a header; ``repr`` does not show it.
+Its value is used in headers alone; ``repr`` does not show it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ class Credential:
 
     @property
     def name(self) -> str:
+        """The secret's name."""
         return self._name
 
     def value(self) -> str:
-        """Raises ``InvalidData`` where the secret has no value yet, ``TransientFailure`` where it cannot be read."""
+        """The value. Raises ``InvalidData`` where there is none yet, ``TransientFailure`` where it cannot be read."""
         with self._lock:
             if not self._value:
                 self._value = self._read(refresh=False)
@@ -49,6 +50,6 @@ class Credential:
         return value
 
     def forget(self) -> None:
-        """A new batch asks again: what was refused may be good by now."""
+        """Forget that a value was refused, at the start of a batch: it may be good by now."""
         with self._lock:
             self._refused = ""

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 def read_exact(body: bytes) -> object:
-    """Raises ``ValueError`` for what is no JSON, NaN and infinities among them."""
+    """Parse a document. Raises ``ValueError`` for what is no JSON, NaN and infinities among them."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
     except RecursionError:

@@ -1,6 +1,6 @@
-"""Finnhub: a quote as it is now, and candles for what was missed.
+"""Finnhub's client: a quote as it is now, and candles of the past.
 
-Facts this rests on: an unknown symbol is answered with 200 and zeros; a quote's ``t`` has meant request time and last
+Its API: an unknown symbol is answered with 200 and zeros; a quote's ``t`` has meant request time and last
 trade, so it is kept but never a key; a candle's ``t`` is the start of its interval; ``from`` and ``to`` are inclusive
 epoch seconds; intraday calls span at most a month. The token travels in the header ``X-Finnhub-Token``.
 """

@@ -1,4 +1,4 @@
-"""The provider for any JSON API that ``rest_spec`` can describe."""
+"""The client of any JSON API that ``core.feeds.rest_spec`` can describe."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Rest:
         self._every = every
 
     def live(self, entity: str) -> Answer:
-        call = self._told(self._spec.live, "live")
-        reply = self._ask(call, {"entity": entity})
+        call = self._required(self._spec.live, "live")
+        reply = self._get(call, {"entity": entity})
         if not isinstance(reply, Reply):
             return reply
         points = self._points(call, reply)
@@ -44,10 +44,10 @@ class Rest:
         return self._answer(points, reply)
 
     def history(self, entity: str, start: datetime, end: datetime) -> Answer:
-        call = self._told(self._spec.history, "history")
+        call = self._required(self._spec.history, "history")
         last = end - timedelta(seconds=self._every) if call.end_inclusive else end
         times = {"start": self._spec.write_time(start), "end": self._spec.write_time(last)}
-        reply = self._ask(call, {"entity": entity, **times})
+        reply = self._get(call, {"entity": entity, **times})
         if not isinstance(reply, Reply):
             return reply
         points = self._points(call, reply)
@@ -64,12 +64,12 @@ class Rest:
             return False
         return slot_of(point.time.timestamp(), self._every) != slot_of(provider_time.timestamp(), self._every)
 
-    def _told(self, call: CallSpec | None, name: str) -> CallSpec:
+    def _required(self, call: CallSpec | None, name: str) -> CallSpec:
         if call is None:
-            raise BadContract("ask a rest provider", f"rest.{name}", "is not told", f"Describe the {name} call")
+            raise BadContract("ask a rest provider", f"rest.{name}", "is not described", f"Describe the {name} call")
         return call
 
-    def _ask(self, call: CallSpec, values: Mapping[str, str]) -> Reply | Answer:
+    def _get(self, call: CallSpec, values: Mapping[str, str]) -> Reply | Answer:
         path = _PLACEHOLDER.sub(lambda match: quote(values[match[1]], safe=""), call.path)
         query = {
             name: _PLACEHOLDER.sub(lambda match: values[match[1]], template) for name, template in call.query.items()
@@ -83,10 +83,10 @@ class Rest:
         try:
             if call.no_data is not None and call.no_data.search(reply.document) is True:
                 return NoData(reply.evidence)
-            found = call.records.search(reply.document)
-            if found is None:
+            content = call.records.search(reply.document)
+            if content is None:
                 return Broken("no records where the contract says they are", reply.evidence)
-            records = tuple(_records(call, found))
+            records = tuple(_records(call, content))
             filled = [record for record in records if any(record[name] is not None for name in call.fields)]
             if records and not filled:
                 return Broken("records without any of the fields that the contract names", reply.evidence)
@@ -113,13 +113,13 @@ class Rest:
 _TIME = "\0time"  # no field of a line has this name
 
 
-def _records(call: CallSpec, found: object) -> Iterator[Mapping[str, object]]:
-    """What each record holds, by field of the line. Raises ``ValueError`` where the shape is another."""
+def _records(call: CallSpec, content: object) -> Iterator[Mapping[str, object]]:
+    """The values of each record by field of the line. Raises ``ValueError`` where the shape is another."""
     paths: dict[str, ParsedResult] = dict(call.fields)
     if call.time is not None:
         paths[_TIME] = call.time
     if call.shape == "columns":
-        columns = {name: path.search(found) for name, path in paths.items()}
+        columns = {name: path.search(content) for name, path in paths.items()}
         if any(not isinstance(column, list) for column in columns.values()):
             raise ValueError("a column that is no array")
         if len({len(column) for column in columns.values()}) != 1:
@@ -127,5 +127,5 @@ def _records(call: CallSpec, found: object) -> Iterator[Mapping[str, object]]:
         for row in zip(*columns.values(), strict=True):
             yield dict(zip(columns, row, strict=True))
         return
-    for record in found if isinstance(found, list) else [found]:
+    for record in content if isinstance(content, list) else [content]:
         yield {name: path.search(record) for name, path in paths.items()}

@@ -1,7 +1,7 @@
-"""GET with everything that a provider may do to its caller: time-outs, retries, limits, HTML, answers without end.
+"""HTTP GET of JSON documents from a provider, with time-outs, retries, limits and bounded bodies.
 
 One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
-back-off, at most ``TRIES`` times; a 429 never, for when to come again is the caller's decision. Redirects are not
+back-off, at most ``TRIES`` times; a 429 never, for its pause is the caller's decision. Redirects are not
 followed: they would carry the token to another host.
 """
 
@@ -29,7 +29,7 @@ from ingestion.providers.exact_json import read_exact
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3
-LONGEST_PAUSE = 5.0  # a 503 that says to come later than this is an answer, not something to wait for
+LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
 MAX_BODY = 8 * 1024 * 1024
 EVIDENCE_CHARACTERS = 400
 _RETRIED = (500, 502, 503, 504)
@@ -46,7 +46,7 @@ class Reply:
     evidence: Evidence
 
 
-class _Patience(Retry):
+class _Retries(Retry):
     """urllib3's retries, but a 429 is never one, and a long Retry-After ends them."""
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
@@ -59,7 +59,7 @@ class _Patience(Retry):
 
 
 class Web:
-    """One provider's base URL. ``headers`` may hold ``{secret}``; nothing else ever does."""
+    """The HTTP client of one provider. ``headers`` may hold ``{secret}``; nothing else may."""
 
     def __init__(
         self,
@@ -111,12 +111,12 @@ class Web:
         if secret:
             text = text.replace(secret, "***")
         clock = provider_clock(response.headers)
-        told = format_second(clock) if clock else ""
-        evidence = Evidence(asked, response.status_code, text[:EVIDENCE_CHARACTERS], told)
-        return _judge(response, body, clock, evidence, accepted)
+        answered_at = format_second(clock) if clock else ""
+        evidence = Evidence(asked, response.status_code, text[:EVIDENCE_CHARACTERS], answered_at)
+        return _classify(response, body, clock, evidence, accepted)
 
 
-def _judge(
+def _classify(
     response: requests.Response, body: bytes, clock: datetime | None, evidence: Evidence, accepted: tuple[int, ...]
 ) -> Reply | NotEntitled | Limited | Broken:
     status = response.status_code
@@ -124,7 +124,7 @@ def _judge(
         if status in (401, 403):
             return NotEntitled("token" if status == 401 else "resource", evidence)
         if status == 429:
-            return Limited(_told_pause(response.headers, clock), evidence)
+            return Limited(_requested_pause(response.headers, clock), evidence)
         if not 200 <= status < 300:
             return Broken(f"status {status}", evidence)
     if len(body) > MAX_BODY:
@@ -158,14 +158,14 @@ def _body(response: requests.Response) -> bytes:
 def provider_clock(headers: Mapping[str, str]) -> datetime | None:
     """The HTTP ``Date`` header; None where it is missing or no date."""
     try:
-        told = parsedate_to_datetime(headers["Date"])
+        date = parsedate_to_datetime(headers["Date"])
     except (KeyError, TypeError, ValueError):
         return None
-    return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def _told_pause(headers: Mapping[str, str], now: datetime | None) -> float | None:
-    """Seconds until the provider wants to be asked again, from ``Retry-After`` or ``X-Ratelimit-Reset``."""
+def _requested_pause(headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """Seconds until the provider takes calls again, from ``Retry-After`` or ``X-Ratelimit-Reset``."""
     text = headers.get("Retry-After", "").strip()
     if text.isdigit():
         return float(text)
@@ -182,7 +182,7 @@ def _told_pause(headers: Mapping[str, str], now: datetime | None) -> float | Non
 
 def _session(base: str, connections: int, back_off: float) -> requests.Session:
     session = requests.Session()
-    retry = _Patience(
+    retry = _Retries(
         total=TRIES - 1,
         status_forcelist=_RETRIED,
         allowed_methods=("GET",),
@@ -194,13 +194,13 @@ def _session(base: str, connections: int, back_off: float) -> requests.Session:
     session.mount(base, HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry))
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     # Proxies and certificates of the environment are read once here, not for every call.
-    found = session.merge_environment_settings(base, {}, None, None, None)
-    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+    settings = session.merge_environment_settings(base, {}, None, None, None)
+    session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
     session.trust_env = False
     return session
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong in one word; the text of these errors may hold the whole URL."""
+    """The name of the error's cause; the text of these errors may hold the whole URL."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     return type(reason).__name__ if reason is not None else type(error).__name__

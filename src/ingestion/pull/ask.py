@@ -1,8 +1,7 @@
-"""Ask a provider about many entities at once, and stop asking when it makes no sense to go on.
+"""A round of calls: many entities of one provider at once, until there is no use in going on.
 
-A refused token and a missing secret end the round for everybody: one call shows it, a hundred would be a storm. A limit
-is waited for once, as long as it was told and the round has time for; one without a word about when to come again ends
-the round, and the next one looks again.
+A refused token and a missing secret end the round for all entities: one call shows it, a hundred would be a storm. A
+limit is waited for once, if the provider names a pause that the round has time for; one without a pause ends the round.
 """
 
 from __future__ import annotations
@@ -30,8 +29,10 @@ class Round:
         self.secret_missing: InvalidData | None = None
 
     def ask_all(self, entities: Sequence[str], call: Callable[[str], Answer], pool: Executor) -> Mapping[str, Asked]:
-        """The answers that came, with this machine's time of each. Raises what ``call`` raises, but for a missing
-        secret, which is kept in ``secret_missing``."""
+        """The answers that came, with this machine's time of each.
+
+        Raises what ``call`` raises, but for a missing secret, which is kept in ``secret_missing``.
+        """
         futures = {entity: pool.submit(self.ask, entity, call) for entity in entities}
         wait(futures.values(), timeout=max(0.0, self._until - self._clock.monotonic()))
         self._over.set()
@@ -54,14 +55,14 @@ class Round:
                 self._over.set()
                 return None
             fetched_at = self._clock.now()
-            self._learn(answer, last=attempt == 1)
+            self._note(answer, last=attempt == 1)
             if not isinstance(answer, Limited) or self._over.is_set():
                 break
         return answer, fetched_at
 
-    def _learn(self, answer: Answer, *, last: bool) -> None:
+    def _note(self, answer: Answer, *, last: bool) -> None:
         if isinstance(answer, Data):
-            self._pace.heard(answer.provider_time)
+            self._pace.set_time(answer.provider_time)
         if isinstance(answer, Limited):
             self._pace.close(answer.retry_after or 0.0)
             if last or answer.retry_after is None:

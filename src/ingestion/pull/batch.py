@@ -1,8 +1,8 @@
-"""A batch of messages becomes lines in the stream, with one answer for each message: done, or to be delivered again.
+"""Pull a batch: messages become lines in the stream, and each message is done or to be delivered again.
 
-A message comes back only where that can help: the stream or the secret store did not answer, or it is no message of
-ours (and goes to the dead letters). Whatever the provider did is no reason, for the minute is over when the message
-returns: the gap is the auditor's.
+A message comes back only where that can help: the stream or the secret store did not answer, or it is no request for
+points (and goes to the dead letters). A provider's failure is no reason, for the minute is over when the message
+returns: the gap is the auditor's to fill.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
 from ingestion.request.message import PointsDue, read_points_due
 
-STALE_AFTER = 2  # intervals that a message may have waited: by then a newer one has been sent for every entity
+STALE_AFTER = 2  # intervals that a message may wait: by then a newer one has been sent for every entity
 NAMED_IN_LOG = 5
 
 
@@ -105,9 +105,9 @@ class _Outcome:
 def _fresh(
     client: FeedClient, requests: Mapping[str, PointsDue], sent: Mapping[str, float | None], *, now: float
 ) -> dict[str, PointsDue]:
-    """The messages that still speak for now. One that waited is dropped: a newer one has been sent meanwhile."""
+    """The messages that are not stale. One that waited is dropped: a newer one has been sent meanwhile."""
     oldest = now - STALE_AFTER * client.feed.every
-    return {one: due for one, due in requests.items() if (sent[one] or now) > oldest}
+    return {id_: due for id_, due in requests.items() if (sent[id_] or now) > oldest}
 
 
 def _pull(
@@ -145,8 +145,8 @@ def _pull(
     skips = [decision for decision in decisions if isinstance(decision, Skip)]
     records = [StreamRecord(write.entity, write.line) for write in writes]
     lost = {writes[index].entity for index in deliver(client.stream, records, clock=clock, log=client.log, until=until)}
-    failed = frozenset(one for one, due in requests.items() if lost.intersection(due.entities))
-    _tell(client, writes, skips, newest, lost)
+    failed = frozenset(id_ for id_, due in requests.items() if lost.intersection(due.entities))
+    _report(client, writes, skips, newest, lost)
     return _Outcome(failed, len(writes) - len(lost), Counter(skip.why for skip in skips))
 
 
@@ -184,23 +184,25 @@ _REMEDIES = {
 }
 
 
-def _tell(client: FeedClient, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]) -> None:
+def _report(
+    client: FeedClient, writes: list[Write], skips: list[Skip], asked: Mapping[str, int], lost: set[str]
+) -> None:
     """One log line per cause, not per entity, and the counts as metrics."""
     client.metrics.add(POINTS_WRITTEN, len(writes) - len(lost))
     if writes:
         delay = max(write.provider_time - asked[write.entity] for write in writes)
         client.metrics.add(TRIGGER_DELAY, delay)
     for why in dict.fromkeys(skip.why for skip in skips):
-        some = [skip for skip in skips if skip.why == why]
+        skipped = [skip for skip in skips if skip.why == why]
         if why in _METRICS:
-            client.metrics.add(_METRICS[why], len(some))
-        tell = client.log.info if why in ("closed", "no_data") else client.log.error
-        tell(
+            client.metrics.add(_METRICS[why], len(skipped))
+        log = client.log.info if why in ("closed", "no_data") else client.log.error
+        log(
             _REMEDIES[why].format(secret=client.feed.secret),
             dataset=client.dataset,
             why=why,
-            points=len(some),
-            entities=[one.entity for one in some[:NAMED_IN_LOG]],
-            detail=some[0].detail,
+            points=len(skipped),
+            entities=[skip.entity for skip in skipped[:NAMED_IN_LOG]],
+            detail=skipped[0].detail,
         )
     client.log.info("points pulled", dataset=client.dataset, asked=len(asked), written=len(writes) - len(lost))

@@ -1,4 +1,4 @@
-"""What becomes of a live answer. Pure.
+"""Decide on a live answer: a line for the stream, or a reason to write none. Pure.
 
 The slot of a quote is the one that the provider's own clock showed, never the schedule's and never a retry's. A request
 that came late gives a quote for the slot that it is now, which is right; the slot that was missed is the auditor's.
@@ -15,6 +15,7 @@ from core.contract.model import Entity, Feed, TradingCalendar
 from core.errors import InvalidData
 from core.feeds.calendar import is_expected, slot_of, validity
 from core.feeds.lines import PointLine, encode_line
+from core.time import format_second
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 
 Why = Literal["closed", "no_data", "token_refused", "not_entitled", "limited", "broken", "secret_missing", "unanswered"]
@@ -49,14 +50,17 @@ def decide(
     needed: Collection[str],
     fetched_at: datetime,
 ) -> Write | Skip:
-    """``needed``: fields without which a line would hide a gap instead of filling it."""
+    """A line for the answer, or the reason why there is none.
+
+    ``needed`` are the fields without which a line would hide a gap instead of filling it.
+    """
     if not isinstance(answer, Data):
         return _skip(entity.name, answer)
     instant = answer.provider_time.timestamp()
     slot = slot_of(instant, feed.every)
     first, last = validity(entity)
     if not is_expected(calendar, slot) or not first <= slot < last:
-        return Skip(entity.name, "closed", f"the provider's clock shows {answer.provider_time:%Y-%m-%dT%H:%M:%SZ}")
+        return Skip(entity.name, "closed", f"the provider's clock shows {format_second(answer.provider_time)}")
     values = answer.points[0].values
     if lacking := [name for name in needed if values.get(name) is None]:
         return Skip(entity.name, "broken", f"the answer lacks {', '.join(lacking)}")

@@ -1,4 +1,4 @@
-"""SQS's event in, and its partial batch response out."""
+"""SQS's event and its partial batch response."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _message(record: Mapping[str, Any]) -> Message:
 
 
 def batch_response(report: PullReport) -> dict[str, Any]:
-    """Only the failed messages come again; SQS ignores what is beside them, an operator reads it."""
+    """Only the failed messages come again; SQS ignores the other fields, which are for operators."""
     return {
-        "batchItemFailures": [{"itemIdentifier": one} for one in report.failed],
+        "batchItemFailures": [{"itemIdentifier": id_} for id_ in report.failed],
         "written": report.written,
         "skipped": dict(report.skipped),
     }

@@ -1,4 +1,4 @@
-"""Everything that pulling one feed needs, made once per container."""
+"""Clients of one feed, built once per container."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion.pull.pace import Pace
 
 @dataclass(frozen=True, slots=True)
 class FeedClient:
-    """One feed with its providers at their pace, and where its lines go."""
+    """One feed with its providers, their pace, and its stream."""
 
     contract: Contract
     feed: Feed
@@ -28,13 +28,15 @@ class FeedClient:
 
     @property
     def dataset(self) -> str:
+        """The feed's dataset."""
         return self.contract.dataset
 
     def entities(self) -> Mapping[str, Entity]:
+        """The feed's entities by name."""
         return {entity.name: entity for entity in self.feed.entities}
 
     def forget_refusals(self) -> None:
-        """Each batch asks a refused secret's store once again, for it may have been filled or rotated since."""
+        """Let each batch read a refused secret once again, for it may have been filled or rotated since."""
         for source in (self.live, self.history):
             if source.credential:
                 source.credential.forget()

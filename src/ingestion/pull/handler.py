@@ -1,4 +1,4 @@
-"""The queue's Lambda: requests for points become lines in the stream."""
+"""The pull Lambda: requests for points, from the queue, become lines in the stream."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ingestion.pull.runtime import PullRuntime, machine_clock
 
 @cache
 def build_runtime() -> PullRuntime:
+    """The runtime of this container."""
     settings, clients = Settings.from_environment(), Clients()
     metrics = DatasetMetrics(settings.environment)
     return PullRuntime(
@@ -31,4 +32,5 @@ def build_runtime() -> PullRuntime:
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """SQS's partial batch response: the ids of messages to be delivered again."""
     return build_runtime().answer(event, milliseconds=context.get_remaining_time_in_millis())

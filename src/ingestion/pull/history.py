@@ -1,7 +1,7 @@
-"""Fetch what was missed: one entity's history into the same stream, as ``repaired``.
+"""Pull history: missing points of one entity, into the feed's own stream as ``repaired``.
 
-A repaired row takes the same road as any other. Only slots that the calendar expects are written; what the provider
-answered for but has not is absent, with the evidence; what it has not published yet is neither.
+Only slots that the calendar expects are written. A slot that the provider answered for without a point is absent, with
+the evidence; one that it has not published yet is neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.feeds.calendar import expected_between, ranges, slot_of, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
 from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
-from core.time import at_epoch, iso
+from core.time import at_epoch, iso, parse_instant
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
@@ -28,7 +28,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
     """The outcome is settled when this returns: ``healed`` slots are durable in the stream.
 
     An interval beyond the provider's span is asked for in several calls, the earliest first. Asking again for what was
-    healed writes the same rows again, which changes nothing; a request that only wants to be told writes nothing.
+    healed writes the same rows again, which changes nothing; a request of ``values_only`` writes nothing.
     Raises ``UnknownTable`` for an entity that the contract does not name, ``TransientFailure`` where the stream or the
     secret store does not answer in time.
     """
@@ -53,7 +53,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
             return settled.outcome(client, "secret_missing", str(error))
         settled.evidence.append(answer.evidence)
         if request.values_only and isinstance(answer, Data):
-            _tell(settled, client, answer, owed)
+            _take_values(settled, client, answer, owed)
             continue
         stopped = _settle(settled, client, entity, answer, owed, clock=clock, until=until)
         if stopped is not None:
@@ -62,14 +62,14 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
 
 
 class _Settled:
-    """What is known so far."""
+    """The slots of a request that are settled so far."""
 
     def __init__(self) -> None:
         self.healed: set[int] = set()
         self.absent: set[int] = set()
         self.pending: set[int] = set()
         self.evidence: list[Evidence] = []
-        self.told: dict[int, dict[str, str]] = {}
+        self.values: dict[int, dict[str, str]] = {}
 
     def outcome(
         self, client: FeedClient, result: Result, reason: str = "", *, retry_after: float | None = None
@@ -85,7 +85,7 @@ class _Settled:
             reason,
             retry_after,
             tuple(self.evidence),
-            self.told,
+            self.values,
         )
 
 
@@ -95,14 +95,14 @@ def _owed(client: FeedClient, entity: Entity, start: int, end: int) -> list[int]
     return expected_between(client.calendar, every=client.feed.every, start=window[0], end=window[1])
 
 
-def _tell(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
-    """What the answer says of the owed slots; of those that it does not name nothing is said."""
+def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
+    """Keep the answer's numbers of the owed slots."""
     fields = [field.name for field in provider_fields(client.feed)]
     for point in answer.points:
         slot = int(point.time.timestamp()) if point.time else None
         if slot in owed:
             values = {name: point.values.get(name) for name in fields}
-            settled.told[slot] = {
+            settled.values[slot] = {
                 name: str(value) for name, value in values.items() if isinstance(value, int | Decimal)
             }
 
@@ -126,19 +126,19 @@ def _settle(
         return settled.outcome(client, "limited", "the provider limits us", retry_after=answer.retry_after)
     if not isinstance(answer, Data | NoData):
         return settled.outcome(client, "broken", answer.reason)
-    told = answer.provider_time if isinstance(answer, Data) else _told(answer.evidence, clock)
-    current = slot_of((told - client.history.delay).timestamp(), client.feed.every)
+    answered_at = answer.provider_time if isinstance(answer, Data) else _answered_at(answer.evidence, clock)
+    current = slot_of((answered_at - client.history.delay).timestamp(), client.feed.every)
     points = (
         {int(point.time.timestamp()): point for point in answer.points if point.time}
         if isinstance(answer, Data)
         else {}
     )
     complete = [slot for slot in owed if slot < current]
-    found = [slot for slot in complete if slot in points]
+    filled = [slot for slot in complete if slot in points]
     needed = needed_fields(client.contract, client.feed, "history")
     fetched_at = clock.now()
     records: list[StreamRecord] = []
-    for slot in found:
+    for slot in filled:
         values = points[slot].values
         if lacking := [name for name in needed if values.get(name) is None]:
             return settled.outcome(client, "broken", f"{iso(slot)} lacks {', '.join(lacking)}")
@@ -148,8 +148,8 @@ def _settle(
         except InvalidData as error:
             return settled.outcome(client, "broken", f"{iso(slot)}: {error.problem}")
     _deliver_all(client, entity, records, clock=clock, until=until)
-    settled.healed |= set(found)
-    settled.absent |= set(complete) - set(found)
+    settled.healed |= set(filled)
+    settled.absent |= set(complete) - set(filled)
     settled.pending |= set(owed) - set(complete)
     return None
 
@@ -166,5 +166,5 @@ def _deliver_all(
         )
 
 
-def _told(evidence: Evidence, clock: Clock) -> datetime:
-    return datetime.fromisoformat(evidence.answered_at) if evidence.answered_at else clock.now()
+def _answered_at(evidence: Evidence, clock: Clock) -> datetime:
+    return parse_instant(evidence.answered_at) if evidence.answered_at else clock.now()

@@ -1,8 +1,8 @@
-"""Never ask a provider more often than it bears, by the provider's own clock.
+"""Rate limits of a provider, kept by the provider's own clock.
 
 Limits are windows of that clock: so many calls in any 60 s (the contract's rate) and in any second (the provider's).
 The clock is known from the ``Date`` of its answers and runs on with the machine's monotonic time in between, so that a
-provider whose time runs differently, as a simulated one's may, is still asked as often as it allows.
+provider whose time runs differently, as a simulated one's may, is still called as often as it allows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 DRIFT = 2.0  # seconds; Date has whole ones
-LONGEST_CLOSURE = 3600.0  # whatever a provider says, somebody looks again after an hour
+LONGEST_CLOSURE = 3600.0  # whatever a provider says, it is called again after an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Pace:
-    """Shared by the threads that call one provider, and by the batches of one container."""
+    """Paces the calls of one provider, for all threads and batches of a container."""
 
     def __init__(self, clock: Clock, *, per_minute: int, per_second: int = 0) -> None:
         self._clock = clock
@@ -43,14 +43,14 @@ class Pace:
             with self._lock:
                 wait = self._wait()
                 if wait <= 0:
-                    self._calls.append(self._told_time())
+                    self._calls.append(self._provider_time())
                     return True
             if self._clock.monotonic() + wait > until:
                 return False
             self._clock.sleep(wait)
 
-    def heard(self, provider_time: datetime) -> None:
-        """An answer told the provider's clock."""
+    def set_time(self, provider_time: datetime) -> None:
+        """Take the provider's clock from an answer."""
         with self._lock:
             offset = provider_time.timestamp() - self._clock.monotonic()
             known = self._offset or 0.0
@@ -62,15 +62,15 @@ class Pace:
                 self._offset = offset
 
     def close(self, seconds: float) -> None:
-        """The provider said when to come again: nobody enters before."""
+        """Let nobody enter for so long, as the provider asked."""
         with self._lock:
             self._closed_until = max(self._closed_until, self._clock.monotonic() + min(seconds, LONGEST_CLOSURE))
 
-    def _told_time(self) -> float:
+    def _provider_time(self) -> float:
         return self._clock.monotonic() + (self._offset or 0.0)
 
     def _wait(self) -> float:
-        now = self._told_time()
+        now = self._provider_time()
         waits = [self._closed_until - self._clock.monotonic()]
         for length, count in self._windows:
             if len(self._calls) >= count:

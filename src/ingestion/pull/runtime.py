@@ -1,4 +1,4 @@
-"""What a container keeps between batches: providers with their connections, paces, threads."""
+"""The runtime of the pull function, kept between batches: providers with their connections, paces, threads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from ingestion.pull.history import pull_history
 from ingestion.pull.pace import Clock, Pace
 
 CONCURRENT_CALLS = 16
-SPARE_SECONDS = 8.0  # to write what was answered before the function's time is over
+SPARE_SECONDS = 8.0  # to write the answers before the function's time is over
 
 
 class PullRuntime:
-    """``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own."""
+    """Pulls live points and history of all feeds.
+
+    ``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own.
+    """
 
     def __init__(
         self,
@@ -51,13 +54,16 @@ class PullRuntime:
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
     def client(self, dataset: str) -> FeedClient:
-        """Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none."""
+        """The client of a feed.
+
+        Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none.
+        """
         if dataset not in self._clients:
             self._clients[dataset] = self._build(dataset)
         return self._clients[dataset]
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
-        """One batch, done before ``until`` (monotonic)."""
+        """Pull one batch, done before ``until`` (monotonic)."""
         return pull_batch(messages, client_of=self.client, pool=self.pool, clock=self.clock, log=self.log, until=until)
 
     def answer(self, event: Mapping[str, Any], *, milliseconds: float) -> dict[str, Any]:

@@ -21,13 +21,18 @@ from ingestion.repair.job import RepairClients, TaskResult, carry_out
 class Tasks(Protocol):
     """The state machine that waits for a job's token."""
 
-    def succeed(self, token: str, output: Mapping[str, Any]) -> None: ...
+    def succeed(self, token: str, output: Mapping[str, Any]) -> None:
+        """Let the task end with this output."""
+        ...
 
-    def fail(self, token: str, error: str, cause: str) -> None: ...
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """Let the task fail with an error that the state machine knows by name."""
+        ...
 
 
 @cache
 def build_runtime() -> tuple[Settings, Clients]:
+    """The settings of this container, and its AWS clients."""
     return Settings.from_environment(), Clients()
 
 
@@ -65,4 +70,5 @@ def tell(tasks: Tasks, token: str, result: TaskResult) -> None:
 
 
 def tasks_of(clients: Clients) -> StateMachineTasks:
+    """The state machine of this deployment."""
     return StateMachineTasks(clients("stepfunctions"))

@@ -1,4 +1,4 @@
-"""The schedule's Lambda: ``{"dataset": "quotes", "time": "<scheduled time>"}`` becomes messages on the queue."""
+"""The request Lambda: a schedule's ``{"dataset": "quotes", "time": "<scheduled time>"}`` becomes queue messages."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from ingestion.request.send import send_requests
 
 @cache
 def build_runtime() -> tuple[Settings, SqsQueue, Log]:
+    """The settings of this container, its queue and its log."""
     settings = Settings.from_environment()
     return settings, SqsQueue(Clients()("sqs"), settings.request_queue_url), function_log()
 
 
 def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """The number of points expected and of messages sent, and the entity that was left out on purpose."""
     settings, queue, log = build_runtime()
     dataset = str(event["dataset"])
     feed = settings.contracts.feed(dataset)

@@ -1,4 +1,4 @@
-"""The message from the schedule to the pull: which entities of a feed are due, and since when."""
+"""The message from the request function to the pull function: a slot, and the entities whose points are due."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class PointsDue:
     entities: tuple[str, ...]
 
     def to_data(self) -> dict[str, object]:
+        """JSON-ready."""
         return {"dataset": self.dataset, "time": iso(self.slot), "entities": list(self.entities)}
 
 
 def read_points_due(body: str) -> PointsDue:
-    """Raises ``ValueError`` where the text is no such message."""
+    """The message of a queue's body. Raises ``ValueError`` where the text is none."""
     data: Any = json.loads(body)
     if not isinstance(data, Mapping):
         raise ValueError("no JSON object")

@@ -1,4 +1,4 @@
-"""Which points to ask for when the schedule fires. Pure."""
+"""Plan the requests for the points that are due when the schedule fires. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEDULED_EVERY = 60  # seconds: EventBridge's finest
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """``expected`` counts what the contract promises for the slot, the entity that a fault switch left out included."""
+    """Messages to send for a slot. ``expected`` counts all points of the slot, with an entity left out on purpose."""
 
     slot: int
     expected: int
@@ -42,13 +42,13 @@ def plan_requests(
     gap = planted_gap(dataset, feed, calendar, slot_of(slot, DAY)) if feed.canary else None
     if gap is not None and gap[1] == slot:
         left_out = gap[0]
-    asked = [name for name in names if name != left_out]
+    due = [name for name in names if name != left_out]
     size = feed.entities_per_message
-    chunks = (tuple(asked[first : first + size]) for first in range(0, len(asked), size))
+    chunks = (tuple(due[first : first + size]) for first in range(0, len(due), size))
     messages = tuple(PointsDue(dataset, slot, chunk) for chunk in chunks)
     return RequestPlan(slot, len(names), messages, left_out)
 
 
 def dropped_entity(names: Sequence[str], *, seed: str, slot: int) -> str:
-    """The one that the fault switch leaves out: the same for the same seed and slot, on every machine."""
+    """The entity that the fault switch leaves out: the same for the same seed and slot, on every machine."""
     return random.Random(f"{seed}:{slot}").choice(names)

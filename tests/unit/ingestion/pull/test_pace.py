@@ -55,7 +55,7 @@ def test_minutes_count_by_the_providers_clock_where_it_runs_ahead() -> None:
     for minute in range(60):
         for _ in range(11):
             assert enter(pace, time)
-            pace.heard(OPENING + dt.timedelta(minutes=minute))
+            pace.set_time(OPENING + dt.timedelta(minutes=minute))
     assert time.slept == []
 
 
@@ -64,7 +64,7 @@ def test_a_clock_that_is_set_back_keeps_the_age_of_the_calls() -> None:
     pace = Pace(time.clock, per_minute=2)
     for at in (OPENING, OPENING - dt.timedelta(hours=1)):
         assert enter(pace, time)
-        pace.heard(at)
+        pace.set_time(at)
     assert not enter(pace, time, seconds=30)
     assert enter(pace, time, seconds=61)
 
@@ -75,7 +75,7 @@ def test_whole_seconds_of_the_date_header_are_no_drift() -> None:
     for n in range(5):
         assert enter(pace, time)
         time.advance(0.9)
-        pace.heard((OPENING + dt.timedelta(seconds=0.9 * n)).replace(microsecond=0))
+        pace.set_time((OPENING + dt.timedelta(seconds=0.9 * n)).replace(microsecond=0))
     assert not enter(pace, time, seconds=50)
 
 
