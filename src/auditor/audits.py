@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from auditor.databases.audit import DatabaseAudit
 from auditor.databases.choose import KIND
+from auditor.events import CertifyAnswer, JobInput, ScanAnswer
 from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
@@ -17,8 +18,6 @@ from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.findings import MissingPoints
 from core.contract.model import Database, Feed
-
-Answer = dict[str, Any]
 
 
 class StoredOrder(AuditOrder, Protocol):
@@ -96,25 +95,28 @@ def settle_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> No
     audit.settle(attempts_made(services, audit.order, attempt=attempt))
 
 
-def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> Answer:
+def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAnswer:
     """The result as the state machine carries it: names and counts."""
     kinds = kinds_of(result.findings)
     repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
-    counts = ("expected", "present", "absent", "missing")
-    return {
-        "dataset": order.dataset,
-        "run": order.run,
-        "attempt": attempt,
-        "windows": len(result.windows),
-        "whole": sum(window.whole for window in result.windows),
-        **{name: sum(window.counts[name] for window in result.windows) for name in counts},
-        "findings": repairable,
-        "kinds": kinds,
-        "healthy": repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
-    }
+    windows = result.windows
+    return ScanAnswer(
+        dataset=order.dataset,
+        run=order.run,
+        attempt=attempt,
+        windows=len(windows),
+        whole=sum(window.whole for window in windows),
+        expected=sum(window.counts["expected"] for window in windows),
+        present=sum(window.counts["present"] for window in windows),
+        absent=sum(window.counts["absent"] for window in windows),
+        missing=sum(window.counts["missing"] for window in windows),
+        findings=repairable,
+        kinds=kinds,
+        healthy=repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
+    )
 
 
-def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Answer:
+def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> CertifyAnswer:
     """End the audit whose last scan was number ``attempt``: triage what is left, certify what is whole.
 
     In this order, and every part safe to do again: triage, certificates, rows of ``completeness``, jobs, state. The
@@ -137,14 +139,14 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Answe
     }
     write_run_file(services.records, order.run, "judgement", data)
     certified = audit.certify(result, triage)
-    return {
-        "certificates": len(certified.issued),
-        "repaired": sum(certificate.repaired for certificate in certified.issued),
-        "open": sum(not window.whole for window in result.windows),
-        "causes": len(triage.causes),
-        "healing": triage.healing,
-        "rollups": [{"job": key} for key in certified.jobs],
-    }
+    return CertifyAnswer(
+        certificates=len(certified.issued),
+        repaired=sum(certificate.repaired for certificate in certified.issued),
+        open=sum(not window.whole for window in result.windows),
+        causes=len(triage.causes),
+        healing=triage.healing,
+        rollups=tuple(JobInput(key) for key in certified.jobs),
+    )
 
 
 def _alarmed_points(result: AuditResult, triage: Triage) -> int:

@@ -1,4 +1,4 @@
-"""The steps of the state machine: each takes what the machine carries (names and counts), works, and adds to it.
+"""The steps of the state machine: each reads its event (``auditor.events``), works, and answers with names and counts.
 
 ``{"order": {"dataset": "quotes", "start"?: ISO, "end"?: ISO, "now"?: ISO}, "run": "<execution>"}`` begins. Every step
 may be run again with the same input, by a retry or after a crash, and ends the same.
@@ -6,80 +6,84 @@ may be run again with the same input, by a retry or after a crash, and ends the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, replace
 
 from auditor.alarms.conclude import conclude, conclude_failure
-from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, settle_audit, summarise
+from auditor.audits import begin_audit, end_audit, open_audit, settle_audit, summarise
+from auditor.events import (
+    AttemptInput,
+    AuditInput,
+    CertifyAnswer,
+    ConcludeInput,
+    JobInput,
+    Notices,
+    PlanAnswer,
+    PlannedJob,
+    QueueAnswer,
+    ScanAnswer,
+    json_step,
+)
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
 from core.time import epoch
 
-Event = Mapping[str, Any]
-Answer = dict[str, Any]
 
-
-def audit_step(event: Event, services: Services) -> Answer:
+@json_step
+def audit_step(event: AuditInput, services: Services) -> ScanAnswer:
     """Choose what to audit, and scan it."""
-    wanted = event["order"]
-    now = epoch(wanted["now"]) if wanted.get("now") else int(services.now().timestamp())
-    start, end = wanted.get("start"), wanted.get("end")
+    request = event.order
     audit = begin_audit(
         services,
-        str(wanted["dataset"]),
-        str(event["run"]),
-        start=epoch(start) if start else None,
-        end=epoch(end) if end else None,
-        now=now,
+        request.dataset,
+        event.run,
+        start=epoch(request.start) if request.start else None,
+        end=epoch(request.end) if request.end else None,
+        now=epoch(request.now) if request.now else int(services.now().timestamp()),
     )
     return summarise(audit.order, audit.scan(attempt=0), attempt=0)
 
 
-def plan_step(event: Event, services: Services) -> Answer:
+@json_step
+def plan_step(event: AttemptInput, services: Services) -> PlanAnswer:
     """Plan the next attempt and write its jobs down."""
-    attempt = int(event["attempt"]) + 1
-    plan, jobs = write_jobs(services, _audit_of(event, services).order, attempt=attempt)
-    return {
-        "attempt": attempt,
-        "jobs": jobs,
-        "planned": len(jobs),
-        "calls": plan.calls,
-        "rows": plan.rows,
-        "waiting": sum(one.count for one in plan.waiting),
-        "helpless": len(plan.helpless),
-    }
+    attempt = event.attempt + 1
+    plan, jobs = write_jobs(services, open_audit(services, event.run).order, attempt=attempt)
+    return PlanAnswer(
+        attempt=attempt,
+        jobs=tuple(PlannedJob(key, executor) for key, executor in jobs),
+        planned=len(jobs),
+        calls=plan.calls,
+        rows=plan.rows,
+        waiting=sum(deferred.count for deferred in plan.waiting),
+        helpless=len(plan.helpless),
+    )
 
 
-def queue_step(event: Event, services: Services) -> Answer:
+@json_step
+def queue_step(event: JobInput, services: Services) -> QueueAnswer:
     """Carry out one job for the processing queue."""
-    return {"queued": queue_objects(services, str(event["job"]))}
+    return QueueAnswer(queue_objects(services, event.job))
 
 
-def verify_step(event: Event, services: Services) -> Answer:
-    """Learn what the jobs brought, and look at the same windows again."""
-    attempt = int(event["attempt"])
-    audit = _audit_of(event, services)
-    settle_audit(services, audit, attempt=attempt)
-    answer = summarise(audit.order, audit.scan(attempt=attempt), attempt=attempt)
-    return {**answer, "exhausted": attempt >= services.limits.attempts}
+@json_step
+def verify_step(event: AttemptInput, services: Services) -> ScanAnswer:
+    """Settle what the jobs brought, and scan the same again."""
+    audit = open_audit(services, event.run)
+    settle_audit(services, audit, attempt=event.attempt)
+    answer = summarise(audit.order, audit.scan(attempt=event.attempt), attempt=event.attempt)
+    return replace(answer, exhausted=event.attempt >= services.limits.attempts)
 
 
-def certify_step(event: Event, services: Services) -> Answer:
-    """Certify what is whole, judge what is not."""
-    return end_audit(services, _audit_of(event, services), attempt=int(event["attempt"]))
+@json_step
+def certify_step(event: AttemptInput, services: Services) -> CertifyAnswer:
+    """Certify what is whole, triage what is not."""
+    return end_audit(services, open_audit(services, event.run), attempt=event.attempt)
 
 
-def conclude_step(event: Event, services: Services, *, environment: str) -> Answer:
+@json_step
+def conclude_step(event: ConcludeInput, services: Services, *, environment: str) -> Notices:
     """Tell whoever must hear, and finish. With ``error`` it is the end of an audit that failed."""
-    dataset, run = str(event["dataset"]), str(event["run"])
-    if event.get("error"):
-        told = conclude_failure(services, dataset, run, environment=environment, error=str(event["error"]))
-    else:
-        names = ("expected", "present", "absent", "missing", "certificates", "repaired")
-        counts = {name: event["counts"].get(name, 0) for name in names}
-        told = conclude(services, dataset, run, environment=environment, counts=counts)
-    return {"sent": list(told.sent), "known": list(told.known), "recovered": list(told.recovered)}
-
-
-def _audit_of(event: Event, services: Services) -> DatasetAudit:
-    return open_audit(services, str(event["run"]))
+    if event.error:
+        return conclude_failure(services, event.dataset, event.run, environment=environment, error=event.error)
+    counts = asdict(event.counts)
+    return conclude(services, event.dataset, event.run, environment=environment, counts=counts)

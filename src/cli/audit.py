@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from auditor.audits import begin_audit, summarise
+from auditor.events import to_event
 from auditor.repairs.execute import make_plan
 from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
 from cli.deployed import DEFAULT, deployment
@@ -35,7 +36,7 @@ def audit(
                 seconds = int(now.timestamp())
                 begun = begin_audit(services, name, run_name(now), start=first, end=last, now=seconds)
                 result = begun.scan(attempt=0)
-            summaries.append(summarise(begun.order, result, attempt=0))
+            summaries.append(to_event(summarise(begun.order, result, attempt=0)))
             found += finding_rows(name, result.findings)
             if dry_run:
                 planned += plan_rows(make_plan(services, begun.order, attempt=1))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from auditor.alarms.mail import compose
 from auditor.canary import canary_healed
+from auditor.events import Notices
 from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
@@ -33,15 +33,6 @@ from core.metrics import (
 from core.time import format_second
 
 ROOT = "audit/causes/"
-
-
-@dataclass(frozen=True, slots=True)
-class Notices:
-    """Causes by name: those a message was sent for, those known before, those that are over."""
-
-    sent: tuple[str, ...]
-    known: tuple[str, ...]
-    recovered: tuple[str, ...]
 
 
 def cause_key(dataset: str, name: str) -> str:

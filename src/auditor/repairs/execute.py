@@ -15,6 +15,7 @@ from auditor.repairs.plan import Plan, PlanContext, plan
 from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.repair_jobs import (
+    Executor,
     PutParameters,
     Redrive,
     RepairJob,
@@ -61,15 +62,15 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     return plan(result.findings, PlanContext(services.contracts, attempt, left, refused, result.sample))
 
 
-def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[dict[str, str]]]:
-    """Write the plan and its jobs; returns the jobs as the state machine carries them: a key and a door each."""
+def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[tuple[str, Executor]]]:
+    """Write the plan and its jobs; returns the jobs, a key and an executor each."""
     made = make_plan(services, order, attempt=attempt)
     write_run_file(services.records, order.run, f"plan-{attempt}", to_data(made))
     jobs = []
     for number, repair in enumerate(made.repairs):
         job = RepairJob(order.dataset, order.run, repair)
         key = write_job(services.records, job, attempt=attempt, number=number)
-        jobs.append({"job": key, "door": executor_of(repair)})
+        jobs.append((key, executor_of(repair)))
     return made, jobs
 
 
