@@ -15,7 +15,7 @@ from processing.lines.parsed import rows_where
 
 
 def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int, str]:
-    """Row -> the first rule it breaks, as ``column: value breaks rule``.
+    """The rows that break a rule, each with the first one, as ``column: value breaks rule``.
 
     ``rows`` are shaped rows; columns that they lack (joined ones, those of the merge) are not checked. ``now`` bounds
     the partitions from above: a row from the future would lie where no query lists it.

@@ -66,7 +66,7 @@ class Block:
 
 
 def newlines(data: bytes) -> Ints:
-    """Where the newlines of some bytes are."""
+    """The places of all newlines in the bytes."""
     return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
 
 

@@ -1,4 +1,4 @@
-"""Decimals as Arrow reads them out of text, kept from becoming other numbers.
+"""Decimals that Arrow reads from text, guarded against overflows that make other numbers of them.
 
 Arrow (25.0) checks the size of a decimal too late or not at all. Digits beyond its width wrap, in parsing and again
 when they are brought to the type's scale (https://github.com/apache/arrow/issues/49817), and an exponent far below zero

@@ -209,7 +209,7 @@ def _decimals(unscaled: Ints, kind: pa.Decimal128Type) -> pa.Array | None:
 
 
 def _integers(numbers: Ints, kind: pa.DataType) -> pa.Array | None:
-    """In Arrow's memory, which goes back when it is let go; numpy's would stay with the thread that asked for it."""
+    """Integers in Arrow's memory, which is freed when they are dropped; numpy's would stay with the thread."""
     buffer = pa.allocate_buffer(8 * len(numbers))
     np.ndarray((len(numbers),), dtype=np.int64, buffer=buffer)[:] = numbers
     return _cast(pa.Array.from_buffers(pa.int64(), len(numbers), [None, buffer]), kind)

@@ -147,7 +147,7 @@ class _Swap:
 
 
 def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *, context: CommitContext) -> Outcome:
-    """Make the next version of what is current, and swap; again on top of whoever was faster.
+    """Make the next version and swap the pointer; when beaten, do so again on top of the winner.
 
     ``make`` is called after the pointer was read, so whatever it reads is at least as new as what it will replace.
     """

@@ -61,7 +61,7 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
 
 
 def batch_of(rows: pa.Table, layout: Layout) -> Batch:
-    """As ``dedupe``, before anything is moved: that copies every column, and may be done piece by piece."""
+    """The rows that ``dedupe`` gives, not put into order yet: that copies every column, and can be done in pieces."""
     if missing := [name for name in layout.given if name not in rows.column_names]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
     schema = layout.given_schema

@@ -1,4 +1,4 @@
-"""Rollback: an earlier version of a partition becomes its next one, and may be held against the auditor."""
+"""Rollback: an earlier version of a partition becomes its next one, and a hold keeps the auditor from undoing that."""
 
 from __future__ import annotations
 

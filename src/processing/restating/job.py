@@ -57,7 +57,7 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
 
 
 def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> int:
-    """The number of changes: versions made, objects removed, or rows taken out."""
+    """Carry out the repair of one partition; returns how many versions, objects or rows were changed by it."""
     if isinstance(repair, Restate):
         return _restate(services, repair, path)
     return _clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair)
