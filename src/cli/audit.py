@@ -1,4 +1,4 @@
-"""``starmend audit``: what is missing or broken, found here and now, and what would be done about it."""
+"""``starmend audit``: find what is missing or broken, in this process, and plan its repair without carrying it out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def audit(
     deployed = deployment(environment)
     services = auditor_of(deployed)
     first, last = range_of(start, end)
-    found: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
     planned: list[dict[str, Any]] = []
     summaries: list[dict[str, Any]] = []
     with steps() as progress:
@@ -37,22 +37,15 @@ def audit(
                 begun = begin_audit(services, name, run_name(now), start=first, end=last, now=seconds)
                 result = begun.scan(attempt=0)
             summaries.append(to_event(summarise(begun.order, result, attempt=0)))
-            found += finding_rows(name, result.findings)
+            findings += finding_rows(name, result.findings)
             if dry_run:
                 planned += plan_rows(make_plan(services, begun.order, attempt=1))
     if as_json:
-        print_json(
-            {"audits": summaries, "findings": found, "plan": planned}
-            if dry_run
-            else {
-                "audits": summaries,
-                "findings": found,
-            }
-        )
+        print_json({"audits": summaries, "findings": findings} | ({"plan": planned} if dry_run else {}))
     else:
         names = ("dataset", "windows", "whole", "expected", "present", "absent", "missing")
-        show("Audited", [{name: one[name] for name in names} for one in summaries], as_json=False)
-        show("Findings", found, as_json=False)
+        show("Audited", [{name: audited[name] for name in names} for audited in summaries], as_json=False)
+        show("Findings", findings, as_json=False)
         if dry_run:
             show("Plan", planned, as_json=False)
-    raise typer.Exit(FINE if all(one["findings"] == 0 for one in summaries) else FINDINGS)
+    raise typer.Exit(FINE if all(audited["findings"] == 0 for audited in summaries) else FINDINGS)

@@ -1,4 +1,4 @@
-"""What the auditor's commands share: the auditor of a deployment in this process, ranges of time, findings as rows."""
+"""Parts that the auditor's commands share: the auditor of a deployment, ranges of time, findings and plans as rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.")]
 
 
 def auditor_of(deployed: Deployment) -> Services:
-    """The auditor as a function of the deployment would have it, but without queue and mail: it looks.
+    """The auditor's services, as its functions have them, but without queue and mail: it only reads.
 
     Databases are asked through the deployed check function, so nothing but that must reach them.
     """
@@ -57,7 +57,7 @@ def _seconds(text: str) -> int:
 
 
 def run_name(now: dt.datetime) -> str:
-    """A name of an audit that somebody started by hand."""
+    """The name of an audit that was started by hand."""
     return f"command-{now:%Y%m%dT%H%M%S%f}"
 
 
@@ -74,10 +74,10 @@ def finding_rows(dataset: str, findings: Iterable[Finding]) -> list[dict[str, An
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """What would be done, what would wait, and what no repair can help."""
+    """The plan's repairs, the work that it puts off, and the findings that nothing can repair."""
     rows = [_row("repair", repair.dataset, repair.kind, _size(repair), _what(repair)) for repair in plan.repairs]
-    rows += [_row("wait", "", one.kind, one.count, f"{one.entity} {one.why}".strip()) for one in plan.waiting]
-    rows += [_row("alarm", one.finding.dataset, one.finding.kind, 1, one.reason) for one in plan.helpless]
+    rows += [_row("wait", "", item.kind, item.count, f"{item.entity} {item.why}".strip()) for item in plan.waiting]
+    rows += [_row("alarm", item.finding.dataset, item.finding.kind, 1, item.reason) for item in plan.helpless]
     return rows
 
 

@@ -1,4 +1,4 @@
-"""``starmend contract``: check what is promised, show what it becomes, render it for Terraform and the Lambdas."""
+"""``starmend contract``: check the contracts, show their tables, render them for Terraform and the Lambdas."""
 
 from __future__ import annotations
 
@@ -71,25 +71,26 @@ def check(
 def _check_live(contracts: Contracts, environment: str, problems: Sequence[Problem], *, as_json: bool) -> None:
     """Ask each feed's provider for a quote and for history, with the keys and addresses of the deployment."""
     deployed = deployment(environment)
-    told = (
-        environment_of(deployed.clients("lambda"), deployed.functions["pull"]) if "pull" in deployed.functions else {}
-    )
+    pull = deployed.functions.get("pull")
+    variables = environment_of(deployed.clients("lambda"), pull) if pull else {}
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
-    urls = json.loads(told.get("STARMEND_PROVIDER_URLS") or "{}")
+    urls = json.loads(variables.get("STARMEND_PROVIDER_URLS") or "{}")
     with steps() as progress, progress.step("asking the providers"):
-        found = list(ask_providers(contracts, secrets=secrets, urls=urls, now=dt.datetime.now(dt.UTC)))
-    refused = [one for one in found if not one.fine]
+        findings = list(ask_providers(contracts, secrets=secrets, urls=urls, now=dt.datetime.now(dt.UTC)))
+    refused = [finding for finding in findings if not finding.fine]
     if as_json:
-        print_json({"problems": [to_data(problem) for problem in problems], "live": [asdict(one) for one in found]})
+        print_json(
+            {"problems": [to_data(problem) for problem in problems], "live": [asdict(finding) for finding in findings]}
+        )
     else:
         print_problems(problems)
-        for one in found:
-            out.print("[green]may[/]    " if one.fine else "[red]may not[/]", end=" ")
-            text = f"{one.dataset}: {one.setting} ({one.provider}): {one.asked}: {one.says}"
+        for finding in findings:
+            out.print("[green]may[/]    " if finding.fine else "[red]may not[/]", end=" ")
+            text = f"{finding.dataset}: {finding.setting} ({finding.provider}): {finding.asked}: {finding.says}"
             out.print(text, highlight=False, markup=False, soft_wrap=True)
-            if one.remedy:
-                out.print(f"        {one.remedy}", highlight=False, markup=False, soft_wrap=True)
-        if not found:
+            if finding.remedy:
+                out.print(f"        {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
+        if not findings:
             out.print("no contract has a feed: nobody was asked")
     raise typer.Exit(FINDINGS if refused else FINE)
 

@@ -1,4 +1,4 @@
-"""``starmend costs``: what the deployment costs, base work apart from repairs, per component."""
+"""``starmend costs``: costs of the deployment per component, base work apart from repairs."""
 
 from __future__ import annotations
 
@@ -41,32 +41,32 @@ def costs(
     start = end - dt.timedelta(days=days)
     explorer = CostExplorer(deployed.clients("ce"))
     inactive = explorer.inactive_tags()
-    found = explorer.by_component(deployed.project, deployed.environment, start=start, end=end)
+    by_component = explorer.by_component(deployed.project, deployed.environment, start=start, end=end)
     shares = processing_by_strategy(deployed, start=start, end=end)
-    report(found, shares, inactive, title=f"Costs from {start} to {end}", as_json=as_json)
+    report(by_component, shares, inactive, title=f"Costs from {start} to {end}", as_json=as_json)
     if inactive:
         raise typer.Exit(FINDINGS)
 
 
 def report(
-    found: Sequence[Cost],
+    costs: Sequence[Cost],
     shares: Sequence[Mapping[str, Any]],
     inactive: Sequence[str],
     *,
     title: str,
     as_json: bool,
 ) -> None:
-    """Print costs, the processing's work by strategy, and what cannot be told yet."""
+    """Print costs, processing's work by strategy, and the tags by which costs are not yet told apart."""
     rows = [
-        {"component": one.component or "(no tag)", "purpose": one.purpose or "(no tag)", "cost": _money(one.amount),
-         "currency": one.currency}
-        for one in found
+        {"component": cost.component or "(no tag)", "purpose": cost.purpose or "(no tag)", "cost": _money(cost.amount),
+         "currency": cost.currency}
+        for cost in costs
     ]  # fmt: skip
     if as_json:
-        print_json({"costs": rows, "totals": totals(found), "processing": list(shares), "inactive_tags": inactive})
+        print_json({"costs": rows, "totals": totals(costs), "processing": list(shares), "inactive_tags": inactive})
     else:
         show(title, rows, as_json=False)
-        for total in totals(found):
+        for total in totals(costs):
             out.print(f"{total['total']} {total['currency']}, of which repairs {total['repair']}", highlight=False)
         show("Processing, by what asked for it", shares, as_json=False)
     if inactive:
@@ -76,16 +76,16 @@ def report(
         )
 
 
-def totals(found: Sequence[Cost]) -> list[dict[str, Any]]:
+def totals(costs: Sequence[Cost]) -> list[dict[str, Any]]:
     """Per currency: everything, base work and repairs. What has no purpose counts into the total alone."""
     rows = []
-    for currency in sorted({one.currency for one in found}):
-        mine = [one for one in found if one.currency == currency]
+    for currency in sorted({cost.currency for cost in costs}):
+        charged = [cost for cost in costs if cost.currency == currency]
         by_purpose = {
-            purpose: sum((one.amount for one in mine if one.purpose == purpose), Decimal())
+            purpose: sum((cost.amount for cost in charged if cost.purpose == purpose), Decimal())
             for purpose in ("base", REPAIR)
         }
-        total = sum((one.amount for one in mine), Decimal())
+        total = sum((cost.amount for cost in charged), Decimal())
         rows.append({"currency": currency, "total": _money(total)} | {k: _money(v) for k, v in by_purpose.items()})
     return rows
 

@@ -1,4 +1,4 @@
-"""What a provider's key may do, found out by asking: a quote as of now, and an hour of history."""
+"""Entitlement of a provider's key, tried by two calls: a quote as of now, and an hour of history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SETTLED = timedelta(hours=1)  # beyond what a provider needs to publish a candle
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one question showed. ``fine``: the key may ask it; ``remedy`` is empty where it is."""
+    """The provider's answer to one call. ``fine``: the key may make it; ``remedy`` is empty where it is."""
 
     dataset: str
     setting: str
@@ -54,7 +54,7 @@ def _live(contract: Contract, feed: Feed, secrets: SecretStore, urls: Mapping[st
         answer = source.provider.live(entity)
     except StarmendError as error:
         return Finding(*where, False, str(error), error.remedy)
-    return Finding(*where, *_judged(answer, source, "source.provider", "Nothing can be acquired with it"))
+    return Finding(*where, *_verdict(answer, source, "source.provider", "Nothing can be acquired with it"))
 
 
 def _history(
@@ -79,7 +79,7 @@ def _history(
     except StarmendError as error:
         return Finding(*where, asked, False, str(error), error.remedy)
     lost = "What is missed could not be fetched again"
-    return Finding(*where, asked, *_judged(answer, source, "source.history", lost))
+    return Finding(*where, asked, *_verdict(answer, source, "source.history", lost))
 
 
 def _source(feed: Feed, spec: model.Provider, secrets: SecretStore, url: str) -> Source:
@@ -87,12 +87,12 @@ def _source(feed: Feed, spec: model.Provider, secrets: SecretStore, url: str) ->
 
 
 def _entity(feed: Feed) -> str:
-    """One that is followed without an end, or any."""
+    """An entity that is followed without an end, or the first."""
     return next((entity.name for entity in feed.entities if validity(entity)[1] == FOREVER), feed.entities[0].name)
 
 
 def _last_hour(feed: Feed, calendar: TradingCalendar, until: datetime) -> tuple[datetime, datetime] | None:
-    """The last slots, an hour of them at most, that were expected before ``until``."""
+    """The last hour at most of slots that were expected before ``until``; None where there were none lately."""
     end = min(int(until.timestamp()), calendar.covers_to)
     start = max(end - int(LOOK_BACK.total_seconds()), calendar.covers_from)
     slots = expected_slots(calendar, every=feed.every, start=start, end=end)
@@ -103,7 +103,7 @@ def _last_hour(feed: Feed, calendar: TradingCalendar, until: datetime) -> tuple[
     return at_epoch(first), at_epoch(last + feed.every)
 
 
-def _judged(answer: Answer, source: Source, setting: str, lost: str) -> tuple[bool, str, str]:
+def _verdict(answer: Answer, source: Source, setting: str, lost: str) -> tuple[bool, str, str]:
     """Whether it may be asked, what the provider says, and what to do."""
     secret = source.credential.name if source.credential else "its secret"
     match answer:

@@ -1,4 +1,4 @@
-"""``starmend heal``: the deployed state machine, started and watched."""
+"""``starmend heal``: start the deployed state machine and watch it to its end."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def heal(
     rows: list[dict[str, Any]] = []
     with steps() as progress:
         for name in datasets_of(deployed, dataset):
-            given = {"dataset": name}
+            order = {"dataset": name}
             if first is not None and last is not None:
-                given |= {"start": iso(first), "end": iso(last)}
+                order |= {"start": iso(first), "end": iso(last)}
             if now:
-                given["now"] = now
-            execution = machine.start(run_name(dt.datetime.now(dt.UTC)), given)
+                order["now"] = now
+            execution = machine.start(run_name(dt.datetime.now(dt.UTC)), order)
             with progress.step(f"healing {name}") as step:
                 for state in machine.watch(execution):
                     step.update(title=f"healing {name}: {state}")
             rows.append(_row(name, machine, execution))
     failed = [row for row in rows if row["status"] != "SUCCEEDED"]
-    for one in failed:
-        say(f"{one['dataset']}: {one['status']}: {one['cause']}")
-    told = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
-    print_json(rows) if as_json else show("Healed", told, as_json=False)
+    for row in failed:
+        say(f"{row['dataset']}: {row['status']}: {row['cause']}")
+    shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
+    print_json(rows) if as_json else show("Healed", shown, as_json=False)
     raise typer.Exit(FAILURE if failed else FINDINGS if any(row["missing"] or row["causes"] for row in rows) else FINE)
 
 

@@ -1,4 +1,4 @@
-"""Processing's own functions, run by the command against a deployment."""
+"""Processing's services for the command, and look-ups of the tables that an operator names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from processing.services import Services
 
 
 class TerminalLog:
-    """Processing's log for somebody at a terminal: what is wrong, a line each; results are the command's to show."""
+    """Processing's log at a terminal: warnings and errors a line each; the command prints results itself."""
 
     def info(self, msg: str, /, **fields: Any) -> None: ...
 
@@ -26,12 +26,12 @@ class TerminalLog:
         self._line(msg, fields)
 
     def _line(self, msg: str, fields: dict[str, Any]) -> None:
-        told = ", ".join(f"{name} {fields[name]}" for name in ("object", "table", "reason") if fields.get(name))
-        say(f"  {msg}: {told}" if told else f"  {msg}")
+        shown = ", ".join(f"{name} {fields[name]}" for name in ("object", "table", "reason") if fields.get(name))
+        say(f"  {msg}: {shown}" if shown else f"  {msg}")
 
 
-def world_of(deployed: Deployment) -> Services:
-    """What the process function works with. Nothing is metered: an operator's work is no load of the pipeline's."""
+def services_of(deployed: Deployment) -> Services:
+    """The process function's services, without its metrics: an operator's work is no load of the pipeline's."""
     quiet_metrics()
     from processing.runtime import build_services  # slow to import, so only where it is needed
 
@@ -40,7 +40,7 @@ def world_of(deployed: Deployment) -> Services:
 
 
 def table_of(contracts: Contracts, name: str) -> Table:
-    """Raises ``UnknownTable`` naming the nearest table that there is."""
+    """The contract of a table; raises ``UnknownTable`` with the nearest name that there is."""
     try:
         return contracts.table(name)
     except KeyError:
@@ -59,6 +59,6 @@ def check_source(contracts: Contracts, dataset: str, table: str) -> None:
     except KeyError:
         remedy = nearest(dataset, sorted(contract.dataset for contract in contracts))
         raise UnknownTable("find dataset", dataset, "no contract describes it", remedy) from None
-    known = sorted(one.name for one in contract.source.tables) if contract.source else []
+    known = sorted(source.name for source in contract.source.tables) if contract.source else []
     if table and table not in known:
         raise UnknownTable("find table", f"{dataset}/{table}", "is no source table", nearest(table, known))

@@ -1,4 +1,4 @@
-"""How the command speaks: tables for people, ``--json`` for programs, progress on long work, errors on one line."""
+"""Output of the command: tables for people, ``--json`` for programs, progress on long work, errors on one line."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Steps:
 
     @contextmanager
     def step(self, title: str, *, total: int | None = None) -> Iterator[Step]:
-        """One piece of work; says how long it took when it ends."""
+        """Show a piece of work while it runs; where there is no terminal, print its seconds at its end."""
         if self._progress is None:
             began = dt.datetime.now(dt.UTC)
             yield Step(None, None)
@@ -92,7 +92,7 @@ class Steps:
 
 
 class Step:
-    """One running step."""
+    """A running step of long work."""
 
     def __init__(self, progress: Progress | None, task: Any) -> None:
         self._progress, self._task = progress, task

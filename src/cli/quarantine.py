@@ -1,4 +1,4 @@
-"""``starmend quarantine``: the lines that were refused, and the objects they came from once more."""
+"""``starmend quarantine``: list refused lines, and process the objects again that they came from."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.deployed import DEFAULT, deployment
-from cli.operating import check_source, world_of
+from cli.operating import check_source, services_of
 from cli.output import FINDINGS, FINE, Environment, Json, out, print_json, show, steps
-from cli.replay import process_again, tell
+from cli.replay import finish, process_again
 from processing.restating.replay import quarantined, to_retry
 
 app = typer.Typer(help="Look at refused lines, and process their objects again.", no_args_is_help=True)
@@ -31,13 +31,13 @@ def list_lines(
     """Lines in quarantine, with object, line number and reason. Exit code 1 where there are any."""
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
-    found = list(islice(quarantined(world_of(deployed), dataset=dataset, table=table), limit + 1))
-    rows: list[dict[str, Any]] = [dict(one) for one in found[:limit]]
+    lines = list(islice(quarantined(services_of(deployed), dataset=dataset, table=table), limit + 1))
+    rows: list[dict[str, Any]] = [dict(line) for line in lines[:limit]]
     if as_json:
         print_json(rows)
     elif rows:
         show("Quarantine", [_shortened(row) for row in rows], as_json=False)
-        if len(found) > limit:
+        if len(lines) > limit:
             out.print(f"and more: --limit {limit * 10}", highlight=False)
     else:
         out.print("no line is in quarantine")
@@ -49,12 +49,12 @@ def retry(dataset: Dataset = "", table: Source = "", environment: Environment = 
     """Process the objects again that have lines in quarantine or were halted; do so when the contract was mended."""
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
-    services = world_of(deployed)
+    services = services_of(deployed)
     with steps() as progress:
         with progress.step("looking for refused lines and halted objects"):
             keys = to_retry(services, dataset=dataset, table=table)
         outcome = process_again(services, keys, progress)
-    tell(outcome, as_json=as_json)
+    finish(outcome, as_json=as_json)
 
 
 def _shortened(line: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,5 +19,6 @@ def query(
     athena = deployment(environment).athena
     with steps() as progress, progress.step("asking Athena"):
         frame = athena.query(sql)
-    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = [{str(name): value for name, value in record.items()} for record in records]
     show(f"{len(rows)} rows", rows, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``starmend replay``: process ingest objects once more, here or by the deployed function."""
+"""``starmend replay``: process ingest objects again, here or by the deployed function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from aws.deployment import Deployment
 from aws.queue import SqsQueue
 from cli.deployed import DEFAULT, deployment
-from cli.operating import world_of
+from cli.operating import services_of
 from cli.output import FINDINGS, FINE, Environment, Json, Steps, out, print_json, say, show, steps
 from core.errors import Misuse, OutOfReach
 from core.landing.zone import landing_of
@@ -26,7 +26,7 @@ KEYS_A_MESSAGE = 10
 
 @dataclass
 class Outcome:
-    """What became of the objects that were processed again."""
+    """Counts of the objects that were processed again, by their receipts' outcomes."""
 
     objects: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ def replay(
 ) -> None:
     """Process ingest objects again. What is in the warehouse stays; what a mended contract lets in comes in."""
     deployed = deployment(environment)
-    services = world_of(deployed)
+    services = services_of(deployed)
     keys = list(ingest_keys(services.ingest, _key(what, services.ingest_bucket)))
     if not keys:
         raise Misuse("replay", what, "no ingest object has such a key", "Keys begin with tables/, feeds/ or repair/")
@@ -68,11 +68,11 @@ def replay(
         return
     with steps() as progress:
         outcome = process_again(services, keys, progress)
-    tell(outcome, as_json=as_json)
+    finish(outcome, as_json=as_json)
 
 
 def _key(what: str, bucket: str) -> str:
-    """A key as it is, or of a URL into the ingest bucket."""
+    """The key of a URL into the ingest bucket; a key stays as it is. Raises ``Misuse`` for another bucket."""
     if not what.startswith("s3://"):
         return what
     named, _, key = what.removeprefix("s3://").partition("/")
@@ -89,13 +89,13 @@ def _send(deployed: Deployment, keys: Sequence[str]) -> None:
 
 
 def process_again(services: Services, keys: Sequence[str], progress: Steps) -> Outcome:
-    """Process them here, some at a time, and read their receipts."""
+    """Process the objects here, in batches, and read their receipts."""
     outcome = Outcome()
     with progress.step(f"processing {len(keys)} objects again", total=len(keys)) as step:
-        for some in processed_again(services, keys):
-            outcome.objects += len(some.keys)
-            outcome.errors |= {key: str(error) for key, error in some.errors.items()}
-            for key in some.keys:
+        for batch in processed_again(services, keys):
+            outcome.objects += len(batch.keys)
+            outcome.errors |= {key: str(error) for key, error in batch.errors.items()}
+            for key in batch.keys:
                 _count(services, key, outcome)
             step.update(done=outcome.objects)
     return outcome
@@ -111,8 +111,8 @@ def _count(services: Services, key: str, outcome: Outcome) -> None:
         outcome.rejected += receipt["rejected"]
 
 
-def tell(outcome: Outcome, *, as_json: bool) -> None:
-    """Show it and leave with the exit code that it deserves."""
+def finish(outcome: Outcome, *, as_json: bool) -> None:
+    """Print the outcome and exit: with 1 where an object failed, was halted or has rejected lines."""
     if as_json:
         print_json(outcome.as_row() | {"errors": outcome.errors})
     else:

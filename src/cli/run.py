@@ -1,4 +1,4 @@
-"""``starmend run``: one function in this process, for the debugger."""
+"""``starmend run``: run a function's handler in this process, for the debugger."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _event(text: str) -> object:
 
 
 def _context(function: str) -> types.SimpleNamespace:
-    """As much of Lambda's context as the handlers and powertools read."""
+    """Lambda's context, as far as the handlers and powertools read it."""
     return types.SimpleNamespace(
         function_name=function,
         memory_limit_in_mb=1024,

@@ -16,7 +16,7 @@ from core.feeds.providers import provider_secrets
 
 
 def secrets_of(contract: Contract) -> tuple[str, ...]:
-    """The secrets that a contract names: its source's, and those of providers that have another."""
+    """The secrets that a contract names: its source's, and those of its other providers."""
     if isinstance(contract.source, Feed):
         return provider_secrets(contract.source)
     return (contract.source.secret,) if contract.source else ()

@@ -1,4 +1,4 @@
-"""After a deployment: does everything that was deployed work together?
+"""Smoke test of a deployment: whether all that was deployed works together.
 
 An object without any row goes the whole way: landing zone, event, queue, process function with its layers, receipt, and
 the receipt is found through the catalog. It lies beside a table's sequence, brings no row and leaves nothing behind,
@@ -38,7 +38,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One thing that was tried. ``problem`` is empty where it works."""
+    """The result of one check. ``problem`` is empty where it works."""
 
     what: str
     seconds: float
@@ -48,21 +48,25 @@ class Checked:
 def smoke_test(
     deployed: Deployment, *, empty_secrets: Collection[str] = (), sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Checked]:
-    """Try everything, one thing after the other; a failure is told and the rest is tried all the same.
+    """Check everything, one thing after the other; a failure ends its own check only.
 
     A database whose secret is empty cannot be connected to, so extract and check are not tried for it.
     """
     for contract in deployed.contracts:
         if contract.source:
-            yield _tried(
-                f"an empty object of {contract.dataset}, all the way to Athena", _road, deployed, contract, sleep
+            yield _checked(
+                f"an empty object of {contract.dataset}, all the way to Athena",
+                _go_all_the_way,
+                deployed,
+                contract,
+                sleep,
             )
     for role, event in harmless_events(deployed, empty_secrets).items():
-        yield _tried(f"function {role}", invoke, deployed.clients("lambda"), deployed.functions[role], event)
-    yield _tried("every table of the catalog answers", _ask_every_table, deployed)
+        yield _checked(f"function {role}", invoke, deployed.clients("lambda"), deployed.functions[role], event)
+    yield _checked("every table of the catalog answers", _ask_every_table, deployed)
 
 
-def _tried(what: str, work: Callable[..., Any], *arguments: Any) -> Checked:
+def _checked(what: str, work: Callable[..., Any], *arguments: Any) -> Checked:
     began = time.monotonic()
     try:
         work(*arguments)
@@ -88,7 +92,7 @@ def harmless_events(deployed: Deployment, empty_secrets: Collection[str] = ()) -
 
 
 def _nothing(contract: Contract) -> CountBuckets:
-    """A question to the database of a dataset that is about no row."""
+    """A question to the database of a dataset about no key at all."""
     assert contract.source is not None
     return CountBuckets(contract.dataset, contract.source.tables[0].name, (), 1, iso(0))
 
@@ -100,7 +104,7 @@ def _quiet_instant(deployed: Deployment, feed: Feed) -> int | None:
     return next((closed for closed in closes if not is_expected(calendar, closed)), None)
 
 
-def _road(deployed: Deployment, contract: Contract, sleep: Callable[[float], None]) -> None:
+def _go_all_the_way(deployed: Deployment, contract: Contract, sleep: Callable[[float], None]) -> None:
     landing = _landing(contract)
     with _removed_afterwards(deployed, landing):
         ingest = S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket)
@@ -127,7 +131,7 @@ def _landing(contract: Contract) -> Landing:
 
 @contextmanager
 def _removed_afterwards(deployed: Deployment, landing: Landing) -> Iterator[None]:
-    """The receipt goes first: an object without receipt may be processed again, the reverse would be a finding."""
+    """Remove receipt and object after the block, the receipt first: an object without one may be processed again."""
     try:
         yield
     finally:
@@ -151,25 +155,25 @@ def _await_receipt(deployed: Deployment, landing: Landing, sleep: Callable[[floa
 
 
 def _find_receipt(deployed: Deployment, landing: Landing) -> None:
-    found = deployed.athena.query(
+    receipts = deployed.athena.query(
         "select outcome from processing_log "
         f"where dataset = '{landing.dataset}' and source_table = '{landing.table}' and object = '{landing.key}'"
     )
-    if list(found["outcome"]) != ["unchanged"]:
-        problem = f"Athena finds {len(found)} receipts of it"
+    if list(receipts["outcome"]) != ["unchanged"]:
+        problem = f"Athena finds {len(receipts)} receipts of it"
         raise PipelineBug("find the receipt", landing.key, problem, "Look at the catalog's table processing_log")
 
 
 def _ask_every_table(deployed: Deployment) -> None:
     names = sorted({**catalog_tables(deployed.contracts), **catalog_views(deployed.contracts)})
-    found = deployed.athena.query(every_table_sql(names))
-    if sorted(found["name"]) != names:
-        missing = ", ".join(sorted(set(names) - set(found["name"])))
+    answers = deployed.athena.query(every_table_sql(names))
+    if sorted(answers["name"]) != names:
+        missing = ", ".join(sorted(set(names) - set(answers["name"])))
         raise PipelineBug("ask every table", deployed.database, f"no answer from {missing}", "Look at the catalog")
 
 
 def every_table_sql(names: Sequence[str]) -> str:
-    """One question to all tables that reads no more than a row of each."""
+    """SQL that counts one row at most of each table."""
     return " union all ".join(
         f"select '{name}' as name, count(*) as n_rows from (select 1 from {name} limit 1) as one" for name in names
     )

@@ -1,4 +1,4 @@
-"""``starmend status``: per table, what the source has, what came in, and what the warehouse holds."""
+"""``starmend status``: rows and progress of each table, in the source, the landing zone and the warehouse."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int
     try:
         connector = Connector(secrets, contract.source.secret, timeouts=Timeouts(statement=60))
         with closing(connector.open()) as session:
-            counted = [f"SELECT count(*) FROM {identifier(table.name)}" for table in contract.source.tables]
+            statements = [f"SELECT count(*) FROM {identifier(table.name)}" for table in contract.source.tables]
             return {
-                one.name: int(session.query(statement)[0][0])
-                for one, statement in zip(contract.source.tables, counted, strict=True)
+                table.name: int(session.query(statement)[0][0])
+                for table, statement in zip(contract.source.tables, statements, strict=True)
             }
     except StarmendError as error:
         say(f"source rows are not shown: {error}")
@@ -101,12 +101,12 @@ def _warehouse(deployed: Deployment, contract: Contract) -> Mapping[str, tuple[i
         for table in tables
     ]
     frame = deployed.athena.query(" union all ".join(parts))
-    found: dict[str, tuple[int, dt.datetime | None]] = {}
+    holdings: dict[str, tuple[int, dt.datetime | None]] = {}
     for row in frame.to_dict("records"):
         newest = row["newest"]
         instant = None if newest is None or newest != newest or newest == "" else parse_athena_instant(str(newest))
-        found[row["source"]] = (int(row["n_rows"]), instant)
-    return found
+        holdings[row["source"]] = (int(row["n_rows"]), instant)
+    return holdings
 
 
 def _newest(contract: Contract, table: Table) -> str:

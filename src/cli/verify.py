@@ -1,4 +1,4 @@
-"""``starmend verify``: the certificates proven again from the objects alone; needs nothing but to read."""
+"""``starmend verify``: prove the certificates again from the objects alone; it only reads."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def verify(
     with steps() as progress:
         for name in datasets_of(deployed, dataset):
             with progress.step(f"verifying {name}"):
-                done = prove(
+                verified = prove(
                     deployed.contracts, name, records=records, partitions=partitions, start=first, end=last, workers=16
                 )
             totals.append(
                 {
                     "dataset": name,
-                    "certificates": done.certificates,
-                    "windows": done.windows,
-                    "failures": len(done.failures),
+                    "certificates": verified.certificates,
+                    "windows": verified.windows,
+                    "failures": len(verified.failures),
                 }
             )
             failures += [
@@ -51,7 +51,7 @@ def verify(
                     "partition": failure.partition,
                     "problem": failure.problem,
                 }
-                for failure in done.failures
+                for failure in verified.failures
             ]
     if as_json:
         print_json({"verified": totals, "failures": failures})

@@ -1,4 +1,4 @@
-"""``starmend rebuild | rollback | vacuum``: a table made anew, a partition as it was, old objects removed."""
+"""``starmend rebuild | rollback | vacuum``: rebuild a table, bring a partition's version back, remove old objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.deployed import DEFAULT, deployment
-from cli.operating import table_of, world_of
+from cli.operating import services_of, table_of
 from cli.output import Environment, Json, out, print_json, say, show, steps
 from core.contract.model import Table
 from core.errors import Misuse
@@ -47,9 +47,9 @@ def rebuild(
             read += 1
             step.update(title=f"rebuilding {table}: {read} objects read, {key}")
 
-        for one in rebuild_table(world_of(deployed), table, partition, allow_fewer=allow_fewer, progress=count):
-            rows.append(asdict(one))
-            step.update(title=f"rebuilding {table}: {one.partition}")
+        for rebuilt in rebuild_table(services_of(deployed), table, partition, allow_fewer=allow_fewer, progress=count):
+            rows.append(asdict(rebuilt))
+            step.update(title=f"rebuilding {table}: {rebuilt.partition}")
     if not rows and not as_json:
         out.print("no ingest object has rows of it; nothing was changed")
         return
@@ -73,14 +73,14 @@ def rollback(
     if hold is not None and not hold.strip():
         raise Misuse("roll back", table, "a hold without a reason", "Give the reason: --hold REASON")
     deployed = deployment(environment)
-    found = table_of(deployed.contracts, table)
-    services = world_of(deployed)
-    context = services.context_of(services.contracts.dataset(found.dataset))
+    contract = table_of(deployed.contracts, table)
+    services = services_of(deployed)
+    context = services.context_of(services.contracts.dataset(contract.dataset))
     path = partition.strip("/")
     if to is None:
-        outcome = end_hold(services.partitions, found, path, context=context)
+        outcome = end_hold(services.partitions, contract, path, context=context)
     else:
-        outcome = go_back(services.partitions, found, path, to=to, hold=hold, context=context)
+        outcome = go_back(services.partitions, contract, path, to=to, hold=hold, context=context)
     changed = isinstance(outcome, Committed)
     row = {"partition": outcome.partition, "version": outcome.version, "rows": outcome.rows, "changed": changed}
     show("Released" if release else "Rolled back", [row], as_json=as_json)
@@ -100,12 +100,12 @@ def vacuum(
     """Remove objects that no pointer will name again and no reader can be reading."""
     deployed = deployment(environment)
     tables = [table_of(deployed.contracts, table)] if table else None
-    services = world_of(deployed)
+    services = services_of(deployed)
     rows: list[dict[str, Any]] = []
     with steps() as progress:
-        for one in tables or list(_all_tables(services)):
-            with progress.step(f"cleaning {one.name}"):
-                rows += _cleaned(services, one, grace=dt.timedelta(hours=grace), dry_run=dry_run)
+        for cleaned in tables or list(_all_tables(services)):
+            with progress.step(f"cleaning {cleaned.name}"):
+                rows += _cleaned(services, cleaned, grace=dt.timedelta(hours=grace), dry_run=dry_run)
     if as_json:
         print_json(rows)
         return
@@ -116,7 +116,7 @@ def vacuum(
 
 
 def _all_tables(services: Services) -> Iterator[Table]:
-    """The contracts' tables, and the current states that dimensions are computed from."""
+    """The contracts' tables, and the tables of current rows that dimensions are computed from."""
     yield from services.contracts.tables()
     for contract in services.contracts:
         for source in contract.source.tables if contract.source else ():
