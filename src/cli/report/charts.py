@@ -28,7 +28,7 @@ MOST_RATIO = 2.0  # of age to limit that the freshness chart has room for
 
 
 def heat_map(view: FeedView) -> Spec:
-    """Entities x hours (or days): shares of each state, the number of points, and the auditor's word on each column."""
+    """Entities x hours (or days): shares of each state, numbers of points, the auditor's status of each column."""
     width = min(WIDE, max(NARROW, CHART_WIDTH // max(1, len(view.columns))))
     wide = width >= TEXT_FITS
     rows = [view.all, *view.rows]
@@ -60,13 +60,13 @@ def heat_map(view: FeedView) -> Spec:
 
 
 def _tips(view: FeedView, row: Row, label: str) -> list[str]:
-    found = []
+    tips = []
     for place, counts in enumerate(row.cells):
         gaps = f": {row.gaps[place]}" if row.gaps[place] else ""
         column = view.columns[place]
         head = f"{label}, {words.column(column, view.unit)} UTC"
-        found.append(f"{head}: {words.breakdown(counts)}{gaps}. {words.standing(column).capitalize()}.")
-    return found
+        tips.append(f"{head}: {words.breakdown(counts)}{gaps}. {words.standing(column).capitalize()}.")
+    return tips
 
 
 def _segments(at: int, row: Row) -> Iterator[Spec]:
@@ -94,18 +94,18 @@ def _labels(labels: Sequence[str], rows: Sequence[Row]) -> list[Spec]:
 
 
 def _sums(rows: Sequence[Row], columns: int) -> list[Spec]:
-    found = []
+    texts = []
     for at, row in enumerate(rows):
         counts = row.total
         known = counts.present + counts.absent
         says = f"{words.number(counts.missing)} missing" if counts.missing else "✓ none missing"
         text = f"{words.percent(known, counts.expected)} · {says}" if counts.expected else "nothing expected"
-        found.append({"row": at, "x": columns, "label": text, "bold": counts.missing > 0})
-    return found
+        texts.append({"row": at, "x": columns, "label": text, "bold": counts.missing > 0})
+    return texts
 
 
 def _header(view: FeedView, *, wide: bool) -> Iterator[Spec]:
-    """Above the columns: the day where it begins, the hour, and what the auditor says; a line where a day begins."""
+    """Texts above the columns: day where it begins, hour, the auditor's status; a line where a day begins."""
     days, hours, standings, lines = [], [], [], []
     before = ""
     for place, column in enumerate(view.columns):
@@ -118,8 +118,8 @@ def _header(view: FeedView, *, wide: bool) -> Iterator[Spec]:
                 days.append({"x": place, "label": column.day, "bold": True})
                 lines += [{"x": place}] if place else []
                 before = column.day
-        told = f"{words.SYMBOLS[column.status]} {column.status if wide else ''}".strip()
-        standings.append({"x": at, "label": told, "bold": column.status == "alarmed"})
+        standing = f"{words.SYMBOLS[column.status]} {column.status if wide else ''}".strip()
+        standings.append({"x": at, "label": standing, "bold": column.status == "alarmed"})
     auditor = [{"x": 0, "label": "auditor"}]
     yield _text(auditor, "x", field="label", align="right", dx=-8, size=11, above=HEADER["standing"], soft=True)
     yield _text(days, "x", field="label", align="left", dx=2, bold="bold", size=12, above=HEADER["day"])
@@ -168,20 +168,20 @@ def _stretch_text(view: FeedView, row: Row, stretch: Stretch) -> str:
 
 
 def audits(views: Sequence[AuditView]) -> Spec:
-    """Gaps over time: what each audit found missing, and what became of it; the oldest first."""
+    """Gaps over time: points that each audit found missing, by their state at its end; the oldest first."""
     ordered = sorted(views, key=lambda view: view.at)
     width = min(110, max(56, CHART_WIDTH // max(1, len(ordered))))
     parts, hover, sums, names = [], [], [], []
-    for place, one in enumerate(ordered):
+    for place, view in enumerate(ordered):
         below = 0
-        for state, points in (("repaired", one.healed), ("absent", one.absent), ("missing", one.left)):
+        for state, points in (("repaired", view.healed), ("absent", view.absent), ("missing", view.left)):
             if points:
                 parts.append({"x": place + 0.2, "x2": place + 0.8, "y": below, "y2": below + points, "state": state})
                 below += points
-        sums.append({"x": place + 0.5, "y": below, "label": words.number(one.found) if one.found else "no gap"})
-        names.append({"x": place + 0.5, "day": f"{one.at.day} {one.at:%b}", "hour": f"{one.at:%H:%M}"})
-        hover.append({"x": place + 0.1, "x2": place + 0.9, "tip": audit_text(one)})
-    highest = max([one.found for one in ordered], default=0) or 1
+        sums.append({"x": place + 0.5, "y": below, "label": words.number(view.detected) if view.detected else "no gap"})
+        names.append({"x": place + 0.5, "day": f"{view.at.day} {view.at:%b}", "hour": f"{view.at:%H:%M}"})
+        hover.append({"x": place + 0.1, "x2": place + 0.9, "tip": audit_text(view)})
+    highest = max([view.detected for view in ordered], default=0) or 1
     upright = {"field": "y", "type": "quantitative", "axis": None, "scale": {"domain": [0, highest * 1.15]}}
     height = 150
     layers = [
@@ -205,33 +205,33 @@ def audits(views: Sequence[AuditView]) -> Spec:
     return _chart(layers, width=width * max(1, len(ordered)), height=height, columns=max(1, len(ordered)))
 
 
-def audit_text(audit_view: AuditView) -> str:
-    if audit_view.found:
-        ends = [f"{words.number(audit_view.healed)} healed"] if audit_view.healed else []
-        ends += [f"{words.number(audit_view.absent)} proven absent"] if audit_view.absent else []
-        ends += [f"{words.number(audit_view.left)} left"] if audit_view.left else []
-        attempts = words.count(audit_view.attempts, "attempt")
-        text = f"{words.count(audit_view.found, 'point')} missing: {', '.join(ends)} in {attempts}"
+def audit_text(view: AuditView) -> str:
+    if view.detected:
+        ends = [f"{words.number(view.healed)} healed"] if view.healed else []
+        ends += [f"{words.number(view.absent)} proven absent"] if view.absent else []
+        ends += [f"{words.number(view.left)} left"] if view.left else []
+        attempts = words.count(view.attempts, "attempt")
+        text = f"{words.count(view.detected, 'point')} missing: {', '.join(ends)} in {attempts}"
     else:
         text = "no gap found"
-    return (
-        f"{audit_view.dataset}, {words.moment(audit_view.at)} UTC, {words.count(audit_view.windows, 'window')}: {text}"
-    )
+    return f"{view.dataset}, {words.moment(view.at)} UTC, {words.count(view.windows, 'window')}: {text}"
 
 
-def freshness(found: Sequence[Freshness]) -> Spec:
-    """How far each table's newest row is behind, measured against what the contract allows (the line)."""
+def freshness(facts: Sequence[Freshness]) -> Spec:
+    """Age of each table's newest row, as a share of what the contract allows (the line)."""
     rows, labels, sums = [], [], []
-    for at, one in enumerate(found):
-        limit = one.limit.total_seconds() or 1
-        ratio = one.behind.total_seconds() / limit if one.behind is not None else 0
-        state = "observed" if one.state == "fresh" else "missing" if one.feed else "late"
+    for at, fact in enumerate(facts):
+        limit = fact.limit.total_seconds() or 1
+        ratio = fact.behind.total_seconds() / limit if fact.behind is not None else 0
+        state = "observed" if fact.state == "fresh" else "missing" if fact.feed else "late"
         rows.append({"row": at, "x": 0, "x2": min(max(ratio, 0.01), MOST_RATIO), "state": state})
-        labels.append({"row": at, "x": 0, "label": one.table, "bold": False})
-        sums.append({"row": at, "x": MOST_RATIO, "label": freshness_text(one), "bold": one.feed and one.state == "old"})
+        labels.append({"row": at, "x": 0, "label": fact.table, "bold": False})
+        sums.append(
+            {"row": at, "x": MOST_RATIO, "label": freshness_text(fact), "bold": fact.feed and fact.state == "old"}
+        )
     line = [{"x": 1.0, "label": "limit"}]
     layers = [
-        _bars([one for one, of in zip(rows, found, strict=True) if of.behind is not None]),
+        _bars([row for row, fact in zip(rows, facts, strict=True) if fact.behind is not None]),
         {
             "data": {"values": line},
             "mark": {"type": "rule", "stroke": "var(--ink)", "strokeDash": [4, 3]},
@@ -241,18 +241,18 @@ def freshness(found: Sequence[Freshness]) -> Spec:
         _text(labels, "x", field="label", align="right", dx=-8, size=12, bold="bold"),
         _text(sums, "x", field="label", align="left", dx=10, size=12, bold="bold"),
     ]
-    return _chart(layers, width=260, height=28 * max(1, len(found)), columns=MOST_RATIO)
+    return _chart(layers, width=260, height=28 * max(1, len(facts)), columns=MOST_RATIO)
 
 
-def freshness_text(one: Freshness) -> str:
-    if one.newest is None or one.behind is None:
+def freshness_text(fact: Freshness) -> str:
+    if fact.newest is None or fact.behind is None:
         return "no rows yet"
-    limit = f"{words.length(one.limit)} allowed"
-    newest = f"newest {words.moment(one.newest)}"
-    if one.feed:
-        behind = "nothing owed is newer" if one.behind == dt.timedelta() else f"{words.length(one.behind)} behind"
-        return f"{'✓' if one.state == 'fresh' else '!'} {behind}, {limit}; {newest}"
-    return f"{'✓' if one.state == 'fresh' else '?'} {words.length(one.behind)} old, {limit}; {newest}"
+    limit = f"{words.length(fact.limit)} allowed"
+    newest = f"newest {words.moment(fact.newest)}"
+    if fact.feed:
+        behind = "nothing owed is newer" if fact.behind == dt.timedelta() else f"{words.length(fact.behind)} behind"
+        return f"{'✓' if fact.state == 'fresh' else '!'} {behind}, {limit}; {newest}"
+    return f"{'✓' if fact.state == 'fresh' else '?'} {words.length(fact.behind)} old, {limit}; {newest}"
 
 
 # ---------------------------------------------------------------- parts of specifications

@@ -38,13 +38,13 @@ def report(
     start, end = parse_start(since), parse_end(until)
     if start is not None and end is not None and end <= start:
         raise Misuse("read the range", f"{since} to {until}", "ends before it begins", "Swap them")
-    made = write_report(deployment(environment), to, start=start, end=end)
+    drawn = write_report(deployment(environment), to, start=start, end=end)
     if as_json:
         from cli.report.shape import to_data
 
-        print_json({"page": str(to), **to_data(made)})
+        print_json({"page": str(to), **to_data(drawn)})
     else:
-        for feed in made.feeds:
+        for feed in drawn.feeds:
             known = f"{feed.total.missing:,} of {feed.total.expected:,} points missing"
             out.print(f"{feed.dataset}: {known}, {feed.certified} of {feed.windows} windows certified", highlight=False)
         out.print(f"written to {to}", highlight=False, soft_wrap=True)
@@ -58,7 +58,7 @@ def write_report(
     end: dt.datetime | None = None,
     now: dt.datetime | None = None,
 ) -> Report:
-    """Read the deployment and write the page, whole or not at all; what it says is returned.
+    """Read the deployment and write the page, whole or not at all; the report that it shows.
 
     ``[start, end)`` is the range, by default the last seven days until ``now``; a feed begins with its first point.
     """
@@ -69,7 +69,7 @@ def write_report(
     span = Range.of(_seconds(start), _seconds(end), int(at.timestamp()))
     sources = sources_of(deployed)
     with steps() as progress, progress.step("reading the warehouse") as step:
-        made = gather(
+        drawn = gather(
             sources,
             span,
             project=deployed.project,
@@ -77,21 +77,21 @@ def write_report(
             on_dataset=lambda name: step.update(title=f"reading {name}"),
         )
     with steps() as progress, progress.step("drawing"):
-        text = page(made)
+        text = page(drawn)
     to.parent.mkdir(parents=True, exist_ok=True)
     fresh = to.with_name(to.name + ".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(to)
-    return made
+    return drawn
 
 
 def parse_start(text: str) -> dt.datetime | None:
-    """The instant that a range begins at; None where none was named."""
+    """The instant at which a range begins; None for an empty text."""
     return _instant(text, dt.timedelta())
 
 
 def parse_end(text: str) -> dt.datetime | None:
-    """The instant that a range ends before: a day is meant with all of it."""
+    """The instant before which a range ends; a day counts whole."""
     return _instant(text, dt.timedelta(days=1))
 
 
@@ -101,12 +101,12 @@ def _instant(text: str, of_day: dt.timedelta) -> dt.datetime | None:
     try:
         if len(text) == 10:
             return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), dt.UTC) + of_day
-        found = dt.datetime.fromisoformat(text)
+        instant = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise Misuse(
             "read the range", text, "is no day and no instant", "Write 2026-11-20 or 2026-11-20T14:30"
         ) from error
-    return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
 
 
 def _seconds(at: dt.datetime | None) -> int | None:
@@ -132,7 +132,7 @@ def sources_of(deployed: Deployment) -> Sources:
 
 
 def runs_of(deployed: Deployment) -> Sequence[str]:
-    """The names of the newest audits, the newest first: executions are called as their papers are."""
+    """The names of the newest audits, the newest first: a run's files lie under its execution's name."""
     from aws.executions import StateMachine
 
     arn = deployed.state_machines.get("audit", "")

@@ -31,7 +31,7 @@ MOST_SLOTS = 240  # of which each is also shown by itself
 NAMED_IN_CELL = 6  # gaps that a cell's text names
 ALL = "all"
 
-# What the auditor has said of a window, from best to worst: of a day the worst counts.
+# A window's status after its last audit, from best to worst: a day has its worst one.
 Status = Literal["certified", "unaudited", "changed", "open", "alarmed"]
 STATUSES: tuple[Status, ...] = ("certified", "unaudited", "changed", "open", "alarmed")
 # ``filling``: what is missing may still come within the time that the contract allows, and nobody has given it up.
@@ -67,7 +67,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class WindowSeen:
-    """A window with what the auditor has said of it; ``certificate`` is 0 where there is none."""
+    """A window with its status after the last audit; ``certificate`` is 0 where there is none."""
 
     window: Window
     status: Status
@@ -263,13 +263,13 @@ def _column(windows: Sequence[WindowSeen]) -> Column:
 
 
 def _count(coverage: Coverage, bounds: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
-    """Per state ``[entity, column]``, how many slots."""
-    found = {}
+    """Numbers of slots per state, as ``[entity, column]``."""
+    numbers = {}
     for name, code in CODES.items():
         cells = coverage.cells == code
         parts = [cells[:, first:last].sum(axis=1) for first, last in bounds]
-        found[name] = np.stack(parts, axis=1) if parts else np.zeros((len(cells), 0), np.int64)
-    return found
+        numbers[name] = np.stack(parts, axis=1) if parts else np.zeros((len(cells), 0), np.int64)
+    return numbers
 
 
 def _counts(counted: Mapping[str, np.ndarray], entity: int, column: int) -> Counts:
@@ -291,7 +291,7 @@ def _gap_text(coverage: Coverage, entity: int, bound: tuple[int, int], every: in
     if not len(at):
         return ""
     cuts = np.flatnonzero(np.diff(at) > every) + 1
-    pairs = [(int(some[0]), int(some[-1])) for some in np.split(at, cuts)]
+    pairs = [(int(stretch[0]), int(stretch[-1])) for stretch in np.split(at, cuts)]
     days = slots[0] // DAY != slots[-1] // DAY
     named = [_moment(first, days) + (f"-{_moment(last, False)}" if last > first else "") for first, last in pairs]
     more = len(named) - NAMED_IN_CELL

@@ -1,4 +1,4 @@
-"""What the report is made of, read as any reader reads: pointers, receipts, and what the auditor left behind.
+"""Reading of all that the report shows: pointers, receipts, and the auditor's files.
 
 Nothing is written. A part that cannot be read costs that part and is noted, for a page that is missing because
 something is broken helps nobody. Reading grows with the windows that are asked for, not with the age of the lake.
@@ -57,12 +57,12 @@ RECEIPT_DAYS = (1, 7, 31)  # how far back a feed's receipts are looked for, unti
 Newest = Callable[[Sequence[Table]], Mapping[str, dt.datetime | None]]
 Runs = Callable[[], Sequence[str]]
 Rows = list[dict[str, Any]]
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the report reads.
+    """Stores and queries that the report reads.
 
     ``newest`` answers with the newest instant of each fact's rows: aware; None: no row. ``runs`` names the newest
     audits, the newest first; without it those are shown that the range's windows know of.
@@ -80,16 +80,16 @@ class Sources:
 
 @dataclass
 class Notes:
-    """What could not be read, and why."""
+    """Texts for the page about parts that could not be read."""
 
-    found: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
-    def unless(self, what: str, otherwise: Found, read: Callable[..., Found], *given: Any, **named: Any) -> Found:
-        """The answer of ``read``; where the world or the data failed, ``otherwise`` and a note."""
+    def unless(self, what: str, otherwise: Result, read: Callable[..., Result], *given: Any, **named: Any) -> Result:
+        """The result of ``read``; where a service or the data failed, ``otherwise`` and a note."""
         try:
             return read(*given, **named)
         except (StarmendError, ValueError, KeyError, TypeError) as error:
-            self.found.append(f"{what} could not be read: {error or type(error).__name__}")
+            self.texts.append(f"{what} could not be read: {error or type(error).__name__}")
             return otherwise
 
 
@@ -116,7 +116,7 @@ def gather(
     environment: str,
     on_dataset: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Everything about the range, of every dataset that has a source."""
+    """Read the report of a range, for every dataset that has a source."""
     notes = Notes()
     now = at_epoch(span.now)
     feeds: list[FeedView] = []
@@ -149,8 +149,8 @@ def gather(
         audits=tuple(_audits(sources, runs, notes)),
         alarms=tuple(alarms),
         freshness=tuple(notes.unless("freshness", [], _freshness, sources, now)),
-        processed=tuple(sorted(processed, key=lambda one: one.at, reverse=True)),
-        notes=tuple(notes.found),
+        processed=tuple(sorted(processed, key=lambda receipt: receipt.at, reverse=True)),
+        notes=tuple(notes.texts),
     )
 
 
@@ -168,7 +168,7 @@ def _read_all(sources: Sources, keys: Sequence[str]) -> Iterator[dict[str, Any]]
 def _completeness(sources: Sources, dataset: str, span: Range) -> Rows:
     """The auditor's rows of the range's days."""
     days = dict.fromkeys(iso(second)[:10] for second in [*range(span.start, span.end, DAY), span.end - 1])
-    keys = [one.key for day in days for one in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")]
+    keys = [info.key for day in days for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")]
     return list(_read_all(sources, keys))
 
 
@@ -178,35 +178,35 @@ def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> Feed
     assert isinstance(feed, Feed)
     calendar = sources.contracts.calendar(feed.calendar)
     owed_until = min(span.end, settled_until(feed, span.now), calendar.covers_to)
-    windows = [one for one in windows_between(feed, calendar, span.start, span.end) if one.start < owed_until]
+    windows = [window for window in windows_between(feed, calendar, span.start, span.end) if window.start < owed_until]
     if not windows or not facts_of(contract):
         return None
     expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
-    seen = scan_partitions(contract, expectation, sources.partitions, workers=sources.workers)
+    scan = scan_partitions(contract, expectation, sources.partitions, workers=sources.workers)
     for absence in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
         if absence.expires_at > span.now:
-            seen.coverage.mark_absent(absence.entity, absence.ranges)
+            scan.coverage.mark_absent(absence.entity, absence.ranges)
     names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
     entries = ChainReader(sources.records, contract.dataset).entries(names)
-    told = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
+    audited = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
     statuses = [
-        _status(window, seen.proofs[place], entries.get(names[place][0]), told.get(window.name))
+        _status(window, scan.proofs[place], entries.get(names[place][0]), audited.get(window.name))
         for place, window in enumerate(expectation.windows)
     ]
     return shape_feed(
         contract.dataset,
         ", ".join(table.name for table in facts_of(contract)),
         feed.every,
-        seen.coverage,
+        scan.coverage,
         statuses,
         due_before=span.now - feed.complete_within - feed.every + 1,
-        first=0 if span.asked else _first(seen, statuses),
-        held=[(one.partition, one.reason) for one in seen.held],
+        first=0 if span.asked else _first(scan, statuses),
+        held=[(window.partition, window.reason) for window in scan.held],
     )
 
 
 def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None, row: str | None) -> WindowSeen:
-    """Certified only where the rows are those of the certificate; else what the last audit said."""
+    """A window's status: certified only where its rows are those of the certificate, else as the last audit left it."""
     if entry is not None and dict(entry.partitions) == dict(proofs):
         return WindowSeen(window, "certified", entry.number)
     status: Status = "changed" if entry is not None else "unaudited"
@@ -215,18 +215,18 @@ def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None
     return WindowSeen(window, status, entry.number if entry else 0)
 
 
-def _first(seen: PartitionScan, statuses: Sequence[WindowSeen]) -> int:
-    """Where the feed began: its first window of which anything is known. Before that nobody was to collect it."""
-    known = seen.coverage.expectation.per_window(seen.coverage.cells >= min(ABSENT, REPAIRED)) > 0
-    known |= np.array([statuse.status != "unaudited" for statuse in statuses])
+def _first(scan: PartitionScan, statuses: Sequence[WindowSeen]) -> int:
+    """Place of the first window of which anything is known: before it the feed was not collected."""
+    known = scan.coverage.expectation.per_window(scan.coverage.cells >= min(ABSENT, REPAIRED)) > 0
+    known |= np.array([window.status != "unaudited" for window in statuses])
     return int(np.argmax(known)) if known.any() else max(0, len(statuses) - AT_LEAST)
 
 
-# ---------------------------------------------------------------- what the auditor left
+# ---------------------------------------------------------------- the auditor's files
 
 
 def _runs(sources: Sources, dataset: str, rows: Rows) -> list[tuple[str, str, int]]:
-    """The audits that the range's windows know of, as (when, run, certificate or 0).
+    """The audits that the range's windows name, as (instant, run, certificate or 0).
 
     A row of ``completeness`` names the last audit of its window, its certificates those that found it whole.
     """
@@ -237,14 +237,15 @@ def _runs(sources: Sources, dataset: str, rows: Rows) -> list[tuple[str, str, in
     while wanted and len(seen) < MOST_CERTIFICATES:
         seen |= wanted
         with ThreadPoolExecutor(sources.workers) as pool:
-            found = [one for one in pool.map(chain.certificate, sorted(wanted)) if one is not None]
-        known += [(one.verified_at, one.run, one.number) for one in found]
-        wanted = {one.replaces for one in found if one.replaces} - seen
+            read = pool.map(chain.certificate, sorted(wanted))
+            certificates = [certificate for certificate in read if certificate is not None]
+        known += [(certificate.verified_at, certificate.run, certificate.number) for certificate in certificates]
+        wanted = {certificate.replaces for certificate in certificates if certificate.replaces} - seen
     return known
 
 
 def _audits(sources: Sources, known: Sequence[tuple[str, str, int]], notes: Notes) -> list[AuditView]:
-    """The newest audits, the newest first: those that are remembered as such, and those that the windows know of."""
+    """The newest audits, the newest first: those that ``runs`` names, and those that the windows name."""
     newest: dict[str, str] = {}
     issued: dict[str, set[int]] = {}
     for at, run, certificate in known:
@@ -253,35 +254,35 @@ def _audits(sources: Sources, known: Sequence[tuple[str, str, int]], notes: Note
     latest: list[str] = notes.unless("the list of audits", [], lambda: list(sources.runs())[:MOST_RUNS])
     names = dict.fromkeys([*latest, *sorted(newest, key=lambda run: newest[run], reverse=True)[:MOST_RUNS]])
     with ThreadPoolExecutor(sources.workers) as pool:
-        found = pool.map(
+        views = pool.map(
             lambda run: notes.unless(f"audit {run}", None, _audit, sources, run, len(issued.get(run, ()))), names
         )
-        ordered = sorted((one for one in found if one), key=lambda one: one.at, reverse=True)
+        ordered = sorted((view for view in views if view), key=lambda view: view.at, reverse=True)
     return ordered[:MOST_RUNS]
 
 
 def _audit(sources: Sources, run: str, certified: int) -> AuditView | None:
-    looks = []
+    attempts = []
     for attempt in range(MOST_ATTEMPTS + 1):
-        paper = find_run_file(sources.records, run, f"audit-{attempt}")
-        if paper is None:
+        result = find_run_file(sources.records, run, f"audit-{attempt}")
+        if result is None:
             break
-        looks.append(paper)
-    judgement = find_run_file(sources.records, run, "judgement") or {}
-    return shape_audit(run, looks, alarmed=int(judgement.get("alarmed", 0)), certified=certified)
+        attempts.append(result)
+    triage = find_run_file(sources.records, run, "judgement") or {}
+    return shape_audit(run, attempts, alarmed=int(triage.get("alarmed", 0)), certified=certified)
 
 
 def _alarms(sources: Sources, dataset: str) -> list[Alarm]:
-    """The causes that the admins were told of and that are not over."""
-    keys = [one.key for one in sources.records.list(f"{CAUSES}{dataset}/")]
-    return [shape_alarm(one) for one in _read_all(sources, keys) if one.get("open")]
+    """The causes that were mailed to the admins and are not over."""
+    keys = [info.key for info in sources.records.list(f"{CAUSES}{dataset}/")]
+    return [shape_alarm(memory) for memory in _read_all(sources, keys) if memory.get("open")]
 
 
 # ---------------------------------------------------------------- freshness
 
 
 def _freshness(sources: Sources, now: dt.datetime) -> list[Freshness]:
-    """One per fact: of a feed against the calendar, of a database against the clock."""
+    """Freshness of every fact: a feed's against its calendar, a database's against the clock."""
     facts = [
         (contract, table)
         for contract in sources.contracts
@@ -304,7 +305,7 @@ def _freshness(sources: Sources, now: dt.datetime) -> list[Freshness]:
 
 
 def _owed(sources: Sources, contract: Contract, now: dt.datetime) -> dt.datetime | None:
-    """The newest instant that the dataset's rows should be of; of a feed its newest slot that has settled."""
+    """The newest instant that rows should have by now; a feed's is its newest settled slot."""
     if not isinstance(contract.source, Feed):
         return now
     calendar = sources.contracts.calendar(contract.source.calendar)
@@ -324,22 +325,22 @@ def _receipts(sources: Sources, contract: Contract, now: dt.datetime) -> list[Pr
     for source in contract.source.tables:
         prefix = f"{RECEIPTS}dataset={contract.dataset}/source_table={source.name}/"
         if isinstance(contract.source, Feed):
-            found = _of_feed(sources, prefix, now)
+            newest = _of_feed(sources, prefix, now)
         else:
             known = f"{sources.parameter_prefix}/{contract.dataset}/{source.name}/latest_object"
             latest = sources.parameters.get_many([known]).get(known, "")
             first = max(0, int(latest) - NEWEST) if latest.isdigit() else 0
-            found = nlargest(NEWEST, sources.records.list(prefix, after=f"{prefix}{first:012d}~"), key=_modified)
-        keys += [one.key for one in found]
-    return [shape_receipt(one) for one in _read_all(sources, keys)]
+            newest = nlargest(NEWEST, sources.records.list(prefix, after=f"{prefix}{first:012d}~"), key=_modified)
+        keys += [info.key for info in newest]
+    return [shape_receipt(receipt) for receipt in _read_all(sources, keys)]
 
 
 def _of_feed(sources: Sources, prefix: str, now: dt.datetime) -> list[ObjectInfo]:
-    """A feed's receipts are named by the hour of arrival, so the newest lie at the end."""
+    """The newest receipts of a feed; their names begin with the hour of arrival."""
     for days in RECEIPT_DAYS:
         after = f"{prefix}{now - dt.timedelta(days=days):%Y-%m-%d-%H}"
-        if found := nlargest(NEWEST, sources.records.list(prefix, after=after), key=_modified):
-            return found
+        if newest := nlargest(NEWEST, sources.records.list(prefix, after=after), key=_modified):
+            return newest
     return []
 
 

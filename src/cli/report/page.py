@@ -92,8 +92,8 @@ def _verdict(view: FeedView) -> tuple[str, str, str]:
         return "…", f"Not complete yet: {missing}", text
     title = f"Incomplete: {missing}"
     if view.overdue:
-        some = "" if view.overdue == counts.missing else f"{words.number(view.overdue)} of them "
-        title += f", {some}for longer than the contract allows"
+        part = "" if view.overdue == counts.missing else f"{words.number(view.overdue)} of them "
+        title += f", {part}for longer than the contract allows"
     worst = max(range(len(view.columns)), key=lambda place: view.all.cells[place].missing)
     most = f"; most are missing on {words.column(view.columns[worst], view.unit)}" if len(view.columns) > 1 else ""
     can = ": those can be used" if view.certified else ""
@@ -111,24 +111,26 @@ def _tiles(view: FeedView) -> str:
     counts = view.total
     tiles = [f"<li><b>{words.number(counts.expected)}</b><small>expected</small></li>"]
     for name in STATES:
-        some = getattr(counts, name)
-        share = words.percent(some, counts.expected)
+        points = getattr(counts, name)
+        share = words.percent(points, counts.expected)
         tiles.append(
-            f"<li><b><span class='swatch {name}'></span>{words.number(some)}</b><small>{name}, {share}</small></li>"
+            f"<li><b><span class='swatch {name}'></span>{words.number(points)}</b><small>{name}, {share}</small></li>"
         )
     tiles.append(f"<li><b>{view.certified} / {view.windows}</b><small>windows certified</small></li>")
     return f"<ul class='tiles'>{''.join(tiles)}</ul>"
 
 
 def _bar(view: FeedView) -> str:
-    parts = [f"<i class='{name}' style='flex:{some}'></i>" for name in STATES if (some := getattr(view.total, name))]
+    parts = [
+        f"<i class='{name}' style='flex:{points}'></i>" for name in STATES if (points := getattr(view.total, name))
+    ]
     return f"<div class='bar' role='img' aria-label='{escape(words.breakdown(view.total))}'>{''.join(parts)}</div>"
 
 
 def _legend(view: FeedView) -> str:
     swatches = "".join(f"<li><span class='swatch {name}'></span>{MEANS[name]}</li>" for name in STATES)
     shown = dict.fromkeys(column.status for column in view.columns)
-    standings = "".join(f"<li><b>{words.SYMBOLS[one]}</b> {words.SAYS[one]}</li>" for one in shown)
+    standings = "".join(f"<li><b>{words.SYMBOLS[status]}</b> {words.SAYS[status]}</li>" for status in shown)
     numbers = (
         "<li><b>60</b> points, none missing</li><li><b>57/60</b> or <b>−3</b> three are missing</li>"
         "<li><b>57+3</b> or <b>+3</b> three are proven absent</li>"
@@ -207,18 +209,18 @@ def _nothing(report: Report) -> str:
     return "<section class='card'><h2>Nothing was expected</h2><p>No feed owes a point in this time.</p></section>"
 
 
-def _subjects(found: Sequence[Subject]) -> str:
-    if not found:
+def _subjects(subjects: Sequence[Subject]) -> str:
+    if not subjects:
         return ""
     rows = [
         [
-            escape(f"{one.dataset}.{one.name}"),
-            f"{one.certified} / {one.windows}",
-            *(words.number(some) for some in (one.expected, one.present, one.repaired)),
-            words.number(one.missing),
-            escape(one.audited_at),
+            escape(f"{subject.dataset}.{subject.name}"),
+            f"{subject.certified} / {subject.windows}",
+            *(words.number(count) for count in (subject.expected, subject.present, subject.repaired)),
+            words.number(subject.missing),
+            escape(subject.audited_at),
         ]
-        for one in found
+        for subject in subjects
     ]
     heads = (
         "table of the source",
@@ -235,21 +237,22 @@ def _subjects(found: Sequence[Subject]) -> str:
 # ---------------------------------------------------------------- audits and alarms
 
 
-def _alarms(found: Sequence[Alarm]) -> str:
+def _alarms(alarms: Sequence[Alarm]) -> str:
     return "".join(
         "<section class='card'><div class='verdict alarm'><span class='sign' aria-hidden='true'>!</span><div>"
-        f"<h2>Alarm: {escape(one.meaning or one.name)}</h2>"
-        f"<p>{escape(': '.join(filter(None, (one.dataset, ', '.join(one.entities)))))} since {escape(one.since)}, "
-        f"{words.number(one.count)} affected then. {escape(one.remedy)}.</p>"
-        + (f"<p><small>Last answer: <code>{escape(one.answer)}</code></small></p>" if one.answer else "")
+        f"<h2>Alarm: {escape(alarm.meaning or alarm.name)}</h2>"
+        f"<p>{escape(': '.join(filter(None, (alarm.dataset, ', '.join(alarm.entities)))))} since "
+        f"{escape(alarm.since)}, "
+        f"{words.number(alarm.count)} affected then. {escape(alarm.remedy)}.</p>"
+        + (f"<p><small>Last answer: <code>{escape(alarm.answer)}</code></small></p>" if alarm.answer else "")
         + "</div></div></section>"
-        for one in found
+        for alarm in alarms
     )
 
 
-def _audits(found: Sequence[AuditView], feeds: Sequence[FeedView]) -> str:
+def _audits(audits: Sequence[AuditView], feeds: Sequence[FeedView]) -> str:
     head = "<section><h3>Gaps found and healed, by audit</h3>"
-    if not found:
+    if not audits:
         missing = sum(feed.total.missing for feed in feeds)
         wait = f" {words.count(missing, 'missing point')} wait for one." if missing else ""
         return f"{head}<p class='soft'>No audit has looked at this range yet.{wait}</p></section>"
@@ -258,26 +261,26 @@ def _audits(found: Sequence[AuditView], feeds: Sequence[FeedView]) -> str:
         for name, text in (("repaired", "healed"), ("absent", "proven absent"), ("missing", "left"))
     )
     chart = ""
-    if any(one.found for one in found):
-        label = "; ".join(charts.audit_text(one) for one in found)
-        chart = f"<ul class='legend'>{legend}</ul><div class='wide'>{draw(charts.audits(found), label=label)}</div>"
-    return f"{head}{chart}{_audit_table(found)}</section>"
+    if any(audit.detected for audit in audits):
+        label = "; ".join(charts.audit_text(audit) for audit in audits)
+        chart = f"<ul class='legend'>{legend}</ul><div class='wide'>{draw(charts.audits(audits), label=label)}</div>"
+    return f"{head}{chart}{_audit_table(audits)}</section>"
 
 
-def _audit_table(found: Sequence[AuditView]) -> str:
+def _audit_table(audits: Sequence[AuditView]) -> str:
     rows = [
         [
-            words.moment(one.at),
-            escape(one.dataset),
-            f"<code>{escape(one.run)}</code>",
-            *(words.number(some) for some in (one.windows, one.found, one.healed, one.absent)),
-            _bad(one.left),
-            _bad(one.alarmed),
-            words.number(one.attempts),
-            words.number(one.certified),
-            escape(", ".join(f"{some} {kind.replace('_', ' ')}" for kind, some in one.other.items())) or "-",
+            words.moment(audit.at),
+            escape(audit.dataset),
+            f"<code>{escape(audit.run)}</code>",
+            *(words.number(number) for number in (audit.windows, audit.detected, audit.healed, audit.absent)),
+            _bad(audit.left),
+            _bad(audit.alarmed),
+            words.number(audit.attempts),
+            words.number(audit.certified),
+            escape(", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in audit.other.items())) or "-",
         ]
-        for one in found
+        for audit in audits
     ]
     counted = ("#windows", "#missing", "#healed", "#absent", "#left", "#alarmed", "#attempts", "#certified")
     return _table(("began", "dataset", "audit", *counted, "else found"), rows)
@@ -286,57 +289,57 @@ def _audit_table(found: Sequence[AuditView]) -> str:
 # ---------------------------------------------------------------- freshness and processing
 
 
-def _freshness(found: Sequence[Freshness]) -> str:
-    if not found:
+def _freshness(facts: Sequence[Freshness]) -> str:
+    if not facts:
         return ""
-    label = "; ".join(f"{one.table}: {charts.freshness_text(one)}" for one in found)
+    label = "; ".join(f"{fact.table}: {charts.freshness_text(fact)}" for fact in facts)
     return (
         "<section><h3>Freshness</h3><p class='soft'>The newest row of each fact against what its contract allows "
         "(the dashed line). A feed is behind its calendar. A database's table is as old as its newest row: "
         "older than allowed is either a quiet source or one that nothing comes from, which "
         "<code>starmend status</code> tells apart.</p>"
-        f"<div class='wide'>{draw(charts.freshness(found), label=label)}</div></section>"
+        f"<div class='wide'>{draw(charts.freshness(facts), label=label)}</div></section>"
     )
 
 
-def _processed(found: Sequence[Processed]) -> str:
+def _processed(receipts: Sequence[Processed]) -> str:
     head = "<section><h3>Processing, lately</h3>"
-    if not found:
+    if not receipts:
         return f"{head}<p class='soft'>No receipt yet: nothing has been processed.</p></section>"
     rows = [
         [
-            escape(f"{one.dataset}.{one.table}"),
-            words.moment(one.last),
-            *(words.number(some) for some in (one.objects, one.lines, one.rows)),
-            _bad(one.rejected),
-            _bad(one.halted),
-            f"{one.median:,.0f}",
+            escape(f"{table.dataset}.{table.table}"),
+            words.moment(table.last),
+            *(words.number(number) for number in (table.objects, table.lines, table.rows)),
+            _bad(table.rejected),
+            _bad(table.halted),
+            f"{table.median:,.0f}",
         ]
-        for one in lately(found)
+        for table in lately(receipts)
     ]
     heads = ("source table", "last receipt", "#newest objects", "#lines", "#rows", "#rejected", "#halted", "#median ms")
-    return f"{head}{_table(heads, rows)}{_receipts(found)}</section>"
+    return f"{head}{_table(heads, rows)}{_receipts(receipts)}</section>"
 
 
-def _receipts(found: Sequence[Processed]) -> str:
+def _receipts(receipts: Sequence[Processed]) -> str:
     rows = [
         [
-            words.moment(one.at),
-            f"<code>{escape(one.object)}</code>",
-            *(words.number(some) for some in (one.lines, one.rows)),
-            _bad(one.rejected),
-            words.number(one.partitions),
-            f"{one.milliseconds:,.0f}",
-            escape(f"{one.outcome}: {one.reason}" if one.reason else one.outcome),
+            words.moment(receipt.at),
+            f"<code>{escape(receipt.object)}</code>",
+            *(words.number(number) for number in (receipt.lines, receipt.rows)),
+            _bad(receipt.rejected),
+            words.number(receipt.partitions),
+            f"{receipt.milliseconds:,.0f}",
+            escape(f"{receipt.outcome}: {receipt.reason}" if receipt.reason else receipt.outcome),
         ]
-        for one in found
+        for receipt in receipts
     ]
     heads = ("processed", "object", "#lines", "#rows", "#rejected", "#partitions", "#ms", "outcome")
     return _details(f"Each of the {len(rows)} newest receipts", _table(heads, rows))
 
 
-def _notes(found: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in found)
+def _notes(notes: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return f"<section class='card'><h2>What could not be read</h2><ul>{items}</ul></section>" if items else ""
 
 

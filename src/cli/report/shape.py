@@ -1,4 +1,4 @@
-"""What the page says beside coverage: audits, freshness, processing, alarms; and all of it together. Pure."""
+"""Audits, freshness, processing and alarms on the page, and the report that holds all of it. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from core.time import iso
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """A run of the auditor: the points missing at its first look, and what they were at its last.
+    """A run of the auditor: the points missing at its first attempt, and their states at its last.
 
-    ``found`` = ``healed`` + ``absent`` + ``left``. ``other`` counts what else was found, by kind.
+    ``detected`` = ``healed`` + ``absent`` + ``left``. ``other`` counts the other findings, by kind.
     """
 
     run: str
     dataset: str
     at: dt.datetime
     windows: int
-    found: int
+    detected: int
     healed: int
     absent: int
     left: int
@@ -38,37 +38,37 @@ class AuditView:
 
 
 def shape_audit(
-    run: str, looks: Sequence[Mapping[str, Any]], *, alarmed: int = 0, certified: int = 0
+    run: str, attempts: Sequence[Mapping[str, Any]], *, alarmed: int = 0, certified: int = 0
 ) -> AuditView | None:
-    """A run from its looks (the papers ``audit-<n>``, in order); None where it has none yet."""
-    if not looks:
+    """A run from its attempts (the files ``audit-<n>``, in order); None where it has none yet."""
+    if not attempts:
         return None
-    first, last = looks[0], looks[-1]
+    first, last = attempts[0], attempts[-1]
     other: dict[str, int] = {}
-    for one in first["findings"]:
-        if one["kind"] != "missing_point":
-            other[one["kind"]] = other.get(one["kind"], 0) + 1
-    found = _sum(first, "missing")
-    left = min(_sum(last, "missing"), found)
-    absent = min(max(_sum(last, "absent") - _sum(first, "absent"), 0), found - left)
+    for finding in first["findings"]:
+        if finding["kind"] != "missing_point":
+            other[finding["kind"]] = other.get(finding["kind"], 0) + 1
+    detected = _sum(first, "missing")
+    left = min(_sum(last, "missing"), detected)
+    absent = min(max(_sum(last, "absent") - _sum(first, "absent"), 0), detected - left)
     return AuditView(
         run=run,
         dataset=first["dataset"],
         at=dt.datetime.fromisoformat(first["audited_at"]),
         windows=len(first["windows"]),
-        found=found,
-        healed=found - left - absent,
+        detected=detected,
+        healed=detected - left - absent,
         absent=absent,
         left=left,
         alarmed=alarmed,
-        attempts=len(looks) - 1,
+        attempts=len(attempts) - 1,
         certified=certified,
         other=other,
     )
 
 
-def _sum(look: Mapping[str, Any], name: str) -> int:
-    return sum(int(one["counts"][name]) for one in look["windows"])
+def _sum(attempt: Mapping[str, Any], name: str) -> int:
+    return sum(int(window["counts"][name]) for window in attempt["windows"])
 
 
 # ---------------------------------------------------------------- freshness
@@ -76,7 +76,7 @@ def _sum(look: Mapping[str, Any], name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """A table's newest row against what is owed. ``behind`` is None where nobody knows (no row, no answer).
+    """A table's newest row against the newest that is owed. ``behind`` is None where it has no row or nobody knows.
 
     A feed's table is behind by the time from its newest row to the newest that it owes: a closed exchange ages nothing.
     Of a database's table nobody knows from here whether the source is quiet: its age is from its newest row to now.
@@ -106,7 +106,7 @@ def freshness(
     owed: dt.datetime | None,
     limit: int,
 ) -> Freshness:
-    """``owed`` is the newest instant of which the table should have a row by now; None: nothing is owed."""
+    """Freshness of a table; ``owed`` is the newest instant of which it should have a row by now, None: of none."""
     zero = dt.timedelta()
     behind = None if newest is None else zero if owed is None else max(owed - newest, zero)
     return Freshness(dataset, table, feed, newest, owed, behind, dt.timedelta(seconds=limit))
@@ -150,7 +150,7 @@ def shape_receipt(receipt: Mapping[str, Any]) -> Processed:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """The newest receipts of a source table together."""
+    """Sums over the newest receipts of a source table."""
 
     dataset: str
     table: str
@@ -168,21 +168,21 @@ def lately(receipts: Sequence[Processed]) -> list[Lately]:
     groups: dict[tuple[str, str], list[Processed]] = {}
     for receipt in receipts:
         groups.setdefault((receipt.dataset, receipt.table), []).append(receipt)
-    found = [
+    lines = [
         Lately(
             dataset,
             table,
             objects=len(group),
-            lines=sum(one.lines for one in group),
-            rows=sum(one.rows for one in group),
-            rejected=sum(one.rejected for one in group),
-            halted=sum(one.outcome == "halted" for one in group),
-            median=float(np.median([one.milliseconds for one in group])),
-            last=max(one.at for one in group),
+            lines=sum(receipt.lines for receipt in group),
+            rows=sum(receipt.rows for receipt in group),
+            rejected=sum(receipt.rejected for receipt in group),
+            halted=sum(receipt.outcome == "halted" for receipt in group),
+            median=float(np.median([receipt.milliseconds for receipt in group])),
+            last=max(receipt.at for receipt in group),
         )
         for (dataset, table), group in groups.items()
     ]
-    return sorted(found, key=lambda one: one.last, reverse=True)
+    return sorted(lines, key=lambda line: line.last, reverse=True)
 
 
 # ---------------------------------------------------------------- the whole
@@ -190,7 +190,7 @@ def lately(receipts: Sequence[Processed]) -> list[Lately]:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A cause that the admins were told of and that is not over."""
+    """A cause that was mailed to the admins and is not over."""
 
     dataset: str
     name: str
@@ -203,7 +203,7 @@ class Alarm:
 
 
 def shape_alarm(memory: Mapping[str, Any]) -> Alarm:
-    """What the auditor remembers of a message."""
+    """An alarm from the auditor's memory of a mailed cause."""
     cause = memory["cause"]
     meaning, remedy = MEANINGS.get(cause["name"], ("", ""))
     return Alarm(
@@ -242,18 +242,18 @@ def shape_subjects(rows: Sequence[Mapping[str, Any]]) -> list[Subject]:
         Subject(
             dataset,
             name,
-            windows=len(some),
-            certified=sum(row["status"] == "certified" for row in some),
-            **{what: sum(row[what] or 0 for row in some) for what in ("expected", "present", "repaired", "missing")},
-            audited_at=max(row["audited_at"] for row in some),
+            windows=len(group),
+            certified=sum(row["status"] == "certified" for row in group),
+            **{what: sum(row[what] or 0 for row in group) for what in ("expected", "present", "repaired", "missing")},
+            audited_at=max(row["audited_at"] for row in group),
         )
-        for (dataset, name), some in sorted(groups.items())
+        for (dataset, name), group in sorted(groups.items())
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that the page says; ``notes`` is what could not be read, and why."""
+    """All that the page shows; ``notes`` name the parts that could not be read, and why."""
 
     project: str
     environment: str
@@ -270,7 +270,7 @@ class Report:
 
 
 def to_data(report: Report) -> dict[str, object]:
-    """What ``--json`` prints: the page's figures without its cells."""
+    """JSON of the report: the page's figures without its cells."""
     return {
         "deployment": f"{report.project}/{report.environment}",
         "made_at": report.made_at.isoformat(timespec="seconds"),
@@ -295,7 +295,7 @@ def to_data(report: Report) -> dict[str, object]:
                 "run": audit.run,
                 "dataset": audit.dataset,
                 "at": audit.at.isoformat(),
-                "found": audit.found,
+                "found": audit.detected,
                 "healed": audit.healed,
                 "absent": audit.absent,
                 "left": audit.left,
@@ -306,26 +306,26 @@ def to_data(report: Report) -> dict[str, object]:
         "alarms": [{"dataset": alarm.dataset, "cause": alarm.name, "since": alarm.since} for alarm in report.alarms],
         "freshness": [
             {
-                "dataset": one.dataset,
-                "table": one.table,
-                "newest": one.newest.isoformat() if one.newest else None,
-                "behind_seconds": int(one.behind.total_seconds()) if one.behind is not None else None,
-                "limit_seconds": int(one.limit.total_seconds()),
-                "state": one.state,
+                "dataset": fact.dataset,
+                "table": fact.table,
+                "newest": fact.newest.isoformat() if fact.newest else None,
+                "behind_seconds": int(fact.behind.total_seconds()) if fact.behind is not None else None,
+                "limit_seconds": int(fact.limit.total_seconds()),
+                "state": fact.state,
             }
-            for one in report.freshness
+            for fact in report.freshness
         ],
         "processed": [
             {
-                "dataset": one.dataset,
-                "table": one.table,
-                "objects": one.objects,
-                "lines": one.lines,
-                "rows": one.rows,
-                "rejected": one.rejected,
-                "median_milliseconds": round(one.median, 1),
+                "dataset": source.dataset,
+                "table": source.table,
+                "objects": source.objects,
+                "lines": source.lines,
+                "rows": source.rows,
+                "rejected": source.rejected,
+                "median_milliseconds": round(source.median, 1),
             }
-            for one in lately(report.processed)
+            for source in lately(report.processed)
         ],
         "notes": list(report.notes),
     }

@@ -1,5 +1,7 @@
-"""How the page looks, in light and in dark. Blues and greens are there, orange is missing; patterns and numbers say the
-same without colour."""
+"""Style of the page, in light and in dark: blue and green for points that are there, orange for missing ones.
+
+Patterns and numbers say the same without colour.
+"""
 
 CSS = """
 :root {

@@ -34,7 +34,7 @@ def _tidy(element: Element) -> None:
         element.attrib.pop(name, None)
     for name in ("d", "transform"):
         if name in element.attrib:
-            element.set(name, LONG.sub(lambda found: f"{float(found[0]):.2f}", element.attrib[name]))
+            element.set(name, LONG.sub(lambda number: f"{float(number[0]):.2f}", element.attrib[name]))
     for child in list(element):
         if child.get("display") == "none":
             element.remove(child)

@@ -21,9 +21,9 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def count(value: int, one: str, many: str = "") -> str:
+def count(value: int, singular: str, plural: str = "") -> str:
     """``1 point``, ``2,000 points``."""
-    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+    return f"{number(value)} {singular if value == 1 else plural or singular + 's'}"
 
 
 def percent(part: int, whole: int) -> str:
@@ -62,19 +62,19 @@ def clock(seconds: int) -> str:
     return f"{at_epoch(seconds):%H:%M}"
 
 
-def column(one: Column, unit: str) -> str:
+def column(column: Column, unit: str) -> str:
     """``Fri 20 Nov 15:00`` or ``Fri 20 Nov``."""
-    return one.day if unit == "day" else f"{one.day} {one.hour}"
+    return column.day if unit == "day" else f"{column.day} {column.hour}"
 
 
-def standing(one: Column) -> str:
-    """What the auditor has said of a column, in words."""
-    if one.status == "certified":
-        numbers = [f"{first}" for first in one.certificates]
+def standing(column: Column) -> str:
+    """A column's status after the last audit, in words."""
+    if column.status == "certified":
+        numbers = [f"{first}" for first in column.certificates]
         which = numbers[0] if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
         return f"certified: certificate {which}"
-    of = f" ({one.certified} of {one.windows} windows certified)" if one.windows > 1 else ""
-    return SAYS[one.status] + of
+    of = f" ({column.certified} of {column.windows} windows certified)" if column.windows > 1 else ""
+    return SAYS[column.status] + of
 
 
 def cell(counts: Counts, *, wide: bool) -> str:
@@ -99,9 +99,9 @@ def breakdown(counts: Counts) -> str:
     if not counts.expected:
         return "nothing is expected"
     parts = [
-        f"{number(some)} {name}"
-        for name, some in (("observed", counts.observed), ("late", counts.late), ("repaired", counts.repaired))
-        if some
+        f"{number(points)} {name}"
+        for name, points in (("observed", counts.observed), ("late", counts.late), ("repaired", counts.repaired))
+        if points
     ]
     text = f"{number(counts.present)} of {number(counts.expected)} present"
     text += f" ({', '.join(parts)})" if parts else ""

@@ -106,7 +106,7 @@ def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: F
     assert view.total == Counts(observed=660 - missing, repaired=missing)
     assert (view.verdict, view.certified, view.columns[0].certificates) == ("complete", 1, (1,))
     (audit,) = made.audits
-    assert (audit.run, audit.found, audit.healed, audit.left, audit.certified) == (
+    assert (audit.run, audit.detected, audit.healed, audit.left, audit.certified) == (
         "audit-of-noon",
         missing,
         missing,

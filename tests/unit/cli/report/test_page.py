@@ -117,7 +117,7 @@ def test_the_charts_take_their_colours_from_the_page_in_light_and_in_dark() -> N
 
 def test_an_audit_is_shown_with_what_it_found_healed_and_left() -> None:
     audit = AuditView(
-        "run-7", "quotes", MADE, 4, found=60, healed=57, absent=2, left=1, alarmed=1, attempts=3, certified=3
+        "run-7", "quotes", MADE, 4, detected=60, healed=57, absent=2, left=1, alarmed=1, attempts=3, certified=3
     )
     read = Read(page(report_of(audits=(audit,))))
     assert (
@@ -129,7 +129,7 @@ def test_an_audit_is_shown_with_what_it_found_healed_and_left() -> None:
 
 def test_audits_without_a_gap_need_no_chart() -> None:
     audit = AuditView(
-        "run-7", "quotes", MADE, 4, found=0, healed=0, absent=0, left=0, alarmed=0, attempts=0, certified=4
+        "run-7", "quotes", MADE, 4, detected=0, healed=0, absent=0, left=0, alarmed=0, attempts=0, certified=4
     )
     text = page(report_of(audits=(audit,)))
     assert "run-7" in text
