@@ -19,7 +19,7 @@ class _NoPandas(MetaPathFinder):
 def keep_pandas_out() -> None:
     """In a Lambda: stop pyarrow from importing pandas when it is given its first values.
 
-    pyarrow looks once whether those could be a Series, which imports pandas (250 to 400 ms) where it is installed, as
+    pyarrow checks once whether those are a Series, which imports pandas (250 to 400 ms) where it is installed, as
     in AWS's managed layer; it does without where it is not. Outside of a Lambda nothing is done, for others in the
     process may want pandas.
     """

@@ -35,7 +35,7 @@ class CostExplorer:
         self._client = client
 
     def inactive_tags(self) -> tuple[str, ...]:
-        """Those of our tags that costs cannot be told apart by, in the order of :data:`TAGS`."""
+        """The tags that are not active yet, so that costs cannot be separated by them, in the order of :data:`TAGS`."""
         with reaching("read cost allocation tags", _PLACE):
             answer = self._client.list_cost_allocation_tags(Status="Active", TagKeys=list(TAGS), Type="UserDefined")
         active = {tag["TagKey"] for tag in answer["CostAllocationTags"]}

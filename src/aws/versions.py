@@ -8,9 +8,9 @@ from aws.failures import reaching
 
 
 class S3DeletedObjects:
-    """``ingestion.repair.job.DeletedObjects`` over S3, by removing delete markers: the newest old version is the object
-    again, with its own id, ETag and time.
+    """``ingestion.repair.job.DeletedObjects`` over S3, by removing delete markers.
 
+    The newest old version is then the object again, with its own id, ETag and time.
     A copy would be a new object with a new time, and a point that was on time would seem to have been late.
     """
 

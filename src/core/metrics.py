@@ -1,8 +1,9 @@
-"""Every metric that the pipeline emits, declared once: the functions count under these names, alarms and the dashboard
-read them (``tests/unit/core/test_metrics.py`` holds Terraform to this list).
+"""Every metric that the pipeline emits, declared once: name, unit and meaning.
 
-All are in the namespace :data:`NAMESPACE` under exactly the dimensions :data:`DIMENSIONS`, for each further value of a
-dimension is a metric more to pay for. Names and units are stored in CloudWatch and never change.
+The functions count under these names, alarms and the dashboard read them; ``tests/unit/core/test_metrics.py`` holds
+both to this list. All metrics are in the namespace :data:`NAMESPACE` under exactly the dimensions :data:`DIMENSIONS`,
+for each further value of a dimension is a metric more to pay for. Names and units are stored in CloudWatch and never
+change.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Unit = Literal["Count", "Seconds", "Milliseconds"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric. ``watched`` are those that an alarm or the dashboard reads; the others are there for who looks."""
+    """A metric. ``watched`` are those that an alarm or the dashboard reads; the others are for investigations."""
 
     name: str
     meaning: str

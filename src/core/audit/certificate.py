@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from core.errors import InvalidData
@@ -200,22 +200,7 @@ class LedgerEntry:
 
 def entry_of(certificate: Certificate) -> LedgerEntry:
     """A certificate as its ledger holds it."""
-    return LedgerEntry(
-        number=certificate.number,
-        hash=certificate.hash,
-        start=certificate.start,
-        end=certificate.end,
-        contract=certificate.contract,
-        expected=certificate.expected,
-        present=certificate.present,
-        observed=certificate.observed,
-        repaired=certificate.repaired,
-        late=certificate.late,
-        absent=certificate.absent,
-        digest=certificate.digest,
-        partitions=certificate.partitions,
-        absent_points=certificate.absent_points,
-    )
+    return LedgerEntry(**{claim.name: getattr(certificate, claim.name) for claim in fields(LedgerEntry)})
 
 
 @dataclass(frozen=True, slots=True)

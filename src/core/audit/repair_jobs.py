@@ -259,6 +259,7 @@ class HistoryCall:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryCall:
+        """What ``to_data`` gave."""
         start, end = data["asked"]
         return cls(epoch(start), epoch(end), HistoryOutcome.from_data(data))
 
@@ -294,6 +295,7 @@ class RepairOutcome:
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
+        """What ``to_json`` gave."""
         data = json.loads(body)
         history, revived = data.pop("history", None), data.pop("revived", None)
         return cls(

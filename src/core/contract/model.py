@@ -279,7 +279,7 @@ class Provider:
 class Sample:
     """How many observed points of each window are compared with the provider's history (0: none).
 
-    ``tolerance`` is the share of the provider's value by which ours may differ, a decimal as text.
+    ``tolerance`` is the share of the provider's value by which the stored one may differ, a decimal as text.
     """
 
     points: int = 0

@@ -152,8 +152,7 @@ def mark_of(text: str) -> str:
 def later_marks(
     recent: Iterable[str], sources: Iterable[SourceRef], contract_hash: str, *, others: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """The bounded list of marks after a commit of ``sources`` (and of ``others``, marks of another kind), oldest
-    first."""
+    """The bounded list of marks after a commit of ``sources``, oldest first; ``others`` are marks of another kind."""
     marks = dict.fromkeys(recent)
     for mark in (*others, *(source.mark(contract_hash) for source in sources)):
         marks.pop(mark, None)

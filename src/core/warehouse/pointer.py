@@ -70,7 +70,7 @@ def parse_object(key: str) -> ObjectName | None:
 
 
 def version_of(key: str) -> int:
-    """The version in an object's key; raises ``PipelineBug`` on a key that no commit of ours made."""
+    """The version in an object's key; raises ``PipelineBug`` on a key that no commit made."""
     name = parse_object(key)
     if name is None:
         raise PipelineBug(

@@ -2,9 +2,8 @@
 
 What stays: the current object; what was replaced, for a grace period counted from its successor's time; the last object
 of each day for a week (the current footer names them); and whatever has a greater number than the current one, for its
-writer may still be on the way to swap. An object that never was current cannot be told from a replaced one by its name,
-nor need it be: with a number not above the pointer's it can never become current, for its swap expects a pointer that
-is gone.
+writer may still be on the way to swap. The name of an object does not say whether it was ever current, nor need it:
+with a number not above the pointer's it can never become current, for its swap expects a pointer that is gone.
 """
 
 from __future__ import annotations

@@ -185,8 +185,10 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
 
 
 def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Results) -> dict[str, TableState]:
-    """Each table's state, the objects beyond the parameters adopted. The least advanced table comes first, so that
-    the backlog of one starves no other."""
+    """Each table's state, with the objects beyond the parameters adopted.
+
+    The least advanced table comes first, so that the backlog of one starves no other.
+    """
     sink = extraction.sink
     stored = read_stored(sink.parameters, sink.names, [table.name for table in tables])
     states: dict[str, TableState] = {}

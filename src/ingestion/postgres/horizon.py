@@ -20,7 +20,7 @@ What that rests on, trap by trap:
 - The view is read before the prepared transactions: a transaction that is being prepared meanwhile is in one of the
   two. This takes one statement whose parts depend on each other, in a transaction of its own that ends before the
   snapshot for the rows is taken.
-- The server's clock counts, taken before the view is read; never ours.
+- The server's clock counts, taken before the view is read; never this machine's.
 - A replica does not know the primary's open transactions.
 
 Where the view cannot be used the contract may say ``lookback``: then the bound is the clock alone, and each interval

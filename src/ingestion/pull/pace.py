@@ -62,7 +62,7 @@ class Pace:
                 self._offset = offset
 
     def close(self, seconds: float) -> None:
-        """Let nobody enter for so long, as the provider asked."""
+        """Allow no call for so long, as the provider asked."""
         with self._lock:
             self._closed_until = max(self._closed_until, self._clock.monotonic() + min(seconds, LONGEST_CLOSURE))
 

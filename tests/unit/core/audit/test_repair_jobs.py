@@ -43,7 +43,7 @@ OUTCOMES = st.builds(
     reason=st.text(max_size=20),
     retry_after=st.none() | st.floats(0, 3600),
     evidence=st.lists(st.builds(Evidence, st.text(max_size=9), st.integers(0, 599), st.text(), st.just(""))).map(tuple),
-    told=st.dictionaries(SECONDS, st.dictionaries(st.sampled_from(["price", "volume"]), st.text(max_size=9))),
+    values=st.dictionaries(SECONDS, st.dictionaries(st.sampled_from(["price", "volume"]), st.text(max_size=9))),
 )
 
 
