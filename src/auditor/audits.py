@@ -11,7 +11,7 @@ from auditor.events import CertifyAnswer, JobInput, ScanAnswer
 from auditor.evidence.certificates import Certified
 from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
-from auditor.repairs.execute import AuditOrder, attempts_made, make_plan
+from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
@@ -92,7 +92,7 @@ def _reopen(services: Services, order: Mapping[str, Any]) -> DatasetAudit:
 
 def settle_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> None:
     """Keep what the repairs of the attempts so far have taught."""
-    audit.settle(attempts_made(services, audit.order, attempt=attempt))
+    audit.settle(reports_so_far(services, audit.order, attempt=attempt))
 
 
 def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAnswer:
@@ -127,7 +127,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
     triage = triage_findings(
         result.findings,
         make_plan(services, order, attempt=attempt + 1),  # what a next attempt would still repair is not given up
-        attempts_made(services, order, attempt=attempt),
+        reports_so_far(services, order, attempt=attempt),
         dataset=order.dataset,
         feed=audit.feed,
         now=int(services.now().timestamp()),

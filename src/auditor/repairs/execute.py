@@ -1,7 +1,7 @@
-"""The plan carried out as far as it is the auditor's to do: jobs written down, and objects queued for processing.
+"""Execution of a plan as far as it is the auditor's to do: jobs written down, and objects queued for processing.
 
-Everything else goes through the pipeline's own doors, which take a job by its key: acquisition asks the source,
-processing makes partitions again.
+Everything else is done by the other executors, which take a job by its key: acquisition asks the source, processing
+makes partitions again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport, read_reports, refused_now
-from auditor.repairs.plan import Plan, PlanContext, plan
+from auditor.repairs.plan import Plan, PlanContext, plan_repairs
 from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.repair_jobs import (
@@ -45,7 +45,7 @@ class AuditOrder(Protocol):
 
 
 def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
-    """The plan for what the last look found, within what earlier attempts left of the run's budget. Reads only.
+    """The plan for what the last scan found, within what earlier attempts left of the run's budget. Reads only.
 
     ``attempt`` counts from 1.
     """
@@ -53,48 +53,48 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     # Somebody who asks for a range may just have mended what was refused: ask again.
     refused = refused_now(services, order.dataset) if order.scheduled or attempt > 1 else {}
     whole = services.limits.budget
-    spent = [read_plan(services, order.run, one) for one in range(1, attempt)]
+    earlier = [read_plan(services, order.run, number) for number in range(1, attempt)]
     left = replace(
         whole,
-        calls=max(0, whole.calls - sum(one.calls for one in spent)),
-        rows=max(0, whole.rows - sum(one.rows for one in spent)),
+        calls=max(0, whole.calls - sum(plan.calls for plan in earlier)),
+        rows=max(0, whole.rows - sum(plan.rows for plan in earlier)),
     )
-    return plan(result.findings, PlanContext(services.contracts, attempt, left, refused, result.sample))
+    return plan_repairs(result.findings, PlanContext(services.contracts, attempt, left, refused, result.sample))
 
 
 def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[tuple[str, Executor]]]:
     """Write the plan and its jobs; returns the jobs, a key and an executor each."""
-    made = make_plan(services, order, attempt=attempt)
-    write_run_file(services.records, order.run, f"plan-{attempt}", to_data(made))
+    plan = make_plan(services, order, attempt=attempt)
+    write_run_file(services.records, order.run, f"plan-{attempt}", to_data(plan))
     jobs = []
-    for number, repair in enumerate(made.repairs):
+    for number, repair in enumerate(plan.repairs):
         job = RepairJob(order.dataset, order.run, repair)
         key = write_job(services.records, job, attempt=attempt, number=number)
         jobs.append((key, executor_of(repair)))
-    return made, jobs
+    return plan, jobs
 
 
 def read_plan(services: Services, run: str, attempt: int) -> Plan:
-    """The plan of an attempt; an empty one where none was made."""
+    """The plan of an attempt. Raises ``InvalidData`` where none was made."""
     return from_data(Plan, read_run_file(services.records, run, f"plan-{attempt}"))  # type: ignore[no-any-return]
 
 
-def queue_objects(services: Services, job: str) -> int:
-    """Carry out a job that needs no other door: objects queued, dead letters redriven, parameters put right.
+def queue_objects(services: Services, key: str) -> int:
+    """Carry out a job for the queue of processing: objects queued, dead letters redriven, parameters put right.
 
     Done twice it changes nothing. Returns how many there were.
     """
-    found = find_job(services.records, job)
-    repair = found.repair if found else None
+    job = find_job(services.records, key)
+    repair = job.repair if job else None
     if isinstance(repair, Reprocess):
-        count = _queue(services, job, repair)
+        count = _queue(services, key, repair)
     elif isinstance(repair, PutParameters):
         count = _put(services, repair)
     elif isinstance(repair, Redrive) and services.dead_letters is not None:
         count = services.dead_letters.redrive(repair.messages)
     else:
-        raise TransientFailure("queue objects", job, "is no such job", "Start the audit again")
-    write_outcome(services.records, job, RepairOutcome("done", "", int(services.now().timestamp())))
+        raise TransientFailure("queue objects", key, "is no such job", "Start the audit again")
+    write_outcome(services.records, key, RepairOutcome("done", "", int(services.now().timestamp())))
     return count
 
 
@@ -107,7 +107,7 @@ def _queue(services: Services, job: str, repair: Reprocess) -> int:
 
 
 def _put(services: Services, repair: PutParameters) -> int:
-    """Those that still say what was found: another value is somebody's who knew better."""
+    """Put those right that still say what was found; another value is somebody's who knew better."""
     store = services.parameters
     if store is None:
         raise PipelineBug("put parameters", repair.dataset, "parameters are not wired", "Set STARMEND_PROJECT and _ENV")
@@ -119,6 +119,6 @@ def _put(services: Services, repair: PutParameters) -> int:
     return len(changed)
 
 
-def attempts_made(services: Services, order: AuditOrder, *, attempt: int) -> list[JobReport]:
+def reports_so_far(services: Services, order: AuditOrder, *, attempt: int) -> list[JobReport]:
     """The reports of all attempts up to this one."""
     return read_reports(services, order.run, attempts=range(1, attempt + 1))

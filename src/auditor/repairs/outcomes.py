@@ -1,4 +1,4 @@
-"""What the repairs of an attempt have taught: what the source proved not to have, and what it refuses to say."""
+"""Outcomes of repair jobs: reports of them, absences that a source proved, and refusals that save calls for a day."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVERYBODY = "*"
 class JobReport:
     """What became of one repair. ``outcomes`` are those of a history job's calls, one for each range that was asked.
 
-    ``result`` is ``done``, ``failed`` (``reason`` says how), or ``unknown`` where the job left no word.
+    ``result`` is ``done``, ``failed`` (``reason`` says how), or ``unknown`` where the job left no outcome.
     """
 
     attempt: int
@@ -52,7 +52,10 @@ def _report(attempt: int, repair: Repair, outcome: RepairOutcome | None) -> JobR
 
 
 def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
-    """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again."""
+    """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again.
+
+    A point that was compared was observed, so it is absent for no answer of a ``Compare`` job.
+    """
     kept = 0
     refused: dict[str, str] = {}
     answered: set[str] = set()
@@ -60,14 +63,12 @@ def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> in
         if not isinstance(report.repair, FetchHistory | Compare):
             continue
         for outcome in report.outcomes:
-            absent = (
-                outcome.absent if isinstance(report.repair, FetchHistory) else ()
-            )  # what was observed is not absent
-            found = absences_of(dataset, report.repair.entity, absent, outcome.evidence, found_at=report.finished_at)
-            kept += keep(services.records, found)
+            absent = outcome.absent if isinstance(report.repair, FetchHistory) else ()
+            absences = absences_of(dataset, report.repair.entity, absent, outcome.evidence, found_at=report.finished_at)
+            kept += keep(services.records, absences)
             if outcome.result == "not_entitled":
-                told = outcome.evidence[-1].status if outcome.evidence else 0
-                refused[EVERYBODY if told == 401 else report.repair.entity] = outcome.reason
+                status = outcome.evidence[-1].status if outcome.evidence else 0
+                refused[EVERYBODY if status == 401 else report.repair.entity] = outcome.reason
             elif outcome.result == "answered":
                 answered.add(report.repair.entity)
     if refused or answered:
@@ -76,16 +77,17 @@ def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> in
 
 
 def refusals_key(dataset: str) -> str:
+    """The key of a feed's refusals."""
     return f"audit/refusals/{dataset}.json"
 
 
 def _remember(services: Services, dataset: str, refused: Mapping[str, str], answered: set[str]) -> None:
-    """A memory that saves calls: of two writers the later one wins, and the other's entities cost one call more."""
+    """Add and remove refusals. Of two writers the later one wins, and the other's entities cost one call more."""
     now = int(services.now().timestamp())
     contract = services.contracts.dataset(dataset).hash
     before = _read(services, dataset)
-    gone = answered | ({EVERYBODY} if answered else set())
-    after = {entity: one for entity, one in before.items() if entity not in gone}
+    over = answered | ({EVERYBODY} if answered else set())
+    after = {entity: refusal for entity, refusal in before.items() if entity not in over}
     for entity, reason in refused.items():
         after[entity] = {"reason": reason, "until": iso(now + REFUSED_FOR), "contract": contract}
     if after != before:
@@ -102,20 +104,23 @@ def refused_now(services: Services, dataset: str) -> dict[str, str]:
     now = int(services.now().timestamp())
     contract = services.contracts.dataset(dataset).hash
     return {
-        entity: one["reason"]
-        for entity, one in _read(services, dataset).items()
-        if one["contract"] == contract and epoch(one["until"]) > now
+        entity: refusal["reason"]
+        for entity, refusal in _read(services, dataset).items()
+        if refusal["contract"] == contract and epoch(refusal["until"]) > now
     }
 
 
 def latest_by_entity(reports: Sequence[JobReport]) -> dict[str, JobReport]:
     """The last report of each entity's history jobs; of several jobs of one attempt their outcomes together."""
-    found: dict[str, JobReport] = {}
-    for one in reports:
-        if isinstance(one.repair, FetchHistory):
-            known = found.get(one.repair.entity)
-            if known is not None and known.attempt == one.attempt:
-                worse = one if one.result != "done" else known
-                one = replace(worse, outcomes=known.outcomes + one.outcomes)
-            found[one.repair.entity] = one  # type: ignore[union-attr]
-    return found
+    latest: dict[str, JobReport] = {}
+    for report in reports:
+        if not isinstance(report.repair, FetchHistory):
+            continue
+        entity = report.repair.entity
+        known = latest.get(entity)
+        if known is not None and known.attempt == report.attempt:
+            worse = report if report.result != "done" else known
+            latest[entity] = replace(worse, outcomes=known.outcomes + report.outcomes)
+        else:
+            latest[entity] = report
+    return latest

@@ -1,13 +1,13 @@
-"""From findings to repairs: cheapest remedy first, within a budget. Pure.
+"""Plan of an attempt: from findings to repairs, the cheapest remedy first, within a budget. Pure.
 
 What lies in S3 already costs nothing and goes first: lost ingest objects are brought back, unprocessed ones processed,
 broken partitions made again from them. Only what none of these can bring is asked of the source, the oldest first:
-neighbouring gaps of one entity in one call. What the budget does not allow waits for the next run, and is said so.
+neighbouring gaps of one entity in one call. What the budget does not allow is deferred, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -48,7 +48,7 @@ from core.audit.repair_jobs import (
     Revive,
     Vacuum,
 )
-from core.contract.model import Contracts, Feed, TradingCalendar
+from core.contract.model import Contracts, Feed, Table, TradingCalendar
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers
 from core.feeds.providers import history_span
@@ -58,6 +58,7 @@ OBJECTS_PER_JOB = 100
 RANGES_PER_JOB = 60
 PARTITIONS_PER_JOB = 50
 KEYS_PER_JOB = 2_000
+RESTATED_AFTER = {"fact": 0, "calendar": 1, "dimension": 1, "rollup": 2}  # kinds of tables, in order
 REPAIR_MINUTES = 5  # of calls that one run may take of the provider's rate
 
 
@@ -82,6 +83,11 @@ class Unrepairable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """``repairs`` in the order in which they may begin, ``waiting`` for a later run, ``helpless`` against any repair.
+
+    ``calls`` and ``rows`` are what the repairs cost of the run's budget.
+    """
+
     repairs: tuple[Repair, ...] = ()
     waiting: tuple[Deferred, ...] = ()
     helpless: tuple[Unrepairable, ...] = ()
@@ -91,7 +97,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What a plan must know beside the findings.
+    """Circumstances that a plan depends on beside the findings.
 
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
     the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it.
@@ -109,18 +115,18 @@ class _Draft:
 
     def __init__(self, budget: Budget) -> None:
         self.repairs: list[Repair] = []
-        self.waiting: list[Deferred] = []
-        self.helpless: list[Unrepairable] = []
+        self.deferred: list[Deferred] = []
+        self.unrepairable: list[Unrepairable] = []
         self.calls = 0
         self.rows = 0
         self.budget = budget
 
-    def wait(self, kind: str, count: int, why: str, entity: str = "") -> None:
+    def defer(self, kind: str, count: int, why: str, entity: str = "") -> None:
         if count:
-            self.waiting.append(Deferred(kind, entity, count, why))
+            self.deferred.append(Deferred(kind, entity, count, why))
 
 
-def plan(findings: Sequence[Finding], context: PlanContext) -> Plan:
+def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     """The repairs of one attempt, in the order in which they may begin."""
     draft = _Draft(context.budget)
     _revive(draft, findings, context)
@@ -131,7 +137,7 @@ def plan(findings: Sequence[Finding], context: PlanContext) -> Plan:
     _ask_history(draft, findings, context)
     _compare(draft, context)
     _vacuum(draft, _of(findings, UnreferencedObjects))
-    return Plan(tuple(draft.repairs), tuple(draft.waiting), tuple(draft.helpless), draft.calls, draft.rows)
+    return Plan(tuple(draft.repairs), tuple(draft.deferred), tuple(draft.unrepairable), draft.calls, draft.rows)
 
 
 def _of(findings: Sequence[Finding], *kinds: type) -> list:  # type: ignore[type-arg]
@@ -158,12 +164,12 @@ def _revive(draft: _Draft, findings: Sequence[Finding], context: PlanContext) ->
 def _put_right(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     """Parameters that are wrong, but for an id whose objects may yet come back; and dead letters."""
     for dataset in dict.fromkeys(finding.dataset for finding in findings if isinstance(finding, WrongParameter)):
-        mine: list[WrongParameter] = [one for one in _of(findings, WrongParameter) if one.dataset == dataset]
-        hopeful = {one.name.rpartition("/")[0] for one in mine if context.attempt == 1 and objects_ahead(one)}
-        now = [one for one in mine if one.name.rpartition("/")[0] not in hopeful]
+        wrong: list[WrongParameter] = [each for each in _of(findings, WrongParameter) if each.dataset == dataset]
+        hopeful = {each.name.rpartition("/")[0] for each in wrong if context.attempt == 1 and objects_ahead(each)}
+        now = [each for each in wrong if each.name.rpartition("/")[0] not in hopeful]
         if now:
-            draft.repairs.append(PutParameters(dataset, tuple((one.name, one.stored, one.right) for one in now)))
-        draft.wait("wrong_parameter", len(mine) - len(now), "the objects that they speak of are looked for first")
+            draft.repairs.append(PutParameters(dataset, tuple((each.name, each.stored, each.right) for each in now)))
+        draft.defer("wrong_parameter", len(wrong) - len(now), "the objects that they speak of are looked for first")
     for letters in _of(findings, DeadLetters):
         draft.repairs.append(Redrive(letters.dataset, letters.messages))
 
@@ -179,47 +185,55 @@ def _objects(
         now = keys[: draft.budget.objects]
         for chunk in _chunks(now, OBJECTS_PER_JOB):
             draft.repairs.append(repair(dataset, tuple(chunk)))
-        draft.wait(kind, len(keys) - len(now), f"over the budget of {draft.budget.objects} objects a run")
+        draft.defer(kind, len(keys) - len(now), f"over the budget of {draft.budget.objects} objects a run")
 
 
 def _restate(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     """Facts first: what is derived from them is made again after them."""
-    wanted: dict[tuple[str, str], list[str]] = {}
+    paths: dict[tuple[str, str], set[str]] = {}
+    for dataset, table, path in _broken_partitions(draft, findings, context):
+        paths.setdefault((dataset, table), set()).add(path)
+    ranks = {name: RESTATED_AFTER[context.contracts.table(name[1]).kind] for name in paths}
+    count = 0
+    for name in sorted(paths, key=lambda name: (ranks[name], name)):
+        now = sorted(paths[name])[: max(0, draft.budget.partitions - count)]
+        count += len(now)
+        for chunk in _chunks(now, PARTITIONS_PER_JOB):
+            draft.repairs.append(Restate(*name, tuple(chunk)))
+        why = f"over the budget of {draft.budget.partitions} partitions a run"
+        draft.defer("broken_object", len(paths[name]) - len(now), why)
+
+
+def _broken_partitions(
+    draft: _Draft, findings: Sequence[Finding], context: PlanContext
+) -> Iterator[tuple[str, str, str]]:
+    """Dataset, table and path of the partitions to be made again now."""
     incomplete = lacking_objects(findings, context.contracts) if context.attempt == 1 else set()
     for finding in findings:
         if isinstance(finding, BrokenPartition) and finding.dataset in incomplete:
-            draft.wait("broken_object", 1, "the ingest objects that it is made of are brought back first")
-        elif isinstance(finding, BrokenPartition | StaleDerived):
-            wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
-        elif isinstance(finding, BrokenRule):
-            if context.attempt > 1:
-                reason = f"{finding.rows} rows, such as {finding.example}, come so from their ingest objects"
-                draft.helpless.append(Unrepairable(finding, "broken_rule", reason))
-            else:
-                wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
-        elif isinstance(finding, DisputedValue):  # known after the first attempt, so the second makes it again
-            if context.attempt > 2:
-                reason = "the ingest objects hold what the provider now contradicts"
-                draft.helpless.append(Unrepairable(finding, finding.kind, reason))
-            else:
-                wanted.setdefault((finding.dataset, finding.table), []).append(finding.partition)
+            draft.defer("broken_object", 1, "the ingest objects that it is made of are brought back first")
+        elif reason := _beyond_restating(finding, context.attempt):
+            draft.unrepairable.append(Unrepairable(finding, finding.kind, reason))
+        elif isinstance(finding, BrokenPartition | StaleDerived | BrokenRule | DisputedValue):
+            yield finding.dataset, finding.table, finding.partition
         elif isinstance(finding, OrphanKeys):
-            parent = context.contracts.table(finding.references.partition(".")[0])
+            parent = _parent_of(finding, context.contracts)
             if not has_source(context.contracts, parent):
-                wanted.setdefault((parent.dataset, parent.name), []).append("")
-    ranks = {"fact": 0, "calendar": 1, "dimension": 1, "rollup": 2}
-    tables = context.contracts
-    count = 0
-    for (dataset, table), paths in sorted(
-        wanted.items(), key=lambda item: (ranks[tables.table(item[0][1]).kind], item[0])
-    ):
-        distinct = sorted(set(paths))
-        now = distinct[: max(0, draft.budget.partitions - count)]
-        count += len(now)
-        for chunk in _chunks(now, PARTITIONS_PER_JOB):
-            draft.repairs.append(Restate(dataset, table, tuple(chunk)))
-        why = f"over the budget of {draft.budget.partitions} partitions a run"
-        draft.wait("broken_object", len(distinct) - len(now), why)
+                yield parent.dataset, parent.name, ""
+
+
+def _beyond_restating(finding: Finding, attempt: int) -> str:
+    """Why the partition has been made again and is no better; empty where it may yet be."""
+    if isinstance(finding, BrokenRule) and attempt > 1:
+        return f"{finding.rows} rows, such as {finding.example}, come so from their ingest objects"
+    if isinstance(finding, DisputedValue) and attempt > 2:  # known after the first attempt, so the second restates
+        return "the ingest objects hold what the provider now contradicts"
+    return ""
+
+
+def _parent_of(finding: OrphanKeys, contracts: Contracts) -> Table:
+    """The dimension that the orphan keys refer to."""
+    return contracts.table(finding.references.partition(".")[0])
 
 
 def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
@@ -229,16 +243,17 @@ def _vacuum(draft: _Draft, unreferenced: Sequence[UnreferencedObjects]) -> None:
     )
     now = unreferenced[: max(0, left)]
     table_of = attrgetter("dataset", "table")
-    for (dataset, table), some in groupby(sorted(now, key=table_of), key=table_of):
-        for paths in _chunks([one.partition for one in some], PARTITIONS_PER_JOB):
+    for (dataset, table), findings in groupby(sorted(now, key=table_of), key=table_of):
+        for paths in _chunks([finding.partition for finding in findings], PARTITIONS_PER_JOB):
             draft.repairs.append(Vacuum(dataset, table, tuple(paths)))
-    draft.wait("unreferenced_object", len(unreferenced) - len(now), "over the budget of partitions a run")
+    draft.defer("unreferenced_object", len(unreferenced) - len(now), "over the budget of partitions a run")
 
 
 # ---------------------------------------------------------------- what only the source has: databases
 
 
 def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
+    """Holes by their interval once no old version came back; rows by key; orphans' parents, once."""
     broken = broken_sources(findings, context.contracts) if context.attempt == 1 else set()
     for finding in findings:
         if isinstance(finding, MissingObject):
@@ -248,24 +263,30 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
                 )
         elif isinstance(finding, MissingRows | StaleRows | DeletedRows):
             if (finding.dataset, finding.table) in broken:
-                draft.wait(finding.kind, len(finding.keys), "their partition is made again first")
-                continue
-            left = max(0, draft.budget.rows - draft.rows)
-            now = len(finding.keys[:left])
-            for first in range(0, now, KEYS_PER_JOB):
-                draft.repairs.append(fetch_rows(finding, first, min(now, first + KEYS_PER_JOB)))
-            draft.rows += now
-            draft.wait(finding.kind, len(finding.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
+                draft.defer(finding.kind, len(finding.keys), "their partition is made again first")
+            else:
+                _fetch_rows(draft, finding)
         elif isinstance(finding, OrphanKeys):
-            parent = context.contracts.table(finding.references.partition(".")[0])
-            if has_source(context.contracts, parent):
-                if context.attempt > 1:
-                    draft.helpless.append(
-                        Unrepairable(finding, "orphan_key", "the source does not have the parents either")
-                    )
-                else:
-                    keys = tuple((key,) for key in finding.keys)
-                    draft.repairs.append(FetchRows(parent.dataset, parent.source, keys))
+            _fetch_parents(draft, finding, context)
+
+
+def _fetch_rows(draft: _Draft, finding: MissingRows | StaleRows | DeletedRows) -> None:
+    left = max(0, draft.budget.rows - draft.rows)
+    now = len(finding.keys[:left])
+    for first in range(0, now, KEYS_PER_JOB):
+        draft.repairs.append(fetch_rows(finding, first, min(now, first + KEYS_PER_JOB)))
+    draft.rows += now
+    draft.defer(finding.kind, len(finding.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
+
+
+def _fetch_parents(draft: _Draft, finding: OrphanKeys, context: PlanContext) -> None:
+    parent = _parent_of(finding, context.contracts)
+    if not has_source(context.contracts, parent):
+        return
+    if context.attempt > 1:
+        draft.unrepairable.append(Unrepairable(finding, "orphan_key", "the source does not have the parents either"))
+    else:
+        draft.repairs.append(FetchRows(parent.dataset, parent.source, tuple((key,) for key in finding.keys)))
 
 
 # ---------------------------------------------------------------- what only the source has: feeds
@@ -281,14 +302,14 @@ class _Gap:
 
 def _ask_history(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     missing = _of(findings, MissingPoints)
-    for dataset in dict.fromkeys(one.dataset for one in missing):
-        mine = [one for one in missing if one.dataset == dataset]
+    for dataset in dict.fromkeys(points.dataset for points in missing):
+        of_dataset = [points for points in missing if points.dataset == dataset]
         if context.attempt == 1 and (pending := _pending_objects(findings, dataset)):
             why = f"{pending} are processed first; they may hold them"
-            for one in mine:
-                draft.wait("missing_point", one.points, why, one.entity)
+            for points in of_dataset:
+                draft.defer("missing_point", points.points, why, points.entity)
             continue
-        _ask_dataset(draft, dataset, mine, findings, context)
+        _ask_dataset(draft, dataset, of_dataset, findings, context)
 
 
 def _pending_objects(findings: Sequence[Finding], dataset: str) -> str:
@@ -306,15 +327,15 @@ def _ask_dataset(
     feed = context.contracts.feed(dataset)
     calendar = context.contracts.calendar(feed.calendar)
     gaps: list[_Gap] = []
-    for one in missing:
-        refusal = context.refused.get(one.entity, context.refused.get("*", ""))
+    for finding in missing:
+        refusal = _refusal(finding.entity, context)
         if refusal:
-            draft.helpless.append(Unrepairable(one, "not_entitled", refusal))
+            draft.unrepairable.append(Unrepairable(finding, "not_entitled", refusal))
             continue
-        ours, rebuilt = _split_rebuilt(one, feed, findings, context)
-        draft.wait("missing_point", rebuilt, "their partition is made again first", one.entity)
-        gaps += _gaps(one.entity, ours, feed, calendar)
-    allowed = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
+        ranges, rebuilt = _split_rebuilt(finding, feed, findings, context)
+        draft.defer("missing_point", rebuilt, "their partition is made again first", finding.entity)
+        gaps += _gaps(finding.entity, ranges, feed, calendar)
+    allowed = _allowed_calls(draft, feed)
     chosen: dict[str, list[_Gap]] = {}
     late: dict[str, int] = {}
     jobs = 0
@@ -328,25 +349,33 @@ def _ask_dataset(
         chosen.setdefault(gap.entity, []).append(gap)
         draft.calls += 1
         draft.rows += gap.points
-    for entity, some in chosen.items():
-        for part in _chunks(some, RANGES_PER_JOB):
-            ranges = tuple((one.start, one.end) for one in part)
-            draft.repairs.append(FetchHistory(dataset, entity, ranges, sum(one.points for one in part)))
+    for entity, of_entity in chosen.items():
+        for part in _chunks(of_entity, RANGES_PER_JOB):
+            asked = tuple((gap.start, gap.end) for gap in part)
+            draft.repairs.append(FetchHistory(dataset, entity, asked, sum(gap.points for gap in part)))
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
-        draft.wait("missing_point", points, why, entity)
+        draft.defer("missing_point", points, why, entity)
 
 
 def _compare(draft: _Draft, context: PlanContext) -> None:
     """Compare the sample with what calls the gaps left. Nothing waits for it: the next windows have a sample too."""
-    for one in context.sample if context.attempt == 1 else ():
-        feed = context.contracts.feed(one.dataset)
-        left = min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES) - draft.calls
-        ranges = one.ranges[: max(0, left)]
-        refused = context.refused.get(one.entity, context.refused.get("*", ""))
-        if ranges and not refused and len(draft.repairs) < draft.budget.jobs:
-            draft.repairs.append(replace(one, ranges=ranges))
+    for compare in context.sample if context.attempt == 1 else ():
+        left = _allowed_calls(draft, context.contracts.feed(compare.dataset)) - draft.calls
+        ranges = compare.ranges[: max(0, left)]
+        if ranges and not _refusal(compare.entity, context) and len(draft.repairs) < draft.budget.jobs:
+            draft.repairs.append(replace(compare, ranges=ranges))
             draft.calls += len(ranges)
+
+
+def _refusal(entity: str, context: PlanContext) -> str:
+    """Why the provider refuses the entity's history; empty where it does not."""
+    return context.refused.get(entity, context.refused.get("*", ""))
+
+
+def _allowed_calls(draft: _Draft, feed: Feed) -> int:
+    """Calls of the provider that the run may make, by its budget and by the contract's rate."""
+    return min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
 
 
 def _calls_a_minute(feed: Feed) -> int:

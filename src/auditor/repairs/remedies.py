@@ -1,4 +1,4 @@
-"""What a plan must know of a database's findings: which objects may come back, which rows are fetched how. Pure."""
+"""Remedies for a database's findings: which objects may come back, which rows are fetched how. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ MOST_AHEAD = 20  # objects that an id beyond the newest object may speak of; mor
 
 def objects_ahead(wrong_parameter: WrongParameter) -> list[str]:
     """The objects that a sequential id beyond the newest object speaks of, if they are not too many to be true."""
-    table, _, what = wrong_parameter.name.rpartition("/")
+    table, _, name = wrong_parameter.name.rpartition("/")
     if (
-        what != SEQUENTIAL_ID
+        name != SEQUENTIAL_ID
         or not wrong_parameter.stored.isdigit()
         or not 0 < int(wrong_parameter.stored) - int(wrong_parameter.right) <= MOST_AHEAD
     ):
@@ -39,23 +39,25 @@ def objects_ahead(wrong_parameter: WrongParameter) -> list[str]:
 def lacking_objects(findings: Sequence[Finding], contracts: Contracts) -> set[str]:
     """Databases that lack ingest objects: in the first attempt these come back, and partitions are made of all."""
     lacking = {finding.dataset for finding in findings if isinstance(finding, LostObject | MissingObject)}
-    return {one for one in lacking if isinstance(contracts.dataset(one).source, Database)}
+    return {dataset for dataset in lacking if isinstance(contracts.dataset(dataset).source, Database)}
 
 
 def has_source(contracts: Contracts, table: Table) -> bool:
     """Whether the rows of a table come from a source that could be asked for them."""
     source = contracts.dataset(table.dataset).source
-    return table.kind == "dimension" and source is not None and table.source in {one.name for one in source.tables}
+    return table.kind == "dimension" and source is not None and table.source in {each.name for each in source.tables}
 
 
-def fetch_rows(one: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
-    if isinstance(one, DeletedRows):
-        hints = (one.versions[first:last], one.checked[first:last])
-        return FetchRows(one.dataset, one.table, one.keys[first:last], True, *hints)
-    return FetchRows(one.dataset, one.table, one.keys[first:last])
+def fetch_rows(finding: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
+    """The repair of the finding's keys ``[first, last)``."""
+    keys = finding.keys[first:last]
+    if isinstance(finding, DeletedRows):
+        hints = (finding.versions[first:last], finding.checked[first:last])
+        return FetchRows(finding.dataset, finding.table, keys, True, *hints)
+    return FetchRows(finding.dataset, finding.table, keys)
 
 
 def broken_sources(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:
-    """The source tables of what is made again in this attempt."""
+    """The source tables of the partitions that are made again in this attempt: (dataset, table)."""
     tables = [contracts.table(finding.table) for finding in findings if isinstance(finding, BrokenPartition)]
     return {(table.dataset, name) for table in tables for name in (inputs_of(table) or (table.source,))}

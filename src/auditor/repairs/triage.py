@@ -1,4 +1,4 @@
-"""What is left when the repairs are over: what still may heal by itself, and what the admins must hear of. Pure."""
+"""Triage of what is left when the repairs are over: what still may heal, and what the admins must hear of. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.time import iso
 
 SAMPLE = 5
 
-# What an admin is told, by cause: what it means and what to do. The runbook has a section of the same name.
+# The mail to the admins, by cause: what it means and what to do. The runbook has a section of the same name.
 MEANINGS: Mapping[str, tuple[str, str]] = {
     "not_entitled": (
         "the provider refuses to give its history",
@@ -112,7 +112,7 @@ class Cause:
             **{
                 **data,
                 "entities": tuple(data["entities"]),
-                "spans": tuple((one[0], one[1]) for one in data["spans"]),
+                "spans": tuple((start, end) for start, end in data["spans"]),
                 "tried": tuple(data["tried"]),
                 "details": tuple(data["details"]),
             }
@@ -121,8 +121,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """``causes`` need a human. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of
-    each entity whose points are missing."""
+    """Findings sorted into those that need a human and those that do not.
+
+    ``causes`` need one. ``healing`` counts the points that wait for the next run. ``blamed`` names the cause of each
+    entity whose points are missing.
+    """
 
     causes: tuple[Cause, ...]
     healing: int
@@ -131,6 +134,8 @@ class Triage:
 
 @dataclass
 class _Blame:
+    """Missing points of one cause, the reports of their jobs, and the reasons."""
+
     findings: list[MissingPoints] = field(default_factory=list)
     reports: list[JobReport] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -139,17 +144,20 @@ class _Blame:
 def triage_findings(
     findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed | None, now: int
 ) -> Triage:
-    """The findings of the last look, in the light of the last plan and of what the jobs reported."""
+    """Sort the findings of the last scan, in the light of the next plan and of what the jobs reported.
+
+    ``feed`` is None for a database; ``now`` in epoch seconds.
+    """
     latest = latest_by_entity(reports)
-    helpless = {one.finding.entity: one for one in plan.helpless if isinstance(one.finding, MissingPoints)}
+    refused = {each.finding.entity: each for each in plan.helpless if isinstance(each.finding, MissingPoints)}
     blames: dict[str, _Blame] = {}
     blamed: dict[str, str] = {}
     healing = 0
     for finding in findings:
         if not isinstance(finding, MissingPoints):
             continue
-        if finding.entity in helpless:
-            cause, reason = helpless[finding.entity].cause, helpless[finding.entity].reason
+        if finding.entity in refused:
+            cause, reason = refused[finding.entity].cause, refused[finding.entity].reason
         else:
             cause, reason = _why(finding, latest.get(finding.entity), feed, now)
         if not cause:
@@ -168,7 +176,7 @@ def triage_findings(
 
 
 def _why(missing_points: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
-    """The cause, and in whose words; no cause where the next run may still heal it in time."""
+    """The cause and its reason; no cause where the next run may still heal it in time."""
     patience = feed.complete_within if feed else 0
     overdue = any(start + patience < now for start, _ in missing_points.ranges)
     if report is None:
@@ -202,7 +210,7 @@ def _overlap(ranges: Ranges, others: Ranges) -> bool:
 def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: Sequence[JobReport]) -> Cause:
     spans = tuple((iso(start), iso(end)) for finding in blame.findings for start, end in finding.ranges)
     outcomes = [outcome for report in blame.reports for outcome in report.outcomes]
-    evidence = [one for outcome in outcomes for one in outcome.evidence]
+    evidence = [answer for outcome in outcomes for answer in outcome.evidence]
     return Cause(
         name=name,
         dataset=dataset,
@@ -211,12 +219,12 @@ def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: S
         spans=tuple(sorted(spans)[:SAMPLE]),
         tried=_tried(reports),
         attempts=attempts,
-        answer=_told(evidence[-1]) if evidence else next((reason for reason in blame.reasons if reason), ""),
+        answer=_answer(evidence[-1]) if evidence else next((reason for reason in blame.reasons if reason), ""),
         details=tuple(dict.fromkeys(reason for reason in blame.reasons if reason))[:SAMPLE],
     )
 
 
-def _told(evidence: Evidence) -> str:
+def _answer(evidence: Evidence) -> str:
     status = f"{evidence.status}" if evidence.status else "no answer"
     return f"{evidence.request} -> {status} {evidence.answer[:200]}".strip()
 
@@ -231,14 +239,14 @@ def _tried(reports: Sequence[JobReport]) -> tuple[str, ...]:
 def _of_others(
     findings: Sequence[Finding], plan: Plan, dataset: str, attempts: int, reports: Sequence[JobReport]
 ) -> list[Cause]:
-    """What no point is missing of: the findings that the repairs left behind, by kind."""
-    waiting = {one.kind for one in plan.waiting}
+    """The findings other than missing points that the repairs left behind, by kind."""
+    deferred = {each.kind for each in plan.waiting}
     grouped: dict[str, list[str]] = {}
     for finding in findings:
-        if isinstance(finding, MissingPoints | HeldPartition) or finding.kind in waiting:
+        if isinstance(finding, MissingPoints | HeldPartition) or finding.kind in deferred:
             continue
         grouped.setdefault(finding.kind, []).append(describe(finding))
-    reasons = {one.cause: one.reason for one in plan.helpless}
+    reasons = {each.cause: each.reason for each in plan.helpless}
     return [
         Cause(
             name=kind,

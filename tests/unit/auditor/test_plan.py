@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
-from auditor.repairs.plan import PlanContext, plan
+from auditor.repairs.plan import PlanContext, plan_repairs
 from auditor.services import Budget
 from core.audit.findings import (
     BrokenPartition,
@@ -56,7 +56,7 @@ def missing(entity: str, *ranges: tuple[str, str]) -> MissingPoints:
 
 
 def planned(*findings, attempt: int = 1, budget: Budget | None = None, refused: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
-    return plan(findings, PlanContext(CONTRACTS, attempt, budget or Budget(), refused or {}))
+    return plan_repairs(findings, PlanContext(CONTRACTS, attempt, budget or Budget(), refused or {}))
 
 
 def test_what_lies_in_s3_goes_first_and_the_provider_is_not_asked_yet() -> None:
