@@ -27,9 +27,12 @@ HALTED_BYTES = 4_096  # only short receipts can be of a halted object
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """``watermark``: every older row was in objects that are processed. ``newest`` is the newest object's number,
+    """A table's sequence of objects as a scan saw it.
+
+    ``watermark``: every older row was in objects that are processed. ``newest`` is the newest object's number,
     ``newest_at`` when it was made, ``processed`` the greatest number with a receipt; ``settled`` says that nothing is
-    on its way and that the newest object is there. ``durable`` is up to where the objects hold all rows."""
+    on its way and that the newest object is there. ``durable`` is up to where the objects hold all rows.
+    """
 
     table: str
     findings: tuple[Finding, ...]
@@ -44,7 +47,10 @@ class Arrivals:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where objects and receipts lie, and by what they are judged."""
+    """The stores of objects and receipts, and what decides whether an object should have been processed by now.
+
+    ``settle`` is in seconds.
+    """
 
     ingest: ObjectReader
     records: ObjectReader
@@ -54,18 +60,23 @@ class Ports:
 
 
 def scan_arrivals(ports: Ports, contract: Contract, table: str, memory: TableMemory) -> Arrivals:
-    """Raises ``TransientFailure`` where a store does not answer."""
-    return _Look(ports, contract, table, memory).result()
+    """Compare the objects that are not verified yet with their receipts, and a share of the verified ones.
+
+    Raises ``TransientFailure`` where a store does not answer.
+    """
+    return _ArrivalScan(ports, contract, table, memory).result()
 
 
-class _Look:
+class _ArrivalScan:
+    """The scan of one table, and the findings so far."""
+
     def __init__(self, ports: Ports, contract: Contract, table: str, memory: TableMemory) -> None:
         self._ports = ports
         self._contract = contract
         self._table = table
         self._memory = memory
         self._before = ports.now - timedelta(seconds=ports.settle)
-        self._found: list[Finding] = []
+        self._findings: list[Finding] = []
 
     def result(self) -> Arrivals:
         first = self._memory.verified + 1
@@ -74,7 +85,7 @@ class _Look:
         verified, good = self._memory.verified, self._memory.verified
         whole = settled = True
         for number in range(first, newest + 1):
-            is_fine, is_over = self._judge(number, objects, receipts)
+            is_fine, is_over = self._check(number, objects, receipts)
             settled &= is_over
             whole &= is_fine
             if whole:
@@ -87,7 +98,7 @@ class _Look:
         durable = self._facts_of(newest)  # while that is lost, nothing proves what the parameters should say
         return Arrivals(
             table=self._table,
-            findings=tuple(self._found),
+            findings=tuple(self._findings),
             watermark=facts.durable_until if facts else EPOCH,
             memory=TableMemory(verified, self._memory.healed, swept, repairs),
             newest=newest,
@@ -99,29 +110,33 @@ class _Look:
 
     # ------------------------------------------------------------ the sequence
 
-    def _judge(
+    def _check(
         self, number: int, objects: Mapping[int, ObjectInfo], receipts: Mapping[int, ObjectInfo]
     ) -> tuple[bool, bool]:
-        """Whether the number is there and processed, and whether nothing of it is on its way; adds what is found."""
+        """Whether the number is there and processed, and whether nothing of it is on its way; adds its findings."""
         dataset, key = self._contract.dataset, self._key(number)
-        there, receipt = objects.get(number), receipts.get(number)
-        if there and receipt:
+        info, receipt = objects.get(number), receipts.get(number)
+        if info and receipt:
             halted = self._read_halted(receipt)
-            self._found += self._other_code(halted)
+            self._findings += self._readable_now(halted)
             return not halted, True
-        if there:
-            waits = there.modified > self._before
+        if info:
+            waits = info.modified > self._before
             if not waits:
-                self._found.append(UnprocessedObject(dataset, key, "it has no receipt"))
+                self._findings.append(UnprocessedObject(dataset, key, "it has no receipt"))
             return False, not waits
         if receipt:
-            self._found.append(LostObject(dataset, key))
+            self._findings.append(LostObject(dataset, key))
             return True, True
         if number in self._memory.healed:
             return True, True
-        start, end = self._interval(number, objects)
-        self._found.append(MissingObject(dataset, self._table, number, format_instant(start), format_instant(end)))
+        self._findings.append(self._missing(number, objects))
         return False, True
+
+    def _missing(self, number: int, objects: Mapping[int, ObjectInfo]) -> MissingObject:
+        start, end = self._interval(number, objects)
+        dataset, table = self._contract.dataset, self._table
+        return MissingObject(dataset, table, number, format_instant(start), format_instant(end))
 
     def _key(self, number: int) -> str:
         return TableObject(self._contract.dataset, self._table, number).key
@@ -129,20 +144,20 @@ class _Look:
     def _objects(self, first: int, last: int | None = None) -> dict[int, ObjectInfo]:
         prefix = table_prefix(self._contract.dataset, self._table)
         listed = self._ports.ingest.list(prefix, after=self._key(first - 1))
-        found = ((parse_table_key(one.key), one) for one in listed)
-        numbered = ((name.number, one) for name, one in found if name)
+        named = ((parse_table_key(info.key), info) for info in listed)
+        numbered = ((name.number, info) for name, info in named if name)
         return dict(takewhile(lambda pair: last is None or pair[0] <= last, numbered))
 
     def _receipts(self, first: int, last: int | None = None) -> dict[int, ObjectInfo]:
         after = _landing(self._key(first - 1)).receipt_key
-        found = {}
-        for one in self._ports.records.list(after.rpartition("/")[0] + "/", after=after):
-            name = one.key.rpartition("/")[2].removesuffix(".json")
+        receipts = {}
+        for info in self._ports.records.list(after.rpartition("/")[0] + "/", after=after):
+            name = info.key.rpartition("/")[2].removesuffix(".json")
             target = parse_table_key(f"{table_prefix(self._contract.dataset, self._table)}{name}")
             if target is None or (last is not None and target.number > last):
                 break  # receipts of repairs come after those of the sequence
-            found[target.number] = one
-        return found
+            receipts[target.number] = info
+        return receipts
 
     def _facts_of(self, number: int) -> ObjectFacts | None:
         stat = self._ports.ingest.stat(self._key(number)) if number > 0 else None
@@ -156,7 +171,7 @@ class _Look:
         return ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) if stat else None
 
     def _last_facts(self, number: int) -> ObjectFacts | None:
-        """Those of the newest object up to the number; the verified one itself may be lost."""
+        """The facts of the newest object up to the number; the verified one itself may be lost."""
         while number > 0:
             facts = self._facts_of(number)
             if facts is not None:
@@ -165,9 +180,9 @@ class _Look:
         return None
 
     def _interval(self, number: int, objects: Mapping[int, ObjectInfo]) -> tuple[datetime, datetime]:
-        """What lay between the neighbours: from where the last one before ends to where the next one begins."""
+        """The interval between the neighbours: from where the one before ends to where the next one begins."""
         before = self._last_facts(number - 1)
-        after = next((self._facts_of(one) for one in sorted(objects) if one > number), None)
+        after = next((self._facts_of(later) for later in sorted(objects) if later > number), None)
         start = before.durable_until if before else EPOCH
         if after is None:
             return start, self._ports.now
@@ -182,18 +197,19 @@ class _Look:
         content = json.loads(stored.body) if stored else {}
         return content if content.get("outcome") == "halted" else {}
 
-    def _other_code(self, told: Mapping[str, str]) -> list[Finding]:
-        """A halted object that another contract or other code than then would read now."""
-        if not told:
+    def _readable_now(self, halted: Mapping[str, str]) -> list[Finding]:
+        """A halted object, by its receipt, that another contract or other code than then would read now."""
+        if not halted:
             return []
-        if (told.get("contract_hash"), told.get("code_version")) == (self._contract.hash, self._ports.code_version):
+        if (halted.get("contract_hash"), halted.get("code_version")) == (self._contract.hash, self._ports.code_version):
             return []
-        return [UnprocessedObject(self._contract.dataset, told["object"], f"it was halted: {told.get('reason', '')}")]
+        problem = f"it was halted: {halted.get('reason', '')}"
+        return [UnprocessedObject(self._contract.dataset, halted["object"], problem)]
 
     # ------------------------------------------------------------ what lies behind
 
     def _sweep(self) -> int:
-        """A share of the verified objects: those that have gone since. Returns where the next run goes on."""
+        """Find what has gone since of a share of the verified objects. Returns where the next run goes on."""
         verified = self._memory.verified
         if not verified:
             return 0
@@ -202,39 +218,41 @@ class _Look:
         objects, receipts = self._objects(first, last), self._receipts(first, last)
         for number in range(first, last + 1):
             if number not in objects and number in receipts:
-                self._found.append(LostObject(self._contract.dataset, self._key(number)))
+                self._findings.append(LostObject(self._contract.dataset, self._key(number)))
             elif number in objects and number not in receipts:
-                self._found.append(UnprocessedObject(self._contract.dataset, self._key(number), "its receipt is gone"))
-            elif number not in objects:
-                start, end = self._interval(number, self._objects(number + 1, number + 50))
-                lost = MissingObject(
-                    self._contract.dataset, self._table, number, format_instant(start), format_instant(end)
+                self._findings.append(
+                    UnprocessedObject(self._contract.dataset, self._key(number), "its receipt is gone")
                 )
-                if number not in self._memory.healed:
-                    self._found.append(lost)
+            elif number not in objects and number not in self._memory.healed:
+                self._findings.append(self._missing(number, self._objects(number + 1, number + 50)))
         return last
 
     def _repairs(self) -> tuple[str, bool]:
-        """Repair objects against their receipts; they sort by time. Returns up to which all are processed."""
+        """Compare repair objects, which sort by time, with their receipts.
+
+        Returns the one up to which all are processed, and whether nothing is on its way.
+        """
         dataset, prefix = self._contract.dataset, f"{REPAIR}{self._contract.dataset}/{self._table}/"
         begin = self._memory.repairs
-        objects = {one.key: one for one in self._ports.ingest.list(prefix, after=begin)}
+        objects = {info.key: info for info in self._ports.ingest.list(prefix, after=begin)}
         folder = f"{RECEIPTS}dataset={dataset}/source_table={self._table}/repair-"
         after = _landing(begin).receipt_key if begin else ""
-        receipts = {self._repair_of(one, prefix): one for one in self._ports.records.list(folder, after=after)}
+        listed = self._ports.records.list(folder, after=after)
+        receipts = {self._repair_of(receipt, prefix): receipt for receipt in listed}
         over = whole = True
         for key in sorted({*objects, *receipts}):
-            there, receipt = objects.get(key), receipts.get(key)
-            if there and receipt:
-                self._found += self._other_code(self._read_halted(receipt))
-            elif there and there.modified <= self._before:
-                self._found.append(UnprocessedObject(dataset, key, "it has no receipt"))
+            info, receipt = objects.get(key), receipts.get(key)
+            is_over = bool(info and info.modified <= self._before)
+            if info and receipt:
+                self._findings += self._readable_now(self._read_halted(receipt))
+            elif is_over:
+                self._findings.append(UnprocessedObject(dataset, key, "it has no receipt"))
             elif receipt:
-                self._found.append(LostObject(dataset, key))
+                self._findings.append(LostObject(dataset, key))
             whole &= bool(receipt)
-            over &= bool(receipt) or bool(there and there.modified <= self._before)
-            recent = bool(there and there.modified > self._ports.now - timedelta(days=2))
-            begin = key if whole and there and not recent else begin
+            over &= bool(receipt) or is_over
+            recent = bool(info and info.modified > self._ports.now - timedelta(days=2))
+            begin = key if whole and info and not recent else begin
         return begin, over
 
     def _repair_of(self, receipt: ObjectInfo, prefix: str) -> str:
@@ -242,6 +260,6 @@ class _Look:
 
 
 def _landing(key: str) -> Landing:
-    found = landing_of(key)
-    assert found is not None, key
-    return found
+    landing = landing_of(key)
+    assert landing is not None, key
+    return landing

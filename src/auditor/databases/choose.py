@@ -20,8 +20,11 @@ SMALL = 50_000  # rows: a table that is no larger is compared whole every time
 
 @dataclass(frozen=True, slots=True)
 class DatabaseOrder:
-    """The slices of a run, the same for every attempt. ``sweep`` is where the next sweep goes on. ``scheduled``: the
-    run was not asked for a range."""
+    """The slices of a run, the same for every attempt.
+
+    ``sweep`` is where the next sweep goes on. ``scheduled``: the run was not asked for a range. ``taken_at`` (epoch
+    seconds) is when the slices were chosen.
+    """
 
     dataset: str
     run: str
@@ -35,7 +38,7 @@ class DatabaseOrder:
             "kind": KIND,
             "dataset": self.dataset,
             "run": self.run,
-            "slices": [[one.table, one.start, one.end] for one in self.slices],
+            "slices": [[part.table, part.start, part.end] for part in self.slices],
             "scheduled": self.scheduled,
             "sweep": list(self.sweep),
             "taken_at": iso(self.taken_at),
@@ -46,7 +49,7 @@ class DatabaseOrder:
         return cls(
             dataset=data["dataset"],
             run=data["run"],
-            slices=tuple(Slice(*one) for one in data["slices"]),
+            slices=tuple(Slice(*part) for part in data["slices"]),
             scheduled=data["scheduled"],
             sweep=(data["sweep"][0], data["sweep"][1]),
             taken_at=epoch(data["taken_at"]),
@@ -69,12 +72,12 @@ def choose_slices(
 
 
 def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:
-    """What was written in the last days, and small tables whole."""
-    found = []
+    """The slices of the last days, and small tables whole."""
+    slices = []
     for target in targets:
         if target.column or memory.rows.get(target.table.name, 0) <= SMALL:
-            found += slices_between(target, now - RECENT, now)
-    return found
+            slices += slices_between(target, now - RECENT, now)
+    return slices
 
 
 def swept_slices(
@@ -86,19 +89,19 @@ def swept_slices(
     budget of rows; but never less than one slice.
     """
     skipped = set(recent)
-    every = sorted(all_slice for target in targets for all_slice in all_slices(target, now) if all_slice not in skipped)
+    every = sorted(part for target in targets for part in all_slices(target, now) if part not in skipped)
     if not every:
         return [], memory.sweep
     elapsed = max(1, now - memory.swept_at) if memory.swept_at else source.every
     share = min(len(every), max(1, -(-len(every) * elapsed // source.sweep)))
-    begin = next((place for place, one in enumerate(every) if (one.table, one.start) >= memory.sweep), 0)
+    begin = next((place for place, part in enumerate(every) if (part.table, part.start) >= memory.sweep), 0)
     chosen: list[Slice] = []
     rows = 0
     for number in range(share):
-        one = every[(begin + number) % len(every)]
-        rows += memory.rows.get(one.table, 0)
+        part = every[(begin + number) % len(every)]
+        rows += memory.rows.get(part.table, 0)
         if chosen and rows > limits.sweep_rows:
             break
-        chosen.append(one)
+        chosen.append(part)
     following = every[(begin + len(chosen)) % len(every)]
     return chosen, (following.table, following.start)

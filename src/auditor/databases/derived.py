@@ -1,4 +1,4 @@
-"""Dimensions against what they are computed from: broken ones, and those whose inputs have moved on."""
+"""Dimensions against the tables they are computed from: broken ones, and those whose inputs have changed since."""
 
 from __future__ import annotations
 
@@ -11,42 +11,48 @@ from core.audit.findings import BrokenPartition, HeldPartition, StaleDerived
 from core.contract.model import Contract
 from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 
-Found = StaleDerived | BrokenPartition | HeldPartition
+DerivedFinding = StaleDerived | BrokenPartition | HeldPartition
 
 
-def derived_findings(services: Services, contract: Contract, *, now: datetime, settle: int) -> Iterator[Found]:
-    """A dimension that is younger than its inputs by less than ``settle`` seconds may still be on its way."""
+def derived_findings(services: Services, contract: Contract, *, now: datetime, settle: int) -> Iterator[DerivedFinding]:
+    """Find derived tables that are broken, held back or older than their inputs.
+
+    A dimension that is younger than its inputs by less than ``settle`` seconds may still be on its way.
+    """
     for table in contract.tables:
         if table.kind == "calendar" or (table.kind == "dimension" and table.source == ENTITIES):
-            held = read_partition(services.partitions, table, "", list(table.key))
-            if held.problem or not held.target:
-                problem = held.problem or "has no pointer"
+            partition = read_partition(services.partitions, table, "", list(table.key))
+            if partition.problem or not partition.target:
+                problem = partition.problem or "has no pointer"
                 yield StaleDerived(contract.dataset, table.name, "", problem)
         elif table.kind == "dimension":
             yield from _of_dimension(services, contract, table.name, now=now, settle=settle)
 
 
-def _of_dimension(services: Services, contract: Contract, name: str, *, now: datetime, settle: int) -> Iterator[Found]:
+def _of_dimension(
+    services: Services, contract: Contract, name: str, *, now: datetime, settle: int
+) -> Iterator[DerivedFinding]:
     table = services.contracts.table(name)
-    held = read_partition(services.partitions, table, "", list(table.key))
-    if held.hold:
-        yield HeldPartition(contract.dataset, name, "", held.hold)
+    partition = read_partition(services.partitions, table, "", list(table.key))
+    if partition.hold:
+        yield HeldPartition(contract.dataset, name, "", partition.hold)
         return
     inputs = [f"{CURRENT}/{source}" for source in dict.fromkeys(inputs_of(table))]
-    pointers = {one: services.partitions.read_pointer(one) for one in inputs}
-    if held.problem:
-        yield BrokenPartition(contract.dataset, name, "", held.problem)
+    pointers = {input_table: services.partitions.read_pointer(input_table) for input_table in inputs}
+    if partition.problem:
+        yield BrokenPartition(contract.dataset, name, "", partition.problem)
         return
     if not any(pointers.values()):
         return
-    told = held.footer.inputs if held.footer else {}
-    for one, pointer in pointers.items():
+    footer = partition.footer
+    used = footer.inputs if footer else {}
+    for input_table, pointer in pointers.items():
         target = pointer.target if pointer else ""
-        if told.get(one, "") == target:
+        if used.get(input_table, "") == target:
             continue
-        found = services.partitions.read_object(target) if target else None
-        if found is None or found.modified <= now - timedelta(seconds=settle):
-            yield StaleDerived(contract.dataset, name, "", f"{one} has moved on")
+        newest = services.partitions.read_object(target) if target else None
+        if newest is None or newest.modified <= now - timedelta(seconds=settle):
+            yield StaleDerived(contract.dataset, name, "", f"{input_table} has moved on")
             return
-    if held.footer and held.footer.kind != "derive":
-        yield StaleDerived(contract.dataset, name, "", f"was not computed from its inputs, but by a {held.footer.kind}")
+    if footer and footer.kind != "derive":
+        yield StaleDerived(contract.dataset, name, "", f"was not computed from its inputs, but by a {footer.kind}")

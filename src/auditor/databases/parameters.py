@@ -1,4 +1,4 @@
-"""Parameters against what the objects prove: a cache that is wrong costs time, or leads an extraction astray."""
+"""The pipeline's parameters against the ingest objects: a wrong one costs time, or leads an extraction astray."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.time import format_instant, parse_instant
 
 
 def read_parameters(store: ParameterStore, names: ParameterNames, tables: Sequence[str]) -> Mapping[str, str]:
-    """What the parameters of these tables say, before the objects are looked at."""
+    """The values of these tables' parameters, read before the objects are scanned."""
     wanted = [name(table) for table in tables for name in (names.timestamp, names.sequential_id, names.latest_object)]
     return store.get_many(wanted)
 
@@ -24,12 +24,12 @@ def wrong_parameters(
     settled: Mapping[str, bool],
     before: Mapping[str, str],
 ) -> list[WrongParameter]:
-    """The parameters that do not say what the objects do, neither ``before`` these were looked at nor after.
+    """The parameters that contradict the objects, both ``before`` these were scanned and after.
 
     Tables where something is on its way are passed over: an extraction stores its object first.
     """
     calm = [arrival for arrival in arrivals if settled[arrival.table]]
-    wanted = [(name, right) for one in calm for name, right in _right(names, one)]
+    wanted = [(name, right) for arrival in calm for name, right in _right(names, arrival)]
     stored = store.get_many([name for name, _ in wanted])
     return [
         WrongParameter(names.dataset, name, stored.get(name, ""), right)

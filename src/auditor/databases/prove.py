@@ -1,4 +1,4 @@
-"""Certificates of a database's tables against the objects: what they say of each partition is what lies there now."""
+"""Certificates of a database's tables against the partitions as they are now."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def partition_problems(
     tables = {target.table.name: target.table for target in targets_of(contract)}
 
     def now(name: str) -> tuple[str, list[object] | None]:
-        """What is wrong with a partition, and what a certificate would say of it."""
+        """The problem of a partition, and what a certificate would say of it."""
         table = next((table for known, table in tables.items() if name == known or name.startswith(f"{known}/")), None)
         if table is None:
             return "no contract promises it any more", None
@@ -32,14 +32,14 @@ def partition_problems(
 
     names = sorted({name for certificate in certificates for name in certificate.partitions})
     with ThreadPoolExecutor(workers) as pool:
-        found = dict(zip(names, pool.map(now, names), strict=True))
+        partitions_now = dict(zip(names, pool.map(now, names), strict=True))
     for certificate in certificates:
         if window_digest(certificate.partitions) != certificate.digest:
             yield certificate, "", "its digest is not that of its partitions"
         if certificate.present + certificate.absent + certificate.missing != certificate.expected:
             yield certificate, "", "its own counts do not add up"
         for name, proof in sorted(certificate.partitions.items()):
-            problem, there = found[name]
+            problem, there = partitions_now[name]
             if problem or there != list(proof):
                 yield certificate, name, problem or _differs(proof, there)
 

@@ -14,7 +14,7 @@ from core.time import epoch, iso
 
 @dataclass(frozen=True, slots=True)
 class WindowResult:
-    """A window as it is: counts, what is absent and missing by entity, and what a certificate would say of its rows.
+    """A scanned window: counts, what is absent and missing by entity, and what a certificate would say of its rows.
 
     ``whole`` says that all of the window was read and nothing of it is missing or broken. ``counted``: Athena counted
     its points, and its rows were not read. ``subject`` is whose window it is, where the result has windows of several
@@ -83,7 +83,7 @@ class AuditResult:
         return cls(
             dataset=data["dataset"],
             subject=data["subject"],
-            windows=tuple(_window_of(one) for one in data["windows"]),
+            windows=tuple(_window_of(window) for window in data["windows"]),
             findings=findings_from_data(data["findings"]),
             targets=data["targets"],
             objects_until=data["objects_until"],

@@ -1,7 +1,8 @@
-"""Ranges of more points than one run can read: Athena says what is missing, and the partitions that lack it are opened.
+"""The scan of ranges with more points than one run can read: Athena says what is missing.
 
-What is found is repaired as anything else is. But a certificate is of rows that were read, so none is issued on
-Athena's word: such windows stay open, and the scheduled audits read and certify them, as many in each run as fit.
+Only the partitions that lack something are opened. Findings are repaired as any others are. But a certificate is of
+rows that were read, so none is issued on Athena's answer: such windows stay open, and the scheduled audits read and
+certify them, as many in each run as fit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from auditor.evidence.results import WindowResult
 from auditor.feeds.choose import FeedOrder
 from auditor.feeds.expect import Expectation
 from auditor.feeds.partition_scan import partition_problem
-from auditor.feeds.points import ranges_at, slots_of_ranges
+from auditor.feeds.points import iso_ranges, ranges_at, slots_of_ranges
 from auditor.feeds.query import ask_missing
 from auditor.services import QueryRunner, Services
 from auditor.warehouse.partitions import read_partition
@@ -26,7 +27,6 @@ from core.contract.model import Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Slots
 from core.feeds.partitions import entities_in, period_of
 from core.ports import PartitionStore
-from core.time import iso
 
 Lacking = dict[str, Slots]  # by entity, sorted
 
@@ -43,7 +43,7 @@ def scan_with_athena(
     expectation: Expectation,
     absences: Sequence[Absence],
 ) -> tuple[list[Finding], list[WindowResult]]:
-    """What is missing and not proven absent, and what is wrong with the partitions that it is missing of.
+    """Find what is missing and not proven absent, and what is wrong with the partitions that lack it.
 
     Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it or a store does not answer.
     """
@@ -51,10 +51,11 @@ def scan_with_athena(
     assert services.athena is not None
     lost = _lost(services.athena, contract, feed, calendar, expectation)
     lacking, absent = _without(lost, absences)
-    ill = list(_ill(services.partitions, contract, feed, expectation, lacking, workers=services.limits.workers))
-    held = [one for one in ill if isinstance(one, HeldPartition)]
-    findings: list[Finding] = [*ill, *_findings(contract, feed, _not_held(lacking, held, contract, feed))]
-    return findings, _results(order, feed, expectation, lacking, absent)
+    workers = services.limits.workers
+    faulty = list(_faulty_partitions(services.partitions, contract, feed, expectation, lacking, workers=workers))
+    held = [finding for finding in faulty if isinstance(finding, HeldPartition)]
+    findings: list[Finding] = [*faulty, *_findings(contract, feed, _not_held(lacking, held, contract, feed))]
+    return findings, _window_results(order, feed, expectation, lacking, absent)
 
 
 def _lost(
@@ -62,13 +63,13 @@ def _lost(
 ) -> Lacking:
     """The slots that are not in all of the facts, as far as the range owes them."""
     grid = expectation.grid
-    found: Lacking = {}
+    lost: Lacking = {}
     for table in facts_of(contract):
-        for one in ask_missing(athena, contract.dataset, table, feed, calendar, expectation.windows):
-            slots = slots_of_ranges(grid.slots, one.ranges)
+        for missing in ask_missing(athena, contract.dataset, table, feed, calendar, expectation.windows):
+            entity, slots = missing.entity, slots_of_ranges(grid.slots, missing.ranges)
             if len(slots):
-                found[one.entity] = np.union1d(found[one.entity], slots) if one.entity in found else slots
-    return found
+                lost[entity] = np.union1d(lost[entity], slots) if entity in lost else slots
+    return lost
 
 
 def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacking]:
@@ -85,7 +86,7 @@ def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacki
 # ---------------------------------------------------------------- the partitions
 
 
-def _ill(
+def _faulty_partitions(
     store: PartitionStore, contract: Contract, feed: Feed, expectation: Expectation, lacking: Lacking, *, workers: int
 ) -> Iterator[HeldPartition | BrokenPartition]:
     def condition(place: tuple[Table, str]) -> HeldPartition | BrokenPartition | None:
@@ -115,13 +116,13 @@ def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contrac
     """What is held back on purpose is missing, and no finding."""
     tables = {fact.name: fact for fact in facts_of(contract)}
     kept = dict(lacking)
-    for one in held:
-        for entity, slots in _inside(tables[one.table], feed, one.partition, lacking):
+    for finding in held:
+        for entity, slots in _inside(tables[finding.table], feed, finding.partition, lacking):
             kept[entity] = np.setdiff1d(kept[entity], slots)
     return {entity: slots for entity, slots in kept.items() if len(slots)}
 
 
-# ---------------------------------------------------------------- what is told
+# ---------------------------------------------------------------- findings and windows
 
 
 def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingPoints]:
@@ -135,38 +136,34 @@ def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingP
     ]
 
 
-def _results(
+def _window_results(
     order: FeedOrder, feed: Feed, expectation: Expectation, lacking: Lacking, absent: Lacking
 ) -> list[WindowResult]:
     missing, proven = _by_window(expectation, lacking), _by_window(expectation, absent)
-    found = []
+    results = []
     for place, (window, expected) in enumerate(zip(expectation.windows, expectation.owed_per_window(), strict=True)):
-        lost, gone = (sum(len(slots) for slots in one[place].values()) for one in (missing, proven))
+        lost, gone = (sum(len(slots) for slots in per_window[place].values()) for per_window in (missing, proven))
         counts = {"expected": expected, "present": expected - lost - gone, "absent": gone, "missing": lost}
-        found.append(
+        results.append(
             WindowResult(
                 start=window.start,
                 end=window.end,
                 complete=order.has_all_of(window),
                 counts=counts,
                 partitions={},
-                missing={entity: _written(slots, feed.every) for entity, slots in missing[place].items()},
+                missing={entity: iso_ranges(ranges_at(slots, feed.every)) for entity, slots in missing[place].items()},
                 counted=True,
             )
         )
-    return found
+    return results
 
 
 def _by_window(expectation: Expectation, slots: Lacking) -> list[Lacking]:
     """The slots of each window, by entity."""
-    found: list[Lacking] = [{} for _ in expectation.windows]
-    for entity, slot in slots.items():
-        of = expectation.window_of[np.searchsorted(expectation.grid.slots, slot)]
-        places, first = np.unique(of, return_index=True)
-        for place, part in zip(places.tolist(), np.split(slot, first[1:]), strict=True):
-            found[place][entity] = part
-    return found
-
-
-def _written(slots: Slots, every: int) -> list[list[str]]:
-    return [[iso(start), iso(end)] for start, end in ranges_at(slots, every)]
+    by_window: list[Lacking] = [{} for _ in expectation.windows]
+    for entity, of_entity in slots.items():
+        places = expectation.window_of[np.searchsorted(expectation.grid.slots, of_entity)]
+        windows, first = np.unique(places, return_index=True)
+        for window, part in zip(windows.tolist(), np.split(of_entity, first[1:]), strict=True):
+            by_window[window][entity] = part
+    return by_window

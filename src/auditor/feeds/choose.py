@@ -27,13 +27,13 @@ from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
 from core.time import epoch, iso
 
-RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are looked at
-SWEPT_WINDOWS = 24  # certified windows beyond that, looked at again in each run
+RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are compared
+SWEPT_WINDOWS = 24  # certified windows beyond that, scanned again in each run
 
 
 @dataclass(frozen=True, slots=True)
 class FeedOrder:
-    """The windows of a run, the same for every attempt. ``start`` and ``end`` cut them (epoch seconds).
+    """The windows of a feed's run, the same for every attempt. ``start`` and ``end`` cut them (epoch seconds).
 
     ``scheduled``: the run was not asked for a range, so it also moves the frontier on to ``frontier``, and remembers
     the ``targets`` that the partitions had when it began.
@@ -84,7 +84,7 @@ def choose_windows(
     """Choose what a run audits.
 
     With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
-    windows that no audit has looked at, those that are not whole, and certified ones whose partitions have changed.
+    windows that no audit has scanned, those that are not whole, and certified ones whose partitions have changed.
     """
     contract, feed, calendar = feed_of(services, dataset)
     if start is not None and end is not None:
@@ -108,7 +108,9 @@ def _due(
     since = max(now - RECENT_DAYS * DAY, calendar.covers_from)
     certified = certified_windows(services, contract, since, frontier)
     targets = _targets(services, contract, feed, [*certified, *taken])
-    again = _in_turn([Window(begin, one.end) for begin, one in state.open.items() if one.end <= due], most, now=now)
+    again = _in_turn(
+        [Window(begin, window.end) for begin, window in state.open.items() if window.end <= due], most, now=now
+    )
     again += _changed(contract, feed, state, certified, targets)
     again += _swept(services, contract, calendar, before=since, now=now)
     windows = sorted({*taken, *again})
@@ -118,13 +120,13 @@ def _due(
 
 
 def _most_windows(services: Services, feed: Feed) -> int:
-    """As many as one run can read the points of."""
+    """The number of windows that one run can read the points of."""
     points = len(feed.entities) * window_seconds(feed) // feed.every
     return max(1, min(services.limits.windows, services.limits.points // max(points, 1)))
 
 
 def _in_turn(windows: Sequence[Window], most: int, *, now: int) -> list[Window]:
-    """At most so many of them; where there are more, each run goes on where the one of the hour before ended."""
+    """At most so many windows; where there are more, each run goes on where the one of the hour before ended."""
     if len(windows) <= most:
         return list(windows)
     ordered = sorted(windows)
@@ -142,7 +144,7 @@ def feed_of(services: Services, dataset: str) -> tuple[Contract, Feed, TradingCa
 
 
 def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int:
-    """Where the first audit begins: when the first object arrived, else with the last due window.
+    """The start of the first audit: when the first object arrived, else the last due window.
 
     What the contract promises of the time before the pipeline began is a backfill, for which an audit is given a range.
     """
@@ -157,7 +159,7 @@ def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int
 def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:
     """The objects that the windows' partitions have now, before anything is read of them.
 
-    Remembered when the audit is done: whatever is committed from here on is looked at by the next one.
+    Remembered when the audit is done: whatever is committed from here on is scanned by the next one.
     """
     names = [f"{table.name}/{path}" for table in facts_of(contract) for path in partitions_of(table, feed, windows)]
     with ThreadPoolExecutor(services.limits.workers) as pool:
@@ -169,35 +171,35 @@ def _changed(
     contract: Contract, feed: Feed, state: DatasetState, certified: Sequence[Window], targets: Mapping[str, str]
 ) -> list[Window]:
     """Certified windows that lie in partitions whose object is not the one that was audited last."""
-    found: set[Window] = set()
+    changed: set[Window] = set()
     for table in facts_of(contract):
         for path, windows in partitions_of(table, feed, certified).items():
             name = f"{table.name}/{path}"
             if targets[name] != state.targets.get(name):
-                found.update(windows)
-    return sorted(found)
+                changed.update(windows)
+    return sorted(changed)
 
 
 def _swept(services: Services, contract: Contract, calendar: TradingCalendar, *, before: int, now: int) -> list[Window]:
-    """A day of the past in turn, and the certified windows of it: all of history comes round, a little at a time."""
+    """The certified windows of one day of the past, in turn: all of history comes round, a little at a time."""
     first = max(min((epoch(fact.since) for fact in facts_of(contract)), default=before), calendar.covers_from)
     days = max(0, (before - first) // DAY)
     if not days:
         return []
-    day = first + (now // 3600 % days) * DAY
+    day = first + (now // HOUR % days) * DAY
     return certified_windows(services, contract, day, day + DAY)[:SWEPT_WINDOWS]
 
 
 def certified_windows(services: Services, contract: Contract, start: int, end: int) -> list[Window]:
     """The windows in ``[start, end)`` that have a certificate, in order."""
     chain = ChainReader(services.records, contract.dataset)
-    found: set[Window] = set()
+    certified: set[Window] = set()
     for month in months_between(start, end):
         for entry in chain.ledger(month).windows.values():
             window = Window(epoch(entry.start), epoch(entry.end))
             if window.overlaps(start, end):
-                found.add(window)
-    return sorted(found)
+                certified.add(window)
+    return sorted(certified)
 
 
 def months_between(start: int, end: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is owed: the grid of the audited windows, as arrays. Pure."""
+"""Expected points: the grid of the audited windows, as arrays. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Expectation:
 
     def owed_per_window(self) -> list[int]:
         """How many points each window owes; counts slots, so it costs no memory by point."""
-        found = []
+        counts = []
         for place in range(len(self.windows)):
             part = self.columns(place)
             owed = np.minimum(self.grid.last, part.stop) - np.maximum(self.grid.first, part.start)
-            found.append(int(np.maximum(owed, 0).sum()))
-        return found
+            counts.append(int(np.maximum(owed, 0).sum()))
+        return counts
 
     def per_window(self, cells: Bitmap) -> Slots:
         """How many cells are true, per window."""
@@ -58,16 +58,16 @@ def expect(
     start: int | None = None,
     end: int | None = None,
 ) -> Expectation:
-    """What the windows owe; ``start`` and ``end`` cut them (what has not settled yet is owed by nobody).
+    """The points that windows owe; ``start`` and ``end`` cut them (what has not settled yet is owed by nobody).
 
     Raises ``InvalidData`` where the calendar does not cover a window.
     """
     ordered = tuple(sorted(windows))
     parts: list[Slots] = []
     places: list[Slots] = []
-    for place, one in enumerate(ordered):
-        first = one.start if start is None else max(one.start, start)
-        last = one.end if end is None else min(one.end, end)
+    for place, window in enumerate(ordered):
+        first = window.start if start is None else max(window.start, start)
+        last = window.end if end is None else min(window.end, end)
         slots = expected_slots(calendar, every=feed.every, start=first, end=last)
         parts.append(slots)
         places.append(np.full(len(slots), place, np.int64))

@@ -1,4 +1,4 @@
-"""From key columns to what is missing: all of it on arrays, no loop over points. Pure.
+"""Key columns of rows against expected points, on arrays without a loop over points. Pure.
 
 ``Coverage`` is one byte per owed point; 10,000 entities with five trading days are 20 MB.
 """
@@ -25,7 +25,7 @@ MICROSECONDS = 1_000_000
 
 
 class Coverage:
-    """What is known of each owed point: ``cells[entity, slot]`` holds one of the codes above."""
+    """The state of each owed point: ``cells[entity, slot]`` holds one of the codes above."""
 
     def __init__(self, expectation: Expectation) -> None:
         self.expectation = expectation
@@ -38,7 +38,7 @@ class Coverage:
         instants: pa.Array | pa.ChunkedArray,
         provenance: pa.Array | pa.ChunkedArray | None,
     ) -> None:
-        """Rows that are there; those that nobody owes are passed over. ``entities`` may be one name for all rows."""
+        """Mark rows as there; those that nobody owes are passed over. ``entities`` may be one name for all rows."""
         slots = self._slots(as_array(instants))
         rows: Slots | np.int64
         if isinstance(entities, str):
@@ -62,7 +62,7 @@ class Coverage:
             self.cells[rows[owed], slots[owed]] = codes if isinstance(codes, np.uint8) else codes[owed]
 
     def mark_absent(self, entity: str, ranges: Ranges) -> None:
-        """Points that the source has proven not to have; a point that is there all the same stays present."""
+        """Mark points that the source has proven not to have; one that is there all the same stays present."""
         if entity not in self.expectation.grid.entities:
             return
         row = self.cells[self.expectation.grid.entities.index(entity)]
@@ -78,14 +78,14 @@ class Coverage:
     def counts(self) -> list[Mapping[str, int]]:
         """Per window: expected, present, observed, late, repaired, absent, missing."""
         names = {"missing": MISSING, "absent": ABSENT, "repaired": REPAIRED, "late": LATE, "observed": OBSERVED}
-        per = {name: self.expectation.per_window(self.cells == code) for name, code in names.items()}
-        found: list[Mapping[str, int]] = []
+        by_name = {name: self.expectation.per_window(self.cells == code) for name, code in names.items()}
+        windows: list[Mapping[str, int]] = []
         for place in range(len(self.expectation.windows)):
-            one = {name: int(counts[place]) for name, counts in per.items()}
-            one["present"] = one["observed"] + one["late"] + one["repaired"]
-            one["expected"] = one["present"] + one["absent"] + one["missing"]
-            found.append(one)
-        return found
+            counts = {name: int(per_window[place]) for name, per_window in by_name.items()}
+            counts["present"] = counts["observed"] + counts["late"] + counts["repaired"]
+            counts["expected"] = counts["present"] + counts["absent"] + counts["missing"]
+            windows.append(counts)
+        return windows
 
     def ranges_of(self, code: int, *, window: int | None = None, every: int) -> Iterator[tuple[str, Ranges, int]]:
         """Entity by entity the ranges of cells with this code, and how many they are."""
@@ -142,13 +142,15 @@ def _codes(provenance: pa.Array) -> npt.NDArray[np.uint8]:
 
 def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[MissingPoints]:
     """One finding per entity that misses points, in the contract's order."""
-    found = coverage.ranges_of(MISSING, every=every)
-    return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in found]
+    missing = coverage.ranges_of(MISSING, every=every)
+    return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in missing]
 
 
 def ranges_at(slots: Slots, every: int) -> Ranges:
-    """Sorted slots as half-open ranges of neighbours without time between them:
-    ``core.feeds.calendar.ranges`` for many."""
+    """Sorted slots as half-open ranges of neighbours without time between them.
+
+    As ``core.feeds.calendar.ranges``, for many slots.
+    """
     cuts = np.flatnonzero(np.diff(slots) > every) + 1
     first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
     return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
@@ -160,7 +162,7 @@ def iso_ranges(ranges: Ranges) -> list[list[str]]:
 
 
 def slots_of_ranges(slots: Slots, ranges: Sequence[tuple[int, int]]) -> Slots:
-    """Those of the sorted slots that lie in the ranges."""
+    """The sorted slots that lie in the ranges."""
     inside = np.zeros(len(slots), bool)
     for start, end in ranges:
         first, last = np.searchsorted(slots, [start, end])

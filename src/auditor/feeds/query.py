@@ -1,8 +1,8 @@
-"""The second road to the same answer: Athena unnests what is owed and takes away what is there.
+"""The missing points as a query: Athena unnests what is owed and takes away what is there.
 
 For ranges too large to read the partitions of, and for whoever wants to see it for themselves. The calendar's segments
-are written into the query, so that both roads know the same half days. Athena answers with gaps, not with points: a
-symbol that was lost for a day is one row.
+are written into the query, so that Athena and ``points`` know the same half days. Athena answers with gaps, not with
+points: a symbol that was lost for a day is one row.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ NAMES_BYTES, STRETCHES = 120_000, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is missing of some entities in some stretches ``[first, last)`` of neighbouring slots; ``after`` is the gap
-    (entity, begin) that the page before ended with."""
+    """The gaps of entities in stretches ``[first, last)`` of neighbouring slots.
+
+    ``after`` is the gap (entity, begin) that the page before ended with.
+    """
 
     table: Table
     feed: Feed
@@ -39,7 +41,7 @@ class Question:
 
 
 def questions(table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> Iterator[Question]:
-    """As few as Athena's limits allow, together of every owed point once; none where nothing is owed."""
+    """Questions that ask of every owed point once, as few as Athena's limits allow; none where nothing is owed."""
     stretches = _stretches(feed, calendar, windows)
     for first in range(0, len(stretches), STRETCHES):
         for entities in _by_bytes(feed.entities):
@@ -90,28 +92,29 @@ def _owed(question: Question) -> str:
 
 def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> list[tuple[int, int]]:
     """Half-open ranges of neighbouring owed slots."""
-    found: list[list[int]] = []
+    stretches: list[list[int]] = []
     for window in sorted(windows):
         slots = expected_slots(calendar, every=feed.every, start=window.start, end=window.end).tolist()
         for slot in slots:
-            if found and found[-1][1] == slot and slot - found[-1][0] < LONGEST * feed.every:
-                found[-1][1] = slot + feed.every
+            if stretches and stretches[-1][1] == slot and slot - stretches[-1][0] < LONGEST * feed.every:
+                stretches[-1][1] = slot + feed.every
             else:
-                found.append([slot, slot + feed.every])
-    return [(first, last) for first, last in found]
+                stretches.append([slot, slot + feed.every])
+    return [(first, last) for first, last in stretches]
 
 
 def _by_bytes(entities: Sequence[Entity]) -> Iterator[tuple[Entity, ...]]:
-    some: list[Entity] = []
+    """The entities in groups whose names fit into one query."""
+    group: list[Entity] = []
     size = 0
     for entity in entities:
-        if some and size > NAMES_BYTES:
-            yield tuple(some)
-            some, size = [], 0
-        some.append(entity)
+        if group and size > NAMES_BYTES:
+            yield tuple(group)
+            group, size = [], 0
+        group.append(entity)
         size += len(_text(entity.name).encode()) + 6
-    if some:
-        yield tuple(some)
+    if group:
+        yield tuple(group)
 
 
 def _pruned(question: Question) -> str:
@@ -138,7 +141,7 @@ def _text(value: str) -> str:
 def ask_missing(
     athena: QueryRunner, dataset: str, table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]
 ) -> list[MissingPoints]:
-    """What Athena finds missing, page by page, one finding per entity, as ``points.missing_points`` gives them.
+    """Ask Athena what is missing, page by page, one finding per entity, as ``points.missing_points`` gives them.
 
     Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it takes too long or is silent.
     """
@@ -168,7 +171,7 @@ def _rows(frame: Any) -> list[tuple[str, int, int, int]]:
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Sorted, and one range again where two questions or stretches cut it."""
+    """The ranges in order, and one range again where two questions or stretches cut it."""
     held: tuple[int, int] | None = None
     for start, end in sorted(ranges):
         if held and held[1] == start:

@@ -1,8 +1,8 @@
-"""Rollups against what they are made of: one that does not say what the certified windows say is stale."""
+"""Rollups against the facts they are made of: one that differs from the certified windows is stale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -13,7 +13,7 @@ from auditor.feeds.expect import Expectation
 from auditor.feeds.partition_scan import PartitionScan
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.warehouse.partitions import read_partition
-from auditor.windows import DAY, HOUR, facts_of, partitions_of
+from auditor.windows import DAY, HOUR, Window, facts_of, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import StaleDerived
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table
@@ -22,14 +22,15 @@ from core.ports import PartitionStore
 from core.time import at_epoch
 
 UNITS = {"hour": HOUR, "day": DAY}  # groups that lie in one window, or in a day's windows
-Counts = dict[tuple[str, int], dict[str, int | bool]]
+COUNTED = ("count", "expected", "repaired", "absent", "complete")  # functions whose result a window can tell
+Counts = dict[tuple[str, int], dict[str, int | bool]]  # by entity and group, of the functions above
 
 
 def stale_rollups(
     store: PartitionStore,
     contract: Contract,
     expectation: Expectation,
-    seen: PartitionScan,
+    scan: PartitionScan,
     entries: Mapping[str, LedgerEntry],
 ) -> list[StaleDerived]:
     """Rollup partitions that lack a group of a certified window, or count it otherwise.
@@ -43,17 +44,18 @@ def stale_rollups(
         place
         for place, window in enumerate(expectation.windows)
         if (entry := entries.get(window_name(feed.table.name, window.name))) is not None
-        and dict(entry.partitions) == seen.proofs[place]
+        and dict(entry.partitions) == scan.proofs[place]
     ]
-    found: list[StaleDerived] = []
+    findings: list[StaleDerived] = []
     if not settled:
-        return found
+        return findings
     facts = {fact.name: fact for fact in facts_of(contract)}
     for table in contract.tables:
         if table.kind == "rollup" and table.source in facts and (unit := _time_unit(table, feed, facts)):
-            wanted = _counts(expectation, seen, settled, UNITS[unit])
-            found += _compare(store, table, facts[table.source], feed, expectation, settled, wanted)
-    return found
+            counts = _counts(expectation, scan, settled, UNITS[unit])
+            windows = [expectation.windows[place] for place in settled]
+            findings += _stale_partitions(store, table, facts[table.source], feed, windows, counts)
+    return findings
 
 
 def _time_unit(table: Table, feed: Feed, facts: Mapping[str, Table]) -> str:
@@ -65,73 +67,74 @@ def _time_unit(table: Table, feed: Feed, facts: Mapping[str, Table]) -> str:
     return ""
 
 
-def _counts(expectation: Expectation, seen: PartitionScan, settled: list[int], unit: int) -> Counts:
-    """Per entity and group: minutes present, expected, repaired, absent; groups all of whose slots are certified."""
+def _counts(expectation: Expectation, scan: PartitionScan, settled: list[int], unit: int) -> Counts:
+    """The points of each entity and group, for groups all of whose slots are certified."""
     grid = expectation.grid
     certain = np.isin(expectation.window_of, settled)
     groups = grid.slots // unit
-    found: Counts = {}
+    counts: Counts = {}
     for group in np.unique(groups).tolist():
         columns = groups == group
         if not certain[columns].all():
             continue
-        cells = seen.coverage.cells[:, columns]
+        cells = scan.coverage.cells[:, columns]
         owed = (cells != NOT_OWED).sum(axis=1)
         absent, missing = (cells == ABSENT).sum(axis=1), (cells == MISSING).sum(axis=1)
         repaired = (cells == REPAIRED).sum(axis=1)
         for row in np.flatnonzero(owed).tolist():
-            found[grid.entities[row], group * unit] = {
+            counts[grid.entities[row], group * unit] = {
                 "expected": int(owed[row]),
                 "absent": int(absent[row]),
                 "repaired": int(repaired[row]),
                 "count": int(owed[row] - absent[row] - missing[row]),
                 "complete": not missing[row],
             }
-    return found
+    return counts
 
 
-def _compare(
-    store: PartitionStore,
-    table: Table,
-    fact: Table,
-    feed: Feed,
-    expectation: Expectation,
-    settled: list[int],
-    wanted: Counts,
+def _stale_partitions(
+    store: PartitionStore, table: Table, fact: Table, feed: Feed, windows: Sequence[Window], counts: Counts
 ) -> Iterator[StaleDerived]:
-    windows = [expectation.windows[place] for place in settled]
-    entity_column, time_column = _group_columns(table, fact, feed)
-    told = {
-        column.name: column.rule.function
-        for column in table.columns
-        if isinstance(column.rule, Aggregated) and column.rule.function in ("count", "expected", "repaired", "absent")
-    }
-    told |= {
-        column.name: "complete"
-        for column in table.columns
-        if isinstance(column.rule, Aggregated) and column.rule.function == "complete"
-    }
-    for path, partition in partitions_of(table, feed, windows, fact=fact).items():
-        held = read_partition(store, table, path)
-        if held.problem:
-            yield StaleDerived(table.dataset, table.name, path, held.problem)
+    """The rollup's partitions that do not have the counts."""
+    for path, covered in partitions_of(table, feed, windows, fact=fact).items():
+        partition = read_partition(store, table, path)
+        if partition.problem:
+            yield StaleDerived(table.dataset, table.name, path, partition.problem)
             continue
-        rows = {
-            (row[entity_column], int(row[time_column].replace(tzinfo=UTC).timestamp())): row
-            for row in _rows_between(held.rows, time_column, partition[0].start, partition[-1].end)
+        expected = {
+            (entity, group): count
+            for (entity, group), count in counts.items()
+            if covers(table, feed, path, entity=entity, start=group, end=group + 1, fact=fact)
         }
-        there = {key: {what: row[name] for name, what in told.items()} for key, row in rows.items()}
-        mine = {
-            key: one
-            for key, one in wanted.items()
-            if covers(table, feed, path, entity=key[0], start=key[1], end=key[1] + 1, fact=fact)
-        }
-        wrong = [key for key, one in mine.items() if there.get(key) != {what: one[what] for what in told.values()}]
+        stored = _stored_counts(table, fact, feed, partition.rows, covered)
+        wrong = [key for key, count in expected.items() if not _equal(stored.get(key), count)]
         if wrong:
-            entity, group = min(wrong, key=lambda one: (one[1], one[0]))
+            entity, group = min(wrong, key=lambda key: (key[1], key[0]))
             moment = at_epoch(group).strftime("%Y-%m-%dT%H:%MZ")
             problem = f"{len(wrong)} groups are not as certified, the first {entity} {moment}"
             yield StaleDerived(table.dataset, table.name, path, problem)
+
+
+def _stored_counts(
+    table: Table, fact: Table, feed: Feed, rows: pa.Table, windows: Sequence[Window]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """The columns of the rollup's rows that a window can tell, by function."""
+    entity_column, time_column = _group_columns(table, fact, feed)
+    functions = {
+        column.name: column.rule.function
+        for column in table.columns
+        if isinstance(column.rule, Aggregated) and column.rule.function in COUNTED
+    }
+    return {
+        (row[entity_column], int(row[time_column].replace(tzinfo=UTC).timestamp())): {
+            function: row[name] for name, function in functions.items()
+        }
+        for row in _rows_between(rows, time_column, windows[0].start, windows[-1].end)
+    }
+
+
+def _equal(stored: Mapping[str, Any] | None, count: Mapping[str, Any]) -> bool:
+    return stored is not None and all(value == count[function] for function, value in stored.items())
 
 
 def _group_columns(table: Table, fact: Table, feed: Feed) -> tuple[str, str]:

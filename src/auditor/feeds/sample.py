@@ -1,4 +1,4 @@
-"""A sample of what was observed, compared with the provider's history: is the feed true, not only whole?
+"""A sample of observed points, compared with the provider's history: is the feed true, not only whole?
 
 Which points it is depends on the dataset and the window alone, so that whoever audits a window again asks the same.
 Repaired points are never asked for: they are the history. A window that is certified is not compared again.
@@ -28,7 +28,9 @@ from core.feeds.providers import comparable, history_delay
 from core.ports import PartitionStore
 from core.time import iso
 
-Told = Mapping[tuple[str, int], Mapping[str, str]]  # by entity and slot: the history's fields, as it wrote them
+ProviderValues = Mapping[
+    tuple[str, int], Mapping[str, str]
+]  # by entity and slot: the history's fields, as it wrote them
 PROVENANCE = "provenance"
 FROM_HISTORY = "repaired"
 
@@ -55,8 +57,8 @@ def choose_sample(
             if order[row, column] < 1:
                 chosen.setdefault(int(row), []).append(int(slots[columns][column]))
     return tuple(
-        Compare(contract.dataset, names[row], tuple((slot, slot + feed.every) for slot in sorted(some)))
-        for row, some in sorted(chosen.items())
+        Compare(contract.dataset, names[row], tuple((slot, slot + feed.every) for slot in sorted(at)))
+        for row, at in sorted(chosen.items())
     )
 
 
@@ -65,53 +67,59 @@ def _random(dataset: str, window: Window) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(seed, "big"))
 
 
-def provider_values(reports: Sequence[JobReport]) -> Told:
-    """What comparisons have brought."""
+def provider_values(reports: Sequence[JobReport]) -> ProviderValues:
+    """The values that comparisons have brought."""
     return {
-        (report.repair.entity, slot): values
+        (report.repair.entity, slot): fields
         for report in reports
         if isinstance(report.repair, Compare)
         for outcome in report.outcomes
-        for slot, values in outcome.values.items()
+        for slot, fields in outcome.values.items()
     }
 
 
-def disputed_values(store: PartitionStore, contract: Contract, feed: Feed, told: Told) -> list[DisputedValue]:
-    """Where the warehouse, as it is now, says otherwise than the provider, beyond the contract's tolerance.
+def disputed_values(
+    store: PartitionStore, contract: Contract, feed: Feed, values: ProviderValues
+) -> list[DisputedValue]:
+    """The values that differ from the provider's, in the warehouse as it is now, beyond the contract's tolerance.
 
     Reads the partitions of these points alone. Raises ``TransientFailure`` where the store does.
     """
     tolerance = Decimal(feed.sample.tolerance)
-    found = []
+    disputed = []
     columns = comparable(contract, feed)
     for table in {table.name: table for table, _, _ in columns}.values():
-        for path, row in _rows_of(store, table, feed, told):
+        fields = [(column, field) for owner, column, field in columns if owner.name == table.name]
+        for path, row in _rows_of(store, table, feed, values):
             entity, slot = row[column_of(table, feed.entity_column)], row[column_of(table, feed.time_column)]
-            for column, field in ((one, name) for owner, one, name in columns if owner.name == table.name):
-                theirs = told[entity, slot].get(field, "")
+            for column, field in fields:
+                theirs = values[entity, slot].get(field, "")
                 if not _agree(row[column.name], theirs, tolerance):
                     at, ours = iso(slot), str(row[column.name])
-                    args = (table.dataset, table.name, path, column.name, entity, at, ours, theirs)
-                    found.append(DisputedValue(*args))
-    return found
+                    disputed.append(
+                        DisputedValue(table.dataset, table.name, path, column.name, entity, at, ours, theirs)
+                    )
+    return disputed
 
 
 def _agree(ours: Any, theirs: str, tolerance: Decimal) -> bool:
-    """What one of the two does not say is no contradiction."""
+    """Whether two values agree within the tolerance; where one of the two is not given, nothing contradicts."""
     if ours is None or not theirs:
         return True
     try:
-        mine, other = Decimal(str(ours)), Decimal(theirs)
+        our, their = Decimal(str(ours)), Decimal(theirs)
     except InvalidOperation:
         return True
-    return abs(mine - other) <= tolerance * abs(other)
+    return abs(our - their) <= tolerance * abs(their)
 
 
-def _rows_of(store: PartitionStore, table: Table, feed: Feed, told: Told) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows_of(
+    store: PartitionStore, table: Table, feed: Feed, values: ProviderValues
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The observed rows of these points with their partition's path; the time is in epoch seconds."""
     entities, times = column_of(table, feed.entity_column), column_of(table, feed.time_column)
     wanted: dict[str, list[tuple[str, int]]] = {}
-    for entity, slot in told:
+    for entity, slot in values:
         for path in partitions_of(table, feed, [Window(slot, slot + feed.every)]):
             if covers(table, feed, path, entity=entity, start=slot, end=slot + feed.every):
                 wanted.setdefault(path, []).append((entity, slot))
@@ -121,5 +129,5 @@ def _rows_of(store: PartitionStore, table: Table, feed: Feed, told: Told) -> Ite
         near = rows.filter(pc.is_in(rows.column(times), value_set=seconds))
         instants = [value // 1_000_000 for value in near.column(times).cast(pa.int64()).to_pylist()]
         for row, slot in zip(near.to_pylist(), instants, strict=True):
-            if (row[entities], slot) in told and row.get(PROVENANCE) != FROM_HISTORY:
+            if (row[entities], slot) in values and row.get(PROVENANCE) != FROM_HISTORY:
                 yield path, {**row, times: slot}

@@ -25,7 +25,7 @@ Key = tuple[KeyValue, ...]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the source and the warehouse do not agree on. ``versions`` and ``checked`` belong to ``deleted``."""
+    """Keys of rows on which source and warehouse do not agree; ``versions`` and ``checked`` belong to ``deleted``."""
 
     missing: tuple[Key, ...] = ()
     stale: tuple[Key, ...] = ()
@@ -50,8 +50,11 @@ def unequal(ours: Buckets, theirs: Buckets) -> tuple[int, ...]:
 
 
 def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], buckets: int, until: int) -> Difference:
-    """The rows of the wanted buckets that differ;
-    ``pairs`` are the source's (``core.audit.source_check.pairs_schema``)."""
+    """The rows of the wanted buckets that differ.
+
+    ``pairs`` are the source's (``core.audit.source_check.pairs_schema``). Rows whose version is ``until``
+    (microseconds) or newer may be on their way, and are neither missing nor stale.
+    """
     target = holding.target
     doubtful = np.zeros(buckets, bool)
     doubtful[list(wanted)] = True
@@ -59,18 +62,18 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
     live = holding.live.filter(pa.array(inside))
     ours = [as_array(live.column(name)) for name in target.keys]
     versions = holding.versions[inside]
-    theirs = [as_array(pairs.column(name)).cast(one.type) for name, one in zip(target.source.key, ours, strict=True)]
+    theirs = [as_array(pairs.column(name)).cast(our.type) for name, our in zip(target.source.key, ours, strict=True)]
     order, _ = sort_rows(theirs)
     theirs = [their.take(pa.array(order)) for their in theirs]
     source_versions = microseconds(pairs.column(VERSION))[order]
-    places, found = locate(theirs, ours)
-    met = places[found]
+    places, known = locate(theirs, ours)
+    met = places[known]
     old = source_versions < until
     differs = np.zeros(len(order), bool)
-    differs[met] = source_versions[met] != versions[found]
+    differs[met] = source_versions[met] != versions[known]
     unknown = np.ones(len(order), bool)
     unknown[met] = False
-    gone = live.filter(pa.array(~found)) if target.deleted else live.slice(0, 0)
+    gone = live.filter(pa.array(~known)) if target.deleted else live.slice(0, 0)
     return Difference(
         missing=_keys(theirs, unknown & old),
         stale=_keys(theirs, differs & old),
@@ -81,21 +84,21 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
 
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:
-    some = [column if which is None else column.filter(pa.array(which)) for column in columns]
-    keys: list[Key] = list(zip(*[_plain(one) for one in some], strict=True))
+    chosen = [column if which is None else column.filter(pa.array(which)) for column in columns]
+    keys: list[Key] = list(zip(*[_plain(values) for values in chosen], strict=True))
     return tuple(keys)
 
 
 def _plain(values: pa.Array) -> list[KeyValue]:
-    """As JSON has them."""
+    """The values as JSON has them."""
     kind = values.type
     whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
-    found: list[KeyValue] = (values if whole else values.cast(pa.string())).to_pylist()
-    return found
+    plain: list[KeyValue] = (values if whole else values.cast(pa.string())).to_pylist()
+    return plain
 
 
 def _instants(rows: pa.Table, column: str) -> tuple[str, ...]:
-    """ISO 8601 in UTC; empty where there is none."""
+    """Instants as ISO 8601 in UTC; empty where there is none."""
     if not column:
         return ("",) * int(rows.num_rows)
     texts = pc.strftime(rows.column(column), format="%Y-%m-%dT%H:%M:%SZ").to_pylist()

@@ -1,4 +1,4 @@
-"""What the warehouse holds of a slice, as the comparison with the source wants it."""
+"""The warehouse's rows of a slice, as the comparison with the source needs them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from core.warehouse.order import Ints
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
+    """A slice as it is read from the warehouse.
+
+    ``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
 
     ``hashes`` and ``versions`` (microseconds) are the live rows'. ``proofs`` say of each partition with rows what its
     certificate would.
@@ -50,63 +52,67 @@ def read_slices(
     proofs: Proofs, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
 ) -> list[Holding]:
     """Read the slices' partitions. Raises ``TransientFailure`` where the store does not answer."""
-    paths = [paths_of(target, one) for one in slices]
+    paths = [paths_of(target, part) for part in slices]
     with ThreadPoolExecutor(workers) as pool:
-        parts = pool.map(
-            lambda path: proofs.read(target.table, path, target.compared), [one for some in paths for one in some]
+        read = pool.map(
+            lambda path: proofs.read(target.table, path, target.compared), [path for group in paths for path in group]
         )
         return [
-            hold(contract, target, one, [next(parts) for _ in some]) for one, some in zip(slices, paths, strict=True)
+            holding_of(contract, target, part, [next(read) for _ in group])
+            for part, group in zip(slices, paths, strict=True)
         ]
 
 
-def hold(contract: Contract, target: Target, one: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
-    parts = [part for part, _ in proven]
-    rows = pa.concat_tables([part.rows for part in parts])  # in pieces: only single columns are made whole, in turn
+def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
+    """A slice of partitions that are read, each with what its certificate would say of it."""
+    partitions = [partition for partition, _ in proven]
+    rows = pa.concat_tables(
+        [held.rows for held in partitions]
+    )  # in pieces: only single columns are made whole, in turn
     current, gone = _split(target, rows)
     owner = owner_of(contract, target.table.name)
 
-    def broken(part: Held, problem: str) -> BrokenPartition:
-        return BrokenPartition(target.table.dataset, owner, part.path if owner == target.table.name else "", problem)
+    def broken(held: Held, problem: str) -> BrokenPartition:
+        return BrokenPartition(target.table.dataset, owner, held.path if owner == target.table.name else "", problem)
 
     back = "was rolled back without a hold"
     return Holding(
         target=target,
-        slice=one,
+        slice=part,
         live=current,
         gone=gone,
         hashes=key_hashes([current.column(name) for name in target.keys]),
         versions=microseconds(current.column(target.version)),
-        proofs={part.name: proof for part, proof in proven if proof},
-        objects={part.name: part.target for part in parts},
-        broken=tuple(broken(part, part.problem) for part in parts if part.problem and not part.hold),
-        rolled_back=tuple(broken(part, back) for part in parts if part.rolled_back and not part.hold),
+        proofs={held.name: proof for held, proof in proven if proof},
+        objects={held.name: held.target for held in partitions},
+        broken=tuple(broken(held, held.problem) for held in partitions if held.problem and not held.hold),
+        rolled_back=tuple(broken(held, back) for held in partitions if held.rolled_back and not held.hold),
         held=tuple(
-            HeldPartition(part.table.dataset, part.table.name, part.path, part.hold) for part in parts if part.hold
+            HeldPartition(held.table.dataset, held.table.name, held.path, held.hold) for held in partitions if held.hold
         ),
-        missing=tuple(part.path for part in parts if not part.target),
+        missing=tuple(held.path for held in partitions if not held.target),
     )
 
 
 def _split(target: Target, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     """The current rows, and the newest rows of what is known to be deleted."""
-    no_one = rows.slice(0, 0)
+    none = rows.slice(0, 0)
     deleted = pc.is_valid(rows.column(target.deleted)) if target.deleted else None
     if target.latest:
         if pc.all(rows.column(target.latest)).as_py():
-            return rows, no_one
+            return rows, none
         live = rows.filter(rows.column(target.latest))
         if deleted is None:
-            return live, no_one
+            return live, none
         dead = rows.filter(pc.and_(deleted, pc.invert(rows.column(target.latest))))
         return live, dead
     if deleted is None or not pc.any(deleted).as_py():
-        return rows, no_one
+        return rows, none
     return rows.filter(pc.invert(deleted)), rows.filter(deleted)
 
 
 def known_keys(holding: Holding) -> Ints:
-    """How many rows of the source the slice answers for: live ones, and those known to be gone."""
+    """Count the rows of the source that the slice answers for: live ones, and those known to be gone."""
     gone = holding.gone
     distinct = len(np.unique(key_hashes([gone.column(name) for name in holding.target.keys]))) if gone.num_rows else 0
     return np.array([holding.live.num_rows, distinct])

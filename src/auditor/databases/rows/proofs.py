@@ -1,14 +1,15 @@
-"""What a certificate would say of a partition, remembered by its object: that never changes, so nor does its proof.
+"""Proofs of partitions: row count and digest as certificates state them, remembered by the partition's object.
 
-``audit/proofs/<partition>.json``, one small paper for each partition. Lost, or of another object, contract or form of
-the canonical rows, the proof is computed again. Whether the object's bytes are still those of its commit is looked at
-in every audit all the same, and ``starmend verify`` trusts no paper.
+The object never changes, so nor does its proof. ``audit/proofs/<partition>.json``, one small object for each partition.
+Lost, or of another object, contract or form of the canonical rows, the proof is computed again. Whether the object's
+bytes are still those of its commit is checked in every audit all the same, and ``starmend verify`` trusts no memory.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 
 from auditor.warehouse.partitions import Held, proof_of, read_partition
 from core.contract.model import Contract, Table
@@ -21,6 +22,7 @@ ROOT = "audit/proofs/"
 
 
 def proof_key(partition: str) -> str:
+    """The key of a partition's remembered proof."""
     return f"{ROOT}{partition}.json"
 
 
@@ -51,4 +53,4 @@ class Proofs:
             body = canonical_json({"by": self._by, "object": held.target, "digest": proof[1]})
             self._records.write(proof_key(name), body, content_type="application/json")
         rows = held.rows.select([name for name in held.rows.column_names if name in columns])
-        return Held(held.table, held.path, held.target, rows, held.footer, held.problem), proof
+        return replace(held, rows=rows), proof

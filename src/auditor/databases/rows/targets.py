@@ -1,4 +1,4 @@
-"""Which warehouse tables keep a database's rows, in what parts they are compared with the source, and by what. Pure.
+"""The warehouse tables that keep a database's rows, the slices in which they are compared, and by what. Pure.
 
 A *target* is a fact, or the current state of a source table that dimensions are computed from. Its *slices* are what
 is compared at once: the rows of one unit of the time that it is partitioned by, or all rows where no time is.
@@ -22,9 +22,12 @@ _DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``keys``, ``version``, ``checked``, ``deleted`` and ``latest`` are the warehouse table's columns (the last three
+    """A warehouse table, and the columns by which its rows are compared with those of a source table.
+
+    ``keys``, ``version``, ``checked``, ``deleted`` and ``latest`` are the warehouse table's columns (the last three
     empty where it has none). ``column`` is the source's time that bounds slices (empty: there is one slice), ``unit``
-    its unit."""
+    its unit.
+    """
 
     source: SourceTable
     table: Table
@@ -76,13 +79,13 @@ def targets_of(contract: Contract) -> tuple[Target, ...]:
     """All that can be compared by key: each table that takes key and version of its rows as they are."""
     assert isinstance(contract.source, Database)
     used = {name for table in contract.tables for name in inputs_of(table)}
-    found: list[Target | None] = []
+    targets: list[Target | None] = []
     for source in contract.source.tables:
         facts = [table for table in contract.tables if table.kind == "fact" and table.source == source.name]
-        found += [_target(source, table) for table in facts]
+        targets += [_target(source, table) for table in facts]
         if source.name in used:
-            found.append(_target(source, current_table(contract, source)))
-    return tuple(one for one in found if one is not None)
+            targets.append(_target(source, current_table(contract, source)))
+    return tuple(target for target in targets if target is not None)
 
 
 def _target(source: SourceTable, table: Table) -> Target | None:
@@ -120,17 +123,17 @@ def slices_between(target: Target, start: int, end: int) -> list[Slice]:
     """The slices that overlap ``[start, end)``, in order."""
     if not target.column:
         return [Slice(target.table.name, *ALWAYS)]
-    found = []
+    slices = []
     at = _floor(target.unit, at_epoch(start))
     while at.timestamp() < end:
         following = _next(target.unit, at)
-        found.append(Slice(target.table.name, int(at.timestamp()), int(following.timestamp())))
+        slices.append(Slice(target.table.name, int(at.timestamp()), int(following.timestamp())))
         at = following
-    return found
+    return slices
 
 
 def all_slices(target: Target, until: int) -> list[Slice]:
-    """From the first day that the table may hold on."""
+    """The target's slices from the first day that the table may hold on."""
     return slices_between(target, epoch(target.table.since) if target.table.since else 0, until)
 
 
@@ -149,18 +152,18 @@ def _next(unit: str, at: datetime) -> datetime:
     return at + (timedelta(days=1) if unit == "day" else timedelta(hours=1))
 
 
-def paths_of(target: Target, one: Slice) -> list[str]:
+def paths_of(target: Target, part: Slice) -> list[str]:
     """The partitions of a slice."""
     levels: list[Iterable[str]] = []
-    for part in target.table.partition_by:
-        if part.transform in _DIGITS:
-            text = iso(one.start).replace("T", "-").replace(":", "-")
-            values: list[str] = [text[: _DIGITS[part.transform]]]
-        elif part.transform == "bucket":
-            values = [str(number) for number in range(part.buckets)]
+    for level in target.table.partition_by:
+        if level.transform in _DIGITS:
+            text = iso(part.start).replace("T", "-").replace(":", "-")
+            values: list[str] = [text[: _DIGITS[level.transform]]]
+        elif level.transform == "bucket":
+            values = [str(number) for number in range(level.buckets)]
         else:
-            values = list(part.values)
-        levels.append([f"{part.name}={value}" for value in values])
+            values = list(level.values)
+        levels.append([f"{level.name}={value}" for value in values])
     return ["/".join(folders) for folders in product(*levels)]
 
 
@@ -169,4 +172,4 @@ def owner_of(contract: Contract, table: str) -> str:
     if not table.startswith(f"{CURRENT}/"):
         return table
     source = table.removeprefix(f"{CURRENT}/")
-    return next(one.name for one in contract.tables if source in inputs_of(one))
+    return next(derived.name for derived in contract.tables if source in inputs_of(derived))

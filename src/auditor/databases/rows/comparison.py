@@ -1,0 +1,246 @@
+"""The comparison of a database's rows: each slice read from the warehouse and asked of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from auditor.databases.rows.differences import Difference, compare_pairs, our_buckets, unequal
+from auditor.databases.rows.holdings import Holding, known_keys, read_slices
+from auditor.databases.rows.proofs import Proofs
+from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
+from auditor.evidence.results import WindowResult
+from auditor.run_files import run_file_key
+from auditor.services import Services
+from auditor.warehouse.parents import Parents, parents_of
+from auditor.warehouse.rule_breaks import broken_rules, orphans
+from core.audit.findings import BrokenPartition, DeletedRows, Finding, MissingRows, OrphanKeys, StaleRows
+from core.audit.fingerprint import buckets_for
+from core.audit.source_check import Buckets, CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
+from core.contract.model import Contract, Database
+from core.errors import InvalidData
+from core.landing.ingest_objects import EPOCH
+from core.time import format_instant, iso
+from core.warehouse.order import as_array
+
+ORPHANS_NAMED = 500
+MOST_SLICES, ROWS_AT_ONCE = 100, 300_000  # of one question, and in memory
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonTerms:
+    """The terms of a comparison.
+
+    ``watermarks`` are the instants, by source table, below which all rows were in objects that are processed
+    (``EPOCH``: none). ``known_rows`` are the most rows that a slice was seen to have, by warehouse table. ``broken``
+    names derived tables that cannot be relied upon as parents.
+    """
+
+    contract: Contract
+    run: str
+    attempt: int
+    watermarks: Mapping[str, datetime]
+    known_rows: Mapping[str, int]
+    broken: frozenset[str]
+
+
+@dataclass(slots=True)
+class Compared:
+    """The windows and findings of a comparison.
+
+    ``objects`` are those that were read, by partition; ``rows`` the most that a slice was seen to have, by table.
+    """
+
+    windows: list[WindowResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    objects: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def compare_slices(services: Services, terms: ComparisonTerms, slices: Sequence[Slice]) -> Compared:
+    """Compare the slices with the source, one table after the other; tables without a watermark are passed over.
+
+    Raises ``TransientFailure`` where a store or the source does not answer.
+    """
+    return _Comparison(services, terms).compare(slices)
+
+
+class _Comparison:
+    """One comparison while it runs."""
+
+    def __init__(self, services: Services, terms: ComparisonTerms) -> None:
+        source = terms.contract.source
+        assert isinstance(source, Database)
+        self._services = services
+        self._terms = terms
+        self._contract = terms.contract
+        self._parents: Parents = parents_of(services.partitions, services.contracts.table)
+        self._proofs = Proofs(services.partitions, services.records, terms.contract)
+        self._owed_until = services.now() - timedelta(seconds=source.complete_within)
+        self._questions = 0
+        self._compared = Compared()
+
+    def compare(self, slices: Sequence[Slice]) -> Compared:
+        targets = {target.table.name: target for target in targets_of(self._contract)}
+        for name, of_table in groupby(slices, key=lambda part: part.table):
+            until = self._terms.watermarks[targets[name].source.name] if name in targets else EPOCH
+            if until > EPOCH:
+                for group in self._groups(name, list(of_table)):
+                    self._compared.windows += self._compare_group(targets[name], group, until)
+        self._compared.findings = [*dict.fromkeys(self._compared.findings)]
+        return self._compared
+
+    def _groups(self, table: str, slices: list[Slice]) -> Iterator[list[Slice]]:
+        """As many at once as memory may hold, by what the table's slices have held so far."""
+        size = max(1, min(MOST_SLICES, ROWS_AT_ONCE // max(1, self._terms.known_rows.get(table, 0))))
+        return (slices[first : first + size] for first in range(0, len(slices), size))
+
+    def _compare_group(self, target: Target, slices: Sequence[Slice], until: datetime) -> Iterator[WindowResult]:
+        buckets = buckets_for(self._terms.known_rows.get(target.table.name, 0))
+        workers = self._services.limits.workers
+        with ThreadPoolExecutor(1) as beside:  # the source counts while we read and do the same
+            asked = beside.submit(self._count, target, slices, until, buckets)
+            holdings = read_slices(self._proofs, self._contract, target, slices, workers=workers)
+            sound = [holding for holding in holdings if holding.comparable]
+            ours = [
+                our_buckets(holding.hashes, holding.versions, until=_micros(until), buckets=buckets)
+                for holding in sound
+            ]
+            lost = list(self._orphans(target, sound, until)) if sound else []
+            answers = dict(zip(slices, asked.result(), strict=True))
+        compared = self._compared
+        for holding in holdings:
+            compared.objects |= holding.objects
+            compared.findings += [*holding.broken, *holding.held]
+        compared.findings += lost
+        for holding, our in zip(sound, ours, strict=True):
+            theirs = answers[holding.slice]
+            difference = self._difference(holding, unequal(our, theirs), until, buckets)
+            self._add_findings(holding, theirs, difference)
+            rule_breaks = list(self._rule_breaks(holding))
+            compared.findings += rule_breaks
+            most = max(compared.rows.get(target.table.name, 0), holding.live.num_rows)
+            compared.rows[target.table.name] = most
+            touched = [finding.kind for finding in (*rule_breaks, *lost)]
+            yield _window(holding, theirs, difference, until, touched)
+
+    # ------------------------------------------------------------ the source
+
+    def _count(self, target: Target, slices: Sequence[Slice], until: datetime, buckets: int) -> tuple[Buckets, ...]:
+        spans = tuple(_span(part) for part in slices)
+        dataset, table = self._contract.dataset, target.source.name
+        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
+        return buckets_from_data(self._services.needed_source()(question_to_data(question))["spans"])
+
+    def _difference(self, holding: Holding, wanted: tuple[int, ...], until: datetime, buckets: int) -> Difference:
+        """The rows of the wanted buckets that differ; the source is asked for them, if there are any."""
+        if not wanted:
+            return Difference()
+        self._questions += 1
+        target, terms = holding.target, self._terms
+        answer = run_file_key(terms.run, f"source/{terms.attempt}-{self._questions:05d}").removesuffix(".json")
+        dataset, table = self._contract.dataset, target.source.name
+        pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, f"{answer}.parquet", target.column)
+        self._services.needed_source()(question_to_data(pairs))
+        stored = self._services.records.read(pairs.target)
+        if stored is None:
+            raise InvalidData("compare rows", pairs.target, "the source's answer is not there", "Start the audit again")
+        rows = pq.read_table(pa.BufferReader(stored.body))
+        return compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=_micros(until))
+
+    # ------------------------------------------------------------ findings
+
+    def _add_findings(self, holding: Holding, theirs: Buckets, difference: Difference) -> None:
+        dataset, table = self._contract.dataset, holding.target.source.name
+        findings = self._compared.findings
+        if difference.missing:
+            findings.append(MissingRows(dataset, table, difference.missing))
+        if difference.stale:
+            findings.append(StaleRows(dataset, table, difference.stale))
+        if difference.deleted:
+            findings.append(DeletedRows(dataset, table, difference.deleted, difference.versions, difference.checked))
+        if difference.missing or difference.stale:
+            findings += holding.rolled_back
+        paths = paths_of(holding.target, holding.slice)
+        if len(paths) == 1 and holding.missing and theirs:
+            owner = owner_of(self._contract, holding.target.table.name)
+            path = paths[0] if owner == holding.target.table.name else ""
+            findings.append(BrokenPartition(dataset, owner, path, "has no pointer"))
+
+    def _rule_breaks(self, holding: Holding) -> Iterable[Finding]:
+        paths = paths_of(holding.target, holding.slice)
+        if holding.target.table.kind == "fact" and len(paths) == 1:
+            yield from broken_rules(holding.target.table, paths[0], holding.live)
+
+    def _orphans(self, target: Target, holdings: Sequence[Holding], until: datetime) -> Iterable[OrphanKeys]:
+        """Orphans among current rows; one whose parent may still be on its way is passed over.
+
+        A table in which nothing changes has an old watermark: there the time counts within which rows are promised.
+        """
+        for column in target.table.columns:
+            parent, _, _ = column.references.partition(".")
+            if not parent or parent in self._terms.broken:
+                continue
+            known = self._parents(column.references)
+            if known is None:
+                continue
+            bound = _micros(min(until, max(self._watermark_of(parent), self._owed_until)))
+            values = pa.chunked_array(
+                [
+                    as_array(holding.live.column(column.name)).filter(pa.array(holding.versions < bound))
+                    for holding in holdings
+                ]
+            )
+            lost = orphans(target.table, column, values, known, named=ORPHANS_NAMED)
+            if lost is not None:
+                yield lost
+
+    def _watermark_of(self, parent: str) -> datetime:
+        source = self._services.contracts.table(parent).source
+        return self._terms.watermarks.get(source, datetime.max.replace(tzinfo=UTC))
+
+
+def _window(
+    holding: Holding, theirs: Buckets, difference: Difference, until: datetime, touched: Sequence[str]
+) -> WindowResult:
+    """``expected`` is what the source has below the watermark, and what it is known to have had."""
+    _, gone = known_keys(holding).tolist()
+    source = sum(their.rows for their in theirs.values())
+    missing = len(difference.missing) + len(difference.stale)
+    present = max(0, source - missing)
+    checked = holding.target.checked
+    repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0
+    repaired = min(repaired, present)
+    reasons = [*touched, *(["deleted_row"] if difference.deleted else [])]
+    return WindowResult(
+        start=holding.slice.start,
+        end=holding.slice.end,
+        complete=holding.slice.whole or holding.slice.end <= int(until.timestamp()),
+        counts={
+            "expected": source + gone,
+            "present": present,
+            "observed": present - repaired,
+            "late": 0,
+            "repaired": repaired,
+            "absent": gone,
+            "missing": missing,
+        },
+        partitions=holding.proofs,
+        touched_by=tuple(dict.fromkeys(reasons)),
+        subject=holding.target.table.name,
+    )
+
+
+def _micros(at: datetime) -> int:
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+def _span(part: Slice) -> Span:
+    return Span() if part.whole else Span(iso(part.start), iso(part.end))
