@@ -1,4 +1,4 @@
-"""The auditor's proof of itself: was the newest gap that was planted in a canary found and healed?"""
+"""Canaries: whether the newest gap that was planted in one was healed, and the next gap to plant."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one pr
 
 
 def canary_healed(services: Services, dataset: str, *, now: int) -> bool | None:
-    """Whether the newest gap of a canary was healed; None where there is nothing to be judged.
+    """Whether the newest gap of a canary was healed; None where there is nothing to tell by.
 
     A gap has ``complete_within`` to be healed in. Raises ``TransientFailure`` where a store does not answer.
     """
@@ -78,7 +78,7 @@ def _row_healed(services: Services, contract: Contract, source: Database, *, now
     rows = read_partition(services.partitions, services.contracts.table(planted.table), planted.partition).rows
     for name, value in planted.key.items():
         rows = rows.filter(pc.equal(rows.column(name).cast(pa.string()), value))
-    checked = {str(one or "") for one in rows.column("checked_at").to_pylist()}
+    checked = {str(instant or "") for instant in rows.column("checked_at").to_pylist()}
     if checked - {"", planted.checked_at}:
         return True
     return None if now < planted.planted_at + source.complete_within else False
@@ -89,7 +89,7 @@ def _has_objects(services: Services, table: Table) -> bool:
 
 
 def gap_to_plant(services: Services, contract: Contract, partitions: Collection[str], *, now: int) -> PlantGap | None:
-    """What is to be taken out of a database's canary today: from one of the ``partitions`` that have rows."""
+    """The gap to plant in a database's canary today, in one of the ``partitions`` that have rows; None: none is due."""
     source, day = contract.source, iso(now)[:10]
     if not isinstance(source, Database) or not source.canary or not partitions:
         return None

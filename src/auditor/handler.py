@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from auditor import steps
+from auditor.events import Json
 from auditor.runtime import build_runtime
 
-Event = dict[str, Any]
 
-
-def audit(event: Event, _context: object) -> Event:
+def audit(event: Json, _context: object) -> Json:
+    """Choose what to audit and scan it."""
     return build_runtime().run(steps.audit_step, event)
 
 
-def plan(event: Event, _context: object) -> Event:
+def plan(event: Json, _context: object) -> Json:
+    """Plan the next attempt and write its jobs."""
     return build_runtime().run(steps.plan_step, event)
 
 
-def queue(event: Event, _context: object) -> Event:
+def queue(event: Json, _context: object) -> Json:
+    """Carry out one job of the queue of processing."""
     return build_runtime().run(steps.queue_step, event)
 
 
-def verify(event: Event, _context: object) -> Event:
+def verify(event: Json, _context: object) -> Json:
+    """Scan again after an attempt."""
     return build_runtime().run(steps.verify_step, event)
 
 
-def certify(event: Event, _context: object) -> Event:
+def certify(event: Json, _context: object) -> Json:
+    """Certify what is whole and triage the rest."""
     return build_runtime().run(steps.certify_step, event)
 
 
-def conclude(event: Event, _context: object) -> Event:
+def conclude(event: Json, _context: object) -> Json:
+    """Tell the admins and finish."""
     runtime = build_runtime()
     return runtime.run(steps.conclude_step, event, environment=runtime.environment)

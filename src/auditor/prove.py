@@ -1,4 +1,4 @@
-"""Certificates verified again, from the objects alone: needs nothing but to read them.
+"""Proof of certificates from the objects alone: needs nothing but to read them.
 
 The chain: every number from 1 to the head's is there, each names the hash of the one before, and the head names the
 last one's. The rows: what the newest certificate of each window says of its partitions, counts and evidence is what the
@@ -17,18 +17,18 @@ from auditor.evidence.chain import ChainReader
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.windows import Window
-from core.audit.certificate import FIRST_PREVIOUS, Certificate, certificate_key, hash_of, head_key, window_digest
+from core.audit.certificate import FIRST_PREVIOUS, Certificate, Head, certificate_key, hash_of, head_key, window_digest
 from core.contract.model import Contract, Contracts, Database, Feed
 from core.errors import InvalidData
 from core.ports import ObjectReader, PartitionStore
 from core.time import epoch
 
-AT_ONCE = 200  # windows that are looked at together
+AT_ONCE = 200  # windows that are scanned together
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What does not hold. ``partition`` and ``window`` are empty where the chain itself is concerned."""
+    """A claim that does not hold. ``partition`` and ``window`` are empty where the chain itself is concerned."""
 
     dataset: str
     certificate: int
@@ -39,7 +39,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """``certificates`` were read, ``windows`` compared with their rows."""
+    """Result of a proof: ``certificates`` were read, ``windows`` compared with their rows."""
 
     dataset: str
     certificates: int
@@ -62,21 +62,17 @@ def verify(
     Raises ``TransientFailure`` where the store does not answer.
     """
     chain, failures = read_chain(records, dataset)
-    newest: dict[str, Certificate] = {}
-    for one in chain:
-        newest[one.window] = one
-    chosen = sorted(
-        (
-            one
-            for one in newest.values()
-            if (start is None or start <= epoch(one.start)) and (end is None or epoch(one.start) < end)
-        ),
-        key=lambda one: one.start,
-    )
+    newest = {certificate.window: certificate for certificate in chain}
+    within = [each for each in newest.values() if _is_between(epoch(each.start), start, end)]
+    chosen = sorted(within, key=lambda certificate: certificate.start)
     contract = contracts.dataset(dataset)
     for first in range(0, len(chosen), AT_ONCE):
         failures += _rows(contracts, contract, chosen[first : first + AT_ONCE], records, partitions, workers)
     return Verified(dataset, len(chain), len(chosen), tuple(failures))
+
+
+def _is_between(instant: int, start: int | None, end: int | None) -> bool:
+    return (start is None or start <= instant) and (end is None or instant < end)
 
 
 # ---------------------------------------------------------------- the chain
@@ -85,11 +81,11 @@ def verify(
 def read_chain(records: ObjectReader, dataset: str) -> tuple[list[Certificate], list[Failure]]:
     """All certificates that can be read, in order, and what is wrong with the chain."""
     reader = ChainReader(records, dataset)
-    failures: list[Failure] = []
     try:
         head = reader.head()
     except InvalidData as error:
         return [], [Failure(dataset, 0, "", "", f"{head_key(dataset)}: {error.problem}")]
+    failures: list[Failure] = []
     numbers = set(reader.numbers())
     last = max([head.number, *numbers])
     chain: list[Certificate] = []
@@ -105,22 +101,26 @@ def read_chain(records: ObjectReader, dataset: str) -> tuple[list[Certificate], 
             certificate = Certificate.from_json(body, key=key)
         except InvalidData as error:
             failures.append(Failure(dataset, number, "", "", f"{key} {error.problem}"))
-            previous = hash_of(body)
-            continue
-        if certificate.number != number:
-            failures.append(Failure(dataset, number, certificate.window, "", f"{key} says it is {certificate.number}"))
-        if previous is not None and certificate.previous != previous:
-            problem = f"{key} does not follow certificate {number - 1}: one of the two was altered"
-            failures.append(Failure(dataset, number, certificate.window, "", problem))
+        else:
+            problems = _link_problems(certificate, hash_of(body), number=number, previous=previous, head=head)
+            failures += [Failure(dataset, number, certificate.window, "", f"{key} {text}") for text in problems]
+            chain.append(certificate)
         previous = hash_of(body)
-        if number == head.number and previous != head.hash:
-            failures.append(
-                Failure(dataset, number, certificate.window, "", f"{key} is not the one that the head names")
-            )
-        chain.append(certificate)
     if not head.number and numbers:
         failures.append(Failure(dataset, last, "", "", f"{head_key(dataset)} is missing"))
     return chain, failures
+
+
+def _link_problems(
+    certificate: Certificate, stored_hash: str, *, number: int, previous: str | None, head: Head
+) -> Iterable[str]:
+    """What is wrong with a certificate as link ``number``; ``previous`` is the hash before it, None: not known."""
+    if certificate.number != number:
+        yield f"says it is {certificate.number}"
+    if previous is not None and certificate.previous != previous:
+        yield f"does not follow certificate {number - 1}: one of the two was altered"
+    if number == head.number and stored_hash != head.hash:
+        yield "is not the one that the head names"
 
 
 # ---------------------------------------------------------------- the rows
@@ -136,39 +136,40 @@ def _rows(
 ) -> list[Failure]:
     feed = contract.source
     if isinstance(feed, Database):
-        found_in = partition_problems(contract, certificates, partitions, workers=workers)
-        return [Failure(one.dataset, one.number, one.window, name, text) for one, name, text in found_in]
+        problems_in = partition_problems(contract, certificates, partitions, workers=workers)
+        return [_failure(certificate, text, partition=name) for certificate, name, text in problems_in]
     if not isinstance(feed, Feed):
         return []
     windows = [Window(epoch(certificate.start), epoch(certificate.end)) for certificate in certificates]
     calendar = contracts.calendar(feed.calendar)
     expectation = expect(feed, calendar, windows)
-    found = scan_partitions(contract, expectation, partitions, workers=workers)
+    scan = scan_partitions(contract, expectation, partitions, workers=workers)
     for certificate in certificates:
         for absence in _evidence(records, certificate):
-            found.coverage.mark_absent(absence.entity, absence.ranges)
-    counts = found.coverage.counts()
+            scan.coverage.mark_absent(absence.entity, absence.ranges)
+    counts = scan.coverage.counts()
     failures: list[Failure] = []
     for place, certificate in enumerate(certificates):
-        problems = list(_partitions(certificate, found, place))
+        problems = list(_partitions(certificate, scan, place))
         # Other rows give other counts: only where the rows are the certified ones do the counts say something new.
         problems += (
             [] if problems else _counts(certificate, counts[place], same_promise=certificate.contract == contract.hash)
         )
         problems += _lost_evidence(records, certificate)
-        failures += [
-            Failure(certificate.dataset, certificate.number, certificate.window, partition, text)
-            for partition, text in problems
-        ]
+        failures += [_failure(certificate, text, partition=partition) for partition, text in problems]
     return failures
 
 
-def _partitions(certificate: Certificate, found: PartitionScan, place: int) -> Iterable[tuple[str, str]]:
+def _failure(certificate: Certificate, problem: str, *, partition: str = "") -> Failure:
+    return Failure(certificate.dataset, certificate.number, certificate.window, partition, problem)
+
+
+def _partitions(certificate: Certificate, scan: PartitionScan, place: int) -> Iterable[tuple[str, str]]:
     """(partition, problem) where the rows are not the certified ones."""
     if window_digest(certificate.partitions) != certificate.digest:
         yield "", "its digest is not that of its partitions"
-    broken = {f"{bad.table}/{bad.partition}": bad.problem for bad in found.broken}
-    now = found.proofs[place]
+    broken = {f"{bad.table}/{bad.partition}": bad.problem for bad in scan.broken}
+    now = scan.proofs[place]
     for name in sorted({*certificate.partitions, *now}):
         was, there = certificate.partitions.get(name), now.get(name)
         if was == there:

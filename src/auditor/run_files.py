@@ -1,8 +1,8 @@
-"""An audit's papers: what its steps hand to each other through S3, for a state machine carries 256 KB and no more.
+"""Files of a run: what its steps hand to each other through S3, for a state machine carries 256 KB and no more.
 
 ``audit/runs/<run>/``: ``order.json`` (which windows), ``audit-<n>.json`` (what was found; 0 is before any repair),
 ``plan-<n>.json``, ``jobs/<n>-<nnn>.json`` and ``outcomes/<n>-<nnn>.json`` (one repair each), ``judgement.json`` (what
-cannot be healed and why). Every step writes its papers whole and may be run again.
+cannot be healed and why). Every step writes its files whole and may be run again.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from core.ports import ObjectReader, ObjectWriter
 
 
 def run_file_key(run: str, name: str) -> str:
+    """The key of a run's file; ``name`` is without ``.json``."""
     return f"{run_prefix(run)}{name}.json"
 
 
 def write_run_file(store: ObjectWriter, run: str, name: str, data: Any) -> str:
+    """Store JSON data as a file of the run, in place of an earlier one; returns its key."""
     key = run_file_key(run, name)
     store.write(key, canonical_json(data), content_type="application/json")
     return key
 
 
 def find_run_file(store: ObjectReader, run: str, name: str) -> Any:
-    """The paper's content; None where it is not there (yet)."""
+    """The file's content; None where it is not there (yet)."""
     stored = store.read(run_file_key(run, name))
     return json.loads(stored.body) if stored else None
 
 
 def read_run_file(store: ObjectReader, run: str, name: str) -> Any:
-    """Raises ``InvalidData`` where the step before did not leave it."""
-    found = find_run_file(store, run, name)
-    if found is None:
-        raise InvalidData("read the audit's papers", run_file_key(run, name), "is not there", "Start the audit again")
-    return found
+    """The file's content. Raises ``InvalidData`` where the step before did not leave it."""
+    content = find_run_file(store, run, name)
+    if content is None:
+        raise InvalidData("read the run's files", run_file_key(run, name), "is not there", "Start the audit again")
+    return content

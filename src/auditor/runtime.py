@@ -1,4 +1,4 @@
-"""The world of a deployed auditor function: AWS clients, the clock and the log, built once per container."""
+"""Runtime of a deployed auditor function: AWS clients, the clock and the log, built once per container."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aws.topic import SnsTopic
 
 @dataclass(frozen=True)
 class Runtime:
-    """The world, the environment's name, and what ends an invocation."""
+    """The services, the environment's name, and ``finish``, which ends an invocation."""
 
     services: Services
     environment: str
@@ -41,6 +41,7 @@ class Runtime:
 
 @cache
 def build_runtime() -> Runtime:
+    """The runtime of this container."""
     return runtime_of(Settings.from_environment(), Clients())
 
 

@@ -1,4 +1,4 @@
-"""What the auditor needs of the world, as one value: whoever runs it (a Lambda, the command, a test) fills it in."""
+"""Services of the auditor as one value: whoever runs it (a Lambda, the command, a test) fills in the ports."""
 
 from __future__ import annotations
 
@@ -124,6 +124,3 @@ class Services:
         if self.mail is None:
             raise PipelineBug("tell the admins", "alarm topic", "is not wired", "Set STARMEND_ALARM_TOPIC")
         return self.mail
-
-
-Event = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What an audit remembers for the next one: where it stands, and which windows are not whole.
+"""State of a dataset between audits: how far they came, and which windows are not whole.
 
 ``audit/state/<dataset>.json``, changed on condition that nobody else has; a beaten writer applies its change again.
 It is a memory, not the truth: lost, the next audit begins with the first window of which anything arrived.
@@ -28,7 +28,7 @@ class OpenWindow:
 
 @dataclass(frozen=True, slots=True)
 class DatasetState:
-    """``frontier``: the start of the first window that no audit has looked at; None before the first audit.
+    """``frontier``: the start of the first window that no audit has scanned; None before the first audit.
 
     ``open`` by window start (epoch seconds). ``targets`` are the objects that partitions had when they were audited.
     ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
@@ -44,14 +44,16 @@ class DatasetState:
     swept_until: str = ""
 
     def to_json(self) -> bytes:
-        return canonical_json({**asdict(self), "open": {str(start): asdict(one) for start, one in self.open.items()}})
+        return canonical_json(
+            {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
+        )
 
     @classmethod
     def from_json(cls, body: bytes) -> DatasetState:
         data = json.loads(body)
         data["open"] = {
-            int(start): OpenWindow(one["end"], one["missing"], tuple(one["causes"]))
-            for start, one in data["open"].items()
+            int(start): OpenWindow(window["end"], window["missing"], tuple(window["causes"]))
+            for start, window in data["open"].items()
         }
         return cls(**{**data, "causes": tuple(data["causes"])})
 

@@ -52,9 +52,7 @@ def windows_between(feed: Feed, calendar: TradingCalendar, start: int, end: int)
         return []
     bound = min(last, calendar.covers_to)  # the end of what is known may cut the last window; the calendar says when
     slots = expected_slots(calendar, every=feed.every, start=max(first, calendar.covers_from), end=bound)
-    return [
-        Window(int(fromkey), int(fromkey) + length) for fromkey in dict.fromkeys((slots // length * length).tolist())
-    ]
+    return [Window(int(begin), int(begin) + length) for begin in dict.fromkeys((slots // length * length).tolist())]
 
 
 def settled_until(feed: Feed, now: int) -> int:
@@ -86,12 +84,12 @@ def partitions_of(
 
     A rollup is partitioned by columns of its ``fact``.
     """
-    found: dict[str, list[Window]] = {}
+    windows_by_path: dict[str, list[Window]] = {}
     for window in sorted(windows):
         for values in product(*[_values(part, feed, fact or table, window) for part in table.partition_by]):
             names = (f"{part.name}={value}" for part, value in zip(table.partition_by, values, strict=True))
-            found.setdefault("/".join(names), []).append(window)
-    return dict(sorted(found.items()))
+            windows_by_path.setdefault("/".join(names), []).append(window)
+    return dict(sorted(windows_by_path.items()))
 
 
 def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[str]:
@@ -99,7 +97,7 @@ def _values(part: Partition, feed: Feed, table: Table, window: Window) -> list[s
         return [entity.name for entity in feed.entities]
     if part.column == column_of(table, feed.entity_column) and part.transform == "bucket":
         names = pa.array([entity.name for entity in feed.entities], pa.string())
-        return [str(one) for one in sorted(set(bucket_of(names, part.buckets).tolist()))]
+        return [str(bucket) for bucket in sorted(set(bucket_of(names, part.buckets).tolist()))]
     if part.column == column_of(table, feed.time_column) and part.transform in TIME_DIGITS:
         return _units(part.transform, window)
     raise PipelineBug(
@@ -114,9 +112,9 @@ def _units(unit: str, window: Window) -> list[str]:
     """The units of time that a window lies in, as they are written in paths."""
     moment, end = at_epoch(window.start), at_epoch(window.end)
     step = timedelta(hours=1)
-    found: dict[str, None] = {}
+    units: dict[str, None] = {}
     while moment < end:
         text = moment.strftime("%Y-%m-%d-%H") if unit == "hour" else moment.isoformat()[: TIME_DIGITS[unit]]
-        found[text] = None
+        units[text] = None
         moment += step
-    return list(found)
+    return list(units)

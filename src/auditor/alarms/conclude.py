@@ -1,4 +1,4 @@
-"""The last word of an audit: who must hear of what, once per cause; what has recovered; and that it has finished.
+"""End of an audit: messages to the admins, once per cause; causes that are over; and the metrics of the dataset.
 
 ``audit/causes/<dataset>/<cause>.json`` remembers that a message was sent. It is sent first and remembered then: a crash
 in between costs a second message, never the first.
@@ -36,6 +36,7 @@ ROOT = "audit/causes/"
 
 
 def cause_key(dataset: str, name: str) -> str:
+    """The key of the memory of a cause."""
     return f"{ROOT}{dataset}/{name}.json"
 
 
@@ -50,14 +51,14 @@ _COUNTS = {
 
 def conclude(services: Services, dataset: str, run: str, *, environment: str, counts: Mapping[str, Any]) -> Notices:
     """Tell the admins of new causes, close those that are over, and count what everybody may see."""
-    paper = find_run_file(services.records, run, "judgement") or {"causes": [], "alarmed": 0, "healing": 0}
-    causes = [Cause.from_data(one) for one in paper["causes"]]
+    triage = find_run_file(services.records, run, "judgement") or {"causes": []}
+    causes = [Cause.from_data(cause) for cause in triage["causes"]]
     state = read_state(services.records, dataset)
     alive = {cause.name for cause in causes} | set(state.causes)
-    alive |= {name for one in state.open.values() for name in one.causes}
-    sent, known = _tell(services, causes, run, environment)
+    alive |= {name for window in state.open.values() for name in window.causes}
+    sent, known = _notify(services, causes, run, environment)
     recovered = _close(services, dataset, alive)
-    unhealed = sum(one.missing for one in state.open.values() if one.causes)
+    unhealed = sum(window.missing for window in state.open.values() if window.causes)
     metrics = services.metrics(dataset)
     metrics.add(POINTS_UNHEALED, unhealed)
     metrics.add(CAUSES_OPEN, len(alive))
@@ -74,13 +75,13 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
 def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
     """An audit that failed: its own cause, and no ``AuditFinished``."""
     cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
-    sent, known = _tell(services, [cause], run, environment)
+    sent, known = _notify(services, [cause], run, environment)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
     services.log.error("audit failed", dataset=dataset, run=run, reason=error)
     return Notices(tuple(sent), tuple(known), ())
 
 
-def _tell(services: Services, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
+def _notify(services: Services, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
     sent, known = [], []
     for cause in causes:
         key = cause_key(cause.dataset, cause.name)
@@ -99,12 +100,12 @@ def _tell(services: Services, causes: Sequence[Cause], run: str, environment: st
 
 def _close(services: Services, dataset: str, alive: set[str]) -> list[str]:
     over = []
-    for found in services.records.list(f"{ROOT}{dataset}/"):
-        name = found.key.rpartition("/")[2].removesuffix(".json")
-        memory = _memory(services, found.key) if name not in alive else {}
+    for info in services.records.list(f"{ROOT}{dataset}/"):
+        name = info.key.rpartition("/")[2].removesuffix(".json")
+        memory = _memory(services, info.key) if name not in alive else {}
         if memory.get("open"):
             closed = {**memory, "open": False, "until": format_second(services.now())}
-            services.records.write(found.key, canonical_json(closed), content_type="application/json")
+            services.records.write(info.key, canonical_json(closed), content_type="application/json")
             over.append(name)
     return over
 

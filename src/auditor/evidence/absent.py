@@ -1,4 +1,4 @@
-"""What a source has proven not to have, with the evidence: kept, believed until it expires, then asked again.
+"""Absences: what a source has proven not to have, with the evidence. Believed until they expire, then asked again.
 
 ``audit/absent/dataset=<dataset>/<day>/<entity>-<16 hex digits>.json``; the name is made of the content, so that keeping
 it again changes nothing, and none is ever changed. Ranges are half-open, epoch seconds in memory, ISO 8601 in JSON.
@@ -50,7 +50,7 @@ class Absence:
                 "ranges": [[iso(start), iso(end)] for start, end in self.ranges],
                 "found_at": iso(self.found_at),
                 "expires_at": iso(self.expires_at),
-                "evidence": [one.to_data() for one in self.evidence],
+                "evidence": [answer.to_data() for answer in self.evidence],
             }
         )
 
@@ -63,27 +63,28 @@ class Absence:
             ranges=tuple((epoch(start), epoch(end)) for start, end in data["ranges"]),
             found_at=epoch(data["found_at"]),
             expires_at=epoch(data["expires_at"]),
-            evidence=tuple(Evidence(**one) for one in data["evidence"]),
+            evidence=tuple(Evidence(**answer) for answer in data["evidence"]),
         )
 
 
 def prefix(dataset: str, day: str) -> str:
+    """The folder of a day's absences."""
     return f"{ROOT}dataset={dataset}/{day}/"
 
 
 def absences_of(
     dataset: str, entity: str, ranges: Ranges, evidence: Sequence[Evidence], *, found_at: int
 ) -> Iterator[Absence]:
-    """One per day. What was fresh when it was asked for is asked again after a week, what was old after a year."""
+    """Absences of one entity, one per day. Fresh when it was asked for, one is believed for a week; old, for a year."""
     by_day: dict[int, list[tuple[int, int]]] = {}
     for start, end in ranges:
         while start < end:
             stop = min(end, (start // DAY + 1) * DAY)
             by_day.setdefault(start // DAY, []).append((start, stop))
             start = stop
-    for day, some in sorted(by_day.items()):
+    for day, of_day in sorted(by_day.items()):
         believed = BELIEVED_FRESH if found_at - day * DAY < FRESH else BELIEVED_OLD
-        yield Absence(dataset, entity, tuple(sorted(some)), found_at, found_at + believed, tuple(evidence))
+        yield Absence(dataset, entity, tuple(sorted(of_day)), found_at, found_at + believed, tuple(evidence))
 
 
 def keep(store: ObjectWriter, absences: Iterable[Absence]) -> int:
@@ -96,9 +97,9 @@ def keep(store: ObjectWriter, absences: Iterable[Absence]) -> int:
 
 
 def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
-    """All that is kept for the windows' days, expired ones too, in order of key."""
+    """All absences that are kept for the windows' days, expired ones too, in order of key."""
     days = sorted({iso(start)[:10] for window in windows for start in range(window.start, window.end, DAY)})
     with ThreadPoolExecutor(workers) as pool:
-        listed = pool.map(lambda day: [one.key for one in store.list(prefix(dataset, day))], days)
+        listed = pool.map(lambda day: [info.key for info in store.list(prefix(dataset, day))], days)
         bodies = pool.map(store.read, [key for keys in listed for key in keys])
         return [Absence.from_json(stored.body) for stored in bodies if stored]

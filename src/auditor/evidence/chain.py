@@ -1,6 +1,6 @@
 """The chain of a dataset's certificates in the warehouse bucket: read it, add to it; no certificate is ever changed.
 
-A certificate is put under the next free number, if nobody else has; then the ledgers learn it, then the head. Whoever
+A certificate is put under the next free number, if nobody else has; then the ledgers take it up, then the head. Whoever
 comes after a crash finds certificates beyond the head and catches up first, so the three agree again.
 """
 
@@ -94,7 +94,7 @@ class Chain(ChainReader):
         self._store = store
 
     def catch_up(self) -> Head:
-        """Let ledgers and head learn certificates that a crash left beyond them. Idempotent."""
+        """Let ledgers and head take up certificates that a crash left beyond them. Idempotent."""
         head = self.head()
         beyond: list[Certificate] = []
         for number in self.numbers(after=head.number):
@@ -152,7 +152,7 @@ class Chain(ChainReader):
         return not isinstance(answer, Refused)
 
     def _publish(self, certificates: Sequence[Certificate]) -> Head:
-        """Let the ledgers learn certificates, then the head."""
+        """Let the ledgers take up certificates, then the head."""
         for month in sorted({month_of(certificate.start) for certificate in certificates}):
             self._update_ledger(month, [each for each in certificates if month_of(each.start) == month])
         last = certificates[-1]

@@ -1,4 +1,4 @@
-"""What the warehouse holds, read through the pointers as any reader does."""
+"""Partitions of the warehouse, read through their pointers as any reader does."""
 
 from __future__ import annotations
 
@@ -59,24 +59,24 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
         pointer = store.read_pointer(name)
         if pointer is None:
             return empty(target="")
-        found = store.read_object(pointer.target)
-        if found is not None:
+        stored = store.read_object(pointer.target)
+        if stored is not None:
             break
         if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
             return empty(target=missing, problem=f"{missing} is missing")
         missing = pointer.target
     footer = None
     try:
-        opened = open_object(found.key, found.body)
+        opened = open_object(stored.key, stored.body)
         footer = opened.footer
-        stored = stored_schema(table)
-        wanted = [name for name in stored.names if columns is None or name in columns]
-        rows = opened.read(stored, wanted or stored.names[:1])
+        schema = stored_schema(table)
+        wanted = [name for name in schema.names if columns is None or name in columns]
+        rows = opened.read(schema, wanted or schema.names[:1])
         if not opened.is_sound:
-            raise PipelineBug("read object", found.key, "was altered: its digest is another")
+            raise PipelineBug("read object", stored.key, "was altered: its digest is another")
     except PipelineBug as error:
-        return empty(target=found.key, footer=footer, problem=f"{found.key} {error.problem}")
-    return Held(table, path, found.key, _with_path(table, path, rows, columns), footer)
+        return empty(target=stored.key, footer=footer, problem=f"{stored.key} {error.problem}")
+    return Held(table, path, stored.key, _with_path(table, path, rows, columns), footer)
 
 
 def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
@@ -94,26 +94,24 @@ def _with_path(table: Table, path: str, rows: pa.Table, columns: Collection[str]
     folders = dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
     in_path = {part.column: folders[part.name] for part in table.partition_by if part.transform == "value"}
     schema = _schema(table, columns)
-    made = [
-        pa.repeat(pa.scalar(in_path[one.name]).cast(one.type), rows.num_rows)
-        if one.name in in_path
-        else rows.column(one.name)
-        for one in schema
+    arrays = [
+        pa.repeat(pa.scalar(in_path[each.name]).cast(each.type), rows.num_rows)
+        if each.name in in_path
+        else rows.column(each.name)
+        for each in schema
     ]
-    return pa.Table.from_arrays(made, schema=schema)
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def rows_of_window(rows: pa.Table, time_column: str, window: Window) -> pa.Table:
     """The rows whose instants lie in the window, in their order."""
     times = rows.column(time_column)
-    low, high = (pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in _bounds(window))
+    low, high = (
+        pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in (window.start, window.end)
+    )
     return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
 
 
-def _bounds(window: Window) -> tuple[int, int]:
-    return window.start, window.end
-
-
 def proof_of(rows: pa.Table) -> list[object]:
-    """What a certificate says of a partition's rows: how many, and their digest."""
+    """A certificate's proof of rows: how many, and their digest."""
     return [rows.num_rows, digest_rows(rows)]

@@ -4,7 +4,7 @@ The sweep walks along the listing of a dataset's objects, a bounded stretch in e
 no run lists all of history, and every partition comes round.
 
 What is found has been removable for as long again as its grace lasts. So nothing becomes due between a vacuum and the
-look that verifies it, and a partition that is written to every minute is cleaned four times a day, not in every run.
+scan that verifies it, and a partition that is written to every minute is cleaned four times a day, not in every run.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, partiti
 from core.warehouse.vacuum import GRACE, plan_vacuum
 
 FOUND_AFTER = 2 * GRACE
-AUDITED = 100  # partitions of the audited windows that are looked at in one run; the sweep comes to the others
+AUDITED = 100  # partitions of the audited windows that are scanned in one run; the sweep comes to the others
 
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
-    """``until`` is the key at which the next run's sweep goes on; empty: from the beginning."""
+    """Findings of a run. ``until`` is the key at which the next run's sweep goes on; empty: from the beginning."""
 
     findings: tuple[UnreferencedObjects, ...]
     until: str
@@ -42,24 +42,23 @@ class Unreferenced:
 def find_unreferenced(
     services: Services, contract: Contract, run: str, *, audited: Iterable[str], scheduled: bool, attempt: int
 ) -> Unreferenced:
-    """Look at the ``audited`` partitions (``core.warehouse.pointer``'s names), and, where the run is ``scheduled``,
-    sweep on.
+    """Scan the ``audited`` partitions (``core.warehouse.pointer``'s names); sweep on where the run is ``scheduled``.
 
-    Later attempts look again at what the first look named. Raises ``TransientFailure`` where the store does not answer.
+    Later attempts scan what the first one named. Raises ``TransientFailure`` where the store does not answer.
     """
     tables = tables_of(services.contracts, contract.dataset)
     state = read_state(services.records, contract.dataset)
     if attempt:
         before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
         named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]
-        again = [partition_of(one.table, one.partition) for one in named]
+        again = [partition_of(finding.table, finding.partition) for finding in named]
         return Unreferenced(_in_partitions(services, tables, again), before.swept_until)
     near = sorted(audited)[:AUDITED]
-    found = _in_partitions(services, tables, near)
+    findings = _in_partitions(services, tables, near)
     if not scheduled:
-        return Unreferenced(found, state.swept_until)
+        return Unreferenced(findings, state.swept_until)
     swept, until = _sweep(services, tables, state.swept_until, passed=set(near))
-    return Unreferenced((*found, *swept), until)
+    return Unreferenced((*findings, *swept), until)
 
 
 def tables_of(contracts: Contracts, dataset: str) -> list[Table]:
@@ -79,22 +78,23 @@ def _in_partitions(
 ) -> tuple[UnreferencedObjects, ...]:
     """Of the named partitions, each listed no further than the sweep would."""
 
-    def one(name: str) -> UnreferencedObjects | None:
+    def scan(name: str) -> UnreferencedObjects | None:
         infos, _ = _take(services.records.list(data_prefix(name)), services.limits.sweep_objects)
-        return _judge(services, tables, name, infos)
+        return _finding_of(services, tables, name, infos)
 
     with ThreadPoolExecutor(services.limits.workers) as pool:
-        return tuple(found for found in pool.map(one, names) if found is not None)
+        return tuple(finding for finding in pool.map(scan, names) if finding is not None)
 
 
 def _sweep(
     services: Services, tables: Sequence[Table], after: str, *, passed: Collection[str]
 ) -> tuple[tuple[UnreferencedObjects, ...], str]:
     infos, until = _take(_listed(services, tables, after), services.limits.sweep_objects)
-    parts = [(name, list(some)) for name, some in groupby(infos, key=lambda info: _number(info)[0])]
+    parts = [(name, list(objects)) for name, objects in groupby(infos, key=lambda info: _number(info)[0])]
     with ThreadPoolExecutor(services.limits.workers) as pool:
-        found = pool.map(lambda part: _judge(services, tables, *part), [one for one in parts if one[0] not in passed])
-        return tuple(one for one in found if one is not None), until
+        others = [part for part in parts if part[0] not in passed]
+        findings = pool.map(lambda part: _finding_of(services, tables, *part), others)
+        return tuple(finding for finding in findings if finding is not None), until
 
 
 def _listed(services: Services, tables: Sequence[Table], after: str) -> Iterator[ObjectInfo]:
@@ -120,15 +120,15 @@ def _take(listing: Iterable[ObjectInfo], budget: int) -> tuple[list[ObjectInfo],
 
 
 def _number(info: ObjectInfo) -> tuple[str, int]:
-    """The partition and the number of an object; of one that no commit made, nothing."""
+    """The partition and the number of an object; empty and 0 of one that no commit made."""
     name = parse_object(info.key)
     return (name.partition, name.version) if name else ("", 0)
 
 
-def _judge(
+def _finding_of(
     services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]
 ) -> UnreferencedObjects | None:
-    """What of a partition could go; nothing of one whose pointer leads nowhere, for that is mended first."""
+    """The objects of a partition that could go; none of one whose pointer leads nowhere, for that is repaired first."""
     table = next((table for table in tables if name == table.name or name.startswith(f"{table.name}/")), None)
     if table is None or len(infos) < 2:
         return None
