@@ -39,6 +39,6 @@ def parse_athena_instant(text: str) -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """What ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
+    """Read what ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo is None else at.astimezone(UTC)

@@ -69,7 +69,7 @@ class PlantedRow:
 
     @classmethod
     def from_json(cls, body: bytes) -> PlantedRow:
-        """What ``to_json`` wrote."""
+        """Read what ``to_json`` wrote."""
         return cls(**json.loads(body))
 
 

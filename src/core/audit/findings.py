@@ -232,5 +232,5 @@ def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 def findings_from_data(data: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """What ``findings_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
+    """Read what ``findings_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
     return tuple(from_data(Finding, entry) for entry in data)

@@ -99,7 +99,7 @@ class HistoryOutcome:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryOutcome:
-        """What ``to_data`` gave."""
+        """Read what ``to_data`` gave."""
         return cls(
             result=data["result"],
             healed=_read(data["healed"]),

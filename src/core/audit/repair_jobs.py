@@ -168,7 +168,7 @@ _EXECUTORS: Mapping[str, Executor] = {
 
 
 def executor_of(repair: Repair) -> Executor:
-    """Who carries a repair out: the queue of processing, or the restate, the repair or the check function."""
+    """The executor of a repair: the queue of processing, or the restate, the repair or the check function."""
     return _EXECUTORS[repair.kind]
 
 
@@ -200,7 +200,7 @@ def repair_to_data(repair: Repair) -> dict[str, Any]:
 
 
 def repair_from_data(data: Mapping[str, Any]) -> Repair:
-    """What ``repair_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
+    """Read what ``repair_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
     return from_data(Repair, data)  # type: ignore[no-any-return]
 
 
@@ -259,14 +259,14 @@ class HistoryCall:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryCall:
-        """What ``to_data`` gave."""
+        """Read what ``to_data`` gave."""
         start, end = data["asked"]
         return cls(epoch(start), epoch(end), HistoryOutcome.from_data(data))
 
 
 @dataclass(frozen=True, slots=True)
 class RepairOutcome:
-    """How a job ended: ``done``, or ``failed`` for a ``reason``, at ``finished_at`` (epoch seconds).
+    """The end of a job: ``done``, or ``failed`` for a ``reason``, at ``finished_at`` (epoch seconds).
 
     ``history`` are the calls of a history job, ``revived`` the objects that a job brought back; None where the job was
     of another kind. ``counts`` say how much was changed; each is a field of its own in the stored form.
@@ -295,7 +295,7 @@ class RepairOutcome:
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
-        """What ``to_json`` gave."""
+        """Read what ``to_json`` gave."""
         data = json.loads(body)
         history, revived = data.pop("history", None), data.pop("revived", None)
         return cls(

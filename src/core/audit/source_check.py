@@ -62,7 +62,7 @@ def question_to_data(question: CountBuckets | ListPairs) -> dict[str, Any]:
 
 
 def question_from_data(data: Mapping[str, Any]) -> CountBuckets | ListPairs:
-    """What ``question_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
+    """Read what ``question_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
     kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs}
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
@@ -79,7 +79,7 @@ def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
 
 
 def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
-    """What ``buckets_to_data`` gave."""
+    """Read what ``buckets_to_data`` gave."""
     return tuple({bucket: Fingerprint(*rest) for bucket, *rest in span} for span in data)
 
 

@@ -277,7 +277,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many observed points of each window are compared with the provider's history (0: none).
+    """The number of observed points of each window that are compared with the provider's history (0: none).
 
     ``tolerance`` is the share of the provider's value by which the stored one may differ, a decimal as text.
     """

@@ -60,7 +60,7 @@ def _needed(table: Table, kind: Kind) -> list[str]:
 
 
 def history_delay(provider: Provider) -> timedelta:
-    """How late the provider publishes its history."""
+    """The time after which the provider has published the history of a slot."""
     return read_spec(provider.settings).delay if provider.kind == "rest" else timedelta()
 
 

@@ -75,7 +75,7 @@ class Opened:
         return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
     def read_group(self, number: int, schema: pa.Schema, names: Sequence[str], *, proven: bool = True) -> pa.Table:
-        """As ``read``, of one row group."""
+        """The rows of one row group, as ``read`` gives them."""
         return self._conformed(schema, names, number, proven)
 
     def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None, proven: bool) -> pa.Table:

@@ -140,7 +140,7 @@ class Extraction:
             return read_catalog(self.session(), tables)
 
     def reading(self, name: str) -> Reading:
-        """How rows of one table are read. Raises ``UnknownTable`` or ``MissingColumns``."""
+        """The columns by which one table is read. Raises ``UnknownTable`` or ``MissingColumns``."""
         try:
             table = self.contract.source_table(name)
         except KeyError as error:

@@ -31,7 +31,7 @@ def collect_rows(
 def read_lines(
     session: Session, reading: Reading, start: Position, until: datetime, *, seconds: float
 ) -> Generator[list[bytes]]:
-    """As ``collect_rows``, for a table whose catalog was read before: one round trip."""
+    """Collect rows of a table whose catalog was read before, in one round trip; otherwise as ``collect_rows``."""
     return session.copy(in_snapshot(reading, copy_interval(reading, start, until), seconds=seconds))
 
 
