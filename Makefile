@@ -24,7 +24,7 @@ down: $(VENV)/.runtime ## Stop the local stack and remove what it left
 
 ##@ Develop
 test: $(VENV)/.dev ## Run every test (the end-to-end ones apply the real Terraform once)
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
 	$(BIN)/pytest -m "not stack and not emulator and not database" $(ARGS)
