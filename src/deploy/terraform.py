@@ -190,9 +190,6 @@ class Terraform:
         shown = json.loads(self._run("show", "-json", str(plan.file)))
         return {"values": shown["planned_values"]}
 
-    def validate(self) -> None:
-        self._run("validate")
-
     def test(self, *, folder: str = "tests", var_file: Path | None = None, on_line: Line | None = None) -> None:
         """Run the root module's own tests (``*.tftest.hcl`` of a folder in it), with a file of variables or none."""
         given = [f"-var-file={var_file}"] if var_file else []
@@ -242,7 +239,7 @@ class Terraform:
 
 
 def _plain(verb: str) -> Sequence[str]:
-    return ["-no-color"] if verb in ("init", "plan", "apply", "show", "validate", "test") else []
+    return ["-no-color"] if verb in ("init", "plan", "apply", "show", "test") else []
 
 
 def _end(process: subprocess.Popen[str]) -> None:

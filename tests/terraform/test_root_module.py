@@ -15,10 +15,6 @@ def test_every_file_is_formatted(terraform: Terraform) -> None:
     assert terraform.unformatted() == []
 
 
-def test_the_configuration_is_valid(terraform: Terraform) -> None:
-    terraform.validate()
-
-
 def test_the_modules_keep_their_promises_offline(terraform: Terraform) -> None:
     lines: list[str] = []
     terraform.test(on_line=lines.append)
