@@ -1,0 +1,132 @@
+"""A plan becomes jobs, and jobs for the queue are done so that doing them twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from auditor.evidence.results import AuditResult
+from auditor.repairs.execute import make_plan, queue_objects, read_plan, write_jobs
+from auditor.run_files import write_run_file
+from auditor.services import Limits, Services
+from core.audit.findings import Finding, LostObject, MissingPoints, UnprocessedObject
+from core.audit.repair_jobs import (
+    FetchHistory,
+    PutParameters,
+    Redrive,
+    Repair,
+    RepairJob,
+    Reprocess,
+    Revive,
+    find_outcome,
+    read_job,
+    write_job,
+)
+from core.errors import InvalidData, TransientFailure
+
+START = 1_795_185_000
+POINTS = MissingPoints("quotes", "AAPL", ((START, START + 300),), 5)
+
+
+@dataclass(frozen=True)
+class Order:
+    dataset: str = "quotes"
+    run: str = "r"
+    scheduled: bool = True
+
+
+def scanned(services: Services, *findings: Finding, attempt: int = 0) -> None:
+    result = AuditResult("quotes", "quotes", (), findings, {}, "", "2026-11-20T20:00:00Z")
+    write_run_file(services.records, "r", f"audit-{attempt}", result.to_data())
+
+
+def queued(services: Services, repair: Repair) -> str:
+    return write_job(services.records, RepairJob("quotes", "r", repair), attempt=1, number=0)
+
+
+def test_the_jobs_of_a_plan_are_written_in_order_and_named_with_their_executors(services: Services) -> None:
+    scanned(services, UnprocessedObject("quotes", "feeds/quotes/a", ""), LostObject("quotes", "feeds/quotes/b"))
+    plan, jobs = write_jobs(services, Order(), attempt=1)
+    assert [executor for _, executor in jobs] == ["acquire", "process"]
+    assert [read_job(services.records, key).repair for key, _ in jobs] == list(plan.repairs)
+    assert plan.repairs == (Revive("quotes", ("feeds/quotes/b",)), Reprocess("quotes", ("feeds/quotes/a",)))
+    assert read_plan(services, "r", 1) == plan
+    assert write_jobs(services, Order(), attempt=1) == (plan, jobs)
+
+
+def test_attempts_share_the_budget_of_the_run(services: Services) -> None:
+    few = replace(services, limits=Limits(budget=replace(Limits().budget, calls=1)))
+    scanned(few, POINTS)
+    assert write_jobs(few, Order(), attempt=1)[0].calls == 1
+    scanned(few, POINTS, attempt=1)
+    second = make_plan(few, Order(), attempt=2)
+    assert (second.repairs, second.waiting[0].count) == ((), 5)
+
+
+def test_who_asks_for_a_range_asks_a_provider_again_that_refused(services: Services) -> None:
+    scanned(services, POINTS)
+    refusals = b'{"*": {"reason": "no access", "until": "2027-01-01T00:00:00Z", "contract": "%s"}}'
+    contract = services.contracts.dataset("quotes").hash.encode()
+    services.records.write("audit/refusals/quotes.json", refusals % contract)
+    assert make_plan(services, Order(), attempt=1).helpless[0].reason == "no access"
+    (repair,) = make_plan(services, Order(scheduled=False), attempt=1).repairs
+    assert isinstance(repair, FetchHistory)
+
+
+def test_a_plan_without_a_scan_before_it_is_refused(services: Services) -> None:
+    with pytest.raises(InvalidData):
+        make_plan(services, Order(), attempt=1)
+
+
+def test_objects_are_queued_ten_to_a_message_and_refused_messages_again(services: Services) -> None:
+    queue: Any = services.processing
+    queue.refuses = lambda call, _count: [0] if call == 0 else []
+    key = queued(services, Reprocess("quotes", tuple(f"feeds/quotes/{number}" for number in range(23))))
+    assert queue_objects(services, key) == 23
+    assert (len(queue.messages), queue.calls) == (3, [3, 1])
+    outcome = find_outcome(services.records, key)
+    assert outcome is not None
+    assert outcome.result == "done"
+
+
+def test_a_queue_that_takes_nothing_fails_the_job_which_then_has_no_outcome(services: Services) -> None:
+    queue: Any = services.processing
+    queue.refuses = lambda _call, count: range(count)
+    key = queued(services, Reprocess("quotes", ("feeds/quotes/a",)))
+    with pytest.raises(TransientFailure, match="refused 1 messages"):
+        queue_objects(services, key)
+    assert find_outcome(services.records, key) is None
+
+
+def test_a_parameter_is_put_right_unless_somebody_changed_it_meanwhile(services: Services) -> None:
+    store: Any = services.parameters
+    store.values = {"/a": "wrong", "/b": "newer"}
+    key = queued(services, PutParameters("sales", (("/a", "wrong", "right"), ("/b", "old", "right"))))
+    assert [queue_objects(services, key), queue_objects(services, key)] == [1, 0]
+    assert store.values == {"/a": "right", "/b": "newer"}
+
+
+def test_dead_letters_are_redriven_once(services: Services) -> None:
+    class Letters:
+        def __init__(self) -> None:
+            self.bodies = {"0123": "{}"}
+
+        def peek(self) -> dict[str, str]:
+            return self.bodies
+
+        def redrive(self, messages: Collection[str]) -> int:
+            return len([self.bodies.pop(name) for name in messages if name in self.bodies])
+
+    with_letters = replace(services, dead_letters=Letters())
+    key = queued(services, Redrive("quotes", ("0123", "4567")))
+    assert [queue_objects(with_letters, key), queue_objects(with_letters, key)] == [1, 0]
+
+
+@pytest.mark.parametrize("repair", [None, Revive("quotes", ("feeds/quotes/a",))])
+def test_a_job_that_is_not_there_or_anothers_is_not_done(services: Services, repair: Repair | None) -> None:
+    key = queued(services, repair) if repair else "audit/runs/r/jobs/9-000.json"
+    with pytest.raises(TransientFailure, match="is no such job"):
+        queue_objects(services, key)

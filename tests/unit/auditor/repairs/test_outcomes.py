@@ -1,0 +1,107 @@
+"""What jobs report is read whole, and settles what is absent and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.unit.auditor.conftest import NOW
+
+from auditor.evidence.absent import read_absences
+from auditor.repairs.outcomes import JobReport, latest_by_entity, read_reports, refused_now, settle
+from auditor.services import Services
+from auditor.windows import Window
+from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.audit.repair_jobs import (
+    Compare,
+    FetchHistory,
+    HistoryCall,
+    RepairJob,
+    RepairOutcome,
+    Restate,
+    write_job,
+    write_outcome,
+)
+
+START = int(NOW.timestamp()) // 3600 * 3600
+HOUR: Ranges = ((START, START + 3600),)
+ASK = FetchHistory("quotes", "AAPL", HOUR, 60)
+
+
+def report(repair: FetchHistory | Compare = ASK, *outcomes: HistoryOutcome, attempt: int = 1) -> JobReport:
+    return JobReport(attempt, repair, "done", "", START, outcomes)
+
+
+def refusal(status: int = 403) -> HistoryOutcome:
+    return HistoryOutcome("not_entitled", reason="no access", evidence=(Evidence("GET /candle", status, "", ""),))
+
+
+def absences(services: Services) -> list[tuple[str, Ranges]]:
+    kept = read_absences(services.records, "quotes", [Window(START, START + 3600)])
+    return [(absence.entity, absence.ranges) for absence in kept]
+
+
+def test_a_job_is_reported_with_its_outcome_or_as_unknown(services: Services) -> None:
+    restate = Restate("quotes", "fact_quote", ("symbol=AAPL/month=2026-11",))
+    done = write_job(services.records, RepairJob("quotes", "r", ASK), attempt=1, number=0)
+    write_job(services.records, RepairJob("quotes", "r", restate), attempt=2, number=0)
+    answer = HistoryOutcome("answered", healed=HOUR)
+    write_outcome(services.records, done, RepairOutcome("done", "", START, history=(HistoryCall(*HOUR[0], answer),)))
+    assert read_reports(services, "r", attempts=[1, 2]) == [
+        report(ASK, answer),
+        JobReport(2, restate, "unknown", "it left no word"),
+    ]
+
+
+def test_what_the_provider_does_not_have_is_kept_as_absent_once(services: Services) -> None:
+    outcome = HistoryOutcome("answered", absent=HOUR, evidence=(Evidence("GET /candle", 200, "[]", ""),))
+    for _ in range(2):
+        assert settle(services, "quotes", [report(ASK, outcome)]) == 1
+    assert absences(services) == [("AAPL", HOUR)]
+
+
+def test_a_point_that_was_compared_is_never_absent(services: Services) -> None:
+    compared = report(Compare("quotes", "AAPL", HOUR), HistoryOutcome("answered", absent=HOUR))
+    assert settle(services, "quotes", [compared]) == 0
+    assert absences(services) == []
+
+
+@pytest.mark.parametrize(("status", "entities"), [(403, ["AAPL"]), (401, ["*"])])
+def test_a_refusal_is_remembered_for_the_entity_and_one_of_the_token_for_all(
+    services: Services, status: int, entities: list[str]
+) -> None:
+    settle(services, "quotes", [report(ASK, refusal(status))])
+    assert refused_now(services, "quotes") == dict.fromkeys(entities, "no access")
+
+
+def test_a_refusal_is_forgotten_after_a_day_and_with_another_contract(services: Services) -> None:
+    settle(services, "quotes", [report(ASK, refusal())])
+    for hours, refused in ((23, {"AAPL": "no access"}), (25, {})):
+        later = replace(services, now=lambda hours=hours: NOW + timedelta(hours=hours))  # type: ignore[misc]
+        assert refused_now(later, "quotes") == refused
+    contracts = services.contracts
+    changed = tuple(replace(each, hash="another") for each in contracts.contracts)
+    assert refused_now(replace(services, contracts=replace(contracts, contracts=changed)), "quotes") == {}
+
+
+def test_an_answer_ends_the_refusal_of_its_entity_and_of_the_token(services: Services) -> None:
+    other = replace(ASK, entity="MSFT")
+    settle(services, "quotes", [report(ASK, refusal()), report(other, refusal()), report(ASK, refusal(401))])
+    assert set(refused_now(services, "quotes")) == {"AAPL", "MSFT", "*"}
+    settle(services, "quotes", [report(other, HistoryOutcome("answered"))])
+    assert set(refused_now(services, "quotes")) == {"AAPL"}
+
+
+def test_other_repairs_teach_nothing_about_the_provider(services: Services) -> None:
+    assert settle(services, "quotes", [JobReport(1, Restate("quotes", "fact_quote", ()), "done")]) == 0
+    assert list(services.records.list("audit/")) == []
+
+
+def test_of_one_attempt_the_jobs_of_an_entity_count_together_and_a_later_attempt_alone() -> None:
+    first, second = report(ASK, HistoryOutcome("answered")), report(ASK, HistoryOutcome("limited"))
+    failed = replace(second, result="failed", reason="no route")
+    assert latest_by_entity([first, failed])["AAPL"] == replace(failed, outcomes=first.outcomes + second.outcomes)
+    again = report(ASK, HistoryOutcome("broken"), attempt=2)
+    assert latest_by_entity([first, second, again]) == {"AAPL": again}
+    assert latest_by_entity([report(Compare("quotes", "AAPL", HOUR))]) == {}
