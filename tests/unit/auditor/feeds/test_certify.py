@@ -1,0 +1,80 @@
+"""The end of a feed's audit: certificates, rows of completeness, rollups to make again, what stays open."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.audited import DATASET, FACT, HOUR, HOURLY, TWO, AuditedFeed, feed_contract, points_of
+
+from auditor.audits import begin_audit, end_audit
+from auditor.evidence.completeness import COMPLETENESS
+from auditor.evidence.results import WindowResult
+from auditor.feeds.certify import causes_of
+from auditor.prove import verify
+from auditor.repairs.triage import Cause, Triage
+from auditor.state import read_state
+from core.audit.repair_jobs import Restate, find_job
+
+
+def audit(lake: AuditedFeed, run: str, *, end: int | None = None) -> Any:
+    start = None if end is None else TWO
+    begun = begin_audit(lake.services, DATASET, run, start=start, end=end, now=lake.now)
+    begun.scan(attempt=0)
+    return end_audit(lake.services, begun, attempt=0)
+
+
+def rows(lake: AuditedFeed) -> dict[str, dict[str, Any]]:
+    stored = {info.key: lake.records.read(info.key) for info in lake.records.list(COMPLETENESS)}
+    return {key: json.loads(row.body) for key, row in stored.items() if row}
+
+
+def test_a_whole_window_is_certified_once_and_the_certificate_holds() -> None:
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    assert audit(lake, "first").certificates == 1
+    assert audit(lake, "first").certificates == 0
+    [(key, row)] = rows(lake).items()
+    assert key == f"{COMPLETENESS}dataset={DATASET}/day=2026-11-20/20261120T140000Z.json"
+    assert (row["status"], row["certificate"], row["present"], row["calendar"]) == ("certified", 1, 180, "always (1)")
+    proven = verify(lake.services.contracts, DATASET, records=lake.records, partitions=lake.partitions)
+    assert (proven.certificates, proven.failures) == (1, ())
+
+
+def test_a_window_with_a_gap_is_open_and_alarmed_when_it_is_overdue() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 200)
+    lake.put(points_of(TWO, TWO + HOUR - 60))
+    answer = audit(lake, "first")
+    assert (answer.certificates, answer.open) == (0, 1)
+    assert [row["status"] for row in rows(lake).values()] == ["open"]
+    lake.now += 3 * HOUR
+    lake.put(points_of(TWO + HOUR, TWO + 4 * HOUR))
+    audit(lake, "later")
+    assert [row["status"] for row in rows(lake).values()] == ["alarmed", "certified", "certified", "certified"]
+    [window] = read_state(lake.records, DATASET).open.values()
+    assert (window.missing, window.causes) == (3, ("overdue",))
+
+
+def test_a_window_that_was_scanned_in_part_has_no_row() -> None:
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + 600))
+    assert audit(lake, "part", end=TWO + 600).certificates == 0
+    assert rows(lake) == {}
+    assert read_state(lake.records, DATASET).open == {}
+
+
+def test_the_rollups_of_the_windows_are_made_again() -> None:
+    lake = AuditedFeed(feed_contract(tables=(FACT, HOURLY)))
+    lake.put(points_of(TWO, TWO + HOUR))
+    [rollup] = audit(lake, "first").rollups
+    job = find_job(lake.records, rollup.job)
+    assert job is not None
+    assert isinstance(job.repair, Restate)
+    assert (job.repair.table, len(job.repair.partitions)) == (HOURLY.name, 3)
+
+
+def test_the_causes_of_a_window_are_those_of_its_entities_and_of_its_partitions() -> None:
+    window = WindowResult(0, 1, True, {"missing": 1}, {}, missing={"ZM": []}, touched_by=("broken_rule: t/p",))
+    causes = tuple(Cause(name, DATASET, 1) for name in ("broken_rule", "not_entitled", "orphan_key"))
+    triage = Triage(causes, 0, {"ZM": "not_entitled", "AAPL": "overdue"})
+    assert causes_of(window, triage) == ("broken_rule", "not_entitled")

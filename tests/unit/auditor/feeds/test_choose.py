@@ -1,0 +1,99 @@
+"""The windows of a run: due ones in turn, open ones, and certified ones whose partitions have changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, points_of
+
+from auditor.audits import begin_audit, end_audit, open_audit
+from auditor.feeds.choose import FeedOrder, choose_windows, months_between
+from auditor.services import Limits
+from auditor.state import read_state
+from core.errors import UnknownTable
+from core.time import iso
+
+
+def choose(lake: AuditedFeed, start: int | None = None, end: int | None = None) -> FeedOrder:
+    return choose_windows(lake.services, DATASET, "run", start=start, end=end, now=lake.now)
+
+
+def audit(lake: AuditedFeed, run: str) -> FeedOrder:
+    """One audit without repairs."""
+    begun = begin_audit(lake.services, DATASET, run, start=None, end=None, now=lake.now)
+    begun.scan(attempt=0)
+    end_audit(lake.services, begun, attempt=0)
+    order = begun.order
+    assert isinstance(order, FeedOrder)
+    return order
+
+
+def starts(order: FeedOrder) -> list[int]:
+    return [window.start for window in order.windows]
+
+
+def test_a_range_is_cut_where_points_are_not_owed_yet() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 1_000)
+    order = choose(lake, TWO + 600, TWO + 3 * HOUR)
+    assert starts(order) == [TWO, TWO + HOUR]
+    assert (order.start, order.end) == (TWO + 600, lake.now - 180 - 59)
+    assert [order.has_all_of(window) for window in order.windows] == [False, False]
+    assert not order.scheduled
+
+
+def test_the_first_audit_begins_where_the_first_object_arrived_and_takes_what_a_run_may() -> None:
+    lake = AuditedFeed(limits=Limits(workers=2, windows=3), now=TWO + 6 * HOUR + 200)
+    lake.ingest.write(f"feeds/{DATASET}/2026/11/20/14/a.gz", b"")
+    order = choose(lake)
+    assert starts(order) == [TWO, TWO + HOUR, TWO + 2 * HOUR]
+    assert order.frontier == TWO + 3 * HOUR
+    few = replace(lake.services, limits=Limits(workers=2, points=2 * 180))
+    assert len(choose_windows(few, DATASET, "run", start=None, end=None, now=lake.now).windows) == 2
+
+
+def test_the_next_run_goes_on_behind_the_last_and_comes_back_to_what_is_open() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 200)
+    lake.put(points_of(TWO, TWO + HOUR - 60))
+    assert starts(audit(lake, "first")) == [TWO]
+    lake.now += HOUR
+    lake.put(points_of(TWO + HOUR, TWO + 2 * HOUR))
+    assert starts(audit(lake, "second")) == [TWO, TWO + HOUR]
+    assert list(read_state(lake.records, DATASET).open) == [TWO]
+    lake.now += HOUR
+    lake.put(points_of(TWO + 2 * HOUR, TWO + 3 * HOUR))
+    assert starts(choose(lake)) == [TWO, TWO + HOUR, TWO + 2 * HOUR]  # the second's partitions were committed to
+
+
+def test_a_certified_window_rests_until_its_partition_has_another_object() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 200)
+    lake.put(points_of(TWO, TWO + HOUR))
+    audit(lake, "first")
+    assert starts(choose(lake)) == []
+    lake.put(points_of(TWO, TWO + HOUR, symbols=["ZM"]), provenance="late")
+    assert starts(choose(lake)) == [TWO]
+
+
+def test_a_stored_order_is_the_order() -> None:
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    begun = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=lake.now)
+    assert open_audit(lake.services, "run").order == begun.order
+    assert f"{FACT.name}/symbol=ZM/month=2026-11" in begun.order.to_data()["targets"]
+
+
+def test_a_dataset_that_no_contract_names_is_refused() -> None:
+    with pytest.raises(UnknownTable):
+        choose_windows(AuditedFeed().services, "nothing", "run", start=None, end=None, now=TWO)
+
+
+@given(start=st.integers(0, 2**31), length=st.integers(-10, 200 * 86_400))
+def test_the_months_of_a_range_are_those_of_its_seconds(start: int, length: int) -> None:
+    months = months_between(start, start + length)
+    if length <= 0:
+        assert months == []
+        return
+    seconds = [*range(start, start + length, 7_200), start + length - 1]
+    assert months == sorted({iso(second)[:7] for second in seconds})

@@ -1,0 +1,86 @@
+"""Ingest objects of a feed against receipts, hour by hour."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.objects import MemoryObjects
+from tests.support.audited import DATASET, feed_contract
+
+from auditor.feeds.objects import FORMAT, SWEEP_DAYS, compare_hours, first_hour, hours_to_scan
+from core.audit.findings import LostObject, UnprocessedObject
+from core.landing.zone import landing_of
+
+CONTRACT = feed_contract()
+NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+HOUR = "2026/11/20/14"
+
+
+def key(name: str, hour: str = HOUR) -> str:
+    return f"feeds/{DATASET}/{hour}/{name}.gz"
+
+
+def receipt_key(of: str) -> str:
+    landing = landing_of(of)
+    assert landing is not None
+    return landing.receipt_key
+
+
+def compare(
+    ingest: MemoryObjects, records: MemoryObjects, *, now: datetime = NOW, code: str = "new"
+) -> tuple[list[UnprocessedObject], list[LostObject]]:
+    arguments = {"ingest": ingest, "records": records, "code_version": code, "now": now, "grace": 900, "workers": 2}
+    return compare_hours(CONTRACT, [HOUR], **arguments)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60, deadline=None)
+@given(age=st.integers(0, 24 * 90), stood=st.integers(0, 24 * 90))
+def test_new_and_recent_hours_are_in_every_run_and_all_others_within_the_sweep(age: int, stood: int) -> None:
+    since = (NOW - timedelta(hours=age)).strftime(FORMAT)
+    stands = (NOW - timedelta(hours=min(stood, age))).strftime(FORMAT)
+    hours = hours_to_scan(since=since, stood=stands, now=NOW)
+    newest = [(NOW - timedelta(hours=number)).strftime(FORMAT) for number in range(min(age, 48) + 1)]
+    assert set(newest) <= set(hours)
+    assert hours == sorted(set(hours))
+    assert min(hours) >= since
+    if age <= 24 * 20:
+        scanned: set[str] = set()
+        for number in range(SWEEP_DAYS * 24):
+            scanned |= set(hours_to_scan(since=since, stood="", now=NOW + timedelta(hours=number)))
+        assert scanned >= {(NOW - timedelta(hours=number)).strftime(FORMAT) for number in range(age + 1)}
+
+
+def test_before_the_first_object_there_is_no_hour() -> None:
+    ingest = MemoryObjects()
+    assert first_hour(ingest, DATASET) == ""
+    assert hours_to_scan(since="", stood="", now=NOW) == []
+    ingest.write(key("b", "2026/11/20/15"), b"")
+    ingest.write(key("a"), b"")
+    assert first_hour(ingest, DATASET) == HOUR
+
+
+def test_an_object_without_a_receipt_is_found_after_the_grace_and_a_receipt_without_an_object_at_once() -> None:
+    ingest, records = MemoryObjects(), MemoryObjects()
+    for name in ("processed", "waiting"):
+        ingest.write(key(name), b"")
+    for name in ("processed", "gone"):
+        records.write(receipt_key(key(name)), b"{}")
+    stat = ingest.stat(key("waiting"))
+    assert stat is not None
+    unprocessed, lost = compare(ingest, records, now=stat.modified + timedelta(seconds=899))
+    assert (unprocessed, lost) == ([], [LostObject(DATASET, key("gone"))])
+    unprocessed, _ = compare(ingest, records, now=stat.modified + timedelta(seconds=900))
+    assert [finding.key for finding in unprocessed] == [key("waiting")]
+
+
+def test_a_halted_object_is_found_once_another_contract_or_code_may_read_it() -> None:
+    ingest, records = MemoryObjects(), MemoryObjects()
+    ingest.write(key("halted"), b"")
+    receipt = {"outcome": "halted", "object": key("halted"), "reason": "rejected", "contract_hash": CONTRACT.hash}
+    records.write(receipt_key(key("halted")), json.dumps({**receipt, "code_version": "new"}).encode())
+    assert compare(ingest, records) == ([], [])
+    [finding], _ = compare(ingest, records, code="newer")
+    assert (finding.key, finding.reason) == (key("halted"), "it was halted: rejected")

@@ -1,0 +1,82 @@
+"""Rollups against certified windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.audited import (
+    CALENDAR,
+    DATASET,
+    FACT,
+    HOUR,
+    HOURLY,
+    SYMBOLS,
+    TWO,
+    AuditedFeed,
+    feed_contract,
+    instant,
+    points_of,
+)
+from tests.support.tables import rows_of
+
+from auditor.audits import begin_audit, end_audit
+from auditor.evidence.chain import ChainReader
+from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import scan_partitions
+from auditor.feeds.rollups import stale_rollups
+from auditor.windows import Window
+from core.audit.certificate import window_name
+from core.audit.findings import StaleDerived
+
+WINDOW = Window(TWO, TWO + HOUR)
+RIGHT = {"count": 60, "expected": 60, "repaired": 0, "absent": 0, "complete": True}
+
+
+@pytest.fixture
+def lake() -> AuditedFeed:
+    """One hour, certified, without a rollup."""
+    lake = AuditedFeed(feed_contract(tables=(FACT, HOURLY)))
+    lake.put(points_of(TWO, TWO + HOUR))
+    begun = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=lake.now)
+    begun.scan(attempt=0)
+    assert end_audit(lake.services, begun, attempt=0).certificates == 1
+    return lake
+
+
+def roll_up(lake: AuditedFeed, **wrong: Any) -> None:
+    """Commit the hour of each symbol; ``wrong`` is ZM's."""
+    for symbol in SYMBOLS:
+        counts = {**RIGHT, **(wrong if symbol == "ZM" else {})}
+        rows = rows_of(HOURLY, [{"symbol": symbol, "hour": instant(TWO), **counts}])
+        lake.commit(HOURLY, f"symbol={symbol}/month=2026-11", rows)
+
+
+def stale(lake: AuditedFeed) -> list[StaleDerived]:
+    expectation = expect(lake.feed, CALENDAR, [WINDOW])
+    scan = scan_partitions(lake.contract, expectation, lake.partitions, workers=2)
+    name = window_name("quotes", WINDOW.name)
+    entries = ChainReader(lake.records, DATASET).entries([(name, WINDOW.name)])
+    return stale_rollups(lake.partitions, lake.contract, expectation, scan, entries)
+
+
+def test_a_rollup_that_says_what_the_window_says_is_not_stale(lake: AuditedFeed) -> None:
+    roll_up(lake)
+    assert stale(lake) == []
+
+
+def test_a_group_that_is_not_there_makes_its_partition_stale(lake: AuditedFeed) -> None:
+    assert [finding.partition for finding in stale(lake)] == [f"symbol={symbol}/month=2026-11" for symbol in SYMBOLS]
+
+
+@pytest.mark.parametrize("wrong", [{"count": 59}, {"absent": 1}, {"complete": False}, {"repaired": 3}])
+def test_a_group_that_counts_otherwise_makes_its_partition_stale(lake: AuditedFeed, wrong: dict[str, Any]) -> None:
+    roll_up(lake, **wrong)
+    [finding] = stale(lake)
+    assert finding.partition == "symbol=ZM/month=2026-11"
+    assert finding.problem == "1 groups are not as certified, the first ZM 2026-11-20T14:00Z"
+
+
+def test_a_window_whose_rows_are_not_the_certified_ones_is_passed_over(lake: AuditedFeed) -> None:
+    lake.put([("ZM", TWO)], provenance="late")
+    assert stale(lake) == []

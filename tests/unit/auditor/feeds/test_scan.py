@@ -1,0 +1,89 @@
+"""A scan of a feed: findings and windows, against what was certified before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_contract, points_of
+
+from auditor.audits import begin_audit, end_audit
+from auditor.evidence.absent import absences_of, keep
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
+from core.audit.history import Evidence
+from core.contract.model import Sample
+from core.time import iso
+from core.warehouse.pointer import partition_of
+
+PATH = "symbol=ZM/month=2026-11"
+
+
+@pytest.fixture
+def lake() -> AuditedFeed:
+    """One whole hour."""
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    return lake
+
+
+def scan(lake: AuditedFeed, *, certify: bool = False, run: str = "run", attempt: int = 0) -> AuditResult:
+    begun = begin_audit(lake.services, DATASET, run, start=TWO, end=TWO + HOUR, now=lake.now)
+    result = begun.scan(attempt=attempt)
+    if certify:
+        end_audit(lake.services, begun, attempt=attempt)
+    return result
+
+
+def test_a_whole_window_has_no_findings_and_the_result_is_a_file_of_the_run(lake: AuditedFeed) -> None:
+    result = scan(lake)
+    [window] = result.windows
+    assert result.findings == ()
+    assert window.whole
+    assert window.counts["expected"] == window.counts["observed"] == 180
+    assert AuditResult.from_data(read_run_file(lake.records, "run", "audit-0")) == result
+
+
+def test_missing_and_absent_points_are_told_apart() -> None:
+    lake = AuditedFeed()
+    lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO) and point != ("AAPL", TWO + 60)])
+    evidence = Evidence("GET /candle", 200, "no_data", "")
+    keep(lake.records, absences_of(DATASET, "AAPL", ((TWO + 60, TWO + 120),), [evidence], found_at=lake.now))
+    result = scan(lake)
+    [window], [finding] = result.windows, result.findings
+    assert (window.counts["missing"], window.counts["absent"]) == (1, 1)
+    assert window.absent == {"AAPL": [[iso(TWO + 60), iso(TWO + 120)]]}
+    assert window.missing == {"ZM": [[iso(TWO), iso(TWO + 60)]]}
+    assert len(window.evidence) == 1
+    assert finding.kind == "missing_point"
+
+
+def test_certified_rows_that_are_gone_are_a_broken_partition(lake: AuditedFeed) -> None:
+    scan(lake, certify=True)
+    partition = partition_of(FACT.name, PATH)
+    del lake.partitions.history[partition]
+    for key in [
+        key for key in lake.partitions.objects if key.startswith((f"warehouse/{partition}/", "warehouse/_data/"))
+    ]:
+        if "symbol=ZM" in key:
+            del lake.partitions.objects[key]
+    lake.put([("ZM", slot) for slot in range(TWO, TWO + HOUR - 120, 60)])
+    result = scan(lake, run="again")
+    kinds = {finding.kind: finding for finding in result.findings}
+    broken: Any = kinds["broken_object"]
+    assert (broken.partition, broken.problem) == (PATH, "2 rows that were certified are gone")
+    assert not result.windows[0].whole
+
+
+def test_a_broken_partition_touches_its_windows(lake: AuditedFeed) -> None:
+    del lake.partitions.objects[lake.partitions.history[partition_of(FACT.name, PATH)][-1]]
+    [window] = scan(lake).windows
+    assert window.touched_by == (f"broken_object: {FACT.name}/{PATH}",)
+    assert not window.whole
+
+
+def test_the_sample_is_chosen_in_the_first_attempt_only() -> None:
+    lake = AuditedFeed(feed_contract(sample=Sample(1)))
+    lake.put(points_of(TWO, TWO + HOUR))
+    assert len(scan(lake).sample) == 1
+    assert scan(lake, attempt=1).sample == ()
