@@ -33,6 +33,12 @@ def starmend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return commands(monkeypatch, capsys)
 
 
+@pytest.fixture
+def dev(starmend: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands speak to the deployment ``dev`` without being asked to."""
+    monkeypatch.setenv("STARMEND_DEPLOYMENT", "dev")
+
+
 @dataclass(frozen=True)
 class Account:
     """A simulated account with a deployment ``dev``, as far as the warehouse's commands need one."""

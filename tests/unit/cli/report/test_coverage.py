@@ -15,7 +15,6 @@ from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
 from auditor.windows import Window, windows_between
 from cli.report import words
-from cli.report.charts import visible_shares
 from cli.report.coverage import MOST_HOURS, MOST_ROWS, STATES, Counts, FeedView, Status, WindowSeen, shape_feed
 from core.contract.model import Entity, Feed, TradingCalendar
 
@@ -87,13 +86,6 @@ def test_shares_are_of_what_is_expected_and_add_up() -> None:
     shares = Counts(observed=30, late=6, repaired=12, absent=3, missing=9).shares()
     assert shares == {"observed": 0.5, "late": 0.1, "repaired": 0.2, "absent": 0.05, "missing": 0.15}
     assert Counts().shares() == dict.fromkeys(STATES, 0)
-
-
-def test_a_single_missing_point_of_many_is_wide_enough_to_be_seen() -> None:
-    shares = visible_shares(Counts(observed=10_000, missing=1))
-    assert shares["missing"] > 0.05
-    assert sum(shares.values()) == pytest.approx(1)
-    assert visible_shares(Counts()) == {}
 
 
 def test_hours_of_several_days_are_columns_of_the_hours_in_which_the_exchange_trades() -> None:
@@ -205,31 +197,3 @@ def test_nothing_at_all_is_said_to_be_nothing() -> None:
 def test_a_range_that_owes_nothing_has_no_view() -> None:
     weekend = Feeding("2026-11-21T00:00", "2026-11-23T00:00")
     assert shape_feed("quotes", "fact_quote", MINUTE, weekend.coverage, [], due_before=0) is None
-
-
-def test_percentages_never_round_a_gap_away() -> None:
-    assert words.percent(100_000, 100_000) == "100 %"
-    assert words.percent(99_999, 100_000) == ">99.9 %"
-    assert words.percent(1, 100_000) == "<0.1 %"
-    assert words.percent(0, 100_000) == "0 %"
-    assert words.percent(597, 600) == "99.5 %"
-
-
-def test_a_cell_says_what_is_there_or_what_is_not() -> None:
-    complete, gap = Counts(observed=58, repaired=2), Counts(observed=57, missing=3)
-    absent = Counts(observed=57, absent=3)
-    assert [words.cell(one, wide=True) for one in (complete, gap, absent, Counts())] == ["60", "57/60", "57+3", ""]
-    assert [words.cell(one, wide=False) for one in (complete, gap, absent)] == ["60", "−3", "+3"]
-    assert words.breakdown(complete) == "60 of 60 present (58 observed, 2 repaired), none missing"
-    assert words.breakdown(gap) == "57 of 60 present (57 observed), 3 missing"
-
-
-def test_lengths_are_told_in_their_two_largest_units() -> None:
-    spans = (45, 600, 7200, 11_100, 187_200)
-    assert [words.length(dt.timedelta(seconds=span)) for span in spans] == [
-        "45 s",
-        "10 min",
-        "2 h",
-        "3 h 5 min",
-        "2 d 4 h",
-    ]

@@ -10,7 +10,7 @@ from tests.support.calling import NOW, Caller, exact
 
 from local.market import Market, MarketControl
 from local.market.prices import candle, candles
-from local.market.sessions import minute_of, sessions_of
+from local.market.sessions import minute_of
 
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
@@ -91,13 +91,6 @@ def test_there_is_no_data_while_the_market_is_closed(market: Market | MarketCont
         int((opened + n * MINUTE).timestamp()) for n in range(3)
     ]
     assert exact(caller.quote())["c"] == market.candle("AAPL", opened + 2 * MINUTE).close
-
-
-def test_the_exchanges_sessions_know_half_days() -> None:
-    sessions = dict(sessions_of("XNYS", dt.date(2026, 11, 20), dt.date(2026, 11, 27)))
-    assert sessions[dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)] == dt.datetime(2026, 11, 20, 21, tzinfo=dt.UTC)
-    assert sessions[dt.datetime(2026, 11, 27, 14, 30, tzinfo=dt.UTC)] == dt.datetime(2026, 11, 27, 18, tzinfo=dt.UTC)
-    assert len(sessions) == 5  # Thanksgiving is none
 
 
 @pytest.mark.parametrize("symbol", ["NOPE", "sim1", "SIM12345678"])

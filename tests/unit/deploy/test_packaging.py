@@ -1,4 +1,4 @@
-"""What goes up to Lambda."""
+"""Packages that go up to Lambda."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.terraform.conftest import MODULE
 
 from core.errors import InvalidData
 from deploy import packaging
+from deploy.folders import MODULE
 from deploy.packaging import (
     MANAGED_LAYERS,
     UNPACKED_LIMIT,

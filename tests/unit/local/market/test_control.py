@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 
 from core.errors import OutOfReach
 from local.child import SOURCE_ROOT, Child, is_running
-from local.market import Market, MarketControl, MarketProcess
+from local.market import MarketControl, MarketProcess
 
 
 def test_a_market_process_is_found_again_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -57,13 +57,3 @@ def test_the_command_can_stand_still_at_a_time_and_keep_an_exchanges_hours(tmp_p
         assert len(requests.get(f"{url}/api/v1/stock/candle", params=parameters, timeout=5).json()["t"]) == 30
     finally:
         child.stop()
-
-
-def test_a_stopped_market_closes_its_connections_and_its_port() -> None:
-    market = Market.start()
-    with requests.Session() as session:
-        call = {"params": {"symbol": "AAPL"}, "headers": {"X-Finnhub-Token": market.token}, "timeout": 5}
-        assert session.get(f"{market.api_url}/quote", **call).ok
-        market.stop()
-        with pytest.raises(requests.ConnectionError):
-            session.get(f"{market.api_url}/quote", **call)

@@ -14,7 +14,6 @@ from tests.support.simulated_aws import ClientOf
 
 from aws.buckets import erase
 from cli.deploy import refuse_while_data_exist
-from cli.smoke import every_table_sql
 from core.errors import PipelineBug
 from deploy.target import Target
 
@@ -122,22 +121,6 @@ def test_an_old_version_alone_keeps_prod_from_being_destroyed(
 
 def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_while_data_exist(prod(monkeypatch), {"ingest": "gone", "warehouse": "gone-too"})
-
-
-def test_erasing_an_object_takes_its_versions_and_nothing_else(client_of: ClientOf) -> None:
-    s3 = client_of("s3")
-    s3.create_bucket(Bucket="held")
-    s3.put_bucket_versioning(Bucket="held", VersioningConfiguration={"Status": "Enabled"})
-    for key in ("a", "a", "ab", "b"):
-        s3.put_object(Bucket="held", Key=key, Body=b"")
-    erase(s3, "held", "a")
-    assert [version["Key"] for version in s3.list_object_versions(Bucket="held")["Versions"]] == ["ab", "b"]
-
-
-def test_every_table_is_asked_for_one_row_at_most() -> None:
-    asked = every_table_sql(["dim_date", "raw_staff"])
-    assert asked.count("limit 1") == 2
-    assert "union all" in asked
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
-from typing import Any
 
 import boto3
 import pytest
 from tests.support.waiting import eventually
+from tests.unit.local.emulator.functions import ROLE, archive, create, invoke
 
 pytestmark = pytest.mark.emulator
 
-ROLE = "arn:aws:iam::000000000000:role/fn"
 CODE = """
 import os, sys
 class SourceOnFire(Exception):
@@ -42,26 +39,6 @@ def who():
     except ImportError:
         return None
 """
-
-
-def archive(files: dict[str, str]) -> bytes:
-    body = io.BytesIO()
-    with zipfile.ZipFile(body, "w") as out:
-        for name, content in files.items():
-            out.writestr(name, content)
-    return body.getvalue()
-
-
-def create(session: boto3.Session, name: str, files: dict[str, str], **kwargs: Any) -> None:
-    session.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.12", Role=ROLE, Handler="index.handler", Timeout=10,
-        Code={"ZipFile": archive(files)}, **kwargs,
-    )  # fmt: skip
-
-
-def invoke(session: boto3.Session, name: str, **event: Any) -> Any:
-    answer = session.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
-    return json.load(answer["Payload"])
 
 
 @pytest.fixture(scope="module")
@@ -163,43 +140,3 @@ def test_step_functions_catch_an_error_by_its_class(session, function):
         lambda: (d := client.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, within=10
     )
     assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", "caught")
-
-
-def statistics(session: boto3.Session, metric: str, name: str) -> float:
-    found = session.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": name}],
-        StartTime=time.time() - 600, EndTime=time.time() + 60, Period=3600, Statistics=["Sum"],
-    )  # fmt: skip
-    return sum(point["Sum"] for point in found["Datapoints"])
-
-
-def test_invocations_by_a_queue_are_counted_with_their_errors(session):
-    create(session, "from-queue", {"index.py": "def handler(e, c):\n  if 'bad' in str(e): raise ValueError('bad')"})
-    sqs = session.client("sqs")
-    url = sqs.create_queue(QueueName="to-function", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    session.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="from-queue", BatchSize=1)
-    for body in ("good", "bad"):
-        sqs.send_message(QueueUrl=url, MessageBody=body)
-    eventually(lambda: statistics(session, "Invocations", "from-queue") == 2, within=15)
-    assert statistics(session, "Errors", "from-queue") == 1
-    assert statistics(session, "Duration", "from-queue") > 0
-
-
-def test_an_invoke_is_counted_once(session):
-    create(session, "counted", {"index.py": "def handler(e, c): return 1"})
-    invoke(session, "counted")
-    assert statistics(session, "Invocations", "counted") == 1
-
-
-def test_public_parameters_name_layers_that_a_function_may_attach(session):
-    ssm = session.client("ssm")
-    names = ["/aws/service/aws-sdk-pandas/3.16.1/py3.12/x86_64/layer-arn",
-             "/aws/service/powertools/python/x86_64/python3.12/latest"]  # fmt: skip
-    arns = [ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in names]
-    assert [arn.split(":layer:")[1].split(":")[0] for arn in arns] == [
-        "AWSSDKPandas-Python312", "AWSLambdaPowertoolsPythonV3-python312-x86_64",
-    ]  # fmt: skip
-    create(session, "managed", {"index.py": "import awswrangler, aws_lambda_powertools\ndef handler(e, c): return 1"},
-           Layers=arns)  # fmt: skip
-    assert invoke(session, "managed") == 1

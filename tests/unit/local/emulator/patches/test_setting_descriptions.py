@@ -1,13 +1,11 @@
-"""Fields that Terraform's provider reads back, as the API References have them, and metrics of state machines."""
+"""Fields that Terraform's provider reads back, as the API References have them."""
 
 from __future__ import annotations
 
 import json
-import time
 
 import boto3
 import pytest
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.emulator
 ROLE = "arn:aws:iam::000000000000:role/r"
@@ -46,37 +44,8 @@ def test_a_state_machines_tracing_is_described(session: boto3.Session):
     assert states.describe_state_machine(stateMachineArn=arn)["tracingConfiguration"] == {"enabled": False}
 
 
-def test_executions_are_counted_by_their_outcome(session: boto3.Session):
-    states, cloudwatch = session.client("stepfunctions"), session.client("cloudwatch")
-    succeed = {"Variable": "$.ok", "BooleanEquals": True, "Next": "S"}
-    flow = {
-        "StartAt": "C",
-        "States": {
-            "C": {"Type": "Choice", "Choices": [succeed], "Default": "F"},
-            "S": {"Type": "Succeed"}, "F": {"Type": "Fail", "Error": "Told"},
-        },
-    }  # fmt: skip
-    arn = states.create_state_machine(name="counted", roleArn=ROLE, definition=json.dumps(flow))["stateMachineArn"]
-    for ok in (True, True, False):
-        states.start_execution(stateMachineArn=arn, input=json.dumps({"ok": ok}))
-
-    def counted() -> dict[str, float]:
-        metrics = ("ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed")
-        points = {
-            metric: cloudwatch.get_metric_statistics(
-                Namespace="AWS/States", MetricName=metric, Dimensions=[{"Name": "StateMachineArn", "Value": arn}],
-                StartTime=time.time() - 600, EndTime=time.time() + 60, Period=3600, Statistics=["Sum"],
-            )["Datapoints"]
-            for metric in metrics
-        }  # fmt: skip
-        return {metric: sum(point["Sum"] for point in found) for metric, found in points.items()}
-
-    expected = {"ExecutionsStarted": 3, "ExecutionsSucceeded": 2, "ExecutionsFailed": 1}
-    eventually(lambda: counted() == expected, within=10)
-
-
 def test_an_event_invoke_configuration_has_no_age_that_nobody_set(session: boto3.Session):
-    from tests.unit.local.emulator.test_emulator_lambda import create
+    from tests.unit.local.emulator.functions import create
 
     create(session, "asynchronous", {"index.py": "def handler(e, c): return 1"})
     functions = session.client("lambda")
@@ -84,15 +53,3 @@ def test_an_event_invoke_configuration_has_no_age_that_nobody_set(session: boto3
     described = functions.get_function_event_invoke_config(FunctionName="asynchronous")
     assert described["MaximumRetryAttempts"] == 1
     assert "MaximumEventAgeInSeconds" not in described
-
-
-def test_a_metric_without_dimensions_is_not_the_sum_of_those_with(session: boto3.Session):
-    cloudwatch = session.client("cloudwatch")
-    for dimensions, value in (([], 1), ([{"Name": "d", "Value": "x"}], 10)):
-        data = [{"MetricName": "m", "Value": value, "Dimensions": dimensions}]
-        cloudwatch.put_metric_data(Namespace="Apart", MetricData=data)
-    stat = {"Metric": {"Namespace": "Apart", "MetricName": "m"}, "Period": 3600, "Stat": "Sum"}
-    found = cloudwatch.get_metric_data(
-        MetricDataQueries=[{"Id": "a", "MetricStat": stat}], StartTime=time.time() - 600, EndTime=time.time() + 60
-    )
-    assert sum(found["MetricDataResults"][0]["Values"]) == 1

@@ -1,0 +1,96 @@
+"""What the CloudWatch User Guide says of alarms and metrics, seen through boto3. Periods run at a fiftieth of their
+length (``alarm_scale``), so a minute's datapoint is missing after 1.2 seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from tests.support.waiting import eventually
+from tests.unit.local.emulator.patches.metrics.alarms import alarm, becomes, put, state
+
+pytestmark = pytest.mark.emulator
+
+
+def test_an_alarm_says_when_it_starts_and_when_it_ends(cloudwatch, session, topic):
+    arn, url = topic
+    alarm(cloudwatch, "two-ways", TreatMissingData="notBreaching", AlarmActions=[arn], OKActions=[arn])
+    put(cloudwatch, "two-ways", 6)
+
+    def told() -> list[str]:
+        messages = session.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        heard.extend(json.loads(m["Body"]) for m in messages)
+        return [m["NewStateValue"] for m in heard if m["AlarmName"] == "two-ways"]
+
+    heard: list[dict[str, Any]] = []
+    eventually(lambda: told()[-2:] == ["ALARM", "OK"], within=10)
+
+
+def test_an_alarm_looks_at_its_own_dimensions_alone(cloudwatch):
+    alarm(cloudwatch, "ours", Dimensions=[{"Name": "dataset", "Value": "quotes"}], TreatMissingData="notBreaching")
+    put(cloudwatch, "ours", 100, dataset="sales")
+    put(cloudwatch, "ours", 100)
+    put(cloudwatch, "ours", 1, dataset="quotes")
+    eventually(becomes(cloudwatch, "ours", "OK"), within=5)
+    put(cloudwatch, "ours", 100, dataset="quotes")
+    eventually(becomes(cloudwatch, "ours", "ALARM"), within=5)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "expected"),
+    [("missing", "INSUFFICIENT_DATA"), ("ignore", "ALARM"), ("breaching", "ALARM"), ("notBreaching", "OK")],
+)
+def test_missing_data_are_treated_as_told(cloudwatch, treatment, expected):
+    name = f"missing-{treatment}"
+    alarm(cloudwatch, name, TreatMissingData=treatment)
+    put(cloudwatch, name, 9)
+    eventually(becomes(cloudwatch, name, "ALARM"), within=5)
+    started = time.monotonic()
+    eventually(lambda: time.monotonic() - started > 2 and state(cloudwatch, name) == expected, within=6)
+
+
+def test_a_metric_that_never_came_is_an_alarm_where_missing_data_breach(cloudwatch):
+    alarm(cloudwatch, "dead-man", TreatMissingData="breaching", ComparisonOperator="LessThanThreshold", Threshold=1)
+    eventually(becomes(cloudwatch, "dead-man", "ALARM"), within=5)
+
+
+def test_m_of_n_datapoints_make_an_alarm(cloudwatch):
+    alarm(cloudwatch, "m-of-n", EvaluationPeriods=5, DatapointsToAlarm=2, TreatMissingData="notBreaching", Period=60)
+    put(cloudwatch, "m-of-n", 9)
+    eventually(becomes(cloudwatch, "m-of-n", "OK"), within=5)
+    began = time.monotonic()
+    eventually(lambda: time.monotonic() - began > 1.3, within=3)  # the second one falls into another period
+    put(cloudwatch, "m-of-n", 9)
+    eventually(becomes(cloudwatch, "m-of-n", "ALARM"), within=5)
+
+
+def test_an_alarm_may_watch_an_expression(cloudwatch):
+    stat = {"Stat": "Sum", "Period": 60}
+    rejected = {"Namespace": "Test", "MetricName": "rejected"}
+    rows = {"Namespace": "Test", "MetricName": "rows"}
+    queries = [
+        {"Id": "share", "Expression": "100 * FILL(a, 0) / b", "Label": "share", "ReturnData": True},
+        {"Id": "a", "MetricStat": {"Metric": rejected, **stat}, "ReturnData": False},
+        {"Id": "b", "MetricStat": {"Metric": rows, **stat}, "ReturnData": False},
+    ]
+    cloudwatch.put_metric_alarm(
+        AlarmName="share", EvaluationPeriods=1, Threshold=10, ComparisonOperator="GreaterThanThreshold", Metrics=queries
+    )
+    put(cloudwatch, "rows", 100)
+    eventually(becomes(cloudwatch, "share", "OK"), within=5)
+    put(cloudwatch, "rows", 100)
+    put(cloudwatch, "rejected", 30)
+    eventually(becomes(cloudwatch, "share", "ALARM"), within=5)
+    described = cloudwatch.describe_alarms(AlarmNames=["share"])["MetricAlarms"][0]
+    assert described["Metrics"] == queries
+    assert not {"Statistic", "Period", "MetricName"} & set(described)
+
+
+def test_a_composite_alarm_follows_its_children(cloudwatch):
+    alarm(cloudwatch, "child", TreatMissingData="notBreaching")
+    cloudwatch.put_composite_alarm(AlarmName="unhealthy", AlarmRule="ALARM(child)")
+    put(cloudwatch, "child", 9)
+    eventually(becomes(cloudwatch, "unhealthy", "ALARM"), within=5)
+    eventually(becomes(cloudwatch, "unhealthy", "OK"), within=8)
