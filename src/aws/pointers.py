@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws.objects import S3ObjectStore
 from core.ports import PartitionObject, Pointer, Refused, Written
-from core.warehouse.pointer import object_key, parse_pointer, pointer_body, pointer_key
+from core.warehouse.pointer import data_prefix, object_key, objects_among, parse_pointer, pointer_body, pointer_key
 
 
 class S3PartitionStore:
@@ -25,8 +26,13 @@ class S3PartitionStore:
         pointer = self._objects.read(key)
         if pointer is None:
             return None
-        target = parse_pointer(pointer.body, bucket=self._bucket, place=f"s3://{self._bucket}/{key}")
-        return Pointer(target, pointer.stat.etag)
+        place, etag = f"s3://{self._bucket}/{key}", pointer.stat.etag
+        return Pointer(
+            parse_pointer(pointer.body, bucket=self._bucket, place=place, partition=partition, etag=etag), etag
+        )
+
+    def list_objects(self, partition: str) -> Sequence[str]:
+        return objects_among(partition, self._objects.list(data_prefix(partition)))
 
     def read_object(self, key: str) -> PartitionObject | None:
         stored = self._objects.read(key)

@@ -11,6 +11,8 @@
     ├── TransientFailure     something outside failed: retry, later or elsewhere
     │   └── OutOfReach       (ConnectionError) a service or database did not answer
     └── PipelineBug          an assumption of the code is wrong: stop, keep the message
+        ├── LostCommit  what a pointer promises is not there: it is not "no commit yet"; make it again
+        │   └── BrokenPointer  the pointer itself names no object of its partition
         ├── ObjectConflict   (FileExistsError) an object of that name has other content
         └── IdOutOfOrder     (ValueError) a sequential id that is not exactly the next one
 
@@ -35,7 +37,7 @@ class StarmendError(Exception):
         text = f"{self.operation}: {self.place}: {self.problem}"
         return f"{text}. {self.remedy}" if self.remedy else text
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return type(self), (self.operation, self.place, self.problem, self.remedy)
 
 
@@ -69,6 +71,21 @@ class OutOfReach(TransientFailure, ConnectionError):
 
 class PipelineBug(StarmendError):
     """An assumption of the pipeline is wrong; stop before anything is overwritten."""
+
+
+class LostCommit(PipelineBug):
+    """A partition was committed, and what its pointer promises is not there: nothing may be made of it or on it."""
+
+
+class BrokenPointer(LostCommit):
+    """A pointer that names no object of its own partition; a swap that replaces it has to expect its ``etag``."""
+
+    def __init__(self, operation: str, place: str, problem: str, remedy: str = "", etag: str = "") -> None:
+        super().__init__(operation, place, problem, remedy)
+        self.etag = etag
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        return type(self), (self.operation, self.place, self.problem, self.remedy, self.etag)
 
 
 class ObjectConflict(PipelineBug, FileExistsError):

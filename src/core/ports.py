@@ -127,13 +127,20 @@ class PartitionObject:
 
 
 class PartitionStore(Protocol):
-    """The four effects that a commit is made of; a partition is one pointer to one immutable object.
+    """The effects that a commit is made of; a partition is one pointer to one immutable object.
 
     ``partition`` is a table's folder and path, ``fact_quote/symbol=AAPL/month=2026-11``; object keys are the store's.
     """
 
     def read_pointer(self, partition: str) -> Pointer | None:
-        """The current pointer; None where the partition has none yet."""
+        """The current pointer; None where the partition has none.
+
+        Raises ``BrokenPointer`` where it names no object of the partition.
+        """
+        ...
+
+    def list_objects(self, partition: str) -> Sequence[str]:
+        """The keys of the partition's objects, sorted, whether or not the pointer ever named them."""
         ...
 
     def read_object(self, key: str) -> PartitionObject | None:

@@ -13,9 +13,9 @@ from moto import mock_aws
 from tests.fakes.partitions import MemoryPartitions
 
 from aws.pointers import S3PartitionStore
-from core.errors import PipelineBug
+from core.errors import BrokenPointer, PipelineBug
 from core.ports import PartitionStore, Refused, Written
-from core.warehouse.pointer import object_name, pointer_key
+from core.warehouse.pointer import object_name, pointer_body, pointer_key
 
 BUCKET = "warehouse-bucket"
 PARTITION = "fact_quote/symbol=AAPL/month=2026-11"
@@ -125,6 +125,23 @@ def test_of_many_racing_swaps_one_wins(store: PartitionStore) -> None:
     pointer = store.read_pointer(PARTITION)
     assert pointer is not None
     assert winners == [pointer.target]
+
+
+def test_the_objects_of_a_partition_are_listed_and_no_other_s(store: PartitionStore) -> None:
+    assert list(store.list_objects(PARTITION)) == []
+    keys = [put(store, number) for number in (2, 1, 3)]
+    store.write_object("fact_quote/symbol=AAPL/month=2026-12", object_name(1, "0" * 32), b"another's")
+    assert list(store.list_objects(PARTITION)) == sorted(keys)
+    assert list(store.list_objects("fact_quote/symbol=AAPL")) == []
+
+
+def test_a_pointer_to_another_partition_s_object_is_broken_and_can_be_replaced(bench: Bench) -> None:
+    other = bench.store.write_object("fact_quote/symbol=ZM/month=2026-11", object_name(1, "0" * 32), b"another's")
+    bench.scribble(pointer_key(PARTITION), pointer_body(BUCKET, other))
+    with pytest.raises(BrokenPointer, match="starmend rebuild fact_quote --partition symbol=AAPL") as caught:
+        bench.store.read_pointer(PARTITION)
+    own = put(bench.store, 2)
+    assert isinstance(bench.store.swap_pointer(PARTITION, own, expected=caught.value.etag), Written)
 
 
 @pytest.mark.parametrize("body", [b"", b"s3://another-bucket/x\n", b"\xff\xfe", f"s3://{BUCKET}/a\ns3://b".encode()])

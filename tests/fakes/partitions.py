@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tests.fakes.objects import MemoryObjects
 
 from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
-from core.warehouse.pointer import DATA_ROOT, object_key, parse_pointer, pointer_body, pointer_key
+from core.warehouse.pointer import (
+    DATA_ROOT,
+    data_prefix,
+    object_key,
+    objects_among,
+    parse_pointer,
+    pointer_body,
+    pointer_key,
+)
 
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
@@ -42,7 +50,13 @@ class MemoryPartitions:
         key = pointer_key(partition)
         with self._lock:
             body = self.objects.get(key)
-        return Pointer(parse_pointer(body, bucket=self.bucket, place=key), _etag(body)) if body is not None else None
+        if body is None:
+            return None
+        etag = _etag(body)
+        return Pointer(parse_pointer(body, bucket=self.bucket, place=key, partition=partition, etag=etag), etag)
+
+    def list_objects(self, partition: str) -> Sequence[str]:
+        return objects_among(partition, MemoryPartitions.list(self, data_prefix(partition)))
 
     def read_object(self, key: str) -> PartitionObject | None:
         with self._lock:

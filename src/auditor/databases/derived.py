@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from auditor.services import Services
-from auditor.warehouse.partitions import read_partition
+from auditor.warehouse.partitions import read_partition, target_of
 from core.audit.findings import BrokenPartition, HeldPartition, StaleDerived
 from core.contract.model import Contract
 from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
@@ -38,16 +38,15 @@ def _of_dimension(
         yield HeldPartition(contract.dataset, name, "", partition.hold)
         return
     inputs = [f"{CURRENT}/{source}" for source in dict.fromkeys(inputs_of(table))]
-    pointers = {input_table: services.partitions.read_pointer(input_table) for input_table in inputs}
+    targets = {input_table: target_of(services.partitions, input_table) for input_table in inputs}
     if partition.problem:
         yield BrokenPartition(contract.dataset, name, "", partition.problem)
         return
-    if not any(pointers.values()):
-        return
     footer = partition.footer
     used = footer.inputs if footer else {}
-    for input_table, pointer in pointers.items():
-        target = pointer.target if pointer else ""
+    if not any(targets.values()) and not any(used.values()):
+        return
+    for input_table, target in targets.items():
         if used.get(input_table, "") == target:
             continue
         newest = services.partitions.read_object(target) if target else None

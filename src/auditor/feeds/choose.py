@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.objects import first_hour
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
+from auditor.warehouse.partitions import target_of
 from auditor.windows import (
     DAY,
     HOUR,
@@ -163,8 +165,8 @@ def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequen
     """
     names = [f"{table.name}/{path}" for table in facts_of(contract) for path in partitions_of(table, feed, windows)]
     with ThreadPoolExecutor(services.limits.workers) as pool:
-        pointers = list(pool.map(services.partitions.read_pointer, names))
-    return {name: pointer.target if pointer else "" for name, pointer in zip(names, pointers, strict=True)}
+        targets = pool.map(partial(target_of, services.partitions), names)
+        return dict(zip(names, targets, strict=True))
 
 
 def _changed(

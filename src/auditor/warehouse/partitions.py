@@ -11,20 +11,21 @@ import pyarrow.compute as pc
 
 from auditor.windows import Window
 from core.contract.model import Table
-from core.errors import PipelineBug
+from core.errors import BrokenPointer, PipelineBug
 from core.ports import PartitionStore
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.canonical_rows import digest_rows
 from core.warehouse.footer import Footer
 from core.warehouse.partition_objects import open_object
-from core.warehouse.pointer import partition_of
+from core.warehouse.pointer import lost_pointer, partition_of
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """A partition as its pointer has it now. ``problem`` says why its rows cannot be trusted; then there are none.
 
-    ``target`` is empty where there is no pointer: then the partition has no rows, which is no problem of its own.
+    ``target`` is empty where there is no pointer, or none that can be read. Without a problem, the partition has no
+    rows yet.
     """
 
     table: Table
@@ -50,15 +51,22 @@ class Held:
 def read_partition(store: PartitionStore, table: Table, path: str, columns: Collection[str] | None = None) -> Held:
     """The partition's rows with all columns of the table (those in the path too), or the named ones.
 
-    A pointer that leads to no sound object is a finding and no error. Raises ``TransientFailure`` where the store does.
+    A pointer that leads to no sound object, or that is lost, is a finding and no error. Raises ``TransientFailure``
+    where the store does.
     """
     empty = partial(Held, table, path, rows=_schema(table, columns).empty_table())
     name = partition_of(table.name, path)
     missing = ""
     while True:
-        pointer = store.read_pointer(name)
+        try:
+            pointer = store.read_pointer(name)
+        except BrokenPointer as error:
+            return empty(target="", problem=error.problem)
         if pointer is None:
-            return empty(target="")
+            lost = lost_pointer(name, store.list_objects(name))
+            if lost is None or store.read_pointer(name) is None:  # else it was made, and more, before they were listed
+                return empty(target="", problem=lost.problem if lost else "")
+            continue
         stored = store.read_object(pointer.target)
         if stored is not None:
             break
@@ -77,6 +85,15 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
     except PipelineBug as error:
         return empty(target=stored.key, footer=footer, problem=f"{stored.key} {error.problem}")
     return Held(table, path, stored.key, _with_path(table, path, rows, columns), footer)
+
+
+def target_of(store: PartitionStore, name: str) -> str:
+    """The object that a partition's pointer names; empty where there is no pointer, or none that can be read."""
+    try:
+        pointer = store.read_pointer(name)
+    except BrokenPointer:
+        return ""
+    return pointer.target if pointer else ""
 
 
 def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:

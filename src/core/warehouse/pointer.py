@@ -12,9 +12,11 @@ A name is never given twice, so that a pointer never has the same content twice 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.errors import PipelineBug
+from core.errors import BrokenPointer, LostCommit, PipelineBug
+from core.ports import ObjectInfo
 
 ROOT = "warehouse/"
 DATA_ROOT = "warehouse/_data/"
@@ -69,6 +71,11 @@ def parse_object(key: str) -> ObjectName | None:
     return ObjectName(folder.removeprefix(DATA_ROOT).rstrip("/"), int(match["version"]), match["unique"])
 
 
+def objects_among(partition: str, listing: Iterable[ObjectInfo]) -> list[str]:
+    """The keys in a listing that are those of the partition's objects."""
+    return [info.key for info in listing if (name := parse_object(info.key)) and name.partition == partition]
+
+
 def version_of(key: str) -> int:
     """The version in an object's key; raises ``PipelineBug`` on a key that no commit made."""
     name = parse_object(key)
@@ -84,10 +91,40 @@ def pointer_body(bucket: str, key: str) -> bytes:
     return f"s3://{bucket}/{key}\n".encode()
 
 
-def parse_pointer(body: bytes, *, bucket: str, place: str) -> str:
-    """The object key that a pointer names; raises ``PipelineBug`` where it does not point into ``bucket``."""
+def parse_pointer(body: bytes, *, bucket: str, place: str, partition: str = "", etag: str = "") -> str:
+    """The object key that a pointer names.
+
+    Raises ``BrokenPointer`` where it does not point into ``bucket``, or to no object of the ``partition`` (if given).
+    """
     prefix = f"s3://{bucket}/"
     text = body.decode("utf-8", "replace").strip()
     if not text.startswith(prefix) or "\n" in text:
-        raise PipelineBug("read pointer", place, f"is not one line that starts with {prefix}: {text[:200]!r}")
-    return text.removeprefix(prefix)
+        problem = f"is not one line that starts with {prefix}: {text[:200]!r}"
+        raise BrokenPointer("read pointer", place, problem, remedy_of(partition), etag)
+    key = text.removeprefix(prefix)
+    name = parse_object(key)
+    if partition and (name is None or object_key(partition, key.rpartition("/")[2]) != key):
+        problem = f"points to no object of a commit of {partition}: {text[:200]!r}"
+        raise BrokenPointer("read pointer", place, problem, remedy_of(partition), etag)
+    return key
+
+
+def remedy_of(partition: str) -> str:
+    """What to do where a partition has to be made again."""
+    if partition.startswith("_"):
+        return "Rebuild a dimension that is made of it: starmend rebuild TABLE"
+    table, _, path = partition.partition("/")
+    return f"Rebuild it: starmend rebuild {table or 'TABLE'}" + (f" --partition {path}" if path else "")
+
+
+def lost_pointer(partition: str, objects: Sequence[str]) -> LostCommit | None:
+    """The error of a partition without a pointer whose ``objects`` prove that it had one; None where they do not.
+
+    A first commit writes an object numbered 1 and then the pointer, so that one may be there before the pointer is. One
+    with a greater number was made on top of a pointer.
+    """
+    last = max((version_of(key) for key in objects), default=0)
+    if last < 2:
+        return None
+    problem = f"its pointer is gone, for there are objects up to version {last}"
+    return LostCommit("read pointer", partition, problem, remedy_of(partition))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
-from core.errors import PipelineBug
+from core.errors import LostCommit, PipelineBug
 from core.feeds.calendar import validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, entities_in, period_of
@@ -24,6 +24,7 @@ from core.ports import ObjectReader
 from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.order import as_array
+from core.warehouse.pointer import partition_of, remedy_of
 from processing.partitions.commit import Outcome, read_partition, restate
 from processing.services import Services
 
@@ -36,7 +37,8 @@ Ints = npt.NDArray[np.int64]
 def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
     """Bring a rollup's partition up to date: read after its pointer, so the last writer has seen the newest inputs.
 
-    No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer.
+    No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer,
+    and ``LostCommit`` where the facts are broken or lost: they are not "no facts".
     """
     contract = services.contracts.dataset(table.dataset)
     feed = services.contracts.feed(table.dataset)
@@ -45,6 +47,9 @@ def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
 
     def rebuild() -> tuple[pa.Table, Sequence[object]]:
         snapshot = read_partition(services.partitions, fact, path)
+        name = partition_of(fact.name, path)
+        if snapshot is None and services.partitions.list_objects(name):
+            raise LostCommit("derive", table.name, f"{name} has objects and no pointer", remedy_of(name))
         period = period_of(table, feed, path, fact=fact)
         entries = certified_in(services.records, table.dataset, feed.table.name, *period, calendar=calendar)
         facts = snapshot.table if snapshot else stored_schema(fact).empty_table()

@@ -10,17 +10,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import pyarrow as pa
 
-from core.errors import PipelineBug, TransientFailure
-from core.ports import PartitionStore, Pointer, Written
+from core.errors import TransientFailure
+from core.ports import PartitionStore, Written
 from core.warehouse.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
-from core.warehouse.partition_objects import Opened, open_object
-from core.warehouse.pointer import object_name, version_of
+from core.warehouse.pointer import object_name
 from processing.partitions.layout import Layout
 from processing.partitions.parquet import Pieces, encode
+from processing.partitions.state import Current, State, Vacant, last_sound, read_state
 
 # Seconds, halved by the jitter on the average; writers that retry at once cost eleven tries a commit.
 FIRST_PAUSE = 0.060
@@ -69,39 +68,9 @@ class AlreadyThere:
 Outcome = Committed | AlreadyThere
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
-    """The pointer that was read and the object that it names; ``opened`` None: that is missing, or no Parquet."""
-
-    partition: str
-    pointer: Pointer
-    opened: Opened | None
-    modified: datetime | None
-
-    @property
-    def version(self) -> int:
-        return version_of(self.pointer.target)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether its rows are those that were committed."""
-        return self.opened is not None and self.opened.is_sound
-
-    @property
-    def object(self) -> Opened:
-        """The object; raises ``PipelineBug`` where there is none to be read. Reading its rows checks their digest."""
-        if self.opened is None:
-            problem = f"{self.pointer.target} is missing or no Parquet"
-            raise PipelineBug("read partition", self.partition, problem, "Restate it: starmend rebuild")
-        return self.opened
-
-    @property
-    def footer(self) -> Footer:
-        return self.object.footer
-
-    def already_there(self) -> AlreadyThere:
-        """The outcome of a commit that has nothing to add to it."""
-        return AlreadyThere(self.partition, self.version, self.pointer.target, self.footer.rows)
+def already_there(current: Current) -> AlreadyThere:
+    """The outcome of a commit that has nothing to add to what is there."""
+    return AlreadyThere(current.partition, current.version, current.pointer.target, current.footer.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +88,7 @@ class Next:
     hold: str | None = None
 
 
-Make = Callable[[Current | None], Next | AlreadyThere]
-
-
-def read_current(store: PartitionStore, partition: str) -> Current | None:
-    """The pointer, and the object it names; None where there is no pointer."""
-    missing = ""
-    while pointer := store.read_pointer(partition):
-        stored = store.read_object(pointer.target)
-        if stored is not None:
-            try:
-                return Current(partition, pointer, open_object(stored.key, stored.body), stored.modified)
-            except PipelineBug:
-                return Current(partition, pointer, None, stored.modified)
-        if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
-            return Current(partition, pointer, None, None)
-        missing = pointer.target
-    return None
+Make = Callable[[State], Next | AlreadyThere]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,28 +99,34 @@ class _Swap:
     result: Committed
 
 
-def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *, context: CommitContext) -> Outcome:
+def attempt(
+    store: PartitionStore, layout: Layout, partition: str, make: Make, *, context: CommitContext, mends: bool = False
+) -> Outcome:
     """Make the next version and swap the pointer; when beaten, do so again on top of the winner.
 
     ``make`` is called after the pointer was read, so whatever it reads is at least as new as what it will replace.
+    ``mends``: it makes the partition whole, so that it may take the place of a pointer that is lost or broken; else
+    such a partition raises ``LostCommit``.
     """
     written: list[Committed] = []
     swap: _Swap | None = None
     for tries in range(1, context.max_tries + 2):
         began = context.timer()
-        current = read_current(store, partition)
-        if won := _won(current, written):
+        state = read_state(store, partition)
+        if isinstance(state, Vacant) and state.error is not None and not mends:
+            raise state.error
+        if won := _won(state, written):
             return replace(won, tries=tries - 1)
         if tries > context.max_tries:
             break
-        etag = current.pointer.etag if current else None
+        etag = state.etag
         # An unsettled swap against an unchanged pointer may still be on its way: the same swap again cannot do harm,
         # while a second object could end up beside the first.
         if swap is None or swap.expected != etag:
-            wanted = make(current)
+            wanted = make(state)
             if isinstance(wanted, AlreadyThere):
                 return wanted
-            swap = _Swap(etag, _write(store, layout, partition, current, wanted, context))
+            swap = _Swap(etag, _write(store, layout, state, wanted, context))
             written.append(swap.result)
         try:
             answer = store.swap_pointer(partition, swap.result.key, expected=etag)
@@ -181,14 +140,14 @@ def attempt(store: PartitionStore, layout: Layout, partition: str, make: Make, *
     )
 
 
-def _won(current: Current | None, written: list[Committed]) -> Committed | None:
+def _won(state: State, written: list[Committed]) -> Committed | None:
     """The commit of ours that is current, or that the current one descends from."""
-    if current is None:
+    if isinstance(state, Vacant):
         return None
     for result in written:
-        if current.pointer.target == result.key:
+        if state.pointer.target == result.key:
             return result
-        if current.opened is not None and current.opened.footer.descends_from(result.key):
+        if state.opened is not None and state.opened.footer.descends_from(result.key):
             return result
     return None
 
@@ -203,27 +162,34 @@ def _pause(tries: int, took: float, source: random.Random) -> float:
     return source.random() * min(longest, max(FIRST_PAUSE, 2 * took) * 2.0 ** min(tries - 1, 10))
 
 
-def _write(
-    store: PartitionStore, layout: Layout, partition: str, current: Current | None, wanted: Next, context: CommitContext
-) -> Committed:
-    footer = _footer(layout.table, partition, current, wanted, context.contract_hash)
+def _write(store: PartitionStore, layout: Layout, state: State, wanted: Next, context: CommitContext) -> Committed:
+    footer = _footer(layout.table, state, _before(store, state), wanted, context.contract_hash)
     unique = uuid.UUID(int=context.random.getrandbits(128), version=4).hex
-    parent = current.opened if current else None
+    parent = state.opened if isinstance(state, Current) else None
     body = encode(wanted.rows, footer, key=layout.key, parent=parent)
-    key = store.write_object(partition, object_name(footer.version, unique), body)
-    return Committed(partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
+    key = store.write_object(state.partition, object_name(footer.version, unique), body)
+    return Committed(state.partition, footer.version, key, footer.rows, wanted.inserted, wanted.replaced, tries=0)
 
 
-def _footer(table: str, partition: str, current: Current | None, wanted: Next, contract_hash: str) -> Footer:
-    before = current.opened.footer if current and current.opened else None
-    parent = current.pointer.target if current else ""
+def _before(store: PartitionStore, state: State) -> Footer | None:
+    """The footer whose hold and history go on: that of the last sound object, where the current one is lost."""
+    if isinstance(state, Current) and state.opened is not None:
+        return state.opened.footer
+    if isinstance(state, Vacant) and state.error is None:
+        return None
+    sound = last_sound(store, state.partition)
+    return sound.footer if sound else None
+
+
+def _footer(table: str, state: State, before: Footer | None, wanted: Next, contract_hash: str) -> Footer:
+    parent = state.pointer.target if isinstance(state, Current) else ""
     dailies: tuple[Daily, ...] = before.dailies if before else ()
-    if current and current.modified:
-        dailies = later_dailies(dailies, parent, current.modified)
+    if isinstance(state, Current) and state.modified:
+        dailies = later_dailies(dailies, parent, state.modified)
     return Footer(
         table=table,
-        partition=partition,
-        version=current.version + 1 if current else 1,
+        partition=state.partition,
+        version=state.version + 1,
         kind=wanted.kind,
         rows=wanted.rows.num_rows,
         parent=parent,

@@ -15,11 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from core.contract.model import Table
+from core.errors import LostCommit
 from core.ports import PartitionStore
 from core.warehouse.footer import RECENT, SourceRef, later_marks
 from core.warehouse.order import identical
-from core.warehouse.pointer import partition_of
-from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Current, Next, Outcome, attempt
+from core.warehouse.partition_objects import open_object
+from core.warehouse.pointer import partition_of, remedy_of
+from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Next, Outcome, already_there, attempt
 from processing.partitions.batch import Batch, batch_of, dedupe, rows_mark
 from processing.partitions.layout import Layout
 from processing.partitions.merge import Splice, all_of, plan_splice
@@ -27,6 +29,7 @@ from processing.partitions.parquet import Pieces
 from processing.partitions.precedence import with_latest
 from processing.partitions.rewrite import first_rows, splice_object
 from processing.partitions.snapshot import Columns, Snapshot, read_snapshot
+from processing.partitions.state import Current, State, Vacant
 
 __all__ = [
     "AlreadyThere",
@@ -49,7 +52,7 @@ Rebuild = Callable[[], tuple[pa.Table, Sequence[SourceRef]]]
 def read_partition(store: PartitionStore, table: Table, partition: str) -> Snapshot | None:
     """The partition as it is now, in the table's stored schema; None where it has no commit yet.
 
-    Raises ``PipelineBug`` where the pointer leads to no sound object.
+    Raises ``LostCommit`` where pointer or object is lost, ``PipelineBug`` where the object is not sound.
     """
     return read_snapshot(store, Layout.of(table).schema, partition_of(table.name, partition))
 
@@ -66,35 +69,56 @@ def commit_rows(
     """Merge rows, which came from ``sources``, into a partition (its path below the table's folder, or empty).
 
     When it returns, the rows or newer versions of them are current. Doing it again makes no version. Raises
-    ``TransientFailure`` when beaten too often or when the store fails: the same call may then be made again.
+    ``TransientFailure`` when beaten too often or when the store fails: the same call may then be made again, and
+    ``LostCommit`` where the partition is broken: what is there must not be taken for nothing.
+
+    Where the partition has no pointer yet, the objects of first commits that crashed, or are under way, are merged too:
+    one of them may be all that is left of the rows' only commit.
     """
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
     batch: Batch | None = None
     mark = ""
 
-    def make(current: Current | None) -> Next | AlreadyThere:
+    def make(current: State) -> Next | AlreadyThere:
         nonlocal batch, mark
-        if current is not None and current.footer.has_merged(sources, context.contract_hash):
-            return current.already_there()
+        if isinstance(current, Current) and current.footer.has_merged(sources, context.contract_hash):
+            return already_there(current)
         if batch is None:
             batch = batch_of(rows, layout)
             mark = rows_mark(batch, layout)
-        if current is None:
+        if isinstance(current, Vacant):
             if not batch.num_rows:
                 return AlreadyThere(where, 0, "", 0)
-            return _merge_of(first_rows(batch, layout), all_of(batch), (), sources, mark, context)
+            every, recent = _with_first_commits(store, current.objects, batch, layout)
+            return _merge_of(first_rows(every, layout), all_of(every), recent, sources, mark, context)
         if mark and mark in current.footer.recent:
-            return current.already_there()
+            return already_there(current)
         columns = Columns(current.object, layout.schema)
         splice = plan_splice(columns.read, batch.table, layout)
         if not len(splice.rows):
             columns.prove()
-            return current.already_there()
+            return already_there(current)
         result = splice_object(current.object, columns, batch.table, splice, layout)
         return _merge_of(result, splice, current.footer.recent, sources, mark, context)
 
     return attempt(store, layout, where, make, context=context)
+
+
+def _with_first_commits(
+    store: PartitionStore, objects: Sequence[str], batch: Batch, layout: Layout
+) -> tuple[Batch, tuple[str, ...]]:
+    """The batch and the rows of first commits that no pointer names, and the marks of what these had merged."""
+    tables: list[pa.Table] = []
+    marks: list[str] = []
+    for key in objects:
+        if stored := store.read_object(key):
+            opened = open_object(key, stored.body)
+            tables.append(opened.read(layout.schema, layout.given).cast(layout.given_schema))
+            marks += opened.footer.recent
+    if not tables:
+        return batch, ()
+    return batch_of(pa.concat_tables([*tables, batch.table]), layout), tuple(marks)
 
 
 def _merge_of(
@@ -146,28 +170,39 @@ def commit_table(
     """Replace a derived partition by the rows that ``recompute`` makes of its inputs (tables with partitions' paths).
 
     ``recompute`` gets the snapshots by the store's names of the partitions (``dim_x``, ``fact_y/symbol=A``); those that
-    have no commit yet are left out. The target's pointer is read before the inputs' and all three steps are done again
-    when beaten, so the last writer has seen the newest inputs. No version is made, and nothing is recomputed, when the
-    footer names exactly the input objects just read, under the same contract.
+    have no commit yet are left out, those that are broken raise ``LostCommit`` or ``PipelineBug``. The target's pointer
+    is read before the inputs' and all three steps are done again when beaten, so the last writer has seen the newest
+    inputs. No version is made, and nothing is recomputed, when the footer names exactly the input objects just read,
+    under the same contract. A target that is lost itself is made again: its rows are a function of its inputs.
     """
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
 
-    def make(current: Current | None) -> Next | AlreadyThere:
+    def make(current: State) -> Next | AlreadyThere:
         snapshots: dict[str, Snapshot] = {}
         seen: dict[str, str] = {}
         for source, path in inputs:
             name = partition_of(source.name, path)
             snapshot = read_partition(store, source, path)
+            if snapshot is None:
+                _refuse_lost_input(current, name)
             seen[name] = snapshot.key if snapshot else ""
             if snapshot:
                 snapshots[name] = snapshot
-        if current and current.is_sound and _same_origin(current, seen, context.contract_hash):
-            return current.already_there()
+        if isinstance(current, Current) and current.is_sound and _same_origin(current, seen, context.contract_hash):
+            return already_there(current)
         rows = dedupe(recompute(snapshots), layout)
         return Next("derive", with_latest(rows, layout), inserted=rows.num_rows, inputs=seen)
 
-    return attempt(store, layout, where, make, context=context)
+    return attempt(store, layout, where, make, context=context, mends=True)
+
+
+def _refuse_lost_input(current: State, name: str) -> None:
+    """An input without a commit, of which the derived table was once made, has lost its pointer."""
+    opened = current.opened if isinstance(current, Current) else None
+    if opened is not None and (before := opened.footer.inputs.get(name)):
+        problem = f"its pointer is gone, for {current.partition} was made of {before}"
+        raise LostCommit("read partition", name, problem, remedy_of(name))
 
 
 def _same_origin(current: Current, seen: Mapping[str, str], contract_hash: str) -> bool:
@@ -178,7 +213,7 @@ def _same_origin(current: Current, seen: Mapping[str, str], contract_hash: str) 
 def restate(
     store: PartitionStore, table: Table, partition: str, rebuild: Rebuild, *, context: CommitContext
 ) -> Outcome:
-    """Replace a partition whole, whatever it holds, even where its object is missing or altered.
+    """Replace a partition whole, whatever it holds, even where pointer or object are missing, altered or not ours.
 
     ``rebuild`` gives the rows and the ingest objects that they come from. It is called after the pointer was read, and
     again when beaten: a commit that it does not see is one that comes after it. A hold stays. No version is made where
@@ -186,13 +221,13 @@ def restate(
     """
     layout = Layout.of(table)
 
-    def make(current: Current | None) -> Next | AlreadyThere:
+    def make(current: State) -> Next | AlreadyThere:
         given, sources = rebuild()
         rows = with_latest(dedupe(given, layout), layout)
-        if current and current.is_sound and identical(current.object.read(layout.schema), rows):
-            return current.already_there()
+        if isinstance(current, Current) and current.is_sound and identical(current.object.read(layout.schema), rows):
+            return already_there(current)
         marks = later_marks((), sources, context.contract_hash)
         return Next("restate", rows, inserted=rows.num_rows, sources=tuple(sources)[-RECENT:], recent=marks)
 
     where = partition_of(table.name, partition)
-    return attempt(store, layout, where, make, context=context)
+    return attempt(store, layout, where, make, context=context, mends=True)

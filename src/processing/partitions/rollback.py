@@ -7,8 +7,9 @@ from core.errors import InvalidData
 from core.ports import PartitionStore
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of, version_of
-from processing.partitions.attempt import AlreadyThere, CommitContext, Current, Next, Outcome, attempt
+from processing.partitions.attempt import AlreadyThere, CommitContext, Next, Outcome, already_there, attempt
 from processing.partitions.layout import Layout
+from processing.partitions.state import Current, State, Vacant
 
 
 def rollback(
@@ -23,12 +24,12 @@ def rollback(
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
 
-    def make(current: Current | None) -> Next | AlreadyThere:
-        if current is None:
+    def make(current: State) -> Next | AlreadyThere:
+        if isinstance(current, Vacant):
             raise InvalidData("roll back", where, "it has no version", "look at: starmend status")
         key = to if isinstance(to, str) else _key_of(current, to)
         if current.is_sound and _is_done(current, version_of(key), hold or ""):
-            return current.already_there()
+            return already_there(current)
         stored = store.read_object(key)
         if stored is None:
             raise InvalidData("roll back", where, f"{key} was removed", "choose another version, or: starmend rebuild")
@@ -70,12 +71,12 @@ def release(store: PartitionStore, table: Table, partition: str, *, context: Com
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
 
-    def make(current: Current | None) -> Next | AlreadyThere:
-        if current is None:
+    def make(current: State) -> Next | AlreadyThere:
+        if isinstance(current, Vacant):
             return AlreadyThere(where, 0, "", 0)
         footer = current.footer
         if not footer.hold:
-            return current.already_there()
+            return already_there(current)
         rows = current.object.read(layout.schema)
         return Next("release", rows, recent=footer.recent, inputs=footer.inputs, hold="")
 

@@ -14,7 +14,7 @@ from core.ports import PartitionStore
 from core.warehouse.footer import Footer
 from core.warehouse.order import Ints
 from core.warehouse.partition_objects import Opened
-from processing.partitions.attempt import read_current
+from processing.partitions.state import read_current
 
 READ_AT_ONCE = 1_000_000  # cells; below it a second visit to the file costs more than the columns it would save
 
@@ -32,14 +32,17 @@ class Snapshot:
 
 
 def read_snapshot(store: PartitionStore, schema: pa.Schema, partition: str) -> Snapshot | None:
-    """The current object of a partition (the store's name of it), with the columns of ``schema``."""
+    """The current object of a partition (the store's name of it), with the columns of ``schema``; None: no commit yet.
+
+    Raises ``LostCommit`` where the pointer or its object is lost.
+    """
     current = read_current(store, partition)
-    if current is None or current.modified is None:
+    if current is None:
         return None
-    opened = current.object
-    return Snapshot(
-        partition, current.version, current.pointer.target, opened.read(schema), opened.footer, current.modified
-    )
+    opened, modified = current.opened, current.modified
+    if opened is None or modified is None:
+        raise current.lost
+    return Snapshot(partition, current.version, opened.key, opened.read(schema), opened.footer, modified)
 
 
 class Columns:

@@ -10,7 +10,7 @@ from core.contract.model import Table
 from core.ports import ObjectInfo, ObjectStore, PartitionStore
 from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object
 from core.warehouse.vacuum import GRACE, VacuumPlan, plan_vacuum
-from processing.partitions.attempt import read_current
+from processing.partitions.state import Current, read_state
 
 
 def vacuum(
@@ -53,8 +53,8 @@ def _clean(
     dry_run: bool,
 ) -> VacuumPlan | None:
     listed = list(infos)  # before the pointer is read: what is written after this is not on the list
-    current = read_current(store, partition)
-    if current is None or current.opened is None:
+    current = read_state(store, partition)
+    if not isinstance(current, Current) or current.opened is None:
         return None
     dailies = {daily.key for daily in current.footer.dailies}
     plan = plan_vacuum(partition, listed, current=current.pointer.target, dailies=dailies, now=now, grace=grace)

@@ -15,8 +15,8 @@ from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
 from processing.derived.rollups import derive_rollup
-from processing.partitions.attempt import read_current
 from processing.partitions.commit import Committed
+from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import vacuum_partition
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_table
@@ -96,9 +96,9 @@ def _dimension(services: Services, table: Table) -> int:
     """
     contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
-    currents = [read_current(services.partitions, f"{CURRENT}/{name}") for name in inputs]
+    states = [read_state(services.partitions, f"{CURRENT}/{name}") for name in inputs]
     changed = 0
-    if not all(current is not None and current.is_sound for current in currents):
+    if not all(isinstance(state, Current) and state.is_sound for state in states):
         changed = sum(rebuilt.changed for rebuilt in rebuild_table(services, table.name))
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):

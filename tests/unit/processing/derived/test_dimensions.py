@@ -8,6 +8,8 @@ import pytest
 from tests.support.lake import MemoryLake, department, numbered, order, shipped_contracts, staff
 
 from core.contract.model import Contracts
+from core.warehouse.pointer import pointer_key
+from processing.restating.rebuild import rebuild_table
 
 LATER = "2026-11-20T11:00:00.000"
 
@@ -93,3 +95,22 @@ def test_contract_made_tables_are_made_once_and_not_again_by_the_next_process(la
     for name in ("dim_date", "dim_symbol"):
         key = f"warehouse/{name}/symlink.txt"
         assert lake.versions()[key] == versions[key]
+
+
+@pytest.mark.parametrize("damage", ["pointer", "object"])
+def test_a_dimension_is_never_made_of_an_input_that_is_broken(damage: str) -> None:
+    """One line of staff once made a dimension full of nulls out of departments that had only lost their pointer."""
+    lake = MemoryLake(shipped_contracts())
+    lake.process(lake.put_table("sales", "department", 1, [department(1, "Sales")]))
+    lake.process(lake.put_table("sales", "department", 2, [department(2, "Law")]))
+    lake.process(lake.put_table("sales", "staff", 1, [staff(1, 1)]))
+    before = lake.rows("dim_staff")
+    versions = lake.versions()
+    pointer = pointer_key("_current/department")
+    lake.partitions.delete([pointer if damage == "pointer" else versions[pointer]])
+    key = lake.put_table("sales", "staff", 2, [staff(2, 2)])
+    assert "starmend rebuild" in str(lake.process(key)[key])
+    assert lake.rows("dim_staff") == before
+    list(rebuild_table(lake.services, "dim_staff"))
+    assert lake.process(key) == {}
+    assert [row["department_name"] for row in lake.rows("dim_staff")] == ["Sales", "Law"]

@@ -14,9 +14,10 @@ from tests.support.lake import MemoryLake, quote, shipped_contracts
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import TradingCalendar
-from core.errors import PipelineBug
+from core.errors import LostCommit, PipelineBug
 from core.time import iso
 from core.warehouse.arrow_types import stored_schema
+from core.warehouse.pointer import pointer_key
 from processing.derived.rollups import Rollup, certified_in, derive_rollup, rollup_rows
 from processing.partitions.commit import AlreadyThere, Committed
 
@@ -118,3 +119,19 @@ def test_a_rollup_is_committed_and_made_again_only_where_its_rows_change() -> No
     assert isinstance(first, Committed)
     assert isinstance(again, AlreadyThere)
     assert [row["minutes"] for row in lake.rows("fact_quote_hourly")] == [1]
+
+
+@pytest.mark.parametrize("commits", [1, 2])
+def test_a_rollup_is_never_made_of_facts_that_lost_their_pointer(commits: int) -> None:
+    lake = MemoryLake(shipped_contracts())
+    for minute in range(commits):
+        key = f"feeds/quotes/2026/11/20/15/{minute}"
+        lake.process(lake.put(key, [quote("AAPL", f"2026-11-20T15:{minute:02d}:00Z", "1.5")]))
+    table = lake.services.contracts.table("fact_quote_hourly")
+    derive_rollup(lake.services, table, PATH)
+    before = lake.rows("fact_quote_hourly")
+    lake.partitions.delete([pointer_key(f"fact_quote/{PATH}")])
+    with pytest.raises(LostCommit, match="fact_quote --partition"):
+        derive_rollup(lake.services, table, PATH)
+    assert len(before) == 1
+    assert lake.rows("fact_quote_hourly") == before

@@ -134,6 +134,10 @@ class _PausedAt:
         self._tick()
         return self._store.read_pointer(partition)
 
+    def list_objects(self, partition: str):
+        self._tick()
+        return self._store.list_objects(partition)
+
     def read_object(self, key: str):
         self._tick()
         return self._store.read_object(key)
