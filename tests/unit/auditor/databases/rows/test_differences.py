@@ -11,10 +11,9 @@ from tests.support.lake import shipped_contracts
 
 from auditor.databases.rows.differences import compare_pairs, our_buckets, unequal
 from auditor.databases.rows.holdings import Holding
-from auditor.databases.rows.targets import Slice, all_slices, paths_of, slices_between, targets_of
+from auditor.databases.rows.targets import Slice, targets_of
 from core.audit.fingerprint import fingerprints, key_hashes, microseconds
 from core.audit.source_check import pairs_schema
-from core.time import epoch
 
 BUCKETS, UNTIL = 16, 50_000
 STATE = st.dictionaries(st.integers(-20, 20), st.integers(0, 80).map(lambda n: n * 1000), max_size=30)
@@ -58,15 +57,3 @@ def test_exactly_the_rows_that_differ_are_found(source: dict[int, int], warehous
     assert gone >= {key for key in settled if key not in source}
     assert gone <= {key for key in warehouse if key not in source}
     assert len(found.versions) == len(found.checked) == len(found.deleted)
-
-
-def test_a_fact_is_compared_month_by_month_and_a_current_state_whole() -> None:
-    orders, designs = TARGETS["fact_sales_order"], TARGETS["_current/design"]
-    assert (orders.column, orders.unit, orders.latest) == ("created_at", "month", "is_latest")
-    some = slices_between(orders, epoch("2026-11-30T23:00:00Z"), epoch("2026-12-01T00:00:01Z"))
-    assert [path for one in some for path in paths_of(orders, one)] == ["month=2026-11", "month=2026-12"]
-    assert len(all_slices(orders, epoch("2026-11-20T00:00:00Z"))) == 35
-    (whole,) = all_slices(designs, epoch("2026-11-20T00:00:00Z"))
-    assert whole.whole
-    assert paths_of(designs, whole) == [""]
-    assert set(TARGETS) >= {"fact_payment", "_current/transaction", "_current/staff", "_current/department"}

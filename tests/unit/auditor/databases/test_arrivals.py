@@ -1,0 +1,114 @@
+"""A table's sequence of ingest objects against receipts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.audited import CLOCK, DATASET, EARLY, TABLE, AuditedDatabase
+
+from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
+from auditor.databases.memory import TableMemory
+from core.audit.findings import LostObject, MissingObject, UnprocessedObject
+from core.landing.ingest_objects import EPOCH, TableObject
+
+NOTHING = TableMemory()
+
+
+def key(number: int) -> str:
+    return TableObject(DATASET, TABLE.name, number).key
+
+
+def scan(lake: AuditedDatabase, memory: TableMemory = NOTHING, *, code: str = "test", settle: int = 60) -> Arrivals:
+    ports = Ports(lake.ingest, lake.records, code, lake.now, settle)
+    return scan_arrivals(ports, lake.contract, TABLE.name, memory)
+
+
+def numbers(arrivals: Arrivals) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {"unprocessed": set(), "lost": set(), "missing": set()}
+    for finding in arrivals.findings:
+        if isinstance(finding, MissingObject):
+            found["missing"].add(finding.number)
+        elif isinstance(finding, UnprocessedObject | LostObject):
+            place = "lost" if isinstance(finding, LostObject) else "unprocessed"
+            found[place].add(int(finding.key[-len("000000000001.jsonl.gz") :].split(".")[0]))
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(objects=st.sets(st.integers(1, 12)), receipts=st.sets(st.integers(1, 12)))
+def test_every_number_without_object_or_receipt_is_found_and_the_whole_beginning_is_verified(
+    objects: set[int], receipts: set[int]
+) -> None:
+    lake = AuditedDatabase()
+    for number in objects:
+        lake.arrive(number, receipt=False)
+    for number in receipts:
+        lake.write_receipt(key(number))
+    arrivals = scan(lake)
+    newest = max([*objects, *receipts], default=0)
+    all_numbers = set(range(1, newest + 1))
+    assert numbers(arrivals) == {
+        "unprocessed": objects - receipts,
+        "lost": receipts - objects,
+        "missing": all_numbers - objects - receipts,
+    }
+    verified = next((number - 1 for number in range(1, newest + 2) if number not in receipts), 0)
+    assert arrivals.memory.verified == verified
+    assert (arrivals.newest, arrivals.processed) == (newest, max(receipts, default=0))
+    known = objects & set(range(1, verified + 1))
+    assert arrivals.watermark == (CLOCK if known else EPOCH)
+
+
+def test_an_object_on_its_way_is_no_finding_and_keeps_the_sequence_unsettled() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    lake.arrive(2, receipt=False)
+    lake.now = EARLY + timedelta(seconds=59)
+    waiting = scan(lake)
+    assert (waiting.findings, waiting.settled, waiting.memory.verified) == ((), False, 1)
+    lake.now = EARLY + timedelta(seconds=60)
+    assert numbers(scan(lake))["unprocessed"] == {2}
+
+
+def test_a_halted_object_is_found_once_another_contract_or_code_may_read_it() -> None:
+    lake = AuditedDatabase()
+    halted: Any = {"outcome": "halted", "contract_hash": lake.contract.hash, "code_version": "test"}
+    lake.write_receipt(lake.arrive(1, receipt=False), **halted)
+    assert (scan(lake).findings, scan(lake).memory.verified) == ((), 0)
+    assert numbers(scan(lake, code="newer"))["unprocessed"] == {1}
+
+
+def test_what_is_verified_comes_round_in_the_sweep_and_healed_holes_are_not_found_again() -> None:
+    lake = AuditedDatabase()
+    for number in (1, 2, 4):
+        lake.arrive(number)
+    lake.write_receipt(key(5))
+    memory = TableMemory(verified=5, healed=(3,))
+    arrivals = scan(lake, memory)
+    assert numbers(arrivals) == {"unprocessed": set(), "lost": {5}, "missing": set()}
+    assert arrivals.memory.swept == 5
+    assert numbers(scan(lake, TableMemory(verified=5)))["missing"] == {3}
+
+
+def test_the_interval_of_a_hole_lies_between_its_neighbours() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1, until=EARLY + timedelta(hours=1))
+    lake.arrive(3)
+    [hole] = scan(lake).findings
+    assert isinstance(hole, MissingObject)
+    assert (hole.start, hole.end) == ("2026-11-20T13:00:00.000000Z", "2026-11-20T12:00:00.000001Z")
+
+
+def test_a_repair_object_is_compared_with_its_receipt() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    repair = f"repair/{DATASET}/{TABLE.name}/20261120T120000Z-a.jsonl.gz"
+    lake.ingest.write(repair, b"{}")
+    [finding] = scan(lake).findings
+    assert isinstance(finding, UnprocessedObject)
+    assert finding.key == repair
+    lake.write_receipt(repair)
+    assert scan(lake).findings == ()

@@ -1,0 +1,57 @@
+"""The end of a database's audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
+
+from auditor.audits import begin_audit, end_audit
+from auditor.databases.memory import read_memory
+from auditor.evidence.completeness import COMPLETENESS
+from auditor.state import read_state
+
+
+def audit(lake: AuditedDatabase, run: str) -> Any:
+    begun = begin_audit(lake.services, DATASET, run, start=None, end=None, now=int(lake.now.timestamp()))
+    begun.scan(attempt=0)
+    return end_audit(lake.services, begun, attempt=0)
+
+
+def rows(lake: AuditedDatabase) -> dict[str, dict[str, Any]]:
+    stored = {info.key: lake.records.read(info.key) for info in lake.records.list(COMPLETENESS)}
+    return {key: json.loads(row.body) for key, row in stored.items() if row}
+
+
+def whole() -> AuditedDatabase:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    lake.source = {1: 10, 2: 20}
+    lake.put(lake.source)
+    return lake
+
+
+def test_a_slice_that_is_whole_is_certified_once_and_shown_on_the_day_of_its_audit() -> None:
+    lake = whole()
+    assert audit(lake, "first").certificates == 1
+    assert audit(lake, "second").certificates == 0
+    [(key, row)] = rows(lake).items()
+    assert key == f"{COMPLETENESS}dataset={DATASET}/day=2026-11-20/{ORDER_FACT.name}-19700101T000000Z.json"
+    assert (row["status"], row["certificate"], row["subject"], row["calendar"]) == ("certified", 1, ORDER_FACT.name, "")
+    assert read_memory(lake.records, DATASET).of("orders").verified == 1
+    assert read_state(lake.records, DATASET).frontier == int(CLOCK.timestamp())
+
+
+def test_what_no_repair_brought_is_alarmed_and_stays_open_until_it_is_there() -> None:
+    lake = whole()
+    lake.source[3] = 30
+    answer = audit(lake, "first")
+    assert (answer.certificates, answer.open) == (0, 1)
+    [row] = rows(lake).values()
+    assert (row["status"], row["expected"], row["missing"]) == ("alarmed", 3, 1)
+    [window] = read_state(lake.records, DATASET).open.values()
+    assert window.missing == 1
+    lake.put({3: 30})
+    assert audit(lake, "second").certificates == 1
+    assert read_state(lake.records, DATASET).open == {}

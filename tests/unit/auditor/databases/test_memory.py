@@ -1,0 +1,65 @@
+"""The memory between audits of a database."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.objects import MemoryObjects
+
+from auditor.databases.memory import (
+    REDRIVEN,
+    Memory,
+    TableMemory,
+    change_memory,
+    keep_for_certifying,
+    kept_for_certifying,
+    memory_key,
+    newest_redriven,
+    read_memory,
+)
+
+HEALED = st.sets(st.integers(1, 9), max_size=4).map(lambda numbers: tuple(sorted(numbers)))
+TABLES = st.builds(TableMemory, st.integers(0, 9), HEALED, st.integers(0, 9), st.sampled_from(["", "a", "b"]))
+MEMORIES = st.builds(
+    Memory,
+    st.dictionaries(st.sampled_from(["orders", "lines"]), TABLES),
+    st.tuples(st.sampled_from(["", "fact_order"]), st.integers(0, 9)),
+    st.integers(0, 9),
+    st.dictionaries(st.just("fact_order"), st.integers(0, 9)),
+    st.lists(st.sampled_from("abcd"), unique=True).map(tuple),
+)
+
+
+@given(MEMORIES)
+def test_a_memory_is_read_as_it_was_written(memory: Memory) -> None:
+    assert Memory.from_json(memory.to_json()) == memory
+    store = MemoryObjects()
+    keep_for_certifying(store, "run", memory)
+    assert kept_for_certifying(store, "run") == memory
+    assert kept_for_certifying(store, "another") is None
+
+
+@given(MEMORIES, MEMORIES)
+def test_a_later_audit_forgets_nothing_that_is_verified_healed_or_redriven(before: Memory, later: Memory) -> None:
+    after = before.updated_by(later)
+    assert (after.sweep, after.swept_at, after.rows) == (later.sweep, later.swept_at, later.rows)
+    for name in {*before.tables, *later.tables}:
+        old, new, merged = before.of(name), later.of(name), after.of(name)
+        assert merged.verified == max(old.verified, new.verified)
+        assert set(merged.healed) == {*old.healed, *new.healed}
+        assert merged.swept == new.swept
+    assert set(after.redriven) == {*before.redriven, *later.redriven}
+
+
+def test_of_redriven_dead_letters_the_newest_are_remembered() -> None:
+    known = [str(number) for number in range(REDRIVEN)]
+    assert newest_redriven(known, ["new", "1"]) == (*known[1:], "new")
+
+
+def test_a_memory_that_cannot_be_read_counts_as_none_and_is_written_anew() -> None:
+    store = MemoryObjects()
+    assert read_memory(store, "test") == Memory()
+    store.write(memory_key("test"), b"{}")
+    assert read_memory(store, "test") == Memory()
+    change_memory(store, "test", lambda _: Memory(swept_at=7))
+    assert read_memory(store, "test").swept_at == 7

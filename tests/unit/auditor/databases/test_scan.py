@@ -1,0 +1,80 @@
+"""A scan of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
+
+from auditor.databases.choose import DatabaseOrder, choose_slices
+from auditor.databases.memory import Memory, change_memory
+from auditor.databases.scan import DatabaseScan, scan_database
+from auditor.run_files import read_run_file
+from core.audit.findings import DeadLetters
+
+NOW = int(CLOCK.timestamp())
+
+
+class Letters:
+    """``auditor.services.DeadLetterQueue`` that holds these."""
+
+    def __init__(self, bodies: Mapping[str, str]) -> None:
+        self._bodies = bodies
+
+    def peek(self) -> Mapping[str, str]:
+        return self._bodies
+
+    def redrive(self, messages: Collection[str]) -> int:
+        return len(messages)
+
+
+def scan(lake: AuditedDatabase, **changes: Any) -> DatabaseScan:
+    order = choose_slices(lake.services, DATASET, "run", start=None, end=None, now=NOW)
+    return scan_database(lake.services, DatabaseOrder(**{**_fields(order), **changes}), attempt=0)
+
+
+def _fields(order: DatabaseOrder) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in DatabaseOrder.__dataclass_fields__}
+
+
+def test_what_differs_is_found_and_the_result_is_a_file_of_the_run() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    lake.source = {1: 10, 2: 20}
+    lake.put({1: 10})
+    result = scan(lake).result
+    assert [finding.kind for finding in result.findings] == ["missing_row"]
+    assert result.windows[0].counts["missing"] == 1
+    assert read_run_file(lake.records, "run", "audit-0") == result.to_data()
+
+
+def test_before_anything_is_processed_nothing_is_compared() -> None:
+    lake = AuditedDatabase()
+    lake.source = {1: 10}
+    result = scan(lake).result
+    assert (result.windows, result.findings, lake.asked) == ((), (), [])
+
+
+def test_a_scheduled_scan_remembers_what_it_verified_and_where_the_sweep_goes_on() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    lake.source = {1: 10}
+    lake.put(lake.source)
+    memory = scan(lake, sweep=("fact_order", 7)).memory
+    assert (memory.of("orders").verified, memory.sweep, memory.swept_at) == (1, ("fact_order", 7), NOW)
+    assert memory.rows == {ORDER_FACT.name: 1}
+    asked = scan(lake, sweep=("fact_order", 7), scheduled=False).memory
+    assert (asked.sweep, asked.swept_at) == (("", 0), 0)
+
+
+def test_dead_letters_of_the_dataset_are_found_until_they_had_their_chance() -> None:
+    bodies = {
+        "a": f'{{"key": "tables/{DATASET}/orders/1"}}',
+        "b": f'{{"key": "feeds%2F{DATASET}%2F1"}}',
+        "c": '{"key": "tables/another/orders/1"}',
+    }
+    lake = AuditedDatabase(dead_letters=Letters(bodies))
+    assert scan(lake).result.findings == (DeadLetters(DATASET, ("a", "b")),)
+    change_memory(lake.records, DATASET, lambda _: Memory(redriven=("a", "b")))
+    assert scan(lake).result.findings == ()

@@ -1,0 +1,60 @@
+"""Audits of either kind: begun once, opened again by what was stored, ended with an answer for the state machine."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.audited import CLOCK, DATASET, HOUR, TWO, AuditedDatabase, AuditedFeed, points_of
+
+from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, settle_audit
+from auditor.databases.audit import DatabaseAudit
+from auditor.feeds.audit import FeedAudit
+from auditor.run_files import read_run_file
+from core.errors import InvalidData, UnknownTable
+
+Lake = AuditedFeed | AuditedDatabase
+
+
+def begin(lake: Lake, *, run: str = "run", dataset: str = DATASET) -> DatasetAudit:
+    now = int(CLOCK.timestamp())
+    return begin_audit(lake.services, dataset, run, start=None, end=None, now=now)
+
+
+@pytest.mark.parametrize(("lake", "kind"), [(AuditedFeed(), FeedAudit), (AuditedDatabase(), DatabaseAudit)])
+def test_an_audit_is_of_the_kind_of_its_dataset_and_a_run_that_began_keeps_its_choice(lake: Lake, kind: type) -> None:
+    begun = begin(lake)
+    assert isinstance(begun, kind)
+    assert isinstance(open_audit(lake.services, "run"), kind)
+    assert open_audit(lake.services, "run").order == begun.order
+    again = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=TWO)
+    assert again.order == begun.order
+
+
+def test_only_a_database_s_order_names_its_kind() -> None:
+    feed, database = AuditedFeed(), AuditedDatabase()
+    begin(feed)
+    begin(database)
+    assert "kind" not in read_run_file(feed.records, "run", "order")
+    assert read_run_file(database.records, "run", "order")["kind"] == "tables"
+
+
+def test_a_run_that_never_began_and_a_dataset_that_nobody_promises_are_refused() -> None:
+    with pytest.raises(InvalidData):
+        open_audit(AuditedFeed().services, "run")
+    for lake in (AuditedFeed(), AuditedDatabase()):
+        with pytest.raises(UnknownTable):
+            begin(lake, dataset="nothing")
+
+
+def test_the_end_counts_what_is_alarmed_and_what_still_heals() -> None:
+    lake = AuditedFeed(now=TWO + HOUR + 200)
+    lake.put([point for point in points_of(TWO, TWO + HOUR) if point[1] != TWO])
+    audit = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=lake.now)
+    audit.scan(attempt=0)
+    settle_audit(lake.services, audit, attempt=0)
+    answer = end_audit(lake.services, audit, attempt=0)
+    assert (answer.certificates, answer.causes, answer.healing) == (0, 0, 3)
+    assert read_run_file(lake.records, "run", "judgement") == {"alarmed": 0, "causes": [], "healing": 3}
+    lake.now += 3 * HOUR
+    answer = end_audit(lake.services, audit, attempt=0)
+    assert (answer.causes, answer.healing) == (1, 0)
+    assert read_run_file(lake.records, "run", "judgement")["alarmed"] == 3
