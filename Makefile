@@ -30,7 +30,7 @@ test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
 	$(BIN)/pytest -m "not stack and not emulator and not database" $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy src/core
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 checkov: $(VENV)/.checkov ## Read terraform/ for insecure settings (ARGS=--check CKV_AWS_1 for one rule)
 	$(VENV)-checkov/bin/checkov --directory terraform --framework terraform --quiet --compact --skip-download $(ARGS)

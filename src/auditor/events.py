@@ -116,8 +116,10 @@ class PlannedJob:
 
 @dataclass(frozen=True, slots=True)
 class PlanAnswer:
-    """The jobs of an attempt, and what it costs: calls of the provider, rows. ``waiting`` counts what the next run may
-    repair, ``helpless`` the findings that no repair can heal."""
+    """The jobs of an attempt, and what it costs: calls of the provider, rows.
+
+    ``waiting`` counts what the next run may repair, ``helpless`` the findings that no repair can heal.
+    """
 
     attempt: int
     jobs: tuple[PlannedJob, ...]
@@ -137,8 +139,11 @@ class QueueAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CertifyAnswer:
-    """Counts of an audit's end: certificates issued, rows of them that were repaired, windows still open, causes for
-    the admins, points that may yet heal. ``rollups`` are jobs for processing."""
+    """Counts of an audit's end, and the jobs that make its ``rollups`` again.
+
+    Certificates issued, rows of them that were repaired, windows still open, causes for the admins, points that may yet
+    heal.
+    """
 
     certificates: int
     repaired: int

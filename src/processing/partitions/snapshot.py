@@ -64,8 +64,10 @@ class Columns:
         return self._have.keys()
 
     def read(self, names: Sequence[str], at: Ints | None = None) -> pa.Table:
-        """All rows, or those at the given places, which are sorted. Where these lie in few row groups, no other is
-        decoded."""
+        """All rows, or those at the given places, which are sorted.
+
+        Where these lie in few row groups, no other is decoded.
+        """
         missing = [name for name in names if name not in self._have]
         if missing and at is not None and len(groups := self._groups_of(at)) <= len(self._opened.group_rows) // 2:
             return self._read_groups(names, at, groups)
