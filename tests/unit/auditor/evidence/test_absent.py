@@ -1,0 +1,65 @@
+"""Absences are kept a day each under a name made of their content, and are believed for as long as they may be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.objects import MemoryObjects
+
+from auditor.evidence.absent import (
+    BELIEVED_FRESH,
+    BELIEVED_OLD,
+    FRESH,
+    Absence,
+    absences_of,
+    keep,
+    read_absences,
+)
+from auditor.windows import DAY, Window
+from core.audit.history import Evidence
+
+MONDAY = 1_795_392_000  # 2026-11-23
+EVIDENCE = (Evidence("GET /candle", 200, "[]", "Mon, 23 Nov 2026 20:00:00 GMT"),)
+SECONDS = st.integers(MONDAY, MONDAY + 5 * DAY)
+RANGES = st.lists(st.tuples(SECONDS, SECONDS).map(lambda pair: (min(pair), max(pair))), max_size=4).map(tuple)
+
+
+@given(RANGES, SECONDS)
+def test_ranges_are_cut_at_midnight_and_nothing_of_them_is_lost(ranges: tuple[tuple[int, int], ...], now: int) -> None:
+    kept = list(absences_of("quotes", "AAPL", ranges, EVIDENCE, found_at=now))
+    pieces = [piece for absence in kept for piece in absence.ranges]
+    assert sum(end - start for start, end in pieces) == sum(end - start for start, end in ranges)
+    assert all(start // DAY == (end - 1) // DAY for start, end in pieces)
+    assert len({absence.ranges[0][0] // DAY for absence in kept}) == len(kept)
+
+
+@given(RANGES, SECONDS, st.text(max_size=9))
+def test_an_absence_is_read_as_it_was_written(ranges: tuple[tuple[int, int], ...], now: int, entity: str) -> None:
+    for absence in absences_of("quotes", entity, ranges, EVIDENCE, found_at=now):
+        assert Absence.from_json(absence.to_json()) == absence
+
+
+@pytest.mark.parametrize(("age", "believed"), [(DAY, BELIEVED_FRESH), (FRESH, BELIEVED_OLD)])
+def test_what_was_fresh_is_asked_for_again_sooner(age: int, believed: int) -> None:
+    now = MONDAY + age
+    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=now)
+    assert absence.expires_at == now + believed
+
+
+def test_keeping_again_changes_nothing_and_windows_find_the_absences_of_their_days() -> None:
+    store = MemoryObjects()
+    ranges = ((MONDAY - 60, MONDAY + 60), (MONDAY + 2 * DAY, MONDAY + 2 * DAY + 60))
+    kept = list(absences_of("quotes", "BRK/B", ranges, EVIDENCE, found_at=MONDAY))
+    assert (keep(store, kept), keep(store, kept)) == (3, 3)
+    assert len(list(store.list(""))) == 3
+    of_monday = read_absences(store, "quotes", [Window(MONDAY, MONDAY + 3600)])
+    assert [(absence.entity, absence.ranges) for absence in of_monday] == [("BRK/B", ((MONDAY, MONDAY + 60),))]
+    assert of_monday[0].key.startswith("audit/absent/dataset=quotes/2026-11-23/BRK_B-")
+    assert read_absences(store, "bonds", [Window(MONDAY, MONDAY + 3600)]) == []
+
+
+def test_what_was_altered_has_another_key() -> None:
+    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=MONDAY)
+    altered = Absence.from_json(absence.to_json().replace(b'"status":200', b'"status":404'))
+    assert altered.key != absence.key
