@@ -1,0 +1,84 @@
+"""The admins hear of a cause once, hear nothing twice after a crash but a message, and what is over is closed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from auditor.alarms.conclude import cause_key, conclude, conclude_failure
+from auditor.events import Notices
+from auditor.repairs.triage import Cause
+from auditor.run_files import write_run_file
+from auditor.services import Services
+from auditor.state import DatasetState, OpenWindow, change_state
+from core.errors import TransientFailure
+
+COUNTS = {"expected": 60, "present": 50, "absent": 3, "missing": 7, "certificates": 1, "repaired": 5}
+
+
+def ended(services: Services, *causes: str, run: str = "r", counts: dict[str, int] | None = None) -> Notices:
+    data = {"causes": [Cause(name, "quotes", 7).to_data() for name in causes], "healing": 0, "alarmed": 7}
+    write_run_file(services.records, run, "judgement", data)
+    return conclude(services, "quotes", run, environment="test", counts=counts or COUNTS)
+
+
+def sent(services: Services) -> list[tuple[str, str]]:
+    mail: Any = services.mail
+    return mail.sent  # type: ignore[no-any-return]
+
+
+def metric(services: Services, name: str) -> list[float]:
+    metrics: Any = services.metrics("quotes")
+    return metrics.values.get(name, [])  # type: ignore[no-any-return]
+
+
+def test_a_cause_is_mailed_once_until_it_is_over_and_comes_again(services: Services) -> None:
+    assert ended(services, "limited") == Notices(("limited",), (), ())
+    assert ended(services, "limited") == Notices((), ("limited",), ())
+    assert ended(services) == Notices((), (), ("limited",))
+    assert ended(services) == Notices((), (), ())
+    assert ended(services, "limited") == Notices(("limited",), (), ())
+    assert len(sent(services)) == 2
+    stored = services.records.read(cause_key("quotes", "limited"))
+    assert stored is not None
+    assert json.loads(stored.body)["sent"] == 2
+
+
+def test_a_cause_of_another_window_that_is_still_open_is_not_over(services: Services) -> None:
+    ended(services, "limited", "broken_object")
+    window = OpenWindow(3600, 7, ("limited",))
+    change_state(services.records, "quotes", lambda _: DatasetState(open={0: window}, causes=("broken_object",)))
+    assert ended(services) == Notices((), (), ())
+    assert metric(services, "PointsUnhealed") == [0, 7]
+    assert metric(services, "CausesOpen") == [2, 2]
+
+
+def test_a_message_that_was_not_taken_is_sent_by_the_retry(services: Services) -> None:
+    mail: Any = services.mail
+    mail.broken = 1
+    with pytest.raises(TransientFailure):
+        ended(services, "limited")
+    assert services.records.read(cause_key("quotes", "limited")) is None
+    assert ended(services, "limited").sent == ("limited",)
+
+
+def test_the_counts_of_the_audit_are_metrics_of_the_dataset(services: Services) -> None:
+    ended(services)
+    names = ("AuditExpected", "AuditMissing", "AuditAbsent", "CertificatesIssued", "PointsRepaired", "AuditFinished")
+    assert [metric(services, name) for name in names] == [[60], [7], [3], [1], [5], [1]]
+    assert metric(services, "CanaryHealed") == []
+
+
+def test_a_run_that_left_no_triage_has_no_new_causes(services: Services) -> None:
+    assert conclude(services, "quotes", "r", environment="test", counts=COUNTS) == Notices((), (), ())
+
+
+def test_a_failed_audit_is_a_cause_and_not_a_finished_one(services: Services) -> None:
+    error = "TransientFailure: " + "x" * 600
+    for known in (False, True):
+        notices = conclude_failure(services, "quotes", "r", environment="test", error=error)
+        assert notices == Notices(() if known else ("audit_failed",), ("audit_failed",) if known else (), ())
+    assert (metric(services, "AuditFailed"), metric(services, "AuditFinished")) == ([1, 1], [])
+    assert ended(services).recovered == ("audit_failed",)
