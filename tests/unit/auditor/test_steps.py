@@ -1,4 +1,4 @@
-"""The steps of an audit over a weekend, over a lake with nothing in it, and over one with an object nobody processed."""
+"""The steps of an audit over a weekend, over an empty lake, and over one with an object that nobody processed."""
 
 from __future__ import annotations
 
