@@ -21,13 +21,13 @@ from core.contract.model import Database, Feed
 
 
 class StoredOrder(AuditOrder, Protocol):
-    """What a run audits, the same for every attempt: the run's ``order.json``."""
+    """The choice of what a run audits, the same for every attempt: the run's ``order.json``."""
 
     def to_data(self) -> dict[str, Any]: ...
 
 
 class DatasetAudit(Protocol):
-    """One dataset's audit in one run. Every method may be called again, by a retry or after a crash."""
+    """The audit of one dataset in one run. Every method may be called again, by a retry or after a crash."""
 
     @property
     def order(self) -> StoredOrder: ...
@@ -80,7 +80,7 @@ def open_audit(services: Services, run: str) -> DatasetAudit:
 
 
 def _kind_of(services: Services, dataset: str) -> type[DatasetAudit]:
-    """By the contract; a dataset that none names is left to ``FeedAudit`` to refuse."""
+    """The kind of audit by the contract; a dataset that none names is left to ``FeedAudit`` to refuse."""
     sources = [contract.source for contract in services.contracts if contract.dataset == dataset]
     return DatabaseAudit if any(isinstance(source, Database) for source in sources) else FeedAudit
 

@@ -40,7 +40,7 @@ class TableMemory:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All that one audit hands on to the next.
+    """The state that one audit hands on to the next.
 
     ``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
     ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
@@ -57,7 +57,7 @@ class Memory:
         return self.tables.get(table, TableMemory())
 
     def updated_by(self, later: Memory) -> Memory:
-        """What a later audit saw, and what others have learnt meanwhile: verified ids go forward only."""
+        """Add what a later audit saw to what others have learnt meanwhile: verified ids go forward only."""
         tables = {}
         for name in {*self.tables, *later.tables}:
             old, new = self.of(name), later.of(name)
@@ -80,7 +80,7 @@ class Memory:
 
 
 def newest_redriven(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """In the order in which they were learnt, the oldest forgotten: memory does not grow with the age of the lake."""
+    """Add dead letters and forget the oldest: memory does not grow with the age of the lake."""
     return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
 
 
@@ -93,7 +93,7 @@ def keep_for_certifying(store: ObjectStore, run: str, memory: Memory) -> None:
 
 
 def kept_for_certifying(store: ObjectReader, run: str) -> Memory | None:
-    """What the run's last scan kept; None where there was none."""
+    """The memory that the run's last scan kept; None where there was none."""
     kept = find_run_file(store, run, "memory")
     return Memory.from_json(kept["memory"].encode()) if kept is not None else None
 

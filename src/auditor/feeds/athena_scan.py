@@ -73,7 +73,7 @@ def _lost(
 
 
 def _without(lost: Lacking, absences: Sequence[Absence]) -> tuple[Lacking, Lacking]:
-    """What is missing, and what of it the source has proven not to have."""
+    """Tell what is missing from what the source has proven not to have."""
     absent: Lacking = {}
     for absence in absences:
         if absence.entity in lost:
@@ -113,7 +113,7 @@ def _inside(table: Table, feed: Feed, path: str, lacking: Lacking) -> Iterator[t
 
 
 def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contract, feed: Feed) -> Lacking:
-    """What is held back on purpose is missing, and no finding."""
+    """The lacking points without those of partitions that are held back on purpose, which are no finding."""
     tables = {fact.name: fact for fact in facts_of(contract)}
     kept = dict(lacking)
     for finding in held:
@@ -126,7 +126,7 @@ def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contrac
 
 
 def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingPoints]:
-    """In the contract's order, as ``points.missing_points`` gives them."""
+    """The findings in the contract's order, as ``points.missing_points`` gives them."""
     return [
         MissingPoints(
             contract.dataset, entity.name, ranges_at(lacking[entity.name], feed.every), len(lacking[entity.name])

@@ -128,7 +128,7 @@ def _most_windows(services: Services, feed: Feed) -> int:
 
 
 def _in_turn(windows: Sequence[Window], most: int, *, now: int) -> list[Window]:
-    """At most so many windows; where there are more, each run goes on where the one of the hour before ended."""
+    """Take at most so many windows; where there are more, a run goes on where that of the hour before ended."""
     if len(windows) <= most:
         return list(windows)
     ordered = sorted(windows)

@@ -34,7 +34,7 @@ class Expectation:
         return slice(int(first), int(last))
 
     def owed_per_window(self) -> list[int]:
-        """How many points each window owes; counts slots, so it costs no memory by point."""
+        """Count the points that each window owes, by slots, so that it costs no memory by point."""
         counts = []
         for place in range(len(self.windows)):
             part = self.columns(place)
@@ -43,7 +43,7 @@ class Expectation:
         return counts
 
     def per_window(self, cells: Bitmap) -> Slots:
-        """How many cells are true, per window."""
+        """Count the cells that are true, per window."""
         counts = np.zeros(len(self.windows), np.int64)
         if len(self.grid.slots):
             np.add.at(counts, self.window_of, cells.sum(axis=0))

@@ -106,7 +106,7 @@ def _read_all(
 
 
 def partition_problem(partition: Held) -> HeldPartition | BrokenPartition | None:
-    """What is wrong with the partition as a whole, None where nothing is."""
+    """The finding about the partition as a whole; None where nothing is wrong with it."""
     dataset, table, path = partition.table.dataset, partition.table.name, partition.path
     if partition.hold:
         return HeldPartition(dataset, table, path, partition.hold)

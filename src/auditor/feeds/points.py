@@ -141,7 +141,7 @@ def _codes(provenance: pa.Array) -> npt.NDArray[np.uint8]:
 
 
 def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[MissingPoints]:
-    """One finding per entity that misses points, in the contract's order."""
+    """The findings, one for each entity that misses points, in the contract's order."""
     missing = coverage.ranges_of(MISSING, every=every)
     return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in missing]
 

@@ -49,7 +49,7 @@ def questions(table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequ
 
 
 def sql_of(question: Question, *, limit: int = PAGE) -> str:
-    """One page of the question's gaps (entity, begins, ends, points), in order; ``ends`` is the last missing slot."""
+    """The SQL of one page of gaps (entity, begins, ends, points), in order; ``ends`` is the last missing slot."""
     table, feed = question.table, question.feed
     entity, time = column_of(table, feed.entity_column), column_of(table, feed.time_column)
     step = f"interval '{feed.every}' second"

@@ -38,7 +38,7 @@ FROM_HISTORY = "repaired"
 def choose_sample(
     contract: Contract, feed: Feed, coverage: Coverage, entries: Mapping[str, LedgerEntry], *, now: int
 ) -> tuple[Compare, ...]:
-    """At most the contract's number of observed points for each window without a certificate, by entity.
+    """Choose at most the contract's number of observed points of each window without a certificate, by entity.
 
     Windows that the provider's history does not reach yet have none.
     """

@@ -36,7 +36,7 @@ Place = tuple[str, str]  # table and partition
 
 @dataclass(frozen=True, slots=True)
 class ScannedWindows:
-    """All that was read of the windows: what they owe, their partitions, certificates and proven absences.
+    """Windows as they were read: what they owe, their partitions, certificates and proven absences.
 
     ``disputed`` are values that the provider has contradicted in this run.
     """
@@ -136,7 +136,7 @@ def _scan_windows(
 def _disputed(
     services: Services, contract: Contract, feed: Feed, order: FeedOrder, attempt: int
 ) -> list[DisputedValue]:
-    """What the provider has contradicted in this run and the warehouse still says."""
+    """Values that the provider has contradicted in this run and the warehouse still has."""
     if not feed.sample.points or not attempt:
         return []
     values = provider_values(read_reports(services, order.run, attempts=[1]))  # the sample is compared in the first

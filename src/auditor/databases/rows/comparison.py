@@ -73,7 +73,7 @@ def compare_slices(services: Services, terms: ComparisonTerms, slices: Sequence[
 
 
 class _Comparison:
-    """One comparison while it runs."""
+    """A comparison while it runs."""
 
     def __init__(self, services: Services, terms: ComparisonTerms) -> None:
         source = terms.contract.source
@@ -98,7 +98,7 @@ class _Comparison:
         return self._compared
 
     def _groups(self, table: str, slices: list[Slice]) -> Iterator[list[Slice]]:
-        """As many at once as memory may hold, by what the table's slices have held so far."""
+        """Group slices into as many as memory may hold at once, by what the table's slices have held so far."""
         size = max(1, min(MOST_SLICES, ROWS_AT_ONCE // max(1, self._terms.known_rows.get(table, 0))))
         return (slices[first : first + size] for first in range(0, len(slices), size))
 

@@ -76,7 +76,7 @@ def database_of(contracts: Contracts, dataset: str) -> tuple[Contract, Database]
 
 
 def targets_of(contract: Contract) -> tuple[Target, ...]:
-    """All that can be compared by key: each table that takes key and version of its rows as they are."""
+    """The tables that can be compared by key: those that take key and version of their rows as they are."""
     assert isinstance(contract.source, Database)
     used = {name for table in contract.tables for name in inputs_of(table)}
     targets: list[Target | None] = []
