@@ -13,6 +13,7 @@
     └── PipelineBug          an assumption of the code is wrong: stop, keep the message
         ├── LostCommit  what a pointer promises is not there: it is not "no commit yet"; make it again
         │   └── BrokenPointer  the pointer itself names no object of its partition
+        ├── OtherLayout      rows that were written by other rules of the contract: make the partition again
         ├── ObjectConflict   (FileExistsError) an object of that name has other content
         └── IdOutOfOrder     (ValueError) a sequential id that is not exactly the next one
 
@@ -86,6 +87,10 @@ class BrokenPointer(LostCommit):
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return type(self), (self.operation, self.place, self.problem, self.remedy, self.etag)
+
+
+class OtherLayout(PipelineBug):
+    """The rows of a partition were written by another key or version rule than the contract's."""
 
 
 class ObjectConflict(PipelineBug, FileExistsError):

@@ -16,8 +16,10 @@ from core.ports import PartitionStore
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.canonical_rows import digest_rows
 from core.warehouse.footer import Footer
+from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import lost_pointer, partition_of
+from core.warehouse.row_layout import RowLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,25 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
         rows = opened.read(schema, wanted or schema.names[:1])
         if not opened.is_sound:
             raise PipelineBug("read object", stored.key, "was altered: its digest is another")
+        if difference := _other_layout(footer, table, rows):
+            raise PipelineBug("read object", stored.key, f"is not as the contract says: {difference}")
     except PipelineBug as error:
         return empty(target=stored.key, footer=footer, problem=f"{stored.key} {error.problem}")
     return Held(table, path, stored.key, _with_path(table, path, rows, columns), footer)
+
+
+def _other_layout(footer: Footer, table: Table, rows: pa.Table) -> str:
+    """What of the rows is not by the rules of the contract: told by the footer, else (an old one's) by the rows."""
+    wanted = RowLayout.of(table)
+    if footer.layout is not None:
+        return footer.layout.difference(wanted)
+    if unmarked := [name for name in wanted.latest if name in rows.column_names and rows.column(name).null_count]:
+        return f"{', '.join(unmarked)} was never decided"
+    if not wanted.key or not set(wanted.key) <= set(rows.column_names):
+        return ""
+    key = [as_array(rows.column(name)) for name in wanted.key]
+    is_sorted = not any(column.null_count for column in key) and is_strictly_sorted(key)
+    return "" if is_sorted else f"its rows are not sorted by the key ({', '.join(wanted.key)})"
 
 
 def target_of(store: PartitionStore, name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from core.errors import PipelineBug
 from core.warehouse.pointer import version_of
+from core.warehouse.row_layout import RowLayout
 
 NAME = b"starmend"
 FORMAT = 1
@@ -61,7 +62,8 @@ class Footer:
     rows (``processing.partitions.batch.rows_mark``). ``inputs`` are a derived table's:
     partition to object key, empty where there was none. ``restores`` is the version that a rollback brought back.
     ``digest`` is the SHA-256 of the file's first ``digest_bytes`` bytes: all of the rows. ``hold`` is the reason
-    why the auditor must not heal this partition (empty: it may).
+    why the auditor must not heal this partition (empty: it may). ``layout`` is what the rows were written by; footers
+    of earlier releases do not say.
     """
 
     table: str
@@ -78,6 +80,7 @@ class Footer:
     restores: int = 0
     hold: str = ""
     contract: str = ""
+    layout: RowLayout | None = None
     digest: str = ""
     digest_bytes: int = 0
     format: int = FORMAT
@@ -113,6 +116,7 @@ class Footer:
             "restores": self.restores,
             "hold": self.hold,
             "contract": self.contract,
+            "layout": self.layout.to_data() if self.layout else None,
             "digest": self.digest,
             "digest_bytes": self.digest_bytes,
         }
@@ -139,6 +143,7 @@ class Footer:
             restores=data.get("restores", 0),
             hold=data.get("hold", ""),
             contract=data.get("contract", ""),
+            layout=RowLayout.from_data(data["layout"]) if "layout" in data else None,
             digest=data.get("digest", ""),
             digest_bytes=data.get("digest_bytes", 0),
         )

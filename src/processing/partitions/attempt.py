@@ -17,6 +17,7 @@ from core.errors import TransientFailure
 from core.ports import PartitionStore, Written
 from core.warehouse.footer import Daily, Footer, Kind, SourceRef, later_ancestors, later_dailies
 from core.warehouse.pointer import object_name
+from core.warehouse.row_layout import RowLayout
 from processing.partitions.layout import Layout
 from processing.partitions.parquet import Pieces, encode
 from processing.partitions.state import Current, State, Vacant, last_sound, read_state
@@ -75,10 +76,11 @@ def already_there(current: Current) -> AlreadyThere:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The content of the next version. ``hold`` None: as it was before."""
+    """The content of the next version. ``layout`` is that of the rows (None: not known), ``hold`` None: as before."""
 
     kind: Kind
     rows: pa.Table | Pieces
+    layout: RowLayout | None
     inserted: int = 0
     replaced: int = 0
     sources: tuple[SourceRef, ...] = ()
@@ -201,4 +203,5 @@ def _footer(table: str, state: State, before: Footer | None, wanted: Next, contr
         restores=wanted.restores,
         hold=(before.hold if before else "") if wanted.hold is None else wanted.hold,
         contract=contract_hash,
+        layout=wanted.layout,
     )

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from core.contract.model import Table
-from core.errors import LostCommit
+from core.errors import LostCommit, PipelineBug
 from core.ports import PartitionStore
 from core.warehouse.footer import RECENT, SourceRef, later_marks
 from core.warehouse.order import identical
@@ -23,7 +23,7 @@ from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of, remedy_of
 from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Next, Outcome, already_there, attempt
 from processing.partitions.batch import Batch, batch_of, dedupe, rows_mark
-from processing.partitions.layout import Layout
+from processing.partitions.layout import Layout, fits_layout, follows_layout
 from processing.partitions.merge import Splice, all_of, plan_splice
 from processing.partitions.parquet import Pieces
 from processing.partitions.precedence import with_latest
@@ -70,7 +70,8 @@ def commit_rows(
 
     When it returns, the rows or newer versions of them are current. Doing it again makes no version. Raises
     ``TransientFailure`` when beaten too often or when the store fails: the same call may then be made again, and
-    ``LostCommit`` where the partition is broken: what is there must not be taken for nothing.
+    ``LostCommit`` where the partition is broken: what is there must not be taken for nothing. Raises
+    ``OtherLayout`` where its rows were sorted or chosen by other rules than the contract's.
 
     Where the partition has no pointer yet, the objects of first commits that crashed, or are under way, are merged too:
     one of them may be all that is left of the rows' only commit.
@@ -82,7 +83,12 @@ def commit_rows(
 
     def make(current: State) -> Next | AlreadyThere:
         nonlocal batch, mark
-        if isinstance(current, Current) and current.footer.has_merged(sources, context.contract_hash):
+        flags_differ = isinstance(current, Current) and follows_layout(current.footer.layout, layout, where)
+        if (
+            isinstance(current, Current)
+            and not flags_differ
+            and current.footer.has_merged(sources, context.contract_hash)
+        ):
             return already_there(current)
         if batch is None:
             batch = batch_of(rows, layout)
@@ -91,16 +97,18 @@ def commit_rows(
             if not batch.num_rows:
                 return AlreadyThere(where, 0, "", 0)
             every, recent = _with_first_commits(store, current.objects, batch, layout)
-            return _merge_of(first_rows(every, layout), all_of(every), recent, sources, mark, context)
-        if mark and mark in current.footer.recent:
+            return _merge_of(layout, first_rows(every, layout), all_of(every), recent, sources, mark, context)
+        if mark and mark in current.footer.recent and not flags_differ:
             return already_there(current)
         columns = Columns(current.object, layout.schema)
+        if current.footer.layout is None:
+            flags_differ = fits_layout(columns.read, layout, where)
         splice = plan_splice(columns.read, batch.table, layout)
-        if not len(splice.rows):
+        if not len(splice.rows) and not flags_differ:
             columns.prove()
             return already_there(current)
         result = splice_object(current.object, columns, batch.table, splice, layout)
-        return _merge_of(result, splice, current.footer.recent, sources, mark, context)
+        return _merge_of(layout, result, splice, current.footer.recent, sources, mark, context)
 
     return attempt(store, layout, where, make, context=context)
 
@@ -114,6 +122,7 @@ def _with_first_commits(
     for key in objects:
         if stored := store.read_object(key):
             opened = open_object(key, stored.body)
+            follows_layout(opened.footer.layout, layout, opened.footer.partition)
             tables.append(opened.read(layout.schema, layout.given).cast(layout.given_schema))
             marks += opened.footer.recent
     if not tables:
@@ -122,6 +131,7 @@ def _with_first_commits(
 
 
 def _merge_of(
+    layout: Layout,
     rows: pa.Table | Pieces,
     splice: Splice,
     recent: Sequence[str],
@@ -130,7 +140,7 @@ def _merge_of(
     context: CommitContext,
 ) -> Next:
     marks = later_marks(recent, sources, context.contract_hash, others=[mark] if mark else ())
-    return Next("merge", rows, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
+    return Next("merge", rows, layout.recorded, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
 
 
 def commit_many(
@@ -192,7 +202,7 @@ def commit_table(
         if isinstance(current, Current) and current.is_sound and _same_origin(current, seen, context.contract_hash):
             return already_there(current)
         rows = dedupe(recompute(snapshots), layout)
-        return Next("derive", with_latest(rows, layout), inserted=rows.num_rows, inputs=seen)
+        return Next("derive", with_latest(rows, layout), layout.recorded, inserted=rows.num_rows, inputs=seen)
 
     return attempt(store, layout, where, make, context=context, mends=True)
 
@@ -224,10 +234,21 @@ def restate(
     def make(current: State) -> Next | AlreadyThere:
         given, sources = rebuild()
         rows = with_latest(dedupe(given, layout), layout)
-        if isinstance(current, Current) and current.is_sound and identical(current.object.read(layout.schema), rows):
+        if isinstance(current, Current) and _holds(current, rows, layout):
             return already_there(current)
         marks = later_marks((), sources, context.contract_hash)
-        return Next("restate", rows, inserted=rows.num_rows, sources=tuple(sources)[-RECENT:], recent=marks)
+        sources = tuple(sources)[-RECENT:]
+        return Next("restate", rows, layout.recorded, inserted=rows.num_rows, sources=sources, recent=marks)
 
     where = partition_of(table.name, partition)
     return attempt(store, layout, where, make, context=context, mends=True)
+
+
+def _holds(current: Current, rows: pa.Table, layout: Layout) -> bool:
+    """Whether a sound object holds these rows already. Rows that cannot be read as the contract's are others."""
+    if not current.is_sound or current.footer.layout not in (None, layout.recorded):
+        return False
+    try:
+        return identical(current.object.read(layout.schema), rows)
+    except PipelineBug:
+        return False

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
 
-from core.contract.model import Column, Latest, Table
+from core.contract.model import Column, Table
+from core.errors import OtherLayout
 from core.warehouse.arrow_types import stored_schema
+from core.warehouse.order import as_array, is_strictly_sorted
+from core.warehouse.pointer import remedy_of
+from core.warehouse.row_layout import RowLayout
 
 DELETED = "deleted_at"
 CHECKED = "checked_at"
@@ -45,16 +49,23 @@ class Layout:
     def of(cls, table: Table) -> Layout:
         """The layout of a contract's table."""
         stored = {column.name: column for column in table.stored_columns}
+        recorded = RowLayout.of(table)
         return cls(
             table=table.name,
             schema=stored_schema(table),
-            key=table.stored_key,
-            version=tuple(VersionColumn(name, stored[name].rank) for name in table.version if name in stored),
-            history_of=tuple(name for name in table.history_of if name in stored),
-            latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
+            key=recorded.key,
+            version=tuple(VersionColumn(name, tuple(rank)) for name, *rank in recorded.version),
+            history_of=recorded.history_of,
+            latest=recorded.latest,
             deleted=DELETED if DELETED in stored else "",
             checked=_may_be_checked(table, stored),
         )
+
+    @cached_property
+    def recorded(self) -> RowLayout:
+        """What a footer records of it."""
+        version = tuple((column.name, *column.rank) for column in self.version)
+        return RowLayout(self.key, version, self.history_of, self.latest)
 
     @cached_property
     def given(self) -> tuple[str, ...]:
@@ -77,6 +88,34 @@ class Layout:
         """The columns that settle equal versions: all that are given but key and version."""
         settled = {*self.key, *(column.name for column in self.version)}
         return tuple(name for name in self.given if name not in settled)
+
+
+def follows_layout(written: RowLayout | None, layout: Layout, partition: str) -> bool:
+    """Whether the latest flags of rows that were ``written`` by a layout have to be decided again by this one.
+
+    Raises ``OtherLayout`` where nothing can be merged onto such rows. None is not known (``fits_layout`` tells).
+    """
+    if written is None:
+        return False
+    if conflict := written.conflict(layout.recorded):
+        raise other_layout(partition, conflict)
+    return written.has_other_flags(layout.recorded)
+
+
+def fits_layout(read: Callable[[Sequence[str]], pa.Table], layout: Layout, partition: str) -> bool:
+    """As ``follows_layout``, told from the rows themselves: those of a footer that does not record a layout."""
+    columns = [as_array(column) for column in read(layout.key).columns]
+    lacking = [name for name, column in zip(layout.key, columns, strict=True) if column.null_count]
+    if lacking:
+        raise other_layout(partition, f"its rows lack {', '.join(lacking)}, which the contract has in the key")
+    if columns and not is_strictly_sorted(columns):
+        raise other_layout(partition, f"its rows are not sorted by the contract's key ({', '.join(layout.key)})")
+    return any(column.null_count for column in read(layout.latest).columns)
+
+
+def other_layout(partition: str, problem: str) -> OtherLayout:
+    """The error of rows that another layout wrote."""
+    return OtherLayout("merge", partition, problem, remedy_of(partition))
 
 
 def _may_be_checked(table: Table, stored: Mapping[str, Column]) -> bool:

@@ -74,6 +74,8 @@ def merge(current: pa.Table | None, incoming: pa.Table, layout: Layout) -> Merge
     if current is None:
         return Merged(with_latest(rows, layout), rows.num_rows > 0, rows.num_rows, 0)
     splice = plan_splice(columns_of(current), rows, layout)
+    if not len(splice.rows):
+        return Merged(current, False, 0, 0)
     return apply_splice(current, rows, splice, layout)
 
 
@@ -111,11 +113,9 @@ def _plan_single(read: ReadColumns, rows: pa.Table, layout: Layout) -> Splice:
 
 
 def apply_splice(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layout) -> Merged:
-    """The partition with the chosen rows in it."""
-    if not len(splice.rows):
-        return Merged(current, False, 0, 0)
+    """The partition with the chosen rows in it, its latest rows decided anew."""
     table = with_latest(spliced(current, rows, splice, layout), layout)
-    return Merged(table, True, splice.inserted, splice.replaced)
+    return Merged(table, len(splice.rows) > 0, splice.inserted, splice.replaced)
 
 
 def spliced(current: pa.Table, rows: pa.Table, splice: Splice, layout: Layout) -> pa.Table:

@@ -37,6 +37,7 @@ def rollback(
         return Next(
             "rollback",
             old.read(layout.schema),
+            old.footer.layout,
             sources=old.footer.sources,
             recent=old.footer.recent,
             inputs=old.footer.inputs,
@@ -78,6 +79,6 @@ def release(store: PartitionStore, table: Table, partition: str, *, context: Com
         if not footer.hold:
             return already_there(current)
         rows = current.object.read(layout.schema)
-        return Next("release", rows, recent=footer.recent, inputs=footer.inputs, hold="")
+        return Next("release", rows, footer.layout, recent=footer.recent, inputs=footer.inputs, hold="")
 
     return attempt(store, layout, where, make, context=context)

@@ -19,6 +19,7 @@ from core.warehouse.footer import (
     later_marks,
 )
 from core.warehouse.pointer import object_key, object_name
+from core.warehouse.row_layout import RowLayout
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -42,6 +43,7 @@ FULL = Footer(
     restores=2,
     hold='why: "quotes" and é',
     contract="hash",
+    layout=RowLayout(("a", "b"), (("state", "draft", "sent"), ("changed",)), ("a",), ("is_latest",)),
     digest="d",
     digest_bytes=9,
 )

@@ -1,0 +1,97 @@
+"""The layout of a partition's rows: the rules of its table by which they were sorted, chosen and marked as latest.
+
+Every footer records it, so that a merge knows whether what is there was written by the rules that it follows. Footers
+of earlier releases have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.contract.model import Latest, Table
+
+
+@dataclass(frozen=True, slots=True)
+class RowLayout:
+    """Columns by name: the key that rows are unique and sorted by, the version rule, and the histories' latest flags.
+
+    ``version`` has for each column its name and, where its values are ranked, those, lowest first.
+    """
+
+    key: tuple[str, ...]
+    version: tuple[tuple[str, ...], ...] = ()
+    history_of: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: Table) -> RowLayout:
+        """The layout that the contract wants of a table's partitions. Columns whose value is the path's are in none."""
+        stored = {column.name: column for column in table.stored_columns}
+        return cls(
+            key=table.stored_key,
+            version=tuple((name, *stored[name].rank) for name in table.version if name in stored),
+            history_of=tuple(name for name in table.history_of if name in stored),
+            latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
+        )
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready, without what is empty."""
+        data = {
+            "key": list(self.key),
+            "version": [list(column) for column in self.version],
+            "history_of": list(self.history_of),
+            "latest": list(self.latest),
+        }
+        return {name: value for name, value in data.items() if value or name == "key"}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> RowLayout:
+        """The layout that ``to_data`` wrote; what a later release added is passed over."""
+        return cls(
+            key=tuple(data["key"]),
+            version=tuple(tuple(column) for column in data.get("version", ())),
+            history_of=tuple(data.get("history_of", ())),
+            latest=tuple(data.get("latest", ())),
+        )
+
+    def conflict(self, wanted: RowLayout) -> str:
+        """Why nothing can be merged by the ``wanted`` layout onto rows of this one; empty where it can.
+
+        Values that are added to a ranked column's list are no conflict, for those that are there keep their order.
+        """
+        if self.key != wanted.key:
+            return f"its rows are sorted by the key {_names(self.key)}, the contract says {_names(wanted.key)}"
+        same_columns = [name for name, *_ in self.version] == [name for name, *_ in wanted.version]
+        if not same_columns or not all(map(_keeps_order, self.version, wanted.version)):
+            return f"its rows won by the version {_rules(self.version)}, the contract says {_rules(wanted.version)}"
+        return ""
+
+    def has_other_flags(self, wanted: RowLayout) -> bool:
+        """Whether other rows are the latest by the ``wanted`` layout: a merge has to decide that again."""
+        return (self.history_of, self.latest) != (wanted.history_of, wanted.latest)
+
+    def difference(self, wanted: RowLayout) -> str:
+        """What of the rows is not as the ``wanted`` layout has it; empty where all is."""
+        if conflict := self.conflict(wanted):
+            return conflict
+        if self.has_other_flags(wanted):
+            before, after = _names(self.history_of), _names(wanted.history_of)
+            return f"its latest rows are those of {before}, the contract says {after}"
+        return ""
+
+
+def _keeps_order(before: Sequence[str], after: Sequence[str]) -> bool:
+    """Whether the ranked values of before come in the same order after; a rank that is new or gone is another rule."""
+    places = {value: place for place, value in enumerate(after[1:])}
+    kept = [places[value] for value in before[1:] if value in places]
+    return len(kept) == len(before) - 1 and kept == sorted(kept) and (len(before) > 1) == (len(after) > 1)
+
+
+def _names(names: Iterable[str]) -> str:
+    return f"({', '.join(names)})"
+
+
+def _rules(version: Iterable[Sequence[str]]) -> str:
+    return _names(f"{name} by {' < '.join(rank)}" if rank else name for name, *rank in version)
