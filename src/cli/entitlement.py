@@ -121,4 +121,4 @@ def _verdict(answer: Answer, source: Source, setting: str, lost: str) -> tuple[b
             return False, f"limits the key{after} (429), so nobody knows", "Ask again later"
         case Broken():
             return False, f"is broken: {answer.reason}", f"Look at the provider's status, and at {setting}"
-    raise InvalidData("judge an answer", setting, f"{type(answer).__name__} is no answer")
+    raise InvalidData("read an answer", setting, f"{type(answer).__name__} is no answer")

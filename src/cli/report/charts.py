@@ -23,7 +23,7 @@ ROW = 30
 # Room for texts that the page's font draws wider than the library thinks.
 SPARE = {"left": 24, "right": 110, "top": 6, "bottom": 4}
 HEADER = {"day": -44, "hour": -27, "standing": -9}  # pixels above the cells
-TIP = {"type": "rect", "fill": None, "aria": True}  # unseen: it bears the text that a pointer is told
+TIP = {"type": "rect", "fill": None, "aria": True}  # unseen: it holds the text that is shown at a pointer
 MOST_RATIO = 2.0  # of age to limit that the freshness chart has room for
 
 

@@ -14,7 +14,7 @@ NOISE = ("aria-label", "aria-roledescription", "aria-hidden", "role", "class", "
 def draw(spec: dict[str, Any], *, label: str) -> str:
     """The chart as one ``<svg>`` element, named ``label`` for those who do not see it.
 
-    What the library calls a mark's accessible name becomes its ``<title>``: what a pointer that rests on it is told.
+    A mark's accessible name (``aria-label``) becomes its ``<title>``, which browsers show at a resting pointer.
     """
     import vl_convert  # starts a JavaScript engine: a second, so only where something is drawn
 

@@ -1,4 +1,4 @@
-"""A market that can be told what time it is and how to fail: Finnhub's calls, and a weather service beside them."""
+"""Market simulator with a settable clock and switchable faults: Finnhub's calls, and a weather service's."""
 
 from local.market.control import MarketControl, MarketProcess
 from local.market.prices import Candle

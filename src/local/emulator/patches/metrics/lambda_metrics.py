@@ -1,4 +1,4 @@
-"""AWS/Lambda metrics for every invocation, whoever invoked.
+"""AWS/Lambda metrics of every invocation, by whatever service.
 
 Restores "Types of metrics for Lambda functions" (Lambda Developer Guide): Invocations, Errors and Duration are counted
 for invocations by event source mappings, Step Functions, schedules and S3 as for the Invoke call, and a throttled

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
 Match = Callable[[str], "dict[str, Any] | None"]
 Test = Callable[["dict[str, Any]"], bool]
+Parser = Callable[["list[str]"], "tuple[Test, list[str]]"]
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<path>\$[.\w-]*)|(?P<string>"[^"]*")|(?P<op>!=|<=|>=|=|<|>|&&|\|\||\(|\))|(?P<word>[^\s()=<>!&|]+))"""
@@ -71,19 +72,23 @@ def _selector(text: str) -> Test:
 
 
 def _any_of(tokens: list[str]) -> tuple[Test, list[str]]:
-    left, rest = _all_of(tokens)
-    while rest and rest[0] == "||":
-        right, rest = _all_of(rest[1:])
-        left = (lambda a, b: lambda document: a(document) or b(document))(left, right)
-    return left, rest
+    return _chain(tokens, "||", _all_of, any)
 
 
 def _all_of(tokens: list[str]) -> tuple[Test, list[str]]:
-    left, rest = _single(tokens)
-    while rest and rest[0] == "&&":
-        right, rest = _single(rest[1:])
-        left = (lambda a, b: lambda document: a(document) and b(document))(left, right)
-    return left, rest
+    return _chain(tokens, "&&", _single, all)
+
+
+def _chain(
+    tokens: list[str], op: str, operand: Parser, combine: Callable[[Iterable[bool]], bool]
+) -> tuple[Test, list[str]]:
+    """Operands with ``op`` between them as one test, and the tokens after the last of them."""
+    test, rest = operand(tokens)
+    tests = [test]
+    while rest and rest[0] == op:
+        test, rest = operand(rest[1:])
+        tests.append(test)
+    return lambda document: combine(test(document) for test in tests), rest
 
 
 def _single(tokens: list[str]) -> tuple[Test, list[str]]:
