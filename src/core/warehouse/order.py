@@ -1,7 +1,8 @@
 """Row order: comparison and sorting of rows, and the place of a row in a sorted table.
 
 Columns are Arrow arrays of equal length; a row is the tuple of their values. Nulls come first, strings by their UTF-8
-bytes, doubles by IEEE total order (so that NaN and -0.0 have a place). No Python loop over rows anywhere.
+bytes, doubles by IEEE total order: NaN has a place, and -0.0 is another value than 0.0, before it. Arrow's own sort takes
+both for equal, so it never gets doubles. No Python loop over rows anywhere.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def _shrink(parts: list[Ints | None], span: int, *, timestamp: bool) -> tuple[li
 
 def sort_rows(columns: Sequence[pa.Array]) -> tuple[Ints, Bools]:
     """The stable order of the rows, and for each place in it whether another row than at the place before begins."""
+    columns = [_total_order(column) if pa.types.is_floating(column.type) else column for column in columns]
     packed = pack(columns)
     if packed is not None:
         codes = packed[0]
