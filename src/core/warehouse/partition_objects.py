@@ -51,9 +51,9 @@ class Opened:
             raise self._broken("was altered: its digest is another")
 
     def read(self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True) -> pa.Table:
-        """The columns of ``schema``, or the named ones: one that the object lacks is null, another type is cast.
+        """The columns of ``schema``, or the named ones: one that the object lacks is null, a narrower type is widened.
 
-        Raises ``PipelineBug`` where the object was altered or a value does not fit the type. With
+        Raises ``PipelineBug`` where the object was altered or a column is of another type than ``widens`` allows. With
         ``proven`` false the rows come before their digest is checked, which takes a while; then call ``prove`` before
         anything is written that depends on them.
         """
@@ -87,14 +87,18 @@ class Opened:
         if rows.schema.equals(target):
             return rows
         count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
-        try:
-            columns = [
-                _as_type(rows[field.name], field.type) if field.name in present else pa.nulls(count, field.type)
-                for field in target
-            ]
-        except pa.ArrowInvalid as error:
-            raise self._broken(f"has rows that do not fit the contract's types: {error}") from error
+        columns = [
+            self._as_type(rows[field.name], field) if field.name in present else pa.nulls(count, field.type)
+            for field in target
+        ]
         return pa.Table.from_arrays(columns, schema=target)
+
+    def _as_type(self, column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+        if column.type.equals(field.type):
+            return column
+        if not widens(column.type, field.type):
+            raise self._broken(f"has {field.name} as {column.type}, which is no {field.type} without loss")
+        return column.cast(field.type)
 
     def _decode(self, names: list[str], group: int | None) -> pa.Table:
         if self._is_sound is None and self._check is None and len(self._body) > HASH_BESIDE:
@@ -114,8 +118,15 @@ class Opened:
         return PipelineBug("read object", self.key, problem, "Restate it: starmend rebuild")
 
 
-def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return column if column.type.equals(kind) else column.cast(kind)
+def widens(stored: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether every value of one type is the same value of the other, as where the contract made a column longer.
+
+    Arrow casts much more: an integer to a date, a timestamp to the day that it lies in, 1.005 to 1.00.
+    """
+    if pa.types.is_decimal(stored) and pa.types.is_decimal(wanted):
+        more = wanted.scale - stored.scale
+        return bool(more >= 0 and wanted.precision - stored.precision >= more)
+    return bool(pa.types.is_int32(stored) and pa.types.is_int64(wanted))
 
 
 def open_object(key: str, body: bytes) -> Opened:
