@@ -31,7 +31,7 @@ from core.errors import PipelineBug
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import surrogate_ids
 from core.warehouse.order import as_array
-from processing.lines.instants import in_utc, time_of_day
+from processing.lines.instants import in_utc, in_years, time_of_day
 from processing.lines.parsed import rows_where
 
 LATE = "late"
@@ -134,7 +134,8 @@ def _cast(
     in_zone = pa.types.is_timestamp(wanted) and pa.types.is_string(values.type)
 
     def convert(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-        return in_utc(texts, origin.timezone) if in_zone else texts.cast(wanted)
+        converted = in_utc(texts, origin.timezone) if in_zone else texts.cast(wanted)
+        return in_years(converted) if pa.types.is_temporal(wanted) else converted
 
     try:
         return convert(values)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.contract.model import SourceTable
 from processing.lines.blocks import Block
-from processing.lines.line_parser import LineParser, UnexpectedField, Unparsable
+from processing.lines.line_parser import LineParser, Unparsable
 from processing.lines.parsed import Parsed, rows_where
 from processing.lines.rejects import separate_rejects
 
@@ -34,24 +35,29 @@ class BlockParser:
         """The block's rows and rejected lines; the order of lines is kept."""
         try:
             return self._valid(self._clean(block))
-        except UnexpectedField:
-            self._drifted = True
-            return self.parse(block)
         except Unparsable:
             return self._valid(separate_rejects(self._parser, block))
 
     def _clean(self, block: Block) -> Parsed:
-        drifted = self._drifted
         data = self._parser.prepared(block.data)
         lines = block if data is block.data else Block(data, block.first_line)
-        rows = None if drifted else self._parser.read_fast(lines)
-        if rows is None:
-            rows = self._parser.read(lines.data, lines.lines, strict=not drifted, breaks=lines.breaks)
+        rows = None if self._drifted else self._without_unknown(lines)
         unknown: frozenset[str] = frozenset()
-        if drifted:
+        if rows is None:
+            rows = self._parser.read(lines.data, lines.lines, breaks=lines.breaks)
             unknown = self._parser.unknown_in(lines.data.split(b"\n"))
             self._drifted = bool(unknown)
         return Parsed(block, rows, np.arange(block.first_line, block.first_line + rows.num_rows), unknown=unknown)
+
+    def _without_unknown(self, lines: Block) -> pa.Table | None:
+        """The rows of lines that the contract knows every field of; None where others are among them, or bad ones."""
+        rows = self._parser.read_fast(lines)
+        if rows is not None:
+            return rows
+        try:
+            return self._parser.read(lines.data, lines.lines, strict=True, breaks=lines.breaks)
+        except Unparsable:
+            return None
 
     def _valid(self, parsed: Parsed) -> Parsed:
         """The rows that have every required field and finite numbers; the others are rejected."""

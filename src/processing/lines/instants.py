@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from core.warehouse.order import as_array
 
 _NAIVE = pa.timestamp("us")
-_ZONE = r"([zZ]|:\d\d(\.\d+)?[+-]\d\d(:?\d\d)?)$"
+_ZONE = r"([zZ]|[ T]\d\d(:\d\d(:\d\d(\.\d+)?)?)?[+-]\d\d(:?\d\d)?)$"
 _MICROSECONDS_OF_A_DAY = 86_400_000_000
 _TIME_BYTES = len("HH:MM:SS.ffffff")
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, counted from 1970-01-01
 
 
 def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
@@ -35,6 +36,20 @@ def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     if not pc.any(zoned).as_py():
         return wall
     return pc.coalesce(pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC")).cast(_NAIVE), wall)
+
+
+def in_years(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """The same dates or timestamps (``us``); raises ``pa.ArrowInvalid`` unless all lie in the years 1 to 9999.
+
+    Arrow reads the year 0, and a zone moves instants into the year 10000, which Python and Athena cannot read back.
+    """
+    is_date = pa.types.is_date32(column.type)
+    bounds = pc.min_max(column.cast(pa.int32() if is_date else pa.int64()))
+    unit = 1 if is_date else _MICROSECONDS_OF_A_DAY
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    if first is not None and (first < _FIRST_DAY * unit or last >= (_LAST_DAY + 1) * unit):
+        raise pa.ArrowInvalid("outside of the years 1 to 9999")
+    return column
 
 
 def time_of_day(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ never depends on its neighbours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -20,7 +21,7 @@ from core.warehouse.order import Ints
 from processing.lines.blocks import Block, newlines
 from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_fast_lines
-from processing.lines.instants import in_utc
+from processing.lines.instants import in_utc, in_years
 from processing.lines.nested import nested_as_text
 
 THREAD_BYTES = 1 << 20
@@ -29,10 +30,6 @@ OPENING, CLOSING = ord("{"), ord("}")
 
 class Unparsable(ValueError):
     """The parser refuses these lines; at least one of them is bad."""
-
-
-class UnexpectedField(ValueError):
-    """A line has a field that the contract does not know, or is bad."""
 
 
 class LineParser:
@@ -50,7 +47,8 @@ class LineParser:
         self._nested = tuple(_named(source, "json"))
         # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
         # zone must the text be read. Dates the parser reads from numbers only, so they come as midnights.
-        self._local = () if timezone == "UTC" else tuple(_named(source, "timestamp"))
+        self._timestamps = tuple(_named(source, "timestamp"))
+        self._local = () if timezone == "UTC" else self._timestamps
         as_read = {name: pa.string() for name in self._local} | {
             name: pa.timestamp("s") for name in _named(source, "date")
         }
@@ -59,6 +57,7 @@ class LineParser:
         as_parsed = {name: wide(self.schema.field(name).type) for name in self._decimals}
         self._parsed = pa.schema([pa.field(field.name, as_parsed.get(field.name, field.type)) for field in self._wire])
         self._to_cast = bool(as_read or as_parsed)
+        self._alone: dict[str, LineParser] = {}
 
     def prepared(self, data: bytes) -> bytes:
         """Lines as ``read`` takes them: newlines alone between them, nested values as the text they are."""
@@ -79,9 +78,10 @@ class LineParser:
     def read(self, data: bytes, lines: int, *, strict: bool = False, breaks: Ints | None = None) -> pa.Table:
         """Parse lines: ``lines`` rows in the schema of the source table. ``breaks``: where the newlines are, if known.
 
-        Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types, and with
-        ``strict`` ``UnexpectedField`` when a line may have a field that no contract knows.
+        Raises ``Unparsable`` when any line is not exactly one JSON object with fields of the promised types; with
+        ``strict`` also when a line has a field that no contract knows.
         """
+        breaks = newlines(data) if breaks is None else breaks
         if not _is_text(data):
             raise Unparsable("no UTF-8")
         if self._decimals and too_small(data, self._decimals):
@@ -89,9 +89,7 @@ class LineParser:
         try:
             rows = pj.read_json(
                 pa.BufferReader(data),
-                read_options=pj.ReadOptions(
-                    use_threads=self._threads, block_size=THREAD_BYTES if self._threads else len(data) + 1
-                ),
+                read_options=pj.ReadOptions(use_threads=self._threads, block_size=self._block_size(data, breaks)),
                 parse_options=pj.ParseOptions(
                     explicit_schema=self._parsed,
                     # Never "infer": a deeply nested unknown field would overflow the stack and end the process.
@@ -100,13 +98,28 @@ class LineParser:
             )
             # The parser reads on over newlines and over objects on one line: as many rows as lines, and a brace on
             # both sides of each newline, leave one whole object per line.
-            if rows.num_rows != lines or not _braced(data, newlines(data) if breaks is None else breaks):
+            if rows.num_rows != lines or not _braced(data, breaks):
                 raise Unparsable("not one object per line")
             return self._typed(rows)
-        except pa.ArrowInvalid as error:
-            if "unexpected field" in str(error):
-                raise UnexpectedField(str(error)) from error
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise Unparsable(str(error)) from error
+
+    def _block_size(self, data: bytes, breaks: Ints) -> int:
+        """The bytes that Arrow parses at once; a line may not reach over more than two such blocks."""
+        longest = int(np.diff(breaks, prepend=-1, append=len(data)).max())
+        return THREAD_BYTES if self._threads and longest <= THREAD_BYTES else len(data) + 1
+
+    def accepts(self, name: str, text: str) -> bool:
+        """Whether a text is a value of one field, whatever the others are."""
+        if name not in self._alone:
+            source = replace(self.source, key=(), fields=(self.source.field(name),))
+            self._alone[name] = LineParser(source, timezone=self._timezone)
+        alone = self._alone[name]
+        try:
+            alone.read(alone.prepared(b"{%s:%s}" % (orjson.dumps(name), text.encode())), 1)
+        except Unparsable:
+            return False
+        return True
 
     def unknown_in(self, records: Sequence[bytes]) -> frozenset[str]:
         """The names of all fields that the contract does not know. A record that is no JSON has none."""
@@ -120,6 +133,8 @@ class LineParser:
 
     def _typed(self, rows: pa.Table) -> pa.Table:
         if not self._to_cast:
+            for name in self._timestamps:
+                in_years(rows.column(name))
             return rows.select(self.schema.names)
         columns = []
         for field in self.schema:
@@ -128,7 +143,7 @@ class LineParser:
                 column = in_utc(column, self._timezone)
             if column.type != field.type:
                 column = _midnights(column) if pa.types.is_date(field.type) else column.cast(field.type)
-            columns.append(column)
+            columns.append(in_years(column) if pa.types.is_temporal(field.type) else column)
         return pa.table(columns, names=self.schema.names)
 
 

@@ -1,31 +1,32 @@
 """Rejected lines of a refused block, and the reason for each.
 
-A plain JSON parser only suggests where to divide the block; the line parser decides. Runs of records without suspicion
-are parsed together and halved until the bad ones stand alone; suspect records are parsed alone at once. A line that
-holds several whole objects (a producer forgot its newline) is several records.
+A plain JSON parser finds the records that are no object or have values of a wrong kind. The others are parsed together;
+where that is refused, values that do not look like their type are tried alone, and what is still refused is halved
+until the bad records stand alone. So the line parser decides, and the time grows with the lines alone.
+
+A line that holds several whole objects (a producer forgot its newline) is several records.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from core.contract.model import SourceTable
 from core.contract.types import ColumnType
 from processing.lines.blocks import BOM, Block
 from processing.lines.line_parser import LineParser, Unparsable
-from processing.lines.nested import members
+from processing.lines.nested import DECODER, MOST_NESTED, members, skip_blanks, too_deep
 from processing.lines.parsed import Parsed, Rejected
+from processing.lines.values import looks_like
 
 _NULL = type(None)
-_JSON_TYPES: dict[str, tuple[type, ...]] = {
+_KINDS: dict[str, tuple[type, ...]] = {
     "string": (str, _NULL),
-    "json": (str, _NULL),
     "int": (int, _NULL),
     "bigint": (int, _NULL),
     "decimal": (int, float, str, _NULL),
@@ -35,24 +36,25 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
     "double": (int, float, _NULL),
 }
 _LONGEST_QUOTE = 80
+_MOST_EXPLAINED = 100  # of a block's lines whose reason has to be sought field by field
+_SEVERAL = re.compile(rb"}[ \t\r]*{")
+_PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=list)
+_TOO_DEEP = f"nested deeper than {MOST_NESTED} levels"
 
 
 def separate_rejects(parser: LineParser, block: Block) -> Parsed:
     """The block's good rows in order, and its bad lines with their reasons."""
     records = list(_records(block))
-    expected = _ExpectedTypes(parser.source)
-    suspicions = [expected.mismatch(parser.prepared(raw)) for _, raw in records]
     pieces: list[pa.Table] = []
     accepted: list[int] = []
     rejected: list[Rejected] = []
-    for start, end, suspect in _runs(suspicions):
-        for first, last, rows in _parts(parser, [raw for _, raw in records[start:end]], start):
-            if rows is None:
-                line, raw = records[first]
-                rejected.append(Rejected(line, suspect or explain(parser, raw), raw))
-            else:
-                pieces.append(rows)
-                accepted.extend(range(first, last))
+    for first, last, rows in _Separation(parser, [raw for _, raw in records]).parts():
+        if isinstance(rows, str):
+            line, raw = records[first]
+            rejected.append(Rejected(line, rows, raw))
+        else:
+            pieces.append(rows)
+            accepted.extend(range(first, last))
     return Parsed(
         block=block,
         rows=pa.concat_tables(pieces).combine_chunks() if pieces else parser.schema.empty_table(),
@@ -68,7 +70,7 @@ def _records(block: Block) -> Iterator[tuple[int, bytes]]:
     for offset, line in enumerate(block.data.split(b"\n")):
         record = line.strip(b" \t\r").removeprefix(BOM)
         if record:
-            for single in _objects(record) if b"}{" in record.replace(b" ", b"") else (record,):
+            for single in _objects(record) if _SEVERAL.search(record) else (record,):
                 yield block.first_line + offset, single
 
 
@@ -76,92 +78,151 @@ def _objects(record: bytes) -> Sequence[bytes]:
     """The JSON objects that stand one behind the other on a line; the line itself unless all of it is such."""
     try:
         text = record.decode()
+        if too_deep(text):
+            return (record,)
         objects, at = [], 0
         while at < len(text):
-            value, end = _DECODER.raw_decode(text, at)
+            value, end = DECODER.raw_decode(text, at)
             if not isinstance(value, dict):
                 return (record,)
             objects.append(text[at:end].encode())
-            at = end + len(text[end:]) - len(text[end:].lstrip())
+            at = skip_blanks(text, end)
         return objects
-    except (ValueError, RecursionError):
+    except ValueError:
         return (record,)
 
 
-_DECODER = json.JSONDecoder()
+class _Separation:
+    """The records of a block, and the tests that find bad ones among them.
 
+    A test gives the reason why a record is bad, of which it is sure, or nothing.
+    """
 
-def _runs(suspicions: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """(start, end, suspicion): each suspect record alone, the others between them together."""
-    start = 0
-    for at, reason in enumerate(suspicions):
-        if reason:
-            if start < at:
-                yield start, at, ""
-            yield at, at + 1, reason
-            start = at + 1
-    if start < len(suspicions):
-        yield start, len(suspicions), ""
+    def __init__(self, parser: LineParser, records: Sequence[bytes]) -> None:
+        self._parser = parser
+        self._records = records
+        self._types = {field.name: field.type for field in parser.source.fields}
+        self._kinds = [
+            (name, kind, frozenset(_KINDS[kind.name])) for name, kind in self._types.items() if kind.name != "json"
+        ]
+        self._tests: tuple[Callable[[bytes], str], ...] = (self._wrong_kind, self._wrong_value)
+        self._refused: dict[tuple[str, str], bool] = {}
+        self._explained = 0
 
+    def parts(self) -> Iterator[tuple[int, int, pa.Table | str]]:
+        """(first, last, rows) of each part that the parser accepts; the reason instead for a record that it refuses."""
+        return self._tested(0, len(self._records), 0)
 
-def _parts(parser: LineParser, records: Sequence[bytes], offset: int) -> Iterator[tuple[int, int, pa.Table | None]]:
-    """(first, last, rows) of each part that the parser accepts; rows is None for one record that it refuses."""
-    try:
-        rows = parser.read(parser.prepared(b"\n".join(records)), len(records))
-        yield offset, offset + len(records), rows
-    except Unparsable:
-        if len(records) == 1:
-            yield offset, offset + 1, None
+    def _tested(self, start: int, end: int, number: int) -> Iterator[tuple[int, int, pa.Table | str]]:
+        if number == len(self._tests):
+            yield from self._halved(start, end)
             return
-        middle = len(records) // 2
-        yield from _parts(parser, records[:middle], offset)
-        yield from _parts(parser, records[middle:], offset + middle)
+        reasons = [self._tests[number](self._records[at]) for at in range(start, end)]
+        for first, last, reason in _runs(reasons, start):
+            if reason:
+                yield first, last, reason
+            elif (rows := self._read(first, last)) is not None:
+                yield first, last, rows
+            else:
+                yield from self._tested(first, last, number + 1)
 
+    def _halved(self, start: int, end: int) -> Iterator[tuple[int, int, pa.Table | str]]:
+        """The parts of records that are refused together for a reason that no test finds."""
+        if end - start == 1:
+            yield start, end, self._explanation(self._records[start])
+            return
+        middle = (start + end) // 2
+        for first, last in ((start, middle), (middle, end)):
+            rows = self._read(first, last)
+            if rows is not None:
+                yield first, last, rows
+            else:
+                yield from self._halved(first, last)
 
-class _ExpectedTypes:
-    """The types that a record's values must have to be worth parsing among others."""
+    def _read(self, first: int, last: int) -> pa.Table | None:
+        lines = self._parser.prepared(b"\n".join(self._records[first:last]))
+        try:
+            return self._parser.read(lines, last - first)
+        except Unparsable:
+            return None
 
-    def __init__(self, source: SourceTable) -> None:
-        self._expected = [(field.name, field.type, frozenset(_JSON_TYPES[field.type.name])) for field in source.fields]
-
-    def mismatch(self, record: bytes) -> str:
-        """The reason to suspect the record, or nothing."""
+    def _wrong_kind(self, record: bytes) -> str:
+        """A record that is no JSON, no object, or has a value of another kind than its field's type."""
         try:
             value = orjson.loads(record)
         except orjson.JSONDecodeError as error:
-            return _no_json(record, error)
+            return "" if self._accepts(record) else _no_json(record, error)
         if type(value) is not dict:
-            return f"no JSON object: {shortened(as_json(value))}"
-        for name, kind, types in self._expected:
-            if type(value.get(name)) not in types:
-                return misfit(name, as_json(value[name]), kind)
+            return f"no JSON object: {shortened(record.decode())}"
+        for name, kind, kinds in self._kinds:
+            if type(value.get(name)) not in kinds:
+                text = record.decode()
+                return misfit(name, _TOO_DEEP if too_deep(text) else _written(text)[name], kind)
         return ""
 
-
-def explain(parser: LineParser, record: bytes) -> str:
-    """Why the parser refuses a record without a suspicion: the first field that it refuses alone."""
-    text = parser.prepared(record).decode()
-    values: dict[str, str] = {}
-    for name, start, end in members(text):
-        if name in values:
-            return f"{name}: given twice"
-        values[name] = text[start:end]
-    for field in parser.source.fields:
+    def _accepts(self, record: bytes) -> bool:
         try:
-            parser.read(b"{%s:%s}" % (json.dumps(field.name).encode(), values.get(field.name, "null").encode()), 1)
+            self._parser.read(self._parser.prepared(record), 1)
         except Unparsable:
-            return misfit(field.name, values[field.name], field.type)
-    return "refused by the parser"
+            return False
+        return True
+
+    def _wrong_value(self, record: bytes) -> str:
+        """A record with a value that does not look like its type, and is refused alone; or with a field twice."""
+        text = record.decode()
+        if too_deep(text):
+            return "" if self._accepts(record) else _TOO_DEEP
+        seen: set[str] = set()
+        for name, value in _PAIRS.decode(text):
+            kind = self._types.get(name)
+            if kind is None:
+                continue
+            if name in seen:
+                return f"{name}: given twice"
+            seen.add(name)
+            if type(value) is str and not looks_like(value, kind):
+                written = _written(text)[name]
+                if self._refuses(name, written):
+                    return misfit(name, written, kind)
+        return ""
+
+    def _refuses(self, name: str, text: str) -> bool:
+        """Whether the parser refuses a value alone; it is asked once for each."""
+        if (name, text) not in self._refused:
+            self._refused[name, text] = not self._parser.accepts(name, text)
+        return self._refused[name, text]
+
+    def _explanation(self, record: bytes) -> str:
+        """Why the parser refuses a record that passes all tests: the first field that it refuses alone."""
+        self._explained += 1
+        if self._explained <= _MOST_EXPLAINED:
+            for name, text in _written(self._parser.prepared(record).decode()).items():
+                if name in self._types and self._refuses(name, text):
+                    return misfit(name, text, self._types[name])
+        return "refused by the parser"
+
+
+def _runs(reasons: Sequence[str], offset: int) -> Iterator[tuple[int, int, str]]:
+    """(start, end, reason): each record with a reason alone, the others between them together."""
+    start = 0
+    for at, reason in enumerate(reasons):
+        if reason:
+            if start < at:
+                yield offset + start, offset + at, ""
+            yield offset + at, offset + at + 1, reason
+            start = at + 1
+    if start < len(reasons):
+        yield offset + start, offset + len(reasons), ""
+
+
+def _written(text: str) -> dict[str, str]:
+    """The fields of a JSON object, and the text of each value."""
+    return {name: text[start:end] for name, start, end in members(text)}
 
 
 def misfit(name: str, text: str, kind: ColumnType) -> str:
     """The reason of a value that is not of its type."""
     return f"{name}: {shortened(text)} is no {kind}"
-
-
-def as_json(value: Any) -> str:
-    """A value as a reason shows it."""
-    return json.dumps(value, ensure_ascii=False)
 
 
 def shortened(text: str) -> str:
@@ -171,7 +232,7 @@ def shortened(text: str) -> str:
 
 def _no_json(record: bytes, error: orjson.JSONDecodeError) -> str:
     try:
-        record.decode()
+        text = record.decode()
     except UnicodeDecodeError as broken:
         return f"no UTF-8: byte {broken.start} is 0x{record[broken.start]:02x}"
-    return f"no JSON: {shortened(error.msg)}"
+    return _TOO_DEEP if too_deep(text) else f"no JSON: {shortened(error.msg)}"

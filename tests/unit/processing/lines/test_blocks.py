@@ -40,7 +40,7 @@ def blocks_of(body: bytes, most: int = 1 << 20) -> list[Block]:
 def test_the_blocks_of_an_object_are_its_lines_however_it_is_packed(
     lines: list[bytes], cuts: list[int], most: int, padding: bytes, compressed: bool
 ) -> None:
-    data = b"x" + b"\n".join(lines)
+    data = b"xx" + b"\n".join(lines)
     places = sorted(min(cut, len(data)) for cut in cuts)
     members = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
     body = b"".join(gzip.compress(member) + padding for member in members) if compressed else data

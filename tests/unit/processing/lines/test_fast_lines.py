@@ -15,7 +15,7 @@ from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
 from processing.lines.blocks import Block
 from processing.lines.fast_lines import LEAST_LINES
-from processing.lines.line_parser import LineParser, UnexpectedField, Unparsable
+from processing.lines.line_parser import LineParser, Unparsable
 
 TYPES = {
     "id": "int",
@@ -73,7 +73,7 @@ def many(lines: list[str]) -> list[str]:
 def parsed(one: Block, by: LineParser) -> pa.Table | None:
     try:
         return by.read(one.data, one.lines, strict=True, breaks=one.breaks)
-    except (Unparsable, UnexpectedField):
+    except Unparsable:
         return None
 
 

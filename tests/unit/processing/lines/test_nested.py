@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processing.lines.nested import members, nested_as_text
+from processing.lines.nested import MOST_NESTED, REFUSED, members, nested_as_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
@@ -38,9 +38,25 @@ def test_numbers_keep_their_digits() -> None:
     assert json.loads(nested_as_text(line, ["body"])) == {"body": '{"a": 1.10, "b": 123456789012345678901234567890}'}
 
 
-@pytest.mark.parametrize("line", [b"", b"[1]", b'{"body": }', b'{"body" 1}', b'{"body": 1 2}', b"{'body': 1}", b"\xff"])
-def test_a_line_that_is_no_object_stays_as_it_is(line: bytes) -> None:
-    assert nested_as_text(line, ["body"]) == line
+NO_OBJECTS = [b"[1]", b'{"body": }', b'{"body" 1}', b'{"body": 1 2}', b"{'body': 1}", b"\xff"]
+TOO_DEEP = [b'{"body":%s}' % (b"[" * levels + b"]" * levels) for levels in (MOST_NESTED, 990, 100_000)]
+CONSTANTS = [b'{"body":NaN}', b'{"body":[{"a":-Infinity}]}']
+
+
+@pytest.mark.parametrize("line", [*NO_OBJECTS, *TOO_DEEP, *CONSTANTS])
+def test_a_line_that_is_no_object_or_nested_too_deep_is_marked_to_be_refused(line: bytes) -> None:
+    assert nested_as_text(line, ["body"]) == REFUSED + line
+    assert nested_as_text(b"", ["body"]) == b""
+
+
+def test_what_only_looks_like_a_constant_or_a_bracket_is_text() -> None:
+    value = b'["NaN", {"-Infinity": "%s"}]' % (b"[" * 5000)
+    assert json.loads(nested_as_text(b'{"body":%s}' % value, ["body"])) == {"body": value.decode()}
+
+
+def test_a_value_of_the_deepest_level_that_is_allowed_is_text() -> None:
+    value = "[" * (MOST_NESTED - 1) + "]" * (MOST_NESTED - 1)
+    assert json.loads(nested_as_text(b'{"body":%s}' % value.encode(), ["body"])) == {"body": value}
 
 
 def test_members_say_where_each_value_lies() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
 from processing.lines.blocks import Block
 from processing.lines.line_parser import LineParser
-from processing.lines.rejects import as_json, explain, misfit, separate_rejects, shortened
+from processing.lines.rejects import misfit, separate_rejects, shortened
 
 TYPES = {"id": "int", "price": "decimal(10,2)", "flag": "boolean"}
 SOURCE = SourceTable("thing", ("id",), tuple(Field(name, parse_type(kind), False) for name, kind in TYPES.items()))
@@ -45,12 +44,7 @@ def test_every_record_is_a_row_or_a_rejected_line_with_its_reason(lines: list[by
     assert parsed.unknown == ({"new"} if LINES[1] in lines else set())
 
 
-@pytest.mark.parametrize(("record", "reason"), list(REASONS.items())[3:5])
-def test_a_record_is_explained_by_the_first_field_that_the_parser_refuses(record: bytes, reason: str) -> None:
-    assert explain(LineParser(SOURCE), record) == reason
-
-
 def test_a_long_value_is_quoted_in_part() -> None:
     assert shortened("x" * 80) == "x" * 80
     assert shortened("x" * 81) == "x" * 80 + "... (81 characters)"
-    assert misfit("id", as_json("é"), parse_type("int")) == 'id: "é" is no int'
+    assert misfit("id", '"é"', parse_type("int")) == 'id: "é" is no int'

@@ -1,0 +1,75 @@
+"""Texts of values, and whether they look like values of a type.
+
+The line parser decides what a value is. This is its grammar once more, in Python, to find quickly the values among many
+that it will refuse: a value that does not look like its type is worth a try of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from core.contract.types import ColumnType
+from processing.lines.decimals import MOST_WRITTEN
+
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00(:00(:00(\.0*)?)?)?)?")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+)
+_BITS = {"int": 32, "bigint": 64}
+
+
+def looks_like(text: str, kind: ColumnType) -> bool:
+    """Whether a text (of a number as it is written, of a string what is between its quotation marks) is of the type."""
+    look = _LOOKS.get(kind.name)
+    return look is None or look(text, kind)
+
+
+def _integer(text: str, kind: ColumnType) -> bool:
+    end = 1 << (_BITS[kind.name] - 1)
+    return bool(len(text) < MOST_WRITTEN and _INTEGER.fullmatch(text)) and -end <= int(text) < end
+
+
+def _decimal(text: str, kind: ColumnType) -> bool:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return False
+    if not value.is_finite():
+        return False
+    _, digits, exponent = value.as_tuple()
+    beyond = -kind.scale - int(exponent)  # digits after the last one that the type holds
+    return (
+        max(len(digits), int(exponent), -int(exponent)) <= MOST_WRITTEN
+        and not any(digits[max(len(digits) - beyond, 0) :] if beyond > 0 else ())
+        and (value.is_zero() or value.adjusted() < kind.precision - kind.scale)
+    )
+
+
+def _date(text: str, _kind: ColumnType) -> bool:
+    return bool(_DATE.fullmatch(text)) and _instant(text[: len("YYYY-MM-DD")]) is not None
+
+
+def _timestamp(text: str, _kind: ColumnType) -> bool:
+    return bool(_TIMESTAMP.fullmatch(text)) and _instant(text) is not None
+
+
+def _instant(text: str) -> datetime | None:
+    """The instant; None where there is none, or it is outside of the years 1 to 9999."""
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant
+    except (ValueError, OverflowError):
+        return None
+
+
+_LOOKS: dict[str, Callable[[str, ColumnType], bool]] = {
+    "int": _integer,
+    "bigint": _integer,
+    "decimal": _decimal,
+    "date": _date,
+    "timestamp": _timestamp,
+}
