@@ -6,15 +6,17 @@ no more than a block of the object is in memory.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from core.contract.model import Contract, Table
+from core.landing.ingest_objects import ContentPromise
 from core.warehouse.keys import partition_rows
 from core.warehouse.order import as_array
 from processing.check import broken_rules
@@ -25,9 +27,13 @@ from processing.plan import SourcePlan
 from processing.read_ahead import map_ahead
 from processing.shape import Origin, shape
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 WORKERS = 2  # threads that parse blocks, where there are cores for them
 LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
 MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
+MOST_JUDGED = 10_000  # bad lines of an object that is read on although most of its lines are bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +74,28 @@ def parse_object(
     now: datetime,
     timer: Callable[[], float],
     threads: bool = False,
+    promise: ContentPromise | None = None,
 ) -> ParsedObject:
-    """Read, shape and check an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores."""
+    """Read, shape and check an object. ``timer`` counts seconds; ``threads`` lets the parser use several cores.
+
+    An object whose content is not as its writer's ``promise`` says is halted.
+    """
     work = _Work(plan, origin, now, parser_for(plan.source, timezone=origin.timezone, threads=threads))
     started, shaping = timer(), 0.0
     broken = ""
     try:
-        blocks = line_blocks(stream, place=place)
+        content_hash = None if promise is None else hashlib.sha256()
+        blocks = line_blocks(stream, place=place, content_hash=content_hash)
         for parsed in (
             map_ahead(work.parser.parse, blocks, workers=WORKERS) if threads else map(work.parser.parse, blocks)
         ):
             before = timer()
             work.shape(parsed)
             shaping += timer() - before
+            if work.is_hopeless():
+                break
+        else:
+            broken = work.broken_promise(promise, content_hash)
     except UnreadableObject as error:
         broken = error.problem
     before = timer()
@@ -148,6 +163,22 @@ class _Work:
             if self.rejected_bytes + len(rejected.raw) <= MOST_REJECTED_BYTES:
                 self.rejected.append(rejected)
                 self.rejected_bytes += len(rejected.raw)
+
+    def is_hopeless(self) -> bool:
+        """Whether so many lines are bad already that the rest of the object need not be read."""
+        return (
+            self.rejected_lines >= max(MOST_JUDGED, self.plan.contract.quarantine_minimum)
+            or len(self.rejected) < self.rejected_lines
+        ) and bool(self.too_many_rejected())
+
+    def broken_promise(self, promise: ContentPromise | None, content_hash: Hash | None) -> str:
+        """Why the object, read to its end, is not the one that was written; or nothing."""
+        if promise is None or content_hash is None:
+            return ""
+        if content_hash.hexdigest() != promise.sha256:
+            return "altered: the sha256 of its lines is another than its metadata say"
+        lines = self.accepted + self.rejected_lines
+        return f"altered: it has {lines} lines, and {promise.rows} by its metadata" if lines != promise.rows else ""
 
     def too_many_rejected(self) -> str:
         """Why the object is halted, or nothing: a bad release must not empty itself into quarantine."""

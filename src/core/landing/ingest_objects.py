@@ -147,6 +147,20 @@ def encode_facts(facts: ObjectFacts) -> dict[str, str]:
     return metadata
 
 
+@dataclass(frozen=True, slots=True)
+class ContentPromise:
+    """How many lines an object has, and the sha256 of them, uncompressed, in hex: as its writer counted them."""
+
+    rows: int
+    sha256: str
+
+
+def content_promise(metadata: Mapping[str, str]) -> ContentPromise | None:
+    """The promise that an object's metadata make of its content; None where they make none that can be read."""
+    rows, sha256 = metadata.get("starmend-rows", ""), metadata.get("starmend-sha256", "")
+    return ContentPromise(int(rows), sha256) if rows.isdecimal() and sha256 else None
+
+
 def decode_facts(metadata: Mapping[str, str], *, key: str) -> ObjectFacts:
     """Metadata back to facts. Raises ``InvalidData`` where they were not written by an extraction."""
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from isal import igzip_lib
@@ -17,10 +17,14 @@ from isal import igzip_lib
 from core.errors import InvalidData
 from core.warehouse.order import Ints
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 BLOCK_BYTES = 2 << 20  # with what is made of it, it stays in a processor's own memory: a seventh faster than 4 MB
 READ_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 64 << 20  # longer than any row; a bound, so that a line without end cannot take all memory
 GZIP_MAGIC = b"\x1f\x8b"
+DEFLATE = b"\x08"  # the only method of gzip, behind the magic number (RFC 1952); no text has it there
 BOM = b"\xef\xbb\xbf"
 NEWLINE = 10
 SPACE = 32  # the bytes below it are control characters
@@ -70,14 +74,14 @@ def newlines(data: bytes) -> Ints:
     return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
 
 
-def line_blocks(stream: BinaryIO, *, place: str) -> Iterator[Block]:
+def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = None) -> Iterator[Block]:
     """The object's lines, in order. Raises ``UnreadableObject`` at the point where it is truncated or corrupt.
 
-    A byte order mark at the very start is dropped.
+    A byte order mark at the very start is dropped. ``content_hash`` takes every uncompressed byte.
     """
     pieces: list[bytes] = []
     size, line = 0, 1
-    for chunk in _without_mark(_uncompressed(stream, place)):
+    for chunk in _without_mark(_hashed(_as_text(_uncompressed(stream, place), place), content_hash)):
         end = chunk.rfind(b"\n") + 1
         if size + end < BLOCK_BYTES // 2 or not end:
             pieces.append(chunk)
@@ -92,6 +96,29 @@ def line_blocks(stream: BinaryIO, *, place: str) -> Iterator[Block]:
     rest = b"".join(pieces)
     if rest:
         yield Block(rest, line)
+
+
+def _hashed(chunks: Iterator[bytes], content_hash: Hash | None) -> Iterator[bytes]:
+    for chunk in chunks:
+        if content_hash is not None:
+            content_hash.update(chunk)
+        yield chunk
+
+
+def _as_text(chunks: Iterator[bytes], place: str) -> Iterator[bytes]:
+    """The same chunks; refused where the first bytes are those of gzip in gzip, or of gzip with one of them damaged."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) > len(GZIP_MAGIC):
+            break
+    if head.startswith(GZIP_MAGIC):
+        raise _unreadable(place, "corrupt", "it is gzip in gzip")
+    if head[2:3] == DEFLATE and (head[:1] == GZIP_MAGIC[:1] or head[1:2] == GZIP_MAGIC[1:]):
+        raise _unreadable(place, "corrupt", f"it is gzip with a damaged head: it begins with 0x{head[:4].hex()}")
+    if head:
+        yield head
+    yield from chunks
 
 
 def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
