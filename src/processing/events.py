@@ -31,13 +31,27 @@ def object_events(body: str) -> Iterator[ObjectEvent]:
         if message.get("Event") == "s3:TestEvent":
             return
         if "objects" in message:
-            yield from (ObjectEvent("", str(key), again=True) for key in message["objects"])
+            yield from (ObjectEvent("", _text(key), again=True) for key in _list(message["objects"]))
             return
-        for record in message["Records"]:
-            if str(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):
-                yield ObjectEvent(record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidData("read message", body[:200], f"no S3 event and no request ({error!r})") from error
+        for record in _list(message["Records"]):
+            if _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):
+                object_ = record["s3"]["object"]
+                yield ObjectEvent(_text(record["s3"]["bucket"]["name"]), unquote_plus(_text(object_["key"])))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        problem = f"no S3 event and no request ({error!r})"
+        raise InvalidData("read message", body[:200], problem, 'Send {"objects": ["tables/..."]}') from error
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def message_bodies(event: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,8 @@ from typing import BinaryIO, Literal
 import pyarrow as pa
 
 from core.contract.model import Table
+from core.errors import PipelineBug, StarmendError, TransientFailure
+from core.landing.ingest_objects import content_promise
 from core.landing.zone import Landing
 from core.ports import ObjectStat
 from processing.parse_object import ParsedObject, Part, parse_object
@@ -21,6 +23,7 @@ from processing.services import Services
 from processing.shape import Origin
 
 WHOLE_BYTES = 8 << 20  # up to here an object is fetched at once, ahead of its turn; larger ones are streamed
+REPORT = "Report it with the log's lines; when it is mended: starmend replay"
 GROUP_BYTES = 128 << 20  # star rows that are kept for one commit per partition
 
 
@@ -38,7 +41,7 @@ class Ingest:
     stat: ObjectStat | None = None
     parsed: ParsedObject | None = None
     touched: list[TouchedPartition] = field(default_factory=list)
-    error: Exception | None = None
+    error: StarmendError | None = None
     expected: int | None = None
     commit_ms: float = 0.0
     derive_ms: float = 0.0
@@ -56,8 +59,21 @@ class Ingest:
     @property
     def ref(self) -> SourceRef:
         """The name under which footers list it."""
-        assert self.stat is not None
-        return SourceRef(self.landing.key, self.stat.etag)
+        return SourceRef(self.landing.key, self.source.etag)
+
+    @property
+    def source(self) -> ObjectStat:
+        """The attributes of the object that was fetched."""
+        if self.stat is None:
+            raise PipelineBug("process", self.landing.key, "was not fetched yet", REPORT)
+        return self.stat
+
+    @property
+    def content(self) -> ParsedObject:
+        """The object's parsed content."""
+        if self.parsed is None:
+            raise PipelineBug("process", self.landing.key, "was not parsed yet", REPORT)
+        return self.parsed
 
 
 def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> Iterator[list[Ingest]]:
@@ -94,8 +110,7 @@ def _parse(services: Services, ingest: Ingest, fetched: Future[BinaryIO | None])
         stream = fetched.result()
         if stream is None:
             return
-        assert ingest.stat is not None
-        origin = Origin(ingest.plan.contract, services.contracts, ingest.stat.modified)
+        origin = Origin(ingest.plan.contract, services.contracts, ingest.source.modified)
         with stream:
             ingest.parsed = parse_object(
                 stream,
@@ -105,9 +120,26 @@ def _parse(services: Services, ingest: Ingest, fetched: Future[BinaryIO | None])
                 now=services.now(),
                 timer=services.timer,
                 threads=services.threads,
+                promise=content_promise(ingest.source.metadata),
             )
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's and not its neighbours'
-        ingest.error = error
+        ingest.error = described(error, "parse object", ingest.landing.key)
+
+
+def described(error: BaseException, operation: str, place: str) -> StarmendError:
+    """The error as one of ours: with the operation, the place, and what a human can do about it."""
+    if isinstance(error, StarmendError):
+        return error
+    if not isinstance(error, Exception):
+        raise error
+    if isinstance(error, OSError):
+        failure: StarmendError = TransientFailure(
+            operation, place, f"{type(error).__name__}: {error}", "It comes again"
+        )
+    else:
+        failure = PipelineBug(operation, place, f"{type(error).__name__}: {error}", REPORT)
+    failure.__cause__ = error
+    return failure
 
 
 def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) -> None:
@@ -115,10 +147,9 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
     before = services.timer()
     by_partition: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
     for ingest in group:
-        assert ingest.parsed is not None
-        for part in ingest.parsed.parts:
+        for part in ingest.content.parts:
             by_partition.setdefault((part.table.name, part.path), []).append((ingest, part))
-        ingest.parsed = replace(ingest.parsed, parts=())  # the rows live only until they are committed
+        ingest.parsed = replace(ingest.content, parts=())  # the rows live only until they are committed
     commits = [pool.submit(_commit, services, parts) for parts in by_partition.values()]
     by_partition.clear()
     for commit in commits:
@@ -129,7 +160,10 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
 
 
 def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
-    """Commit the rows that objects have in one partition."""
+    """Commit the rows that objects have in one partition; where that fails, those of each object alone.
+
+    So one object never fails another. What fails for a while fails for all: it is not tried so many times more.
+    """
     first, part = parts[0]
     objects = list({id(ingest): ingest for ingest, _ in parts}.values())
     try:
@@ -142,8 +176,12 @@ def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
             context=services.context_of(first.plan.contract),
         )
     except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it
+        if len(objects) > 1 and not isinstance(error, TransientFailure):
+            for ingest in objects:
+                _commit(services, [(other, part) for other, part in parts if other is ingest])
+            return
         for ingest in objects:
-            ingest.error = error
+            ingest.error = described(error, "commit", f"{part.table.name}/{part.path}")
         return
     name: Literal["committed", "unchanged"] = "committed" if isinstance(outcome, Committed) else "unchanged"
     for ingest, part in parts:
@@ -164,7 +202,4 @@ def derive_all(
         ingest.derive_ms = spent if ingest.plan.dimensions else 0.0
         for table in ingest.plan.dimensions:
             if table.name in failed and ingest.error is None:
-                error = failed[table.name]
-                if not isinstance(error, Exception):
-                    raise error
-                ingest.error = error
+                ingest.error = described(failed[table.name], "derive", table.name)

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from core.contract.model import Table
-from core.errors import StarmendError, UnknownTable
+from core.errors import PipelineBug, StarmendError, UnknownTable
 from core.landing.zone import landing_of
 from core.metrics import OBJECTS_FAILED, TABLES_FAILED
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.events import ObjectEvent, object_events
-from processing.ingest import Ingest, commit_parts, derive_all, grouped
+from processing.ingest import REPORT, Ingest, commit_parts, derive_all, described, grouped
 from processing.plan import plan_source, static_tables
 from processing.records.quarantine import write_quarantine
-from processing.records.receipts import Receipt, write_receipt
+from processing.records.receipts import Receipt, write_first_receipt, write_receipt
 from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
 from processing.report import receipt_of, report, report_failure, report_gone
 from processing.services import Services
@@ -74,7 +74,8 @@ def _is_ingest(event: ObjectEvent, services: Services) -> bool:
 def _admit(key: str, again: bool, services: Services, errors: dict[str, Exception]) -> Ingest | None:
     """The object if a contract names its table; else it is an error that a human must see."""
     landing = landing_of(key)
-    assert landing is not None
+    if landing is None:
+        raise PipelineBug("process", key, "is no key of an ingest object", REPORT)
     try:
         plan = plan_source(services.contracts.dataset(landing.dataset), landing.table)
     except KeyError as error:
@@ -98,8 +99,8 @@ def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> Non
     for ingest, receipt in finished:
         try:
             report(services, ingest, receipt.result())
-        except StarmendError as error:
-            ingest.error = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others have their receipts
+            ingest.error = described(error, "write receipt", ingest.landing.key)
     for ingest in batch:
         if ingest.error is not None:
             report_failure(services, ingest, ingest.error)
@@ -119,8 +120,8 @@ def _ensure(services: Services, table: Table) -> None:
     try:
         derive_static(services.partitions, table, services.contracts)
         services.ensured.add(table.name)
-    except StarmendError as error:
-        services.log.error("table not derived", table=table.name, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no object's
+        services.log.error("table not derived", table=table.name, reason=str(described(error, "derive", table.name)))
         services.metrics(table.dataset).add(TABLES_FAILED, 1)
 
 
@@ -132,7 +133,12 @@ def _check_sequence(objects: Sequence[Ingest], services: Services) -> None:
             tables.setdefault((ingest.landing.dataset, ingest.landing.table), {})[ingest.landing.number] = ingest
     for table, newest in newest_known(services, tables).items():
         by_number = tables[table]
-        for number, expected in out_of_sequence(by_number, newest, has_receipt=_asker(services, by_number)).items():
+        try:
+            wrong = out_of_sequence(by_number, newest, has_receipt=_asker(services, by_number))
+        except Exception as error:  # noqa: BLE001 - a warning is lost, no object
+            services.log.warning("the sequence is not known", dataset=table[0], table=table[1], error=str(error))
+            continue
+        for number, expected in wrong.items():
             by_number[number].expected = expected
         if max(by_number) > newest:
             remember_newest(services, *table, max(by_number))
@@ -147,15 +153,12 @@ def _asker(services: Services, by_number: Mapping[int, Ingest]) -> Callable[[int
 
 def _finish(services: Services, ingest: Ingest) -> Receipt:
     """Write the rejected lines to quarantine and then, last of all, the receipt."""
-    assert ingest.parsed is not None
-    receipt = receipt_of(ingest, services)
+    receipt, content = receipt_of(ingest, services), ingest.content
+    # Where an object has no bad lines, the receipt tells whether it was processed before, and then may have had some.
+    if not (content.rejected or ingest.again) and write_first_receipt(services.records, ingest.landing, receipt):
+        return receipt
     write_quarantine(
-        services.records,
-        ingest.landing,
-        ingest.parsed.rejected,
-        halted=bool(ingest.parsed.halted),
-        replace=ingest.again,
-        now=services.now(),
+        services.records, ingest.landing, content.rejected, halted=bool(content.halted), now=services.now()
     )
     write_receipt(services.records, ingest.landing, receipt)
     return receipt

@@ -24,23 +24,21 @@ from processing.services import Services
 
 def receipt_of(ingest: Ingest, services: Services) -> Receipt:
     """The receipt of an object that is parsed and, unless halted, committed."""
-    assert ingest.stat is not None
-    assert ingest.parsed is not None
-    parsed, halted = ingest.parsed, ingest.parsed.halted
+    parsed, stat, halted = ingest.content, ingest.source, ingest.content.halted
     stages = {"read": parsed.read_ms, "shape": parsed.shape_ms, "commit": ingest.commit_ms, "derive": ingest.derive_ms}
     return Receipt(
         object=ingest.landing.key,
-        etag=ingest.stat.etag,
-        version_id=ingest.stat.version_id,
+        etag=stat.etag,
+        version_id=stat.version_id,
         dataset=ingest.landing.dataset,
         table=ingest.landing.table,
         sequential_id=ingest.landing.number,
         sequential=ingest.expected is None,
-        size=ingest.stat.size,
+        size=stat.size,
         lines_in=parsed.lines_in,
         rows_out=0 if halted else parsed.rows_out,
         rejected=parsed.rejected_lines,
-        accepted=0 if halted else parsed.accepted,
+        accepted=parsed.accepted,
         unknown_columns=parsed.unknown,
         partitions=tuple(sorted(ingest.touched, key=lambda touched: (touched.table, touched.partition))),
         outcome=outcome_of(ingest.touched, halted=halted),

@@ -1,8 +1,8 @@
 """Row order: comparison and sorting of rows, and the place of a row in a sorted table.
 
 Columns are Arrow arrays of equal length; a row is the tuple of their values. Nulls come first, strings by their UTF-8
-bytes, doubles by IEEE total order: NaN has a place, and -0.0 is another value than 0.0, before it. Arrow's own sort takes
-both for equal, so it never gets doubles. No Python loop over rows anywhere.
+bytes, doubles by IEEE total order: NaN has a place, and -0.0 is another value than 0.0, before it. Arrow's own sort
+takes both for equal, so it never gets doubles. No Python loop over rows anywhere.
 """
 
 from __future__ import annotations

@@ -38,13 +38,13 @@ def _line(key: str, rejected: Rejected, now: str) -> bytes:
 
 
 def write_quarantine(
-    store: ObjectStore, landing: Landing, rejected: Sequence[Rejected], *, halted: bool, replace: bool, now: datetime
+    store: ObjectStore, landing: Landing, rejected: Sequence[Rejected], *, halted: bool, now: datetime
 ) -> None:
-    """Keep the rejected lines of an object; of a halted one the first. ``replace``: an earlier run may have left some.
+    """Keep the rejected lines of an object, over those of an earlier run; of a halted one the first.
 
     Lines that are no longer rejected are replaced by nothing, for processing may not delete.
     """
-    if rejected or (replace and store.stat(landing.quarantine_key) is not None):
+    if rejected or store.stat(landing.quarantine_key) is not None:
         body = quarantine_body(landing, rejected[:MOST_OF_A_HALTED] if halted else rejected, now=now)
         store.write(landing.quarantine_key, body, content_type="application/x-ndjson")
 

@@ -31,19 +31,18 @@ def test_the_bytes_of_a_line_can_be_had_again(lines: list[bytes]) -> None:
     assert all(set(record) == {name for name, *_ in QUARANTINE_COLUMNS} for record in records)
 
 
-def write(store: MemoryObjects, count: int, *, halted: bool = False, replace: bool = False) -> int:
+def write(store: MemoryObjects, count: int, *, halted: bool = False) -> int:
     rejected = [Rejected(number, "why", b"x") for number in range(count)]
-    write_quarantine(store, LANDING, rejected, halted=halted, replace=replace, now=NOW)
+    write_quarantine(store, LANDING, rejected, halted=halted, now=NOW)
     return len(list(read_quarantine(store, QUARANTINE)))
 
 
-def test_an_object_without_rejected_lines_has_no_quarantine_and_a_replay_empties_an_earlier_one() -> None:
+def test_an_object_without_rejected_lines_has_no_quarantine_and_an_earlier_one_is_emptied() -> None:
     store = MemoryObjects()
-    assert write(store, 0, replace=True) == 0
+    assert write(store, 0) == 0
     assert store.stat(LANDING.quarantine_key) is None
     assert write(store, 2) == 2
-    assert write(store, 0) == 2  # not a replay: nothing can be there that would have to go
-    assert write(store, 0, replace=True) == 0
+    assert write(store, 0) == 0
 
 
 def test_of_a_halted_object_the_first_lines_are_kept() -> None:

@@ -1,0 +1,218 @@
+"""A batch of ten objects, one of them poisoned: nine are committed, and of the tenth a human reads why not."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+import pytest
+from tests.support.lake import MemoryLake, landing, line_of, order, shipped_contracts
+
+from core.contract.model import Contracts, Field, Table
+from core.contract.types import parse_type
+from core.errors import OutOfReach, StarmendError
+from processing import parse_object as parse_object_module
+from processing.lines.fast_lines import LEAST_LINES
+from processing.plan import static_tables
+from processing.process import process_messages
+
+OBJECTS = 10
+NOTE = "note"  # a field of type json, which the shipped contract has not
+
+
+def key_of(number: int) -> str:
+    return f"tables/sales/sales_order/{number:012d}.jsonl.gz"
+
+
+def good(number: int, **more: object) -> bytes:
+    return line_of(order(number, **more))
+
+
+def with_value(number: int, name: str, text: str) -> bytes:
+    """A line of which one value is written as it is given."""
+    return good(number, **{name: "@"}).replace(b'"@"', text.encode())
+
+
+def neighboured(line: bytes, number: int) -> bytes:
+    """The line among others of its object that are good, of one form with it, and enough to be cut."""
+    return b"".join(good(number * 1000 + at) for at in range(LEAST_LINES)) + line
+
+
+VALUES = {
+    "a decimal that wraps": ("unit_price", "340282366920938463463374607431768211457"),
+    "a decimal beyond its precision": ("unit_price", "9999999999"),
+    "an exponent that ends the process": ("unit_price", "1e-10000000"),
+    "the parser's own words": ("unit_price", '"unexpected field"'),
+    "the parser's own words as an instant": ("last_updated", '"unexpected field"'),
+    "a deep list in a known field": ("units_sold", "[" * 1000 + "]" * 1000),
+    "a deeper list in a known field": ("units_sold", "[" * 100_000 + "]" * 100_000),
+    "a deep list in a json field": (NOTE, "[" * 3000 + "]" * 3000),
+    "no number in a json field": (NOTE, "NaN"),
+    "an instant in the year 0": ("last_updated", '"0000-12-31T23:59:59"'),
+    "an instant in the year 10000": ("last_updated", '"9999-12-31T23:59:59-05:00"'),
+    "a partition in the year 0": ("created_at", '"0000-01-01T00:00:00"'),
+    "an integer beyond its type": ("units_sold", "2147483648"),
+    "half a character": ("currency_id", r'"\ud800"'),
+}
+LINES: dict[str, bytes] = {
+    "a deep list": b"[" * 1000 + b"]" * 1000 + b"\n",
+    "an open list": b"[" * 100_000 + b"\n",
+    "bytes that are no text": good(1).replace(b"2026-11-21", b"\xff\xfe"),
+    "nothing": b"\0" * 50 + b"\n",
+    "half a line": good(1)[:60],
+}
+WHOLE = b"".join(good(5000 + number) for number in range(3))
+BODIES: dict[str, bytes] = {
+    "gzip in gzip": gzip.compress(gzip.compress(WHOLE)),
+    "a damaged first byte": b"\x1e" + gzip.compress(WHOLE)[1:],
+    "a damaged second byte": b"\x1f\x8a" + gzip.compress(WHOLE)[2:],
+    "cut off": gzip.compress(WHOLE)[:-5],
+    "a damaged middle": gzip.compress(WHOLE)[:40] + b"\xff\xff" + gzip.compress(WHOLE)[42:],
+}
+METADATA = {
+    "other lines than were extracted": {"starmend-sha256": hashlib.sha256(b"other").hexdigest(), "starmend-rows": "3"},
+    "fewer lines than were extracted": {"starmend-sha256": hashlib.sha256(WHOLE).hexdigest(), "starmend-rows": "4"},
+}
+
+
+@pytest.fixture(scope="module")
+def contracts() -> Contracts:
+    """The shipped contracts; sales orders have a nested note as well."""
+    shipped = shipped_contracts()
+    sales = shipped.dataset("sales")
+    assert sales.source is not None
+    noted = [
+        dataclasses.replace(table, fields=(*table.fields, Field(NOTE, parse_type("json"), False)))
+        if table.name == "sales_order"
+        else table
+        for table in sales.source.tables
+    ]
+    other = dataclasses.replace(sales, source=dataclasses.replace(sales.source, tables=tuple(noted)))
+    return dataclasses.replace(shipped, contracts=tuple(other if one is sales else one for one in shipped))
+
+
+@pytest.fixture
+def lake(contracts: Contracts) -> MemoryLake:
+    lake = MemoryLake(contracts)
+    lake.services.ensured.update(table.name for table in static_tables(contracts))  # they have no part in this
+    for number in range(1, OBJECTS + 1):
+        lake.ingest.write(key_of(number), gzip.compress(good(number), 1))
+    return lake
+
+
+def process(lake: MemoryLake, poisoned: int) -> Exception | None:
+    """The error of the poisoned object, if any; its neighbours have none, a receipt, and their rows in the fact."""
+    keys = [key_of(number) for number in range(1, OBJECTS + 1)]
+    errors = lake.process(*keys)
+    assert errors.keys() <= {key_of(poisoned)}
+    numbers = {row["sales_order_id"] for row in lake.rows("fact_sales_order")}
+    for number in range(1, OBJECTS + 1):
+        if number != poisoned:
+            receipt = lake.receipt(key_of(number))
+            assert (receipt["outcome"], receipt["rows_out"], receipt["rejected"]) == ("committed", 1, 0)
+            assert number in numbers
+    return errors.get(key_of(poisoned))
+
+
+def is_told(error: Exception) -> bool:
+    """Whether a human can understand the error: it says what failed, where, why, and what to do."""
+    return isinstance(error, StarmendError) and bool(error.operation and error.place and error.problem and error.remedy)
+
+
+POISONED_LINES: dict[str, Callable[[int], bytes]] = {
+    what: (lambda number, name=name, text=text: with_value(number, name, text)) for what, (name, text) in VALUES.items()
+} | {what: (lambda _number, line=line: line) for what, line in LINES.items()}
+
+
+@pytest.mark.parametrize("what", POISONED_LINES)
+def test_a_poisoned_line_lies_in_quarantine_and_everything_else_in_the_warehouse(what: str, lake: MemoryLake) -> None:
+    poisoned = random.Random(what).randint(1, OBJECTS)
+    line = POISONED_LINES[what](poisoned)
+    body = neighboured(line, poisoned) if len(what) % 2 else good(poisoned * 1000) + line
+    lake.ingest.write(key_of(poisoned), gzip.compress(body, 1))
+    assert process(lake, poisoned) is None
+    receipt = lake.receipt(key_of(poisoned))
+    (rejected,) = lake.quarantined(key_of(poisoned))
+    assert (receipt["outcome"], receipt["rejected"]) == ("committed", 1)
+    assert receipt["rows_out"] == receipt["accepted"] == receipt["lines_in"] - 1
+    assert rejected["reason"]
+    assert len(rejected["reason"]) < 300
+    assert rejected["line"] == receipt["lines_in"]
+    if rejected["encoding"] == "utf-8":
+        assert rejected["content"].encode() == line.rstrip(b"\n")
+    numbers = [row["sales_order_id"] for row in lake.rows("fact_sales_order")]
+    assert numbers.count(poisoned * 1000) == 1
+    assert len(numbers) == OBJECTS - 1 + receipt["accepted"]
+
+
+@pytest.mark.parametrize("what", [*BODIES, *METADATA])
+def test_nothing_of_a_poisoned_object_is_taken_and_its_receipt_says_why(what: str, lake: MemoryLake) -> None:
+    poisoned = random.Random(what).randint(1, OBJECTS)
+    lake.ingest.write(key_of(poisoned), BODIES.get(what, gzip.compress(WHOLE)), metadata=METADATA.get(what, {}))
+    assert process(lake, poisoned) is None
+    receipt = lake.receipt(key_of(poisoned))
+    assert (receipt["outcome"], receipt["rows_out"], receipt["partitions"]) == ("halted", 0, [])
+    assert receipt["lines_in"] == receipt["accepted"] + receipt["rejected"]
+    assert receipt["reason"].partition(":")[0] in ("truncated", "corrupt", "altered")
+    assert len(lake.rows("fact_sales_order")) == OBJECTS - 1
+
+
+@pytest.mark.parametrize("error", [OutOfReach("open", "o", "no answer", "Retry it"), OSError("reset"), ValueError("?")])
+@pytest.mark.parametrize("effect", ["open", "stat", "write"])
+def test_an_object_whose_requests_fail_comes_again_alone(effect: str, error: Exception, lake: MemoryLake) -> None:
+    poisoned = 4
+    refused = {"open": key_of(poisoned), "write": landing(key_of(poisoned)).receipt_key}
+    store = lake.ingest if effect == "open" else lake.records
+    store.fail = lambda made, key: error if made == effect and key == refused.get(made, key) else None
+    lake.services.parameters.put(
+        "/starmend/test/sales/sales_order/latest_object", "20"
+    )  # so that receipts are looked for
+    failure = process(lake, poisoned)
+    assert effect == "stat" or (failure is not None and is_told(failure))
+    store.fail = lambda _made, _key: None
+    assert key_of(poisoned) not in lake.process(key_of(poisoned))
+    assert len(lake.rows("fact_sales_order")) == OBJECTS
+
+
+def test_an_object_that_cannot_be_committed_fails_alone(lake: MemoryLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever no check has seen: here a null in the key, which no Parquet object of the table can hold."""
+    poisoned = 7
+    real = parse_object_module.partition_rows
+
+    def without_key(table: Table, rows: pa.Table) -> Mapping[str, pa.Table]:
+        at = rows.schema.get_field_index("sales_order_id")
+        if rows.column(at).to_pylist() == [poisoned]:
+            rows = rows.set_column(at, rows.field(at), pa.nulls(1, rows.field(at).type))
+        return real(table, rows)
+
+    monkeypatch.setattr(parse_object_module, "partition_rows", without_key)
+    error = process(lake, poisoned)
+    assert error is not None
+    assert is_told(error)
+    assert lake.services.records.stat(landing(key_of(poisoned)).receipt_key) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"objects": "text"}',
+        '{"objects": [1]}',
+        '{"objects": {}}',
+        '{"Records": "text"}',
+        '{"Records": [{}]}',
+        "[]",
+        "nonsense",
+        pytest.param("[" * 100_000, id="deep"),
+        json.dumps({"objects": ["tables/sales/nothing/000000000001.jsonl.gz"]}),
+    ],
+)
+def test_a_message_that_is_not_understood_comes_again_alone(message: str, lake: MemoryLake) -> None:
+    bodies = {str(number): json.dumps({"objects": [key_of(number)]}) for number in range(1, OBJECTS)}
+    assert process_messages(bodies | {"poisoned": message}, lake.services) == ["poisoned"]
+    assert len(lake.rows("fact_sales_order")) == OBJECTS - 1
+    assert lake.log.about("message not understood") or lake.log.about("object failed")
