@@ -27,15 +27,15 @@ MOST_FAULTS = 20  # of a run, in the file; the count is of all
 
 def discover() -> dict[str, Run]:
     """All runs by name; a name that two modules offer is refused."""
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for module in pkgutil.iter_modules(tests.chaos.__path__):
         if module.name == "__main__":
             continue
         offered = getattr(importlib.import_module(f"tests.chaos.{module.name}"), "RUNS", {})
-        if twice := found.keys() & offered.keys():
+        if twice := runs.keys() & offered.keys():
             raise ValueError(f"tests.chaos.{module.name} offers {sorted(twice)} once more")
-        found.update(offered)
-    return found
+        runs.update(offered)
+    return runs
 
 
 def write_entry(file: Path, name: str, entry: dict[str, Any]) -> None:
@@ -80,14 +80,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the runs")
     parser.add_argument("--file", type=Path, default=FILE, help="where the results go (default: build/chaos.json)")
     given = parser.parse_args(arguments)
-    found = discover()
+    runs = discover()
     if given.list:
-        print("\n".join(found))  # noqa: T201
+        print("\n".join(runs))  # noqa: T201
         return 0
-    if unknown := set(given.only or ()) - found.keys():
-        print(f"no run {', '.join(sorted(unknown))}; there are: {', '.join(found)}", file=sys.stderr)  # noqa: T201
+    if unknown := set(given.only or ()) - runs.keys():
+        print(f"no run {', '.join(sorted(unknown))}; there are: {', '.join(runs)}", file=sys.stderr)  # noqa: T201
         return 2
-    chosen = {name: run for name, run in found.items() if not given.only or name in given.only}
+    chosen = {name: run for name, run in runs.items() if not given.only or name in given.only}
     bad = []
     for number, (name, run) in enumerate(chosen.items(), 1):
         print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)  # noqa: T201

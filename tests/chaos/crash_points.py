@@ -54,7 +54,7 @@ def sweep(
     seed: int,
     pairs: int = PAIRS,
     singles: int | None = None,
-    told: Callable[[Sweep], object] = lambda _: None,
+    progress: Callable[[Sweep], object] = lambda _: None,
 ) -> Sweep:
     """Every single point (or so many, sampled), then pairs sampled by the seed."""
     result, chance = Sweep(name), random.Random(f"{seed}/{name}")
@@ -64,13 +64,13 @@ def sweep(
     expected, _, _ = outcome_after(make, ())
     every = [Point(number, way) for number in range(result.effects) for way in WAYS]
     alone = every if singles is None or singles >= len(every) else chance.sample(every, singles)
-    for points in [(one,) for one in alone] + [(chance.choice(every), chance.choice(every)) for _ in range(pairs)]:
+    for points in [(point,) for point in alone] + [(chance.choice(every), chance.choice(every)) for _ in range(pairs)]:
         where = f"{name} at {' then '.join(map(str, points))} ({counting.log[points[0].number]})"
         try:
-            found, fired, wrong = outcome_after(make, points)
+            outcome, fired, wrong = outcome_after(make, points)
             if not fired:
                 wrong = "the effect did not come: the order of effects is not the same every time"
-            elif found != expected:
+            elif outcome != expected:
                 wrong = "another outcome"
         except Exception as error:  # noqa: BLE001 - a point that cannot be recovered from is a finding, not the end
             wrong = f"not recovered from: {type(error).__name__}: {error}"
@@ -78,7 +78,7 @@ def sweep(
             result.differing.append(f"{where}: {wrong}")
         result.points += len(points) == 1
         result.pairs += len(points) == 2
-        told(result)
+        progress(result)
     return result
 
 
@@ -93,19 +93,19 @@ def crash_points(options: Options) -> Result:
                     make,
                     seed=options.seed,
                     pairs=options.amount(PAIRS),
-                    told=lambda one: options.progress(
-                        f"{one.scenario}: {one.points} points of {one.effects} effects, {one.pairs} pairs,"
-                        f" {len(one.differing)} differing"
+                    progress=lambda result: options.progress(
+                        f"{result.scenario}: {result.points} points of {result.effects} effects, {result.pairs} pairs,"
+                        f" {len(result.differing)} differing"
                     ),
                 )
             )
-    differing = [fault for one in sweeps for fault in one.differing]
+    differing = [fault for sweep in sweeps for fault in sweep.differing]
     figures = {
         "scenarios": len(sweeps),
-        "points": sum(one.points for one in sweeps),
-        "pairs": sum(one.pairs for one in sweeps),
+        "points": sum(sweep.points for sweep in sweeps),
+        "pairs": sum(sweep.pairs for sweep in sweeps),
         "differing": len(differing),
-        "effects": {one.scenario: one.effects for one in sweeps},
+        "effects": {sweep.scenario: sweep.effects for sweep in sweeps},
     }
     return Result(figures, [f"{fault} (seed {options.seed})" for fault in differing])
 

@@ -96,13 +96,13 @@ class Commits:
 
     def state(self) -> Any:
         """Pointers, all that they ever named (nothing of which may be missing), and the rows."""
-        missing = [one for some in self.store.history.values() for one in some if one not in self.store.objects]
+        missing = [key for keys in self.store.history.values() for key in keys if key not in self.store.objects]
         return self.outcome(), missing
 
 
 def _rows_and_hold(store: PartitionStore, table: Table) -> Any:
-    found = read_partition(store, table, "")
-    return (found.table.to_pylist(), found.footer.hold) if found else None
+    snapshot = read_partition(store, table, "")
+    return (snapshot.table.to_pylist(), snapshot.footer.hold) if snapshot else None
 
 
 def warehouse_commit() -> Commits:
@@ -245,7 +245,7 @@ class Processing:
             "tables": {name: memory.rows(name) for name in tables},
             "current": [key for key in memory.versions() if f"/{CURRENT}/" in key],
             "receipts": [_lasting(receipt) for receipt in receipts],
-            "receipt objects": [one.key for one in memory.records.list(folder_of(RECEIPTS))],
+            "receipt objects": [info.key for info in memory.records.list(folder_of(RECEIPTS))],
             "quarantine": [memory.quarantined(key) for keys in self._batches for key in keys],
             "parameters": dict(memory.parameters.values),
         }
@@ -265,7 +265,7 @@ def _lasting(receipt: Mapping[str, Any]) -> dict[str, Any]:
     """What a receipt says of the object, not of the attempt that wrote it: an attempt may have been cut off before."""
     of_the_attempt = ("milliseconds", "stages", "outcome", "sequential")
     kept = {name: value for name, value in receipt.items() if name not in of_the_attempt}
-    kept["partitions"] = [[one["table"], one["partition"], one["rows"]] for one in receipt["partitions"]]
+    kept["partitions"] = [[part["table"], part["partition"], part["rows"]] for part in receipt["partitions"]]
     return kept
 
 

@@ -16,10 +16,10 @@ def schedules(options: Options) -> Result:
     fiftieth schedule fails over to a standby that has fallen behind."""
     wanted = options.amount(1_000)
 
-    def told(tally: Tally) -> None:
+    def say(tally: Tally) -> None:
         options.progress(f"{tally.runs} of {wanted} schedules, lost {tally.lost}, naive cursor lost {tally.naive_lost}")
 
-    report = run_schedules(wanted, options.seed, progress=told)
+    report = run_schedules(wanted, options.seed, progress=say)
     faults = [f"{name}: {report[name]} (seed {options.seed})" for name in ("lost", "twice", "holes") if report[name]]
     if not report["naive_lost"] and wanted >= 50:
         faults.append("the naive cursor lost nothing: the schedules are too tame")

@@ -109,11 +109,11 @@ def large_object(options: Options) -> Result:
     answer = answers.get()
     process.join(60)
     receipt = answer["receipt"] or {}
-    found = {name: receipt.get(name) for name in ("outcome", "lines_in", "accepted", "rejected", "rows_out")}
+    figures = {name: receipt.get(name) for name in ("outcome", "lines_in", "accepted", "rejected", "rows_out")}
     faults = list(answer["errors"])
     expected = {"outcome": "committed", "lines_in": good + bad, "accepted": good, "rejected": bad, "rows_out": good}
-    if found != expected:
-        faults.append(f"the receipt says {json.dumps(found)}, expected {json.dumps(expected)}")
+    if figures != expected:
+        faults.append(f"the receipt says {json.dumps(figures)}, expected {json.dumps(expected)}")
     if answer["quarantined"] != bad or answer["rows"] != good:
         faults.append(f"{answer['quarantined']} lines in quarantine, {answer['rows']} rows in the table")
     if answer["peak_mb"] > LIMIT_MB:

@@ -72,14 +72,14 @@ class Vandal:
     def batch(self, count: int) -> list[Mutation]:
         """So many mutations, no two of one place."""
         self._touched.clear()
-        made: list[Mutation] = []
+        mutations: list[Mutation] = []
         if self.draw.random() < 0.5 and (lost := self.lose_event()):  # first, for a pass would undo other harm
-            made.append(lost)
-        while len(made) < count:
+            mutations.append(lost)
+        while len(mutations) < count:
             kind = self.draw.choice(list(self.kinds))
             if mutation := self.kinds[kind]():
-                made.append(mutation)
-        return made
+                mutations.append(mutation)
+        return mutations
 
     def _once(self, place: str) -> bool:
         """Whether nothing in this batch was done to that place yet."""
@@ -156,7 +156,7 @@ class Vandal:
 
     def alter_rows(self) -> Mutation | None:
         def altered(rows: pa.Table) -> pa.Table:
-            position = next(at for at, one in enumerate(rows.schema) if pa.types.is_string(one.type))
+            position = next(at for at, field in enumerate(rows.schema) if pa.types.is_string(field.type))
             name = rows.schema.names[position]
             return rows.set_column(position, rows.schema.field(name), pa.array(["x"] * rows.num_rows))
 
@@ -199,8 +199,8 @@ class Vandal:
         return Mutation(f"_current/{source}: row {key} dropped by a commit", names_row(source, key, "missing_row"))
 
     def _commit(self, table: Table, path: str, rows: pa.Table) -> None:
-        made = rows.select(stored_schema(table).names)
-        restate(self.simulation.lake.partitions, table, path, lambda: (made, ()), context=CommitContext("vandal"))
+        rows_after = rows.select(stored_schema(table).names)
+        restate(self.simulation.lake.partitions, table, path, lambda: (rows_after, ()), context=CommitContext("vandal"))
 
     def delete_partition_object(self) -> Mutation | None:
         chosen = self._partition()
@@ -377,26 +377,26 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
 
 
 def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number: int, size: int, seed: int) -> None:
-    made = vandal.batch(size)
-    tally.made += len(made)
+    mutations = vandal.batch(size)
+    tally.made += len(mutations)
     findings: list[Any] = []
     for attempt in range(MOST_RUNS):
         run = f"batch-{seed}-{number}-{attempt}"
-        told = simulation.heal(run=run)
+        answers = simulation.heal(run=run)
         for look in range(4):
             if simulation.lake.records.stat(f"audit/runs/{run}/audit-{look}.json"):
                 findings += simulation.findings(run, look)
-        if told["audit"]["healthy"]:
+        if answers["audit"]["healthy"]:
             break
     simulation.extract()
     left = [*simulation.agree(), *map(describe, simulation.audited(run=f"left-{seed}-{number}"))]
-    for one in made:
-        found = any(one.named(finding) for finding in findings)
-        tally.found += found
-        if not found:
-            tally.faults.append(f"batch {number} (seed {seed}): not found: {one.what}")
-    tally.healed += len(made) if not left else max(0, len(made) - len(left))
-    tally.faults += [f"batch {number} (seed {seed}): not healed: {one}" for one in left]
+    for mutation in mutations:
+        is_found = any(mutation.named(finding) for finding in findings)
+        tally.found += is_found
+        if not is_found:
+            tally.faults.append(f"batch {number} (seed {seed}): not found: {mutation.what}")
+    tally.healed += len(mutations) if not left else max(0, len(mutations) - len(left))
+    tally.faults += [f"batch {number} (seed {seed}): not healed: {difference}" for difference in left]
 
 
 def _clean_audit(simulation: DatabaseSimulation, tally: Tally, where: str, seed: int) -> None:
@@ -404,9 +404,9 @@ def _clean_audit(simulation: DatabaseSimulation, tally: Tally, where: str, seed:
     with simulation.settling(seconds=60), _writing(simulation, seed) as writing:
         begun = writing.passes
         for _ in range(MOST_LOOKS):
-            for one in simulation.audited():
+            for finding in simulation.audited():
                 tally.invented += 1
-                tally.faults.append(f"{where}: invented {one.kind}: {describe(one)}")
+                tally.faults.append(f"{where}: invented {finding.kind}: {describe(finding)}")
             if writing.passes >= begun + PASSES_BESIDE:
                 return
         tally.faults.append(f"{where}: nothing was written beside {MOST_LOOKS} audits")
@@ -461,16 +461,16 @@ class _writing:  # noqa: N801 - reads as what it does
 def mutations(options: Options) -> Result:
     """``--runs`` is the number of mutations."""
     wanted = options.amount(1_000)
-    made = Tally()
+    total = Tally()
     for number, size in enumerate(_portions(wanted, 50)):
-        told = run_mutations(-(-size // PER_BATCH), options.seed + number, per_batch=min(PER_BATCH, size))
+        tally = run_mutations(-(-size // PER_BATCH), options.seed + number, per_batch=min(PER_BATCH, size))
         for name in ("made", "found", "healed", "invented"):
-            setattr(made, name, getattr(made, name) + getattr(told, name))
-        made.faults += told.faults
-        for fault in told.faults:
+            setattr(total, name, getattr(total, name) + getattr(tally, name))
+        total.faults += tally.faults
+        for fault in tally.faults:
             options.progress(fault, now=True)
-        options.progress(f"{made.made} of {wanted} mutations, {made.found} found, {made.healed} healed")
-    return Result(made.figures, made.faults)
+        options.progress(f"{total.made} of {wanted} mutations, {total.found} found, {total.healed} healed")
+    return Result(total.figures, total.faults)
 
 
 def _portions(whole: int, size: int) -> Iterator[int]:

@@ -56,10 +56,10 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         with Emulator.start(tmp_path_factory.mktemp("lake"), as_on_aws=True) as emulator:
             for name, value in emulator.environment().items():
                 patch.setenv(name, value)
-            made = fill()
+            filled = fill()
             for name, value in credentials_of_the_role().items():
                 patch.setenv(name, value)
-            yield made
+            yield filled
 
 
 def fill() -> Lake:
@@ -100,7 +100,7 @@ def fill() -> Lake:
         minutes = pa.array(kept * 1_000_000).cast(pa.timestamp("us"))
         schema = stored_schema(table)
         columns = {"minute": minutes, "price": pa.array(np.ones(len(kept))).cast(pa.decimal128(18, 6))}
-        rows = pa.table([columns.get(one.name, pa.nulls(len(kept), one.type)) for one in schema], schema=schema)
+        rows = pa.table([columns.get(field.name, pa.nulls(len(kept), field.type)) for field in schema], schema=schema)
         path = f"symbol={entity.name}/month=2026-11"
         restate(store, table, path, lambda rows=rows: (rows, ()), context=CommitContext("x"))
     return Lake(contracts, feed)
@@ -143,5 +143,5 @@ def test_the_pointers_and_athena_tell_of_the_same_gaps(lake: Lake, page: int, mo
     store = S3PartitionStore(Clients()("s3"), BUCKET)
     coverage = scan_partitions(contract, expect(lake.feed, calendar, windows), store).coverage
     read = missing_points("quotes", coverage, every=60)
-    assert sum(len(one.ranges) for one in read) > 60
+    assert sum(len(missing.ranges) for missing in read) > 60
     assert ask_missing(Athena(WORKGROUP, DATABASE), "quotes", table, lake.feed, calendar, windows) == read

@@ -34,13 +34,13 @@ def test_what_is_not_there_is_no_error(store: ObjectStore) -> None:
 def test_an_object_is_read_as_it_was_written(store: ObjectStore) -> None:
     written = store.write("a/b", b"rows\x00\xff", metadata={"starmend-rows": "2"})
     assert isinstance(written, Written)
-    found = store.read("a/b")
-    assert found is not None
-    assert found.body == b"rows\x00\xff"
-    assert (found.stat.key, found.stat.size, found.stat.etag) == ("a/b", 6, written.etag)
-    assert dict(found.stat.metadata) == {"starmend-rows": "2"}
-    assert found.stat.modified.tzinfo is UTC
-    assert '"' not in found.stat.etag
+    stored = store.read("a/b")
+    assert stored is not None
+    assert stored.body == b"rows\x00\xff"
+    assert (stored.stat.key, stored.stat.size, stored.stat.etag) == ("a/b", 6, written.etag)
+    assert dict(stored.stat.metadata) == {"starmend-rows": "2"}
+    assert stored.stat.modified.tzinfo is UTC
+    assert '"' not in stored.stat.etag
 
 
 def test_a_stream_gives_the_same_bytes(store: ObjectStore) -> None:
@@ -55,9 +55,9 @@ def test_a_stream_gives_the_same_bytes(store: ObjectStore) -> None:
 def test_of_two_creators_the_second_is_refused_and_the_first_ones_bytes_stay(store: ObjectStore) -> None:
     assert isinstance(store.write("a", b"first", if_absent=True), Written)
     assert store.write("a", b"second", if_absent=True) == Refused()
-    found = store.read("a")
-    assert found is not None
-    assert found.body == b"first"
+    stored = store.read("a")
+    assert stored is not None
+    assert stored.body == b"first"
 
 
 def test_a_swap_is_refused_once_the_object_has_changed(store: ObjectStore) -> None:
@@ -66,9 +66,9 @@ def test_a_swap_is_refused_once_the_object_has_changed(store: ObjectStore) -> No
     second = store.write("a", b"2", if_match=first.etag)
     assert isinstance(second, Written)
     assert store.write("a", b"3", if_match=first.etag) == Refused()
-    found = store.read("a")
-    assert found is not None
-    assert found.body == b"2"
+    stored = store.read("a")
+    assert stored is not None
+    assert stored.body == b"2"
 
 
 def test_a_swap_of_what_is_gone_is_refused(store: ObjectStore) -> None:
@@ -79,8 +79,8 @@ def test_a_swap_of_what_is_gone_is_refused(store: ObjectStore) -> None:
 def test_listings_come_in_key_order_below_the_prefix_and_after_the_given_key(store: ObjectStore) -> None:
     for key in ("t/3", "t/1", "u/1", "t/2"):
         store.write(key, key.encode())
-    assert [one.key for one in store.list("t/")] == ["t/1", "t/2", "t/3"]
-    assert [one.key for one in store.list("t/", after="t/1")] == ["t/2", "t/3"]
+    assert [info.key for info in store.list("t/")] == ["t/1", "t/2", "t/3"]
+    assert [info.key for info in store.list("t/", after="t/1")] == ["t/2", "t/3"]
     assert next(iter(store.list("u/"))).size == 3
 
 
@@ -88,7 +88,7 @@ def test_more_keys_than_one_page_are_all_listed_and_all_deleted(store: ObjectSto
     keys = [f"many/{number:04d}" for number in range(1005)]
     for key in keys:
         store.write(key, b"x")
-    assert [one.key for one in store.list("many/")] == keys
+    assert [info.key for info in store.list("many/")] == keys
     store.delete(keys)
     assert list(store.list("many/")) == []
 

@@ -36,6 +36,6 @@ def test_an_unknown_name_is_a_key_error_that_says_what_to_do(store: ParameterSto
 
 def test_many_are_read_at_once_and_the_unknown_ones_are_left_out(store: ParameterStore) -> None:
     store.put(NAMES[22], "7")
-    found = store.get_many([*NAMES, "/starmend/test/none"])
-    assert set(found) == set(NAMES)
-    assert found[NAMES[22]] == "7"
+    values = store.get_many([*NAMES, "/starmend/test/none"])
+    assert set(values) == set(NAMES)
+    assert values[NAMES[22]] == "7"

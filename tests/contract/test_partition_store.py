@@ -65,11 +65,11 @@ def test_an_object_that_is_not_there_is_none(store: PartitionStore) -> None:
 
 def test_an_object_is_read_as_it_was_written_with_the_time_of_writing(store: PartitionStore) -> None:
     key = put(store, 1, b"PAR1 bytes")
-    found = store.read_object(key)
-    assert found is not None
-    assert (found.key, found.body) == (key, b"PAR1 bytes")
-    assert found.modified.utcoffset() == timedelta(0)
-    assert found.modified.astimezone(UTC) == found.modified
+    stored = store.read_object(key)
+    assert stored is not None
+    assert (stored.key, stored.body) == (key, b"PAR1 bytes")
+    assert stored.modified.utcoffset() == timedelta(0)
+    assert stored.modified.astimezone(UTC) == stored.modified
 
 
 def test_objects_lie_in_the_partition_s_data_folder(store: PartitionStore) -> None:

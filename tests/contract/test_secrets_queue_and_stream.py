@@ -56,10 +56,10 @@ def test_more_messages_than_one_call_takes_all_arrive(client_of: ClientOf) -> No
     assert list(memory.send(messages)) == []
     assert list(SqsQueue(client, url).send(messages)) == []
     arrived: list[str] = []
-    while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        arrived += [one["Body"] for one in found]
-        for one in found:
-            client.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+    while batch := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        arrived += [message["Body"] for message in batch]
+        for message in batch:
+            client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     for bodies in (arrived, memory.messages):
         assert sorted(json.loads(body)["entity"] for body in bodies) == sorted(
             message["entity"] for message in messages
@@ -96,5 +96,5 @@ def test_dead_letters_are_seen_without_being_hidden_and_go_back_once(client_of: 
     wanted = sorted(seen)[:2]
     assert letters.redrive([*wanted, "one that nobody sent"]) == 2
     back = client.receive_message(QueueUrl=live, MaxNumberOfMessages=10)["Messages"]
-    assert sorted(one["Body"] for one in back) == sorted(seen[name] for name in wanted)
+    assert sorted(message["Body"] for message in back) == sorted(seen[name] for name in wanted)
     assert letters.redrive(wanted) == 0

@@ -32,7 +32,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """A stream, and a way to read what lies in it."""
     if request.param == "memory":
         memory = MemoryStream()
-        yield memory, lambda: [one.data for one in memory.records]
+        yield memory, lambda: [record.data for record in memory.records]
         return
     with mock_aws():
         client = boto3.client("kinesis")
@@ -60,8 +60,8 @@ def queue(request: pytest.FixtureRequest) -> Iterator[tuple[Queue, Callable[[], 
 
         def take() -> list[str]:
             bodies: list[str] = []
-            while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-                bodies += [one["Body"] for one in found]
+            while messages := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                bodies += [message["Body"] for message in messages]
             return bodies
 
         yield SqsQueue(client, url), take
@@ -75,7 +75,7 @@ def test_records_are_taken_byte_by_byte_and_none_is_refused_without_cause(opened
     stream, read = opened
     records = [record(number) for number in range(500)]
     assert list(stream.put(records)) == []
-    assert read() == [one.data for one in records]
+    assert read() == [record.data for record in records]
 
 
 def test_records_of_a_key_keep_their_order(opened: Opened) -> None:

@@ -24,16 +24,16 @@ class MemoryObjects:
         self.fail: Callable[[str, str], Exception | None] = lambda _effect, _key: None
 
     def read(self, key: str) -> StoredObject | None:
-        found = self._found("read", key)
-        return StoredObject(*found) if found else None
+        stored = self._found("read", key)
+        return StoredObject(*stored) if stored else None
 
     def open(self, key: str) -> OpenObject | None:
-        found = self._found("open", key)
-        return OpenObject(found[0], io.BytesIO(found[1])) if found else None
+        stored = self._found("open", key)
+        return OpenObject(stored[0], io.BytesIO(stored[1])) if stored else None
 
     def stat(self, key: str) -> ObjectStat | None:
-        found = self._found("stat", key)
-        return found[0] if found else None
+        stored = self._found("stat", key)
+        return stored[0] if stored else None
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         with self._lock:

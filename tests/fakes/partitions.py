@@ -82,12 +82,12 @@ class MemoryPartitions:
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         with self._lock:
-            found = [
+            infos = [
                 ObjectInfo(key, len(self.objects[key]), _etag(self.objects[key]), self.modified[key])
                 for key in sorted(self.objects)
                 if key.startswith(prefix) and key > after
             ]
-        return iter(found)
+        return iter(infos)
 
     def delete(self, keys: Iterable[str]) -> None:
         with self._lock:

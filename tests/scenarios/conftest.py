@@ -47,8 +47,8 @@ def unfinished(request: pytest.FixtureRequest) -> list[str]:
         for item in request.session.items
         if "stack" in getattr(item, "fixturenames", ()) and item.path.name != _JUDGES
     ]
-    failed = {one.path.name for one in shared if one.nodeid not in _passed}
-    return sorted(failed | (_SCENARIOS - {one.path.name for one in shared}))
+    failed = {item.path.name for item in shared if item.nodeid not in _passed}
+    return sorted(failed | (_SCENARIOS - {item.path.name for item in shared}))
 
 
 @dataclass(frozen=True)

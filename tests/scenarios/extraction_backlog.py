@@ -83,10 +83,10 @@ def _pass(database: ScratchDatabase, objects: DiskObjects, rows_per_object: int,
 def _compare(objects: DiskObjects, rows: int) -> dict[str, int]:
     seen = bytearray(rows + 1)
     twice = 0
-    for one in objects.list(""):
-        found = objects.read(one.key)
-        assert found is not None
-        for text in _ID.findall(gzip.decompress(found.body)):
+    for info in objects.list(""):
+        stored = objects.read(info.key)
+        assert stored is not None
+        for text in _ID.findall(gzip.decompress(stored.body)):
             twice += seen[int(text)]
             seen[int(text)] = 1
     return {"lost": rows - sum(seen), "twice": twice}

@@ -149,7 +149,7 @@ class Run:
 
     def _judge(self) -> None:
         truth = self.versions()
-        due = {key: one for key, one in truth.items() if self.taken_back.get(key) != one}
+        due = {key: row for key, row in truth.items() if self.taken_back.get(key) != row}
         lines, numbers, tally = list(_lines(self.sandbox)), self.sandbox.numbers(), self.tally
         seen = _newest(lines)
         tally.runs += 1
@@ -218,9 +218,9 @@ class Ground:
 
 def _lines(sandbox: ExtractionSandbox) -> Iterator[bytes]:
     for key in sandbox.object_keys():
-        found = sandbox.objects.read(key)
-        assert found is not None
-        yield from gzip.decompress(found.body).splitlines()
+        stored = sandbox.objects.read(key)
+        assert stored is not None
+        yield from gzip.decompress(stored.body).splitlines()
 
 
 def _newest(lines: list[bytes]) -> Versions:
@@ -248,8 +248,8 @@ def ground() -> Iterator[Ground]:
     with scratch_database(LEDGER_SQL) as database:
         admin, naive, *writers = (Client(database.connect()) for _ in range(WRITERS + 2))
         yield Ground(database, writers, admin, naive)
-        for one in (admin, naive, *writers):
-            one.connection.close()
+        for client in (admin, naive, *writers):
+            client.connection.close()
 
 
 def run_schedules(runs: int, seed: int, *, progress: Callable[[Tally], object] = lambda _: None) -> dict[str, int]:

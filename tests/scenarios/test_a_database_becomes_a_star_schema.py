@@ -58,7 +58,7 @@ def follow(stack: Stack) -> None:
 def differences(stack: Stack) -> dict[str, Any]:
     compared = compare(stack, stack.deployment.contracts.dataset("sales"))
     assert len(compared) == 11
-    return {one.table: one.differences for one in compared if one.differences}
+    return {table.table: table.differences for table in compared if table.differences}
 
 
 def test_every_table_of_the_star_equals_its_source(sales: Stack) -> None:
@@ -74,9 +74,9 @@ def test_no_object_needs_a_codec_that_awss_build_of_pyarrow_lacks(deployment: De
     store = deployed.warehouse(deployment)
     used = set()
     for pointer in deployed.pointers(deployment).values():
-        found = store.read(pointer.decode().strip().split("/", 3)[3])
-        assert found is not None
-        metadata = pq.read_metadata(io.BytesIO(found.body))
+        stored = store.read(pointer.decode().strip().split("/", 3)[3])
+        assert stored is not None
+        metadata = pq.read_metadata(io.BytesIO(stored.body))
         used |= {
             metadata.row_group(group).column(column).compression.lower()
             for group in range(metadata.num_row_groups)
@@ -140,10 +140,10 @@ def test_running_again_without_changes_writes_no_object_and_no_version(deploymen
 
 def receipts(deployment: Deployment, objects: list[str]) -> list[bytes]:
     """The objects' receipts as they are; each processing writes its own time into them."""
-    found = [
+    receipts = [
         deployed.warehouse(deployment).read(landing.receipt_key) for key in objects if (landing := landing_of(key))
     ]
-    return [one.body if one else b"" for one in found]
+    return [receipt.body if receipt else b"" for receipt in receipts]
 
 
 def test_processing_twice_and_in_the_wrong_order_changes_nothing(deployment: Deployment) -> None:
@@ -220,8 +220,8 @@ def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deploym
     dead = deployment.dead_letter_queues["arrivals"]
 
     def dead_letter() -> dict[str, Any] | None:
-        found = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["ApproximateReceiveCount"])
-        return next((one for one in found.get("Messages", []) if key.replace("/", "/") in one["Body"]), None)
+        answer = sqs.receive_message(QueueUrl=dead, VisibilityTimeout=0, AttributeNames=["ApproximateReceiveCount"])
+        return next((message for message in answer.get("Messages", []) if key in message["Body"]), None)
 
     with retrying_soon(deployment), deployed.mailbox(deployment, "admins") as mail:
         try:
@@ -231,7 +231,7 @@ def test_a_broken_object_is_retried_dead_lettered_and_mailed(deployment: Deploym
             assert [failure["level"] for failure in failures] == ["ERROR"] * 3
             assert "no source table" in failures[0]["reason"]
             eventually(lambda: deployed.alarm_state(deployment, "dead-letters-arrivals") == "ALARM", within=60)
-            messages = eventually(lambda: [one for one in mail() if "dead-letters" in one], within=60)
+            messages = eventually(lambda: [text for text in mail() if "dead-letters" in text], within=60)
             assert "docs/runbook.md#dead-letters" in messages[0]
             receipt = landing_of(key)
             assert receipt is not None

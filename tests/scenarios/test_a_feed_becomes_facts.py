@@ -92,7 +92,7 @@ def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(
     stack: Stack, traded: Traded, hour: Hour
 ) -> None:
     lines = lines_so_far(stack)
-    with deployed.told(stack.deployment, "request", STARMEND_DROP_ONE_ENTITY="demo"):
+    with deployed.reconfigured(stack.deployment, "request", STARMEND_DROP_ONE_ENTITY="demo"):
         dropped = trade(stack, hour(1))
     await_points(stack, lines + dropped.asked)
     assert (dropped.expected, dropped.asked, len(dropped.left_out)) == (660, 600, 60)
@@ -114,9 +114,9 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded,
                 invoke(deployment, "request", {"dataset": "quotes", "time": f"{hour(2):%Y-%m-%dT%H:%M:%SZ}"})
                 eventually(lambda: deployed.is_quiet(deployment, "requests"), within=60)
             eventually(lambda: deployed.alarm_state(deployment, "provider-refused-quotes") == "ALARM", within=60)
-            mails = eventually(lambda: [json.loads(one) for one in mail() if "provider-refused" in one], within=60)
+            mails = eventually(lambda: [json.loads(text) for text in mail() if "provider-refused" in text], within=60)
             alarmed = [mail for mail in mails if mail["AlarmName"] == deployment.alarms["provider-refused-quotes"]]
-            assert [one["NewStateValue"] for one in alarmed] == ["ALARM"]
+            assert [mail["NewStateValue"] for mail in alarmed] == ["ALARM"]
             assert "docs/runbook.md#provider-refused" in alarmed[0]["AlarmDescription"]
         assert stack.market.requests.count() <= 3 * 2 * 11
     finally:

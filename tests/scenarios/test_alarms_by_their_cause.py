@@ -41,8 +41,8 @@ def shortened(stack: Stack, alarm: str, **settings: float) -> Iterator[None]:
     """A deployed alarm with other settings."""
     cloudwatch = stack.deployment.clients("cloudwatch")
     name = f"{stack.deployment.project}-{stack.deployment.environment}-{alarm}"
-    [found] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    before = {name: found[name] for name in SETTINGS if name in found}
+    [described] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    before = {name: described[name] for name in SETTINGS if name in described}
     cloudwatch.put_metric_alarm(**{**before, **settings})
     try:
         yield
@@ -55,18 +55,18 @@ def tripping(stack: Stack, *alarms: str) -> Iterator[None]:
     """What happens inside turns each of these alarms on; at the end its mail has come, and names what to do."""
     deployment = stack.deployment
     for alarm in alarms:
-        eventually(lambda one=alarm: deployed.alarm_state(deployment, one) != "ALARM", within=60)  # type: ignore[misc]
+        eventually(lambda name=alarm: deployed.alarm_state(deployment, name) != "ALARM", within=60)  # type: ignore[misc]
     with deployed.mailbox(deployment, f"hears-{alarms[0]}") as mail:
         yield
         for alarm in alarms:
-            told = eventually(lambda one=alarm: mails_of(stack, mail(), one, "ALARM"), within=60)[0]  # type: ignore[misc]
-            assert "Runbook: docs/runbook.md#" in told["AlarmDescription"]
+            mailed = eventually(lambda name=alarm: mails_of(stack, mail(), name, "ALARM"), within=60)[0]  # type: ignore[misc]
+            assert "Runbook: docs/runbook.md#" in mailed["AlarmDescription"]
 
 
 def mails_of(stack: Stack, mails: list[str], alarm: str, state: str) -> list[dict[str, Any]]:
-    told = [json.loads(mail) for mail in mails if '"AlarmName"' in mail]
+    messages = [json.loads(mail) for mail in mails if '"AlarmName"' in mail]
     name = stack.deployment.alarms[alarm]
-    return [one for one in told if (one["AlarmName"], one["NewStateValue"]) == (name, state)]
+    return [message for message in messages if (message["AlarmName"], message["NewStateValue"]) == (name, state)]
 
 
 def test_an_object_of_bad_lines_is_halted(stack: Stack) -> None:

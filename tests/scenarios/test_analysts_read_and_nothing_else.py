@@ -97,8 +97,8 @@ def test_an_analyst_asks_in_the_analysts_workgroup_and_in_no_other(stack: Stack,
 def test_every_saved_query_is_there_for_the_analyst(stack: Stack, analyst: Client) -> None:
     ids = analyst("athena").list_named_queries(WorkGroup=stack.deployment.workgroup)["NamedQueryIds"]
     # The emulator does not know whose workgroup these are, so that the account's own key looks into them.
-    found = stack.deployment.clients("athena").batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-    names = {one["Name"] for one in found}
+    queries = stack.deployment.clients("athena").batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    names = {query["Name"] for query in queries}
     assert {
         "completeness",
         "missing-points",
@@ -116,7 +116,9 @@ def test_the_tables_of_every_saved_query_are_open_to_the_analyst_but_for_the_qua
     shut = set()
     for file in QUERIES.glob("*.sql"):
         asked = [view["sql"] if (view := views.get(name)) else f"select 1 from {name}" for name in read_by(file)]
-        for table in {one.name for sql in asked for one in sqlglot.parse_one(sql, read="athena").find_all(exp.Table)}:
+        for table in {
+            table.name for sql in asked for table in sqlglot.parse_one(sql, read="athena").find_all(exp.Table)
+        }:
             place = {"Bucket": stack.deployment.buckets[tables[table]["bucket"]], "Prefix": tables[table]["location"]}
             if is_refused(analyst("s3").list_objects_v2, **place):
                 shut.add((file.stem, table))
@@ -126,4 +128,4 @@ def test_the_tables_of_every_saved_query_are_open_to_the_analyst_but_for_the_qua
 def read_by(query: Path) -> set[str]:
     """The tables and views that a saved query names."""
     tree = sqlglot.parse_one(query.read_text(encoding="utf-8"), read="athena")
-    return {one.name for one in tree.find_all(exp.Table)} - {one.alias for one in tree.find_all(exp.CTE)}
+    return {table.name for table in tree.find_all(exp.Table)} - {table.alias for table in tree.find_all(exp.CTE)}

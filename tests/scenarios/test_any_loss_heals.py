@@ -29,27 +29,27 @@ SESSIONS = {
 }
 
 
-def traded(one: FeedSimulation, session: str) -> None:
+def traded(feed: FeedSimulation, session: str) -> None:
     for start, minutes in SESSIONS[session]:
-        one.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes)
-    one.pass_time(hours=1)
+        feed.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes)
+    feed.pass_time(hours=1)
 
 
 def start_of(session: str) -> dt.datetime:
     return dt.datetime.fromisoformat(SESSIONS[session][0][0]).replace(tzinfo=dt.UTC)
 
 
-def made(session: str) -> Any:
+def simulated(session: str) -> Any:
     return feed_simulation(start_of(session), contracts=with_entities(contracts_in(), "quotes", *SYMBOLS))
 
 
 @functools.cache
 def undisturbed(session: str) -> tuple[list[Any], list[Any]]:
     """Facts and rollups where nothing was lost."""
-    with made(session) as whole:
+    with simulated(session) as whole:
         traded(whole, session)
-        told = whole.heal()["audit"]
-        assert (told["missing"], set(told["kinds"]) - CLEANED) == (0, set())
+        answers = whole.heal()["audit"]
+        assert (answers["missing"], set(answers["kinds"]) - CLEANED) == (0, set())
         return whole.rows("fact_quote", without=WHEN), whole.rows("fact_quote_hourly", without=("repaired",))
 
 
@@ -84,22 +84,22 @@ def loses_the_first_hour(session: str, seed: int, share: float) -> bool:
 
 def heals(session: str, seed: int, share: float) -> None:
     facts, hourly = undisturbed(session)
-    with made(session) as one:
-        one.loses = some_points(seed, share)
-        traded(one, session)
-        there = {(row["symbol"], row["minute"]) for row in one.rows("fact_quote")}
+    with simulated(session) as feed:
+        feed.loses = some_points(seed, share)
+        traded(feed, session)
+        there = {(row["symbol"], row["minute"]) for row in feed.rows("fact_quote")}
         lost = {(row["symbol"], row["minute"]) for row in facts} - there
-        told = one.heal(run="healing")
-        assert told["audit"]["missing"] == len(lost)
-        fetched = [job for job in one.jobs("healing") if isinstance(job, FetchHistory)]
+        answers = feed.heal(run="healing")
+        assert answers["audit"]["missing"] == len(lost)
+        fetched = [job for job in feed.jobs("healing") if isinstance(job, FetchHistory)]
         asked = set(itertools.chain.from_iterable(map(_minutes, fetched)))
         # A call may span the hours between two sessions, in which nothing is owed; but no minute that was there.
         assert (asked & (there | lost)) == lost
-        assert one.rows("fact_quote", without=WHEN) == facts
-        assert one.rows("fact_quote_hourly", without=("repaired",)) == hourly
-        assert sum(row["repaired"] for row in one.rows("fact_quote_hourly")) == len(lost)
-        assert one.verified() == []
-        assert one.mail.sent == []
+        assert feed.rows("fact_quote", without=WHEN) == facts
+        assert feed.rows("fact_quote_hourly", without=("repaired",)) == hourly
+        assert sum(row["repaired"] for row in feed.rows("fact_quote_hourly")) == len(lost)
+        assert feed.verified() == []
+        assert feed.mail.sent == []
 
 
 def _minutes(job: FetchHistory) -> list[tuple[str, dt.datetime]]:

@@ -25,31 +25,31 @@ EVERY = 4  # tests that share the points among themselves
 class Moment:
     """Everything that a stack remembers, to be put back."""
 
-    def __init__(self, one: FeedSimulation) -> None:
-        self._kept = self._parts(one)
+    def __init__(self, feed: FeedSimulation) -> None:
+        self._kept = self._parts(feed)
 
-    def restore(self, one: FeedSimulation) -> None:
+    def restore(self, feed: FeedSimulation) -> None:
         kept = copy.deepcopy(self._kept)
-        one.lake.ingest._objects, one.lake.records._objects = kept["ingest"], kept["records"]
-        partitions = one.lake.partitions
+        feed.lake.ingest._objects, feed.lake.records._objects = kept["ingest"], kept["records"]
+        partitions = feed.lake.partitions
         partitions.objects, partitions.modified, partitions.history = kept["partitions"]
-        one.queue.messages, one.mail.sent = kept["queue"], kept["mail"]
-        one.acquisition.stream.records = kept["stream"]
-        one.acquisition.time.passed = kept["passed"]
-        one._names = itertools.count(1000)
+        feed.queue.messages, feed.mail.sent = kept["queue"], kept["mail"]
+        feed.acquisition.stream.records = kept["stream"]
+        feed.acquisition.time.passed = kept["passed"]
+        feed._names = itertools.count(1000)
 
     @staticmethod
-    def _parts(one: FeedSimulation) -> dict[str, Any]:
-        partitions = one.lake.partitions
+    def _parts(feed: FeedSimulation) -> dict[str, Any]:
+        partitions = feed.lake.partitions
         return copy.deepcopy(
             {
-                "ingest": one.lake.ingest._objects,
-                "records": one.lake.records._objects,
+                "ingest": feed.lake.ingest._objects,
+                "records": feed.lake.records._objects,
                 "partitions": (partitions.objects, partitions.modified, partitions.history),
-                "queue": one.queue.messages,
-                "mail": one.mail.sent,
-                "stream": one.acquisition.stream.records,
-                "passed": one.acquisition.time.passed,
+                "queue": feed.queue.messages,
+                "mail": feed.mail.sent,
+                "stream": feed.acquisition.stream.records,
+                "passed": feed.acquisition.time.passed,
             }
         )
 
@@ -58,54 +58,54 @@ class Moment:
 def damaged() -> Iterator[tuple[FeedSimulation, Moment]]:
     """An hour with a gap, a lost event, an unhealable symbol and a deleted object, not audited yet."""
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
-    with feed_simulation(THREE, contracts=contracts) as one:
-        one.trade(THREE, 60)
-        one.pass_time(minutes=5)
-        one.heal(run="earlier")  # there is a chain to go on with
-        one.loses = lambda name, at: (name == "AMD" and at.minute in (5, 6, 30)) or (name == "ZM" and at.minute == 9)
-        one.loses_event = lambda key: key.endswith("000040")
-        one.trade(THREE + dt.timedelta(hours=1), 60)
-        one.pass_time(minutes=5)
-        one.market.fail("forbidden", symbol="ZM", endpoint="candle")
-        one.deleted_objects.delete(next(found.key for found in one.lake.ingest.list("feeds/")))
-        yield one, Moment(one)
+    with feed_simulation(THREE, contracts=contracts) as feed:
+        feed.trade(THREE, 60)
+        feed.pass_time(minutes=5)
+        feed.heal(run="earlier")  # there is a chain to go on with
+        feed.loses = lambda name, at: (name == "AMD" and at.minute in (5, 6, 30)) or (name == "ZM" and at.minute == 9)
+        feed.loses_event = lambda key: key.endswith("000040")
+        feed.trade(THREE + dt.timedelta(hours=1), 60)
+        feed.pass_time(minutes=5)
+        feed.market.fail("forbidden", symbol="ZM", endpoint="candle")
+        feed.deleted_objects.delete(next(info.key for info in feed.lake.ingest.list("feeds/")))
+        yield feed, Moment(feed)
 
 
-def outcome(one: FeedSimulation) -> dict[str, Any]:
+def outcome(feed: FeedSimulation) -> dict[str, Any]:
     """All that has to be the same, but for times, runs, provenance of the proof and its place in the chain."""
     chain = [
-        Certificate.from_json(stored.body, key=found.key)
-        for found in one.lake.records.list("warehouse/_certificates/quotes/0")
-        if (stored := one.lake.records.read(found.key))
+        Certificate.from_json(stored.body, key=info.key)
+        for info in feed.lake.records.list("warehouse/_certificates/quotes/0")
+        if (stored := feed.lake.records.read(info.key))
     ]
     newest = {certificate.window: certificate for certificate in chain}
-    rows = [one.lake.records.read(found.key) for found in one.lake.records.list("completeness/")]
+    rows = [feed.lake.records.read(info.key) for info in feed.lake.records.list("completeness/")]
     loose = ("audited_at", "run", "certificate", "certificate_hash", "digest")  # a digest knows when it was fetched
     return {
-        "facts": one.rows("fact_quote", without=("fetched_at",)),
-        "hourly": one.rows("fact_quote_hourly"),
+        "facts": feed.rows("fact_quote", without=("fetched_at",)),
+        "hourly": feed.rows("fact_quote_hourly"),
         "claims": {name: (each.expected, each.present, each.absent, each.repaired) for name, each in newest.items()},
         "completeness": [
             {name: value for name, value in json.loads(row.body).items() if name not in loose} for row in rows if row
         ],
-        "failures": one.verified(),
-        "told": sorted({subject for subject, _ in one.mail.sent}),
-        "ingest": [found.key for found in one.lake.ingest.list("feeds/") if "object-000" in found.key],
+        "failures": feed.verified(),
+        "told": sorted({subject for subject, _ in feed.mail.sent}),
+        "ingest": [info.key for info in feed.lake.ingest.list("feeds/") if "object-000" in info.key],
     }
 
 
 @functools.cache
-def undisturbed(one: FeedSimulation, moment: Moment) -> tuple[int, str]:
+def undisturbed(feed: FeedSimulation, moment: Moment) -> tuple[int, str]:
     """How many effects a run has, and what comes of it."""
-    moment.restore(one)
+    moment.restore(feed)
     effects = Effects()
-    one.heal(effects, run="second")
-    return len(effects.log), json.dumps(outcome(one), default=str)
+    feed.heal(effects, run="second")
+    return len(effects.log), json.dumps(outcome(feed), default=str)
 
 
 def test_the_scenario_is_what_it_says(damaged: tuple[FeedSimulation, Moment]) -> None:
-    one, moment = damaged
-    effects, ended = undisturbed(one, moment)
+    feed, moment = damaged
+    effects, ended = undisturbed(feed, moment)
     result = json.loads(ended)
     assert effects > 20
     assert [row["status"] for row in result["completeness"]] == ["certified", "alarmed"]
@@ -119,46 +119,46 @@ def test_the_scenario_is_what_it_says(damaged: tuple[FeedSimulation, Moment]) ->
 def test_a_killed_audit_that_is_started_again_ends_the_same(
     damaged: tuple[FeedSimulation, Moment], way: Any, offset: int
 ) -> None:
-    one, moment = damaged
-    count, wanted = undisturbed(one, moment)
+    feed, moment = damaged
+    count, wanted = undisturbed(feed, moment)
     for number in range(offset, count, EVERY):
-        moment.restore(one)
+        moment.restore(feed)
         point = Point(number, way)
-        until_done(lambda effects: one.heal(effects, run="second"), Effects(point))
-        assert json.dumps(outcome(one), default=str) == wanted, f"killed at {point}"
+        until_done(lambda effects: feed.heal(effects, run="second"), Effects(point))
+        assert json.dumps(outcome(feed), default=str) == wanted, f"killed at {point}"
 
 
 def test_a_killed_audit_is_made_good_by_the_next_one(damaged: tuple[FeedSimulation, Moment]) -> None:
     """Nobody starts the same execution again: the next schedule does what is left."""
-    one, moment = damaged
-    count, wanted = undisturbed(one, moment)
+    feed, moment = damaged
+    count, wanted = undisturbed(feed, moment)
     for number in range(0, count, 6):
-        moment.restore(one)
+        moment.restore(feed)
         runs = iter(("second", "third", "fourth", "fifth"))
-        until_done(lambda effects, runs=runs: one.heal(effects, run=next(runs)), Effects(Point(number, "after")))
-        assert json.dumps(outcome(one), default=str) == wanted, f"killed at {number}"
+        until_done(lambda effects, runs=runs: feed.heal(effects, run=next(runs)), Effects(Point(number, "after")))
+        assert json.dumps(outcome(feed), default=str) == wanted, f"killed at {number}"
 
 
 def test_audits_of_the_same_windows_at_once_do_no_harm(damaged: tuple[FeedSimulation, Moment]) -> None:
-    one, moment = damaged
-    _, wanted = undisturbed(one, moment)
-    moment.restore(one)
-    threads = [threading.Thread(target=_certify_alone, args=(one, f"beside-{number}")) for number in range(3)]
+    feed, moment = damaged
+    _, wanted = undisturbed(feed, moment)
+    moment.restore(feed)
+    threads = [threading.Thread(target=_certify_alone, args=(feed, f"beside-{number}")) for number in range(3)]
     for thread in threads:
         thread.start()
-    one.heal(run="second")
+    feed.heal(run="second")
     for thread in threads:
         thread.join()
-    one.heal(run="after")
-    result, expected = json.loads(json.dumps(outcome(one), default=str)), json.loads(wanted)
+    feed.heal(run="after")
+    result, expected = json.loads(json.dumps(outcome(feed), default=str)), json.loads(wanted)
     assert result == expected
 
 
-def _certify_alone(one: FeedSimulation, run: str) -> None:
+def _certify_alone(feed: FeedSimulation, run: str) -> None:
     """The steps that write, beside another execution's: what they find may be half healed, and they say so."""
     from auditor import steps
 
-    services = one.services()
+    services = feed.services()
     carried: dict[str, Any] = {"order": {"dataset": "quotes"}, "dataset": "quotes", "run": run, "attempt": 0}
     steps.audit_step(carried, services)
     steps.certify_step(carried, services)

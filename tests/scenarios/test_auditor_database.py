@@ -62,8 +62,8 @@ def test_a_row_that_the_source_deleted_is_marked_and_kept_and_one_that_comes_bac
         assert marked["deleted_at"] == marked["checked_at"]
         assert not marked["is_latest"]
         added = {"deleted_at", "checked_at", "is_latest"}
-        assert {name: one for name, one in marked.items() if name not in added} == {
-            name: one for name, one in before.items() if name not in added
+        assert {name: version for name, version in marked.items() if name not in added} == {
+            name: version for name, version in before.items() if name not in added
         }
         assert simulation.audited() == []
         simulation.run(
@@ -139,9 +139,9 @@ def test_a_late_commit_below_the_watermark_is_found_as_missing_and_fetched_outsi
         touched = simulation.changes.insert_orders(2, at=old)  # an application that writes old times
         simulation.extract()
         assert simulation.ingest_keys() == sequence
-        told = simulation.heal(run="late")
-        assert told["audit"]["missing"] == 6
-        assert told["verify"]["healthy"]
+        answers = simulation.heal(run="late")
+        assert answers["audit"]["missing"] == 6
+        assert answers["verify"]["healthy"]
         for table, rows in touched.items():
             assert any(
                 isinstance(job, FetchRows) and job.table == table and {key for (key,) in job.keys} == set(rows)
@@ -163,9 +163,9 @@ def test_a_hole_that_s3_cannot_fill_is_extracted_again_and_not_found_twice() -> 
         simulation.extract()
         simulation.deleted_objects.delete("tables/sales/sales_order/000000000003.jsonl.gz", for_good=True)
         assert len(simulation.agree()) == 3
-        told = simulation.heal(run="hole")
+        answers = simulation.heal(run="hole")
         assert [finding.number for finding in simulation.findings("hole") if finding.kind == "missing_object"] == [3]
-        assert told["verify"]["healthy"]
+        assert answers["verify"]["healthy"]
         assert simulation.agree() == []
         assert simulation.mail.sent == []
         assert simulation.audited() == []
@@ -207,9 +207,9 @@ def test_a_lost_event_is_heard_of_again_and_a_dead_letter_has_one_more_chance() 
         simulation.changes.insert_orders_with_new_parents(1)
         simulation.extract()
         simulation.dead_letters.messages["abc"] = '{"objects": ["tables/sales/design/000000000002.jsonl.gz"]}'
-        told = simulation.heal(run="letters")
+        answers = simulation.heal(run="letters")
         assert {"unprocessed_object", "dead_letter"} <= kinds(simulation.findings("letters"))
-        assert told["verify"]["healthy"]
+        assert answers["verify"]["healthy"]
         assert simulation.dead_letters.messages == {}
         assert simulation.agree() == []
         simulation.dead_letters.messages["abc"] = '{"objects": ["tables/sales/design/000000000002.jsonl.gz"]}'
@@ -231,9 +231,9 @@ def test_an_orphan_waits_for_its_parent_and_the_admins_hear_once_that_the_source
         assert finding.keys[0] in mail[1]
         simulation.changes.adopt()
         simulation.extract()
-        told = simulation.heal()
-        assert told["audit"]["healthy"]
-        assert told["conclude"]["recovered"] == ["orphan_key"]
+        answers = simulation.heal()
+        assert answers["audit"]["healthy"]
+        assert answers["conclude"]["recovered"] == ["orphan_key"]
 
 
 def test_a_parent_that_only_the_source_has_is_fetched_by_its_key() -> None:
@@ -241,8 +241,8 @@ def test_a_parent_that_only_the_source_has_is_fetched_by_its_key() -> None:
         simulation.changes.insert_orphans(1)
         simulation.changes.adopt(at=datetime.now().astimezone() - timedelta(days=2))  # below the watermark of designs
         simulation.extract()
-        told = simulation.heal(run="parent")
-        assert told["verify"]["healthy"]
+        answers = simulation.heal(run="parent")
+        assert answers["verify"]["healthy"]
         assert simulation.agree() == []
         assert simulation.mail.sent == []
 
@@ -261,9 +261,9 @@ def test_a_rollback_with_a_hold_is_shown_and_left_alone() -> None:
         partitions, context = simulation.lake.partitions, CommitContext("test")
         rollback(partitions, table, path, to=1, hold="under review", context=context)
         versions = simulation.lake.versions()
-        told = simulation.heal(run="held")
+        answers = simulation.heal(run="held")
         assert kinds(simulation.findings("held")) == {"held_partition"}
-        assert told["audit"]["healthy"]
+        assert answers["audit"]["healthy"]
         assert simulation.lake.versions() == versions
         release(partitions, table, path, context=context)
         simulation.heal()
@@ -278,7 +278,7 @@ def test_certificates_of_tables_are_proven_from_the_objects_alone() -> None:
         path = simulation.lake.paths(table.name)[0]
         key = simulation.lake.snapshot(table.name, path).key
         simulation.lake.partitions.objects[key] = simulation.lake.partitions.objects[key][:-9]
-        assert any(one.startswith(f"fact_payment/{path}") for one in simulation.verified())
+        assert any(problem.startswith(f"fact_payment/{path}") for problem in simulation.verified())
         simulation.heal()
         assert simulation.verified() == []
 
@@ -289,7 +289,13 @@ def test_the_sweep_goes_on_where_it_stopped_until_all_history_came_round() -> No
         for number in range(7):
             simulation.asked.clear()
             simulation.heal(now=(simulation.now() + timedelta(minutes=5 * number)).strftime("%Y-%m-%dT%H:%M:%SZ"))
-            seen.append({(one["table"], span.get("start", "")) for one in simulation.asked for span in one["spans"]})
-        slices = {(table, start) for some in seen for table, start in some if start}
+            seen.append(
+                {
+                    (question["table"], span.get("start", ""))
+                    for question in simulation.asked
+                    for span in question["spans"]
+                }
+            )
+        slices = {(table, start) for spans in seen for table, start in spans if start}
         assert len(slices) > 3 * 24
-        assert max(len(some) for some in seen) < len(slices) / 2
+        assert max(len(spans) for spans in seen) < len(slices) / 2

@@ -36,27 +36,27 @@ def few(**promised: int) -> Contracts:
 
 
 @pytest.fixture
-def one() -> Iterator[FeedSimulation]:
+def feed() -> Iterator[FeedSimulation]:
     """Three symbols, at three in the afternoon (UTC)."""
-    with feed_simulation(THREE, contracts=few()) as made:
-        yield made
+    with feed_simulation(THREE, contracts=few()) as simulation:
+        yield simulation
 
 
-def an_hour(one: FeedSimulation, start: dt.datetime = THREE) -> None:
-    one.trade(start, 60)
-    one.pass_time(minutes=5)
+def an_hour(feed: FeedSimulation, start: dt.datetime = THREE) -> None:
+    feed.trade(start, 60)
+    feed.pass_time(minutes=5)
 
 
-def completeness(one: FeedSimulation) -> dict[str, dict[str, object]]:
+def completeness(feed: FeedSimulation) -> dict[str, dict[str, object]]:
     """The rows of the completeness table by the window's start."""
-    stored = [one.lake.records.read(found.key) for found in one.lake.records.list("completeness/")]
+    stored = [feed.lake.records.read(info.key) for info in feed.lake.records.list("completeness/")]
     rows = [json.loads(body.body) for body in stored if body]
     return {row["window_start"]: row for row in rows}
 
 
-def certificates(one: FeedSimulation) -> list[dict[str, object]]:
-    found = one.lake.records.list("warehouse/_certificates/quotes/0")
-    stored = [one.lake.records.read(certificate.key) for certificate in found]
+def certificates(feed: FeedSimulation) -> list[dict[str, object]]:
+    infos = feed.lake.records.list("warehouse/_certificates/quotes/0")
+    stored = [feed.lake.records.read(info.key) for info in infos]
     return [json.loads(body.body) for body in stored if body]
 
 
@@ -88,88 +88,88 @@ def test_a_healed_hour_is_the_hour_of_a_run_that_lost_nothing() -> None:
         assert lossy.mail.sent == []
 
 
-def test_no_minute_is_fetched_that_was_not_missing(one: FeedSimulation) -> None:
-    one.loses = only("AMD", 3, 4, 5, 40)
-    an_hour(one)
-    one.heal(run="first")
-    (job,) = one.jobs("first")
+def test_no_minute_is_fetched_that_was_not_missing(feed: FeedSimulation) -> None:
+    feed.loses = only("AMD", 3, 4, 5, 40)
+    an_hour(feed)
+    feed.heal(run="first")
+    (job,) = feed.jobs("first")
     assert [(start % 3600 // 60, end % 3600 // 60) for start, end in job.ranges] == [(3, 6), (40, 41)]
-    assert len(one.asked_history()) == 2
-    provenances = [row["provenance"] for row in one.rows("fact_quote") if row["symbol"] == "AMD"]
+    assert len(feed.asked_history()) == 2
+    provenances = [row["provenance"] for row in feed.rows("fact_quote") if row["symbol"] == "AMD"]
     assert provenances.count("repaired") == 4
     assert provenances.count("observed") == 56
 
 
-def test_only_partitions_that_a_repair_touched_get_a_version(one: FeedSimulation) -> None:
-    one.loses = only("ZM", 7)
-    an_hour(one)
-    before = one.lake.versions()
-    one.heal()
-    after = one.lake.versions()
+def test_only_partitions_that_a_repair_touched_get_a_version(feed: FeedSimulation) -> None:
+    feed.loses = only("ZM", 7)
+    an_hour(feed)
+    before = feed.lake.versions()
+    feed.heal()
+    after = feed.lake.versions()
     facts = {key for key in before if "/fact_quote/" in key and before[key] != after[key]}
     assert facts == {pointer_key("fact_quote/symbol=ZM/month=2026-11")}
 
 
-def test_what_was_made_again_gets_a_version_and_nothing_that_came_out_the_same(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    _roll_back(one, hold=None)
-    before = one.lake.versions()
-    one.heal()
-    assert _changed(before, one.lake.versions()) == {pointer_key(f"fact_quote/{AAPL}")}
-    one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=1_000)  # the hour's high
-    before = one.lake.versions()
-    one.heal()  # the price is within its rule, so the window is certified anew, and the hour of that symbol made again
-    assert _changed(before, one.lake.versions()) == {pointer_key("fact_quote_hourly/symbol=AMD/month=2026-11")}
+def test_what_was_made_again_gets_a_version_and_nothing_that_came_out_the_same(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    _roll_back(feed, hold=None)
+    before = feed.lake.versions()
+    feed.heal()
+    assert _changed(before, feed.lake.versions()) == {pointer_key(f"fact_quote/{AAPL}")}
+    feed.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=1_000)  # the hour's high
+    before = feed.lake.versions()
+    feed.heal()  # the price is within its rule, so the window is certified anew, and the hour of that symbol made again
+    assert _changed(before, feed.lake.versions()) == {pointer_key("fact_quote_hourly/symbol=AMD/month=2026-11")}
 
 
 def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def test_a_clean_run_writes_no_fact_no_version_no_certificate_and_no_mail(one: FeedSimulation) -> None:
-    one.loses = only("ZM", 7)
-    an_hour(one)
-    one.heal()
-    versions, issued = one.lake.versions(), certificates(one)
-    told = one.heal()
-    assert told["audit"]["healthy"]
-    assert (one.lake.versions(), certificates(one), one.mail.sent) == (versions, issued, [])
+def test_a_clean_run_writes_no_fact_no_version_no_certificate_and_no_mail(feed: FeedSimulation) -> None:
+    feed.loses = only("ZM", 7)
+    an_hour(feed)
+    feed.heal()
+    versions, issued = feed.lake.versions(), certificates(feed)
+    answers = feed.heal()
+    assert answers["audit"]["healthy"]
+    assert (feed.lake.versions(), certificates(feed), feed.mail.sent) == (versions, issued, [])
 
 
 def test_an_observation_that_comes_late_outranks_the_repair_and_the_window_is_certified_anew(
-    one: FeedSimulation,
+    feed: FeedSimulation,
 ) -> None:
-    one.loses = only("AMD", 0)
-    an_hour(one)
-    one.heal()
+    feed.loses = only("AMD", 0)
+    an_hour(feed)
+    feed.heal()
     line = {
         "symbol": "AMD", "minute": "2026-11-20T15:00:00Z", "kind": "live", "provenance": "observed",
         "fetched_at": "2026-11-20T15:00:30Z", "dataset": "quotes", "c": 1.25,
     }  # fmt: skip
-    one.loses = only("nobody")
-    one.acquisition.stream.put([StreamRecord("AMD", json.dumps(line).encode() + b"\n")])
-    one.deliver()
-    assert one.verified() == ["fact_quote/symbol=AMD/month=2026-11: its rows are not the certified ones"]
-    one.heal()
-    first, second = certificates(one)
-    assert (second["replaces"], second["previous"]) == (1, one.hash_of_certificate(1))
+    feed.loses = only("nobody")
+    feed.acquisition.stream.put([StreamRecord("AMD", json.dumps(line).encode() + b"\n")])
+    feed.deliver()
+    assert feed.verified() == ["fact_quote/symbol=AMD/month=2026-11: its rows are not the certified ones"]
+    feed.heal()
+    first, second = certificates(feed)
+    assert (second["replaces"], second["previous"]) == (1, feed.hash_of_certificate(1))
     assert second["changed"] == {
         "late": [0, 1], "repaired": [1, 0], "partitions": ["fact_quote/symbol=AMD/month=2026-11"]
     }  # fmt: skip
     assert first["digest"] != second["digest"]
-    assert one.verified() == []
+    assert feed.verified() == []
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "ZM"])
-def test_an_object_whose_event_was_lost_is_processed_and_nothing_is_fetched(one: FeedSimulation, symbol: str) -> None:
-    one.loses_event = lambda key: key.endswith("000002")
-    an_hour(one)
-    told = one.heal(run="first")
-    assert told["audit"]["kinds"] == {"unprocessed_object": 1, "missing_point": 6}
-    assert [job.kind for job in one.jobs("first")] == ["reprocess"]
-    assert one.asked_history() == []
-    assert told["verify"]["healthy"]
+def test_an_object_whose_event_was_lost_is_processed_and_nothing_is_fetched(feed: FeedSimulation, symbol: str) -> None:
+    feed.loses_event = lambda key: key.endswith("000002")
+    an_hour(feed)
+    answers = feed.heal(run="first")
+    assert answers["audit"]["kinds"] == {"unprocessed_object": 1, "missing_point": 6}
+    assert [job.kind for job in feed.jobs("first")] == ["reprocess"]
+    assert feed.asked_history() == []
+    assert answers["verify"]["healthy"]
 
 
 def test_weather_heals_from_its_contract_alone(tmp_path: Path) -> None:
@@ -185,47 +185,47 @@ def test_weather_heals_from_its_contract_alone(tmp_path: Path) -> None:
             each.trade(day, 24)
             each.pass_time(minutes=15)
         assert whole.heal()["audit"]["missing"] == 0
-        told = lossy.heal()
-        assert told["audit"]["missing"] > 10
-        assert told["verify"]["healthy"]
-        assert told["certify"]["certificates"] == 1
+        answers = lossy.heal()
+        assert answers["audit"]["missing"] > 10
+        assert answers["verify"]["healthy"]
+        assert answers["certify"]["certificates"] == 1
         assert whole.rows("fact_weather", without=WHEN) == lossy.rows("fact_weather", without=WHEN)
 
 
 # ---------------------------------------------------------------- what the provider does not give
 
 
-def test_what_the_provider_does_not_have_is_absent_with_its_evidence_and_not_asked_again(one: FeedSimulation) -> None:
-    one.loses = only("AMD", 10, 11)
-    an_hour(one)
+def test_what_the_provider_does_not_have_is_absent_with_its_evidence_and_not_asked_again(feed: FeedSimulation) -> None:
+    feed.loses = only("AMD", 10, 11)
+    an_hour(feed)
     gone = (THREE + dt.timedelta(minutes=10), THREE + dt.timedelta(minutes=12))
-    one.market.fail("hole", symbol="AMD", covering=gone)
-    told = one.heal()
-    assert (told["verify"]["absent"], told["verify"]["missing"]) == (2, 0)
-    (certificate,) = certificates(one)
+    feed.market.fail("hole", symbol="AMD", covering=gone)
+    answers = feed.heal()
+    assert (answers["verify"]["absent"], answers["verify"]["missing"]) == (2, 0)
+    (certificate,) = certificates(feed)
     assert certificate["absent_points"] == {"AMD": [["2026-11-20T15:10:00Z", "2026-11-20T15:12:00Z"]]}
-    (row,) = [row for row in one.rows("fact_quote_hourly") if row["symbol"] == "AMD"]
+    (row,) = [row for row in feed.rows("fact_quote_hourly") if row["symbol"] == "AMD"]
     assert (row["minutes"], row["absent"], row["complete"]) == (58, 2, True)
-    assert one.verified() == []
-    assert one.mail.sent == []
-    asked = len(one.asked_history())
-    one.heal()
-    assert len(one.asked_history()) == asked
-    one.market.heal()
-    one.pass_time(days=8)  # the evidence has expired: ask again, and it is there
-    one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
-    assert len(one.asked_history()) > asked
-    assert certificates(one)[-1]["absent"] == 0
-    assert certificates(one)[-1]["changed"]["absent"] == [2, 0]
+    assert feed.verified() == []
+    assert feed.mail.sent == []
+    asked = len(feed.asked_history())
+    feed.heal()
+    assert len(feed.asked_history()) == asked
+    feed.market.heal()
+    feed.pass_time(days=8)  # the evidence has expired: ask again, and it is there
+    feed.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
+    assert len(feed.asked_history()) > asked
+    assert certificates(feed)[-1]["absent"] == 0
+    assert certificates(feed)[-1]["changed"]["absent"] == [2, 0]
 
 
-def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(one: FeedSimulation) -> None:
-    one.loses = only("AMD")
-    an_hour(one)
-    one.market.fail("forbidden", symbol="AMD", endpoint="candle")
-    told = one.heal()
-    assert told["conclude"]["sent"] == ["not_entitled"]
-    ((subject, text),) = one.mail.sent
+def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(feed: FeedSimulation) -> None:
+    feed.loses = only("AMD")
+    an_hour(feed)
+    feed.market.fail("forbidden", symbol="AMD", endpoint="candle")
+    answers = feed.heal()
+    assert answers["conclude"]["sent"] == ["not_entitled"]
+    ((subject, text),) = feed.mail.sent
     assert "quotes" in subject
     for part in (
         "AMD",
@@ -236,217 +236,217 @@ def test_a_refused_history_is_one_mail_that_names_the_setting_and_no_storm(one: 
         "docs/runbook.md#not-entitled",
     ):
         assert part in text
-    assert len(one.asked_history()) == 1
-    assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "alarmed"
-    assert one.metrics.values["PointsUnhealed"][-1] == 60
+    assert len(feed.asked_history()) == 1
+    assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "alarmed"
+    assert feed.metrics.values["PointsUnhealed"][-1] == 60
     for _ in range(3):
-        one.pass_time(minutes=10)
-        assert one.heal()["conclude"]["known"] == ["not_entitled"]
-    assert len(one.mail.sent) == 1
-    assert len(one.asked_history()) == 1
+        feed.pass_time(minutes=10)
+        assert feed.heal()["conclude"]["known"] == ["not_entitled"]
+    assert len(feed.mail.sent) == 1
+    assert len(feed.asked_history()) == 1
 
 
-def test_when_an_alarmed_gap_heals_later_the_alarm_is_over(one: FeedSimulation) -> None:
-    one.loses = only("AMD", 1, 2)
-    an_hour(one)
-    one.market.fail("html", endpoint="candle")
-    assert one.heal()["conclude"]["sent"] == ["broken"]
-    assert one.metrics.values["PointsUnhealed"][-1] == 2
-    one.pass_time(minutes=10)
-    assert one.heal()["conclude"]["known"] == ["broken"]
-    one.market.heal()
-    one.pass_time(minutes=10)
-    told = one.heal()
-    assert told["conclude"]["recovered"] == ["broken"]
-    assert one.metrics.values["PointsUnhealed"][-1] == 0
-    assert len(one.mail.sent) == 1
-    one.market.fail("html", endpoint="candle")
-    one.loses = only("AMD", 5)
-    an_hour(one, THREE + dt.timedelta(hours=4))
-    assert one.heal()["conclude"]["sent"] == ["broken"]  # a new story
+def test_when_an_alarmed_gap_heals_later_the_alarm_is_over(feed: FeedSimulation) -> None:
+    feed.loses = only("AMD", 1, 2)
+    an_hour(feed)
+    feed.market.fail("html", endpoint="candle")
+    assert feed.heal()["conclude"]["sent"] == ["broken"]
+    assert feed.metrics.values["PointsUnhealed"][-1] == 2
+    feed.pass_time(minutes=10)
+    assert feed.heal()["conclude"]["known"] == ["broken"]
+    feed.market.heal()
+    feed.pass_time(minutes=10)
+    answers = feed.heal()
+    assert answers["conclude"]["recovered"] == ["broken"]
+    assert feed.metrics.values["PointsUnhealed"][-1] == 0
+    assert len(feed.mail.sent) == 1
+    feed.market.fail("html", endpoint="candle")
+    feed.loses = only("AMD", 5)
+    an_hour(feed, THREE + dt.timedelta(hours=4))
+    assert feed.heal()["conclude"]["sent"] == ["broken"]  # a new story
 
 
-def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(one: FeedSimulation) -> None:
-    one.loses = only("AMD", 1, 2)
-    an_hour(one)
-    one.market.fail("html", endpoint="candle", first=6)  # three calls in each of two attempts
-    told = one.heal()
-    assert told["verify"]["attempt"] == 3
-    assert told["verify"]["healthy"]
-    assert one.mail.sent == []
+def test_a_gap_that_heals_at_the_third_attempt_is_nobodys_business(feed: FeedSimulation) -> None:
+    feed.loses = only("AMD", 1, 2)
+    an_hour(feed)
+    feed.market.fail("html", endpoint="candle", first=6)  # three calls in each of two attempts
+    answers = feed.heal()
+    assert answers["verify"]["attempt"] == 3
+    assert answers["verify"]["healthy"]
+    assert feed.mail.sent == []
 
 
 def test_a_gap_over_the_budget_waits_quietly_until_it_is_overdue_and_then_alarms_once() -> None:
-    with feed_simulation(THREE, contracts=few(complete_within=90 * 60)) as one:
-        one.loses = only("AMD", 3, 10, 20, 30)
-        one.limits = replace(one.limits, budget=Budget(calls=1))
-        an_hour(one)
-        first = one.heal()  # the oldest gap is fetched, the others wait: at 16:05 they are not yet overdue
-        assert (len(one.asked_history()), first["verify"]["missing"]) == (1, 3)
-        assert (first["conclude"]["sent"], one.mail.sent) == ([], [])
-        assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "open"
-        one.limits = replace(one.limits, budget=Budget(calls=0))
-        one.pass_time(minutes=40)
-        assert one.heal()["conclude"]["sent"] == ["overdue"]
-        ((subject, text),) = one.mail.sent
+    with feed_simulation(THREE, contracts=few(complete_within=90 * 60)) as feed:
+        feed.loses = only("AMD", 3, 10, 20, 30)
+        feed.limits = replace(feed.limits, budget=Budget(calls=1))
+        an_hour(feed)
+        first = feed.heal()  # the oldest gap is fetched, the others wait: at 16:05 they are not yet overdue
+        assert (len(feed.asked_history()), first["verify"]["missing"]) == (1, 3)
+        assert (first["conclude"]["sent"], feed.mail.sent) == ([], [])
+        assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "open"
+        feed.limits = replace(feed.limits, budget=Budget(calls=0))
+        feed.pass_time(minutes=40)
+        assert feed.heal()["conclude"]["sent"] == ["overdue"]
+        ((subject, text),) = feed.mail.sent
         assert "quotes" in subject
         for part in ("AMD", " 3 points", "2026-11-20T15:10:00Z", "docs/runbook.md#overdue"):
             assert part in text
-        assert one.metrics.values["PointsUnhealed"][-1] == 3
-        assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "alarmed"
-        one.pass_time(minutes=5)
-        assert one.heal()["conclude"]["known"] == ["overdue"]
-        assert len(one.mail.sent) == 1
-        one.limits = replace(one.limits, budget=Budget())
-        one.pass_time(minutes=5)
-        assert one.heal()["conclude"]["recovered"] == ["overdue"]
-        assert one.metrics.values["PointsUnhealed"][-1] == 0
+        assert feed.metrics.values["PointsUnhealed"][-1] == 3
+        assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "alarmed"
+        feed.pass_time(minutes=5)
+        assert feed.heal()["conclude"]["known"] == ["overdue"]
+        assert len(feed.mail.sent) == 1
+        feed.limits = replace(feed.limits, budget=Budget())
+        feed.pass_time(minutes=5)
+        assert feed.heal()["conclude"]["recovered"] == ["overdue"]
+        assert feed.metrics.values["PointsUnhealed"][-1] == 0
 
 
-def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(one: FeedSimulation) -> None:
-    one.loses = some_points(5, 0.3)
-    an_hour(one)
-    one.market.fail("forbidden", symbol="ZM", endpoint="candle")
-    one.heal()
-    lacking = {row["symbol"]: row["complete"] for row in one.rows("fact_quote_hourly")}
+def test_an_unhealable_symbol_does_not_keep_the_others_from_healing(feed: FeedSimulation) -> None:
+    feed.loses = some_points(5, 0.3)
+    an_hour(feed)
+    feed.market.fail("forbidden", symbol="ZM", endpoint="candle")
+    feed.heal()
+    lacking = {row["symbol"]: row["complete"] for row in feed.rows("fact_quote_hourly")}
     assert lacking == {"AAPL": False, "AMD": False, "ZM": False}  # only a certified hour is complete
-    assert {row["symbol"] for row in one.rows("fact_quote_hourly") if row["minutes"] < 60} == {"ZM"}
+    assert {row["symbol"] for row in feed.rows("fact_quote_hourly") if row["minutes"] < 60} == {"ZM"}
 
 
 # ---------------------------------------------------------------- damage
 
 
-def test_a_deleted_ingest_object_is_brought_back(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    (victim, *_) = [found.key for found in one.lake.ingest.list("feeds/")]
-    one.deleted_objects.delete(victim)
-    told = one.heal()
-    assert told["audit"]["kinds"] == {"lost_object": 1}
-    assert told["verify"]["healthy"]
-    assert one.lake.ingest.stat(victim)
+def test_a_deleted_ingest_object_is_brought_back(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    (victim, *_) = [info.key for info in feed.lake.ingest.list("feeds/")]
+    feed.deleted_objects.delete(victim)
+    answers = feed.heal()
+    assert answers["audit"]["kinds"] == {"lost_object": 1}
+    assert answers["verify"]["healthy"]
+    assert feed.lake.ingest.stat(victim)
 
 
-def test_an_ingest_object_that_nobody_can_bring_back_is_one_mail(one: FeedSimulation) -> None:
-    an_hour(one)
-    (victim, *_) = [found.key for found in one.lake.ingest.list("feeds/")]
-    one.lake.ingest.delete([victim])
-    assert one.heal()["conclude"]["sent"] == ["lost_object"]
-    assert one.heal()["conclude"]["known"] == ["lost_object"]
+def test_an_ingest_object_that_nobody_can_bring_back_is_one_mail(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    (victim, *_) = [info.key for info in feed.lake.ingest.list("feeds/")]
+    feed.lake.ingest.delete([victim])
+    assert feed.heal()["conclude"]["sent"] == ["lost_object"]
+    assert feed.heal()["conclude"]["known"] == ["lost_object"]
 
 
-def test_a_deleted_object_of_a_partition_is_made_again_and_certified(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    rows = one.rows("fact_quote")
-    target = one.lake.partitions.read_pointer(f"fact_quote/{AAPL}")
+def test_a_deleted_object_of_a_partition_is_made_again_and_certified(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    rows = feed.rows("fact_quote")
+    target = feed.lake.partitions.read_pointer(f"fact_quote/{AAPL}")
     assert target
-    one.lake.partitions.delete([target.target])
-    assert one.verified() == [f"fact_quote/{AAPL}: {target.target} is missing"]
-    told = one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
-    assert told["audit"]["kinds"]["broken_object"] == 1
-    assert one.asked_history() == []
-    assert one.rows("fact_quote") == rows
-    assert one.verified() == []
+    feed.lake.partitions.delete([target.target])
+    assert feed.verified() == [f"fact_quote/{AAPL}: {target.target} is missing"]
+    answers = feed.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
+    assert answers["audit"]["kinds"]["broken_object"] == 1
+    assert feed.asked_history() == []
+    assert feed.rows("fact_quote") == rows
+    assert feed.verified() == []
 
 
-def test_a_month_that_was_rolled_back_is_healed_forward(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    rows = one.rows("fact_quote")
-    _roll_back(one, hold=None)
-    assert len(one.rows("fact_quote")) < len(rows)
-    told = one.heal()
-    assert told["audit"]["kinds"]["broken_object"] == 1
-    assert one.asked_history() == []
-    assert one.rows("fact_quote") == rows
-    assert one.verified() == []
+def test_a_month_that_was_rolled_back_is_healed_forward(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    rows = feed.rows("fact_quote")
+    _roll_back(feed, hold=None)
+    assert len(feed.rows("fact_quote")) < len(rows)
+    answers = feed.heal()
+    assert answers["audit"]["kinds"]["broken_object"] == 1
+    assert feed.asked_history() == []
+    assert feed.rows("fact_quote") == rows
+    assert feed.verified() == []
 
 
-def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    rows = one.rows("fact_quote")
-    _roll_back(one, hold="prices under review")
-    versions = one.lake.versions()
-    told = one.heal()
-    assert told["audit"]["kinds"] == {"held_partition": 1}
-    assert told["audit"]["healthy"]
-    assert one.lake.versions()[pointer_key(f"fact_quote/{AAPL}")] == versions[pointer_key(f"fact_quote/{AAPL}")]
-    assert one.mail.sent == []
-    assert completeness(one)["2026-11-20T15:00:00Z"]["status"] == "open"
-    release(one.lake.partitions, one.contracts.table("fact_quote"), AAPL, context=CommitContext("x"))
-    one.heal()
-    assert one.rows("fact_quote") == rows
-    assert one.verified() == []
+def test_a_held_rollback_is_left_alone_and_shown_until_it_is_released(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    rows = feed.rows("fact_quote")
+    _roll_back(feed, hold="prices under review")
+    versions = feed.lake.versions()
+    answers = feed.heal()
+    assert answers["audit"]["kinds"] == {"held_partition": 1}
+    assert answers["audit"]["healthy"]
+    assert feed.lake.versions()[pointer_key(f"fact_quote/{AAPL}")] == versions[pointer_key(f"fact_quote/{AAPL}")]
+    assert feed.mail.sent == []
+    assert completeness(feed)["2026-11-20T15:00:00Z"]["status"] == "open"
+    release(feed.lake.partitions, feed.contracts.table("fact_quote"), AAPL, context=CommitContext("x"))
+    feed.heal()
+    assert feed.rows("fact_quote") == rows
+    assert feed.verified() == []
 
 
-def _roll_back(one: FeedSimulation, *, hold: str | None) -> None:
-    table = one.contracts.table("fact_quote")
-    rollback(one.lake.partitions, table, AAPL, to=2, hold=hold, context=CommitContext("x"))
+def _roll_back(feed: FeedSimulation, *, hold: str | None) -> None:
+    table = feed.contracts.table("fact_quote")
+    rollback(feed.lake.partitions, table, AAPL, to=2, hold=hold, context=CommitContext("x"))
 
 
-def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(one: FeedSimulation) -> None:
-    an_hour(one)
-    rows = one.rows("fact_quote")
-    one.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=-1_000_000)
-    told = one.heal()
-    assert told["audit"]["kinds"] == {"broken_rule": 1}
-    assert told["verify"]["healthy"]
-    assert one.rows("fact_quote") == rows
-    assert one.asked_history() == []
-    assert one.mail.sent == []
+def test_a_row_that_breaks_a_rule_is_made_again_from_its_ingest_object(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    rows = feed.rows("fact_quote")
+    feed.change_a_price("AMD", THREE + dt.timedelta(minutes=30), by=-1_000_000)
+    answers = feed.heal()
+    assert answers["audit"]["kinds"] == {"broken_rule": 1}
+    assert answers["verify"]["healthy"]
+    assert feed.rows("fact_quote") == rows
+    assert feed.asked_history() == []
+    assert feed.mail.sent == []
 
 
-def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(one: FeedSimulation) -> None:
-    an_hour(one)
+def test_a_symbol_that_no_dimension_knows_is_an_orphan_until_its_parent_is_made(feed: FeedSimulation) -> None:
+    an_hour(feed)
     two = pa.table({"symbol": pa.array(["AAPL", "AMD"], pa.string())})
-    table = one.contracts.table("dim_symbol")
-    restate(one.lake.partitions, table, "", lambda: (two, ()), context=CommitContext("x"))
-    told = one.heal()
-    assert told["audit"]["kinds"] == {"orphan_key": 1}
-    assert told["verify"]["healthy"]
-    assert [row["symbol"] for row in one.rows("dim_symbol")] == ["AAPL", "AMD", "ZM"]
+    table = feed.contracts.table("dim_symbol")
+    restate(feed.lake.partitions, table, "", lambda: (two, ()), context=CommitContext("x"))
+    answers = feed.heal()
+    assert answers["audit"]["kinds"] == {"orphan_key": 1}
+    assert answers["verify"]["healthy"]
+    assert [row["symbol"] for row in feed.rows("dim_symbol")] == ["AAPL", "AMD", "ZM"]
 
 
-def test_a_rollup_that_was_changed_is_made_again(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    rows = one.rows("fact_quote_hourly")
-    one.lake.partitions.delete([pointer_key(f"fact_quote_hourly/{AAPL}")])
-    told = one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
-    assert told["audit"]["kinds"] == {"stale_derived": 1}
-    assert one.rows("fact_quote_hourly") == rows
+def test_a_rollup_that_was_changed_is_made_again(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    rows = feed.rows("fact_quote_hourly")
+    feed.lake.partitions.delete([pointer_key(f"fact_quote_hourly/{AAPL}")])
+    answers = feed.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
+    assert answers["audit"]["kinds"] == {"stale_derived": 1}
+    assert feed.rows("fact_quote_hourly") == rows
 
 
 # ---------------------------------------------------------------- proof
 
 
-def test_one_changed_value_is_named(one: FeedSimulation) -> None:
-    an_hour(one)
-    one.heal()
-    assert one.verified() == []
-    one.change_a_price("AMD", THREE + dt.timedelta(minutes=30))
-    assert one.verified() == ["fact_quote/symbol=AMD/month=2026-11: its rows are not the certified ones"]
+def test_one_changed_value_is_named(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    feed.heal()
+    assert feed.verified() == []
+    feed.change_a_price("AMD", THREE + dt.timedelta(minutes=30))
+    assert feed.verified() == ["fact_quote/symbol=AMD/month=2026-11: its rows are not the certified ones"]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_removed_certificate_is_named_the_last_one_too(one: FeedSimulation, number: int) -> None:
+def test_a_removed_certificate_is_named_the_last_one_too(feed: FeedSimulation, number: int) -> None:
     for hour in range(3):
-        an_hour(one, THREE + dt.timedelta(hours=hour))
-        one.heal()
-    assert len(certificates(one)) == 3
+        an_hour(feed, THREE + dt.timedelta(hours=hour))
+        feed.heal()
+    assert len(certificates(feed)) == 3
     key = f"warehouse/_certificates/quotes/{number:012d}.json"
-    one.lake.records.delete([key])
-    assert one.verified() == [f": {key} is missing"]
+    feed.lake.records.delete([key])
+    assert feed.verified() == [f": {key} is missing"]
 
 
-def test_an_altered_certificate_is_named(one: FeedSimulation) -> None:
+def test_an_altered_certificate_is_named(feed: FeedSimulation) -> None:
     for hour in range(2):
-        an_hour(one, THREE + dt.timedelta(hours=hour))
-        one.heal()
+        an_hour(feed, THREE + dt.timedelta(hours=hour))
+        feed.heal()
     key = "warehouse/_certificates/quotes/000000000001.json"
-    stored = one.lake.records.read(key)
+    stored = feed.lake.records.read(key)
     assert stored
-    one.lake.records.write(key, stored.body.replace(b'"repaired":0', b'"repaired":1'))
-    assert any("does not follow certificate 1" in failure for failure in one.verified())
+    feed.lake.records.write(key, stored.body.replace(b'"repaired":0', b'"repaired":1'))
+    assert any("does not follow certificate 1" in failure for failure in feed.verified())

@@ -24,8 +24,8 @@ def extracted(stack: Stack) -> Stack:
 def test_status_shows_source_and_warehouse_side_by_side(extracted: Stack, starmend: Command) -> None:
     said = starmend("status", "--json")
     assert said.code == 0
-    assert {"sales", "quotes", "canary", "sales_canary"} == {one["dataset"] for one in said.data}
-    tables = {one["table"]: one for one in said.data if one["dataset"] == "sales"}
+    assert {"sales", "quotes", "canary", "sales_canary"} == {line["dataset"] for line in said.data}
+    tables = {line["table"]: line for line in said.data if line["dataset"] == "sales"}
     assert {"sales_order", "staff"} <= set(tables)
     assert tables["currency"]["source_rows"] == tables["currency"]["warehouse_rows"]
     assert tables["currency"]["last_id"] >= 1
@@ -43,10 +43,10 @@ def test_an_object_is_replayed_and_a_table_rebuilt_without_a_change(extracted: S
     assert (replayed.code, replayed.data["committed"], replayed.data["failed"]) == (0, 0, 0)
     rebuilt = starmend("rebuild", "dim_currency", "--json")
     assert rebuilt.code == 0
-    assert not any(one["changed"] for one in rebuilt.data)
+    assert not any(table["changed"] for table in rebuilt.data)
 
 
 def test_the_stack_s_market_lets_its_key_ask_everything(stack: Stack, starmend: Command) -> None:
     said = starmend("contract", "check", "--live", "--contracts", CONTRACTS, "--json")
-    asked = [one["fine"] for one in said.data["live"]]  # a quote and a history of each feed that is promised
+    asked = [line["fine"] for line in said.data["live"]]  # a quote and a history of each feed that is promised
     assert (said.code, len(asked) >= 2, set(asked)) == (0, True, {True})

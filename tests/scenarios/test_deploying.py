@@ -131,7 +131,7 @@ def test_the_state_s_bucket_is_made_once_and_again_is_harmless(operator: Operato
 
 
 def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> None:
-    tried = {one["what"]: one["problem"] for one in applied.data["smoke"]}
+    tried = {trial["what"]: trial["problem"] for trial in applied.data["smoke"]}
     assert len([what for what in tried if what.startswith("an empty object of")]) == 2
     assert {"function request", "function pull", "every table of the catalog answers"} <= set(tried)
     assert not any(tried.values())
@@ -141,7 +141,7 @@ def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> No
 def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(applied: Said, operator: Operator) -> None:
     deployment = operator.deployment
     assert deployed.ingest_keys(deployment) == []
-    assert [one.key for one in deployed.warehouse(deployment).list("receipts/")] == []
+    assert [info.key for info in deployed.warehouse(deployment).list("receipts/")] == []
     tables = {key.split("/")[1] for key in deployed.pointers(deployment)}
     assert tables <= {"dim_date", "dim_symbol"}, "only tables that come from the contract alone"
     values = {name.rpartition("/")[2]: value for name, value in deployed.parameters(deployment).items()}
@@ -155,7 +155,7 @@ def test_a_secret_that_nobody_filled_is_mailed(applied: Said, operator: Operator
     opened = last_session_hour(deployment.contracts.calendar(feed.calendar), now=dt.datetime.now(dt.UTC))
     with deployed.mailbox(deployment, "admins") as mail:
         invoke(deployment, "request", {"dataset": "quotes", "time": f"{opened:%Y-%m-%dT%H:%M:%SZ}"})
-        mails = eventually(lambda: [json.loads(one) for one in mail() if "secret-missing" in one], within=90)
+        mails = eventually(lambda: [json.loads(text) for text in mail() if "secret-missing" in text], within=90)
     assert (mails[0]["AlarmName"], mails[0]["NewStateValue"]) == (deployment.alarms["secret-missing-quotes"], "ALARM")
     assert "docs/runbook.md#secret-missing" in mails[0]["AlarmDescription"]
 
@@ -180,7 +180,7 @@ def test_the_provider_is_asked_what_the_key_may_do(applied: Said, operator: Oper
     finally:
         market.heal(number)
     assert free.code == 1
-    assert {one["setting"]: one["fine"] for one in free.data["live"]} == {
+    assert {line["setting"]: line["fine"] for line in free.data["live"]} == {
         "source.provider": True,
         "source.history": False,
     }
@@ -193,7 +193,7 @@ def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(appli
     before = (deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment))
     again = operator.gives("deploy", "apply", "--json")  # nobody is asked where nothing changes
     assert again.code == 0, again.err
-    assert {one["address"] for one in again.data["plan"]["changes"]} <= EMULATORS_DIFFERENCES
+    assert {change["address"] for change in again.data["plan"]["changes"]} <= EMULATORS_DIFFERENCES
     assert (
         deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment),
     ) == before  # fmt: skip
@@ -226,7 +226,7 @@ def test_destroying_asks_and_leaves_nothing_but_the_state(applied: Said, operato
 
 def left(clients: Clients) -> dict[str, list[str]]:
     """Whatever is in the account, by service."""
-    found = {
+    account = {
         "s3": [bucket["Name"] for bucket in clients("s3").list_buckets()["Buckets"]],
         "lambda": [function["FunctionName"] for function in clients("lambda").list_functions()["Functions"]],
         "layers": [layer["LayerName"] for layer in clients("lambda").list_layers()["Layers"]],
@@ -242,9 +242,11 @@ def left(clients: Clients) -> dict[str, list[str]]:
         "policies": [policy["PolicyName"] for policy in clients("iam").list_policies(Scope="Local")["Policies"]],
         "logs": [group["logGroupName"] for group in clients("logs").describe_log_groups()["logGroups"]],
         "alarms": [
-            one["AlarmName"]
+            alarm["AlarmName"]
             for kind in ("MetricAlarms", "CompositeAlarms")
-            for one in clients("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"]).get(kind, [])
+            for alarm in clients("cloudwatch")
+            .describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+            .get(kind, [])
         ],
         "dashboards": [
             dashboard["DashboardName"] for dashboard in clients("cloudwatch").list_dashboards()["DashboardEntries"]
@@ -257,4 +259,4 @@ def left(clients: Clients) -> dict[str, list[str]]:
         "workgroups": [group["Name"] for group in clients("athena").list_work_groups()["WorkGroups"]],
     }
     provided = {"groups": ["default"], "workgroups": ["primary"]}
-    return {name: some for name, some in found.items() if some and some != provided.get(name)}
+    return {name: names for name, names in account.items() if names and names != provided.get(name)}

@@ -60,26 +60,26 @@ def heard(quiet: boto3.Session, alarms: dict[str, list[Alarm]]) -> list[dict[str
     url = sqs.create_queue(QueueName="admins")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
-    for one in alarms["aws_cloudwatch_metric_alarm"]:
-        measure(cloudwatch, one)
-    for one in alarms["aws_cloudwatch_metric_alarm"]:
-        pairs = [{"Name": name, "Value": value or "x"} for name, value in (one["dimensions"] or {}).items()]
-        actions = [topic] if one["alarm_actions"] else []
+    for alarm in alarms["aws_cloudwatch_metric_alarm"]:
+        measure(cloudwatch, alarm)
+    for alarm in alarms["aws_cloudwatch_metric_alarm"]:
+        pairs = [{"Name": name, "Value": value or "x"} for name, value in (alarm["dimensions"] or {}).items()]
+        actions = [topic] if alarm["alarm_actions"] else []
         cloudwatch.put_metric_alarm(
-            **{name: one[own] for name, own in MADE_OF.items()}, Dimensions=pairs, AlarmActions=actions
+            **{name: alarm[own] for name, own in MADE_OF.items()}, Dimensions=pairs, AlarmActions=actions
         )
-    for one in sorted(alarms["aws_cloudwatch_composite_alarm"], key=lambda alarm: len(alarm["alarm_rule"])):
+    for alarm in sorted(alarms["aws_cloudwatch_composite_alarm"], key=lambda alarm: len(alarm["alarm_rule"])):
         cloudwatch.put_composite_alarm(
-            AlarmName=one["alarm_name"], AlarmDescription=one["alarm_description"], AlarmRule=one["alarm_rule"],
-            AlarmActions=[topic] if one["alarm_actions"] else [],
+            AlarmName=alarm["alarm_name"], AlarmDescription=alarm["alarm_description"], AlarmRule=alarm["alarm_rule"],
+            AlarmActions=[topic] if alarm["alarm_actions"] else [],
         )  # fmt: skip
     mails: list[dict[str, Any]] = []
-    mailing = {name_of(one) for kind in alarms.values() for one in kind if one["alarm_actions"]}
+    mailing = {name_of(alarm) for kind in alarms.values() for alarm in kind if alarm["alarm_actions"]}
 
     def all_mailed() -> bool:
-        for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            mails.append(json.loads(one["Body"]))
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            mails.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return mailing <= {mail["AlarmName"] for mail in mails if mail["NewStateValue"] == "ALARM"}
 
     try:
@@ -112,8 +112,8 @@ def measure(cloudwatch: Any, alarm: Alarm) -> None:
 def test_every_alarm_that_mails_is_heard_at_the_topic(
     heard: list[dict[str, Any]], alarms: dict[str, list[Alarm]]
 ) -> None:
-    assert len({one["AlarmName"] for one in heard}) > 30
-    silent = {name_of(one) for kind in alarms.values() for one in kind if not one["alarm_actions"]}
+    assert len({mail["AlarmName"] for mail in heard}) > 30
+    silent = {name_of(alarm) for kind in alarms.values() for alarm in kind if not alarm["alarm_actions"]}
     parts = ("nothing-processed", "work-due", MAILS_ITSELF)
     assert [name for name in silent if not any(part in name for part in parts)] == []
 
@@ -122,18 +122,18 @@ def test_an_alarm_without_a_mail_of_its_own_is_seen_by_one_that_has(
     heard: list[dict[str, Any]], alarms: dict[str, list[Alarm]], quiet: boto3.Session
 ) -> None:
     rules = " ".join(str(alarm["alarm_rule"]) for alarm in alarms["aws_cloudwatch_composite_alarm"])
-    found = quiet.client("cloudwatch").describe_alarms(MaxRecords=100)
-    assert {one["StateValue"] for one in found["MetricAlarms"]} == {"ALARM"}
+    described = quiet.client("cloudwatch").describe_alarms(MaxRecords=100)
+    assert {alarm["StateValue"] for alarm in described["MetricAlarms"]} == {"ALARM"}
     assert [alarm for alarm in alarms["aws_cloudwatch_metric_alarm"] if f'"{name_of(alarm)}"' not in rules] == []
 
 
 def test_each_mail_says_what_to_do_and_where_it_is_written(heard: list[dict[str, Any]]) -> None:
-    for one in heard:
-        text = one["AlarmDescription"]
+    for mail in heard:
+        text = mail["AlarmDescription"]
         assert "Runbook: docs/runbook.md#" in text
         assert len(text.split("Runbook:")[0]) > 60, text
 
 
 def test_the_one_light_goes_on_with_the_first_of_them(heard: list[dict[str, Any]]) -> None:
-    lights = [one for one in heard if one["AlarmName"].endswith("-pipeline-unhealthy")]
+    lights = [mail for mail in heard if mail["AlarmName"].endswith("-pipeline-unhealthy")]
     assert [light["NewStateValue"] for light in lights] == ["ALARM"]

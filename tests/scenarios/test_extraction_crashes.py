@@ -34,13 +34,13 @@ CONTRACT: Contract = contract_of(*(replace(LEDGER, name=name, rows_per_object=10
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[ScratchDatabase]:
-    with scratch_database(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as one:
+    with scratch_database(LEDGER_SQL, LEDGER_SQL.replace("ledger", "other")) as database:
         for table in TABLES:
-            one.run(
+            database.run(
                 f"INSERT INTO {table} (id, last_updated) SELECT n, '2026-11-20'::timestamp + n / 4 * interval '1 s'"
                 f" FROM generate_series(1, {ROWS}) AS n"
             )
-        yield one
+        yield database
 
 
 def attempt(database: ScratchDatabase, sandbox: ExtractionSandbox, effects: Effects, **secret: Any) -> None:
@@ -66,8 +66,8 @@ def assert_that_the_state_fits(sandbox: ExtractionSandbox) -> None:
         assert int(sandbox.parameter("sequential_id", table)) <= len(facts)
         durable = facts[-1].durable_until if facts else parse_instant("1970-01-01T00:00:00Z")
         assert parse_instant(sandbox.parameter("timestamp", table)) <= durable
-        for one, two in pairwise(facts):
-            assert two.interval_from == one.durable_until
+        for earlier, later in pairwise(facts):
+            assert later.interval_from == earlier.durable_until
 
 
 def assert_whole(sandbox: ExtractionSandbox) -> None:

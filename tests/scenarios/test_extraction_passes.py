@@ -114,8 +114,8 @@ def test_changes_come_with_the_next_pass(ledger: LedgerSandbox) -> None:
     database.run("UPDATE ledger SET note = 'b2', last_updated = timezone('UTC', now()) WHERE note = 'b'")
     sandbox.extract_until(took(1))
     assert [(row["id"], row["note"]) for row in sandbox.rows()] == [(1, "a"), (2, "b"), (2, "b2")]
-    one, two = sandbox.facts()
-    assert one.interval_to == two.interval_from
+    first, second = sandbox.facts()
+    assert first.interval_to == second.interval_from
     assert sandbox.numbers() == [1, 2]
 
 
@@ -349,7 +349,7 @@ def test_objects_stay_below_their_size() -> None:
             "INSERT INTO ledger (note, last_updated) SELECT md5(n::text), '2026-11-20' FROM generate_series(1, 20000) n"
         )
         sandbox.extract().raise_failures()
-        sizes = [len(found.body) for key in sandbox.object_keys() if (found := sandbox.objects.read(key))]
+        sizes = [len(stored.body) for key in sandbox.object_keys() if (stored := sandbox.objects.read(key))]
         assert len(sizes) > 1
         assert max(sizes) <= 400_000
         assert [row["id"] for row in sandbox.rows()] == list(range(1, 20_001))
@@ -482,12 +482,12 @@ def test_parameters_that_are_lost_or_wrong_are_rebuilt_from_the_objects(
     right = dict(sandbox.parameters.values)  # type: ignore[attr-defined]
     values = sandbox.parameters.values  # type: ignore[attr-defined]
     stale = {"timestamp": "1970-01-01T00:00:00.000000Z", "sequential_id": "1"}
-    for one in ("timestamp", "sequential_id") if what == "both" else (what,):
-        name = getattr(sandbox.names, one)("ledger")
+    for kind in ("timestamp", "sequential_id") if what == "both" else (what,):
+        name = getattr(sandbox.names, kind)("ledger")
         if how == "missing":
             del values[name]
         else:
-            values[name] = "?" if how == "corrupt" else stale[one]
+            values[name] = "?" if how == "corrupt" else stale[kind]
     fresh = sandbox.beside()
     fresh.extract().raise_failures()
     assert values == right
@@ -580,7 +580,7 @@ def test_the_log_tells_the_start_each_tables_start_update_and_completion(
     database, sandbox = ledger
     database.run("INSERT INTO ledger (note, last_updated) VALUES ('x', '2026-11-20')")
     sandbox.extract()
-    assert [one["message"] for one in sandbox.log] == [
+    assert [line["message"] for line in sandbox.log] == [
         "extraction started",
         "table started",
         "table updated",

@@ -57,8 +57,8 @@ def test_who_loses_an_object_stops_and_fails_nobody() -> None:
         assert [row["id"] for row in sandboxes[0].rows()] == list(range(1, 96))
         assert sandboxes[0].numbers() == list(range(1, 11))
         assert sandboxes[1].extract().tables[0].outcome == "unchanged"
-        for one in sandboxes:
-            one.extraction.close()
+        for other in sandboxes:
+            other.extraction.close()
 
 
 def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() -> None:
@@ -68,9 +68,9 @@ def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() 
 
         def write(number: int) -> None:
             connection = database.connect(autocommit=False)
-            for one in range(rows):
-                connection.cursor().execute(f"INSERT INTO ledger (note) VALUES ('{number}-{one}')")
-                if one % 3:
+            for row in range(rows):
+                connection.cursor().execute(f"INSERT INTO ledger (note) VALUES ('{number}-{row}')")
+                if row % 3:
                     connection.cursor().execute("SELECT pg_sleep(0.003)")
                 connection.commit()
             connection.close()
@@ -100,13 +100,13 @@ def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() 
         ending.join()
         assert outcomes["extracted"] > 1
         assert Counter(row["note"] for row in sandbox.rows()) == Counter(
-            f"{number}-{one}" for number in range(writers) for one in range(rows)
+            f"{number}-{row}" for number in range(writers) for row in range(rows)
         )
         numbers = sandbox.numbers()
         assert numbers == list(range(1, len(numbers) + 1))
         facts = sandbox.facts()
-        assert all(two.interval_from == one.durable_until for one, two in pairwise(facts))
+        assert all(later.interval_from == earlier.durable_until for earlier, later in pairwise(facts))
         sandbox.extract_until(took(0))
         assert sandbox.parameter("sequential_id") == str(len(numbers))
-        for one in sandboxes:
-            one.extraction.close()
+        for other in sandboxes:
+            other.extraction.close()

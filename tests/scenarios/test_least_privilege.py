@@ -58,20 +58,20 @@ def grants(resources: list[Resource]) -> list[Grant]:
 def asked(stack: Stack, resources: list[Resource], grants: list[Grant]) -> list[Decision]:
     """Whatever was asked for with the roles: by their functions in every scenario, and by AWS's services as set up."""
     ours = {grant.role for grant in grants}
-    recorded = [one for one in decisions.read(stack.emulator.state_dir) if one.role in ours]
+    recorded = [decision for decision in decisions.read(stack.emulator.state_dir) if decision.role in ours]
     return recorded + asked_by_services(resources, recorded)
 
 
-def shown(stack: Stack, one: Grant | Decision) -> str:
-    role = one.role.removeprefix(f"{stack.deployment.project}-{stack.deployment.environment}-")
-    statement = f"{one.statement} " if isinstance(one, Grant) else ""
-    return f"{role} {statement}{one.action} on {one.resource}"
+def shown(stack: Stack, subject: Grant | Decision) -> str:
+    role = subject.role.removeprefix(f"{stack.deployment.project}-{stack.deployment.environment}-")
+    statement = f"{subject.statement} " if isinstance(subject, Grant) else ""
+    return f"{role} {statement}{subject.action} on {subject.resource}"
 
 
 def test_no_role_asks_for_what_it_is_not_granted(stack: Stack, grants: list[Grant], asked: list[Decision]) -> None:
-    assert [shown(stack, one) for one in asked if not one.allowed] == []
-    assert [shown(stack, one) for one in not_granted(grants, asked)] == []
-    assert {one.role for one in asked} <= {grant.role for grant in grants}
+    assert [shown(stack, need) for need in asked if not need.allowed] == []
+    assert [shown(stack, need) for need in not_granted(grants, asked)] == []
+    assert {need.role for need in asked} <= {grant.role for grant in grants}
 
 
 def test_without_any_one_grant_some_scenario_would_be_refused(
@@ -79,7 +79,7 @@ def test_without_any_one_grant_some_scenario_would_be_refused(
 ) -> None:
     if unfinished:
         pytest.skip(f"judges when every scenario of the stack has passed in this run; not so: {', '.join(unfinished)}")
-    names = sorted(shown(stack, one) for one in not_needed(grants, asked))
+    names = sorted(shown(stack, grant) for grant in not_needed(grants, asked))
     without_reason = [name for name in names if not any(re.fullmatch(pattern, name) for pattern in EXCEPTIONS)]
     assert without_reason == [], "granted and never needed:\n" + "\n".join(without_reason)
     stale = [pattern for pattern in EXCEPTIONS if not any(re.fullmatch(pattern, name) for name in names)]
@@ -91,9 +91,9 @@ def test_each_grant_that_is_needed_is_missed_when_it_is_gone_and_one_too_many_is
 ) -> None:
     needed = set(grants) - set(not_needed(grants, asked))
     assert len(needed) > 50
-    for one in needed:
-        concerned = [need for need in asked if (need.role, need.action) == (one.role, one.action)]
-        assert not_granted([other for other in grants if other != one], concerned) != [], one
+    for grant in needed:
+        concerned = [need for need in asked if (need.role, need.action) == (grant.role, grant.action)]
+        assert not_granted([other for other in grants if other != grant], concerned) != [], grant
     wider = replace(next(iter(needed)), resource="*", statement="TooWide")
     assert wider in not_needed([*grants, wider], asked)
 
@@ -103,12 +103,12 @@ def without(stack: Stack, function: str, statement: str) -> Iterator[None]:
     """The function's role less one statement, for a container that remembers nothing of before."""
     iam, role = stack.deployment.clients("iam"), stack.deployment.functions[function]
     whole = iam.get_role_policy(RoleName=role, PolicyName="grants")["PolicyDocument"]
-    left = [one for one in whole["Statement"] if one["Sid"] != statement]
+    left = [kept for kept in whole["Statement"] if kept["Sid"] != statement]
     assert len(left) == len(whole["Statement"]) - 1
     put = {"RoleName": role, "PolicyName": "grants"}
     iam.put_role_policy(**put, PolicyDocument=json.dumps({**whole, "Statement": left}))
     try:
-        with deployed.told(stack.deployment, function, STARMEND_TEST_WITHOUT=statement):
+        with deployed.reconfigured(stack.deployment, function, STARMEND_TEST_WITHOUT=statement):
             yield
     finally:
         iam.put_role_policy(**put, PolicyDocument=json.dumps(whole))

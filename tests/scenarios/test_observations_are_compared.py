@@ -22,137 +22,137 @@ CANDLE = "candle"
 
 def sampling(points: int, tolerance: str = "0.005", *, of: Contracts | None = None, delay: str = "") -> Contracts:
     contracts = of or with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
-    made = []
+    changed = []
     for contract in contracts:
         if isinstance(contract.source, Feed):
             feed = replace(contract.source, sample=Sample(points, tolerance))
             if delay:
                 feed = replace(feed, history=replace(feed.history, settings={**feed.history.settings, "delay": delay}))
             contract = replace(contract, source=feed)
-        made.append(contract)
-    return replace(contracts, contracts=tuple(made))
+        changed.append(contract)
+    return replace(contracts, contracts=tuple(changed))
 
 
 @pytest.fixture
-def one() -> Iterator[FeedSimulation]:
-    with feed_simulation(THREE, contracts=sampling(5)) as made:
-        yield made
+def feed() -> Iterator[FeedSimulation]:
+    with feed_simulation(THREE, contracts=sampling(5)) as simulation:
+        yield simulation
 
 
-def an_hour(one: FeedSimulation, start: dt.datetime = THREE) -> None:
-    one.trade(start, 60)
-    one.pass_time(minutes=5)
+def an_hour(feed: FeedSimulation, start: dt.datetime = THREE) -> None:
+    feed.trade(start, 60)
+    feed.pass_time(minutes=5)
 
 
-def compared(one: FeedSimulation, run: str) -> set[tuple[str, int]]:
-    jobs = [job for job in one.jobs(run) if isinstance(job, Compare)]
+def compared(feed: FeedSimulation, run: str) -> set[tuple[str, int]]:
+    jobs = [job for job in feed.jobs(run) if isinstance(job, Compare)]
     return {(job.entity, start) for job in jobs for start, _ in job.ranges}
 
 
-def test_a_clean_sample_adds_no_finding_no_version_and_no_row(one: FeedSimulation) -> None:
-    an_hour(one)
-    facts = one.rows("fact_quote")
-    told = one.heal(run="first")
-    assert told["plan"]["calls"] == 5
-    assert len(compared(one, "first")) == len(one.asked_history()) == 5
-    assert told["verify"]["healthy"]
-    assert (told["audit"]["findings"], told["verify"]["findings"]) == (0, 0)
-    assert told["certify"]["certificates"] == 1
-    assert one.rows("fact_quote") == facts
-    assert one.mail.sent == []
-    one.heal()  # certified by now: nothing is left to be compared
-    assert len(one.asked_history()) == 5
+def test_a_clean_sample_adds_no_finding_no_version_and_no_row(feed: FeedSimulation) -> None:
+    an_hour(feed)
+    facts = feed.rows("fact_quote")
+    answers = feed.heal(run="first")
+    assert answers["plan"]["calls"] == 5
+    assert len(compared(feed, "first")) == len(feed.asked_history()) == 5
+    assert answers["verify"]["healthy"]
+    assert (answers["audit"]["findings"], answers["verify"]["findings"]) == (0, 0)
+    assert answers["certify"]["certificates"] == 1
+    assert feed.rows("fact_quote") == facts
+    assert feed.mail.sent == []
+    feed.heal()  # certified by now: nothing is left to be compared
+    assert len(feed.asked_history()) == 5
 
 
-def test_the_same_window_has_the_same_sample_for_whoever_audits_it(one: FeedSimulation) -> None:
-    an_hour(one)
+def test_the_same_window_has_the_same_sample_for_whoever_audits_it(feed: FeedSimulation) -> None:
+    an_hour(feed)
     with feed_simulation(THREE, contracts=sampling(5)) as other:
         an_hour(other)
-        one.heal(run="first")
+        feed.heal(run="first")
         other.heal(run="first")
-        assert compared(one, "first") == compared(other, "first")
+        assert compared(feed, "first") == compared(other, "first")
 
 
 def test_a_price_that_somebody_altered_is_found_and_made_again_from_its_ingest_object() -> None:
     fine = sampling(5, "0.0001")
-    with feed_simulation(THREE, contracts=fine) as one, feed_simulation(THREE, contracts=fine) as other:
-        for each in (one, other):
+    with feed_simulation(THREE, contracts=fine) as feed, feed_simulation(THREE, contracts=fine) as other:
+        for each in (feed, other):
             an_hour(each)
-        honest = one.rows("fact_quote")
+        honest = feed.rows("fact_quote")
         other.heal(run="first")
         entity, slot = min(compared(other, "first"))
-        one.change_a_price(entity, dt.datetime.fromtimestamp(slot, dt.UTC))
-        assert one.rows("fact_quote") != honest
-        told = one.heal(run="first")
-        assert told["verify"]["attempt"] == 2
-        assert told["verify"]["healthy"]
-        assert one.rows("fact_quote") == honest
-        assert one.mail.sent == []
+        feed.change_a_price(entity, dt.datetime.fromtimestamp(slot, dt.UTC))
+        assert feed.rows("fact_quote") != honest
+        answers = feed.heal(run="first")
+        assert answers["verify"]["attempt"] == 2
+        assert answers["verify"]["healthy"]
+        assert feed.rows("fact_quote") == honest
+        assert feed.mail.sent == []
 
 
 def test_an_observation_that_the_history_contradicts_is_one_mail_until_they_agree() -> None:
-    with feed_simulation(THREE, contracts=sampling(20, "0")) as one:
-        an_hour(one)
-        one.market.fail("revised", endpoint=CANDLE, symbol="AMD")
-        told = one.heal()
-        assert told["conclude"]["sent"] == ["disputed_value"]
-        assert told["certify"]["certificates"] == 0
-        ((_, text),) = one.mail.sent
+    with feed_simulation(THREE, contracts=sampling(20, "0")) as feed:
+        an_hour(feed)
+        feed.market.fail("revised", endpoint=CANDLE, symbol="AMD")
+        answers = feed.heal()
+        assert answers["conclude"]["sent"] == ["disputed_value"]
+        assert answers["certify"]["certificates"] == 0
+        ((_, text),) = feed.mail.sent
         assert "AMD" in text
         assert "told" in text
         assert "docs/runbook.md#disputed-value" in text
-        one.pass_time(minutes=10)
-        assert one.heal()["conclude"]["known"] == ["disputed_value"]
-        assert len(one.mail.sent) == 1
-        one.market.heal()
-        one.pass_time(minutes=10)
-        told = one.heal()
-        assert told["conclude"]["recovered"] == ["disputed_value"]
-        assert told["certify"]["certificates"] == 1
+        feed.pass_time(minutes=10)
+        assert feed.heal()["conclude"]["known"] == ["disputed_value"]
+        assert len(feed.mail.sent) == 1
+        feed.market.heal()
+        feed.pass_time(minutes=10)
+        answers = feed.heal()
+        assert answers["conclude"]["recovered"] == ["disputed_value"]
+        assert answers["certify"]["certificates"] == 1
 
 
 def test_what_lies_within_the_tolerance_is_no_dispute() -> None:
-    with feed_simulation(THREE, contracts=sampling(30, "1")) as one:
-        an_hour(one)
-        one.market.fail("revised", endpoint=CANDLE)
-        assert one.heal()["verify"]["healthy"]
+    with feed_simulation(THREE, contracts=sampling(30, "1")) as feed:
+        an_hour(feed)
+        feed.market.fail("revised", endpoint=CANDLE)
+        assert feed.heal()["verify"]["healthy"]
 
 
 def test_gaps_come_first_and_both_together_stay_within_the_budget() -> None:
     limits = Limits(grace_seconds=0, workers=4, budget=Budget(calls=4))
-    with feed_simulation(THREE, contracts=sampling(30), limits=limits) as one:
-        one.loses = lambda name, at: name == "AMD" and at.minute in (3, 9, 20)
-        an_hour(one)
-        told = one.heal(run="first")
-        assert told["plan"]["calls"] == len(one.asked_history()) == 4
-        assert len(compared(one, "first")) == 1
-        assert told["verify"]["healthy"]
+    with feed_simulation(THREE, contracts=sampling(30), limits=limits) as feed:
+        feed.loses = lambda name, at: name == "AMD" and at.minute in (3, 9, 20)
+        an_hour(feed)
+        answers = feed.heal(run="first")
+        assert answers["plan"]["calls"] == len(feed.asked_history()) == 4
+        assert len(compared(feed, "first")) == 1
+        assert answers["verify"]["healthy"]
 
 
 @pytest.mark.parametrize("fault", ["limited", "html", "forbidden"])
 def test_a_history_that_cannot_be_asked_for_a_sample_is_asked_once_and_alarms_nobody(
-    one: FeedSimulation, fault: str
+    feed: FeedSimulation, fault: str
 ) -> None:
-    an_hour(one)
-    one.market.fail(fault, endpoint=CANDLE)
-    told = one.heal(run="first")
-    assert told["certify"]["certificates"] == 1
-    assert one.mail.sent == []
-    entities = {entity for entity, _ in compared(one, "first")}
-    asked = [call.symbol for call in one.asked_history()]
+    an_hour(feed)
+    feed.market.fail(fault, endpoint=CANDLE)
+    answers = feed.heal(run="first")
+    assert answers["certify"]["certificates"] == 1
+    assert feed.mail.sent == []
+    entities = {entity for entity, _ in compared(feed, "first")}
+    asked = [call.symbol for call in feed.asked_history()]
     assert sorted(asked) == sorted(set(asked)) == sorted(entities)  # the first call of each job, and no more
 
 
-def test_a_refused_history_alarms_for_its_gap_alone_and_once(one: FeedSimulation) -> None:
-    one.loses = lambda name, at: name == "AMD" and at.minute == 3
-    an_hour(one)
-    one.market.fail("forbidden", endpoint=CANDLE)
-    assert one.heal()["conclude"]["sent"] == ["not_entitled"]
-    asked = len(one.asked_history())
-    one.pass_time(minutes=10)
-    assert one.heal()["conclude"]["known"] == ["not_entitled"]
-    assert len(one.mail.sent) == 1
-    assert len(one.asked_history()) == asked
+def test_a_refused_history_alarms_for_its_gap_alone_and_once(feed: FeedSimulation) -> None:
+    feed.loses = lambda name, at: name == "AMD" and at.minute == 3
+    an_hour(feed)
+    feed.market.fail("forbidden", endpoint=CANDLE)
+    assert feed.heal()["conclude"]["sent"] == ["not_entitled"]
+    asked = len(feed.asked_history())
+    feed.pass_time(minutes=10)
+    assert feed.heal()["conclude"]["known"] == ["not_entitled"]
+    assert len(feed.mail.sent) == 1
+    assert len(feed.asked_history()) == asked
 
 
 def test_a_window_that_the_history_does_not_reach_yet_is_not_asked_for(tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_a_window_that_the_history_does_not_reach_yet_is_not_asked_for(tmp_path:
     day = dt.datetime(2026, 11, 19, tzinfo=dt.UTC)
     for late, asked in (("1 minute", 3), ("2 days", 0)):
         contracts = sampling(3, of=contracts_in(tmp_path), delay=late)
-        with feed_simulation(day, contracts=contracts, dataset="weather") as one:
-            one.trade(day, 24)
-            one.pass_time(minutes=15)
-            assert one.heal()["certify"]["certificates"] == 1
-            assert len(one.asked_history()) == asked
+        with feed_simulation(day, contracts=contracts, dataset="weather") as feed:
+            feed.trade(day, 24)
+            feed.pass_time(minutes=15)
+            assert feed.heal()["certify"]["certificates"] == 1
+            assert len(feed.asked_history()) == asked

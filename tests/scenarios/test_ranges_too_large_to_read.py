@@ -25,39 +25,39 @@ TWO_HOURS = 2 * 60 * 2  # points of two symbols
 
 
 @pytest.fixture
-def one() -> Iterator[FeedSimulation]:
+def feed() -> Iterator[FeedSimulation]:
     """Two symbols; a run may read two hours of them."""
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD")
     with feed_simulation(
         THREE, contracts=contracts, limits=Limits(grace_seconds=0, workers=4, points=TWO_HOURS)
-    ) as made:
-        yield made
+    ) as simulation:
+        yield simulation
 
 
-def an_afternoon(one: FeedSimulation) -> None:
-    one.trade(THREE, 60 * HOURS)
-    one.pass_time(minutes=5)
+def an_afternoon(feed: FeedSimulation) -> None:
+    feed.trade(THREE, 60 * HOURS)
+    feed.pass_time(minutes=5)
 
 
-def certificates(one: FeedSimulation) -> int:
-    return ChainReader(one.lake.records, "quotes").head().number
+def certificates(feed: FeedSimulation) -> int:
+    return ChainReader(feed.lake.records, "quotes").head().number
 
 
-def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: FeedSimulation) -> None:
-    an_afternoon(one)
-    whole = one.rows("fact_quote", without=WHEN)
-    with feed_simulation(THREE, contracts=one.contracts, limits=one.limits) as lossy:
+def test_what_athena_finds_is_healed_and_certified_once_it_was_read(feed: FeedSimulation) -> None:
+    an_afternoon(feed)
+    whole = feed.rows("fact_quote", without=WHEN)
+    with feed_simulation(THREE, contracts=feed.contracts, limits=feed.limits) as lossy:
         lossy.loses = some_points(2, 0.3)
         an_afternoon(lossy)
         lost = len(whole) - len(lossy.rows("fact_quote"))
-        told = lossy.heal(**RANGE)
+        answers = lossy.heal(**RANGE)
         assert lossy.athena.asked
-        assert (told["audit"]["expected"], told["audit"]["missing"], lost > 100) == (len(whole), lost, True)
-        assert told["verify"]["healthy"]
+        assert (answers["audit"]["expected"], answers["audit"]["missing"], lost > 100) == (len(whole), lost, True)
+        assert answers["verify"]["healthy"]
         assert lossy.rows("fact_quote", without=WHEN) == whole
         assert sum(job.points for job in lossy.jobs("run-0001")) == lost
         # Athena's word is no proof: nothing is certified of what was not read.
-        assert (certificates(lossy), told["certify"]["open"]) == (0, HOURS)
+        assert (certificates(lossy), answers["certify"]["open"]) == (0, HOURS)
         assert list(lossy.lake.records.list("completeness/")) == []
         asked = len(lossy.athena.asked)
         for _ in range(2):
@@ -72,61 +72,61 @@ def test_what_athena_finds_is_healed_and_certified_once_it_was_read(one: FeedSim
         assert read_state(lossy.lake.records, "quotes").open == {}
 
 
-def test_a_range_that_fits_is_read(one: FeedSimulation) -> None:
-    an_afternoon(one)
-    told = one.heal(start=RANGE["start"], end="2026-11-20T17:00:00Z")
-    assert one.athena.asked == []
-    assert told["certify"]["certificates"] == 2
+def test_a_range_that_fits_is_read(feed: FeedSimulation) -> None:
+    an_afternoon(feed)
+    answers = feed.heal(start=RANGE["start"], end="2026-11-20T17:00:00Z")
+    assert feed.athena.asked == []
+    assert answers["certify"]["certificates"] == 2
 
 
-def test_both_roads_give_the_same_findings(one: FeedSimulation) -> None:
-    one.loses = some_points(3, 0.2)
-    an_afternoon(one)
-    one.market.fail("forbidden", endpoint="candle")
-    far = one.heal(run="far", **RANGE)
-    assert one.athena.asked
-    one.limits = Limits(grace_seconds=0, workers=4)
-    near = one.heal(run="near", **RANGE)
+def test_both_roads_give_the_same_findings(feed: FeedSimulation) -> None:
+    feed.loses = some_points(3, 0.2)
+    an_afternoon(feed)
+    feed.market.fail("forbidden", endpoint="candle")
+    far = feed.heal(run="far", **RANGE)
+    assert feed.athena.asked
+    feed.limits = Limits(grace_seconds=0, workers=4)
+    near = feed.heal(run="near", **RANGE)
     counts = ("expected", "present", "absent", "missing", "findings", "kinds")
     assert [far["audit"][name] for name in counts] == [near["audit"][name] for name in counts]
-    assert one.jobs("far") == one.jobs("near")
+    assert feed.jobs("far") == feed.jobs("near")
     assert (far["conclude"]["sent"], near["conclude"]["known"]) == (["not_entitled"], ["not_entitled"])
 
 
-def test_what_is_proven_absent_is_not_missing_from_afar_either(one: FeedSimulation) -> None:
-    one.loses = lambda name, at: name == "AMD" and (at.hour, at.minute) in ((16, 10), (16, 11))
-    an_afternoon(one)
+def test_what_is_proven_absent_is_not_missing_from_afar_either(feed: FeedSimulation) -> None:
+    feed.loses = lambda name, at: name == "AMD" and (at.hour, at.minute) in ((16, 10), (16, 11))
+    an_afternoon(feed)
     gone = THREE + dt.timedelta(hours=1, minutes=10)
-    one.market.fail("hole", symbol="AMD", covering=(gone, gone + dt.timedelta(minutes=2)))
-    told = one.heal(**RANGE)
-    assert (told["audit"]["missing"], told["verify"]["missing"], told["verify"]["absent"]) == (2, 0, 2)
-    asked = len(one.asked_history())
-    assert one.heal(**RANGE)["audit"]["healthy"]
-    assert len(one.asked_history()) == asked
+    feed.market.fail("hole", symbol="AMD", covering=(gone, gone + dt.timedelta(minutes=2)))
+    answers = feed.heal(**RANGE)
+    assert (answers["audit"]["missing"], answers["verify"]["missing"], answers["verify"]["absent"]) == (2, 0, 2)
+    asked = len(feed.asked_history())
+    assert feed.heal(**RANGE)["audit"]["healthy"]
+    assert len(feed.asked_history()) == asked
 
 
-def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_alone(one: FeedSimulation) -> None:
-    an_afternoon(one)
-    rows = one.rows("fact_quote")
-    table = one.contracts.table("fact_quote")
-    rollback(one.lake.partitions, table, AAPL, to=100, hold=None, context=CommitContext("x"))
-    told = one.heal(**RANGE)
-    assert told["audit"]["kinds"]["broken_object"] == 1
-    assert one.rows("fact_quote") == rows
-    rollback(one.lake.partitions, table, AAPL, to=100, hold="under review", context=CommitContext("x"))
-    told = one.heal(**RANGE)
-    assert told["audit"]["kinds"] == {"held_partition": 1}
-    assert len(one.rows("fact_quote")) < len(rows)
-    assert one.asked_history() == []
+def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_alone(feed: FeedSimulation) -> None:
+    an_afternoon(feed)
+    rows = feed.rows("fact_quote")
+    table = feed.contracts.table("fact_quote")
+    rollback(feed.lake.partitions, table, AAPL, to=100, hold=None, context=CommitContext("x"))
+    answers = feed.heal(**RANGE)
+    assert answers["audit"]["kinds"]["broken_object"] == 1
+    assert feed.rows("fact_quote") == rows
+    rollback(feed.lake.partitions, table, AAPL, to=100, hold="under review", context=CommitContext("x"))
+    answers = feed.heal(**RANGE)
+    assert answers["audit"]["kinds"] == {"held_partition": 1}
+    assert len(feed.rows("fact_quote")) < len(rows)
+    assert feed.asked_history() == []
 
 
 def test_an_answer_that_athena_refuses_is_a_failed_audit_and_no_clean_bill(
-    one: FeedSimulation, monkeypatch: pytest.MonkeyPatch
+    feed: FeedSimulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_sql: str) -> None:
         raise InvalidData("query Athena", "db", "Bytes scanned limit was exceeded", "Look at the query")
 
-    an_afternoon(one)
-    monkeypatch.setattr(one.athena, "query", refuse)
+    an_afternoon(feed)
+    monkeypatch.setattr(feed.athena, "query", refuse)
     with pytest.raises(InvalidData, match="Bytes scanned limit"):
-        one.heal(**RANGE)
+        feed.heal(**RANGE)

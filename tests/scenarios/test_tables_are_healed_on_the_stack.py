@@ -54,7 +54,7 @@ def follow(stack: Stack, contract: Contract) -> None:
 
 
 def differences(stack: Stack, contract: Contract) -> dict[str, Any]:
-    return {one.table: one.differences for one in compare(stack, contract) if one.differences}
+    return {table.table: table.differences for table in compare(stack, contract) if table.differences}
 
 
 def findings(deployment: Deployment, run: str, look: int = 0) -> dict[str, int]:
@@ -66,7 +66,7 @@ def findings(deployment: Deployment, run: str, look: int = 0) -> dict[str, int]:
 
 def written(deployment: Deployment) -> tuple[list[str], dict[str, bytes], list[str]]:
     """What a run may not change where nothing is wrong: ingest objects, pointers, receipts."""
-    receipts = [one.key for one in deployed.warehouse(deployment).list("receipts/")]
+    receipts = [info.key for info in deployed.warehouse(deployment).list("receipts/")]
     return deployed.ingest_keys(deployment), deployed.pointers(deployment), receipts
 
 
@@ -83,9 +83,9 @@ def settle(contract: Contract) -> int:
 
 @pytest.fixture(scope="module")
 def changes(stack: Stack) -> Iterator[Changes]:
-    made = Changes(stack.database.connect, seed=11)
-    yield made
-    made.close()
+    changes = Changes(stack.database.connect, seed=11)
+    yield changes
+    changes.close()
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +197,9 @@ def test_the_commands_audit_heal_and_verify_a_database(
     clean = starmend("audit", "--dataset", SALES, "--json")
     assert (clean.code, clean.data["findings"]) == (0, [])
     touched = changes.insert_orders(1, at=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
-    found = starmend("audit", "--dataset", SALES, "--dry-run", "--json")
-    assert (found.code, {one["finding"] for one in found.data["findings"]}) == (1, {"missing row"})
-    assert {(one["decision"], one["kind"]) for one in found.data["plan"]} == {("repair", "fetch rows")}
+    audited = starmend("audit", "--dataset", SALES, "--dry-run", "--json")
+    assert (audited.code, {line["finding"] for line in audited.data["findings"]}) == (1, {"missing row"})
+    assert {(line["decision"], line["kind"]) for line in audited.data["plan"]} == {("repair", "fetch rows")}
     healed = starmend("heal", "--dataset", SALES, "--json")
     assert (healed.code, healed.data[0]["missing"], healed.data[0]["causes"]) == (0, 0, 0)
     verified = starmend("verify", "--dataset", SALES, "--json")
@@ -212,7 +212,7 @@ def test_the_commands_audit_heal_and_verify_a_database(
 
 def test_the_smoke_test_reaches_the_database_and_leaves_nothing(sales: Stack) -> None:
     before = written(sales.deployment)
-    tried = {one.what: one.problem for one in smoke_test(sales.deployment)}
+    tried = {trial.what: trial.problem for trial in smoke_test(sales.deployment)}
     assert {"function extract", "function check"} <= set(tried)
     assert not any(tried.values())
     assert written(sales.deployment) == before

@@ -25,34 +25,34 @@ AAPL = "symbol=AAPL/month=2026-11"
 @pytest.fixture
 def feed() -> Iterator[FeedSimulation]:
     """Two symbols, an hour of which came, was audited, and lies thirteen hours back."""
-    with feed_simulation(EIGHT, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as made:
-        made.trade(EIGHT, 60)
-        made.pass_time(minutes=5)
-        assert made.heal()["audit"]["healthy"]
-        made.pass_time(hours=13)
-        yield made
+    with feed_simulation(EIGHT, contracts=with_entities(contracts_in(), "quotes", "AAPL", "ZM")) as simulation:
+        simulation.trade(EIGHT, 60)
+        simulation.pass_time(minutes=5)
+        assert simulation.heal()["audit"]["healthy"]
+        simulation.pass_time(hours=13)
+        yield simulation
 
 
 def objects(simulation: FeedSimulation | DatabaseSimulation) -> set[str]:
-    return {one.key for one in simulation.lake.partitions.list(DATA_ROOT)}
+    return {info.key for info in simulation.lake.partitions.list(DATA_ROOT)}
 
 
-def leavings(one: FeedSimulation, run: str) -> list[UnreferencedObjects]:
+def leavings(feed: FeedSimulation, run: str) -> list[UnreferencedObjects]:
     """What the run's first look found of them."""
-    found = AuditResult.from_data(read_run_file(one.lake.records, run, "audit-0")).findings
-    return [finding for finding in found if isinstance(finding, UnreferencedObjects)]
+    findings = AuditResult.from_data(read_run_file(feed.lake.records, run, "audit-0")).findings
+    return [finding for finding in findings if isinstance(finding, UnreferencedObjects)]
 
 
 def test_what_was_replaced_in_a_feed_s_partitions_goes_and_a_clean_run_follows(feed: FeedSimulation) -> None:
     before, current = objects(feed), set(feed.lake.versions().values())
     rows = feed.rows("fact_quote")
-    told = feed.heal(run="cleaning")
-    found = leavings(feed, "cleaning")
-    assert {"fact_quote", "fact_quote_hourly"} >= {one.table for one in found} >= {"fact_quote"}
+    answers = feed.heal(run="cleaning")
+    unreferenced = leavings(feed, "cleaning")
+    assert {"fact_quote", "fact_quote_hourly"} >= {leaving.table for leaving in unreferenced} >= {"fact_quote"}
     assert {job.kind for job in feed.jobs("cleaning")} == {"vacuum"}
-    assert told["verify"]["healthy"]
+    assert answers["verify"]["healthy"]
     gone = before - objects(feed)
-    assert len(gone) == sum(one.objects for one in found) > 50
+    assert len(gone) == sum(leaving.objects for leaving in unreferenced) > 50
     assert current <= objects(feed)
     assert set(feed.lake.versions().values()) == current
     assert feed.rows("fact_quote") == rows
@@ -79,7 +79,7 @@ def test_the_last_object_of_each_day_stays_for_a_week(feed: FeedSimulation) -> N
     feed.trade(FRIDAY, 4)
     feed.pass_time(hours=13)
     feed.heal()
-    there = {one.key for one in feed.lake.partitions.list(data_prefix(f"fact_quote/{AAPL}"))}
+    there = {info.key for info in feed.lake.partitions.list(data_prefix(f"fact_quote/{AAPL}"))}
     snapshot = feed.lake.snapshot("fact_quote", AAPL)
     (thursday, *_) = snapshot.footer.dailies
     assert thursday.key in there
@@ -94,7 +94,7 @@ def test_what_a_slow_writer_may_still_swap_in_is_left_and_what_was_beaten_is_not
     simulation = "fact_quote/symbol=ZM/month=2026-11"
     number = feed.lake.snapshot("fact_quote", "symbol=ZM/month=2026-11").version
     write = feed.lake.partitions.write_object
-    beaten, coming = (write(simulation, object_name(one, "e" * 32), b"x") for one in (number, number + 1))
+    beaten, coming = (write(simulation, object_name(version, "e" * 32), b"x") for version in (number, number + 1))
     for key in (beaten, coming):
         feed.lake.partitions.modified[key] -= dt.timedelta(hours=13)
     feed.heal()
@@ -109,11 +109,11 @@ def test_a_vacuum_that_fails_every_time_is_told_of_and_over_once_it_succeeds(fee
         raise InvalidData("delete objects", "warehouse", "AccessDenied")
 
     feed.lake.records.delete = refuse  # type: ignore[method-assign]
-    told = feed.heal()
-    assert told["conclude"]["sent"] == ["unreferenced_object"]
+    answers = feed.heal()
+    assert answers["conclude"]["sent"] == ["unreferenced_object"]
     feed.lake.records.delete = delete  # type: ignore[method-assign]
-    told = feed.heal()
-    assert told["conclude"]["recovered"] == ["unreferenced_object"]
+    answers = feed.heal()
+    assert answers["conclude"]["recovered"] == ["unreferenced_object"]
 
 
 @pytest.mark.database
@@ -127,13 +127,13 @@ def test_the_sweep_of_a_database_s_objects_takes_a_bounded_stretch_and_goes_on_w
         for key in simulation.lake.partitions.modified:
             simulation.lake.partitions.modified[key] -= dt.timedelta(hours=13)
         current, rows = simulation.lake.versions(), simulation.lake.rows("fact_sales_order")
-        told = simulation.heal(run="cleaning")
-        assert told["verify"]["healthy"]
+        answers = simulation.heal(run="cleaning")
+        assert answers["verify"]["healthy"]
         jobs = simulation.jobs("cleaning")
         assert all(isinstance(job, Vacuum) for job in jobs)
         assert {"_current/department", "dim_staff", "fact_sales_order"} <= {job.table for job in jobs}
-        left = [parse_object(one) for one in objects(simulation)]
-        assert len({one.partition for one in left if one}) == len(left)  # of each partition the current one
+        left = [parse_object(key) for key in objects(simulation)]
+        assert len({key.partition for key in left if key}) == len(left)  # of each partition the current one
         assert simulation.lake.versions() == current
         assert simulation.lake.rows("fact_sales_order") == rows
         assert simulation.verified() == []

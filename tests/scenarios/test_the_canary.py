@@ -23,8 +23,8 @@ DAY = 86_400
 @pytest.fixture
 def canary(tmp_path: Path) -> Iterator[FeedSimulation]:
     shutil.copy(ROOT / "contracts/canary.yaml", tmp_path)
-    with feed_simulation(MORNING, contracts=contracts_in(tmp_path), dataset="canary") as made:
-        yield made
+    with feed_simulation(MORNING, contracts=contracts_in(tmp_path), dataset="canary") as simulation:
+        yield simulation
 
 
 def a_day(canary: FeedSimulation, start: dt.datetime) -> None:
@@ -35,9 +35,9 @@ def a_day(canary: FeedSimulation, start: dt.datetime) -> None:
 
 def gap_of(canary: FeedSimulation, start: dt.datetime) -> tuple[str, int]:
     day = int(start.timestamp()) // DAY * DAY
-    found = planted_gap("canary", canary.feed, canary.contracts.calendar("XNYS"), day)
-    assert found
-    return found
+    gap = planted_gap("canary", canary.feed, canary.contracts.calendar("XNYS"), day)
+    assert gap
+    return gap
 
 
 def healed(canary: FeedSimulation) -> list[float]:
@@ -48,9 +48,9 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
     for number in range(2):
         start = MORNING + dt.timedelta(days=number)
         a_day(canary, start)
-        told = canary.heal(run=f"day-{number}")
-        assert told["audit"]["missing"] == 1
-        assert told["certify"]["repaired"] == 1
+        answers = canary.heal(run=f"day-{number}")
+        assert answers["audit"]["missing"] == 1
+        assert answers["certify"]["repaired"] == 1
         entity, slot = gap_of(canary, start)
         (job,) = [job for job in canary.jobs(f"day-{number}") if job.kind == "fetch_history"]
         assert (job.entity, job.ranges) == (entity, ((slot, slot + 1800),))

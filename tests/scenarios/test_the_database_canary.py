@@ -23,10 +23,10 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture
 def canary() -> Iterator[DatabaseSimulation]:
-    with database_simulation(dataset=CANARY) as made:
-        if made.now().hour == 23:  # a gap is planted every day: the day may not change while a test runs
-            made.ahead = timedelta(hours=1)
-        yield made
+    with database_simulation(dataset=CANARY) as simulation:
+        if simulation.now().hour == 23:  # a gap is planted every day: the day may not change while a test runs
+            simulation.ahead = timedelta(hours=1)
+        yield simulation
 
 
 def healed(canary: DatabaseSimulation) -> list[float]:
@@ -58,12 +58,12 @@ def test_the_planted_gap_of_every_day_is_healed_by_the_whole_road_and_counted(ca
         number = int(gap.key["currency_id"])
         assert currencies(canary) == every - {number}
         assert len(healed(canary)) == day - 1  # just planted: nothing to be judged yet
-        told = canary.heal(run=f"day-{day}")
+        answers = canary.heal(run=f"day-{day}")
         (job,) = [job for job in canary.jobs(f"day-{day}") if not isinstance(job, PlantGap)]
         assert isinstance(job, FetchRows)
         assert (job.table, job.keys) == ("currency", ((number,),))
-        assert told["verify"]["healthy"]
-        assert told["certify"]["rollups"] == []  # one a day
+        assert answers["verify"]["healthy"]
+        assert answers["certify"]["rollups"] == []  # one a day
         assert currencies(canary) == every
         assert healed(canary) == [1] * day
         if day == 1:
@@ -82,7 +82,7 @@ def test_the_database_is_only_read_and_no_other_dataset_s_table_is_touched(canar
     for _ in range(2):
         canary.heal()
     assert canary.run("select currency_id, currency_code, last_updated from currency order by 1") == before
-    folders = {one.key.split("/")[2] for one in canary.lake.partitions.list("warehouse/_data/")}
+    folders = {info.key.split("/")[2] for info in canary.lake.partitions.list("warehouse/_data/")}
     from_contracts_alone = {table.name for table in static_tables(canary.contracts)}
     assert folders - from_contracts_alone == {FACT}
 
@@ -109,8 +109,8 @@ def test_a_row_that_the_extraction_brings_back_proves_nothing(canary: DatabaseSi
     )
     canary.extract()
     planted_earlier(canary, hours=4)
-    told = canary.heal()
-    assert told["audit"]["missing"] == 0
+    answers = canary.heal()
+    assert answers["audit"]["missing"] == 0
     assert healed(canary) == [0]
 
 
@@ -139,6 +139,6 @@ def test_a_job_that_comes_twice_takes_one_row_and_one_for_another_dataset_takes_
     assert len(currencies(canary)) == len(every) - 1
     for dataset, table in (("sales", "fact_payment"), (CANARY, "fact_payment"), ("quotes", "fact_quote")):
         versions = canary.lake.versions()
-        told = restate_job(canary.lake.services, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
-        assert told["failed"] == 1
+        answer = restate_job(canary.lake.services, job_of(canary, PlantGap(dataset, table, "", "2026-11-21")))
+        assert answer["failed"] == 1
         assert canary.lake.versions() == versions

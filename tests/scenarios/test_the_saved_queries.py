@@ -25,8 +25,8 @@ def ask(stack: Stack) -> Ask:
     """The answer of a saved query, as a data frame; as if asked ``at`` that time where it tells of the last day."""
     athena = stack.deployment.clients("athena")
     ids = athena.list_named_queries(WorkGroup=stack.deployment.workgroup)["NamedQueryIds"]
-    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-    saved = {one["Name"]: one["QueryString"] for one in found}
+    queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    saved = {query["Name"]: query["QueryString"] for query in queries}
 
     def answer(name: str, *, at: dt.datetime | None = None) -> Any:
         now = f"timestamp '{at:%Y-%m-%d %H:%M:%S}'" if at else "current_timestamp"
@@ -69,13 +69,13 @@ def unheard(_line: str) -> None:
 
 
 def test_revenue_is_that_of_every_order_as_it_is_now(sales: Stack, ask: Ask) -> None:
-    told = sales.deployment.athena.query(
+    totals = sales.deployment.athena.query(
         "select sum(units_sold * unit_price) as revenue, count(*) as orders from fact_sales_order where is_latest"
     )
     answer = ask("revenue-by-month")
-    assert (answer["revenue"].sum(), answer["orders"].sum()) == (told["revenue"][0], told["orders"][0])
+    assert (answer["revenue"].sum(), answer["orders"].sum()) == (totals["revenue"][0], totals["orders"][0])
     assert answer["orders"].sum() > 0
-    assert ask("orders-by-country")["orders"].sum() == told["orders"][0]
+    assert ask("orders-by-country")["orders"].sum() == totals["orders"][0]
     assert ask("staff-by-department")["staff"].sum() > 0
 
 
@@ -83,8 +83,8 @@ def test_the_log_and_the_quarantine_tell_of_the_bad_line(sales: Stack, ask: Ask)
     log = ask("processing-log")
     assert 0 < len(log) <= 100
     assert list(log["processed_at"]) == sorted(log["processed_at"], reverse=True)
-    [told] = log[log["object"] == "repair/sales/currency/a-bad-line.jsonl.gz"].to_dict("records")
-    assert (told["outcome"], told["rejected"], told["rows_out"]) == ("unchanged", 1, 0)
+    [receipt] = log[log["object"] == "repair/sales/currency/a-bad-line.jsonl.gz"].to_dict("records")
+    assert (receipt["outcome"], receipt["rejected"], receipt["rows_out"]) == ("unchanged", 1, 0)
     rejected = ask("quarantine")
     of_currency = rejected[rejected["source_table"] == "currency"]
     assert any("currency_id" in reason for reason in of_currency["reason"])

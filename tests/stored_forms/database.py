@@ -69,7 +69,7 @@ class DatabaseLake(DatabaseSimulation):
         self.asked: list[Any] = []
         self.queued: list[str] = []
         self.carried: list[dict[str, Any]] = []
-        self._told: set[Any] = set()
+        self._delivered: set[Any] = set()
         self._runs = itertools.count(1)
 
     def now(self) -> dt.datetime:

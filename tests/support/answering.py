@@ -40,7 +40,7 @@ class Answering:
 @contextlib.contextmanager
 def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
     """Serve on a free port of loopback until the end of the block."""
-    told = Answering(say)
+    server_log = Answering(say)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,13 +48,13 @@ def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
         wbufsize = -1
 
         def setup(self) -> None:
-            told.connections += 1
+            server_log.connections += 1
             super().setup()
 
         def do_GET(self) -> None:
             heard = Heard(self.path, dict(self.headers.items()))
-            told.heard.append(heard)
-            said = told.say(heard)
+            server_log.heard.append(heard)
+            said = server_log.say(heard)
             body = said.body.encode() if isinstance(said.body, str) else said.body
             self.send_response_only(said.status)
             for name, value in {**({"Date": said.date} if said.date else {}), **said.headers}.items():
@@ -68,11 +68,11 @@ def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server_log.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield told
+        yield server_log
     finally:
         server.shutdown()
         server.server_close()

@@ -57,12 +57,12 @@ def quick_contracts(dataset: str = DATASET, **settings: Any) -> Contracts:
 
 def with_source(contracts: Contracts, dataset: str, **settings: Any) -> Contracts:
     """The contracts with other settings of one database."""
-    made = []
+    changed = []
     for contract in contracts:
         if contract.dataset == dataset and isinstance(contract.source, Database):
             contract = replace(contract, source=replace(contract.source, **settings))
-        made.append(contract)
-    return replace(contracts, contracts=tuple(made))
+        changed.append(contract)
+    return replace(contracts, contracts=tuple(changed))
 
 
 class DeadLetters:
@@ -136,7 +136,7 @@ class DatabaseSimulation:
         self.changes = Changes(database.owner, seed=seed)
         self._session = Locked(database.owner())
         self.asked: list[Mapping[str, Any]] = []
-        self._told: set[tuple[str, datetime]] = set()
+        self._delivered: set[tuple[str, datetime]] = set()
         self._runs = itertools.count(1)
 
     def close(self) -> None:
@@ -182,9 +182,9 @@ class DatabaseSimulation:
 
     def deliver(self) -> list[str]:
         """The events of what was written since; returns the keys."""
-        found = {(one.key, one.modified): one.key for one in self.lake.ingest.list("")}
-        written = [key for made, key in found.items() if made not in self._told]
-        self._told |= found.keys()
+        writes = {(info.key, info.modified): info.key for info in self.lake.ingest.list("")}
+        written = [key for write, key in writes.items() if write not in self._delivered]
+        self._delivered |= writes.keys()
         heard = [key for key in written if not self.loses_event(key)]
         if heard:
             failed = self.lake.process(*heard)
@@ -195,13 +195,13 @@ class DatabaseSimulation:
         """Nobody is told of this object as it is now."""
         stat = self.lake.ingest.stat(key)
         if stat is not None:
-            self._told.add((key, stat.modified))
+            self._delivered.add((key, stat.modified))
 
     def process_queue(self) -> None:
         """Each message once; what fails comes again, as after the visibility time-out."""
         bodies = {f"m{number}": body for number, body in enumerate(self.queue.take())}
         failed = process_messages(bodies, self.lake.services)
-        self.queue.messages += [bodies[one] for one in failed]
+        self.queue.messages += [bodies[name] for name in failed]
 
     # ------------------------------------------------------------ the auditor
 
@@ -235,12 +235,12 @@ class DatabaseSimulation:
         services = self.services()
         carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
         carried["order"] = {"dataset": self.dataset, **order}
-        told: dict[str, Any] = {}
+        answers: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
-            told[name] = function(carried, services, **more)
-            assert len(json.dumps(told[name])) < 64_000
-            return told[name]
+            answers[name] = function(carried, services, **more)
+            assert len(json.dumps(answers[name])) < 64_000
+            return answers[name]
 
         answered = counts = step("audit", steps.audit_step)
         carried["attempt"] = 0
@@ -260,7 +260,7 @@ class DatabaseSimulation:
             restate_job(self.lake.services, job["job"])
         carried["counts"] = {**counts, **certified}
         step("conclude", steps.conclude_step, environment="test")
-        return told
+        return answers
 
     def _carry_out(self, job: Mapping[str, str], services: Services) -> None:
         try:
@@ -297,12 +297,12 @@ class DatabaseSimulation:
 
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
-        keys = [one.key for one in self.lake.records.list(f"audit/runs/{run}/jobs/")]
+        keys = [info.key for info in self.lake.records.list(f"audit/runs/{run}/jobs/")]
         return [read_job(self.lake.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
-        found = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
-        return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
+        verification = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
+        return [f"{failure.partition}: {failure.problem}" for failure in verification.failures]
 
     # ------------------------------------------------------------ what came of it
 
@@ -334,7 +334,7 @@ class DatabaseSimulation:
                 yield name, [row for row in rows if row["deleted_at"] is None]
 
     def ingest_keys(self, prefix: str = "tables/") -> list[str]:
-        return [one.key for one in self.lake.ingest.list(prefix) if landing_of(one.key)]
+        return [info.key for info in self.lake.ingest.list(prefix) if landing_of(info.key)]
 
 
 @contextmanager
@@ -343,15 +343,15 @@ def database_simulation(
 ) -> Iterator[DatabaseSimulation]:
     """A simulation whose tables are loaded into the warehouse."""
     with source(sales_orders=sales_orders, seed=seed) as database:
-        made = DatabaseSimulation(
+        simulation = DatabaseSimulation(
             database, contracts=quick_contracts(dataset, **(settings or {})), seed=seed, dataset=dataset
         )
         try:
-            made.extract()
-            yield made
+            simulation.extract()
+            yield simulation
         finally:
-            made.close()
+            simulation.close()
 
 
-def sample(source: random.Random, some: Sequence[Any], count: int) -> list[Any]:
-    return source.sample(list(some), min(count, len(some)))
+def sample(source: random.Random, items: Sequence[Any], count: int) -> list[Any]:
+    return source.sample(list(items), min(count, len(items)))

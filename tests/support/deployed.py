@@ -23,19 +23,19 @@ def warehouse(deployment: Deployment) -> S3ObjectStore:
 
 
 def ingest_keys(deployment: Deployment, prefix: str = "") -> list[str]:
-    return [one.key for one in ingest(deployment).list(prefix)]
+    return [info.key for info in ingest(deployment).list(prefix)]
 
 
 def pointers(deployment: Deployment) -> dict[str, bytes]:
     """Every pointer with its content: equal maps mean that no version was made."""
     store = warehouse(deployment)
-    found = {}
-    for one in store.list("warehouse/"):
-        if one.key.endswith("/symlink.txt"):
-            read = store.read(one.key)
-            assert read is not None
-            found[one.key] = read.body
-    return found
+    bodies = {}
+    for info in store.list("warehouse/"):
+        if info.key.endswith("/symlink.txt"):
+            pointer = store.read(info.key)
+            assert pointer is not None
+            bodies[info.key] = pointer.body
+    return bodies
 
 
 def parameters(deployment: Deployment) -> dict[str, str]:
@@ -43,7 +43,9 @@ def parameters(deployment: Deployment) -> dict[str, str]:
     pages = deployment.clients("ssm").get_paginator("get_parameters_by_path")
     path = f"/{deployment.project}/{deployment.environment}/"
     return {
-        one["Name"]: one["Value"] for page in pages.paginate(Path=path, Recursive=True) for one in page["Parameters"]
+        parameter["Name"]: parameter["Value"]
+        for page in pages.paginate(Path=path, Recursive=True)
+        for parameter in page["Parameters"]
     }
 
 
@@ -54,22 +56,22 @@ def land(deployment: Deployment, key: str, lines: Sequence[Mapping[str, Any] | b
 
 
 def lines_of(deployment: Deployment, key: str) -> list[dict[str, Any]]:
-    found = ingest(deployment).read(key)
-    assert found is not None
-    return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
+    stored = ingest(deployment).read(key)
+    assert stored is not None
+    return [json.loads(line) for line in gzip.decompress(stored.body).splitlines()]
 
 
 @contextmanager
 def deleted(store: S3ObjectStore, *keys: str) -> Iterator[None]:
     """Objects that somebody deleted. Where the block fails, what nobody has brought back is put back."""
-    before = [found for key in keys if (found := store.read(key))]
+    before = [stored for key in keys if (stored := store.read(key))]
     store.delete(keys)
     try:
         yield
     except BaseException:
-        for one in before:
-            if store.stat(one.stat.key) is None:
-                store.write(one.stat.key, one.body, metadata=one.stat.metadata)
+        for stored in before:
+            if store.stat(stored.stat.key) is None:
+                store.write(stored.stat.key, stored.body, metadata=stored.stat.metadata)
         raise
 
 
@@ -103,15 +105,15 @@ def tell(deployment: Deployment, *keys: str) -> None:
 def is_quiet(deployment: Deployment, queue: str) -> bool:
     """No message waits on the queue and none is being worked on."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = deployment.clients("sqs").get_queue_attributes(QueueUrl=deployment.queues[queue], AttributeNames=names)
-    return all(int(found["Attributes"][name]) == 0 for name in names)
+    answer = deployment.clients("sqs").get_queue_attributes(QueueUrl=deployment.queues[queue], AttributeNames=names)
+    return all(int(answer["Attributes"][name]) == 0 for name in names)
 
 
 def alarm_state(deployment: Deployment, alarm: str) -> str:
     kinds = ["MetricAlarm", "CompositeAlarm"]
-    found = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]], AlarmTypes=kinds)
-    [one] = found.get("MetricAlarms", []) + found.get("CompositeAlarms", [])
-    return str(one["StateValue"])
+    answer = deployment.clients("cloudwatch").describe_alarms(AlarmNames=[deployment.alarms[alarm]], AlarmTypes=kinds)
+    [described] = answer.get("MetricAlarms", []) + answer.get("CompositeAlarms", [])
+    return str(described["StateValue"])
 
 
 @contextmanager
@@ -133,10 +135,10 @@ def mailbox(deployment: Deployment, name: str) -> Iterator[Any]:
     heard: list[str] = []
 
     def take() -> list[str]:
-        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for one in found:
-                heard.append(one["Body"])
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                heard.append(message["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return heard
 
     try:
@@ -163,7 +165,7 @@ def metric_sum(deployment: Deployment, name: str, *, dataset: str) -> float:
     """What a metric adds up to over the last hour."""
     now = dt.datetime.now(dt.UTC)
     dimensions = {"environment": deployment.environment, "dataset": dataset}
-    found = deployment.clients("cloudwatch").get_metric_statistics(
+    answer = deployment.clients("cloudwatch").get_metric_statistics(
         Namespace="Starmend",
         MetricName=name,
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
@@ -172,11 +174,11 @@ def metric_sum(deployment: Deployment, name: str, *, dataset: str) -> float:
         Period=3600,
         Statistics=["Sum"],
     )
-    return float(sum(point["Sum"] for point in found["Datapoints"]))
+    return float(sum(point["Sum"] for point in answer["Datapoints"]))
 
 
 @contextmanager
-def told(deployment: Deployment, function: str, **variables: str) -> Iterator[None]:
+def reconfigured(deployment: Deployment, function: str, **variables: str) -> Iterator[None]:
     """A deployed function with other variables, as an apply with other Terraform variables would give it."""
     client, name = deployment.clients("lambda"), deployment.functions[function]
     before = client.get_function_configuration(FunctionName=name)["Environment"]

@@ -27,19 +27,19 @@ class DiskObjects:
         return len(self._stats)
 
     def read(self, key: str) -> StoredObject | None:
-        found = self._stats.get(key)
-        return StoredObject(found, self._file(key).read_bytes()) if found else None
+        stat = self._stats.get(key)
+        return StoredObject(stat, self._file(key).read_bytes()) if stat else None
 
     def open(self, key: str) -> OpenObject | None:
-        found = self._stats.get(key)
-        return OpenObject(found, self._file(key).open("rb")) if found else None
+        stat = self._stats.get(key)
+        return OpenObject(stat, self._file(key).open("rb")) if stat else None
 
     def stat(self, key: str) -> ObjectStat | None:
         return self._stats.get(key)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        found = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
-        return iter([ObjectInfo(one.key, one.size, one.etag, one.modified) for one in found])
+        stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
+        return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
 
     def write(
         self,

@@ -39,7 +39,7 @@ _loggers = itertools.count(1)
 
 def source_table(name: str, *, key: Sequence[str], rows_per_object: int = 100_000, **columns: str) -> SourceTable:
     """``id="int", note="string?"``; created_at and last_updated are the times, where there are columns of that name."""
-    fields = [Field(one, parse_type(kind.rstrip("?")), not kind.endswith("?")) for one, kind in columns.items()]
+    fields = [Field(column, parse_type(kind.rstrip("?")), not kind.endswith("?")) for column, kind in columns.items()]
     return SourceTable(
         name=name,
         key=tuple(key),
@@ -133,12 +133,12 @@ def scratch_database(*statements: str) -> Iterator[ScratchDatabase]:
     server = shared_server()
     name = f"sandbox_{next(_numbers)}"
     server.copy(name)
-    one = ScratchDatabase(name)
+    database = ScratchDatabase(name)
     try:
-        one.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")
-        yield one
+        database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")
+        yield database
     finally:
-        one.end_prepared()
+        database.end_prepared()
         server.drop(name)
 
 
@@ -169,11 +169,11 @@ class ExtractionSandbox:
         return results[-1]
 
     def object_keys(self) -> list[str]:
-        return [one.key for one in self.objects.list("")]
+        return [info.key for info in self.objects.list("")]
 
     def facts(self, table: str = "ledger") -> list[ObjectFacts]:
-        found = [self.objects.stat(key) for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/")]
-        return [decode_facts(one.metadata, key=one.key) for one in found if one]
+        stats = [self.objects.stat(key) for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/")]
+        return [decode_facts(stat.metadata, key=stat.key) for stat in stats if stat]
 
     def numbers(self, table: str = "ledger") -> list[int]:
         return [int(key[-21:-9]) for key in self.object_keys() if key.startswith(f"tables/{DATASET}/{table}/")]
@@ -186,9 +186,9 @@ class ExtractionSandbox:
 
     def lines(self, key: str) -> list[dict[str, Any]]:
         """An object's lines."""
-        found = self.objects.read(key)
-        assert found is not None, key
-        return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
+        stored = self.objects.read(key)
+        assert stored is not None, key
+        return [json.loads(line) for line in gzip.decompress(stored.body).splitlines()]
 
     def parameter(self, what: str, table: str = "ledger") -> str:
         return self.parameters.get(getattr(self.names, what)(table))
@@ -198,7 +198,7 @@ class ExtractionSandbox:
         return [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
 
     def logged(self, message: str) -> list[dict[str, Any]]:
-        return [one for one in self.log if one["message"] == message]
+        return [line for line in self.log if line["message"] == message]
 
     def beside(self, **changes: Any) -> ExtractionSandbox:
         """Another extractor of the same dataset, in a container of its own."""

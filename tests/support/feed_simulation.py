@@ -114,8 +114,8 @@ class FeedSimulation:
         self.now = at
         self.market.clock.set(at)
 
-    def pass_time(self, **some: float) -> None:
-        self._go_to(self.now + dt.timedelta(**some))
+    def pass_time(self, **span: float) -> None:
+        self._go_to(self.now + dt.timedelta(**span))
 
     def deliver(self) -> str:
         """What lies in the stream becomes one ingest object, and is processed unless its event is lost."""
@@ -146,12 +146,12 @@ class FeedSimulation:
         clients = RepairClients(services.records, self._ask, self.deleted_objects, lambda: self.now, self.log)
         carried: dict[str, Any] = {"dataset": self.dataset, "run": run or f"run-{next(self._runs):04d}"}
         carried["order"] = {"dataset": self.dataset, **order}
-        told: dict[str, Any] = {}
+        answers: dict[str, Any] = {}
 
         def step(name: str, function: Callable[..., dict[str, Any]], **more: Any) -> dict[str, Any]:
-            told[name] = function(carried, services, **more)
-            assert len(json.dumps(told[name])) < 64_000
-            return told[name]
+            answers[name] = function(carried, services, **more)
+            assert len(json.dumps(answers[name])) < 64_000
+            return answers[name]
 
         answer = step("audit", steps.audit_step)
         carried["attempt"] = 0
@@ -172,7 +172,7 @@ class FeedSimulation:
             restate_job(self.lake.services, job["job"])
         carried["counts"] = {**counts, **certified}
         step("conclude", steps.conclude_step, environment="test")
-        return told
+        return answers
 
     def _carry_out(self, job: Mapping[str, str], clients: RepairClients, services: Services) -> None:
         if job["door"] == "process":
@@ -191,14 +191,14 @@ class FeedSimulation:
 
     def rows(self, table: str, *, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """The table's rows with the columns of their path, in order of key."""
-        found = []
+        rows = []
         promised = self.contracts.table(table)
         for path in self.lake.paths(table):
             folders = dict(folder.split("=") for folder in path.split("/")) if path else {}
             for row in self.lake.snapshot(table, path).table.to_pylist():
                 whole = {**{name: folders[name] for name in promised.key if name in folders}, **row}
-                found.append({name: value for name, value in whole.items() if name not in without})
-        return sorted(found, key=lambda row: [str(row[name]) for name in promised.key])
+                rows.append({name: value for name, value in whole.items() if name not in without})
+        return sorted(rows, key=lambda row: [str(row[name]) for name in promised.key])
 
     def _facts(self) -> pa.Table:
         rows = [{**row, "month": f"{row['minute']:%Y-%m}"} for row in self.rows("fact_quote")]
@@ -206,13 +206,13 @@ class FeedSimulation:
 
     def jobs(self, run: str) -> list[Any]:
         """The repairs that a run planned."""
-        keys = [one.key for one in self.lake.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in one.key]
+        keys = [info.key for info in self.lake.records.list(f"audit/runs/{run}/jobs/") if "/jobs/0-" not in info.key]
         return [read_job(self.lake.records, key).repair for key in keys]
 
     def verified(self) -> list[str]:
         """What does not hold, as ``partition: problem``."""
-        found = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
-        return [f"{failure.partition}: {failure.problem}" for failure in found.failures]
+        verification = verify(self.contracts, self.dataset, records=self.lake.records, partitions=self.lake.partitions)
+        return [f"{failure.partition}: {failure.problem}" for failure in verification.failures]
 
     def hash_of_certificate(self, number: int) -> str:
         stored = self.lake.records.read(certificate_key(self.dataset, number))
@@ -227,12 +227,12 @@ class FeedSimulation:
         for row in rows:
             if row["minute"] == at.replace(tzinfo=None):
                 row["price"] += by
-        made = pa.Table.from_pylist(rows, schema=stored_schema(table))
-        restate(self.lake.partitions, table, path, lambda: (made, ()), context=CommitContext("x"))
+        rows_after = pa.Table.from_pylist(rows, schema=stored_schema(table))
+        restate(self.lake.partitions, table, path, lambda: (rows_after, ()), context=CommitContext("x"))
 
     def asked_history(self) -> list[Any]:
         """The history requests that the market saw."""
-        return [one for one in self.market.requests.all() if one.endpoint in ("candle", "observations")]
+        return [request for request in self.market.requests.all() if request.endpoint in ("candle", "observations")]
 
 
 @contextmanager
@@ -250,11 +250,11 @@ def some_points(seed: int, share: float) -> Callable[[str, dt.datetime], bool]:
 
 def with_entities(contracts: Contracts, dataset: str, *names: str) -> Contracts:
     """The contracts with fewer entities in one feed, for tests that need not ask for all of them."""
-    made = []
+    changed = []
     for contract in contracts:
         feed = contract.source
         if contract.dataset == dataset and isinstance(feed, Feed):
             kept = tuple(entity for entity in feed.entities if entity.name in names)
             contract = replace(contract, source=replace(feed, entities=kept))
-        made.append(contract)
-    return replace(contracts, contracts=tuple(made))
+        changed.append(contract)
+    return replace(contracts, contracts=tuple(changed))

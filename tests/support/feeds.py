@@ -129,6 +129,6 @@ class Acquisition:
 
     def points(self) -> dict[tuple[str, str], dict[str, Any]]:
         """The lines in the stream by entity and time; none comes twice."""
-        found = {(line[self.feed.entity_column], line[self.feed.time_column]): line for line in self.stream.lines}
-        assert len(found) == len(self.stream.lines)
-        return found
+        points = {(line[self.feed.entity_column], line[self.feed.time_column]): line for line in self.stream.lines}
+        assert len(points) == len(self.stream.lines)
+        return points

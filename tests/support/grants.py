@@ -48,11 +48,11 @@ def grants_of(role: str, policy: str) -> Iterator[Grant]:
 
 def granted(resources: Iterable[Mapping[str, Any]]) -> list[Grant]:
     """The grants of every role among Terraform's resources."""
-    found: list[Grant] = []
+    grants: list[Grant] = []
     for resource in resources:
         if resource["type"] == "aws_iam_role_policy":
-            found += grants_of(resource["values"]["role"], resource["values"]["policy"])
-    return found
+            grants += grants_of(resource["values"]["role"], resource["values"]["policy"])
+    return grants
 
 
 def not_granted(grants: Iterable[Grant], asked: Iterable[Decision]) -> list[Decision]:
@@ -76,14 +76,14 @@ _ByNeed = Mapping[tuple[str, str], list[Grant]]
 
 
 def _by_need(grants: Iterable[Grant]) -> _ByNeed:
-    found: dict[tuple[str, str], list[Grant]] = defaultdict(list)
+    by_need: dict[tuple[str, str], list[Grant]] = defaultdict(list)
     for grant in grants:
-        found[grant.role, grant.action].append(grant)
-    return found
+        by_need[grant.role, grant.action].append(grant)
+    return by_need
 
 
 def _allowing(by_need: _ByNeed, need: Decision) -> list[Grant]:
-    return [one for one in by_need.get((need.role, need.action), ()) if one.allows(need)]
+    return [grant for grant in by_need.get((need.role, need.action), ()) if grant.allows(need)]
 
 
 def _listed(value: Any) -> list[str]:

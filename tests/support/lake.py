@@ -85,9 +85,9 @@ class MemoryLake:
         return process_objects([ObjectEvent("", key, again) for key in keys], self.services)
 
     def receipt(self, key: str) -> dict[str, Any]:
-        found = read_receipt(self.records, landing(key))
-        assert found is not None, f"{key} has no receipt"
-        return found
+        receipt = read_receipt(self.records, landing(key))
+        assert receipt is not None, f"{key} has no receipt"
+        return receipt
 
     def quarantined(self, key: str) -> list[dict[str, Any]]:
         stored = self.records.read(landing(key).quarantine_key)
@@ -103,20 +103,20 @@ class MemoryLake:
         return pa.concat_tables([snapshot.table for snapshot in snapshots]) if snapshots else stored.empty_table()
 
     def snapshot(self, name: str, path: str = "") -> Snapshot:
-        found = read_partition(self.partitions, self.services.contracts.table(name), path)
-        assert found is not None, f"{name}/{path} has no commit"
-        return found
+        snapshot = read_partition(self.partitions, self.services.contracts.table(name), path)
+        assert snapshot is not None, f"{name}/{path} has no commit"
+        return snapshot
 
     def paths(self, name: str) -> list[str]:
-        pointers = [one.key for one in self.partitions.list(f"{ROOT}{name}/") if one.key.endswith("/symlink.txt")]
+        pointers = [info.key for info in self.partitions.list(f"{ROOT}{name}/") if info.key.endswith("/symlink.txt")]
         return [key.removeprefix(f"{ROOT}{name}").removesuffix("symlink.txt").strip("/") for key in pointers]
 
     def versions(self) -> dict[str, str]:
         """Every pointer's target: what has to stay as it is where nothing may change."""
         return {
-            one.key: parse_pointer(self.partitions.objects[one.key], bucket=self.partitions.bucket, place=one.key)
-            for one in self.partitions.list(ROOT)
-            if one.key.endswith("/symlink.txt")
+            info.key: parse_pointer(self.partitions.objects[info.key], bucket=self.partitions.bucket, place=info.key)
+            for info in self.partitions.list(ROOT)
+            if info.key.endswith("/symlink.txt")
         }
 
 
@@ -147,14 +147,14 @@ class DeletedObjects:
         return True
 
 
-def line_of(one: Mapping[str, Any] | bytes) -> bytes:
-    return one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n"
+def line_of(row: Mapping[str, Any] | bytes) -> bytes:
+    return row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n"
 
 
 def landing(key: str) -> Landing:
-    found = landing_of(key)
-    assert found is not None
-    return found
+    zone_object = landing_of(key)
+    assert zone_object is not None
+    return zone_object
 
 
 def numbered(rows: Sequence[Mapping[str, Any]], key: str) -> dict[Any, Mapping[str, Any]]:

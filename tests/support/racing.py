@@ -98,11 +98,11 @@ def race(*, writers: int, batches: int, seed: int = 1, progress: Progress = lamb
         progress(finished + 1)
     seconds = time.monotonic() - started
     done.set()
-    found = [seen.get() for _ in looking]
+    reports = [seen.get() for _ in looking]
     for process in (*racing, *looking):
         process.join(60)
-    looks = {name: number for name, number, _ in found}
-    return Race(seconds, tries, writers * batches, looks, [fault for _, _, faults in found for fault in faults])
+    looks = {name: number for name, number, _ in reports}
+    return Race(seconds, tries, writers * batches, looks, [fault for _, _, faults in reports for fault in faults])
 
 
 def _start(fork: ForkContext, target: Callable[..., None], *arguments: Any) -> Any:
@@ -159,10 +159,10 @@ def _by_pointer(share: int, store: list[PartitionStore] = []) -> list[Run]:  # n
     if not store:
         store.append(open_store())
     snapshot = read_partition(store[0], COUNTS, "")
-    found: dict[int, list[int]] = {}
+    numbers: dict[int, list[int]] = {}
     for number in snapshot.table["number"].to_pylist() if snapshot else ():
-        found.setdefault(number // share, []).append(number)
-    return [(writer, len(some), len(set(some)), max(some)) for writer, some in found.items()]
+        numbers.setdefault(number // share, []).append(number)
+    return [(writer, len(keys), len(set(keys)), max(keys)) for writer, keys in numbers.items()]
 
 
 def _by_athena(share: int) -> list[Run]:
@@ -179,10 +179,10 @@ def chain(store: PartitionStore) -> list[int]:
     versions = []
     parent = snapshot.key if snapshot else ""
     while parent:
-        found = store.read_object(parent)
-        if found is None:
+        stored = store.read_object(parent)
+        if stored is None:
             raise AssertionError(f"{parent} is missing")
-        footer = open_object(found.key, found.body).footer
+        footer = open_object(stored.key, stored.body).footer
         versions.append(footer.version)
         parent = footer.parent
     return versions

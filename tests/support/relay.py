@@ -21,8 +21,8 @@ def cut_after(port: int, size: int) -> Iterator[int]:
             up = threading.Thread(target=_pump, args=(client, server, 1 << 40), daemon=True)
             up.start()
             _pump(server, client, size)
-            for one in (client, server):
-                one.shutdown(socket.SHUT_RDWR)
+            for end in (client, server):
+                end.shutdown(socket.SHUT_RDWR)
             up.join()
             client.close()
             server.close()

@@ -14,6 +14,6 @@ def managed(state: Mapping[str, Any]) -> Iterator[Resource]:
 
 
 def _managed(module: Mapping[str, Any]) -> Iterator[Resource]:
-    yield from (one for one in module.get("resources", []) if one["mode"] == "managed")
+    yield from (resource for resource in module.get("resources", []) if resource["mode"] == "managed")
     for child in module.get("child_modules", []):
         yield from _managed(child)

@@ -91,12 +91,12 @@ class Schedule:
             f"INSERT INTO ledger (note, last_updated) SELECT {self._note()}, timezone('UTC', {self._clock()})"
             f" FROM generate_series(1, {self._chance.choice((1, 1, 2, 7))}) RETURNING id"
         )
-        made = {row[0] for row in rows}
+        inserted = {row[0] for row in rows}
         if writer.transaction:
-            writer.transaction.touched |= made
-            writer.transaction.inserted |= made
+            writer.transaction.touched |= inserted
+            writer.transaction.inserted |= inserted
         else:
-            self._committed(Transaction(self.passes, inserted=made))
+            self._committed(Transaction(self.passes, inserted=inserted))
 
     def _update(self, writer: Client) -> None:
         changes = f"note = {self._note()}, last_updated = timezone('UTC', {self._clock()})"
@@ -136,8 +136,8 @@ class Schedule:
 
     def _to_a_free_row(self, writer: Client, statement: str) -> None:
         """A committed row that no other transaction holds: nobody may wait, for there is one thread."""
-        open_ones = [one.transaction for one in self._writers if one is not writer and one.transaction]
-        held = set().union(*(open_one.touched for open_one in (*open_ones, *self._prepared.values())))
+        others = [client.transaction for client in self._writers if client is not writer and client.transaction]
+        held = set().union(*(transaction.touched for transaction in (*others, *self._prepared.values())))
         rows = [row[0] for row in self._admin.run("SELECT id FROM ledger ORDER BY id") if row[0] not in held]
         if rows:
             key = self._chance.choice(rows)
