@@ -38,8 +38,9 @@ def broken_checks(table: Table, rows: pa.Table) -> Iterator[BrokenCheck]:
 
     Columns that the rows lack are not checked.
     """
+    present = set(rows.column_names)  # a list that is made anew each time it is asked for
     for column in table.columns:
-        if column.name not in rows.column_names:
+        if column.name not in present:
             continue
         values = rows.column(column.name)
         if values.null_count and (column.required or column.name in table.key):

@@ -130,7 +130,8 @@ def partition_rows(table: Table, rows: pa.Table) -> Mapping[str, pa.Table]:
     Columns that ``rows`` lacks (those the merge owns) are left out. Raises ``InvalidData`` on a value that no path can
     hold: null, not listed by the contract, or with other characters than ``[A-Za-z0-9._-]``.
     """
-    stored = [column.name for column in table.stored_columns if column.name in rows.column_names]
+    present = set(rows.column_names)
+    stored = [column.name for column in table.stored_columns if column.name in present]
     if not rows.num_rows:
         return {}
     if not table.partition_by:

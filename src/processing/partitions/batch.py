@@ -62,7 +62,8 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
 
 def batch_of(rows: pa.Table, layout: Layout) -> Batch:
     """The rows that ``dedupe`` gives, not put into order yet: that copies every column, and can be done in pieces."""
-    if missing := [name for name in layout.given if name not in rows.column_names]:
+    present = set(rows.column_names)
+    if missing := [name for name in layout.given if name not in present]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
     schema = layout.given_schema
     rows = pa.Table.from_arrays([_typed(rows[name], schema.field(name).type) for name in schema.names], schema=schema)

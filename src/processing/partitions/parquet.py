@@ -76,7 +76,8 @@ def _is_text(field: pa.Field) -> bool:
 def _dictionaries(count: int, head: pa.Table, parent: Opened | None) -> list[str]:
     if parent is None or parent.footer.rows.bit_length() != count.bit_length():
         return repeating(head.slice(0, ROW_GROUP))
-    return [name for name in parent.dictionaries if name in head.column_names]
+    present = set(head.column_names)
+    return [name for name in parent.dictionaries if name in present]
 
 
 class _Sink:
