@@ -151,7 +151,7 @@ class _Separation:
         try:
             value = orjson.loads(record)
         except orjson.JSONDecodeError as error:
-            return "" if self._accepts(record) else _no_json(record, error)
+            return "" if _is_nearly_json(record) and self._accepts(record) else _no_json(record, error)
         if type(value) is not dict:
             return f"no JSON object: {shortened(record.decode())}"
         for name, kind, kinds in self._kinds:
@@ -200,6 +200,17 @@ class _Separation:
                 if name in self._types and self._refuses(name, text):
                     return misfit(name, text, self._types[name])
         return "refused by the parser"
+
+
+def _is_nearly_json(record: bytes) -> bool:
+    """Whether it is what Python and Arrow read beside JSON, such as NaN, or nested so deep that nobody has looked."""
+    try:
+        text = record.decode()
+        if not too_deep(text):
+            DECODER.decode(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _runs(reasons: Sequence[str], offset: int) -> Iterator[tuple[int, int, str]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,3 +51,18 @@ def test_a_long_value_is_quoted_in_part() -> None:
     assert shortened("x" * 80) == "x" * 80
     assert shortened("x" * 81) == "x" * 80 + "... (81 characters)"
     assert misfit("id", '"é"', parse_type("int")) == 'id: "é" is no int'
+
+
+def test_a_bad_value_costs_one_call_of_the_parser_and_a_repeated_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    read = LineParser.read
+
+    def counted(parser: LineParser, data: bytes, lines: int, **more: Any) -> pa.Table:
+        calls.append(lines)
+        return read(parser, data, lines, **more)
+
+    monkeypatch.setattr(LineParser, "read", counted)
+    lines = [b'{"id":%d,"price":%d.005}' % (number, number % 40) for number in range(400)] + [b"{", b'{"id":1.5}'] * 100
+    parsed = separate_rejects(LineParser(SOURCE), Block(b"\n".join(lines), 1))
+    assert len(parsed.rejected) == len(lines)
+    assert len(calls) <= 50
