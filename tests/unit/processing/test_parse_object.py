@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import io
 import itertools
 from typing import Any
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.lake import NOW, department, line_of, order, shipped_contracts
 
 from core.contract.model import Contracts
+from core.landing.ingest_objects import ContentPromise
 from processing import parse_object as module
 from processing.parse_object import ParsedObject, parse_object
 from processing.plan import plan_source
@@ -74,3 +77,30 @@ def test_too_many_bad_lines_halt_the_object_and_the_first_is_named(monkeypatch: 
 
 def test_a_truncated_object_is_halted() -> None:
     assert parsed([b"\x1f\x8b\x08"]).halted.startswith("truncated")
+
+
+@pytest.mark.parametrize("bad", [*BAD, GOOD[0][:40]])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_a_last_line_keeps_its_bytes_whatever_ends_it(bad: bytes, end: bytes) -> None:
+    (rejected,) = parsed([*GOOD, bad.rstrip(b"\n") + end]).rejected
+    assert (rejected.line, rejected.raw) == (len(GOOD) + 1, bad.rstrip(b"\n"))
+
+
+def test_an_object_most_of_whose_lines_are_bad_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processing.lines.blocks.BLOCK_BYTES", 4000)
+    monkeypatch.setattr("processing.lines.blocks.READ_BYTES", 4000)
+    monkeypatch.setattr(module, "MOST_JUDGED", 120)
+    for threads in (False, True):
+        result = parsed([*GOOD, *BAD * 2000], threads=threads)
+        assert result.halted.startswith("quarantine: ")
+        assert 120 <= result.rejected_lines < 500
+        assert result.lines_in == result.accepted + result.rejected_lines
+    assert parsed([*GOOD * 100, *BAD * 40]).halted == ""  # many are bad, most are not
+
+
+@pytest.mark.parametrize("change", [{}, {"rows": 6}, {"sha256": "0" * 64}], ids=str)
+def test_the_content_is_compared_with_the_promise_of_its_writer(change: dict[str, Any]) -> None:
+    promise = ContentPromise(len(GOOD), hashlib.sha256(b"".join(GOOD)).hexdigest())
+    result = parsed(GOOD, promise=dataclasses.replace(promise, **change))
+    assert result.halted.partition(":")[0] == ("altered" if change else "")
+    assert result.lines_in == len(GOOD)

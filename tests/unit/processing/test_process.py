@@ -354,3 +354,23 @@ def test_every_line_of_a_large_object_is_accounted_for(lake: MemoryLake, monkeyp
     assert (receipt["lines_in"], receipt["accepted"], receipt["rejected"]) == (5000, 4950, 50)
     assert {line["line"] for line in lake.quarantined(key)} == bad
     assert {row["sales_order_id"] for row in lake.rows("fact_sales_order")} == set(range(1, 5001)) - bad
+
+
+def test_a_good_object_in_the_place_of_a_bad_one_has_nothing_in_quarantine(lake: MemoryLake) -> None:
+    key = lake.put_table("sales", "sales_order", 1, [order(1), b"bad\n"])
+    lake.process(key)
+    assert len(lake.quarantined(key)) == 1
+    lake.put_table("sales", "sales_order", 1, [order(1), order(2)])
+    lake.process(key)
+    assert lake.quarantined(key) == []
+    assert (lake.receipt(key)["rejected"], lake.receipt(key)["rows_out"]) == (0, 2)
+
+
+@pytest.mark.parametrize("good", [0, 3, 99])
+def test_the_counts_of_a_halted_object_add_up(lake: MemoryLake, good: int) -> None:
+    lines = [order(number) for number in range(1, good + 1)] + [b"bad\n"] * 100
+    key = lake.put_table("sales", "sales_order", 1, lines)
+    lake.process(key)
+    receipt = lake.receipt(key)
+    assert (receipt["outcome"], receipt["lines_in"], receipt["rows_out"]) == ("halted", len(lines), 0)
+    assert (receipt["accepted"], receipt["rejected"]) == (good, 100)
