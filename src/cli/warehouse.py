@@ -29,9 +29,7 @@ Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/mo
 def rebuild(
     table: Annotated[str, typer.Argument(help="A fact or dimension.")],
     partition: Annotated[str | None, typer.Option("--partition", help="Only this one, by its path.")] = None,
-    allow_fewer: Annotated[
-        bool, typer.Option("--allow-fewer", help="Even where ingest objects give fewer rows than there are.")
-    ] = False,
+    allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ from tests.fakes.objects import MemoryObjects
 
 from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
 from core.warehouse.pointer import (
-    DATA_ROOT,
+    ROOT,
     data_prefix,
     object_key,
     objects_among,
@@ -108,8 +108,10 @@ class MemoryWarehouse(MemoryObjects):
         self._partitions = partitions
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        holder = self._partitions if prefix.startswith(DATA_ROOT) else super()
-        return holder.list(prefix, after=after)
+        mine = super().list(prefix, after=after)
+        if not prefix.startswith(ROOT):
+            return mine
+        return iter(sorted([*mine, *self._partitions.list(prefix, after=after)], key=lambda info: info.key))
 
     def delete(self, keys: Iterable[str]) -> None:
         gone = list(keys)

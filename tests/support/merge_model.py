@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
-from tests.support.tables import column, fact
+from tests.support.tables import ORDERS, QUOTES, column, fact, rows_of
 
 from core.contract.model import Latest, Table
 from processing.partitions.layout import Layout
+from processing.partitions.merge import merge
 
 Row = dict[str, Any]
 EPOCH = datetime(2026, 11, 20, 14, 30, tzinfo=UTC).replace(tzinfo=None)
@@ -131,3 +132,30 @@ def same(left: list[Row], right: list[Row]) -> bool:
     return [[order_of(value) for value in row.values()] for row in left] == [
         [order_of(value) for value in row.values()] for row in right
     ]
+
+
+TABLES = [ORDERS, QUOTES, WIDE, TEXTS, MONEY, SINGLE, CROSSED]
+
+
+def merges_as_a_dictionary(table: Table, data: st.DataObject) -> None:
+    """Merge drawn rows in drawn batches, some of them again; each step, and the end, is what a dictionary gives."""
+    layout = Layout.of(table)
+    rows = data.draw(st.lists(a_row(table), max_size=14))
+    arrivals = rows + data.draw(st.lists(st.sampled_from(rows), max_size=6)) if rows else []
+    data.draw(st.randoms(use_true_random=False)).shuffle(arrivals)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=4)))
+    current = None
+    for first, last in zip([0, *cuts], [*cuts, len(arrivals)], strict=True):
+        before = current
+        merged = merge(current, rows_of(table, arrivals[first:last]), layout)
+        current = merged.table
+        old, new = before.to_pylist() if before is not None else [], current.to_pylist()
+        assert merged.changed == (not same(old, new))
+        assert merged.inserted == current.num_rows - (before.num_rows if before is not None else 0)
+        again = merge(current, rows_of(table, arrivals[:last]), layout)
+        assert not again.changed
+        assert again.table is current
+    assert current is not None
+    assert current.schema.equals(layout.schema)
+    expected = model(table, arrivals)
+    assert same(current.to_pylist(), [{name: row[name] for name in layout.schema.names} for row in expected])

@@ -60,6 +60,11 @@ class Opened:
         return self._conformed(schema, names, None, proven)
 
     @property
+    def schema(self) -> pa.Schema:
+        """The columns as they are stored, whatever the contract says now."""
+        return self._file.schema_arrow
+
+    @property
     def dictionaries(self) -> list[str]:
         """The columns that are stored with a dictionary."""
         metadata = self._file.metadata

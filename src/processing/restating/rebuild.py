@@ -7,23 +7,26 @@ replaced whole, by one commit, while readers and writers go on.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from core.contract.model import Table
-from core.errors import InvalidData, PipelineBug
+from core.errors import InvalidData
 from core.landing.zone import landing_of, prefixes_of
 from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
+from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.parse_object import parse_object
 from processing.partitions.batch import dedupe
-from processing.partitions.commit import Committed, SourceRef, read_partition, restate
+from processing.partitions.commit import Committed, SourceRef, restate
 from processing.partitions.layout import Layout
+from processing.partitions.state import Current, read_state
 from processing.plan import SourcePlan, plan_source, static_tables
+from processing.restating.losses import find_losses, refuse_losses
 from processing.restating.spill_buffer import SpillBuffer
 from processing.services import Services
 from processing.shape import Origin
@@ -50,9 +53,11 @@ def rebuild_table(
 ) -> Iterator[Rebuilt]:
     """Rebuild a warehouse table, or one partition of it. Advances as it is iterated.
 
-    ``allow_fewer`` lets a partition end with fewer rows than it has; without it such a partition raises
-    ``InvalidData`` and stays as it is, for ingest objects may be missing. A partition for whose rows there is no ingest
-    object left is never touched. ``progress`` is called with the key of every object that was read.
+    Whatever is there is replaced: lost or broken pointers, altered objects, rows of another layout or of other types.
+    ``allow_fewer`` lets a partition end without keys that it has; without it such a partition raises ``InvalidData``,
+    which names them, and stays as it is, for ingest objects may be missing, or halt by now. So does one that would get
+    older rows. The other partitions are rebuilt first. A partition for whose rows there is no ingest object left is
+    never touched, and named where it is broken. ``progress`` is called with the key of every object that was read.
     """
     table = services.contracts.table(name)
     if table.name in {table.name for table in static_tables(services.contracts)}:
@@ -85,49 +90,66 @@ def _rebuild(
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
         history = _History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
         history.read_new()
-        wanted = history.buffer.paths if partition is None else (partition,)
-        for path in wanted:
-            yield _restate(services, plan, table, path, history, allow_fewer)
+        refused: list[InvalidData] = []
+        for path in history.buffer.paths if partition is None else (partition,):
+            try:
+                rebuilt = _restate(services, plan, table, path, history, allow_fewer)
+            except InvalidData as error:
+                refused.append(error)
+                continue
+            yield rebuilt
+        if partition is None:
+            refused += _broken_besides(services, table, history.buffer.paths)
+        if len(refused) == 1:
+            raise refused[0]
+        if refused:
+            problem = "; ".join(f"{error.place}: {error.problem}" for error in refused)
+            raise InvalidData(
+                "rebuild", table.name, f"{len(refused)} partitions stay as they are: {problem}", refused[0].remedy
+            )
 
 
 def _restate(
     services: Services, plan: SourcePlan, table: Table, path: str, history: _History, allow_fewer: bool
 ) -> Rebuilt:
     layout = Layout.of(table)
+    where = partition_of(table.name, path)
 
     def rows_now() -> tuple[pa.Table, Sequence[SourceRef]]:
         # Called after the pointer was read: an object that was committed before that is listed now, or was before.
         history.read_new()
         rows = history.buffer.rows(path)
         if rows is None:
-            raise InvalidData(
-                "rebuild", f"{table.name}/{path}", "no ingest object has rows of it", "Nothing was changed"
-            )
+            raise InvalidData("rebuild", where, "no ingest object has rows of it", "Nothing was changed")
         unique = dedupe(rows, layout)
         if not allow_fewer:
-            _refuse_fewer(services, table, path, unique.num_rows)
+            losses = find_losses(services.partitions, where, unique, layout, by_content=bool(history.refused))
+            refuse_losses(losses, where, history.refused)
         return unique, history.refs.get(path, ())
 
     outcome = restate(services.partitions, table, path, rows_now, context=services.context_of(plan.contract))
     return Rebuilt(table.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
-def _refuse_fewer(services: Services, table: Table, path: str, rows: int) -> None:
-    try:
-        before = read_partition(services.partitions, table, path)
-    except PipelineBug:  # missing or altered: there is nothing to lose
-        return
-    if before is not None and before.table.num_rows > rows:
-        raise InvalidData(
-            "rebuild",
-            f"{table.name}/{path}",
-            f"the ingest objects have {rows} rows of it, the warehouse {before.table.num_rows}",
-            "Bring the missing ingest objects back, or allow fewer rows",
-        )
+def _broken_besides(services: Services, table: Table, rebuilt: Collection[str]) -> Iterator[InvalidData]:
+    """The partitions that no ingest object has rows of and that cannot be read: nothing can make them again."""
+    folder = pointer_key(table.name).removesuffix(POINTER_NAME)
+    for info in services.records.list(folder):
+        path = info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
+        if not info.key.endswith(f"/{POINTER_NAME}") or path in rebuilt:
+            continue
+        where = partition_of(table.name, path)
+        state = read_state(services.partitions, where)
+        if not isinstance(state, Current) or not state.is_sound:
+            problem = "is broken, and no ingest object has rows of it"
+            yield InvalidData("rebuild", where, problem, "Bring missing ingest objects back, or mend what halts them")
 
 
 class _History:
-    """All ingest objects of a source table, read as they appear, and their rows of one warehouse table by partition."""
+    """All ingest objects of a source table, read as they appear, and their rows of one warehouse table by partition.
+
+    ``refused`` names the objects that halted or of which lines were rejected, and why: they may have given more once.
+    """
 
     def __init__(
         self,
@@ -145,6 +167,7 @@ class _History:
         self._progress = progress
         self._known: set[tuple[str, str]] = set()
         self.buffer = buffer
+        self.refused: list[str] = []
         self.refs: dict[str, list[SourceRef]] = {}
 
     def read_new(self) -> None:
@@ -172,6 +195,11 @@ class _History:
                 timer=services.timer,
                 threads=services.threads,
             )
+        if parsed.halted:
+            self.refused.append(f"{info.key} halts: {parsed.halted}")
+        elif parsed.rejected:
+            first = parsed.rejected[0]
+            self.refused.append(f"{info.key} has {parsed.rejected_lines} bad lines, the first: {first.reason}")
         for part in parsed.parts:
             if part.table.name == self._table.name and self._partition in (None, part.path):
                 self.buffer.add(part.path, part.rows)

@@ -9,38 +9,19 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.merge_model import CROSSED, EPOCH, MONEY, SINGLE, TEXTS, WIDE, a_row, model, same
-from tests.support.tables import ORDERS, QUOTES, rows_of
+from tests.support.merge_model import EPOCH, TABLES, merges_as_a_dictionary, model
+from tests.support.tables import ORDERS, rows_of
 
 from core.contract.model import Table
 from processing.partitions.layout import Layout
 from processing.partitions.merge import merge
 
 
-@pytest.mark.parametrize("table", [ORDERS, QUOTES, WIDE, TEXTS, MONEY, SINGLE, CROSSED], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_batches_in_any_order_give_what_a_dictionary_gives(table: Table, data: st.DataObject) -> None:
-    layout = Layout.of(table)
-    rows = data.draw(st.lists(a_row(table), max_size=14))
-    arrivals = rows + data.draw(st.lists(st.sampled_from(rows), max_size=6)) if rows else []
-    data.draw(st.randoms(use_true_random=False)).shuffle(arrivals)
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=4)))
-    current = None
-    for first, last in zip([0, *cuts], [*cuts, len(arrivals)], strict=True):
-        before = current
-        merged = merge(current, rows_of(table, arrivals[first:last]), layout)
-        current = merged.table
-        old, new = before.to_pylist() if before is not None else [], current.to_pylist()
-        assert merged.changed == (not same(old, new))
-        assert merged.inserted == current.num_rows - (before.num_rows if before is not None else 0)
-        again = merge(current, rows_of(table, arrivals[:last]), layout)
-        assert not again.changed
-        assert again.table is current
-    assert current is not None
-    assert current.schema.equals(layout.schema)
-    expected = model(table, arrivals)
-    assert same(current.to_pylist(), [{name: row[name] for name in layout.schema.names} for row in expected])
+    merges_as_a_dictionary(table, data)
 
 
 def test_a_thousand_versions_settle_in_whatever_batches_they_come() -> None:

@@ -3,62 +3,22 @@
 from __future__ import annotations
 
 import pickle
-import random
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from tests.fakes.partitions import MemoryPartitions
-from tests.support.committing import PLACE, commit, context, numbers_in, source
-from tests.support.tables import COUNTS, counts, rows_of
+from tests.support.committing import PLACE, commit, context, numbers_in
+from tests.support.partition_histories import DAMAGES, DERIVED, current_key, lose_pointer, losses
+from tests.support.tables import COUNTS, counts
 
 from core.errors import BrokenPointer, LostCommit, PipelineBug
 from core.warehouse.footer import Footer
 from core.warehouse.partition_objects import open_object
-from core.warehouse.pointer import object_key, object_name, pointer_body, pointer_key
-from processing.partitions.commit import AlreadyThere, commit_rows, commit_table, read_partition, restate
+from core.warehouse.pointer import object_key, object_name, pointer_key
+from processing.partitions.commit import AlreadyThere, commit_table, read_partition, restate
 from processing.partitions.parquet import encode
 from processing.partitions.state import last_sound, read_current
-
-POINTER = pointer_key(PLACE)
-DERIVED = replace(COUNTS, name="dim_sum")
-
-
-def current_key(store: MemoryPartitions) -> str:
-    current = read_current(store, PLACE)
-    assert current is not None
-    return current.pointer.target
-
-
-def lose_pointer(store: MemoryPartitions) -> None:
-    store.delete([POINTER])
-
-
-def lose_object(store: MemoryPartitions) -> None:
-    store.delete([current_key(store)])
-
-
-def scribble(store: MemoryPartitions) -> None:
-    store.objects[POINTER] = b"what is this?\n"
-
-
-def point_abroad(store: MemoryPartitions) -> None:
-    """To a sound object, of another partition."""
-    commit_rows(store, DERIVED, "", counts([7]), sources=[source("abroad")], context=context())
-    store.objects[POINTER] = store.objects[pointer_key(DERIVED.name)]
-
-
-def point_to_no_commit(store: MemoryPartitions) -> None:
-    store.objects[POINTER] = pointer_body(store.bucket, f"warehouse/_data/{PLACE}/part-0.parquet")
-
-
-DAMAGES: list[Callable[[MemoryPartitions], None]] = [
-    lose_pointer,
-    lose_object,
-    scribble,
-    point_abroad,
-    point_to_no_commit,
-]
 
 
 def of(numbers: list[int]) -> Callable[[], tuple[object, tuple[()]]]:
@@ -204,52 +164,3 @@ def test_the_etag_of_a_broken_pointer_survives_a_process_boundary() -> None:
 def test_commits_among_losses_give_the_dictionary_s_rows_or_a_lost_commit(seed: int) -> None:
     """No sequence of commits, crashes, losses and restatements ends with fewer rows than were committed."""
     assert losses(seed) == []
-
-
-def losses(seed: int) -> list[str]:
-    """A random history of one partition; tells where its rows were not those of a dictionary."""
-    source_of, store = random.Random(seed), MemoryPartitions()
-    model: dict[int, int] = {}
-    faults: list[str] = []
-    broken = False
-    for step in range(12):
-        what = source_of.choice(["commit", "commit", "commit", "crash", "damage", "restate"])
-        rows = {source_of.randrange(9): source_of.randrange(5) for _ in range(2)}
-        records = [{"number": number, "total": total} for number, total in rows.items()]
-        at = context(seed * 100 + step)
-        merged = model | {number: max(total, model.get(number, -1)) for number, total in rows.items()}
-        if what == "damage" and not broken and pointed(store):
-            source_of.choice(DAMAGES)(store)
-            broken = True
-        elif what == "restate" and model:
-            whole = rows_of(COUNTS, as_records(model))
-            restate(store, COUNTS, "", lambda whole=whole: (whole, ()), context=at)
-            broken = False
-        elif what == "crash" and not pointed(store) and not broken:
-            ghost = MemoryPartitions()
-            key = commit_rows(ghost, COUNTS, "", rows_of(COUNTS, records), sources=[source(str(step))], context=at).key
-            store.write_object(PLACE, key.rpartition("/")[2], ghost.objects[key])
-            model = merged
-            continue
-        elif what == "commit":
-            try:
-                commit_rows(store, COUNTS, "", rows_of(COUNTS, records), sources=[source(str(step))], context=at)
-                model, broken = merged, False
-            except LostCommit:
-                if not broken:
-                    faults.append(f"seed {seed}, step {step}: raised over a sound partition")
-                continue
-        if not broken and pointed(store):
-            snapshot = read_partition(store, COUNTS, "")
-            held = {row["number"]: row["total"] for row in snapshot.table.to_pylist()} if snapshot else {}
-            if held != model:
-                faults.append(f"seed {seed}, step {step}, after {what}: {held}, not {model}")
-    return faults
-
-
-def pointed(store: MemoryPartitions) -> bool:
-    return POINTER in store.objects
-
-
-def as_records(model: dict[int, int]) -> list[dict[str, int]]:
-    return [{"number": number, "total": total} for number, total in model.items()]
