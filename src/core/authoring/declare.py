@@ -12,10 +12,13 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from core.contract.types import ColumnType, parse_type
 
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SAFE_VALUE = r"[A-Za-z0-9._-]+"
+LONGEST_DURATION = 3660 * 86_400
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -23,7 +26,17 @@ def _duration(value: Any) -> int:
     match = re.fullmatch(r"(\d+) (second|minute|hour|day)s?", str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is no duration; write it like '5 minutes' (seconds, minutes, hours or days)")
-    return int(match[1]) * _SECONDS[match[2]]
+    seconds = int(match[1][:12]) * _SECONDS[match[2]]
+    if seconds > LONGEST_DURATION:
+        raise ValueError(f"{value!r} is longer than ten years; write less")
+    return seconds
+
+
+def _cadence(value: Any) -> int:
+    seconds = _duration(value)
+    if seconds < 60 or seconds % 60:
+        raise ValueError(f"{value!r} is no whole number of minutes; schedules know nothing finer")
+    return seconds
 
 
 def _rate(value: Any) -> int:
@@ -45,15 +58,31 @@ def _type(value: Any) -> ColumnType:
 
 
 def _names(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    names = [value] if isinstance(value, str) else value
+    for place, name in enumerate(names if isinstance(names, list) else []):
+        if isinstance(name, str) and name.count("(") != name.count(")"):
+            both = ", ".join(map(str, names[place : place + 2]))
+            raise ValueError(f'{name!r} is cut at a comma, as YAML cuts a list; write it in quotes: "{both}"')
+    return names
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+def _moment(value: Any) -> Any:
+    """A number would be read as seconds since 1970."""
+    if value is not None and not isinstance(value, str | dt.date):
+        raise ValueError(f"{value!r} is no date; write it like 2026-11-20")
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Text = Annotated[str, StringConstraints(min_length=1)]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")]
 Duration = Annotated[int, BeforeValidator(_duration)]
+Cadence = Annotated[int, BeforeValidator(_cadence)]
 Rate = Annotated[int, BeforeValidator(_rate)]
 Share = Annotated[str, BeforeValidator(_share)]
 Type = Annotated[ColumnType, BeforeValidator(_type)]
+Day = Annotated[dt.date, BeforeValidator(_moment)]
+Moment = Annotated[dt.datetime | dt.date | None, BeforeValidator(_moment)]
 Names = Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
 
 
@@ -84,7 +113,7 @@ class SourceTableShape(Shape):
     key: Names
     created_at: str = ""
     changed_at: str = ""
-    columns: dict[str, FieldShape]
+    columns: dict[Text, FieldShape]
     rows_per_object: int = Field(100_000, ge=1, le=1_000_000)
 
 
@@ -95,7 +124,7 @@ class DatabaseShape(Shape):
     engine: Literal["postgresql"]
     secret: SecretName
     timezone: str = "UTC"
-    every: Duration
+    every: Cadence
     settle: Duration = 600
     complete_within: Duration = 1800
     margin: Duration = 5
@@ -108,15 +137,22 @@ class DatabaseShape(Shape):
 class EntityShape(Shape):
     """``valid_from`` and ``valid_until`` bound when points of it are expected (a renamed or delisted ticker)."""
 
-    valid_from: dt.datetime | dt.date | None = None
-    valid_until: dt.datetime | dt.date | None = None
+    valid_from: Moment = None
+    valid_until: Moment = None
     attributes: dict[str, str] = {}
 
 
 def _entities(value: Any) -> Any:
-    if isinstance(value, list):
-        return {str(name): {} for name in value}
-    return {str(name): entity or {} for name, entity in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return {name: {} if entity is None else entity for name, entity in value.items()}
+    if not isinstance(value, list):
+        return value
+    for place, name in enumerate(value):
+        if not isinstance(name, str):
+            raise PydanticCustomError("changed_entity", "an entity is no text", {"place": place, "value": name})
+        if name in value[:place]:
+            raise ValueError(f"{name!r} is listed twice; keep one of the two")
+    return {name: {} for name in value}
 
 
 class ProviderShape(Shape):
@@ -150,10 +186,10 @@ class FeedShape(Shape):
     provider: ProviderShape
     history: ProviderShape
     secret: SecretName
-    every: Duration
+    every: Cadence
     calendar: str
     point: Annotated[list[str], Field(min_length=2, max_length=2)]
-    entities: Annotated[dict[str, EntityShape], BeforeValidator(_entities), Field(min_length=1)]
+    entities: Annotated[dict[Text, EntityShape], BeforeValidator(_entities), Field(min_length=1)]
     settle: Duration
     complete_within: Duration
     rate_limit: Rate
@@ -211,7 +247,7 @@ class FactShape(Shape):
     version: Names
     history_of: Names | None = None
     partition_by: Names
-    since: dt.date
+    since: Day
     columns: dict[Name, ColumnShape]
 
 
@@ -230,8 +266,8 @@ class CalendarShape(Shape):
     """A table of kind ``calendar``: one row a day."""
 
     kind: Literal["calendar"]
-    since: dt.date = Field(alias="from")
-    until: dt.date = Field(alias="to")
+    since: Day = Field(alias="from")
+    until: Day = Field(alias="to")
 
 
 class RollupShape(Shape):

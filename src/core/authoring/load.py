@@ -5,23 +5,23 @@ Raises ``BadContracts`` naming, for every problem, the file, the path inside it,
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from core.authoring import declare
-from core.authoring.calendars import calendar_names, trading_calendar
-from core.authoring.problems import BadContracts, Problem, Problems, nearest
+from core.authoring.calendars import ALWAYS, calendar_names, trading_calendar
+from core.authoring.lookups import read_lookups
+from core.authoring.problems import BadContracts, Problem, Problems
 from core.authoring.resolve import resolve
 from core.authoring.rules import check_contract, shared_tables_agree
+from core.authoring.written import Document, explain_key, explain_shape, explain_syntax
 from core.contract.codec import content_hash
-from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
+from core.contract.model import Contract, Contracts, Database, Feed, TradingCalendar
 
 
 def load(folder: Path, *, today: dt.date) -> Contracts:
@@ -50,85 +50,52 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
             loaded.append((problems, resolve(shape, problems)))
         else:
             collected += problems.items
-    lookups = tuple(_read_lookup(path) for path in sorted((folder / "lookups").glob("*.csv")))
+    lookups, of_lookups = read_lookups(folder / "lookups")
+    collected += of_lookups.items
     contracts = Contracts(tuple(contract for _, contract in loaded), lookups)
     for problems, contract in loaded:
         if not problems.items:
-            check_contract(contract, contracts, problems)
+            check_contract(contract, contracts, problems, today=today)
         _check_calendar(contract, problems)
     collected += [problem for problems, _ in loaded for problem in problems.items]
     collected += _disagreements(loaded, contracts)
     if any(not problem.warning for problem in collected):
         return contracts, collected
     hashed = tuple(dataclasses.replace(contract, hash=content_hash(contract)) for contract in contracts)
-    return Contracts(hashed, lookups, _calendars(hashed, today)), collected
+    calendars = _calendars(loaded, today)
+    collected += [problem for problems, _ in loaded for problem in problems.items if not problem.warning]
+    return Contracts(hashed, lookups, calendars), collected
 
 
 def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:
+    text = ""
     try:
-        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problems.add(".", f"is no YAML: {' '.join(str(error).split())}", "Mend the syntax")
+        text = file.read_text(encoding="utf-8")
+        document = Document(text)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(".", f"cannot be read: {error}", "Save it as a text file in UTF-8")
         return None
-    if not isinstance(data, dict):
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # ValueError: a date that is none
+        problems.add(".", *explain_syntax(error, text))
+        return None
+    for path, written, read in document.keys_that_are_no_text():
+        problems.add(path, *explain_key(written, read))
+    if problems.items:
+        return None
+    if not isinstance(document.data, dict):
         problems.add(".", "is no mapping", "Begin with: dataset: <name>")
         return None
     try:
-        return declare.ContractShape.model_validate(data)
+        return declare.ContractShape.model_validate(document.data)
     except ValidationError as error:
         for detail in error.errors():
-            problems.add(_path(detail["loc"]), *_explain(detail))
+            if explanation := explain_shape(detail, document):
+                problems.add(*explanation)
         return None
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that is given twice: YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            keys.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    kinds = {"fact", "dimension", "calendar", "rollup", "database", "feed", "ByKindShape", "str"}
-    parts = [str(part) for position, part in enumerate(location) if not (position and part in kinds)]
-    return ".".join(parts) or "."
-
-
-def _explain(error: Any) -> tuple[str, str]:
-    location, kind = error["loc"], error["type"]
-    if kind == "extra_forbidden":
-        return f"unknown key {location[-1]!r}", nearest(str(location[-1]), _known_keys())
-    if kind == "missing":
-        return f"{location[-1]!r} is missing", "Add it"
-    if kind == "union_tag_invalid":
-        return f"unknown kind {error['ctx']['tag']!r}", f"Use one of {error['ctx']['expected_tags']}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    problem, _, remedy = message.partition("; ")
-    return problem, (remedy[:1].upper() + remedy[1:]) or f"It was {error.get('input')!r}"
-
-
-def _known_keys() -> list[str]:
-    shapes = [var for var in vars(declare).values() if isinstance(var, type) and issubclass(var, declare.Shape)]
-    return sorted({field.alias or name for shape in shapes for name, field in shape.model_fields.items()})
-
-
-def _read_lookup(path: Path) -> Lookup:
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file))
-    columns = zip(*rows, strict=True)
-    return Lookup(path.stem, {name: tuple(column) for name, column in zip(header, columns, strict=True)})
-
-
 def _check_calendar(contract: Contract, problems: Problems) -> None:
-    if isinstance(contract.source, Feed):
+    if isinstance(contract.source, Feed) and contract.source.calendar != ALWAYS:
         problems.expect_one_of("source.calendar", contract.source.calendar, calendar_names(), what="calendar")
 
 
@@ -161,13 +128,21 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
     return problems
 
 
-def _calendars(contracts: tuple[Contract, ...], today: dt.date) -> tuple[TradingCalendar, ...]:
+def _calendars(loaded: list[tuple[Problems, Contract]], today: dt.date) -> tuple[TradingCalendar, ...]:
     """The calendars that feeds name, from the earliest day that their facts list to the end of the next year."""
-    first: dict[str, dt.date] = {}
-    for contract in contracts:
+    first: dict[str, tuple[dt.date, Problems]] = {}
+    for problems, contract in loaded:
         if isinstance(contract.source, Feed):
-            days = [dt.date.fromisoformat(table.since) for table in contract.tables if table.kind == "fact"]
+            day = min(dt.date.fromisoformat(table.since) for table in contract.tables if table.kind == "fact")
             name = contract.source.calendar
-            first[name] = min([*days, first.get(name, dt.date.max)])
+            if name not in first or day < first[name][0]:
+                first[name] = (day, problems)
     last = dt.date(today.year + 1, 12, 31)
-    return tuple(trading_calendar(name, first=day, last=last) for name, day in sorted(first.items()))
+    calendars = []
+    for name, (day, problems) in sorted(first.items()):
+        try:
+            calendars.append(trading_calendar(name, first=day, last=last))
+        except ValueError as error:
+            problem = f"{name} is not known from {day} on: {' '.join(str(error).split())}"
+            problems.add("source.calendar", problem, "Let the facts begin later (since)")
+    return tuple(calendars)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from core.errors import BadContract
 
+MOST_OPTIONS = 20  # that a remedy lists
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -47,9 +49,12 @@ class Problems:
 
 
 def nearest(name: str, options: Sequence[str]) -> str:
-    """A remedy for a wrong name: the nearest option, or all of them where none is near."""
+    """A remedy for a wrong name: the nearest option, or the first of them where none is near."""
     close = difflib.get_close_matches(name, options, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Use one of: {', '.join(options) or '(there are none)'}"
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    more = f" and {len(options) - MOST_OPTIONS} more" if len(options) > MOST_OPTIONS else ""
+    return f"Use one of: {', '.join(options[:MOST_OPTIONS]) or '(there are none)'}{more}"
 
 
 class BadContracts(BadContract):

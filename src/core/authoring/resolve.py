@@ -298,6 +298,8 @@ def _rule(name: str, shape: declare.ColumnShape, joined: tuple[str, ...], path: 
     ways = [way for way in ("source", "surrogate", "lookup", "aggregate") if getattr(shape, way) is not None]
     if len(ways) > 1:
         problems.add(path, f"has several origins ({', '.join(ways)})", "Keep one of from, surrogate, lookup, aggregate")
+    if shape.form and (ways not in ([], ["source"]) or isinstance(shape.source, declare.ByKindShape)):
+        problems.add(f"{path}.as", f"as: {shape.form} needs one field to take from", "Leave it out, or use from alone")
     if shape.surrogate:
         return Surrogate(tuple(shape.surrogate))
     if shape.lookup:
@@ -313,6 +315,10 @@ def _rule(name: str, shape: declare.ColumnShape, joined: tuple[str, ...], path: 
     source = shape.source or name
     if "." in source:
         table, _, field = source.partition(".")
+        if shape.form:
+            problems.add(
+                f"{path}.as", f"as: {shape.form} takes no joined field", "Make the joined field a column first"
+            )
         problems.expect_one_of(f"{path}.from", table, joined, what="joined table")
         return Joined(table, field)
     return Take(source, shape.form or "value")
@@ -358,7 +364,7 @@ def _partitions(
             )
         elif transform == "bucket":
             if buckets < 1:
-                problems.add(where, f"{text!r} has no number of buckets", f"Write bucket({column}, 64)")
+                problems.add(where, f"{text!r} has no number of buckets", f'Write "bucket({column}, 64)", in quotes')
             parts.append(Partition(f"{column}_bucket", column, "bucket", buckets=buckets))
         elif transform in TIME_UNITS:
             unit: Any = transform
@@ -381,9 +387,13 @@ def _listed(
     elif isinstance(shape.source, declare.FeedShape) and name == shape.source.point[0]:
         values = tuple(shape.source.entities)
     else:
-        problems.add(path, f"the values of {name!r} are not listed", f"List them in one_of, or use bucket({name}, 64)")
+        problems.add(
+            path,
+            f"the values of {name!r} are not listed",
+            f'List them in one_of, or write "bucket({name}, 64)", in quotes',
+        )
         return ()
     for value in values:
         if not re.fullmatch(declare.SAFE_VALUE, value):
-            problems.add(path, f"{value!r} cannot be a folder name", f"Use bucket({name}, 64)")
+            problems.add(path, f"{value!r} cannot be a folder name", f'Write "bucket({name}, 64)", in quotes')
     return values

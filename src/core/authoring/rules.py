@@ -5,18 +5,22 @@ Each rule gets a resolved contract (and, for references, all of them) and adds w
 
 from __future__ import annotations
 
-import zoneinfo
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from core.authoring.column_rules import column_rules, is_longer, literals_fit, types_fit
+from core.authoring.name_rules import name_rules
 from core.authoring.problems import Problems
-from core.authoring.provider_rules import provider_rules
+from core.authoring.rollup_rules import rollup_rules
+from core.authoring.source_rules import source_rules
 from core.contract.model import (
-    Aggregated,
+    Column,
     Contract,
     Contracts,
-    Database,
     Feed,
     Joined,
+    Latest,
     LookedUp,
     SourceTable,
     Surrogate,
@@ -24,152 +28,118 @@ from core.contract.model import (
     Take,
     TakeByKind,
 )
-from core.contract.types import ColumnType
 from core.warehouse.current_state import ENTITIES
 
-AGGREGATES = ("first", "last", "min", "max", "sum", "count", "expected", "repaired", "absent", "complete")
 ROWS_PER_PARTITION = 100_000  # a commit costs its partition
-_EXACT = {"boolean", "date", "timestamp", "string", "json"}
 
 
-def check_contract(contract: Contract, contracts: Contracts, problems: Problems) -> None:
-    """All rules, source first."""
-    _source_rules(contract, problems)
+def check_contract(contract: Contract, contracts: Contracts, problems: Problems, *, today: dt.date) -> None:
+    """All rules, source first; a table's own come before those of what it takes from elsewhere."""
+    source_rules(contract, problems)
     for table in contract.tables:
         path = f"warehouse.{table.name}"
+        name_rules(contract, contracts, table, path, problems)
+        column_rules(contract, contracts, table, path, problems)
+        rollup_rules(contract, table, path, problems)
         _keys_are_columns(table, path, problems)
+        _marks_are_mostly_null(contract, table, path, problems)
+        _surrogates_are_of_own_columns(table, path, problems)
         _origins_exist(contract, table, path, problems)
         _joins_fit(contract, table, path, problems)
-        _lookups_exist(contracts, table, path, problems)
         _references_exist(contracts, table, path, problems)
         _partitions_never_change(table, path, problems)
-        _ranks_cover_their_values(table, path, problems)
         _partitions_stay_small(contract, table, path, problems)
-
-
-def _source_rules(contract: Contract, problems: Problems) -> None:
-    source = contract.source
-    if isinstance(source, Database):
-        if source.timezone not in zoneinfo.available_timezones():
-            problems.add("source.timezone", f"{source.timezone!r} is no time zone", "Use an IANA name such as UTC")
-        if source.sweep < source.every:
-            problems.add("source.sweep", "is shorter than every", "Give the auditor time: 7 days, or an hour at least")
-        for table in source.tables:
-            _source_table_rules(table, f"source.tables.{table.name}", problems)
-        if source.canary:
-            _canary_rules(contract, problems)
-    if isinstance(source, Feed):
-        if 86_400 % source.every:
-            problems.add("source.every", "does not divide a day", "Use a cadence such as 1 minute or 1 hour")
-        if source.complete_within < source.settle:
-            problems.add("source.complete_within", "is shorter than settle", "Give late points time to arrive")
-        if not any(table.source == contract.dataset for table in contract.tables if table.kind == "fact"):
-            problems.add("warehouse", "no fact takes the feed's points", f"Add a fact with from: {contract.dataset}")
-        provider_rules(contract, source, problems)
-
-
-def _canary_rules(contract: Contract, problems: Problems) -> None:
-    """A canary shares no table with the dataset that it shadows, and a column tells which of its rows came back."""
-    for table in contract.tables:
-        path = f"warehouse.{table.name}"
-        if table.kind != "fact":
-            remedy = "Make it a fact: dimensions share the current state of a source table with other datasets"
-            problems.add(path, f"a canary has no {table.kind}", remedy)
-        elif "checked_at" not in {column.name for column in table.columns}:
-            problems.add(path, "no column tells what was fetched again", "Add a column checked_at")
-
-
-def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> None:
-    names = [field.name for field in table.fields]
-    for name in table.key:
-        problems.expect_one_of(f"{path}.key", name, names, what="column of this table")
-    for role, name in (("created_at", table.created_at), ("changed_at", table.changed_at)):
-        known = not name or problems.expect_one_of(f"{path}.{role}", name, names, what="column of this table")
-        if name and known and table.field(name).type.name != "timestamp":
-            problems.add(f"{path}.{role}", f"{name!r} is {table.field(name).type}", "Name a timestamp column")
-    if not table.changed_at and not table.created_at:
-        problems.add(path, "names neither created_at nor changed_at", "Name the column that tells when a row changed")
+        _days_are_in_order(table, today, path, problems)
 
 
 def _keys_are_columns(table: Table, path: str, problems: Problems) -> None:
-    names = [column.name for column in table.columns]
+    names = [column.name for column in table.columns if not isinstance(column.rule, Latest)]
     for role, columns in (("key", table.key), ("version", table.version), ("history_of", table.history_of)):
         for name in columns:
             problems.expect_one_of(f"{path}.{role}", name, names, what="column of this table")
+        if len(set(columns)) < len(columns) and table.kind != "rollup":
+            problems.add(f"{path}.{role}", f"{list(columns)} names a column twice", "Name each once")
     if outside := [name for name in table.history_of if name not in table.key]:
         problems.add(f"{path}.history_of", f"{outside} are not in the key", f"Use some of {list(table.key)}")
+    for column in table.columns:
+        if table.kind == "dimension" and column.name in table.key and isinstance(column.rule, Joined):
+            where = f"{path}.columns.{column.name}"
+            problems.add(where, "a joined column may be null, and a key never is", "Take the key from the table itself")
+
+
+def _marks_are_mostly_null(contract: Contract, table: Table, path: str, problems: Problems) -> None:
+    """What the auditor's repairs add is null in every row that was not repaired."""
+    if contract.source is None or table.source not in {source.name for source in contract.source.tables}:
+        return
+    added = {field.name for field in contract.source_table(table.source).fields if field.added}
+    partitioned = {part.column for part in table.partition_by}
+    for column in table.columns:
+        if isinstance(column.rule, Take) and column.rule.field in added:
+            where = f"{path}.columns.{column.name}"
+            if column.required or column.name in (*table.key, *partitioned):
+                problems.add(where, "is null in every row that was not repaired", "Neither require it nor place by it")
+
+
+def _surrogates_are_of_own_columns(table: Table, path: str, problems: Problems) -> None:
+    taken = [column.name for column in table.columns if isinstance(column.rule, Take | TakeByKind | LookedUp)]
     for column in table.columns:
         if isinstance(column.rule, Surrogate):
             for name in column.rule.columns:
                 where = f"{path}.columns.{column.name}.surrogate"
-                problems.expect_one_of(where, name, names, what="column of this table")
+                problems.expect_one_of(where, name, taken, what="column of this table that is taken from a field")
             if column.type.name != "bigint":
                 problems.add(f"{path}.columns.{column.name}.type", "a surrogate has 63 bits", "Use bigint")
 
 
 def _origins_exist(contract: Contract, table: Table, path: str, problems: Problems) -> None:
     if table.kind in ("calendar", "rollup"):
-        _aggregates_exist(contract, table, path, problems)
         return
     if table.source == ENTITIES and isinstance(contract.source, Feed):
+        _entities_have_names(contract.source, table, path, problems)
         return
     tables = {source.name: source for source in contract.source.tables} if contract.source else {}
     if not problems.expect_one_of(f"{path}.from", table.source, tables, what="table of this contract's source"):
         return
-    source = tables[table.source]
-    names = [field.name for field in source.fields]
-    for column in table.columns:
-        where = f"{path}.columns.{column.name}.from"
-        rule = column.rule
-        if isinstance(rule, Take):
-            if problems.expect_one_of(where, rule.field, names, what=f"column of {source.name}"):
-                _types_fit(source.field(rule.field).type, column.type, rule.form, where, problems)
-        elif isinstance(rule, TakeByKind):
-            for name in (rule.live, rule.history):
-                if problems.expect_one_of(where, name, names, what=f"column of {source.name}"):
-                    _types_fit(source.field(name).type, column.type, "value", where, problems)
-        elif isinstance(rule, Joined) and rule.table in tables:
-            joined = tables[rule.table]
-            known = [field.name for field in joined.fields]
-            if problems.expect_one_of(where, rule.field, known, what=f"column of {joined.name}"):
-                _types_fit(joined.field(rule.field).type, column.type, "value", where, problems)
-
-
-def _types_fit(source: ColumnType, target: ColumnType, form: str, path: str, problems: Problems) -> None:
-    """A value may be taken as it is, made longer without loss, or read from text; never rounded."""
-    if form in ("date", "time"):
-        if source.name != "timestamp":
-            problems.add(path, f"as: {form} needs a timestamp, this is {source}", "Take it from a timestamp")
-        wanted = "date" if form == "date" else "string"
-        if target.name != wanted:
-            problems.add(path, f"as: {form} gives {wanted}, not {target}", f"Make the type {wanted}")
+    if isinstance(contract.source, Feed) and table.kind == "dimension":
+        problems.add(f"{path}.from", "a feed's points make no dimension", f"Write from: {ENTITIES}")
         return
-    longer = (
-        source == target
-        or (source.name == "int" and target.name == "bigint")
-        or (source.name == "string" and target.name in ("date", "timestamp"))
-        or (source.name in _EXACT and target.name == "string" and source.name in ("string", "json"))
-        or (
-            source.name == target.name == "decimal"
-            and target.scale >= source.scale
-            and target.precision - target.scale >= source.precision - source.scale
-        )
-    )
-    if not longer:
-        problems.add(path, f"{source} cannot become {target} without loss", f"Make the type {source}")
-
-
-def _aggregates_exist(contract: Contract, table: Table, path: str, problems: Problems) -> None:
-    facts = {fact.name: fact for fact in contract.tables if fact.kind == "fact"}
-    if table.kind != "rollup" or table.source not in facts:
-        return
-    names = [column.name for column in facts[table.source].columns]
     for column in table.columns:
-        if isinstance(column.rule, Aggregated):
-            where = f"{path}.columns.{column.name}.aggregate"
-            problems.expect_one_of(where, column.rule.function, AGGREGATES, what="aggregate")
-            if column.rule.column:
-                problems.expect_one_of(where, column.rule.column, names, what=f"column of {table.source}")
+        _field_fits(tables, table, column, path, problems)
+
+
+def _field_fits(tables: Mapping[str, SourceTable], table: Table, column: Column, path: str, problems: Problems) -> None:
+    """The fields that a column takes are there, and its type holds them."""
+    where = f"{path}.columns.{column.name}.from"
+    source, rule = tables[table.source], column.rule
+    names: tuple[str, ...] = ()
+    if isinstance(rule, Take):
+        names = (rule.field,)
+    elif isinstance(rule, TakeByKind):
+        names = (rule.live, rule.history)
+    for name in names:
+        if problems.expect_one_of(where, name, _names(source), what=f"column of {source.name}"):
+            kind = source.field(name).type
+            types_fit(kind, column.type, getattr(rule, "form", "value"), where, problems)
+            if kind.name == "json" and column.type.name == "string":  # its text is kept, quotes and all
+                literals_fit(replace(column, type=kind), f"{path}.columns.{column.name}", problems)
+    if isinstance(rule, Joined) and rule.table in tables:
+        joined = tables[rule.table]
+        if problems.expect_one_of(where, rule.field, _names(joined), what=f"column of {joined.name}"):
+            kind = joined.field(rule.field).type
+            if not is_longer(kind, column.type) and (kind.name, column.type.name) != ("json", "string"):
+                problems.add(where, f"{kind} cannot become {column.type} when joined", f"Make the type {kind}")
+
+
+def _names(source: SourceTable) -> list[str]:
+    return [field.name for field in source.fields]
+
+
+def _entities_have_names(feed: Feed, table: Table, path: str, problems: Problems) -> None:
+    """Only the name of an entity is never null; all else is an attribute, or open."""
+    for column in table.columns:
+        if column.name in table.key and isinstance(column.rule, Take) and column.rule.field != feed.entity_column:
+            remedy = f"Make the column that takes {feed.entity_column!r} the key"
+            problems.add(f"{path}.key", f"{column.name!r} is not what entities are known by", remedy)
 
 
 def _joins_fit(contract: Contract, table: Table, path: str, problems: Problems) -> None:
@@ -177,21 +147,18 @@ def _joins_fit(contract: Contract, table: Table, path: str, problems: Problems) 
     for join in table.joins:
         where = f"{path}.join.{join.table}"
         if problems.expect_one_of(where, join.table, tables, what="table of this contract's source"):
-            if len(tables[join.table].key) != 1:
+            joined = tables[join.table]
+            if len(joined.key) != 1:
                 problems.add(where, f"{join.table} has a composite key", "Join tables that have a single key")
             if table.source in tables:
-                names = [field.name for field in tables[table.source].fields]
-                problems.expect_one_of(where, join.on, names, what=f"column of {table.source}")
-
-
-def _lookups_exist(contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
-    lookups = {lookup.name: lookup for lookup in contracts.lookups}
-    for column in table.columns:
-        if isinstance(rule := column.rule, LookedUp):
-            where = f"{path}.columns.{column.name}.lookup"
-            if problems.expect_one_of(where, rule.lookup, lookups, what="file of lookups/"):
-                known = lookups[rule.lookup].columns
-                problems.expect_one_of(where, rule.column, known, what=f"column of lookups/{rule.lookup}.csv")
+                own = tables[table.source]
+                names = [field.name for field in own.fields]
+                known = problems.expect_one_of(where, join.on, names, what=f"column of {table.source}")
+                if known and len(joined.key) == 1 and joined.key[0] in [field.name for field in joined.fields]:
+                    key, kind = joined.field(joined.key[0]).type, own.field(join.on).type
+                    if not is_longer(kind, key):
+                        problem = f"{join.on!r} is {kind}, the key of {join.table} is {key}"
+                        problems.add(where, problem, "Give both one type in the source's columns")
 
 
 def _references_exist(contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
@@ -202,8 +169,11 @@ def _references_exist(contracts: Contracts, table: Table, path: str, problems: P
         where = f"{path}.columns.{column.name}.references"
         name, _, target = column.references.partition(".")
         if problems.expect_one_of(where, name, tables, what="table of the warehouse"):
-            known = [column.name for column in tables[name].columns]
-            problems.expect_one_of(where, target, known, what=f"column of {name}")
+            known = {parent.name: parent.type for parent in tables[name].columns}
+            if problems.expect_one_of(where, target, known, what=f"column of {name}"):
+                kind = known[target]
+                if not is_longer(column.type, kind) and not is_longer(kind, column.type):
+                    problems.add(where, f"{target!r} is {kind}, this is {column.type}", "Give both one type")
 
 
 def _partitions_never_change(table: Table, path: str, problems: Problems) -> None:
@@ -219,15 +189,6 @@ def _partitions_never_change(table: Table, path: str, problems: Problems) -> Non
             )
 
 
-def _ranks_cover_their_values(table: Table, path: str, problems: Problems) -> None:
-    for column in table.columns:
-        if column.rank and set(column.rank) != set(column.one_of or column.rank):
-            where = f"{path}.columns.{column.name}.rank"
-            problems.add(
-                where, "does not rank exactly the values of one_of", f"Order {list(column.one_of)}, lowest first"
-            )
-
-
 def _partitions_stay_small(contract: Contract, table: Table, path: str, problems: Problems) -> None:
     feed = contract.source
     if not isinstance(feed, Feed) or table.kind != "fact":
@@ -236,9 +197,17 @@ def _partitions_stay_small(contract: Contract, table: Table, path: str, problems
         problems.add(
             f"{path}.partition_by",
             f"about {rows:,} rows a partition, and a commit costs its partition",
-            f"Choose finer parts, such as [bucket({feed.entity_column}, 64), day({feed.time_column})]",
+            f'Choose finer parts: ["bucket({feed.entity_column}, 64)", "day({feed.time_column})"], in quotes',
             warning=True,
         )
+
+
+def _days_are_in_order(table: Table, today: dt.date, path: str, problems: Problems) -> None:
+    if table.kind == "calendar" and table.until < table.since:
+        problems.add(f"{path}.to", f"{table.until} is before {table.since}", "Let the calendar end after it begins")
+    if table.kind == "fact" and table.since > today.isoformat():
+        remedy = "Begin with a day that rows may already be of"
+        problems.add(f"{path}.since", f"{table.since} has not come yet, so every row would be refused", remedy)
 
 
 def rows_per_partition(feed: Feed, table: Table) -> int:

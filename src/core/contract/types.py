@@ -42,4 +42,6 @@ def parse_type(text: str) -> ColumnType:
         if not 0 < precision <= MAX_DECIMAL_PRECISION or scale > precision:
             raise ValueError(f"{text}: precision is 1 to {MAX_DECIMAL_PRECISION} and scale at most precision")
         return ColumnType("decimal", precision, scale)
+    if text.startswith("decimal("):
+        raise ValueError(f'{text!r} is cut at a comma or misspelt; inside braces write "decimal(10,2)" in quotes')
     raise ValueError(f"unknown type {text!r}; use one of {', '.join(PLAIN_TYPES)} or decimal(p,s)")

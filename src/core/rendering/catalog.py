@@ -99,7 +99,20 @@ def _partitioned(parts: list[dict[str, Any]]) -> dict[str, Any]:
 def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
     """The JSON lines as they came in, for investigations; numbers that are not integers stay text, to stay exact."""
     is_feed = isinstance(contract.source, Feed)
-    hour = {
+    return {
+        "bucket": "ingest",
+        "location": f"feeds/{contract.dataset}/" if is_feed else f"tables/{contract.dataset}/{source.name}/",
+        "format": "json",
+        "description": f"JSON lines as acquired: {contract.dataset}.{source.name}",
+        "columns": [
+            _column(field.name, _RAW_TYPES.get(field.type.name, "string"), field.comment) for field in source.fields
+        ],
+        **_partitioned([_hour_of_arrival(contract)] if is_feed else []),
+    }
+
+
+def _hour_of_arrival(contract: Contract) -> dict[str, Any]:
+    return {
         "name": "arrived",
         "type": "string",
         "folder": "${arrived}",
@@ -110,16 +123,6 @@ def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
             "interval": "1",
             "interval.unit": "HOURS",
         },
-    }
-    return {
-        "bucket": "ingest",
-        "location": f"feeds/{contract.dataset}/" if is_feed else f"tables/{contract.dataset}/{source.name}/",
-        "format": "json",
-        "description": f"JSON lines as acquired: {contract.dataset}.{source.name}",
-        "columns": [
-            _column(field.name, _RAW_TYPES.get(field.type.name, "string"), field.comment) for field in source.fields
-        ],
-        **_partitioned([hour] if is_feed else []),
     }
 
 

@@ -3,95 +3,15 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.support.contracts import GOOD, TODAY, changed, folder_of
 
 from core.authoring.load import examine, load
 from core.authoring.problems import BadContracts
 from core.errors import InvalidData
-
-TODAY = dt.date(2026, 11, 21)
-
-GOOD: dict[str, Any] = {
-    "dataset": "shop",
-    "source": {
-        "kind": "database",
-        "engine": "postgresql",
-        "secret": "shop-db",
-        "every": "5 minutes",
-        "tables": {
-            "sale": {
-                "key": "sale_id",
-                "created_at": "created_at",
-                "changed_at": "changed_at",
-                "columns": {
-                    "sale_id": "int",
-                    "person_id": "int",
-                    "created_at": "timestamp",
-                    "changed_at": "timestamp",
-                    "price": "decimal(10,2)",
-                    "note": "string?",
-                },
-            },
-            "person": {
-                "key": "person_id",
-                "changed_at": "changed_at",
-                "columns": {"person_id": "int", "name": "string", "changed_at": "timestamp"},
-            },
-        },
-    },
-    "warehouse": {
-        "fact_sale": {
-            "kind": "fact",
-            "from": "sale",
-            "grain": "one row per version of a sale",
-            "key": ["sale_id", "changed_at"],
-            "version": ["changed_at"],
-            "history_of": "sale_id",
-            "partition_by": "month(created_at)",
-            "since": "2024-01-01",
-            "columns": {
-                "sale_record_id": {"type": "bigint", "surrogate": ["sale_id", "changed_at"]},
-                "sale_id": "int",
-                "person_id": {"type": "int", "references": "dim_person.person_id"},
-                "created_at": {"type": "timestamp", "immutable": True},
-                "changed_at": "timestamp",
-                "price": {"type": "decimal(10,2)", "check": "> 0"},
-            },
-        },
-        "dim_person": {
-            "kind": "dimension",
-            "from": "person",
-            "key": "person_id",
-            "columns": {"person_id": "int", "name": "string"},
-        },
-    },
-}
-
-
-def folder_of(tmp_path: Path, *contracts: dict[str, Any]) -> Path:
-    for contract in contracts:
-        text = yaml.safe_dump(contract, sort_keys=False)
-        (tmp_path / f"{contract.get('dataset', 'unnamed')}.yaml").write_text(text)
-    return tmp_path
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The good contract with one place changed; ``...`` removes it."""
-    contract = copy.deepcopy(GOOD)
-    place: Any = contract
-    *parents, last = path.split("/")
-    for part in parents:
-        place = place[part]
-    if value is ...:
-        del place[last]
-    else:
-        place[last] = value
-    return contract
 
 
 def test_the_good_contract_is_accepted_without_a_word(tmp_path: Path) -> None:
@@ -166,7 +86,7 @@ REFUSED = [
     (
         "a rank that leaves a value out",
         f"{COLUMNS}/price",
-        {"type": "decimal(10,2)", "one_of": ["a", "b"], "rank": ["a"]},
+        {"type": "decimal(10,2)", "one_of": ["1.00", "2.00"], "rank": ["1.00"]},
         "does not rank",
         "",
     ),
@@ -174,19 +94,19 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "problem", "remedy"), [one[1:] for one in REFUSED], ids=[r[0] for r in REFUSED]
+    ("path", "value", "problem", "remedy"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
 def test_it_is_refused_with_file_path_problem_and_remedy(
     tmp_path: Path, path: str, value: Any, problem: str, remedy: str
 ) -> None:
     with pytest.raises(BadContracts) as refused:
         load(folder_of(tmp_path, changed(path, value)), today=TODAY)
-    told = [str(one) for one in refused.value.problems]
-    fitting = [one for one in refused.value.problems if problem in one.problem]
-    assert fitting, told
+    messages = [str(problem_of_contract) for problem_of_contract in refused.value.problems]
+    fitting = [candidate for candidate in refused.value.problems if problem in candidate.problem]
+    assert fitting, messages
     assert fitting[0].file == "shop.yaml"
     assert fitting[0].path.split(".")[0] in ("source", "warehouse")
-    assert remedy in fitting[0].remedy, told
+    assert remedy in fitting[0].remedy, messages
     assert isinstance(refused.value, InvalidData)
 
 

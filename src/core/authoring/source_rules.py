@@ -1,0 +1,185 @@
+"""Rules of a source: its times, its tables or its points, and the providers that it is asked of."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from core.authoring.column_rules import broken_rule
+from core.authoring.name_rules import no_lookalikes
+from core.authoring.problems import Problems
+from core.contract.model import Contract, Database, Feed, SourceTable, Table, Take
+from core.errors import BadContract
+from core.feeds.lines import ADDED, provider_fields
+from core.feeds.providers import check_provider, comparable, needed_fields
+from core.feeds.rest_spec import read_spec
+from core.warehouse.current_state import ENTITIES
+
+_OWN = ("deleted_at", "checked_at")  # fields that the auditor's repairs add to a row
+_ARRIVED = "arrived"  # the partition key of a feed's raw lines
+_PROVENANCE, _KINDS = ("observed", "repaired"), ("live", "history")
+
+
+def source_rules(contract: Contract, problems: Problems) -> None:
+    """Add what is wrong with a contract's source."""
+    source = contract.source
+    if isinstance(source, Database):
+        _database_rules(contract, source, problems)
+    elif source is not None:
+        _feed_rules(contract, source, problems)
+
+
+# ---------------------------------------------------------------- databases
+
+
+def _database_rules(contract: Contract, source: Database, problems: Problems) -> None:
+    if source.timezone not in zoneinfo.available_timezones():
+        problems.add("source.timezone", f"{source.timezone!r} is no time zone", "Use an IANA name such as UTC")
+    if source.sweep < source.every:
+        problems.add("source.sweep", "is shorter than every", "Give the auditor time: 7 days, or an hour at least")
+    for table in source.tables:
+        _source_table_rules(table, f"source.tables.{table.name}", problems)
+    if source.canary:
+        _canary_rules(contract, problems)
+
+
+def _canary_rules(contract: Contract, problems: Problems) -> None:
+    """A canary shares no table with the dataset that it shadows, and a column tells which of its rows came back."""
+    for table in contract.tables:
+        path = f"warehouse.{table.name}"
+        if table.kind != "fact":
+            remedy = "Make it a fact: dimensions share the current state of a source table with other datasets"
+            problems.add(path, f"a canary has no {table.kind}", remedy)
+        elif "checked_at" not in {column.name for column in table.columns}:
+            problems.add(path, "no column tells what was fetched again", "Add a column checked_at")
+
+
+def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> None:
+    names = [field.name for field in table.fields]
+    for name in table.key:
+        known = problems.expect_one_of(f"{path}.key", name, names, what="column of this table")
+        if known and not table.field(name).required:
+            problems.add(f"{path}.columns.{name}", "a key is never null", f"Write {table.field(name).type}, without ?")
+    if len(set(table.key)) < len(table.key):
+        problems.add(f"{path}.key", f"{list(table.key)} names a column twice", "Name each once")
+    for role, name in (("created_at", table.created_at), ("changed_at", table.changed_at)):
+        known = not name or problems.expect_one_of(f"{path}.{role}", name, names, what="column of this table")
+        if name and known and table.field(name).type.name != "timestamp":
+            problems.add(f"{path}.{role}", f"{name!r} is {table.field(name).type}", "Name a timestamp column")
+    if not table.changed_at and not table.created_at:
+        problems.add(path, "names neither created_at nor changed_at", "Name the column that tells when a row changed")
+    for name in _OWN:
+        if name in names and not table.field(name).added:
+            problem = f"{name!r} is what the pipeline's own repairs add to a row, so the source's would be taken for it"
+            remedy = "Leave it out, or have the source give it another name (a view, a generated column)"
+            problems.add(f"{path}.columns.{name}", problem, remedy)
+    if table.name == ENTITIES:
+        problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
+    no_lookalikes(names, f"{path}.columns", problems)
+
+
+# ---------------------------------------------------------------- feeds
+
+
+def _feed_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
+    if 86_400 % feed.every:
+        problems.add("source.every", "does not divide a day", "Use a cadence such as 1 minute or 1 hour")
+    if feed.complete_within < feed.settle:
+        problems.add("source.complete_within", "is shorter than settle", "Give late points time to arrive")
+    facts = [table for table in contract.tables if table.kind == "fact" and table.source == contract.dataset]
+    if not facts:
+        problems.add("warehouse", "no fact takes the feed's points", f"Add a fact with from: {contract.dataset}")
+    _points_are_named(feed, problems)
+    for fact in facts:
+        _facts_take_points(feed, fact, f"warehouse.{fact.name}", problems)
+    for field in provider_fields(feed):
+        if field.type.name == "json":
+            remedy = "Take a single value of it, as string or number"
+            problems.add(f"source.{field.name}", "no line of a feed holds JSON", remedy)
+    _entities_are_expected(feed, problems)
+    provider_rules(contract, feed, problems)
+
+
+def _points_are_named(feed: Feed, problems: Problems) -> None:
+    if feed.entity_column == feed.time_column:
+        problems.add("source.point", "names one column twice", "Name the column of the entity, then that of the time")
+    for name in (feed.entity_column, feed.time_column):
+        if name in ADDED:
+            problems.add("source.point", f"{name!r} is a field of every line already", "Give the column another name")
+    if _ARRIVED in {field.name for field in feed.table.fields}:
+        remedy = "Call the field otherwise where the provider's answer is described"
+        problems.add("source", f"{_ARRIVED!r} is the partition key of the raw lines", remedy)
+    no_lookalikes([field.name for field in feed.table.fields], "warehouse", problems)
+
+
+def _facts_take_points(feed: Feed, fact: Table, path: str, problems: Problems) -> None:
+    """A fact has both columns of the point in its key, and what is told of a line's origin fits what lines say."""
+    taken = {
+        column.rule.field: column
+        for column in reversed(fact.columns)
+        if isinstance(column.rule, Take) and column.rule.form == "value"
+    }
+    for name in (feed.entity_column, feed.time_column):
+        if name not in taken or taken[name].name not in fact.key:
+            problems.add(f"{path}.key", f"no column of the key takes {name!r}", f"Make {name!r} a column and a key")
+    if feed.entity_column in taken and taken[feed.entity_column].type.name != "string":
+        where = f"{path}.columns.{taken[feed.entity_column].name}.type"
+        problems.add(where, f"an entity's name is no {taken[feed.entity_column].type}", "Make the type string")
+    entities = tuple(entity.name for entity in feed.entities)
+    for name, values in (("provenance", _PROVENANCE), ("kind", _KINDS), (feed.entity_column, entities)):
+        for value in values if name in taken else ():
+            if broken := broken_rule(taken[name], value):
+                where = f"{path}.columns.{taken[name].name}"
+                problems.add(where, f"{value!r}, which lines have, breaks {broken}", "Let the rule bear it")
+                break
+
+
+def _entities_are_expected(feed: Feed, problems: Problems) -> None:
+    for entity in feed.entities:
+        if entity.valid_from and entity.valid_until and entity.valid_until <= entity.valid_from:
+            where = f"source.entities.{entity.name}.valid_until"
+            problems.add(where, "is not after valid_from", "Let it end after it begins, or leave it out")
+
+
+# ---------------------------------------------------------------- providers
+
+
+def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
+    """Add what is wrong with the live provider, the history's, the rate limit, the canary and the sample."""
+    for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
+        try:
+            check_provider(provider, every=feed.every)
+        except BadContract as error:
+            problems.add(f"source.{role}.{error.place}", error.problem, error.remedy)
+            continue
+        if provider.kind == "rest":
+            _rest_tells_what_is_taken(contract, feed, role, kind, problems)
+    calls = len(feed.entities) * 60 / feed.every
+    if calls > feed.calls_per_minute:
+        remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
+        problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
+    columns = {column.name for table in contract.tables if table.kind == "fact" for column in table.columns}
+    if feed.canary and "provenance" not in columns:
+        problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
+    if feed.sample.points:
+        _sample_can_be_taken(contract, feed, problems)
+
+
+def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> None:
+    if not comparable(contract, feed):
+        problems.add("source.sample", "no column of a fact is a number of the provider", "Leave the sample out")
+    most = int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+    if feed.sample.points > most:
+        remedy = f"Ask for {most} at most: each of them is a call"
+        problems.add("source.sample.points", f"{feed.sample.points} are more than a minute's calls", remedy)
+
+
+def _rest_tells_what_is_taken(contract: Contract, feed: Feed, role: str, kind: str, problems: Problems) -> None:
+    provider = feed.provider if role == "provider" else feed.history
+    call = getattr(read_spec(provider.settings), kind)
+    if call is None:
+        problems.add(f"source.{role}.rest.{kind}", "is missing", f"Describe the {kind} call: path, records, fields")
+        return
+    for name in needed_fields(contract, feed, "live" if kind == "live" else "history"):
+        if name not in call.fields:
+            where = f"source.{role}.rest.{kind}.fields"
+            problems.add(where, f"has no {name!r}, which a column takes", f"Say where {name!r} is in a record")
