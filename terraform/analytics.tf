@@ -97,7 +97,7 @@ resource "aws_glue_catalog_table" "view" {
     originalSql = each.value.sql
     catalog     = "awsdatacatalog"
     schema      = aws_glue_catalog_database.this.name
-    columns     = [for one in each.value.columns : { name = one.name, type = one.trino }]
+    columns     = [for column in each.value.columns : { name = column.name, type = column.trino }]
   })))
 
   storage_descriptor {

@@ -1,13 +1,20 @@
 # One page: is it healthy, is it whole, is it fresh, is it keeping up, what does it cost.
 
 locals {
-  feed_metrics     = ["PointsExpected", "PointsWritten", "TriggerDelaySeconds"]
-  audit_metrics    = ["AuditExpected", "AuditMissing", "AuditAbsent", "PointsRepaired", "PointsUnhealed"]
-  database_metrics = ["RowsExtracted", "HorizonHeldSeconds", "NonSequentialIds"]
+  # Which datasets have a metric.
+  datasets_by_metric = merge(
+    { for metric in ["ObjectsProcessed", "RowsOut", "LinesRejected", "ProcessingTime"] : metric => local.sources },
+    { for metric in ["RowsExtracted", "HorizonHeldSeconds", "NonSequentialIds"] : metric => local.databases },
+    { for metric in ["PointsExpected", "PointsWritten", "TriggerDelaySeconds"] : metric => local.feeds },
+    {
+      for metric in ["AuditExpected", "AuditMissing", "AuditAbsent", "PointsRepaired", "PointsUnhealed"] :
+      metric => local.sources
+    },
+  )
 
   by_dataset = {
-    for metric in concat(local.audit_metrics, ["ObjectsProcessed", "RowsOut", "LinesRejected", "NonSequentialIds", "ProcessingTime", "RowsExtracted", "HorizonHeldSeconds", "PointsExpected", "PointsWritten", "TriggerDelaySeconds"]) : metric => [
-      for dataset in keys(contains(local.audit_metrics, metric) ? local.audited : contains(local.feed_metrics, metric) ? local.feeds : contains(local.database_metrics, metric) ? local.databases : local.sources) :
+    for metric, datasets in local.datasets_by_metric : metric => [
+      for dataset in keys(datasets) :
       [local.namespace, metric, "environment", var.environment, "dataset", dataset, { label = dataset }]
     ]
   }
@@ -19,13 +26,16 @@ locals {
       coverage = ["AuditExpected", "AuditMissing", "AuditAbsent"]
       gaps     = ["AuditMissing", "PointsRepaired", "PointsUnhealed"]
       } : name => [
-      for metric in flatten([for one in metrics : [for line in local.by_dataset[one] : { line = line }]]) :
-      concat(slice(metric.line, 0, 6), [{ label = "${metric.line[5]} ${metric.line[1]}" }])
+      for curve in flatten([for metric in metrics : [for line in local.by_dataset[metric] : { line = line }]]) :
+      concat(slice(curve.line, 0, 6), [{ label = "${curve.line[5]} ${curve.line[1]}" }])
     ]
   }
 
   widgets = [
-    { title = "Coverage: points and rows owed, missing and absent at the source, as audited", stat = "Maximum", metrics = local.together.coverage },
+    {
+      title   = "Coverage: points and rows owed, missing and absent at the source, as audited", stat = "Maximum",
+      metrics = local.together.coverage
+    },
     { title = "Gaps: missing when an audit ended, healed, beyond healing", stat = "Maximum", metrics = local.together.gaps },
     {
       title = "Freshness: seconds that a feed's oldest record waits for S3", stat = "Maximum",
@@ -48,8 +58,11 @@ locals {
       metrics = [for name, queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { label = name }]]
     },
     {
-      title   = "Dead letters", stat = "Maximum",
-      metrics = [for name, queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.dead_name, { label = name }]]
+      title = "Dead letters", stat = "Maximum",
+      metrics = [
+        for name, queue in local.queues :
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.dead_name, { label = name }]
+      ]
     },
     {
       title   = "Duration of a function, milliseconds", stat = "p95",
@@ -78,12 +91,15 @@ resource "aws_cloudwatch_dashboard" "this" {
       [{
         type = "alarm", x = 0, y = 0, width = 24, height = 4
         properties = {
-          title  = "Alarms"
-          alarms = sort([for name in values(local.alarm_names) : "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${name}"])
+          title = "Alarms"
+          alarms = sort([
+            for name in values(local.alarm_names) :
+            "arn:${local.partition}:cloudwatch:${var.region}:${local.account}:alarm:${name}"
+          ])
         }
       }],
       [
-        for index, widget in [for one in local.widgets : one if length(one.metrics) > 0] : {
+        for index, widget in [for widget in local.widgets : widget if length(widget.metrics) > 0] : {
           type = "metric", x = 8 * (index % 3), y = 4 + 6 * floor(index / 3), width = 8, height = 6
           properties = {
             title = widget.title, region = var.region, stat = widget.stat, period = 300, view = "timeSeries", metrics = widget.metrics

@@ -64,7 +64,7 @@ variable "layer_zip" {
 }
 
 variable "managed_layers" {
-  description = "Use AWS's public layers for pandas and powertools, found through their SSM parameters; false on the emulator, which has neither."
+  description = "Use AWS's public layers for pandas and powertools, found by their SSM parameters; the emulator has neither."
   type        = bool
   default     = true
 }
@@ -88,13 +88,16 @@ variable "emulator_endpoint" {
   default     = null
 
   validation {
-    condition     = var.emulator_endpoint == null ? true : can(regex("^http://(127\\.0\\.0\\.1|localhost|\\[::1\\]):[0-9]+$", var.emulator_endpoint))
+    condition = (
+      var.emulator_endpoint == null ? true :
+      can(regex("^http://(127\\.0\\.0\\.1|localhost|\\[::1\\]):[0-9]+$", var.emulator_endpoint))
+    )
     error_message = "emulator_endpoint: an http URL on loopback with a port; leave it out on AWS."
   }
 }
 
 variable "object_lifecycle" {
-  description = "Make the buckets' lifecycle rules. False on the emulator, where nothing expires and the provider waits a minute per bucket."
+  description = "Make the buckets' lifecycle rules; on the emulator nothing expires, and the provider waits a minute per bucket."
   type        = bool
   default     = true
 }
@@ -155,7 +158,7 @@ variable "drop_one_entity" {
 }
 
 variable "provider_urls" {
-  description = "Other addresses for the providers (a stand-in), by dataset, and `<dataset>.history` for a history of its own; empty: the real ones."
+  description = "Other addresses for the providers, by dataset, and `<dataset>.history` for a history of its own; empty: the real."
   type        = map(string)
   default     = {}
 
@@ -198,8 +201,10 @@ variable "process_timeout_seconds" {
   }
 }
 
+# 1,769 MB is one whole processor: up to there what computes costs the same and is done sooner; it needs 235 MB
+# (docs/decisions/memory-of-the-process-function.md).
 variable "process_memory_mb" {
-  description = "Memory of the process function. 1,769 MB is one whole processor: up to there what computes costs the same and is done sooner; it needs 235 MB (docs/decisions/memory-of-the-process-function.md)."
+  description = "Memory of the process function."
   type        = number
   default     = 1769
 
@@ -305,8 +310,9 @@ variable "tracing" {
 
 # ---------------------------------------------------------------- how it is audited
 
+# {attempts, windows, points, query_seconds, grace_seconds, sweep_rows, budget = {...}}
 variable "audit_limits" {
-  description = "How much the auditor does at once, where its defaults do not fit: {attempts, windows, points, query_seconds, grace_seconds, sweep_rows, budget = {...}}."
+  description = "How much the auditor does at once, where its defaults do not fit."
   type        = any
   default     = {}
 }
@@ -345,15 +351,16 @@ variable "audit_retry_seconds" {
 }
 
 variable "access_log_bucket" {
-  description = "An existing bucket of the region that S3 may write access logs of the ingest and warehouse buckets to; null: none are kept."
+  description = "An existing bucket of the region for access logs of the ingest and warehouse buckets; null: none are kept."
   type        = string
   default     = null
 }
 
 # ---------------------------------------------------------------- network of the functions that read a database
 
+# From there S3, Systems Manager and Secrets Manager must be reached: see vpc_endpoints.
 variable "vpc_subnet_ids" {
-  description = "Private subnets from which the database is reached; empty: outside any VPC. From there S3, Systems Manager and Secrets Manager must be reached: see vpc_endpoints."
+  description = "Private subnets from which the database is reached; empty: outside any VPC."
   type        = list(string)
   default     = []
 }
@@ -369,8 +376,9 @@ variable "security_group_ids" {
   }
 }
 
+# For what the functions reach from vpc_subnet_ids, in their VPC, with the subnets' route tables.
 variable "vpc_endpoints" {
-  description = "Makes endpoints for what the functions reach from vpc_subnet_ids, in their VPC, with the subnets' route tables; null: the network has them, or a NAT gateway."
+  description = "Make endpoints for AWS's services; null: the network has them, or a NAT gateway."
   type = object({
     vpc_id          = string
     route_table_ids = list(string)

@@ -9,8 +9,10 @@ data "aws_partition" "current" {}
 locals {
   receives  = 3
   dead_name = "${var.name}-dead"
-  arn       = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}:${var.name}"
-  dead_arn  = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${data.aws_caller_identity.current.account_id}:${local.dead_name}"
+  account   = data.aws_caller_identity.current.account_id
+  arns      = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${local.account}"
+  arn       = "${local.arns}:${var.name}"
+  dead_arn  = "${local.arns}:${local.dead_name}"
 }
 
 data "aws_iam_policy_document" "access" {
@@ -50,7 +52,7 @@ data "aws_iam_policy_document" "access" {
       condition {
         test     = "StringEquals"
         variable = "aws:SourceAccount"
-        values   = [data.aws_caller_identity.current.account_id]
+        values   = [local.account]
       }
     }
   }
@@ -72,8 +74,11 @@ resource "aws_sqs_queue" "this" {
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = true
   policy                     = data.aws_iam_policy_document.access["live"].json
-  redrive_policy             = var.dead_queue_first ? null : jsonencode({ deadLetterTargetArn = local.dead_arn, maxReceiveCount = local.receives })
   tags                       = var.tags
+
+  redrive_policy = var.dead_queue_first ? null : jsonencode({
+    deadLetterTargetArn = local.dead_arn, maxReceiveCount = local.receives
+  })
 }
 
 # Apart from the queue, so that what hangs on the queue is made meanwhile: the provider takes 25 s for either.
