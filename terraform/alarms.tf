@@ -2,8 +2,7 @@
 # description holds the next step and the runbook's section (docs/runbook.md has one per kind).
 
 locals {
-  runbook   = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
-  namespace = "Starmend"
+  runbook = { for kind in local.alarm_kinds : kind => "Runbook: ${var.runbook_url}#${kind}" }
 
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
@@ -19,7 +18,10 @@ locals {
     }
     halted-objects = {
       metric = "ObjectsHalted", above = var.alarm_thresholds.halted_objects, datasets = local.sources
-      text   = "So many lines of an object of %s break the contract that nothing of it was committed. Mend the contract or the code, deploy, then: starmend quarantine retry."
+      text = join(" ", [
+        "So many lines of an object of %s break the contract that nothing of it was committed. Mend the contract or the code,",
+        "deploy, then: starmend quarantine retry.",
+      ])
     }
     failed-tables = {
       metric = "TableFailed", above = var.alarm_thresholds.failed_tables, datasets = local.databases
@@ -37,34 +39,43 @@ locals {
 
   alarms = merge(
     merge([
-      for kind, one in local.counted : {
-        for dataset in keys(one.datasets) : "${kind}-${dataset}" => {
-          kind       = kind, text = format(one.text, dataset), namespace = local.namespace, metric = one.metric
+      for kind, counter in local.counted : {
+        for dataset in keys(counter.datasets) : "${kind}-${dataset}" => {
+          kind       = kind, text = format(counter.text, dataset), namespace = local.namespace, metric = counter.metric
           dimensions = { environment = var.environment, dataset = dataset }
-          statistic  = "Sum", period = 300, periods = 1, above = one.above, missing = "notBreaching"
+          statistic  = "Sum", period = 300, periods = 1, above = counter.above, missing = "notBreaching"
         }
       }
     ]...),
     {
       for dataset, source in local.databases : "horizon-held-${dataset}" => {
-        kind       = "horizon-held", namespace = local.namespace, metric = "HorizonHeldSeconds"
-        text       = "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for it. The extract function's log names it (horizon held back). End it."
+        kind = "horizon-held", namespace = local.namespace, metric = "HorizonHeldSeconds"
+        text = join(" ", [
+          "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for",
+          "it. The extract function's log names it (horizon held back). End it.",
+        ])
         dimensions = { environment = var.environment, dataset = dataset }
         statistic  = "Maximum", period = 300, periods = 1, above = source.complete_within_seconds, missing = "notBreaching"
       }
     },
     {
       for name, queue in local.queues : "dead-letters-${name}" => {
-        kind       = "dead-letters", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible"
-        text       = "Work on the queue ${name} failed three times and lies in ${queue.dead_name}. Read a message, mend its cause, then move it back: starmend replay."
+        kind = "dead-letters", namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible"
+        text = join(" ", [
+          "Work on the queue ${name} failed three times and lies in ${queue.dead_name}. Read a message, mend its cause, then move",
+          "it back: starmend replay.",
+        ])
         dimensions = { QueueName = queue.dead_name }
         statistic  = "Maximum", period = 60, periods = 1, above = var.alarm_thresholds.dead_letters, missing = "notBreaching"
       }
     },
     {
       for name, queue in local.queues : "queue-age-${name}" => {
-        kind       = "queue-age", namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage"
-        text       = "A message on the queue ${name} has waited for too long: its function fails, is throttled, or cannot keep up. Look at the function's errors and concurrency."
+        kind = "queue-age", namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage"
+        text = join(" ", [
+          "A message on the queue ${name} has waited for too long: its function fails, is throttled, or cannot keep up. Look at",
+          "the function's errors and concurrency.",
+        ])
         dimensions = { QueueName = queue.name }
         statistic  = "Maximum", period = 60, periods = 3, above = var.alarm_thresholds.queue_age, missing = "notBreaching"
       }
@@ -79,35 +90,27 @@ locals {
     },
     {
       for name, function in local.functions : "throttles-${name}" => {
-        kind       = "throttles", namespace = "AWS/Lambda", metric = "Throttles"
-        text       = "Lambda refused to run ${function}: the account's concurrency is used up. Ask for more, or lower the triggers' concurrency."
+        kind = "throttles", namespace = "AWS/Lambda", metric = "Throttles"
+        text = join(" ", [
+          "Lambda refused to run ${function}: the account's concurrency is used up. Ask for more, or lower the triggers'",
+          "concurrency.",
+        ])
         dimensions = { FunctionName = function }
         statistic  = "Sum", period = 300, periods = 1, above = var.alarm_thresholds.throttles, missing = "notBreaching"
       }
     },
     {
-      for machine in aws_sfn_state_machine.audit : "audit-failed" => {
-        kind       = "audit-failed", namespace = "AWS/States", metric = "ExecutionsFailed"
-        text       = "An audit failed in one of its steps. Look at the execution's history, mend the cause; the next audit looks at the same windows again."
-        dimensions = { StateMachineArn = machine.arn }
-        statistic  = "Sum", period = 300, periods = 1, above = 0, missing = "notBreaching"
-      }
-    },
-    {
       for dataset in keys(local.feeds) : "delivery-late-${dataset}" => {
-        kind       = "delivery-late", namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness"
-        text       = "Firehose holds records of ${dataset} that it cannot write. Look at its log group and at feeds-errors/ in the ingest bucket."
+        kind = "delivery-late", namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness"
+        text = join(" ", [
+          "Firehose holds records of ${dataset} that it cannot write. Look at its log group and at feeds-errors/ in the ingest",
+          "bucket.",
+        ])
         dimensions = { DeliveryStreamName = aws_kinesis_firehose_delivery_stream.feed[dataset].name }
         statistic  = "Maximum", period = 300, periods = 1, above = var.alarm_thresholds.delivery_age, missing = "notBreaching"
       }
     },
   )
-
-  # Only where schedules run. Nobody heals what nobody audits.
-  audits_due = var.schedules_enabled ? local.audited : {}
-  canaries   = { for name, dataset in local.sources : name => dataset if try(dataset.canary, false) }
-
-  has_canaries = length(local.canaries) > 0 # an audit's last step sees whether the planted gap was healed
 
   # Only where schedules run: three missed starts. Here silence is the fault.
   scheduled = {
@@ -137,15 +140,14 @@ locals {
     },
   )
 
-  alarm_names = merge(
+  # All but the one light, which watches these. The auditor's are made beside it (modules/auditor).
+  watched = merge(
     { for name, alarm in aws_cloudwatch_metric_alarm.this : name => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.schedule_silent : "schedule-silent-${name}" => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_composite_alarm.freshness : "freshness-${name}" => alarm.alarm_name },
-    { for name, alarm in aws_cloudwatch_metric_alarm.gaps_unhealed : "gaps-unhealed-${name}" => alarm.alarm_name },
-    { for name, alarm in aws_cloudwatch_metric_alarm.audit_silent : "audit-silent-${name}" => alarm.alarm_name },
-    { for name, alarm in aws_cloudwatch_metric_alarm.canary_dead : "canary-dead-${name}" => alarm.alarm_name },
-    { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name },
+    one(module.auditor[*].alarms),
   )
+  alarm_names = merge(local.watched, { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name })
 }
 
 # ---------------------------------------------------------------- the topic
@@ -272,8 +274,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 resource "aws_cloudwatch_metric_alarm" "schedule_silent" {
   for_each = local.scheduled
 
-  alarm_name          = "${local.prefix}-schedule-silent-${each.key}"
-  alarm_description   = "The schedules no longer start ${local.functions[each.key]}. Look whether they are enabled and whether their role may start it. ${local.runbook["schedule-silent"]}"
+  alarm_name = "${local.prefix}-schedule-silent-${each.key}"
+  alarm_description = join(" ", [
+    "The schedules no longer start ${local.functions[each.key]}. Look whether they are enabled and whether their role may",
+    "start it. ${local.runbook["schedule-silent"]}",
+  ])
   namespace           = "AWS/Lambda"
   metric_name         = "Invocations"
   dimensions          = { FunctionName = local.functions[each.key] }
@@ -284,70 +289,6 @@ resource "aws_cloudwatch_metric_alarm" "schedule_silent" {
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-  tags                = local.tags.alarms
-}
-
-# The auditor itself mails once per cause, with entities, minutes and what was tried. So this alarm mails only its end; it
-# keeps its state between audits.
-resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
-  for_each = local.audited
-
-  alarm_name          = "${local.prefix}-gaps-unhealed-${each.key}"
-  alarm_description   = "The auditor could not heal something of ${each.key}; its own mail says what and what was tried. Try again: starmend heal. ${local.runbook["gaps-unhealed"]}"
-  namespace           = local.namespace
-  metric_name         = "CausesOpen"
-  dimensions          = { environment = var.environment, dataset = each.key }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  datapoints_to_alarm = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "ignore"
-  ok_actions          = [aws_sns_topic.alarms.arn]
-  tags                = local.tags.alarms
-}
-
-# The dead man: two audits in a row did not finish.
-resource "aws_cloudwatch_metric_alarm" "audit_silent" {
-  for_each = local.audits_due
-
-  alarm_name          = "${local.prefix}-audit-silent-${each.key}"
-  alarm_description   = "No audit of ${each.key} has finished for two hours. Look at the schedule and at the state machine's executions. ${local.runbook["audit-silent"]}"
-  namespace           = local.namespace
-  metric_name         = "AuditFinished"
-  dimensions          = { environment = var.environment, dataset = each.key }
-  statistic           = "Sum"
-  period              = 3600
-  evaluation_periods  = 2
-  datapoints_to_alarm = 2
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  treat_missing_data  = "breaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-  tags                = local.tags.alarms
-}
-
-# The auditor's proof of itself. Each audit of a canary says whether the newest planted gap was healed (1) or not (0), on
-# days without trade of the last one. Silence is the dead man's business.
-resource "aws_cloudwatch_metric_alarm" "canary_dead" {
-  for_each = local.canaries
-
-  alarm_name          = "${local.prefix}-canary-dead-${each.key}"
-  alarm_description   = "For a day no audit has found the gap healed that is planted in ${each.key} every day: real gaps may stay open as well. Look at the newest audit of ${each.key}. ${local.runbook["canary-dead"]}"
-  namespace           = local.namespace
-  metric_name         = "CanaryHealed"
-  dimensions          = { environment = var.environment, dataset = each.key }
-  statistic           = "Maximum"
-  period              = 86400
-  evaluation_periods  = 1
-  datapoints_to_alarm = 1
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
   tags                = local.tags.alarms
@@ -375,8 +316,11 @@ resource "aws_cloudwatch_metric_alarm" "freshness_part" {
 resource "aws_cloudwatch_composite_alarm" "freshness" {
   for_each = local.sources
 
-  alarm_name        = "${local.prefix}-freshness-${each.key}"
-  alarm_description = "Nothing of ${each.key} has reached the warehouse for ${each.value.complete_within_seconds / 60} minutes, although there was something to bring. Follow it along the road: starmend status. ${local.runbook["freshness"]}"
+  alarm_name = "${local.prefix}-freshness-${each.key}"
+  alarm_description = join(" ", [
+    "Nothing of ${each.key} has reached the warehouse for ${each.value.complete_within_seconds / 60} minutes, although",
+    "there was something to bring. Follow it along the road: starmend status. ${local.runbook["freshness"]}",
+  ])
   alarm_rule = join(" AND ", [
     for part in ["nothing-processed", "work-due"] :
     "ALARM(\"${aws_cloudwatch_metric_alarm.freshness_part["${part}-${each.key}"].alarm_name}\")"
@@ -387,25 +331,19 @@ resource "aws_cloudwatch_composite_alarm" "freshness" {
 }
 
 resource "aws_cloudwatch_composite_alarm" "unhealthy" {
-  alarm_name        = "${local.prefix}-pipeline-unhealthy"
-  alarm_description = "At least one alarm of ${local.prefix} is on; it has said so itself. This one is over when all are. ${local.runbook["pipeline-unhealthy"]}"
-  alarm_rule = join(" OR ", [
-    for name in sort(concat(
-      values(aws_cloudwatch_metric_alarm.this)[*].alarm_name,
-      values(aws_cloudwatch_metric_alarm.schedule_silent)[*].alarm_name,
-      values(aws_cloudwatch_metric_alarm.gaps_unhealed)[*].alarm_name,
-      values(aws_cloudwatch_metric_alarm.audit_silent)[*].alarm_name,
-      values(aws_cloudwatch_metric_alarm.canary_dead)[*].alarm_name,
-      values(aws_cloudwatch_composite_alarm.freshness)[*].alarm_name,
-    )) : "ALARM(\"${name}\")"
+  alarm_name = "${local.prefix}-pipeline-unhealthy"
+  alarm_description = join(" ", [
+    "At least one alarm of ${local.prefix} is on; it has said so itself. This one is over when all are.",
+    local.runbook["pipeline-unhealthy"],
   ])
+  alarm_rule    = join(" OR ", [for name in sort(values(local.watched)) : "ALARM(\"${name}\")"])
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]
   tags          = local.tags.alarms
 
   lifecycle {
     precondition {
-      condition     = length(local.alarms) + length(local.scheduled) + length(local.sources) + length(local.audited) + length(local.audits_due) + length(local.canaries) <= 100
+      condition     = length(local.watched) <= 100
       error_message = "A composite alarm may watch 100 others: split the contracts over two environments."
     }
   }

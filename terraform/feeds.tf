@@ -1,107 +1,5 @@
 # Feeds: every minute the request function puts the points that are due on a queue; the pull function asks the provider
-# and puts the answers into the feed's stream; Firehose gathers them into objects.
-
-locals {
-  has_feeds   = length(local.feeds) > 0
-  stream_name = "${local.prefix}-{dataset}" # one stream per feed; the functions fill in the dataset
-  # Streams take half a minute to make; what only needs to name them does not wait.
-  stream_names = { for name in keys(local.feeds) : name => replace(local.stream_name, "{dataset}", name) }
-}
-
-# ---------------------------------------------------------------- request
-
-data "aws_iam_policy_document" "request" {
-  count = local.has_feeds ? 1 : 0
-
-  statement {
-    sid       = "AskForPoints"
-    actions   = ["sqs:SendMessage"]
-    resources = [module.requests[0].arn]
-  }
-}
-
-module "request" {
-  count  = local.has_feeds ? 1 : 0
-  source = "./modules/function"
-
-  name        = "${local.prefix}-request"
-  description = "Puts the points that a feed owes this minute on the queue"
-  handler     = "ingestion.request.handler.handle"
-  code        = local.code
-  policy      = data.aws_iam_policy_document.request[0].json
-  environment = merge(local.function_environment, {
-    POWERTOOLS_SERVICE_NAME    = "request"
-    STARMEND_REQUEST_QUEUE_URL = module.requests[0].url
-    STARMEND_DROP_ONE_ENTITY   = var.drop_one_entity
-  })
-  timeout_seconds    = 30
-  memory_mb          = 512
-  log_retention_days = var.log_retention_days
-  tracing            = var.tracing
-  tags               = local.tags.ingestion
-}
-
-# A start that comes a minute late asks for the wrong minute: none is kept, and the auditor fills what is missing.
-resource "aws_lambda_function_event_invoke_config" "request" {
-  count = local.has_feeds ? 1 : 0
-
-  function_name                = module.request[0].name
-  maximum_retry_attempts       = 0
-  maximum_event_age_in_seconds = 60
-}
-
-data "aws_iam_policy_document" "start_request" {
-  count = local.has_feeds ? 1 : 0
-
-  statement {
-    actions   = ["lambda:InvokeFunction"]
-    resources = [module.request[0].arn]
-  }
-}
-
-resource "aws_iam_role" "start_request" {
-  count = local.has_feeds ? 1 : 0
-
-  name               = "${local.prefix}-start-request"
-  description        = "Lets the schedules start ${local.prefix}-request"
-  assume_role_policy = data.aws_iam_policy_document.scheduler_trust.json
-  tags               = local.tags.ingestion
-}
-
-resource "aws_iam_role_policy" "start_request" {
-  count = local.has_feeds ? 1 : 0
-
-  name   = "grants"
-  role   = aws_iam_role.start_request[0].id
-  policy = data.aws_iam_policy_document.start_request[0].json
-}
-
-resource "aws_scheduler_schedule" "request" {
-  for_each = local.feeds
-
-  #checkov:skip=CKV_AWS_297:the input is a dataset's name, no secret
-  name                = "request-${each.key}"
-  description         = "Asks for the points of ${each.key} that are due; the function knows the calendar"
-  group_name          = aws_scheduler_schedule_group.this.name
-  schedule_expression = "cron(* * * * ? *)" # a cron starts with the minute, a rate with the schedule's creation
-  state               = var.schedules_enabled ? "ENABLED" : "DISABLED"
-
-  flexible_time_window {
-    mode = "OFF"
-  }
-
-  target {
-    arn      = module.request[0].arn
-    role_arn = aws_iam_role.start_request[0].arn
-    input    = replace(local.scheduled_event, "DATASET", each.key)
-    retry_policy {
-      maximum_event_age_in_seconds = 60
-      maximum_retry_attempts       = 2
-    }
-  }
-}
-
-# ---------------------------------------------------------------- pull
+# and puts the answers into the feed's stream (modules/feeds); Firehose gathers them into objects.
 
 module "requests" {
   count  = local.has_feeds ? 1 : 0
@@ -114,64 +12,29 @@ module "requests" {
   tags                     = local.tags.ingestion
 }
 
-data "aws_iam_policy_document" "pull" {
-  count = local.has_feeds ? 1 : 0
-
-  statement {
-    sid       = "TakeRequests"
-    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-    resources = [module.requests[0].arn]
-  }
-
-  statement {
-    sid       = "WriteToStreams"
-    actions   = ["kinesis:PutRecords"]
-    resources = [for name in local.stream_names : "arn:${local.partition}:kinesis:${var.region}:${local.account}:stream/${name}"]
-  }
-
-  dynamic "statement" {
-    for_each = length(flatten(values(local.feeds)[*].secrets)) > 0 ? [1] : []
-    content {
-      sid       = "ReadProviderSecrets"
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = [for name in distinct(flatten(values(local.feeds)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
-    }
-  }
-}
-
-module "pull" {
+module "feeds" {
   count  = local.has_feeds ? 1 : 0
-  source = "./modules/function"
+  source = "./modules/feeds"
 
-  name        = "${local.prefix}-pull"
-  description = "Asks the provider for points and puts its answers into the feed's stream"
-  handler     = "ingestion.pull.handler.handle"
-  code        = local.code
-  policy      = data.aws_iam_policy_document.pull[0].json
-  environment = merge(local.function_environment, {
-    POWERTOOLS_SERVICE_NAME = "pull"
-    STARMEND_STREAM_NAME    = local.stream_name
-    STARMEND_PROVIDER_URLS  = jsonencode(var.provider_urls)
-  })
-  timeout_seconds    = var.pull_timeout_seconds
-  memory_mb          = 512
-  log_retention_days = var.log_retention_days
-  tracing            = var.tracing
-  tags               = local.tags.ingestion
-}
+  prefix      = local.prefix
+  datasets    = keys(local.feeds)
+  requests    = one(module.requests)
+  secret_arns = [for name in distinct(flatten(values(local.feeds)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
 
-resource "aws_lambda_event_source_mapping" "pull" {
-  count = local.has_feeds ? 1 : 0
-
-  event_source_arn        = module.requests[0].arn
-  function_name           = module.pull[0].name
-  batch_size              = 10
-  function_response_types = ["ReportBatchItemFailures"]
-  tags                    = local.tags.ingestion
-
-  scaling_config {
-    maximum_concurrency = var.pull_concurrency
+  streams = {
+    name = local.stream_name
+    arns = [
+      for name in local.stream_names : "arn:${local.partition}:kinesis:${var.region}:${local.account}:stream/${name}"
+    ]
   }
+
+  provider_urls   = var.provider_urls
+  drop_one_entity = var.drop_one_entity
+  pull            = { timeout_seconds = var.pull_timeout_seconds, concurrency = var.pull_concurrency }
+  functions       = local.function_settings
+  scheduling      = local.scheduling
+  scheduled_event = local.scheduled_event
+  tags            = local.tags.ingestion
 }
 
 # ---------------------------------------------------------------- stream and delivery

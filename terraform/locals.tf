@@ -1,3 +1,7 @@
+# What several rooms use. What only one uses stands in its own file.
+
+# ---------------------------------------------------------------- where it is, and what for
+
 locals {
   prefix    = "${var.project}-${var.environment}"
   emulated  = var.emulator_endpoint != null
@@ -8,8 +12,75 @@ locals {
   databases = { for name, dataset in local.contracts.datasets : name => dataset if dataset.kind == "database" }
   feeds     = { for name, dataset in local.contracts.datasets : name => dataset if dataset.kind == "feed" }
   sources   = merge(local.databases, local.feeds)
+  canaries  = { for name, dataset in local.sources : name => dataset if try(dataset.canary, false) }
 
   has_databases = length(local.databases) > 0
+  has_feeds     = length(local.feeds) > 0
+  has_sources   = length(local.sources) > 0
+
+  # What Cost Explorer groups by. The provider adds project and environment; repairs say purpose = "repair".
+  tags = {
+    for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :
+    component => { component = component }
+  }
+  audit_tags = { component = "auditor", purpose = "repair" }
+}
+
+# ---------------------------------------------------------------- what grants name
+
+locals {
+  ingest_arn    = aws_s3_bucket.this["ingest"].arn
+  warehouse_arn = aws_s3_bucket.this["warehouse"].arn
+  results_arn   = aws_s3_bucket.this["results"].arn
+
+  # What is processed; feeds-errors/ is for people to look at.
+  processed_prefixes = ["tables/", "feeds/", "repair/"]
+
+  # The papers of the auditor's runs. wildcard: every run's papers
+  papers = ["${local.warehouse_arn}/audit/*"]
+
+  # One stream per feed; the functions fill in the dataset. Streams take half a minute to make; what only needs to name them
+  # does not wait.
+  stream_name  = "${local.prefix}-{dataset}"
+  stream_names = { for name in keys(local.feeds) : name => replace(local.stream_name, "{dataset}", name) }
+
+  # wildcard: one key of each name per table of a dataset
+  parameter_arn = "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter/${var.project}/${var.environment}"
+  table_parameters = {
+    for key in ["timestamp", "sequential_id", "latest_object"] :
+    key => [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/${key}"]
+  }
+}
+
+# ---------------------------------------------------------------- what all functions and all schedules share
+
+locals {
+  function_settings = {
+    code = {
+      bucket = aws_s3_object.package["code"].bucket
+      key    = aws_s3_object.package["code"].key
+      hash   = filebase64sha256(var.code_zip)
+      layers = concat(
+        [for layer in data.aws_ssm_parameter.managed_layer : layer.insecure_value], # a public ARN
+        aws_lambda_layer_version.own[*].arn,
+      )
+    }
+    environment = {
+      STARMEND_PROJECT             = var.project
+      STARMEND_ENV                 = var.environment
+      STARMEND_INGEST_BUCKET       = aws_s3_bucket.this["ingest"].id
+      STARMEND_WAREHOUSE_BUCKET    = aws_s3_bucket.this["warehouse"].id
+      STARMEND_CODE_VERSION        = substr(filesha256(var.code_zip), 0, 12)
+      POWERTOOLS_METRICS_NAMESPACE = local.namespace
+    }
+    log_retention_days = var.log_retention_days
+    tracing            = var.tracing
+  }
+
+  scheduling = {
+    group   = aws_scheduler_schedule_group.this.name
+    enabled = var.schedules_enabled
+  }
 
   # What a schedule tells its function. EventBridge Scheduler replaces <aws.scheduler.scheduled-time> only where it stands
   # literally, and jsonencode would write its brackets as \u003c and \u003e.
@@ -18,30 +89,24 @@ locals {
     "SCHEDULED_TIME",
     "<aws.scheduler.scheduled-time>",
   )
-
-  # What Cost Explorer groups by. The provider adds project and environment; repairs say purpose = "repair".
-  tags = {
-    for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :
-    component => { component = component }
-  }
 }
 
-# By role, for outputs, alarms and the dashboard. Only the rooms that the contracts need exist.
+# ---------------------------------------------------------------- by role, for outputs, alarms and the dashboard
+
+# Only the rooms that the contracts need exist.
 locals {
   functions = merge(
     { process = module.process.name },
-    { for one in module.extract : "extract" => one.name },
-    { for one in module.request : "request" => one.name },
-    { for one in module.pull : "pull" => one.name },
-    { for step, one in module.step : step => one.name },
-    { for one in module.restate : "restate" => one.name },
-    { for one in module.repair : "repair" => one.name },
-    { for one in module.check : "check" => one.name },
+    one(module.databases[*].functions),
+    one(module.feeds[*].functions),
+    one(module.auditor[*].functions),
   )
 
   queues = merge(
     { arrivals = module.arrivals },
-    { for one in module.requests : "requests" => one },
-    { for one in module.repairs : "repairs" => one },
+    { for queue in module.requests : "requests" => queue },
+    { for queue in module.repairs : "repairs" => queue },
   )
+
+  namespace = "Starmend" # of the functions' own metrics
 }

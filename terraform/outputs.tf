@@ -19,7 +19,7 @@ output "buckets" {
 }
 
 output "functions" {
-  description = "Function names by role: process and the auditor's, and where the contracts have such sources extract, check, request and pull."
+  description = "Function names by role: process, the auditor's, and where there are such sources extract, check, request and pull."
   value       = local.functions
 }
 
@@ -40,12 +40,14 @@ output "streams" {
 
 output "schedules" {
   description = "Schedules by dataset."
-  value       = merge({ for name, one in aws_scheduler_schedule.extract : name => one.name }, { for name, one in aws_scheduler_schedule.request : name => one.name })
+  value = {
+    for name, schedule in merge(one(module.databases[*].schedules), one(module.feeds[*].schedules)) : name => schedule.name
+  }
 }
 
 output "state_machines" {
   description = "ARNs of the state machines by role: audit."
-  value       = { for one in aws_sfn_state_machine.audit : "audit" => one.arn }
+  value       = { for auditor in module.auditor : "audit" => auditor.machine.arn }
 }
 
 output "secrets" {

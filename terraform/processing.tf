@@ -1,11 +1,5 @@
 # Processing: every new ingest object is an event on a queue, and the process function takes it from there.
 
-locals {
-  warehouse_arn = aws_s3_bucket.this["warehouse"].arn
-  # What is processed; feeds-errors/ is for people to look at.
-  processed_prefixes = ["tables/", "feeds/", "repair/"]
-}
-
 module "arrivals" {
   source = "./modules/queue"
 
@@ -80,11 +74,11 @@ data "aws_iam_policy_document" "process" {
   }
 
   dynamic "statement" {
-    for_each = length(local.databases) > 0 ? [1] : []
+    for_each = local.has_databases ? [1] : []
     content {
       sid       = "RememberLatestObject" # a feed's objects have no sequence
       actions   = ["ssm:GetParameters", "ssm:PutParameter"]
-      resources = [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/latest_object"] # wildcard: one key per table
+      resources = local.table_parameters.latest_object
     }
   }
 }
@@ -92,17 +86,15 @@ data "aws_iam_policy_document" "process" {
 module "process" {
   source = "./modules/function"
 
-  name               = "${local.prefix}-process"
-  description        = "Turns ingest objects into rows of the star schema, one commit per partition"
-  handler            = "processing.handler.handle"
-  code               = local.code
-  policy             = data.aws_iam_policy_document.process.json
-  environment        = merge(local.function_environment, { POWERTOOLS_SERVICE_NAME = "process" })
-  timeout_seconds    = var.process_timeout_seconds
-  memory_mb          = var.process_memory_mb
-  log_retention_days = var.log_retention_days
-  tracing            = var.tracing
-  tags               = local.tags.processing
+  name            = "${local.prefix}-process"
+  description     = "Turns ingest objects into rows of the star schema, one commit per partition"
+  handler         = "processing.handler.handle"
+  policy          = data.aws_iam_policy_document.process.json
+  environment     = { POWERTOOLS_SERVICE_NAME = "process" }
+  timeout_seconds = var.process_timeout_seconds
+  memory_mb       = var.process_memory_mb
+  shared          = local.function_settings
+  tags            = local.tags.processing
 }
 
 resource "aws_lambda_event_source_mapping" "process" {

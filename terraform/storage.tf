@@ -203,27 +203,6 @@ data "aws_ssm_parameter" "managed_layer" {
   name = each.value
 }
 
-locals {
-  code = {
-    bucket = aws_s3_object.package["code"].bucket
-    key    = aws_s3_object.package["code"].key
-    hash   = filebase64sha256(var.code_zip)
-    layers = concat(
-      [for layer in data.aws_ssm_parameter.managed_layer : layer.insecure_value], # a public ARN
-      aws_lambda_layer_version.own[*].arn,
-    )
-  }
-
-  function_environment = {
-    STARMEND_PROJECT             = var.project
-    STARMEND_ENV                 = var.environment
-    STARMEND_INGEST_BUCKET       = aws_s3_bucket.this["ingest"].id
-    STARMEND_WAREHOUSE_BUCKET    = aws_s3_bucket.this["warehouse"].id
-    STARMEND_CODE_VERSION        = substr(filesha256(var.code_zip), 0, 12)
-    POWERTOOLS_METRICS_NAMESPACE = "Starmend"
-  }
-}
-
 # ---------------------------------------------------------------- who read and wrote what, where it is asked for
 
 resource "aws_s3_bucket_logging" "access" {

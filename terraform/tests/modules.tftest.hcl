@@ -25,7 +25,10 @@ run "queue" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue_redrive_policy.this[0].redrive_policy).maxReceiveCount == 3 && jsondecode(aws_sqs_queue_redrive_policy.this[0].redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead.arn
+    condition = jsondecode(aws_sqs_queue_redrive_policy.this[0].redrive_policy) == {
+      deadLetterTargetArn = aws_sqs_queue.dead.arn
+      maxReceiveCount     = 3
+    }
     error_message = "What failed three times is a dead letter."
   }
 
@@ -40,7 +43,10 @@ run "queue" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.dead.redrive_allow_policy).sourceQueueArns == ["arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals"]
+    condition = (
+      jsondecode(aws_sqs_queue.dead.redrive_allow_policy).sourceQueueArns
+      == ["arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals"]
+    )
     error_message = "Only its own queue fills a dead-letter queue."
   }
 }
@@ -61,7 +67,10 @@ run "queue_made_at_once" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.this.redrive_policy).maxReceiveCount == 3 && jsondecode(aws_sqs_queue.this.redrive_policy).deadLetterTargetArn == "arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals-dead"
+    condition = jsondecode(aws_sqs_queue.this.redrive_policy) == {
+      deadLetterTargetArn = "arn:aws:sqs:eu-west-1:111122223333:starmend-test-arrivals-dead"
+      maxReceiveCount     = 3
+    }
     error_message = "Made at once or one after the other, a queue has the same dead-letter queue."
   }
 }
@@ -74,20 +83,37 @@ run "function" {
   }
 
   variables {
-    name               = "starmend-test-process"
-    description        = "Processes"
-    handler            = "processing.handler.handle"
-    code               = { bucket = "b", key = "k", hash = "aGFzaA==", layers = ["arn:aws:lambda:eu-west-1:111122223333:layer:x:1"] }
-    policy             = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
-    timeout_seconds    = 120
-    memory_mb          = 1024
-    log_retention_days = 30
-    network            = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
-    tags               = { component = "processing" }
+    name            = "starmend-test-process"
+    description     = "Processes"
+    handler         = "processing.handler.handle"
+    policy          = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    environment     = { POWERTOOLS_SERVICE_NAME = "process" }
+    timeout_seconds = 120
+    memory_mb       = 1024
+    shared = {
+      code               = { bucket = "b", key = "k", hash = "aGFzaA==", layers = ["arn:aws:lambda:eu-west-1:111122223333:layer:x:1"] }
+      environment        = { STARMEND_ENV = "test" }
+      log_retention_days = 30
+      tracing            = false
+    }
+    network = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+    tags    = { component = "processing" }
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/starmend-test-process" && aws_cloudwatch_log_group.this.retention_in_days == 30
+    condition = one(aws_lambda_function.this.environment).variables == tomap({
+      POWERTOOLS_SERVICE_NAME   = "process"
+      POWERTOOLS_TRACE_DISABLED = "true"
+      STARMEND_ENV              = "test"
+    })
+    error_message = "A function has its own settings beside those of all."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_log_group.this.name == "/aws/lambda/starmend-test-process"
+      && aws_cloudwatch_log_group.this.retention_in_days == 30
+    )
     error_message = "The log group is made first, with its retention."
   }
 
@@ -120,15 +146,19 @@ run "handler_that_is_no_path_is_refused" {
   }
 
   variables {
-    name               = "x"
-    description        = "x"
-    handler            = "handler"
-    code               = { bucket = "b", key = "k", hash = "h", layers = [] }
-    policy             = "{}"
-    timeout_seconds    = 1
-    memory_mb          = 128
-    log_retention_days = 1
-    tags               = {}
+    name            = "x"
+    description     = "x"
+    handler         = "handler"
+    policy          = "{}"
+    timeout_seconds = 1
+    memory_mb       = 128
+    shared = {
+      code               = { bucket = "b", key = "k", hash = "h", layers = [] }
+      environment        = {}
+      log_retention_days = 1
+      tracing            = false
+    }
+    tags = {}
   }
 
   expect_failures = [var.handler]

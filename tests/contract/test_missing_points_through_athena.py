@@ -34,7 +34,7 @@ pytestmark = pytest.mark.emulator
 BUCKET, RESULTS, DATABASE, WORKGROUP = "lake", "results", "stars", "auditor"
 START = int(dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC).timestamp())  # a holiday and a half day follow
 END = START + 3 * 86_400
-TERRAFORM = Path(__file__).parents[2] / "terraform" / "auditor_athena.tf"
+TERRAFORM = Path(__file__).parents[2] / "terraform/modules/auditor/steps.tf"
 
 
 @dataclass(frozen=True)

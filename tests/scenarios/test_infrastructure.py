@@ -65,8 +65,8 @@ def _listed(name: str, value: Any) -> Any:
 
 def test_switching_the_schedules_on_changes_them_and_their_alarms_and_nothing_else(switched_on: Switch) -> None:
     switched = re.compile(
-        r"aws_scheduler_schedule\.\w+\[.+\]"
-        r"|aws_cloudwatch_metric_alarm\.(schedule|audit)_silent\[.+\]"
+        r"module\.(databases|feeds|auditor)\[0\]\.module\.schedule\.aws_scheduler_schedule\.this\[.+\]"
+        r"|(module\.auditor\[0\]\.)?aws_cloudwatch_metric_alarm\.(schedule|audit)_silent\[.+\]"
         r"|aws_cloudwatch_composite_alarm\.unhealthy|aws_cloudwatch_dashboard\.this"
     )
     assert [change for change in switched_on.changes if not switched.fullmatch(change.address)] == []

@@ -1,6 +1,6 @@
 """A database and its whole pipeline in one process: PostgreSQL, extraction, processing, and the auditor's steps.
 
-The state machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits. Each write to
+The state machine is driven as ``terraform/modules/auditor/definition.tf`` says, without its waits. Each write to
 the landing zone has its event, unless that is lost.
 """
 

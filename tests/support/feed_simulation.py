@@ -1,6 +1,6 @@
 """A feed and its whole pipeline in one process: market, acquisition, processing, and the auditor's steps.
 
-The state machine is driven as ``terraform/state_machines/audit.asl.json.tftpl`` says, without its waits.
+The state machine is driven as ``terraform/modules/auditor/definition.tf`` says, without its waits.
 """
 
 from __future__ import annotations

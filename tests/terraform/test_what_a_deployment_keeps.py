@@ -1,4 +1,4 @@
-"""What this configuration makes of a deployment that was there before resources moved into modules.
+"""What this configuration makes of a deployment that was there before it moved resources into modules.
 
 ``state_before_modules.json.gz`` is the state of one, applied to the emulator with the configuration from before: both
 kinds of source, canaries, the analysts' role, schedules on. Nothing of it is read again (``-refresh=false``); what a
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import threading
 import zipfile
@@ -139,3 +140,10 @@ def test_what_holds_data_keeps_its_address_and_its_name(state: dict[str, Any], c
 
 def names(change: Change, when: str) -> dict[str, Any]:
     return {name: change["change"][when].get(name) for name in ("id", "arn", "name", "bucket")}
+
+
+def test_every_move_is_one_of_something_that_was_there(changes: list[Change]) -> None:
+    moved = {before(change) for change in changes if "previous_address" in change}
+    origins = re.findall(r"^  from = (.+)$", (MODULE / "moved.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [origin for origin in origins if not any(address.startswith(origin) for address in moved)] == []
+    assert len(origins) == len(set(origins)) > 20

@@ -9,7 +9,7 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts every group; no line holds a secret, and a customer key costs per function
   #checkov:skip=CKV_AWS_338:retention is the operator's choice (variable)
   name              = "/aws/lambda/${var.name}"
-  retention_in_days = var.log_retention_days
+  retention_in_days = var.shared.log_retention_days
   tags              = var.tags
 }
 
@@ -40,7 +40,7 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = var.tracing ? [1] : []
+    for_each = var.shared.tracing ? [1] : []
     content {
       sid       = "WriteTraces"
       actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
@@ -84,16 +84,16 @@ resource "aws_lambda_function" "this" {
   handler          = var.handler
   runtime          = "python3.12"
   architectures    = ["x86_64"]
-  s3_bucket        = var.code.bucket
-  s3_key           = var.code.key
-  source_code_hash = var.code.hash
-  layers           = var.code.layers
+  s3_bucket        = var.shared.code.bucket
+  s3_key           = var.shared.code.key
+  source_code_hash = var.shared.code.hash
+  layers           = var.shared.code.layers
   timeout          = var.timeout_seconds
   memory_size      = var.memory_mb
   tags             = var.tags
 
   environment {
-    variables = merge(var.environment, var.tracing ? {} : { POWERTOOLS_TRACE_DISABLED = "true" })
+    variables = merge(var.shared.environment, var.environment, var.shared.tracing ? {} : { POWERTOOLS_TRACE_DISABLED = "true" })
   }
 
   logging_config {
@@ -102,7 +102,7 @@ resource "aws_lambda_function" "this" {
   }
 
   tracing_config {
-    mode = var.tracing ? "Active" : "PassThrough"
+    mode = var.shared.tracing ? "Active" : "PassThrough"
   }
 
   dynamic "vpc_config" {

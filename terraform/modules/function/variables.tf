@@ -18,23 +18,13 @@ variable "handler" {
   }
 }
 
-variable "code" {
-  description = "Where the code package lies, the base64 SHA-256 that tells when it changed, and the layers below it."
-  type = object({
-    bucket = string
-    key    = string
-    hash   = string
-    layers = list(string)
-  })
-}
-
 variable "policy" {
   description = "JSON policy document: exactly what this function may do beyond writing its own log."
   type        = string
 }
 
 variable "environment" {
-  description = "Environment variables; never a secret."
+  description = "Environment variables beside the shared ones; never a secret."
   type        = map(string)
   default     = {}
 }
@@ -59,15 +49,15 @@ variable "memory_mb" {
   }
 }
 
-variable "log_retention_days" {
-  description = "Days that the log is kept."
-  type        = number
-}
-
-variable "tracing" {
-  description = "Record X-Ray traces."
-  type        = bool
-  default     = false
+variable "shared" {
+  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  type = object({
+    # hash: the base64 SHA-256 that tells when the package changed
+    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    environment        = map(string)
+    log_retention_days = number
+    tracing            = bool
+  })
 }
 
 variable "network" {

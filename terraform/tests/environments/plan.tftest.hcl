@@ -24,7 +24,10 @@ run "plan" {
   }
 
   assert {
-    condition     = alltrue([for one in aws_scheduler_schedule.request : one.state == "DISABLED"]) && length(aws_cloudwatch_metric_alarm.schedule_silent) == 0
+    condition = (
+      alltrue([for schedule in module.feeds[0].schedules : schedule.state == "DISABLED"])
+      && length(aws_cloudwatch_metric_alarm.schedule_silent) == 0
+    )
     error_message = "Nothing runs, and no silence alarms, before the secrets are filled."
   }
 

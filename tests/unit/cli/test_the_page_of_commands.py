@@ -61,7 +61,7 @@ def test_the_targets_that_the_page_names_are_the_makefile_s() -> None:
 
 def test_what_alarms_runbook_and_makefile_tell_people_to_type_exists() -> None:
     """A command that is not there would be no help at three at night."""
-    files = [*(REPOSITORY / "terraform").glob("*.tf"), *(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "Makefile"]
+    files = [*(REPOSITORY / "terraform").rglob("*.tf"), *(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "Makefile"]
     unknown = {(file.name, words) for file in files for words in typed(file) if not exists(words)}
     assert unknown == set()
 

@@ -103,7 +103,7 @@ def test_a_package_that_the_lock_does_not_pin_is_refused() -> None:
 # The modules of every handler that Terraform deploys; the auditor's steps share one.
 HANDLERS = {
     module
-    for path in MODULE.glob("*.tf")
+    for path in MODULE.rglob("*.tf")
     for module in re.findall(r'^  handler += "([a-z.]+)\.[^"]+"$', path.read_text(encoding="utf-8"), re.MULTILINE)
 }
 IMPORT_ALL = """

@@ -1,0 +1,88 @@
+# The state machine of an audit, and the schedules that start it for every dataset.
+
+locals {
+  name = "${var.prefix}-audit"
+  machine_arn = join(":", [
+    "arn", data.aws_partition.current.partition, "states", var.region, data.aws_caller_identity.current.account_id,
+    "stateMachine", local.name,
+  ])
+
+  functions = merge(
+    { for step, function in module.step : step => function.name },
+    { restate = module.restate.name, repair = module.repair.name },
+  )
+}
+
+data "aws_iam_policy_document" "states_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "machine" {
+  statement {
+    sid       = "CallSteps"
+    actions   = ["lambda:InvokeFunction"]
+    resources = concat(values(module.step)[*].arn, [module.restate.arn], var.databases[*].check.arn)
+  }
+
+  statement {
+    sid       = "AskAcquisition"
+    actions   = ["sqs:SendMessage"]
+    resources = [var.repairs.arn]
+  }
+}
+
+resource "aws_iam_role" "machine" {
+  name               = "${local.name}-machine"
+  description        = "What the auditor's state machine may call"
+  assume_role_policy = data.aws_iam_policy_document.states_trust.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy" "machine" {
+  name   = "grants"
+  role   = aws_iam_role.machine.id
+  policy = data.aws_iam_policy_document.machine.json
+}
+
+resource "aws_sfn_state_machine" "audit" {
+  #checkov:skip=CKV_AWS_284:tracing is the operator's choice (variable)
+  #checkov:skip=CKV_AWS_285:each step logs for itself, and the service keeps every execution's history for 90 days
+  name       = local.name
+  role_arn   = aws_iam_role.machine.arn
+  type       = "STANDARD"
+  definition = jsonencode(local.definition)
+  tags       = var.tags
+
+  tracing_configuration {
+    enabled = var.functions.tracing
+  }
+}
+
+module "schedule" {
+  source = "../schedule"
+
+  prefix = var.prefix
+  name   = "audit"
+  target = { arn = aws_sfn_state_machine.audit.arn, action = "states:StartExecution" }
+  schedules = {
+    for dataset in var.datasets : dataset => {
+      description = "Audits the windows of ${dataset} that are not certified yet"
+      expression  = "cron(5 * * * ? *)"
+      input       = jsonencode({ dataset = dataset })
+    }
+  }
+  retry      = { attempts = 3, age_seconds = 600 }
+  scheduling = var.scheduling
+  tags       = var.tags
+}

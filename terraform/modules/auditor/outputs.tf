@@ -1,0 +1,24 @@
+output "functions" {
+  description = "Function names by role: the steps, restate and repair."
+  value       = local.functions
+}
+
+output "machine" {
+  description = "The state machine."
+  value       = aws_sfn_state_machine.audit
+}
+
+output "schedules" {
+  description = "The schedules of the state machine by dataset."
+  value       = module.schedule.schedules
+}
+
+output "alarms" {
+  description = "Alarm names by what they watch."
+  value = merge(
+    { audit-failed = aws_cloudwatch_metric_alarm.audit_failed.alarm_name },
+    { for dataset, alarm in aws_cloudwatch_metric_alarm.gaps_unhealed : "gaps-unhealed-${dataset}" => alarm.alarm_name },
+    { for dataset, alarm in aws_cloudwatch_metric_alarm.audit_silent : "audit-silent-${dataset}" => alarm.alarm_name },
+    { for dataset, alarm in aws_cloudwatch_metric_alarm.canary_dead : "canary-dead-${dataset}" => alarm.alarm_name },
+  )
+}

@@ -1,0 +1,149 @@
+variable "prefix" {
+  description = "Project and environment; the first part of every name."
+  type        = string
+}
+
+variable "region" {
+  description = "Region that everything lives in, for ARNs in grants."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment of the deployment, a dimension of every metric."
+  type        = string
+}
+
+variable "datasets" {
+  description = "Names of the feeds and databases that are audited."
+  type        = set(string)
+}
+
+variable "canaries" {
+  description = "Names of those in which a gap is planted every day."
+  type        = set(string)
+}
+
+variable "buckets" {
+  description = "ARNs of the buckets."
+  type = object({
+    ingest    = string
+    warehouse = string
+    results   = string
+  })
+}
+
+variable "processed_prefixes" {
+  description = "Prefixes of the ingest bucket whose objects are processed."
+  type        = list(string)
+}
+
+variable "papers" {
+  description = "What a run of the auditor writes down, as S3 resources."
+  type        = list(string)
+}
+
+variable "arrivals" {
+  description = "The queue of ingest objects to process, and its dead letters."
+  type = object({
+    arn      = string
+    url      = string
+    dead_arn = string
+    dead_url = string
+  })
+}
+
+variable "repairs" {
+  description = "The queue of jobs for the repair function."
+  type = object({
+    arn = string
+    url = string
+  })
+}
+
+variable "databases" {
+  description = "With databases: who asks them, their tables' parameters and ingest objects as resources; null: there are none."
+  type = object({
+    check      = object({ name = string, arn = string })
+    parameters = list(string)
+    objects    = list(string)
+  })
+  default = null
+}
+
+variable "history" {
+  description = "How a provider is asked for history: what pulling may do (none without feeds), the streams' name, other addresses."
+  type = object({
+    policies    = list(string)
+    stream_name = string
+    urls        = map(string)
+    concurrency = number
+  })
+}
+
+variable "athena" {
+  description = "Where ranges too large to read are asked for: the auditor's workgroup, the catalog's database."
+  type = object({
+    workgroup = object({ name = string, arn = string })
+    database  = object({ name = string, arn = string })
+  })
+}
+
+variable "admins" {
+  description = "How the admins are told: the topic, its key, where the runbook is."
+  type = object({
+    topic_arn   = string
+    key_arn     = string
+    runbook_url = string
+  })
+}
+
+variable "alarms" {
+  description = "What alarms have in common: the metrics' namespace, and the runbook's sections by kind."
+  type = object({
+    namespace = string
+    runbook   = map(string)
+    tags      = map(string)
+  })
+}
+
+variable "limits" {
+  description = "How much is done at once, where the defaults do not fit."
+  type        = any
+}
+
+variable "timing" {
+  description = "Seconds: a step's time-out, the wait for repaired rows, the first pause before a step is tried again."
+  type = object({
+    step_seconds  = number
+    wait_seconds  = number
+    retry_seconds = number
+  })
+}
+
+variable "restate_memory_mb" {
+  description = "Memory of the restate function, which does the process function's work."
+  type        = number
+}
+
+variable "functions" {
+  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  type = object({
+    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    environment        = map(string)
+    log_retention_days = number
+    tracing            = bool
+  })
+}
+
+variable "scheduling" {
+  description = "The group of every schedule, and whether they fire."
+  type = object({
+    group   = string
+    enabled = bool
+  })
+}
+
+variable "tags" {
+  description = "Cost tags on top of the provider's."
+  type        = map(string)
+}

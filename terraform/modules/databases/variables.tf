@@ -1,0 +1,88 @@
+variable "prefix" {
+  description = "Project and environment; the first part of every name."
+  type        = string
+}
+
+variable "datasets" {
+  description = "The databases by name, with the schedule expression of each."
+  type        = map(string)
+}
+
+variable "secret_arns" {
+  description = "Secrets of the databases."
+  type        = list(string)
+}
+
+variable "ingest_arn" {
+  description = "ARN of the ingest bucket."
+  type        = string
+}
+
+variable "warehouse_arn" {
+  description = "ARN of the warehouse bucket."
+  type        = string
+}
+
+variable "table_parameters" {
+  description = "The parameters that remember where each table is, as SSM resources by their last name."
+  type = object({
+    timestamp     = list(string)
+    sequential_id = list(string)
+  })
+}
+
+variable "papers" {
+  description = "What a run of the auditor writes down, as S3 resources."
+  type        = list(string)
+}
+
+variable "extract_timeout_seconds" {
+  description = "Time-out of the extract function."
+  type        = number
+}
+
+variable "check_timeout_seconds" {
+  description = "Time-out of the check function."
+  type        = number
+}
+
+variable "network" {
+  description = "Subnets and security groups from which databases are reached; empty lists: outside any VPC."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+}
+
+variable "functions" {
+  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  type = object({
+    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    environment        = map(string)
+    log_retention_days = number
+    tracing            = bool
+  })
+}
+
+variable "scheduling" {
+  description = "The group of every schedule, and whether they fire."
+  type = object({
+    group   = string
+    enabled = bool
+  })
+}
+
+variable "scheduled_event" {
+  description = "What a schedule tells its function, with DATASET for the dataset's name."
+  type        = string
+}
+
+variable "tags" {
+  description = "Cost tags on top of the provider's."
+  type        = map(string)
+}
+
+variable "audit_tags" {
+  description = "Cost tags of what works for the auditor."
+  type        = map(string)
+}

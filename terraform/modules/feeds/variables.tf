@@ -1,0 +1,76 @@
+variable "prefix" {
+  description = "Project and environment; the first part of every name."
+  type        = string
+}
+
+variable "datasets" {
+  description = "Names of the feeds."
+  type        = set(string)
+}
+
+variable "requests" {
+  description = "The queue of the points to ask for."
+  type = object({
+    arn = string
+    url = string
+  })
+}
+
+variable "streams" {
+  description = "The feeds' streams: their name, in which the functions fill in {dataset}, and their ARNs."
+  type = object({
+    name = string
+    arns = list(string)
+  })
+}
+
+variable "secret_arns" {
+  description = "Secrets of the providers."
+  type        = list(string)
+}
+
+variable "provider_urls" {
+  description = "Other addresses for the providers, by dataset; empty: the real ones."
+  type        = map(string)
+}
+
+variable "drop_one_entity" {
+  description = "Fault switch: a seed leaves one entity out each minute; empty leaves none out."
+  type        = string
+}
+
+variable "pull" {
+  description = "Time-out of the pull function, and how many of it run at most at once."
+  type = object({
+    timeout_seconds = number
+    concurrency     = number
+  })
+}
+
+variable "functions" {
+  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  type = object({
+    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    environment        = map(string)
+    log_retention_days = number
+    tracing            = bool
+  })
+}
+
+variable "scheduling" {
+  description = "The group of every schedule, and whether they fire."
+  type = object({
+    group   = string
+    enabled = bool
+  })
+}
+
+variable "scheduled_event" {
+  description = "What a schedule tells its function, with DATASET for the dataset's name."
+  type        = string
+}
+
+variable "tags" {
+  description = "Cost tags on top of the provider's."
+  type        = map(string)
+}
