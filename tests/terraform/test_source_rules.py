@@ -18,6 +18,8 @@ from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 
 SOURCES = sorted([*MODULE.glob("*.tf"), *MODULE.glob("modules/*/*.tf")])
+ALL = sorted(path for kind in ("tf", "hcl", "tfvars", "sql") for path in MODULE.rglob(f"[!.]*.{kind}"))
+WIDTH = 140
 QUERIES = sorted(MODULE.glob("queries/*.sql"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
@@ -73,6 +75,18 @@ def test_no_word_that_aws_replaces_goes_through_jsonencode(path: Path) -> None:
     """It writes < and > as \\u003c and \\u003e; the Scheduler replaces its words only where they stand literally."""
     encoded = re.findall(r"jsonencode\((?:[^()]|\([^()]*\))*\)", path.read_text(encoding="utf-8"))
     assert [text for text in encoded if re.search(r"<aws\.[a-z.-]+>", text)] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(MODULE)))
+def test_no_line_is_longer_than_a_screen_is_wide(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [number for number, line in enumerate(lines, 1) if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(MODULE)))
+def test_a_comprehension_names_what_it_goes_through(path: Path) -> None:
+    nameless = re.findall(r"\bfor (?:\w+, )?(one|some|found|told|made) in\b", path.read_text(encoding="utf-8"))
+    assert nameless == []
 
 
 def test_every_module_asks_for_the_same_versions() -> None:
