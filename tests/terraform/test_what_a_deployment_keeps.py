@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.terraform.conftest import MODULE
-
 from local.terraform import Terraform
+from tests.terraform.conftest import MODULE
 
 BEFORE = Path(__file__).with_name("state_before_modules.json.gz")
 ACCOUNT = "000000000000"
