@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local.terraform import Terraform
 from tests.terraform.conftest import MODULE
+
+from deploy.terraform import Terraform
 
 BEFORE = Path(__file__).with_name("state_before_modules.json.gz")
 ACCOUNT = "000000000000"
