@@ -1,4 +1,4 @@
-# The doors that repairs go through beside the arrivals queue and the check function: processing's own work done again, and the
+# The executors of repairs beside the arrivals queue and the check function: processing's own work done again, and the
 # source asked again.
 
 locals {
