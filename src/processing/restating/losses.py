@@ -98,8 +98,12 @@ def _versions_alone(layout: Layout) -> Layout:
 
 
 def _older(opened: Opened, rows: pa.Table, layout: Layout) -> pa.Table | None:
-    """The keys of which a newer row is stored; None where the stored rows were chosen by another layout."""
-    if not layout.key or opened.footer.layout not in (None, layout.recorded):
+    """The keys of which a newer row is stored; None where that cannot be told.
+
+    So it is where the stored rows were chosen by another layout, and where a version is ranked: whether a point was
+    late depends on when its ingest object was made, and that may have been brought back since.
+    """
+    if not layout.key or opened.footer.layout not in (None, layout.recorded) or any(c.rank for c in layout.version):
         return None
     try:
         stored = opened.read(layout.schema, layout.given)
