@@ -19,7 +19,7 @@ from core.warehouse.footer import Footer
 from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import lost_pointer, partition_of
-from core.warehouse.row_layout import RowLayout
+from core.warehouse.row_layout import RowLayout, text_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def _other_layout(footer: Footer, table: Table, rows: pa.Table) -> str:
     wanted = RowLayout.of(table)
     if footer.layout is not None:
         return footer.layout.difference(wanted)
+    if ids := text_ids(table):
+        return f"its {', '.join(ids)} may be ids of an earlier release"
     if unmarked := [name for name in wanted.latest if name in rows.column_names and rows.column(name).null_count]:
         return f"{', '.join(unmarked)} was never decided"
     if not wanted.key or not set(wanted.key) <= set(rows.column_names):

@@ -21,6 +21,7 @@ from core.warehouse.footer import RECENT, SourceRef, later_marks
 from core.warehouse.order import identical
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of, remedy_of
+from core.warehouse.row_layout import RowLayout
 from processing.partitions.attempt import AlreadyThere, CommitContext, Committed, Next, Outcome, already_there, attempt
 from processing.partitions.batch import Batch, batch_of, dedupe, rows_mark
 from processing.partitions.layout import Layout, fits_layout, follows_layout
@@ -97,18 +98,20 @@ def commit_rows(
             if not batch.num_rows:
                 return AlreadyThere(where, 0, "", 0)
             every, recent = _with_first_commits(store, current.objects, batch, layout)
-            return _merge_of(layout, first_rows(every, layout), all_of(every), recent, sources, mark, context)
+            return _merge_of(layout.recorded, first_rows(every, layout), all_of(every), recent, sources, mark, context)
         if mark and mark in current.footer.recent and not flags_differ:
             return already_there(current)
         columns = Columns(current.object, layout.schema)
+        written: RowLayout | None = layout.recorded
         if current.footer.layout is None:
             flags_differ = fits_layout(columns.read, layout, where)
+            written = None if layout.text_ids else written  # ids of before are still there: the audit has to see it
         splice = plan_splice(columns.read, batch.table, layout)
         if not len(splice.rows) and not flags_differ:
             columns.prove()
             return already_there(current)
         result = splice_object(current.object, columns, batch.table, splice, layout)
-        return _merge_of(layout, result, splice, current.footer.recent, sources, mark, context)
+        return _merge_of(written, result, splice, current.footer.recent, sources, mark, context)
 
     return attempt(store, layout, where, make, context=context)
 
@@ -131,7 +134,7 @@ def _with_first_commits(
 
 
 def _merge_of(
-    layout: Layout,
+    written: RowLayout | None,
     rows: pa.Table | Pieces,
     splice: Splice,
     recent: Sequence[str],
@@ -140,7 +143,7 @@ def _merge_of(
     context: CommitContext,
 ) -> Next:
     marks = later_marks(recent, sources, context.contract_hash, others=[mark] if mark else ())
-    return Next("merge", rows, layout.recorded, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
+    return Next("merge", rows, written, splice.inserted, splice.replaced, tuple(sources)[-RECENT:], marks)
 
 
 def commit_many(
@@ -247,6 +250,8 @@ def restate(
 def _holds(current: Current, rows: pa.Table, layout: Layout) -> bool:
     """Whether a sound object holds these rows already. Rows that cannot be read as the contract's are others."""
     if not current.is_sound or current.footer.layout not in (None, layout.recorded):
+        return False
+    if layout.text_ids and current.footer.layout is None:
         return False
     try:
         return identical(current.object.read(layout.schema), rows)

@@ -8,12 +8,12 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from core.contract.model import Column, Table
+from core.contract.model import Column, Surrogate, Table
 from core.errors import OtherLayout
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.pointer import remedy_of
-from core.warehouse.row_layout import RowLayout
+from core.warehouse.row_layout import RowLayout, text_ids
 
 DELETED = "deleted_at"
 CHECKED = "checked_at"
@@ -33,7 +33,8 @@ class Layout:
 
     ``latest`` are the columns that the merge itself computes; incoming rows do not have them. ``deleted`` is empty
     where the table has no such column. Columns whose value is the partition's are in none of these. ``checked``: the
-    first version column is the time of writing, and rows may have been seen later (``checked_at``).
+    first version column is the time of writing, and rows may have been seen later (``checked_at``). ``ids`` are derived
+    from other columns, ``text_ids`` those of them that an earlier release derived otherwise.
     """
 
     table: str
@@ -44,6 +45,8 @@ class Layout:
     latest: tuple[str, ...] = ()
     deleted: str = ""
     checked: bool = False
+    ids: tuple[str, ...] = ()
+    text_ids: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Table) -> Layout:
@@ -59,6 +62,8 @@ class Layout:
             latest=recorded.latest,
             deleted=DELETED if DELETED in stored else "",
             checked=_may_be_checked(table, stored),
+            ids=tuple(column.name for column in stored.values() if isinstance(column.rule, Surrogate)),
+            text_ids=text_ids(table),
         )
 
     @cached_property
@@ -85,8 +90,11 @@ class Layout:
 
     @cached_property
     def content(self) -> tuple[str, ...]:
-        """The columns that settle equal versions: all that are given but key and version."""
-        settled = {*self.key, *(column.name for column in self.version)}
+        """The columns that settle equal versions: all that are given but key and version.
+
+        Ids say nothing of their own, so that a row comes again without a new version where it has an id of before.
+        """
+        settled = {*self.key, *(column.name for column in self.version), *self.ids}
         return tuple(name for name in self.given if name not in settled)
 
 
@@ -105,6 +113,8 @@ def follows_layout(written: RowLayout | None, layout: Layout, partition: str) ->
 def fits_layout(read: Callable[[Sequence[str]], pa.Table], layout: Layout, partition: str) -> bool:
     """As ``follows_layout``, told from the rows themselves: those of a footer that does not record a layout."""
     columns = [as_array(column) for column in read(layout.key).columns]
+    if old_ids := [name for name in layout.key if name in layout.text_ids]:
+        raise other_layout(partition, f"its key has ids that an earlier release derived otherwise ({old_ids[0]})")
     lacking = [name for name, column in zip(layout.key, columns, strict=True) if column.null_count]
     if lacking:
         raise other_layout(partition, f"its rows lack {', '.join(lacking)}, which the contract has in the key")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.tables import QUOTES, column, fact, rows_of
 
@@ -54,11 +54,41 @@ def test_a_null_has_no_bucket() -> None:
         bucket_of(pa.array(["a", None]), 4)
 
 
+TEXTS = ["AAPL", "a text of more than eight bytes", "", None]
+PINNED = [5910474069467009377, 5513086472953133307, 6949253834128675438, 4559989560066170489]
+ID_DOMAINS = {
+    "text": (st.none() | st.text(max_size=20), pa.string()),
+    "money": (st.none() | st.decimals(-(10**6), 10**6, places=2), pa.decimal128(18, 2)),
+    "double": (st.none() | st.floats(), pa.float64()),
+    "number": (st.none() | st.integers(-(2**31), 2**31 - 1), pa.int32()),
+    "moment": (st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)), pa.timestamp("us")),  # noqa: DTZ001
+}
+
+
+def texts_of(texts: list[str | None]) -> pa.Array:
+    return pa.array(texts, pa.string())
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_an_id_is_a_function_of_its_row_alone(data: st.DataObject) -> None:
+    domains = data.draw(st.lists(st.sampled_from(sorted(ID_DOMAINS)), min_size=1, max_size=3))
+    rows = data.draw(st.lists(st.tuples(*(ID_DOMAINS[name][0] for name in domains)), min_size=1, max_size=6))
+
+    def ids_of(some: list[tuple[object, ...]]) -> list[int]:
+        kinds = [ID_DOMAINS[name][1] for name in domains]
+        columns = [pa.array(list(values), kind) for values, kind in zip(zip(*some, strict=True), kinds, strict=True)]
+        return list(surrogate_ids(columns).to_pylist())
+
+    assert ids_of(rows) == [ids_of([row])[0] for row in rows]
+
+
 def test_an_id_once_given_stays() -> None:
     ids = surrogate_ids([pa.array([1, 2], pa.int32()), times(MOMENT, MOMENT)])
     assert ids.to_pylist() == [1205118918577305227, 5622866704900099597]
-    texts = surrogate_ids([pa.array(["AAPL", "a text of more than eight bytes", "", None])])
-    assert texts.to_pylist() == [9042066948953178426, 5513086472953133307, 8130981447190097664, 497175206702205384]
+    texts = surrogate_ids([texts_of(TEXTS)])
+    alone = [surrogate_ids([texts_of([text])]).to_pylist()[0] for text in TEXTS]
+    assert texts.to_pylist() == alone == PINNED
 
 
 def test_the_width_of_an_integer_and_the_arrow_layout_do_not_change_an_id() -> None:

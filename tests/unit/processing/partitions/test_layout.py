@@ -14,9 +14,9 @@ from tests.support.committing import context, source
 from tests.support.merge_model import a_row, model, same
 from tests.support.tables import COUNTS, ORDERS, QUOTES, column, fact, rows_of
 
-from core.contract.model import Latest, Table
+from core.contract.model import Latest, Surrogate, Table
 from core.errors import OtherLayout
-from core.warehouse.row_layout import RowLayout
+from core.warehouse.row_layout import RowLayout, text_ids
 from processing.partitions.commit import AlreadyThere, Outcome, commit_rows, read_partition, restate
 from processing.partitions.layout import Layout, VersionColumn
 from processing.partitions.parquet import encode
@@ -166,3 +166,52 @@ def test_rows_that_one_layout_wrote_are_merged_by_another_as_a_dictionary_would_
     known = [{name: row[name] if name in had else None for name in names} for row in arrivals[0]]
     expected = model(second, [*known, *({name: row[name] for name in names} for row in arrivals[1])])
     assert same(snapshot.table.to_pylist(), expected)
+
+
+# ---------------------------------------------------------------- ids of earlier releases
+
+NAMED = fact(
+    "fact_named",
+    ["name"],
+    [
+        column("record_id", "bigint", rule=Surrogate(("name",))),
+        column("name", "string"),
+        column("changed", "timestamp"),
+    ],
+    version=("changed",),
+)
+BY_ID = replace(NAMED, key=("record_id",))
+NUMBERED = fact("fact_n", ["n"], [column("n", "int"), column("n_id", "bigint", rule=Surrogate(("n",)))])
+
+
+def named(identity: int) -> pa.Table:
+    return rows_of(NAMED, [{"record_id": identity, "name": "a", "changed": AT}])
+
+
+def test_an_id_settles_no_versions() -> None:
+    assert Layout.of(NAMED).content == ()
+    assert Layout.of(NUMBERED).content == ()
+    assert (text_ids(NAMED), text_ids(NUMBERED)) == (("record_id",), ())
+
+
+def test_a_row_that_has_an_id_of_before_comes_again_without_a_version_and_gets_its_own_by_a_restatement() -> None:
+    store = MemoryPartitions()
+    put(store, NAMED, named(111), "a")
+    forget_layout(store, NAMED)
+    assert isinstance(put(store, NAMED, named(222), "b"), AlreadyThere)
+    put(store, NAMED, rows_of(NAMED, [{"record_id": 333, "name": "b", "changed": AT}]), "c")
+    snapshot = read_partition(store, NAMED, "")
+    assert snapshot is not None
+    assert (snapshot.table["record_id"].to_pylist(), snapshot.footer.layout) == ([111, 333], None)
+    restate(store, NAMED, "", lambda: (snapshot.table, ()), context=context(3))
+    again = read_partition(store, NAMED, "")
+    assert again is not None
+    assert again.footer.layout == RowLayout.of(NAMED)
+
+
+def test_nothing_is_merged_by_an_id_onto_ids_of_before() -> None:
+    store = MemoryPartitions()
+    put(store, BY_ID, named(111), "a")
+    forget_layout(store, BY_ID)
+    with pytest.raises(OtherLayout, match="ids that an earlier release"):
+        put(store, BY_ID, named(222), "b")
