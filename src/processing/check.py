@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.contract.model import TIME_UNITS, Partition, Table
 from core.warehouse.checks import broken_checks
-from core.warehouse.keys import in_partitions
+from core.warehouse.keys import before_first_partition, in_partitions
 from processing.lines.parsed import rows_where
 
 
@@ -28,6 +29,12 @@ def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int,
     for row, reason in _misplaced(table, rows, now):
         bad.setdefault(row, reason)
     return bad
+
+
+def outside_promise(table: Table, rows: pa.Table) -> Mapping[int, str]:
+    """The rows from before the table's first partition: no query would list them, and nothing was promised of them."""
+    reason = f"before {table.since}, the first day of {table.name}: outside of the promise"
+    return dict.fromkeys(np.flatnonzero(before_first_partition(table, rows)).tolist(), reason)
 
 
 def _misplaced(table: Table, rows: pa.Table, now: datetime) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Literal
@@ -15,6 +15,7 @@ from core.errors import PipelineBug, StarmendError, TransientFailure
 from core.landing.ingest_objects import content_promise
 from core.landing.zone import Landing
 from core.ports import ObjectStat
+from core.warehouse.moved_histories import moved_histories
 from processing.parse_object import ParsedObject, Part, parse_object
 from processing.partitions.commit import Committed, SourceRef, commit_rows
 from processing.plan import SourcePlan
@@ -150,6 +151,7 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
         for part in ingest.content.parts:
             by_partition.setdefault((part.table.name, part.path), []).append((ingest, part))
         ingest.parsed = replace(ingest.content, parts=())  # the rows live only until they are committed
+    _tell_moved(services, by_partition)
     commits = [pool.submit(_commit, services, parts) for parts in by_partition.values()]
     by_partition.clear()
     for commit in commits:
@@ -157,6 +159,19 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
     spent = (services.timer() - before) * 1000
     for ingest in group:
         ingest.commit_ms = spent
+
+
+def _tell_moved(services: Services, by_partition: Mapping[tuple[str, str], Sequence[tuple[Ingest, Part]]]) -> None:
+    """Name the histories whose partition has changed: an immutable column did, and each partition has a latest row."""
+    parts = ((part.table, part.path, part.rows) for placed in by_partition.values() for _, part in placed)
+    for moved in moved_histories(parts):
+        services.log.error(
+            "immutable column has changed: rows of one history lie in several partitions",
+            table=moved.table,
+            columns=list(moved.columns),
+            histories=moved.count,
+            keys=list(moved.keys),
+        )
 
 
 def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:

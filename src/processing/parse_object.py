@@ -7,7 +7,7 @@ no more than a block of the object is in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +19,7 @@ from core.contract.model import Contract, Table
 from core.landing.ingest_objects import ContentPromise
 from core.warehouse.keys import partition_rows
 from core.warehouse.order import as_array
-from processing.check import broken_rules
+from processing.check import broken_rules, outside_promise
 from processing.lines.block_parser import BlockParser, parser_for
 from processing.lines.blocks import UnreadableObject, line_blocks
 from processing.lines.parsed import Parsed, Rejected
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WORKERS = 2  # threads that parse blocks, where there are cores for them
 LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
+MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
 MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
 MOST_JUDGED = 10_000  # bad lines of an object that is read on although most of its lines are bad
 
@@ -47,15 +48,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ParsedObject:
-    """The rows and rejected lines of an object. ``lines_in`` = ``accepted`` + ``rejected_lines``.
+    """The rows and rejected lines of an object. ``lines_in`` = ``accepted`` + ``rejected_lines`` + ``outside_lines``.
 
-    ``halted`` says why nothing of it may be committed (then there are no parts); ``rejected`` are the rejected lines,
-    all of them unless the object is halted. Times are in milliseconds.
+    Lines that are outside of the promise (from before the first partition) are no bad lines and halt nothing; the first
+    of them are among ``rejected``. ``halted`` says why nothing of it may be committed (then there are no parts);
+    ``rejected`` are the rejected lines, all of them unless the object is halted. Times are in milliseconds.
     """
 
     lines_in: int
     accepted: int
     rejected_lines: int
+    outside_lines: int = 0
     rows_out: int = 0
     parts: tuple[Part, ...] = ()
     rejected: tuple[Rejected, ...] = ()
@@ -104,12 +107,13 @@ def parse_object(
     ended = timer()
     shaping += ended - before
     return ParsedObject(
-        lines_in=work.accepted + work.rejected_lines,
+        lines_in=work.lines,
         accepted=work.accepted,
         rejected_lines=work.rejected_lines,
+        outside_lines=work.outside_lines,
         rows_out=sum(part.rows.num_rows for part in parts),
         parts=parts,
-        rejected=tuple(sorted(work.rejected, key=lambda rejected: rejected.line)),
+        rejected=tuple(sorted([*work.rejected, *work.outside], key=lambda rejected: rejected.line)),
         unknown=tuple(sorted(work.unknown)),
         halted=halted,
         read_ms=(ended - started - shaping) * 1000,
@@ -127,7 +131,9 @@ class _Work:
     parser: BlockParser
     accepted: int = 0
     rejected_lines: int = 0
+    outside_lines: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    outside: list[Rejected] = field(default_factory=list)
     rejected_bytes: int = 0
     unknown: set[str] = field(default_factory=set)
     shaped: dict[str, list[pa.Table]] = field(default_factory=dict)
@@ -135,13 +141,16 @@ class _Work:
     def shape(self, parsed: Parsed) -> None:
         """Add the star rows of a block; a row that one table refuses is refused by all, for its line is one."""
         bad: dict[int, str] = {}
+        outside: dict[int, str] = {}
         blocks = {}
         for table in (*self.plan.facts, *self._own_dimensions()):
             shaped = shape(table, parsed.rows, self.origin)
             for reasons in (shaped.bad, broken_rules(table, shaped.rows, now=self.now)):
                 for row, reason in reasons.items():
                     bad.setdefault(row, reason)
+            outside |= outside_promise(table, shaped.rows)
             blocks[table.name] = shaped.rows
+        bad |= outside
         valid = parsed.without(bad)
         keep = np.ones(parsed.rows.num_rows, dtype=bool)
         keep[list(bad)] = False
@@ -150,17 +159,26 @@ class _Work:
             self.shaped.setdefault(table.name, []).append(rows.filter(pa.array(keep)) if bad else rows)
         if self.plan.current is not None:
             self.shaped.setdefault(self.plan.current.name, []).append(valid.rows)
-        self._account(valid)
+        self._account(valid, {int(parsed.lines[row]) for row in outside})
 
     def _own_dimensions(self) -> tuple[Table, ...]:
         return tuple(table for table in self.plan.dimensions if table.source == self.plan.source.name)
 
-    def _account(self, valid: Parsed) -> None:
+    @property
+    def lines(self) -> int:
+        """The lines that were read."""
+        return self.accepted + self.rejected_lines + self.outside_lines
+
+    def _account(self, valid: Parsed, outside: Collection[int]) -> None:
+        """Count the lines of a block; ``outside`` are the numbers of those that are outside of the promise."""
         self.accepted += valid.rows.num_rows
-        self.rejected_lines += len(valid.rejected)
+        self.rejected_lines += len(valid.rejected) - len(outside)
+        self.outside_lines += len(outside)
         self.unknown |= valid.unknown
         for rejected in valid.rejected:
-            if self.rejected_bytes + len(rejected.raw) <= MOST_REJECTED_BYTES:
+            if rejected.line in outside:
+                self.outside += [rejected] if len(self.outside) < MOST_OUTSIDE else []
+            elif self.rejected_bytes + len(rejected.raw) <= MOST_REJECTED_BYTES:
                 self.rejected.append(rejected)
                 self.rejected_bytes += len(rejected.raw)
 
@@ -177,13 +195,14 @@ class _Work:
             return ""
         if content_hash.hexdigest() != promise.sha256:
             return "altered: the sha256 of its lines is another than its metadata say"
-        lines = self.accepted + self.rejected_lines
-        return f"altered: it has {lines} lines, and {promise.rows} by its metadata" if lines != promise.rows else ""
+        if self.lines == promise.rows:
+            return ""
+        return f"altered: it has {self.lines} lines, and {promise.rows} by its metadata"
 
     def too_many_rejected(self) -> str:
         """Why the object is halted, or nothing: a bad release must not empty itself into quarantine."""
         contract: Contract = self.plan.contract
-        share = self.rejected_lines / max(1, self.accepted + self.rejected_lines)
+        share = self.rejected_lines / max(1, self.lines)
         first = f"; first: line {self.rejected[0].line}: {self.rejected[0].reason}" if self.rejected else ""
         if self.rejected_lines >= contract.quarantine_minimum and share > contract.quarantine_share:
             return f"quarantine: {share:.1%} of the lines are bad, over {contract.quarantine_share:.0%}{first}"

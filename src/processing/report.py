@@ -48,6 +48,7 @@ def receipt_of(ingest: Ingest, services: Services) -> Receipt:
         contract_hash=ingest.plan.contract.hash,
         code_version=services.code_version,
         processed_at=format_instant(services.now()),
+        outside=parsed.outside_lines,
     )
 
 

@@ -17,7 +17,7 @@ RECEIPT_COLUMNS: RecordColumns = (
     ("size", "bigint", "bytes as stored"),
     ("lines_in", "bigint", "lines read"),
     ("rows_out", "bigint", "rows shaped, over all tables"),
-    ("rejected", "bigint", "lines in quarantine; lines_in = accepted + rejected"),
+    ("rejected", "bigint", "bad lines, in quarantine; lines_in = accepted + rejected + outside"),
     ("accepted", "bigint", "lines that became rows"),
     ("unknown_columns", "array<string>", "fields that the contract does not know"),
     ("partitions", "array<struct<table:string,partition:string,version:bigint,outcome:string,rows:bigint>>", ""),
@@ -28,6 +28,7 @@ RECEIPT_COLUMNS: RecordColumns = (
     ("contract_hash", "string", ""),
     ("code_version", "string", ""),
     ("processed_at", "string", ""),
+    ("outside", "bigint", "lines from before the first partition: outside of the promise, and no bad lines"),
 )
 
 QUARANTINE_COLUMNS: RecordColumns = (

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.contract.model import Partition, Table
 from core.errors import InvalidData, MissingColumns
-from core.warehouse.order import Ints, as_array
+from core.warehouse.order import Bools, Ints, as_array
 
 SAFE_VALUE = re.compile(r"[A-Za-z0-9._-]+")
 _TIME_CODE = {"year": "Y", "month": "M", "day": "D", "hour": "h"}
@@ -227,8 +227,21 @@ def in_partitions(table: Table, rows: pa.Table) -> pa.Array:
                 good = pc.and_(good, pc.is_in(texts, value_set=pa.array(part.values, pa.string())))
             result &= np.asarray(good.fill_null(False))
         elif part.transform in _TIME_CODE and table.since:
-            first = np.datetime64(table.since, "D").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
-            earliest = int(first.astype("datetime64[us]").astype(np.int64))
-            instants = values.cast(pa.timestamp("us")).view(pa.int64()).fill_null(earliest)
-            result &= np.asarray(instants) >= earliest
+            result &= ~_before_first(part, table.since, values)
     return pa.array(result)
+
+
+def before_first_partition(table: Table, rows: pa.Table) -> Bools:
+    """A mask of the rows whose time lies before the first partition that the catalog lists: outside of the promise."""
+    result = np.zeros(rows.num_rows, dtype=bool)
+    for part in table.partition_by if table.since else ():
+        if part.transform in _TIME_CODE:
+            result |= _before_first(part, table.since, as_array(rows[part.column]))
+    return result
+
+
+def _before_first(part: Partition, since: str, values: pa.Array) -> Bools:
+    first = np.datetime64(since, "D").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
+    earliest = int(first.astype("datetime64[us]").astype(np.int64))
+    instants = values.cast(pa.timestamp("us")).view(pa.int64()).fill_null(earliest)
+    return np.asarray(instants) < earliest

@@ -57,6 +57,7 @@ class Receipt:
     contract_hash: str = ""
     code_version: str = ""
     processed_at: str = ""
+    outside: int = 0
 
     def to_json(self) -> bytes:
         """One JSON line."""

@@ -197,9 +197,8 @@ class _History:
             )
         if parsed.halted:
             self.refused.append(f"{info.key} halts: {parsed.halted}")
-        elif parsed.rejected:
-            first = parsed.rejected[0]
-            self.refused.append(f"{info.key} has {parsed.rejected_lines} bad lines, the first: {first.reason}")
+        elif parsed.rejected_lines:
+            self.refused.append(f"{info.key} has {parsed.rejected_lines} bad lines")
         for part in parsed.parts:
             if part.table.name == self._table.name and self._partition in (None, part.path):
                 self.buffer.add(part.path, part.rows)

@@ -374,3 +374,17 @@ def test_the_counts_of_a_halted_object_add_up(lake: MemoryLake, good: int) -> No
     receipt = lake.receipt(key)
     assert (receipt["outcome"], receipt["lines_in"], receipt["rows_out"]) == ("halted", len(lines), 0)
     assert (receipt["accepted"], receipt["rejected"]) == (good, 100)
+
+
+def test_rows_from_before_the_first_partition_are_counted_apart_and_halt_nothing(lake: MemoryLake) -> None:
+    """A source has a longer past than the contract promises: that is no release that breaks every line."""
+    old = [order(number, created_at="1999-01-01T00:00:00", units_sold=-1) for number in range(1, 1300)]
+    key = lake.put_table("sales", "sales_order", 1, [*old, order(2000), order(2001, units_sold="many")])
+    assert lake.process(key) == {}
+    receipt = lake.receipt(key)
+    assert (receipt["outcome"], receipt["lines_in"]) == ("committed", 1301)
+    assert (receipt["accepted"], receipt["rejected"], receipt["outside"]) == (1, 1, 1299)
+    assert [row["sales_order_id"] for row in lake.rows("fact_sales_order")] == [2000]
+    reasons = [line["reason"] for line in lake.quarantined(key)]
+    assert len(reasons) == 1001
+    assert sum("outside of the promise" in reason for reason in reasons) == 1000
