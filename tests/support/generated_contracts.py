@@ -29,7 +29,10 @@ from processing.derived.rollups import derive_rollup
 from processing.plan import static_tables
 
 TODAY = date(2026, 11, 20)
-LOOKUP = "code,title,level\nA,First,1\nB,Second,2\nC,Third,3\n"
+LOOKUPS = {
+    "codes": "code,title,level\nA,First,1\nB,Second,2\nC,Third,3\n",
+    "levels": "level,title\n1,First\n2,Second\n3,Third\n",
+}
 TYPES = (
     "string", "int", "bigint", "boolean", "date", "timestamp", "double", "json", "decimal(10,2)", "decimal(18,6)",
 )  # fmt: skip
@@ -221,7 +224,8 @@ def _rule(contract: dict[str, Any], draw: random.Random) -> None:
     """A column gets another origin, whichever table it is in."""
     names = list(_table(contract, draw)["columns"])
     aggregate = f"{draw.choice(AGGREGATES)}({draw.choice((*names, '', '', 'price'))})"
-    lookup = {"table": "codes", "by": draw.choice(NAMES), "column": draw.choice(("title", "level", "code"))}
+    lookup = {"table": draw.choice(tuple(LOOKUPS)), "by": draw.choice((*NAMES, "person_id"))}
+    lookup["column"] = draw.choice(("title", "level", "code"))
     surrogate = draw.sample(names, min(2, len(names)))
     origin = draw.choice(({"aggregate": aggregate}, {"lookup": lookup}, {"surrogate": surrogate}))
     _table(contract, draw)["columns"][draw.choice(NAMES)] = {"type": draw.choice(TYPES), **origin}
@@ -247,6 +251,8 @@ def _rekey_source(contract: dict[str, Any], draw: random.Random) -> None:
 
 def _repartition(contract: dict[str, Any], draw: random.Random) -> None:
     tables = [table for table in contract["warehouse"].values() if table["kind"] in ("fact", "rollup")]
+    if not tables:  # another change took the last one's name
+        return
     table = draw.choice(tables)
     names = [*table["columns"], "symbol", "minute"]
 
@@ -366,7 +372,7 @@ def _as_json(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else json.dumps(value)
 
 
-def _value(kind: ColumnType, number: int, columns: Sequence[Column], keys: Sequence[str] | None) -> Any:
+def _value(kind: ColumnType, number: int, columns: Sequence[Column], keys: Sequence[Any] | None) -> Any:
     """A value of the type, the ``number``-th, that satisfies the columns which take it as far as any of it does."""
     targets = {column.type.name for column in columns if isinstance(column.rule, Take) and column.rule.form == "value"}
     as_kept = _as_json if kind.name == "json" else lambda value: value
@@ -375,8 +381,8 @@ def _value(kind: ColumnType, number: int, columns: Sequence[Column], keys: Seque
         pool += [_typed(kind, text) for text in column.one_of]
         if column.check:
             pool += _near(kind, column.check.literal)
-    keys = keys if kind.name == "string" else None
-    pool += list(keys or ())
+    keys = None if targets & {"date", "timestamp"} else [_typed(kind, key) for key in keys or ()]
+    pool += keys or []
     fitting = [
         value for value in pool if value is not None and all(_satisfies(as_kept(value), column) for column in columns)
     ]
@@ -450,7 +456,8 @@ def _satisfies(value: Any, column: Column) -> bool:
 def failure_of(contract: dict[str, Any], folder: Path) -> str | None:
     """Why a contract that the check accepts cannot be kept; empty where it can, None where the check refuses it."""
     (folder / "lookups").mkdir(exist_ok=True)
-    (folder / "lookups" / "codes.csv").write_text(LOOKUP)
+    for name, text in LOOKUPS.items():
+        (folder / "lookups" / f"{name}.csv").write_text(text)
     (folder / "shop.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
     try:
         contracts, problems = examine(folder, today=TODAY)

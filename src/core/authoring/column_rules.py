@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from core.contract.model import (
     Contract,
     Contracts,
     Feed,
+    Field,
     GroupValue,
     Joined,
     Latest,
@@ -104,11 +105,15 @@ def _lookup_gives_type(
 ) -> None:
     lookups = {lookup.name: lookup for lookup in contracts.lookups}
     sources = contract.source.tables if contract.source else ()
-    names = [field.name for source in sources if source.name == table.source for field in source.fields]
-    problems.expect_one_of(f"{where}.lookup.by", rule.by, names, what=f"column of {table.source}")
+    fields = {field.name: field for source in sources if source.name == table.source for field in source.fields}
+    if column.name in table.key:
+        remedy = "Take the key from a field"
+        problems.add(where, "is null where a value is not listed, and a key never is", remedy)
     if not problems.expect_one_of(f"{where}.lookup", rule.lookup, lookups, what="file of lookups/"):
         return
     columns = lookups[rule.lookup].columns
+    if problems.expect_one_of(f"{where}.lookup.by", rule.by, fields, what=f"column of {table.source}"):
+        _lookup_knows_field(rule, fields[rule.by], next(iter(columns.values())), where, problems)
     if not problems.expect_one_of(f"{where}.lookup", rule.column, columns, what=f"column of lookups/{rule.lookup}.csv"):
         return
     for text in columns[rule.column]:
@@ -120,7 +125,26 @@ def _lookup_gives_type(
             return
 
 
+def _lookup_knows_field(rule: LookedUp, field: Field, listed: Sequence[str], where: str, problems: Problems) -> None:
+    """The file's first column holds values of the field, as they are printed."""
+    if field.added:
+        problem = f"{field.name!r} is null in every row that was not repaired"
+        problems.add(f"{where}.lookup.by", problem, "Look another field up")
+    for text in listed:
+        if problem_of_text := _misprint(text, field.type):
+            problems.add(f"{where}.lookup.by", f"lookups/{rule.lookup}.csv: {problem_of_text[0]}", problem_of_text[1])
+            return
+
+
 # ---------------------------------------------------------------- literals
+
+
+def _misprint(text: str, kind: ColumnType) -> tuple[str, str] | None:
+    """Problem and remedy of a text that no value of a type is printed as, for values are looked up as texts."""
+    if misfit := _misfit(text, kind):
+        return misfit
+    printed = pa.array([text], pa.string()).cast(arrow_type(kind)).cast(pa.string())[0].as_py()
+    return None if printed == text else (f"{text!r} is printed as {printed!r}", f'Write "{printed}"')
 
 
 def _misfit(text: str, kind: ColumnType) -> tuple[str, str] | None:
@@ -153,16 +177,11 @@ def _check_is_of_type(column: Column, where: str, problems: Problems) -> None:
 
 
 def _listed_values_are_of_type(column: Column, where: str, problems: Problems) -> None:
-    """A value is compared as the text that its type is printed as; so a list must have that very text."""
     if len(set(column.one_of)) < len(column.one_of):
         problems.add(f"{where}.one_of", "lists a value twice", "List each once")
     for text in column.one_of:
-        if misfit := _misfit(text, column.type):
-            problems.add(f"{where}.one_of", *misfit)
-            continue
-        printed = pa.array([text], pa.string()).cast(arrow_type(column.type)).cast(pa.string())[0].as_py()
-        if printed != text:
-            problems.add(f"{where}.one_of", f"{text!r} is printed as {printed!r}", f'Write "{printed}"')
+        if misprint := _misprint(text, column.type):
+            problems.add(f"{where}.one_of", *misprint)
         elif broken := broken_rule(column, text):
             problems.add(f"{where}.one_of", f"{text!r} breaks {broken}", "Leave one of the two out")
     if column.rank and column.type.name not in _TEXTS:

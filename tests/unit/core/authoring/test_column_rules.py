@@ -93,6 +93,20 @@ def test_a_lookup_gives_the_columns_type_and_is_found_by_a_field(tmp_path: Path)
     assert "lookup.by: 'nte' is no column of sale. Did you mean 'note'?" in messages_of(tmp_path, NOTE, lost)[0]
 
 
+def test_a_looked_up_field_holds_what_the_file_lists_and_makes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "lookups").mkdir()
+    (tmp_path / "lookups" / "codes.csv").write_text("code,level\n01,1\n2,2\n")
+
+    def column(by: str) -> dict[str, Any]:
+        return {"type": "string", "lookup": {"table": "codes", "by": by, "column": "level"}}
+
+    assert "lookups/codes.csv: '01' is printed as '1'" in messages_of(tmp_path, NOTE, column("person_id"))[0]
+    assert "'01' is no timestamp" in messages_of(tmp_path, NOTE, column("changed_at"))[0]
+    contract = changed(NOTE, column("note"))
+    contract["warehouse"]["fact_sale"]["key"] = ["sale_id", "changed_at", "note"]
+    assert "null where a value is not listed, and a key never is" in str(problems_of(tmp_path, contract)[0])
+
+
 def test_the_rule_that_a_value_breaks_is_named() -> None:
     column = Column("x", parse_type("int"), Take("x"), check=Check(">", "9"), one_of=("10", "8"))
     assert broken_rule(column, "10") == ""
