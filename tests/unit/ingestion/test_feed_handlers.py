@@ -110,7 +110,7 @@ def test_a_minute_goes_from_the_schedule_to_the_stream(
     }
     metrics = {name: line[name] for line in metric_lines(capsys.readouterr().out) for name in line if name[0].isupper()}
     assert metrics == {"PointsExpected": [11.0], "PointsWritten": [11.0], "TriggerDelaySeconds": [0.0]}
-    assert all(one.token_in == "header" for one in market.requests.all())
+    assert all(request.token_in == "header" for request in market.requests.all())
 
 
 def test_the_fault_switch_is_an_environment_variable(queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,8 +130,8 @@ def test_an_empty_secret_writes_one_log_line_that_says_what_to_do(
     answer = pull.handle(sqs_event(queue), Context())
     assert answer["batchItemFailures"] == []
     assert stream_lines() == []
-    (told,) = [record for record in caplog.records if "starmend secret set finnhub-token" in record.getMessage()]
-    assert (told.levelname, told.__dict__["why"], told.__dict__["points"]) == ("ERROR", "secret_missing", 11)
+    (record,) = [record for record in caplog.records if "starmend secret set finnhub-token" in record.getMessage()]
+    assert (record.levelname, record.__dict__["why"], record.__dict__["points"]) == ("ERROR", "secret_missing", 11)
     assert market.requests.all() == []
 
 
@@ -143,7 +143,7 @@ def test_a_message_that_is_none_comes_back(queue: str) -> None:
 @pytest.mark.parametrize("module", ["ingestion.request.handler", "ingestion.pull.handler"])
 def test_a_cold_start_imports_no_data_frames(module: str) -> None:
     heavy = "'pandas', 'numpy', 'pyarrow', 'awswrangler', 'pydantic', 'yaml', 'exchange_calendars', 'boto3'"
-    code = f"import sys, {module}; print([one for one in ({heavy}) if one in sys.modules])"
+    code = f"import sys, {module}; print([module for module in ({heavy}) if module in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,19 +1,23 @@
-"""A provider that is told wrongly is refused with the path inside the contract, before anybody is asked."""
+"""A source that is told wrongly is refused with the path inside the contract, before anybody is asked."""
 
 from __future__ import annotations
 
 import copy
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.support.feeds import ROOT, contracts_in
+from tests.support.lake import shipped_contracts
 
 from core.authoring.load import examine
-from core.contract.model import Provider
+from core.authoring.problems import Problems
+from core.authoring.rules import check_contract
+from core.contract.model import Contract, Database, Provider
 from core.feeds.providers import history_span, needed_fields, provider_secrets
 
 WEATHER = yaml.safe_load((ROOT / "tests/support/weather.yaml").read_text())
@@ -25,7 +29,7 @@ def problems_of(tmp_path: Path, change: Change) -> list[str]:
     contract["source"]["history"] = copy.deepcopy(contract["source"]["provider"])
     change(contract["source"])
     (tmp_path / "weather.yaml").write_text(yaml.safe_dump(contract))
-    return [str(one) for one in examine(tmp_path, today=dt.date(2026, 11, 20))[1]]
+    return [str(problem) for problem in examine(tmp_path, today=dt.date(2026, 11, 20))[1]]
 
 
 def live(source: dict[str, Any]) -> dict[str, Any]:
@@ -69,10 +73,10 @@ def test_the_weather_contract_is_a_good_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_named_with_its_path(tmp_path: Path, change: Change, message: str) -> None:
-    found = problems_of(tmp_path, change)
-    assert len(found) == 1
-    assert message in found[0]
-    assert found[0].startswith("weather.yaml: source.")
+    messages = problems_of(tmp_path, change)
+    assert len(messages) == 1
+    assert message in messages[0]
+    assert messages[0].startswith("weather.yaml: source.")
 
 
 def test_the_quotes_need_their_price_and_nothing_else_of_the_provider() -> None:
@@ -107,3 +111,63 @@ def test_the_history_that_the_quotes_contract_shows_commented_is_a_good_one(tmp_
     contracts, problems = examine(tmp_path, today=dt.date(2026, 11, 20))
     assert [str(problem) for problem in problems] == []
     assert contracts.feed("quotes").history.kind == "rest"
+
+
+# ---------------------------------------------------------------- canaries of databases
+
+CONTRACTS = shipped_contracts()
+
+
+def paths_of(contract: Contract) -> set[str]:
+    problems = Problems("canary.yaml")
+    check_contract(contract, CONTRACTS, problems, today=dt.date(2026, 11, 21))
+    return {problem.path for problem in problems.items}
+
+
+def test_what_shares_a_current_state_with_other_datasets_is_refused() -> None:
+    original = CONTRACTS.dataset("sales")
+    assert isinstance(original.source, Database)
+    wrong = replace(original, source=replace(original.source, canary=True))
+    assert {"warehouse.dim_staff", "warehouse.dim_date"} <= paths_of(wrong)
+
+
+def test_a_fact_that_cannot_tell_what_was_fetched_again_is_refused() -> None:
+    canary = CONTRACTS.dataset("sales_canary")
+    assert paths_of(canary) == set()
+    (fact,) = canary.tables
+    silent = replace(fact, columns=tuple(column for column in fact.columns if column.name != "checked_at"))
+    assert "warehouse.fact_sales_canary" in paths_of(replace(canary, tables=(silent,)))
+
+
+# ---------------------------------------------------------------- points of feeds
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["source"].update(point=["station", "station"]), "names one column twice"),
+        (
+            lambda c: c["source"].update(point=["station", "fetched_at"]),
+            "'fetched_at' is a field of every line already",
+        ),
+        (lambda c: c["warehouse"]["fact_weather"].update(key=["station"]), "no column of the key takes 'hour'"),
+        (lambda c: c["warehouse"]["fact_weather"]["columns"].update(humidity="json"), "no line of a feed holds JSON"),
+        (lambda c: columns(c).update(station={"type": "date"}), "an entity's name is no date"),
+        (lambda c: columns(c).update(station={"type": "string", "check": "> F"}), "'EGCC', which lines have, breaks"),
+        (lambda c: columns(c)["provenance"].update(one_of=["late"], rank=["late"]), "'observed', which lines have"),
+        (
+            lambda c: c["source"].update(entities={"A": {"valid_from": "2026-02-01", "valid_until": "2026-01-01"}}),
+            "is not after valid_from",
+        ),
+    ],
+)
+def test_points_that_no_fact_could_take_are_refused(tmp_path: Path, change: Change, message: str) -> None:
+    contract = copy.deepcopy(WEATHER)
+    change(contract)
+    (tmp_path / "weather.yaml").write_text(yaml.safe_dump(contract))
+    problems = [str(problem) for problem in examine(tmp_path, today=dt.date(2026, 11, 20))[1]]
+    assert any(message in problem for problem in problems), problems
+
+
+def columns(contract: dict[str, Any]) -> dict[str, Any]:
+    return contract["warehouse"]["fact_weather"]["columns"]

@@ -87,7 +87,7 @@ def test_what_keeps_history_has_a_view_of_now_and_what_may_be_incomplete_one_of_
     ]  # fmt: skip
     hourly = views["fact_quote_hourly_complete"]
     assert hourly["sql"].endswith('"symbol", "month" from fact_quote_hourly where "complete"')
-    types = {one["name"]: (one["type"], one["trino"]) for one in hourly["columns"]}
+    types = {column["name"]: (column["type"], column["trino"]) for column in hourly["columns"]}
     assert types["hour"] == ("timestamp", "timestamp(3)")
     assert types["open"] == ("decimal(18,6)", "decimal(18,6)")
     assert types["minutes"] == ("int", "integer")

@@ -45,9 +45,9 @@ def test_an_object_of_that_name_with_other_content_is_a_file_exists_error() -> N
         write_object(objects, KEY, b"other", metadata=encode_facts(FACTS) | {"starmend-sha256": "cd" * 32})
     assert isinstance(caught.value, ObjectConflict)
     assert KEY in str(caught.value)
-    found = objects.read(KEY)
-    assert found is not None
-    assert found.body == b"body"
+    stored = objects.read(KEY)
+    assert stored is not None
+    assert stored.body == b"body"
 
 
 def test_s3_out_of_reach_is_a_connection_error() -> None:

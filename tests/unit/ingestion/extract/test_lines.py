@@ -53,8 +53,8 @@ def test_a_time_that_is_none_is_refused() -> None:
 
 
 def test_without_zone_and_with_a_clock_that_is_not_utc_it_stays_wall_clock() -> None:
-    found = latest_timestamp(LEDGER, [line(id=1, last_updated="2026-11-20T12:00:00")], timezone="Europe/London")
-    assert found == NOON.replace(tzinfo=None)
+    latest = latest_timestamp(LEDGER, [line(id=1, last_updated="2026-11-20T12:00:00")], timezone="Europe/London")
+    assert latest == NOON.replace(tzinfo=None)
 
 
 def test_the_resume_point_keeps_exact_numbers() -> None:
@@ -68,19 +68,19 @@ def test_the_resume_point_keeps_exact_numbers() -> None:
 
 @pytest.fixture
 def database() -> Iterator[ScratchDatabase]:
-    with scratch_database(LEDGER_SQL) as one:
-        one.run(
+    with scratch_database(LEDGER_SQL) as database:
+        database.run(
             "INSERT INTO ledger (id, note, created_at, last_updated) VALUES (2, 'b', '2026-11-20', '2026-11-20 12:00'),"
             " (1, 'a', '2026-11-20', '2026-11-20 12:00'), (3, 'c', '2026-11-20', '2026-11-20 13:00')"
         )
-        yield one
+        yield database
 
 
 @pytest.mark.database
 def test_rows_come_as_json_lines_in_order(database: ScratchDatabase) -> None:
     session = database.session()
     batches = collect_rows(session, LEDGER, Position(NOON), FAR, timezone="UTC", seconds=10)
-    rows = [json.loads(one) for batch in batches for one in batch]
+    rows = [json.loads(text) for batch in batches for text in batch]
     assert [(row["id"], row["note"], row["last_updated"]) for row in rows] == [
         (1, "a", "2026-11-20T12:00:00"),
         (2, "b", "2026-11-20T12:00:00"),

@@ -25,9 +25,9 @@ def ledger() -> Iterator[LedgerSandbox]:
 
 
 def lines(sandbox: ExtractionSandbox, key: str) -> list[dict[str, Any]]:
-    found = sandbox.objects.read(key)
-    assert found is not None
-    return [json.loads(line) for line in gzip.decompress(found.body).splitlines()]
+    stored = sandbox.objects.read(key)
+    assert stored is not None
+    return [json.loads(line) for line in gzip.decompress(stored.body).splitlines()]
 
 
 def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(
@@ -41,8 +41,8 @@ def test_keys_are_fetched_again_as_they_are_now_beside_the_sequence(
     assert (done.rows, done.absent) == (2, ((8,),))
     [key] = done.objects
     assert key.startswith("repair/shop/ledger/job-1-")
-    found = {row["id"]: (row["note"], row["checked_at"]) for row in lines(sandbox, key)}
-    assert found == {7: ("new", "2026-11-20T15:00:00.000000Z"), 9: ("n9", "2026-11-20T15:00:00.000000Z")}
+    versions = {row["id"]: (row["note"], row["checked_at"]) for row in lines(sandbox, key)}
+    assert versions == {7: ("new", "2026-11-20T15:00:00.000000Z"), 9: ("n9", "2026-11-20T15:00:00.000000Z")}
     assert (sandbox.parameters.values, sandbox.numbers()) == (state, sequence)  # type: ignore[attr-defined]
 
 

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture
 def database() -> Iterator[ScratchDatabase]:
-    with scratch_database(LEDGER_SQL) as one:
-        yield one
+    with scratch_database(LEDGER_SQL) as database:
+        yield database
 
 
 @contextmanager
@@ -142,8 +142,8 @@ def test_a_session_that_hides_its_transactions_keeps_the_horizon_where_it_was(da
 
 def test_a_transaction_that_began_hidden_stays_so_when_activity_is_shown_again(database: ScratchDatabase) -> None:
     session, secretive = database.session(), database.connect()
-    for one in ("SET track_activities = off", "BEGIN", "INSERT INTO ledger (note) VALUES ('x')"):
-        secretive.cursor().execute(one)
+    for statement in ("SET track_activities = off", "BEGIN", "INSERT INTO ledger (note) VALUES ('x')"):
+        secretive.cursor().execute(statement)
     secretive.cursor().execute("SET track_activities = on")
     secretive.cursor().execute("SELECT 1")
     states = f"SELECT state, xact_start FROM pg_stat_activity WHERE usename = '{shared_server().user}'"

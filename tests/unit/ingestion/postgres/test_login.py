@@ -35,7 +35,7 @@ def test_verify_full_wants_a_certificate_for_this_host() -> None:
 @pytest.mark.parametrize("name", ["host", "dbname", "username", "password"])
 def test_a_field_that_is_missing_is_named(name: str) -> None:
     with pytest.raises(InvalidData, match=f"lacks {name}"):
-        parse_login(json.dumps({one: value for one, value in WHOLE.items() if one != name}), secret="sales-db")
+        parse_login(json.dumps({field: value for field, value in WHOLE.items() if field != name}), secret="sales-db")
 
 
 @pytest.mark.parametrize("text", ["", "postgresql://u:hunter2@h/d", "[]", '"hunter2"', '{"port": "hunter2"}'])

@@ -27,8 +27,8 @@ DAY = datetime(2026, 11, 20, tzinfo=UTC)
 
 @pytest.fixture
 def database() -> Iterator[ScratchDatabase]:
-    with scratch_database() as one:
-        yield one
+    with scratch_database() as database:
+        yield database
 
 
 def make(database: ScratchDatabase, *statements: str) -> Session:
@@ -230,9 +230,9 @@ def nullable(database: ScratchDatabase) -> Session:
 def test_a_null_changed_at_is_taken_by_created_at(database: ScratchDatabase) -> None:
     session = nullable(database)
     reading = reading_of(session, LEDGER)
-    found = rows(session, reading)
-    assert [row["id"] for row in found] == [4, 1, 2]
-    assert found[1] == {
+    stored = rows(session, reading)
+    assert [row["id"] for row in stored] == [4, 1, 2]
+    assert stored[1] == {
         "id": 1,
         "note": "new",
         "created_at": "2026-11-20T01:00:00",
@@ -338,7 +338,7 @@ def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(databas
         ("code", "string", "('z'), ('a')"),
         ("money", "decimal(20,2)", "(1.10), (-1), (1000000)"),
     ],
-    ids=lambda one: one if one.replace("(", "")[:1].isalpha() else "",
+    ids=lambda label: label if label.replace("(", "")[:1].isalpha() else "",
 )
 def test_a_cut_behind_any_row_goes_on_with_the_next_whatever_the_key_is(
     database: ScratchDatabase, kind: str, promised: str, values: str
@@ -365,8 +365,8 @@ def test_a_cut_behind_any_row_goes_on_with_the_next_whatever_the_key_is(
 def test_rows_are_found_again_by_their_keys(database: ScratchDatabase) -> None:
     session = ledger(database, *["2026-11-20"] * 5)
     reading = reading_of(session, LEDGER)
-    found = lines(session, copy_keys(reading, [(2,), (4,), (99,)], checked_at=DAY))
-    assert sorted(json.loads(line)["id"] for line in found) == [2, 4]
-    assert {json.loads(line)["checked_at"] for line in found} == {"2026-11-20T00:00:00.000000Z"}
+    stored = lines(session, copy_keys(reading, [(2,), (4,), (99,)], checked_at=DAY))
+    assert sorted(json.loads(line)["id"] for line in stored) == [2, 4]
+    assert {json.loads(line)["checked_at"] for line in stored} == {"2026-11-20T00:00:00.000000Z"}
     with pytest.raises(InvalidData, match="no key"):
         copy_keys(reading, [(1, 2)], checked_at=DAY)

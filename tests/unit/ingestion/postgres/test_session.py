@@ -19,9 +19,9 @@ pytestmark = pytest.mark.database
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[ScratchDatabase]:
-    with scratch_database("CREATE TABLE thing (id int PRIMARY KEY)", "CREATE TABLE hidden (id int)") as one:
-        one.run(f"REVOKE ALL ON hidden FROM {shared_server().extractor.user}")
-        yield one
+    with scratch_database("CREATE TABLE thing (id int PRIMARY KEY)", "CREATE TABLE hidden (id int)") as database:
+        database.run(f"REVOKE ALL ON hidden FROM {shared_server().extractor.user}")
+        yield database
 
 
 def copy(rows: str) -> str:
@@ -31,8 +31,8 @@ def copy(rows: str) -> str:
 def test_a_session_is_in_utc_read_only_and_named(database: ScratchDatabase) -> None:
     session = database.session()
     settings = ("TimeZone", "DateStyle", "default_transaction_read_only", "client_encoding", "application_name")
-    found = [session.query(f"SHOW {name}")[0][0] for name in settings]
-    assert found == ["UTC", "ISO, YMD", "on", "UTF8", "starmend-extract"]
+    values = [session.query(f"SHOW {name}")[0][0] for name in settings]
+    assert values == ["UTC", "ISO, YMD", "on", "UTF8", "starmend-extract"]
     session.close()
     session.close()
 

@@ -55,7 +55,7 @@ def test_connections_are_kept_and_cookies_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "wait"),
     [
         ({}, None),
         ({"Retry-After": "7"}, 7.0),
@@ -66,11 +66,11 @@ def test_connections_are_kept_and_cookies_are_not() -> None:
         ({"X-Ratelimit-Reset": "0"}, 0.0),
     ],
 )
-def test_a_limit_is_asked_once_and_tells_when_to_come_again(headers: dict[str, str], told: float | None) -> None:
+def test_a_limit_is_asked_once_and_tells_when_to_come_again(headers: dict[str, str], wait: float | None) -> None:
     with answering(always(Said('{"error":"API limit reached."}', 429, headers))) as server:
         answer = web(server.url).get("/", {})
         assert isinstance(answer, Limited)
-        assert answer.retry_after == told
+        assert answer.retry_after == wait
         assert len(server.heard) == 1
 
 

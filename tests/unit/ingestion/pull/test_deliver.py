@@ -54,8 +54,8 @@ def test_only_what_failed_is_offered_again_until_all_is_taken(refuses: Refusal, 
 )
 def test_what_fails_for_ever_is_named_after_a_bounded_number_of_tries(refuses: Refusal, lost: set[int]) -> None:
     stream = MemoryStream(refuses)
-    found, time = put(stream, records(3))
-    assert found == lost
+    refused, time = put(stream, records(3))
+    assert refused == lost
     assert len(stream.calls) == ATTEMPTS
     assert sum(time.slept) < 15
     assert [record.key for record in stream.records] == [f"k{n}" for n in range(3) if n not in lost]
@@ -63,8 +63,8 @@ def test_what_fails_for_ever_is_named_after_a_bounded_number_of_tries(refuses: R
 
 def test_no_pause_goes_beyond_the_time_that_is_left() -> None:
     stream = MemoryStream(lambda _call, count: range(count))
-    found, time = put(stream, records(3), seconds=0.3)
-    assert found == {0, 1, 2}
+    refused, time = put(stream, records(3), seconds=0.3)
+    assert refused == {0, 1, 2}
     assert sum(time.slept) <= 0.3
 
 

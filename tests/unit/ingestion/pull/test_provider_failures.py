@@ -52,7 +52,7 @@ def test_a_limit_that_tells_when_it_ends_is_waited_for_within_the_batch(
     market.fail("limited", first=1, retry_after=3)
     assert minute_of_feed(acquisition, market, OPENING) == 12
     assert len(acquisition.points()) == 11
-    assert 3.0 in [round(one, 1) for one in acquisition.time.slept]
+    assert 3.0 in [round(seconds, 1) for seconds in acquisition.time.slept]
 
 
 def test_the_reset_time_of_a_limit_is_believed_where_there_is_no_retry_after(

@@ -128,5 +128,5 @@ def test_refusals_are_typed_as_any_providers(weather: Acquisition, market: Marke
 def test_an_hour_that_is_not_over_is_not_taken_for_settled(weather: Acquisition, market: Market) -> None:
     market.clock.set(START + HOUR + dt.timedelta(minutes=59))
     outcome = history(weather, "EGCC", START, 3)
-    assert [iso(one[0])[11:13] for one in (*outcome.healed, *outcome.pending)] == ["20", "21"]
+    assert [iso(start)[11:13] for start, _ in (*outcome.healed, *outcome.pending)] == ["20", "21"]
     assert outcome.pending == ((epoch("2026-10-24T21:00:00Z"), epoch("2026-10-24T23:00:00Z")),)

@@ -59,6 +59,6 @@ def test_jobs_succeed_or_fail_by_their_token_and_one_by_hand_needs_none() -> Non
 def test_a_job_that_cannot_even_be_read_comes_again() -> None:
     records, machine = MemoryObjects(), Machine()
     records.fail = lambda effect, key: OutOfReach(effect, key, "no answer")
-    told = answer(event({"job": "audit/runs/r/jobs/1-000.json", "token": "t0"}), clients(records), machine)
-    assert told == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    reply = answer(event({"job": "audit/runs/r/jobs/1-000.json", "token": "t0"}), clients(records), machine)
+    assert reply == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
     assert machine.answers == []

@@ -25,9 +25,9 @@ FACTS = ObjectFacts(NOON, NOON + timedelta(hours=1), NOON + timedelta(minutes=30
 
 
 def test_names_and_keys_are_the_same_thing() -> None:
-    one = TableObject("sales", "staff", 42)
-    assert one.key == "tables/sales/staff/000000000042.jsonl.gz"
-    assert parse_table_key(one.key) == one
+    third = TableObject("sales", "staff", 42)
+    assert third.key == "tables/sales/staff/000000000042.jsonl.gz"
+    assert parse_table_key(third.key) == third
     again = RepairObject("sales", "staff", "job-7")
     assert again.key == "repair/sales/staff/job-7.jsonl.gz"
     assert parse_repair_key(again.key) == again
@@ -70,7 +70,7 @@ def test_a_key_too_long_to_resume_from_is_refused() -> None:
 def test_metadata_that_no_extraction_wrote_are_refused(name: str) -> None:
     metadata = encode_facts(FACTS)
     with pytest.raises(InvalidData, match="not written by an extraction"):
-        decode_facts({one: value for one, value in metadata.items() if one != name}, key="k")
+        decode_facts({field: value for field, value in metadata.items() if field != name}, key="k")
     with pytest.raises(InvalidData):
         decode_facts({}, key="k")
 

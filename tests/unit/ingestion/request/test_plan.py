@@ -1,23 +1,17 @@
-"""From the schedule's event to messages on the queue."""
+"""From the schedule's event to a plan: whom to ask in which minute."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime as dt
 
 import pytest
-from tests.fakes.log import MemoryLog
-from tests.fakes.metrics import MemoryMetrics
-from tests.fakes.queue import MemoryQueue
 from tests.support.feeds import contracts_in
 
 from core.contract.model import Entity, Feed, TradingCalendar
-from core.errors import InvalidData, TransientFailure
-from core.time import epoch, iso
-from ingestion.request.message import PointsDue, read_points_due
+from core.errors import InvalidData
+from core.time import epoch
 from ingestion.request.plan import RequestPlan, dropped_entity, plan_requests
-from ingestion.request.send import send_requests
 
 OPEN = "2026-11-20T14:30:00Z"
 
@@ -33,20 +27,20 @@ def plan(at: str, *, seed: str = "", **changes: object) -> RequestPlan:
 
 
 def test_every_symbol_is_asked_for_in_a_message_of_its_own() -> None:
-    made = plan("2026-11-20T14:30:41Z")
-    assert made.expected == 11
-    assert [message.to_data() for message in made.messages[:2]] == [
+    requested = plan("2026-11-20T14:30:41Z")
+    assert requested.expected == 11
+    assert [message.to_data() for message in requested.messages[:2]] == [
         {"dataset": "quotes", "time": OPEN, "entities": ["AAPL"]},
         {"dataset": "quotes", "time": OPEN, "entities": ["AMD"]},
     ]
-    assert len(made.messages) == 11
+    assert len(requested.messages) == 11
 
 
 @pytest.mark.parametrize(("size", "chunks"), [(1, [1] * 11), (4, [4, 4, 3]), (11, [11]), (100, [11])])
 def test_entities_share_messages_as_the_contract_says(size: int, chunks: list[int]) -> None:
-    made = plan(OPEN, entities_per_message=size)
-    assert [len(message.entities) for message in made.messages] == chunks
-    assert [name for message in made.messages for name in message.entities] == [
+    requested = plan(OPEN, entities_per_message=size)
+    assert [len(message.entities) for message in requested.messages] == chunks
+    assert [name for message in requested.messages for name in message.entities] == [
         entity.name for entity in quotes()[0].entities
     ]
 
@@ -69,8 +63,8 @@ def test_entities_share_messages_as_the_contract_says(size: int, chunks: list[in
     ],
 )
 def test_only_minutes_that_the_calendar_expects_are_asked_for(at: str, expected: int) -> None:
-    made = plan(at)
-    assert (made.expected, len(made.messages)) == (expected, expected)
+    requested = plan(at)
+    assert (requested.expected, len(requested.messages)) == (expected, expected)
 
 
 def test_an_entity_is_asked_for_only_while_it_is_valid() -> None:
@@ -104,45 +98,3 @@ def test_with_the_demos_seed_every_symbol_of_an_hour_is_left_out_at_least_once()
     counts = collections.Counter(dropped_entity(names, seed="demo", slot=slot) for slot in slots)
     assert set(counts) == set(names)
     assert max(counts.values()) < 20
-
-
-def test_only_messages_that_were_refused_are_sent_again() -> None:
-    queue, metrics, pauses = MemoryQueue(lambda call, _count: [0, 3] if call == 0 else []), MemoryMetrics(), []
-    send_requests(plan(OPEN), dataset="quotes", queue=queue, metrics=metrics, log=MemoryLog(), sleep=pauses.append)
-    assert queue.calls == [11, 2]
-    assert len(pauses) == 1
-    assert sorted(read_points_due(body).entities[0] for body in queue.messages) == sorted(
-        entity.name for entity in quotes()[0].entities
-    )
-    assert metrics.values["PointsExpected"] == [11]
-
-
-def test_a_queue_that_goes_on_refusing_is_an_error_that_says_how_many() -> None:
-    queue = MemoryQueue(lambda _call, _count: [0])
-    with pytest.raises(TransientFailure, match="refused 1 of 11 messages 4 times"):
-        send_requests(
-            plan(OPEN),
-            dataset="quotes",
-            queue=queue,
-            metrics=MemoryMetrics(),
-            log=MemoryLog(),
-            sleep=lambda _seconds: None,
-        )
-    assert len(queue.messages) == 10
-
-
-def test_a_closed_market_sends_nothing_and_counts_nothing_as_expected() -> None:
-    queue, metrics = MemoryQueue(), MemoryMetrics()
-    closed = plan("2026-11-21T15:00:00Z")
-    send_requests(closed, dataset="quotes", queue=queue, metrics=metrics, log=MemoryLog(), sleep=lambda _seconds: None)
-    assert queue.calls == []
-    assert metrics.values["PointsExpected"] == [0]
-
-
-def test_a_message_comes_back_as_it_went() -> None:
-    queue = MemoryQueue()
-    due = PointsDue("quotes", epoch(OPEN), ("AAPL", "BRK.B"))
-    queue.send([due.to_data()])
-    assert read_points_due(queue.messages[0]) == due
-    assert iso(due.slot) == OPEN
-    assert dt.datetime.fromisoformat(iso(due.slot)).tzinfo is not None

@@ -87,13 +87,13 @@ def test_windows_across_dst_month_end_and_half_days_agree_with_the_library(start
 def test_slots_of_any_window_are_those_that_are_expected_one_by_one(start: int, length: int, every: int) -> None:
     slots = expected_slots(XNYS, every=every, start=start, end=start + length)
     grid = range(-(-start // every) * every, start + length, every)
-    assert slots.tolist() == [one for one in grid if is_expected(XNYS, one)]
+    assert slots.tolist() == [slot for slot in grid if is_expected(XNYS, slot)]
     assert slots.tolist() == expected_between(XNYS, every=every, start=start, end=start + length)
 
 
 def test_the_minute_before_the_opening_and_the_minute_of_the_close_are_not_expected() -> None:
     opens, closes = epoch("2026-11-20T14:30"), epoch("2026-11-20T21:00")
-    assert [is_expected(XNYS, one) for one in (opens - 60, opens, closes - 60, closes)] == [False, True, True, False]
+    assert [is_expected(XNYS, slot) for slot in (opens - 60, opens, closes - 60, closes)] == [False, True, True, False]
 
 
 def test_an_hourly_feed_of_an_exchange_owes_the_hours_that_start_while_it_is_open() -> None:

@@ -38,7 +38,7 @@ def encode(field: Field, values: dict[str, object]) -> bytes:
         settle=180,
         complete_within=7200,
         calls_per_minute=60,
-        table=SourceTable("quotes", ("symbol", "minute"), (*(Field(one, parse_type("string")) for one in OWN), field)),
+        table=SourceTable("quotes", ("symbol", "minute"), (*(Field(own, parse_type("string")) for own in OWN), field)),
     )
     point = PointLine("AAPL", 1_795_185_000, "live", "observed", FETCHED, values)
     return encode_line(point, dataset="quotes", feed=feed)

@@ -68,21 +68,21 @@ def place(value: Any) -> Any:
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_rows_sort_and_are_found_as_tuples_are(shape: list[str], data: st.DataObject) -> None:
-    some = data.draw(rows(shape))
-    order, begins = sort_rows(columns(shape, some))
-    ranked = [rank(some[at]) for at in order]
-    assert ranked == sorted(map(rank, some))
-    assert order.tolist() == sorted(range(len(some)), key=lambda at: (rank(some[at]), at))
+    drawn = data.draw(rows(shape))
+    order, begins = sort_rows(columns(shape, drawn))
+    ranked = [rank(drawn[at]) for at in order]
+    assert ranked == sorted(map(rank, drawn))
+    assert order.tolist() == sorted(range(len(drawn)), key=lambda at: (rank(drawn[at]), at))
     assert begins.tolist() == [n == 0 or ranked[n] != ranked[n - 1] for n in range(len(ranked))]
-    assert starts(columns(shape, [some[at] for at in order])).tolist() == begins.tolist()
-    stored = sorted({rank(row): row for row in some}.values(), key=rank)
+    assert starts(columns(shape, [drawn[at] for at in order])).tolist() == begins.tolist()
+    stored = sorted({rank(row): row for row in drawn}.values(), key=rank)
     if stored:
         assert is_strictly_sorted(columns(shape, stored))
     wanted = data.draw(rows(shape))
-    places, found = locate(columns(shape, stored), columns(shape, wanted))
+    places, present = locate(columns(shape, stored), columns(shape, wanted))
     keys = [rank(row) for row in stored]
     assert places.tolist() == [bisect.bisect_left(keys, rank(row)) for row in wanted]
-    assert found.tolist() == [rank(row) in keys for row in wanted]
+    assert present.tolist() == [rank(row) in keys for row in wanted]
 
 
 def test_keys_that_need_more_than_62_bits_are_not_packed() -> None:
@@ -115,8 +115,8 @@ def test_nulls_come_first_and_doubles_have_a_total_order() -> None:
 
 
 def test_identical_tables_agree_in_every_bit() -> None:
-    one = pa.table({"x": [float("nan"), 0.0, None]})
-    assert identical(one, pa.table({"x": [float("nan"), 0.0, None]}))
-    assert not identical(one, pa.table({"x": [float("nan"), -0.0, None]}))
-    assert not identical(one, pa.table({"x": [float("nan"), 0.0]}))
-    assert not identical(one, pa.table({"y": [float("nan"), 0.0, None]}))
+    undefined_first = pa.table({"x": [float("nan"), 0.0, None]})
+    assert identical(undefined_first, pa.table({"x": [float("nan"), 0.0, None]}))
+    assert not identical(undefined_first, pa.table({"x": [float("nan"), -0.0, None]}))
+    assert not identical(undefined_first, pa.table({"x": [float("nan"), 0.0]}))
+    assert not identical(undefined_first, pa.table({"y": [float("nan"), 0.0, None]}))

@@ -105,7 +105,7 @@ def test_different_rows_have_different_ids_and_none_is_negative() -> None:
     assert len(set(ids.to_pylist())) == 200_000
     assert min(ids.to_pylist()) >= 0
     pairs = [("a", "b"), ("ab", ""), ("", "ab"), ("a", None), (None, "a"), ("a\0", "b"), ("a", "\0b")]
-    split = surrogate_ids([pa.array([one for one, _ in pairs]), pa.array([other for _, other in pairs])])
+    split = surrogate_ids([pa.array([left for left, _ in pairs]), pa.array([right for _, right in pairs])])
     assert len(set(split.to_pylist())) == len(pairs)
     kinds = surrogate_ids([pa.array([date(2026, 1, 1), None]), pa.array([Decimal("1.50"), Decimal("1.5")])])
     assert len(set(kinds.to_pylist())) == 2

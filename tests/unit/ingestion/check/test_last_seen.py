@@ -1,0 +1,45 @@
+"""The last line of a row that is gone, found by its version and marked as deleted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from tests.support.lake import shipped_contracts
+
+from core.errors import InvalidData
+from ingestion.check.last_seen import marked_deleted, repair_name, typed_keys
+
+AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id":1}\n',
+        b'{"id":1,"checked_at":"2026-11-19T00:00:00Z"}',
+        b'{"id":1 , "deleted_at" : null, "checked_at":"x" }\n',
+    ],
+)
+def test_a_line_is_marked_once_however_often_it_was_marked_before(line: bytes) -> None:
+    marked = marked_deleted(line, AT)
+    time = "2026-11-20T15:00:00.000000Z"
+    assert json.loads(marked) == {"id": 1, "deleted_at": time, "checked_at": time}
+    assert marked.count(b"deleted_at") == 1
+    assert marked.endswith(b"}\n")
+
+
+def test_what_is_no_object_cannot_be_marked() -> None:
+    with pytest.raises(InvalidData, match="is no JSON object"):
+        marked_deleted(b"[1]", AT)
+
+
+def test_names_of_repairs_sort_by_the_time_of_their_check() -> None:
+    assert repair_name(AT, "gone-1") == "20261120T150000000000Z-gone-1"
+    assert repair_name(AT, "z") < repair_name(AT.replace(microsecond=1), "a")
+
+
+def test_keys_have_the_types_of_lines() -> None:
+    staff = shipped_contracts().dataset("sales").source_table("staff")
+    assert typed_keys(staff, [["7"], [8]]) == [(7,), (8,)]

@@ -1,0 +1,24 @@
+"""JSON whose numbers keep the digits that a provider wrote."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ingestion.providers.exact_json import is_number, read_exact
+
+
+def test_a_fraction_keeps_its_digits() -> None:
+    assert str(read_exact(b"[1.10, 0.1000000000000000055]")) == "[Decimal('1.10'), Decimal('0.1000000000000000055')]"
+    assert read_exact(b'{"a": 1, "b": null}') == {"a": 1, "b": None}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"NaN", b"[Infinity]", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):
+        read_exact(body)
+
+
+def test_a_boolean_is_no_number() -> None:
+    assert [is_number(value) for value in (1, Decimal("1.5"), True, "1", None)] == [True, True, False, False, False]
