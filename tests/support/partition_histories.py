@@ -11,7 +11,7 @@ from tests.support.committing import PLACE, context, source
 from tests.support.tables import COUNTS, counts, rows_of
 
 from core.errors import LostCommit
-from core.warehouse.pointer import pointer_body, pointer_key
+from core.warehouse.pointer import pointer_body, pointer_key, version_of
 from processing.partitions.commit import commit_rows, read_partition, restate
 from processing.partitions.state import read_current
 
@@ -83,7 +83,12 @@ def losses(seed: int) -> list[str]:
             continue
         elif what == "commit":
             try:
-                commit_rows(store, COUNTS, "", rows_of(COUNTS, records), sources=[source(str(step))], context=at)
+                before = max((version_of(key) for key in store.list_objects(PLACE)), default=0)
+                outcome = commit_rows(
+                    store, COUNTS, "", rows_of(COUNTS, records), sources=[source(str(step))], context=at
+                )
+                if outcome.version < before:
+                    faults.append(f"seed {seed}, step {step}: began again at version {outcome.version}")
                 model, broken = merged, False
             except LostCommit:
                 if not broken:

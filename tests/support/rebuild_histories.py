@@ -134,8 +134,15 @@ def delete_input(lake: MemoryLake, source: random.Random) -> None:
     lake.ingest.delete([TableObject("sales", "sales_order", source.randrange(1, 7)).key])
 
 
-def add_unprocessed(lake: MemoryLake, source: random.Random) -> None:
-    lake.put_table("sales", "sales_order", 9, [order(source.randrange(20, 30), created_at="2026-11-01T00:00:00")])
+def add_unprocessed(lake: MemoryLake, _source: random.Random) -> None:
+    """More new keys than any object has, so that nobody sees by their count that others are gone."""
+    months = ("2026-10-01T00:00:00", "2026-11-01T00:00:00")
+    lake.put_table("sales", "sales_order", 9, [order(20 + n, created_at=months[n % 2]) for n in range(12)])
+
+
+def swap_input(lake: MemoryLake, source: random.Random) -> None:
+    delete_input(lake, source)
+    add_unprocessed(lake, source)
 
 
 EVENTS: list[Callable[[MemoryLake, random.Random], None]] = [
@@ -150,6 +157,7 @@ EVENTS: list[Callable[[MemoryLake, random.Random], None]] = [
     tighten,
     delete_input,
     add_unprocessed,
+    swap_input,
 ]
 DAMAGING = {lose_pointer, lose_object, alter_object, scribble, point_abroad, change_type}
 HARMLESS = DAMAGING - {change_type} | {forget_layouts, turn_key}

@@ -121,11 +121,12 @@ def _text_words(texts: pa.Array) -> _Words:
     length = np.where(np.asarray(texts.is_null()), 0, length)
     for first in range(0, int(length.max(initial=0)), 8):
         rows = np.flatnonzero(length > first)  # no other row has this word, or its id would depend on the longest text
+        start, left = begin[rows] + first, length[rows] - first
         word = np.zeros(len(rows), dtype=_U64)
-        for place in range(first, first + 8):
-            at = np.flatnonzero(length[rows] > place)
-            word[at] |= content[begin[rows[at]] + place].astype(_U64) << _U64(8 * (place - first))
-        yield word, rows
+        for place in range(8):
+            at = np.flatnonzero(left > place)
+            word[at] |= content[start[at] + place].astype(_U64) << _U64(8 * place)
+        yield word, rows if len(rows) < len(length) else None
     yield np.where(np.asarray(texts.is_null()), _NULL_WORD, length.astype(_U64)), None
 
 
