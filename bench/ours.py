@@ -64,6 +64,9 @@ class MemoryStore:
     def read_pointer(self, partition: str) -> Pointer | None:
         return self._pointers.get(partition)
 
+    def list_objects(self, partition: str) -> Sequence[str]:
+        return sorted(key for key in self._objects if partition_of(key) == partition)
+
     def read_object(self, key: str) -> PartitionObject | None:
         body = self._objects.get(key)
         return None if body is None else PartitionObject(key, body, NOW)
