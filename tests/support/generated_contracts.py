@@ -39,6 +39,7 @@ TYPES = (
 NAMES = (
     "amount", "month", "day", "hour", "sale_id_bucket", "symbol_bucket", "name", "Name", "is_latest", "deleted_at",
     "checked_at", "kind", "provenance", "valid_from", "code", "date_id", "created_at", "sale_id", "symbol", "minute",
+    "starmend_deleted_at",
 )  # fmt: skip
 TABLES = (
     "processing_log", "completeness", "quarantine", "raw_sale", "raw_shop", "current_person", "fact_sale_now",

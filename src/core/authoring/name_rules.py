@@ -13,7 +13,6 @@ from core.contract.model import Aggregated, Contract, Contracts, Latest, Table, 
 
 RECORDS = ("processing_log", "quarantine", "completeness")
 PREFIXES = {"raw_": "lines as acquired", "current_": "current states of source tables"}
-MARKS = ("deleted_at", "checked_at")
 
 
 def name_rules(contract: Contract, contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
@@ -64,7 +63,7 @@ def _marks_are_the_pipelines(contract: Contract, table: Table, path: str, proble
     if table.kind != "fact" or contract.source is None:
         return
     for column in table.columns:
-        if column.name in MARKS:
+        if column.name in (table.deleted, table.checked):
             field = column.rule.field if isinstance(column.rule, Take) else ""
             added = {name.name for source in contract.source.tables for name in source.fields if name.added}
             if field != column.name or field not in added:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from typing import Any
 
 from core.authoring import declare
@@ -72,7 +73,7 @@ def resolve(shape: declare.ContractShape, problems: Problems) -> Contract:
     return Contract(
         dataset=shape.dataset,
         source=source,
-        tables=tuple(tables),
+        tables=tuple(_with_marks(table, source) for table in tables),
         quarantine_share=shape.quarantine.share,
         quarantine_minimum=shape.quarantine.minimum,
     )
@@ -133,18 +134,33 @@ def _instant(value: dt.date | dt.datetime | None) -> str:
 
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
     fields = [Field(column, field.type, not field.nullable, field.comment) for column, field in shape.columns.items()]
-    repairs = [
-        Field("deleted_at", _TIMESTAMP, False, "set by the auditor when the source no longer has the row", added=True),
-        Field("checked_at", _TIMESTAMP, False, "set by the auditor when it fetched the row again", added=True),
-    ]
-    return SourceTable(
+    table = SourceTable(
         name=name,
         key=tuple(shape.key),
-        fields=tuple(fields + [repair for repair in repairs if repair.name not in shape.columns]),
+        fields=tuple(fields),
         created_at=shape.created_at,
         changed_at=shape.changed_at,
         rows_per_object=shape.rows_per_object,
     )
+    marks = (
+        Field(
+            table.deleted_mark,
+            _TIMESTAMP,
+            False,
+            "set by the auditor when the source no longer has the row",
+            added=True,
+        ),
+        Field(table.checked_mark, _TIMESTAMP, False, "set by the auditor when it fetched the row again", added=True),
+    )
+    return replace(table, fields=(*fields, *marks))
+
+
+def _with_marks(table: Table, source: Database | Feed | None) -> Table:
+    """The table with the names of the marks that rows of its source have."""
+    for origin in source.tables if source else ():
+        if origin.name == table.source:
+            return replace(table, deleted=origin.deleted_mark, checked=origin.checked_mark)
+    return table
 
 
 def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems: Problems) -> SourceTable:

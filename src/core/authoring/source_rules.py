@@ -7,14 +7,13 @@ import zoneinfo
 from core.authoring.column_rules import broken_rule
 from core.authoring.name_rules import no_lookalikes
 from core.authoring.problems import Problems
-from core.contract.model import Contract, Database, Feed, SourceTable, Table, Take
+from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, SourceTable, Table, Take
 from core.errors import BadContract
 from core.feeds.lines import ADDED, provider_fields
 from core.feeds.providers import check_provider, comparable, needed_fields
 from core.feeds.rest_spec import read_spec
 from core.warehouse.current_state import ENTITIES
 
-_OWN = ("deleted_at", "checked_at")  # fields that the auditor's repairs add to a row
 _ARRIVED = "arrived"  # the partition key of a feed's raw lines
 _PROVENANCE, _KINDS = ("observed", "repaired"), ("live", "history")
 
@@ -44,12 +43,16 @@ def _database_rules(contract: Contract, source: Database, problems: Problems) ->
 
 def _canary_rules(contract: Contract, problems: Problems) -> None:
     """A canary shares no table with the dataset that it shadows, and a column tells which of its rows came back."""
+    for source in contract.source.tables if contract.source else ():
+        if (source.deleted_mark, source.checked_mark) != (DELETED, CHECKED):
+            where = f"source.tables.{source.name}"
+            problems.add(where, f"a canary's table has no {DELETED} or {CHECKED} of its own", "Shadow another table")
     for table in contract.tables:
         path = f"warehouse.{table.name}"
         if table.kind != "fact":
             remedy = "Make it a fact: dimensions share the current state of a source table with other datasets"
             problems.add(path, f"a canary has no {table.kind}", remedy)
-        elif "checked_at" not in {column.name for column in table.columns}:
+        elif CHECKED not in {column.name for column in table.columns}:
             problems.add(path, "no column tells what was fetched again", "Add a column checked_at")
 
 
@@ -67,11 +70,10 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
             problems.add(f"{path}.{role}", f"{name!r} is {table.field(name).type}", "Name a timestamp column")
     if not table.changed_at and not table.created_at:
         problems.add(path, "names neither created_at nor changed_at", "Name the column that tells when a row changed")
-    for name in _OWN:
-        if name in names and not table.field(name).added:
-            problem = f"{name!r} is what the pipeline's own repairs add to a row, so the source's would be taken for it"
-            remedy = "Leave it out, or have the source give it another name (a view, a generated column)"
-            problems.add(f"{path}.columns.{name}", problem, remedy)
+    for name in names:
+        if name.startswith(RESERVED) and (names.count(name) > 1 or not table.field(name).added):
+            problem = f"names that begin with {RESERVED!r} are the pipeline's"
+            problems.add(f"{path}.columns.{name}", problem, "Read it through a view that names it otherwise")
     if table.name == ENTITIES:
         problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
     no_lookalikes(names, f"{path}.columns", problems)

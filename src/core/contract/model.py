@@ -148,6 +148,9 @@ class Partition:
 
 # ---------------------------------------------------------------- tables
 
+DELETED, CHECKED = "deleted_at", "checked_at"  # marks that repairs add to a row
+RESERVED = "starmend_"  # before the name of a mark where the source's own column has it
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -163,6 +166,7 @@ class Table:
 
     ``source`` is a source table (facts, dimensions), ``entities`` (a feed's entity dimension), a fact (rollups) or
     empty (calendar). ``since`` is the first day that time partitions list; ``until`` is a calendar's last day.
+    ``deleted`` and ``checked`` are the names under which it has the marks of its source's rows, if it has them.
     """
 
     name: str
@@ -178,6 +182,8 @@ class Table:
     joins: tuple[Join, ...] = ()
     since: str = ""
     until: str = ""
+    deleted: str = DELETED
+    checked: str = CHECKED
 
     def column(self, name: str) -> Column:
         """Raises ``KeyError``."""
@@ -220,6 +226,21 @@ class SourceTable:
     created_at: str = ""
     changed_at: str = ""
     rows_per_object: int = 100_000
+
+    @property
+    def deleted_mark(self) -> str:
+        """The field by which a repair says that the source no longer has the row."""
+        return self._mark(DELETED)
+
+    @property
+    def checked_mark(self) -> str:
+        """The field by which a repair says when the row was fetched again."""
+        return self._mark(CHECKED)
+
+    def _mark(self, name: str) -> str:
+        """Another name than usual where the source has a column of that name itself (soft deletes)."""
+        is_own = any(field.name == name and not field.added for field in self.fields)
+        return f"{RESERVED}{name}" if is_own else name
 
     def field(self, name: str) -> Field:
         """Raises ``KeyError``."""

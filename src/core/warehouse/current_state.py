@@ -21,7 +21,7 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
     Its columns are the source's; its version is when the row changed, then when the auditor last checked it.
     """
     names = {field.name for field in source.fields}
-    newest = (source.changed_at or source.created_at, "checked_at")
+    newest = (source.changed_at or source.created_at, source.checked_mark)
     return Table(
         name=f"{CURRENT}/{source.name}",
         dataset=contract.dataset,
@@ -31,4 +31,6 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         columns=tuple(Column(field.name, field.type, Take(field.name), field.comment) for field in source.fields),
         source=source.name,
         version=tuple(name for name in newest if name in names),
+        deleted=source.deleted_mark,
+        checked=source.checked_mark,
     )

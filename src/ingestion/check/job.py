@@ -86,7 +86,8 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
         _newest(extraction, repair.table),
     )
     lines = last_seen.lines({key: hints[key] for key in fetched.absent})
-    marked: Iterable[list[bytes]] = [[marked_deleted(line, checked_at) for line in lines.values()]] if lines else []
+    gone = [marked_deleted(reading.table, line, checked_at) for line in lines.values()]
+    marked: Iterable[list[bytes]] = [gone] if gone else []
     objects, rows = store_lines(
         extraction, reading, marked, checked_at=checked_at, name=repair_name(checked_at, f"gone-{mark}")
     )

@@ -23,7 +23,6 @@ from core.time import format_instant, parse_instant
 from ingestion.extract.lines import cursor_of
 
 Key = tuple[KeyValue, ...]
-_ADDED = re.compile(rb'(,\s*"(deleted_at|checked_at)"\s*:\s*("[^"]*"|null))+\s*}\s*$')
 
 
 def repair_name(checked_at: datetime, purpose: str) -> str:
@@ -125,13 +124,15 @@ def _end(facts: ObjectFacts) -> datetime:
     return facts.resume_version
 
 
-def marked_deleted(line: bytes, at: datetime) -> bytes:
-    """The line with ``deleted_at`` and ``checked_at``, for a row that the source did not have then."""
-    bare = _ADDED.sub(b"}", line.rstrip())
+def marked_deleted(table: SourceTable, line: bytes, at: datetime) -> bytes:
+    """The line with the table's marks of a row that the source did not have then, and with no others."""
+    deleted, checked = table.deleted_mark.encode(), table.checked_mark.encode()
+    added = rb'(,\s*"(%s|%s)"\s*:\s*("[^"]*"|null))+\s*}\s*$' % (deleted, checked)
+    bare = re.sub(added, b"}", line.rstrip())
     if not bare.endswith(b"}"):
         raise InvalidData("mark row", repr(line[:120]), "is no JSON object")
     time = format_instant(at).encode()
-    return bare[:-1] + b',"deleted_at":"%s","checked_at":"%s"}\n' % (time, time)
+    return bare[:-1] + b',"%s":"%s","%s":"%s"}\n' % (deleted, time, checked, time)
 
 
 def typed_keys(table: SourceTable, keys: Sequence[Sequence[KeyValue]]) -> list[Key]:

@@ -142,7 +142,7 @@ def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
 def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
     columns = [_output(reading, field) for field in reading.table.fields if not field.added]
     if checked_at is not None:
-        columns.append(f"{literal(format_instant(checked_at), 'text')} AS checked_at")
+        columns.append(f"{literal(format_instant(checked_at), 'text')} AS {reading.table.checked_mark}")
     rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"
     return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
 

@@ -22,8 +22,6 @@ from processing.derived.calendar_tables import calendar_rows
 from processing.partitions.commit import CommitContext, Outcome, Snapshot, commit_table
 from processing.shape import Origin, shape
 
-DELETED = "deleted_at"
-
 
 def derive_dimension(store: PartitionStore, table: Table, contracts: Contracts, *, context: CommitContext) -> Outcome:
     """Bring a dimension up to date with the current state of its source tables."""
@@ -33,20 +31,21 @@ def derive_dimension(store: PartitionStore, table: Table, contracts: Contracts, 
         store,
         table,
         "",
-        lambda snapshots: dimension_rows(table, _states(snapshots), Origin(contract, contracts)),
+        lambda snapshots: dimension_rows(table, _states(contract, snapshots), Origin(contract, contracts)),
         inputs=inputs,
         context=context,
     )
 
 
-def _states(snapshots: Mapping[str, Snapshot]) -> dict[str, pa.Table]:
+def _states(contract: Contract, snapshots: Mapping[str, Snapshot]) -> dict[str, pa.Table]:
     """The current rows by source table, without those that the source has deleted."""
     states = {}
     for name, snapshot in snapshots.items():
-        rows = snapshot.table
-        if DELETED in rows.column_names and rows.column(DELETED).null_count < rows.num_rows:
-            rows = rows.filter(pc.is_null(rows.column(DELETED)))
-        states[name.removeprefix(f"{CURRENT}/")] = rows
+        rows, source = snapshot.table, name.removeprefix(f"{CURRENT}/")
+        mark = contract.source_table(source).deleted_mark
+        if mark in rows.column_names and rows.column(mark).null_count < rows.num_rows:
+            rows = rows.filter(pc.is_null(rows.column(mark)))
+        states[source] = rows
     return states
 
 

@@ -8,15 +8,12 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from core.contract.model import Column, Surrogate, Table
+from core.contract.model import CHECKED, Column, Surrogate, Table
 from core.errors import OtherLayout
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.pointer import remedy_of
 from core.warehouse.row_layout import RowLayout, text_ids
-
-DELETED = "deleted_at"
-CHECKED = "checked_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Layout:
 
     ``latest`` are the columns that the merge itself computes; incoming rows do not have them. ``deleted`` is empty
     where the table has no such column. Columns whose value is the partition's are in none of these. ``checked``: the
-    first version column is the time of writing, and rows may have been seen later (``checked_at``). ``ids`` are derived
+    first version column is the time of writing, and rows may have been seen later (``checked_by``). ``ids`` are derived
     from other columns, ``text_ids`` those of them that an earlier release derived otherwise.
     """
 
@@ -45,6 +42,7 @@ class Layout:
     latest: tuple[str, ...] = ()
     deleted: str = ""
     checked: bool = False
+    checked_by: str = CHECKED
     ids: tuple[str, ...] = ()
     text_ids: tuple[str, ...] = ()
 
@@ -60,8 +58,9 @@ class Layout:
             version=tuple(VersionColumn(name, tuple(rank)) for name, *rank in recorded.version),
             history_of=recorded.history_of,
             latest=recorded.latest,
-            deleted=DELETED if DELETED in stored else "",
+            deleted=table.deleted if table.deleted in stored else "",
             checked=_may_be_checked(table, stored),
+            checked_by=table.checked,
             ids=tuple(column.name for column in stored.values() if isinstance(column.rule, Surrogate)),
             text_ids=text_ids(table),
         )
@@ -129,7 +128,7 @@ def other_layout(partition: str, problem: str) -> OtherLayout:
 
 
 def _may_be_checked(table: Table, stored: Mapping[str, Column]) -> bool:
-    """Whether the first version column and ``checked_at`` are times of one clock."""
-    if len(table.version) < 2 or CHECKED not in table.version[1:] or table.version[0] not in stored:
+    """Whether the first version column and the mark of a check are times of one clock."""
+    if len(table.version) < 2 or table.checked not in table.version[1:] or table.version[0] not in stored:
         return False
-    return CHECKED in stored and stored[table.version[0]].type == stored[CHECKED].type
+    return table.checked in stored and stored[table.version[0]].type == stored[table.checked].type

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.warehouse.order import Bools, Ints, as_array, compare, sort_rows, starts
-from processing.partitions.layout import CHECKED, Layout
+from processing.partitions.layout import Layout
 
 Signs = npt.NDArray[np.int8]
 
@@ -64,7 +64,7 @@ def _versions(rows: pa.Table, layout: Layout) -> list[pa.Array]:
     """
     columns = []
     if layout.checked:
-        columns.append(pc.max_element_wise(as_array(rows[layout.version[0].name]), as_array(rows[CHECKED])))
+        columns.append(pc.max_element_wise(as_array(rows[layout.version[0].name]), as_array(rows[layout.checked_by])))
     for column in layout.version:
         values = as_array(rows[column.name])
         if column.rank:
@@ -99,7 +99,7 @@ def _newest(rows: pa.Table, layout: Layout) -> Bools:
         return newest
     group, rest = layout.key[: len(layout.history_of)], layout.key[len(layout.history_of) :]
     leading = tuple(column.name for column in layout.version[: len(rest)] if not column.rank)
-    in_order = not layout.checked or rows[CHECKED].null_count == rows.num_rows
+    in_order = not layout.checked or rows[layout.checked_by].null_count == rows.num_rows
     if set(group) == set(layout.history_of) and rest == leading and in_order:
         # within a history the key's order is the version order, and keys are unique: the last row of each run
         begins = starts(arrays_of(rows, group)) if group else np.arange(rows.num_rows) == 0

@@ -49,7 +49,7 @@ def test_a_reference_compares_values_of_one_type(tmp_path: Path) -> None:
         (f"{FACT}/since", "2040-01-01", "since: 2040-01-01 has not come yet"),
         ("source/tables/sale/columns/sale_id", "int?", "columns.sale_id: a key is never null. Write int, without ?"),
         ("source/tables/sale/key", ["sale_id", "sale_id"], "names a column twice"),
-        ("source/tables/sale/columns/deleted_at", "timestamp", "what the pipeline's own repairs add to a row"),
+        ("source/tables/sale/columns/starmend_deleted_at", "timestamp", "names that begin with 'starmend_'"),
         (f"{FACT}/columns/checked_at", {"type": "timestamp", "required": True}, "null in every row that was not"),
         ("warehouse/dim_date", {"kind": "calendar", "from": "2026-01-02", "to": "2026-01-01"}, "is before 2026-01-02"),
     ],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from tests.support.lake import shipped_contracts
 
+from core.contract.model import Field
+from core.contract.types import parse_type
 from core.errors import InvalidData
 from ingestion.check.last_seen import marked_deleted, repair_name, typed_keys
 
+STAFF = shipped_contracts().dataset("sales").source_table("staff")
 AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
 
@@ -23,16 +27,25 @@ AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
     ],
 )
 def test_a_line_is_marked_once_however_often_it_was_marked_before(line: bytes) -> None:
-    marked = marked_deleted(line, AT)
+    marked = marked_deleted(STAFF, line, AT)
     time = "2026-11-20T15:00:00.000000Z"
     assert json.loads(marked) == {"id": 1, "deleted_at": time, "checked_at": time}
     assert marked.count(b"deleted_at") == 1
     assert marked.endswith(b"}\n")
 
 
+def test_a_sources_own_columns_of_those_names_stay() -> None:
+    own = Field("deleted_at", parse_type("timestamp"), required=False)
+    table = replace(STAFF, fields=(*(field for field in STAFF.fields if field.name != "deleted_at"), own))
+    marked = marked_deleted(table, b'{"id":1,"deleted_at":"2026-01-01T00:00:00"}\n', AT)
+    time = "2026-11-20T15:00:00.000000Z"
+    own_and_marks = {"deleted_at": "2026-01-01T00:00:00", "starmend_deleted_at": time, "checked_at": time}
+    assert json.loads(marked) == {"id": 1} | own_and_marks
+
+
 def test_what_is_no_object_cannot_be_marked() -> None:
     with pytest.raises(InvalidData, match="is no JSON object"):
-        marked_deleted(b"[1]", AT)
+        marked_deleted(STAFF, b"[1]", AT)
 
 
 def test_names_of_repairs_sort_by_the_time_of_their_check() -> None:
@@ -41,5 +54,4 @@ def test_names_of_repairs_sort_by_the_time_of_their_check() -> None:
 
 
 def test_keys_have_the_types_of_lines() -> None:
-    staff = shipped_contracts().dataset("sales").source_table("staff")
-    assert typed_keys(staff, [["7"], [8]]) == [(7,), (8,)]
+    assert typed_keys(STAFF, [["7"], [8]]) == [(7,), (8,)]
