@@ -27,7 +27,7 @@ from core.authoring.load import load
 from core.contract.model import Contract, Contracts, Feed, Table
 from core.feeds.lines import PointLine, encode_line
 from core.ports import PartitionObject, Pointer, Refused, Written
-from core.warehouse.pointer import object_key, partition_of
+from core.warehouse.pointer import data_prefix, object_key, partition_of
 from processing.lines.memory import keep_freed_memory
 from processing.parse_object import Part, parse_object
 from processing.partitions.commit import (
@@ -65,7 +65,7 @@ class MemoryStore:
         return self._pointers.get(partition)
 
     def list_objects(self, partition: str) -> Sequence[str]:
-        return sorted(key for key in self._objects if partition_of(key) == partition)
+        return sorted(key for key in self._objects if key.startswith(data_prefix(partition)))
 
     def read_object(self, key: str) -> PartitionObject | None:
         body = self._objects.get(key)

@@ -57,6 +57,8 @@ def grants(resources: list[Resource]) -> list[Grant]:
 @pytest.fixture(scope="module")
 def asked(stack: Stack, resources: list[Resource], grants: list[Grant]) -> list[Decision]:
     """Whatever was asked for with the roles: by their functions in every scenario, and by AWS's services as set up."""
+    with deployed.reconfigured(stack.deployment, "extract", STARMEND_TEST_CONTAINER="fresh"):
+        invoke(stack.deployment, "extract", {"dataset": "sales"})  # it remembers no object, so it looks
     ours = {grant.role for grant in grants}
     recorded = [decision for decision in decisions.read(stack.emulator.state_dir) if decision.role in ours]
     return recorded + asked_by_services(resources, recorded)
