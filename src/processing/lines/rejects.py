@@ -1,8 +1,8 @@
 """Rejected lines of a refused block, and the reason for each.
 
-A plain JSON parser finds the records that are no object or have values of a wrong kind. The others are parsed together;
-where that is refused, values that do not look like their type are tried alone, and what is still refused is halved
-until the bad records stand alone. So the line parser decides, and the time grows with the lines alone.
+The block is parsed again in small parts. Of a part that is refused, a plain JSON parser finds the records that are no
+object or have values of a wrong kind; among the others, values that do not look like their type are tried alone; what
+is still refused is halved until bad records stand alone. So the line parser decides, and few bad lines cost little.
 
 A line that holds several whole objects (a producer forgot its newline) is several records.
 """
@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import orjson
@@ -36,6 +38,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "double": (int, float, _NULL),
 }
 _LONGEST_QUOTE = 80
+_SMALL = 100  # records of a part that are tested one by one
 _MOST_EXPLAINED = 100  # of a block's lines whose reason has to be sought field by field
 _SEVERAL = re.compile(rb"}[ \t\r]*{")
 _PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=list)
@@ -92,6 +95,9 @@ def _objects(record: bytes) -> Sequence[bytes]:
         return (record,)
 
 
+Separated: TypeAlias = tuple[int, int, pa.Table | str]
+
+
 class _Separation:
     """The records of a block, and the tests that find bad ones among them.
 
@@ -101,19 +107,32 @@ class _Separation:
     def __init__(self, parser: LineParser, records: Sequence[bytes]) -> None:
         self._parser = parser
         self._records = records
+        self._lines = parser.prepared(b"\n".join(records)).split(b"\n")
         self._types = {field.name: field.type for field in parser.source.fields}
         self._kinds = [
             (name, kind, frozenset(_KINDS[kind.name])) for name, kind in self._types.items() if kind.name != "json"
         ]
         self._tests: tuple[Callable[[bytes], str], ...] = (self._wrong_kind, self._wrong_value)
         self._refused: dict[tuple[str, str], bool] = {}
-        self._explained = 0
+        self._explanations = 0
 
-    def parts(self) -> Iterator[tuple[int, int, pa.Table | str]]:
+    def parts(self) -> Iterator[Separated]:
         """(first, last, rows) of each part that the parser accepts; the reason instead for a record that it refuses."""
-        return self._tested(0, len(self._records), 0)
+        count = len(self._records)
+        for start in range(0, count, _SMALL):
+            yield from self._parsed(start, min(start + _SMALL, count), partial(self._tested, number=0))
 
-    def _tested(self, start: int, end: int, number: int) -> Iterator[tuple[int, int, pa.Table | str]]:
+    def _parsed(
+        self, first: int, last: int, otherwise: Callable[[int, int], Iterator[Separated]]
+    ) -> Iterator[Separated]:
+        """The records as one part if the parser accepts them together."""
+        rows = self._read(first, last)
+        if rows is not None:
+            yield first, last, rows
+        else:
+            yield from otherwise(first, last)
+
+    def _tested(self, start: int, end: int, number: int) -> Iterator[Separated]:
         if number == len(self._tests):
             yield from self._halved(start, end)
             return
@@ -121,28 +140,21 @@ class _Separation:
         for first, last, reason in _runs(reasons, start):
             if reason:
                 yield first, last, reason
-            elif (rows := self._read(first, last)) is not None:
-                yield first, last, rows
             else:
-                yield from self._tested(first, last, number + 1)
+                yield from self._parsed(first, last, partial(self._tested, number=number + 1))
 
-    def _halved(self, start: int, end: int) -> Iterator[tuple[int, int, pa.Table | str]]:
+    def _halved(self, start: int, end: int) -> Iterator[Separated]:
         """The parts of records that are refused together for a reason that no test finds."""
         if end - start == 1:
             yield start, end, self._explanation(self._records[start])
             return
         middle = (start + end) // 2
-        for first, last in ((start, middle), (middle, end)):
-            rows = self._read(first, last)
-            if rows is not None:
-                yield first, last, rows
-            else:
-                yield from self._halved(first, last)
+        yield from self._parsed(start, middle, self._halved)
+        yield from self._parsed(middle, end, self._halved)
 
     def _read(self, first: int, last: int) -> pa.Table | None:
-        lines = self._parser.prepared(b"\n".join(self._records[first:last]))
         try:
-            return self._parser.read(lines, last - first)
+            return self._parser.read(b"\n".join(self._lines[first:last]), last - first)
         except Unparsable:
             return None
 
@@ -194,8 +206,8 @@ class _Separation:
 
     def _explanation(self, record: bytes) -> str:
         """Why the parser refuses a record that passes all tests: the first field that it refuses alone."""
-        self._explained += 1
-        if self._explained <= _MOST_EXPLAINED:
+        self._explanations += 1
+        if self._explanations <= _MOST_EXPLAINED:
             for name, text in _written(self._parser.prepared(record).decode()).items():
                 if name in self._types and self._refuses(name, text):
                     return misfit(name, text, self._types[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bench.growth import CASES, LINEAR, growth
 
-SIZES = {"bad_lines": 200, "broken_lines": 800, "joined_objects": 6_000, "wide_lines": 400}
+SIZES = {"bad_lines": 200, "broken_lines": 800, "joined_objects": 20_000, "wide_lines": 400}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -13,7 +13,7 @@ from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
 from processing.lines.blocks import Block
 from processing.lines.fast_lines import LEAST_LINES
-from processing.lines.line_parser import LineParser, Unparsable
+from processing.lines.line_parser import THREAD_BYTES, LineParser, Unparsable
 
 TYPES = {"id": "int", "price": "decimal(10,2)", "at": "timestamp", "day": "date", "body": "json"}
 SOURCE = SourceTable("thing", ("id",), tuple(Field(name, parse_type(kind), False) for name, kind in TYPES.items()))
@@ -80,3 +80,11 @@ def test_only_many_lines_without_control_characters_take_the_fast_path() -> None
     assert rows == parser.read(line * LEAST_LINES, LEAST_LINES)
     assert parser.read_fast(Block(line * (LEAST_LINES - 1), 1)) is None
     assert parser.read_fast(Block(line * LEAST_LINES + b'{"id":\t1}\n', 1)) is None
+
+
+@pytest.mark.parametrize("size", [THREAD_BYTES - 100, THREAD_BYTES + 1, 3 * THREAD_BYTES])
+def test_a_long_line_is_read_with_threads_as_without(size: int) -> None:
+    data = b'{"id":1,"body":"%s"}\n{"id":2}\n' % (b"x" * size)
+    one, many = LineParser(SOURCE).read(data, 2), LineParser(SOURCE, threads=True).read(data, 2)
+    assert one.equals(many)
+    assert one.column("id").to_pylist() == [1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,8 @@ REASONS = {
     b'{"id":1,"id":2}': "id: given twice",
     b'{"flag":"\xff"}': "no UTF-8: byte 9 is 0xff",
 }
-LINES = [b'{"id":1}', b'{"id":2,"new":1}', b"", b'{"id":3}{"id":4}', *REASONS]
+SEVERAL = [b'{"id":3}%s{"id":4}%s' % (blanks, blanks) for blanks in (b"", b" ", b"\t", b"\r", b" \t\r ")]
+LINES = [b'{"id":1}', b'{"id":2,"new":1}', b"", *SEVERAL, *REASONS]
 
 
 @settings(max_examples=50, deadline=None)
@@ -41,7 +43,7 @@ def test_every_record_is_a_row_or_a_rejected_line_with_its_reason(lines: list[by
         (number, row["id"])
         for number, line in numbered
         if line and line not in REASONS
-        for row in json.loads(b"[" + line.replace(b"}{", b"},{") + b"]")
+        for row in json.loads(b"[" + re.sub(rb"}\s*{", b"},{", line) + b"]")
     ]
     assert list(zip(parsed.lines.tolist(), parsed.rows.column("id").to_pylist(), strict=True)) == good
     assert parsed.unknown == ({"new"} if LINES[1] in lines else set())
@@ -65,4 +67,4 @@ def test_a_bad_value_costs_one_call_of_the_parser_and_a_repeated_one_none(monkey
     lines = [b'{"id":%d,"price":%d.005}' % (number, number % 40) for number in range(400)] + [b"{", b'{"id":1.5}'] * 100
     parsed = separate_rejects(LineParser(SOURCE), Block(b"\n".join(lines), 1))
     assert len(parsed.rejected) == len(lines)
-    assert len(calls) <= 50
+    assert len(calls) <= 40 + 3 * len(lines) / 100  # a value is tried once; a part of 100 lines takes a few calls
