@@ -44,6 +44,8 @@ class Plan:
 
     ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
     ``settle``: seconds that an ingest object of a database may wait for its receipt before the auditor asks for it.
+    ``margin``: seconds that a database's horizon stays back; None: the contract's own. ``alarm_seconds``: time between
+    two rounds of alarm evaluation.
     """
 
     sales_orders: int = generator.DEFAULT_SALES_ORDERS
@@ -52,8 +54,10 @@ class Plan:
     market_at: dt.datetime | None = None
     firehose_scale: float = 0.05
     alarm_scale: float = 0.1
+    alarm_seconds: float = 5
     canaries: bool = False
     settle: int = 3
+    margin: int | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,6 +87,7 @@ class Stack:
                 folder / "emulator",
                 firehose_scale=plan.firehose_scale,
                 alarm_scale=plan.alarm_scale,
+                alarm_seconds=plan.alarm_seconds,
                 as_on_aws=True,
                 detached=detached,
             )
@@ -145,14 +150,15 @@ def _forget(folder: Path) -> None:
 
 
 def contracts_of(source: Path, plan: Plan) -> model.Contracts:
-    """A folder's contracts without canaries (unless the plan has them), with the plan's ``settle`` for databases."""
+    """A folder's contracts without canaries (unless the plan has them), databases with the plan's settings."""
     contracts = load(source, today=dt.datetime.now(dt.UTC).date())
     kept = []
     for contract in contracts:
         if contract.source and contract.source.canary and not plan.canaries:
             continue
         if isinstance(contract.source, model.Database):
-            contract = replace(contract, source=replace(contract.source, settle=plan.settle))
+            margin = contract.source.margin if plan.margin is None else plan.margin
+            contract = replace(contract, source=replace(contract.source, settle=plan.settle, margin=margin))
         kept.append(contract)
     return replace(contracts, contracts=tuple(kept))
 

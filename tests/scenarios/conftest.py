@@ -17,10 +17,19 @@ from local.trading import feed_of
 
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
-VARIABLES = {"audit_limits": {"points": POINTS}}
-PLAN = Plan(sales_orders=ORDERS, alarm_scale=0.05, canaries=True, variables=VARIABLES)
-# What every scenario of the shared stack asked AWS for is judged after the last of them.
-_JUDGES = "test_least_privilege.py"
+# What a deployment waits for by the minute, a scenario waits for by the second.
+VARIABLES = {"audit_limits": {"points": POINTS}, "audit_wait_seconds": 5}
+PLAN = Plan(
+    sales_orders=ORDERS,
+    firehose_scale=0.02,
+    alarm_scale=0.05,
+    alarm_seconds=1,
+    canaries=True,
+    margin=1,
+    variables=VARIABLES,
+)
+# What every scenario of the shared stack asked AWS for is judged after the last of them, which changes the contract.
+_LAST, _JUDGES = "test_a_symbol_is_added.py", "test_least_privilege.py"
 _SCENARIOS = {
     path.name for path in Path(__file__).parent.glob("test_*.py") if "stack: Stack" in path.read_text(encoding="utf-8")
 } - {_JUDGES}
@@ -28,7 +37,7 @@ _passed: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == _JUDGES)
+    items.sort(key=lambda item: (item.path.name == _JUDGES, item.path.name == _LAST))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -65,6 +74,13 @@ def switched_on(stack: Stack) -> Switch:
     terraform, variables = stack.terraform({"schedules_enabled": True})
     plan = terraform.plan(variables)
     return Switch(plan.changes, list(managed(terraform.planned(plan))))
+
+
+@pytest.fixture(scope="session")
+def resources(stack: Stack) -> list[Resource]:
+    """The state's resources, which are the same until the last scenario applies another contract."""
+    terraform, _ = stack.terraform()
+    return list(managed(terraform.state()))
 
 
 @pytest.fixture(scope="session")

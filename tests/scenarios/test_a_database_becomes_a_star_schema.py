@@ -251,14 +251,3 @@ def retrying_soon(deployment: Deployment) -> Iterator[None]:
         yield
     finally:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
-
-
-def test_a_second_apply_leaves_parameters_and_tables_as_they_are(sales: Stack) -> None:
-    deployment = sales.deployment
-    state, versions = deployed.parameters(deployment), deployed.pointers(deployment)
-    terraform, variables = sales.terraform()
-    plan = terraform.plan(variables)
-    assert [change.address for change in plan.changes] == []
-    terraform.apply(plan)
-    assert deployed.parameters(deployment) == state
-    assert deployed.pointers(deployment) == versions

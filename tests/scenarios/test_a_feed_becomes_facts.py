@@ -5,32 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenarios.conftest import PLAN
 from tests.support import deployed
 from tests.support.sessions import Hour
 from tests.support.waiting import eventually
 
-from core.rendering.render import render
-from deploy.folders import ROOT
-from deploy.packaging import build_code_zip
-from deploy.terraform import Change
 from local.invoking import await_receipts, invoke
-from local.stack import Stack, contracts_of
+from local.stack import Stack
 from local.trading import Traded, await_points, feed_of, points_per_symbol_and_hour, trade
 
 pytestmark = pytest.mark.stack
 FEEDS = "feeds/quotes/"
-
-
-def lines_so_far(stack: Stack) -> int:
-    return sum(len(deployed.lines_of(stack.deployment, key)) for key in deployed.ingest_keys(stack.deployment, FEEDS))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +78,7 @@ def test_every_record_twice_in_any_order_and_every_event_twice_are_the_same_rows
 def test_with_the_fault_switch_on_exactly_the_dropped_points_are_missing(
     stack: Stack, traded: Traded, hour: Hour
 ) -> None:
-    lines = lines_so_far(stack)
+    lines = deployed.count_lines(stack.deployment, FEEDS)
     with deployed.reconfigured(stack.deployment, "request", STARMEND_DROP_ONE_ENTITY="demo"):
         dropped = trade(stack, hour(1))
     await_points(stack, lines + dropped.asked)
@@ -122,51 +109,6 @@ def test_a_rejected_token_is_one_mail_and_no_storm(stack: Stack, traded: Traded,
     finally:
         stack.market.heal(fault)
     assert quotes(stack, Traded(hour(2), hour(3), 0, 0, ())) == {}
-
-
-@contextmanager
-def contracts_applied(stack: Stack, text: str) -> Iterator[Sequence[Change]]:
-    """The stack under other rendered contracts, and what applying them changed; under its own again at the end."""
-    terraform, variables = stack.terraform()
-    file = Path(variables["contracts_file"])
-    before = file.read_text(encoding="utf-8")
-
-    def put(rendered: str) -> None:
-        file.write_text(rendered, encoding="utf-8")
-        build_code_zip(Path(variables["code_zip"]), file)
-
-    try:
-        put(text)
-        plan = terraform.plan(variables)
-        terraform.apply(plan)
-        stack.deployment = replace(stack.deployment)  # which reads its contracts anew
-        yield plan.changes
-    finally:
-        put(before)
-        terraform.apply_unseen(variables)
-        stack.deployment = replace(stack.deployment)
-
-
-@pytest.mark.timeout(600)  # two applies
-def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, hour: Hour, tmp_path: Path) -> None:
-    for other in (ROOT / "contracts").iterdir():
-        if other.name != "quotes.yaml":
-            (tmp_path / other.name).symlink_to(other)
-    text = (ROOT / "contracts" / "quotes.yaml").read_text()
-    (tmp_path / "quotes.yaml").write_text(text.replace("TSLA, ZM]", "TSLA, ZM, ORCL]"))
-    before = deployed.parameters(stack.deployment)
-    with contracts_applied(stack, render(contracts_of(tmp_path, PLAN))) as changes:
-        assert all("delete" not in change.actions or "code" in change.address for change in changes)
-        assert deployed.parameters(stack.deployment) == before
-        lines = lines_so_far(stack)
-        minute = hour(3)
-        done = trade(stack, minute, minutes=1)
-        await_points(stack, lines + 12)
-        assert done.expected == 12
-        frame = stack.deployment.athena.query("select symbol, price from fact_quote where symbol = 'ORCL'")
-        assert frame["price"].tolist() == [stack.market.candle("ORCL", minute).open]
-        known = stack.deployment.athena.query("select symbol from dim_symbol")
-        assert "ORCL" in set(known["symbol"])
 
 
 def test_the_raw_lines_are_in_the_catalog(stack: Stack, traded: Traded) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.config import Config
 from tests.support import deployed
 from tests.support.sessions import STEADY, judged_gap
 from tests.support.waiting import eventually
@@ -125,15 +127,14 @@ def test_what_nobody_processes_grows_old_on_the_queue_and_the_data_are_no_longer
     contract = deployment.contracts.dataset("sales")
     changes = Changes(stack.database.connect, seed=22)
     with ExitStack() as short:
-        # The emulator measures queues every five seconds, and its alarms' minutes are three: periods of ten seconds.
-        short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1, Period=200))
-        short.enter_context(shortened(stack, "nothing-processed-sales", Period=120))
-        short.enter_context(shortened(stack, "work-due-sales", Period=120, DatapointsToAlarm=1))
+        # The emulator's minutes are three seconds: nothing was processed for eight, and there was work for two dozen.
+        short.enter_context(shortened(stack, "queue-age-arrivals", Threshold=1))
+        short.enter_context(shortened(stack, "nothing-processed-sales", Period=40))
+        short.enter_context(shortened(stack, "work-due-sales", Period=240, DatapointsToAlarm=1))
         with switched_off(stack, "process"), tripping(stack, "queue-age-arrivals", "freshness-sales"):
-            for _ in range(3):
-                changes.insert_orders(1)
-                await_horizon(stack, contract)
-                invoke(deployment, "extract", {"dataset": "sales"})
+            changes.insert_orders(1)
+            await_horizon(stack, contract)
+            invoke(deployment, "extract", {"dataset": "sales"})
     changes.close()
     await_receipts(deployment, "tables/sales/")
 
@@ -153,10 +154,11 @@ def switched_off(stack: Stack, function: str) -> Iterator[None]:
 
 def test_a_function_without_concurrency_is_throttled(stack: Stack) -> None:
     client, name = stack.deployment.clients("lambda"), stack.deployment.functions["request"]
+    impatient = botocore.session.get_session().create_client("lambda", config=Config(retries={"total_max_attempts": 1}))
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
-        with tripping(stack, "throttles-request"), pytest.raises(client.exceptions.TooManyRequestsException):
-            client.invoke(FunctionName=name, Payload=b"{}")
+        with tripping(stack, "throttles-request"), pytest.raises(impatient.exceptions.TooManyRequestsException):
+            impatient.invoke(FunctionName=name, Payload=b"{}")
     finally:
         client.delete_function_concurrency(FunctionName=name)
 

@@ -1,4 +1,4 @@
-"""What the real Terraform made on the emulator, looked at through its state."""
+"""Rules that hold for everything that the real Terraform makes, read from its state on the emulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.scenarios.conftest import Switch
-from tests.support.state import Resource, managed
+from tests.support.state import Resource
 
 from deploy.folders import ROOT
 from local.stack import Stack
@@ -44,19 +44,13 @@ UNTAGGED = {
 NO_RESOURCE = {"kms:*", "kms:Decrypt", "kms:GenerateDataKey"}
 
 
-@pytest.fixture(scope="module")
-def made(stack: Stack) -> list[Resource]:
-    terraform, _ = stack.terraform()
-    return list(managed(terraform.state()))
-
-
-def statements(made: list[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
+def statements(resources: list[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every policy, with actions and resources as lists."""
-    for one in made:
-        for text in one["values"].values():
+    for resource in resources:
+        for text in resource["values"].values():
             if isinstance(text, str) and text.startswith("{") and '"Statement"' in text:
                 for statement in json.loads(text)["Statement"]:
-                    yield one["address"], {name: _listed(name, value) for name, value in statement.items()}
+                    yield resource["address"], {name: _listed(name, value) for name, value in statement.items()}
 
 
 def _listed(name: str, value: Any) -> Any:
@@ -77,41 +71,41 @@ def test_switching_the_schedules_on_changes_them_and_their_alarms_and_nothing_el
     }
 
 
-def test_everything_that_can_be_tagged_says_whose_it_is(made: list[Resource]) -> None:
+def test_everything_that_can_be_tagged_says_whose_it_is(resources: list[Resource]) -> None:
     untagged = {
-        one["address"]
-        for one in made
-        if one["type"] not in UNTAGGED
-        and set(one["values"].get("tags_all") or ()) != {"project", "environment", "component", "purpose"}
+        resource["address"]
+        for resource in resources
+        if resource["type"] not in UNTAGGED
+        and set(resource["values"].get("tags_all") or ()) != {"project", "environment", "component", "purpose"}
     }
     assert untagged == set()
-    assert {one["type"] for one in made if one["values"].get("tags_all")} & UNTAGGED == set()
+    assert {resource["type"] for resource in resources if resource["values"].get("tags_all")} & UNTAGGED == set()
 
 
-def test_what_repairs_cost_can_be_told_from_what_the_pipeline_costs(made: list[Resource]) -> None:
+def test_what_repairs_cost_can_be_told_from_what_the_pipeline_costs(resources: list[Resource]) -> None:
     purposes: dict[str, set[str]] = {}
-    for one in made:
-        if tags := one["values"].get("tags_all"):
+    for resource in resources:
+        if tags := resource["values"].get("tags_all"):
             purposes.setdefault(tags["component"], set()).add(tags["purpose"])
     assert purposes.pop("auditor") == {"repair"}
     assert set().union(*purposes.values()) == {"base"}
     assert {"storage", "ingestion", "processing", "analytics", "alarms"} <= set(purposes)
 
 
-def test_no_grant_has_a_wildcard_for_an_action(made: list[Resource]) -> None:
+def test_no_grant_has_a_wildcard_for_an_action(resources: list[Resource]) -> None:
     wild = {
         (address, action)
-        for address, statement in statements(made)
+        for address, statement in statements(resources)
         for action in statement["Action"]
         if statement["Effect"] == "Allow" and "*" in action
     }
     assert wild == {("aws_kms_key.alarms", "kms:*")}  # KMS refuses a policy without it
 
 
-def test_every_grant_names_its_resources(made: list[Resource]) -> None:
+def test_every_grant_names_its_resources(resources: list[Resource]) -> None:
     wild = {
         (address, action)
-        for address, statement in statements(made)
+        for address, statement in statements(resources)
         if statement["Effect"] == "Allow"
         for resource in statement.get("Resource", [])
         for action in statement["Action"]
@@ -121,25 +115,27 @@ def test_every_grant_names_its_resources(made: list[Resource]) -> None:
     assert {address for address, _ in wild} <= {"aws_kms_key.alarms"}
 
 
-def test_every_function_has_a_role_of_its_own(made: list[Resource]) -> None:
-    roles = [one["values"]["role"] for one in made if one["type"] == "aws_lambda_function"]
+def test_every_function_has_a_role_of_its_own(resources: list[Resource]) -> None:
+    roles = [resource["values"]["role"] for resource in resources if resource["type"] == "aws_lambda_function"]
     assert len(roles) == len(set(roles)) > 4
 
 
-def test_no_secret_is_in_the_state(stack: Stack, made: list[Resource]) -> None:
-    assert not [one["address"] for one in made if one["type"] == "aws_secretsmanager_secret_version"]
-    assert stack.market.token not in json.dumps(made)
+def test_no_secret_is_in_the_state(stack: Stack, resources: list[Resource]) -> None:
+    assert not [
+        resource["address"] for resource in resources if resource["type"] == "aws_secretsmanager_secret_version"
+    ]
+    assert stack.market.token not in json.dumps(resources)
 
 
 def test_the_page_of_costs_counts_what_is_paid_for_whatever_happens(switched_on: Switch) -> None:
     scenarios = yaml.safe_load((ROOT / "docs/cost/scenarios.yaml").read_text(encoding="utf-8"))["scenarios"]
     standing = scenarios["default contracts"]["standing"]
-    made = Counter(resource["type"] for resource in switched_on.resources)
+    counts = Counter(resource["type"] for resource in switched_on.resources)
     assert {
-        "cloudwatch_alarm": made["aws_cloudwatch_metric_alarm"],
-        "cloudwatch_composite": made["aws_cloudwatch_composite_alarm"],
-        "cloudwatch_dashboard": made["aws_cloudwatch_dashboard"],
-        "kinesis_shard_hour": made["aws_kinesis_stream"] * HOURS_OF_A_MONTH,
-        "kms_key": made["aws_kms_key"],
-        "secret_month": made["aws_secretsmanager_secret"],
+        "cloudwatch_alarm": counts["aws_cloudwatch_metric_alarm"],
+        "cloudwatch_composite": counts["aws_cloudwatch_composite_alarm"],
+        "cloudwatch_dashboard": counts["aws_cloudwatch_dashboard"],
+        "kinesis_shard_hour": counts["aws_kinesis_stream"] * HOURS_OF_A_MONTH,
+        "kms_key": counts["aws_kms_key"],
+        "secret_month": counts["aws_secretsmanager_secret"],
     }.items() <= standing.items()

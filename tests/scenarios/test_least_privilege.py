@@ -16,7 +16,7 @@ import pytest
 from tests.support import deployed
 from tests.support.grants import Grant, granted, not_granted, not_needed
 from tests.support.services import asked_by_services
-from tests.support.state import Resource, managed
+from tests.support.state import Resource
 
 from core.errors import PipelineBug
 from local.database.changes import Changes
@@ -41,12 +41,6 @@ EXCEPTIONS: Mapping[str, str] = {
     r"restate RemoveOldObjects s3:DeleteObject .*": "no object of a new stack has outlived its grace period",
     r"repair BringBackObjects s3:DeleteObjectVersion .*/repair/.*": "a deleted object of a repair",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def resources(stack: Stack) -> list[Resource]:
-    terraform, _ = stack.terraform()
-    return list(managed(terraform.state()))
 
 
 @pytest.fixture(scope="module")

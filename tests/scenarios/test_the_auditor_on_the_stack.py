@@ -19,18 +19,13 @@ from local.trading import AFTER_THE_MINUTE, QUOTES, await_points, feed_of, trade
 pytestmark = pytest.mark.stack
 
 
-def lines_so_far(stack: Stack) -> int:
-    keys = deployed.ingest_keys(stack.deployment, f"feeds/{QUOTES}/")
-    return sum(len(deployed.lines_of(stack.deployment, key)) for key in keys)
-
-
 def heard(_line: str) -> None:
     """The scenarios assert on data, not on what is said."""
 
 
 def test_an_hour_with_a_gap_is_healed_certified_rolled_up_and_proven(stack: Stack, hour: Hour) -> None:
     first = hour(4)
-    lines = lines_so_far(stack)
+    lines = deployed.count_lines(stack.deployment, f"feeds/{QUOTES}/")
     traded = trade(stack, first, minutes=10)  # and nothing for the fifty minutes after: an outage
     await_points(stack, lines + traded.asked)
     stack.market.clock.real()

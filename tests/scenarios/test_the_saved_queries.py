@@ -49,8 +49,7 @@ def sales(stack: Stack) -> Stack:
 def gap(stack: Stack, hour: Hour) -> dt.datetime:
     """The start of an hour of which only the first minute was asked for, and the provider refuses to tell the rest."""
     first = hour(2)
-    keys = deployed.ingest_keys(stack.deployment, f"feeds/{QUOTES}/")
-    before = sum(len(deployed.lines_of(stack.deployment, key)) for key in keys)
+    before = deployed.count_lines(stack.deployment, f"feeds/{QUOTES}/")
     traded = trade(stack, first, minutes=1)
     await_points(stack, before + traded.asked)
     stack.market.clock.set(first + dt.timedelta(hours=1) + AFTER_THE_MINUTE)

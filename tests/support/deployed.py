@@ -89,6 +89,11 @@ def with_parameters(deployment: Deployment, values: Mapping[str, str]) -> Iterat
         raise
 
 
+def count_lines(deployment: Deployment, prefix: str) -> int:
+    """The lines of all ingest objects below a prefix."""
+    return sum(len(lines_of(deployment, key)) for key in ingest_keys(deployment, prefix))
+
+
 def tell(deployment: Deployment, *keys: str) -> None:
     """Tell processing of objects again, in this order, with S3's own event."""
     for key in keys:
