@@ -31,4 +31,4 @@ class MemoryAthena:
             duck.execute('create table "db".fact_quote as select * from rows')
             tree = parse(sql)
             tables_of(tree, "db")
-            return duck.execute(translate(tree, {("db", "fact_quote"): COLUMNS})[0]).df()
+            return duck.execute(next(translate(tree, {("db", "fact_quote"): COLUMNS}))).df()

@@ -14,7 +14,7 @@ and operators, which the Athena User Guide refers to for engine version 3:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -65,10 +65,9 @@ def tables_of(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
     return names
 
 
-def translate(tree: exp.Expr, columns: Columns) -> list[str]:
+def translate(tree: exp.Expr, columns: Columns) -> Iterator[str]:
     """DuckDB's SQL for the query: first with every type known, then, should DuckDB refuse that, as it was written."""
     name_outputs(tree)
-    attempts = []
     for prepare in (_resolved, _unresolved):
         try:
             prepared = prepare(tree.copy(), columns)
@@ -76,8 +75,7 @@ def translate(tree: exp.Expr, columns: Columns) -> list[str]:
             log.info("types not resolved: %s", error)
             continue
         _refuse_mixed_comparisons(prepared)
-        attempts.append(_rewritten(prepared).sql(dialect="duckdb"))
-    return attempts
+        yield _rewritten(prepared).sql(dialect="duckdb")
 
 
 def name_outputs(tree: exp.Expr) -> None:

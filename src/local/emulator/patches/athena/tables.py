@@ -95,9 +95,10 @@ def snapshot(database: str, name: str, definition: dict[str, Any]) -> Table:
 def _objects(location: str) -> Iterator[tuple[str, bytes]]:
     place = urlparse(location)
     bucket, prefix = place.netloc, place.path.lstrip("/")
-    for key in sorted((s3._buckets.get(bucket) or {"objects": {}})["objects"]):
+    objects = (s3._buckets.get(bucket) or {"objects": {}})["objects"]
+    for key in sorted(key for key in objects if key.startswith(prefix)):
         hidden = any(part.startswith(("_", ".")) for part in key[len(prefix) :].split("/"))
-        if key.startswith(prefix) and not key.endswith("/") and not hidden:
+        if not key.endswith("/") and not hidden:
             yield f"s3://{bucket}/{key}", s3._get_object_data(bucket, key) or b""
 
 

@@ -12,7 +12,7 @@ COLUMNS = {("lake", "t"): {"a": "INTEGER", "d": "DATE", "p": "DECIMAL(18,6)"}}
 def translated(sql: str) -> str:
     tree = parse(sql)
     tables_of(tree, "lake")
-    return translate(tree, COLUMNS)[0]
+    return next(translate(tree, COLUMNS))
 
 
 def test_tables_are_named_with_their_database_and_without_a_catalog() -> None:
