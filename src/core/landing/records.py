@@ -18,7 +18,7 @@ RECEIPT_COLUMNS: RecordColumns = (
     ("lines_in", "bigint", "lines read"),
     ("rows_out", "bigint", "rows shaped, over all tables"),
     ("rejected", "bigint", "bad lines, in quarantine; lines_in = accepted + rejected + outside"),
-    ("accepted", "bigint", "lines that became rows"),
+    ("accepted", "bigint", "good lines: they became rows unless it was halted"),
     ("unknown_columns", "array<string>", "fields that the contract does not know"),
     ("partitions", "array<struct<table:string,partition:string,version:bigint,outcome:string,rows:bigint>>", ""),
     ("outcome", "string", "committed, unchanged or halted"),
