@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from tests.support import deployed
-from tests.support.commands import Said
+from tests.support.commands import CommandResult
 from tests.support.waiting import eventually
 
 from aws.clients import Clients
@@ -43,7 +43,7 @@ class Operator:
     folder: Path
     environment: dict[str, str]
 
-    def gives(self, *arguments: str, to: str = "dev", typed: str = "") -> Said:
+    def gives(self, *arguments: str, to: str = "dev", typed: str = "") -> CommandResult:
         file = self.folder / "emulated.tfvars.json"
         file.write_text(json.dumps(self.variables()), encoding="utf-8")
         where = ["--env", to]
@@ -53,7 +53,7 @@ class Operator:
         done = subprocess.run(
             command, cwd=self.folder, env=self.environment, input=typed, capture_output=True, text=True, timeout=280
         )
-        return Said(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
     def variables(self) -> dict[str, Any]:
         """What tells the emulator from AWS."""
@@ -108,7 +108,7 @@ def checkout(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def applied(operator: Operator) -> Said:
+def applied(operator: Operator) -> CommandResult:
     """The first deployment, after its state's bucket was made."""
     assert operator.gives("deploy", "bootstrap").code == 0
     said = operator.gives("deploy", "apply", "--yes", "--json")
@@ -130,7 +130,7 @@ def test_the_state_s_bucket_is_made_once_and_again_is_harmless(operator: Operato
     assert [bucket["Name"] for bucket in Clients()("s3").list_buckets()["Buckets"]] == [STATE]
 
 
-def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> None:
+def test_a_deployment_works_from_the_first_object_to_athena(applied: CommandResult) -> None:
     tried = {trial["what"]: trial["problem"] for trial in applied.data["smoke"]}
     assert len([what for what in tried if what.startswith("an empty object of")]) == 2
     assert {"function request", "function pull", "every table of the catalog answers"} <= set(tried)
@@ -138,7 +138,9 @@ def test_a_deployment_works_from_the_first_object_to_athena(applied: Said) -> No
     assert applied.data["plan"]["counts"].keys() == {"create"}
 
 
-def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(applied: Said, operator: Operator) -> None:
+def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(
+    applied: CommandResult, operator: Operator
+) -> None:
     deployment = operator.deployment
     assert deployed.ingest_keys(deployment) == []
     assert [info.key for info in deployed.warehouse(deployment).list("receipts/")] == []
@@ -148,7 +150,7 @@ def test_trying_everything_touches_no_fact_no_watermark_and_leaves_no_object(app
     assert set(values.values()) == {"0", "1970-01-01T00:00:00.000000Z"}
 
 
-def test_a_secret_that_nobody_filled_is_mailed(applied: Said, operator: Operator) -> None:
+def test_a_secret_that_nobody_filled_is_mailed(applied: CommandResult, operator: Operator) -> None:
     deployment = operator.deployment
     feed = deployment.contracts.dataset("quotes").source
     assert isinstance(feed, Feed)
@@ -160,7 +162,9 @@ def test_a_secret_that_nobody_filled_is_mailed(applied: Said, operator: Operator
     assert "docs/runbook.md#secret-missing" in mails[0]["AlarmDescription"]
 
 
-def test_it_says_what_to_do_next_until_it_is_done(applied: Said, operator: Operator, market: MarketProcess) -> None:
+def test_it_says_what_to_do_next_until_it_is_done(
+    applied: CommandResult, operator: Operator, market: MarketProcess
+) -> None:
     todo = "\n".join(applied.data["next"])
     assert "starmend secret set finnhub-token --env dev" in todo
     assert "starmend secret set sales-db --env dev" in todo
@@ -168,8 +172,10 @@ def test_it_says_what_to_do_next_until_it_is_done(applied: Said, operator: Opera
     assert operator.gives("secret", "set", "finnhub-token", typed=market.token).code == 0
 
 
-def test_the_provider_is_asked_what_the_key_may_do(applied: Said, operator: Operator, market: MarketProcess) -> None:
-    def check() -> Said:
+def test_the_provider_is_asked_what_the_key_may_do(
+    applied: CommandResult, operator: Operator, market: MarketProcess
+) -> None:
+    def check() -> CommandResult:
         return operator.gives("contract", "check", "--live", "--json")
 
     operator.gives("secret", "set", "finnhub-token", typed=market.token)
@@ -186,7 +192,9 @@ def test_the_provider_is_asked_what_the_key_may_do(applied: Said, operator: Oper
     }
 
 
-def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(applied: Said, operator: Operator) -> None:
+def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(
+    applied: CommandResult, operator: Operator
+) -> None:
     deployment = operator.deployment
     deployed.land(deployment, "feeds-errors/quotes/2026/11/20/14/kept.gz", [{"kept": True}])
     Clients()("ssm").put_parameter(Name="/starmend/dev/sales/staff/sequential_id", Value="7", Overwrite=True)
@@ -199,7 +207,7 @@ def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(appli
     ) == before  # fmt: skip
 
 
-def test_prod_is_not_destroyed_while_data_exist(applied: Said, operator: Operator) -> None:
+def test_prod_is_not_destroyed_while_data_exist(applied: CommandResult, operator: Operator) -> None:
     """A production whose buckets are those of the deployment at hand: only its state is looked at before it refuses."""
     buckets = dict(operator.deployment.buckets)
     deployed.land(operator.deployment, "feeds-errors/quotes/2026/11/20/14/kept.gz", [{"kept": True}])
@@ -215,7 +223,7 @@ def test_prod_is_not_destroyed_while_data_exist(applied: Said, operator: Operato
     assert deployed.ingest_keys(operator.deployment)
 
 
-def test_destroying_asks_and_leaves_nothing_but_the_state(applied: Said, operator: Operator) -> None:
+def test_destroying_asks_and_leaves_nothing_but_the_state(applied: CommandResult, operator: Operator) -> None:
     asked = operator.gives("deploy", "destroy")
     assert (asked.code, "Give --yes" in asked.err) == (2, True)
     said = operator.gives("deploy", "destroy", "--yes")

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.stored_forms.lake import contracts_of, made_the_same, packed
-from tests.support.answering import Heard, Said, answering
 from tests.support.feed_simulation import FeedSimulation
+from tests.support.scripted_server import Answer, Request, scripted_server
 
 from core.feeds.lines import PointLine, encode_line
 from processing.partitions.commit import CommitContext
@@ -42,18 +42,18 @@ class Exchange:
     def _set(self, at: dt.datetime) -> None:
         self.at = at
 
-    def answer(self, heard: Heard) -> Said:
-        parts = urlsplit(heard.path)
+    def answer(self, request: Request) -> Answer:
+        parts = urlsplit(request.path)
         _, kind, symbol = parts.path.split("/")
         date = format_datetime(self.at, usegmt=True)
         if kind == "live":
-            return Said(f'{{"point": {_point(symbol, _slot(self.at))}}}', date=date)
+            return Answer(f'{{"point": {_point(symbol, _slot(self.at))}}}', date=date)
         if symbol in self.refused:
-            return Said('{"error": "not in your plan"}', status=403, date=date)
+            return Answer('{"error": "not in your plan"}', status=403, date=date)
         start, end = (dt.datetime.fromisoformat(parse_qs(parts.query)[name][0]) for name in ("start", "end"))
         slots = [at for at in _slots(start, end) if (symbol, at) not in self.holes]
         points = ", ".join(_point(symbol, at, self.wrong.get((symbol, at), "")) for at in slots)
-        return Said(f'{{"points": [{points}]}}', date=date)
+        return Answer(f'{{"points": [{points}]}}', date=date)
 
 
 def _slot(at: dt.datetime) -> dt.datetime:
@@ -141,7 +141,7 @@ class FeedLake(FeedSimulation):
 def feed_lake() -> Iterator[FeedLake]:
     """Everything that can happen to a feed's points, one thing after the other."""
     exchange = Exchange()
-    with answering(exchange.answer) as server:
+    with scripted_server(exchange.answer) as server:
         exchange.url = server.url
         lake = FeedLake(exchange)
         _first_hour(lake, exchange)

@@ -12,6 +12,7 @@ In this process, without AWS:
   :class:`~tests.support.database_simulation.DatabaseSimulation`: a dataset's whole pipeline around a ``MemoryLake``,
   with the auditor's state machine driven step by step.
 - :class:`~tests.support.crashpoints.Effects`: the places where any of these can be cut.
+- :class:`~tests.support.scripted_server.ScriptedServer`: HTTP answers that no simulator gives.
 - ``client_of`` (:mod:`tests.support.simulated_aws`): an AWS account of moto, for the adapters.
 
 In processes of their own:

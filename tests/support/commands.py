@@ -13,8 +13,8 @@ from cli.main import main
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a command answered."""
+class CommandResult:
+    """The answer of a command: exit code and both outputs."""
 
     code: int
     out: str
@@ -22,23 +22,23 @@ class Said:
 
     @property
     def data(self) -> Any:
-        """What ``--json`` printed."""
+        """The document that ``--json`` printed."""
         assert self.out, self.err
         return json.loads(self.out)
 
 
-Command = Callable[..., Said]
+Command = Callable[..., CommandResult]
 
 
 def commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """A function that gives one command after the other."""
 
-    def give(*arguments: str) -> Said:
+    def give(*arguments: str) -> CommandResult:
         monkeypatch.setattr("sys.argv", ["starmend", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()
-        return Said(int(ended.value.code or 0), printed.out, printed.err)
+        return CommandResult(int(ended.value.code or 0), printed.out, printed.err)
 
     return give

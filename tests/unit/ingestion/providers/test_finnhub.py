@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
-from tests.support.answering import Answering, Said, answering
+from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
 
 from core.contract import model
 from ingestion.providers.answers import Broken, Data, NoData, Provider
@@ -31,8 +31,8 @@ CANDLES: dict[str, Any] = {
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
-    with answering(lambda _heard: Said(json.dumps(QUOTE))) as server:
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server(lambda _request: Answer(json.dumps(QUOTE))) as server:
         yield server
 
 
@@ -41,15 +41,15 @@ def finnhub(url: str, every: int = 60) -> Provider:
     return build_source(model.Provider("finnhub"), every=every, secret="token", secrets=secrets, url=url).provider
 
 
-def test_a_quote_is_one_point_at_the_time_of_the_date_header(server: Answering) -> None:
+def test_a_quote_is_one_point_at_the_time_of_the_date_header(server: ScriptedServer) -> None:
     answer = finnhub(server.url).live("AAPL")
     assert isinstance(answer, Data)
     (point,) = answer.points
     assert answer.provider_time == START + dt.timedelta(seconds=5)
     assert point.time == START
     assert point.values["c"] == Decimal("189.5")
-    assert server.heard[0].path == "/quote?symbol=AAPL"
-    assert server.heard[0].headers["X-Finnhub-Token"] == "the-token"
+    assert server.requests[0].path == "/quote?symbol=AAPL"
+    assert server.requests[0].headers["X-Finnhub-Token"] == "the-token"
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_a_quote_is_one_point_at_the_time_of_the_date_header(server: Answering) 
         ({"error": "something"}, "no quote"),
     ],
 )
-def test_a_quote_that_makes_no_sense_is_broken(server: Answering, quote: object, reason: str) -> None:
-    server.say = lambda _heard: Said(json.dumps(quote))
+def test_a_quote_that_makes_no_sense_is_broken(server: ScriptedServer, quote: object, reason: str) -> None:
+    server.answer = lambda _request: Answer(json.dumps(quote))
     answer = finnhub(server.url).live("AAPL")
     assert isinstance(answer, Broken)
     assert answer.reason == reason
 
 
-def test_a_quote_without_a_date_is_of_no_minute(server: Answering) -> None:
-    server.say = lambda _heard: Said(json.dumps(QUOTE), date="")
+def test_a_quote_without_a_date_is_of_no_minute(server: ScriptedServer) -> None:
+    server.answer = lambda _request: Answer(json.dumps(QUOTE), date="")
     answer = finnhub(server.url).live("AAPL")
     assert isinstance(answer, Broken)
     assert "Date" in answer.reason
 
 
-def test_candles_are_points_whose_four_prices_stay_apart(server: Answering) -> None:
-    server.say = lambda _heard: Said(json.dumps(CANDLES))
+def test_candles_are_points_whose_four_prices_stay_apart(server: ScriptedServer) -> None:
+    server.answer = lambda _request: Answer(json.dumps(CANDLES))
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
     assert isinstance(answer, Data)
     assert [
@@ -92,7 +92,7 @@ def test_candles_are_points_whose_four_prices_stay_apart(server: Answering) -> N
         (START, Decimal("1.3"), Decimal("1.7"), Decimal("1.1"), Decimal("1.5")),
         (START + dt.timedelta(minutes=1), Decimal("2.3"), Decimal("2.7"), Decimal("2.1"), Decimal("2.5")),
     ]
-    assert server.heard[0].path == f"/stock/candle?symbol=AAPL&resolution=1&from={T}&to={T + 119}"
+    assert server.requests[0].path == f"/stock/candle?symbol=AAPL&resolution=1&from={T}&to={T + 119}"
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_candles_are_points_whose_four_prices_stay_apart(server: Answering) -> N
         ([], "no candles"),
     ],
 )
-def test_candles_that_make_no_sense_are_broken(server: Answering, candles: object, reason: str) -> None:
-    server.say = lambda _heard: Said(json.dumps(candles))
+def test_candles_that_make_no_sense_are_broken(server: ScriptedServer, candles: object, reason: str) -> None:
+    server.answer = lambda _request: Answer(json.dumps(candles))
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
     assert isinstance(answer, Broken)
     assert answer.reason == reason
@@ -123,14 +123,14 @@ def test_candles_that_make_no_sense_are_broken(server: Answering, candles: objec
 @pytest.mark.parametrize(
     "candles", [{"s": "no_data"}, {"c": [], "h": [], "l": [], "o": [], "s": "ok", "t": [], "v": []}]
 )
-def test_no_candles_are_no_data_and_keep_the_evidence(server: Answering, candles: object) -> None:
-    server.say = lambda _heard: Said(json.dumps(candles))
+def test_no_candles_are_no_data_and_keep_the_evidence(server: ScriptedServer, candles: object) -> None:
+    server.answer = lambda _request: Answer(json.dumps(candles))
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
     assert isinstance(answer, NoData)
     assert answer.evidence.answer == json.dumps(candles)
     assert answer.evidence.answered_at == "2026-11-20T14:30:05Z"
 
 
-def test_the_cadence_chooses_the_resolution(server: Answering) -> None:
+def test_the_cadence_chooses_the_resolution(server: ScriptedServer) -> None:
     finnhub(server.url, every=3600).history("AAPL", START, START + dt.timedelta(hours=1))
-    assert "resolution=60&" in server.heard[0].path
+    assert "resolution=60&" in server.requests[0].path

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
-from tests.support.answering import Answering, Said, answering
+from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
 
 from core.contract import model
 from core.errors import BadContract
@@ -23,19 +23,19 @@ T = int(START.timestamp())
 
 
 @pytest.fixture
-def server() -> Iterator[Answering]:
-    with answering(lambda _heard: Said("{}")) as server:
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server(lambda _request: Answer("{}")) as server:
         yield server
 
 
-def source(server: Answering, *, history: dict[str, Any] | None = None, **settings: Any) -> Source:
+def source(server: ScriptedServer, *, history: dict[str, Any] | None = None, **settings: Any) -> Source:
     calls = {"history": {"path": "/h", **history}} if history else {}
     spec = model.Provider("rest", {"url": server.url, **settings, **calls})
     return build_source(spec, every=3600, secret="key", secrets=MemorySecrets(key="k"))
 
 
-def say(server: Answering, document: object, status: int = 200) -> None:
-    server.say = lambda _heard: Said(json.dumps(document), status)
+def say(server: ScriptedServer, document: object, status: int = 200) -> None:
+    server.answer = lambda _request: Answer(json.dumps(document), status)
 
 
 def points(answer: object) -> list[tuple[dt.datetime | None, dict[str, object]]]:
@@ -46,24 +46,24 @@ def points(answer: object) -> list[tuple[dt.datetime | None, dict[str, object]]]
 COLUMNS = {"records": "hourly", "shape": "columns", "time": "time", "fields": {"temp": "temperature_2m"}}
 
 
-def test_columns_of_arrays_are_read_as_rows(server: Answering) -> None:
+def test_columns_of_arrays_are_read_as_rows(server: ScriptedServer) -> None:
     say(server, {"hourly": {"time": ["2026-11-20T14:00", "2026-11-20T15:00"], "temperature_2m": [1.50, -2]}})
     answer = source(server, history=COLUMNS).provider.history("x", START, START + 2 * HOUR)
     assert points(answer) == [(START, {"temp": Decimal("1.50")}), (START + HOUR, {"temp": -2})]
 
 
-def test_a_slot_whose_values_are_null_is_not_there(server: Answering) -> None:
+def test_a_slot_whose_values_are_null_is_not_there(server: ScriptedServer) -> None:
     say(server, {"hourly": {"time": ["2026-11-20T14:00", "2026-11-20T15:00"], "temperature_2m": [None, 3]}})
     answer = source(server, history=COLUMNS).provider.history("x", START, START + 2 * HOUR)
     assert points(answer) == [(START + HOUR, {"temp": 3})]
 
 
-def test_records_that_have_none_of_the_fields_are_a_contract_gone_wrong_not_absence(server: Answering) -> None:
+def test_records_that_have_none_of_the_fields_are_a_contract_gone_wrong_not_absence(server: ScriptedServer) -> None:
     say(server, {"hourly": {"time": ["2026-11-20T14:00"], "temperature_2m": [None]}})
     assert isinstance(source(server, history=COLUMNS).provider.history("x", START, START + HOUR), Broken)
 
 
-def test_arrays_of_arrays_and_milliseconds_and_an_inclusive_end(server: Answering) -> None:
+def test_arrays_of_arrays_and_milliseconds_and_an_inclusive_end(server: ScriptedServer) -> None:
     say(server, [[T * 1000, "1.10", "9"], [(T + 3600) * 1000, "1.20", "9"]])
     history = {
         "path": "/klines/{entity}",
@@ -74,10 +74,10 @@ def test_arrays_of_arrays_and_milliseconds_and_an_inclusive_end(server: Answerin
     }
     answer = source(server, time="epoch_milliseconds", history=history).provider.history("B/C", START, START + 2 * HOUR)
     assert points(answer) == [(START, {"open": "1.10"}), (START + HOUR, {"open": "1.20"})]
-    assert server.heard[0].path == f"/klines/B%2FC?startTime={T}000&endTime={T + 3600}000"
+    assert server.requests[0].path == f"/klines/B%2FC?startTime={T}000&endTime={T + 3600}000"
 
 
-def test_offsets_of_iso_times_are_understood(server: Answering) -> None:
+def test_offsets_of_iso_times_are_understood(server: ScriptedServer) -> None:
     say(server, {"items": [{"at": "2026-11-20T09:00:00-05:00", "v": 1}]})
     history = {"records": "items", "time": "at", "fields": {"v": "v"}}
     assert points(source(server, history=history).provider.history("x", START, START + HOUR)) == [(START, {"v": 1})]
@@ -105,7 +105,7 @@ ROWS = {"records": "items", "time": "at", "fields": {"v": "v"}, "no_data": "stat
         ({"items": [{"at": T, "w": 1}]}, "records without any of the fields that the contract names"),
     ],
 )
-def test_what_the_contract_does_not_describe_is_broken(server: Answering, document: object, reason: str) -> None:
+def test_what_the_contract_does_not_describe_is_broken(server: ScriptedServer, document: object, reason: str) -> None:
     say(server, document)
     answer = source(server, time="epoch_seconds", history=ROWS).provider.history("x", START, START + 2 * HOUR)
     assert isinstance(answer, Broken)
@@ -115,14 +115,14 @@ def test_what_the_contract_does_not_describe_is_broken(server: Answering, docume
 @pytest.mark.parametrize(
     ("document", "status"), [({"items": []}, 200), ({"status": "none"}, 200), ({"error": "unknown"}, 404)]
 )
-def test_no_data_in_the_ways_that_the_contract_tells(server: Answering, document: object, status: int) -> None:
+def test_no_data_in_the_ways_that_the_contract_tells(server: ScriptedServer, document: object, status: int) -> None:
     say(server, document, status)
     answer = source(server, history=ROWS).provider.history("x", START, START + 2 * HOUR)
     assert isinstance(answer, NoData)
     assert answer.evidence.status == status
 
 
-def test_a_live_answer_is_one_record(server: Answering) -> None:
+def test_a_live_answer_is_one_record(server: ScriptedServer) -> None:
     live = {"path": "/now/{entity}", "records": "items", "fields": {"v": "v"}}
     provider = source(server, live=live).provider
     say(server, {"items": [{"v": 1}, {"v": 2}]})
@@ -133,7 +133,7 @@ def test_a_live_answer_is_one_record(server: Answering) -> None:
     assert points(provider.live("x")) == [(None, {"v": 3})]
 
 
-def test_an_open_api_needs_no_secret(server: Answering) -> None:
+def test_an_open_api_needs_no_secret(server: ScriptedServer) -> None:
     live = {"path": "/now", "fields": {"v": "v"}}
     spec = model.Provider("rest", {"url": server.url, "live": live})
     built = build_source(spec, every=3600, secret="key", secrets=MemorySecrets())
@@ -142,7 +142,7 @@ def test_an_open_api_needs_no_secret(server: Answering) -> None:
     assert built.credential is None
 
 
-def test_what_was_not_told_cannot_be_asked(server: Answering) -> None:
+def test_what_was_not_told_cannot_be_asked(server: ScriptedServer) -> None:
     with pytest.raises(BadContract, match=r"rest\.live"):
         source(server, history=ROWS).provider.live("x")
     with pytest.raises(BadContract, match="is no provider"):

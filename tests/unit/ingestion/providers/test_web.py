@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
-from tests.support.answering import Heard, Said, answering
+from tests.support.scripted_server import Answer, Request, scripted_server
 
 from core.errors import BadContract, InvalidData
 from ingestion.providers.answers import Broken, Limited, NotEntitled
@@ -24,34 +24,34 @@ def web(url: str, secrets: MemorySecrets | None = None) -> Web:
     return Web(url, headers={"X-Token": "{secret}", "Accept": "application/json"}, credential=credential, back_off=0.01)
 
 
-def always(said: Said) -> Callable[[Heard], Said]:
-    return lambda _heard: said
+def always(said: Answer) -> Callable[[Request], Answer]:
+    return lambda _request: said
 
 
 def test_the_token_is_in_the_header_and_nowhere_else() -> None:
-    with answering(lambda heard: Said(json.dumps({"echo": heard.headers["X-Token"]}))) as server:
+    with scripted_server(lambda request: Answer(json.dumps({"echo": request.headers["X-Token"]}))) as server:
         reply = web(server.url).get("/quote", {"symbol": "BRK B&C"})
         assert isinstance(reply, Reply)
-        assert server.heard[0].headers["X-Token"] == SECRET
-        assert server.heard[0].path == "/quote?symbol=BRK+B%26C"
+        assert server.requests[0].headers["X-Token"] == SECRET
+        assert server.requests[0].path == "/quote?symbol=BRK+B%26C"
         assert SECRET not in reply.evidence.request
         assert SECRET not in reply.evidence.answer  # not even where the provider echoes it
         assert reply.document == {"echo": SECRET}
 
 
 def test_a_newline_that_was_pasted_with_the_token_does_no_harm() -> None:
-    with answering(always(Said("{}"))) as server:
+    with scripted_server(always(Answer("{}"))) as server:
         web(server.url, MemorySecrets(token=SECRET + "\n")).get("/", {})
-        assert server.heard[0].headers["X-Token"] == SECRET
+        assert server.requests[0].headers["X-Token"] == SECRET
 
 
 def test_connections_are_kept_and_cookies_are_not() -> None:
-    with answering(always(Said("{}", headers={"Set-Cookie": "session=1; Path=/"}))) as server:
+    with scripted_server(always(Answer("{}", headers={"Set-Cookie": "session=1; Path=/"}))) as server:
         client = web(server.url)
         for _ in range(20):
             client.get("/", {})
         assert server.connections == 1
-        assert all("Cookie" not in heard.headers for heard in server.heard)
+        assert all("Cookie" not in request.headers for request in server.requests)
 
 
 @pytest.mark.parametrize(
@@ -67,52 +67,52 @@ def test_connections_are_kept_and_cookies_are_not() -> None:
     ],
 )
 def test_a_limit_is_asked_once_and_tells_when_to_come_again(headers: dict[str, str], wait: float | None) -> None:
-    with answering(always(Said('{"error":"API limit reached."}', 429, headers))) as server:
+    with scripted_server(always(Answer('{"error":"API limit reached."}', 429, headers))) as server:
         answer = web(server.url).get("/", {})
         assert isinstance(answer, Limited)
         assert answer.retry_after == wait
-        assert len(server.heard) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_error_is_tried_three_times(status: int) -> None:
-    with answering(always(Said("oops", status))) as server:
+    with scripted_server(always(Answer("oops", status))) as server:
         answer = web(server.url).get("/", {})
         assert isinstance(answer, Broken)
         assert answer.reason == f"status {status}"
-        assert len(server.heard) == 3
+        assert len(server.requests) == 3
 
 
 def test_a_short_retry_after_is_waited_for_and_a_long_one_ends_the_call() -> None:
-    with answering(always(Said("later", 503, {"Retry-After": "600"}))) as server:
+    with scripted_server(always(Answer("later", 503, {"Retry-After": "600"}))) as server:
         assert isinstance(web(server.url).get("/", {}), Broken)
-        assert len(server.heard) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("status", "what"), [(401, "token"), (403, "resource")])
 def test_refusals_are_told_apart(status: int, what: str) -> None:
-    with answering(always(Said('{"error":"no"}', status))) as server:
+    with scripted_server(always(Answer('{"error":"no"}', status))) as server:
         answer = web(server.url).get("/", {})
         assert isinstance(answer, NotEntitled)
         assert (answer.what, answer.evidence.status) == (what, status)
-        assert len(server.heard) == 1
+        assert len(server.requests) == 1
 
 
 def test_a_redirect_is_not_followed_for_it_would_carry_the_token_away() -> None:
-    with answering(always(Said("{}"))) as thief:
-        moved = Said("", 302, {"Location": f"{thief.url}/"})
-        with answering(always(moved)) as server:
+    with scripted_server(always(Answer("{}"))) as thief:
+        moved = Answer("", 302, {"Location": f"{thief.url}/"})
+        with scripted_server(always(moved)) as server:
             answer = web(server.url).get("/", {})
         assert isinstance(answer, Broken)
         assert answer.reason == "status 302"
-        assert thief.heard == []
+        assert thief.requests == []
 
 
 @pytest.mark.parametrize(
     "body", ["<html></html>", "", "{", '{"c": NaN}', '{"c": Infinity}', "[" * 100_000, b"\xff\xfe", '{"c": 1} x']
 )
 def test_what_is_no_json_is_broken(body: str | bytes) -> None:
-    with answering(always(Said(body))) as server:
+    with scripted_server(always(Answer(body))) as server:
         answer = web(server.url).get("/", {})
     if body == "":
         assert isinstance(answer, Reply)
@@ -123,14 +123,14 @@ def test_what_is_no_json_is_broken(body: str | bytes) -> None:
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
-    with answering(always(Said(b"1" * (MAX_BODY + 10)))) as server:
+    with scripted_server(always(Answer(b"1" * (MAX_BODY + 10)))) as server:
         answer = web(server.url).get("/", {})
     assert isinstance(answer, Broken)
     assert "more than" in answer.reason
 
 
 def test_nobody_there_is_broken_without_an_answer() -> None:
-    with answering(always(Said("{}"))) as server:
+    with scripted_server(always(Answer("{}"))) as server:
         url = server.url
     answer = web(url).get("/", {"a": "b"})
     assert isinstance(answer, Broken)
@@ -140,7 +140,7 @@ def test_nobody_there_is_broken_without_an_answer() -> None:
 
 @pytest.mark.parametrize("date", ["", "yesterday", "2026-11-20"])
 def test_a_missing_or_odd_date_is_no_clock(date: str) -> None:
-    with answering(always(Said("{}", date=date))) as server:
+    with scripted_server(always(Answer("{}", date=date))) as server:
         reply = web(server.url).get("/", {})
     assert isinstance(reply, Reply)
     assert reply.provider_time is None
@@ -155,18 +155,18 @@ def test_tokens_travel_encrypted(url: str) -> None:
 
 
 def test_a_secret_without_a_value_asks_nobody() -> None:
-    with answering(always(Said("{}"))) as server:
+    with scripted_server(always(Answer("{}"))) as server:
         with pytest.raises(InvalidData, match="starmend secret set"):
             web(server.url, MemorySecrets()).get("/", {})
-        assert server.heard == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize("value", ["two\nlines", "tökén", "nul\0", "  "])
 def test_a_secret_that_no_header_can_carry_is_refused_without_being_shown(value: str) -> None:
-    with answering(always(Said("{}"))) as server:
+    with scripted_server(always(Answer("{}"))) as server:
         with pytest.raises(InvalidData, match="starmend secret set token") as refused:
             web(server.url, MemorySecrets(token=value)).get("/", {})
-        assert server.heard == []
+        assert server.requests == []
     assert not value.strip() or value not in str(refused.value)
 
 

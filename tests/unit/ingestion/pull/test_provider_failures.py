@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 import pytest
-from tests.support.answering import Heard, Said, answering
 from tests.support.feeds import OPENING, Acquisition, contracts_in
+from tests.support.scripted_server import Answer, Request, scripted_server
 
 from local.market import Market
 
@@ -154,12 +154,12 @@ def test_a_provider_that_stays_down_is_asked_three_times_and_then_left_to_the_au
 def test_a_provider_that_hangs_on_one_symbol_costs_that_symbol_alone() -> None:
     answered = threading.Event()
 
-    def say(heard: Heard) -> Said:
-        if "MSFT" in heard.path:
+    def say(request: Request) -> Answer:
+        if "MSFT" in request.path:
             answered.wait(30)
-        return Said('{"c": 189.5, "d": 0, "dp": 0, "h": 190, "l": 188, "o": 189, "pc": 189, "t": 1795185000}')
+        return Answer('{"c": 189.5, "d": 0, "dp": 0, "h": 190, "l": 188, "o": 189, "pc": 189, "t": 1795185000}')
 
-    with answering(say) as server:
+    with scripted_server(say) as server:
         acquisition = Acquisition(contracts=contracts_in(), dataset="quotes", url=server.url, token="token")
         acquisition.request(OPENING)
         report = acquisition.pull(seconds=3)

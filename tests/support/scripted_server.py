@@ -1,4 +1,4 @@
-"""An HTTP server that says exactly what a test wants, for answers that no simulator gives."""
+"""HTTP server with scripted answers, for those that no simulator gives."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DATE = "Fri, 20 Nov 2026 14:30:05 GMT"
 
 
 @dataclass(frozen=True)
-class Said:
-    """``date`` "" leaves the header out."""
+class Answer:
+    """An HTTP answer; ``date`` "" leaves the Date header out."""
 
     body: bytes | str
     status: int = 200
@@ -22,25 +22,25 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Request:
     path: str
     headers: dict[str, str]
 
 
-class Answering:
-    """``heard`` keeps what was asked; ``say`` decides each answer."""
+class ScriptedServer:
+    """A running server: ``answer`` decides each answer, ``requests`` keeps what was asked."""
 
-    def __init__(self, say: Callable[[Heard], Said]) -> None:
-        self.heard: list[Heard] = []
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        self.requests: list[Request] = []
         self.connections = 0
-        self.say = say
+        self.answer = answer
         self.url = ""
 
 
 @contextlib.contextmanager
-def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
+def scripted_server(answer: Callable[[Request], Answer]) -> Iterator[ScriptedServer]:
     """Serve on a free port of loopback until the end of the block."""
-    server_log = Answering(say)
+    scripted = ScriptedServer(answer)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,16 +48,16 @@ def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
         wbufsize = -1
 
         def setup(self) -> None:
-            server_log.connections += 1
+            scripted.connections += 1
             super().setup()
 
         def do_GET(self) -> None:
-            heard = Heard(self.path, dict(self.headers.items()))
-            server_log.heard.append(heard)
-            said = server_log.say(heard)
-            body = said.body.encode() if isinstance(said.body, str) else said.body
-            self.send_response_only(said.status)
-            for name, value in {**({"Date": said.date} if said.date else {}), **said.headers}.items():
+            request = Request(self.path, dict(self.headers.items()))
+            scripted.requests.append(request)
+            answer = scripted.answer(request)
+            body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+            self.send_response_only(answer.status)
+            for name, value in {**({"Date": answer.date} if answer.date else {}), **answer.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -68,11 +68,11 @@ def answering(say: Callable[[Heard], Said]) -> Iterator[Answering]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server_log.url = f"http://127.0.0.1:{server.server_address[1]}"
+    scripted.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield server_log
+        yield scripted
     finally:
         server.shutdown()
         server.server_close()
