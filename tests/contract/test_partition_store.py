@@ -21,19 +21,19 @@ BUCKET = "warehouse-bucket"
 PARTITION = "fact_quote/symbol=AAPL/month=2026-11"
 
 
-class Bench:
+class StoreUnderTest:
     """A store, and a way to put a pointer that no commit wrote."""
 
-    def __init__(self, store: PartitionStore, scribble: object) -> None:
+    def __init__(self, store: PartitionStore, put_pointer: object) -> None:
         self.store = store
-        self.scribble = scribble
+        self.put_pointer = put_pointer
 
 
 @pytest.fixture(params=["memory", "s3"])
-def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def tested(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreUnderTest]:
     if request.param == "memory":
         memory = MemoryPartitions(bucket=BUCKET)
-        yield Bench(memory, memory.objects.__setitem__)
+        yield StoreUnderTest(memory, memory.objects.__setitem__)
         return
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -41,14 +41,14 @@ def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)
-        yield Bench(
+        yield StoreUnderTest(
             S3PartitionStore(client, BUCKET), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body)
         )
 
 
 @pytest.fixture
-def store(bench: Bench) -> PartitionStore:
-    return bench.store
+def store(tested: StoreUnderTest) -> PartitionStore:
+    return tested.store
 
 
 def put(store: PartitionStore, version: int, body: bytes = b"rows") -> str:
@@ -135,17 +135,17 @@ def test_the_objects_of_a_partition_are_listed_and_no_other_s(store: PartitionSt
     assert list(store.list_objects("fact_quote/symbol=AAPL")) == []
 
 
-def test_a_pointer_to_another_partition_s_object_is_broken_and_can_be_replaced(bench: Bench) -> None:
-    other = bench.store.write_object("fact_quote/symbol=ZM/month=2026-11", object_name(1, "0" * 32), b"another's")
-    bench.scribble(pointer_key(PARTITION), pointer_body(BUCKET, other))
+def test_a_pointer_to_another_partition_s_object_is_broken_and_can_be_replaced(tested: StoreUnderTest) -> None:
+    other = tested.store.write_object("fact_quote/symbol=ZM/month=2026-11", object_name(1, "0" * 32), b"another's")
+    tested.put_pointer(pointer_key(PARTITION), pointer_body(BUCKET, other))
     with pytest.raises(BrokenPointer, match="starmend rebuild fact_quote --partition symbol=AAPL") as caught:
-        bench.store.read_pointer(PARTITION)
-    own = put(bench.store, 2)
-    assert isinstance(bench.store.swap_pointer(PARTITION, own, expected=caught.value.etag), Written)
+        tested.store.read_pointer(PARTITION)
+    own = put(tested.store, 2)
+    assert isinstance(tested.store.swap_pointer(PARTITION, own, expected=caught.value.etag), Written)
 
 
 @pytest.mark.parametrize("body", [b"", b"s3://another-bucket/x\n", b"\xff\xfe", f"s3://{BUCKET}/a\ns3://b".encode()])
-def test_a_pointer_that_no_commit_wrote_is_a_bug_that_names_the_place(bench: Bench, body: bytes) -> None:
-    bench.scribble(pointer_key(PARTITION), body)
+def test_a_pointer_that_no_commit_wrote_is_a_bug_that_names_the_place(tested: StoreUnderTest, body: bytes) -> None:
+    tested.put_pointer(pointer_key(PARTITION), body)
     with pytest.raises(PipelineBug, match=r"symlink\.txt"):
-        bench.store.read_pointer(PARTITION)
+        tested.store.read_pointer(PARTITION)

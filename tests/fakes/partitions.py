@@ -108,10 +108,10 @@ class MemoryWarehouse(MemoryObjects):
         self._partitions = partitions
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        mine = super().list(prefix, after=after)
+        others = super().list(prefix, after=after)
         if not prefix.startswith(ROOT):
-            return mine
-        return iter(sorted([*mine, *self._partitions.list(prefix, after=after)], key=lambda info: info.key))
+            return others
+        return iter(sorted([*others, *self._partitions.list(prefix, after=after)], key=lambda info: info.key))
 
     def delete(self, keys: Iterable[str]) -> None:
         gone = list(keys)

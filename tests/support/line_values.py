@@ -104,7 +104,7 @@ def _good(draw: random.Random, kind: str) -> str:
 
 def fates_differ(texts: list[str], kind: str) -> list[str]:
     """What differs, in words, between the roads on which lines with these values are read; nothing if all is well."""
-    found: list[str] = []
+    differences: list[str] = []
     draw = random.Random(len(texts))
     for zone in ZONES:
         source = SourceTable("v", (), (Field("v", parse_type(kind), False), Field("n", parse_type("int"), False)))
@@ -123,24 +123,24 @@ def fates_differ(texts: list[str], kind: str) -> list[str]:
             ),
             ("with threads", _fates(lines, source, zone, threads=True)),
         ):
-            found += [
+            differences += [
                 f"{kind} {zone}: {line[:200]!r} is {_short(first)} alone, {_short(second)} {road}"
                 for line, first, second in zip(lines, alone, fates, strict=False)
                 if repr(first) != repr(second)
             ]
-        found += [
+        differences += [
             f"{kind} {zone}: {line[:200]!r} has no reason"
             for line, fate in zip(lines, alone, strict=True)
             if fate == ""
         ]
     if kind == "timestamp":
-        one, other = ([_fates([line], source, zone)[0] for line in lines] for zone in ZONES)
-        found += [
+        first_zone, second_zone = ([_fates([line], source, zone)[0] for line in lines] for zone in ZONES)
+        differences += [
             f"{line!r}: {first} in {ZONES[0]}"
-            for line, first, second in zip(lines, one, other, strict=True)
+            for line, first, second in zip(lines, first_zone, second_zone, strict=True)
             if first != second
         ]
-    return found
+    return differences
 
 
 def misjudged(texts: list[str], kind: str) -> list[str]:

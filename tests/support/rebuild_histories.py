@@ -23,11 +23,11 @@ Rows = dict[tuple[Any, ...], dict[str, Any]]
 
 def with_table(contracts: Contracts, table: Table, **contract: Any) -> Contracts:
     """The contracts with this table in place of the one of its name; ``contract``: fields of its dataset's."""
-    made = []
+    changed = []
     for other in contracts.contracts:
-        tables = tuple(table if one.name == table.name else one for one in other.tables)
-        made.append(replace(other, tables=tables, **contract) if other.dataset == table.dataset else other)
-    return replace(contracts, contracts=tuple(made))
+        tables = tuple(table if known.name == table.name else known for known in other.tables)
+        changed.append(replace(other, tables=tables, **contract) if other.dataset == table.dataset else other)
+    return replace(contracts, contracts=tuple(changed))
 
 
 def with_column(
@@ -35,7 +35,7 @@ def with_column(
 ) -> Contracts:
     """The contracts with one column of a table changed."""
     table = contracts.table(name)
-    columns = tuple(replace(one, **change) if one.name == column else one for one in table.columns)
+    columns = tuple(replace(known, **change) if known.name == column else known for known in table.columns)
     return with_table(contracts, replace(table, columns=columns), **(contract or {}))
 
 
