@@ -271,6 +271,16 @@ def _repartition(contract: dict[str, Any], draw: random.Random) -> None:
             table["columns"][name] = column | {"immutable": True}
 
 
+def _roll_up(contract: dict[str, Any], draw: random.Random) -> None:
+    """A rollup gets other groups or another aggregate."""
+    for table in contract["warehouse"].values():
+        if table["kind"] == "rollup" and draw.random() < 0.3:
+            table["by"] = draw.sample(["symbol", "minute", "day(minute)", "year(minute)", "week(minute)", "price"], 2)
+        elif table["kind"] == "rollup":
+            aggregate = f"{draw.choice(AGGREGATES)}({draw.choice(('', 'price', 'volume', 'symbol', 'provenance'))})"
+            table["columns"]["aggregate"] = {"type": draw.choice(TYPES), "aggregate": aggregate}
+
+
 def _join(contract: dict[str, Any], draw: random.Random) -> None:
     dimensions = [table for table in contract["warehouse"].values() if table["kind"] == "dimension"]
     if dimensions:
@@ -313,7 +323,8 @@ def _name_entities(contract: dict[str, Any], draw: random.Random) -> None:
 
 _CHANGES: Sequence[Change] = (
     _retype, _retype_source, _retype_both, _check_column, _list_values, _rename, _add_source_column, _rename_table,
-    _take_another, _rule, _rekey, _rekey_source, _repartition, _join, _refer, _flag, _time, _bound, _name_entities,
+    _take_another, _rule, _rekey, _rekey_source, _repartition, _roll_up, _join, _refer, _flag, _time, _bound,
+    _name_entities,
 )  # fmt: skip
 
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.feeds import ROOT, contracts_in
+from tests.support.feeds import ROOT
 from tests.support.lake import shipped_contracts
 
 from core.authoring.load import examine
 from core.authoring.problems import Problems
 from core.authoring.rules import check_contract
-from core.contract.model import Contract, Database, Provider
-from core.feeds.providers import history_span, needed_fields, provider_secrets
+from core.contract.model import Contract, Database
 
 WEATHER = yaml.safe_load((ROOT / "tests/support/weather.yaml").read_text())
 Change = Callable[[dict[str, Any]], object]
@@ -77,27 +76,6 @@ def test_a_wrong_setting_is_named_with_its_path(tmp_path: Path, change: Change, 
     assert len(messages) == 1
     assert message in messages[0]
     assert messages[0].startswith("weather.yaml: source.")
-
-
-def test_the_quotes_need_their_price_and_nothing_else_of_the_provider() -> None:
-    contracts = contracts_in()
-    quotes, feed = contracts.dataset("quotes"), contracts.feed("quotes")
-    assert needed_fields(quotes, feed, "live") == ("c",)
-    assert needed_fields(quotes, feed, "history") == ("o",)
-
-
-def test_a_feed_needs_the_secrets_of_all_its_providers() -> None:
-    import dataclasses
-
-    feed = contracts_in().feed("quotes")
-    assert provider_secrets(feed) == ("finnhub-token",)
-    other = dataclasses.replace(feed, history=Provider("rest", {"secret": "polygon-token"}))
-    assert provider_secrets(other) == ("finnhub-token", "polygon-token")
-
-
-def test_a_providers_span_is_known_without_asking_it() -> None:
-    assert history_span(Provider("finnhub")) == dt.timedelta(days=30)
-    assert history_span(Provider("rest", WEATHER["source"]["provider"]["rest"])) == dt.timedelta(days=31)
 
 
 def test_the_history_that_the_quotes_contract_shows_commented_is_a_good_one(tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ def test_an_id_is_a_function_of_its_row_alone(data: st.DataObject) -> None:
     domains = data.draw(st.lists(st.sampled_from(sorted(ID_DOMAINS)), min_size=1, max_size=3))
     rows = data.draw(st.lists(st.tuples(*(ID_DOMAINS[name][0] for name in domains)), min_size=1, max_size=6))
 
-    def ids_of(some: list[tuple[object, ...]]) -> list[int]:
+    def ids_of(rows: list[tuple[object, ...]]) -> list[int]:
         kinds = [ID_DOMAINS[name][1] for name in domains]
-        columns = [pa.array(list(values), kind) for values, kind in zip(zip(*some, strict=True), kinds, strict=True)]
+        columns = [pa.array(list(values), kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
         return list(surrogate_ids(columns).to_pylist())
 
     assert ids_of(rows) == [ids_of([row])[0] for row in rows]

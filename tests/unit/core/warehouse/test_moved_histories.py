@@ -1,4 +1,4 @@
-"""Histories that lie in several partitions are found among the rows at hand, and told by name."""
+"""Histories that lie in several partitions are moved among the rows at hand, and told by name."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def test_they_are_those_that_a_dictionary_finds(rows: list[tuple[str, str]]) -> 
     for visitor, path in rows:
         paths.setdefault(visitor, set()).add(path)
     expected = sorted(visitor for visitor, places in paths.items() if len(places) > 1)
-    found = moved_histories((VISITS, path, visits([visitor])) for visitor, path in rows)
-    assert [key for moved in found for key in moved.keys] == expected
-    assert [(moved.count, moved.columns) for moved in found] == ([(len(expected), ("since",))] if expected else [])
+    moved = moved_histories((VISITS, path, visits([visitor])) for visitor, path in rows)
+    assert [key for moved in moved for key in moved.keys] == expected
+    assert [(moved.count, moved.columns) for moved in moved] == ([(len(expected), ("since",))] if expected else [])
 
 
 def test_a_table_without_histories_has_none() -> None:

@@ -1,0 +1,70 @@
+"""A round of calls ends where there is no use in going on: a refused token, no secret, a limit without a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.support.feeds import OPENING, PatientClock
+
+from core.audit.history import Evidence
+from core.errors import BadContract, InvalidData
+from ingestion.providers.answers import Answer, Broken, Data, Limited, NotEntitled, Point
+from ingestion.pull.ask import Round
+from ingestion.pull.pace import Pace
+
+EVIDENCE = Evidence("GET /x", 200, "{}", "")
+ENTITIES = ["A", "B", "C", "D"]
+GOOD = Data((Point(None, {"c": 1}),), OPENING, EVIDENCE)
+
+
+def asked(call: Callable[[str], Answer], *, seconds: float = 50) -> tuple[list[str], list[str], Round]:
+    """Who answered, who was called, and the round: one call at a time."""
+    clock = PatientClock().clock
+    calls: list[str] = []
+
+    def counted(entity: str) -> Answer:
+        calls.append(entity)
+        return call(entity)
+
+    single = Round(pace=Pace(clock, per_minute=600), clock=clock, until=clock.monotonic() + seconds)
+    with ThreadPoolExecutor(1) as pool:
+        answers = single.ask_all(ENTITIES, counted, pool)
+    return sorted(answers), calls, single
+
+
+def test_everybody_is_asked_once() -> None:
+    answered, calls, _ = asked(lambda _entity: GOOD)
+    assert answered == calls == ENTITIES
+
+
+def test_a_refused_token_is_shown_by_one_call() -> None:
+    answered, calls, _ = asked(lambda _entity: NotEntitled("token", EVIDENCE))
+    assert answered == calls == ["A"]
+
+
+def test_a_limit_with_a_pause_is_waited_for_once_and_one_without_ends_the_round() -> None:
+    answers = iter([Limited(2.0, EVIDENCE), GOOD, GOOD, GOOD, GOOD])
+    answered, calls, _ = asked(lambda _entity: next(answers))
+    assert (answered, calls) == (ENTITIES, ["A", *ENTITIES])
+    assert asked(lambda _entity: Limited(None, EVIDENCE))[1] == ["A"]
+
+
+def test_nonsense_from_one_does_not_stop_the_others() -> None:
+    answered, _, _ = asked(lambda entity: Broken("html", EVIDENCE) if entity == "B" else GOOD)
+    assert answered == ENTITIES
+
+
+def test_a_missing_secret_is_kept_and_a_wrong_contract_is_raised() -> None:
+    def fail(error: Exception) -> Callable[[str], Answer]:
+        def call(_entity: str) -> Answer:
+            raise error
+
+        return call
+
+    answered, calls, single = asked(fail(InvalidData("read secret", "key", "is empty")))
+    assert (answered, calls) == ([], ["A"])
+    assert single.secret_missing is not None
+    with pytest.raises(BadContract):
+        asked(fail(BadContract("build", "x", "is no provider")))
