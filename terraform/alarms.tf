@@ -42,7 +42,7 @@ locals {
       for kind, counter in local.counted : {
         for dataset in keys(counter.datasets) : "${kind}-${dataset}" => {
           kind       = kind, text = format(counter.text, dataset), namespace = local.namespace, metric = counter.metric
-          dimensions = { environment = var.environment, dataset = dataset }
+          dimensions = merge(local.metric_dimensions, { dataset = dataset })
           statistic  = "Sum", period = 300, periods = 1, above = counter.above, missing = "notBreaching"
         }
       }
@@ -54,7 +54,7 @@ locals {
           "A transaction of the database of ${dataset} has been open for longer than the data may be old; extraction waits for",
           "it. The extract function's log names it (horizon held back). End it.",
         ])
-        dimensions = { environment = var.environment, dataset = dataset }
+        dimensions = merge(local.metric_dimensions, { dataset = dataset })
         statistic  = "Maximum", period = 300, periods = 1, above = source.complete_within_seconds, missing = "notBreaching"
       }
     },
@@ -302,7 +302,7 @@ resource "aws_cloudwatch_metric_alarm" "freshness_part" {
   alarm_description   = "${each.value.text} ${local.runbook["freshness"]}"
   namespace           = local.namespace
   metric_name         = each.value.metric
-  dimensions          = { environment = var.environment, dataset = each.value.dataset }
+  dimensions          = merge(local.metric_dimensions, { dataset = each.value.dataset })
   statistic           = "Sum"
   period              = local.fresh_period[each.value.dataset]
   evaluation_periods  = 4

@@ -46,7 +46,6 @@ module "auditor" {
 
   prefix             = local.prefix
   region             = var.region
-  environment        = var.environment
   datasets           = keys(local.sources)
   canaries           = keys(local.canaries)
   buckets            = { ingest = local.ingest_arn, warehouse = local.warehouse_arn, results = local.results_arn }
@@ -82,9 +81,10 @@ module "auditor" {
   }
 
   alarms = {
-    namespace = local.namespace
-    runbook   = local.runbook
-    tags      = local.tags.alarms
+    namespace  = local.namespace
+    dimensions = local.metric_dimensions
+    runbook    = local.runbook
+    tags       = local.tags.alarms
   }
 
   limits = var.audit_limits

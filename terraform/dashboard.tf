@@ -15,7 +15,11 @@ locals {
   by_dataset = {
     for metric, datasets in local.datasets_by_metric : metric => [
       for dataset in keys(datasets) :
-      [local.namespace, metric, "environment", var.environment, "dataset", dataset, { label = dataset }]
+      concat(
+        [local.namespace, metric],
+        flatten([for name, value in local.metric_dimensions : [name, value]]),
+        ["dataset", dataset, { label = dataset }],
+      )
     ]
   }
 
@@ -27,7 +31,7 @@ locals {
       gaps     = ["AuditMissing", "PointsRepaired", "PointsUnhealed"]
       } : name => [
       for curve in flatten([for metric in metrics : [for line in local.by_dataset[metric] : { line = line }]]) :
-      concat(slice(curve.line, 0, 6), [{ label = "${curve.line[5]} ${curve.line[1]}" }])
+      concat(slice(curve.line, 0, length(curve.line) - 1), [{ label = "${curve.line[length(curve.line) - 2]} ${curve.line[1]}" }])
     ]
   }
 

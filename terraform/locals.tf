@@ -3,7 +3,12 @@
 # ---------------------------------------------------------------- where it is, and what for
 
 locals {
-  prefix    = "${var.project}-${var.environment}"
+  # Two deployments of one account share no name, no parameter, no secret and no metric, in one region or in two. The suffix
+  # is part of the environment's name wherever that is used.
+  environment = join("-", compact([var.environment, var.name_suffix]))
+  prefix      = "${var.project}-${local.environment}"
+  home        = "${var.project}/${local.environment}" # of parameters and secrets
+
   emulated  = var.emulator_endpoint != null
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
@@ -45,7 +50,7 @@ locals {
   stream_names = { for name in keys(local.feeds) : name => replace(local.stream_name, "{dataset}", name) }
 
   # wildcard: one key of each name per table of a dataset
-  parameter_arn = "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter/${var.project}/${var.environment}"
+  parameter_arn = "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter/${local.home}"
   table_parameters = {
     for key in ["timestamp", "sequential_id", "latest_object"] :
     key => [for name in keys(local.databases) : "${local.parameter_arn}/${name}/*/${key}"]
@@ -67,7 +72,7 @@ locals {
     }
     environment = {
       STARMEND_PROJECT             = var.project
-      STARMEND_ENV                 = var.environment
+      STARMEND_ENV                 = local.environment
       STARMEND_INGEST_BUCKET       = aws_s3_bucket.this["ingest"].id
       STARMEND_WAREHOUSE_BUCKET    = aws_s3_bucket.this["warehouse"].id
       STARMEND_CODE_VERSION        = substr(filesha256(var.code_zip), 0, 12)
@@ -108,5 +113,7 @@ locals {
     { for queue in module.repairs : "repairs" => queue },
   )
 
-  namespace = "Starmend" # of the functions' own metrics
+  # The functions' own metrics: where they are, and what tells those of this deployment from another's.
+  namespace         = "Starmend"
+  metric_dimensions = { project = var.project, environment = local.environment }
 }

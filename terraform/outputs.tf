@@ -9,8 +9,8 @@ output "project" {
 }
 
 output "environment" {
-  description = "Environment of the deployment."
-  value       = var.environment
+  description = "Environment of the deployment, with its suffix."
+  value       = local.environment
 }
 
 output "buckets" {

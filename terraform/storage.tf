@@ -140,7 +140,7 @@ resource "aws_ssm_parameter" "state" {
   for_each = local.contracts.parameters
 
   #checkov:skip=CKV2_AWS_34:watermarks and object numbers are no secrets
-  name        = "/${var.project}/${var.environment}/${each.key}"
+  name        = "/${local.home}/${each.key}"
   description = "A cache of what the ingest objects say; rebuilt from them when lost"
   type        = "String"
   value       = each.value
@@ -158,7 +158,7 @@ resource "aws_secretsmanager_secret" "source" {
 
   #checkov:skip=CKV_AWS_149:the account's own key does; readers are named in their roles
   #checkov:skip=CKV2_AWS_57:the value is the provider's or the database's, who rotate it
-  name                    = "${var.project}/${var.environment}/${each.key}"
+  name                    = "${local.home}/${each.key}"
   description             = "Filled by the operator: starmend secret set ${each.key}"
   recovery_window_in_days = var.force_destroy ? 0 : 7
   tags                    = local.tags.ingestion

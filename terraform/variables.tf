@@ -21,6 +21,19 @@ variable "environment" {
   }
 }
 
+# A second deployment of an environment in the same account, as in another region: IAM's roles, S3's buckets and CloudWatch's
+# dashboards have one space of names for all regions. Its file is environments/<environment>-<name_suffix>.tfvars.
+variable "name_suffix" {
+  description = "Third part of every name; empty for the only deployment of this project's environment in the account."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[a-z0-9]{0,8}$", var.name_suffix))
+    error_message = "name_suffix: at most 8 lower-case letters and digits, such as us2."
+  }
+}
+
 variable "region" {
   description = "AWS region that everything lives in."
   type        = string

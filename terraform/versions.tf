@@ -48,7 +48,7 @@ provider "aws" {
   default_tags {
     tags = {
       project     = var.project
-      environment = var.environment
+      environment = local.environment
       component   = "shared"
       purpose     = "base"
     }

@@ -2,7 +2,7 @@
 
 Tests of one file stay together, for they share what the file starts (an emulator, a database); all tests of the shared
 stack stay together, whatever their file, so that the real Terraform is applied once. They are the longest chain and
-come first: whatever is left then fills the cores to the end.
+come first: whatever is left then fills the cores to the end. Those that share a plan stay together too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ os.environ.setdefault("GOGC", "400")
 def pytest_itemcollected(item: pytest.Item) -> None:
     # Not when all are collected: by then pytest-xdist has read the marks.
     file = str(item.path.relative_to(item.config.rootpath))
-    item.add_marker(pytest.mark.xdist_group("stack" if _shares_the_stack(item) else file))
+    shared = next((name for name in ("stack", "planner") if name in getattr(item, "fixturenames", ())), file)
+    item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.hookimpl(tryfirst=True)

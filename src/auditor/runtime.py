@@ -48,7 +48,7 @@ def build_runtime() -> Runtime:
 def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     """The runtime of a deployment, for the Lambdas and for the command alike."""
     s3 = clients("s3")
-    metrics = DatasetMetrics(settings.environment)
+    metrics = DatasetMetrics(settings.project, settings.environment)
     queue, topic = settings.process_queue_url, settings.alarm_topic
     source, letters = settings.source_function, settings.dead_letter_queue_url
     limits, workgroup = limits_of(settings.audit_limits), settings.athena_workgroup

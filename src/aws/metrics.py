@@ -10,13 +10,13 @@ from core.metrics import DIMENSIONS, NAMESPACE, Metric
 class LogMetrics:
     """``core.ports.Metrics``; values are kept until ``flush``, which writes one line."""
 
-    def __init__(self, environment: str, dataset: str) -> None:
-        self._dimensions = dict(zip(DIMENSIONS, (environment, dataset), strict=True))
+    def __init__(self, project: str, environment: str, dataset: str) -> None:
+        self._dimensions = dict(zip(DIMENSIONS, (project, environment, dataset), strict=True))
         self._metrics = self._fresh()
 
     def _fresh(self) -> EphemeralMetrics:
         metrics = EphemeralMetrics(namespace=NAMESPACE)
-        metrics.service = ""  # else the service's name would be a third dimension, and no alarm would match
+        metrics.service = ""  # else the service's name would be a dimension too, and no alarm would match
         for name, value in self._dimensions.items():
             metrics.add_dimension(name, value)
         return metrics
@@ -35,13 +35,13 @@ class LogMetrics:
 class DatasetMetrics:
     """The metrics of each dataset that is asked for, kept until ``flush``, which writes one line for each dataset."""
 
-    def __init__(self, environment: str) -> None:
-        self._environment = environment
+    def __init__(self, project: str, environment: str) -> None:
+        self._deployment = (project, environment)
         self._by_dataset: dict[str, LogMetrics] = {}
 
     def of(self, dataset: str) -> LogMetrics:
         """The same metrics for the same dataset."""
-        return self._by_dataset.setdefault(dataset, LogMetrics(self._environment, dataset))
+        return self._by_dataset.setdefault(dataset, LogMetrics(*self._deployment, dataset))
 
     def flush(self) -> None:
         """Write what was added."""

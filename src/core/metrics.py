@@ -2,8 +2,8 @@
 
 The functions count under these names, alarms and the dashboard read them; ``tests/unit/core/test_metrics.py`` holds
 both to this list. All metrics are in the namespace :data:`NAMESPACE` under exactly the dimensions :data:`DIMENSIONS`,
-for each further value of a dimension is a metric more to pay for. Names and units are stored in CloudWatch and never
-change.
+for each further value of a dimension is a metric more to pay for. Project and environment keep the deployments of one
+account apart: no count of one reaches an alarm of another. Names and units are stored in CloudWatch and never change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAMESPACE = "Starmend"
-DIMENSIONS = ("environment", "dataset")
+DIMENSIONS = ("project", "environment", "dataset")
 
 Unit = Literal["Count", "Seconds", "Milliseconds"]
 

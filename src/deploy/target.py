@@ -21,7 +21,10 @@ from deploy.variable_files import Plain, plain_settings
 
 @dataclass(frozen=True)
 class Target:
-    """One environment. ``settings`` are the plain ones of its variable files; Terraform reads the files whole."""
+    """One environment, by its name with the suffix, where it has one: ``prod``, ``prod-us2``.
+
+    ``settings`` are the plain ones of its variable files; Terraform reads the files whole.
+    """
 
     environment: str
     files: tuple[Path, ...]
@@ -43,9 +46,10 @@ class Target:
         target = cls(environment, files, settings)
         for name in ("project", "region", "environment"):
             target._named(name)
-        if settings["environment"] != environment:
-            problem = f'environment = "{settings["environment"]}"'
-            raise Misuse("read variables", str(files[-1]), problem, f"It must be {environment!r}, as --env says")
+        suffix = settings.get("name_suffix")
+        if environment != (stated := "-".join(str(part) for part in (settings["environment"], suffix) if part)):
+            problem = f"is of {stated!r}, as its environment and name_suffix say"
+            raise Misuse("read variables", str(files[-1]), problem, f"They must be {environment!r}, as --env says")
         target._enter()
         return target
 
@@ -79,7 +83,7 @@ class Target:
     @property
     def may_lose_data(self) -> bool:
         """Whether ``destroy`` may take what the buckets hold."""
-        return self.settings.get("force_destroy") is True and self.environment != "prod"
+        return self.settings.get("force_destroy") is True and self.settings["environment"] != "prod"
 
     @property
     def managed_layers(self) -> bool:

@@ -32,7 +32,7 @@ def build_runtime() -> tuple[Services, Callable[[], None]]:
 def build_services(settings: Settings, clients: Clients) -> tuple[Services, Callable[[], None]]:
     """The services of a deployment, for the Lambda and the command alike, and the function that writes the metrics."""
     s3 = clients("s3")
-    metrics = DatasetMetrics(settings.environment)
+    metrics = DatasetMetrics(settings.project, settings.environment)
     services = Services(
         contracts=settings.contracts,
         ingest=S3ObjectStore(s3, settings.ingest_bucket),

@@ -7,7 +7,6 @@ mock_provider "aws" {
 variables {
   prefix             = "starmend-test"
   region             = "eu-west-1"
-  environment        = "test"
   datasets           = ["sales"]
   canaries           = []
   buckets            = { ingest = "arn:aws:s3:::ingest", warehouse = "arn:aws:s3:::warehouse", results = "arn:aws:s3:::results" }
@@ -33,7 +32,8 @@ variables {
     runbook_url = "docs/runbook.md"
   }
   alarms = {
-    namespace = "Starmend"
+    namespace  = "Starmend"
+    dimensions = { project = "starmend", environment = "test" }
     runbook = {
       audit-failed  = "Runbook: docs/runbook.md#audit-failed"
       audit-silent  = "Runbook: docs/runbook.md#audit-silent"

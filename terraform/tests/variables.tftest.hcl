@@ -19,6 +19,7 @@ run "values_that_cannot_work_are_refused" {
   variables {
     project                 = "My_Project"                         # no bucket could be called so
     environment             = "prod"                               # where
+    name_suffix             = "us_2"                               # nor so
     force_destroy           = true                                 # data are never destroyed
     emulator_endpoint       = "http://10.0.0.1:4566"               # an emulator beyond this machine
     admin_emails            = ["admin at example"]                 # no address
@@ -32,6 +33,7 @@ run "values_that_cannot_work_are_refused" {
 
   expect_failures = [
     var.project,
+    var.name_suffix,
     var.force_destroy,
     var.emulator_endpoint,
     var.admin_emails,

@@ -18,7 +18,7 @@ def metric_lines(dataset: str, *counted: MemoryMetrics) -> str:
     written = io.StringIO()
     with contextlib.redirect_stdout(written):
         for metrics in counted:
-            real = LogMetrics("test", dataset)
+            real = LogMetrics("starmend", "test", dataset)
             for name, values in sorted(metrics.values.items()):
                 real.add(declared[name], sum(values))
             real.flush()

@@ -169,7 +169,7 @@ def log_lines(deployment: Deployment, function: str) -> list[dict[str, Any]]:
 def metric_sum(deployment: Deployment, name: str, *, dataset: str) -> float:
     """What a metric adds up to over the last hour."""
     now = dt.datetime.now(dt.UTC)
-    dimensions = {"environment": deployment.environment, "dataset": dataset}
+    dimensions = {"project": deployment.project, "environment": deployment.environment, "dataset": dataset}
     answer = deployment.clients("cloudwatch").get_metric_statistics(
         Namespace="Starmend",
         MetricName=name,

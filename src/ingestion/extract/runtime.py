@@ -44,7 +44,7 @@ def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[E
     contract = settings.contracts.dataset(dataset)
     objects = S3ObjectStore(clients("s3"), settings.ingest_bucket)
     parameters = SsmParameterStore(clients("ssm"))
-    metrics = LogMetrics(settings.environment, dataset)
+    metrics = LogMetrics(settings.project, settings.environment, dataset)
     secrets = AwsSecretStore(clients("secretsmanager"), settings.secret_prefix)
     names = ParameterNames(settings.parameter_prefix, dataset)
     extraction = Extraction(

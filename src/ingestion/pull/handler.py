@@ -18,7 +18,7 @@ from ingestion.pull.runtime import PullRuntime, machine_clock
 def build_runtime() -> PullRuntime:
     """The runtime of this container."""
     settings, clients = Settings.from_environment(), Clients()
-    metrics = DatasetMetrics(settings.environment)
+    metrics = DatasetMetrics(settings.project, settings.environment)
     return PullRuntime(
         contracts=settings.contracts,
         secrets=AwsSecretStore(clients("secretsmanager"), settings.secret_prefix),

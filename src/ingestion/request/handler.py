@@ -31,7 +31,7 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     feed = settings.contracts.feed(dataset)
     calendar = settings.contracts.calendar(feed.calendar)
     plan = plan_requests(dataset, feed, calendar, time=epoch(event["time"]), drop_seed=settings.drop_one_entity)
-    metrics = LogMetrics(settings.environment, dataset)
+    metrics = LogMetrics(settings.project, settings.environment, dataset)
     try:
         send_requests(plan, dataset=dataset, queue=queue, metrics=metrics, log=log, sleep=time.sleep)
     finally:

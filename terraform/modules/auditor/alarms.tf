@@ -33,7 +33,7 @@ resource "aws_cloudwatch_metric_alarm" "gaps_unhealed" {
   ])
   namespace           = var.alarms.namespace
   metric_name         = "CausesOpen"
-  dimensions          = { environment = var.environment, dataset = each.key }
+  dimensions          = merge(var.alarms.dimensions, { dataset = each.key })
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1
@@ -56,7 +56,7 @@ resource "aws_cloudwatch_metric_alarm" "audit_silent" {
   ])
   namespace           = var.alarms.namespace
   metric_name         = "AuditFinished"
-  dimensions          = { environment = var.environment, dataset = each.key }
+  dimensions          = merge(var.alarms.dimensions, { dataset = each.key })
   statistic           = "Sum"
   period              = 3600
   evaluation_periods  = 2
@@ -81,7 +81,7 @@ resource "aws_cloudwatch_metric_alarm" "canary_dead" {
   ])
   namespace           = var.alarms.namespace
   metric_name         = "CanaryHealed"
-  dimensions          = { environment = var.environment, dataset = each.key }
+  dimensions          = merge(var.alarms.dimensions, { dataset = each.key })
   statistic           = "Maximum"
   period              = 86400
   evaluation_periods  = 1

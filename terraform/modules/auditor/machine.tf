@@ -7,6 +7,10 @@ locals {
     "stateMachine", local.name,
   ])
 
+  # The minute of the hour in which each dataset's audit starts, so that they do not all ask the source and Lambda at once. Not
+  # in the first five, in which points of the hour before are still settling.
+  minutes = { for dataset in var.datasets : dataset => 5 + parseint(substr(sha256(dataset), 0, 8), 16) % 55 }
+
   functions = merge(
     { for step, function in module.step : step => function.name },
     { restate = module.restate.name, repair = module.repair.name },
@@ -78,7 +82,7 @@ module "schedule" {
   schedules = {
     for dataset in var.datasets : dataset => {
       description = "Audits the windows of ${dataset} that are not certified yet"
-      expression  = "cron(5 * * * ? *)"
+      expression  = "cron(${local.minutes[dataset]} * * * ? *)"
       input       = jsonencode({ dataset = dataset })
     }
   }

@@ -8,11 +8,6 @@ variable "region" {
   type        = string
 }
 
-variable "environment" {
-  description = "Environment of the deployment, a dimension of every metric."
-  type        = string
-}
-
 variable "datasets" {
   description = "Names of the feeds and databases that are audited."
   type        = set(string)
@@ -98,11 +93,12 @@ variable "admins" {
 }
 
 variable "alarms" {
-  description = "What alarms have in common: the metrics' namespace, and the runbook's sections by kind."
+  description = "What alarms have in common: the metrics' namespace, what tells this deployment's metrics from another's, the runbook's sections by kind."
   type = object({
-    namespace = string
-    runbook   = map(string)
-    tags      = map(string)
+    namespace  = string
+    dimensions = map(string)
+    runbook    = map(string)
+    tags       = map(string)
   })
 }
 

@@ -43,6 +43,21 @@ def test_only_an_environment_that_says_so_may_lose_data_and_prod_never(
     assert not Target.of("prod", [forced]).may_lose_data
 
 
+def test_a_second_region_has_a_file_of_its_own_and_the_guards_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outside_aws(monkeypatch)
+    monkeypatch.setattr("deploy.target.ENVIRONMENTS", tmp_path)
+    stated = 'project = "starmend"\nenvironment = "prod"\nregion = "us-east-2"\nforce_destroy = true\n'
+    written(tmp_path, "prod-us2.tfvars", stated + 'name_suffix = "us2"\n')
+    target = Target.of("prod-us2")
+    assert (target.environment, target.state_key) == ("prod-us2", "prod-us2/terraform.tfstate")
+    assert not target.may_lose_data
+    written(tmp_path, "prod-us3.tfvars", stated)
+    with pytest.raises(Misuse, match="is of 'prod'"):
+        Target.of("prod-us3")
+
+
 def test_a_target_that_contradicts_itself_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     outside_aws(monkeypatch)
     with pytest.raises(Misuse, match="Use one of: dev, prod"):

@@ -6,7 +6,11 @@ import json
 import time
 
 import pytest
-from tests.unit.local.emulator.patches.metrics.alarms import add_log, sums, write_log
+from tests.support.waiting import eventually
+from tests.unit.local.emulator.patches.metrics.alarms import add_log, alarm, becomes, state, sums, write_log
+
+from aws.metrics import LogMetrics
+from core.metrics import LINES_REJECTED, NAMESPACE
 
 pytestmark = pytest.mark.emulator
 
@@ -49,3 +53,26 @@ def test_metric_filters_count_what_their_pattern_matches(cloudwatch, session, pa
         '{"level": "INFO", "n": 9}', "plain timeout, harmless ERROR",
     )  # fmt: skip
     assert sums(cloudwatch, "Filtered", name) == expected
+
+
+def test_what_one_deployment_counts_trips_no_alarm_of_another(cloudwatch, session, capsys):
+    """Two projects, and an environment of one of them in two regions, that all have a dataset of this name."""
+    deployments = [("starmend", "prod"), ("second", "prod"), ("starmend", "prod-us2")]
+    names = ["-".join(deployment) for deployment in deployments]
+    for (project, environment), name in zip(deployments, names, strict=True):
+        dimensions = {"project": project, "environment": environment, "dataset": "sales"}
+        pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        alarm(
+            cloudwatch, name, Namespace=NAMESPACE, MetricName=LINES_REJECTED.name, Dimensions=pairs,
+            TreatMissingData="ignore",  # so that what once fired shows
+        )  # fmt: skip
+        write_log(session, name, "a function starts")
+    fired: set[str] = set()
+    for (project, environment), name in zip(deployments, names, strict=True):
+        metrics = LogMetrics(project, environment, "sales")
+        metrics.add(LINES_REJECTED, 9)
+        metrics.flush()
+        add_log(session, name, capsys.readouterr().out)
+        eventually(becomes(cloudwatch, name, "ALARM"), within=5)
+        fired.add(name)
+        assert {other for other in names if state(cloudwatch, other) == "ALARM"} == fired

@@ -1,0 +1,102 @@
+"""Plans of the root module for an account that exists only as far as a plan asks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from deploy.folders import MODULE
+from deploy.terraform import Terraform
+
+ACCOUNT = "000000000000"
+
+Change = dict[str, Any]
+
+IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+    <Arn>arn:aws:iam::{ACCOUNT}:root</Arn><UserId>{ACCOUNT}</UserId><Account>{ACCOUNT}</Account>
+    </GetCallerIdentityResult></GetCallerIdentityResponse>"""
+STREAMS = {"ShardLimit": 500, "OpenShardCount": 1, "OnDemandStreamCount": 0, "OnDemandStreamCountLimit": 50}
+ANSWERS = {
+    "GetCallerIdentity": IDENTITY,
+    "DescribeLimits": json.dumps(STREAMS),
+    "ValidateStateMachineDefinition": json.dumps({"result": "OK", "diagnostics": []}),
+}
+
+
+class Account(BaseHTTPRequestHandler):
+    """What a plan asks: whose account it is, how many streams it may have, whether a state machine is well formed."""
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        action = self.headers.get("X-Amz-Target", form)
+        body = next((answer for name, answer in ANSWERS.items() if name in action), "")
+        self.send_response(200 if body else 403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    """The account's endpoint."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Account) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@dataclass(frozen=True)
+class Planner:
+    """A copy of the root module, with its state beside it: all kinds of source, the analysts' role, schedules on."""
+
+    runner: Terraform
+    variables: Mapping[str, Any]
+
+    @classmethod
+    def below(cls, folder: Path, endpoint: str) -> Planner:
+        root = shutil.copytree(MODULE, folder / "terraform")
+        (root / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        with zipfile.ZipFile(root / "package.zip", "w") as package:
+            package.writestr(zipfile.ZipInfo("handler.py"), "")
+        contracts = json.loads((root / "tests/fixtures/contracts.json").read_text())
+        for dataset in contracts["datasets"].values():
+            dataset["canary"] = True
+        (folder / "contracts.json").write_text(json.dumps(contracts))
+        variables = {
+            "environment": "test",
+            "region": "us-east-1",
+            "emulator_endpoint": endpoint,
+            "managed_layers": False,
+            "schedules_enabled": True,
+            "contracts_file": str(folder / "contracts.json"),
+            "code_zip": "package.zip",
+            "layer_zip": "package.zip",
+            "admin_emails": ["admin@example.com"],
+            "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
+        }
+        runner = Terraform(root, folder / "work", {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "none"})
+        runner.init({})
+        return cls(runner, variables)
+
+    def changes(self, state: Mapping[str, Any] | None = None, **variables: Any) -> list[Change]:
+        """What a plan over a state (none: an empty account) would do to each resource, in Terraform's own form."""
+        file = self.runner.root / "terraform.tfstate"
+        file.unlink(missing_ok=True)
+        if state is not None:
+            file.write_text(json.dumps(state))
+        plan = self.runner.work_dir / "plan"
+        inputs = self.runner._inputs({**self.variables, **variables})
+        self.runner._run("plan", "-refresh=false", f"-out={plan}", *inputs)
+        shown = json.loads(self.runner._run("show", "-json", str(plan)))
+        return [change for change in shown["resource_changes"] if change["mode"] == "managed"]
