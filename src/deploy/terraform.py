@@ -11,8 +11,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,7 @@ MIRRORS = (
     "~/.terraform.d/plugins",
     "~/.local/share/terraform/plugins",
 )
-_CLI_CONFIG = """\
-provider_installation {{
+_MIRRORED = """\
   filesystem_mirror {{
     path    = {path}
     include = ["{registry}/*/*"]
@@ -35,9 +34,10 @@ provider_installation {{
   direct {{
     exclude = ["{registry}/*/*"]
   }}
-}}
 """
-
+LOCK = ".terraform.lock.hcl"
+_LOCKED = re.compile(r'^provider "([^"]+)" \{\n\s*version\s*= "([^"]+)"', re.MULTILINE)
+_WARNING_OF_OVERRIDES = "Warning: Provider development overrides are in effect"
 _READING = re.compile(r"\S+: (Refreshing state|Reading|Still reading|Read complete)")
 
 Line = Callable[[str], None]
@@ -56,12 +56,13 @@ class Change:
 class Plan:
     """A saved plan: carried out as it was shown, or refused by Terraform where the state has changed since.
 
-    ``text`` is the plan in Terraform's own words.
+    ``text`` is the plan in Terraform's own words, ``values`` the whole state as it will be when it was carried out.
     """
 
     file: Path
     changes: tuple[Change, ...]
     text: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def find_program(path: str | None = None) -> Path:
@@ -117,29 +118,48 @@ class Terraform:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
         if given is None:
             kept |= {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-        registry = REGISTRIES.get(self.program.name, REGISTRIES["terraform"])
-        config = ""
-        if mirror := find_mirror(registry):
-            config = _CLI_CONFIG.format(path=json.dumps(str(mirror)), registry=registry)
-        cli_config = self.work_dir / "cli.tfrc"
-        cli_config.write_text(config, encoding="utf-8")
+        self._write_cli_config(installed_providers(self.root, self._data))
         return (
             kept
             | dict(given or {})
             | {
-                "TF_CLI_CONFIG_FILE": str(cli_config),
-                "TF_DATA_DIR": str(self.work_dir / "data"),
+                "TF_CLI_CONFIG_FILE": str(self._cli_config),
+                "TF_DATA_DIR": str(self._data),
                 "TF_IN_AUTOMATION": "true",
                 "TF_INPUT": "false",
                 "CHECKPOINT_DISABLE": "true",
             }
         )
 
+    @property
+    def _data(self) -> Path:
+        return self.work_dir / "data"
+
+    @property
+    def _cli_config(self) -> Path:
+        return self.work_dir / "cli.tfrc"
+
+    def _write_cli_config(self, verified: Mapping[str, Path]) -> None:
+        """Say where providers are installed from, and which are ``verified`` already: Terraform takes them as they are.
+
+        Else every command computes the checksums of every provider anew: of a provider of 700 MB, half of what a plan
+        costs.
+        """
+        registry = REGISTRIES.get(self.program.name, REGISTRIES["terraform"])
+        mirror = find_mirror(registry)
+        overrides = "".join(f"    {json.dumps(name)} = {json.dumps(str(path))}\n" for name, path in verified.items())
+        methods = f"  dev_overrides {{\n{overrides}  }}\n" if verified else ""
+        methods += _MIRRORED.format(path=json.dumps(str(mirror)), registry=registry) if mirror else "  direct {}\n"
+        config = f"provider_installation {{\n{methods}}}\n" if mirror or verified else ""
+        self._cli_config.write_text(config, encoding="utf-8")
+
     def init(self, backend: Mapping[str, Any] | None = None, *, on_line: Line | None = None) -> None:
         """Install providers and connect the state; ``backend`` is the S3 backend's configuration, None: no state.
 
-        The lock file is never rewritten: a provider that it does not know is refused.
+        The lock file is never rewritten: a provider that it does not know is refused, and so is one with another
+        checksum. The commands that follow use what passed, without reading it again.
         """
+        self._write_cli_config({})
         arguments = ["-reconfigure"]
         if backend is None:
             arguments = ["-backend=false"]
@@ -150,6 +170,7 @@ class Terraform:
         if self.program.name == "terraform":
             arguments.append("-lockfile=readonly")
         self._run("init", *arguments, on_line=on_line)
+        self._write_cli_config(installed_providers(self.root, self._data))
 
     def plan(self, variables: Mapping[str, Any], *, destroy: bool = False, on_line: Line | None = None) -> Plan:
         """Save a plan of what would change."""
@@ -157,7 +178,8 @@ class Terraform:
         arguments = [*self._inputs(variables), f"-out={file}"] + (["-destroy"] if destroy else [])
         lines = self._run("plan", *arguments, on_line=on_line).splitlines()
         shown = json.loads(self._run("show", "-json", str(file)))
-        return Plan(file, tuple(_changes(shown)), "\n".join(line for line in lines if not _READING.match(line)))
+        text = "\n".join(line for line in lines if not _READING.match(line))
+        return Plan(file, tuple(_changes(shown)), text, shown.get("planned_values", {}))
 
     def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
         """Carry out a saved plan."""
@@ -184,11 +206,6 @@ class Terraform:
     def state(self) -> dict[str, Any]:
         """The whole state as Terraform shows it, for tests that look at what was made."""
         return dict(json.loads(self._run("show", "-json")))
-
-    def planned(self, plan: Plan) -> dict[str, Any]:
-        """The whole state as it will be when the plan was carried out; ``values`` as in :meth:`state`."""
-        shown = json.loads(self._run("show", "-json", str(plan.file)))
-        return {"values": shown["planned_values"]}
 
     def test(self, *, folder: str = "tests", var_file: Path | None = None, on_line: Line | None = None) -> None:
         """Run the root module's own tests (``*.tftest.hcl`` of a folder in it), with a file of variables or none."""
@@ -226,8 +243,8 @@ class Terraform:
             start_new_session=True,  # Ctrl-C is for us: we pass it on once, and wait
         ) as process:
             try:
-                for line in process.stdout or ():
-                    lines.append(line.rstrip("\n"))
+                for line in without_overrides_warning(line.rstrip("\n") for line in process.stdout or ()):
+                    lines.append(line)
                     if on_line:
                         on_line(lines[-1])
             except BaseException:
@@ -236,6 +253,37 @@ class Terraform:
         if process.returncode:
             raise TransientFailure(f"terraform {verb}", str(self.root), _last_words(lines))
         return "\n".join(lines)
+
+
+def locked_providers(root: Path) -> list[tuple[str, str]]:
+    """Source address and version of each provider in a root module's lock file; none where it has no such file."""
+    lock = root / LOCK
+    return _LOCKED.findall(lock.read_text(encoding="utf-8")) if lock.exists() else []
+
+
+def installed_providers(root: Path, data: Path) -> dict[str, Path]:
+    """Folder of each locked provider that an ``init`` with this data directory installed, by source address."""
+    folders = {name: (data / "providers" / name / version).glob("*") for name, version in locked_providers(root)}
+    return {name: folder for name, platforms in folders.items() for folder in platforms}
+
+
+def without_overrides_warning(lines: Iterable[str]) -> Iterator[str]:
+    """Drop the box in which Terraform warns of providers that were not verified: :meth:`Terraform.init` verified them.
+
+    Of any other warning or error every line is passed on as it comes, but for the box's first.
+    """
+    held: list[str] = []
+    dropping = False
+    for line in lines:
+        if dropping:
+            dropping = not line.startswith("╵")
+        elif held and _WARNING_OF_OVERRIDES in line:
+            held, dropping = [], True
+        else:
+            yield from held
+            held = [line] if line == "╷" else []
+            yield from () if held else (line,)
+    yield from held
 
 
 def _plain(verb: str) -> Sequence[str]:

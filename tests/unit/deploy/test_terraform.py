@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
-from deploy.terraform import REGISTRIES, Terraform, emulator_backend, find_mirror, find_program
+from deploy.folders import MODULE
+from deploy.terraform import (
+    LOCK,
+    REGISTRIES,
+    Terraform,
+    emulator_backend,
+    find_mirror,
+    find_program,
+    installed_providers,
+    locked_providers,
+    without_overrides_warning,
+)
 
 REGISTRY = REGISTRIES["terraform"]
 
@@ -98,6 +110,45 @@ def test_everything_that_terraform_writes_lies_in_the_work_directory(module: Pat
     terraform.init({})
     terraform.plan({"word": "x"})
     assert [path.name for path in module.iterdir()] == ["main.tf"]
+
+
+def test_a_provider_with_another_checksum_is_refused_before_anything_uses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "module"
+    root.mkdir()
+    (root / "versions.tf").write_text('terraform {\n  required_providers { aws = { source = "hashicorp/aws" } }\n}\n')
+    (root / LOCK).write_bytes((MODULE / LOCK).read_bytes())
+    ((_, version),) = locked_providers(root)
+    platform = json.loads(subprocess.check_output([find_program(), "version", "-json"]))["platform"]
+    package = tmp_path / "mirror" / REGISTRY / "hashicorp/aws" / version / platform
+    package.mkdir(parents=True)
+    (package / f"terraform-provider-aws_v{version}").write_text("#!/bin/sh\n")
+    monkeypatch.setenv("TF_PLUGIN_MIRROR", str(tmp_path / "mirror"))
+    terraform = Terraform(root, tmp_path / "work", {})
+    with pytest.raises(TransientFailure, match=r"doesn't match any of the checksums"):
+        terraform.init()
+    assert "dev_overrides" not in (tmp_path / "work/cli.tfrc").read_text()
+
+
+def test_what_init_verified_is_not_read_again_by_the_commands_that_follow(tmp_path: Path) -> None:
+    terraform = Terraform(MODULE, tmp_path / "work", {})
+    assert installed_providers(MODULE, tmp_path / "work/data") == {}
+    terraform.init()
+    ((name, version),) = locked_providers(MODULE)
+    (folder,) = installed_providers(MODULE, tmp_path / "work/data").values()
+    assert folder.parent == tmp_path / "work/data/providers" / name / version
+    config = (tmp_path / "work/cli.tfrc").read_text()
+    assert f"{json.dumps(name)} = {json.dumps(str(folder))}" in config
+    Terraform(MODULE, tmp_path / "work", {})
+    assert (tmp_path / "work/cli.tfrc").read_text() == config
+
+
+def test_only_the_warning_of_overrides_is_left_out_of_terraforms_words() -> None:
+    overrides = ["╷", "│ Warning: Provider development overrides are in effect", "│", "│ two lines", "╵"]
+    others = ["Planning", "╷", "│ Warning: Deprecated", "│ more", "╵", "", "╷", "│ Error: no", "╵", "╷"]
+    assert list(without_overrides_warning([*others[:2], *others[2:5], *overrides, *others[5:]])) == others
+    assert list(without_overrides_warning([*overrides, *others, *overrides])) == others
 
 
 def test_the_emulators_backend_locks_and_reaches_nothing_but_the_emulator() -> None:
