@@ -16,7 +16,7 @@ from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
-from core.audit.findings import MissingPoints
+from core.audit.findings import CLEARED, REPORTED, MissingPoints
 from core.contract.model import Database, Feed
 
 
@@ -98,7 +98,8 @@ def settle_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> No
 def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAnswer:
     """The result as the state machine carries it: names and counts."""
     kinds = kinds_of(result.findings)
-    repairable = sum(count for kind, count in kinds.items() if kind != "held_partition")
+    repairable = sum(count for kind, count in kinds.items() if kind not in REPORTED)
+    amiss = sum(count for kind, count in kinds.items() if kind not in (*REPORTED, *CLEARED))
     windows = result.windows
     return ScanAnswer(
         dataset=order.dataset,
@@ -112,7 +113,8 @@ def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAn
         missing=sum(window.counts["missing"] for window in windows),
         findings=repairable,
         kinds=kinds,
-        healthy=repairable == 0 and not result.sample,  # what is still to be compared is not yet known to be well
+        healthy=amiss == 0 and not result.sample,  # what is still to be compared is not yet known to be well
+        idle=repairable == 0 and not result.sample,
     )
 
 

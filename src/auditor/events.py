@@ -89,7 +89,10 @@ class ConcludeInput:
 
 @dataclass(frozen=True, slots=True)
 class ScanAnswer:
-    """Summary of a scan. ``healthy``: nothing to repair. ``exhausted``: no attempt is left; None before any."""
+    """Summary of a scan. ``exhausted``: no attempt is left; None before any.
+
+    ``healthy``: nothing of the data is amiss. ``idle``: nor is there anything to compare or to clear away.
+    """
 
     dataset: str
     run: str
@@ -103,6 +106,7 @@ class ScanAnswer:
     findings: int
     kinds: Mapping[str, int]
     healthy: bool
+    idle: bool
     exhausted: bool | None = None
 
 

@@ -19,8 +19,8 @@ class DeadLetterQueue(Protocol):
         """Some of the messages' bodies by a hash of the body. They stay."""
         ...
 
-    def redrive(self, messages: Collection[str]) -> int:
-        """Move those messages back to the queue that they came from; how many there were."""
+    def redrive(self, messages: Collection[str]) -> Collection[str]:
+        """Move those messages back to the queue that they came from; returns those that were there to be moved."""
         ...
 
 

@@ -33,7 +33,7 @@ class DatasetState:
     ``open`` by window start (epoch seconds). ``targets`` are the objects that partitions had when they were audited.
     ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
     ``causes`` are those of findings that belong to no window. ``swept_until`` is the key of the warehouse's objects at
-    which the sweep of unreferenced ones goes on.
+    which the sweep of unreferenced ones goes on. ``redriven`` are a feed's dead letters that had their second chance.
     """
 
     frontier: int | None = None
@@ -42,11 +42,13 @@ class DatasetState:
     objects_from: str = ""
     causes: tuple[str, ...] = ()
     swept_until: str = ""
+    redriven: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
-        return canonical_json(
-            {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
-        )
+        data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
+        if not self.redriven:
+            del data["redriven"]
+        return canonical_json(data)
 
     @classmethod
     def from_json(cls, body: bytes) -> DatasetState:
@@ -55,7 +57,7 @@ class DatasetState:
             int(start): OpenWindow(window["end"], window["missing"], tuple(window["causes"]))
             for start, window in data["open"].items()
         }
-        return cls(**{**data, "causes": tuple(data["causes"])})
+        return cls(**{**data, "causes": tuple(data["causes"]), "redriven": tuple(data.get("redriven", ()))})
 
 
 def state_key(dataset: str) -> str:

@@ -25,16 +25,16 @@ class SqsDeadLetters:
         # Hidden for no time, for a redrive that follows at once would not see them.
         return {name: body for name, (body, _) in self._receive(hidden=0).items()}
 
-    def redrive(self, messages: Collection[str]) -> int:
+    def redrive(self, messages: Collection[str]) -> Collection[str]:
         """Sent first, deleted then: a crash in between costs a repetition, which changes nothing."""
         received = self._receive(hidden=HIDDEN_SECONDS)
-        moved = 0
+        moved: set[str] = set()
         for name in set(messages) & received.keys():
             body, receipt = received[name]
             with reaching("redrive message", self._url):
                 self._client.send_message(QueueUrl=self._back_to, MessageBody=body)
                 self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
-            moved += 1
+            moved.add(name)
         return moved
 
     def _receive(self, *, hidden: int) -> dict[str, tuple[str, str]]:

@@ -386,7 +386,7 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
         for look in range(4):
             if simulation.lake.records.stat(f"audit/runs/{run}/audit-{look}.json"):
                 findings += simulation.findings(run, look)
-        if answers["audit"]["healthy"]:
+        if answers["audit"]["idle"]:
             break
     simulation.extract()
     left = [*simulation.agree(), *map(describe, simulation.audited(run=f"left-{seed}-{number}"))]

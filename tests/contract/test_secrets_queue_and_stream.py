@@ -94,7 +94,7 @@ def test_dead_letters_are_seen_without_being_hidden_and_go_back_once(client_of: 
     assert set(seen.values()) <= {f"letter {number}" for number in range(12)}
     assert len(seen) >= 10
     wanted = sorted(seen)[:2]
-    assert letters.redrive([*wanted, "one that nobody sent"]) == 2
+    assert sorted(letters.redrive([*wanted, "one that nobody sent"])) == wanted
     back = client.receive_message(QueueUrl=live, MaxNumberOfMessages=10)["Messages"]
     assert sorted(message["Body"] for message in back) == sorted(seen[name] for name in wanted)
-    assert letters.redrive(wanted) == 0
+    assert list(letters.redrive(wanted)) == []

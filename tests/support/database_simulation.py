@@ -75,10 +75,10 @@ class DeadLetters:
     def peek(self) -> Mapping[str, str]:
         return dict(self.messages)
 
-    def redrive(self, messages: Collection[str]) -> int:
-        moved = [self.messages.pop(name) for name in messages if name in self.messages]
-        self._queue.messages += moved
-        return len(moved)
+    def redrive(self, messages: Collection[str]) -> Collection[str]:
+        moved = [name for name in messages if name in self.messages]
+        self._queue.messages += [self.messages.pop(name) for name in moved]
+        return moved
 
 
 class Locked:
@@ -244,7 +244,7 @@ class DatabaseSimulation:
 
         answered = counts = step("audit", steps.audit_step)
         carried["attempt"] = 0
-        while not answered["healthy"] and not answered.get("exhausted"):
+        while not answered["idle"] and not answered.get("exhausted"):
             plan = step("plan", steps.plan_step)
             carried["attempt"] = plan["attempt"]
             if not plan["jobs"]:

@@ -156,7 +156,7 @@ class FeedSimulation:
         answer = step("audit", steps.audit_step)
         carried["attempt"] = 0
         counts = answer
-        while not answer["healthy"] and not answer.get("exhausted"):
+        while not answer["idle"] and not answer.get("exhausted"):
             plan = step("plan", steps.plan_step)
             carried["attempt"] = plan["attempt"]
             if not plan["jobs"]:

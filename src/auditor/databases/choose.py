@@ -15,6 +15,7 @@ from core.time import epoch, iso
 
 KIND = "tables"
 RECENT = 2 * DAY
+AUDITED_EVERY = 3_600  # seconds: the schedule of audits (terraform/modules/auditor/machine.tf)
 SMALL = 50_000  # rows: a table that is no larger is compared whole every time
 
 
@@ -23,7 +24,8 @@ class DatabaseOrder:
     """The slices of a run, the same for every attempt.
 
     ``sweep`` is where the next sweep goes on. ``scheduled``: the run was not asked for a range. ``taken_at`` (epoch
-    seconds) is when the slices were chosen.
+    seconds) is when the slices were chosen. ``sweep_seconds`` is how long all history takes at the pace that the row
+    budget allows, where that is longer than the contract's ``sweep``; else 0.
     """
 
     dataset: str
@@ -32,9 +34,11 @@ class DatabaseOrder:
     scheduled: bool
     sweep: tuple[str, int]
     taken_at: int
+    sweep_seconds: int = 0
 
     def to_data(self) -> dict[str, Any]:
-        return {
+        slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
+        return slow | {
             "kind": KIND,
             "dataset": self.dataset,
             "run": self.run,
@@ -53,6 +57,7 @@ class DatabaseOrder:
             scheduled=data["scheduled"],
             sweep=(data["sweep"][0], data["sweep"][1]),
             taken_at=epoch(data["taken_at"]),
+            sweep_seconds=data.get("sweep_seconds", 0),
         )
 
 
@@ -67,8 +72,9 @@ def choose_slices(
         chosen = [part for target in targets for part in slices_between(target, start, end)]
         return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
     recent = recent_slices(targets, memory, now=now)
-    swept, following = swept_slices(targets, source, memory, recent, services.limits, now=now)
-    return DatabaseOrder(dataset, run, tuple(sorted({*recent, *swept})), True, following, now)
+    swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
+    slices = tuple(sorted({*recent, *swept.slices}))
+    return DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds)
 
 
 def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:
@@ -80,10 +86,19 @@ def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> lis
     return slices
 
 
+@dataclass(frozen=True, slots=True)
+class SweptSlices:
+    """A run's share of all history, where the next run goes on, and ``sweep_seconds`` as in ``DatabaseOrder``."""
+
+    slices: tuple[Slice, ...]
+    following: tuple[str, int]
+    seconds: int = 0
+
+
 def swept_slices(
     targets: Sequence[Target], source: Database, memory: Memory, recent: Sequence[Slice], limits: Limits, *, now: int
-) -> tuple[list[Slice], tuple[str, int]]:
-    """This run's share of all history, and where the next run goes on.
+) -> SweptSlices:
+    """This run's share of all history.
 
     The share grows with the time since the last one, so that all history comes round within ``sweep``, up to the
     budget of rows; but never less than one slice.
@@ -91,7 +106,7 @@ def swept_slices(
     skipped = set(recent)
     every = sorted(part for target in targets for part in all_slices(target, now) if part not in skipped)
     if not every:
-        return [], memory.sweep
+        return SweptSlices((), memory.sweep)
     elapsed = max(1, now - memory.swept_at) if memory.swept_at else source.every
     share = min(len(every), max(1, -(-len(every) * elapsed // source.sweep)))
     begin = next((place for place, part in enumerate(every) if (part.table, part.start) >= memory.sweep), 0)
@@ -104,4 +119,13 @@ def swept_slices(
             break
         chosen.append(part)
     following = every[(begin + len(chosen)) % len(every)]
-    return chosen, (following.table, following.start)
+    slow = _round_seconds(len(every), len(chosen), elapsed) if len(chosen) < share else 0
+    return SweptSlices(tuple(chosen), (following.table, following.start), slow if slow > source.sweep else 0)
+
+
+def _round_seconds(every: int, chosen: int, elapsed: int) -> int:
+    """How long all slices take where audits go on as often as the schedule says.
+
+    After a silence the share is large and the budget cuts it once; that alone makes no sweep slow.
+    """
+    return -(-every * min(elapsed, AUDITED_EVERY) // chosen)

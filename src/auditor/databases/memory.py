@@ -10,13 +10,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from auditor.repairs.dead_letters import newest_redriven
 from auditor.run_files import find_run_file, write_run_file
 from core.change import change_object
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/tables/"
-REDRIVEN = 2_000  # dead letters that are remembered; a queue holds none for longer than two weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,6 @@ class Memory:
         }
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
         return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]))
-
-
-def newest_redriven(known: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """Add dead letters and forget the oldest: memory does not grow with the age of the lake."""
-    return tuple(dict.fromkeys((*known, *more)))[-REDRIVEN:]
 
 
 # ---------------------------------------------------------------- what a scan would remember, until it is certified

@@ -18,10 +18,11 @@ from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
 from auditor.databases.rows.targets import database_of
 from auditor.evidence.results import AuditResult
+from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.warehouse.unreferenced import find_unreferenced
-from core.audit.findings import BrokenPartition, DeadLetters, Finding, StaleDerived
+from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
 from core.contract.model import Database
 from core.landing.state import ParameterNames
 from core.time import iso
@@ -58,7 +59,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         *derived,
         *compared.findings,
         *_parameter_findings(services, source, names, arrivals, before, now),
-        *_dead_letters(services, order.dataset, memory),
+        *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
+        *_slow_sweep(order, source),
     ]
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
@@ -98,14 +100,6 @@ def _parameter_findings(
     return list(wrong_parameters(services.parameters, names, list(arrivals.values()), settled, before))
 
 
-def _dead_letters(services: Services, dataset: str, memory: Memory) -> list[Finding]:
-    """Dead letters that concern this dataset and had no second chance yet."""
-    if services.dead_letters is None:
-        return []
-    places = (f"tables/{dataset}/", f"repair/{dataset}/", f"feeds/{dataset}/")
-    letters = [
-        name
-        for name, body in services.dead_letters.peek().items()
-        if name not in memory.redriven and any(place in body.replace("%2F", "/") for place in places)
-    ]
-    return [DeadLetters(dataset, tuple(sorted(letters)))] if letters else []
+def _slow_sweep(order: DatabaseOrder, source: Database) -> list[SlowSweep]:
+    """The finding that the row budget lets the sweep of all history take longer than the contract says."""
+    return [SlowSweep(order.dataset, order.sweep_seconds, source.sweep)] if order.sweep_seconds else []

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from auditor.databases.memory import Memory, change_memory, newest_redriven
+from auditor.databases.memory import Memory, change_memory
+from auditor.repairs.dead_letters import newest_redriven, redriven_messages
 from auditor.repairs.outcomes import JobReport
 from auditor.services import Services
-from core.audit.repair_jobs import ExtractAgain, Redrive
+from core.audit.repair_jobs import ExtractAgain
 
 
 def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> None:
     """Remember the repairs that were done. Safe to do again."""
     healed: dict[str, list[int]] = {}
-    redriven: list[str] = []
     for report in reports:
         if isinstance(report.repair, ExtractAgain) and report.result == "done":
             healed.setdefault(report.repair.table, []).append(report.repair.number)
-        elif isinstance(report.repair, Redrive) and report.result == "done":
-            redriven += report.repair.messages
+    redriven = list(redriven_messages(reports))
     if not healed and not redriven:
         return
 

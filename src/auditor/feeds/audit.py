@@ -11,7 +11,8 @@ from auditor.evidence.results import AuditResult
 from auditor.feeds.certify import certify_windows
 from auditor.feeds.choose import FeedOrder, choose_windows, feed_of
 from auditor.feeds.scan import scan_feed
-from auditor.repairs.outcomes import JobReport, settle
+from auditor.feeds.settle import settle
+from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from core.contract.model import Feed

@@ -101,7 +101,15 @@ def _next_state(
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)
     targets = _recent(services, order, {**before.targets, **order.targets}, now)
-    return DatasetState(frontier, open_windows, targets, result.objects_until, causes, result.swept_until)
+    return replace(
+        before,
+        frontier=frontier,
+        open=open_windows,
+        targets=targets,
+        objects_from=result.objects_until,
+        causes=causes,
+        swept_until=result.swept_until,
+    )
 
 
 def _recent(services: Services, order: FeedOrder, targets: Mapping[str, str], now: int) -> dict[str, str]:

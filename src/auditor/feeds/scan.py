@@ -17,6 +17,7 @@ from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points
 from auditor.feeds.rollups import stale_rollups
 from auditor.feeds.sample import choose_sample, disputed_values, provider_values
+from auditor.repairs.dead_letters import find_dead_letters
 from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file
 from auditor.services import Services
@@ -73,6 +74,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         windows = _window_results(order, contract, feed, scanned)
         targets, coverage = scanned.partitions.targets, scanned.partitions.coverage
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
+    redriven = read_state(services.records, order.dataset).redriven
+    letters = find_dead_letters(services.dead_letters, order.dataset, redriven)
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
@@ -80,7 +83,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *unreferenced.findings),
+        findings=(*objects, *findings, *letters, *unreferenced.findings),
         targets=targets,
         objects_until=until,
         audited_at=iso(seconds),

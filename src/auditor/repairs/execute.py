@@ -6,6 +6,7 @@ makes partitions again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from core.audit.repair_jobs import (
     Reprocess,
     executor_of,
     find_job,
+    find_outcome,
     write_job,
     write_outcome,
 )
@@ -86,16 +88,27 @@ def queue_objects(services: Services, key: str) -> int:
     """
     job = find_job(services.records, key)
     repair = job.repair if job else None
+    redriven: tuple[str, ...] | None = None
     if isinstance(repair, Reprocess):
         count = _queue(services, key, repair)
     elif isinstance(repair, PutParameters):
         count = _put(services, repair)
     elif isinstance(repair, Redrive) and services.dead_letters is not None:
-        count = services.dead_letters.redrive(repair.messages)
+        moved = services.dead_letters.redrive(repair.messages)
+        redriven, count = _redriven(services, key, repair, moved), len(moved)
     else:
         raise TransientFailure("queue objects", key, "is no such job", "Start the audit again")
-    write_outcome(services.records, key, RepairOutcome("done", "", int(services.now().timestamp())))
+    outcome = RepairOutcome("done", "", int(services.now().timestamp()), redriven=redriven)
+    write_outcome(services.records, key, outcome)
     return count
+
+
+def _redriven(services: Services, job: str, repair: Redrive, moved: Collection[str]) -> tuple[str, ...] | None:
+    """The dead letters that this job has moved so far, where that is not all of them; in whatever number of tries."""
+    earlier = find_outcome(services.records, job)
+    before = () if earlier is None else repair.messages if earlier.redriven is None else earlier.redriven
+    so_far = {*before, *moved}
+    return None if so_far >= {*repair.messages} else tuple(sorted(so_far))
 
 
 def _queue(services: Services, job: str, repair: Reprocess) -> int:

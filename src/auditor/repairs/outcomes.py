@@ -22,6 +22,7 @@ EVERYBODY = "*"
 class JobReport:
     """What became of one repair. ``outcomes`` are those of a history job's calls, one for each range that was asked.
 
+    ``redriven`` are the dead letters that the job moved; None where it moved all that it was asked for.
     ``result`` is ``done``, ``failed`` (``reason`` says how), or ``unknown`` where the job left no outcome.
     """
 
@@ -31,6 +32,7 @@ class JobReport:
     reason: str = ""
     finished_at: int = 0
     outcomes: tuple[HistoryOutcome, ...] = ()
+    redriven: tuple[str, ...] | None = None
 
 
 def read_reports(services: Services, run: str, *, attempts: Iterable[int]) -> list[JobReport]:
@@ -48,10 +50,10 @@ def _report(attempt: int, repair: Repair, outcome: RepairOutcome | None) -> JobR
     if outcome is None:
         return JobReport(attempt, repair, "unknown", "it left no word")
     calls = tuple(call.outcome for call in outcome.history or ())
-    return JobReport(attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls)
+    return JobReport(attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven)
 
 
-def settle(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
+def settle_history(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
     """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again.
 
     A point that was compared was observed, so it is absent for no answer of a ``Compare`` job.

@@ -80,6 +80,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "messages that processing gave up on cannot be redriven",
         "Look at the process function's log and at the dead-letter queue",
     ),
+    "slow_sweep": (
+        "the sweep of all history takes longer than the contract says, for the budget of rows slows it down",
+        "Raise audit_limits.sweep_rows in the variables file, or the contract's `sweep`, and deploy",
+    ),
     "unreferenced_object": (
         "objects of the warehouse that nothing points to could not be removed",
         "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",

@@ -206,6 +206,23 @@ class UnreferencedObjects:
     kind: Literal["unreferenced_object"] = "unreferenced_object"
 
 
+@dataclass(frozen=True, slots=True)
+class SlowSweep:
+    """The sweep of a database's history that the row budget slows down: reported, for no repair is one.
+
+    ``seconds`` is how long all history takes at this pace, ``promised`` what the contract says.
+    """
+
+    dataset: str
+    seconds: int
+    promised: int
+    kind: Literal["slow_sweep"] = "slow_sweep"
+
+
+# Nothing of the data is amiss: what is only reported, and what is only cleared away.
+REPORTED = ("held_partition", "slow_sweep")
+CLEARED = ("unreferenced_object",)
+
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnprocessedObject,
     LostObject,
@@ -223,6 +240,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     WrongParameter,
     DeadLetters,
     UnreferencedObjects,
+    SlowSweep,
 ]
 
 

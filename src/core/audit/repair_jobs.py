@@ -269,7 +269,8 @@ class RepairOutcome:
     """The end of a job: ``done``, or ``failed`` for a ``reason``, at ``finished_at`` (epoch seconds).
 
     ``history`` are the calls of a history job, ``revived`` the objects that a job brought back; None where the job was
-    of another kind. ``counts`` say how much was changed; each is a field of its own in the stored form.
+    of another kind. ``redriven`` are the dead letters that a job moved, None where it moved all that it was asked for.
+    ``counts`` say how much was changed; each is a field of its own in the stored form.
     """
 
     result: str
@@ -277,6 +278,7 @@ class RepairOutcome:
     finished_at: int = 0
     history: tuple[HistoryCall, ...] | None = None
     revived: tuple[str, ...] | None = None
+    redriven: tuple[str, ...] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
@@ -291,19 +293,22 @@ class RepairOutcome:
             data["history"] = [call.to_data() for call in self.history]
         if self.revived is not None:
             data["revived"] = list(self.revived)
+        if self.redriven is not None:
+            data["redriven"] = list(self.redriven)
         return canonical_json(data)
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
         """Read what ``to_json`` gave."""
         data = json.loads(body)
-        history, revived = data.pop("history", None), data.pop("revived", None)
+        history, revived, redriven = (data.pop(name, None) for name in ("history", "revived", "redriven"))
         return cls(
             result=data.pop("result"),
             reason=data.pop("reason", ""),
             finished_at=epoch(data.pop("finished_at")),
             history=None if history is None else tuple(HistoryCall.from_data(call) for call in history),
             revived=None if revived is None else tuple(revived),
+            redriven=None if redriven is None else tuple(redriven),
             counts=data,
         )
 

@@ -40,7 +40,7 @@ locals {
       })
       "Is anything wrong?" = {
         Type    = "Choice"
-        Choices = [{ Variable = "$.healthy", BooleanEquals = true, Next = "Certify" }]
+        Choices = [{ Variable = "$.idle", BooleanEquals = true, Next = "Certify" }]
         Default = "Plan"
       }
       "Plan" = merge(local.step, {
@@ -68,7 +68,7 @@ locals {
       "Is it healed?" = {
         Type = "Choice"
         Choices = [
-          { Variable = "$.healthy", BooleanEquals = true, Next = "Certify" },
+          { Variable = "$.idle", BooleanEquals = true, Next = "Certify" },
           { Variable = "$.exhausted", BooleanEquals = true, Next = "Certify" },
         ]
         Default = "Plan"

@@ -52,11 +52,9 @@ locals {
 
   # What a step may do besides where there are databases: these are asked, and have parameters and a sequence of objects.
   parameters   = flatten(var.databases[*].parameters)
-  dead_letters = local.has_databases ? var.arrivals.dead_url : null
   look_grants = {
     AskTheDatabase    = { actions = ["lambda:InvokeFunction"], resources = var.databases[*].check.arn }
     CompareParameters = { actions = ["ssm:GetParameters"], resources = local.parameters }
-    PeekAtDeadLetters = { actions = ["sqs:ReceiveMessage"], resources = [var.arrivals.dead_arn] }
     ReadSequence      = { actions = ["s3:GetObject"], resources = flatten(var.databases[*].objects) } # their metadata say which interval
   }
   database_grants = {
@@ -64,20 +62,25 @@ locals {
     verify = local.look_grants
     queue = {
       PutParametersRight = { actions = ["ssm:GetParameters", "ssm:PutParameter"], resources = local.parameters }
-      RedriveDeadLetters = { actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage"], resources = [var.arrivals.dead_arn] }
     }
+  }
+  # Who sees the dead letters of processing, and who moves them back.
+  letter_actions = {
+    audit  = ["sqs:ReceiveMessage"]
+    verify = ["sqs:ReceiveMessage"]
+    queue  = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
   }
 
   look_environment = {
     STARMEND_ATHENA_WORKGROUP      = var.athena.workgroup.name
     STARMEND_ATHENA_DATABASE       = var.athena.database.name
     STARMEND_SOURCE_FUNCTION       = one(var.databases[*].check.name)
-    STARMEND_DEAD_LETTER_QUEUE_URL = local.dead_letters
+    STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url
   }
   step_environment = {
     audit    = local.look_environment
     verify   = local.look_environment
-    queue    = { STARMEND_PROCESS_QUEUE_URL = var.arrivals.url, STARMEND_DEAD_LETTER_QUEUE_URL = local.dead_letters }
+    queue    = { STARMEND_PROCESS_QUEUE_URL = var.arrivals.url, STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url }
     conclude = { STARMEND_ALARM_TOPIC = var.admins.topic_arn, STARMEND_RUNBOOK_URL = var.admins.runbook_url }
   }
 }
@@ -119,6 +122,15 @@ data "aws_iam_policy_document" "step" {
       sid       = "AskForProcessing"
       actions   = ["sqs:SendMessage"]
       resources = [var.arrivals.arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = try([local.letter_actions[each.key]], [])
+    content {
+      sid       = "TakeDeadLetters"
+      actions   = statement.value
+      resources = [var.arrivals.dead_arn]
     }
   }
 

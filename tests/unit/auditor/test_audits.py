@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.support.audited import CLOCK, DATASET, HOUR, TWO, AuditedDatabase, AuditedFeed, points_of
 
-from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, settle_audit
+from auditor.audits import DatasetAudit, begin_audit, end_audit, open_audit, settle_audit, summarise
 from auditor.databases.audit import DatabaseAudit
+from auditor.evidence.results import AuditResult
 from auditor.feeds.audit import FeedAudit
 from auditor.run_files import read_run_file
+from core.audit.findings import DeadLetters, Finding, HeldPartition, SlowSweep, UnreferencedObjects
 from core.errors import InvalidData, UnknownTable
 
 Lake = AuditedFeed | AuditedDatabase
@@ -58,3 +62,31 @@ def test_the_end_counts_what_is_alarmed_and_what_still_heals() -> None:
     answer = end_audit(lake.services, audit, attempt=0)
     assert (answer.causes, answer.healing) == (1, 0)
     assert read_run_file(lake.records, "run", "judgement")["alarmed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("finding", "healthy", "idle"),
+    [
+        (HeldPartition(DATASET, "fact", "p", "why"), True, True),
+        (SlowSweep(DATASET, 2, 1), True, True),
+        (UnreferencedObjects(DATASET, "fact", "p", 3, 100), True, False),
+        (DeadLetters(DATASET, ("a",)), False, False),
+    ],
+)
+def test_what_is_only_reported_or_cleared_away_makes_no_audit_unhealthy(
+    finding: Finding, healthy: bool, idle: bool
+) -> None:
+    result = AuditResult(DATASET, "", (), (finding,), {}, "", "2026-11-20T20:00:00Z")
+    answer = summarise(begin(AuditedFeed()).order, result, attempt=0)
+    assert (answer.healthy, answer.idle) == (healthy, idle)
+
+
+def test_a_sweep_that_is_slow_is_a_cause_for_the_admins() -> None:
+    lake = AuditedDatabase()
+    audit = begin(lake)
+    assert isinstance(audit, DatabaseAudit)
+    slow = replace(audit, order=replace(audit.order, sweep_seconds=700_000))
+    slow.scan(attempt=0)
+    assert end_audit(lake.services, slow, attempt=0).causes == 1
+    [cause] = read_run_file(lake.records, "run", "judgement")["causes"]
+    assert (cause["name"], cause["details"]) == ("slow_sweep", ["seconds 700000, promised 604800"])

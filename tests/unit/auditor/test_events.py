@@ -43,7 +43,7 @@ def test_an_event_is_read_as_it_was_written(kind: type, data: st.DataObject) -> 
 
 
 def test_a_step_takes_of_the_machines_state_what_it_knows() -> None:
-    state = {"dataset": "quotes", "run": "r", "attempt": 2, "healthy": False, "plan": {"jobs": []}}
+    state = {"dataset": "quotes", "run": "r", "attempt": 2, "healthy": False, "idle": False, "plan": {"jobs": []}}
     assert from_event(AttemptInput, state) == AttemptInput("quotes", "r", 2)
 
 
@@ -65,7 +65,7 @@ def test_an_event_without_a_field_that_is_needed_is_refused_by_name(data: dict[s
 
 def test_a_scan_before_any_repair_does_not_say_whether_attempts_are_left() -> None:
     counts = dict.fromkeys(("windows", "whole", "expected", "present", "absent", "missing", "findings"), 0)
-    answer = ScanAnswer("quotes", "r", 0, **counts, kinds={}, healthy=True)
+    answer = ScanAnswer("quotes", "r", 0, **counts, kinds={}, healthy=True, idle=True)
     assert "exhausted" not in to_event(answer)
 
 
@@ -91,7 +91,7 @@ def test_the_state_machine_names_fields_of_the_events_alone() -> None:
     known |= {"failure", "plan", "certified", "told"}  # where the machine keeps an answer
     machine = (Path(__file__).parents[3] / "terraform" / "modules" / "auditor" / "definition.tf").read_text()
     named = set(re.findall(r"\"\$\.([a-z_]+(?:\.\w+)*)\"", machine))
-    assert {"healthy", "exhausted", "plan.jobs", "plan.planned", "certified.rollups"} <= named <= known
+    assert {"idle", "exhausted", "plan.jobs", "plan.planned", "certified.rollups"} <= named <= known
 
 
 def test_every_event_is_tried_here() -> None:

@@ -33,8 +33,8 @@ def recent(now: int) -> list[Slice]:
 
 
 def run(memory: Memory, now: int, limits: Limits) -> tuple[list[Slice], Memory]:
-    chosen, following = swept_slices(TARGETS, SOURCE, memory, recent(now), limits, now=now)
-    return chosen, replace(memory, sweep=following, swept_at=now)
+    swept = swept_slices(TARGETS, SOURCE, memory, recent(now), limits, now=now)
+    return list(swept.slices), replace(memory, sweep=swept.following, swept_at=now)
 
 
 @settings(max_examples=30, deadline=None)
@@ -71,3 +71,23 @@ def test_after_a_long_silence_the_share_is_all_history_and_the_budget_still_hold
     assert set(some) == history(NOW)
     some, _ = run(memory, NOW, Limits(sweep_rows=300_000))
     assert len(some) == 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(budget=st.integers(0, 3_000_000), pause=st.integers(600, HOUR))
+def test_a_sweep_is_slow_exactly_where_the_budget_keeps_it_from_coming_round_in_time(budget: int, pause: int) -> None:
+    memory, limits = Memory(rows=LARGE, swept_at=NOW - pause), Limits(sweep_rows=budget)
+    seconds = swept_slices(TARGETS, SOURCE, memory, recent(NOW), limits, now=NOW).seconds
+    missing, now, runs = history(NOW), NOW, 0
+    while missing and now - NOW < SOURCE.sweep:
+        chosen, memory = run(memory, now, limits)
+        missing -= set(chosen)
+        now, runs = now + pause, runs + 1
+    assert (seconds > 0) == bool(missing)
+    assert seconds == 0 or seconds > SOURCE.sweep
+
+
+def test_after_a_silence_the_budget_cuts_one_large_share_and_that_is_no_slow_sweep() -> None:
+    memory = Memory(rows=LARGE, swept_at=NOW - 3 * DAY)
+    swept = swept_slices(TARGETS, SOURCE, memory, recent(NOW), Limits(sweep_rows=300_000), now=NOW)
+    assert (len(swept.slices), swept.seconds) == (5, 0)

@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 
 from auditor.databases.memory import (
-    REDRIVEN,
     Memory,
     TableMemory,
     change_memory,
     keep_for_certifying,
     kept_for_certifying,
     memory_key,
-    newest_redriven,
     read_memory,
 )
 
@@ -49,11 +47,6 @@ def test_a_later_audit_forgets_nothing_that_is_verified_healed_or_redriven(befor
         assert set(merged.healed) == {*old.healed, *new.healed}
         assert merged.swept == new.swept
     assert set(after.redriven) == {*before.redriven, *later.redriven}
-
-
-def test_of_redriven_dead_letters_the_newest_are_remembered() -> None:
-    known = [str(number) for number in range(REDRIVEN)]
-    assert newest_redriven(known, ["new", "1"]) == (*known[1:], "new")
 
 
 def test_a_memory_that_cannot_be_read_counts_as_none_and_is_written_anew() -> None:

@@ -11,7 +11,7 @@ from auditor.databases.choose import DatabaseOrder, choose_slices
 from auditor.databases.memory import Memory, change_memory
 from auditor.databases.scan import DatabaseScan, scan_database
 from auditor.run_files import read_run_file
-from core.audit.findings import DeadLetters
+from core.audit.findings import DeadLetters, SlowSweep
 
 NOW = int(CLOCK.timestamp())
 
@@ -25,8 +25,8 @@ class Letters:
     def peek(self) -> Mapping[str, str]:
         return self._bodies
 
-    def redrive(self, messages: Collection[str]) -> int:
-        return len(messages)
+    def redrive(self, messages: Collection[str]) -> Collection[str]:
+        return messages
 
 
 def scan(lake: AuditedDatabase, **changes: Any) -> DatabaseScan:
@@ -77,4 +77,10 @@ def test_dead_letters_of_the_dataset_are_found_until_they_had_their_chance() -> 
     lake = AuditedDatabase(dead_letters=Letters(bodies))
     assert scan(lake).result.findings == (DeadLetters(DATASET, ("a", "b")),)
     change_memory(lake.records, DATASET, lambda _: Memory(redriven=("a", "b")))
+    assert scan(lake).result.findings == ()
+
+
+def test_a_sweep_that_the_budget_slows_down_is_reported_until_it_is_in_time_again() -> None:
+    lake = AuditedDatabase()
+    assert scan(lake, sweep_seconds=700_000).result.findings == (SlowSweep(DATASET, 700_000, 604_800),)
     assert scan(lake).result.findings == ()

@@ -19,12 +19,13 @@ def test_holes_that_were_extracted_again_and_dead_letters_that_were_redriven_are
         JobReport(1, Redrive(DATASET, ("a", "b")), "done"),
         JobReport(2, again[2], "done"),
         JobReport(2, Redrive(DATASET, ("c",)), "unknown"),
+        JobReport(2, Redrive(DATASET, ("d", "e")), "done", redriven=("e",)),
     ]
     for _ in range(2):
         settle(lake.services, DATASET, reports)
         memory = read_memory(lake.records, DATASET)
         assert memory.of("orders").healed == (2, 3)
-        assert memory.redriven == ("a", "b")
+        assert memory.redriven == ("a", "b", "e")
 
 
 def test_where_nothing_was_done_nothing_is_written() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -10,8 +11,13 @@ from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_co
 from auditor.audits import begin_audit, end_audit
 from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.results import AuditResult
+from auditor.feeds.settle import settle
+from auditor.repairs.outcomes import JobReport
 from auditor.run_files import read_run_file
+from auditor.state import read_state
+from core.audit.findings import DeadLetters
 from core.audit.history import Evidence
+from core.audit.repair_jobs import Redrive
 from core.contract.model import Sample
 from core.time import iso
 from core.warehouse.pointer import partition_of, pointer_key
@@ -82,3 +88,30 @@ def test_the_sample_is_chosen_in_the_first_attempt_only() -> None:
     lake.put(points_of(TWO, TWO + HOUR))
     assert len(scan(lake).sample) == 1
     assert scan(lake, attempt=1).sample == ()
+
+
+class Letters:
+    """``auditor.services.DeadLetterQueue`` in which every message stays."""
+
+    def __init__(self, bodies: Mapping[str, str]) -> None:
+        self._bodies = bodies
+
+    def peek(self) -> Mapping[str, str]:
+        return self._bodies
+
+    def redrive(self, messages: Collection[str]) -> Collection[str]:
+        return messages
+
+
+def test_dead_letters_of_the_feed_have_one_second_chance() -> None:
+    letters = {"a": f'{{"key": "feeds%2F{DATASET}%2F2026%2F1"}}', "b": '{"key": "feeds/another/1"}'}
+    lake = AuditedFeed(dead_letters=Letters(letters))
+    lake.put(points_of(TWO, TWO + HOUR))
+    assert scan(lake).findings == (DeadLetters(DATASET, ("a",)),)
+    for _ in range(2):
+        settle(lake.services, DATASET, [JobReport(1, Redrive(DATASET, ("a",)), "done", redriven=("a",))])
+        assert scan(lake, run="again").findings == ()
+    begun = begin_audit(lake.services, DATASET, "scheduled", start=None, end=None, now=lake.now)
+    begun.scan(attempt=0)
+    end_audit(lake.services, begun, attempt=0)
+    assert read_state(lake.records, DATASET).redriven == ("a",)  # the state that an audit leaves remembers it too
