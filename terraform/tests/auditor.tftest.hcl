@@ -166,9 +166,9 @@ run "without_databases" {
     condition = alltrue([
       for action in flatten([
         for statement in data.aws_iam_policy_document.step["audit"].statement : tolist(statement.actions)
-      ]) : startswith(action, "s3:")
+      ]) : startswith(action, "s3:") || action == "sqs:ReceiveMessage"
     ])
-    error_message = "A feed's audit reads objects alone."
+    error_message = "A feed's audit reads objects, and sees dead letters."
   }
 
   assert {

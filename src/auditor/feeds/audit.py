@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.evidence.certificates import Certified
@@ -11,10 +11,11 @@ from auditor.evidence.results import AuditResult
 from auditor.feeds.certify import certify_windows
 from auditor.feeds.choose import FeedOrder, choose_windows, feed_of
 from auditor.feeds.scan import scan_feed
-from auditor.feeds.settle import settle
-from auditor.repairs.outcomes import JobReport
+from auditor.repairs.dead_letters import newest_redriven, redriven_messages
+from auditor.repairs.outcomes import JobReport, settle_history
 from auditor.repairs.triage import Triage
 from auditor.services import Services
+from auditor.state import change_state
 from core.contract.model import Feed
 
 
@@ -43,7 +44,14 @@ class FeedAudit:
         return scan_feed(self.services, self.order, attempt=attempt)
 
     def settle(self, reports: Sequence[JobReport]) -> None:
-        settle(self.services, self.order.dataset, reports)
+        settle_history(self.services, self.order.dataset, reports)
+        redriven = list(redriven_messages(reports))
+        if redriven:
+            change_state(
+                self.services.records,
+                self.order.dataset,
+                lambda before: replace(before, redriven=newest_redriven(before.redriven, redriven)),
+            )
 
     def certify(self, result: AuditResult, triage: Triage) -> Certified:
         return certify_windows(self.services, self.order, result, triage)

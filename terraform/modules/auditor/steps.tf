@@ -51,7 +51,7 @@ locals {
   has_databases = var.databases != null
 
   # What a step may do besides where there are databases: these are asked, and have parameters and a sequence of objects.
-  parameters   = flatten(var.databases[*].parameters)
+  parameters = flatten(var.databases[*].parameters)
   look_grants = {
     AskTheDatabase    = { actions = ["lambda:InvokeFunction"], resources = var.databases[*].check.arn }
     CompareParameters = { actions = ["ssm:GetParameters"], resources = local.parameters }

@@ -11,7 +11,6 @@ from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_co
 from auditor.audits import begin_audit, end_audit
 from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.results import AuditResult
-from auditor.feeds.settle import settle
 from auditor.repairs.outcomes import JobReport
 from auditor.run_files import read_run_file
 from auditor.state import read_state
@@ -109,7 +108,8 @@ def test_dead_letters_of_the_feed_have_one_second_chance() -> None:
     lake.put(points_of(TWO, TWO + HOUR))
     assert scan(lake).findings == (DeadLetters(DATASET, ("a",)),)
     for _ in range(2):
-        settle(lake.services, DATASET, [JobReport(1, Redrive(DATASET, ("a",)), "done", redriven=("a",))])
+        audit = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=lake.now)
+        audit.settle([JobReport(1, Redrive(DATASET, ("a",)), "done")])
         assert scan(lake, run="again").findings == ()
     begun = begin_audit(lake.services, DATASET, "scheduled", start=None, end=None, now=lake.now)
     begun.scan(attempt=0)
