@@ -65,10 +65,9 @@ locals {
       bucket = aws_s3_object.package["code"].bucket
       key    = aws_s3_object.package["code"].key
       hash   = filebase64sha256(var.code_zip)
-      layers = concat(
-        [for layer in data.aws_ssm_parameter.managed_layer : layer.insecure_value], # a public ARN
-        aws_lambda_layer_version.own[*].arn,
-      )
+
+      architecture = var.architecture
+      layers       = { for name, layer in aws_lambda_layer_version.this : name => layer.arn }
     }
     environment = {
       STARMEND_PROJECT             = var.project

@@ -167,9 +167,8 @@ resource "aws_secretsmanager_secret" "source" {
 # ---------------------------------------------------------------- code packages, named by their content
 
 locals {
-  packages = {
-    for name, path in { code = var.code_zip, layer = var.layer_zip } : name => path if path != null
-  }
+  layers   = var.layer_zips == null ? {} : { for name, path in var.layer_zips : name => path }
+  packages = merge({ code = var.code_zip }, local.layers)
 }
 
 resource "aws_s3_object" "package" {
@@ -182,25 +181,16 @@ resource "aws_s3_object" "package" {
   tags                   = local.tags.storage
 }
 
-resource "aws_lambda_layer_version" "own" {
-  count = var.layer_zip == null ? 0 : 1
+resource "aws_lambda_layer_version" "this" {
+  for_each = local.layers
 
-  layer_name               = local.prefix
-  description              = "orjson and isal"
-  s3_bucket                = aws_s3_object.package["layer"].bucket
-  s3_key                   = aws_s3_object.package["layer"].key
-  source_code_hash         = filebase64sha256(var.layer_zip)
+  layer_name               = "${local.prefix}-${each.key}"
+  description              = { base = "What every function imports", athena = "What asking Athena needs beside it" }[each.key]
+  s3_bucket                = aws_s3_object.package[each.key].bucket
+  s3_key                   = aws_s3_object.package[each.key].key
+  source_code_hash         = filebase64sha256(each.value)
   compatible_runtimes      = ["python3.12"]
-  compatible_architectures = ["x86_64"]
-}
-
-data "aws_ssm_parameter" "managed_layer" {
-  for_each = var.managed_layers ? {
-    pandas     = "/aws/service/aws-sdk-pandas/${var.pandas_layer_version}/py3.12/x86_64/layer-arn"
-    powertools = "/aws/service/powertools/python/x86_64/python3.12/latest"
-  } : {}
-
-  name = each.value
+  compatible_architectures = [var.architecture]
 }
 
 # ---------------------------------------------------------------- who read and wrote what, where it is asked for

@@ -65,31 +65,25 @@ variable "code_zip" {
   }
 }
 
-variable "layer_zip" {
-  description = "Path of our own dependency layer (orjson, isal); null where the functions find them elsewhere (the emulator)."
-  type        = string
+variable "layer_zips" {
+  description = "Paths of the functions' layers (`make package`); null where they find their packages elsewhere (the emulator)."
+  type        = object({ base = string, athena = string })
   default     = null
 
   validation {
-    condition     = var.layer_zip == null ? true : fileexists(var.layer_zip)
-    error_message = "layer_zip: no such file. Make it with `make package`."
+    condition     = var.layer_zips == null ? true : alltrue([for path in values(var.layer_zips) : fileexists(path)])
+    error_message = "layer_zips: no such file. Make them with `make package`."
   }
 }
 
-variable "managed_layers" {
-  description = "Use AWS's public layers for pandas and powertools, found by their SSM parameters; the emulator has neither."
-  type        = bool
-  default     = true
-}
-
-variable "pandas_layer_version" {
-  description = "Release of the AWS SDK for pandas layer; 3.16.0 unzips to 167 MB of Lambda's 250."
+variable "architecture" {
+  description = "Processor of the functions, which their layers are built for: x86_64 or arm64."
   type        = string
-  default     = "3.16.0"
+  default     = "x86_64"
 
   validation {
-    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.pandas_layer_version))
-    error_message = "pandas_layer_version: a release such as 3.16.0."
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture: x86_64 or arm64."
   }
 }
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ATHENAS_OWN_LIMIT = 1800.0  # seconds, Athena's quota for one SELECT
 POLL_SECONDS = 0.1
+SERVICES = (
+    "athena",
+    "s3",
+)  # whose clients awswrangler builds for the calls below; the functions' botocore describes no others
 _REMEDY = "Look at the query and the catalog"
 _LAST_STATES = ("SUCCEEDED", "FAILED", "CANCELLED")
 

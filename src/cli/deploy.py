@@ -22,11 +22,13 @@ from core.authoring.load import examine
 from core.errors import Misuse, PipelineBug
 from core.rendering.render import render
 from deploy.folders import BUILD
+from deploy.layers.wheels import Platform
 from deploy.next_steps import next_steps
 from deploy.packaging import Packages, build_packages
 from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 from deploy.target import Target
 from deploy.terraform import Change, Plan, Terraform
+from deploy.zip_files import unpacked_size
 
 app = typer.Typer(help="Put the pipeline into an AWS account, change it there, remove it.", no_args_is_help=True)
 
@@ -35,23 +37,27 @@ VarFiles = Annotated[
     list[Path] | None,
     typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
 ]
+Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DEFAULT_ENVIRONMENT = "dev"
 _COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
 
 @app.command()
-def package(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
-    """Build the functions' code and our layer into build/packages; the same sources give the same bytes."""
+def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64", as_json: Json = False) -> None:
+    """Build the functions' code (build/packages) and layers (build/layers); the same sources give the same bytes."""
     text = _checked_contracts(folder)
     with steps() as progress:
-        packages = _packaged(text, (BUILD / "packages").resolve(), progress, layer=True)
-    rows = [_file_row(file) for file in (packages.code, packages.layer) if file]
+        packages = _packaged(
+            text, (BUILD / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
+        )
+    rows = [_file_row(file) for file in (packages.code, *(path for _, path in packages.layers or ()))]
     if as_json:
         print_json(rows)
         return
     for row in rows:
-        out.print(f"{row['file']}: {row['bytes']:,} bytes, sha256 {row['sha256']}", highlight=False, soft_wrap=True)
+        sizes = f"{row['bytes']:,} bytes, {row['unpacked']:,} unpacked"
+        out.print(f"{row['file']}: {sizes}, sha256 {row['sha256']}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -129,7 +135,7 @@ def destroy(
         refuse_while_data_exist(target, outputs.get("buckets", {}))
     text = _checked_contracts(folder)
     with steps() as progress:
-        packages = _packaged(text, target.folder, progress, layer=False)
+        packages = _packaged(text, target.folder, progress, layers_for=None)
         with progress.step("planning"):
             planned = terraform.plan(packages.variables, destroy=True)
     if not planned.changes:
@@ -173,14 +179,19 @@ def _checked_contracts(folder: Path) -> str:
     return render(contracts)
 
 
-def _packaged(contracts: str, folder: Path, progress: Steps, *, layer: bool) -> Packages:
+def _packaged(contracts: str, folder: Path, progress: Steps, *, layers_for: Platform | None) -> Packages:
     with progress.step("packaging"):
-        return build_packages(contracts, folder, layer=layer)
+        return build_packages(contracts, folder, layers_for=layers_for)
 
 
 def _file_row(file: Path) -> dict[str, Any]:
     body = file.read_bytes()
-    return {"file": str(_shown(file)), "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    return {
+        "file": str(_shown(file)),
+        "bytes": len(body),
+        "unpacked": unpacked_size(file),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
 
 
 def _shown(file: Path) -> Path:
@@ -193,7 +204,7 @@ def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, 
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
-    packages = _packaged(text, target.folder, progress, layer=target.managed_layers)
+    packages = _packaged(text, target.folder, progress, layers_for=None if target.emulator else target.platform)
     with progress.step("planning"):
         planned = terraform.plan(packages.variables)
         file = _written(target, "plan.txt", planned.text)

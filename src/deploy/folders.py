@@ -8,5 +8,5 @@ SOURCES = Path(__file__).resolve().parents[1]
 ROOT = SOURCES.parent
 MODULE = ROOT / "terraform"
 ENVIRONMENTS = MODULE / "environments"
-LOCK = ROOT / "requirements.lock"
+LOCKS = {name: ROOT / f"requirements-lambda-{name}.lock" for name in ("base", "athena")}
 BUILD = Path("build")  # below the folder in which the command runs

@@ -15,6 +15,7 @@ from aws.clients import Clients
 from aws.deployment import Deployment
 from core.errors import Misuse
 from deploy.folders import BUILD, ENVIRONMENTS, MODULE, ROOT
+from deploy.layers.wheels import Platform
 from deploy.terraform import Terraform, emulator_backend
 from deploy.variable_files import Plain, plain_settings
 
@@ -86,9 +87,9 @@ class Target:
         return self.settings.get("force_destroy") is True and self.settings["environment"] != "prod"
 
     @property
-    def managed_layers(self) -> bool:
-        """Whether functions find their packages in AWS's layers and ours."""
-        return self.settings.get("managed_layers") is not False
+    def platform(self) -> Platform:
+        """The Python and the processor that the functions' layers are built for."""
+        return Platform(architecture=str(self.settings.get("architecture", "x86_64")))
 
     @property
     def folder(self) -> Path:

@@ -190,7 +190,6 @@ def _variables(
         "environment": ENVIRONMENT,
         "region": REGION,
         "emulator_endpoint": emulator.endpoint,
-        "managed_layers": False,
         "object_lifecycle": False,
         "force_destroy": True,
         "contracts_file": str(contracts_file),

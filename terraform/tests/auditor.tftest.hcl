@@ -46,7 +46,7 @@ variables {
   timing            = { step_seconds = 300, wait_seconds = 90, retry_seconds = 10 }
   restate_memory_mb = 1769
   functions = {
-    code               = { bucket = "b", key = "k", hash = "h", layers = [] }
+    code               = { bucket = "b", key = "k", hash = "h", architecture = "x86_64", layers = {} }
     environment        = {}
     log_retention_days = 30
     tracing            = false

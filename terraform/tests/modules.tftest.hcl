@@ -91,7 +91,13 @@ run "function" {
     timeout_seconds = 120
     memory_mb       = 1024
     shared = {
-      code               = { bucket = "b", key = "k", hash = "aGFzaA==", layers = ["arn:aws:lambda:eu-west-1:111122223333:layer:x:1"] }
+      code = {
+        bucket       = "b"
+        key          = "k"
+        hash         = "aGFzaA=="
+        architecture = "arm64"
+        layers       = { base = "arn:aws:lambda:eu-west-1:1:layer:base:1", athena = "arn:aws:lambda:eu-west-1:1:layer:athena:1" }
+      }
       environment        = { STARMEND_ENV = "test" }
       log_retention_days = 30
       tracing            = false
@@ -123,7 +129,7 @@ run "function" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.runtime == "python3.12" && aws_lambda_function.this.architectures == tolist(["x86_64"])
+    condition     = aws_lambda_function.this.runtime == "python3.12" && aws_lambda_function.this.architectures == tolist(["arm64"])
     error_message = "Functions run where their layers do."
   }
 
@@ -153,7 +159,7 @@ run "handler_that_is_no_path_is_refused" {
     timeout_seconds = 1
     memory_mb       = 128
     shared = {
-      code               = { bucket = "b", key = "k", hash = "h", layers = [] }
+      code               = { bucket = "b", key = "k", hash = "h", architecture = "x86_64", layers = {} }
       environment        = {}
       log_retention_days = 1
       tracing            = false

@@ -8,7 +8,7 @@ variables {
   environment    = "test"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
-  layer_zip      = "tests/fixtures/package.txt"
+  layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
   admin_emails   = ["admin@example.com"]
 }
 
@@ -347,8 +347,7 @@ run "schedules_on_in_a_private_network" {
     security_group_ids = ["sg-1"]
     analyst_principals = ["arn:aws:iam::111122223333:role/people"]
     object_lifecycle   = false
-    managed_layers     = false
-    layer_zip          = null
+    layer_zips         = null
   }
 
   assert {
@@ -374,7 +373,7 @@ run "schedules_on_in_a_private_network" {
     condition = (
       length(aws_iam_role.analyst) == 1
       && length(aws_s3_bucket_lifecycle_configuration.this) == 0
-      && length(aws_lambda_layer_version.own) == 0
+      && length(aws_lambda_layer_version.this) == 0
     )
     error_message = "Variables add the analysts' role and leave out what an emulator does not need."
   }

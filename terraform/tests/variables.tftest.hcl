@@ -8,7 +8,7 @@ variables {
   environment    = "test"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
-  layer_zip      = "tests/fixtures/package.txt"
+  layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
   admin_emails   = ["admin@example.com"]
 }
 

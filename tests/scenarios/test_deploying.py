@@ -60,7 +60,6 @@ class Operator:
         return {
             "region": REGION,
             "emulator_endpoint": self.environment["AWS_ENDPOINT_URL"],
-            "managed_layers": False,
             "object_lifecycle": False,
             "admin_emails": ["admin@example.com"],
             "provider_urls": json.loads(self.environment["TEST_PROVIDER_URLS"]),

@@ -77,11 +77,10 @@ class Planner:
             "environment": "test",
             "region": "us-east-1",
             "emulator_endpoint": endpoint,
-            "managed_layers": False,
             "schedules_enabled": True,
             "contracts_file": str(folder / "contracts.json"),
             "code_zip": "package.zip",
-            "layer_zip": "package.zip",
+            "layer_zips": {"base": "package.zip", "athena": "package.zip"},
             "admin_emails": ["admin@example.com"],
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }

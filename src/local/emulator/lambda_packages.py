@@ -1,4 +1,4 @@
-"""Packages that a function may import beside its own code: those of AWS's runtime, its two layers and our layer.
+"""Packages that a function may import beside its own code: those of its layers.
 
 Functions on the emulator get a folder with these packages and nothing else, so that one which is only in the
 developers' environment is missing there as it would be on AWS. What pyarrow was built with cannot be taken from it, so
@@ -17,7 +17,7 @@ PANDAS_LAYER = (  # "AWSSDKPandas", as far as it is sure to be there
     "pyarrow", "requests", "scramp", "typing_extensions", "tzdata",
 )  # fmt: skip
 POWERTOOLS_LAYER = ("aws-lambda-powertools", "aws-xray-sdk", "wrapt")
-OUR_LAYER = ("isal", "orjson")  # deploy.packaging.LAYER_PACKAGES
+OUR_LAYER = ("isal", "orjson")  # of the layer "base"
 PACKAGES = (*RUNTIME, *PANDAS_LAYER, *POWERTOOLS_LAYER, *OUR_LAYER)
 
 # Codecs that AWS's build of pyarrow lacks: a Parquet object that uses one could be neither written nor read there.

@@ -177,6 +177,7 @@ module "step" {
   timeout_seconds = var.timing.step_seconds
   memory_mb       = each.value.memory
   shared          = var.functions
+  layers          = ["base", "athena"] # the steps share their modules, and these can ask Athena
   tags            = var.tags
 }
 

@@ -57,7 +57,13 @@ variable "network" {
 variable "functions" {
   description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
   type = object({
-    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    code = object({
+      bucket       = string
+      key          = string
+      hash         = string
+      architecture = string
+      layers       = map(string)
+    })
     environment        = map(string)
     log_retention_days = number
     tracing            = bool

@@ -83,11 +83,11 @@ resource "aws_lambda_function" "this" {
   role             = aws_iam_role.this.arn
   handler          = var.handler
   runtime          = "python3.12"
-  architectures    = ["x86_64"]
+  architectures    = [var.shared.code.architecture]
   s3_bucket        = var.shared.code.bucket
   s3_key           = var.shared.code.key
   source_code_hash = var.shared.code.hash
-  layers           = var.shared.code.layers
+  layers           = [for name in var.layers : var.shared.code.layers[name] if contains(keys(var.shared.code.layers), name)]
   timeout          = var.timeout_seconds
   memory_size      = var.memory_mb
   tags             = var.tags

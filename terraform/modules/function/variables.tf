@@ -49,11 +49,23 @@ variable "memory_mb" {
   }
 }
 
+variable "layers" {
+  description = "The layers that it finds its packages in, of those of all functions."
+  type        = list(string)
+  default     = ["base"]
+}
+
 variable "shared" {
   description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
   type = object({
-    # hash: the base64 SHA-256 that tells when the package changed
-    code               = object({ bucket = string, key = string, hash = string, layers = list(string) })
+    # hash: the base64 SHA-256 that tells when the package changed; layers: the ARN of each by its name
+    code = object({
+      bucket       = string
+      key          = string
+      hash         = string
+      architecture = string
+      layers       = map(string)
+    })
     environment        = map(string)
     log_retention_days = number
     tracing            = bool

@@ -7,7 +7,7 @@ mock_provider "aws" {
 variables {
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
-  layer_zip      = "tests/fixtures/package.txt"
+  layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
 }
 
 run "plan" {

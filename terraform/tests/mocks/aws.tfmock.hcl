@@ -8,9 +8,6 @@ mock_data "aws_partition" {
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
 }
-mock_data "aws_ssm_parameter" {
-  defaults = { insecure_value = "arn:aws:lambda:eu-west-1:336392948345:layer:Managed:1" }
-}
 mock_resource "aws_iam_role" {
   defaults = { arn = "arn:aws:iam::111122223333:role/x" }
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.commands import Command
+from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
 from aws.buckets import erase
@@ -124,7 +125,7 @@ def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: p
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("deploy.packaging.locked_layer", lambda: None)  # the layer needs a package index
+    monkeypatch.setattr("deploy.packaging.build_layers", lambda *_: built_layers())
     first = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     assert first == second

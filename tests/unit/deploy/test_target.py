@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Misuse
+from deploy.layers.wheels import LAMBDA
 from deploy.target import Target
 
 
@@ -22,7 +23,7 @@ def test_every_environment_says_what_the_command_needs(environment: str, monkeyp
     assert target.aws_environment == {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1"}
     assert target.state_key == f"{environment}/terraform.tfstate"
     assert target.settings["schedules_enabled"] is False, "off until the secrets are filled"
-    assert target.managed_layers
+    assert target.platform == LAMBDA
 
 
 def outside_aws(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ region = "eu-west-1"
 schedules_enabled = false
 force_destroy     = true
 log_retention_days = 14
-layer_zip = null
+layer_zips = null
 quoted = "a \\"quoted\\" # word"
 admin_emails = [
   "a@example.com", # } ]
@@ -41,7 +41,7 @@ def test_plain_settings_are_read_and_lists_and_maps_passed_over(tmp_path: Path) 
         "schedules_enabled": False,
         "force_destroy": True,
         "log_retention_days": 14,
-        "layer_zip": None,
+        "layer_zips": None,
         "quoted": 'a "quoted" # word',
         "after": "the map",
     }

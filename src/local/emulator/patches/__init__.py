@@ -21,7 +21,6 @@ PATCHES = (
     "metrics.metric_reads",
     "metrics.states_metrics",
     "setting_descriptions",
-    "public_parameters",
     "queue_order",
     "schedule_tokens",
     "access_decisions",

@@ -1,0 +1,1 @@
+"""Layers that hold what the functions import, and nothing else."""

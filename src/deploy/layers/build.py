@@ -1,0 +1,119 @@
+"""Layers of the functions: the packages that they import, exactly as locked, for Lambda's Python and machine.
+
+*base* is for every function, *athena* holds what asking Athena needs beside it. The same locks give the same bytes,
+whoever builds them and where; what was built once is built again only when a lock, the services or the rules change.
+"""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from aws.athena import SERVICES as ATHENA_SERVICES
+from core.errors import InvalidData
+from deploy.folders import LOCKS, SOURCES
+from deploy.layers.contents import kept_files
+from deploy.layers.wheels import LAMBDA, Pin, Platform, fetch_wheels, read_pins
+from deploy.zip_files import unpacked_size, write_zip
+
+ROOMS = ("core", "aws", "ingestion", "processing", "auditor")  # what of the sources runs in functions
+LAYERS = ("base", "athena")
+_RULES = ("layers/build.py", "layers/contents.py", "layers/wheels.py", "zip_files.py")
+_LEVEL = 6  # of 9: level 9 takes four times as long for two hundredths
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Zips with a folder ``python/`` each, as Lambda unpacks them into ``/opt``."""
+
+    base: Path
+    athena: Path
+
+    def __iter__(self) -> Iterator[tuple[str, Path]]:
+        yield "base", self.base
+        yield "athena", self.athena
+
+
+def build_layers(folder: Path, platform: Platform = LAMBDA) -> Layers:
+    """``base.zip`` and ``athena.zip`` in the folder; for another platform than the default in a folder of its name.
+
+    Processes that build at the same time wait for each other. Raises ``OutOfReach`` where a wheel cannot be had, and
+    :class:`InvalidData` where the locks contradict each other.
+    """
+    return Layers(*(build_layer(folder, name, platform) for name in LAYERS))
+
+
+def build_layer(folder: Path, layer: str, platform: Platform = LAMBDA) -> Path:
+    """The zip of one layer; as :func:`build_layers`."""
+    own = (folder if platform == LAMBDA else folder / platform.name).resolve()
+    own.mkdir(parents=True, exist_ok=True)
+    with _alone(own / f".{layer}.lock"):
+        return _built(own, layer, layer_pins()[layer], platform, used_services())
+
+
+def layer_pins() -> dict[str, dict[str, Pin]]:
+    """What each layer holds: *athena* is locked with all that it stands on, and holds what *base* does not."""
+    base, whole = (read_pins(LOCKS[name]) for name in LAYERS)
+    for name, pin in base.items():
+        if whole.get(name) != pin:
+            other = whole[name].version if name in whole else "not at all"
+            problem = f"pins {name} {pin.version}, {LOCKS['athena'].name} {other}"
+            raise InvalidData("read the layers' locks", LOCKS["base"].name, problem, "Lock both again together")
+    return {"base": base, "athena": {name: pin for name, pin in whole.items() if name not in base}}
+
+
+@cache
+def used_services() -> frozenset[str]:
+    """Every AWS service whose client the functions build, by botocore's name."""
+    own = {service for room in ROOMS for path in (SOURCES / room).rglob("*.py") for service in _clients_built(path)}
+    return frozenset({*own, *ATHENA_SERVICES})
+
+
+def _clients_built(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="clients") | ast.Attribute(attr="clients"), args=[ast.Constant(value=str(service))]
+            ):
+                yield service
+
+
+def _built(folder: Path, layer: str, pins: Mapping[str, Pin], platform: Platform, services: frozenset[str]) -> Path:
+    """The layer's zip, made again where the note beside it does not say that it was made from the same."""
+    out, note = folder / f"{layer}.zip", folder / f"{layer}.json"
+    origin = _origin(pins, platform, services)
+    if not out.exists() or not note.exists() or json.loads(note.read_text(encoding="utf-8"))["origin"] != origin:
+        note.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as downloads:
+            wheels = fetch_wheels(pins, platform, Path(downloads))
+            files = {f"python/{name}": data for wheel in wheels for name, data in kept_files(wheel, services)}
+        write_zip(out, files, level=_LEVEL)
+        about = {
+            "origin": origin,
+            "unpacked": unpacked_size(out),
+            "packages": {pin.name: pin.version for pin in pins.values()},
+        }
+        note.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return out
+
+
+def _origin(pins: Mapping[str, Pin], platform: Platform, services: frozenset[str]) -> str:
+    """A hash of all that decides about a layer's bytes."""
+    rules = [(SOURCES / "deploy" / name).read_text(encoding="utf-8") for name in _RULES]
+    text = "\n".join([platform.name, *map(str, pins.values()), *sorted(services), *rules])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,145 @@
+"""Layers as they are built for Lambda: their bytes, their size, what they hold."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.support.layers import built_layers
+
+from core.errors import InvalidData
+from deploy.folders import LOCKS, ROOT
+from deploy.layers import build
+from deploy.layers.build import Layers, build_layer, build_layers, layer_pins, used_services
+from deploy.layers.wheels import Platform, read_pins
+from deploy.packaging import UNPACKED_LIMIT, build_code_zip
+from deploy.zip_files import unpacked_size
+
+EVERYTHING = 215_000_000  # bytes unpacked, both layers and the code; it was 199 MB when this was written
+
+
+@pytest.fixture(scope="module")
+def layers() -> Layers:
+    return built_layers()
+
+
+def names(package: Path) -> list[str]:
+    with zipfile.ZipFile(package) as opened:
+        return opened.namelist()
+
+
+def test_everything_lies_below_python_and_is_for_lambdas_python_and_processor(layers: Layers) -> None:
+    for _, layer in layers:
+        held = names(layer)
+        assert held == sorted(held)
+        assert {name.split("/")[0] for name in held} == {"python"}
+        versions = {match[0] for name in held if (match := re.search(r"cpython-\d+-[\w-]+(?=\.so$)", name))}
+        assert versions == {"cpython-312-x86_64-linux-gnu"}
+        assert [name for name in held if name.endswith(".pyc")] == []
+
+
+def test_no_file_stands_in_both_layers(layers: Layers) -> None:
+    assert set(names(layers.base)).isdisjoint(names(layers.athena))
+
+
+def test_a_layer_holds_every_package_of_its_lock_and_no_other(layers: Layers) -> None:
+    for layer, file in layers:
+        about = {name.split("/")[1] for name in names(file) if ".dist-info/" in name}
+        versions = {
+            tuple(folder.removesuffix(".dist-info").lower().replace("_", "-").split("-", 1)) for folder in about
+        }
+        pins = {f"{pin.name}-{pin.version}" for pin in layer_pins()[layer].values()}
+        assert {"-".join(version) for version in versions} == pins
+
+
+def test_a_function_with_all_layers_fits_into_lambda(layers: Layers, tmp_path: Path) -> None:
+    contracts = tmp_path / "contracts.json"
+    contracts.write_text("{}")
+    code = unpacked_size(build_code_zip(tmp_path / "code.zip", contracts))
+    base, athena = unpacked_size(layers.base), unpacked_size(layers.athena)
+    assert base + athena + code < EVERYTHING < UNPACKED_LIMIT
+    assert athena + code < 35_000_000
+
+
+def test_the_same_locks_give_the_same_bytes_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smaller layer; the rules are the same for both."""
+    first = build_layer(tmp_path / "first", "athena")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = build_layer(Path("second"), "athena")
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_what_was_built_is_not_built_again_until_a_lock_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(pins: dict[str, object], platform: Platform, folder: Path) -> list[Path]:
+        fetched.append(",".join(sorted(pins)))
+        wheel = folder / "tiny-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as opened:
+            opened.writestr("tiny.py", ",".join(pins))
+        return [wheel]
+
+    monkeypatch.setattr(build, "fetch_wheels", fetch)
+    folder = tmp_path / "layers"
+    first = build_layers(folder)
+    assert build_layers(folder) == first
+    assert len(fetched) == 2, "a second build costs nothing"
+    assert build_layers(folder, Platform(architecture="arm64")).base == folder / "python3.12-arm64" / "base.zip"
+    assert len(fetched) == 4, "another platform is another build"
+    lock = tmp_path / "base.lock"
+    lock.write_text(LOCKS["base"].read_text().replace("orjson==", "orjson==9."))
+    whole = tmp_path / "athena.lock"
+    whole.write_text(LOCKS["athena"].read_text().replace("orjson==", "orjson==9."))
+    monkeypatch.setattr(build, "LOCKS", {"base": lock, "athena": whole})
+    build_layers(folder)
+    assert len(fetched) == 5, "only the layer that holds the package"
+
+
+def test_locks_that_contradict_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "athena.lock"
+    lock.write_text(LOCKS["athena"].read_text().replace("orjson==", "orjson==9."))
+    monkeypatch.setattr(build, "LOCKS", {**LOCKS, "athena": lock})
+    with pytest.raises(InvalidData, match=r"pins orjson .*, athena.lock 9\."):
+        build_layers(tmp_path)
+
+
+def test_the_layers_are_the_versions_that_development_is_locked_to() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").lower().replace("_", "-")
+    development = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)$", text, re.MULTILINE))
+    whole = read_pins(LOCKS["athena"])
+    assert {name: pin.version for name, pin in whole.items()} == {name: development[name] for name in whole}
+
+
+def test_locks_name_no_index_and_hold_wheels_of_both_processors() -> None:
+    for lock in LOCKS.values():
+        assert "://" not in lock.read_text(encoding="utf-8")
+    assert all(len(read_pins(LOCKS["athena"])[name].hashes) > 10 for name in ("numpy", "pandas", "pyarrow"))
+
+
+def test_botocore_describes_the_services_that_the_functions_use_and_no_others(layers: Layers) -> None:
+    described = {
+        name.split("/")[4 - 1] for name in names(layers.base) if re.match(r"python/botocore/data/[^/]+/", name)
+    }
+    assert described == used_services()
+    assert {"s3", "sqs", "ssm", "athena", "kinesis", "secretsmanager"} <= described
+
+
+def test_what_no_function_reaches_is_left_out_and_what_arrow_is_linked_to_is_not(layers: Layers) -> None:
+    held = [name for _, layer in layers for name in names(layer) if ".dist-info/" not in name]
+    for pattern in (
+        "flight",
+        "/include/",
+        "/tests/",
+        r"\.pxd$",
+        r"\.pyi$",
+        "libarrow_python.so$",
+        r"\.so\.2500\.1\.0$",
+    ):
+        assert [name for name in held if re.search(pattern, name)] == [], pattern
+    assert any("libarrow_substrait" in name for name in held)
+    assert any(".dist-info/" in name and "LICENSE" in name for name in names(layers.base))
