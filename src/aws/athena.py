@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from aws.failures import reaching
 from core.errors import InvalidData, TransientFailure
 
 if TYPE_CHECKING:
+    import boto3
     import pandas as pd
 
 ATHENAS_OWN_LIMIT = 1800.0  # seconds, Athena's quota for one SELECT
-POLL_SECONDS = 0.1
 SERVICES = (
     "athena",
     "s3",
 )  # whose clients awswrangler builds for the calls below; the functions' botocore describes no others
+FIRST_POLL_SECONDS, POLL_SECONDS = 0.02, 0.1  # each wait is twice the one before, up to the second
 _REMEDY = "Look at the query and the catalog"
 _LAST_STATES = ("SUCCEEDED", "FAILED", "CANCELLED")
 
@@ -42,23 +44,43 @@ class Athena:
         import awswrangler as wr
 
         with reaching("query Athena", self.workgroup):
-            execution = str(wr.athena.start_query_execution(sql, database=self.database, workgroup=self.workgroup))
+            context = {"Database": self.database}
+            execution = self._client.start_query_execution(
+                QueryString=sql, QueryExecutionContext=context, WorkGroup=self.workgroup
+            )["QueryExecutionId"]
             self._await_end(execution)
             try:
-                return wr.athena.get_query_results(execution)
+                return wr.athena.get_query_results(execution, boto3_session=self._session)
             except (wr.exceptions.QueryFailed, wr.exceptions.QueryCancelled) as error:
                 problem = str(error).strip() or "the query failed"
                 raise InvalidData("query Athena", self.database, problem, _REMEDY) from error
             except wr.exceptions.UndetectedType as error:
                 raise InvalidData("query Athena", self.database, "only a SELECT has rows to show", _REMEDY) from error
 
-    def _await_end(self, execution: str) -> None:
-        import awswrangler as wr
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """One for all queries.
 
-        until = time.monotonic() + self.seconds
-        while wr.athena.get_query_execution(execution)["Status"]["State"] not in _LAST_STATES:
+        awswrangler makes clients in every call, and reads the services' descriptions anew in each session: 70 ms each.
+        """
+        import boto3
+
+        return boto3.Session()
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._session.client("athena")
+
+    def _await_end(self, execution: str) -> None:
+        until, wait = time.monotonic() + self.seconds, FIRST_POLL_SECONDS
+        while self._state(execution) not in _LAST_STATES:
             if time.monotonic() > until:
-                wr.athena.stop_query_execution(execution)
+                self._client.stop_query_execution(QueryExecutionId=execution)
                 problem = f"query {execution} took more than {self.seconds:g} s and was stopped"
                 raise TransientFailure("query Athena", self.workgroup, problem, "Ask for a smaller range")
-            time.sleep(POLL_SECONDS)
+            time.sleep(wait)
+            wait = min(2 * wait, POLL_SECONDS)
+
+    def _state(self, execution: str) -> str:
+        described = self._client.get_query_execution(QueryExecutionId=execution)
+        return str(described["QueryExecution"]["Status"]["State"])

@@ -96,6 +96,10 @@ class Deployment:
     def athena(self) -> Athena:
         """Athena with this deployment's workgroup and database."""
         self.enter()
+        return self._athena
+
+    @cached_property
+    def _athena(self) -> Athena:
         return Athena(self.workgroup, self.database)
 
     @property

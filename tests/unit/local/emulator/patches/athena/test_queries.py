@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import awswrangler as wr
+import boto3
 import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
@@ -137,9 +138,18 @@ def test_an_unknown_workgroup_is_refused(session):
         execute(session, "select 1", workgroup="nobody")
 
 
+def test_the_adapter_reads_the_services_descriptions_once_however_often_it_asks(session, monkeypatch):
+    sessions = []
+    initialise = boto3.Session.__init__
+    monkeypatch.setattr(boto3.Session, "__init__", lambda *given, **named: sessions.append(initialise(*given, **named)))
+    athena = Athena(WORKGROUP, DATABASE)
+    assert [athena.query(f"select {number} as n")["n"].tolist() for number in range(3)] == [[0], [1], [2]]
+    assert len(sessions) == 1
+
+
 def test_the_adapter_stops_what_takes_too_long_and_refuses_aloud_what_fails(session):
-    many, some = "unnest(sequence(1, 99999)) as a(x)", "unnest(sequence(1, 29999)) as b(y)"
-    every_pair = f"select count(*) from {many} cross join {some} where x <> y"  # seconds of work
+    many, few = "unnest(sequence(1, 9999)) as a(x)", "unnest(sequence(1, 9999)) as b(y)"
+    every_pair = f"select count(*) from {many} cross join {few} where x <> y"  # half a second of work
     with pytest.raises(TransientFailure, match="took more than 0 s and was stopped"):
         Athena(WORKGROUP, DATABASE, seconds=0).query(every_pair)
     with pytest.raises(InvalidData, match="nowhere"):
