@@ -155,9 +155,30 @@ resource "aws_athena_named_query" "saved" {
 
 # ---------------------------------------------------------------- who may read
 
+# Analysts get the tables that the contracts open to them, each by name, with its pointers and its objects. Raw lines, the
+# current rows of sources (warehouse/_current), rejected lines and the auditor's papers hold columns that stay out of the
+# star on purpose, and no statement here reaches them.
 locals {
-  # Not the ingest objects and not the quarantine: they hold columns that stay out of the warehouse on purpose.
-  read_by_analysts = ["warehouse/", "receipts/", "completeness/"]
+  open_tables = { for name, table in local.contracts.catalog : name => table if table.analysts }
+
+  # Where a table's objects lie, in the warehouse bucket; pointers name theirs below warehouse/_data/.
+  open_prefixes = {
+    for name, table in local.open_tables : name => concat(
+      [table.location],
+      table.format == "pointers" ? ["warehouse/_data/${trimprefix(table.location, "warehouse/")}"] : [],
+    )
+  }
+
+  # A managed policy may have 6,144 characters, which one table takes up to 500 of.
+  open_parts = { for number, names in chunklist(sort(keys(local.open_tables)), 10) : format("%02d", number + 1) => names }
+
+  glue         = "arn:${local.partition}:glue:${var.region}:${local.account}"
+  glue_tables  = "${local.glue}:table/${aws_glue_catalog_database.this.name}"
+  data_catalog = "arn:${local.partition}:athena:${var.region}:${local.account}:datacatalog/AwsDataCatalog"
+
+  # Athena looks into the database called default before every query (Athena User Guide, "Access to the default database
+  # and catalog per AWS Region").
+  default_database = "${local.glue}:database/default"
 }
 
 data "aws_iam_policy_document" "analyst" {
@@ -180,31 +201,37 @@ data "aws_iam_policy_document" "analyst" {
   }
 
   statement {
-    sid     = "ReadCatalog"
-    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:GetPartitions"]
-    resources = [
-      "arn:${local.partition}:glue:${var.region}:${local.account}:catalog",
-      aws_glue_catalog_database.this.arn,
-      # wildcard: the database's tables; their descriptions are no secret, and a list of them would outgrow a policy
-      "arn:${local.partition}:glue:${var.region}:${local.account}:table/${aws_glue_catalog_database.this.name}/*",
+    sid = "BrowseCatalog" # what Athena's query editor lists
+    actions = [
+      "athena:GetDataCatalog",
+      "athena:GetDatabase",
+      "athena:GetTableMetadata",
+      "athena:ListDatabases",
+      "athena:ListTableMetadata",
     ]
+    resources = [local.data_catalog]
   }
 
   statement {
-    sid       = "ReadWarehouse"
-    actions   = ["s3:GetObject"]
-    resources = [for prefix in local.read_by_analysts : "${local.warehouse_arn}/${prefix}*"] # wildcard: the tables' objects
+    sid       = "ListChoices" # of the query editor: workgroup, catalog, engine
+    actions   = ["athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"]
+    resources = ["*"] # wildcard: these actions know no resource
   }
 
   statement {
-    sid       = "ListWarehouse"
-    actions   = ["s3:ListBucket"]
-    resources = [local.warehouse_arn]
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = [for prefix in local.read_by_analysts : "${prefix}*"] # wildcard: the tables' objects
-    }
+    sid       = "ListDatabases"
+    actions   = ["glue:GetDatabase", "glue:GetDatabases"]
+    resources = ["${local.glue}:catalog", aws_glue_catalog_database.this.arn, local.default_database]
+  }
+
+  statement {
+    sid     = "ListTables"
+    actions = ["glue:GetTables"]
+    resources = [
+      "${local.glue}:catalog",
+      aws_glue_catalog_database.this.arn,
+      "${local.glue_tables}/*", # wildcard: Glue lists whole databases; names and columns are no secret, data are
+    ]
   }
 
   statement {
@@ -238,6 +265,55 @@ resource "aws_iam_policy" "analyst" {
   tags        = local.tags.analytics
 }
 
+data "aws_iam_policy_document" "analyst_tables" {
+  for_each = local.open_parts
+
+  statement {
+    sid     = "ReadCatalog"
+    actions = ["glue:GetTable", "glue:GetPartition", "glue:GetPartitions"]
+    resources = concat(
+      ["${local.glue}:catalog", aws_glue_catalog_database.this.arn],
+      [for name in each.value : "${local.glue_tables}/${name}"],
+      [for name, view in local.contracts.views : "${local.glue_tables}/${name}" if each.key == "01"],
+    )
+  }
+
+  statement {
+    sid     = "ReadWarehouse"
+    actions = ["s3:GetObject"]
+    # wildcard: the table's objects
+    resources = [for prefix in flatten([for name in each.value : local.open_prefixes[name]]) : "${local.warehouse_arn}/${prefix}*"]
+  }
+
+  statement {
+    sid       = "ListWarehouse"
+    actions   = ["s3:ListBucket"]
+    resources = [local.warehouse_arn]
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      # wildcard: the table's objects
+      values = [for prefix in flatten([for name in each.value : local.open_prefixes[name]]) : "${prefix}*"]
+    }
+  }
+}
+
+resource "aws_iam_policy" "analyst_tables" {
+  for_each = local.open_parts
+
+  name        = "${local.prefix}-analyst-${each.key}"
+  description = "Reads tables of ${local.prefix} from the warehouse, each by name, and nothing else"
+  policy      = data.aws_iam_policy_document.analyst_tables[each.key].json
+  tags        = local.tags.analytics
+
+  lifecycle {
+    precondition {
+      condition     = length(local.open_parts) <= 9
+      error_message = "A role may have ten policies, enough for 90 tables: split the contracts over two environments."
+    }
+  }
+}
+
 data "aws_iam_policy_document" "analyst_trust" {
   count = length(var.analyst_principals) > 0 ? 1 : 0
 
@@ -253,10 +329,11 @@ data "aws_iam_policy_document" "analyst_trust" {
 resource "aws_iam_role" "analyst" {
   count = length(var.analyst_principals) > 0 ? 1 : 0
 
-  name               = "${local.prefix}-analyst"
-  description        = "Reads the warehouse of ${local.prefix}"
-  assume_role_policy = data.aws_iam_policy_document.analyst_trust[0].json
-  tags               = local.tags.analytics
+  name                 = "${local.prefix}-analyst"
+  description          = "Reads the warehouse of ${local.prefix}"
+  assume_role_policy   = data.aws_iam_policy_document.analyst_trust[0].json
+  permissions_boundary = var.permissions_boundary
+  tags                 = local.tags.analytics
 }
 
 resource "aws_iam_role_policy_attachment" "analyst" {
@@ -264,4 +341,11 @@ resource "aws_iam_role_policy_attachment" "analyst" {
 
   role       = aws_iam_role.analyst[0].name
   policy_arn = aws_iam_policy.analyst.arn
+}
+
+resource "aws_iam_role_policy_attachment" "analyst_tables" {
+  for_each = { for part, names in local.open_parts : part => names if length(var.analyst_principals) > 0 }
+
+  role       = aws_iam_role.analyst[0].name
+  policy_arn = aws_iam_policy.analyst_tables[each.key].arn
 }

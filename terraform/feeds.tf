@@ -55,6 +55,9 @@ resource "aws_kinesis_stream" "feed" {
   }
 }
 
+# Firehose names the account as sts:ExternalId when it takes the role (Firehose Developer Guide, "Allow Firehose to assume an
+# IAM role"). A condition on aws:SourceAccount beside it is documented nowhere for Firehose, and would refuse the role where the
+# key is not sent.
 data "aws_iam_policy_document" "deliver_trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -64,7 +67,7 @@ data "aws_iam_policy_document" "deliver_trust" {
     }
     condition {
       test     = "StringEquals"
-      variable = "aws:SourceAccount"
+      variable = "sts:ExternalId"
       values   = [local.account]
     }
   }
@@ -80,8 +83,8 @@ data "aws_iam_policy_document" "deliver" {
   }
 
   statement {
-    sid     = "WriteObjects"
-    actions = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    sid     = "WriteObjects" # s3:GetObject as in the guide's own policy
+    actions = ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     # wildcard: Firehose names its objects
     resources = ["${local.ingest_arn}/feeds/${each.key}/*", "${local.ingest_arn}/feeds-errors/${each.key}/*"]
   }
@@ -102,10 +105,11 @@ data "aws_iam_policy_document" "deliver" {
 resource "aws_iam_role" "deliver" {
   for_each = local.feeds
 
-  name               = "${local.prefix}-deliver-${each.key}"
-  description        = "Lets Firehose carry ${each.key} from its stream to S3"
-  assume_role_policy = data.aws_iam_policy_document.deliver_trust.json
-  tags               = local.tags.ingestion
+  name                 = "${local.prefix}-deliver-${each.key}"
+  description          = "Lets Firehose carry ${each.key} from its stream to S3"
+  assume_role_policy   = data.aws_iam_policy_document.deliver_trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = local.tags.ingestion
 }
 
 resource "aws_iam_role_policy" "deliver" {

@@ -19,6 +19,7 @@ module "databases" {
   extract_timeout_seconds = var.extract_timeout_seconds
   check_timeout_seconds   = var.audit_step_timeout_seconds
   network                 = { subnet_ids = var.vpc_subnet_ids, security_group_ids = var.security_group_ids }
+  endpoint_urls           = local.endpoint_urls
   functions               = local.function_settings
   scheduling              = local.scheduling
   scheduled_event         = local.scheduled_event

@@ -23,7 +23,15 @@ locals {
   has_feeds     = length(local.feeds) > 0
   has_sources   = length(local.sources) > 0
 
-  # What Cost Explorer groups by. The provider adds project and environment; repairs say purpose = "repair".
+  # On everything. Ours win: costs, alarms and clean-up go by them.
+  default_tags = merge(var.company_tags, {
+    project     = var.project
+    environment = local.environment
+    component   = "shared"
+    purpose     = "base"
+  })
+
+  # What Cost Explorer groups by, beside project and environment; repairs say purpose = "repair".
   tags = {
     for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :
     component => { component = component }
@@ -77,13 +85,15 @@ locals {
       STARMEND_CODE_VERSION        = substr(filesha256(var.code_zip), 0, 12)
       POWERTOOLS_METRICS_NAMESPACE = local.namespace
     }
-    log_retention_days = var.log_retention_days
-    tracing            = var.tracing
+    log_retention_days   = var.log_retention_days
+    tracing              = var.tracing
+    permissions_boundary = var.permissions_boundary
   }
 
   scheduling = {
-    group   = aws_scheduler_schedule_group.this.name
-    enabled = var.schedules_enabled
+    group                = aws_scheduler_schedule_group.this.name
+    enabled              = var.schedules_enabled
+    permissions_boundary = var.permissions_boundary
   }
 
   # What a schedule tells its function. EventBridge Scheduler replaces <aws.scheduler.scheduled-time> only where it stands

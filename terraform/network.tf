@@ -3,7 +3,24 @@
 
 locals {
   endpoints = var.vpc_endpoints == null ? [] : ["secretsmanager", "ssm"]
+
+  service_prefix = "${data.aws_partition.current.reverse_dns_prefix}.${var.region}" # com.amazonaws, in China cn.com.amazonaws
+
+  # Who else may use them, where the services' usual names lead to them.
+  admitted = var.vpc_endpoints == null ? {} : merge(
+    { for cidr in var.vpc_endpoints.admit.cidrs : "cidr ${cidr}" => { cidr = cidr, group = null, list = null } },
+    { for group in var.vpc_endpoints.admit.security_group_ids : "group ${group}" => { cidr = null, group = group, list = null } },
+    { for list in var.vpc_endpoints.admit.prefix_list_ids : "list ${list}" => { cidr = null, group = null, list = list } },
+  )
+
+  # Where the usual names lead elsewhere, our functions are told the endpoints' own; the SDK reads these variables.
+  endpoint_variables = { secretsmanager = "AWS_ENDPOINT_URL_SECRETS_MANAGER", ssm = "AWS_ENDPOINT_URL_SSM" }
+  endpoint_urls = try(var.vpc_endpoints.private_dns, true) ? {} : {
+    for service, endpoint in aws_vpc_endpoint.interface :
+    local.endpoint_variables[service] => "https://${endpoint.dns_entry[0].dns_name}"
+  }
 }
+
 
 resource "aws_security_group" "endpoints" {
   count = var.vpc_endpoints == null ? 0 : 1
@@ -26,15 +43,29 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   tags                         = local.tags.ingestion
 }
 
+resource "aws_vpc_security_group_ingress_rule" "admitted" {
+  for_each = local.admitted
+
+  description                  = "HTTPS from others in the VPC"
+  security_group_id            = aws_security_group.endpoints[0].id
+  cidr_ipv4                    = each.value.cidr
+  referenced_security_group_id = each.value.group
+  prefix_list_id               = each.value.list
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = local.tags.ingestion
+}
+
 resource "aws_vpc_endpoint" "interface" {
   for_each = toset(local.endpoints)
 
   vpc_id              = var.vpc_endpoints.vpc_id
-  service_name        = "com.amazonaws.${var.region}.${each.value}"
+  service_name        = "${local.service_prefix}.${each.value}"
   vpc_endpoint_type   = "Interface"
   subnet_ids          = var.vpc_subnet_ids
   security_group_ids  = [aws_security_group.endpoints[0].id]
-  private_dns_enabled = true
+  private_dns_enabled = var.vpc_endpoints.private_dns
   tags                = merge(local.tags.ingestion, { Name = "${local.prefix}-${each.value}" })
 }
 
@@ -42,7 +73,7 @@ resource "aws_vpc_endpoint" "s3" {
   count = var.vpc_endpoints == null ? 0 : 1
 
   vpc_id            = var.vpc_endpoints.vpc_id
-  service_name      = "com.amazonaws.${var.region}.s3"
+  service_name      = "${local.service_prefix}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = var.vpc_endpoints.route_table_ids
   tags              = merge(local.tags.ingestion, { Name = "${local.prefix}-s3" })

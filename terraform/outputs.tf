@@ -81,6 +81,11 @@ output "workgroup" {
 }
 
 output "analyst_policy" {
-  description = "ARN of the policy that lets somebody read the warehouse and nothing else."
+  description = "ARN of the policy that lets somebody ask Athena in the analysts' workgroup."
   value       = aws_iam_policy.analyst.arn
+}
+
+output "analyst_policies" {
+  description = "ARNs of all policies that together let somebody read the open tables and nothing else."
+  value       = concat([aws_iam_policy.analyst.arn], values(aws_iam_policy.analyst_tables)[*].arn)
 }

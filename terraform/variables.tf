@@ -34,6 +34,16 @@ variable "name_suffix" {
   }
 }
 
+variable "account" {
+  description = "AWS account that it is meant for (12 digits); with credentials of any other, nothing is planned or changed."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account))
+    error_message = "account: the account's 12 digits, in quotes, as `aws sts get-caller-identity` shows them."
+  }
+}
+
 variable "region" {
   description = "AWS region that everything lives in."
   type        = string
@@ -151,6 +161,49 @@ variable "analyst_principals" {
 }
 
 # ---------------------------------------------------------------- how it runs
+
+# A company that lets nobody make roles without a boundary has such a policy already.
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds every role made here; null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition = (
+      var.permissions_boundary == null ? true :
+      can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[^*]+$", var.permissions_boundary))
+    )
+    error_message = "permissions_boundary: the ARN of one managed policy, such as arn:aws:iam::111122223333:policy/boundary."
+  }
+}
+
+variable "company_tags" {
+  description = "Tags that the company prescribes, on everything beside ours; they cannot replace ours."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for key, value in var.company_tags :
+      can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$", key)) && can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{0,256}$", value))
+      && !startswith(lower(key), "aws:")
+    ])
+    error_message = "company_tags: keys of 1 to 128 and values of up to 256 letters, digits, spaces and _.:/=+-@; no key begins with aws:."
+  }
+
+  validation {
+    condition = length([
+      for key in keys(var.company_tags) : key
+      if contains(["project", "environment", "component", "purpose", "name"], lower(key))
+    ]) == 0
+    error_message = "company_tags: project, environment, component, purpose and Name are ours; costs are told apart by them."
+  }
+
+  validation {
+    condition     = length(var.company_tags) <= 40
+    error_message = "company_tags: at most 40; AWS takes 50 on a resource, ours among them."
+  }
+}
 
 variable "schedules_enabled" {
   description = "Let the schedules fire. Off until the secrets are filled, or every run would fail."
@@ -384,17 +437,36 @@ variable "security_group_ids" {
 }
 
 # For what the functions reach from vpc_subnet_ids, in their VPC, with the subnets' route tables.
+#
+# Without private_dns our functions use the endpoints' own names, and nothing changes for anybody else. With it the services' usual
+# names lead to these endpoints for whoever is in the VPC: admit the other workloads by CIDR, security group or prefix list.
 variable "vpc_endpoints" {
-  description = "Make endpoints for AWS's services; null: the network has them, or a NAT gateway."
+  description = <<-EOT
+    Make endpoints for AWS's services; null: the network has them, or a NAT gateway. WARNING: with private_dns they answer for
+    the whole VPC, and cut off whoever is not admitted: name all who use these services, or leave private_dns off.
+  EOT
   type = object({
     vpc_id          = string
     route_table_ids = list(string)
+    private_dns     = optional(bool, false)
+    admit = optional(object({
+      cidrs              = optional(list(string), [])
+      security_group_ids = optional(list(string), [])
+      prefix_list_ids    = optional(list(string), [])
+    }), {})
   })
   default = null
 
   validation {
     condition     = var.vpc_endpoints == null ? true : length(var.vpc_subnet_ids) > 0 && length(var.vpc_endpoints.route_table_ids) > 0
     error_message = "vpc_endpoints: give vpc_subnet_ids and their route tables too."
+  }
+
+  validation {
+    condition = var.vpc_endpoints == null ? true : alltrue([
+      for cidr in var.vpc_endpoints.admit.cidrs : can(cidrnetmask(cidr)) && !endswith(cidr, "/0")
+    ])
+    error_message = "vpc_endpoints: admit.cidrs are networks of the VPC such as 10.0.0.0/16, not everybody."
   }
 }
 

@@ -13,7 +13,8 @@ terraform {
 }
 
 provider "aws" {
-  region = var.region
+  region              = var.region
+  allowed_account_ids = [var.account] # nothing is planned in another account, whoever's credentials are at hand
 
   # The emulator has no bucket host names, no instance metadata and no real credentials. The account is always asked
   # for: bucket names and grants are built from it.
@@ -46,12 +47,7 @@ provider "aws" {
   }
 
   default_tags {
-    tags = {
-      project     = var.project
-      environment = local.environment
-      component   = "shared"
-      purpose     = "base"
-    }
+    tags = local.default_tags
   }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,7 +109,25 @@ class Target:
 
     @cached_property
     def account(self) -> Account:
-        return find_account(self.clients)
+        """The caller's account, which is the one that the environment is meant for.
+
+        Raises ``Misuse`` where the variables name another one or none: whoever's credentials are at hand, nothing is
+        built, made or changed for an account that nobody named.
+        """
+        account = find_account(self.clients)
+        meant = self.settings.get("account")
+        file = ENVIRONMENTS / f"{self.environment}.tfvars"
+        where = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+        if not isinstance(meant, str) or not re.fullmatch(r"\d{12}", meant):
+            problem = f"no account of 12 digits is named; these credentials are of {account.id}"
+            remedy = f'Where that is meant, write into {where}: account = "{account.id}"'
+            raise Misuse("check the account", self.environment, problem, remedy)
+        if meant != account.id:
+            problem = f"it is meant for account {meant}, these credentials are of {account.id}"
+            raise Misuse(
+                "check the account", self.environment, problem, f"Choose others (AWS_PROFILE), or mend {where}"
+            )
+        return account
 
     @property
     def state_bucket(self) -> str:

@@ -188,6 +188,7 @@ def _variables(
     """Terraform's variables that differ from AWS: where the services are, and how soon things happen."""
     return {
         "environment": ENVIRONMENT,
+        "account": ACCOUNT,
         "region": REGION,
         "emulator_endpoint": emulator.endpoint,
         "object_lifecycle": False,

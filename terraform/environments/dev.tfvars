@@ -3,6 +3,9 @@ project     = "starmend"
 environment = "dev"
 region      = "eu-west-1"
 
+# The account that this is meant for, as `aws sts get-caller-identity` shows it. With credentials of another nothing is changed.
+# account = "111122223333"
+
 # Who is mailed when an alarm fires. Each address gets one mail to confirm.
 admin_emails = []
 

@@ -96,7 +96,10 @@ run "function" {
         key          = "k"
         hash         = "aGFzaA=="
         architecture = "arm64"
-        layers       = { base = "arn:aws:lambda:eu-west-1:1:layer:base:1", athena = "arn:aws:lambda:eu-west-1:1:layer:athena:1" }
+        layers = {
+          base   = "arn:aws:lambda:eu-west-1:111122223333:layer:base:1"
+          athena = "arn:aws:lambda:eu-west-1:111122223333:layer:athena:1"
+        }
       }
       environment        = { STARMEND_ENV = "test" }
       log_retention_days = 30

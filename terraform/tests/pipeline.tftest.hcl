@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   environment    = "test"
+  account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
   layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
@@ -346,6 +347,7 @@ run "schedules_on_in_a_private_network" {
     vpc_subnet_ids     = ["subnet-1", "subnet-2"]
     security_group_ids = ["sg-1"]
     analyst_principals = ["arn:aws:iam::111122223333:role/people"]
+    company_tags       = { cost-centre = "4711" }
     object_lifecycle   = false
     layer_zips         = null
   }
@@ -359,6 +361,13 @@ run "schedules_on_in_a_private_network" {
       ) : schedule.state == "ENABLED"
     ])
     error_message = "One variable switches the schedules on."
+  }
+
+  assert {
+    condition = local.default_tags == {
+      cost-centre = "4711", project = "starmend", environment = "test", component = "shared", purpose = "base"
+    }
+    error_message = "What the company prescribes stands beside our own tags."
   }
 
   assert {
@@ -419,8 +428,13 @@ run "private_network_without_any_road_to_aws" {
   variables {
     vpc_subnet_ids     = ["subnet-1", "subnet-2"]
     security_group_ids = ["sg-functions"]
-    vpc_endpoints      = { vpc_id = "vpc-1", route_table_ids = ["rtb-1"] }
-    access_log_bucket  = "our-access-logs"
+    vpc_endpoints = {
+      vpc_id          = "vpc-1"
+      route_table_ids = ["rtb-1"]
+      private_dns     = true
+      admit           = { cidrs = ["10.0.0.0/16"], security_group_ids = ["sg-others"], prefix_list_ids = ["pl-office"] }
+    }
+    access_log_bucket = "our-access-logs"
   }
 
   assert {
@@ -449,6 +463,46 @@ run "private_network_without_any_road_to_aws" {
       aws_vpc_security_group_ingress_rule.endpoints["sg-functions"].from_port == 443
       && length(aws_vpc_security_group_ingress_rule.endpoints) == 1
     )
-    error_message = "The functions may use the endpoints, and nobody else."
+    error_message = "The functions may use the endpoints."
+  }
+
+  assert {
+    condition = (
+      length(aws_vpc_security_group_ingress_rule.admitted) == 3
+      && aws_vpc_security_group_ingress_rule.admitted["cidr 10.0.0.0/16"].cidr_ipv4 == "10.0.0.0/16"
+      && aws_vpc_security_group_ingress_rule.admitted["group sg-others"].referenced_security_group_id == "sg-others"
+      && aws_vpc_security_group_ingress_rule.admitted["list pl-office"].prefix_list_id == "pl-office"
+    )
+    error_message = "Whoever else needs these services in the VPC is admitted, by network, group or list."
+  }
+
+  assert {
+    condition     = length(local.endpoint_urls) == 0
+    error_message = "Where the usual names lead to the endpoints, the functions use these."
+  }
+}
+
+run "a_private_network_that_others_use" {
+  command = plan
+
+  variables {
+    vpc_subnet_ids     = ["subnet-1"]
+    security_group_ids = ["sg-functions"]
+    vpc_endpoints      = { vpc_id = "vpc-1", route_table_ids = ["rtb-1"] }
+  }
+
+  assert {
+    condition = alltrue([for endpoint in aws_vpc_endpoint.interface : !endpoint.private_dns_enabled]) && (
+      length(aws_vpc_security_group_ingress_rule.admitted) == 0
+    )
+    error_message = "The services' usual names keep leading where they led, for everybody else in the VPC."
+  }
+
+  assert {
+    condition = local.endpoint_urls == tomap({
+      AWS_ENDPOINT_URL_SECRETS_MANAGER = "https://vpce-1.ssm.eu-west-1.vpce.amazonaws.com"
+      AWS_ENDPOINT_URL_SSM             = "https://vpce-1.ssm.eu-west-1.vpce.amazonaws.com"
+    })
+    error_message = "Our functions use the endpoints' own names."
   }
 }

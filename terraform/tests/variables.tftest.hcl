@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   environment    = "test"
+  account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
   layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
@@ -17,9 +18,15 @@ run "values_that_cannot_work_are_refused" {
   command = plan
 
   variables {
-    project                 = "My_Project"                         # no bucket could be called so
-    environment             = "prod"                               # where
-    name_suffix             = "us_2"                               # nor so
+    project              = "My_Project"          # no bucket could be called so
+    environment          = "prod"                # where
+    name_suffix          = "us_2"                # nor so
+    account              = "1234"                # no account
+    permissions_boundary = "boundary"            # no ARN
+    company_tags         = { Project = "other" } # ours
+    vpc_endpoints = {                            # everybody
+      vpc_id = "vpc-1", route_table_ids = ["rtb-1"], admit = { cidrs = ["0.0.0.0/0"] }
+    }
     force_destroy           = true                                 # data are never destroyed
     emulator_endpoint       = "http://10.0.0.1:4566"               # an emulator beyond this machine
     admin_emails            = ["admin at example"]                 # no address
@@ -34,6 +41,10 @@ run "values_that_cannot_work_are_refused" {
   expect_failures = [
     var.project,
     var.name_suffix,
+    var.account,
+    var.permissions_boundary,
+    var.company_tags,
+    var.vpc_endpoints,
     var.force_destroy,
     var.emulator_endpoint,
     var.admin_emails,

@@ -36,14 +36,21 @@ def analyst(stack: Stack) -> Iterator[Client]:
     }  # fmt: skip
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    policy = f"arn:aws:iam::{account}:policy/{stack.deployment.project}-{stack.deployment.environment}-analyst"
-    iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy)
+    name = f"{stack.deployment.project}-{stack.deployment.environment}-analyst"
+    ours = [
+        policy["Arn"]
+        for policy in iam.list_policies(Scope="Local")["Policies"]
+        if policy["PolicyName"].startswith(name)
+    ]
+    for policy in ours:
+        iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy)
     keys = sts.assume_role(RoleArn=role, RoleSessionName="reads")["Credentials"]
     session = botocore.session.get_session()
     session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     config = Config(s3={"addressing_style": "path"})
     yield lambda service: session.create_client(service, config=config)
-    iam.detach_role_policy(RoleName=ROLE, PolicyArn=policy)
+    for policy in ours:
+        iam.detach_role_policy(RoleName=ROLE, PolicyArn=policy)
     iam.delete_role(RoleName=ROLE)
 
 
@@ -62,6 +69,17 @@ def test_an_analyst_reads_the_warehouse_and_the_log_of_what_was_processed(stack:
     s3.get_object(Bucket=bucket, Key="warehouse/dim_date/symlink.txt")
     assert s3.list_objects_v2(Bucket=bucket, Prefix="warehouse/dim_date/")["KeyCount"] > 0
     assert s3.list_objects_v2(Bucket=bucket, Prefix="receipts/")["KeyCount"] >= 0
+
+
+def test_an_analyst_reads_no_current_row_of_a_source(stack: Stack, analyst: Client) -> None:
+    """They hold what the star leaves out: contacts of counterparties."""
+    s3, bucket = analyst("s3"), stack.deployment.warehouse_bucket
+    for root in ("warehouse/_current/", "warehouse/_data/_current/"):
+        assert is_refused(s3.list_objects_v2, Bucket=bucket, Prefix=root)
+        assert is_refused(s3.get_object, Bucket=bucket, Key=f"{root}counterparty/symlink.txt")
+    place = {"DatabaseName": stack.deployment.database, "Name": "current_counterparty"}
+    assert is_refused(analyst("glue").get_table, **place)
+    assert analyst("glue").get_table(**place | {"Name": "dim_counterparty"})["Table"]["Name"] == "dim_counterparty"
 
 
 def test_an_analyst_reads_no_ingest_object_no_quarantine_and_no_secret(stack: Stack, analyst: Client) -> None:

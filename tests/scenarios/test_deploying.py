@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 from aws.clients import Clients
 from aws.deployment import Deployment
 from core.contract.model import Feed
-from local.emulator import REGION, Emulator
+from local.emulator import ACCOUNT, REGION, Emulator
 from local.invoking import invoke
 from local.market import MarketProcess
 from local.trading import last_session_hour
@@ -58,6 +58,7 @@ class Operator:
     def variables(self) -> dict[str, Any]:
         """What tells the emulator from AWS."""
         return {
+            "account": ACCOUNT,
             "region": REGION,
             "emulator_endpoint": self.environment["AWS_ENDPOINT_URL"],
             "object_lifecycle": False,

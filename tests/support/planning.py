@@ -17,6 +17,7 @@ from deploy.folders import MODULE
 from deploy.terraform import Terraform
 
 ACCOUNT = "000000000000"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 
 Change = dict[str, Any]
 
@@ -75,6 +76,8 @@ class Planner:
         (folder / "contracts.json").write_text(json.dumps(contracts))
         variables = {
             "environment": "test",
+            "account": ACCOUNT,
+            "permissions_boundary": BOUNDARY,
             "region": "us-east-1",
             "emulator_endpoint": endpoint,
             "schedules_enabled": True,

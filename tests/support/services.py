@@ -74,7 +74,7 @@ def _delivery(delivery: Resource, resources: list[Resource]) -> Needs:
     for action in ("DescribeStream", "GetShardIterator", "GetRecords", "ListShards"):
         yield source["role_arn"], f"kinesis:{action}", source["kinesis_stream_arn"]
     for prefix in (to["prefix"], to["error_output_prefix"]):
-        for action in ("PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"):
+        for action in ("PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"):
             yield to["role_arn"], f"s3:{action}", f"{to['bucket_arn']}/{prefix.split('!')[0]}any"
     for action in ("GetBucketLocation", "ListBucket", "ListBucketMultipartUploads"):
         yield to["role_arn"], f"s3:{action}", to["bucket_arn"]

@@ -89,6 +89,27 @@ def test_a_comprehension_names_what_it_goes_through(path: Path) -> None:
     assert nameless == []
 
 
+def test_everything_gets_the_companys_tags_and_ours() -> None:
+    text = (MODULE / "versions.tf").read_text(encoding="utf-8")
+    assert re.search(r"default_tags \{\n\s+tags = local\.default_tags\n", text)
+
+
+# Names of the commercial partition: in China and for governments they are others. Hosts of service principals are the
+# same everywhere, and validations know every partition (arn:aws[a-z-]*:).
+_ONE_PARTITION = re.compile(r"arn:aws:|com\.amazonaws\.(?!com)")
+CODE = [*SOURCES, *sorted(path for path in (ROOT / "src").rglob("*.py") if "emulator" not in path.parts)]
+
+
+def test_nothing_that_runs_on_aws_names_one_partition() -> None:
+    named = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in CODE
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if _ONE_PARTITION.search(line.split("#")[0]) and "error_message" not in line
+    ]
+    assert named == []
+
+
 def test_every_module_asks_for_the_same_versions() -> None:
     root = (MODULE / "versions.tf").read_text(encoding="utf-8")
     wanted = re.findall(r'version\s*= "([^"]+)"', root)

@@ -18,7 +18,11 @@ _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
 
 
 def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
-    """Name -> {bucket, location, format, description, columns, partition_keys, projection, template}."""
+    """Name -> {bucket, location, format, description, analysts, columns, partition_keys, projection, template}.
+
+    ``analysts``: whether analysts read it. The star and the pipeline's account of it are theirs; raw lines, current
+    source rows and rejected lines hold columns that the star leaves out on purpose.
+    """
     tables: dict[str, dict[str, Any]] = {}
     for table in contracts.tables():
         tables[table.name] = _star_table(table)
@@ -30,9 +34,11 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
             if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
                 tables[f"current_{source.name}"] = _current_table(source)
     tables["processing_log"] = _records(
-        contracts, "receipts", RECEIPT_COLUMNS, "one row per ingest object: its receipt"
+        contracts, "receipts", RECEIPT_COLUMNS, "one row per ingest object: its receipt", analysts=True
     )
-    tables["quarantine"] = _records(contracts, "quarantine", QUARANTINE_COLUMNS, "one row per rejected line")
+    tables["quarantine"] = _records(
+        contracts, "quarantine", QUARANTINE_COLUMNS, "one row per rejected line", analysts=False
+    )
     tables["completeness"] = _completeness(contracts)
     return dict(sorted(tables.items()))
 
@@ -44,6 +50,7 @@ def _star_table(table: Table) -> dict[str, Any]:
         "location": f"warehouse/{table.name}/",
         "format": "pointers",
         "description": table.description,
+        "analysts": True,
         "columns": [
             _column(column.name, column.type.catalog, _comment(column.comment, column.unit, column.references))
             for column in table.columns
@@ -104,6 +111,7 @@ def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
         "location": f"feeds/{contract.dataset}/" if is_feed else f"tables/{contract.dataset}/{source.name}/",
         "format": "json",
         "description": f"JSON lines as acquired: {contract.dataset}.{source.name}",
+        "analysts": False,
         "columns": [
             _column(field.name, _RAW_TYPES.get(field.type.name, "string"), field.comment) for field in source.fields
         ],
@@ -141,12 +149,15 @@ def _current_table(source: SourceTable) -> dict[str, Any]:
         "location": f"warehouse/_current/{source.name}/",
         "format": "pointers",
         "description": f"the newest known version of every row of {source.name}, deleted ones too",
+        "analysts": False,
         "columns": [_column(field.name, field.type.catalog, field.comment) for field in source.fields],
         **_partitioned([]),
     }
 
 
-def _records(contracts: Contracts, folder: str, columns: RecordColumns, description: str) -> dict[str, Any]:
+def _records(
+    contracts: Contracts, folder: str, columns: RecordColumns, description: str, *, analysts: bool
+) -> dict[str, Any]:
     datasets = [contract for contract in contracts if contract.source]
     names = sorted(
         {table.name for contract in datasets for table in (contract.source.tables if contract.source else ())}
@@ -164,6 +175,7 @@ def _records(contracts: Contracts, folder: str, columns: RecordColumns, descript
         "location": f"{folder}/",
         "format": "json",
         "description": description,
+        "analysts": analysts,
         "columns": [_column(*column) for column in columns],
         **_partitioned(keys),
     }
@@ -193,6 +205,7 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
         "location": "completeness/",
         "format": "json",
         "description": "one row per audited window: expected, present, absent, missing, and its certificate",
+        "analysts": True,
         "columns": [_column(*column) for column in COMPLETENESS_COLUMNS],
         **_partitioned([dataset, day]),
     }

@@ -145,7 +145,7 @@ locals {
       "Make again"           = merge(local.job, { Resource = module.restate.arn })
       "Ask the source" = {
         Type     = "Task"
-        Resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+        Resource = "arn:${data.aws_partition.current.partition}:states:::sqs:sendMessage.waitForTaskToken"
         Comment = join(" ", [
           "The repair function takes the job from the queue and answers with the token.",
           "What it did before a retry it does not do again.",

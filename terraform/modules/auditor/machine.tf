@@ -47,10 +47,11 @@ data "aws_iam_policy_document" "machine" {
 }
 
 resource "aws_iam_role" "machine" {
-  name               = "${local.name}-machine"
-  description        = "What the auditor's state machine may call"
-  assume_role_policy = data.aws_iam_policy_document.states_trust.json
-  tags               = var.tags
+  name                 = "${local.name}-machine"
+  description          = "What the auditor's state machine may call"
+  assume_role_policy   = data.aws_iam_policy_document.states_trust.json
+  permissions_boundary = var.functions.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "machine" {

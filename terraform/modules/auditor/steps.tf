@@ -196,6 +196,12 @@ data "aws_iam_policy_document" "ask_athena" {
   }
 
   statement {
+    sid       = "ReadDefaultDatabase" # Athena looks into it before every query
+    actions   = ["glue:GetDatabase", "glue:GetDatabases"]
+    resources = ["${local.glue}:catalog", var.athena.database.arn, "${local.glue}:database/default"]
+  }
+
+  statement {
     sid     = "ReadCatalog"
     actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]
     resources = [

@@ -93,7 +93,7 @@ variable "admins" {
 }
 
 variable "alarms" {
-  description = "What alarms have in common: the metrics' namespace, what tells this deployment's metrics from another's, the runbook's sections by kind."
+  description = "What alarms share: namespace, the dimensions that tell this deployment's metrics from another's, runbook sections by kind."
   type = object({
     namespace  = string
     dimensions = map(string)
@@ -122,7 +122,7 @@ variable "restate_memory_mb" {
 }
 
 variable "functions" {
-  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({
     code = object({
       bucket       = string
@@ -131,17 +131,19 @@ variable "functions" {
       architecture = string
       layers       = map(string)
     })
-    environment        = map(string)
-    log_retention_days = number
-    tracing            = bool
+    environment          = map(string)
+    log_retention_days   = number
+    tracing              = bool
+    permissions_boundary = optional(string)
   })
 }
 
 variable "scheduling" {
-  description = "The group of every schedule, and whether they fire."
+  description = "The group of every schedule, whether they fire, and the boundary of the roles that start what they start."
   type = object({
-    group   = string
-    enabled = bool
+    group                = string
+    enabled              = bool
+    permissions_boundary = optional(string)
   })
 }
 

@@ -47,7 +47,7 @@ module "extract" {
   description     = "Reads what changed in a database and writes it as JSON lines, one object per table"
   handler         = "ingestion.extract.handler.handle"
   policy          = data.aws_iam_policy_document.extract.json
-  environment     = { POWERTOOLS_SERVICE_NAME = "extract" }
+  environment     = merge(var.endpoint_urls, { POWERTOOLS_SERVICE_NAME = "extract" })
   timeout_seconds = var.extract_timeout_seconds
   memory_mb       = 1024
   shared          = var.functions
@@ -146,7 +146,7 @@ module "check" {
   description     = "Answers the auditor's questions about a database, and fetches rows again beside the sequence"
   handler         = "ingestion.check.handler.handle"
   policy          = data.aws_iam_policy_document.check.json
-  environment     = { POWERTOOLS_SERVICE_NAME = "check" }
+  environment     = merge(var.endpoint_urls, { POWERTOOLS_SERVICE_NAME = "check" })
   timeout_seconds = var.check_timeout_seconds
   memory_mb       = 1024
   shared          = var.functions

@@ -54,8 +54,14 @@ variable "network" {
   })
 }
 
+variable "endpoint_urls" {
+  description = "Environment variables with the addresses of AWS's services, where their usual names do not lead to them."
+  type        = map(string)
+  default     = {}
+}
+
 variable "functions" {
-  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({
     code = object({
       bucket       = string
@@ -64,17 +70,19 @@ variable "functions" {
       architecture = string
       layers       = map(string)
     })
-    environment        = map(string)
-    log_retention_days = number
-    tracing            = bool
+    environment          = map(string)
+    log_retention_days   = number
+    tracing              = bool
+    permissions_boundary = optional(string)
   })
 }
 
 variable "scheduling" {
-  description = "The group of every schedule, and whether they fire."
+  description = "The group of every schedule, whether they fire, and the boundary of the roles that start what they start."
   type = object({
-    group   = string
-    enabled = bool
+    group                = string
+    enabled              = bool
+    permissions_boundary = optional(string)
   })
 }
 

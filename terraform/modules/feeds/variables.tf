@@ -48,7 +48,7 @@ variable "pull" {
 }
 
 variable "functions" {
-  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({
     code = object({
       bucket       = string
@@ -57,17 +57,19 @@ variable "functions" {
       architecture = string
       layers       = map(string)
     })
-    environment        = map(string)
-    log_retention_days = number
-    tracing            = bool
+    environment          = map(string)
+    log_retention_days   = number
+    tracing              = bool
+    permissions_boundary = optional(string)
   })
 }
 
 variable "scheduling" {
-  description = "The group of every schedule, and whether they fire."
+  description = "The group of every schedule, whether they fire, and the boundary of the roles that start what they start."
   type = object({
-    group   = string
-    enabled = bool
+    group                = string
+    enabled              = bool
+    permissions_boundary = optional(string)
   })
 }
 

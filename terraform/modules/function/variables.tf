@@ -56,7 +56,7 @@ variable "layers" {
 }
 
 variable "shared" {
-  description = "What all functions share: the code package and its layers, settings, how long logs are kept, X-Ray traces."
+  description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({
     # hash: the base64 SHA-256 that tells when the package changed; layers: the ARN of each by its name
     code = object({
@@ -66,9 +66,10 @@ variable "shared" {
       architecture = string
       layers       = map(string)
     })
-    environment        = map(string)
-    log_retention_days = number
-    tracing            = bool
+    environment          = map(string)
+    log_retention_days   = number
+    tracing              = bool
+    permissions_boundary = optional(string)
   })
 }
 

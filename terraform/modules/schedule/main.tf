@@ -25,10 +25,11 @@ data "aws_iam_policy_document" "start" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = "${var.prefix}-start-${var.name}"
-  description        = "Lets the schedules start ${var.prefix}-${var.name}"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  name                 = "${var.prefix}-start-${var.name}"
+  description          = "Lets the schedules start ${var.prefix}-${var.name}"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.scheduling.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "this" {

@@ -34,10 +34,11 @@ variable "retry" {
 }
 
 variable "scheduling" {
-  description = "The group of every schedule, and whether they fire."
+  description = "The group of every schedule, whether they fire, and the boundary of the roles that start what they start."
   type = object({
-    group   = string
-    enabled = bool
+    group                = string
+    enabled              = bool
+    permissions_boundary = optional(string)
   })
 }
 

@@ -5,6 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
+  account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
   layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }

@@ -3,7 +3,7 @@ mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }
 }
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", reverse_dns_prefix = "com.amazonaws" }
 }
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
@@ -49,4 +49,7 @@ mock_resource "aws_athena_workgroup" {
 }
 mock_resource "aws_glue_catalog_database" {
   defaults = { arn = "arn:aws:glue:eu-west-1:111122223333:database/x" }
+}
+mock_resource "aws_vpc_endpoint" {
+  defaults = { dns_entry = [{ dns_name = "vpce-1.ssm.eu-west-1.vpce.amazonaws.com", hosted_zone_id = "Z" }] }
 }

@@ -20,13 +20,37 @@ from deploy.target import Target
 
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = str(REPOSITORY / "contracts")
-STATE = "starmend-123456789012-eu-west-1-terraform"
+ACCOUNT = "123456789012"
+STATE = f"starmend-{ACCOUNT}-eu-west-1-terraform"
+
+
+@pytest.fixture
+def named(starmend: Command, tmp_path: Path) -> tuple[str, str]:
+    """Options that name the simulated account, as an environment's own file does."""
+    file = tmp_path / "account.tfvars"
+    file.write_text(f'account = "{ACCOUNT}"\n')
+    return "--var-file", str(file)
+
+
+@pytest.mark.parametrize("verb", ["bootstrap", "plan", "apply", "destroy"])
+def test_nothing_is_built_or_made_for_an_account_that_is_not_the_named_one(
+    verb: str, client_of: ClientOf, starmend: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.tfvars"
+    file.write_text('account = "999999999999"\n')
+    more = [] if verb == "bootstrap" else ["--contracts", CONTRACTS]
+    more += ["--yes"] if verb == "destroy" else []
+    said = starmend("deploy", verb, "--env", "dev", "--var-file", str(file), *more)
+    assert said.code == 2
+    assert f"meant for account 999999999999, these credentials are of {ACCOUNT}" in said.err.replace("\n", " ")
+    assert client_of("s3").list_buckets()["Buckets"] == []
+    assert not list(tmp_path.rglob("*.zip"))
 
 
 def test_the_state_s_bucket_is_versioned_encrypted_private_and_speaks_tls_only(
-    client_of: ClientOf, starmend: Command
+    client_of: ClientOf, starmend: Command, named: tuple[str, str]
 ) -> None:
-    said = starmend("deploy", "bootstrap", "--env", "dev")
+    said = starmend("deploy", "bootstrap", "--env", "dev", *named)
     assert (said.code, f"s3://{STATE}: made" in said.out) == (0, True)
     s3 = client_of("s3")
     assert s3.get_bucket_location(Bucket=STATE)["LocationConstraint"] == "eu-west-1"
@@ -40,27 +64,33 @@ def test_the_state_s_bucket_is_versioned_encrypted_private_and_speaks_tls_only(
     assert tags["project"] == "starmend"
 
 
-def test_making_it_again_mends_its_settings_and_keeps_the_state(client_of: ClientOf, starmend: Command) -> None:
-    starmend("deploy", "bootstrap")
+def test_making_it_again_mends_its_settings_and_keeps_the_state(
+    client_of: ClientOf, starmend: Command, named: tuple[str, str]
+) -> None:
+    starmend("deploy", "bootstrap", *named)
     s3 = client_of("s3")
     s3.delete_bucket_policy(Bucket=STATE)
     s3.put_object(Bucket=STATE, Key="dev/terraform.tfstate", Body=b"{}")
     s3.put_bucket_versioning(Bucket=STATE, VersioningConfiguration={"Status": "Suspended"})
-    said = starmend("deploy", "bootstrap")
+    said = starmend("deploy", "bootstrap", *named)
     assert (said.code, "was there" in said.out) == (0, True)
     assert s3.get_bucket_versioning(Bucket=STATE)["Status"] == "Enabled"
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=STATE)["Policy"]
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=STATE)["Contents"]] == ["dev/terraform.tfstate"]
 
 
-def test_dev_and_prod_share_the_bucket_under_keys_of_their_own(client_of: ClientOf, starmend: Command) -> None:
-    starmend("deploy", "bootstrap", "--env", "dev")
-    assert "was there" in starmend("deploy", "bootstrap", "--env", "prod").out
+def test_dev_and_prod_share_the_bucket_under_keys_of_their_own(
+    client_of: ClientOf, starmend: Command, named: tuple[str, str]
+) -> None:
+    starmend("deploy", "bootstrap", "--env", "dev", *named)
+    assert "was there" in starmend("deploy", "bootstrap", "--env", "prod", *named).out
     assert Target.of("dev").state_key != Target.of("prod").state_key
 
 
-def test_without_a_place_for_the_state_a_plan_says_how_to_make_it(client_of: ClientOf, starmend: Command) -> None:
-    said = starmend("deploy", "plan", "--contracts", CONTRACTS)
+def test_without_a_place_for_the_state_a_plan_says_how_to_make_it(
+    client_of: ClientOf, starmend: Command, named: tuple[str, str]
+) -> None:
+    said = starmend("deploy", "plan", "--contracts", CONTRACTS, *named)
     assert (said.code, len([line for line in said.err.splitlines() if "make bootstrap ENV=dev" in line])) == (2, 1)
 
 

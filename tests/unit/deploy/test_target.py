@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from aws.account import Account
 from core.errors import Misuse
+from deploy import target as targets
 from deploy.layers.wheels import LAMBDA
 from deploy.target import Target
 
@@ -82,3 +84,29 @@ def test_what_is_meant_for_an_emulator_never_goes_to_aws_nor_the_other_way_round
     assert Target.of("dev", [emulated]).emulator == "http://127.0.0.1:4566"
     with pytest.raises(Misuse, match="Set both alike"):
         Target.of("dev")
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("", "no account of 12 digits is named; these credentials are of 111122223333"),
+        ("account = 111122223333", "no account of 12 digits is named"),  # a number: it would lose leading zeros
+        ('account = "444455556666"', "meant for account 444455556666, these credentials are of 111122223333"),
+    ],
+)
+def test_credentials_of_another_account_than_the_named_one_are_refused_with_the_remedy(
+    setting: str, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outside_aws(monkeypatch)
+    monkeypatch.setattr(targets, "find_account", lambda _: Account("111122223333", "aws"))
+    target = Target.of("dev", [written(tmp_path, "account.tfvars", setting)])
+    for what_needs_it in ("account", "state_bucket"):
+        with pytest.raises(Misuse, match=rf"{problem}.*terraform/environments/dev.tfvars"):
+            getattr(target, what_needs_it)
+
+
+def test_credentials_of_the_named_account_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outside_aws(monkeypatch)
+    monkeypatch.setattr(targets, "find_account", lambda _: Account("000011112222", "aws"))
+    target = Target.of("dev", [written(tmp_path, "account.tfvars", 'account = "000011112222"')])
+    assert target.state_bucket == "starmend-000011112222-eu-west-1-terraform"
