@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATHENAS_OWN_LIMIT = 1800.0  # seconds, Athena's quota for one SELECT
-SERVICES = (
-    "athena",
-    "s3",
-)  # whose clients awswrangler builds for the calls below; the functions' botocore describes no others
+# Whose clients are built for the calls below, here and by awswrangler: the functions' botocore describes them.
+SERVICES = ("athena", "s3")
 FIRST_POLL_SECONDS, POLL_SECONDS = 0.02, 0.1  # each wait is twice the one before, up to the second
 _REMEDY = "Look at the query and the catalog"
 _LAST_STATES = ("SUCCEEDED", "FAILED", "CANCELLED")

@@ -137,6 +137,11 @@ run "function" {
   }
 
   assert {
+    condition     = aws_lambda_function.this.layers == tolist(["arn:aws:lambda:eu-west-1:111122223333:layer:base:1"])
+    error_message = "A function that asks for no more has the layer of all."
+  }
+
+  assert {
     condition     = toset(one(aws_lambda_function.this.vpc_config).subnet_ids) == toset(["subnet-1"])
     error_message = "A function that reads a database lives in its network."
   }
