@@ -26,6 +26,22 @@ class AuthenticationFailed(OutOfReach):
     """The database does not take this password: it may just have been rotated."""
 
 
+class CertificateRefused(OutOfReach):
+    """The server could not prove that it is the one that the secret names; nothing was sent to it, no password."""
+
+
+class UnknownAuthority(CertificateRefused):
+    """Nobody whom we trust signed the server's certificate."""
+
+
+class WrongHost(CertificateRefused):
+    """The server's certificate is another host's."""
+
+
+class CertificateExpired(CertificateRefused):
+    """The server's certificate is valid no longer, or not yet."""
+
+
 class StatementTimeOut(OutOfReach):
     """The statement ran longer than it may."""
 
@@ -38,10 +54,7 @@ def reaching(operation: str, place: str) -> Iterator[None]:
     except DatabaseError as error:
         raise _of_server(operation, place, error) from error
     except ssl.SSLCertVerificationError as error:
-        remedy = "Put the authority's certificate into the secret's sslrootcert"
-        raise OutOfReach(
-            operation, place, f"the server's certificate is not trusted: {error.reason}", remedy
-        ) from error
+        raise _of_certificate(operation, place, error) from error
     except TimeoutError as error:
         remedy = "Look at the server's load and at the network's rules"
         raise OutOfReach(operation, place, "no answer in time", remedy) from error
@@ -53,6 +66,31 @@ def reaching(operation: str, place: str) -> Iterator[None]:
         if isinstance(error, InterfaceError) and "SSL" in str(error):
             remedy = "Switch TLS on in the server; plain text is spoken only where the secret's sslmode says disable"
         raise OutOfReach(operation, place, str(cause) or type(cause).__name__, remedy) from error
+
+
+# Result codes of OpenSSL's X509_verify_cert (its manual page X509_STORE_CTX_get_error).
+_NOT_VALID_NOW = (9, 10, 13, 14)
+_ANOTHER_NAME = (62, 63, 64)
+_UNVERIFIED = (
+    'To encrypt without any proof of who answers, say so in the secret: "sslmode": "require" (starmend secret set)'
+)
+
+
+def _of_certificate(operation: str, place: str, error: ssl.SSLCertVerificationError) -> CertificateRefused:
+    reason = error.verify_message or str(error.reason)
+    if error.verify_code in _NOT_VALID_NOW:
+        remedy = f"Have the server's certificate renewed. {_UNVERIFIED}"
+        return CertificateExpired(operation, place, f"the server's certificate is not valid now: {reason}", remedy)
+    if error.verify_code in _ANOTHER_NAME:
+        remedy = f"Put into the secret's host the name that the certificate has. {_UNVERIFIED}"
+        return WrongHost(operation, place, f"the server's certificate is another host's: {reason}", remedy)
+    remedy = (
+        "Put the authority's certificate, as PEM text, into the secret's sslrootcert (starmend secret set NAME "
+        "--sslrootcert FILE); for RDS the region's bundle: "
+        "https://truststore.pki.rds.amazonaws.com/REGION/REGION-bundle.pem. "
+    )
+    problem = f"no authority that we know signed the server's certificate: {reason}"
+    return UnknownAuthority(operation, place, problem, remedy + _UNVERIFIED)
 
 
 def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendError:

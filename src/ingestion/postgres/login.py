@@ -1,4 +1,8 @@
-"""The login of a database, from its secret: server, user, password, encryption."""
+"""The login of a database, from its secret: server, user, password, encryption.
+
+A server proves that it is the one that the secret names, unless the secret says otherwise: ``verify-full`` is the
+default.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ class Login:
     dbname: str
     username: str
     password: str = field(repr=False)
-    sslmode: SslMode = "require"
+    sslmode: SslMode = "verify-full"
     sslrootcert: str = field(default="", repr=False)
 
     @property
@@ -34,8 +38,8 @@ class Login:
     def tls(self) -> ssl.SSLContext | None:
         """The encryption to use; None only where the secret says ``disable``.
 
-        As libpq has it: ``require`` encrypts and looks at no certificate unless ``sslrootcert`` is given,
-        ``verify-ca`` wants one that the authority signed, ``verify-full`` one for this host too.
+        As libpq has it: ``verify-full`` wants a certificate that the authority signed for this host, ``verify-ca`` one
+        for whatever host, and ``require`` encrypts and looks at no certificate unless ``sslrootcert`` is given.
         """
         if self.sslmode == "disable":
             return None
@@ -62,7 +66,7 @@ def parse_login(text: str, *, secret: str) -> Login:
         raise InvalidData("read secret", secret, "is no JSON object", _REMEDY)
     if absent := [name for name in ("host", "dbname", "username", "password") if not data.get(name)]:
         raise InvalidData("read secret", secret, f"lacks {', '.join(absent)}", _REMEDY)
-    mode = data.get("sslmode") or "require"
+    mode = data.get("sslmode") or "verify-full"
     if mode not in _MODES:
         problem = "sslmode is none of " + ", ".join(_MODES)
         raise InvalidData("read secret", secret, problem, "Plain text is spoken only where sslmode says disable")

@@ -11,11 +11,19 @@ from ingestion.postgres.login import Login, parse_login
 WHOLE = {"host": "db.internal", "port": 5433, "dbname": "totesys", "username": "reader", "password": "pa'ss\"wörd"}
 
 
-def test_encryption_is_the_default() -> None:
+def test_a_server_proves_itself_unless_the_secret_says_otherwise() -> None:
     login = parse_login(json.dumps(WHOLE), secret="sales-db")
     assert (login.host, login.port, login.dbname, login.username) == ("db.internal", 5433, "totesys", "reader")
-    assert login.sslmode == "require"
-    assert login.tls() is not None
+    assert login.sslmode == "verify-full"
+    context = login.tls()
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_server_is_believed_without_proof_only_where_the_secret_says_require() -> None:
+    context = parse_login(json.dumps(WHOLE | {"sslmode": "require"}), secret="sales-db").tls()
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
 
 
 def test_plain_text_is_spoken_only_where_the_secret_says_so() -> None:
