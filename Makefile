@@ -9,6 +9,8 @@ STARMEND := $(BIN)/starmend
 ENV ?= dev
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Bytecode is kept, whatever the shell says: else every process compiles all it imports anew, ten seconds a worker of the tests.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo up down test test-fast lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
 

@@ -91,6 +91,9 @@ class FeedLake(FeedSimulation):
         super().trade(start, minutes)
         self.acquisition.messages = before  # type: ignore[method-assign]
 
+    def observe(self, slot: dt.datetime) -> None:
+        self.pull(slot)  # always, for the requests' forms
+
     def _kept(self, before: Any) -> Any:
         def messages(*given: Any) -> Any:
             self.requested += self.acquisition.queue.messages

@@ -30,6 +30,7 @@ from auditor.services import Limits, Services
 from core.audit.certificate import certificate_key, hash_of
 from core.audit.repair_jobs import read_job
 from core.contract.model import Contracts, Feed
+from core.ports import StreamRecord
 from core.warehouse.arrow_types import stored_schema
 from ingestion.repair.job import RepairClients, carry_out
 from local.market.server import DEFAULT_TOKEN, Market
@@ -38,6 +39,7 @@ from processing.process import process_messages
 from processing.restating.job import restate_job
 
 MINUTE = dt.timedelta(minutes=1)
+_OBSERVED: dict[tuple[str, int, dt.datetime, dt.datetime], tuple[StreamRecord, ...]] = {}
 
 
 class FeedSimulation:
@@ -67,6 +69,7 @@ class FeedSimulation:
         )
         self.acquisition.time.start = at
         self.feed = self.contracts.feed(dataset)
+        self._promise = hash_of(repr(self.contracts.dataset(dataset)).encode())
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()
         self.deleted_objects = DeletedObjects(self.lake.ingest)
         self.limits = limits or Limits(grace_seconds=0, workers=4)
@@ -101,12 +104,27 @@ class FeedSimulation:
         for number in range(minutes):
             slot = start + number * step
             self._go_to(slot + dt.timedelta(seconds=2))
-            self.acquisition.request(slot)
-            self.acquisition.pull(seconds=500)
+            self.observe(slot)
             if number % 2:
                 self.deliver()
         self._go_to(start + minutes * step)
         self.deliver()
+
+    def observe(self, slot: dt.datetime) -> None:
+        """Request and pull a slot; what an undisturbed market answers is asked of it once a run, and remembered."""
+        stream, question = self.acquisition.stream, (self._promise, self.market.seed, slot, self.now)
+        if self.market.is_undisturbed and question in _OBSERVED:
+            stream.records += _OBSERVED[question]
+            return
+        before = len(stream.records)
+        self.pull(slot)
+        if self.market.is_undisturbed:
+            _OBSERVED[question] = tuple(stream.records[before:])
+
+    def pull(self, slot: dt.datetime) -> None:
+        """The schedule fires, and the queue's function runs."""
+        self.acquisition.request(slot)
+        self.acquisition.pull(seconds=500)
 
     def _go_to(self, at: dt.datetime) -> None:
         """Time passes for everybody."""

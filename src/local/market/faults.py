@@ -117,6 +117,10 @@ class Faults:
                 self._on.pop(switched, None)
                 self._left.pop(switched, None)
 
+    def any(self) -> bool:
+        """Whether one is on."""
+        return bool(self._on)
+
     def hitting(self, call: Call) -> list[Fault]:
         """The faults of this call, oldest first; each counts it."""
         hit = []

@@ -19,6 +19,10 @@ class Limits:
             self._per_minute, self._per_second, self._retry_after = per_minute, per_second, retry_after
             self._used: dict[tuple[str, int, int], int] = {}
 
+    def any(self) -> bool:
+        """Whether one is set."""
+        return self._per_minute is not None or self._per_second is not None
+
     def take(self, token: str, now: dt.datetime) -> tuple[bool, dict[str, str]]:
         """Count a call: whether it is within the limits, and the headers that state limit, rest and reset."""
         second = int(now.timestamp())

@@ -78,6 +78,11 @@ class Market:
         """End one fault, or all."""
         self._faults.heal(number)
 
+    @property
+    def is_undisturbed(self) -> bool:
+        """Whether its answers follow from seed and clock alone: no fault is on, no limit, and trading never stops."""
+        return not self._faults.any() and not self._limits.any() and self.finnhub.sessions.always_open
+
     def limits(
         self, *, per_minute: int | None = None, per_second: int | None = None, retry_after: bool = False
     ) -> None:

@@ -16,6 +16,11 @@ class Sessions:
     def __init__(self, spans: Sequence[Span] | None = None) -> None:
         self._spans = None if spans is None else sorted((minute_of(start), minute_of(end)) for start, end in spans)
 
+    @property
+    def always_open(self) -> bool:
+        """Whether trading never stops."""
+        return self._spans is None
+
     def is_open(self, minute: int) -> bool:
         if self._spans is None:
             return True

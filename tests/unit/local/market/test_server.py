@@ -16,3 +16,17 @@ def test_a_stopped_market_closes_its_connections_and_its_port() -> None:
         market.stop()
         with pytest.raises(requests.ConnectionError):
             session.get(f"{market.api_url}/quote", **call)
+
+
+def test_a_market_with_a_fault_a_limit_or_sessions_is_not_undisturbed() -> None:
+    with Market.start() as market:
+        assert market.is_undisturbed
+        number = market.fail("error", symbol="AAPL")
+        assert not market.is_undisturbed
+        market.heal(number)
+        market.limits(per_minute=60)
+        assert not market.is_undisturbed
+        market.limits()
+        assert market.is_undisturbed
+        market.trade_during([])
+        assert not market.is_undisturbed
