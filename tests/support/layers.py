@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,6 +23,22 @@ def built_layers() -> Layers:
     return build_layers(ROOT / "build" / "layers")
 
 
+@cache
+def unpacked_layers() -> dict[str, Path]:
+    """The folder of each layer's packages, unpacked once for its content."""
+    folders = {}
+    for name, layer in built_layers():
+        folder = layer.parent / "unpacked" / hashlib.sha256(layer.read_bytes()).hexdigest()[:24]
+        if not folder.is_dir():
+            fresh = Path(tempfile.mkdtemp(dir=layer.parent))
+            with zipfile.ZipFile(layer) as opened:
+                opened.extractall(fresh)
+            folder.parent.mkdir(exist_ok=True)
+            fresh.rename(folder)
+        folders[name] = folder / "python"
+    return folders
+
+
 def lambda_python() -> Path:
     """An interpreter of Lambda's version; skips the test where the machine has none."""
     python = find_python(LAMBDA_PYTHON)
@@ -30,7 +49,7 @@ def lambda_python() -> Path:
 
 def run_alone(script: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
     """What a script prints under Lambda's Python with nothing on its path but the standard library."""
-    command = [str(lambda_python()), "-I", "-S", "-B", "-c", script, *arguments]
+    command = [str(lambda_python()), "-I", "-S", "-c", script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(environment or {}), check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
