@@ -29,6 +29,7 @@ from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 from deploy.target import Target
 from deploy.terraform import Change, Plan, Terraform
 from deploy.zip_files import unpacked_size
+from local.emulator.execution.python import function_python
 
 app = typer.Typer(help="Put the pipeline into an AWS account, change it there, remove it.", no_args_is_help=True)
 
@@ -204,7 +205,9 @@ def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, 
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
-    packages = _packaged(text, target.folder, progress, layers_for=None if target.emulator else target.platform)
+    packages = _packaged(
+        text, target.folder, progress, layers_for=function_python().platform if target.emulator else target.platform
+    )
     with progress.step("planning"):
         planned = terraform.plan(packages.variables)
         file = _written(target, "plan.txt", planned.text)

@@ -25,15 +25,19 @@ from core.authoring.load import load
 from core.contract import model
 from core.errors import OutOfReach
 from core.rendering.render import render
-from deploy.folders import MODULE, ROOT
+from deploy.folders import BUILD, MODULE, ROOT
+from deploy.layers.build import Layers, build_layers
 from deploy.packaging import build_code_zip
 from deploy.terraform import Terraform, emulator_backend
 from local.database import Database, generator
 from local.emulator import ACCOUNT, REGION, Emulator
+from local.emulator.execution.python import function_python
 from local.market import MarketProcess
 
 ENVIRONMENT = "local"
 STATE_BUCKET = "starmend-state"
+LAYERS = ROOT / BUILD / "layers"
+UNPACKED_LAYERS = ROOT / BUILD / "layers" / "unpacked"
 VARIABLES = "variables.json"  # what Terraform was applied with
 Say = Callable[[str], None]
 
@@ -82,6 +86,7 @@ class Stack:
         with ExitStack() as undo:
             undo.callback(_forget, folder)
             contracts_file = _render(folder, plan)
+            layers = _build_layers(say)
             say("starting the emulator, PostgreSQL and the market")
             emulator = Emulator.start(
                 folder / "emulator",
@@ -89,6 +94,7 @@ class Stack:
                 alarm_scale=plan.alarm_scale,
                 alarm_seconds=plan.alarm_seconds,
                 as_on_aws=True,
+                layers=UNPACKED_LAYERS,
                 detached=detached,
             )
             undo.callback(emulator.stop)
@@ -99,7 +105,7 @@ class Stack:
             with ThreadPoolExecutor(1) as beside:
                 filled = beside.submit(_fill, database, plan)
                 say("applying Terraform")
-                deployment = _apply(folder, emulator, market, contracts_file, plan, say)
+                deployment = _apply(folder, emulator, market, contracts_file, layers, plan, say)
                 filled.result()
             deployment.save(build)
             _fill_secrets(deployment, database, market)
@@ -170,6 +176,14 @@ def _render(folder: Path, plan: Plan) -> Path:
     return file
 
 
+def _build_layers(say: Say) -> Layers:
+    """The layers for the functions' Python; built by the first stack after their locks changed, and kept."""
+    python = function_python()
+    for remark in python.remarks:
+        say(remark)
+    return build_layers(LAYERS, python.platform)
+
+
 def _fill(database: Database, plan: Plan) -> dict[str, int]:
     connection = database.connect()
     try:
@@ -183,7 +197,7 @@ def _terraform(folder: Path, emulator: Emulator) -> Terraform:
 
 
 def _variables(
-    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, plan: Plan
+    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, layers: Layers, plan: Plan
 ) -> dict[str, Any]:
     """Terraform's variables that differ from AWS: where the services are, and how soon things happen."""
     return {
@@ -195,6 +209,7 @@ def _variables(
         "force_destroy": True,
         "contracts_file": str(contracts_file),
         "code_zip": str(folder / "code.zip"),
+        "layer_zips": {name: str(path) for name, path in layers},
         "admin_emails": ["admin@example.com"],
         "audit_wait_seconds": 8,
         "audit_retry_seconds": 1,
@@ -204,13 +219,19 @@ def _variables(
 
 
 def _apply(
-    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, plan: Plan, say: Say
+    folder: Path,
+    emulator: Emulator,
+    market: MarketProcess,
+    contracts_file: Path,
+    layers: Layers,
+    plan: Plan,
+    say: Say,
 ) -> Deployment:
     build_code_zip(folder / "code.zip", contracts_file)
     terraform = _terraform(folder, emulator)
     _make_state_bucket(emulator)
     terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
-    variables = _variables(folder, emulator, market, contracts_file, plan)
+    variables = _variables(folder, emulator, market, contracts_file, layers, plan)
     (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
     terraform.apply_unseen(variables, on_line=_progress(say))
     return Deployment.of_outputs(

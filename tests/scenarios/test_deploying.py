@@ -27,6 +27,7 @@ from core.contract.model import Feed
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.invoking import invoke
 from local.market import MarketProcess
+from local.stack import LAYERS, UNPACKED_LAYERS
 from local.trading import last_session_hour
 
 pytestmark = pytest.mark.stack
@@ -82,7 +83,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketProcess]:
 def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) -> Iterator[Operator]:
     """An empty account. This process's SDK is pointed to it too, for looking at what was made."""
     folder = tmp_path_factory.mktemp("operator")
-    with pytest.MonkeyPatch.context() as patch, Emulator.start(folder / "emulator", alarm_scale=0.1) as emulator:
+    with pytest.MonkeyPatch.context() as patch, _emulator(folder) as emulator:
         patch.delenv("AWS_PROFILE", raising=False)
         for name, value in emulator.environment().items():
             patch.setenv(name, value)
@@ -94,6 +95,10 @@ def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) ->
         )
 
 
+def _emulator(folder: Path) -> Emulator:
+    return Emulator.start(folder / "emulator", alarm_scale=0.1, layers=UNPACKED_LAYERS)
+
+
 def checkout(folder: Path) -> Path:
     """The operator's own copy of what is deployed, so that nothing changes under a second deployment.
 
@@ -103,7 +108,10 @@ def checkout(folder: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", ".terraform", "*canary.yaml")
     for name in ("src", "terraform", "contracts"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=ignored)
-    shutil.copy(REPOSITORY / "requirements.lock", copy)
+    for lock in REPOSITORY.glob("requirements*.lock"):
+        shutil.copy(lock, copy)
+    (copy / "build").mkdir()
+    (copy / "build/layers").symlink_to(LAYERS)  # what is built from the same locks need not be built again
     return copy
 
 

@@ -12,15 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from deploy.folders import ROOT
 from deploy.layers.build import Layers, build_layers
 from deploy.layers.wheels import LAMBDA_PYTHON
 from deploy.python import find_python
+from local.emulator.execution.python import function_python
+from local.stack import LAYERS
 
 
 @cache
 def built_layers() -> Layers:
-    return build_layers(ROOT / "build" / "layers")
+    return build_layers(LAYERS)
+
+
+@cache
+def function_layers() -> Layers:
+    """The layers that functions on the emulator have: Lambda's, where this machine has Lambda's Python."""
+    return build_layers(LAYERS, function_python().platform)
 
 
 @cache

@@ -22,6 +22,7 @@ import psutil
 
 from core.errors import OutOfReach
 from local.emulator import decisions
+from local.emulator.execution.python import function_python
 from local.emulator.settings import Settings
 
 HOST = "127.0.0.1"
@@ -66,12 +67,13 @@ class Emulator:
         alarm_seconds: float = 5,
         alarm_scale: float = 1,
         as_on_aws: bool = False,
+        layers: Path | None = None,
         detached: bool = False,
     ) -> Emulator:
         """Start an emulator on loopback and return when it answers; port 0 takes a free one.
 
-        ``as_on_aws``: IAM decides about every call of a role (kept by :mod:`local.emulator.decisions`), and functions
-        find the packages of AWS's layers and ours and no others (:mod:`local.emulator.lambda_packages`).
+        ``as_on_aws``: IAM decides about every call of a role (kept by :mod:`local.emulator.decisions`). ``layers``: the
+        folder in which functions' layers stay unpacked for later emulators too.
 
         Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
         child ends before it answers (the message then holds the last line of its log).
@@ -86,7 +88,8 @@ class Emulator:
             alarm_seconds=alarm_seconds,
             alarm_scale=alarm_scale,
             decisions=str(state_dir / decisions.FILE) if as_on_aws else "",
-            packages=str(state_dir / "packages") if as_on_aws else "",
+            python=json.dumps(vars(function_python())),
+            layers=str(layers.resolve()) if layers else "",
         )
         # The parent listens and the child serves: the first request waits in the socket's queue until the child is
         # ready, so nothing has to be polled, and no other process can take the port in between.
@@ -176,7 +179,7 @@ class Emulator:
         if members:
             raise OutOfReach("stop the emulator", str([m.pid for m in members]), "still alive after SIGKILL")
         (self.state_dir / _RECORD).unlink(missing_ok=True)
-        for folder in ("tmp", "home", "s3", "state", "packages"):
+        for folder in ("tmp", "home", "s3", "state"):
             shutil.rmtree(self.state_dir / folder, ignore_errors=True)
 
     def __enter__(self) -> Emulator:

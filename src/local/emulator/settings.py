@@ -16,15 +16,17 @@ class Settings:
 
     ``firehose_scale`` multiplies Firehose's buffering intervals, ``alarm_scale`` the periods of alarms;
     ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file of access decisions
-    (:mod:`local.emulator.decisions`); empty: everything is allowed. ``packages`` is the folder of packages that
-    functions may import (:mod:`local.emulator.lambda_packages`); empty: all that are installed here.
+    (:mod:`local.emulator.decisions`); empty: everything is allowed. ``python`` is the functions' Python as JSON
+    (:mod:`local.emulator.execution.python`; empty: it is looked for), ``layers`` the folder in which their layers stay
+    unpacked beyond the emulator's life (empty: they end with it).
     """
 
     firehose_scale: float = 0.1
     alarm_seconds: float = 5
     alarm_scale: float = 1
     decisions: str = ""
-    packages: str = ""
+    python: str = ""
+    layers: str = ""
 
     def to_environment(self) -> dict[str, str]:
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
@@ -37,4 +39,4 @@ class Settings:
 
 
 def _read(name: str, value: str) -> Any:
-    return value if name in ("decisions", "packages") else float(value)
+    return value if name in ("decisions", "python", "layers") else float(value)

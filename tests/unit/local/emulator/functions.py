@@ -8,6 +8,7 @@ import zipfile
 from typing import Any
 
 import boto3
+from tests.support.layers import function_layers
 
 ROLE = "arn:aws:iam::000000000000:role/fn"
 
@@ -18,6 +19,18 @@ def archive(files: dict[str, str]) -> bytes:
         for name, content in files.items():
             out.writestr(name, content)
     return body.getvalue()
+
+
+def publish_layers(session: boto3.Session) -> list[str]:
+    """The functions' own layers, published through S3 as Terraform does; their ARNs."""
+    session.client("s3").create_bucket(Bucket="layers")
+    arns = []
+    for name, path in function_layers():
+        session.client("s3").upload_file(str(path), "layers", path.name)
+        content = {"S3Bucket": "layers", "S3Key": path.name}
+        published = session.client("lambda").publish_layer_version(LayerName=name, Content=content)
+        arns.append(published["LayerVersionArn"])
+    return arns
 
 
 def create(session: boto3.Session, name: str, files: dict[str, str], **kwargs: Any) -> None:

@@ -6,14 +6,17 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from tests.support.waiting import eventually
+from tests.unit.local.emulator.functions import publish_layers
 
 from local.emulator import Emulator, decisions
 from local.emulator.decisions import Decision
+from local.stack import UNPACKED_LAYERS
 
 pytestmark = pytest.mark.emulator
 
@@ -69,11 +72,15 @@ REFUSE_PLAIN_HTTP = {
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
-        with Emulator.start(tmp_path_factory.mktemp("strict"), as_on_aws=True) as started:
+        with _started(tmp_path_factory.mktemp("strict")) as started:
             for name, value in started.environment().items():
                 patch.setenv(name, value)
             make(boto3.Session())
             yield started
+
+
+def _started(folder: Path) -> Emulator:
+    return Emulator.start(folder, as_on_aws=True, layers=UNPACKED_LAYERS)
 
 
 def make(session: boto3.Session) -> None:
@@ -87,7 +94,7 @@ def make(session: boto3.Session) -> None:
         archive.writestr("index.py", CODE)
     session.client("lambda").create_function(
         FunctionName="asks", Runtime="python3.12", Role=role, Handler="index.handler", Timeout=20,
-        Code={"ZipFile": body.getvalue()},
+        Code={"ZipFile": body.getvalue()}, Layers=publish_layers(session), MemorySize=1024,
     )  # fmt: skip
     s3 = session.client("s3")
     for bucket in ("listed", "unlisted"):

@@ -81,8 +81,8 @@ def test_a_module_that_cannot_be_imported_is_named(session):
 
 def test_the_functions_own_code_wins_over_the_projects_source_tree(session, function):
     answer = invoke(session, function)
-    assert "ministack-lambda-plain" in answer["core"]
-    assert not any(path.endswith("/src") for path in answer["path"])
+    assert answer["core"] == "/var/task/core/__init__.py"
+    assert not any(path.endswith(("/src", "-packages")) for path in answer["path"][3:])
 
 
 def test_a_package_that_the_zip_lacks_is_missing_though_the_source_tree_has_it(session):
