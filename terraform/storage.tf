@@ -81,6 +81,21 @@ data "aws_iam_policy_document" "tls_only" {
       values   = ["false"]
     }
   }
+
+  # Where data matter nobody deletes a bucket beside Terraform, not even an empty one; `deploy` refuses plans that would.
+  dynamic "statement" {
+    for_each = var.force_destroy ? [] : [1]
+    content {
+      sid       = "KeepBucket"
+      effect    = "Deny"
+      actions   = ["s3:DeleteBucket"]
+      resources = [aws_s3_bucket.this[each.key].arn]
+      principals {
+        type        = "*" # wildcard: a Deny for everybody
+        identifiers = ["*"]
+      }
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "tls_only" {

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from aws.failures import reaching
+from botocore.exceptions import ClientError
+
+from aws.failures import code_of, reaching
+from core.errors import PipelineBug
 
 TAGS = ("project", "environment", "component", "purpose")
 _PLACE = "Cost Explorer"
@@ -28,18 +32,54 @@ class Cost:
     currency: str
 
 
+class CostsRefused(PipelineBug):
+    """Cost Explorer is shut to this account or to this caller; in an organisation the payer's account decides."""
+
+
+# What a member account is answered: without the payer's leave, and about tags, which only a payer manages.
+_SHUT = frozenset({"AccessDenied", "AccessDeniedException", "ValidationException"})
+_ASK_THE_PAYER = (
+    "Grant ce:GetCostAndUsage; in a member account the payer's has to allow linked accounts in its Cost Management "
+    "preferences, too. Or ask with credentials of the payer's account (AWS_PROFILE)"
+)
+
+
+@contextmanager
+def _asking(operation: str) -> Iterator[None]:
+    with reaching(operation, _PLACE):
+        try:
+            yield
+        except ClientError as error:
+            if code_of(error) not in _SHUT:
+                raise
+            problem = f"{code_of(error)}: {error.response.get('Error', {}).get('Message', '')}"
+            raise CostsRefused(operation, _PLACE, problem, _ASK_THE_PAYER) from error
+
+
 class CostExplorer:
     """Reads costs of one deployment. Raises ``PipelineBug`` where the caller may not ask, ``OutOfReach`` otherwise."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def inactive_tags(self) -> tuple[str, ...]:
-        """The tags that are not active yet, so that costs cannot be separated by them, in the order of :data:`TAGS`."""
-        with reaching("read cost allocation tags", _PLACE):
-            answer = self._client.list_cost_allocation_tags(Status="Active", TagKeys=list(TAGS), Type="UserDefined")
+    def inactive_tags(self) -> tuple[str, ...] | None:
+        """The tags that are not active yet, so that costs cannot be separated by them, in the order of :data:`TAGS`.
+
+        None where only the payer's account may tell.
+        """
+        try:
+            answer = self._active_tags()
+        except CostsRefused:
+            return None
         active = {tag["TagKey"] for tag in answer["CostAllocationTags"]}
         return tuple(tag for tag in TAGS if tag not in active)
+
+    def _active_tags(self) -> dict[str, Any]:
+        with _asking("read cost allocation tags"):
+            answer: dict[str, Any] = self._client.list_cost_allocation_tags(
+                Status="Active", TagKeys=list(TAGS), Type="UserDefined"
+            )
+        return answer
 
     def by_component(self, project: str, environment: str, *, start: dt.date, end: dt.date) -> list[Cost]:
         """Costs of ``[start, end)``, whole days in UTC, per component and purpose; the dearest first."""
@@ -65,7 +105,7 @@ class CostExplorer:
             "GroupBy": [{"Type": "TAG", "Key": "component"}, {"Type": "TAG", "Key": "purpose"}],
         }
         while True:
-            with reaching("read costs", _PLACE):
+            with _asking("read costs"):
                 answer = self._client.get_cost_and_usage(**question)
             for period in answer["ResultsByTime"]:
                 yield from period["Groups"]

@@ -51,7 +51,7 @@ def costs(
 def report(
     costs: Sequence[Cost],
     shares: Sequence[Mapping[str, Any]],
-    inactive: Sequence[str],
+    inactive: Sequence[str] | None,
     *,
     title: str,
     as_json: bool,
@@ -69,7 +69,9 @@ def report(
         for total in totals(costs):
             out.print(f"{total['total']} {total['currency']}, of which repairs {total['repair']}", highlight=False)
         show("Processing, by what asked for it", shares, as_json=False)
-    if inactive:
+    if inactive is None:
+        say(f"Which cost allocation tags are active only the payer's account tells; where rows lack tags: {ACTIVATE}")
+    elif inactive:
         say(
             f"Not activated as cost allocation tags: {', '.join(inactive)}. Costs cannot be told apart by them; "
             f"activate them in the payer's account, they count from then on: {ACTIVATE}"

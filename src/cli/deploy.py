@@ -40,6 +40,9 @@ VarFiles = Annotated[
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+AllowDestroy = Annotated[
+    bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
+]
 DEFAULT_ENVIRONMENT = "dev"
 _COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
@@ -92,14 +95,19 @@ def plan(
 @app.command()
 def apply(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
-    yes: Yes = False, as_json: Json = False,
+    yes: Yes = False, allow_destroy: AllowDestroy = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Plan, show it, ask, carry it out; then try everything once and say what to do next."""
+    """Plan, show it, ask, carry it out; then try everything once and say what to do next.
+
+    A plan that takes away what holds data (buckets, parameters, secrets, streams, queues) is refused where data matter.
+    """
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, planned, text = _planned(target, folder, progress)
     if not as_json:
         show_plan(planned.changes, text, as_json=False)
+    if not allow_destroy:
+        refuse_to_lose_data(target, planned.changes)
     if planned.changes:
         _agree(
             yes,
@@ -150,6 +158,22 @@ def destroy(
     out.print(
         f"destroyed: {environment}; its state stays in s3://{target.state_bucket}", highlight=False, soft_wrap=True
     )
+
+
+def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:
+    """Raises ``Misuse`` naming what a plan would take away for good, unless the environment may lose its data.
+
+    ``prevent_destroy`` cannot do it: Terraform takes no variable there.
+    """
+    lost = [change.address for change in gravest_first(changes) if loses_data(change)]
+    if lost and not target.may_lose_data:
+        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        raise Misuse(
+            f"apply to {target.environment}",
+            "its plan",
+            f"would delete what holds data or values: {shown}",
+            "Take back the change that asks for it; where they may really go, keep a copy and give --allow-destroy",
+        )
 
 
 def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:

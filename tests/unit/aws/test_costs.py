@@ -11,8 +11,7 @@ import botocore.session
 import pytest
 from botocore.stub import ANY, Stubber
 
-from aws.costs import Cost, CostExplorer
-from core.errors import PipelineBug
+from aws.costs import Cost, CostExplorer, CostsRefused
 
 START, END = dt.date(2026, 11, 1), dt.date(2026, 11, 21)
 
@@ -61,7 +60,18 @@ def test_tags_that_nobody_activated_are_named(service: Stubber) -> None:
     assert CostExplorer(service.client).inactive_tags() == ("environment", "component")
 
 
-def test_an_account_that_may_not_ask_is_told_so(service: Stubber) -> None:
-    service.add_client_error("list_cost_allocation_tags", "AccessDeniedException", "Linked account", 400)
-    with pytest.raises(PipelineBug, match="read cost allocation tags: Cost Explorer: AccessDeniedException"):
-        CostExplorer(service.client).inactive_tags()
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
+def test_a_member_account_sees_its_costs_though_not_which_tags_the_payer_activated(service: Stubber, code: str) -> None:
+    service.add_client_error("list_cost_allocation_tags", code, "Linked account", 400)
+    service.add_response("get_cost_and_usage", answer(group("processing", "base", "0.2")))
+    explorer = CostExplorer(service.client)
+    assert explorer.inactive_tags() is None
+    assert [cost.component for cost in explorer.by_component("starmend", "prod", start=START, end=END)] == [
+        "processing"
+    ]
+
+
+def test_a_member_account_that_the_payer_shuts_out_is_told_whom_to_ask(service: Stubber) -> None:
+    service.add_client_error("get_cost_and_usage", "AccessDeniedException", "User not enabled for cost explorer", 400)
+    with pytest.raises(CostsRefused, match=r"read costs: Cost Explorer: AccessDeniedException.*payer"):
+        CostExplorer(service.client).by_component("starmend", "prod", start=START, end=END)

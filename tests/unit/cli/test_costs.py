@@ -42,6 +42,11 @@ def test_tags_that_are_not_activated_are_said_clearly(capsys: pytest.CaptureFixt
     assert "Not activated as cost allocation tags: component, purpose." in capsys.readouterr().err
 
 
+def test_what_only_the_payer_may_tell_is_said_and_is_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    report(FOUND, SHARES, None, title="Costs", as_json=False)
+    assert "only the payer's account tells" in capsys.readouterr().err
+
+
 def test_the_emulator_bills_nothing(starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values: dict[str, Any] = {field.name: "" if field.type == "str" else {} for field in fields(Deployment)}
     on_emulator = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}

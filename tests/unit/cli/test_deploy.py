@@ -14,9 +14,11 @@ from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
 from aws.buckets import erase
-from cli.deploy import refuse_while_data_exist
-from core.errors import PipelineBug
+from cli.deploy import refuse_to_lose_data, refuse_while_data_exist
+from core.errors import Misuse, PipelineBug
+from deploy.plans import HOLDS_DATA
 from deploy.target import Target
+from deploy.terraform import Change
 
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = str(REPOSITORY / "contracts")
@@ -148,6 +150,20 @@ def test_an_old_version_alone_keeps_prod_from_being_destroyed(
         refuse_while_data_exist(target, {role: "held"})
     erase(s3, "held", "tables/a")
     refuse_while_data_exist(target, {role: "held"})
+
+
+@pytest.mark.parametrize("kind", sorted(HOLDS_DATA))
+@pytest.mark.parametrize("actions", [("delete",), ("delete", "create"), ("create", "delete")])
+def test_prod_refuses_a_plan_that_takes_away_what_holds_data_and_dev_does_not(
+    kind: str, actions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Change(f'{kind}.this["a"]', actions)
+    harmless = (Change("aws_lambda_function.this", actions), Change(f"{kind}.that", ("update",)))
+    target = prod(monkeypatch)
+    refuse_to_lose_data(target, harmless)
+    with pytest.raises(Misuse, match=rf"{kind}.this.*--allow-destroy"):
+        refuse_to_lose_data(target, (*harmless, lost))
+    refuse_to_lose_data(Target.of("dev"), (*harmless, lost))
 
 
 def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
