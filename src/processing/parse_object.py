@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 WORKERS = 2  # threads that parse blocks, where there are cores for them
 LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
 MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
-MOST_REJECTED_BYTES = 64 << 20  # kept in memory until the object is done
+MOST_REJECTED_BYTES = 32 << 20  # kept in memory until the batch is done
+REJECTED_BYTES = 200  # that a rejected line takes beside its content
+MOST_ROWS_BYTES = 384 << 20  # of an object's star rows; written they take as much again
+SORTED_BYTES = 32  # that a row takes while rows are sorted, however narrow it is
 MOST_JUDGED = 10_000  # bad lines of an object that is read on although most of its lines are bad
 
 
@@ -95,14 +98,14 @@ def parse_object(
             before = timer()
             work.shape(parsed)
             shaping += timer() - before
-            if work.is_hopeless():
+            if work.is_hopeless() or work.too_many_rows():
                 break
         else:
             broken = work.broken_promise(promise, content_hash)
     except UnreadableObject as error:
         broken = error.problem
     before = timer()
-    halted = broken or work.too_many_rejected()
+    halted = broken or work.too_many_rejected() or work.too_many_rows()
     parts = () if halted else work.parts()
     ended = timer()
     shaping += ended - before
@@ -136,6 +139,7 @@ class _Work:
     outside: list[Rejected] = field(default_factory=list)
     rejected_bytes: int = 0
     unknown: set[str] = field(default_factory=set)
+    rows_bytes: int = 0
     shaped: dict[str, list[pa.Table]] = field(default_factory=dict)
 
     def shape(self, parsed: Parsed) -> None:
@@ -156,10 +160,14 @@ class _Work:
         keep[list(bad)] = False
         for table in self.plan.facts:
             rows = blocks[table.name]
-            self.shaped.setdefault(table.name, []).append(rows.filter(pa.array(keep)) if bad else rows)
+            self._keep(table, rows.filter(pa.array(keep)) if bad else rows)
         if self.plan.current is not None:
-            self.shaped.setdefault(self.plan.current.name, []).append(valid.rows)
+            self._keep(self.plan.current, valid.rows)
         self._account(valid, {int(parsed.lines[row]) for row in outside})
+
+    def _keep(self, table: Table, rows: pa.Table) -> None:
+        self.shaped.setdefault(table.name, []).append(rows)
+        self.rows_bytes += rows.nbytes + SORTED_BYTES * rows.num_rows
 
     def _own_dimensions(self) -> tuple[Table, ...]:
         return tuple(table for table in self.plan.dimensions if table.source == self.plan.source.name)
@@ -178,9 +186,9 @@ class _Work:
         for rejected in valid.rejected:
             if rejected.line in outside:
                 self.outside += [rejected] if len(self.outside) < MOST_OUTSIDE else []
-            elif self.rejected_bytes + len(rejected.raw) <= MOST_REJECTED_BYTES:
+            elif self.rejected_bytes + len(rejected.raw) + REJECTED_BYTES <= MOST_REJECTED_BYTES:
                 self.rejected.append(rejected)
-                self.rejected_bytes += len(rejected.raw)
+                self.rejected_bytes += len(rejected.raw) + REJECTED_BYTES
 
     def is_hopeless(self) -> bool:
         """Whether so many lines are bad already that the rest of the object need not be read."""
@@ -209,6 +217,13 @@ class _Work:
         if len(self.rejected) < self.rejected_lines:
             return f"quarantine: over {MOST_REJECTED_BYTES} bytes of bad lines{first}"
         return ""
+
+    def too_many_rows(self) -> str:
+        """Why the rest of the object need not be read, or nothing: its rows would take all of the function's memory."""
+        if self.rows_bytes <= MOST_ROWS_BYTES:
+            return ""
+        rows = sum(table.num_rows for tables in self.shaped.values() for table in tables)
+        return f"too_large: its first {rows} rows take over {MOST_ROWS_BYTES >> 20} MiB; write it into several objects"
 
     def parts(self) -> tuple[Part, ...]:
         """The star rows by table and partition. They are handed out once: the state keeps none of them."""

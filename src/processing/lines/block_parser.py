@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from core.contract.model import SourceTable
 from processing.lines.blocks import Block
-from processing.lines.line_parser import LineParser, Unparsable
+from processing.lines.line_parser import LineParser, Unparsable, opens_everywhere
 from processing.lines.parsed import Parsed, rows_where
 from processing.lines.rejects import separate_rejects
 
@@ -33,6 +33,8 @@ class BlockParser:
 
     def parse(self, block: Block) -> Parsed:
         """The block's rows and rejected lines; the order of lines is kept."""
+        if not opens_everywhere(block.data, block.breaks):  # a bad line, a blank one: nothing can read it as it is
+            return self._valid(separate_rejects(self._parser, block))
         try:
             return self._valid(self._clean(block))
         except Unparsable:

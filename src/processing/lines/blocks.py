@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 2 << 20  # with what is made of it, it stays in a processor's own memory: a seventh faster than 4 MB
 READ_BYTES = 1 << 20
-LONGEST_LINE_BYTES = 64 << 20  # longer than any row; a bound, so that a line without end cannot take all memory
+LONGEST_LINE_BYTES = 16 << 20  # longer than any row; what takes it apart may need twenty-five times as much memory
+LARGEST_BYTES = 512 << 20  # of an object's lines, four times what Firehose gathers: gzip makes 10 GB of 10 MB
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE = b"\x08"  # the only method of gzip, behind the magic number (RFC 1952); no text has it there
 BOM = b"\xef\xbb\xbf"
@@ -31,18 +32,18 @@ SPACE = 32  # the bytes below it are control characters
 
 
 class UnreadableObject(InvalidData):
-    """The object's bytes are truncated, corrupt or hold a line without end: not even what was read may be trusted."""
+    """The object's bytes are truncated, corrupt or without end: not even what was read may be trusted."""
 
     @property
     def reason(self) -> str:
-        """``truncated``, ``corrupt`` or ``line_too_long``."""
+        """``truncated``, ``corrupt``, ``line_too_long`` or ``too_large``."""
         return self.problem.partition(":")[0]
 
 
-def _unreadable(place: str, reason: str, detail: str) -> UnreadableObject:
-    return UnreadableObject(
-        "read", place, f"{reason}: {detail}", "Bring the object back whole; nothing of it was taken"
-    )
+def _unreadable(
+    place: str, reason: str, detail: str, remedy: str = "Bring the object back whole; nothing of it was taken"
+) -> UnreadableObject:
+    return UnreadableObject("read", place, f"{reason}: {detail}", remedy)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = Non
     """
     pieces: list[bytes] = []
     size, line = 0, 1
-    for chunk in _without_mark(_hashed(_as_text(_uncompressed(stream, place), place), content_hash)):
+    for chunk in _without_mark(_hashed(_as_text(_bounded(_uncompressed(stream, place), place), place), content_hash)):
         end = chunk.rfind(b"\n") + 1
         if size + end < BLOCK_BYTES // 2 or not end:
             pieces.append(chunk)
@@ -96,6 +97,17 @@ def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = Non
     rest = b"".join(pieces)
     if rest:
         yield Block(rest, line)
+
+
+def _bounded(chunks: Iterator[bytes], place: str) -> Iterator[bytes]:
+    """The same chunks, up to as many bytes as the function has time for."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > LARGEST_BYTES:
+            detail = f"its lines are over {LARGEST_BYTES >> 20} MiB, uncompressed"
+            raise _unreadable(place, "too_large", detail, "Write its lines into several objects")
+        yield chunk
 
 
 def _hashed(chunks: Iterator[bytes], content_hash: Hash | None) -> Iterator[bytes]:

@@ -6,8 +6,10 @@ never depends on its neighbours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import orjson
@@ -18,13 +20,15 @@ import pyarrow.json as pj
 from core.contract.model import SourceTable
 from core.warehouse.arrow_types import line_schema
 from core.warehouse.order import Ints
-from processing.lines.blocks import Block, newlines
+from processing.lines.blocks import BLOCK_BYTES, Block, newlines
 from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_fast_lines
 from processing.lines.instants import in_utc, in_years
 from processing.lines.nested import nested_as_text
 
+JOINED = re.compile(rb"}[ \t\r]*{")
 THREAD_BYTES = 1 << 20
+MOST_JOINED = BLOCK_BYTES // 3  # objects without a newline between them: no more than a block has lines
 OPENING, CLOSING = ord("{"), ord("}")
 
 
@@ -84,6 +88,8 @@ class LineParser:
         breaks = newlines(data) if breaks is None else breaks
         if not _is_text(data):
             raise Unparsable("no UTF-8")
+        if joins_too_many(data):
+            raise Unparsable("too many objects without a newline between them")  # Arrow would make a row of each
         if self._decimals and too_small(data, self._decimals):
             raise Unparsable(f"an exponent below -{MOST_WRITTEN}")
         try:
@@ -166,11 +172,27 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
+def joins_too_many(data: bytes) -> bool:
+    """Whether more objects stand one behind the other than there is memory for."""
+    if data.count(b"}") <= MOST_JOINED:
+        return False
+    return next(islice(JOINED.finditer(data), MOST_JOINED, None), None) is not None
+
+
 def _braced(data: bytes, breaks: Ints) -> bool:
     """Whether every newline but one at the end lies between a closing and an opening brace."""
     content = np.frombuffer(data, dtype=np.uint8)
-    inner = breaks[:-1] if data.endswith(b"\n") else breaks
-    return bool((content[inner - 1] == CLOSING).all() and (content[inner + 1] == OPENING).all())
+    return opens_everywhere(data, breaks) and bool((content[_inner(data, breaks) - 1] == CLOSING).all())
+
+
+def opens_everywhere(data: bytes, breaks: Ints) -> bool:
+    """Whether an opening brace follows every newline but one at the end."""
+    content = np.frombuffer(data, dtype=np.uint8)
+    return bool((content[_inner(data, breaks) + 1] == OPENING).all())
+
+
+def _inner(data: bytes, breaks: Ints) -> Ints:
+    return breaks[:-1] if data.endswith(b"\n") else breaks
 
 
 def _named(source: SourceTable, *kinds: str) -> list[str]:

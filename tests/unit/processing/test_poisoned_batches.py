@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
-import hashlib
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pytest
-from tests.support.lake import MemoryLake, landing, line_of, order, shipped_contracts
+from tests.support.lake import MemoryLake, landing
+from tests.support.poison import BODIES, METADATA, POISONED_LINES, WHOLE, good, noted_contracts
 
-from core.contract.model import Contracts, Field, Table
-from core.contract.types import parse_type
+from core.contract.model import Contracts, Table
 from core.errors import OutOfReach, StarmendError
 from processing import parse_object as parse_object_module
 from processing.lines.fast_lines import LEAST_LINES
@@ -22,20 +20,10 @@ from processing.plan import static_tables
 from processing.process import process_messages
 
 OBJECTS = 10
-NOTE = "note"  # a field of type json, which the shipped contract has not
 
 
 def key_of(number: int) -> str:
     return f"tables/sales/sales_order/{number:012d}.jsonl.gz"
-
-
-def good(number: int, **more: object) -> bytes:
-    return line_of(order(number, **more))
-
-
-def with_value(number: int, name: str, text: str) -> bytes:
-    """A line of which one value is written as it is given."""
-    return good(number, **{name: "@"}).replace(b'"@"', text.encode())
 
 
 def neighboured(line: bytes, number: int) -> bytes:
@@ -43,57 +31,9 @@ def neighboured(line: bytes, number: int) -> bytes:
     return b"".join(good(number * 1000 + at) for at in range(LEAST_LINES)) + line
 
 
-VALUES = {
-    "a decimal that wraps": ("unit_price", "340282366920938463463374607431768211457"),
-    "a decimal beyond its precision": ("unit_price", "9999999999"),
-    "an exponent that ends the process": ("unit_price", "1e-10000000"),
-    "the parser's own words": ("unit_price", '"unexpected field"'),
-    "the parser's own words as an instant": ("last_updated", '"unexpected field"'),
-    "a deep list in a known field": ("units_sold", "[" * 1000 + "]" * 1000),
-    "a deeper list in a known field": ("units_sold", "[" * 100_000 + "]" * 100_000),
-    "a deep list in a json field": (NOTE, "[" * 3000 + "]" * 3000),
-    "no number in a json field": (NOTE, "NaN"),
-    "an instant in the year 0": ("last_updated", '"0000-12-31T23:59:59"'),
-    "an instant in the year 10000": ("last_updated", '"9999-12-31T23:59:59-05:00"'),
-    "a partition in the year 0": ("created_at", '"0000-01-01T00:00:00"'),
-    "an integer beyond its type": ("units_sold", "2147483648"),
-    "half a character": ("currency_id", r'"\ud800"'),
-}
-LINES: dict[str, bytes] = {
-    "a deep list": b"[" * 1000 + b"]" * 1000 + b"\n",
-    "an open list": b"[" * 100_000 + b"\n",
-    "bytes that are no text": good(1).replace(b"2026-11-21", b"\xff\xfe"),
-    "nothing": b"\0" * 50 + b"\n",
-    "half a line": good(1)[:60],
-}
-WHOLE = b"".join(good(5000 + number) for number in range(3))
-BODIES: dict[str, bytes] = {
-    "gzip in gzip": gzip.compress(gzip.compress(WHOLE)),
-    "a damaged first byte": b"\x1e" + gzip.compress(WHOLE)[1:],
-    "a damaged second byte": b"\x1f\x8a" + gzip.compress(WHOLE)[2:],
-    "cut off": gzip.compress(WHOLE)[:-5],
-    "a damaged middle": gzip.compress(WHOLE)[:40] + b"\xff\xff" + gzip.compress(WHOLE)[42:],
-}
-METADATA = {
-    "other lines than were extracted": {"starmend-sha256": hashlib.sha256(b"other").hexdigest(), "starmend-rows": "3"},
-    "fewer lines than were extracted": {"starmend-sha256": hashlib.sha256(WHOLE).hexdigest(), "starmend-rows": "4"},
-}
-
-
 @pytest.fixture(scope="module")
 def contracts() -> Contracts:
-    """The shipped contracts; sales orders have a nested note as well."""
-    shipped = shipped_contracts()
-    sales = shipped.dataset("sales")
-    assert sales.source is not None
-    noted = [
-        dataclasses.replace(table, fields=(*table.fields, Field(NOTE, parse_type("json"), False)))
-        if table.name == "sales_order"
-        else table
-        for table in sales.source.tables
-    ]
-    other = dataclasses.replace(sales, source=dataclasses.replace(sales.source, tables=tuple(noted)))
-    return dataclasses.replace(shipped, contracts=tuple(other if one is sales else one for one in shipped))
+    return noted_contracts()
 
 
 @pytest.fixture
@@ -122,11 +62,6 @@ def process(lake: MemoryLake, poisoned: int) -> Exception | None:
 def is_told(error: Exception) -> bool:
     """Whether a human can understand the error: it says what failed, where, why, and what to do."""
     return isinstance(error, StarmendError) and bool(error.operation and error.place and error.problem and error.remedy)
-
-
-POISONED_LINES: dict[str, Callable[[int], bytes]] = {
-    what: (lambda number, name=name, text=text: with_value(number, name, text)) for what, (name, text) in VALUES.items()
-} | {what: (lambda _number, line=line: line) for what, line in LINES.items()}
 
 
 @pytest.mark.parametrize("what", POISONED_LINES)
