@@ -120,6 +120,11 @@ class Services:
             raise PipelineBug("queue repairs", "processing queue", "is not wired", "Set STARMEND_PROCESS_QUEUE_URL")
         return self.processing
 
+    def needed_athena(self) -> QueryRunner:
+        if self.athena is None:
+            raise PipelineBug("ask Athena", "workgroup", "is not wired", "Set STARMEND_WORKGROUP")
+        return self.athena
+
     def needed_mail(self) -> Mail:
         if self.mail is None:
             raise PipelineBug("tell the admins", "alarm topic", "is not wired", "Set STARMEND_ALARM_TOPIC")

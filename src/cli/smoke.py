@@ -22,7 +22,7 @@ from aws.functions import invoke
 from aws.objects import S3ObjectStore
 from core.audit.source_check import CountBuckets, question_to_data
 from core.contract.model import Contract, Database, Feed
-from core.errors import OutOfReach, PipelineBug, StarmendError
+from core.errors import OutOfReach, PipelineBug, StarmendError, present
 from core.feeds.calendar import is_expected
 from core.landing.ingest_objects import RepairObject
 from core.landing.zone import FEEDS, Landing, landing_of
@@ -93,8 +93,8 @@ def harmless_events(deployed: Deployment, empty_secrets: Collection[str] = ()) -
 
 def _nothing(contract: Contract) -> CountBuckets:
     """A question to the database of a dataset about no key at all."""
-    assert contract.source is not None
-    return CountBuckets(contract.dataset, contract.source.tables[0].name, (), 1, iso(0))
+    source = contract.needed_source
+    return CountBuckets(contract.dataset, source.tables[0].name, (), 1, iso(0))
 
 
 def _quiet_instant(deployed: Deployment, feed: Feed) -> int | None:
@@ -118,15 +118,14 @@ def _go_all_the_way(deployed: Deployment, contract: Contract, sleep: Callable[[f
 
 def _landing(contract: Contract) -> Landing:
     """A key beside every sequence, of a source table that no dimension is computed from (where there is one)."""
-    assert contract.source is not None
+    source = contract.needed_source
     name = f"smoke-{uuid.uuid4().hex}"
-    if isinstance(contract.source, Feed):
+    if isinstance(source, Feed):
         landing = landing_of(f"{FEEDS}{contract.dataset}/2000/01/01/00/{name}.gz")
     else:
-        tables = sorted(contract.source.tables, key=lambda table: len(plan_source(contract, table.name).dimensions))
+        tables = sorted(source.tables, key=lambda table: len(plan_source(contract, table.name).dimensions))
         landing = landing_of(RepairObject(contract.dataset, tables[0].name, name).key)
-    assert landing is not None
-    return landing
+    return present(landing, "smoke test", contract.dataset)
 
 
 @contextmanager

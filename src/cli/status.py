@@ -31,13 +31,12 @@ def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
 
 
 def _dataset(deployed: Deployment, contract: Contract) -> list[dict[str, Any]]:
-    assert contract.source is not None
     now = dt.datetime.now(dt.UTC)
     counts = _source_counts(deployed, contract)
     parameters = SsmParameterStore(deployed.clients("ssm"))
     warehouse = _warehouse(deployed, contract)
     rows = []
-    for source in contract.source.tables:
+    for source in contract.needed_source.tables:
         prefix = f"{deployed.settings.parameter_prefix}/{contract.dataset}/{source.name}"
         known = parameters.get_many([f"{prefix}/{name}" for name in ("timestamp", "sequential_id", "latest_object")])
         count, newest = warehouse.get(source.name, (None, None))

@@ -23,6 +23,10 @@ can do about it. ``str(error)`` holds all of them on one line.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class StarmendError(Exception):
     """An error of the pipeline: what failed, where, why, and what to do about it."""
@@ -99,3 +103,18 @@ class ObjectConflict(PipelineBug, FileExistsError):
 
 class IdOutOfOrder(PipelineBug, ValueError):
     """A sequential id that is not exactly one greater than the stored one."""
+
+
+def of_kind(value: object, kind: type[T], operation: str, place: str) -> T:
+    """The value, which whoever calls promises to be of a kind. Raises ``PipelineBug`` where it is of another."""
+    if not isinstance(value, kind):
+        problem = f"is of type {type(value).__name__}, promised is {kind.__name__}"
+        raise PipelineBug(operation, place, problem, "Report it with the log's lines")
+    return value
+
+
+def present(value: T | None, operation: str, place: str) -> T:
+    """The value, which whoever calls promises to be there. Raises ``PipelineBug`` where there is none."""
+    if value is None:
+        raise PipelineBug(operation, place, "is not there, though it is promised", "Report it with the log's lines")
+    return value

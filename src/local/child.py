@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import OutOfReach
+from core.errors import OutOfReach, present
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 POLL_SECONDS = 0.1
@@ -59,10 +59,9 @@ class Child:
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,  # a Ctrl-C at the terminal is for the parent, which then stops its children
             )
-        assert process.stdout is not None
-        with process.stdout:
-            ready, _, _ = select.select([process.stdout], [], [], within)
-            line = process.stdout.readline() if ready else b""
+        with present(process.stdout, "start", "the output of a child process") as output:
+            ready, _, _ = select.select([output], [], [], within)
+            line = output.readline() if ready else b""
         if not line:
             process.kill()
             process.wait()

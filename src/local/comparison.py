@@ -22,6 +22,7 @@ from core.contract.model import (
     Table,
     Take,
 )
+from core.errors import of_kind
 
 Measures = Mapping[str, Decimal | int | None]
 _NUMBERS = ("int", "bigint", "decimal")
@@ -101,10 +102,10 @@ def _source_value(contracts: Contracts, column: Column) -> str:
             f"when {_quoted(code)} then {_quoted(text)}" for code, text in zip(codes, lookup[rule.column], strict=True)
         ]
         return f'(case base."{rule.by}" {" ".join(pairs)} end)'
-    assert isinstance(rule, Take)
-    if rule.form == "time":
-        return f"to_char(base.\"{rule.field}\", 'HH24:MI:SS.US')"
-    return f'base."{rule.field}"::date' if column.type.name == "date" else f'base."{rule.field}"'
+    taken = of_kind(rule, Take, "compare", column.name)
+    if taken.form == "time":
+        return f"to_char(base.\"{taken.field}\", 'HH24:MI:SS.US')"
+    return f'base."{taken.field}"::date' if column.type.name == "date" else f'base."{taken.field}"'
 
 
 def _postgres_sum(column: Column, value: str) -> str:
@@ -140,7 +141,7 @@ def calendar_measures(table: Table) -> Measures:
     }
     measures: dict[str, int] = {"n_rows": len(days)}
     for column in table.columns:
-        assert isinstance(column.rule, CalendarPart)
+        part = of_kind(column.rule, CalendarPart, "compare", column.name).part
         measures[f"n_{column.name}"] = len(days)
-        measures[f"s_{column.name}"] = sum(parts[column.rule.part](day) for day in days)
+        measures[f"s_{column.name}"] = sum(parts[part](day) for day in days)
     return measures

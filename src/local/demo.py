@@ -16,7 +16,7 @@ from typing import Any
 
 from auditor.prove import Verified
 from core.contract.model import Contract, Database
-from core.errors import PipelineBug
+from core.errors import PipelineBug, of_kind
 from local.comparison import Comparison, calendar_measures, source_sql, warehouse_sql
 from local.database.changes import Changes
 from local.faults import (
@@ -86,11 +86,11 @@ class Outcome:
 
 def await_horizon(stack: Stack, contract: Contract) -> None:
     """Wait until the horizon has passed the last commit: the newest row, plus the margin, on the database's clock."""
-    assert isinstance(contract.source, Database)
-    tables = contract.source.tables
+    source = of_kind(contract.source, Database, "demonstrate", contract.dataset)
+    tables = source.tables
     newest = " union all ".join(f'select max("{table.changed_at}") as at from "{table.name}"' for table in tables)
     # One unit of timestamp(3)'s precision more: it rounds up half of all instants.
-    bound = f"max(at) + interval '{contract.source.margin} seconds 2 milliseconds'"
+    bound = f"max(at) + interval '{source.margin} seconds 2 milliseconds'"
     connection = stack.database.connect()
     try:
         cursor = connection.cursor()
@@ -107,8 +107,8 @@ def await_horizon(stack: Stack, contract: Contract) -> None:
 
 def first_day(stack: Stack, contract: Contract) -> dt.datetime:
     """The instant at which the oldest row of the source was inserted."""
-    assert isinstance(contract.source, Database)
-    tables = contract.source.tables
+    source = of_kind(contract.source, Database, "demonstrate", contract.dataset)
+    tables = source.tables
     oldest = " union all ".join(f'select min("{table.created_at}") as at from "{table.name}"' for table in tables)
     connection = stack.database.connect()
     try:
@@ -189,14 +189,14 @@ class Demo:
 
     def plant_faults(self) -> None:
         """Plant faults that no extraction can see: lost events, back-dated rows, deletes, and a late parent."""
-        assert isinstance(self.contract.source, Database)
+        source = of_kind(self.contract.source, Database, "demonstrate", self.contract.dataset)
         with self._stage("faults that no extraction sees: lost events, back-dated rows, deletes, orphans"):
             with self._application() as changes:
                 changes.insert_orders(5)
                 await_horizon(self.stack, self.contract)
                 extract_without_events(self.stack.deployment, self.faults)
                 plant_row_faults(changes, self.faults, late=3, deleted=4)
-            await_settled(self.stack.deployment, self.faults, self.contract.source.settle)
+            await_settled(self.stack.deployment, self.faults, source.settle)
 
     def heal_tables(self) -> tuple[dict[str, FaultCounts], list[str]]:
         """Run the state machine over all of the database's history: counts of the faults by kind, and its mails."""

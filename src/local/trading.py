@@ -11,7 +11,7 @@ from typing import Any
 
 from aws.objects import S3ObjectStore
 from core.contract.model import Feed, TradingCalendar
-from core.errors import OutOfReach, PipelineBug
+from core.errors import OutOfReach, PipelineBug, of_kind
 from core.landing.zone import landing_of
 from core.time import at_epoch, format_second
 from local.invoking import POLL_SECONDS, invoke, query_rows
@@ -107,8 +107,7 @@ def points_per_symbol_and_hour(stack: Stack, traded: Traded) -> list[dict[str, A
 
 def feed_of(stack: Stack) -> tuple[Feed, TradingCalendar]:
     """The feed that the demonstration trades, and its calendar."""
-    feed = stack.deployment.contracts.dataset(QUOTES).source
-    assert isinstance(feed, Feed)
+    feed = of_kind(stack.deployment.contracts.dataset(QUOTES).source, Feed, "trade", QUOTES)
     return feed, stack.deployment.contracts.calendar(feed.calendar)
 
 

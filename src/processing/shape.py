@@ -67,16 +67,15 @@ def shape(table: Table, rows: pa.Table, origin: Origin) -> Shaped:
     """The rows of a fact, or the own columns of a dimension, from rows in the ``line_schema`` of its source table."""
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     bad: dict[int, str] = {}
-    derived: list[Column] = []
+    derived: list[tuple[str, Surrogate]] = []
     for column in table.columns:
         if isinstance(column.rule, Surrogate):
-            derived.append(column)
+            derived.append((column.name, column.rule))
         elif isinstance(column.rule, Take | TakeByKind | LookedUp):
             values = _values(column, rows, origin)
             columns[column.name] = _cast(column, values, origin, bad)
-    for column in derived:
-        assert isinstance(column.rule, Surrogate)
-        columns[column.name] = surrogate_ids([columns[name] for name in column.rule.columns])
+    for name, rule in derived:
+        columns[name] = surrogate_ids([columns[used] for used in rule.columns])
     ordered = [column for column in table.columns if column.name in columns]
     schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in ordered])
     return Shaped(pa.table([columns[column.name] for column in ordered], schema=schema), bad)

@@ -15,7 +15,7 @@ from itertools import takewhile
 from auditor.databases.memory import TableMemory
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
-from core.errors import InvalidData
+from core.errors import InvalidData, present
 from core.landing.ingest_objects import EPOCH, ObjectFacts, TableObject, decode_facts, parse_table_key, table_prefix
 from core.landing.zone import RECEIPTS, REPAIR, Landing, landing_of
 from core.ports import ObjectInfo, ObjectReader
@@ -260,6 +260,4 @@ class _ArrivalScan:
 
 
 def _landing(key: str) -> Landing:
-    landing = landing_of(key)
-    assert landing is not None, key
-    return landing
+    return present(landing_of(key), "audit", key)

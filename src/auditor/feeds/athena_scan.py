@@ -48,8 +48,7 @@ def scan_with_athena(
     Raises ``InvalidData`` where Athena refuses or fails, ``TransientFailure`` where it or a store does not answer.
     """
     contract, feed = services.contracts.dataset(order.dataset), services.contracts.feed(order.dataset)
-    assert services.athena is not None
-    lost = _lost(services.athena, contract, feed, calendar, expectation)
+    lost = _lost(services.needed_athena(), contract, feed, calendar, expectation)
     lacking, absent = _without(lost, absences)
     workers = services.limits.workers
     faulty = list(_faulty_partitions(services.partitions, contract, feed, expectation, lacking, workers=workers))

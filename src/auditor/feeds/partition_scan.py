@@ -22,6 +22,7 @@ from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.windows import Window, facts_of, partitions_of
 from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
 from core.contract.model import Contract, Feed, Table
+from core.errors import of_kind
 from core.feeds.partitions import column_of
 from core.ports import PartitionStore
 
@@ -59,8 +60,7 @@ def scan_partitions(
 
     Raises ``TransientFailure`` where the store does not answer.
     """
-    feed = contract.source
-    assert isinstance(feed, Feed)
+    feed = of_kind(contract.source, Feed, "audit", contract.dataset)
     scan = PartitionScan(Coverage(expectation), [{} for _ in expectation.windows])
     places = {window: number for number, window in enumerate(expectation.windows)}
     combined = None

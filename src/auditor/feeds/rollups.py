@@ -17,6 +17,7 @@ from auditor.windows import DAY, HOUR, Window, facts_of, partitions_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import StaleDerived
 from core.contract.model import Aggregated, Contract, Feed, GroupValue, Table
+from core.errors import of_kind
 from core.feeds.partitions import column_of, covers
 from core.ports import PartitionStore
 from core.time import at_epoch
@@ -38,8 +39,7 @@ def stale_rollups(
     A window whose rows are not those of its certificate any more is passed over: it gets a successor first, and the
     rollup is made again after that.
     """
-    feed = contract.source
-    assert isinstance(feed, Feed)
+    feed = of_kind(contract.source, Feed, "audit", contract.dataset)
     settled = [
         place
         for place, window in enumerate(expectation.windows)

@@ -40,7 +40,7 @@ from cli.report.shape import (
 )
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Contracts, Feed, Table
-from core.errors import StarmendError
+from core.errors import StarmendError, of_kind
 from core.feeds.grid import expected_slots
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
@@ -174,8 +174,7 @@ def _completeness(sources: Sources, dataset: str, span: Range) -> Rows:
 
 def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> FeedView | None:
     """A feed's points as the auditor would count them now. None where the range has nothing that is owed."""
-    feed = contract.source
-    assert isinstance(feed, Feed)
+    feed = of_kind(contract.source, Feed, "report", contract.dataset)
     calendar = sources.contracts.calendar(feed.calendar)
     owed_until = min(span.end, settled_until(feed, span.now), calendar.covers_to)
     windows = [window for window in windows_between(feed, calendar, span.start, span.end) if window.start < owed_until]
@@ -320,9 +319,8 @@ def _owed(sources: Sources, contract: Contract, now: dt.datetime) -> dt.datetime
 
 def _receipts(sources: Sources, contract: Contract, now: dt.datetime) -> list[Processed]:
     """The newest receipts of each source table."""
-    assert contract.source is not None
     keys: list[str] = []
-    for source in contract.source.tables:
+    for source in contract.needed_source.tables:
         prefix = f"{RECEIPTS}dataset={contract.dataset}/source_table={source.name}/"
         if isinstance(contract.source, Feed):
             newest = _of_feed(sources, prefix, now)

@@ -39,6 +39,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.contract.types import ColumnType
+from core.errors import of_kind
 from core.time import format_second
 
 CALENDAR_COLUMNS = (
@@ -278,8 +279,7 @@ def _rollup(
 
 
 def _grouped(column: Column) -> str:
-    assert isinstance(column.rule, GroupValue)
-    return column.rule.column
+    return of_kind(column.rule, GroupValue, "resolve", column.name).column
 
 
 # ---------------------------------------------------------------- columns

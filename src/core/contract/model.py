@@ -351,6 +351,13 @@ class Contract:
     quarantine_share: float = 0.5
     quarantine_minimum: int = 100
 
+    @property
+    def needed_source(self) -> Source:
+        """The source of a dataset that has one. Raises ``KeyError``."""
+        if self.source is None:
+            raise KeyError(f"dataset {self.dataset} has no source")
+        return self.source
+
     def source_table(self, name: str) -> SourceTable:
         """Raises ``KeyError``."""
         for table in self.source.tables if self.source else ():

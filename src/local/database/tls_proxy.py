@@ -15,6 +15,8 @@ import struct
 from collections.abc import Coroutine
 from typing import cast
 
+from core.errors import present
+
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _GSSENC_REQUEST = struct.pack("!ii", 8, 80877104)
 _REQUEST_BYTES = 8
@@ -105,8 +107,7 @@ class _Client(_Half):
         task.add_done_callback(self._tasks.discard)
 
     async def _encrypt(self) -> None:
-        assert self.transport is not None
-        plain = self.transport
+        plain = present(self.transport, "encrypt", "the client's connection")
         try:
             encrypted = await asyncio.get_running_loop().start_tls(plain, self, self._tls, server_side=True)
         except (OSError, ssl.SSLError):
@@ -119,16 +120,16 @@ class _Client(_Half):
         self._answer_greeting()
 
     async def _relay(self, first: bytes) -> None:
-        assert self.transport is not None
+        client = present(self.transport, "relay", "the client's connection")
         try:
             _, server = await asyncio.get_running_loop().create_connection(_Half, self._host, self._behind)
         except OSError:
-            self.transport.abort()  # as a server that is not there would
+            client.abort()  # as a server that is not there would
             return
         server.other, self.other = self, server
-        assert server.transport is not None
-        server.transport.write(first)
-        if self.transport.is_closing():
-            server.transport.close()
+        behind = present(server.transport, "relay", "the server's connection")
+        behind.write(first)
+        if client.is_closing():
+            behind.close()
         else:
-            self.transport.resume_reading()
+            client.resume_reading()

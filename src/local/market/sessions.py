@@ -35,9 +35,9 @@ class Sessions:
         return None if session is None else (session[0], min(minute, session[1] - 1))
 
     def _at_or_before(self, minute: int) -> tuple[int, int] | None:
-        assert self._spans is not None
-        place = bisect.bisect_right(self._spans, minute, key=lambda span: span[0])
-        return self._spans[place - 1] if place else None
+        spans = self._spans or ()
+        place = bisect.bisect_right(spans, minute, key=lambda span: span[0])
+        return spans[place - 1] if place else None
 
 
 def minute_of(at: dt.datetime) -> int:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
-from core.errors import LostCommit, PipelineBug
+from core.errors import LostCommit, PipelineBug, of_kind
 from core.feeds.calendar import validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, entities_in, period_of
@@ -242,8 +242,7 @@ def _table(
 
 
 def _group_values(rollup: Rollup, column: Column, groups: _Groups, entity: Ints, group: Ints) -> pa.Array:
-    rule = column.rule
-    assert isinstance(rule, GroupValue)
+    rule = of_kind(column.rule, GroupValue, "derive", f"{rollup.table.name}.{column.name}")
     if rule.column == column_of(rollup.fact, rollup.feed.entity_column):
         return pa.array(groups.entities, pa.string()).take(pa.array(entity))
     return pa.array(groups.starts[group].astype("datetime64[us]"), pa.timestamp("us"))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from core.contract.model import Table
-from core.errors import InvalidData
+from core.errors import InvalidData, present
 from core.landing.zone import landing_of, prefixes_of
 from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
@@ -73,8 +73,8 @@ def rebuild_table(
         raise InvalidData("rebuild", name, f"a {table.kind} does not come from ingest objects", remedy)
     for source in dict.fromkeys(inputs_of(table)):
         plan = plan_source(contract, source)
-        assert plan.current is not None
-        yield from _rebuild(services, plan, plan.current, None, allow_fewer, progress)
+        current = present(plan.current, "rebuild", f"the current state of {source}")
+        yield from _rebuild(services, plan, current, None, allow_fewer, progress)
     outcome = derive_dimension(services.partitions, table, services.contracts, context=services.context_of(contract))
     yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
 

@@ -7,7 +7,17 @@ import pickle
 import pytest
 
 from core import errors
-from core.errors import BadContract, BrokenPointer, InvalidData, MissingColumns, OutOfReach, StarmendError
+from core.errors import (
+    BadContract,
+    BrokenPointer,
+    InvalidData,
+    MissingColumns,
+    OutOfReach,
+    PipelineBug,
+    StarmendError,
+    of_kind,
+    present,
+)
 
 
 def kinds(kind: type[StarmendError]) -> list[type[StarmendError]]:
@@ -35,3 +45,11 @@ def test_an_error_is_also_what_python_calls_such_a_thing() -> None:
     assert issubclass(MissingColumns, KeyError)
     assert issubclass(BadContract, ValueError)
     assert issubclass(OutOfReach, ConnectionError)
+
+
+def test_what_is_promised_and_not_there_is_a_bug_that_names_operation_and_place() -> None:
+    assert of_kind(5, int, "count", "rows") == present(5, "count", "rows") == 5
+    with pytest.raises(PipelineBug, match=r"count: rows: is of type str, promised is int\. Report it"):
+        of_kind("5", int, "count", "rows")
+    with pytest.raises(PipelineBug, match=r"count: rows: is not there, though it is promised\. Report it"):
+        present(None, "count", "rows")

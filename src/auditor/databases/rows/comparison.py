@@ -25,7 +25,7 @@ from core.audit.findings import BrokenPartition, DeletedRows, Finding, MissingRo
 from core.audit.fingerprint import buckets_for
 from core.audit.source_check import Buckets, CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
 from core.contract.model import Contract, Database
-from core.errors import InvalidData
+from core.errors import InvalidData, of_kind
 from core.landing.ingest_objects import EPOCH
 from core.time import format_instant, iso
 from core.warehouse.order import as_array
@@ -76,8 +76,7 @@ class _Comparison:
     """A comparison while it runs."""
 
     def __init__(self, services: Services, terms: ComparisonTerms) -> None:
-        source = terms.contract.source
-        assert isinstance(source, Database)
+        source = of_kind(terms.contract.source, Database, "audit", terms.contract.dataset)
         self._services = services
         self._terms = terms
         self._contract = terms.contract

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import product
 
 from core.contract.model import Contract, Contracts, Database, Latest, SourceTable, Table, Take
-from core.errors import UnknownTable
+from core.errors import UnknownTable, of_kind
 from core.time import at_epoch, epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
 
@@ -77,10 +77,10 @@ def database_of(contracts: Contracts, dataset: str) -> tuple[Contract, Database]
 
 def targets_of(contract: Contract) -> tuple[Target, ...]:
     """The tables that can be compared by key: those that take key and version of their rows as they are."""
-    assert isinstance(contract.source, Database)
+    database = of_kind(contract.source, Database, "audit", contract.dataset)
     used = {name for table in contract.tables for name in inputs_of(table)}
     targets: list[Target | None] = []
-    for source in contract.source.tables:
+    for source in database.tables:
         facts = [table for table in contract.tables if table.kind == "fact" and table.source == source.name]
         targets += [_target(source, table) for table in facts]
         if source.name in used:

@@ -23,6 +23,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import athena, s3
 from sqlglot import exp
 
+from core.errors import present
 from local.emulator.patches.athena import dialect
 from local.emulator.patches.athena import tables as athena_tables
 from local.emulator.patches.athena.hive_types import athena_type
@@ -204,8 +205,7 @@ def _described(
             refused = refused or error
             continue
         return sql, [(str(row[0]), str(row[1])) for row in described]
-    assert refused is not None
-    raise refused
+    raise present(refused, "translate", "the query")
 
 
 def _reason(error: duckdb.Error) -> str:
