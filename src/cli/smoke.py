@@ -174,5 +174,5 @@ def _ask_every_table(deployed: Deployment) -> None:
 def every_table_sql(names: Sequence[str]) -> str:
     """SQL that counts one row at most of each table."""
     return " union all ".join(
-        f"select '{name}' as name, count(*) as n_rows from (select 1 from {name} limit 1) as one" for name in names
+        f"select '{name}' as name, count(*) as n_rows from (select 1 from \"{name}\" limit 1) as one" for name in names
     )

@@ -96,7 +96,8 @@ def _warehouse(deployed: Deployment, contract: Contract) -> Mapping[str, tuple[i
     if not tables:
         return {}
     parts = [
-        f"select '{table.source}' as source, count(*) as n_rows, {_newest(contract, table)} as newest from {table.name}"
+        f"select '{table.source}' as source, count(*) as n_rows, {_newest(contract, table)} as newest"
+        f' from "{table.name}"'
         for table in tables
     ]
     frame = deployed.athena.query(" union all ".join(parts))
@@ -116,7 +117,7 @@ def _newest(contract: Contract, table: Table) -> str:
     wanted += [column.name for column in table.columns if column.name in table.key and column.type.name == "timestamp"]
     for name in wanted:
         if name in names:
-            return f"cast(max({name}) as varchar)"
+            return f'cast(max("{name}") as varchar)'
     return "cast(null as varchar)"
 
 

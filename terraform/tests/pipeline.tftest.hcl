@@ -215,7 +215,7 @@ run "defaults" {
     condition = jsondecode(base64decode(
       regex("/\\* Presto View: (.+) \\*/", aws_glue_catalog_table.view["fact_sales_order_now"].view_original_text)[0]
       )) == {
-      originalSql = "select \"sales_order_id\", \"created_at\" from fact_sales_order where \"is_latest\""
+      originalSql = "select \"sales_order_id\", \"created_at\" from \"fact_sales_order\" where \"is_latest\""
       catalog     = "awsdatacatalog"
       schema      = "starmend_test"
       columns     = [{ name = "sales_order_id", type = "integer" }, { name = "created_at", type = "timestamp(3)" }]

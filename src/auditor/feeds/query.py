@@ -65,7 +65,7 @@ def sql_of(question: Question, *, limit: int = PAGE) -> str:
         f"  cross join unnest(sequence(opens, closes, {step})) as t(slot)\n),\n"
         f"owed as (\n  {_owed(question)}\n),\n"
         f"missing as (\n  select entity, slot from owed\n  except\n"
-        f"  select {entity}, {time} from {table.name} where {_pruned(question)}\n),\n"
+        f'  select "{entity}", "{time}" from "{table.name}" where {_pruned(question)}\n),\n'
         f"islands as (\n  select entity, slot,\n    to_unixtime(slot)"
         f" - {feed.every} * row_number() over (partition by entity order by slot) as island\n  from missing\n),\n"
         "gaps as (\n  select entity, min(slot) as begins, max(slot) as ends, count(*) as points\n"
@@ -121,12 +121,13 @@ def _pruned(question: Question) -> str:
     """The partitions and the time that have to be scanned."""
     table, feed = question.table, question.feed
     time = column_of(table, feed.time_column)
-    parts = [f"{time} >= {_instant(question.stretches[0][0])}", f"{time} < {_instant(question.stretches[-1][1])}"]
+    first, last = question.stretches[0][0], question.stretches[-1][1]
+    parts = [f'"{time}" >= {_instant(first)}', f'"{time}" < {_instant(last)}']
     days = [Window(first, last) for first, last in question.stretches]
     for part in table.partition_by:
         if part.transform not in ("value", "bucket"):
             paths = partitions_of(replace(table, partition_by=(part,)), feed, days)
-            parts.append(f"{part.name} in ({', '.join(repr(path.partition('=')[2]) for path in paths)})")
+            parts.append(f'"{part.name}" in ({", ".join(repr(path.partition("=")[2]) for path in paths)})')
     return " and ".join(parts)
 
 

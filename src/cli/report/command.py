@@ -143,7 +143,7 @@ def newest_of(deployed: Deployment, tables: Sequence[Table]) -> Mapping[str, dt.
     """The newest instant in each fact, asked of Athena in one query: of a feed's point, or of a row's change."""
     instants = {table.name: _instant_column(table) for table in tables}
     parts = [
-        f"select '{name}' as name, cast(max({column}) as varchar) as newest from {name}"
+        f'select \'{name}\' as name, cast(max("{column}") as varchar) as newest from "{name}"'
         for name, column in instants.items()
         if column
     ]

@@ -51,6 +51,6 @@ def _view(table: str, entry: dict[str, Any], condition: str, about: str) -> dict
     names = ", ".join(f'"{column["name"]}"' for column in shown)
     return {
         "description": about,
-        "sql": f'select {names} from {table} where "{condition}"',
+        "sql": f'select {names} from "{table}" where "{condition}"',
         "columns": [{**column, "trino": _TRINO.get(column["type"], column["type"])} for column in shown],
     }

@@ -109,8 +109,8 @@ def test_only_the_windows_partitions_are_scanned() -> None:
     windows = windows_between(feed, calendar, at("2026-11-20T15:00:00"), at("2026-11-20T16:00:00"))
     (asked,) = questions(contracts.table("fact_quote"), feed, calendar, windows)
     sql = sql_of(asked)
-    assert "month in ('2026-11')" in sql
-    assert "minute >= timestamp '2026-11-20 15:00:00'" in sql
+    assert "\"month\" in ('2026-11')" in sql
+    assert "\"minute\" >= timestamp '2026-11-20 15:00:00'" in sql
 
 
 def test_a_year_of_ten_thousand_symbols_is_asked_within_what_athena_takes() -> None:

@@ -86,7 +86,7 @@ def test_what_keeps_history_has_a_view_of_now_and_what_may_be_incomplete_one_of_
         "fact_payment_now", "fact_purchase_order_now", "fact_quote_hourly_complete", "fact_sales_order_now",
     ]  # fmt: skip
     hourly = views["fact_quote_hourly_complete"]
-    assert hourly["sql"].endswith('"symbol", "month" from fact_quote_hourly where "complete"')
+    assert hourly["sql"].endswith('"symbol", "month" from "fact_quote_hourly" where "complete"')
     types = {column["name"]: (column["type"], column["trino"]) for column in hourly["columns"]}
     assert types["hour"] == ("timestamp", "timestamp(3)")
     assert types["open"] == ("decimal(18,6)", "decimal(18,6)")

@@ -16,7 +16,7 @@ def test_a_view_shows_every_column_but_its_condition_and_the_partition_keys_too(
     names = [column["name"] for column in view["columns"]]
     assert "is_latest" not in names
     assert "month" in names
-    assert view["sql"].endswith('from fact_payment where "is_latest"')
+    assert view["sql"].endswith('from "fact_payment" where "is_latest"')
 
 
 def test_types_are_those_of_trino() -> None:
