@@ -1,4 +1,4 @@
-"""Rules of names: no two things that lie in one place have one name.
+"""Rules of names and comments: no two things that lie in one place have one name, and the catalog holds every text.
 
 The catalog keeps the columns and the partition levels of a table side by side, knows no capitals, and holds star
 tables, raw tables, current states, records and views under one roof.
@@ -10,7 +10,9 @@ from collections.abc import Iterable
 
 from core.authoring.problems import Problems
 from core.contract.model import Aggregated, Contract, Contracts, Latest, Table, Take
+from core.rendering.catalog import column_comment
 
+LONGEST_COMMENT, LONGEST_DESCRIPTION, LONGEST_PARAMETER = 255, 2048, 512_000  # of the Glue catalog; the last in bytes
 RECORDS = ("processing_log", "quarantine", "completeness")
 PREFIXES = {"raw_": "lines as acquired", "current_": "current states of source tables"}
 
@@ -18,6 +20,7 @@ PREFIXES = {"raw_": "lines as acquired", "current_": "current states of source t
 def name_rules(contract: Contract, contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
     """Add the names of a table and of its columns that something else has already."""
     _table_is_alone(contracts, table, path, problems)
+    _texts_fit(table, path, problems)
     _columns_are_alone(table, path, problems)
     _marks_are_the_pipelines(contract, table, path, problems)
 
@@ -34,6 +37,31 @@ def _table_is_alone(contracts: Contracts, table: Table, path: str, problems: Pro
         views = {f"{other.name}_now": Latest, f"{other.name}_complete": Aggregated}
         if (rule := views.get(name)) and any(isinstance(column.rule, rule) for column in other.columns):
             problems.add(path, f"{name!r} is the view of {other.name}", "Call it otherwise")
+
+
+def _texts_fit(table: Table, path: str, problems: Problems) -> None:
+    """The catalog keeps a text of each table and each column, and the values of each partition level."""
+    if len(table.description) > LONGEST_DESCRIPTION:
+        problems.add(path, f"its description has more than {LONGEST_DESCRIPTION:,} characters", "Say it shorter")
+    for column in table.columns:
+        text = column_comment(column.comment, column.unit, column.references)
+        comment_fits(text, f"{path}.columns.{column.name}.comment", problems)
+    for part in table.partition_by:
+        if len(",".join(part.values).encode()) > LONGEST_PARAMETER:
+            problem = (
+                f"the values of {part.name!r} are more than the {LONGEST_PARAMETER:,} bytes that the catalog holds"
+            )
+            problems.add(f"{path}.partition_by", problem, f'Gather them: "bucket({part.column}, 64)", in quotes')
+
+
+def comment_fits(comment: str, path: str, problems: Problems) -> None:
+    """Add a comment that the catalog refuses: one line of 255 characters, the unit and what is referenced included."""
+    if len(comment) > LONGEST_COMMENT:
+        problems.add(
+            path, f"{len(comment)} characters, and the catalog keeps {LONGEST_COMMENT} of a comment", "Say it shorter"
+        )
+    if any(letter < " " and letter != "\t" for letter in comment):
+        problems.add(path, "holds a line break, which the catalog refuses", "Write it in one line: comment: >-")
 
 
 def _columns_are_alone(table: Table, path: str, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zoneinfo
 
 from core.authoring.column_rules import broken_rule
-from core.authoring.name_rules import no_lookalikes
+from core.authoring.name_rules import comment_fits, no_lookalikes
 from core.authoring.problems import Problems
 from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, SourceTable, Table, Take
 from core.errors import BadContract
@@ -76,6 +76,8 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
             problems.add(f"{path}.columns.{name}", problem, "Read it through a view that names it otherwise")
     if table.name == ENTITIES:
         problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
+    for field in table.fields:
+        comment_fits(field.comment, f"{path}.columns.{field.name}.comment", problems)
     no_lookalikes(names, f"{path}.columns", problems)
 
 

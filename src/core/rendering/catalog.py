@@ -52,7 +52,7 @@ def _star_table(table: Table) -> dict[str, Any]:
         "description": table.description,
         "analysts": True,
         "columns": [
-            _column(column.name, column.type.catalog, _comment(column.comment, column.unit, column.references))
+            _column(column.name, column.type.catalog, column_comment(column.comment, column.unit, column.references))
             for column in table.columns
             if column.name not in in_path
         ],
@@ -60,7 +60,8 @@ def _star_table(table: Table) -> dict[str, Any]:
     }
 
 
-def _comment(comment: str, unit: str, references: str) -> str:
+def column_comment(comment: str, unit: str, references: str) -> str:
+    """The comment of a column in the catalog: what it holds, in which unit, and what it references."""
     parts = [comment, f"in {unit}" if unit else "", f"references {references}" if references else ""]
     return "; ".join(part for part in parts if part)
 

@@ -71,3 +71,38 @@ def test_the_marks_of_a_row_are_the_pipelines(tmp_path: Path) -> None:
 def test_names_that_differ_in_capitals_alone_are_one_to_the_catalog(tmp_path: Path) -> None:
     (problem,) = messages_of(tmp_path, changed("source/tables/person/columns/Name", "string"))
     assert problem.startswith("source.tables.person.columns: 'Name' and 'name' are one name to the catalog")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("columns/note/comment", "c" * 256, "256 characters, and the catalog keeps 255 of a comment"),
+        ("columns/note/comment", "one line\nand another", "holds a line break, which the catalog refuses"),
+        ("grain", "g" * 2049, "its description has more than 2,048 characters"),
+    ],
+)
+def test_a_text_that_the_catalog_refuses_is_refused(tmp_path: Path, path: str, value: str, message: str) -> None:
+    contract = changed(f"{FACT}/columns/note", {"type": "string"})
+    holder: Any = contract["warehouse"]["fact_sale"]
+    *parents, last = path.split("/")
+    for parent in parents:
+        holder = holder[parent]
+    holder[last] = value
+    (problem,) = messages_of(tmp_path, contract)
+    assert message in problem
+
+
+@pytest.mark.parametrize(("length", "refused"), [(246, False), (247, True)])
+def test_the_unit_is_part_of_a_comment(tmp_path: Path, length: int, refused: bool) -> None:
+    """``; in unit`` is nine characters."""
+    contract = changed(f"{FACT}/columns/note", {"type": "string", "unit": "unit", "comment": "c" * length})
+    assert bool(messages_of(tmp_path, contract)) == refused
+
+
+def test_a_comment_of_a_source_column_fits_the_catalog_too(tmp_path: Path) -> None:
+    contract = copy.deepcopy(GOOD)
+    table = next(iter(contract["source"]["tables"].values()))
+    name = next(name for name, kind in table["columns"].items() if str(kind).startswith("string"))
+    table["columns"][name] = {"type": "string", "comment": "c" * 256}
+    (problem,) = messages_of(tmp_path, contract)
+    assert "256 characters" in problem
