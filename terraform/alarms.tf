@@ -112,18 +112,22 @@ locals {
     },
   )
 
-  # Only where schedules run: three missed starts. Here silence is the fault.
+  # Only where schedules run: three missed starts, or a week, which is the most that an alarm looks at. Here silence is the
+  # fault.
   scheduled = {
     for name, seconds in {
       extract = [for dataset in local.databases : dataset.every_seconds]
       request = [for dataset in local.feeds : 60]
-    } : name => 3 * max(min(seconds...), 100) if var.schedules_enabled && length(seconds) > 0
+    } : name => min(3 * max(min(seconds...), 100), local.longest_span) if var.schedules_enabled && length(seconds) > 0
   }
 
   # Freshness has two parts. No object of the dataset was processed for as long as its data may be old (silence is the
   # fault), although all that time there was something to process (silence is fine: the exchange is closed, the database
-  # is quiet). A quarter of the time is a period, so that the first minute of a trading day is no alarm yet.
-  fresh_period = { for name, source in local.sources : name => max(60, floor(source.complete_within_seconds / 240) * 60) }
+  # is quiet). A quarter of the time is a period, so that the first minute of a trading day is no alarm yet; a week is the
+  # most that an alarm looks at.
+  longest_span = 7 * 24 * 3600
+  fresh_span   = { for name, source in local.sources : name => min(source.complete_within_seconds, local.longest_span) }
+  fresh_period = { for name, seconds in local.fresh_span : name => max(60, floor(seconds / 240) * 60) }
   freshness_parts = merge(
     {
       for name in keys(local.sources) : "nothing-processed-${name}" => {
@@ -318,7 +322,7 @@ resource "aws_cloudwatch_composite_alarm" "freshness" {
 
   alarm_name = "${local.prefix}-freshness-${each.key}"
   alarm_description = join(" ", [
-    "Nothing of ${each.key} has reached the warehouse for ${each.value.complete_within_seconds / 60} minutes, although",
+    "Nothing of ${each.key} has reached the warehouse for ${local.fresh_span[each.key] / 60} minutes, although",
     "there was something to bring. Follow it along the road: starmend status. ${local.runbook["freshness"]}",
   ])
   alarm_rule = join(" AND ", [
@@ -345,6 +349,10 @@ resource "aws_cloudwatch_composite_alarm" "unhealthy" {
     precondition {
       condition     = length(local.watched) <= 100
       error_message = "A composite alarm may watch 100 others: split the contracts over two environments."
+    }
+    precondition {
+      condition     = length(join("", [for name in values(local.watched) : "ALARM(\"${name}\") OR "])) <= 10240
+      error_message = "A composite alarm's rule has 10,240 characters at most: give shorter names, or split the contracts."
     }
   }
 }

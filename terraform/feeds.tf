@@ -39,6 +39,16 @@ module "feeds" {
 
 # ---------------------------------------------------------------- stream and delivery
 
+locals {
+  # IAM and Firehose take 64 characters. A longer name is cut and ends with a hash of all of it; one that fits stays as it is.
+  deliveries = {
+    for name in keys(local.feeds) : name => {
+      for kind, full in { role = "${local.prefix}-deliver-${name}", stream = "${local.prefix}-${name}" } :
+      kind => length(full) <= 64 ? full : "${substr(full, 0, 55)}-${substr(sha256(full), 0, 8)}"
+    }
+  }
+}
+
 resource "aws_kinesis_stream" "feed" {
   for_each = local.feeds
 
@@ -105,7 +115,7 @@ data "aws_iam_policy_document" "deliver" {
 resource "aws_iam_role" "deliver" {
   for_each = local.feeds
 
-  name                 = "${local.prefix}-deliver-${each.key}"
+  name                 = local.deliveries[each.key].role
   description          = "Lets Firehose carry ${each.key} from its stream to S3"
   assume_role_policy   = data.aws_iam_policy_document.deliver_trust.json
   permissions_boundary = var.permissions_boundary
@@ -142,7 +152,7 @@ resource "aws_kinesis_firehose_delivery_stream" "feed" {
 
   #checkov:skip=CKV_AWS_240:the source is an encrypted stream, which Firehose does not encrypt again
   #checkov:skip=CKV_AWS_241:the source is an encrypted stream, which Firehose does not encrypt again
-  name        = "${local.prefix}-${each.key}"
+  name        = local.deliveries[each.key].stream
   destination = "extended_s3"
   tags        = local.tags.ingestion
 

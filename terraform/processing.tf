@@ -5,6 +5,7 @@ module "arrivals" {
 
   name                     = "${local.prefix}-arrivals"
   consumer_timeout_seconds = var.process_timeout_seconds
+  consumer_window_seconds  = var.process_batching_window_seconds
   region                   = var.region
   dead_queue_first         = !local.emulated
   senders                  = { "s3.amazonaws.com" = [local.ingest_arn] }

@@ -87,12 +87,17 @@ class Planner:
             "admin_emails": ["admin@example.com"],
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }
-        runner = Terraform(root, folder / "work", {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "none"})
+        account = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": endpoint}
+        runner = Terraform(root, folder / "work", account)
         runner.init({})
         return cls(runner, variables)
 
     def changes(self, state: Mapping[str, Any] | None = None, **variables: Any) -> list[Change]:
         """What a plan over a state (none: an empty account) would do to each resource, in Terraform's own form."""
+        return managed(self.shown(state, **variables))
+
+    def shown(self, state: Mapping[str, Any] | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole plan over a state; with ``emulator_endpoint=None`` it is one for AWS."""
         file = self.runner.root / "terraform.tfstate"
         file.unlink(missing_ok=True)
         if state is not None:
@@ -100,5 +105,9 @@ class Planner:
         plan = self.runner.work_dir / "plan"
         inputs = self.runner._inputs({**self.variables, **variables})
         self.runner._run("plan", "-refresh=false", f"-out={plan}", *inputs)
-        shown = json.loads(self.runner._run("show", "-json", str(plan)))
-        return [change for change in shown["resource_changes"] if change["mode"] == "managed"]
+        return dict(json.loads(self.runner._run("show", "-json", str(plan))))
+
+
+def managed(shown: Mapping[str, Any]) -> list[Change]:
+    """What a plan would do to each resource; what it only reads is left out."""
+    return [change for change in shown["resource_changes"] if change["mode"] == "managed"]

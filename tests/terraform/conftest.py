@@ -1,7 +1,12 @@
-"""The root module, initialised once without state: nothing here speaks to AWS or to an emulator."""
+"""The root module, initialised once without state, and plans that all checks share: nothing here speaks to AWS.
+
+``deployed`` is planned over a deployment that was there before, ``longest`` with the longest names that variables and
+contracts admit.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import json
 from collections.abc import Iterator
@@ -9,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.planning import Change, Planner, answering
+from tests.support.longest_names import write_contracts
+from tests.support.planning import ACCOUNT, Change, Planner, answering, managed
+from tests.terraform.planned import standing
 
+from core.authoring.load import load
+from core.rendering.render import render
 from deploy.terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +46,56 @@ def state() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def changes(planner: Planner, state: dict[str, Any]) -> list[Change]:
-    """What a plan over that state would do to each resource: the deployment ``starmend-test`` as it will be."""
-    return planner.changes(state)
+def deployed(planner: Planner, state: dict[str, Any]) -> dict[str, Any]:
+    """The whole plan over that state: the deployment ``starmend-test`` as it will be."""
+    return planner.shown(state)
+
+
+@pytest.fixture(scope="session")
+def changes(deployed: dict[str, Any]) -> list[Change]:
+    """What that plan would do to each resource."""
+    return managed(deployed)
+
+
+DATABASES, FEEDS = 3, 4  # with such names as many as the rule of one composite alarm can hold
+PROJECT, ENVIRONMENT, SUFFIX, REGION = "project-of-20-letter", "env10lette", "suf8ixxx", "ap-southeast-1"
+
+
+@pytest.fixture(scope="session")
+def longest(planner: Planner, deployed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A plan as on AWS, with the longest names, over the state that it would leave: so all grants can be read."""
+    folder = tmp_path_factory.mktemp("longest")
+    write_contracts(folder, databases=DATABASES, feeds=FEEDS)
+    contracts = render(load(folder, today=dt.date(2026, 11, 20)))
+    (folder / "contracts.json").write_text(contracts)
+    datasets = json.loads(contracts)["datasets"]
+    feeds = [name for name, dataset in datasets.items() if dataset["kind"] == "feed"]
+    secrets = [secret for dataset in datasets.values() for secret in dataset["secrets"]]
+    keyed = {key: (feeds if key == "quotes" else ()) for key in _keys_of(deployed)} | {"finnhub-token": secrets}
+    environment = f"{ENVIRONMENT}-{SUFFIX}"
+    prefix = f"{PROJECT}-{environment}"
+    renamed = {
+        "starmend": PROJECT,
+        "test": environment,
+        "starmend-test": prefix,
+        "starmend_test": prefix.replace("-", "_"),
+        "starmend/test": f"{PROJECT}/{environment}",
+        "us-east-1": REGION,
+    }
+    return planner.shown(
+        json.loads(standing(deployed, renamed=renamed, keyed=keyed)),
+        project=PROJECT,
+        environment=ENVIRONMENT,
+        name_suffix=SUFFIX,
+        region=REGION,
+        emulator_endpoint=None,
+        contracts_file=str(folder / "contracts.json"),
+        analyst_principals=[f"arn:aws:iam::{ACCOUNT}:role/people"],
+    )
+
+
+def _keys_of(shown: dict[str, Any]) -> set[str]:
+    """Keys of instances that come from the contracts: datasets, tables, parameters, secrets, and what watches them."""
+    kinds = ("ssm_parameter", "glue_catalog_table", "secretsmanager_secret", "scheduler_schedule", "alarm")
+    indexed = [change for change in shown["resource_changes"] if "index" in change]
+    return {str(change["index"]) for change in indexed if any(kind in change["type"] for kind in kinds)}

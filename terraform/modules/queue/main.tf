@@ -68,9 +68,10 @@ resource "aws_sqs_queue" "dead" {
 }
 
 resource "aws_sqs_queue" "this" {
-  name                       = var.name
-  message_retention_seconds  = 4 * 24 * 3600
-  visibility_timeout_seconds = 6 * var.consumer_timeout_seconds # what Lambda asks for, so that retries never overlap
+  name                      = var.name
+  message_retention_seconds = 4 * 24 * 3600
+  # What Lambda asks for, so that retries never overlap: six time-outs and the time in which a batch is gathered.
+  visibility_timeout_seconds = 6 * var.consumer_timeout_seconds + var.consumer_window_seconds
   receive_wait_time_seconds  = 20
   sqs_managed_sse_enabled    = true
   policy                     = data.aws_iam_policy_document.access["live"].json

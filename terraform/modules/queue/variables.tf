@@ -8,6 +8,12 @@ variable "consumer_timeout_seconds" {
   type        = number
 }
 
+variable "consumer_window_seconds" {
+  description = "How long the function's trigger gathers messages before it calls the function."
+  type        = number
+  default     = 0
+}
+
 variable "region" {
   description = "Region of the queue, for its own ARN in its own policy."
   type        = string

@@ -1,5 +1,14 @@
 # One schedule per dataset that starts the same thing, a function or a state machine, through a role that may start it alone.
 
+locals {
+  # EventBridge takes 64 characters. A longer name is cut and ends with a hash of all of it; one that fits stays as it is.
+  full_names = { for dataset in keys(var.schedules) : dataset => "${var.name}-${dataset}" }
+  names = {
+    for dataset, full in local.full_names :
+    dataset => length(full) <= 64 ? full : "${substr(full, 0, 55)}-${substr(sha256(full), 0, 8)}"
+  }
+}
+
 data "aws_caller_identity" "current" {}
 
 data "aws_iam_policy_document" "trust" {
@@ -42,7 +51,7 @@ resource "aws_scheduler_schedule" "this" {
   for_each = var.schedules
 
   #checkov:skip=CKV_AWS_297:the input is a dataset's name, no secret
-  name                = "${var.name}-${each.key}"
+  name                = local.names[each.key]
   description         = each.value.description
   group_name          = var.scheduling.group
   schedule_expression = each.value.expression
