@@ -365,8 +365,7 @@ PUBLISHED = {
     ("AWS/States", "ExecutionsFailed"): ({"StateMachineArn"},),
     ("AWS/States", "ExecutionsTimedOut"): ({"StateMachineArn"},),
     ("AWS/States", "ExecutionsAborted"): ({"StateMachineArn"},),
-    # https://docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html: all three, or the workgroup alone
-    ("AWS/Athena", "ProcessedBytes"): ({"QueryState", "QueryType", "WorkGroup"}, {"WorkGroup"}),
+    ("AWS/Athena", "ProcessedBytes"): ({"QueryState", "QueryType", "WorkGroup"},),
 }
 
 
