@@ -172,10 +172,18 @@ class Terraform:
         self._run("init", *arguments, on_line=on_line)
         self._write_cli_config(installed_providers(self.root, self._data))
 
-    def plan(self, variables: Mapping[str, Any], *, destroy: bool = False, on_line: Line | None = None) -> Plan:
-        """Save a plan of what would change."""
+    def plan(
+        self,
+        variables: Mapping[str, Any],
+        *,
+        destroy: bool = False,
+        refresh: bool = True,
+        on_line: Line | None = None,
+    ) -> Plan:
+        """Save a plan of what would change; without ``refresh`` what is there is taken to be as the state says."""
         file = self.work_dir / "plan"
-        arguments = [*self._inputs(variables), f"-out={file}"] + (["-destroy"] if destroy else [])
+        arguments = [*self._inputs(variables), f"-out={file}", f"-refresh={str(refresh).lower()}"]
+        arguments += ["-destroy"] if destroy else []
         lines = self._run("plan", *arguments, on_line=on_line).splitlines()
         shown = json.loads(self._run("show", "-json", str(file)))
         text = "\n".join(line for line in lines if not _READING.match(line))

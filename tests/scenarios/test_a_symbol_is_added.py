@@ -37,7 +37,7 @@ def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, 
     contracts = Path(variables["contracts_file"])
     contracts.write_text(render(contracts_of(tmp_path, PLAN)), encoding="utf-8")
     build_code_zip(Path(variables["code_zip"]), contracts)
-    plan = terraform.plan(variables)
+    plan = terraform.plan(variables, refresh=False)
     terraform.apply(plan)
     stack.deployment = replace(stack.deployment)  # which reads its contracts anew
 
