@@ -7,8 +7,11 @@ come first: whatever is left then fills the cores to the end. Those that share a
 
 from __future__ import annotations
 
+import functools
 import os
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -18,6 +21,28 @@ settings.load_profile("house")
 
 # Terraform's provider loads its schemas at each command, and a sixth of that is garbage collection (Go's default: 100).
 os.environ.setdefault("GOGC", "400")
+
+
+class _Paths(list[str]):
+    """Folders with descriptions of services: boto3 adds its own in every session that it makes."""
+
+    def append(self, path: str) -> None:
+        if path not in self:
+            super().append(path)
+
+
+@functools.cache
+def _descriptions(path: str | None = None) -> botocore.loaders.Loader:
+    """AWS's descriptions of its services, read once a run.
+
+    Each command that a test gives makes a session of its own, which would read them anew: 250 ms for S3 alone.
+    """
+    loader = botocore.loaders.create_loader(path)
+    loader._search_paths = _Paths(loader.search_paths)
+    return loader
+
+
+botocore.session.create_loader = _descriptions
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
