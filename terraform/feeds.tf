@@ -24,7 +24,13 @@ module "feeds" {
   streams = {
     name = local.stream_name
     arns = [
-      for name in local.stream_names : "arn:${local.partition}:kinesis:${var.region}:${local.account}:stream/${name}"
+      for feed, name in local.stream_names : "arn:${local.partition}:kinesis:${var.region}:${local.account}:stream/${name}"
+      if contains(keys(local.streamed), feed)
+    ]
+    deliveries = [
+      for feed, names in local.deliveries :
+      "arn:${local.partition}:firehose:${var.region}:${local.account}:deliverystream/${names.stream}"
+      if !contains(keys(local.streamed), feed)
     ]
   }
 
@@ -40,7 +46,12 @@ module "feeds" {
 # ---------------------------------------------------------------- stream and delivery
 
 locals {
+  # A shard costs 12 USD a month whether or not anything flows. A feed of few records may do without (`stream: false` in its
+  # contract): they go straight to their delivery.
+  streamed = { for name, feed in local.feeds : name => feed if try(feed.stream, true) }
+
   # IAM and Firehose take 64 characters. A longer name is cut and ends with a hash of all of it; one that fits stays as it is.
+  # The functions name deliveries by the same rule (aws.stream).
   deliveries = {
     for name in keys(local.feeds) : name => {
       for kind, full in { role = "${local.prefix}-deliver-${name}", stream = "${local.prefix}-${name}" } :
@@ -50,7 +61,7 @@ locals {
 }
 
 resource "aws_kinesis_stream" "feed" {
-  for_each = local.feeds
+  for_each = local.streamed
 
   #checkov:skip=CKV_AWS_185:Kinesis's own key; the records are market prices on their way to S3
   name             = local.stream_names[each.key]
@@ -86,10 +97,13 @@ data "aws_iam_policy_document" "deliver_trust" {
 data "aws_iam_policy_document" "deliver" {
   for_each = local.feeds
 
-  statement {
-    sid       = "ReadStream"
-    actions   = ["kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"]
-    resources = [aws_kinesis_stream.feed[each.key].arn]
+  dynamic "statement" {
+    for_each = contains(keys(local.streamed), each.key) ? [aws_kinesis_stream.feed[each.key]] : []
+    content {
+      sid       = "ReadStream"
+      actions   = ["kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards"]
+      resources = [statement.value.arn]
+    }
   }
 
   statement {
@@ -156,9 +170,20 @@ resource "aws_kinesis_firehose_delivery_stream" "feed" {
   destination = "extended_s3"
   tags        = local.tags.ingestion
 
-  kinesis_source_configuration {
-    kinesis_stream_arn = aws_kinesis_stream.feed[each.key].arn
-    role_arn           = aws_iam_role.deliver[each.key].arn
+  dynamic "kinesis_source_configuration" {
+    for_each = contains(keys(local.streamed), each.key) ? [aws_kinesis_stream.feed[each.key].arn] : []
+    content {
+      kinesis_stream_arn = kinesis_source_configuration.value
+      role_arn           = aws_iam_role.deliver[each.key].arn
+    }
+  }
+
+  dynamic "server_side_encryption" { # only what comes without a stream is Firehose's to encrypt
+    for_each = contains(keys(local.streamed), each.key) ? [] : [1]
+    content {
+      enabled  = true
+      key_type = "AWS_OWNED_CMK"
+    }
   }
 
   extended_s3_configuration {

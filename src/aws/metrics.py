@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from core.metrics import DIMENSIONS, NAMESPACE, Metric
@@ -13,6 +16,7 @@ class LogMetrics:
     def __init__(self, project: str, environment: str, dataset: str) -> None:
         self._dimensions = dict(zip(DIMENSIONS, (project, environment, dataset), strict=True))
         self._metrics = self._fresh()
+        self._fields: dict[str, float] = {}
 
     def _fresh(self) -> EphemeralMetrics:
         metrics = EphemeralMetrics(namespace=NAMESPACE)
@@ -22,14 +26,22 @@ class LogMetrics:
         return metrics
 
     def add(self, metric: Metric, value: float) -> None:
-        """Add a value; several of one metric are one line's list."""
-        self._metrics.add_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value)
+        """Add a value; several of one metric are one line's list, of one that no alarm reads one number."""
+        if metric.watched:
+            self._metrics.add_metric(name=metric.name, unit=MetricUnit(metric.unit), value=value)
+        else:
+            before = self._fields.get(metric.name, 0.0)
+            self._fields[metric.name] = before + value if metric.unit == "Count" else max(before, value)
 
     def flush(self) -> None:
         """Write what was added; nothing added, nothing written."""
         if self._metrics.metric_set:
+            for name, value in self._fields.items():
+                self._metrics.add_metadata(name, value)
             self._metrics.flush_metrics()
-        self._metrics = self._fresh()
+        elif self._fields:
+            sys.stdout.write(json.dumps({**self._dimensions, **self._fields}, separators=(",", ":")) + "\n")
+        self._metrics, self._fields = self._fresh(), {}
 
 
 class DatasetMetrics:

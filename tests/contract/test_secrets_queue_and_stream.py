@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.fakes.queue import MemoryQueue
@@ -13,7 +14,7 @@ from tests.support.simulated_aws import ClientOf
 from aws.dead_letters import SqsDeadLetters
 from aws.queue import SqsQueue
 from aws.secrets import AwsSecretStore
-from aws.stream import KinesisStream
+from aws.stream import FirehoseStream, KinesisStream
 from core.errors import InvalidData, PipelineBug
 from core.ports import StreamRecord
 
@@ -98,3 +99,26 @@ def test_dead_letters_are_seen_without_being_hidden_and_go_back_once(client_of: 
     back = client.receive_message(QueueUrl=live, MaxNumberOfMessages=10)["Messages"]
     assert sorted(message["Body"] for message in back) == sorted(seen[name] for name in wanted)
     assert list(letters.redrive(wanted)) == []
+
+
+def test_records_without_a_stream_go_to_the_delivery_of_that_name(client_of: ClientOf) -> None:
+    store, client = client_of("s3"), client_of("firehose")
+    store.create_bucket(Bucket="landing")
+    destination = {"RoleARN": "arn:aws:iam::123456789012:role/deliver", "BucketARN": "arn:aws:s3:::landing"}
+    client.create_delivery_stream(DeliveryStreamName="canary", ExtendedS3DestinationConfiguration=destination)
+    assert FirehoseStream(client, "canary").put([StreamRecord("a", b'{"a":1}\n'), StreamRecord("b", b"{}\n")]) == []
+    keys = [item["Key"] for item in store.list_objects_v2(Bucket="landing")["Contents"]]
+    bodies = [store.get_object(Bucket="landing", Key=key)["Body"].read() for key in keys]
+    assert sorted(b"".join(bodies).splitlines()) == [b'{"a":1}', b"{}"]
+    with pytest.raises(PipelineBug, match="put records: nowhere"):
+        FirehoseStream(client, "nowhere").put([StreamRecord("a", b"{}\n")])
+
+
+def test_records_that_the_delivery_refuses_are_told_by_their_place() -> None:
+    class Refusing:
+        def put_record_batch(self, **_request: Any) -> dict[str, Any]:
+            results = [{"RecordId": "1"}, {"ErrorCode": "ServiceUnavailableException"}, {"RecordId": "3"}]
+            return {"FailedPutCount": 1, "RequestResponses": results}
+
+    records = [StreamRecord("a", b"{}\n")] * 3
+    assert FirehoseStream(Refusing(), "canary").put(records) == [1]

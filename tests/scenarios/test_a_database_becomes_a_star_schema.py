@@ -205,7 +205,8 @@ def test_a_skipped_id_is_warned_of_and_metered_and_processing_goes_on(deployment
         ]
         assert warnings
         assert (warnings[0]["level"], warnings[0]["expected_id"]) == ("WARNING", last + 1)
-        eventually(lambda: deployed.metric_sum(deployment, "NonSequentialIds", dataset="sales") >= 1, within=30)
+        lines = deployed.log_lines(deployment, "process")
+        assert [line for line in lines if line.get("NonSequentialIds") and line["dataset"] == "sales"]
         latest = deployed.parameters(deployment)[f"/starmend/{deployment.environment}/sales/currency/latest_object"]
         assert int(latest) == last + 3
     finally:

@@ -195,6 +195,7 @@ class FeedShape(Shape):
     rate_limit: Rate
     sample: SampleShape | None = None
     canary: bool = False
+    stream: bool = True
     entities_per_message: int = Field(1, ge=1, le=100)
 
 

@@ -120,6 +120,7 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
         entities_per_message=source.entities_per_message,
         sample=Sample(source.sample.points, source.sample.tolerance) if source.sample else Sample(),
         canary=source.canary,
+        stream=source.stream,
     )
 
 

@@ -311,7 +311,8 @@ class Sample:
 class Feed:
     """Points on a grid of entities and instants: one line per entity every ``every`` seconds of ``calendar``.
 
-    ``canary``: one point a day is left out on purpose (``core.audit.canary``), for the auditor to heal.
+    ``canary``: one point a day is left out on purpose (``core.audit.canary``), for the auditor to heal. Without
+    ``stream`` its records go straight to their delivery, and none can be read again.
     """
 
     provider: Provider
@@ -329,6 +330,7 @@ class Feed:
     entities_per_message: int = 1
     sample: Sample = Sample()
     canary: bool = False
+    stream: bool = True
     kind: Literal["feed"] = "feed"
 
     @property

@@ -35,6 +35,7 @@ def _dataset(source: Database | Feed | None, contract_hash: str) -> dict[str, An
     return {
         "kind": source.kind,
         "canary": source.canary,
+        **({"stream": source.stream} if isinstance(source, Feed) else {}),
         "hash": contract_hash,
         "secret": source.secret,
         "secrets": list(provider_secrets(source)) if isinstance(source, Feed) else [source.secret],

@@ -63,10 +63,22 @@ data "aws_iam_policy_document" "pull" {
     resources = [var.requests.arn]
   }
 
-  statement {
-    sid       = "WriteToStreams"
-    actions   = ["kinesis:PutRecords"]
-    resources = var.streams.arns
+  dynamic "statement" {
+    for_each = length(var.streams.arns) > 0 ? [1] : []
+    content {
+      sid       = "WriteToStreams"
+      actions   = ["kinesis:PutRecords"]
+      resources = var.streams.arns
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.streams.deliveries) > 0 ? [1] : []
+    content {
+      sid       = "WriteToDeliveries"
+      actions   = ["firehose:PutRecordBatch"]
+      resources = var.streams.deliveries
+    }
   }
 
   dynamic "statement" {

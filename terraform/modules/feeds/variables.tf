@@ -17,10 +17,11 @@ variable "requests" {
 }
 
 variable "streams" {
-  description = "The feeds' streams: their name, in which the functions fill in {dataset}, and their ARNs."
+  description = "Name of the feeds' streams (the functions fill in {dataset}), their ARNs, and those of deliveries without one."
   type = object({
-    name = string
-    arns = list(string)
+    name       = string
+    arns       = list(string)
+    deliveries = list(string)
   })
 }
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from aws.metrics import LogMetrics
-from core.metrics import PROCESSING_TIME, ROWS_OUT
+from core.metrics import LINES_REJECTED, OBJECTS_PROCESSED, PROCESSING_TIME, ROWS_OUT
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -19,24 +19,38 @@ def test_one_line_holds_every_value_under_exactly_the_deployment_and_the_dataset
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "process")
     metrics = LogMetrics("starmend", "prod", "sales")
-    metrics.add(ROWS_OUT, 3)
-    metrics.add(ROWS_OUT, 4)
-    metrics.add(PROCESSING_TIME, 12.5)
+    metrics.add(LINES_REJECTED, 3)
+    metrics.add(LINES_REJECTED, 4)
+    metrics.add(OBJECTS_PROCESSED, 1)
+    for rows, milliseconds in ((3, 12.5), (4, 11.0)):
+        metrics.add(ROWS_OUT, rows)
+        metrics.add(PROCESSING_TIME, milliseconds)
     metrics.flush()
     [line] = lines(capsys)
     [directive] = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
     assert directive["Namespace"] == "Starmend"
     assert directive["Dimensions"] == [["project", "environment", "dataset"]]
     assert (line["project"], line["environment"], line["dataset"]) == ("starmend", "prod", "sales")
-    assert line["RowsOut"] == [3, 4]
-    assert line["ProcessingTime"] == [12.5]
+    assert {metric["Name"] for metric in directive["Metrics"]} == {"LinesRejected", "ObjectsProcessed"}
+    assert line["LinesRejected"] == [3, 4]
+    assert (line["RowsOut"], line["ProcessingTime"]) == (7, 12.5)  # no alarm reads them: nothing to pay for
 
 
 def test_values_are_written_once_and_nothing_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = LogMetrics("starmend", "prod", "sales")
     metrics.flush()
     assert lines(capsys) == []
-    metrics.add(ROWS_OUT, 1)
+    metrics.add(LINES_REJECTED, 1)
     metrics.flush()
     metrics.flush()
     assert len(lines(capsys)) == 1
+
+
+def test_what_no_alarm_reads_is_written_although_there_is_no_metric_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    metrics = LogMetrics("starmend", "prod", "sales")
+    metrics.add(ROWS_OUT, 3)
+    metrics.flush()
+    metrics.flush()
+    assert lines(capsys) == [{"project": "starmend", "environment": "prod", "dataset": "sales", "RowsOut": 3}]
