@@ -81,6 +81,10 @@ class Settings:
         """A secret's full name is this and the name that the contract gives it."""
         return f"{self.project}/{self.environment}/"
 
+    def stream_of(self, dataset: str) -> str:
+        """The name of a feed's stream and of its delivery."""
+        return self.stream_name.replace("{dataset}", dataset)
+
     @property
     def parameter_prefix(self) -> str:
         """Parameters are ``<prefix>/<dataset>/<table>/<name>``."""

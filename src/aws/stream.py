@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aws.clients import Clients
 from aws.failures import reaching
-from core.ports import StreamRecord
+from core.contract.model import Feed
+from core.ports import Stream, StreamRecord
 
 
 class KinesisStream:
@@ -41,3 +43,8 @@ class FirehoseStream:
                 DeliveryStreamName=self._name, Records=[{"Data": record.data} for record in records]
             )
         return [index for index, result in enumerate(answer["RequestResponses"]) if result.get("ErrorCode")]
+
+
+def open_stream(clients: Clients, name: str, feed: Feed) -> Stream:
+    """The feed's stream of this name; where it has none, the delivery of the same name."""
+    return KinesisStream(clients("kinesis"), name) if feed.stream else FirehoseStream(clients("firehose"), name)

@@ -10,8 +10,7 @@ from aws.log import function_log
 from aws.metrics import DatasetMetrics
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
-from aws.stream import FirehoseStream, KinesisStream
-from core.ports import Stream
+from aws.stream import open_stream
 from ingestion.pull.runtime import PullRuntime, machine_clock
 
 
@@ -23,21 +22,13 @@ def build_runtime() -> PullRuntime:
     return PullRuntime(
         contracts=settings.contracts,
         secrets=AwsSecretStore(clients("secretsmanager"), settings.secret_prefix),
-        stream_of=lambda dataset: _stream_of(settings, clients, dataset),
+        stream_of=lambda dataset: open_stream(clients, settings.stream_of(dataset), settings.contracts.feed(dataset)),
         metrics_of=metrics.of,
         flush_metrics=metrics.flush,
         urls=settings.provider_urls,
         clock=machine_clock(),
         log=function_log(),
     )
-
-
-def _stream_of(settings: Settings, clients: Clients, dataset: str) -> Stream:
-    """The feed's stream; where it has none, the delivery of that name."""
-    name = settings.stream_name.replace("{dataset}", dataset)
-    if settings.contracts.feed(dataset).stream:
-        return KinesisStream(clients("kinesis"), name)
-    return FirehoseStream(clients("firehose"), name)
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
