@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,4 +48,11 @@ class FirehoseStream:
 
 def open_stream(clients: Clients, name: str, feed: Feed) -> Stream:
     """The feed's stream of this name; where it has none, the delivery of the same name."""
-    return KinesisStream(clients("kinesis"), name) if feed.stream else FirehoseStream(clients("firehose"), name)
+    if feed.stream:
+        return KinesisStream(clients("kinesis"), name)
+    return FirehoseStream(clients("firehose"), delivery_name(name))
+
+
+def delivery_name(name: str) -> str:
+    """The name as Firehose takes it, by the rule of ``terraform/feeds.tf``: a long one is cut and ends with a hash."""
+    return name if len(name) <= 64 else f"{name[:55]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

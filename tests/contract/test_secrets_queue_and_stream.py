@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.simulated_aws import ClientOf
 from aws.dead_letters import SqsDeadLetters
 from aws.queue import SqsQueue
 from aws.secrets import AwsSecretStore
-from aws.stream import FirehoseStream, KinesisStream
+from aws.stream import FirehoseStream, KinesisStream, delivery_name
 from core.errors import InvalidData, PipelineBug
 from core.ports import StreamRecord
 
@@ -122,3 +123,10 @@ def test_records_that_the_delivery_refuses_are_told_by_their_place() -> None:
 
     records = [StreamRecord("a", b"{}\n")] * 3
     assert FirehoseStream(Refusing(), "canary").put(records) == [1]
+
+
+def test_a_delivery_whose_name_is_too_long_for_firehose_has_terraform_s_name() -> None:
+    assert delivery_name("starmend-dev-canary") == "starmend-dev-canary"
+    long = "starmend-dev-" + 60 * "c"
+    assert delivery_name(long) == f"{long[:55]}-{hashlib.sha256(long.encode()).hexdigest()[:8]}"
+    assert len(delivery_name(long)) == 64
