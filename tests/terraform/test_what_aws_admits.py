@@ -39,8 +39,8 @@ CHECKS: dict[str, Check] = {
 
 
 @pytest.fixture(scope="session", params=["deployed", "longest"])
-def planned(request: pytest.FixtureRequest) -> list[Resource]:
-    return resources(request.getfixturevalue(request.param))
+def planned(request: pytest.FixtureRequest, deployed: dict[str, Any], longest: dict[str, Any]) -> list[Resource]:
+    return resources({"deployed": deployed, "longest": longest}[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +77,16 @@ def test_no_two_things_of_the_longest_names_are_called_the_same(longest: dict[st
         if r.values.get(part) and r.type not in ("aws_iam_role_policy",) and not r.type.startswith("aws_s3_")
     ]
     assert len(seen) == len(set(seen)) > 150
+
+
+def test_analysts_policies_name_every_view_and_its_table_once_however_long(longest: dict[str, Any]) -> None:
+    planned = resources(longest)
+    texts = [r.values["policy"] for r in planned if r.type == "aws_iam_policy"]
+    named = re.findall(r"table/\w+/(\w+)", "".join(texts))
+    views = {r.values["name"] for r in planned if r.values.get("table_type") == "VIRTUAL_VIEW"}
+    assert len(named) == len(set(named)) > len(views)
+    assert views <= set(named)
+    assert {re.sub("_(now|complete)$", "", view) for view in views} <= set(named)
 
 
 def test_names_that_fit_are_whole(deployed: dict[str, Any]) -> None:
