@@ -226,6 +226,12 @@ data "aws_iam_policy_document" "analyst" {
   }
 
   statement {
+    sid       = "ReadDescription" # what `starmend query` and `starmend report` go by: names, and the deployed contracts
+    actions   = ["s3:GetObject"]
+    resources = [for key in ["deployment.json", "contracts/*"] : "${aws_s3_bucket.this["code"].arn}/${key}"] # wildcard: a hash
+  }
+
+  statement {
     sid       = "ListChoices" # of the query editor: workgroup, catalog, engine
     actions   = ["athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"]
     resources = ["*"] # wildcard: these actions know no resource

@@ -1,41 +1,41 @@
 output "account" {
   description = "Account that everything lives in."
-  value       = local.account
+  value       = local.description.account
 }
 
 output "project" {
   description = "Name of the deployment."
-  value       = var.project
+  value       = local.description.project
 }
 
 output "environment" {
   description = "Environment of the deployment, with its suffix."
-  value       = local.environment
+  value       = local.description.environment
 }
 
 output "buckets" {
   description = "Bucket names by role: ingest, warehouse, results, code."
-  value       = { for name, bucket in aws_s3_bucket.this : name => bucket.id }
+  value       = local.description.buckets
 }
 
 output "functions" {
   description = "Function names by role: process, the auditor's, and where there are such sources extract, check, request and pull."
-  value       = local.functions
+  value       = local.description.functions
 }
 
 output "queues" {
   description = "Queue URLs by role: arrivals (new ingest objects), and with feeds requests (points to ask for)."
-  value       = { for name, queue in local.queues : name => queue.url }
+  value       = local.description.queues
 }
 
 output "dead_letter_queues" {
   description = "Dead-letter queue URLs by the same roles."
-  value       = { for name, queue in local.queues : name => queue.dead_url }
+  value       = local.description.dead_letter_queues
 }
 
 output "streams" {
   description = "Kinesis stream names by feed."
-  value       = { for name, stream in aws_kinesis_stream.feed : name => stream.name }
+  value       = local.description.streams
 }
 
 output "schedules" {
@@ -47,22 +47,22 @@ output "schedules" {
 
 output "state_machines" {
   description = "ARNs of the state machines by role: audit."
-  value       = { for auditor in module.auditor : "audit" => auditor.machine.arn }
+  value       = local.description.state_machines
 }
 
 output "secrets" {
   description = "Full secret names by the names in the contracts; fill them with `starmend secret set`."
-  value       = { for name, secret in aws_secretsmanager_secret.source : name => secret.name }
+  value       = local.description.secrets
 }
 
 output "alarm_topic" {
   description = "ARN of the topic that alarms are published to."
-  value       = aws_sns_topic.alarms.arn
+  value       = local.description.alarm_topic
 }
 
 output "alarms" {
   description = "Alarm names by what they watch."
-  value       = local.alarm_names
+  value       = local.description.alarms
 }
 
 output "dashboard" {
@@ -72,12 +72,12 @@ output "dashboard" {
 
 output "database" {
   description = "Name of the catalog's database."
-  value       = aws_glue_catalog_database.this.name
+  value       = local.description.database
 }
 
 output "workgroup" {
   description = "Athena workgroup of the analysts."
-  value       = aws_athena_workgroup.analysts.name
+  value       = local.description.workgroup
 }
 
 output "analyst_policy" {

@@ -194,6 +194,10 @@ resource "aws_s3_object" "package" {
   source                 = each.value
   server_side_encryption = "AES256"
   tags                   = local.tags.storage
+
+  lifecycle {
+    ignore_changes = [source] # where it lay on the machine that applied; what is in it is in the key
+  }
 }
 
 resource "aws_lambda_layer_version" "this" {

@@ -1,23 +1,33 @@
-"""A deployment as the command knows it: Terraform's outputs, and for the local stack how to reach the emulator."""
+"""A deployment as it describes itself: an object in its own bucket, written by Terraform with everything else."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from botocore.exceptions import ClientError
 
 from aws.athena import Athena
 from aws.clients import Clients
+from aws.failures import MISSING, code_of, reaching, status_of
 from aws.settings import Settings
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts
 from core.errors import PipelineBug
 
-FILE = "deployment.json"
+DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
+LOCAL_STACK = "stack.json"  # where the stack of this machine is
+_ABSENT = MISSING | {"NoSuchBucket"}
+
+
+def code_bucket(project: str, environment: str, account: str) -> str:
+    """The bucket that a deployment's description lies in: the one name that is known without it."""
+    return f"{project}-{environment}-code-{account}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Deployment:
 
     project: str
     environment: str
+    region: str
     buckets: Mapping[str, str]
     database: str
     workgroup: str
@@ -34,41 +45,75 @@ class Deployment:
     dead_letter_queues: Mapping[str, str]
     streams: Mapping[str, str]
     state_machines: Mapping[str, str]
+    secrets: Mapping[str, str]
     alarms: Mapping[str, str]
     alarm_topic: str
-    contracts_file: str
+    contracts_key: str
+    contracts_sha256: str
+    code_version: str
     aws_environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_outputs(
-        cls, outputs: Mapping[str, Any], *, contracts_file: Path, aws_environment: Mapping[str, str] | None = None
-    ) -> Deployment:
-        """From ``terraform output``; outputs that the command does not need are left out."""
-        names = {attribute.name for attribute in fields(cls)}
-        known = {name: value for name, value in outputs.items() if name in names}
-        return cls(**known, contracts_file=str(contracts_file), aws_environment=aws_environment or {})
+    def find(cls, bucket: str, environment: str, aws_environment: Mapping[str, str]) -> Deployment:
+        """Read the description from a code bucket. The process's SDK is pointed to the deployment.
+
+        Raises ``PipelineBug`` with the remedy where there is none, or where it is of another release.
+        """
+        _point_sdk_at(aws_environment)
+        place = f"s3://{bucket}/{DESCRIPTION}"
+        remedy = "make up" if environment == "local" else f"make deploy ENV={environment}"
+        description = json.loads(_read(Clients(), bucket, DESCRIPTION, "find the deployment", f"Deploy it: {remedy}"))
+        names = {attribute.name for attribute in fields(cls)} - {"aws_environment"}
+        if missing := names - description.keys():
+            problem = f"is of another release: it does not say {', '.join(sorted(missing))}"
+            raise PipelineBug("find the deployment", place, problem, f"Deploy this release: {remedy}")
+        deployment = cls(**{name: description[name] for name in names}, aws_environment=aws_environment)
+        region = {"AWS_REGION": deployment.region, "AWS_DEFAULT_REGION": deployment.region}
+        deployment = replace(deployment, aws_environment={**aws_environment, **region})
+        deployment.enter()
+        return deployment
 
     @classmethod
-    def load(cls, folder: Path, environment: str) -> Deployment:
-        """Raises ``PipelineBug`` where nothing was deployed under that name."""
-        file = folder / environment / FILE
+    def attach(cls, folder: Path) -> Deployment:
+        """The stack on this machine that ``remember`` was called for. Raises ``PipelineBug`` where there is none."""
+        file = folder / LOCAL_STACK
         if not file.exists():
-            remedy = "Run: make up" if environment == "local" else f"Run: make deploy ENV={environment}"
-            raise PipelineBug("find the deployment", str(file), "there is none", remedy)
-        return cls(**json.loads(file.read_text(encoding="utf-8")))
+            raise PipelineBug("find the deployment", str(file), "there is no stack on this machine", "Run: make up")
+        where = json.loads(file.read_text(encoding="utf-8"))
+        return cls.find(where["bucket"], "local", where["aws_environment"])
 
-    def save(self, folder: Path) -> None:
-        """Write the file, whole or not at all."""
-        file = folder / self.environment / FILE
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        fresh.replace(file)
+    def remember(self, folder: Path) -> None:
+        """Write down where the stack on this machine is, whole or not at all; what it is, it says itself."""
+        fresh = folder / f"{LOCAL_STACK}.new"
+        where = {"bucket": self.buckets["code"], "aws_environment": dict(self.aws_environment)}
+        fresh.write_text(json.dumps(where, indent=1), encoding="utf-8")
+        fresh.replace(folder / LOCAL_STACK)
+
+    def as_it_is_now(self) -> Deployment:
+        """The same deployment, read again: after another apply, say."""
+        return self.find(self.buckets["code"], self.environment, self.aws_environment)
+
+    @cached_property
+    def contracts_text(self) -> bytes:
+        """The rendered contracts as they were deployed; ``PipelineBug`` where they are not what was described."""
+        self.enter()
+        place = f"s3://{self.buckets['code']}/{self.contracts_key}"
+        remedy = f"Deploy again: make deploy ENV={self.environment}"
+        text = _read(self.clients, self.buckets["code"], self.contracts_key, "read the deployed contracts", remedy)
+        if (digest := hashlib.sha256(text).hexdigest()) != self.contracts_sha256:
+            problem = f"has the SHA-256 {digest}, and {self.contracts_sha256} was deployed"
+            raise PipelineBug("read the deployed contracts", place, problem, remedy)
+        return text
 
     @cached_property
     def contracts(self) -> Contracts:
-        """The contracts that were deployed."""
-        return load_rendered(Path(self.contracts_file).read_bytes())
+        """The contracts that were deployed. Raises ``PipelineBug`` where this release cannot read them."""
+        try:
+            return load_rendered(self.contracts_text)
+        except (ValueError, KeyError, TypeError) as error:
+            place = f"s3://{self.buckets['code']}/{self.contracts_key}"
+            remedy = "Work from the release that was deployed, or deploy this one: make deploy ENV=" + self.environment
+            raise PipelineBug("read the deployed contracts", place, f"not of this release: {error}", remedy) from error
 
     @cached_property
     def clients(self) -> Clients:
@@ -78,9 +123,7 @@ class Deployment:
 
     def enter(self) -> None:
         """Point this process's SDK at the deployment."""
-        if "AWS_ENDPOINT_URL" in self.aws_environment:
-            os.environ.pop("AWS_PROFILE", None)  # an emulator has credentials of its own
-        os.environ.update(self.aws_environment)
+        _point_sdk_at(self.aws_environment)
 
     @property
     def ingest_bucket(self) -> str:
@@ -105,7 +148,7 @@ class Deployment:
     @property
     def settings(self) -> Settings:
         """The settings of a function of this deployment, for running it in this process."""
-        return Settings.from_environment(self.function_environment)
+        return replace(Settings.from_environment(self.function_environment), contracts_text=self.contracts_text)
 
     @property
     def function_environment(self) -> dict[str, str]:
@@ -115,10 +158,30 @@ class Deployment:
             "STARMEND_ENV": self.environment,
             "STARMEND_INGEST_BUCKET": self.ingest_bucket,
             "STARMEND_WAREHOUSE_BUCKET": self.warehouse_bucket,
-            "STARMEND_CONTRACTS": self.contracts_file,
             "STARMEND_CODE_VERSION": "command",
             "STARMEND_ATHENA_WORKGROUP": self.workgroup,
             "STARMEND_ATHENA_DATABASE": self.database,
             "STARMEND_SOURCE_FUNCTION": self.functions.get("check", ""),
             "STARMEND_DEAD_LETTER_QUEUE_URL": self.dead_letter_queues.get("arrivals", ""),
         }
+
+
+def _point_sdk_at(aws_environment: Mapping[str, str]) -> None:
+    if "AWS_ENDPOINT_URL" in aws_environment:
+        os.environ.pop("AWS_PROFILE", None)  # an emulator has credentials of its own
+    os.environ.update(aws_environment)
+
+
+def _read(clients: Clients, bucket: str, key: str, operation: str, remedy: str) -> bytes:
+    """An object that has to be there; ``remedy`` is for where it is not."""
+    place = f"s3://{bucket}/{key}"
+    with reaching(operation, place):
+        try:
+            return bytes(clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            if code_of(error) in _ABSENT:
+                raise PipelineBug(operation, place, "there is none in this account", remedy) from error
+            if status_of(error) == 403:
+                problem = "it is not there, or these credentials may not read it"
+                raise PipelineBug(operation, place, problem, f"{remedy}, or take the operator's role") from error
+            raise

@@ -38,6 +38,7 @@ class Settings:
     dead_letter_queue_url: str = ""
     athena_workgroup: str = ""
     athena_database: str = ""
+    contracts_text: bytes | None = field(default=None, repr=False)  # where they are no file beside the code
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -74,7 +75,7 @@ class Settings:
     @cached_property
     def contracts(self) -> Contracts:
         """Parsed once per container."""
-        return load_rendered(self.contracts_path.read_bytes())
+        return load_rendered(self.contracts_text or self.contracts_path.read_bytes())
 
     @property
     def secret_prefix(self) -> str:

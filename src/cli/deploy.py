@@ -115,8 +115,7 @@ def apply(
         )
         _carry_out(terraform, planned)
     outputs = terraform.output()
-    deployed = target.deployment(outputs)
-    deployed.save(BUILD)
+    deployed = target.deployment()
     empty = secrets_without_value(target.clients, outputs["secrets"])
     checks = _smoke(deployed, empty)
     todo = next_steps(target, outputs["alarm_topic"], empty)
@@ -154,7 +153,6 @@ def destroy(
     show_plan(planned.changes, file, as_json=False)
     _agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
     _carry_out(terraform, planned)
-    (target.folder / "deployment.json").unlink(missing_ok=True)
     out.print(
         f"destroyed: {environment}; its state stays in s3://{target.state_bucket}", highlight=False, soft_wrap=True
     )

@@ -1,4 +1,4 @@
-"""The deployment that a command works with."""
+"""The deployment that a command works with: found by its environment's name, described by itself."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import os
 
 from aws.deployment import Deployment
 from deploy.folders import BUILD
+from deploy.target import Target
 
 DEFAULT = "local"
 
 
 def deployment(environment: str) -> Deployment:
-    """The deployment of that name, with this process's SDK pointed at it."""
-    deployed = Deployment.load(BUILD, environment)
-    deployed.enter()
-    return deployed
+    """The deployment of that name, with this process's SDK pointed at it.
+
+    ``local`` is the stack on this machine. Any other is a file of ``terraform/environments`` and whatever account the
+    credentials are of; nothing need have been built here.
+    """
+    if environment == DEFAULT:
+        return Deployment.attach(BUILD / environment)
+    return Target.named(environment).deployment()
 
 
 def quiet_metrics() -> None:

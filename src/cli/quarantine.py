@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.deployed import DEFAULT, deployment
+from cli.local_contracts import AsDeployed, datasets_of_objects, refuse_other_contracts
 from cli.operating import check_source, services_of
 from cli.output import FINDINGS, FINE, Environment, Json, out, print_json, show, steps
 from cli.replay import finish, process_again
@@ -45,7 +46,13 @@ def list_lines(
 
 
 @app.command()
-def retry(dataset: Dataset = "", table: Source = "", environment: Environment = DEFAULT, as_json: Json = False) -> None:
+def retry(
+    dataset: Dataset = "",
+    table: Source = "",
+    as_deployed: AsDeployed = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
     """Process the objects again that have lines in quarantine or were halted; do so when the contract was mended."""
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
@@ -53,6 +60,8 @@ def retry(dataset: Dataset = "", table: Source = "", environment: Environment = 
     with steps() as progress:
         with progress.step("looking for refused lines and halted objects"):
             keys = to_retry(services, dataset=dataset, table=table)
+        if not as_deployed:
+            refuse_other_contracts(deployed, datasets_of_objects(keys), operation="retry the quarantine")
         outcome = process_again(services, keys, progress)
     finish(outcome, as_json=as_json)
 

@@ -12,6 +12,7 @@ import typer
 from aws.deployment import Deployment
 from aws.queue import SqsQueue
 from cli.deployed import DEFAULT, deployment
+from cli.local_contracts import AsDeployed, datasets_of_objects, refuse_other_contracts
 from cli.operating import services_of
 from cli.output import FINDINGS, FINE, Environment, Json, Steps, out, print_json, say, show, steps
 from core.errors import Misuse, OutOfReach
@@ -53,6 +54,7 @@ def replay(
         str, typer.Argument(metavar="OBJECT|PREFIX", help="An ingest object's key, or what keys begin with.")
     ],
     queue: Annotated[bool, typer.Option("--queue", help="Let the deployed function do it; do not wait.")] = False,
+    as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -62,6 +64,8 @@ def replay(
     keys = list(ingest_keys(services.ingest, _key(what, services.ingest_bucket)))
     if not keys:
         raise Misuse("replay", what, "no ingest object has such a key", "Keys begin with tables/, feeds/ or repair/")
+    if not as_deployed:
+        refuse_other_contracts(deployed, datasets_of_objects(keys), operation="replay")
     if queue:
         _send(deployed, keys)
         out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status", highlight=False)

@@ -8,6 +8,7 @@ import os
 import sys
 import types
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
@@ -37,8 +38,12 @@ def run(
     deployed = deployment(environment)
     os.environ.update(deployed.function_environment)
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", function)
-    handler = importlib.import_module(HANDLERS[function]).handle
-    print_json(handler(_event(event), _context(function)))
+    with NamedTemporaryFile(suffix=".json") as contracts:
+        contracts.write(deployed.contracts_text)
+        contracts.flush()
+        os.environ["STARMEND_CONTRACTS"] = contracts.name
+        handler = importlib.import_module(HANDLERS[function]).handle
+        print_json(handler(_event(event), _context(function)))
 
 
 def _event(text: str) -> object:

@@ -44,7 +44,8 @@ def set_secret(
     deployed = deployment(environment)
     known = sorted({name for contract in deployed.contracts for name in secrets_of(contract)})
     if name not in known:
-        raise InvalidData("set secret", name, "no contract names it", f"Use one of: {', '.join(known)}")
+        remedy = f"Use one of: {', '.join(known)}; one that a contract here names must be deployed first"
+        raise InvalidData("set secret", name, "no deployed contract names it", remedy)
     value = typer.prompt(f"Value of {name}", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
     if not value:
         raise InvalidData("set secret", name, "the value is empty", "Pipe it in, or type it at the prompt")

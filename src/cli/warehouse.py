@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.deployed import DEFAULT, deployment
+from cli.local_contracts import AsDeployed, refuse_other_contracts
 from cli.operating import services_of, table_of
 from cli.output import Environment, Json, out, print_json, say, show, steps
 from core.contract.model import Table
@@ -30,12 +31,15 @@ def rebuild(
     table: Annotated[str, typer.Argument(help="A fact or dimension.")],
     partition: Annotated[str | None, typer.Option("--partition", help="Only this one, by its path.")] = None,
     allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
+    as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Make a table anew from the ingest objects alone, partition by partition, while readers and writers go on."""
     deployed = deployment(environment)
-    table_of(deployed.contracts, table)
+    dataset = table_of(deployed.contracts, table).dataset
+    if not as_deployed:
+        refuse_other_contracts(deployed, [dataset], operation="rebuild")
     rows: list[dict[str, Any]] = []
     with steps() as progress, progress.step(f"rebuilding {table}") as step:
         read = 0

@@ -8,6 +8,7 @@
     │   ├── MissingColumns   (KeyError) the rows lack what was promised
     │   ├── BadContract      (ValueError) file, path inside it, problem and remedy
     │   └── Misuse           a command or setting that cannot be meant as it was given
+    │       └── OtherContract  the contract here is not the deployed one, which the command would go by
     ├── TransientFailure     something outside failed: retry, later or elsewhere
     │   └── OutOfReach       (ConnectionError) a service or database did not answer
     └── PipelineBug          an assumption of the code is wrong: stop, keep the message
@@ -64,6 +65,10 @@ class BadContract(InvalidData, ValueError):
 
 class Misuse(InvalidData):
     """A command or a setting cannot be meant as it was given; the command exits as on a usage error."""
+
+
+class OtherContract(Misuse):
+    """The contract files at hand are not the deployed ones, which the command would go by."""
 
 
 class TransientFailure(StarmendError):

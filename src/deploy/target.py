@@ -13,7 +13,7 @@ from typing import Any
 from aws.account import Account, find_account
 from aws.buckets import bucket_exists
 from aws.clients import Clients
-from aws.deployment import Deployment
+from aws.deployment import Deployment, code_bucket
 from core.errors import Misuse
 from deploy.folders import BUILD, ENVIRONMENTS, MODULE, ROOT
 from deploy.layers.wheels import Platform
@@ -38,6 +38,13 @@ class Target:
 
         Raises ``Misuse`` where there is no such environment, or its files contradict it.
         """
+        target = cls.named(environment, more)
+        target._enter()
+        return target
+
+    @classmethod
+    def named(cls, environment: str, more: Sequence[Path] = ()) -> Target:
+        """The same for commands that only need to find what is deployed: wherever this process's SDK points to."""
         own = ENVIRONMENTS / f"{environment}.tfvars"
         if not own.exists():
             known = ", ".join(sorted(file.stem for file in ENVIRONMENTS.glob("*.tfvars")))
@@ -52,7 +59,6 @@ class Target:
         if environment != (stated := "-".join(str(part) for part in (settings["environment"], suffix) if part)):
             problem = f"is of {stated!r}, as its environment and name_suffix say"
             raise Misuse("read variables", str(files[-1]), problem, f"They must be {environment!r}, as --env says")
-        target._enter()
         return target
 
     def _named(self, name: str) -> str:
@@ -154,7 +160,12 @@ class Target:
             backend = {"bucket": self.state_bucket, "region": self.region, "use_lockfile": True, "encrypt": True}
         return backend | {"key": self.state_key}
 
-    def deployment(self, outputs: Mapping[str, Any]) -> Deployment:
-        """The deployed resources' names, as the other commands read them."""
-        contracts = self.folder / "contracts.json"
-        return Deployment.of_outputs(outputs, contracts_file=contracts, aws_environment=self.aws_environment)
+    def deployment(self) -> Deployment:
+        """What is deployed, as it describes itself; an emulator is where the SDK's own variable says."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        environment = self.aws_environment | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+        os.environ.update(environment)
+        # The account that is named is held to; where the file names none, what is deployed in the caller's answers for itself.
+        account = self.account if self.settings.get("account") else find_account(self.clients)
+        bucket = code_bucket(self.project, self.environment, account.id)
+        return Deployment.find(bucket, self.environment, environment)

@@ -107,7 +107,7 @@ class Stack:
                 say("applying Terraform")
                 deployment = _apply(folder, emulator, market, contracts_file, layers, plan, say)
                 filled.result()
-            deployment.save(build)
+            deployment.remember(folder)
             _fill_secrets(deployment, database, market)
             undo.pop_all()
         return cls(folder, emulator, database, market, deployment)
@@ -121,7 +121,7 @@ class Stack:
             Emulator.attach(folder / "emulator"),
             Database.attach(folder / "database"),
             MarketProcess.attach(folder / "market"),
-            Deployment.load(build, ENVIRONMENT),
+            Deployment.attach(folder),
         )
 
     def terraform(self, variables: Mapping[str, Any] | None = None) -> tuple[Terraform, dict[str, Any]]:
@@ -234,9 +234,7 @@ def _apply(
     variables = _variables(folder, emulator, market, contracts_file, layers, plan)
     (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
     terraform.apply_unseen(variables, on_line=_progress(say))
-    return Deployment.of_outputs(
-        terraform.output(), contracts_file=contracts_file, aws_environment=emulator.environment()
-    )
+    return Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())
 
 
 def _progress(say: Say) -> Say:

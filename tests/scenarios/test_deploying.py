@@ -22,19 +22,20 @@ from tests.support.commands import CommandResult
 from tests.support.waiting import eventually
 
 from aws.clients import Clients
-from aws.deployment import Deployment
+from aws.deployment import Deployment, code_bucket
 from core.contract.model import Feed
 from local.emulator import ACCOUNT, REGION, Emulator
-from local.invoking import invoke
+from local.invoking import await_receipts, invoke
 from local.market import MarketProcess
 from local.stack import LAYERS, UNPACKED_LAYERS
 from local.trading import last_session_hour
 
 pytestmark = pytest.mark.stack
 REPOSITORY = Path(__file__).parents[2]
-STATE = f"starmend-000000000000-{REGION}-terraform"
+STATE = f"starmend-{ACCOUNT}-{REGION}-terraform"
 # What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
 EMULATORS_DIFFERENCES: frozenset[str] = frozenset()
+KEY, AT = "tables/sales/currency/000000000001.jsonl.gz", "2026-11-20T10:00:00.000"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,20 @@ class Operator:
 
     @property
     def deployment(self) -> Deployment:
-        return Deployment.load(self.folder / "build", "dev")
+        endpoint = {"AWS_ENDPOINT_URL": self.environment["AWS_ENDPOINT_URL"]}
+        return Deployment.find(code_bucket("starmend", "dev", ACCOUNT), "dev", endpoint)
+
+    def elsewhere(self, folder: Path) -> Operator:
+        """Somebody else with a checkout of their own in which nothing was built, under another umask."""
+        folder.mkdir()
+        before = os.umask(0o077)
+        try:
+            copy = checkout(folder, self.folder)
+        finally:
+            os.umask(before)
+        for file in copy.rglob("*"):
+            os.utime(file, (0, 0))
+        return Operator(copy, self.environment | {"PYTHONPATH": str(copy / "src")})
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +113,7 @@ def _emulator(folder: Path) -> Emulator:
     return Emulator.start(folder / "emulator", alarm_scale=0.1, layers=UNPACKED_LAYERS)
 
 
-def checkout(folder: Path) -> Path:
+def checkout(folder: Path, repository: Path = REPOSITORY) -> Path:
     """The operator's own copy of what is deployed, so that nothing changes under a second deployment.
 
     Without the canaries, as on a local stack.
@@ -107,8 +121,8 @@ def checkout(folder: Path) -> Path:
     copy = folder / "checkout"
     ignored = shutil.ignore_patterns("__pycache__", ".terraform", "*canary.yaml")
     for name in ("src", "terraform", "contracts"):
-        shutil.copytree(REPOSITORY / name, copy / name, ignore=ignored)
-    for lock in REPOSITORY.glob("requirements*.lock"):
+        shutil.copytree(repository / name, copy / name, ignore=ignored)
+    for lock in repository.glob("requirements*.lock"):
         shutil.copy(lock, copy)
     (copy / "build").mkdir()
     (copy / "build/layers").symlink_to(LAYERS)  # what is built from the same locks need not be built again
@@ -200,19 +214,41 @@ def test_the_provider_is_asked_what_the_key_may_do(
     }
 
 
-def test_a_second_deployment_changes_nothing_and_keeps_data_and_parameters(
-    applied: CommandResult, operator: Operator
+@pytest.fixture(scope="module")
+def second(operator: Operator, applied: CommandResult, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    return operator.elsewhere(tmp_path_factory.mktemp("second") / "operator")
+
+
+def test_a_deployment_from_another_checkout_changes_nothing_and_keeps_data_and_parameters(
+    applied: CommandResult, operator: Operator, second: Operator
 ) -> None:
     deployment = operator.deployment
     deployed.land(deployment, "feeds-errors/quotes/2026/11/20/14/kept.gz", [{"kept": True}])
     Clients()("ssm").put_parameter(Name="/starmend/dev/sales/staff/sequential_id", Value="7", Overwrite=True)
     before = (deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment))
-    again = operator.gives("deploy", "apply", "--json")  # nobody is asked where nothing changes
+    again = second.gives("deploy", "apply", "--json")  # nobody is asked where nothing changes
     assert again.code == 0, again.err
     assert {change["address"] for change in again.data["plan"]["changes"]} <= EMULATORS_DIFFERENCES
     assert (
         deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment),
     ) == before  # fmt: skip
+
+
+def test_somebody_with_nothing_built_does_what_whoever_deployed_can_do(operator: Operator, second: Operator) -> None:
+    shutil.rmtree(second.folder / "build", ignore_errors=True)
+    shutil.rmtree(operator.folder / "build")  # nor is what lies with whoever applied needed by anybody
+    row = {"currency_id": 1, "currency_code": "GBP", "created_at": AT, "last_updated": AT}
+    deployed.land(operator.deployment, KEY, [row])
+    await_receipts(operator.deployment, "tables/")
+    replayed = second.gives("replay", KEY, "--json")
+    assert (replayed.code, replayed.data["unchanged"]) == (0, 1), replayed.err
+    rebuilt = second.gives("rebuild", "dim_currency", "--json")
+    assert (rebuilt.code, [table["changed"] for table in rebuilt.data]) == (0, [False]), rebuilt.err
+    status = second.gives("status", "--json")
+    assert {line["table"]: line["objects"] for line in status.data}["currency"] == 1, status.err
+    asked = second.gives("query", "select currency_code from dim_currency", "--json")
+    assert asked.data == [{"currency_code": "GBP"}], asked.err
+    assert not (second.folder / "build").exists()
 
 
 def test_prod_is_not_destroyed_while_data_exist(applied: CommandResult, operator: Operator) -> None:
@@ -237,7 +273,8 @@ def test_destroying_asks_and_leaves_nothing_but_the_state(applied: CommandResult
     said = operator.gives("deploy", "destroy", "--yes")
     assert said.code == 0, said.err
     assert left(Clients()) == {"s3": [STATE]}
-    assert not (operator.folder / "build/dev/deployment.json").exists()
+    gone = operator.gives("status")
+    assert (gone.code, "make deploy ENV=dev" in gone.err) == (3, True)
 
 
 def left(clients: Clients) -> dict[str, list[str]]:

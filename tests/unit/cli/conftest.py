@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 from tests.support.commands import Command, commands
 from tests.support.simulated_aws import REGION, ClientOf, client_of
 
-from aws.deployment import Deployment
+from aws.deployment import DESCRIPTION, Deployment
 from core.authoring.load import load
 from core.rendering.render import render
 
@@ -70,30 +71,33 @@ def rendered() -> str:
 
 @pytest.fixture
 def account(client_of: ClientOf, starmend: Command) -> Account:
-    file = Path("build/dev/contracts.json").resolve()
-    file.parent.mkdir(parents=True)
-    file.write_text(rendered(), encoding="utf-8")
-    buckets = {role: f"starmend-dev-{role}-123456789012" for role in ("ingest", "warehouse", "results")}
+    buckets = {role: f"starmend-dev-{role}-123456789012" for role in ("ingest", "warehouse", "results", "code")}
     for name in buckets.values():
         client_of("s3").create_bucket(Bucket=name)
-    for name, value in json.loads(file.read_text())["parameters"].items():
+    for name, value in json.loads(rendered())["parameters"].items():
         client_of("ssm").put_parameter(Name=f"/starmend/dev/{name}", Value=value, Type="String")
     arrivals = client_of("sqs").create_queue(QueueName="starmend-dev-arrivals")["QueueUrl"]
-    deployment = Deployment(
-        project="starmend",
-        environment="dev",
-        buckets=buckets,
-        database="starmend_dev",
-        workgroup="starmend-dev",
-        functions={"process": "starmend-dev-process"},
-        queues={"arrivals": arrivals},
-        dead_letter_queues={},
-        streams={},
-        state_machines={},
-        alarms={},
-        alarm_topic="",
-        contracts_file=str(file),
-        aws_environment={"AWS_DEFAULT_REGION": REGION},
-    )
-    deployment.save(Path("build"))
-    return Account(deployment, client_of)
+    sha256 = hashlib.sha256(rendered().encode()).hexdigest()
+    description = {
+        "project": "starmend",
+        "environment": "dev",
+        "region": REGION,
+        "buckets": buckets,
+        "database": "starmend_dev",
+        "workgroup": "starmend-dev",
+        "functions": {"process": "starmend-dev-process"},
+        "queues": {"arrivals": arrivals},
+        "dead_letter_queues": {},
+        "streams": {},
+        "state_machines": {},
+        "secrets": {},
+        "alarms": {},
+        "alarm_topic": "",
+        "contracts_key": f"contracts/{sha256}.json",
+        "contracts_sha256": sha256,
+        "code_version": "0123456789ab",
+    }
+    objects = {description["contracts_key"]: rendered(), DESCRIPTION: json.dumps(description)}
+    for key, text in objects.items():
+        client_of("s3").put_object(Bucket=buckets["code"], Key=key, Body=text.encode())
+    return Account(Deployment.find(buckets["code"], "dev", {}), client_of)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,11 +46,11 @@ def test_what_only_the_payer_may_tell_is_said_and_is_no_finding(capsys: pytest.C
     assert "only the payer's account tells" in capsys.readouterr().err
 
 
-def test_the_emulator_bills_nothing(starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_emulator_bills_nothing(starmend: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     values: dict[str, Any] = {field.name: "" if field.type == "str" else {} for field in fields(Deployment)}
     on_emulator = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    Deployment(**values | {"environment": "local", "aws_environment": on_emulator}).save(tmp_path / "build")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "")
+    emulated = Deployment(**values | {"environment": "local", "aws_environment": on_emulator})
+    monkeypatch.setattr("cli.costs.deployment", lambda _: emulated)
     said = starmend("costs")
     assert said.code == 2
     assert "bills nothing" in said.err

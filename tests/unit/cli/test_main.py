@@ -16,10 +16,10 @@ def test_a_bad_contract_is_a_usage_error(starmend: Command, tmp_path: Path) -> N
 
 
 def test_a_failure_is_one_line_with_its_remedy(starmend: Command) -> None:
-    said = starmend("status", "--env", "dev")
+    said = starmend("status", "--env", "local")
     assert (said.code, len(said.err.strip().splitlines())) == (3, 1)
     assert said.err.startswith("PipelineBug find the deployment")
-    assert "make deploy ENV=dev" in said.err
+    assert "make up" in said.err
 
 
 def test_an_option_that_is_not_there_is_a_usage_error(starmend: Command) -> None:

@@ -1,0 +1,58 @@
+"""Contract files on this machine, held to the deployed ones that a command goes by.
+
+Whoever has just mended a contract and gives a command that makes rows again expects the mended one to count. It does
+not until it is deployed, so such commands refuse to begin where the two differ.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aws.deployment import Deployment
+from cli.contract import DEFAULT_FOLDER
+from cli.deployed import DEFAULT
+from core.authoring.load import examine
+from core.errors import OtherContract
+from core.landing.zone import landing_of
+
+AsDeployed = Annotated[
+    bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
+]
+
+
+def refuse_other_contracts(
+    deployed: Deployment, datasets: Iterable[str], *, operation: str, folder: Path = DEFAULT_FOLDER
+) -> None:
+    """Raise ``OtherContract`` where a dataset's contract in the folder is not the deployed one; no folder, no check."""
+    if not folder.is_dir():
+        return
+    contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
+    here = {contract.dataset: contract.hash for contract in contracts}
+    broken = sorted({problem.file for problem in problems if not problem.warning})
+    for dataset in sorted(set(datasets)):
+        deployed_hash = deployed.contracts.dataset(dataset).hash
+        if not broken and here.get(dataset) == deployed_hash:
+            continue
+        found = f"{here[dataset][:12]} here" if dataset in here else f"not in {folder}/"
+        problem = f"{', '.join(broken)} cannot be kept" if broken else f"its contract is {found}"
+        raise OtherContract(
+            operation,
+            f"{dataset} in {deployed.environment}",
+            f"{problem}, {deployed_hash[:12]} deployed, and the deployed one counts",
+            f"Deploy first: {_way_to_deploy(deployed)}; or go by what is deployed: --as-deployed",
+        )
+
+
+def datasets_of_objects(keys: Iterable[str]) -> set[str]:
+    """The datasets that ingest objects are of."""
+    return {landing.dataset for key in keys if (landing := landing_of(key))}
+
+
+def _way_to_deploy(deployed: Deployment) -> str:
+    local = deployed.environment == DEFAULT
+    return "make down, make up" if local else f"make deploy ENV={deployed.environment}"
