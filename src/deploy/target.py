@@ -165,7 +165,7 @@ class Target:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         environment = self.aws_environment | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
         os.environ.update(environment)
-        # The account that is named is held to; where the file names none, what is deployed in the caller's answers for itself.
+        # An account that is named is held to. Where none is, the bucket's own name says whose deployment it is.
         account = self.account if self.settings.get("account") else find_account(self.clients)
         bucket = code_bucket(self.project, self.environment, account.id)
         return Deployment.find(bucket, self.environment, environment)
