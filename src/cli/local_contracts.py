@@ -38,8 +38,8 @@ def refuse_other_contracts(
         deployed_hash = deployed.contracts.dataset(dataset).hash
         if not broken and here.get(dataset) == deployed_hash:
             continue
-        found = f"{here[dataset][:12]} here" if dataset in here else f"not in {folder}/"
-        problem = f"{', '.join(broken)} cannot be kept" if broken else f"its contract is {found}"
+        stated = f"{here[dataset][:12]} here" if dataset in here else f"not in {folder}/"
+        problem = f"{', '.join(broken)} cannot be kept" if broken else f"its contract is {stated}"
         raise OtherContract(
             operation,
             f"{dataset} in {deployed.environment}",

@@ -47,10 +47,10 @@ def _region(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_what_terraform_wrote_and_the_sdk_speaks_to_its_region(client_of: ClientOf) -> None:
     describe(client_of, something_newer="is passed over")
-    found = Deployment.find(BUCKET, "dev", {})
-    assert (found.project, found.environment, found.contracts.contracts) == ("starmend", "dev", ())
-    assert os.environ["AWS_DEFAULT_REGION"] == found.aws_environment["AWS_REGION"] == "eu-west-2"
-    assert found.settings.contracts.contracts == ()
+    deployment = Deployment.find(BUCKET, "dev", {})
+    assert (deployment.project, deployment.environment, deployment.contracts.contracts) == ("starmend", "dev", ())
+    assert os.environ["AWS_DEFAULT_REGION"] == deployment.aws_environment["AWS_REGION"] == "eu-west-2"
+    assert deployment.settings.contracts.contracts == ()
 
 
 @pytest.mark.parametrize("bucket", [BUCKET, "starmend-dev-code-999999999999"])
