@@ -26,6 +26,7 @@ from deploy.layers.wheels import Platform
 from deploy.next_steps import next_steps
 from deploy.packaging import Packages, build_packages
 from deploy.plans import as_data, gravest_first, loses_data, summary, verb
+from deploy.policies import Place, deployer, documents, operator
 from deploy.target import Target
 from deploy.terraform import Change, Plan, Terraform
 from deploy.zip_files import unpacked_size
@@ -156,6 +157,39 @@ def destroy(
     out.print(
         f"destroyed: {environment}; its state stays in s3://{target.state_bucket}", highlight=False, soft_wrap=True
     )
+
+
+@app.command()
+def policy(
+    who: Annotated[str, typer.Argument(help="deployer or operator.")],
+    environment: Env = DEFAULT_ENVIRONMENT,
+    var_file: VarFiles = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="The account, where the variables do not name it.")
+    ] = None,
+    partition: Annotated[str, typer.Option("--partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
+    network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
+) -> None:
+    """Print the policies (a JSON array of IAM documents) that somebody needs for whom least is enough."""
+    if who not in _WHO:
+        raise Misuse("print policies", who, "is nobody we know", f"Use one of: {', '.join(_WHO)}")
+    target = Target.of(environment, var_file or ())
+    named = account or target.settings.get("account")
+    if not isinstance(named, str):
+        raise Misuse(
+            "print policies", environment, "no account is named", "Give --account, or name it in the variables"
+        )
+    place = Place(partition, named, target.region, target.project, environment)
+    boundary = target.settings.get("permissions_boundary")
+    statements = (
+        deployer(place, boundary=boundary if isinstance(boundary, str) else None, network=network)
+        if who == "deployer"
+        else operator(place)
+    )
+    print_json(list(documents(statements)))
+
+
+_WHO = ("deployer", "operator")
 
 
 def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:

@@ -177,3 +177,21 @@ def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: P
     assert first == second
     assert first[0]["file"] == "build/packages/code.zip"
     assert first[0]["bytes"] < 1_000_000
+
+
+@pytest.mark.parametrize("who", ["deployer", "operator"])
+def test_the_policies_of_who_deploys_and_who_operates_are_printed_for_the_named_account(
+    who: str, starmend: Command, named: tuple[str, str]
+) -> None:
+    printed = starmend("deploy", "policy", who, *named)
+    assert printed.code == 0
+    documents = printed.data
+    assert {document["Version"] for document in documents} == {"2012-10-17"}
+    resources = {arn for document in documents for statement in document["Statement"] for arn in statement["Resource"]}
+    assert f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:starmend-dev-*" in resources
+
+
+def test_policies_are_printed_for_no_account_that_nobody_named_and_for_nobody_else(starmend: Command) -> None:
+    assert "Give --account" in starmend("deploy", "policy", "operator").err
+    assert starmend("deploy", "policy", "operator", "--account", ACCOUNT).code == 0
+    assert "Use one of: deployer, operator" in starmend("deploy", "policy", "admin").err

@@ -1,0 +1,181 @@
+"""Policies of deployers and operators, held to what a plan makes and to what the command asks AWS for."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+from tests.support.planning import ACCOUNT, BOUNDARY, Change
+from tests.terraform.conftest import ROOT
+
+from deploy.policies import LIMIT, Place, Statement, compact, deployer, documents, operator
+
+REGION = "us-east-1"
+PLACE = Place("aws", ACCOUNT, REGION, "starmend", "test")
+
+# What the AWS provider calls to make, read, change and remove each type, and the ARN that it is asked for (the
+# provider's source; Service Authorization Reference).
+TYPES: Mapping[str, Mapping[str, Any]] = json.loads((ROOT / "tests/policies/actions_of_types.json").read_text())
+# Calls that no plan of the tests' contracts has need of, with those who have.
+BEYOND_THE_TYPES = {
+    r"[a-z]+:(Untag|ListTags|TagResource|RemoveTags|List[A-Za-z]*Tags).*": "tags that are taken off or looked at",
+    r"athena:(StartQueryExecution|GetQueryExecution|GetQueryResults|StopQueryExecution)": "trying every table once",
+    r"glue:(GetDatabases|GetTables|GetPartitions)": "what Athena asks for with the caller's rights",
+    r"lambda:(InvokeFunction|GetFunctionConfiguration|UpdateFunctionEventInvokeConfig)": "trying functions, changes",
+    r"secretsmanager:(GetSecretValue|RestoreSecret)": "which secrets are empty; one that was removed within a week",
+    r"kinesis:(DescribeStream|UpdateStreamMode|StopStreamEncryption|(In|De)creaseStreamRetentionPeriod)": "a change",
+    r"sns:ListSubscriptionsByTopic": "who has confirmed",
+    r"sqs:GetQueueUrl": "older releases of the provider",
+    r"logs:(DeleteRetentionPolicy|ListTagsLogGroup)": "older releases of the provider; a retention changed",
+    r"kms:(CreateKey|UpdateKeyDescription)": "a key is made before it has a name; a key changed",
+    r"iam:(UpdateRole|UpdateRoleDescription|DetachRolePolicy|DeleteRolePolicy)": "a role changed",
+    r"s3:(GetObjectVersion|AbortMultipartUpload|ListMultipartUploadParts)": "large packages; the state's old versions",
+    r"s3:(Get|Put)BucketLogging": "access_log_bucket",
+    r"s3:GetBucketLocation|s3:ListBucketVersions": "the state's bucket, buckets that are emptied",
+}
+# The names of botocore's operations that are authorized as another action; None: as no action of a policy's.
+OTHERWISE = {
+    "s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectVersions": "s3:ListBucketVersions", "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration", "lambda:Invoke": "lambda:InvokeFunction",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}  # fmt: skip
+# Calls that only functions make, with roles of their own.
+FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish"}
+_SERVICES = {"stepfunctions": "states"}
+_ASKED = ("athena", "ce", "kinesis", "lambda", "s3", "secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts")
+
+
+def allows(statements: Sequence[Statement], action: str, resource: str, **context: str) -> bool:
+    asked = EvalContext(
+        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/somebody/any", principal_type="AssumedRole",
+        principal_account=ACCOUNT, action=action, resource_arn=resource, region=REGION, secure_transport=True,
+        service_context={"aws:resourcetag/project": "starmend", **context},
+    )  # fmt: skip
+    return bool(evaluate(asked, _parsed(tuple(statements))).decision == "Allow")
+
+
+@lru_cache
+def _parsed(statements: tuple[Statement, ...]) -> list[Any]:
+    return [parse_policy_document(document) for document in documents(statements)]
+
+
+def actions(statements: Iterable[Statement]) -> set[str]:
+    return {action for statement in statements for action in statement.actions}
+
+
+@pytest.fixture(scope="module")
+def planned(changes: list[Change]) -> dict[str, dict[str, Any]]:
+    """A resource of each type, as it will be or was."""
+    return {change["type"]: change["change"]["after"] or change["change"]["before"] for change in changes}
+
+
+def test_the_calls_of_every_planned_type_are_known(planned: dict[str, dict[str, Any]]) -> None:
+    assert set(planned) - set(TYPES) == set()
+
+
+def test_a_deployer_may_do_whatever_the_plan_needs(planned: dict[str, dict[str, Any]]) -> None:
+    who = deployer(PLACE)
+    refused = []
+    for kind, values in planned.items():
+        names = {name: value for name, value in values.items() if isinstance(value, str)}
+        names = {"arn": values.get("topic_arn") or "", **names}
+        resource = TYPES[kind]["resource"].format(at=f"{REGION}:{ACCOUNT}", account=ACCOUNT, **names)
+        refused += [
+            f"{kind}: {action} on {resource}"
+            for action in TYPES[kind]["actions"]
+            if action != "iam:PassRole" and not allows(who, action, resource)
+        ]
+    assert refused == []
+
+
+def test_a_deployer_may_do_nothing_that_nobody_can_account_for() -> None:
+    needed = {action for kind in TYPES.values() for action in kind["actions"]}
+    [nameless] = [statement for statement in deployer(PLACE) if statement.sid == "Nameless"]
+    beyond = actions(deployer(PLACE)) - needed - set(nameless.actions)
+    assert [name for name in sorted(beyond) if not any(re.fullmatch(why, name) for why in BEYOND_THE_TYPES)] == []
+
+
+@pytest.mark.parametrize("who", [deployer, operator])
+def test_nobody_touches_what_is_another_project_s(who: Any) -> None:
+    statements = who(PLACE)
+    for kind in TYPES.values():
+        resource = kind["resource"].format_map(Names(at=f"{REGION}:{ACCOUNT}", account=ACCOUNT))
+        if "any" in resource or not resource.startswith("arn:"):
+            continue  # keys and mappings have no names of ours: keys are told by their tag
+        for action in kind["actions"]:
+            assert not allows(statements, action, resource), (action, resource)
+
+
+class Names(dict[str, str]):
+    """Fields of a pattern, any unknown one being another project's."""
+
+    def __missing__(self, name: str) -> str:
+        return "other-prod-thing"
+
+
+def test_roles_are_made_under_the_boundary_where_there_is_one() -> None:
+    who, role = deployer(PLACE, boundary=BOUNDARY), f"arn:aws:iam::{ACCOUNT}:role/starmend-test-process"
+    for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"):
+        assert not allows(who, action, role)
+        assert allows(who, action, role, **{"iam:permissionsboundary": BOUNDARY})
+    assert not allows(who, "iam:DeleteRolePermissionsBoundary", role)
+
+
+def called_by(*folders: str) -> set[str]:
+    """Actions of the SDK's operations that modules name: ``client.put_object(...)``, ``get_paginator("list_...")``."""
+    session = botocore.session.get_session()
+    known: dict[str, set[str]] = {}
+    for service in _ASKED:
+        for operation in session.get_service_model(service).operation_names:
+            known.setdefault(xform_name(operation), set()).add(f"{_SERVICES.get(service, service)}:{operation}")
+    found: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / "src" / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = (
+                node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else ""
+            )
+            if isinstance(name, str) and name in known:
+                found |= {OTHERWISE.get(action, action) for action in known[name]}
+    return found - {"athena:GetSession"}
+
+
+def test_whatever_the_command_asks_for_somebody_may_ask() -> None:
+    asked = called_by("aws", "cli", "deploy") - FUNCTIONS_ALONE
+    assert len(asked) > 25
+    assert asked - actions(operator(PLACE)) - actions(deployer(PLACE)) == set()
+
+
+def test_an_operator_may_do_nothing_that_the_command_does_not_ask_for() -> None:
+    services_ask = {
+        "athena:GetWorkGroup",
+        "secretsmanager:DescribeSecret",
+        "cloudwatch:DescribeAlarms",
+        "sqs:GetQueueUrl",
+    }
+    of_queries = {name for name in actions(operator(PLACE)) if name.startswith("glue:")} | {
+        "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetBucketLocation",
+    }  # fmt: skip
+    beyond = actions(operator(PLACE)) - called_by("aws", "cli") - services_ask - of_queries
+    assert beyond <= {"sqs:GetQueueAttributes", "s3:GetObjectVersion", "s3:DeleteObjectVersion"}
+
+
+@pytest.mark.parametrize("who", [deployer, operator])
+def test_every_document_is_short_enough_and_has_no_wildcard_for_an_action(who: Any) -> None:
+    long = Place("aws-us-gov", ACCOUNT, "us-gov-east-1", "p" * 20, "production")
+    for document in documents(who(long)):
+        assert len(compact(document)) <= LIMIT
+        for statement in document["Statement"]:
+            assert not any("*" in action for action in statement["Action"])
+            assert statement["Resource"] != ["*"] or statement["Sid"] in ("Nameless", "Network", "NewKeys")
+    assert len(list(documents(who(long)))) <= 10, "a role takes no more policies"
