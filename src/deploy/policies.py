@@ -61,7 +61,7 @@ _DEPLOYER: Mapping[str, str] = {
     "firehose": "CreateDeliveryStream DescribeDeliveryStream UpdateDestination DeleteDeliveryStream "
     "TagDeliveryStream UntagDeliveryStream ListTagsForDeliveryStream",
     "glue": "CreateDatabase GetDatabase GetDatabases UpdateDatabase DeleteDatabase CreateTable GetTable GetTables "
-    "GetPartitions UpdateTable DeleteTable GetTags TagResource UntagResource",
+    "GetPartitions GetPartitionIndexes UpdateTable DeleteTable GetTags TagResource UntagResource",
     "kinesis": "CreateStream DescribeStream DescribeStreamSummary DeleteStream UpdateShardCount UpdateStreamMode "
     "IncreaseStreamRetentionPeriod DecreaseStreamRetentionPeriod StartStreamEncryption StopStreamEncryption "
     f"AddTagsToStream RemoveTagsFromStream ListTagsForStream {_TAGS}",

@@ -28,7 +28,7 @@ TYPES: Mapping[str, Mapping[str, Any]] = json.loads((ROOT / "tests/policies/acti
 BEYOND_THE_TYPES = {
     r"[a-z]+:(Untag|ListTags|TagResource|RemoveTags|List[A-Za-z]*Tags).*": "tags that are taken off or looked at",
     r"athena:(StartQueryExecution|GetQueryExecution|GetQueryResults|StopQueryExecution)": "trying every table once",
-    r"glue:(GetDatabases|GetTables|GetPartitions)": "what Athena asks for with the caller's rights",
+    r"glue:(GetDatabases|GetTables|GetPartitions|GetPartitionIndexes)": "what Athena asks for with the caller's rights",
     r"lambda:(InvokeFunction|GetFunctionConfiguration|UpdateFunctionEventInvokeConfig)": "trying functions, changes",
     r"secretsmanager:(GetSecretValue|RestoreSecret)": "which secrets are empty; one that was removed within a week",
     r"kinesis:(DescribeStream|UpdateStreamMode|StopStreamEncryption|(In|De)creaseStreamRetentionPeriod)": "a change",
@@ -179,3 +179,18 @@ def test_every_document_is_short_enough_and_has_no_wildcard_for_an_action(who: A
             assert not any("*" in action for action in statement["Action"])
             assert statement["Resource"] != ["*"] or statement["Sid"] in ("Nameless", "Network", "NewKeys")
     assert len(list(documents(who(long)))) <= 10, "a role takes no more policies"
+
+
+# What the emulator calls otherwise than AWS does, or asks for in AWS's place.
+EMULATOR_ALONE = {
+    "iam:GetUser",  # the provider's check of credentials, which it skips on AWS
+    "lambda:ListLayers",  # GetLayerVersionByArn, by another name
+}
+
+
+@pytest.mark.parametrize(("role", "who"), [("deployer", deployer), ("operator", operator)])
+def test_whatever_was_asked_for_from_bootstrap_to_destroy_is_allowed(role: str, who: Any) -> None:
+    """Recorded on an emulator that decides about every call (``python -m tests.policies``)."""
+    recorded = set(json.loads((ROOT / "tests/policies/recorded.json").read_text())[role])
+    assert len(recorded) > 10
+    assert recorded - actions(who(PLACE)) - EMULATOR_ALONE == set()
