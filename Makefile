@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Bytecode is kept, whatever the shell says: else every process compiles all it imports anew, ten seconds a worker of the tests.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo up down test test-fast lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
+.PHONY: help demo up down test test-fast test-layers lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
 
 ##@ Try it
 demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
@@ -30,6 +30,9 @@ test: $(VENV)/.dev ## Run every test (the end-to-end ones apply the real Terrafo
 
 test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
 	$(BIN)/pytest -m "not stack and not emulator and not database" $(ARGS)
+
+test-layers: $(VENV)/.layers ## Run the functions' unit tests under Lambda's Python with exactly the layers' packages
+	$(BIN)/python -m tests.on_layers $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -67,7 +70,7 @@ destroy: $(VENV)/.runtime ## Remove the deployment
 
 ##@ House
 clean: ## Remove virtual environments and everything built
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-layers build
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +87,13 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.layers: $(VENV)/.dev requirements-layers-test.lock
+	@python=$$($(BIN)/python -c "from deploy.python import find_python; print(find_python('3.12') or '')"); \
+	  test -n "$$python" || { echo "Python 3.12, which Lambda runs, is missing: pyenv install 3.12, or uv python install 3.12"; exit 1; }; \
+	  "$$python" -m venv $(VENV)-layers
+	$(VENV)-layers/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-layers-test.lock
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml

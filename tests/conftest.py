@@ -18,6 +18,7 @@ from hypothesis import settings
 
 # A property is true or false; how long an example takes on a busy machine is neither.
 settings.register_profile("house", deadline=None)
+settings.register_profile("brief", deadline=None, max_examples=10)
 settings.load_profile("house")
 
 # Terraform's provider loads its schemas at each command, and a sixth of that is garbage collection (Go's default: 100).

@@ -144,6 +144,7 @@ def test_a_message_that_is_none_comes_back(queue: str) -> None:
 def test_a_cold_start_imports_no_data_frames(module: str) -> None:
     heavy = "'pandas', 'numpy', 'pyarrow', 'awswrangler', 'pydantic', 'yaml', 'exchange_calendars', 'boto3'"
     code = f"import sys, {module}; print([module for module in ({heavy}) if module in sys.modules])"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout.strip() == "[]"
