@@ -34,6 +34,7 @@ class DatasetState:
     ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
     ``causes`` are those of findings that belong to no window. ``swept_until`` is the key of the warehouse's objects at
     which the sweep of unreferenced ones goes on. ``redriven`` are a feed's dead letters that had their second chance.
+    ``halted`` are the ingest objects that stood halted, by key, with the day on which they were found so.
     """
 
     frontier: int | None = None
@@ -43,11 +44,13 @@ class DatasetState:
     causes: tuple[str, ...] = ()
     swept_until: str = ""
     redriven: tuple[str, ...] = ()
+    halted: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
-        if not self.redriven:
-            del data["redriven"]
+        for optional in ("redriven", "halted"):
+            if not data[optional]:
+                del data[optional]
         return canonical_json(data)
 
     @classmethod
@@ -57,7 +60,8 @@ class DatasetState:
             int(start): OpenWindow(window["end"], window["missing"], tuple(window["causes"]))
             for start, window in data["open"].items()
         }
-        return cls(**{**data, "causes": tuple(data["causes"]), "redriven": tuple(data.get("redriven", ()))})
+        optional = {"redriven": tuple(data.get("redriven", ())), "halted": data.get("halted", {})}
+        return cls(**{**data, "causes": tuple(data["causes"]), **optional})
 
 
 def state_key(dataset: str) -> str:

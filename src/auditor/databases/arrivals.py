@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 from auditor.databases.memory import TableMemory
+from auditor.evidence.halts import halt_of
 from core.audit.findings import Finding, LostObject, MissingObject, UnprocessedObject
 from core.contract.model import Contract
 from core.errors import InvalidData, present
@@ -118,7 +120,7 @@ class _ArrivalScan:
         info, receipt = objects.get(number), receipts.get(number)
         if info and receipt:
             halted = self._read_halted(receipt)
-            self._findings += self._readable_now(halted)
+            self._findings += self._halts(halted)
             return not halted, True
         if info:
             waits = info.modified > self._before
@@ -192,19 +194,14 @@ class _ArrivalScan:
 
     # ------------------------------------------------------------ receipts
 
-    def _read_halted(self, receipt: ObjectInfo) -> Mapping[str, str]:
+    def _read_halted(self, receipt: ObjectInfo) -> Mapping[str, Any]:
         stored = self._ports.records.read(receipt.key) if receipt.size < HALTED_BYTES else None
         content = json.loads(stored.body) if stored else {}
         return content if content.get("outcome") == "halted" else {}
 
-    def _readable_now(self, halted: Mapping[str, str]) -> list[Finding]:
-        """A halted object, by its receipt, that another contract or other code than then would read now."""
-        if not halted:
-            return []
-        if (halted.get("contract_hash"), halted.get("code_version")) == (self._contract.hash, self._ports.code_version):
-            return []
-        problem = f"it was halted: {halted.get('reason', '')}"
-        return [UnprocessedObject(self._contract.dataset, halted["object"], problem)]
+    def _halts(self, halted: Mapping[str, Any]) -> list[Finding]:
+        """The finding of a halted receipt; none where it is not one."""
+        return [halt_of(self._contract, halted, code_version=self._ports.code_version)] if halted else []
 
     # ------------------------------------------------------------ what lies behind
 
@@ -243,13 +240,14 @@ class _ArrivalScan:
         for key in sorted({*objects, *receipts}):
             info, receipt = objects.get(key), receipts.get(key)
             is_over = bool(info and info.modified <= self._before)
+            halted = self._read_halted(receipt) if info and receipt else {}
             if info and receipt:
-                self._findings += self._readable_now(self._read_halted(receipt))
+                self._findings += self._halts(halted)
             elif is_over:
                 self._findings.append(UnprocessedObject(dataset, key, "it has no receipt"))
             elif receipt:
                 self._findings.append(LostObject(dataset, key))
-            whole &= bool(receipt)
+            whole &= bool(receipt) and not halted  # what stands halted is found in every audit
             over &= bool(receipt) or is_over
             recent = bool(info and info.modified > self._ports.now - timedelta(days=2))
             begin = key if whole and info and not recent else begin

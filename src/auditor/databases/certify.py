@@ -10,10 +10,11 @@ from auditor.databases.memory import change_memory, kept_for_certifying
 from auditor.databases.rows.targets import ALWAYS, database_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
+from auditor.evidence.halts import halt_rows, halts_in
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.triage import Triage
 from auditor.services import Services
-from auditor.state import DatasetState, OpenWindow, change_state
+from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from core.audit.repair_jobs import RepairJob, write_job
 from core.contract.model import Contract
 
@@ -29,6 +30,7 @@ def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult
     for window in result.windows:
         alarmed = bool(triage.causes and window.counts["missing"])
         rows[_row_key(result, window)] = completeness_row(result, window, basis, entries, alarmed=alarmed)
+    rows |= halt_rows(services.records, result, basis, read_state(services.records, order.dataset).halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _plant_gap(services, contract, order, result)
     _keep_state(services, order, result, triage)
@@ -58,7 +60,10 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
         swept = result.swept_until if order.scheduled else before.swept_until
-        return replace(before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept)
+        halted = halts_in(result, before.halted)
+        return replace(
+            before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept, halted=halted
+        )
 
     memory = kept_for_certifying(services.records, order.run)
     if memory is not None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
+from auditor.evidence.halts import halt_rows, halts_in
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.feeds.choose import RECENT_DAYS, FeedOrder, feed_of
 from auditor.repairs.triage import Triage
 from auditor.services import Services
-from auditor.state import DatasetState, OpenWindow, change_state
+from auditor.state import DatasetState, OpenWindow, change_state, read_state
 from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.repair_jobs import RepairJob, Restate, write_job
 from core.contract.model import Contract, Feed
@@ -34,6 +35,7 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             alarmed = bool(causes_of(window, triage))
             key = completeness_key(order.dataset, window.start)
             rows[key] = completeness_row(result, window, basis, entries, alarmed=alarmed)
+    rows |= halt_rows(services.records, result, basis, read_state(services.records, order.dataset).halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _write_rollup_jobs(services, contract, feed, order, result)
     certified = {entry.start for entry in entries.values()}
@@ -97,6 +99,7 @@ def _next_state(
             open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
     of_windows = {name for window in open_windows.values() for name in window.causes}
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
+    before = replace(before, halted=halts_in(result, before.halted))
     if not order.scheduled:
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from core.audit.findings import LostObject, UnprocessedObject
+from auditor.evidence.halts import halt_of
+from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
 from core.landing.zone import FEEDS, RECEIPTS
 from core.ports import ObjectInfo, ObjectReader
@@ -25,10 +26,11 @@ FORMAT = "%Y/%m/%d/%H"
 HALTED_BYTES = 4_096
 
 
-def hours_to_scan(*, since: str, stood: str, now: datetime) -> list[str]:
-    """The hours of arrival to compare: new ones, recent ones, and this hour's share of a sweep over all.
+def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str] = ()) -> list[str]:
+    """The hours of arrival to compare: new ones, recent ones, those of halts, this hour's share of a sweep.
 
     ``since`` is the hour of the first object, ``stood`` the one up to which the last audit compared (empty: none).
+    ``halted`` are the keys of the objects that stood halted then.
     """
     if not since:
         return []
@@ -39,7 +41,8 @@ def hours_to_scan(*, since: str, stood: str, now: datetime) -> list[str]:
     share = min(MOST_SWEPT, -(-total // (SWEEP_DAYS * 24)))
     turn = int(last.timestamp()) // 3600
     swept = {(turn * share + number) % total for number in range(share)} if total > 0 else set()
-    return sorted({*recent, *((first + timedelta(hours=number)).strftime(FORMAT) for number in swept)})
+    of_halts = {"/".join(key.split("/")[2:6]) for key in halted}
+    return sorted({*recent, *of_halts, *((first + timedelta(hours=number)).strftime(FORMAT) for number in swept)})
 
 
 def _hour(text: str) -> datetime:
@@ -71,14 +74,14 @@ def compare_hours(
     now: datetime,
     grace: int,
     workers: int = 8,
-) -> tuple[list[UnprocessedObject], list[LostObject]]:
+) -> tuple[list[UnprocessedObject | HaltedObject], list[LostObject]]:
     """A feed's objects of those hours without a receipt, ``grace`` seconds old, and receipts without an object.
 
-    Objects that were halted count as not processed where another contract or other code may read them now. Raises
-    ``TransientFailure`` where a store does not answer.
+    Objects that stand halted are among the first; they count as not processed where another contract or other code may
+    read them now. Raises ``TransientFailure`` where a store does not answer.
     """
     dataset = contract.dataset
-    unprocessed: list[UnprocessedObject] = []
+    unprocessed: list[UnprocessedObject | HaltedObject] = []
     lost: list[LostObject] = []
 
     def compare(hour: str) -> tuple[list[UnprocessedObject], list[LostObject]]:
@@ -116,12 +119,12 @@ def _object_of(dataset: str, hour: str, receipt: ObjectInfo) -> str:
     return f"{FEEDS}{dataset}/{hour}/{name.removeprefix(hour.replace('/', '-') + '-')}"
 
 
-def _halted(contract: Contract, prefix: str, records: ObjectReader, code_version: str) -> Iterable[UnprocessedObject]:
-    """Objects of which nothing was taken, and that another contract or other code than then would read now."""
+def _halted(
+    contract: Contract, prefix: str, records: ObjectReader, code_version: str
+) -> Iterable[UnprocessedObject | HaltedObject]:
+    """Objects of which nothing was taken."""
     for info in records.list(prefix):
         stored = records.read(info.key) if info.size < HALTED_BYTES else None
         receipt = json.loads(stored.body) if stored else {}
-        if receipt.get("outcome") != "halted":
-            continue
-        if (receipt.get("contract_hash"), receipt.get("code_version")) != (contract.hash, code_version):
-            yield UnprocessedObject(contract.dataset, receipt["object"], f"it was halted: {receipt.get('reason', '')}")
+        if receipt.get("outcome") == "halted":
+            yield halt_of(contract, receipt, code_version=code_version)

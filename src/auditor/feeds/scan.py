@@ -101,7 +101,7 @@ def _scan_objects(services: Services, contract: Contract, now: datetime) -> tupl
     """The findings about ingest objects, and the hour up to which they were compared with receipts."""
     state = read_state(services.records, contract.dataset)
     since = first_hour(services.ingest, contract.dataset)
-    hours = hours_to_scan(since=since, stood=state.objects_from, now=now)
+    hours = hours_to_scan(since=since, stood=state.objects_from, now=now, halted=state.halted)
     unprocessed, lost = compare_hours(
         contract,
         hours,

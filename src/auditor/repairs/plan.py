@@ -23,6 +23,7 @@ from core.audit.findings import (
     DeletedRows,
     DisputedValue,
     Finding,
+    HaltedObject,
     LostObject,
     MissingObject,
     MissingPoints,
@@ -131,6 +132,7 @@ def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     draft = _Draft(context.budget)
     _revive(draft, findings, context)
     _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
+    draft.unrepairable += [Unrepairable(halted, halted.kind, halted.reason) for halted in _of(findings, HaltedObject)]
     _put_right(draft, findings, context)
     _restate(draft, findings, context)
     _extract(draft, findings, context)

@@ -42,6 +42,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "ingest objects are not processed although they were queued again",
         "Look at the process function's log, the dead letters and the quarantine: starmend quarantine list",
     ),
+    "halted_object": (
+        "ingest objects stand halted: nothing of them was taken, for most of their lines break the contract",
+        "Look at their lines (starmend quarantine list), then mend the source or the contract, or write the object "
+        "anew. Then: starmend replay OBJECT",
+    ),
     "lost_object": (
         "ingest objects that were processed are gone, and S3 has no old version of them",
         "Their rows are in the warehouse, but it could not be rebuilt from them. Find out who deleted them",

@@ -166,10 +166,10 @@ def _read_all(sources: Sources, keys: Sequence[str]) -> Iterator[dict[str, Any]]
 
 
 def _completeness(sources: Sources, dataset: str, span: Range) -> Rows:
-    """The auditor's rows of the range's days."""
+    """The auditor's rows of the range's days, but for those of halted objects, which are no windows."""
     days = dict.fromkeys(iso(second)[:10] for second in [*range(span.start, span.end, DAY), span.end - 1])
     keys = [info.key for day in days for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")]
-    return list(_read_all(sources, keys))
+    return [row for row in _read_all(sources, keys) if not row.get("object")]
 
 
 def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> FeedView | None:

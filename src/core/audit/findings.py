@@ -30,6 +30,21 @@ class UnprocessedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltedObject:
+    """An ingest object of which nothing was taken, as its receipt says, and that would be halted again as it is.
+
+    ``at`` is when it was halted (ISO 8601), ``lines`` how many were read of it.
+    """
+
+    dataset: str
+    key: str
+    reason: str
+    at: str
+    lines: int = 0
+    kind: Literal["halted_object"] = "halted_object"
+
+
+@dataclass(frozen=True, slots=True)
 class LostObject:
     """A receipt whose ingest object is gone."""
 
@@ -225,6 +240,7 @@ CLEARED = ("unreferenced_object",)
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnprocessedObject,
+    HaltedObject,
     LostObject,
     MissingPoints,
     MissingObject,

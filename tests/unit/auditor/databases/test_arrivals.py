@@ -11,7 +11,7 @@ from tests.support.audited import CLOCK, DATASET, EARLY, TABLE, AuditedDatabase
 
 from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
 from auditor.databases.memory import TableMemory
-from core.audit.findings import LostObject, MissingObject, UnprocessedObject
+from core.audit.findings import HaltedObject, LostObject, MissingObject, UnprocessedObject
 from core.landing.ingest_objects import EPOCH, TableObject
 
 NOTHING = TableMemory()
@@ -73,11 +73,14 @@ def test_an_object_on_its_way_is_no_finding_and_keeps_the_sequence_unsettled() -
     assert numbers(scan(lake))["unprocessed"] == {2}
 
 
-def test_a_halted_object_is_found_once_another_contract_or_code_may_read_it() -> None:
+def test_a_halted_object_is_found_every_time_and_processed_once_another_contract_or_code_may_read_it() -> None:
     lake = AuditedDatabase()
     halted: Any = {"outcome": "halted", "contract_hash": lake.contract.hash, "code_version": "test"}
     lake.write_receipt(lake.arrive(1, receipt=False), **halted)
-    assert (scan(lake).findings, scan(lake).memory.verified) == ((), 0)
+    for _ in range(2):
+        [finding] = scan(lake).findings
+        assert isinstance(finding, HaltedObject)
+        assert scan(lake).memory.verified == 0
     assert numbers(scan(lake, code="newer"))["unprocessed"] == {1}
 
 

@@ -12,7 +12,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.audited import DATASET, feed_contract
 
 from auditor.feeds.objects import FORMAT, SWEEP_DAYS, compare_hours, first_hour, hours_to_scan
-from core.audit.findings import LostObject, UnprocessedObject
+from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.landing.zone import landing_of
 
 CONTRACT = feed_contract()
@@ -82,11 +82,11 @@ def test_an_object_without_a_receipt_is_found_after_the_grace_and_a_receipt_with
     assert [finding.key for finding in unprocessed] == [key("waiting")]
 
 
-def test_a_halted_object_is_found_once_another_contract_or_code_may_read_it() -> None:
+def test_a_halted_object_is_found_every_time_and_processed_once_another_contract_or_code_may_read_it() -> None:
     ingest, records = MemoryObjects(), MemoryObjects()
     ingest.write(key("halted"), b"")
     receipt = {"outcome": "halted", "object": key("halted"), "reason": "rejected", "contract_hash": CONTRACT.hash}
     records.write(receipt_key(key("halted")), json.dumps({**receipt, "code_version": "new"}).encode())
-    assert compare(ingest, records) == ([], [])
+    assert compare(ingest, records) == ([HaltedObject(DATASET, key("halted"), "rejected", "")], [])
     [finding], _ = compare(ingest, records, code="newer")
     assert (finding.key, finding.reason) == (key("halted"), "it was halted: rejected")
