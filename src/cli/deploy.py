@@ -15,6 +15,7 @@ import typer
 from aws.account import secrets_without_value
 from aws.buckets import count_versions, ensure_private_bucket
 from aws.deployment import Deployment
+from aws.topic import SnsTopic
 from cli.contract import DEFAULT_FOLDER, Folder, print_problems
 from cli.output import FINDINGS, FINE, USAGE, Json, Steps, err, out, print_json, say, steps
 from cli.smoke import Checked, smoke_test
@@ -27,6 +28,7 @@ from deploy.next_steps import next_steps
 from deploy.packaging import Packages, build_packages
 from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 from deploy.policies import Place, deployer, documents, operator
+from deploy.saved_plans import origin_of, save_plan, take_plan
 from deploy.target import Target
 from deploy.terraform import Change, Plan, Terraform
 from deploy.zip_files import unpacked_size
@@ -44,6 +46,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AllowDestroy = Annotated[
     bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
 ]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --out` saved, instead of a new one.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Save the plan in this file, for `apply --plan`.")]
 DEFAULT_ENVIRONMENT = "dev"
 _COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
@@ -84,19 +88,49 @@ def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None)
 @app.command()
 def plan(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
-    as_json: Json = False,
+    file: Out = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Check the contracts, build the packages, and show what would change."""
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        _, planned, text = _planned(target, folder, progress)
+        terraform, packages = _prepared(target, folder, progress)
+        planned, text = _planned(target, terraform, packages, progress)
+    if file:
+        save_plan(planned.file, origin_of(target, packages), file)
     show_plan(planned.changes, text, as_json=as_json)
+
+
+@app.command()
+def drift(
+    environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
+    notify: Annotated[bool, typer.Option("--notify", help="Mail the admins what differs.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Compare what is deployed with the code that is checked out; exits 1 where anything differs. Changes nothing."""
+    target = Target.of(environment, var_file or ())
+    with steps() as progress:
+        terraform, packages = _prepared(target, folder, progress)
+        planned, text = _planned(target, terraform, packages, progress)
+    show_plan(planned.changes, text, as_json=as_json)
+    if planned.changes and notify:
+        tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, planned.changes)
+    raise typer.Exit(FINDINGS if planned.changes else FINE)
+
+
+def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) -> None:
+    """Mail the admins what differs, the gravest first."""
+    lines = [f"{verb(change):8}{change.address}" for change in gravest_first(changes)]
+    shown = [*lines[:50], *([f"... and {len(lines) - 50} more"] if len(lines) > 50 else [])]
+    head = f"{environment} is not what its code says: {summary(changes)}."
+    remedy = f"What to do: starmend deploy plan --env {environment}; deploy it, or take back what was changed by hand."
+    text = "\n".join([head, "", *shown, "", remedy])
+    topic.publish(f"[{environment}] the deployment differs from its code ({summary(changes)})", text)
 
 
 @app.command()
 def apply(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
-    yes: Yes = False, allow_destroy: AllowDestroy = False, as_json: Json = False,
+    saved: PlanFile = None, yes: Yes = False, allow_destroy: AllowDestroy = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Plan, show it, ask, carry it out; then try everything once and say what to do next.
 
@@ -104,7 +138,8 @@ def apply(
     """
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        terraform, planned, text = _planned(target, folder, progress)
+        terraform, packages = _prepared(target, folder, progress)
+        planned, text = _planned(target, terraform, packages, progress, saved=saved)
     if not as_json:
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
@@ -256,18 +291,25 @@ def _shown(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
-def _planned(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Plan, Path]:
-    """Package and plan; the plan's text, in Terraform's own words, is saved beside the packages."""
+def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages]:
+    """Check the contracts, open the state, and build the packages."""
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
-    packages = _packaged(
-        text, target.folder, progress, layers_for=function_python().platform if target.emulator else target.platform
-    )
-    with progress.step("planning"):
-        planned = terraform.plan(packages.variables)
-        file = _written(target, "plan.txt", planned.text)
-    return terraform, planned, file
+    platform = function_python().platform if target.emulator else target.platform
+    return terraform, _packaged(text, target.folder, progress, layers_for=platform)
+
+
+def _planned(
+    target: Target, terraform: Terraform, packages: Packages, progress: Steps, *, saved: Path | None = None
+) -> tuple[Plan, Path]:
+    """A plan, new or saved; its text, in Terraform's own words, is kept beside the packages."""
+    with progress.step("planning" if saved is None else "reading the saved plan"):
+        if saved is None:
+            planned = terraform.plan(packages.variables)
+        else:
+            planned = terraform.read_plan(take_plan(saved, origin_of(target, packages), target.folder / "saved.plan"))
+        return planned, _written(target, "plan.txt", planned.text)
 
 
 def _written(target: Target, name: str, text: str) -> Path:

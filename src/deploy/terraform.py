@@ -185,9 +185,14 @@ class Terraform:
         arguments = [*self._inputs(variables), f"-out={file}", f"-refresh={str(refresh).lower()}"]
         arguments += ["-destroy"] if destroy else []
         lines = self._run("plan", *arguments, on_line=on_line).splitlines()
-        shown = json.loads(self._run("show", "-json", str(file)))
         text = "\n".join(line for line in lines if not _READING.match(line))
-        return Plan(file, tuple(_changes(shown)), text, shown.get("planned_values", {}))
+        return self.read_plan(file, text)
+
+    def read_plan(self, file: Path, text: str = "") -> Plan:
+        """The saved plan in a file; ``text`` is it in words, where they are known already."""
+        shown = json.loads(self._run("show", "-json", str(file)))
+        words = text or self._run("show", "-no-color", str(file))
+        return Plan(file, tuple(_changes(shown)), words, shown.get("planned_values", {}))
 
     def apply(self, plan: Plan, *, on_line: Line | None = None) -> None:
         """Carry out a saved plan."""

@@ -14,7 +14,8 @@ from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
 from aws.buckets import erase
-from cli.deploy import refuse_to_lose_data, refuse_while_data_exist
+from aws.topic import SnsTopic
+from cli.deploy import refuse_to_lose_data, refuse_while_data_exist, tell_of_drift
 from core.errors import Misuse, PipelineBug
 from deploy.plans import HOLDS_DATA
 from deploy.target import Target
@@ -195,3 +196,18 @@ def test_policies_are_printed_for_no_account_that_nobody_named_and_for_nobody_el
     assert "Give --account" in starmend("deploy", "policy", "operator").err
     assert starmend("deploy", "policy", "operator", "--account", ACCOUNT).code == 0
     assert "Use one of: deployer, operator" in starmend("deploy", "policy", "admin").err
+
+
+def test_drift_is_mailed_the_gravest_first_and_never_endless() -> None:
+    messages: list[dict[str, str]] = []
+
+    class Topic:
+        def publish(self, **message: str) -> None:
+            messages.append(message)
+
+    changes = [Change(f"aws_sqs_queue.q{number:03}", ("update",)) for number in range(60)]
+    tell_of_drift(SnsTopic(Topic(), "arn"), "prod", [*changes, Change("aws_s3_bucket.gone", ("delete",))])
+    [message] = messages
+    assert message["Subject"] == "[prod] the deployment differs from its code (delete 1, update 60)"
+    assert message["Message"].splitlines()[2] == "delete  aws_s3_bucket.gone"
+    assert "... and 11 more" in message["Message"]

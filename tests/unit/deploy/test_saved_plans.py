@@ -1,0 +1,40 @@
+"""A plan that was shown on one machine and is carried out on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import Misuse
+from deploy.saved_plans import save_plan, take_plan
+
+ORIGIN = {"environment": "prod", "account": "1", "region": "eu-west-1", "contracts": "c", "code": "d", "base": "e"}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    (tmp_path / "plan").write_bytes(b"terraform's own")
+    save_plan(tmp_path / "plan", ORIGIN, tmp_path / "saved.zip")
+    return tmp_path / "saved.zip"
+
+
+def test_a_saved_plan_comes_back_byte_by_byte_where_everything_is_as_it_was(saved: Path, tmp_path: Path) -> None:
+    assert take_plan(saved, ORIGIN, tmp_path / "taken").read_bytes() == b"terraform's own"
+
+
+@pytest.mark.parametrize("name", sorted(ORIGIN))
+def test_a_plan_for_anything_else_is_refused_by_name(name: str, saved: Path, tmp_path: Path) -> None:
+    for origin in ({**ORIGIN, name: "other"}, {key: value for key, value in ORIGIN.items() if key != name}):
+        with pytest.raises(Misuse, match=f"made for another {name} than"):
+            take_plan(saved, origin, tmp_path / "taken")
+    assert not (tmp_path / "taken").exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"no zip", None])
+def test_what_is_no_saved_plan_is_refused_with_the_way_to_make_one(body: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    if body is not None:
+        file.write_bytes(body)
+    with pytest.raises(Misuse, match="deploy plan --out"):
+        take_plan(file, ORIGIN, tmp_path / "taken")
