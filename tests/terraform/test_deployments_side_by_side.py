@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from tests.support.planning import ACCOUNT, Change, Planner
 
+from aws.deployment import DESCRIPTION, Deployment
 from core.metrics import DIMENSIONS, NAMESPACE
 
 # What names a resource, in an account or within a parent that is named itself.
@@ -113,3 +116,19 @@ def test_the_bucket_of_the_code_is_where_the_command_looks_for_it(
 ) -> None:
     for changes, prefix in ((first, "starmend-test"), (second_region, "second-test-us2")):
         assert ("aws_s3_bucket", (f"{prefix}-code-{ACCOUNT}",)) in set(names(changes))
+
+
+def test_the_description_says_all_that_the_command_reads(first: list[Change]) -> None:
+    [description] = [change for change in first if change["address"] == "aws_s3_object.description"]
+    written = json.loads(description["change"]["after"]["content"])
+    needed = {field.name for field in fields(Deployment)} - {"aws_environment"}
+    assert needed - written.keys() == set()
+    assert {written[name] is None for name in needed} == {False}
+    keys = {values["key"] for kind, values in objects(first) if kind == "aws_s3_object"}
+    assert {DESCRIPTION, written["contracts_key"]} <= keys
+    assert written["contracts_key"] == f"contracts/{written['contracts_sha256']}.json"
+
+
+def objects(changes: list[Change]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for change in changes:
+        yield change["type"], change["change"]["after"]
