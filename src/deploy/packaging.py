@@ -47,7 +47,9 @@ def build_code_zip(out: Path, contracts_file: Path) -> Path:
     Raises :class:`InvalidData` where it has grown beyond a megabyte: something that is no source has come in.
     """
     files = {
-        path.relative_to(SOURCES).as_posix(): path.read_bytes()
+        path.relative_to(SOURCES).as_posix(): path.read_bytes().replace(
+            b"\r\n", b"\n"
+        )  # whatever git makes of line ends here
         for room in ROOMS
         for path in (SOURCES / room).rglob("*.py")
     }

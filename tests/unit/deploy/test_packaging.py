@@ -34,6 +34,19 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path, contracts: Path, m
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_line_ends_of_a_checkout_are_none_of_the_package(
+    tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "src"
+    packages = []
+    for end in (b"\n", b"\r\n"):
+        (sources / "core").mkdir(parents=True, exist_ok=True)
+        (sources / "core/time.py").write_bytes(end.join([b"import time", b"NOW = time.time", b""]))
+        monkeypatch.setattr(packaging, "SOURCES", sources)
+        packages.append(build_code_zip(tmp_path / "code.zip", contracts).read_bytes())
+    assert packages[0] == packages[1]
+
+
 def test_a_changed_contract_is_another_package(tmp_path: Path, contracts: Path) -> None:
     first = build_code_zip(tmp_path / "first.zip", contracts).read_bytes()
     contracts.write_text('{"changed": true}\n')
