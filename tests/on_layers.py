@@ -33,7 +33,15 @@ def environment() -> dict[str, str]:
     }
 
 
+def let_children_find_layers() -> None:
+    """Name the layers in the environment's own path too: tests start processes with a path of their own."""
+    (packages,) = (PYTHON.parents[1] / "lib").glob("python*/site-packages")
+    lines = "".join(f"{folder}\n" for folder in unpacked_layers().values())
+    (packages / "layers.pth").write_text(lines, encoding="utf-8")
+
+
 def main(arguments: list[str]) -> int:
+    let_children_find_layers()
     command = [str(PYTHON), "-m", "pytest", "-p", "no:cacheprovider", *OPTIONS, *PROCESSES, *TESTS, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
 

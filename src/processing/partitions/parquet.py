@@ -1,6 +1,6 @@
 """Encoding of a partition's object: Arrow rows to Parquet bytes with Starmend's footer.
 
-Snappy, as AWS's managed layer has it. Dictionaries only for columns that repeat themselves, decimals as integers where
+Snappy (docs/decisions/cold-starts-and-codecs.md). Dictionaries only for columns that repeat, decimals as integers where
 they fit (half the time of the fixed-length form), no statistics of texts outside the key (they cost as much as the
 text). The bytes depend on the rows, the footer and the release of pyarrow alone.
 """
