@@ -68,12 +68,14 @@ class Emulator:
         alarm_scale: float = 1,
         as_on_aws: bool = False,
         layers: Path | None = None,
+        models: bool = False,
         detached: bool = False,
     ) -> Emulator:
         """Start an emulator on loopback and return when it answers; port 0 takes a free one.
 
         ``as_on_aws``: IAM decides about every call of a role (kept by :mod:`local.emulator.decisions`). ``layers``: the
-        folder in which functions' layers stay unpacked for later emulators too.
+        folder in which functions' layers stay unpacked for later emulators too. ``models``: requests that the services'
+        own models forbid are refused.
 
         Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
         child ends before it answers (the message then holds the last line of its log).
@@ -90,6 +92,7 @@ class Emulator:
             decisions=str(state_dir / decisions.FILE) if as_on_aws else "",
             python=json.dumps(vars(function_python())),
             layers=str(layers.resolve()) if layers else "",
+            models=float(models),
         )
         # The parent listens and the child serves: the first request waits in the socket's queue until the child is
         # ready, so nothing has to be polled, and no other process can take the port in between.

@@ -13,6 +13,7 @@ from local.emulator.settings import Settings
 PATCHES = (
     "athena.queries",
     "lambda_runtime",
+    "request_validation",
     "metrics.lambda_metrics",
     "firehose_buffering",
     "metrics.log_metrics",

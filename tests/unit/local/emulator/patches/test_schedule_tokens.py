@@ -12,7 +12,10 @@ WANTED = {
     "Name": "once",
     "ScheduleExpression": "rate(1 hour)",
     "FlexibleTimeWindow": {"Mode": "OFF"},
-    "Target": {"Arn": "arn:aws:lambda:us-east-1:000000000000:function:any", "RoleArn": "arn:aws:iam::0:role/any"},
+    "Target": {
+        "Arn": "arn:aws:lambda:us-east-1:000000000000:function:any",
+        "RoleArn": "arn:aws:iam::000000000000:role/any",
+    },
     "State": "DISABLED",
 }
 
