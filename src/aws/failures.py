@@ -1,8 +1,13 @@
-"""Translate AWS's errors: ``OutOfReach`` for what can be retried, ``PipelineBug`` with a remedy for what cannot."""
+"""Translate AWS's errors: ``OutOfReach`` for what can be retried, ``PipelineBug`` with a remedy for what cannot.
+
+What is refused is ``NotGranted`` and names the grant: S3 answers 403 for a key that is not there to whoever may not
+list the bucket (Amazon S3 API Reference, GetObject), so that a refusal never says that something is absent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import (
@@ -17,10 +22,24 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from core.errors import OutOfReach, PipelineBug
+from core.errors import NotGranted, OutOfReach, PipelineBug
 
 MISSING = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMS.AccessDeniedException"})
+# "403" and "Forbidden" are those of answers without a body, as to HEAD; "AuthorizationError" is the one of SNS.
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMS.AccessDeniedException", "403", "Forbidden"}
+    | {"AuthorizationError", "AuthorizationErrorException", "AllAccessDisabled"}
+)
+_NAMED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+# What S3's requests are authorized as (Service Authorization Reference): it does not always say so, and to HEAD never.
+_GRANTS: Mapping[str, str] = {
+    "GetObject": "s3:GetObject on it and s3:ListBucket on its bucket",
+    "HeadObject": "s3:GetObject on it and s3:ListBucket on its bucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "HeadBucket": "s3:ListBucket",
+    "DeleteObjects": "s3:DeleteObject",
+}
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
     | {"SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure"}
@@ -46,9 +65,17 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def _grant(error: ClientError) -> str:
+    """The action that was refused, in the service's own words where it says so, and what S3 asks beside it."""
+    if error.operation_name in _GRANTS:
+        return _GRANTS[error.operation_name]
+    named = _NAMED.search(str(error.response.get("Error", {}).get("Message", "")))
+    return named[1] if named else error.operation_name
+
+
 @contextmanager
 def reaching(operation: str, place: str) -> Iterator[None]:
-    """Turn whatever botocore raises inside into ``OutOfReach`` or ``PipelineBug``, keeping the cause."""
+    """Turn whatever botocore raises inside into ``OutOfReach``, ``PipelineBug`` or its child ``NotGranted``."""
     try:
         yield
     except ClientError as error:
@@ -57,9 +84,8 @@ def reaching(operation: str, place: str) -> Iterator[None]:
         if code in _EXPIRED:
             raise PipelineBug(operation, place, message, _LOG_IN) from error
         if code in _DENIED:
-            raise PipelineBug(
-                operation, place, message, "Grant the function's role this action in terraform/"
-            ) from error
+            remedy = f"Grant {_grant(error)} (functions: terraform/; people: starmend deploy policy operator)"
+            raise NotGranted(operation, place, message, remedy) from error
         if (
             400 <= status_of(error) < 500
             and "Throttl" not in code

@@ -12,6 +12,7 @@
     ├── TransientFailure     something outside failed: retry, later or elsewhere
     │   └── OutOfReach       (ConnectionError) a service or database did not answer
     └── PipelineBug          an assumption of the code is wrong: stop, keep the message
+        ├── NotGranted       AWS refuses the call: what it asked for is neither there nor absent, it was not seen
         ├── LostCommit  what a pointer promises is not there: it is not "no commit yet"; make it again
         │   └── BrokenPointer  the pointer itself names no object of its partition
         ├── OtherLayout      rows that were written by other rules of the contract: make the partition again
@@ -81,6 +82,10 @@ class OutOfReach(TransientFailure, ConnectionError):
 
 class PipelineBug(StarmendError):
     """An assumption of the pipeline is wrong; stop before anything is overwritten."""
+
+
+class NotGranted(PipelineBug):
+    """AWS refuses a call to this role: nothing was seen, so that nothing may be taken for absent, broken or empty."""
 
 
 class LostCommit(PipelineBug):

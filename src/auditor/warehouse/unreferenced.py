@@ -21,7 +21,7 @@ from auditor.state import read_state
 from auditor.warehouse.partitions import read_partition
 from core.audit.findings import UnreferencedObjects
 from core.contract.model import Contract, Contracts, Table
-from core.errors import PipelineBug
+from core.errors import NotGranted, PipelineBug
 from core.ports import ObjectInfo
 from core.warehouse.current_state import current_table, inputs_of
 from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, partition_of
@@ -143,6 +143,8 @@ def _finding_of(
             return None
         dailies = {daily.key for daily in held.footer.dailies}
         plan = plan_vacuum(name, infos, current=held.target, dailies=dailies, now=now, grace=grace)
+    except NotGranted:  # what was not seen is no partition without old objects
+        raise
     except PipelineBug:  # a pointer to what no commit made
         return None
     return UnreferencedObjects(table.dataset, table.name, path, len(plan.remove), plan.bytes) if plan.remove else None
