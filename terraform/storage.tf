@@ -179,19 +179,20 @@ resource "aws_secretsmanager_secret" "source" {
   tags                    = local.tags.ingestion
 }
 
-# ---------------------------------------------------------------- code packages, named by their content
+# ---------------------------------------------------------------- packages: the code by its content, layers by what they are made from
 
+# A layer's hash is of its lock and the rules that it is built by, so that a plan needs no built layer: only whoever uploads one does.
 locals {
-  layers   = var.layer_zips == null ? {} : { for name, path in var.layer_zips : name => path }
-  packages = merge({ code = var.code_zip }, local.layers)
+  layers   = var.layer_zips == null ? {} : { for name, layer in var.layer_zips : name => layer }
+  packages = merge({ code = { hash = filesha256(var.code_zip), file = var.code_zip } }, local.layers)
 }
 
 resource "aws_s3_object" "package" {
   for_each = local.packages
 
   bucket                 = aws_s3_bucket.this["code"].id
-  key                    = "${each.key}/${filesha256(each.value)}.zip"
-  source                 = each.value
+  key                    = "${each.key}/${each.value.hash}.zip"
+  source                 = each.value.file
   server_side_encryption = "AES256"
   tags                   = local.tags.storage
 
@@ -206,8 +207,7 @@ resource "aws_lambda_layer_version" "this" {
   layer_name               = "${local.prefix}-${each.key}"
   description              = { base = "What every function imports", athena = "What asking Athena needs beside it" }[each.key]
   s3_bucket                = aws_s3_object.package[each.key].bucket
-  s3_key                   = aws_s3_object.package[each.key].key
-  source_code_hash         = filebase64sha256(each.value)
+  s3_key                   = aws_s3_object.package[each.key].key # another hash is another key, and another version
   compatible_runtimes      = ["python3.12"]
   compatible_architectures = [var.architecture]
 }

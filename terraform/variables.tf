@@ -76,13 +76,16 @@ variable "code_zip" {
 }
 
 variable "layer_zips" {
-  description = "Paths of the functions' layers (`make package`); null where they find their packages elsewhere (the emulator)."
-  type        = object({ base = string, athena = string })
-  default     = null
+  description = "The functions' layers: the hash of what each is made from, and its zip, read where a plan uploads it; null for none."
+  type = object({
+    base   = object({ hash = string, file = string })
+    athena = object({ hash = string, file = string })
+  })
+  default = null
 
   validation {
-    condition     = var.layer_zips == null ? true : alltrue([for path in values(var.layer_zips) : fileexists(path)])
-    error_message = "layer_zips: no such file. Make them with `make package`."
+    condition     = var.layer_zips == null ? true : alltrue([for layer in values(var.layer_zips) : can(regex("^[0-9a-f]{64}$", layer.hash))])
+    error_message = "layer_zips: a hash is 64 hexadecimal digits, as `starmend deploy` computes it."
   }
 }
 

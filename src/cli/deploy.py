@@ -26,7 +26,7 @@ from deploy.folders import BUILD
 from deploy.layers.wheels import Platform
 from deploy.next_steps import next_steps
 from deploy.packaging import Packages, build_packages
-from deploy.plans import as_data, gravest_first, loses_data, summary, verb
+from deploy.plans import as_data, gravest_first, loses_data, summary, uploaded_packages, verb
 from deploy.policies import Place, deployer, documents, operator
 from deploy.saved_plans import origin_of, save_plan, take_plan
 from deploy.target import Target
@@ -60,7 +60,9 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         packages = _packaged(
             text, (BUILD / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
         )
-    rows = [_file_row(file) for file in (packages.code, *(path for _, path in packages.layers or ()))]
+        with progress.step("building the layers"):
+            layers = [packages.build_layer(layer.name) for layer in packages.layers]
+    rows = [_file_row(file) for file in (packages.code, *layers)]
     if as_json:
         print_json(rows)
         return
@@ -90,7 +92,7 @@ def plan(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
     file: Out = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Check the contracts, build the packages, and show what would change."""
+    """Check the contracts, package the code, and show what would change."""
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages = _prepared(target, folder, progress)
@@ -149,6 +151,7 @@ def apply(
             yes,
             f"Apply this ({summary(planned.changes)}) to {environment} (account {target.account.id}, {target.region})?",
         )
+        _build_uploaded_layers(packages, planned)
         _carry_out(terraform, planned)
     outputs = terraform.output()
     deployed = target.deployment()
@@ -292,7 +295,7 @@ def _shown(file: Path) -> Path:
 
 
 def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages]:
-    """Check the contracts, open the state, and build the packages."""
+    """Check the contracts, open the state, package the code and plan the layers."""
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
@@ -344,6 +347,15 @@ def _agree(yes: bool, question: str) -> None:
     if not typer.confirm(question, err=True):
         say("nothing was changed")
         raise typer.Exit(FINE)
+
+
+def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:
+    """Build the layers that the plan uploads; what is in the account already nobody needs to have built."""
+    uploaded = uploaded_packages(planned.changes)
+    for layer in packages.layers:
+        if layer.name in uploaded:
+            with steps() as progress, progress.step(f"building the layer {layer.name}"):
+                packages.build_layer(layer.name)
 
 
 def _carry_out(terraform: Terraform, planned: Plan) -> None:

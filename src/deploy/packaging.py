@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidData
+from core.errors import InvalidData, PipelineBug
 from deploy.folders import BUILD, SOURCES
-from deploy.layers.build import ROOMS, Layers, build_layers
+from deploy.layers.build import ROOMS, LayerPlan, build_layer, plan_layers
 from deploy.layers.wheels import LAMBDA, Platform
 from deploy.zip_files import write_zip
 
+LAYER_FOLDER = BUILD / "layers"
 MEGABYTE = 1_000_000
 CODE_LIMIT = MEGABYTE  # as a zip: what is more than our sources does not belong there
 UNPACKED_LIMIT = 250 * 1024 * 1024  # Lambda's, for code and layers together ("Lambda quotas": 250 MB)
@@ -19,26 +21,41 @@ UNPACKED_LIMIT = 250 * 1024 * 1024  # Lambda's, for code and layers together ("L
 
 @dataclass(frozen=True)
 class Packages:
-    """The files that Terraform is given: rendered contracts, the functions' code, their layers (None: not built)."""
+    """The files that Terraform is given: rendered contracts, the functions' code, their layers for a platform.
+
+    Layers are built by :meth:`build_layer`, where a plan uploads them; without a platform there are none.
+    """
 
     contracts: Path
     code: Path
-    layers: Layers | None
+    platform: Platform | None
+    layers: tuple[LayerPlan, ...]
 
     @property
     def variables(self) -> dict[str, Any]:
         """The root module's variables that name them."""
-        layers = {name: str(path) for name, path in self.layers} if self.layers else None
+        layers = layer_variable(self.layers) if self.platform else None
         return {"contracts_file": str(self.contracts), "code_zip": str(self.code), "layer_zips": layers}
+
+    def build_layer(self, name: str) -> Path:
+        """The zip of a layer, built where it is not yet; environments share it."""
+        if self.platform is None:
+            raise PipelineBug("build a layer", name, "these packages are for no platform", "Name one to build for")
+        return build_layer(LAYER_FOLDER, name, self.platform)
+
+
+def layer_variable(layers: Iterable[LayerPlan]) -> dict[str, dict[str, str]]:
+    """Terraform's variable ``layer_zips``."""
+    return {layer.name: {"hash": layer.hash, "file": str(layer.file)} for layer in layers}
 
 
 def build_packages(contracts: str, folder: Path, *, layers_for: Platform | None = LAMBDA) -> Packages:
-    """Build the code below ``folder`` and the layers, which all environments share; ``contracts`` is rendered text."""
+    """Build the code below ``folder`` and plan the layers; ``contracts`` is rendered text."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "contracts.json"
     file.write_text(contracts, encoding="utf-8")
-    layers = build_layers(BUILD / "layers", layers_for) if layers_for else None
-    return Packages(file, build_code_zip(folder / "code.zip", file), layers)
+    layers = plan_layers(LAYER_FOLDER, layers_for) if layers_for else ()
+    return Packages(file, build_code_zip(folder / "code.zip", file), layers_for, layers)
 
 
 def build_code_zip(out: Path, contracts_file: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ _WORDS = {
     ("create", "delete"): "replace",
     ("delete", "create"): "replace",
 }
+_PACKAGE = re.compile(r'aws_s3_object\.package\["([^"]+)"\]')
 _ORDER = ("delete", "replace", "update", "create")
 
 
@@ -58,6 +60,12 @@ def gravest_first(changes: Sequence[Change]) -> list[Change]:
 def summary(changes: Sequence[Change]) -> str:
     """``create 112, update 1``; or that there is nothing to do."""
     return ", ".join(f"{name} {count}" for name, count in counts(changes).items()) or "nothing changes"
+
+
+def uploaded_packages(changes: Sequence[Change]) -> set[str]:
+    """Names of the packages (``code``, a layer's) whose zips carrying the plan out reads."""
+    created = (change.address for change in changes if "create" in change.actions)
+    return {match[1] for address in created if (match := _PACKAGE.fullmatch(address))}
 
 
 def as_data(changes: Sequence[Change], text: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -26,8 +26,8 @@ from core.contract import model
 from core.errors import OutOfReach
 from core.rendering.render import render
 from deploy.folders import BUILD, MODULE, ROOT
-from deploy.layers.build import Layers, build_layers
-from deploy.packaging import build_code_zip
+from deploy.layers.build import LayerPlan, build_layers, plan_layers
+from deploy.packaging import build_code_zip, layer_variable
 from deploy.terraform import Terraform, emulator_backend
 from local.database import Database, generator
 from local.emulator import ACCOUNT, REGION, Emulator
@@ -176,12 +176,13 @@ def _render(folder: Path, plan: Plan) -> Path:
     return file
 
 
-def _build_layers(say: Say) -> Layers:
+def _build_layers(say: Say) -> tuple[LayerPlan, ...]:
     """The layers for the functions' Python; built by the first stack after their locks changed, and kept."""
     python = function_python()
     for remark in python.remarks:
         say(remark)
-    return build_layers(LAYERS, python.platform)
+    build_layers(LAYERS, python.platform)
+    return plan_layers(LAYERS, python.platform)
 
 
 def _fill(database: Database, plan: Plan) -> dict[str, int]:
@@ -197,7 +198,12 @@ def _terraform(folder: Path, emulator: Emulator) -> Terraform:
 
 
 def _variables(
-    folder: Path, emulator: Emulator, market: MarketProcess, contracts_file: Path, layers: Layers, plan: Plan
+    folder: Path,
+    emulator: Emulator,
+    market: MarketProcess,
+    contracts_file: Path,
+    layers: Sequence[LayerPlan],
+    plan: Plan,
 ) -> dict[str, Any]:
     """Terraform's variables that differ from AWS: where the services are, and how soon things happen."""
     return {
@@ -209,7 +215,7 @@ def _variables(
         "force_destroy": True,
         "contracts_file": str(contracts_file),
         "code_zip": str(folder / "code.zip"),
-        "layer_zips": {name: str(path) for name, path in layers},
+        "layer_zips": layer_variable(layers),
         "admin_emails": ["admin@example.com"],
         "audit_wait_seconds": 8,
         "audit_retry_seconds": 1,
@@ -223,7 +229,7 @@ def _apply(
     emulator: Emulator,
     market: MarketProcess,
     contracts_file: Path,
-    layers: Layers,
+    layers: Sequence[LayerPlan],
     plan: Plan,
     say: Say,
 ) -> Deployment:

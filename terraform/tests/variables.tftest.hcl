@@ -9,8 +9,11 @@ variables {
   account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
-  layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
-  admin_emails   = ["admin@example.com"]
+  layer_zips = {
+    base   = { hash = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", file = "not built" }
+    athena = { hash = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", file = "not built" }
+  }
+  admin_emails = ["admin@example.com"]
 }
 
 # One plan for all of them: what is refused is refused together, and each refusal is expected by name.

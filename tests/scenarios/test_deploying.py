@@ -102,10 +102,13 @@ def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) ->
         for name, value in emulator.environment().items():
             patch.setenv(name, value)
         urls = {"quotes": market.api_url, "quotes.history": market.api_url}
+        copy = checkout(folder)
+        (copy / "build").mkdir()
+        (copy / "build/layers").symlink_to(LAYERS)  # what is built from the same locks need not be built again
         kept = {name: os.environ[name] for name in os.environ if name != "STARMEND_DEPLOYMENT"}
         yield Operator(
-            checkout(folder),
-            kept | {"TEST_PROVIDER_URLS": json.dumps(urls), "PYTHONPATH": str(folder / "checkout/src")},
+            copy,
+            kept | {"TEST_PROVIDER_URLS": json.dumps(urls), "PYTHONPATH": str(copy / "src")},
         )
 
 
@@ -124,8 +127,6 @@ def checkout(folder: Path, repository: Path = REPOSITORY) -> Path:
         shutil.copytree(repository / name, copy / name, ignore=ignored)
     for lock in repository.glob("requirements*.lock"):
         shutil.copy(lock, copy)
-    (copy / "build").mkdir()
-    (copy / "build/layers").symlink_to(LAYERS)  # what is built from the same locks need not be built again
     return copy
 
 
@@ -232,6 +233,7 @@ def test_a_deployment_from_another_checkout_changes_nothing_and_keeps_data_and_p
     assert (
         deployed.parameters(deployment), deployed.ingest_keys(deployment), deployed.pointers(deployment),
     ) == before  # fmt: skip
+    assert not (second.folder / "build/layers").exists(), "layers that are in the account are built by nobody"
 
 
 def test_somebody_with_nothing_built_does_what_whoever_deployed_can_do(operator: Operator, second: Operator) -> None:

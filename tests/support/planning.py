@@ -83,7 +83,9 @@ class Planner:
             "schedules_enabled": True,
             "contracts_file": str(folder / "contracts.json"),
             "code_zip": "package.zip",
-            "layer_zips": {"base": "package.zip", "athena": "package.zip"},
+            "layer_zips": {
+                name: {"hash": digit * 64, "file": "not built"} for name, digit in (("base", "a"), ("athena", "b"))
+            },
             "admin_emails": ["admin@example.com"],
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }

@@ -31,6 +31,15 @@ _LEVEL = 6  # of 9: level 9 takes four times as long for two hundredths
 
 
 @dataclass(frozen=True)
+class LayerPlan:
+    """A layer that need not be built yet: ``hash`` is of all that decides about its bytes, ``file`` its place."""
+
+    name: str
+    hash: str
+    file: Path
+
+
+@dataclass(frozen=True)
 class Layers:
     """Zips with a folder ``python/`` each, as Lambda unpacks them into ``/opt``."""
 
@@ -51,12 +60,24 @@ def build_layers(folder: Path, platform: Platform = LAMBDA) -> Layers:
     return Layers(*(build_layer(folder, name, platform) for name in LAYERS))
 
 
+def plan_layers(folder: Path, platform: Platform = LAMBDA) -> tuple[LayerPlan, ...]:
+    """What :func:`build_layers` would build there, from the locks alone: nothing is fetched and nothing written."""
+    own, services = _folder_of(folder, platform), used_services()
+    return tuple(
+        LayerPlan(name, _origin(pins, platform, services), own / f"{name}.zip") for name, pins in layer_pins().items()
+    )
+
+
 def build_layer(folder: Path, layer: str, platform: Platform = LAMBDA) -> Path:
     """The zip of one layer; as :func:`build_layers`."""
-    own = (folder if platform == LAMBDA else folder / platform.name).resolve()
+    own = _folder_of(folder, platform)
     own.mkdir(parents=True, exist_ok=True)
     with _alone(own / f".{layer}.lock"):
         return _built(own, layer, layer_pins()[layer], platform, used_services())
+
+
+def _folder_of(folder: Path, platform: Platform) -> Path:
+    return (folder if platform == LAMBDA else folder / platform.name).resolve()
 
 
 def layer_pins() -> dict[str, dict[str, Pin]]:

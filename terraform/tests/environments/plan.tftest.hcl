@@ -8,7 +8,10 @@ variables {
   account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
   code_zip       = "tests/fixtures/package.txt"
-  layer_zips     = { base = "tests/fixtures/package.txt", athena = "tests/fixtures/package.txt" }
+  layer_zips = {
+    base   = { hash = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", file = "not built" }
+    athena = { hash = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", file = "not built" }
+  }
 }
 
 run "plan" {

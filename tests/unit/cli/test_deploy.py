@@ -172,7 +172,8 @@ def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: p
 
 
 def test_a_deployment_s_package_is_the_same_twice(starmend: Command, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("deploy.packaging.build_layers", lambda *_: built_layers())
+    layers = dict(built_layers())
+    monkeypatch.setattr("deploy.packaging.build_layer", lambda _, name, *__: layers[name])
     first = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     second = starmend("deploy", "package", "--contracts", CONTRACTS, "--json").data
     assert first == second

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.plans import as_data, counts, kind_of, loses_data, summary
+from deploy.plans import as_data, counts, kind_of, loses_data, summary, uploaded_packages
 from deploy.terraform import Change
 
 CHANGES = (
@@ -43,3 +43,14 @@ def test_a_plan_as_data_names_every_address_and_where_the_whole_text_is() -> Non
     data = as_data(CHANGES, Path("build/dev/plan.txt"))
     assert [one["address"] for one in data["changes"]] == [change.address for change in CHANGES]
     assert data["text"] == "build/dev/plan.txt"
+
+
+def test_zips_are_read_of_the_packages_that_are_made_and_of_no_other() -> None:
+    changes = (
+        Change('aws_s3_object.package["base"]', ("delete", "create")),
+        Change('aws_s3_object.package["code"]', ("create",)),
+        Change('aws_s3_object.package["athena"]', ("delete",)),
+        Change('aws_lambda_layer_version.this["athena"]', ("create",)),
+    )
+    assert uploaded_packages(changes) == {"base", "code"}
+    assert uploaded_packages(()) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.support.layers import built_layers
 from core.errors import InvalidData
 from deploy.folders import LOCKS, ROOT
 from deploy.layers import build
-from deploy.layers.build import Layers, build_layer, build_layers, layer_pins, used_services
+from deploy.layers.build import Layers, build_layer, build_layers, layer_pins, plan_layers, used_services
 from deploy.layers.wheels import Platform, read_pins
 from deploy.packaging import UNPACKED_LIMIT, build_code_zip
 from deploy.zip_files import unpacked_size
@@ -98,6 +99,29 @@ def test_what_was_built_is_not_built_again_until_a_lock_changes(
     monkeypatch.setattr(build, "LOCKS", {"base": lock, "athena": whole})
     build_layers(folder)
     assert len(fetched) == 5, "only the layer that holds the package"
+
+
+def test_a_layer_is_planned_from_its_lock_alone_and_named_as_what_is_built(layers: Layers, tmp_path: Path) -> None:
+    planned = plan_layers(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+    assert {plan.name: plan.file.name for plan in planned} == {name: file.name for name, file in layers}
+    notes = [json.loads(file.with_suffix(".json").read_text()) for _, file in layers]
+    assert [plan.hash for plan in planned] == [note["origin"] for note in notes]
+    elsewhere = plan_layers(tmp_path / "nothing", Platform(architecture="arm64"))
+    assert {plan.hash for plan in elsewhere}.isdisjoint(plan.hash for plan in planned)
+
+
+def test_a_planned_layer_has_another_hash_where_its_lock_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = plan_layers(tmp_path)
+    locks = {}
+    for name, lock in LOCKS.items():
+        locks[name] = tmp_path / lock.name
+        locks[name].write_text(lock.read_text().replace("orjson==", "orjson==9."))
+    monkeypatch.setattr(build, "LOCKS", locks)
+    changed = {new.name for old, new in zip(before, plan_layers(tmp_path), strict=True) if old.hash != new.hash}
+    assert changed == {"base"}, "only the layer that holds the package"
 
 
 def test_locks_that_contradict_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
