@@ -12,4 +12,4 @@ from tests.stored_forms.forms import make_forms
 
 forms = make_forms()
 sys.stdout.write("\n".join(differences(read_expected(), forms.texts)) + "\n")
-write_expected(forms.texts, forms.objects)
+write_expected(forms.texts)

@@ -6,7 +6,17 @@ import pytest
 from tests.stored_forms.documents import REMEDY, differences, read_expected, unpacked
 from tests.stored_forms.forms import Forms, make_forms
 
+from auditor.state import DatasetState
+
 SHOWN = 20
+# An object that stands halted was no finding when the archive was made: what audits keep of it came later. The texts of
+# today's are held by ``expected``.
+GROWN = (
+    "prices/warehouse/audit/causes/prices/halted_object.json",
+    "prices/warehouse/audit/runs/",
+    "prices/warehouse/audit/state/",
+    "prices/warehouse/completeness/dataset=prices/day=2026-11-20/halted-",
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +33,14 @@ def test_every_stored_form_is_what_it_was(forms: Forms) -> None:
 
 def test_the_archive_holds_the_same_objects_byte_by_byte(forms: Forms) -> None:
     archive = unpacked()
-    names = sorted(archive.keys() | forms.objects.keys())
+    names = sorted(name for name in archive.keys() | forms.objects.keys() if not name.startswith(GROWN))
     changed = [name for name in names if archive.get(name) != forms.objects.get(name)]
     if changed:
-        told = "\n".join(changed[:SHOWN])
-        pytest.fail(f"{len(changed)} objects are others than in the archive. {REMEDY}\n{told}", pytrace=False)
+        listed = "\n".join(changed[:SHOWN])
+        pytest.fail(f"{len(changed)} objects are others than in the archive. {REMEDY}\n{listed}", pytrace=False)
+
+
+def test_the_state_that_an_earlier_release_left_is_read() -> None:
+    name = "prices/warehouse/audit/state/prices.json"
+    state = DatasetState.from_json(unpacked()[name].body)
+    assert (state.frontier, len(state.targets), state.halted) == (1795172400, 3, {})

@@ -23,9 +23,9 @@ def row_of(*, missing: int = 0, alarmed: bool = False) -> dict[str, Any]:
     return completeness_row(result, window, BASIS, entries, alarmed=alarmed)
 
 
-def test_a_row_has_the_columns_of_the_table() -> None:
-    in_path = {"dataset", "day"}
-    assert set(row_of()) == {column[0] for column in COMPLETENESS_COLUMNS} - in_path
+def test_a_row_has_the_columns_of_the_table_but_for_those_of_halted_objects() -> None:
+    of_halts = {"object", "reason"}
+    assert set(row_of()) == {column[0] for column in COMPLETENESS_COLUMNS} - of_halts
 
 
 def test_a_window_is_certified_alarmed_or_open() -> None:
