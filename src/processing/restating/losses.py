@@ -6,7 +6,7 @@ last object that is sound; of rows that another contract laid, from the columns 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from core.errors import InvalidData, PipelineBug
 from core.ports import PartitionStore
 from core.warehouse.order import as_array, locate, sort_rows
 from core.warehouse.partition_objects import Opened
+from core.warehouse.pointer import version_of
 from processing.partitions.layout import Layout
 from processing.partitions.precedence import arrays_of, columns_of, compare_rows
 from processing.partitions.state import Current, last_sound, read_state
@@ -27,10 +28,14 @@ _CANNOT_CAST = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """``gone`` are the keys that would go, ``older`` those whose row would be an older one. Columns are key columns."""
+    """``gone`` are the keys that would go, ``older`` those whose row would be an older one. Columns are key columns.
+
+    ``may_be_more`` says why there may be others: the object that was current is not there to be compared with.
+    """
 
     gone: pa.Table
     older: pa.Table
+    may_be_more: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.gone.num_rows or self.older.num_rows)
@@ -48,19 +53,29 @@ def find_losses(store: PartitionStore, partition: str, rows: pa.Table, layout: L
     ``InvalidData`` where keys of another contract have nothing in common with these.
     """
     nothing = rows.select(layout.key).slice(0, 0)
-    opened = _last_known(store, partition)
+    opened, may_be_more = _last_known(store, partition)
     if opened is None:
-        return Losses(nothing, nothing)
+        return Losses(nothing, nothing, may_be_more)
     gone = _gone(opened, partition, rows, layout)
     older = _older(opened, rows, layout if by_content else _versions_alone(layout))
-    return Losses(gone, nothing if older is None else older)
+    return Losses(gone, nothing if older is None else older, may_be_more)
 
 
-def _last_known(store: PartitionStore, partition: str) -> Opened | None:
+def _last_known(store: PartitionStore, partition: str) -> tuple[Opened | None, str]:
+    """The object that tells what a partition held, and why another may have held more; empty where none can have."""
     state = read_state(store, partition)
     if isinstance(state, Current) and state.is_sound:
-        return state.opened
-    return last_sound(store, partition)
+        return state.opened, ""
+    objects = store.list_objects(partition)
+    sound = last_sound(store, partition, objects)
+    current = [state.pointer.target] if isinstance(state, Current) else []
+    lacking = [key for key in {*objects, *current} if sound is None or _may_hold_more(key, sound.key)]
+    return sound, f"what {max(lacking, key=version_of)} held is not known" if lacking else ""
+
+
+def _may_hold_more(key: str, sound: str) -> bool:
+    """Whether an object may hold what a sound one lacks: a later one, or one of a writer that raced it."""
+    return key != sound and version_of(key) >= version_of(sound)
 
 
 def _gone(opened: Opened, partition: str, rows: pa.Table, layout: Layout) -> pa.Table:
@@ -125,10 +140,26 @@ def refuse_losses(losses: Losses, partition: str, refused: Sequence[str]) -> Non
     """Raises ``InvalidData`` where a rebuild would lose anything; ``refused`` says which ingest objects give less."""
     if not losses:
         return
-    because = f"; of the ingest objects {'; '.join(refused[:NAMED])}" if refused else ""
     raise InvalidData(
         "rebuild",
         partition,
-        f"of the keys that the warehouse has, {losses}{because}",
+        f"of the keys that the warehouse has, {losses}{because_of(refused)}",
         "Bring missing ingest objects back, mend what refuses their lines, or allow fewer rows (--allow-fewer)",
     )
+
+
+def refuse_unknown(losses: Losses, partition: str, gave_more: Iterable[str]) -> None:
+    """Raises ``InvalidData`` where nobody can say whether keys would go: ingest objects give less than they gave."""
+    given = list(gave_more)
+    if given:
+        raise InvalidData(
+            "rebuild",
+            partition,
+            f"nobody can say which of its keys would go: {losses.may_be_more}{because_of(given)}",
+            "Bring missing ingest objects back, mend what refuses their lines, or allow fewer rows (--allow-fewer)",
+        )
+
+
+def because_of(refused: Sequence[str]) -> str:
+    """The end of a sentence: which of the ingest objects give less than they may have given, and why."""
+    return f"; of the ingest objects {'; '.join(refused[:NAMED])}" if refused else ""

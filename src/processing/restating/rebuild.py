@@ -7,7 +7,7 @@ replaced whole, by one commit, while readers and writers go on.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,21 +15,19 @@ import pyarrow as pa
 
 from core.contract.model import Table
 from core.errors import InvalidData, present
-from core.landing.zone import landing_of, prefixes_of
-from core.ports import ObjectInfo
 from core.warehouse.current_state import inputs_of
-from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
+from core.warehouse.pointer import POINTER_NAME, data_prefix, partition_of, pointer_key
+from core.warehouse.pointer import parse_object as parse_object_key
 from processing.derived.dimensions import derive_dimension, derive_static
-from processing.parse_object import parse_object
 from processing.partitions.batch import dedupe
 from processing.partitions.commit import Committed, SourceRef, restate
 from processing.partitions.layout import Layout
 from processing.partitions.state import Current, read_state
 from processing.plan import SourcePlan, plan_source, static_tables
-from processing.restating.losses import find_losses, refuse_losses
+from processing.restating.history import History
+from processing.restating.losses import because_of, find_losses, refuse_losses, refuse_unknown
 from processing.restating.spill_buffer import SpillBuffer
 from processing.services import Services
-from processing.shape import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def _rebuild(
     progress: Callable[[str], None],
 ) -> Iterator[Rebuilt]:
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
-        history = _History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
+        history = History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
         history.read_new()
         refused: list[InvalidData] = []
         for path in history.buffer.paths if partition is None else (partition,):
@@ -99,7 +97,7 @@ def _rebuild(
                 continue
             yield rebuilt
         if partition is None:
-            refused += _broken_besides(services, table, history.buffer.paths)
+            refused += _broken_besides(services, table, history)
         if len(refused) == 1:
             raise refused[0]
         if refused:
@@ -110,7 +108,7 @@ def _rebuild(
 
 
 def _restate(
-    services: Services, plan: SourcePlan, table: Table, path: str, history: _History, allow_fewer: bool
+    services: Services, plan: SourcePlan, table: Table, path: str, history: History, allow_fewer: bool
 ) -> Rebuilt:
     layout = Layout.of(table)
     where = partition_of(table.name, path)
@@ -120,86 +118,41 @@ def _restate(
         history.read_new()
         rows = history.buffer.rows(path)
         if rows is None:
-            raise InvalidData("rebuild", where, "no ingest object has rows of it", "Nothing was changed")
+            problem = "no ingest object has rows of it" + because_of(history.refused)
+            raise InvalidData("rebuild", where, problem, "Nothing was changed")
         unique = dedupe(rows, layout)
         if not allow_fewer:
             losses = find_losses(services.partitions, where, unique, layout, by_content=bool(history.refused))
             refuse_losses(losses, where, history.refused)
+            if losses.may_be_more:
+                refuse_unknown(losses, where, history.gave_more(path))
         return unique, history.refs.get(path, ())
 
     outcome = restate(services.partitions, table, path, rows_now, context=services.context_of(plan.contract))
     return Rebuilt(table.name, path, outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
-def _broken_besides(services: Services, table: Table, rebuilt: Collection[str]) -> Iterator[InvalidData]:
+def _broken_besides(services: Services, table: Table, history: History) -> Iterator[InvalidData]:
     """The partitions that no ingest object has rows of and that cannot be read: nothing can make them again."""
-    folder = pointer_key(table.name).removesuffix(POINTER_NAME)
-    for info in services.records.list(folder):
-        path = info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
-        if not info.key.endswith(f"/{POINTER_NAME}") or path in rebuilt:
-            continue
+    paths = [*_paths_of_pointers(services, table), *_paths_of_objects(services, table)]
+    history.read_new()  # an object that is there was made of ingest objects that were there before it
+    for path in sorted(set(paths) - set(history.buffer.paths)):
         where = partition_of(table.name, path)
         state = read_state(services.partitions, where)
         if not isinstance(state, Current) or not state.is_sound:
-            problem = "is broken, and no ingest object has rows of it"
+            problem = "is broken, and no ingest object has rows of it" + because_of(history.refused)
             yield InvalidData("rebuild", where, problem, "Bring missing ingest objects back, or mend what halts them")
 
 
-class _History:
-    """All ingest objects of a source table, read as they appear, and their rows of one warehouse table by partition.
+def _paths_of_pointers(services: Services, table: Table) -> Iterator[str]:
+    folder = pointer_key(table.name).removesuffix(POINTER_NAME)
+    for info in services.records.list(folder):
+        if info.key.endswith(f"/{POINTER_NAME}"):
+            yield info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
 
-    ``refused`` names the objects that halted or of which lines were rejected, and why: they may have given more once.
-    """
 
-    def __init__(
-        self,
-        services: Services,
-        plan: SourcePlan,
-        table: Table,
-        partition: str | None,
-        buffer: SpillBuffer,
-        progress: Callable[[str], None],
-    ) -> None:
-        self._services = services
-        self._plan = plan
-        self._table = table
-        self._partition = partition
-        self._progress = progress
-        self._known: set[tuple[str, str]] = set()
-        self.buffer = buffer
-        self.refused: list[str] = []
-        self.refs: dict[str, list[SourceRef]] = {}
-
-    def read_new(self) -> None:
-        """Read the objects that were not there the last time."""
-        dataset, source = self._plan.contract.dataset, self._plan.source.name
-        for prefix in prefixes_of(self._services.contracts, dataset, source):
-            for info in self._services.ingest.list(prefix):
-                if (info.key, info.etag) not in self._known and landing_of(info.key):
-                    self._read(info)
-                    self._known.add((info.key, info.etag))
-                    self._progress(info.key)
-
-    def _read(self, info: ObjectInfo) -> None:
-        opened = self._services.ingest.open(info.key)
-        if opened is None:
-            return
-        services, plan = self._services, self._plan
-        with opened.stream as stream:
-            parsed = parse_object(
-                stream,
-                plan,
-                Origin(plan.contract, services.contracts, opened.stat.modified),
-                place=info.key,
-                now=services.now(),
-                timer=services.timer,
-                threads=services.threads,
-            )
-        if parsed.halted:
-            self.refused.append(f"{info.key} halts: {parsed.halted}")
-        elif parsed.rejected_lines:
-            self.refused.append(f"{info.key} has {parsed.rejected_lines} bad lines")
-        for part in parsed.parts:
-            if part.table.name == self._table.name and self._partition in (None, part.path):
-                self.buffer.add(part.path, part.rows)
-                self.refs.setdefault(part.path, []).append(SourceRef(info.key, opened.stat.etag))
+def _paths_of_objects(services: Services, table: Table) -> Iterator[str]:
+    """The partitions that have objects: where a pointer is lost, they alone tell that there was a partition."""
+    for info in services.records.list(data_prefix(table.name)):
+        if name := parse_object_key(info.key):
+            yield name.partition.removeprefix(table.name).lstrip("/")

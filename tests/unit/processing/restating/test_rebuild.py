@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import random
 
 import pytest
-from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
-from tests.support.rebuild_histories import differences, halting, with_column
+from tests.support.lake import MemoryLake, department, line_of, order, quote, shipped_contracts, staff
+from tests.support.rebuild_histories import differences, double_faults, halting, with_column
 
+from core.contract.model import Check
 from core.contract.types import parse_type
 from core.errors import InvalidData
 from core.warehouse.pointer import pointer_key
@@ -114,6 +116,17 @@ def test_whatever_happened_a_rebuild_gives_the_incremental_rows_or_refuses(seed:
     assert differences(seed) == []
 
 
+@pytest.mark.parametrize("seed", [20261422, 20261432])
+def test_a_lost_partition_of_which_every_input_halts_by_now_is_named(seed: int) -> None:
+    """Its rows are not among the inputs', nor is its pointer among the pointers: its objects alone tell of it."""
+    assert differences(seed) == []
+
+
+@pytest.mark.parametrize("seed", [11, 18, 19, 44])
+def test_of_two_faults_that_hide_each_other_none_takes_rows_away(seed: int) -> None:
+    assert differences(seed, double_faults) == []
+
+
 def rows_of_orders(lake: MemoryLake) -> set[int]:
     return {row["sales_order_id"] for row in lake.rows("fact_sales_order")}
 
@@ -181,3 +194,61 @@ def test_one_partition_that_must_stay_does_not_keep_the_others_from_being_rebuil
     with pytest.raises(InvalidData, match="1 would go: 500"):
         list(rebuild_table(lake.services, "fact_sales_order"))
     assert second in lake.paths("fact_sales_order")
+
+
+def test_a_lost_partition_that_no_input_has_rows_of_is_named_beside_those_that_are_rebuilt() -> None:
+    lake = MemoryLake(shipped_contracts())
+    for number, month in ((1, "10"), (2, "10"), (3, "11")):
+        created = f"2026-{month}-01T00:00:00"
+        lake.process(lake.put_table("sales", "sales_order", number, [order(number, created_at=created)]))
+    lake.partitions.delete([pointer_key("fact_sales_order/month=2026-10")])
+    lake.ingest.delete([f"tables/sales/sales_order/00000000000{number}.jsonl.gz" for number in (1, 2)])
+    with pytest.raises(InvalidData, match="month=2026-10: is broken, and no ingest object has rows of it"):
+        list(rebuild_table(lake.services, "fact_sales_order"))
+    assert rows_of_orders(lake) == {3}
+
+
+def with_a_lost_version(lake: MemoryLake) -> str:
+    """The current object is lost; an older one has row 1 alone. Returns the input that gave 2 and 3."""
+    lake.process(lake.put_table("sales", "sales_order", 1, [order(1)]))
+    newest = lake.put_table("sales", "sales_order", 2, [order(2, units_sold=50), order(3)])
+    lake.process(newest)
+    lake.partitions.delete([lake.versions()[pointer_key("fact_sales_order/month=2026-11")]])
+    return newest
+
+
+def test_where_the_current_object_is_lost_and_an_input_too_the_rebuild_refuses_by_name() -> None:
+    lake = MemoryLake(shipped_contracts())
+    lake.ingest.delete([with_a_lost_version(lake)])
+    with pytest.raises(InvalidData, match=r"nobody can say which of its keys would go: what .*v000000000002.* is gone"):
+        list(rebuild_table(lake.services, "fact_sales_order"))
+    list(rebuild_table(lake.services, "fact_sales_order", allow_fewer=True))
+    assert rows_of_orders(lake) == {1}
+
+
+def test_where_the_current_object_is_lost_and_an_input_rejects_more_lines_the_rebuild_refuses_by_name() -> None:
+    lake = MemoryLake(shipped_contracts())
+    with_a_lost_version(lake)
+    contracts = with_column(lake.services.contracts, "fact_sales_order", "units_sold", check=Check("<=", "10"))
+    lake.services = dataclasses.replace(lake.services, contracts=contracts)
+    with pytest.raises(InvalidData, match=r"nobody can say .* has 1 bad lines"):
+        list(rebuild_table(lake.services, "fact_sales_order"))
+
+
+def test_where_the_current_object_is_lost_and_its_inputs_give_what_they_gave_it_is_rebuilt() -> None:
+    lake = MemoryLake(shipped_contracts())
+    lake.process(lake.put_table("sales", "sales_order", 7, [b"no line\n", order(7)]))  # as bad as it was
+    with_a_lost_version(lake)
+    list(rebuild_table(lake.services, "fact_sales_order"))
+    assert rows_of_orders(lake) == {1, 2, 3, 7}
+
+
+def test_an_input_that_was_altered_gives_no_rows_as_it_gives_none_when_it_arrives() -> None:
+    lake = MemoryLake(shipped_contracts())
+    key = "tables/sales/sales_order/000000000001.jsonl.gz"
+    promise = {"starmend-sha256": "0" * 64, "starmend-rows": "1"}
+    lake.ingest.write(key, gzip.compress(line_of(order(1))), metadata=promise)
+    lake.process(key)
+    assert lake.receipt(key)["outcome"] == "halted"
+    with pytest.raises(InvalidData, match=r"no ingest object has rows of it.*altered"):
+        list(rebuild_table(lake.services, "fact_sales_order", "month=2026-11"))

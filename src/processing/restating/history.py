@@ -1,0 +1,114 @@
+"""History of a source table: its ingest objects, read as they appear, and what they give one warehouse table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from core.contract.model import Table
+from core.landing.ingest_objects import content_promise
+from core.landing.zone import RECEIPTS, landing_of, prefixes_of
+from core.ports import ObjectInfo
+from processing.parse_object import parse_object
+from processing.partitions.commit import SourceRef
+from processing.plan import SourcePlan
+from processing.records.receipts import read_receipts
+from processing.restating.spill_buffer import SpillBuffer
+from processing.services import Services
+from processing.shape import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An ingest object that halted or of which lines were rejected: it may have given more once."""
+
+    key: str
+    lines: int
+    halted: str
+
+    def __str__(self) -> str:
+        return f"{self.key} halts: {self.halted}" if self.halted else f"{self.key} has {self.lines} bad lines"
+
+
+class History:
+    """All ingest objects of a source table, and their rows of one warehouse table by partition."""
+
+    def __init__(
+        self,
+        services: Services,
+        plan: SourcePlan,
+        table: Table,
+        partition: str | None,
+        buffer: SpillBuffer,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._services = services
+        self._plan = plan
+        self._table = table
+        self._partition = partition
+        self._progress = progress
+        self._known: set[tuple[str, str]] = set()
+        self._refusals: dict[str, _Refusal] = {}
+        self.buffer = buffer
+        self.refs: dict[str, list[SourceRef]] = {}
+
+    @property
+    def refused(self) -> list[str]:
+        """The objects that halted or of which lines were rejected, and why."""
+        return [str(refusal) for refusal in self._refusals.values()]
+
+    def read_new(self) -> None:
+        """Read the objects that were not there the last time."""
+        dataset, source = self._plan.contract.dataset, self._plan.source.name
+        for prefix in prefixes_of(self._services.contracts, dataset, source):
+            for info in self._services.ingest.list(prefix):
+                if (info.key, info.etag) not in self._known and landing_of(info.key):
+                    self._read(info)
+                    self._known.add((info.key, info.etag))
+                    self._progress(info.key)
+
+    def gave_more(self, path: str) -> Iterator[str]:
+        """The ingest objects that may have given a partition rows that they do not give now, and why.
+
+        By their receipts: those that are gone, those that reject more lines than when they were committed, and those
+        that halt, for a receipt of today's halt has replaced that of an earlier commit.
+        """
+        known = {key for key, _ in self._known}
+        accounted: set[str] = set()
+        folder = f"{RECEIPTS}dataset={self._plan.contract.dataset}/source_table={self._plan.source.name}/"
+        for receipt in read_receipts(self._services.records, folder):
+            key = str(receipt["object"])
+            refusal = self._refusals.get(key)
+            touched = any(
+                (part["table"], part["partition"]) == (self._table.name, path) for part in receipt["partitions"]
+            )
+            if touched and key not in known:
+                yield f"{key} is gone"
+            elif refusal and not refusal.halted:
+                accounted.add(key)
+                if touched and refusal.lines > receipt["rejected"]:
+                    yield str(refusal)
+        yield from (str(refusal) for key, refusal in self._refusals.items() if key not in accounted)
+
+    def _read(self, info: ObjectInfo) -> None:
+        opened = self._services.ingest.open(info.key)
+        if opened is None:
+            return
+        services, plan = self._services, self._plan
+        with opened.stream as stream:
+            parsed = parse_object(
+                stream,
+                plan,
+                Origin(plan.contract, services.contracts, opened.stat.modified),
+                place=info.key,
+                now=services.now(),
+                timer=services.timer,
+                threads=services.threads,
+                promise=content_promise(opened.stat.metadata),
+            )
+        if parsed.halted or parsed.rejected_lines:
+            self._refusals[info.key] = _Refusal(info.key, parsed.rejected_lines, parsed.halted)
+        for part in parsed.parts:
+            if part.table.name == self._table.name and self._partition in (None, part.path):
+                self.buffer.add(part.path, part.rows)
+                self.refs.setdefault(part.path, []).append(SourceRef(info.key, opened.stat.etag))
