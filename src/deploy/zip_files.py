@@ -8,20 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
-_LEVEL = 9
 
 
-def write_zip(out: Path, files: Mapping[str, bytes], *, level: int = _LEVEL) -> Path:
-    """A zip with sorted names, one date and one mode. Whole or not at all, also beside another writer."""
+def write_zip(out: Path, files: Mapping[str, bytes], *, level: int = 0) -> Path:
+    """A zip with sorted names, one date and one mode. Whole or not at all, also beside another writer.
+
+    At level 0 its bytes are a function of the files alone. Deflated they are also one of the zlib at hand: another
+    build of it (zlib-ng, say) writes other bytes for the same files.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = out.with_name(f"{out.name}.new")
-    with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as package:
+    method = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
+    with zipfile.ZipFile(fresh, "w", method) as package:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, whatever this is
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            package.writestr(entry, files[name], compresslevel=level)
+            package.writestr(entry, files[name], method, level or None)
     return fresh.replace(out)
 
 
