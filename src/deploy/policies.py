@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aws.deployment import DESCRIPTION
+
 LIMIT = 6144  # characters of a managed policy, without blanks
 PASSED_TO = ("firehose", "lambda", "scheduler", "states")
 
@@ -171,6 +173,7 @@ def operator(place: Place) -> list[Statement]:
     named = _named(place)
     return [
         Statement("Read", _of("s3", "GetObject GetObjectVersion"), tuple(f"{arn}/*" for arn in _data(place))),
+        Statement("Describe", _of("s3", "GetObject"), _description(place)),
         Statement("Find", _of("s3", "ListBucket ListBucketVersions GetBucketLocation"), _data(place)),
         Statement(
             "Mend",  # partitions made again and rolled back, old objects removed, results of queries
@@ -239,6 +242,12 @@ def _of(service: str, actions: str) -> tuple[str, ...]:
 
 def _data(place: Place) -> tuple[str, ...]:
     return tuple(f"arn:{place.partition}:s3:::{place.prefix}-{role}-*" for role in ("ingest", "warehouse", "results"))
+
+
+def _description(place: Place) -> tuple[str, ...]:
+    """What every command begins with: what is deployed, and by which contracts."""
+    code = f"arn:{place.partition}:s3:::{place.prefix}-code-{place.account}"
+    return (f"{code}/{DESCRIPTION}", f"{code}/contracts/*")
 
 
 def _buckets(place: Place) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 from tests.support.planning import ACCOUNT, BOUNDARY, Change
 from tests.terraform.conftest import ROOT
 
+from aws.deployment import DESCRIPTION, code_bucket
 from deploy.policies import LIMIT, Place, Statement, compact, deployer, documents, operator
 
 REGION = "us-east-1"
@@ -154,6 +155,14 @@ def test_whatever_the_command_asks_for_somebody_may_ask() -> None:
     asked = called_by("aws", "cli", "deploy") - FUNCTIONS_ALONE
     assert len(asked) > 25
     assert asked - actions(operator(PLACE)) - actions(deployer(PLACE)) == set()
+
+
+def test_an_operator_reads_what_every_command_begins_with_and_no_code() -> None:
+    code = f"arn:aws:s3:::{code_bucket('starmend', 'test', ACCOUNT)}"
+    for key in (DESCRIPTION, f"contracts/{'a' * 64}.json"):
+        assert allows(operator(PLACE), "s3:GetObject", f"{code}/{key}")
+        assert not allows(operator(PLACE), "s3:PutObject", f"{code}/{key}")
+    assert not allows(operator(PLACE), "s3:GetObject", f"{code}/code/{'a' * 64}.zip")
 
 
 def test_an_operator_may_do_nothing_that_the_command_does_not_ask_for() -> None:
