@@ -78,7 +78,10 @@ module "auditor" {
     topic_arn   = aws_sns_topic.alarms.arn
     key_arn     = aws_kms_key.alarms.arn
     runbook_url = var.runbook_url
+    report_url  = var.report_url != "" ? var.report_url : null
   }
+
+  event_bus_arn = var.event_bus != "" ? "arn:${local.partition}:events:${var.region}:${local.account}:event-bus/${var.event_bus}" : null
 
   alarms = {
     namespace  = local.namespace

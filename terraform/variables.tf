@@ -152,6 +152,28 @@ variable "runbook_url" {
   default     = "docs/runbook.md"
 }
 
+variable "report_url" {
+  description = "Where the health page (starmend report) is published; mails and events link it. Empty: it is not."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.report_url == "" || can(regex("^https?://[^\\s]+$", var.report_url))
+    error_message = "report_url: an address that begins with https://, or empty."
+  }
+}
+
+variable "event_bus" {
+  description = "Name of the EventBridge bus here that hears of findings, repairs, certificates and alarms; empty: none."
+  type        = string
+  default     = "default"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/-]{0,256}$", var.event_bus)) && !startswith(var.event_bus, "aws.")
+    error_message = "event_bus: a bus's name, such as default, or empty."
+  }
+}
+
 variable "analyst_principals" {
   description = "ARNs of roles or users that may assume the read-only analyst role; none: only the policy is made."
   type        = list(string)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from auditor.services import Budget, Limits, Services
 from aws.athena import Athena
 from aws.clients import Clients
 from aws.dead_letters import SqsDeadLetters
+from aws.event_bus import EventBridgeBus
 from aws.log import function_log
 from aws.metrics import DatasetMetrics
 from aws.objects import S3ObjectStore
@@ -69,9 +72,19 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         parameters=SsmParameterStore(clients("ssm")),
         parameter_prefix=settings.parameter_prefix,
         dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,
+        bus=EventBridgeBus(clients("events"), settings.event_bus) if settings.event_bus else None,
+        pause=_back_off,
+        report=settings.report_url,
+        project=settings.project,
         athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
     return Runtime(services, settings.environment, metrics.flush)
+
+
+def _back_off(attempt: int) -> bool:
+    """Wait before something that was refused is offered again, longer each time and never two callers as long."""
+    time.sleep(random.uniform(0.5, 1.0) * min(3.0, 0.2 * 2**attempt))
+    return True
 
 
 def limits_of(given: Mapping[str, Any]) -> Limits:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from core.contract.model import Contracts
 from core.errors import PipelineBug
-from core.ports import Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
+from core.ports import EventBus, Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
 
 
 class DeadLetterQueue(Protocol):
@@ -89,7 +89,9 @@ class Services:
     objects to process, ``mail`` the admins; tasks whose role has no business with them get none. ``now`` is aware.
     For databases: ``source`` asks acquisition about the database (``core.audit.source_check``), ``parameters`` are the
     pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
-    ranges that are too large to read.
+    ranges that are too large to read. ``bus`` hears of everything an audit saw and did (None: nobody listens);
+    ``pause`` is called before what it refused is offered again. ``report`` is where the health page can be read, if
+    anywhere.
     """
 
     contracts: Contracts
@@ -109,6 +111,10 @@ class Services:
     parameter_prefix: str = ""
     dead_letters: DeadLetterQueue | None = None
     athena: QueryRunner | None = None
+    bus: EventBus | None = None
+    pause: Callable[[int], bool] = lambda _attempt: True
+    report: str = ""
+    project: str = "starmend"
 
     def needed_source(self) -> AskSource:
         if self.source is None:

@@ -33,6 +33,8 @@ class Settings:
     process_queue_url: str = ""
     alarm_topic: str = ""
     runbook_url: str = "docs/runbook.md"
+    report_url: str = ""
+    event_bus: str = ""
     audit_limits: Mapping[str, Any] = field(default_factory=dict)
     source_function: str = ""
     dead_letter_queue_url: str = ""
@@ -65,6 +67,8 @@ class Settings:
             process_queue_url=environment.get("STARMEND_PROCESS_QUEUE_URL", ""),
             alarm_topic=environment.get("STARMEND_ALARM_TOPIC", ""),
             runbook_url=environment.get("STARMEND_RUNBOOK_URL", "docs/runbook.md"),
+            report_url=environment.get("STARMEND_REPORT_URL", ""),
+            event_bus=environment.get("STARMEND_EVENT_BUS", ""),
             audit_limits=json.loads(environment.get("STARMEND_AUDIT_LIMITS") or "{}"),
             source_function=environment.get("STARMEND_SOURCE_FUNCTION", ""),
             dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),

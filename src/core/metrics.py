@@ -91,5 +91,6 @@ CERTIFICATES_ISSUED = Metric("CertificatesIssued", "certificates that the audit 
 CANARY_HEALED = Metric("CanaryHealed", "1 where the newest planted gap was healed, else 0; canaries alone")
 AUDIT_FINISHED = Metric("AuditFinished", "audits that reached their end")
 AUDIT_FAILED = Metric("AuditFailed", "audits that failed in one of their steps", watched=False)
+EVENTS_UNSENT = Metric("EventsUnsent", "events about an audit that the event bus did not take", watched=False)
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -204,6 +204,22 @@ class Queue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BusEvent:
+    """An event for whoever listens: its type by name, and what it says as the JSON text of an object."""
+
+    kind: str
+    detail: str
+
+
+class EventBus(Protocol):
+    """A bus of events. It may deliver an event more than once, and in any order."""
+
+    def put(self, events: Sequence[BusEvent]) -> Sequence[int]:
+        """Offer events, however many; returns the indexes of those that were not taken."""
+        ...
+
+
 class Metrics(Protocol):
     """Counts and times of one dataset."""
 

@@ -27,10 +27,12 @@ class Grant:
     def allows(self, asked: Decision) -> bool:
         """Whether a role with this grant alone may do what was asked, as the emulator's own policy engine decides."""
         about = {"Action": self.action, "Resource": self.resource, "Condition": json.loads(self.conditions)}
+        named = {"s3:prefix": asked.prefix, "events:source": asked.source}
+        named = {key: value for key, value in named.items() if value is not None}
         context = EvalContext(
             principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{asked.role}/any", principal_type="AssumedRole",
             principal_account=ACCOUNT, action=asked.action, resource_arn=asked.resource, region=REGION,
-            secure_transport=True, service_context={} if asked.prefix is None else {"s3:prefix": asked.prefix},
+            secure_transport=True, service_context=named,
         )  # fmt: skip
         policies = [parse_policy_document({"Statement": {"Effect": "Allow", **about}})]
         return asked.role == self.role and bool(evaluate(context, policies).decision == "Allow")

@@ -1,7 +1,7 @@
 """End of an audit: messages to the admins, once per cause; causes that are over; and the metrics of the dataset.
 
 ``audit/causes/<dataset>/<cause>.json`` remembers that a message was sent. It is sent first and remembered then: a crash
-in between costs a second message, never the first.
+in between costs a second message, never the first. The same is so of the events about it (``auditor.notifications``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from auditor.alarms.mail import compose
 from auditor.canary import canary_healed
 from auditor.events import Notices
+from auditor.notifications.send import announce_alarm, announce_run
 from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
@@ -57,7 +58,7 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for window in state.open.values() for name in window.causes}
     sent, known = _notify(services, causes, run, environment)
-    recovered = _close(services, dataset, alive)
+    recovered = _close(services, dataset, alive, run, environment)
     unhealed = sum(window.missing for window in state.open.values() if window.causes)
     metrics = services.metrics(dataset)
     metrics.add(POINTS_UNHEALED, unhealed)
@@ -68,6 +69,7 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     if healed is not None:
         metrics.add(CANARY_HEALED, float(healed))
     metrics.add(AUDIT_FINISHED, 1)
+    announce_run(services, dataset, run, environment)
     services.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
     return Notices(tuple(sent), tuple(known), tuple(recovered))
 
@@ -89,8 +91,9 @@ def _notify(services: Services, causes: Sequence[Cause], run: str, environment: 
         if before.get("open"):
             known.append(cause.name)
             continue
-        subject, text = compose(cause, environment=environment, runbook=services.runbook)
+        subject, text = compose(cause, environment=environment, runbook=services.runbook, report=services.report)
         services.needed_mail().publish(subject, text)
+        announce_alarm(services, cause, run, environment, state="open")
         now = format_second(services.now())
         memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": cause.to_data()}
         services.records.write(key, canonical_json(memory), content_type="application/json")
@@ -98,12 +101,13 @@ def _notify(services: Services, causes: Sequence[Cause], run: str, environment: 
     return sent, known
 
 
-def _close(services: Services, dataset: str, alive: set[str]) -> list[str]:
+def _close(services: Services, dataset: str, alive: set[str], run: str, environment: str) -> list[str]:
     over = []
     for info in services.records.list(f"{ROOT}{dataset}/"):
         name = info.key.rpartition("/")[2].removesuffix(".json")
         memory = _memory(services, info.key) if name not in alive else {}
         if memory.get("open"):
+            announce_alarm(services, Cause.from_data(memory["cause"]), run, environment, state="over")
             closed = {**memory, "open": False, "until": format_second(services.now())}
             services.records.write(info.key, canonical_json(closed), content_type="application/json")
             over.append(name)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from auditor.notifications.compose import section_url
 from auditor.repairs.triage import MEANINGS, Cause
 
 SUBJECT = 100  # SNS's limit, characters
 NAMED = 20
 
 
-def compose(cause: Cause, *, environment: str, runbook: str) -> tuple[str, str]:
-    """Subject and text."""
+def compose(cause: Cause, *, environment: str, runbook: str, report: str = "") -> tuple[str, str]:
+    """Subject and text. ``report`` is where the health page can be read; empty: it is not published."""
     meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
     subject = f"[{environment}] {cause.dataset}: {meaning}"
     lines = [f"{cause.dataset}: {meaning}.", ""]
@@ -24,6 +25,7 @@ def compose(cause: Cause, *, environment: str, runbook: str) -> tuple[str, str]:
     lines.append(f"Attempts:  {cause.attempts}")
     if cause.answer:
         lines.append(f"Answer:    {cause.answer}")
-    lines += ["", f"What to do: {remedy}.", f"Runbook:    {runbook}#{cause.name.replace('_', '-')}", ""]
+    lines += ["", f"What to do: {remedy}.", f"Runbook:    {section_url(runbook, cause.name)}"]
+    lines += [f"Health page: {report}", ""] if report else [""]
     lines.append("This is sent once. When it heals, the alarm goes back to OK.")
     return subject[:SUBJECT], "\n".join(lines) + "\n"

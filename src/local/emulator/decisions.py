@@ -16,13 +16,14 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """An access decision; ``resource`` is an ARN, ``prefix`` the one that a listing names."""
+    """An access decision; ``resource`` is an ARN, ``prefix`` the one that a listing names, ``source`` an event's."""
 
     role: str
     action: str
     resource: str
     allowed: bool
     prefix: str | None = None
+    source: str | None = None
 
 
 class Ledger:

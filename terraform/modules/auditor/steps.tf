@@ -39,11 +39,11 @@ locals {
       reads  = ["warehouse/", "audit/"]
       writes = ["audit/", "completeness/", "warehouse/_certificates/"]
     }
-    conclude = { # where there are canaries it sees whether the planted gap was healed
-      about  = "Tells the admins once per cause, and finishes the run"
+    conclude = { # tells which certificates were issued; where there are canaries it sees whether the planted gap was healed
+      about  = "Tells the admins once per cause and whoever listens of everything, and finishes the run"
       memory = 512
       looks  = local.has_canaries
-      reads  = local.has_canaries ? ["warehouse/", "audit/"] : ["audit/"]
+      reads  = [local.has_canaries ? "warehouse/" : "warehouse/_certificates/", "audit/"]
       writes = ["audit/"]
     }
   }
@@ -78,10 +78,15 @@ locals {
     STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url
   }
   step_environment = {
-    audit    = local.look_environment
-    verify   = local.look_environment
-    queue    = { STARMEND_PROCESS_QUEUE_URL = var.arrivals.url, STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url }
-    conclude = { STARMEND_ALARM_TOPIC = var.admins.topic_arn, STARMEND_RUNBOOK_URL = var.admins.runbook_url }
+    audit  = local.look_environment
+    verify = local.look_environment
+    queue  = { STARMEND_PROCESS_QUEUE_URL = var.arrivals.url, STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url }
+    conclude = {
+      STARMEND_ALARM_TOPIC = var.admins.topic_arn
+      STARMEND_RUNBOOK_URL = var.admins.runbook_url
+      STARMEND_REPORT_URL  = var.admins.report_url
+      STARMEND_EVENT_BUS   = var.event_bus_arn
+    }
   }
 }
 
@@ -158,6 +163,20 @@ data "aws_iam_policy_document" "step" {
       sid       = "EncryptForAdmins"
       actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = [var.admins.key_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "conclude" ? var.event_bus_arn[*] : []
+    content {
+      sid       = "TellWhoeverListens"
+      actions   = ["events:PutEvents"]
+      resources = [statement.value]
+      condition { # on a bus that others use too it speaks for nobody else
+        test     = "StringEquals"
+        variable = "events:source"
+        values   = ["starmend"]
+      }
     }
   }
 }

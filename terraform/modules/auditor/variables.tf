@@ -84,12 +84,19 @@ variable "athena" {
 }
 
 variable "admins" {
-  description = "How the admins are told: the topic, its key, where the runbook is."
+  description = "How the admins are told: the topic, its key, where the runbook is, and the health page (null: nowhere)."
   type = object({
     topic_arn   = string
     key_arn     = string
     runbook_url = string
+    report_url  = optional(string)
   })
+}
+
+variable "event_bus_arn" {
+  description = "The bus that hears of findings, repairs, certificates and alarms; null: none does."
+  type        = string
+  default     = null
 }
 
 variable "alarms" {

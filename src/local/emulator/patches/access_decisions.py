@@ -10,6 +10,7 @@ in the service's own words. What follows is where it asks another question than 
   workgroup that it runs in.
 - Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` gets 403 for a key that does not
   exist, not 404.
+- Service Authorization Reference: ``events:PutEvents`` knows the condition key ``events:source``.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
   plain HTTP refuses everything; here loopback stands for TLS.
 
@@ -19,6 +20,7 @@ Adds the record that CloudTrail keeps on AWS: :data:`local.emulator.decisions.FI
 from __future__ import annotations
 
 import contextvars
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,9 @@ _GET_PARAMETERS = "AmazonSSM.GetParameters"
 _TOKEN = b'"taskToken"'
 _QUERY = b'"QueryExecutionId"'
 _running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
+_EVENTS_TARGET = "AWSEvents.PutEvents"
+_PUT_EVENTS = "events:PutEvents"
+_event_sources: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("event_sources", default=())
 _every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
 
 
@@ -55,11 +60,14 @@ def apply(settings: Settings) -> None:
 
     def enforce(stock: Any, key: str, action: str, *about: Any, resource_arn: str = "*", **more: Any) -> Any:
         refused = None
-        prefix = (more.get("service_context") or {}).get("s3:prefix")
-        for resource in _every_resource.get() or (resource_arn,):
-            refused = refused or stock(key, action, *about, resource_arn=resource, **more)
+        context = more.pop("service_context", None) or {}
+        prefix = context.get("s3:prefix")
+        sources = _event_sources.get() if action == _PUT_EVENTS else (None,)
+        for resource, source in itertools.product(_every_resource.get() or (resource_arn,), sources):
+            known = context | ({"events:source": source} if source is not None else {})
+            refused = refused or stock(key, action, *about, resource_arn=resource, service_context=known, **more)
             if role := _role_of(key):
-                ledger.write(Decision(role, action, resource, allowed=refused is None, prefix=prefix))
+                ledger.write(Decision(role, action, resource, refused is None, prefix, source))
         return refused
 
     wrap(iam_evaluator, "enforce", enforce)
@@ -78,6 +86,8 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
         names = json.loads(body)["Names"]
         several = tuple(f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names)
     _every_resource.set(several)
+    if service == "events" and headers.get("x-amz-target") == _EVENTS_TARGET:
+        _event_sources.set(tuple(sorted({entry.get("Source", "") for entry in json.loads(body)["Entries"]})))
     if service == "athena" and _QUERY in body:
         _, region, account = more
         query = athena._executions.get(json.loads(body)["QueryExecutionId"])

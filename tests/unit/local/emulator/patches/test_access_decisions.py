@@ -57,6 +57,12 @@ GRANTS: dict[str, Any] = {
             "Action": "states:SendTaskSuccess",
             "Resource": "arn:aws:states:us-east-1:000000000000:stateMachine:answered",
         },
+        {
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "arn:aws:events:us-east-1:000000000000:event-bus/default",
+            "Condition": {"StringEquals": {"events:source": "ours"}},
+        },
     ],
 }
 REFUSE_PLAIN_HTTP = {
@@ -164,6 +170,17 @@ def test_a_query_may_be_asked_about_by_who_may_ask_in_its_workgroup(
     query = athena.start_query_execution(QueryString="select 1", WorkGroup=workgroup)["QueryExecutionId"]
     for operation in ("get_query_execution", "stop_query_execution"):
         assert asked(strict, "athena", operation, QueryExecutionId=query) == told
+
+
+def test_events_may_be_put_by_who_may_under_their_source(strict: Emulator) -> None:
+    def put(*sources: str) -> str:
+        entries = [{"Source": source, "DetailType": "t", "Detail": "{}"} for source in sources]
+        return asked(strict, "events", "put_events", Entries=entries)
+
+    assert put("ours", "ours") == "fine"
+    assert put("ours", "theirs") == "AccessDeniedException"
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    assert Decision("least", "events:PutEvents", bus, True, source="ours") in decisions.read(strict.state_dir)
 
 
 def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:
