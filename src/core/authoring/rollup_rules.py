@@ -5,11 +5,12 @@ from __future__ import annotations
 from core.authoring.column_rules import is_longer
 from core.authoring.problems import Problems
 from core.contract.model import TIME_UNITS, Aggregated, Column, Contract, Feed, GroupValue, Table, Take
-from core.contract.types import ColumnType
+from core.contract.types import MAX_DECIMAL_PRECISION, ColumnType
 
 COUNTED = ("count", "expected", "repaired", "absent")
 CHOSEN = ("first", "last", "min", "max")
 AGGREGATES = (*CHOSEN, "sum", *COUNTED, "complete")
+_SECONDS = {"year": 366 * 86_400, "month": 31 * 86_400, "day": 86_400, "hour": 3_600}  # at most
 _SUMMED = ("int", "bigint", "double", "decimal")
 
 
@@ -25,7 +26,9 @@ def rollup_rules(contract: Contract, table: Table, path: str, problems: Problems
     _groups_are_points(contract.source, fact, table, path, problems)
     for column in table.columns:
         if isinstance(column.rule, Aggregated):
-            _aggregate_fits(fact, column, column.rule, f"{path}.columns.{column.name}", problems)
+            where = f"{path}.columns.{column.name}"
+            _aggregate_fits(fact, column, column.rule, where, problems)
+            _sum_fits(contract.source, fact, table, column, where, problems)
 
 
 def _groups_are_points(feed: Feed, fact: Table, table: Table, path: str, problems: Problems) -> None:
@@ -82,3 +85,27 @@ def _result_fits(function: str, given: ColumnType, wanted: ColumnType, where: st
             given = ColumnType("decimal", given.precision, given.scale)
     if not is_longer(given, wanted):
         problems.add(f"{where}.type", f"{function} of {given} is no {wanted}", f"Make the type {given}")
+
+
+def _sum_fits(feed: Feed, fact: Table, table: Table, column: Column, where: str, problems: Problems) -> None:
+    """Warn where a group of the greatest values that the fact's column holds has a sum of more digits than the column.
+
+    A warning, for most values are far from the greatest; what does not fit is an error of its group when it is summed.
+    """
+    rule = column.rule
+    summed = next((known.type for known in fact.stored_columns if known.name == getattr(rule, "column", "")), None)
+    units = [group.rule.unit for group in table.columns if isinstance(group.rule, GroupValue) and group.rule.unit]
+    if not isinstance(rule, Aggregated) or rule.function != "sum" or summed is None or not {*units} & {*_SECONDS}:
+        return
+    if summed.name != "decimal" or column.type.name != "decimal":
+        return
+    points = -(-_SECONDS[units[0]] // feed.every)
+    greatest = ColumnType("decimal", len(str(points * (10**summed.precision - 1))), summed.scale)
+    if is_longer(greatest, column.type):
+        return
+    problem = f"a sum of {points} values of {summed} may have more digits than {column.type} holds"
+    if greatest.precision > MAX_DECIMAL_PRECISION:
+        remedy = f"No decimal holds every such sum: give {summed} fewer digits in {fact.name}, or leave it"
+    else:
+        remedy = f"Make the type {greatest}, or leave it where values stay far below"
+    problems.add(f"{where}.type", problem, remedy, warning=True)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
-from core.errors import LostCommit, PipelineBug, of_kind
+from core.errors import InvalidData, LostCommit, PipelineBug, of_kind
 from core.feeds.calendar import validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, entities_in, period_of
@@ -25,6 +25,7 @@ from core.time import epoch, iso
 from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.order import as_array
 from core.warehouse.pointer import partition_of, remedy_of
+from processing.derived.sums import misfit, sum_by_code
 from processing.partitions.commit import Outcome, read_partition, restate
 from processing.services import Services
 
@@ -38,7 +39,8 @@ def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
     """Bring a rollup's partition up to date: read after its pointer, so the last writer has seen the newest inputs.
 
     No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer,
-    and ``LostCommit`` where the facts are broken or lost: they are not "no facts".
+    ``LostCommit`` where the facts are broken or lost: they are not "no facts", and ``InvalidData`` where a sum is more
+    than its column holds.
     """
     contract = services.contracts.dataset(table.dataset)
     feed = services.contracts.feed(table.dataset)
@@ -237,6 +239,8 @@ def _table(
             values = pa.array(counts[rule.function][entity, group])
         else:
             values = order.aggregate(rule.function, rule.column, entity, group)
+            if rule.function == "sum":
+                _refuse_misfit(rollup, column, values, groups, entity, group)
         columns.append(values.cast(arrow_type(column.type)))
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -246,6 +250,20 @@ def _group_values(rollup: Rollup, column: Column, groups: _Groups, entity: Ints,
     if rule.column == column_of(rollup.fact, rollup.feed.entity_column):
         return pa.array(groups.entities, pa.string()).take(pa.array(entity))
     return pa.array(groups.starts[group].astype("datetime64[us]"), pa.timestamp("us"))
+
+
+def _refuse_misfit(rollup: Rollup, column: Column, sums: pa.Array, groups: _Groups, entity: Ints, group: Ints) -> None:
+    """Raises ``InvalidData`` that names the group whose sum the column cannot hold."""
+    place = misfit(sums, column.type)
+    if place is None:
+        return
+    name, start = groups.entities[entity[place]], groups.starts[group[place]].astype("datetime64[s]")
+    raise InvalidData(
+        "derive",
+        partition_of(rollup.table.name, rollup.path),
+        f"{column.name} of the group {name}, {start}Z is {sums[place].as_py()}, which no {column.type} holds",
+        f"Give {rollup.table.name}.{column.name} a type of more digits, or check the values of {rollup.fact.name}",
+    )
 
 
 class _Order:
@@ -259,7 +277,10 @@ class _Order:
         self._size = len(groups.first)
 
     def aggregate(self, function: str, column: str, entity: Ints, group: Ints) -> pa.Array:
-        """``first``, ``last``, ``min``, ``max`` or ``sum`` of a fact's column per group; null for a group without."""
+        """``first``, ``last``, ``min``, ``max`` or ``sum`` of a fact's column per group; null for a group without.
+
+        Sums are exact, in decimals that are wider than the column's (``processing.derived.sums``).
+        """
         values = as_array(self._facts.column(column)).take(pa.array(self._at))
         wanted = entity * self._size + group
         first, last = np.searchsorted(self._code, wanted), np.searchsorted(self._code, wanted, side="right")
@@ -268,6 +289,9 @@ class _Order:
             at = np.where(last > first, first if function == "first" else last - 1, 0)
             taken = values.take(pa.array(at)) if len(values) else pa.nulls(len(at), values.type)
             return pc.if_else(there, taken, pa.scalar(None, values.type))
+        if function == "sum":
+            codes, sums = sum_by_code(self._code, values)
+            return sums.take(pc.index_in(pa.array(wanted), value_set=codes))
         grouped = pa.table({"code": self._code, "value": values}).group_by("code").aggregate([("value", function)])
         place = pc.index_in(pa.array(wanted), value_set=as_array(grouped.column("code")))
         return as_array(grouped.column(f"value_{function}")).take(place)

@@ -10,11 +10,12 @@ from typing import Any
 
 from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
-from core.errors import InvalidData, PipelineBug, TransientFailure
+from core.errors import InvalidData, TransientFailure
 from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
 from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
 from processing.derived.rollups import derive_rollup
+from processing.ingest import described
 from processing.partitions.commit import Committed
 from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import vacuum_partition
@@ -38,7 +39,12 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     for path in paths:
         try:
             changed += _repair(services, repair, path)
-        except (InvalidData, PipelineBug) as error:
+        except TransientFailure:
+            raise
+        except Exception as failure:
+            error = described(failure, repair.kind, f"{repair.table}/{path}")
+            if isinstance(error, TransientFailure):
+                raise error from failure
             failed.append(f"{repair.table}/{path}: {error}")
             services.log.error(
                 "partition left as it was", repair=repair.kind, table=repair.table, partition=path, reason=str(error)

@@ -61,6 +61,36 @@ def test_an_aggregate_gives_what_the_column_holds(tmp_path: Path, column: Any, m
     assert message in messages_of(tmp_path, ROLLUP | {"columns": {"humidity": column}})[0]
 
 
+@pytest.mark.parametrize(
+    ("unit", "kind", "warning"),
+    [
+        ("day", "decimal(5,1)", "a sum of 24 values of decimal(5,1) may have more digits than decimal(5,1) holds"),
+        ("day", "decimal(6,1)", "Make the type decimal(7,1), or leave it"),  # 24 * 9999.9 is 239997.6
+        ("day", "decimal(7,1)", ""),
+        ("hour", "decimal(5,1)", ""),
+        ("day", "decimal(10,4)", ""),
+    ],
+)
+def test_a_sum_that_may_outgrow_its_column_is_told_and_passes(
+    tmp_path: Path, unit: str, kind: str, warning: str
+) -> None:
+    rollup = {"by": ["station", f"{unit}(hour)"]}
+    rollup |= {"columns": {"warmth": {"type": kind, "aggregate": "sum(temperature)"}}}
+    contract = changed("warehouse/rollup", ROLLUP | rollup, contract=WEATHER)
+    problems = problems_of(tmp_path, contract)
+    assert all(problem.warning for problem in problems)
+    assert len(problems) == bool(warning)
+    assert warning in " ".join(map(str, problems))
+
+
+def test_a_sum_that_no_decimal_holds_is_told(tmp_path: Path) -> None:
+    contract = changed("warehouse/fact_weather/columns/temperature/type", "decimal(38,1)", contract=WEATHER)
+    rollup = ROLLUP | {"columns": {"warmth": {"type": "decimal(38,1)", "aggregate": "sum(temperature)"}}}
+    (problem,) = problems_of(tmp_path, changed("warehouse/rollup", rollup, contract=contract))
+    assert problem.warning
+    assert "No decimal holds every such sum: give decimal(38,1) fewer digits in fact_weather" in str(problem)
+
+
 def test_an_aggregate_does_not_take_the_name_of_a_group(tmp_path: Path) -> None:
     rollup = ROLLUP | {"columns": {"day": {"type": "int", "aggregate": "count()"}}}
     assert "columns.day: the pipeline adds a column 'day'" in messages_of(tmp_path, rollup)[0]

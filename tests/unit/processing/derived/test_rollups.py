@@ -11,15 +11,19 @@ import pyarrow as pa
 import pytest
 from tests.fakes.objects import MemoryObjects
 from tests.support.lake import MemoryLake, quote, shipped_contracts
+from tests.support.rebuild_histories import with_table
 
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
-from core.contract.model import TradingCalendar
-from core.errors import LostCommit, PipelineBug
+from core.audit.repair_jobs import RepairJob, Restate, write_job
+from core.contract.model import Aggregated, Contracts, TradingCalendar
+from core.contract.types import parse_type
+from core.errors import InvalidData, LostCommit, PipelineBug
 from core.time import iso
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.pointer import pointer_key
 from processing.derived.rollups import Rollup, certified_in, derive_rollup, rollup_rows
 from processing.partitions.commit import AlreadyThere, Committed
+from processing.restating.job import restate_job
 
 HOUR = datetime(2026, 11, 20, 15, tzinfo=UTC)
 START = int(HOUR.timestamp())
@@ -88,6 +92,36 @@ def test_a_certified_group_without_facts_is_shown_and_an_uncertified_one_is_not(
 def test_facts_that_no_slot_owes_are_not_counted(rollup: Rollup) -> None:
     (row,) = rollup_rows(rollup, facts(rollup, {0: "1", 61: "9"}), []).to_pylist()
     assert (row["minutes"], row["high"]) == (1, Decimal(1))
+
+
+def summing(contracts: Contracts, kind: str) -> Contracts:
+    """The contracts with a sum of the prices in place of the rollup's highest one."""
+    table = contracts.table("fact_quote_hourly")
+    column = next(column for column in table.columns if column.name == "high")
+    total = dataclasses.replace(column, type=parse_type(kind), rule=Aggregated("sum", "price"))
+    columns = tuple(total if known is column else known for known in table.columns)
+    return with_table(contracts, dataclasses.replace(table, columns=columns))
+
+
+def test_a_sum_that_outgrows_its_column_names_group_and_remedy_and_stops_no_neighbour() -> None:
+    lake = MemoryLake(summing(shipped_contracts(), "decimal(18,6)"))
+    prices = {"AAPL": "999999999999", "MSFT": "1.5"}
+    minutes = [f"2026-11-20T14:{minute}:00Z" for minute in (35, 36)]
+    lines = [quote(symbol, minute, price) for symbol, price in prices.items() for minute in minutes]
+    lake.process(lake.put("feeds/quotes/2026/11/20/15/1", lines))
+    paths = tuple(lake.paths("fact_quote"))
+    job = RepairJob("quotes", "r", Restate("quotes", "fact_quote_hourly", paths))
+    counts = restate_job(lake.services, write_job(lake.records, job, attempt=0, number=0))
+    assert counts == {"partitions": 2, "changed": 1, "failed": 1}
+    assert lake.paths("fact_quote_hourly") == ["symbol=MSFT/month=2026-11"]
+    assert [row["high"] for row in lake.rows("fact_quote_hourly")] == [Decimal(3)]
+    with pytest.raises(InvalidData) as raised:
+        derive_rollup(lake.services, lake.services.contracts.table("fact_quote_hourly"), PATH)
+    assert str(raised.value) == (
+        f"derive: fact_quote_hourly/{PATH}: high of the group AAPL, 2026-11-20T14:00:00Z is 1999999999998.000000, "
+        "which no decimal(18,6) holds. "
+        "Give fact_quote_hourly.high a type of more digits, or check the values of fact_quote"
+    )
 
 
 def test_a_rollup_without_a_unit_of_time_is_a_bug(rollup: Rollup) -> None:
