@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from core.warehouse.order import as_array
 from processing.lines.blocks import Block
 
+BLANKS = b" \t\r"  # behind a record they are no part of it
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -49,7 +51,7 @@ class Parsed:
         for row in order:
             line = int(self.lines[row])
             raw = split[row if self.records is not None else line - self.block.first_line]
-            rejected.append(Rejected(line, bad[row], raw.rstrip(b"\r")))
+            rejected.append(Rejected(line, bad[row], raw.rstrip(BLANKS)))
         return Parsed(
             block=self.block,
             rows=self.rows.filter(pa.array(keep)),

@@ -23,7 +23,7 @@ from core.contract.types import ColumnType
 from processing.lines.blocks import BOM, Block
 from processing.lines.line_parser import JOINED, MOST_JOINED, LineParser, Unparsable, joins_too_many
 from processing.lines.nested import DECODER, MOST_NESTED, members, skip_blanks, too_deep
-from processing.lines.parsed import Parsed, Rejected
+from processing.lines.parsed import BLANKS, Parsed, Rejected
 from processing.lines.values import looks_like
 
 _NULL = type(None)
@@ -75,7 +75,7 @@ def _records(block: Block) -> Iterator[tuple[int, bytes]]:
     for filled in _FILLED.finditer(block.data):
         line += block.data.count(b"\n", counted, filled.start())
         counted = filled.start()
-        record = filled[0].rstrip(b" \t\r").removeprefix(BOM)
+        record = filled[0].rstrip(BLANKS).removeprefix(BOM)
         if record:
             for single in _objects(record) if JOINED.search(record) else (record,):
                 yield line, single

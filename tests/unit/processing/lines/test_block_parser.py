@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
+import io
 import json
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
+from processing.lines import blocks
 from processing.lines.block_parser import parser_for
 from processing.lines.blocks import Block
 from processing.lines.parsed import Parsed
@@ -189,7 +192,7 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(lines=st.lists(LINES, min_size=1, max_size=8))
 def test_the_fate_of_a_line_does_not_depend_on_its_neighbours(lines: list[bytes]) -> None:
     together = parsed(*lines)
@@ -198,3 +201,54 @@ def test_the_fate_of_a_line_does_not_depend_on_its_neighbours(lines: list[bytes]
     assert repr(together.rows.to_pylist()) == repr([row for each in alone for row in each.rows.to_pylist()])
     rejected = {each.line: each.reason for each in together.rejected}
     assert rejected == {number: each.rejected[0].reason for number, each in enumerate(alone, 1) if each.rejected}
+
+
+# (a line as it comes, what of it is kept where it is rejected; None: it is accepted, or blank)
+LINES: tuple[tuple[bytes, bytes | None], ...] = (
+    (b'{"id":1,"price":1.25}', None),
+    (b'{"id":2} \t\r', None),
+    (b"", None),
+    (b" \t", None),
+    (
+        b'{"id":3,"text":"a line that is longer than a block of the test, so that it is cut in many places"}',
+        None,
+    ),
+    (b"junk", b"junk"),
+    (b'{"id":null} \t\r', b'{"id":null}'),
+    (b'{"id":4,"share":1e999}', b'{"id":4,"share":1e999}'),
+    (b'{"id":5,"price":1.005}\r', b'{"id":5,"price":1.005}'),
+    (b"\xff\xfe no text", b"\xff\xfe no text"),
+    (b'{"id":6,"text":"without an end', b'{"id":6,"text":"without an end'),
+    (b'  {"id":"x"}', b'{"id":"x"}'),
+    (b"\0\0", b"\0\0"),
+    (b'{"id":7}{"id":', b'{"id":7}{"id":'),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    chosen=st.lists(st.sampled_from(LINES), min_size=1, max_size=12),
+    cuts=st.lists(st.integers(0, 600), max_size=4),
+    ends=st.booleans(),
+    packed=st.booleans(),
+    most=st.sampled_from([1, 13, 1000]),
+    block_bytes=st.sampled_from([2, 16, 64, 2 << 20]),
+)
+def test_a_bad_line_keeps_its_number_and_its_content_wherever_members_and_blocks_are_cut(
+    chosen: list[tuple[bytes, bytes | None]], cuts: list[int], ends: bool, packed: bool, most: int, block_bytes: int
+) -> None:
+    """The last one too, with a newline behind it or without."""
+    data = b"\n".join(line for line, _ in chosen) + b"\n" * ends
+    places = sorted(min(cut, len(data)) for cut in cuts)
+    members = [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
+    body = b"".join(map(gzip.compress, members)) if packed else data
+    parser = parser_for(SOURCE)
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "BLOCK_BYTES", block_bytes)
+        small.setattr(blocks, "READ_BYTES", most)
+        rejected = [
+            (bad.line, bad.raw)
+            for block in blocks.line_blocks(io.BytesIO(body), place="object")
+            for bad in sorted(parser.parse(block).rejected, key=lambda bad: bad.line)
+        ]
+    assert rejected == [(number, kept) for number, (_, kept) in enumerate(chosen, 1) if kept is not None]
