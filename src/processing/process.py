@@ -18,7 +18,7 @@ from processing.events import ObjectEvent, object_events
 from processing.ingest import REPORT, Ingest, commit_parts, derive_all, described, grouped
 from processing.plan import plan_source, static_tables
 from processing.records.quarantine import write_quarantine
-from processing.records.receipts import Receipt, write_first_receipt, write_receipt
+from processing.records.receipts import Receipt, write_receipt
 from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
 from processing.report import receipt_of, report, report_failure, report_gone
 from processing.services import Services
@@ -152,11 +152,12 @@ def _asker(services: Services, by_number: Mapping[int, Ingest]) -> Callable[[int
 
 
 def _finish(services: Services, ingest: Ingest) -> Receipt:
-    """Write the rejected lines to quarantine and then, last of all, the receipt."""
+    """Write the rejected lines to quarantine and then, last of all, the receipt.
+
+    The quarantine is looked at where no line is bad, too: another object may have lain under this key, and its
+    processing may have been cut between its bad lines and its receipt.
+    """
     receipt, content = receipt_of(ingest, services), ingest.content
-    # Where an object has no bad lines, the receipt tells whether it was processed before, and then may have had some.
-    if not (content.rejected or ingest.again) and write_first_receipt(services.records, ingest.landing, receipt):
-        return receipt
     write_quarantine(
         services.records, ingest.landing, content.rejected, halted=bool(content.halted), now=services.now()
     )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import orjson
 
 from core.landing.zone import Landing
-from core.ports import ObjectReader, ObjectWriter, Written
+from core.ports import ObjectReader, ObjectWriter
 
 _TYPE = "application/json"
 OutcomeName = Literal["committed", "unchanged", "halted"]
@@ -67,12 +67,6 @@ class Receipt:
 def write_receipt(store: ObjectWriter, landing: Landing, receipt: Receipt) -> None:
     """Write the receipt under the object's receipt key, over an earlier one."""
     store.write(landing.receipt_key, receipt.to_json(), content_type=_TYPE)
-
-
-def write_first_receipt(store: ObjectWriter, landing: Landing, receipt: Receipt) -> bool:
-    """Write the receipt unless the object has one already; whether it was written."""
-    body = receipt.to_json()
-    return isinstance(store.write(landing.receipt_key, body, if_absent=True, content_type=_TYPE), Written)
 
 
 def read_receipt(store: ObjectReader, landing: Landing) -> dict[str, Any] | None:
