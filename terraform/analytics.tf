@@ -256,7 +256,7 @@ data "aws_iam_policy_document" "analyst" {
   statement {
     sid       = "KeepResults"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    resources = ["${aws_s3_bucket.this["results"].arn}/analysts/*"] # wildcard: Athena names the results
+    resources = ["${aws_s3_bucket.this["results"].arn}/analysts/*"] # wildcard: Athena names the results, by query and not by person
   }
 
   statement {
