@@ -131,16 +131,20 @@ class Planted:
 
 
 def put(path: str, value: Any) -> Callable[[Values], object]:
-    """Set what a dotted path leads to, numbers being places in lists."""
+    """Set what a path leads to, numbers being places in lists, negative ones from the end."""
 
     def plant(values: Values) -> None:
         holder: Any = values
         *parents, last = path.split("/")
         for parent in parents:
-            holder = holder[int(parent) if parent.isdigit() else parent]
-        holder[int(last) if last.isdigit() else last] = value(holder[last]) if callable(value) else value
+            holder = holder[_place(parent)]
+        holder[_place(last)] = value(holder[last]) if callable(value) else value
 
     return plant
+
+
+def _place(part: str) -> str | int:
+    return int(part) if part.lstrip("-").isdigit() else part
 
 
 def inside(attribute: str, path: str, value: Any) -> Callable[[Values], object]:
@@ -270,9 +274,12 @@ PLANTED = [
     Planted("metrics_of_aws", ALARM, put("dimensions", {"Function": "f"}), "nobody publishes", "function-errors"),
     Planted("metrics_of_aws", ALARM, put("metric_name", "Error"), "nobody publishes", "function-errors"),
     Planted("dashboards", DASHBOARD, inside("dashboard_body", "widgets/1/width", 25), "outside of the grid"),
-    Planted("dashboards", DASHBOARD, inside("dashboard_body", "widgets/1/properties/metrics", MANY), "at most 500"),
+    Planted("dashboards", DASHBOARD, inside("dashboard_body", "widgets/-1/properties/metrics", MANY), "at most 500"),
     Planted(
-        "dashboards", DASHBOARD, inside("dashboard_body", "widgets/1/properties/metrics/0", ["A", "b", "c"]), "pairs of"
+        "dashboards",
+        DASHBOARD,
+        inside("dashboard_body", "widgets/-1/properties/metrics/0", ["A", "b", "c"]),
+        "pairs of",
     ),
     Planted(
         "dashboards", DASHBOARD, inside("dashboard_body", "widgets/0/properties/alarms", ["a"] * 101), "100 alarms"
