@@ -14,9 +14,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
+from aws.objects import S3ObjectStore
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 from deploy.folders import ROOT
+from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -28,7 +30,9 @@ Client = Callable[[str], Any]
 
 @pytest.fixture(scope="module")
 def analyst(stack: Stack) -> Iterator[Client]:
-    """Clients with the credentials of somebody who has the policy and nothing else."""
+    """Clients with the credentials of somebody who has the policy and nothing else, over tables that hold rows."""
+    invoke(stack.deployment, "extract", {"dataset": "sales"})
+    await_receipts(stack.deployment, "tables/sales/")
     iam, sts = stack.deployment.clients("iam"), stack.deployment.clients("sts")
     account = sts.get_caller_identity()["Account"]
     trust = {
@@ -74,6 +78,7 @@ def test_an_analyst_reads_the_warehouse_and_the_log_of_what_was_processed(stack:
 def test_an_analyst_reads_no_current_row_of_a_source(stack: Stack, analyst: Client) -> None:
     """They hold what the star leaves out: contacts of counterparties."""
     s3, bucket = analyst("s3"), stack.deployment.warehouse_bucket
+    assert S3ObjectStore(stack.deployment.clients("s3"), bucket).stat("warehouse/_current/counterparty/symlink.txt")
     for root in ("warehouse/_current/", "warehouse/_data/_current/"):
         assert is_refused(s3.list_objects_v2, Bucket=bucket, Prefix=root)
         assert is_refused(s3.get_object, Bucket=bucket, Key=f"{root}counterparty/symlink.txt")

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.stack
 EXCEPTIONS: Mapping[str, str] = {
     r"[a-z]+ (Find|FindPartitions|TellMissingFromForbidden) s3:ListBucket .*":
         "S3 asks about it where a key is not there, to tell missing from forbidden; not every bucket lacks one here",
-    r"pull WriteToStreams kinesis:PutRecords .*-canary": "the canary's schedule; here its points are landed",
+    r"pull WriteToDeliveries firehose:PutRecordBatch .*-canary": "the canary's schedule; here its points are landed",
     r"(audit|verify) (ReadDefaultDatabase|ReadCatalog|KeepResults|ListResults|FindBuckets) .*":
         "Athena uses the rights of whoever asks it; the emulator's reads without asking",
     r"(audit|verify) AskAthena athena:StopQueryExecution .*": "a question that takes too long is stopped",

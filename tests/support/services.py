@@ -70,9 +70,10 @@ def _machine(machine: Resource, resources: list[Resource]) -> Needs:
 
 def _delivery(delivery: Resource, resources: list[Resource]) -> Needs:
     """Firehose Developer Guide, "Grant Firehose access to an Amazon S3 destination"."""
-    [source], [to] = delivery["kinesis_source_configuration"], delivery["extended_s3_configuration"]
-    for action in ("DescribeStream", "GetShardIterator", "GetRecords", "ListShards"):
-        yield source["role_arn"], f"kinesis:{action}", source["kinesis_stream_arn"]
+    [to] = delivery["extended_s3_configuration"]
+    for source in delivery["kinesis_source_configuration"]:  # none where records are put straight into the delivery
+        for action in ("DescribeStream", "GetShardIterator", "GetRecords", "ListShards"):
+            yield source["role_arn"], f"kinesis:{action}", source["kinesis_stream_arn"]
     for prefix in (to["prefix"], to["error_output_prefix"]):
         for action in ("PutObject", "GetObject", "AbortMultipartUpload", "ListMultipartUploadParts"):
             yield to["role_arn"], f"s3:{action}", f"{to['bucket_arn']}/{prefix.split('!')[0]}any"

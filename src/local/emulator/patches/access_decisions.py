@@ -8,6 +8,8 @@ in the service's own words. What follows is where it asks another question than 
   ``sqs:DeleteMessage``, ``sqs:ChangeMessageVisibility``), ``ssm:GetParameters`` for each parameter that it names, and
   ``states:SendTask*`` for the state machine that waits for the token, what is asked about a query of Athena's for the
   workgroup that it runs in.
+- AWS Glue Developer Guide, "Specifying AWS Glue resource ARNs": a call for a table is authorized for the table and for
+  its ancestors, the database and the catalog, each; stock asks about the database alone.
 - Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` gets 403 for a key that does not
   exist, not 404.
 - Service Authorization Reference: ``events:PutEvents`` knows the condition key ``events:source``.
@@ -39,6 +41,9 @@ _SINGLE = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 _GET_PARAMETERS = "AmazonSSM.GetParameters"
+_GLUE = "AWSGlue."
+_OF_TABLES = frozenset({"GetTable", "CreateTable", "UpdateTable", "DeleteTable"})
+_OF_DATABASES = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase"})
 _TOKEN = b'"taskToken"'
 _QUERY = b'"QueryExecutionId"'
 _running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
@@ -85,6 +90,10 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
         _, region, account = more
         names = json.loads(body)["Names"]
         several = tuple(f"arn:aws:ssm:{region}:{account}:parameter/{name.lstrip('/')}" for name in names)
+    if service == "glue":
+        several = _catalog_path(
+            headers.get("x-amz-target", "").removeprefix(_GLUE), json.loads(body or b"{}"), *more[1:]
+        )
     _every_resource.set(several)
     if service == "events" and headers.get("x-amz-target") == _EVENTS_TARGET:
         _event_sources.set(tuple(sorted({entry.get("Source", "") for entry in json.loads(body)["Entries"]})))
@@ -95,6 +104,18 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
     if service == "states" and _TOKEN in body:
         return _machine_of(json.loads(body)["taskToken"]) or resource
     return resource
+
+
+def _catalog_path(operation: str, request: dict[str, Any], region: str, account: str) -> tuple[str, ...]:
+    """A table or a database with its ancestors; empty where the call is for neither."""
+    catalog = f"arn:aws:glue:{region}:{account}"
+    name = request.get("Name") or request.get("TableInput", {}).get("Name", "")
+    if operation in _OF_DATABASES:
+        return f"{catalog}:catalog", f"{catalog}:database/{name}"
+    if operation in _OF_TABLES:
+        database = request.get("DatabaseName", "")
+        return f"{catalog}:catalog", f"{catalog}:database/{database}", f"{catalog}:table/{database}/{name}"
+    return ()
 
 
 def _execute_task(stock: Any, state: Any, given: Any, execution: Any, context: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from tests.support.waiting import eventually
 from tests.unit.local.emulator.functions import publish_layers
 
@@ -141,6 +142,28 @@ def test_a_batch_of_messages_needs_the_grant_of_one(strict: Emulator) -> None:
 def test_every_parameter_that_is_asked_for_needs_a_grant(strict: Emulator) -> None:
     assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/p/two"]) == "fine"
     assert asked(strict, "ssm", "get_parameters", Names=["/p/one", "/other"]) == "AccessDeniedException"
+
+
+def test_a_table_of_the_catalog_needs_a_grant_of_its_own_beside_its_database_s(strict: Emulator) -> None:
+    root = boto3.Session()
+    root.client("glue").create_database(DatabaseInput={"Name": "star"})
+    for name in ("open", "shut"):
+        root.client("glue").create_table(DatabaseName="star", TableInput={"Name": name})
+    names = [f"arn:aws:glue:us-east-1:000000000000:{name}" for name in ("catalog", "database/star", "table/star/open")]
+    grant = {"Effect": "Allow", "Action": ["glue:GetTable", "glue:GetDatabase"], "Resource": names}
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "sts:AssumeRole"}
+    whole = {"Version": "2012-10-17"}
+    trusted = json.dumps(whole | {"Statement": [trust]})
+    role = root.client("iam").create_role(RoleName="reads", AssumeRolePolicyDocument=trusted)
+    root.client("iam").put_role_policy(
+        RoleName="reads", PolicyName="grants", PolicyDocument=json.dumps(whole | {"Statement": [grant]})
+    )
+    keys = root.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="reads")["Credentials"]
+    glue = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]).client("glue")
+    assert glue.get_database(Name="star")["Database"]["Name"] == "star"
+    assert glue.get_table(DatabaseName="star", Name="open")["Table"]["Name"] == "open"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        glue.get_table(DatabaseName="star", Name="shut")
 
 
 @pytest.mark.parametrize(("machine", "told"), [("answered", "fine"), ("ignored", "AccessDeniedException")])
