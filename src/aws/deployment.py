@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +29,19 @@ _ABSENT = MISSING | {"NoSuchBucket"}
 def code_bucket(project: str, environment: str, account: str) -> str:
     """The bucket that a deployment's description lies in: the one name that is known without it."""
     return f"{project}-{environment}-code-{account}"
+
+
+def described_in(clients: Clients, bucket: str) -> Mapping[str, Any] | None:
+    """The description in a code bucket, of any release; None where there is none."""
+    place = f"s3://{bucket}/{DESCRIPTION}"
+    with reaching("look for a deployment", place):
+        try:
+            body = clients("s3").get_object(Bucket=bucket, Key=DESCRIPTION)["Body"].read()
+        except ClientError as error:
+            if code_of(error) in _ABSENT:
+                return None
+            raise
+    return dict(json.loads(body))
 
 
 @dataclass(frozen=True)

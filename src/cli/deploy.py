@@ -299,6 +299,7 @@ def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform,
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
+        target.refuse_names_of_another()
     platform = function_python().platform if target.emulator else target.platform
     return terraform, _packaged(text, target.folder, progress, layers_for=platform)
 

@@ -10,6 +10,7 @@ import typer
 from aws.executions import StateMachine
 from cli.auditing import Dataset, From, To, datasets_of, range_of, run_name
 from cli.deployed import DEFAULT, deployment
+from cli.local_contracts import AsDeployed, refuse_other_contracts
 from cli.output import FAILURE, FINDINGS, FINE, Environment, Json, print_json, say, show, steps
 from core.errors import PipelineBug
 from core.time import iso
@@ -22,11 +23,15 @@ def heal(
     start: From = "",
     end: To = "",
     now: Annotated[str, typer.Option("--now", help="Take this for the present (a simulated market's time).")] = "",
+    as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Find, repair, prove: one execution of the auditor for each dataset. Exits 1 when something is left unhealed."""
     deployed = deployment(environment)
+    datasets = datasets_of(deployed, dataset)
+    if not as_deployed:
+        refuse_other_contracts(deployed, datasets, operation="heal")
     arn = deployed.state_machines.get(MACHINE, "")
     if not arn:
         raise PipelineBug("heal", environment, "this deployment has no auditor", "Deploy it: make deploy")
@@ -34,7 +39,7 @@ def heal(
     first, last = range_of(start, end)
     rows: list[dict[str, Any]] = []
     with steps() as progress:
-        for name in datasets_of(deployed, dataset):
+        for name in datasets:
             order = {"dataset": name}
             if first is not None and last is not None:
                 order |= {"start": iso(first), "end": iso(last)}

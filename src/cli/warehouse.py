@@ -67,7 +67,10 @@ def rollback(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Bring an earlier version of a partition back, as its next version; or end the hold of such a step."""
+    """Bring an earlier version of a partition back, as its next version; or end the hold of such a step.
+
+    The rows are those of that version, byte by byte: no contract makes them, so contract files here do not matter.
+    """
     if release == (to is not None) or (release and hold is not None):
         raise Misuse(
             "roll back", table, "what is to be done?", "Give --to N, with --hold REASON or without; or --release"
@@ -99,7 +102,10 @@ def vacuum(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Remove objects that no pointer will name again and no reader can be reading."""
+    """Remove objects that no pointer will name again and no reader can be reading.
+
+    Pointers alone decide what may go; tables are the deployed contracts'. So contract files here do not matter.
+    """
     deployed = deployment(environment)
     tables = [table_of(deployed.contracts, table)] if table else None
     services = services_of(deployed)

@@ -13,7 +13,7 @@ from typing import Any
 from aws.account import Account, find_account
 from aws.buckets import bucket_exists
 from aws.clients import Clients
-from aws.deployment import Deployment, code_bucket
+from aws.deployment import Deployment, code_bucket, described_in
 from core.errors import Misuse
 from deploy.folders import BUILD, ENVIRONMENTS, MODULE, ROOT
 from deploy.layers.wheels import Platform
@@ -143,6 +143,26 @@ class Target:
     @property
     def state_key(self) -> str:
         return f"{self.environment}/terraform.tfstate"
+
+    def refuse_names_of_another(self) -> None:
+        """Raise ``Misuse`` where the account has a deployment with this one's names that is not this one.
+
+        Names are one text of project, environment and suffix: ``a-b`` and ``c`` make the same as ``a`` and ``b-c``. So
+        does another region, whose deployment shares the roles and buckets. The description in the bucket of that name
+        says whose it is.
+        """
+        bucket = code_bucket(self.project, self.environment, self.account.id)
+        if (described := described_in(self.clients, bucket)) is None:
+            return
+        own = {"project": self.project, "environment": self.environment, "region": self.region}
+        if other := {name: described.get(name) for name, value in own.items() if described.get(name) != value}:
+            whose = ", ".join(f"{name} {value}" for name, value in other.items())
+            raise Misuse(
+                f"deploy {self.environment}",
+                f"s3://{bucket}",
+                f"these names are another deployment's: {whose}",
+                "Choose another project, environment or name_suffix",
+            )
 
     def terraform(self) -> Terraform:
         """Terraform with this environment's state. Raises ``Misuse`` where there is no bucket for it yet."""

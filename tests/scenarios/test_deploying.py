@@ -251,6 +251,14 @@ def test_somebody_with_nothing_built_does_what_whoever_deployed_can_do(operator:
     assert {line["table"]: line["objects"] for line in status.data}["currency"] == 1, status.err
     asked = second.gives("query", "select currency_code from dim_currency", "--json")
     assert asked.data == [{"currency_code": "GBP"}], asked.err
+    audited = second.gives("audit", "--dry-run", "--dataset", "quotes", "--json")
+    assert audited.code in (0, 1), audited.err
+    assert ([line["dataset"] for line in audited.data["audits"]], "plan" in audited.data) == (["quotes"], True)
+    verified = second.gives("verify", "--json")
+    assert verified.code == 0, verified.err
+    page = second.folder / "page.html"
+    drawn = second.gives("report", "--to", str(page), "--json")
+    assert (drawn.code, page.exists()) == (0, True), drawn.err
     assert not (second.folder / "build").exists()
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from tests.support.simulated_aws import ClientOf, client_of
 
 from aws.account import Account
+from aws.deployment import DESCRIPTION, code_bucket
 from core.errors import Misuse
 from deploy import target as targets
 from deploy.layers.wheels import LAMBDA
 from deploy.target import Target
+
+__all__ = ["client_of"]
 
 
 def written(tmp_path: Path, name: str, text: str) -> Path:
@@ -110,3 +115,37 @@ def test_credentials_of_the_named_account_are_taken(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(targets, "find_account", lambda _: Account("000011112222", "aws"))
     target = Target.of("dev", [written(tmp_path, "account.tfvars", 'account = "000011112222"')])
     assert target.state_bucket == "starmend-000011112222-eu-west-1-terraform"
+
+
+OWN = {"project": "starmend", "environment": "prod-us2", "region": "us-east-2"}
+
+
+@pytest.mark.parametrize(
+    ("described", "refused"),
+    [
+        (None, ""),
+        (OWN, ""),
+        (OWN | {"project": "starmend-prod", "environment": "us2"}, "project starmend-prod, environment us2"),
+        (OWN | {"region": "eu-west-1"}, "region eu-west-1"),
+    ],
+)
+def test_names_that_are_another_deployment_s_are_refused_and_one_s_own_are_not(
+    described: dict[str, str] | None, refused: str, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Project, environment and suffix make one text, and other three can make the same; regions share the names too."""
+    account = "123456789012"
+    bucket = code_bucket("starmend-prod", "us2", account)
+    assert bucket == code_bucket("starmend", "prod-us2", account)
+    if described is not None:
+        client_of("s3").create_bucket(Bucket=bucket)
+        client_of("s3").put_object(Bucket=bucket, Key=DESCRIPTION, Body=json.dumps(described).encode())
+    outside_aws(monkeypatch)
+    monkeypatch.setattr("deploy.target.ENVIRONMENTS", tmp_path)
+    lines = [f'{name} = "{value}"' for name, value in (OWN | {"environment": "prod", "account": account}).items()]
+    written(tmp_path, "prod-us2.tfvars", "\n".join([*lines, 'name_suffix = "us2"']))
+    target = Target.of("prod-us2")
+    if refused:
+        with pytest.raises(Misuse, match=f"another deployment's: {refused}"):
+            target.refuse_names_of_another()
+    else:
+        target.refuse_names_of_another()
