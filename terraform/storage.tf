@@ -4,7 +4,7 @@ locals {
   # noncurrent_days: how long a replaced or deleted object can be brought back; expire_days: how long any object stays.
   buckets = {
     ingest    = { versioned = true, noncurrent_days = var.ingest_noncurrent_days, expire_days = null }
-    warehouse = { versioned = false, noncurrent_days = null, expire_days = null } # `vacuum` knows what may go
+    warehouse = { versioned = false, noncurrent_days = null, expire_days = null } # `vacuum` knows what may go; receipts stay
     results   = { versioned = false, noncurrent_days = null, expire_days = 7 }
     code      = { versioned = true, noncurrent_days = 90, expire_days = null }
   }
@@ -142,6 +142,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       filter {}
       expiration {
         days = rule.value
+      }
+    }
+  }
+
+  # Copies that a table of the catalog shows for some days; what they are copied from stays.
+  dynamic "rule" {
+    for_each = {
+      for name, table in local.contracts.catalog : name => table
+      if table.bucket == each.key && try(table.expire_days, null) != null
+    }
+    content {
+      id     = "expire-${rule.key}"
+      status = "Enabled"
+      filter {
+        prefix = rule.value.location
+      }
+      expiration {
+        days = rule.value.expire_days
       }
     }
   }

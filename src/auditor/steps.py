@@ -23,6 +23,7 @@ from auditor.events import (
     ScanAnswer,
     json_step,
 )
+from auditor.processing_log.compaction import compact_log
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
 from core.time import epoch
@@ -82,8 +83,14 @@ def certify_step(event: AttemptInput, services: Services) -> CertifyAnswer:
 
 @json_step
 def conclude_step(event: ConcludeInput, services: Services, *, environment: str) -> Notices:
-    """Tell whoever must hear, and finish. With ``error`` it is the end of an audit that failed."""
+    """Tell whoever must hear, and finish; then copy what was processed since into the processing log.
+
+    With ``error`` it is the end of an audit that failed.
+    """
     if event.error:
-        return conclude_failure(services, event.dataset, event.run, environment=environment, error=event.error)
-    counts = asdict(event.counts)
-    return conclude(services, event.dataset, event.run, environment=environment, counts=counts)
+        notices = conclude_failure(services, event.dataset, event.run, environment=environment, error=event.error)
+    else:
+        counts = asdict(event.counts)
+        notices = conclude(services, event.dataset, event.run, environment=environment, counts=counts)
+    compact_log(services, event.dataset, event.run)
+    return notices

@@ -14,6 +14,7 @@ from aws.deployment import Deployment
 from cli.deployed import DEFAULT, deployment
 from cli.output import FINDINGS, Environment, Json, out, print_json, say, show
 from core.errors import Misuse
+from core.landing.records import LOG_DAYS
 
 ACTIVATE = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 REPAIR = "repair"
@@ -24,7 +25,7 @@ REPAIR = "repair"
 _ROADS = """
     select case when object like 'repair/%' then 're-extract' else 'base' end as strategy,
            count(*) as objects, sum(milliseconds) as milliseconds
-    from processing_log where processed_at >= '{start}' and processed_at < '{end}'
+    from processing_log where day >= '{start}' and day < '{end}'
     group by 1 order by 1"""
 
 
@@ -42,7 +43,7 @@ def costs(
     explorer = CostExplorer(deployed.clients("ce"))
     inactive = explorer.inactive_tags()
     by_component = explorer.by_component(deployed.project, deployed.environment, start=start, end=end)
-    shares = processing_by_strategy(deployed, start=start, end=end)
+    shares = processing_by_strategy(deployed, start=max(start, end - dt.timedelta(days=LOG_DAYS)), end=end)
     report(by_component, shares, inactive, title=f"Costs from {start} to {end}", as_json=as_json)
     if inactive:
         raise typer.Exit(FINDINGS)

@@ -181,6 +181,7 @@ def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arri
     assert list(rejected["line"]) == [2, 3]
     assert "units_sold" in rejected["reason"][0]
     assert '"sales_order_id": 900002' in rejected["content"][0]
+    deployed.copy_receipts(deployment, "sales")
     receipt = deployment.athena.query(
         "select lines_in, accepted, rejected, outcome from processing_log"
         " where dataset = 'sales' and source_table = 'sales_order' and object like 'repair/%'"

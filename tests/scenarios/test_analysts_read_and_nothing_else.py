@@ -72,7 +72,7 @@ def test_an_analyst_reads_the_warehouse_and_the_log_of_what_was_processed(stack:
     s3, bucket = analyst("s3"), stack.deployment.warehouse_bucket
     s3.get_object(Bucket=bucket, Key="warehouse/dim_date/symlink.txt")
     assert s3.list_objects_v2(Bucket=bucket, Prefix="warehouse/dim_date/")["KeyCount"] > 0
-    assert s3.list_objects_v2(Bucket=bucket, Prefix="receipts/")["KeyCount"] >= 0
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="processing_log/")["KeyCount"] >= 0
 
 
 def test_an_analyst_reads_no_current_row_of_a_source(stack: Stack, analyst: Client) -> None:

@@ -42,6 +42,7 @@ def sales(stack: Stack) -> Stack:
     deployed.land(stack.deployment, "repair/sales/currency/a-bad-line.jsonl.gz", [{"currency_id": "none"}])
     await_receipts(stack.deployment, "tables/sales/")
     await_receipts(stack.deployment, "repair/sales/")
+    deployed.copy_receipts(stack.deployment, "sales")
     return stack
 
 

@@ -71,7 +71,12 @@ def test_an_analyst_reads_every_table_of_the_star_by_its_pointers_and_its_object
 
 
 def test_an_analyst_reads_the_log_of_what_was_processed(documents: Policies) -> None:
-    assert may(documents, "analyst", "s3:GetObject", f"{BUCKETS['warehouse']}/receipts/tables/sales/staff/1.json")
+    assert may(
+        documents,
+        "analyst",
+        "s3:GetObject",
+        f"{BUCKETS['warehouse']}/processing_log/day=2026-11-20/source_table=staff/a.gz",
+    )
     assert may(documents, "analyst", "glue:GetTable", f"{GLUE}:table/starmend_test/processing_log")
     assert may(documents, "analyst", "glue:GetTable", f"{GLUE}:table/starmend_test/fact_sales_order_now")
 

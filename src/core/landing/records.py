@@ -31,6 +31,10 @@ RECEIPT_COLUMNS: RecordColumns = (
     ("outside", "bigint", "lines from before the first partition: outside of the promise, and no bad lines"),
 )
 
+# The table ``processing_log`` is a copy of the receipts by day (``auditor.processing_log``), kept for so many days.
+LOG_COLUMNS: RecordColumns = (*RECEIPT_COLUMNS, ("dataset", "string", "the dataset of the object"))
+LOG_DAYS = 100
+
 QUARANTINE_COLUMNS: RecordColumns = (
     ("object", "string", "key of the ingest object"),
     ("line", "bigint", "number of the line, from 1"),

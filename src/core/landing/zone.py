@@ -4,6 +4,7 @@
 - ``repair/<dataset>/<table>/<name>.jsonl.gz``: rows fetched again
 - ``feeds/<dataset>/yyyy/mm/dd/hh/<name>``: what Firehose writes; the dataset is its only table
 - ``receipts/`` and ``quarantine/`` in the warehouse bucket: ``dataset=<dataset>/source_table=<table>/<name>.json(l)``
+- ``processing_log/`` beside them: the receipts of the last days once more (``auditor.processing_log``)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ FEEDS = "feeds/"
 REPAIR = "repair/"
 RECEIPTS = "receipts/"
 QUARANTINE = "quarantine/"
+PROCESSING_LOG = "processing_log/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from core.contract.model import Contract, Contracts, Database, Feed, Partition, SourceTable, Table
 from core.feeds.partitions import TIME_DIGITS
-from core.landing.records import COMPLETENESS_COLUMNS, QUARANTINE_COLUMNS, RECEIPT_COLUMNS, RecordColumns
+from core.landing.records import COMPLETENESS_COLUMNS, LOG_COLUMNS, LOG_DAYS, QUARANTINE_COLUMNS
+from core.landing.zone import PROCESSING_LOG, QUARANTINE
 
 _FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
 _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
@@ -19,6 +20,8 @@ _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
 
 def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
     """Name -> {bucket, location, format, description, analysts, columns, partition_keys, projection, template}.
+
+    ``expire_days``, where it is given, is after how many days an object below the location may be deleted.
 
     ``analysts``: whether analysts read it. The star and the pipeline's account of it are theirs; raw lines, current
     source rows and rejected lines hold columns that the star leaves out on purpose.
@@ -33,12 +36,8 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
             tables[f"raw_{source.name}"] = _raw_table(contract, source)
             if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
                 tables[f"current_{source.name}"] = _current_table(source)
-    tables["processing_log"] = _records(
-        contracts, "receipts", RECEIPT_COLUMNS, "one row per ingest object: its receipt", analysts=True
-    )
-    tables["quarantine"] = _records(
-        contracts, "quarantine", QUARANTINE_COLUMNS, "one row per rejected line", analysts=False
-    )
+    tables["processing_log"] = _processing_log(contracts)
+    tables["quarantine"] = _quarantine(contracts)
     tables["completeness"] = _completeness(contracts)
     return dict(sorted(tables.items()))
 
@@ -156,40 +155,19 @@ def _current_table(source: SourceTable) -> dict[str, Any]:
     }
 
 
-def _records(
-    contracts: Contracts, folder: str, columns: RecordColumns, description: str, *, analysts: bool
-) -> dict[str, Any]:
-    datasets = [contract for contract in contracts if contract.source]
-    names = sorted(
-        {table.name for contract in datasets for table in (contract.source.tables if contract.source else ())}
-    )
-    keys = [
-        {
-            "name": "dataset",
-            "type": "string",
-            "projection": {"type": "enum", "values": ",".join(sorted(dataset.dataset for dataset in datasets))},
-        },
-        {"name": "source_table", "type": "string", "projection": {"type": "enum", "values": ",".join(names)}},
-    ]
+def _source_tables(contracts: Contracts) -> dict[str, Any]:
+    """The key ``source_table``, with the names of all datasets' source tables."""
+    names = {table.name for contract in contracts if contract.source for table in contract.source.tables}
+    return {"name": "source_table", "type": "string", "projection": {"type": "enum", "values": ",".join(sorted(names))}}
+
+
+def _datasets(contracts: Contracts) -> dict[str, Any]:
+    names = sorted(contract.dataset for contract in contracts if contract.source)
+    return {"name": "dataset", "type": "string", "projection": {"type": "enum", "values": ",".join(names)}}
+
+
+def _day(first: str) -> dict[str, Any]:
     return {
-        "bucket": "warehouse",
-        "location": f"{folder}/",
-        "format": "json",
-        "description": description,
-        "analysts": analysts,
-        "columns": [_column(*column) for column in columns],
-        **_partitioned(keys),
-    }
-
-
-def _completeness(contracts: Contracts) -> dict[str, Any]:
-    """One row per audited window, by the window's day (UTC)."""
-    datasets = sorted(contract.dataset for contract in contracts if contract.source)
-    promised = [
-        contract for contract in contracts if contract.source and any(table.kind == "fact" for table in contract.tables)
-    ]
-    first = min((_earliest(contract) for contract in promised), default="2026-01-01")
-    day = {
         "name": "day",
         "type": "string",
         "projection": {
@@ -200,7 +178,46 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
             "interval.unit": "DAYS",
         },
     }
-    dataset = {"name": "dataset", "type": "string", "projection": {"type": "enum", "values": ",".join(datasets)}}
+
+
+def _processing_log(contracts: Contracts) -> dict[str, Any]:
+    """One row per ingest object, by the day (UTC) of its receipt and its source table.
+
+    The dataset is no key: a query without a day lists as many folders as there are days, tables and datasets.
+    """
+    return {
+        "bucket": "warehouse",
+        "location": PROCESSING_LOG,
+        "format": "json",
+        "description": (
+            f"one row per ingest object: its receipt, from the audit after it on, of the last {LOG_DAYS} days; "
+            "name a day in every query"
+        ),
+        "analysts": True,
+        "columns": [_column(*column) for column in LOG_COLUMNS],
+        "expire_days": LOG_DAYS + 2,  # after the last day that is projected, wherever on Earth
+        **_partitioned([_day(f"NOW-{LOG_DAYS}DAYS"), _source_tables(contracts)]),
+    }
+
+
+def _quarantine(contracts: Contracts) -> dict[str, Any]:
+    return {
+        "bucket": "warehouse",
+        "location": QUARANTINE,
+        "format": "json",
+        "description": "one row per rejected line",
+        "analysts": False,
+        "columns": [_column(*column) for column in QUARANTINE_COLUMNS],
+        **_partitioned([_datasets(contracts), _source_tables(contracts)]),
+    }
+
+
+def _completeness(contracts: Contracts) -> dict[str, Any]:
+    """One row per audited window, by the window's day (UTC)."""
+    promised = [
+        contract for contract in contracts if contract.source and any(table.kind == "fact" for table in contract.tables)
+    ]
+    first = min((_earliest(contract) for contract in promised), default="2026-01-01")
     return {
         "bucket": "warehouse",
         "location": "completeness/",
@@ -208,5 +225,5 @@ def _completeness(contracts: Contracts) -> dict[str, Any]:
         "description": "one row per audited window: expected, present, absent, missing, and its certificate",
         "analysts": True,
         "columns": [_column(*column) for column in COMPLETENESS_COLUMNS],
-        **_partitioned([dataset, day]),
+        **_partitioned([_datasets(contracts), _day(first)]),
     }

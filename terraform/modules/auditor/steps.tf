@@ -40,11 +40,11 @@ locals {
       writes = ["audit/", "completeness/", "warehouse/_certificates/"]
     }
     conclude = { # tells which certificates were issued; where there are canaries it sees whether the planted gap was healed
-      about  = "Tells the admins once per cause and whoever listens of everything, and finishes the run"
+      about  = "Tells the admins once per cause and whoever listens of everything, and copies new receipts into the log"
       memory = 512
       looks  = local.has_canaries
-      reads  = [local.has_canaries ? "warehouse/" : "warehouse/_certificates/", "audit/"]
-      writes = ["audit/"]
+      reads  = [local.has_canaries ? "warehouse/" : "warehouse/_certificates/", "audit/", "receipts/", "processing_log/"]
+      writes = ["audit/", "processing_log/"]
     }
   }
   has_canaries  = length(var.canaries) > 0
