@@ -117,7 +117,7 @@ def _postgres_sum(column: Column, value: str) -> str:
     if kind == "date":
         return f"sum({value} - date '1970-01-01')"
     if kind == "timestamp":
-        return f"sum(round(extract(epoch from {value}) * 1000))"
+        return f"sum(floor(extract(epoch from {value}) * 1000 + 0.5))"  # as Athena shows it: half to the later one
     return f"sum(length({value}))"
 
 

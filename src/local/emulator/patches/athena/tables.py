@@ -197,10 +197,15 @@ def _json(table: Table, files: list[str]) -> tuple[str, dict[str, str]]:
 
 
 def _milliseconds(expression: str, kind: str) -> str:
-    """ "TIMESTAMP ... up to a maximum resolution of milliseconds" (Athena's data types); the engine rounds."""
+    """ "TIMESTAMP ... up to a maximum resolution of milliseconds" (Athena's data types).
+
+    Trino's Parquet reader rounds microseconds to the nearest millisecond, a half to the later one, before 1970 too
+    (``TransformingValueDecoders`` and ``Timestamps.round``). DuckDB's ``//`` cuts towards zero.
+    """
     if kind != "TIMESTAMP":
         return expression
-    return f"make_timestamp((epoch_us({expression}) + 500) // 1000 * 1000)"
+    later = f"(epoch_us({expression}) + 500)"
+    return f"make_timestamp({later} - ({later} % 1000 + 1000) % 1000)"
 
 
 def _stock(table: Table, files: list[str]) -> str:

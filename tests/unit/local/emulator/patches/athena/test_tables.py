@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import awswrangler as wr
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -25,6 +26,8 @@ from tests.unit.local.emulator.patches.athena.lake import (
     put,
     query,
 )
+
+from local.emulator.patches.athena import tables
 
 pytestmark = [pytest.mark.emulator, pytest.mark.usefixtures("lake")]
 
@@ -72,6 +75,24 @@ def test_a_timestamp_has_milliseconds(session):
     found = query(session, "select minute, cast(minute as varchar) as text from quotes where symbol = 'AAPL'")
     assert found["minute"][0] == pd.Timestamp("2026-11-20 14:30:00.123")
     assert found["text"][0] == "2026-11-20 14:30:00.123"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("2026-11-20 14:30:00.000499", "2026-11-20 14:30:00.000"),
+        ("2026-11-20 14:30:00.000500", "2026-11-20 14:30:00.001"),
+        ("2026-11-20 14:30:59.999500", "2026-11-20 14:31:00.000"),
+        ("2026-11-30 23:59:59.999999", "2026-12-01 00:00:00.000"),
+        ("1969-12-31 23:59:59.998499", "1969-12-31 23:59:59.998"),
+        ("1969-12-31 23:59:59.998500", "1969-12-31 23:59:59.999"),
+        ("1969-12-31 23:59:59.999499", "1969-12-31 23:59:59.999"),
+        ("1969-12-31 23:59:59.999500", "1970-01-01 00:00:00.000"),
+    ],
+)
+def test_microseconds_are_rounded_to_the_nearest_millisecond(stored, shown):
+    expression = tables._milliseconds(f"TIMESTAMP '{stored}'", "TIMESTAMP")
+    assert duckdb.sql(f"select {expression}").fetchall() == [(datetime.fromisoformat(shown),)]
 
 
 def test_a_partition_key_has_the_type_that_the_catalog_gives_it(session):
