@@ -51,6 +51,7 @@ class Vandal:
         self.simulation = simulation
         self.draw = random.Random(seed)
         self._touched: set[str] = set()
+        self._undone: list[str] = []  # kinds whose turn is to come, before any comes again
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
             "row deleted at the source": self.delete_at_source,
             "row written at the source with an old time": self.write_late,
@@ -76,10 +77,14 @@ class Vandal:
         if self.draw.random() < 0.5 and (lost := self.lose_event()):  # first, for a pass would undo other harm
             mutations.append(lost)
         while len(mutations) < count:
-            kind = self.draw.choice(list(self.kinds))
-            if mutation := self.kinds[kind]():
+            if mutation := self.kinds[self._next_kind()]():
                 mutations.append(mutation)
         return mutations
+
+    def _next_kind(self) -> str:
+        if not self._undone:
+            self._undone = self.draw.sample(list(self.kinds), len(self.kinds))
+        return self._undone.pop()
 
     def _once(self, place: str) -> bool:
         """Whether nothing in this batch was done to that place yet."""

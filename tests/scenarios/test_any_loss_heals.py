@@ -31,7 +31,7 @@ SESSIONS = {
 
 def traded(feed: FeedSimulation, session: str) -> None:
     for start, minutes in SESSIONS[session]:
-        feed.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes)
+        feed.trade(dt.datetime.fromisoformat(start).replace(tzinfo=dt.UTC), minutes, slots_an_object=6)
     feed.pass_time(hours=1)
 
 

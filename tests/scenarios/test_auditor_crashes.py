@@ -59,12 +59,12 @@ def damaged() -> Iterator[tuple[FeedSimulation, Moment]]:
     """An hour with a gap, a lost event, an unhealable symbol and a deleted object, not audited yet."""
     contracts = with_entities(contracts_in(), "quotes", "AAPL", "AMD", "ZM")
     with feed_simulation(THREE, contracts=contracts) as feed:
-        feed.trade(THREE, 60)
+        feed.trade(THREE, 60, slots_an_object=6)
         feed.pass_time(minutes=5)
         feed.heal(run="earlier")  # there is a chain to go on with
         feed.loses = lambda name, at: (name == "AMD" and at.minute in (5, 6, 30)) or (name == "ZM" and at.minute == 9)
-        feed.loses_event = lambda key: key.endswith("000040")
-        feed.trade(THREE + dt.timedelta(hours=1), 60)
+        feed.loses_event = lambda key: key.endswith("000015")
+        feed.trade(THREE + dt.timedelta(hours=1), 60, slots_an_object=6)
         feed.pass_time(minutes=5)
         feed.market.fail("forbidden", symbol="ZM", endpoint="candle")
         feed.deleted_objects.delete(next(info.key for info in feed.lake.ingest.list("feeds/")))

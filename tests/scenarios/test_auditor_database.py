@@ -28,10 +28,11 @@ def rows_of(simulation: DatabaseSimulation, table: str, key: str, number: int) -
     return [row for row in simulation.lake.rows(table) if row[key] == number]
 
 
-def test_fifty_mutations_are_found_and_healed_and_none_is_invented_while_the_source_is_written_to() -> None:
-    tally = run_mutations(batches=5, seed=20261120)
+def test_mutations_of_every_kind_are_healed_and_none_is_invented_while_the_source_is_written_to() -> None:
+    """``make chaos`` makes a thousand."""
+    tally = run_mutations(batches=2, seed=20261120)
     assert tally.faults == []
-    assert tally.figures == {"made": 50, "found": 50, "healed": 50, "invented": 0}
+    assert tally.figures == {"made": 20, "found": 20, "healed": 20, "invented": 0}
 
 
 def test_a_clean_run_writes_no_fact_no_version_no_object_and_no_mail() -> None:

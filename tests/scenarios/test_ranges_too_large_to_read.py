@@ -35,7 +35,7 @@ def feed() -> Iterator[FeedSimulation]:
 
 
 def an_afternoon(feed: FeedSimulation) -> None:
-    feed.trade(THREE, 60 * HOURS)
+    feed.trade(THREE, 60 * HOURS, slots_an_object=6)
     feed.pass_time(minutes=5)
 
 
@@ -109,11 +109,11 @@ def test_a_rollback_is_made_good_from_the_ingest_objects_and_a_held_one_is_left_
     an_afternoon(feed)
     rows = feed.rows("fact_quote")
     table = feed.contracts.table("fact_quote")
-    rollback(feed.lake.partitions, table, AAPL, to=100, hold=None, context=CommitContext("x"))
+    rollback(feed.lake.partitions, table, AAPL, to=20, hold=None, context=CommitContext("x"))
     answers = feed.heal(**RANGE)
     assert answers["audit"]["kinds"]["broken_object"] == 1
     assert feed.rows("fact_quote") == rows
-    rollback(feed.lake.partitions, table, AAPL, to=100, hold="under review", context=CommitContext("x"))
+    rollback(feed.lake.partitions, table, AAPL, to=20, hold="under review", context=CommitContext("x"))
     answers = feed.heal(**RANGE)
     assert answers["audit"]["kinds"] == {"held_partition": 1}
     assert len(feed.rows("fact_quote")) < len(rows)

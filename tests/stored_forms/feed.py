@@ -88,7 +88,7 @@ class FeedLake(FeedSimulation):
     def trade(self, start: dt.datetime, minutes: int) -> None:
         before = self.acquisition.messages
         self.acquisition.messages = self._kept(before)  # type: ignore[method-assign]
-        super().trade(start, minutes)
+        super().trade(start, minutes, slots_an_object=2)
         self.acquisition.messages = before  # type: ignore[method-assign]
 
     def observe(self, slot: dt.datetime) -> None:

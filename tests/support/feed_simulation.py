@@ -98,14 +98,14 @@ class FeedSimulation:
 
     # ------------------------------------------------------------ the pipeline
 
-    def trade(self, start: dt.datetime, minutes: int) -> None:
-        """So many slots are observed; every two of them one object is delivered and processed."""
+    def trade(self, start: dt.datetime, minutes: int, *, slots_an_object: int = 3) -> None:
+        """So many slots are observed; every few of them one object is delivered and processed."""
         step = dt.timedelta(seconds=self.feed.every)
         for number in range(minutes):
             slot = start + number * step
             self._go_to(slot + dt.timedelta(seconds=2))
             self.observe(slot)
-            if number % 2:
+            if number % slots_an_object == slots_an_object - 1:
                 self.deliver()
         self._go_to(start + minutes * step)
         self.deliver()

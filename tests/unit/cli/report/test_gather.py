@@ -185,7 +185,7 @@ def test_the_newest_receipts_are_shown(traded: FeedSimulation) -> None:
         ("quotes", "quotes", "committed")
     }
     assert [found.at for found in made.processed] == sorted((found.at for found in made.processed), reverse=True)
-    assert all((found.lines, found.rejected) == (22, 0) for found in made.processed)
+    assert all((found.lines, found.rejected) == (33, 0) for found in made.processed)
 
 
 def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: FeedSimulation) -> None:
