@@ -61,6 +61,7 @@ def test_every_table_of_the_sales_source_comes_whole_and_once() -> None:
     with source(sales_orders=300) as sales:
         login = {"host": sales.server.host, "port": sales.server.port, "dbname": sales.dbname}
         login |= {"username": sales.server.extractor.user, "password": sales.server.extractor.password}
+        login |= {"sslmode": "verify-full", "sslrootcert": sales.server.certificate.read_text()}
         sandbox = extraction_sandbox(contract, secret=json.dumps(login))
         sandbox.secrets.values["sales-db"] = sandbox.secrets.values.pop(SECRET)
         sandbox.extraction.connector._secret = "sales-db"

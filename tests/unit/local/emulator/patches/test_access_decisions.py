@@ -100,7 +100,7 @@ def make(session: boto3.Session) -> None:
     with zipfile.ZipFile(body, "w") as archive:
         archive.writestr("index.py", CODE)
     session.client("lambda").create_function(
-        FunctionName="asks", Runtime="python3.12", Role=role, Handler="index.handler", Timeout=20,
+        FunctionName="asks", Runtime="python3.12", Role=role, Handler="index.handler", Timeout=120,
         Code={"ZipFile": body.getvalue()}, Layers=publish_layers(session), MemorySize=1024,
     )  # fmt: skip
     s3 = session.client("s3")

@@ -119,11 +119,13 @@ def test_every_line_printed_belongs_to_the_log_when_the_answer_is_there(session,
 
 
 def test_a_warm_call_takes_milliseconds(session, function):
-    invoke(session, function)
-    started = time.perf_counter()
-    for _ in range(10):
+    def seconds() -> float:
+        started = time.perf_counter()
         invoke(session, function)
-    assert time.perf_counter() - started < 0.4  # stock: 0.55 at the least, for it waits 50 ms for logs
+        return time.perf_counter() - started
+
+    # Stock waits 50 ms for logs in every call; a busy machine makes many calls slow, but not each of so many.
+    assert any(seconds() < 0.05 for _ in range(200))
 
 
 def test_step_functions_catch_an_error_by_its_class(session, function):
