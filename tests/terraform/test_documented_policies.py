@@ -204,3 +204,14 @@ def test_whatever_was_asked_for_from_bootstrap_to_destroy_is_allowed(role: str, 
     recorded = set(json.loads((ROOT / "tests/policies/recorded.json").read_text())[role])
     assert len(recorded) > 10
     assert recorded - actions(who(PLACE)) - EMULATOR_ALONE == set()
+
+
+def test_an_operator_may_do_it_to_each_resource_that_was_asked_for() -> None:
+    """A deployer's resources are no measure: the emulator asks about many of its calls for ``*``."""
+    recorded = json.loads((ROOT / "tests/policies/recorded.json").read_text())["operator"]
+    who = operator(Place("aws", "0" * 12, REGION, "starmend", "dev"))
+    asked = [(action, resource) for action, resources in recorded.items() for resource in resources]
+    assert len(asked) > 30
+    assert [need for need in asked if not allows(who, *need)] == []
+    own = {"s3:PutObject", "s3:DeleteObject", "sqs:SendMessage", "lambda:InvokeFunction", "states:StartExecution"}
+    assert own <= recorded.keys(), "a command that was not exercised"
