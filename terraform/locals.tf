@@ -31,7 +31,8 @@ locals {
     purpose     = "base"
   })
 
-  # What Cost Explorer groups by, beside project and environment; repairs say purpose = "repair".
+  # What Cost Explorer groups by, beside project and environment; repairs say purpose = "repair",
+  # and what only one of their ideas uses says which: repair = "history", "re-extract", "restate" or "replay".
   tags = {
     for component in ["storage", "ingestion", "processing", "analytics", "alarms"] :
     component => { component = component }

@@ -219,9 +219,9 @@ variable "company_tags" {
   validation {
     condition = length([
       for key in keys(var.company_tags) : key
-      if contains(["project", "environment", "component", "purpose", "name"], lower(key))
+      if contains(["project", "environment", "component", "purpose", "repair", "name"], lower(key))
     ]) == 0
-    error_message = "company_tags: project, environment, component, purpose and Name are ours; costs are told apart by them."
+    error_message = "company_tags: project, environment, component, purpose, repair and Name are ours: costs go by them."
   }
 
   validation {

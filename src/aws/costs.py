@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from aws.failures import code_of, reaching
 from core.errors import PipelineBug
 
-TAGS = ("project", "environment", "component", "purpose")
+TAGS = ("project", "environment", "component", "purpose", "repair")
 _PLACE = "Cost Explorer"
 
 
@@ -83,8 +83,15 @@ class CostExplorer:
 
     def by_component(self, project: str, environment: str, *, start: dt.date, end: dt.date) -> list[Cost]:
         """Costs of ``[start, end)``, whole days in UTC, per component and purpose; the dearest first."""
+        return self._by(("component", "purpose"), project, environment, start, end)
+
+    def by_repair(self, project: str, environment: str, *, start: dt.date, end: dt.date) -> list[Cost]:
+        """The same per idea of repair, in the place of the component; empty is what several ideas share, or none."""
+        return self._by(("repair", "purpose"), project, environment, start, end)
+
+    def _by(self, tags: tuple[str, str], project: str, environment: str, start: dt.date, end: dt.date) -> list[Cost]:
         total: dict[tuple[str, str, str], Decimal] = {}
-        for group in self._groups(project, environment, start, end):
+        for group in self._groups(tags, project, environment, start, end):
             component, purpose = (key.partition("$")[2] for key in group["Keys"])
             price = group["Metrics"]["UnblendedCost"]
             key = (component, purpose, price["Unit"])
@@ -92,7 +99,9 @@ class CostExplorer:
         costs = [Cost(component, purpose, amount, unit) for (component, purpose, unit), amount in total.items()]
         return sorted(costs, key=lambda cost: (-cost.amount, cost.component, cost.purpose))
 
-    def _groups(self, project: str, environment: str, start: dt.date, end: dt.date) -> Iterator[dict[str, Any]]:
+    def _groups(
+        self, tags: tuple[str, str], project: str, environment: str, start: dt.date, end: dt.date
+    ) -> Iterator[dict[str, Any]]:
         deployment = [
             {"Tags": {"Key": "project", "Values": [project], "MatchOptions": ["EQUALS"]}},
             {"Tags": {"Key": "environment", "Values": [environment], "MatchOptions": ["EQUALS"]}},
@@ -102,7 +111,7 @@ class CostExplorer:
             "Granularity": "MONTHLY",
             "Metrics": ["UnblendedCost"],
             "Filter": {"And": deployment},
-            "GroupBy": [{"Type": "TAG", "Key": "component"}, {"Type": "TAG", "Key": "purpose"}],
+            "GroupBy": [{"Type": "TAG", "Key": tag} for tag in tags],
         }
         while True:
             with _asking("read costs"):

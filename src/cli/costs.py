@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,16 @@ from core.landing.records import LOG_DAYS
 ACTIVATE = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 REPAIR = "repair"
 
+
+class By(StrEnum):
+    """What costs are told apart by: the parts of the pipeline, or the ideas by which it repairs itself."""
+
+    COMPONENT = "component"
+    REPAIR = "repair"
+
+
+NO_TAG = {By.COMPONENT: "(no tag)", By.REPAIR: "(shared)"}
+
 # Repairs that have functions of their own (audits, asking again, making partitions again) are told apart by their tags.
 # What they share is processing: there the road of a receipt's object tells which strategy asked for it. What a
 # provider's history brought comes by the feed's own road, among what is observed.
@@ -31,6 +42,7 @@ _ROADS = """
 
 def costs(
     days: Annotated[int, typer.Option("--days", min=1, max=365, help="How many whole days back.")] = 30,
+    by: Annotated[By, typer.Option("--by", help="Per component, or per idea of repair.")] = By.COMPONENT,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -41,10 +53,11 @@ def costs(
     end = dt.datetime.now(dt.UTC).date()
     start = end - dt.timedelta(days=days)
     explorer = CostExplorer(deployed.clients("ce"))
-    inactive = explorer.inactive_tags()
-    by_component = explorer.by_component(deployed.project, deployed.environment, start=start, end=end)
+    inactive = _needed(explorer.inactive_tags(), by)
+    ask = explorer.by_repair if by is By.REPAIR else explorer.by_component
+    charged = ask(deployed.project, deployed.environment, start=start, end=end)
     shares = processing_by_strategy(deployed, start=max(start, end - dt.timedelta(days=LOG_DAYS)), end=end)
-    report(by_component, shares, inactive, title=f"Costs from {start} to {end}", as_json=as_json)
+    report(charged, shares, inactive, title=f"Costs from {start} to {end}", by=by, as_json=as_json)
     if inactive:
         raise typer.Exit(FINDINGS)
 
@@ -55,11 +68,12 @@ def report(
     inactive: Sequence[str] | None,
     *,
     title: str,
+    by: By = By.COMPONENT,
     as_json: bool,
 ) -> None:
     """Print costs, processing's work by strategy, and the tags by which costs are not yet told apart."""
     rows = [
-        {"component": cost.component or "(no tag)", "purpose": cost.purpose or "(no tag)", "cost": _money(cost.amount),
+        {by.value: cost.component or NO_TAG[by], "purpose": cost.purpose or "(no tag)", "cost": _money(cost.amount),
          "currency": cost.currency}
         for cost in costs
     ]  # fmt: skip
@@ -77,6 +91,11 @@ def report(
             f"Not activated as cost allocation tags: {', '.join(inactive)}. Costs cannot be told apart by them; "
             f"activate them in the payer's account, they count from then on: {ACTIVATE}"
         )
+
+
+def _needed(inactive: Sequence[str] | None, by: By) -> Sequence[str] | None:
+    """Those of the inactive tags that the question needs."""
+    return inactive if inactive is None or by is By.REPAIR else [tag for tag in inactive if tag != REPAIR]
 
 
 def totals(costs: Sequence[Cost]) -> list[dict[str, Any]]:

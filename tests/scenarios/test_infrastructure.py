@@ -76,7 +76,8 @@ def test_everything_that_can_be_tagged_says_whose_it_is(resources: list[Resource
         resource["address"]
         for resource in resources
         if resource["type"] not in UNTAGGED
-        and set(resource["values"].get("tags_all") or ()) != {"project", "environment", "component", "purpose"}
+        and set(resource["values"].get("tags_all") or ()) - {"repair"}
+        != {"project", "environment", "component", "purpose"}
     }
     assert untagged == set()
     assert {resource["type"] for resource in resources if resource["values"].get("tags_all")} & UNTAGGED == set()
@@ -90,6 +91,16 @@ def test_what_repairs_cost_can_be_told_from_what_the_pipeline_costs(resources: l
     assert purposes.pop("auditor") == {"repair"}
     assert set().union(*purposes.values()) == {"base"}
     assert {"storage", "ingestion", "processing", "analytics", "alarms"} <= set(purposes)
+
+
+def test_what_one_idea_of_repair_alone_uses_says_which(resources: list[Resource]) -> None:
+    ideas = {
+        resource["values"]["function_name"].rsplit("-", 1)[-1]: resource["values"]["tags_all"].get("repair")
+        for resource in resources
+        if resource["type"] == "aws_lambda_function"
+    }
+    tagged = {function: idea for function, idea in ideas.items() if idea}
+    assert tagged == {"repair": "history", "check": "re-extract", "restate": "restate", "queue": "replay"}
 
 
 def test_no_grant_has_a_wildcard_for_an_action(resources: list[Resource]) -> None:

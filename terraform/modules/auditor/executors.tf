@@ -57,6 +57,7 @@ module "restate" {
   memory_mb       = var.restate_memory_mb
   shared          = var.functions
   tags            = var.tags
+  repair          = "restate"
 }
 
 # ---------------------------------------------------------------- ask the source again: acquisition's own work
@@ -126,6 +127,7 @@ module "repair" {
   memory_mb       = 512
   shared          = var.functions
   tags            = var.tags
+  repair          = "history"
 }
 
 resource "aws_lambda_event_source_mapping" "repair" {

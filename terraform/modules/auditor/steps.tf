@@ -198,6 +198,7 @@ module "step" {
   shared          = var.functions
   layers          = ["base", "athena"] # the steps share their modules, and these can ask Athena
   tags            = var.tags
+  repair          = each.key == "queue" ? "replay" : null
 }
 
 # ---------------------------------------------------------------- ranges too large for a function to read are asked of Athena

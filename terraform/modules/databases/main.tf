@@ -152,6 +152,7 @@ module "check" {
   shared          = var.functions
   network         = var.network
   tags            = var.audit_tags
+  repair          = "re-extract"
 }
 
 locals {

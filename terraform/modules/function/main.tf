@@ -91,7 +91,7 @@ resource "aws_lambda_function" "this" {
   layers           = [for name in var.layers : var.shared.code.layers[name] if contains(keys(var.shared.code.layers), name)]
   timeout          = var.timeout_seconds
   memory_size      = var.memory_mb
-  tags             = var.tags
+  tags             = merge(var.tags, { for idea in var.repair[*] : "repair" => idea })
 
   environment {
     variables = merge(var.shared.environment, var.environment, var.shared.tracing ? {} : { POWERTOOLS_TRACE_DISABLED = "true" })

@@ -86,3 +86,9 @@ variable "tags" {
   description = "Cost tags on top of the provider's."
   type        = map(string)
 }
+
+variable "repair" {
+  description = "The idea of repair that it alone carries out, as a tag of the function; null: none, or several."
+  type        = string
+  default     = null
+}

@@ -57,7 +57,7 @@ def test_costs_are_asked_for_one_deployment_and_added_up_exactly_over_pages(serv
 def test_tags_that_nobody_activated_are_named(service: Stubber) -> None:
     active = [{"TagKey": name, "Type": "UserDefined", "Status": "Active"} for name in ("project", "purpose")]
     service.add_response("list_cost_allocation_tags", {"CostAllocationTags": active})
-    assert CostExplorer(service.client).inactive_tags() == ("environment", "component")
+    assert CostExplorer(service.client).inactive_tags() == ("environment", "component", "repair")
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
@@ -75,3 +75,24 @@ def test_a_member_account_that_the_payer_shuts_out_is_told_whom_to_ask(service: 
     service.add_client_error("get_cost_and_usage", "AccessDeniedException", "User not enabled for cost explorer", 400)
     with pytest.raises(CostsRefused, match=r"read costs: Cost Explorer: AccessDeniedException.*payer"):
         CostExplorer(service.client).by_component("starmend", "prod", start=START, end=END)
+
+
+def test_the_costs_of_each_idea_of_repair_are_told_apart_by_their_tag(service: Stubber) -> None:
+    asked: dict[str, Any] = {
+        "TimePeriod": {"Start": "2026-11-01", "End": "2026-11-21"}, "Granularity": "MONTHLY",
+        "Metrics": ["UnblendedCost"], "Filter": ANY,
+        "GroupBy": [{"Type": "TAG", "Key": "repair"}, {"Type": "TAG", "Key": "purpose"}],
+    }  # fmt: skip
+    groups = [
+        {
+            "Keys": [f"repair${idea}", f"purpose${purpose}"],
+            "Metrics": {"UnblendedCost": {"Amount": cost, "Unit": "USD"}},
+        }
+        for idea, purpose, cost in (("history", "repair", "0.1"), ("", "repair", "0.4"), ("", "base", "3"))
+    ]
+    service.add_response("get_cost_and_usage", answer(*groups), asked)
+    assert CostExplorer(service.client).by_repair("starmend", "prod", start=START, end=END) == [
+        Cost("", "base", Decimal(3), "USD"),
+        Cost("", "repair", Decimal("0.4"), "USD"),
+        Cost("history", "repair", Decimal("0.1"), "USD"),
+    ]

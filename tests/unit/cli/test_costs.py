@@ -12,7 +12,7 @@ from tests.support.commands import Command
 
 from aws.costs import Cost
 from aws.deployment import Deployment
-from cli.costs import report, totals
+from cli.costs import By, report, totals
 
 FOUND = [
     Cost("processing", "base", Decimal("3.004"), "USD"),
@@ -54,3 +54,11 @@ def test_the_emulator_bills_nothing(starmend: Command, monkeypatch: pytest.Monke
     said = starmend("costs")
     assert said.code == 2
     assert "bills nothing" in said.err
+
+
+def test_ideas_of_repair_are_rows_of_their_own_and_what_they_share_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    charged = [Cost("history", "repair", Decimal("1.5"), "USD"), Cost("", "repair", Decimal("0.5"), "USD")]
+    report(charged, SHARES, (), title="Costs", by=By.REPAIR, as_json=True)
+    written = json.loads(capsys.readouterr().out)
+    assert [(row["repair"], row["cost"]) for row in written["costs"]] == [("history", "1.50"), ("(shared)", "0.50")]
+    assert written["totals"][0]["repair"] == "2.00"
