@@ -63,7 +63,7 @@ run "defaults" {
       for rule in concat(
         aws_s3_bucket_lifecycle_configuration.this["warehouse"].rule,
         aws_s3_bucket_lifecycle_configuration.this["ingest"].rule,
-      ) : length(rule.expiration) == 0 || rule.filter[0].prefix == "processing_log/"
+      ) : length(rule.expiration) == 0 || rule.id == "expire-processing_log"
     ])
     error_message = "Nothing in the warehouse or among the current ingest objects expires, but for the copy of the receipts."
   }
@@ -71,8 +71,8 @@ run "defaults" {
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.this["warehouse"].rule :
-      [rule.filter[0].prefix, rule.expiration[0].days] if length(rule.expiration) > 0
-    ] == [["processing_log/", 102]]
+      "${rule.id} ${rule.expiration[0].days}" if length(rule.expiration) > 0
+    ] == ["expire-processing_log 102"]
     error_message = "The copy of the receipts expires after the last day that its table shows."
   }
 

@@ -32,6 +32,8 @@ TAKEN_AWAY = {
     "aws_lambda_layer_version.own[0]",  # one layer beside AWS's became two that hold everything; a layer holds no data
     'aws_s3_object.package["layer"]',
 }
+# Saved queries with another text: the provider makes them again under their name; they hold nothing.
+WORDED_ANEW = {f'aws_athena_named_query.saved["{name}"]' for name in ("processing-log", "halted-objects")}
 
 
 def before(change: Change) -> str:
@@ -41,7 +43,7 @@ def before(change: Change) -> str:
 
 def test_nothing_is_destroyed_or_replaced(changes: list[Change]) -> None:
     destroyed = {before(change) for change in changes if "delete" in change["change"]["actions"]}
-    assert destroyed - TAKEN_AWAY == set()
+    assert destroyed - TAKEN_AWAY - WORDED_ANEW == set()
 
 
 def test_what_holds_data_keeps_its_address_and_its_name(state: dict[str, Any], changes: list[Change]) -> None:
