@@ -14,6 +14,8 @@ from core.audit.repair_jobs import Repair, executor_of, repair_from_data, repair
 from core.audit.source_check import (
     CountBuckets,
     ListPairs,
+    LocateRows,
+    Question,
     Span,
     buckets_from_data,
     buckets_to_data,
@@ -27,11 +29,13 @@ EXAMPLES: dict[str, Any] = {
     "bytes": 4096,
     "checked": ("2026-11-20T10:00:00.000000Z",),
     "column": "price",
+    "columns": ("created_at",),
     "dataset": "prices",
     "day": "2026-11-20",
     "deleted": True,
     "end": "2026-11-20T10:00:00.000000Z",
     "entity": "AAA",
+    "fact": "fact_price",
     "example": "symbol=AAA, price=-1",
     "key": "tables/books/book/000000000001.jsonl.gz",
     "keys": ((1, "a", True), (2, "é", False)),
@@ -59,6 +63,7 @@ EXAMPLES: dict[str, Any] = {
     "versions": ("2026-11-20T09:00:00.000000Z",),
 }
 OTHERS: dict[tuple[str, str], Any] = {  # where a name means something else
+    ("moved_row", "partitions"): (("month=2026-11", "month=2026-10"), ("month=2026-11", "")),
     ("orphan_key", "keys"): ("99", "100"),
     ("unreferenced_object", "objects"): 5,
 }
@@ -117,11 +122,12 @@ def _outcomes() -> list[HistoryOutcome]:
     ]
 
 
-def _questions() -> list[CountBuckets | ListPairs]:
+def _questions() -> list[Question]:
     spans = (Span(), Span("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"))
     target = "audit/runs/first/pairs/book-0.parquet"
     return [
         CountBuckets("books", "book", spans, 16, "2026-11-20T09:00:00Z"),
         CountBuckets("books", "book_order", spans, 16, "2026-11-20T09:00:00Z", "created_at"),
         ListPairs("books", "book_order", spans[1], 16, (0, 5), target, "created_at"),
+        LocateRows("books", "book_order", ((1,), (2,)), ("created_at",), target),
     ]

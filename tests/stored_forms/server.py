@@ -38,7 +38,7 @@ class Server:
         self.rows: dict[str, dict[int, Row]] = {name: {} for name in tables}
         self.now = now
         self.silent = 0
-        self.pairs: list[tuple[int, dt.datetime]] = []
+        self.answer: list[tuple[int, dt.datetime]] = []
 
     def open(self) -> Session:
         return Session(self)
@@ -64,10 +64,14 @@ class Server:
         return {"spans": buckets_to_data(tuple(counted))}
 
     def prepare(self, question: Mapping[str, Any]) -> None:
-        """The rows that the next ``ListPairs`` is to get."""
+        """The rows that the next ``ListPairs`` or ``LocateRows`` (of a key of one column, and a time) is to get."""
+        if question["kind"] == "locate_rows":
+            (column,), rows = question["columns"], self.rows[question["table"]]
+            self.answer = [(key, rows[key][column]) for (key,) in question["keys"] if key in rows]
+            return
         some = self.some(question["table"], question["span"], question.get("column", ""))
         numbers = bucket_numbers(_hashed(some)[0], question["buckets"]).tolist()
-        self.pairs = [one for one, number in zip(some, numbers, strict=True) if number in question["wanted"]]
+        self.answer = [one for one, number in zip(some, numbers, strict=True) if number in question["wanted"]]
 
 
 def _hashed(some: list[tuple[int, dt.datetime]]) -> tuple[Any, Any]:
@@ -104,7 +108,7 @@ class Session:
 
     def copy(self, statement: str) -> Generator[list[bytes]]:
         if "row_to_json" not in statement:
-            yield [f"{key},{version}\n".encode() for key, version in self._server.pairs]
+            yield [f"{key},{version}\n".encode() for key, version in self._server.answer]
             return
         table = _TABLE.findall(statement)[0]
         condition = statement.partition(" AS stored WHERE ")[2]

@@ -28,6 +28,7 @@ from core.audit.findings import (
     MissingObject,
     MissingPoints,
     MissingRows,
+    MovedRows,
     OrphanKeys,
     StaleDerived,
     StaleRows,
@@ -263,7 +264,7 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
                 draft.repairs.append(
                     ExtractAgain(finding.dataset, finding.table, finding.start, finding.end, finding.number)
                 )
-        elif isinstance(finding, MissingRows | StaleRows | DeletedRows):
+        elif isinstance(finding, MissingRows | StaleRows | DeletedRows | MovedRows):
             if (finding.dataset, finding.table) in broken:
                 draft.defer(finding.kind, len(finding.keys), "their partition is made again first")
             else:
@@ -272,7 +273,7 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
             _fetch_parents(draft, finding, context)
 
 
-def _fetch_rows(draft: _Draft, finding: MissingRows | StaleRows | DeletedRows) -> None:
+def _fetch_rows(draft: _Draft, finding: MissingRows | StaleRows | DeletedRows | MovedRows) -> None:
     left = max(0, draft.budget.rows - draft.rows)
     now = len(finding.keys[:left])
     for first in range(0, now, KEYS_PER_JOB):

@@ -11,6 +11,7 @@ from core.audit.findings import (
     LostObject,
     MissingObject,
     MissingRows,
+    MovedRows,
     StaleRows,
     WrongParameter,
 )
@@ -48,10 +49,10 @@ def has_source(contracts: Contracts, table: Table) -> bool:
     return table.kind == "dimension" and source is not None and table.source in {each.name for each in source.tables}
 
 
-def fetch_rows(finding: MissingRows | StaleRows | DeletedRows, first: int, last: int) -> FetchRows:
+def fetch_rows(finding: MissingRows | StaleRows | DeletedRows | MovedRows, first: int, last: int) -> FetchRows:
     """The repair of the finding's keys ``[first, last)``."""
     keys = finding.keys[first:last]
-    if isinstance(finding, DeletedRows):
+    if isinstance(finding, DeletedRows | MovedRows):
         hints = (finding.versions[first:last], finding.checked[first:last])
         return FetchRows(finding.dataset, finding.table, keys, True, *hints)
     return FetchRows(finding.dataset, finding.table, keys)

@@ -77,6 +77,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "rows that the source deleted cannot be marked, for no ingest object holds them",
         "Look at the check function's log; a lost ingest object may hold them: starmend rebuild TABLE",
     ),
+    "moved_row": (
+        "rows changed a column that the contract declares immutable, and their old versions cannot be marked",
+        "Look at the check function's log and at the quarantine (starmend quarantine list); a lost ingest object may "
+        "hold the old versions. If the column changes often, partition the table by another",
+    ),
     "wrong_parameter": (
         "parameters do not say what the objects prove, and could not be put right",
         "Look at the queue step's log and its right to write parameters",

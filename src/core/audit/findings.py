@@ -113,6 +113,26 @@ class DeletedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedRows:
+    """Rows that the warehouse has as current in another partition of a fact than the source, which has them still.
+
+    A column that the contract declares immutable has changed. ``table`` is the source's, ``columns`` are those of the
+    fact that changed. ``partitions`` are for each key the one that holds it and the one that it belongs to now (empty:
+    to none); ``versions`` and ``checked`` are the held rows', as in ``DeletedRows``.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    fact: str
+    columns: tuple[str, ...]
+    partitions: tuple[tuple[str, str], ...]
+    versions: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
+    kind: Literal["moved_row"] = "moved_row"
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenRule:
     """Rows of a partition that break a rule of the contract; ``example`` is the first of them."""
 
@@ -247,6 +267,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     MissingRows,
     StaleRows,
     DeletedRows,
+    MovedRows,
     BrokenRule,
     DisputedValue,
     OrphanKeys,

@@ -81,7 +81,8 @@ class Compare:
 class FetchRows:
     """Extract rows by key, outside the sequence.
 
-    ``deleted``: rows that the source has no more are marked so, in their last version (``DeletedRows``).
+    ``deleted``: the warehouse has them where the source has them no more (``DeletedRows``, ``MovedRows``): the version
+    that it has of each is marked as deleted.
     """
 
     dataset: str

@@ -2,17 +2,19 @@
 
 A question is about one source table below an instant (``until``), in spans of one of its time columns, or whole. First
 come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key
-and version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``.
+and version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``. Rows that the
+source has no more in a span are looked for by key, for they may have moved to another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from core.audit.findings import Keys
 from core.audit.fingerprint import Fingerprint
 from core.contract.codec import from_data, to_data
 from core.contract.model import SourceTable
@@ -43,6 +45,18 @@ class CountBuckets:
 
 
 @dataclass(frozen=True, slots=True)
+class LocateRows:
+    """Key and ``columns`` of the rows that have one of these keys, wherever they are, into the object ``target``."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    columns: tuple[str, ...]
+    target: str
+    kind: str = "locate_rows"
+
+
+@dataclass(frozen=True, slots=True)
 class ListPairs:
     """Key and version of every row of some buckets, into the object ``target``; rows from ``until`` on are included."""
 
@@ -56,14 +70,17 @@ class ListPairs:
     kind: str = "list_pairs"
 
 
-def question_to_data(question: CountBuckets | ListPairs) -> dict[str, Any]:
+Question = CountBuckets | ListPairs | LocateRows
+
+
+def question_to_data(question: Question) -> dict[str, Any]:
     """A question as JSON-ready data."""
     return {**to_data(question), "kind": question.kind}
 
 
-def question_from_data(data: Mapping[str, Any]) -> CountBuckets | ListPairs:
+def question_from_data(data: Mapping[str, Any]) -> Question:
     """Read what ``question_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
-    kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs}
+    kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs, "locate_rows": LocateRows}
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
         raise ValueError(f"no question: {dict(data)!r}")
@@ -85,5 +102,9 @@ def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
 
 def pairs_schema(source: SourceTable) -> pa.Schema:
     """The columns of a pairs object."""
-    keys = [pa.field(name, arrow_type(source.field(name).type)) for name in source.key]
-    return pa.schema([*keys, pa.field(VERSION, pa.timestamp("us"))])
+    return rows_schema(source, source.key).append(pa.field(VERSION, pa.timestamp("us")))
+
+
+def rows_schema(source: SourceTable, names: Iterable[str]) -> pa.Schema:
+    """These columns of a source table, under their own names."""
+    return pa.schema([pa.field(name, arrow_type(source.field(name).type)) for name in names])

@@ -1,7 +1,8 @@
 """Histories with rows in several partitions: a column that the contract declares immutable has changed at the source.
 
 Each partition decides its own latest rows, so that such a history has two. Only the rows at hand are looked at, for
-where a history lay before no index tells; the audit compares all of them with the source.
+where a history lay before no index tells; the audit compares all of them with the source, and marks the old version as
+deleted (``core.audit.findings.MovedRows``). A history whose rows in a partition are all marked has left it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def moved_histories(parts: Iterable[tuple[Table, str, pa.Table]]) -> list[MovedH
     tables: dict[str, tuple[Table, list[tuple[str, pa.Table]]]] = {}
     for table, path, rows in parts:
         if table.partition_by and _stored_history(table):
-            tables.setdefault(table.name, (table, []))[1].append((path, rows))
+            left = rows.filter(rows.column(table.deleted).is_null()) if table.deleted in rows.column_names else rows
+            tables.setdefault(table.name, (table, []))[1].append((path, left))
     moved = []
     for table, placed in tables.values():
         if len({path for path, _ in placed}) > 1 and (several := _in_several(table, placed)):

@@ -14,12 +14,20 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from core.audit.fingerprint import MODULUS, Fingerprint
-from core.audit.source_check import CountBuckets, ListPairs, buckets_to_data, pairs_schema, question_from_data
+from core.audit.source_check import (
+    CountBuckets,
+    LocateRows,
+    buckets_to_data,
+    pairs_schema,
+    question_from_data,
+    rows_schema,
+)
 from core.errors import InvalidData
 from core.ports import ObjectWriter
 from core.time import parse_instant
+from ingestion.check.last_seen import typed_keys
 from ingestion.extract.flow import Extraction
-from ingestion.postgres.fingerprints import copy_pairs, count_buckets
+from ingestion.postgres.fingerprints import copy_columns, copy_pairs, count_buckets
 from ingestion.postgres.select import Reading, in_snapshot
 
 BLOCK_BYTES = 4 << 20
@@ -38,7 +46,14 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
     reading = extraction.reading(asked.table)
     if isinstance(asked, CountBuckets):
         return {"spans": buckets_to_data(tuple(_count(extraction, reading, asked)))}
-    return {"object": asked.target, "rows": _list(extraction, reading, asked, records)}
+    if isinstance(asked, LocateRows):
+        keys = typed_keys(reading.table, asked.keys)
+        schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])
+        statement = copy_columns(reading, keys, asked.columns)
+    else:
+        schema = pairs_schema(reading.table)
+        statement = copy_pairs(reading, asked.span, column=asked.column, buckets=asked.buckets, wanted=asked.wanted)
+    return {"object": asked.target, "rows": _list(extraction, reading, statement, schema, records, asked.target)}
 
 
 def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> list[dict[int, Fingerprint]]:
@@ -60,10 +75,11 @@ def _microseconds(at: Any) -> int:
     return int(pa.scalar(at, pa.timestamp("us")).cast(pa.int64()).as_py())
 
 
-def _list(extraction: Extraction, reading: Reading, asked: ListPairs, records: ObjectWriter) -> int:
-    statement = copy_pairs(reading, asked.span, column=asked.column, buckets=asked.buckets, wanted=asked.wanted)
+def _list(
+    extraction: Extraction, reading: Reading, statement: str, schema: pa.Schema, records: ObjectWriter, target: str
+) -> int:
+    """The statement's rows in a Parquet object; returns how many."""
     batches = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
-    schema = pairs_schema(reading.table)
     body = io.BytesIO()
     rows = 0
     with pq.ParquetWriter(body, schema, compression="snappy") as writer:
@@ -71,7 +87,7 @@ def _list(extraction: Extraction, reading: Reading, asked: ListPairs, records: O
             table = _parsed(block, schema)
             rows += table.num_rows
             writer.write_table(table)
-    records.write(asked.target, body.getvalue())
+    records.write(target, body.getvalue())
     return rows
 
 
@@ -89,7 +105,7 @@ def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
 
 
 def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
-    """CSV as the keys' own types; texts may hold line breaks."""
+    """CSV as the columns' own types; texts may hold line breaks."""
     return csv.read_csv(
         pa.BufferReader(block),
         read_options=csv.ReadOptions(column_names=schema.names, use_threads=False),

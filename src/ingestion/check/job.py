@@ -1,4 +1,4 @@
-"""Repair jobs for a database: rows by key, rows that are gone, or a lost object's interval, into ``repair/``.
+"""Repair jobs for a database: rows by key, rows that are gone or moved, or a lost object's interval, into ``repair/``.
 
 The job lies in the warehouse bucket, and so does its outcome. ``checked_at`` is the safe horizon, taken before the rows
 are read: whatever is committed later bears a later time, so that a row fetched here yields to every later version and
@@ -8,7 +8,7 @@ to no earlier one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,12 +18,14 @@ from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
 from core.time import parse_instant
-from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name, typed_keys
+from ingestion.check.last_seen import Key, LastSeen, marked_deleted, repair_name, typed_keys
 from ingestion.extract.flow import Extraction
 from ingestion.extract.parameters import read_stored
 from ingestion.extract.repair import Repaired, extract_interval_again, extract_keys, store_lines
 from ingestion.postgres.horizon import read_bound
 from ingestion.postgres.select import Reading
+
+MOMENT = timedelta(microseconds=1)  # the shortest time that a timestamp of the warehouse can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,26 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
         ), 0
     keys = typed_keys(reading.table, repair.keys)
     name = repair_name(checked_at, f"rows-{mark}")
-    fetched = extract_keys(extraction, repair.table, keys, checked_at=checked_at, name=name)
-    if not repair.deleted or not fetched.absent:
+    fetched = extract_keys(extraction, repair.table, [*dict.fromkeys(keys)], checked_at=checked_at, name=name)
+    if not repair.deleted:
         return fetched, 0
-    hints = dict(zip(keys, zip(repair.versions, repair.checked, strict=True), strict=True))
+    return _marked(extraction, reading, repair, keys, fetched, checked_at, mark)
+
+
+def _marked(
+    extraction: Extraction,
+    reading: Reading,
+    repair: FetchRows,
+    keys: Sequence[Key],
+    fetched: Repaired,
+    checked_at: datetime,
+    mark: str,
+) -> tuple[Repaired, int]:
+    """Mark the versions that the warehouse has as deleted, and count those that no ingest object holds.
+
+    A row that the source has elsewhere was fetched just now. Its old version is marked as of a moment earlier, so that
+    the fetched row outranks the mark in every table that has both, whatever their own times.
+    """
     last_seen = LastSeen(
         extraction.sink.objects,
         repair.dataset,
@@ -85,14 +103,32 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
         extraction.source.timezone,
         _newest(extraction, repair.table),
     )
-    lines = last_seen.lines({key: hints[key] for key in fetched.absent})
-    gone = [marked_deleted(reading.table, line, checked_at) for line in lines.values()]
-    marked: Iterable[list[bytes]] = [gone] if gone else []
-    objects, rows = store_lines(
-        extraction, reading, marked, checked_at=checked_at, name=repair_name(checked_at, f"gone-{mark}")
-    )
-    done = Repaired((*fetched.objects, *objects), fetched.rows + rows, fetched.absent)
-    return done, len(fetched.absent) - len(lines)
+    absent, lost = {*fetched.absent}, 0
+    lines: dict[str, list[bytes]] = {"gone": [], "moved": []}
+    for wanted in _once_each(keys, list(zip(repair.versions, repair.checked, strict=True))):
+        last = last_seen.lines(wanted)
+        lost += len(wanted) - len(last)
+        for key, line in last.items():
+            lines["gone" if key in absent else "moved"].append(line)
+    objects, rows = fetched.objects, fetched.rows
+    for purpose, at in (("gone", checked_at), ("moved", checked_at - MOMENT)):
+        marked = [[marked_deleted(reading.table, line, at) for line in lines[purpose]]] if lines[purpose] else []
+        name = repair_name(at, f"{purpose}-{mark}")
+        more, count = store_lines(extraction, reading, marked, checked_at=at, name=name)
+        objects, rows = (*objects, *more), rows + count
+    return Repaired(objects, rows, fetched.absent), lost
+
+
+def _once_each(keys: Sequence[Key], hints: Sequence[tuple[str, str]]) -> list[dict[Key, tuple[str, str]]]:
+    """The versions by key; a key that several partitions have comes once in each of as many dictionaries."""
+    rounds: list[dict[Key, tuple[str, str]]] = []
+    seen: dict[Key, int] = {}
+    for key, hint in zip(keys, hints, strict=True):
+        number = seen[key] = seen.get(key, -1) + 1
+        if number == len(rounds):
+            rounds.append({})
+        rounds[number][key] = hint
+    return rounds
 
 
 def checked_horizon(extraction: Extraction, reading: Reading) -> datetime:

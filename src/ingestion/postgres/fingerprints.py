@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.audit.source_check import Span
+from core.landing.ingest_objects import KeyValue
 from core.time import parse_instant
 from ingestion.postgres.quoting import identifier, literal
 from ingestion.postgres.relation import SourceColumn, clock_of
-from ingestion.postgres.select import FIRST_INSTANT, Reading
+from ingestion.postgres.select import FIRST_INSTANT, Reading, among
 
 _WALL = "timestamp without time zone"
 
@@ -56,6 +57,13 @@ def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wante
     names = ", ".join(_as_text(reading, key) for key in reading.keys)
     rows = f"SELECT {names}, {version} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
+
+
+def copy_columns(reading: Reading, keys: Sequence[Sequence[KeyValue]], columns: Sequence[str]) -> str:
+    """COPY of key and columns (names of the contract's) of the rows that have one of these keys, as CSV."""
+    others = [reading.relation.columns[name] for name in columns]
+    names = ", ".join(_as_text(reading, column) for column in [*reading.keys, *others])
+    return f"COPY (SELECT {names} FROM {reading.source} WHERE {among(reading, keys)}) TO STDOUT (FORMAT csv)"
 
 
 def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
@@ -122,7 +130,7 @@ def _text(reading: Reading, column: SourceColumn) -> str:
 
 
 def _as_text(reading: Reading, column: SourceColumn) -> str:
-    """A key's column for CSV, by the contract's type."""
+    """A column for CSV, by the contract's type."""
     kind = reading.table.field(column.name).type
     name = identifier(column.name)
     if kind.name in ("int", "bigint", "date"):

@@ -93,9 +93,7 @@ def copy_interval(reading: Reading, start: Position, until: datetime, *, checked
 
 def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime) -> str:
     """COPY of the rows that have one of these keys, as they are now."""
-    names = ", ".join(identifier(key.name) for key in reading.keys)
-    rows = ", ".join(f"({_values(reading, key)})" for key in keys)
-    return _copy(reading, f"WHERE ({names}) IN ({rows})", checked_at)
+    return _copy(reading, f"WHERE {among(reading, keys)}", checked_at)
 
 
 def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) -> str:
@@ -163,6 +161,13 @@ def _output(reading: Reading, field: Field) -> str:
     if column.base == "money":
         return f"{name}::numeric AS {name}"
     return name
+
+
+def among(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:
+    """The condition that a row has one of these keys, of which there is one at least."""
+    names = ", ".join(identifier(key.name) for key in reading.keys)
+    rows = ", ".join(f"({_values(reading, key)})" for key in keys)
+    return f"({names}) IN ({rows})"
 
 
 def _within(reading: Reading, start: Position, until: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from auditor.databases.rows.differences import Difference, compare_pairs, our_buckets, unequal
 from auditor.databases.rows.holdings import Holding, known_keys, read_slices
+from auditor.databases.rows.moves import MOST_LOCATED, HeldRows, Moves, changed_columns, located
 from auditor.databases.rows.proofs import Proofs
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.evidence.results import WindowResult
@@ -21,9 +22,17 @@ from auditor.run_files import run_file_key
 from auditor.services import Services
 from auditor.warehouse.parents import Parents, parents_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
-from core.audit.findings import BrokenPartition, DeletedRows, Finding, MissingRows, OrphanKeys, StaleRows
+from core.audit.findings import BrokenPartition, DeletedRows, Finding, MissingRows, MovedRows, OrphanKeys, StaleRows
 from core.audit.fingerprint import buckets_for
-from core.audit.source_check import Buckets, CountBuckets, ListPairs, Span, buckets_from_data, question_to_data
+from core.audit.source_check import (
+    Buckets,
+    CountBuckets,
+    ListPairs,
+    LocateRows,
+    Span,
+    buckets_from_data,
+    question_to_data,
+)
 from core.contract.model import Contract, Database
 from core.errors import InvalidData, of_kind
 from core.landing.ingest_objects import EPOCH
@@ -31,6 +40,7 @@ from core.time import format_instant, iso
 from core.warehouse.order import as_array
 
 ORPHANS_NAMED = 500
+KEYS_AT_ONCE = 2_000  # of one question
 MOST_SLICES, ROWS_AT_ONCE = 100, 300_000  # of one question, and in memory
 
 
@@ -142,17 +152,41 @@ class _Comparison:
         """The rows of the wanted buckets that differ; the source is asked for them, if there are any."""
         if not wanted:
             return Difference()
-        self._questions += 1
-        target, terms = holding.target, self._terms
-        answer = run_file_key(terms.run, f"source/{terms.attempt}-{self._questions:05d}").removesuffix(".json")
+        target = holding.target
         dataset, table = self._contract.dataset, target.source.name
-        pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, f"{answer}.parquet", target.column)
-        self._services.needed_source()(question_to_data(pairs))
-        stored = self._services.records.read(pairs.target)
+        pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, self._answer_key(), target.column)
+        rows = self._rows_of(pairs)
+        difference = compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=_micros(until))
+        return difference if holding.slice.whole else self._located(holding, difference)
+
+    def _located(self, holding: Holding, difference: Difference) -> Difference:
+        """The difference with the rows that the slice has no more looked for elsewhere: deleted, or moved."""
+        target = holding.target
+        lost, moves = HeldRows(), difference.moved
+        gone = difference.deleted.at(range(min(MOST_LOCATED, len(difference.deleted.keys))))
+        columns = tuple(dict.fromkeys(name for name in target.placed.values() if name not in target.source.key))
+        for first in range(0, len(gone.keys), KEYS_AT_ONCE):
+            chunk = gone.at(range(first, min(first + KEYS_AT_ONCE, len(gone.keys))))
+            name = self._answer_key()
+            rows = self._rows_of(LocateRows(self._contract.dataset, target.source.name, chunk.keys, columns, name))
+            deleted, moved = located(target, chunk, rows, holding.live.schema)
+            lost, moves = lost + deleted, moves + moved
+        rest = difference.deleted.at(range(len(gone.keys), len(difference.deleted.keys)))
+        return replace(difference, deleted=lost + rest, moved=moves)
+
+    def _rows_of(self, question: ListPairs | LocateRows) -> pa.Table:
+        self._services.needed_source()(question_to_data(question))
+        stored = self._services.records.read(question.target)
         if stored is None:
-            raise InvalidData("compare rows", pairs.target, "the source's answer is not there", "Start the audit again")
-        rows = pq.read_table(pa.BufferReader(stored.body))
-        return compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=_micros(until))
+            place, problem = question.target, "the source's answer is not there"
+            raise InvalidData("compare rows", place, problem, "Start the audit again")
+        return pq.read_table(pa.BufferReader(stored.body))
+
+    def _answer_key(self) -> str:
+        """The key of the next answer that comes as an object."""
+        self._questions += 1
+        answer = run_file_key(self._terms.run, f"source/{self._terms.attempt}-{self._questions:05d}")
+        return f"{answer.removesuffix('.json')}.parquet"
 
     # ------------------------------------------------------------ findings
 
@@ -163,8 +197,10 @@ class _Comparison:
             findings.append(MissingRows(dataset, table, difference.missing))
         if difference.stale:
             findings.append(StaleRows(dataset, table, difference.stale))
-        if difference.deleted:
-            findings.append(DeletedRows(dataset, table, difference.deleted, difference.versions, difference.checked))
+        if (gone := difference.deleted).keys:
+            findings.append(DeletedRows(dataset, table, gone.keys, gone.versions, gone.checked))
+        if difference.moved.now:
+            findings.append(_moved_rows(holding.target, difference.moved))
         if difference.missing or difference.stale:
             findings += holding.rolled_back
         paths = paths_of(holding.target, holding.slice)
@@ -206,6 +242,20 @@ class _Comparison:
         return self._terms.watermarks.get(source, datetime.max.replace(tzinfo=UTC))
 
 
+def _moved_rows(target: Target, moves: Moves) -> MovedRows:
+    rows = moves.rows
+    return MovedRows(
+        dataset=target.table.dataset,
+        table=target.source.name,
+        keys=rows.keys,
+        fact=target.table.name,
+        columns=changed_columns(target, moves),
+        partitions=tuple(zip(rows.partitions, moves.now, strict=True)),
+        versions=rows.versions,
+        checked=rows.checked,
+    )
+
+
 def _window(
     holding: Holding, theirs: Buckets, difference: Difference, until: datetime, touched: Sequence[str]
 ) -> WindowResult:
@@ -217,7 +267,8 @@ def _window(
     checked = holding.target.checked
     repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0
     repaired = min(repaired, present)
-    reasons = [*touched, *(["deleted_row"] if difference.deleted else [])]
+    marked = {"deleted_row": difference.deleted.keys, "moved_row": difference.moved.now}
+    reasons = [*touched, *(kind for kind, rows in marked.items() if rows)]
     return WindowResult(
         start=holding.slice.start,
         end=holding.slice.end,

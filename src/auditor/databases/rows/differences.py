@@ -8,34 +8,30 @@ do not. Rows that the source changed at or after the watermark are on their way,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from auditor.databases.rows.holdings import Holding
+from auditor.databases.rows.moves import HeldRows, Key, Moves, instants, plain, superseded
 from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
 from core.audit.source_check import VERSION, Buckets
-from core.landing.ingest_objects import KeyValue
 from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
-
-Key = tuple[KeyValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Keys of rows on which source and warehouse do not agree; ``versions`` and ``checked`` belong to ``deleted``."""
+    """Rows on which source and warehouse do not agree.
+
+    ``deleted`` are those that the slice of the source does not have, ``moved`` those that are current in several
+    partitions of the slice, in all but the right one.
+    """
 
     missing: tuple[Key, ...] = ()
     stale: tuple[Key, ...] = ()
-    deleted: tuple[Key, ...] = ()
-    versions: tuple[str, ...] = ()
-    checked: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        return len(self.missing) + len(self.stale) + len(self.deleted)
+    deleted: HeldRows = field(default_factory=HeldRows)
+    moved: Moves = field(default_factory=Moves)
 
 
 def our_buckets(hashes: Hashes, versions: Ints, *, until: int, buckets: int) -> Buckets:
@@ -69,37 +65,48 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
     places, known = locate(theirs, ours)
     met = places[known]
     old = source_versions < until
-    differs = np.zeros(len(order), bool)
-    differs[met] = source_versions[met] != versions[known]
+    right = source_versions[met] == versions[known]
+    agrees = np.zeros(len(order), bool)
+    agrees[met[right]] = True
     unknown = np.ones(len(order), bool)
     unknown[met] = False
-    gone = live.filter(pa.array(~known)) if target.deleted else live.slice(0, 0)
     return Difference(
         missing=_keys(theirs, unknown & old),
-        stale=_keys(theirs, differs & old),
-        deleted=_keys([as_array(gone.column(name)) for name in target.keys], None),
-        versions=_instants(gone, target.version),
-        checked=_instants(gone, target.checked),
+        stale=_keys(theirs, ~unknown & ~agrees & old),
+        deleted=_held(holding, live, inside, np.flatnonzero(~known)),
+        moved=_moved(holding, live, inside, np.flatnonzero(known), met, right),
+    )
+
+
+def _moved(holding: Holding, live: pa.Table, inside: Bools, known: Ints, met: Ints, right: Bools) -> Moves:
+    """The rows that are current elsewhere in the slice too; ``met`` are the places of their keys at the source."""
+    if len(np.unique(met)) == len(met):
+        return Moves()
+    versions = holding.versions[inside][known]
+    seen = versions
+    if holding.target.checked:
+        checked = as_array(live.column(holding.target.checked)).take(pa.array(known))
+        seen = np.maximum(versions, np.asarray(checked.cast(pa.int64()).fill_null(0)))
+    lost, best = superseded(met, right, seen, versions)
+    now = _held(holding, live, inside, known[best])
+    return Moves(_held(holding, live, inside, known[lost]), now.partitions)
+
+
+def _held(holding: Holding, live: pa.Table, inside: Bools, at: Ints) -> HeldRows:
+    """The rows at these places of those inside the doubtful buckets; none where the table cannot mark them."""
+    target = holding.target
+    if not target.deleted or not len(at):
+        return HeldRows()
+    rows = live.take(pa.array(at))
+    return HeldRows(
+        keys=_keys([as_array(rows.column(name)) for name in target.keys], None),
+        versions=instants(rows, target.version),
+        checked=instants(rows, target.checked),
+        partitions=tuple(holding.paths[place] for place in holding.places[inside][at].tolist()),
     )
 
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:
     chosen = [column if which is None else column.filter(pa.array(which)) for column in columns]
-    keys: list[Key] = list(zip(*[_plain(values) for values in chosen], strict=True))
+    keys: list[Key] = list(zip(*[plain(values) for values in chosen], strict=True))
     return tuple(keys)
-
-
-def _plain(values: pa.Array) -> list[KeyValue]:
-    """The values as JSON has them."""
-    kind = values.type
-    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
-    plain: list[KeyValue] = (values if whole else values.cast(pa.string())).to_pylist()
-    return plain
-
-
-def _instants(rows: pa.Table, column: str) -> tuple[str, ...]:
-    """Instants as ISO 8601 in UTC; empty where there is none."""
-    if not column:
-        return ("",) * int(rows.num_rows)
-    texts = pc.strftime(rows.column(column), format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
-    return tuple(str(text or "") for text in texts)

@@ -16,7 +16,7 @@ from auditor.warehouse.partitions import Held
 from core.audit.findings import BrokenPartition, HeldPartition
 from core.audit.fingerprint import Hashes, key_hashes, microseconds
 from core.contract.model import Contract
-from core.warehouse.order import Ints
+from core.warehouse.order import Ints, as_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Holding:
     ``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
 
     ``hashes`` and ``versions`` (microseconds) are the live rows'. ``proofs`` say of each partition with rows what its
-    certificate would.
+    certificate would. ``paths`` are the slice's partitions, ``places`` for each live row the index of its own.
     """
 
     target: Target
@@ -35,6 +35,8 @@ class Holding:
     gone: pa.Table
     hashes: Hashes
     versions: Ints
+    paths: tuple[str, ...]
+    places: Ints
     proofs: dict[str, list[object]] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
     broken: tuple[BrokenPartition, ...] = ()
@@ -69,7 +71,8 @@ def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence
     rows = pa.concat_tables(
         [held.rows for held in partitions]
     )  # in pieces: only single columns are made whole, in turn
-    current, gone = _split(target, rows)
+    places = np.repeat(np.arange(len(partitions)), [held.rows.num_rows for held in partitions])
+    current, gone, places = _split(target, rows, places)
     owner = owner_of(contract, target.table.name)
 
     def broken(held: Held, problem: str) -> BrokenPartition:
@@ -91,28 +94,31 @@ def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence
             HeldPartition(held.table.dataset, held.table.name, held.path, held.hold) for held in partitions if held.hold
         ),
         missing=tuple(held.path for held in partitions if not held.target),
+        paths=tuple(held.path for held in partitions),
+        places=places,
     )
 
 
-def _split(target: Target, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The current rows, and the newest rows of what is known to be deleted."""
+def _split(target: Target, rows: pa.Table, places: Ints) -> tuple[pa.Table, pa.Table, Ints]:
+    """The current rows, the newest rows of what is known to be deleted, and the places of the current ones."""
     none = rows.slice(0, 0)
     deleted = pc.is_valid(rows.column(target.deleted)) if target.deleted else None
     if target.latest:
         if pc.all(rows.column(target.latest)).as_py():
-            return rows, none
-        live = rows.filter(rows.column(target.latest))
+            return rows, none, places
+        latest = as_array(rows.column(target.latest))
+        live, places = rows.filter(latest), places[np.asarray(latest)]
         if deleted is None:
-            return live, none
-        dead = rows.filter(pc.and_(deleted, pc.invert(rows.column(target.latest))))
-        return live, dead
+            return live, none, places
+        return live, rows.filter(pc.and_(deleted, pc.invert(latest))), places
     if deleted is None or not pc.any(deleted).as_py():
-        return rows, none
-    return rows.filter(pc.invert(deleted)), rows.filter(deleted)
+        return rows, none, places
+    return rows.filter(pc.invert(deleted)), rows.filter(deleted), places[~np.asarray(as_array(deleted))]
 
 
 def known_keys(holding: Holding) -> Ints:
     """Count the rows of the source that the slice answers for: live ones, and those known to be gone."""
     gone = holding.gone
-    distinct = len(np.unique(key_hashes([gone.column(name) for name in holding.target.keys]))) if gone.num_rows else 0
+    dead = key_hashes([gone.column(name) for name in holding.target.keys]) if gone.num_rows else holding.hashes[:0]
+    distinct = len(np.setdiff1d(dead, holding.hashes))  # one that came back, or lies in another partition, is not gone
     return np.array([holding.live.num_rows, distinct])

@@ -6,12 +6,13 @@ is compared at once: the rows of one unit of the time that it is partitioned by,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
 
-from core.contract.model import Contract, Contracts, Database, Latest, SourceTable, Table, Take
+from core.contract.model import Column, Contract, Contracts, Database, Latest, SourceTable, Table, Take
+from core.contract.types import ColumnType
 from core.errors import UnknownTable, of_kind
 from core.time import at_epoch, epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
@@ -26,7 +27,8 @@ class Target:
 
     ``keys``, ``version``, ``checked``, ``deleted`` and ``latest`` are the warehouse table's columns (the last three
     empty where it has none). ``column`` is the source's time that bounds slices (empty: there is one slice), ``unit``
-    its unit.
+    its unit. ``placed`` are the source's columns, by the table's, of those that it is partitioned by, as far as they
+    are taken as they are.
     """
 
     source: SourceTable
@@ -38,6 +40,7 @@ class Target:
     latest: str = ""
     column: str = ""
     unit: str = ""
+    placed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def compared(self) -> frozenset[str]:
@@ -98,11 +101,12 @@ def _target(source: SourceTable, table: Table) -> Target | None:
     if changed not in taken or not all(name in taken for name in source.key):
         return None
     stored = {column.name for column in table.stored_columns}
+    fields = {column: name for name, column in taken.items()}
     column, unit = "", ""
     for part in table.partition_by:
-        field = next((name for name, column in taken.items() if column == part.column), "")
-        if part.transform in _DIGITS and field and source.field(field).type.name in ("timestamp", "date"):
-            column, unit = field, part.transform
+        name = fields.get(part.column, "")
+        if part.transform in _DIGITS and name and source.field(name).type.name in ("timestamp", "date"):
+            column, unit = name, part.transform
     return Target(
         source=source,
         table=table,
@@ -113,7 +117,17 @@ def _target(source: SourceTable, table: Table) -> Target | None:
         latest=next((column.name for column in table.columns if isinstance(column.rule, Latest)), ""),
         column=column,
         unit=unit,
+        placed={
+            part.column: fields[part.column]
+            for part in table.partition_by
+            if part.column in fields and _same_values(source.field(fields[part.column]).type, table.column(part.column))
+        },
     )
+
+
+def _same_values(kind: ColumnType, column: Column) -> bool:
+    """Whether a field's values and the column's are the same, or times of which one may be longer than the other."""
+    return kind == column.type or {kind.name, column.type.name} == {"timestamp", "date"}
 
 
 # ---------------------------------------------------------------- slices and partitions

@@ -19,6 +19,7 @@ from core.audit.findings import (
     LostObject,
     MissingObject,
     MissingRows,
+    MovedRows,
     WrongParameter,
 )
 from core.audit.repair_jobs import FetchRows
@@ -65,6 +66,12 @@ def test_keys_are_fetched_piece_by_piece_and_those_of_deleted_rows_with_what_was
     versions, checked = tuple("abcde"), tuple("vwxyz")
     deleted = fetch_rows(DeletedRows("sales", "staff", keys, versions, checked), 3, 5)
     assert deleted == FetchRows("sales", "staff", ((3,), (4,)), True, ("d", "e"), ("y", "z"))
+
+
+def test_rows_that_moved_are_fetched_with_the_versions_that_were_left_behind() -> None:
+    keys, partitions = ((1,), (2,)), (("month=2026-09", "month=2026-10"),) * 2
+    moved = MovedRows("sales", "sales_order", keys, "fact", ("created_at",), partitions, ("v", "w"), ("", "c"))
+    assert fetch_rows(moved, 1, 2) == FetchRows("sales", "sales_order", ((2,),), True, ("w",), ("c",))
 
 
 def test_dimensions_of_a_source_table_can_be_asked_for_and_others_not() -> None:

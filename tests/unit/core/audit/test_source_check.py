@@ -12,6 +12,8 @@ from core.audit.fingerprint import Fingerprint
 from core.audit.source_check import (
     CountBuckets,
     ListPairs,
+    LocateRows,
+    Question,
     Span,
     buckets_from_data,
     buckets_to_data,
@@ -26,9 +28,10 @@ from core.audit.source_check import (
     [
         CountBuckets("sales", "staff", (Span("2026-01-01T00:00:00Z", ""), Span()), 16, "2026-11-20T00:00:00Z", "at"),
         ListPairs("sales", "staff", Span(), 16, (3, 7), "audit/runs/r/pairs.parquet"),
+        LocateRows("sales", "staff", ((1,), (2,)), ("created_at",), "audit/runs/r/rows.parquet"),
     ],
 )
-def test_a_question_comes_back_as_it_was(question: CountBuckets | ListPairs) -> None:
+def test_a_question_comes_back_as_it_was(question: Question) -> None:
     assert question_from_data(json.loads(json.dumps(question_to_data(question)))) == question
 
 

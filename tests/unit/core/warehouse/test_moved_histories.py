@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -43,6 +44,15 @@ def test_they_are_those_that_a_dictionary_finds(rows: list[tuple[str, str]]) -> 
     moved = moved_histories((VISITS, path, visits([visitor])) for visitor, path in rows)
     assert [key for moved in moved for key in moved.keys] == expected
     assert [(moved.count, moved.columns) for moved in moved] == ([(len(expected), ("since",))] if expected else [])
+
+
+def test_a_history_whose_rows_of_a_partition_are_marked_as_deleted_has_left_it() -> None:
+    table = replace(VISITS, columns=(*VISITS.columns, column("deleted_at", "timestamp")))
+    at = datetime(2026, 11, 20)  # noqa: DTZ001
+    rows = [{"visitor": visitor, "changed": at, "since": at, "deleted_at": None} for visitor in "ab"]
+    left = [{**rows[0], "deleted_at": at}, rows[1]]
+    [moved] = moved_histories([(table, "1", rows_of(table, left)), (table, "2", rows_of(table, rows))])
+    assert moved.keys == ("b",)
 
 
 def test_a_table_without_histories_has_none() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def holding(rows: dict[int, int], name: str) -> Holding:
     }
     live = pa.table(columns)
     hashes, versions = key_hashes([live.column(target.keys[0])]), microseconds(live.column(target.version))
-    return Holding(target, Slice(name, 0, 1), live, live.slice(0, 0), hashes, versions)
+    return Holding(target, Slice(name, 0, 1), live, live.slice(0, 0), hashes, versions, ("",), np.zeros(len(rows), int))
 
 
 @settings(max_examples=150, deadline=None)
@@ -53,7 +54,8 @@ def test_exactly_the_rows_that_differ_are_found(source: dict[int, int], warehous
     assert {key for (key,) in found.missing} == {key for key in old if key not in warehouse}
     assert {key for (key,) in found.stale} >= {key for key in old if key in settled and old[key] != warehouse[key]}
     assert {key for (key,) in found.stale} <= {key for key in old if key in warehouse and old[key] != warehouse[key]}
-    gone = {key for (key,) in found.deleted}
+    gone = {key for (key,) in found.deleted.keys}
     assert gone >= {key for key in settled if key not in source}
     assert gone <= {key for key in warehouse if key not in source}
-    assert len(found.versions) == len(found.checked) == len(found.deleted)
+    assert len(found.deleted.versions) == len(found.deleted.checked) == len(found.deleted.keys)
+    assert found.moved.now == ()
