@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.warehouse.order import as_array
+from core.zones import utc_of_wall_clock
 
 _NAIVE = pa.timestamp("us")
 _ZONE = r"([zZ]|[ T]\d\d(:\d\d(:\d\d(\.\d+)?)?)?[+-]\d\d(:?\d\d)?)$"
@@ -32,7 +33,7 @@ def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     # Arrow casts texts with zone and texts without by two types, so each part is nulled while the other is cast.
     wall = pc.if_else(zoned, nothing, column).cast(_NAIVE)
     if timezone != "UTC":
-        wall = pc.assume_timezone(wall, timezone, ambiguous="earliest", nonexistent="latest").cast(_NAIVE)
+        wall = utc_of_wall_clock(wall, timezone)
     if not pc.any(zoned).as_py():
         return wall
     return pc.coalesce(pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC")).cast(_NAIVE), wall)

@@ -6,7 +6,8 @@ prints goes to the error output. ``--probe FOLDER`` says what this Python is and
 
 Shut in, it has a root of its own (mount namespace; also a user namespace where it is not root's): the system's programs
 and libraries, the code at ``/var/task``, the layers at ``/opt``, a ``/tmp`` that ends where the function's ephemeral
-storage does. All but ``/tmp`` and the cache of compiled code is mounted read-only, which binds root too.
+storage does. All but ``/tmp`` and the cache of compiled code is mounted read-only, which binds root too. The system's
+time zones are hidden, for not every image of Lambda's has had any.
 """
 
 from __future__ import annotations
@@ -201,6 +202,7 @@ def shut_in(setup: dict[str, Any]) -> None:
             _bind(library, _below(root, library))
     if resolver.is_file() and resolver.parts[1] not in _SYSTEM:
         _bind(resolver, _below(root, resolver))
+    _hide(root / "usr/share/zoneinfo", root / "mnt")
     _bind(Path(setup["code"]), root / "var/task")
     (root / "opt").mkdir(exist_ok=True)
     for entry in Path(setup["layers"]).iterdir() if setup["layers"] else ():
@@ -235,6 +237,12 @@ def _bind(source: Path, target: Path, *, writable: bool = False) -> None:
     _mount(source, target, None, _BIND | _REC)
     if not writable:
         _mount(None, target, None, _REMOUNT | _BIND | _RDONLY | os.statvfs(target).f_flag & _KEPT)
+
+
+def _hide(folder: Path, nothing: Path) -> None:
+    if folder.is_dir():
+        nothing.mkdir(parents=True, exist_ok=True)
+        _bind(nothing, folder)
 
 
 def _mount(source: Path | str | None, target: Path | str, kind: str | None, flags: int, options: str = "") -> None:

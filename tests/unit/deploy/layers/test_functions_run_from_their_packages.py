@@ -87,7 +87,12 @@ for name in ("fact_sales_order", "fact_quote"):
     keys = [info.key for info in partitions.list(f"{ROOT}{name}/") if info.key.endswith("/symlink.txt")]
     paths = [key.removeprefix(f"{ROOT}{name}").removesuffix("symlink.txt").strip("/") for key in keys]
     facts[name] = sum(read_partition(partitions, table, path).table.num_rows for path in paths)
+import zoneinfo
+from processing.lines.instants import in_utc
+zoneinfo.reset_tzpath(())  # as in an image of Lambda's without time zones
+noon = in_utc(pa.chunked_array([["2026-07-01T12:00:00", "2040-07-01T12:00:00"]]), "Europe/Berlin")
 print(json.dumps({
+    "noon": [str(instant) for instant in noon.to_pylist()],
     "order": order.tolist(), "first": first.tolist(), "failed": {key: str(error) for key, error in failed.items()},
     "facts": facts, "pandas": "pandas" in sys.modules, "arrow": [pa.__version__, pa.__file__],
 }))
@@ -149,6 +154,7 @@ def test_an_object_becomes_facts_with_the_layer_of_all_functions(code: Path) -> 
     assert report["failed"] == {}
     assert report["order"] == [3, 1, 2, 0], "nulls first, in every column"
     assert report["first"] == [True] * 4
+    assert report["noon"] == ["2026-07-01 10:00:00", "2040-07-01 10:00:00"], "time zones are the layer's own"
     assert report["facts"] == {"fact_sales_order": 3, "fact_quote": 2}
     assert report["pandas"] is False
 

@@ -1,0 +1,79 @@
+"""Wall clocks of the world's time zones, by the IANA database that is deployed with the functions.
+
+Arrow has the same function, but reads ``/usr/share/zoneinfo``, which not every image of Lambda's has had, and knows no
+rule beyond the years that the files there list: from 2038 on it sees no summer time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tzdata
+
+from core.warehouse.order import as_array
+
+_NAIVE = pa.timestamp("us")
+_SECOND = 1_000_000
+_DAY = 86_400 * _SECOND
+_NEAR = np.arange(-1, 3)  # midnights around a day: no wall clock is a whole day away from UTC
+_EARLIEST, _LATEST = -719_161, 2_932_894  # days from 1970 whose midnights have a wall clock in the years 1 to 9999
+_ALWAYS = -(1 << 43)  # seconds: before every timestamp in microseconds
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def utc_of_wall_clock(wall: pa.ChunkedArray | pa.Array, timezone: str) -> pa.Array:
+    """Timestamps without a zone (``us``), which are the wall clock of ``timezone``, in UTC; null stays null.
+
+    A time that happened twice is the earlier of the two; one that never happened is the moment of the change.
+    """
+    column = as_array(wall)
+    if len(column) == column.null_count:
+        return column
+    # Nulls are given a time of the column, so that they ask for no day of their own.
+    local = np.asarray(column.view(pa.int64()).fill_null(column.drop_null()[0].value))
+    starts, changes, offsets = _changes(np.unique(local // _DAY), timezone)
+    period = np.searchsorted(starts, local, side="right") - 1
+    utc = np.maximum(local - offsets[period], changes[period])
+    return pa.array(utc, pa.int64(), mask=np.asarray(column.is_null())).view(_NAIVE)
+
+
+def _changes(days: npt.NDArray[np.int64], timezone: str) -> tuple[npt.NDArray[np.int64], ...]:
+    """Periods of one offset that these days lie in: the wall clock and UTC where each begins, and its offset, in us."""
+    midnights = np.unique(np.clip((days[:, None] + _NEAR).ravel(), _EARLIEST, _LATEST)).tolist()
+    known = [_offset(timezone, day * 86_400) for day in midnights]
+    periods = [(_ALWAYS, _ALWAYS, known[0])]
+    for index in range(1, len(midnights)):
+        if known[index] != known[index - 1]:
+            moment = _change_between(timezone, midnights[index - 1] * 86_400, midnights[index] * 86_400)
+            periods.append((moment + known[index - 1], moment, known[index]))
+    starts, changes, offsets = (np.array(periods, dtype=np.int64) * _SECOND).T
+    return starts, changes, offsets
+
+
+@lru_cache(maxsize=4096)
+def _change_between(timezone: str, before: int, after: int) -> int:
+    """The first second of the later offset; between the two there is one change."""
+    old = _offset(timezone, before)
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (middle, after) if _offset(timezone, middle) == old else (before, middle)
+    return after
+
+
+@lru_cache(maxsize=1 << 16)
+def _offset(timezone: str, second: int) -> int:
+    """Seconds that the wall clock is ahead of UTC at a second of 1970's."""
+    offset = (_EPOCH + dt.timedelta(seconds=second)).astimezone(_zone(timezone)).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
+@lru_cache
+def _zone(timezone: str) -> ZoneInfo:
+    with files(tzdata).joinpath("zoneinfo", *timezone.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, timezone)
