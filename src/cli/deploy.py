@@ -23,7 +23,8 @@ from core.authoring.load import examine
 from core.errors import Misuse, PipelineBug
 from core.rendering.render import render
 from deploy.folders import BUILD
-from deploy.layers.wheels import Platform
+from deploy.layers.bytecode import find_compiler
+from deploy.layers.wheels import LAMBDA_PYTHON, Platform
 from deploy.next_steps import next_steps
 from deploy.packaging import Packages, build_packages
 from deploy.plans import as_data, gravest_first, loses_data, summary, uploaded_packages, verb
@@ -60,6 +61,7 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         packages = _packaged(
             text, (BUILD / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
         )
+        _tell_of_uncompiled_layers()
         with progress.step("building the layers"):
             layers = [packages.build_layer(layer.name) for layer in packages.layers]
     rows = [_file_row(file) for file in (packages.code, *layers)]
@@ -353,10 +355,18 @@ def _agree(yes: bool, question: str) -> None:
 def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:
     """Build the layers that the plan uploads; what is in the account already nobody needs to have built."""
     uploaded = uploaded_packages(planned.changes)
+    if uploaded & {layer.name for layer in packages.layers}:
+        _tell_of_uncompiled_layers()
     for layer in packages.layers:
         if layer.name in uploaded:
             with steps() as progress, progress.step(f"building the layer {layer.name}"):
                 packages.build_layer(layer.name)
+
+
+def _tell_of_uncompiled_layers() -> None:
+    if find_compiler(LAMBDA_PYTHON) is None:
+        text = f"without Python {LAMBDA_PYTHON} layers are not compiled: each cold start takes a second of CPU longer"
+        err.print(text, highlight=False, soft_wrap=True)
 
 
 def _carry_out(terraform: Terraform, planned: Plan) -> None:

@@ -20,13 +20,14 @@ from pathlib import Path
 from aws.athena import SERVICES as ATHENA_SERVICES
 from core.errors import InvalidData
 from deploy.folders import LOCKS, SOURCES
+from deploy.layers.bytecode import compiled, find_compiler
 from deploy.layers.contents import kept_files
 from deploy.layers.wheels import LAMBDA, Pin, Platform, fetch_wheels, read_pins
 from deploy.zip_files import unpacked_size, write_zip
 
 ROOMS = ("core", "aws", "ingestion", "processing", "auditor")  # what of the sources runs in functions
 LAYERS = ("base", "athena")
-_RULES = ("layers/build.py", "layers/contents.py", "layers/wheels.py", "zip_files.py")
+_RULES = ("layers/build.py", "layers/bytecode.py", "layers/contents.py", "layers/wheels.py", "zip_files.py")
 _LEVEL = 6  # of 9: level 9 takes four times as long for two hundredths
 
 
@@ -110,15 +111,18 @@ def _clients_built(path: Path) -> Iterator[str]:
 def _built(folder: Path, layer: str, pins: Mapping[str, Pin], platform: Platform, services: frozenset[str]) -> Path:
     """The layer's zip, made again where the note beside it does not say that it was made from the same."""
     out, note = folder / f"{layer}.zip", folder / f"{layer}.json"
-    origin = _origin(pins, platform, services)
-    if not out.exists() or not note.exists() or json.loads(note.read_text(encoding="utf-8"))["origin"] != origin:
+    origin, python = _origin(pins, platform, services), find_compiler(platform.python)
+    if not (out.exists() and _serves(note, origin, can_compile=python is not None)):
         note.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as downloads:
             wheels = fetch_wheels(pins, platform, Path(downloads))
             files = {f"python/{name}": data for wheel in wheels for name, data in kept_files(wheel, services)}
+        if python is not None:
+            files |= compiled(files, python)
         write_zip(out, files, level=_LEVEL)
         about = {
             "origin": origin,
+            "compiled": python is not None,
             "unpacked": unpacked_size(out),
             "packages": {pin.name: pin.version for pin in pins.values()},
         }
@@ -126,8 +130,14 @@ def _built(folder: Path, layer: str, pins: Mapping[str, Pin], platform: Platform
     return out
 
 
+def _serves(note: Path, origin: str, *, can_compile: bool) -> bool:
+    """Whether the zip beside the note is what would be built; one without bytecode is not, where it could have some."""
+    about = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    return about.get("origin") == origin and (about.get("compiled", False) or not can_compile)
+
+
 def _origin(pins: Mapping[str, Pin], platform: Platform, services: frozenset[str]) -> str:
-    """A hash of all that decides about a layer's bytes."""
+    """A hash of all that decides what is in a layer. Whether it is compiled changes nothing but its speed."""
     rules = [(SOURCES / "deploy" / name).read_text(encoding="utf-8") for name in _RULES]
     text = "\n".join([platform.name, *map(str, pins.values()), *sorted(services), *rules])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ prints goes to the error output. ``--probe FOLDER`` says what this Python is and
 
 Shut in, it has a root of its own (mount namespace; also a user namespace where it is not root's): the system's programs
 and libraries, the code at ``/var/task``, the layers at ``/opt``, a ``/tmp`` that ends where the function's ephemeral
-storage does. All but ``/tmp`` and the cache of compiled code is mounted read-only, which binds root too. The system's
+storage does. All but ``/tmp`` is mounted read-only, which binds root too. The system's
 time zones are hidden, for not every image of Lambda's has had any.
 """
 
@@ -106,7 +106,7 @@ def _initialise(setup: dict[str, Any]) -> Callable[[Any, Any], Any]:
     os.chdir(setup["task"])
     layers, version = setup["opt"], f"python{sys.version_info[0]}.{sys.version_info[1]}"
     sys.path[:0] = [setup["task"], f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
-    sys.pycache_prefix = setup["bytecode"]
+    sys.dont_write_bytecode = True  # layers bring theirs, and code is compiled at each cold start, as on Lambda
     path, _, name = setup["handler"].rpartition(".")
     module = importlib.import_module(path.replace("/", "."))
     _mark_nested_calls(*setup["depth"])
@@ -170,7 +170,7 @@ def _probe(folder: Path) -> dict[str, str]:
     """What this Python is, and why it cannot shut itself in ("": it can)."""
     for name in ("root", "code"):
         (folder / name).mkdir(parents=True)
-    setup = {"root": f"{folder}/root", "code": f"{folder}/code", "layers": None, "bytecode_source": None, "tmp_mb": 1}
+    setup = {"root": f"{folder}/root", "code": f"{folder}/code", "layers": None, "tmp_mb": 1}
     reason = ""
     try:
         shut_in(setup)
@@ -207,8 +207,6 @@ def shut_in(setup: dict[str, Any]) -> None:
     (root / "opt").mkdir(exist_ok=True)
     for entry in Path(setup["layers"]).iterdir() if setup["layers"] else ():
         _bind(entry, root / "opt" / entry.name)
-    if setup["bytecode_source"]:
-        _bind(Path(setup["bytecode_source"]), _below(root, Path(setup["bytecode"])), writable=True)
     _mount(None, root, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     os.chroot(root)
     os.chdir("/")

@@ -142,8 +142,6 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
             content for layer in self.config.get("Layers") or () if (content := lambda_svc._resolve_layer_zip(layer))
         ]
         layers = unpacked(zips, self.machine.layers) if zips else None
-        bytecode = self.machine.layers / f"bytecode-{self.machine.python.version}"
-        bytecode.mkdir(parents=True, exist_ok=True)
         shut_in = not self.machine.python.open_because
         for name in ("root", "tmp"):
             (folder / name).mkdir()
@@ -155,8 +153,6 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
             "tmp": "/tmp" if shut_in else str(folder / "tmp"),
             "code": str(code),
             "layers": str(layers) if layers else None,
-            "bytecode_source": str(bytecode),
-            "bytecode": "/var/cache/python" if shut_in else str(bytecode),
             "tmp_mb": int((self.config.get("EphemeralStorage") or {}).get("Size", 512)),
             "handler": self.config.get("Handler", "index.handler"),
             "function_name": self.config.get("FunctionName", ""),

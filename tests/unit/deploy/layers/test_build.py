@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.support.layers import built_layers
+from tests.support.layers import built_layers, lambda_python
 
 from core.errors import InvalidData
 from deploy.folders import LOCKS, ROOT
@@ -18,7 +18,7 @@ from deploy.layers.wheels import Platform, read_pins
 from deploy.packaging import UNPACKED_LIMIT, build_code_zip
 from deploy.zip_files import unpacked_size
 
-EVERYTHING = 215_000_000  # bytes unpacked, both layers and the code; it was 199 MB when this was written
+EVERYTHING = 235_000_000  # bytes unpacked, both layers and the code; it was 223 MB when this was written
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_everything_lies_below_python_and_is_for_lambdas_python_and_processor(la
         assert {name.split("/")[0] for name in held} == {"python"}
         versions = {match[0] for name in held if (match := re.search(r"cpython-\d+-[\w-]+(?=\.so$)", name))}
         assert versions == {"cpython-312-x86_64-linux-gnu"}
-        assert [name for name in held if name.endswith(".pyc")] == []
+        assert {name.split(".")[-2] for name in held if name.endswith(".pyc")} <= {"cpython-312"}
 
 
 def test_no_file_stands_in_both_layers(layers: Layers) -> None:
@@ -61,16 +61,19 @@ def test_a_function_with_all_layers_fits_into_lambda(layers: Layers, tmp_path: P
     code = unpacked_size(build_code_zip(tmp_path / "code.zip", contracts))
     base, athena = unpacked_size(layers.base), unpacked_size(layers.athena)
     assert base + athena + code < EVERYTHING < UNPACKED_LIMIT
-    assert athena + code < 35_000_000
+    assert athena + code < 45_000_000
 
 
 def test_the_same_locks_give_the_same_bytes_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The smaller layer; the rules are the same for both."""
+    """A layer of a few of its packages; the rules are the same for all."""
+    few = {name: pin for name, pin in layer_pins()["base"].items() if name in ("jmespath", "scramp", "orjson")}
+    monkeypatch.setattr(build, "layer_pins", lambda: {"athena": few})
     first = build_layer(tmp_path / "first", "athena")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     again = build_layer(Path("second"), "athena")
     assert first.read_bytes() == again.read_bytes()
+    assert len(names(first)) > 30
 
 
 def test_what_was_built_is_not_built_again_until_a_lock_changes(
@@ -82,7 +85,7 @@ def test_what_was_built_is_not_built_again_until_a_lock_changes(
         fetched.append(",".join(sorted(pins)))
         wheel = folder / "tiny-1.0-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as opened:
-            opened.writestr("tiny.py", ",".join(pins))
+            opened.writestr("tiny.py", f"# {pins}")
         return [wheel]
 
     monkeypatch.setattr(build, "fetch_wheels", fetch)
@@ -122,6 +125,27 @@ def test_a_planned_layer_has_another_hash_where_its_lock_changes(
     monkeypatch.setattr(build, "LOCKS", locks)
     changed = {new.name for old, new in zip(before, plan_layers(tmp_path), strict=True) if old.hash != new.hash}
     assert changed == {"base"}, "only the layer that holds the package"
+
+
+def test_a_layer_without_bytecode_is_built_again_once_it_can_have_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: pin for name, pin in layer_pins()["base"].items() if name == "jmespath"}
+    monkeypatch.setattr(build, "layer_pins", lambda: {"base": few})
+    python = lambda_python()
+
+    def bytecode(compiler: Path | None) -> set[str]:
+        monkeypatch.setattr(build, "find_compiler", lambda _: compiler)
+        (planned,) = plan_layers(tmp_path)
+        hashes.add(planned.hash)
+        return {Path(name).name for name in names(build_layer(tmp_path, "base")) if name.endswith(".pyc")}
+
+    hashes: set[str] = set()
+    assert bytecode(None) == set()
+    whole = bytecode(python)
+    assert "parser.cpython-312.pyc" in whole
+    assert bytecode(None) == whole, "what is there is better than what would be built"
+    assert len(hashes) == 1, "a machine without that Python plans the same layer"
 
 
 def test_locks_that_contradict_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

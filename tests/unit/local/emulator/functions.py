@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from tests.support.layers import function_layers
 ROLE = "arn:aws:iam::000000000000:role/fn"
 
 
-def archive(files: dict[str, str]) -> bytes:
+def archive(files: Mapping[str, str | bytes]) -> bytes:
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as out:
         for name, content in files.items():

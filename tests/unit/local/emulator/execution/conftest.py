@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("ministack.services.lambda_svc._resolve_layer_zip", lambda layer: layer)
     yielded: list[Environment] = []
 
-    def environment(files: dict[str, str], *, layers: tuple[dict[str, str], ...] = (), **config: Any) -> Environment:
+    def environment(
+        files: dict[str, str], *, layers: tuple[Mapping[str, str | bytes], ...] = (), **config: Any
+    ) -> Environment:
         settings = {
             "FunctionName": "function",
             "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:function",

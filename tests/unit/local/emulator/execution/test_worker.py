@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.local.emulator.execution.conftest import Make
 
+from deploy.layers.bytecode import compiled
 from local.emulator.execution.bootstrap import ERROR_KEY
 from local.emulator.execution.python import function_python
 from local.emulator.execution.worker import READ_ONLY, Environment, last
@@ -74,6 +75,16 @@ def test_code_and_layers_are_read_only_also_for_root(make: Make) -> None:
     assert refused == ["EROFS"] * 6
 
 
+def test_compiled_code_of_a_layer_is_what_runs(make: Make) -> None:
+    """As on AWS, where a layer cannot be compiled once it is there: the source beside it is another on purpose."""
+    ((name, code),) = compiled({"python/thing.py": b"X = 'compiled'"}, Path(function_python().executable)).items()
+    environment = make(
+        {"index.py": "import thing\ndef handler(event, context): return thing.X"},
+        layers=({"python/thing.py": "X = 'read'", name: code},),
+    )
+    assert call(environment) == "compiled"
+
+
 @shut_in
 def test_nothing_of_the_developers_is_there(make: Make) -> None:
     body = """
@@ -86,7 +97,7 @@ def test_nothing_of_the_developers_is_there(make: Make) -> None:
         str(Path.home() / ".aws"),
         sys.prefix,
     ]
-    assert call(make(handler(body)), private) == [[False] * 3, ["cache", "task"], [], []]
+    assert call(make(handler(body)), private) == [[False] * 3, ["task"], [], []]
 
 
 @open_to_all
