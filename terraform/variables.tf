@@ -84,7 +84,9 @@ variable "layer_zips" {
   default = null
 
   validation {
-    condition     = var.layer_zips == null ? true : alltrue([for layer in values(var.layer_zips) : can(regex("^[0-9a-f]{64}$", layer.hash))])
+    condition = var.layer_zips == null ? true : alltrue([
+      for layer in values(var.layer_zips) : can(regex("^[0-9a-f]{64}$", layer.hash))
+    ])
     error_message = "layer_zips: a hash is 64 hexadecimal digits, as `starmend deploy` computes it."
   }
 }

@@ -44,6 +44,14 @@ class StateMachine:
         output = json.loads(answer.get("output") or "{}")
         return Execution(execution, answer["status"], output, answer.get("cause") or "")
 
+    def failure(self, execution: str) -> str:
+        """What the last failed step of an execution said, error and cause; empty where none failed."""
+        for event in reversed(self._events(execution)):
+            for name, details in event.items():
+                if name.endswith("FailedEventDetails") and event["type"] != "ExecutionFailed":
+                    return f"{details.get('error', '')} {details.get('cause', '')}".strip()
+        return ""
+
     def newest(self, most: int) -> list[str]:
         """The names of the newest executions, the newest first; Step Functions remembers 90 days."""
         with reaching("list executions", self._arn):

@@ -53,7 +53,8 @@ def audit(
         say(f"  {state}")
     done = machine.describe(arn)
     if done.status != "SUCCEEDED":
-        raise PipelineBug("audit", dataset, f"{done.status}: {done.cause}", "See the execution's history")
+        reason = machine.failure(arn) or done.cause
+        raise PipelineBug("audit", dataset, f"{done.status}: {reason}", "See the execution's history")
     certified = done.output["certified"]
     counts = {name: int(done.output[name]) for name in ("expected", "present", "missing", "absent")}
     return Audited(run, **counts, certificates=int(certified["certificates"]), causes=int(certified["causes"]))

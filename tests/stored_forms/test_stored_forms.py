@@ -10,8 +10,11 @@ from auditor.state import DatasetState
 
 SHOWN = 20
 # An object that stands halted was no finding when the archive was made: what audits keep of it came later. The texts of
-# today's are held by ``expected``. So did the answer about where rows are that a slice has no more.
+# today's are held by ``expected``. So did the answer about where rows are that a slice has no more, and the copy of the
+# receipts by day.
 GROWN = (
+    *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
+    *(f"{dataset}/warehouse/processing_log/" for dataset in ("books", "books_canary", "prices")),
     "books/warehouse/audit/runs/second/source/0-00002.parquet",
     "prices/warehouse/audit/causes/prices/halted_object.json",
     "prices/warehouse/audit/runs/",

@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "restate" {
   statement {
     sid       = "ReadObjects"
     actions   = ["s3:GetObject"]
-    resources = concat(local.arrived, var.papers)
+    resources = concat(local.arrived, var.papers, ["${var.buckets.warehouse}/receipts/*"]) # wildcard: what objects gave before
   }
 
   statement {
@@ -40,7 +40,7 @@ data "aws_iam_policy_document" "restate" {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
       # wildcard: the prefix's objects
-      values = concat([for prefix in var.processed_prefixes : "${prefix}*"], ["warehouse/*", "audit/*"])
+      values = concat([for prefix in var.processed_prefixes : "${prefix}*"], ["warehouse/*", "audit/*", "receipts/*"])
     }
   }
 }

@@ -22,6 +22,7 @@ PATCHES = (
     "metrics.metric_reads",
     "metrics.states_metrics",
     "setting_descriptions",
+    "multipart_tags",
     "queue_order",
     "schedule_tokens",
     "access_decisions",
