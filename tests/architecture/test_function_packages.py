@@ -110,3 +110,19 @@ def test_a_function_leads_to_no_other_wing_than_its_own(sources: Sources) -> Non
         if (wings := {sources.modules[name].wing for name in closure(sources, handler)[0]}) - PARTS
     }
     assert {handler: wings for handler, wings in strange.items() if wings} == {}
+
+
+# Arrow's functions that look a time zone up in the system, even where it is UTC; Lambda's may have none.
+ZONED = {"strftime", "strptime", "assume_timezone", "local_timestamp", "is_dst"}
+
+
+def test_no_function_asks_arrow_for_the_time_zones_of_the_system(sources: Sources) -> None:
+    asked = sorted(
+        f"{module.name}:{node.lineno} pc.{node.attr}"
+        for module in sources
+        if module.name.split(".")[0] in {"core", "processing", "auditor", "ingestion"}
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr in ZONED
+        if isinstance(node.value, ast.Name) and node.value.id == "pc"
+    )
+    assert asked == []
