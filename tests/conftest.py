@@ -59,6 +59,10 @@ def pytest_sessionfinish() -> None:
     gc.unfreeze()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long alone, as `make chaos` does")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     # Not when all are collected: by then pytest-xdist has read the marks.
     file = str(item.path.relative_to(item.config.rootpath))
@@ -67,8 +71,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The shared stack first, then what starts a stack of its own (``--no-loadscope-reorder`` keeps this order)."""
+    wanted = config.getoption("--long")
+    left_out = [item for item in items if wanted != (item.get_closest_marker("long") is not None)]
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=left_out)
     items.sort(key=lambda item: (not _shares_the_stack(item), item.get_closest_marker("stack") is None))
 
 

@@ -278,6 +278,7 @@ def test_prod_is_not_destroyed_while_data_exist(applied: CommandResult, operator
     assert deployed.ingest_keys(operator.deployment)
 
 
+@pytest.mark.long
 def test_destroying_asks_and_leaves_nothing_but_the_state(applied: CommandResult, operator: Operator) -> None:
     asked = operator.gives("deploy", "destroy")
     assert (asked.code, "Give --yes" in asked.err) == (2, True)
