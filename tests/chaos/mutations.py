@@ -29,6 +29,7 @@ from core.warehouse.current_state import current_table
 from core.warehouse.pointer import object_name, partition_of, pointer_key
 from processing.partitions.commit import CommitContext, read_partition, restate
 
+EVENT_LOST = "event lost"
 PER_BATCH = 10
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 MOST_RUNS = 4  # of the state machine, until a batch is healed
@@ -52,6 +53,7 @@ class Vandal:
         self.draw = random.Random(seed)
         self._touched: set[str] = set()
         self._undone: list[str] = []  # kinds whose turn is to come, before any comes again
+        self.done: set[str] = set()  # kinds that did harm
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
             "row deleted at the source": self.delete_at_source,
             "row written at the source with an old time": self.write_late,
@@ -74,11 +76,19 @@ class Vandal:
         """So many mutations, no two of one place."""
         self._touched.clear()
         mutations: list[Mutation] = []
-        if self.draw.random() < 0.5 and (lost := self.lose_event()):  # first, for a pass would undo other harm
+        # First, for a pass would undo other harm.
+        if (EVENT_LOST not in self.done or self.draw.random() < 0.5) and (lost := self.lose_event()):
             mutations.append(lost)
+            self.done.add(EVENT_LOST)
+        idle: list[str] = []  # kinds that found nothing to harm: their turn comes in the next batch
         while len(mutations) < count:
-            if mutation := self.kinds[self._next_kind()]():
+            kind = self._next_kind()
+            if mutation := self.kinds[kind]():
                 mutations.append(mutation)
+                self.done.add(kind)
+            else:
+                idle.append(kind)
+        self._undone += idle
         return mutations
 
     def _next_kind(self) -> str:
@@ -353,12 +363,13 @@ def names_parameter(name: str) -> Named:
 
 @dataclass
 class Tally:
-    """What came of it. ``faults`` say what was not found, not healed, or invented."""
+    """What came of it. ``faults`` say what was not found, not healed, or invented; ``missed`` are kinds never made."""
 
     made: int = 0
     found: int = 0
     healed: int = 0
     invented: int = 0
+    missed: frozenset[str] = frozenset()
     faults: list[str] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -378,6 +389,7 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
         for number in range(batches):
             _clean_audit(simulation, tally, f"before batch {number} (seed {seed})", vandal.draw.randrange(2**31))
             _batch(simulation, vandal, tally, number, per_batch, seed)
+        tally.missed = frozenset({*vandal.kinds, EVENT_LOST} - vandal.done)
     return tally
 
 
