@@ -27,13 +27,13 @@ from core.landing.ingest_objects import START
 from core.landing.state import ParameterNames
 from core.metrics import Metric
 from core.ports import ObjectInfo, ObjectStat, Refused, Written
+from ingestion.engines.postgresql.relation import read_relations
+from ingestion.engines.postgresql.select import copy_interval, plan_reading
+from ingestion.engines.postgresql.session import PostgresConnector
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, run_pass
 from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
-from ingestion.postgres.relation import read_catalog
-from ingestion.postgres.select import copy_interval, plan_reading
-from ingestion.postgres.session import Connector
 
 ROWS, QUICK_ROWS = 1_000_000, 200_000
 TABLES = 11  # of the idle pass, as the sales source has
@@ -173,7 +173,7 @@ def psql_copy(*, login: Mapping[str, Any], ordered: bool, threads: int) -> Calla
     """``psql`` with the very statement that ours sends, or without its order and bounds, into a pipe."""
     session = _connector(login).open()
     reading = plan_reading(
-        table("line_item"), read_catalog(session, ["line_item"]).relation(table("line_item")), timezone="UTC"
+        table("line_item"), read_relations(session, ["line_item"]).relation(table("line_item")), timezone="UTC"
     )
     statement = copy_interval(reading, START, UNTIL)
     session.close()
@@ -250,8 +250,8 @@ def _extraction(names: Sequence[str], login: Mapping[str, Any], objects: Any, pa
     return Extraction(contract(names), _connector(login), sink, _Quiet(), _Quiet())
 
 
-def _connector(login: Mapping[str, Any]) -> Connector:
-    return Connector(_OneSecret(json.dumps(dict(login))), SECRET)
+def _connector(login: Mapping[str, Any]) -> PostgresConnector:
+    return PostgresConnector(_OneSecret(json.dumps(dict(login))), SECRET)
 
 
 class _OneSecret:

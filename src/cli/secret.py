@@ -15,7 +15,8 @@ from cli.output import Environment, out, say
 from core.contract.model import Contract, Database, Feed
 from core.errors import InvalidData, Misuse
 from core.feeds.providers import provider_secrets
-from ingestion.postgres.login import parse_login
+from ingestion.engines.build import engine_named
+from ingestion.engines.port import Engine
 
 
 def secrets_of(contract: Contract) -> tuple[str, ...]:
@@ -49,8 +50,10 @@ def set_secret(
     value = typer.prompt(f"Value of {name}", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
     if not value:
         raise InvalidData("set secret", name, "the value is empty", "Pipe it in, or type it at the prompt")
-    if any(isinstance(contract.source, Database) and contract.source.secret == name for contract in deployed.contracts):
-        value = _database_login(name, value, sslrootcert)
+    sources = [contract.source for contract in deployed.contracts if isinstance(contract.source, Database)]
+    engines = [source.engine for source in sources if source.secret == name]
+    if engines:
+        value = _database_login(engine_named(engines[0]), name, value, sslrootcert)
     elif sslrootcert:
         raise Misuse("set secret", name, "is no database's, and has no sslrootcert", "Leave --sslrootcert out")
     prefix = f"{deployed.project}/{deployed.environment}/"
@@ -58,15 +61,15 @@ def set_secret(
     out.print(f"{name} is set", highlight=False)
 
 
-def _database_login(name: str, value: str, sslrootcert: Path | None) -> str:
+def _database_login(engine: Engine, name: str, value: str, sslrootcert: Path | None) -> str:
     """The value with the authorities of the file; raises ``InvalidData`` where nobody could connect with it."""
-    login = parse_login(value, secret=name)
+    login = engine.login(value, secret=name)
     if sslrootcert:
         try:
             value = json.dumps(json.loads(value) | {"sslrootcert": sslrootcert.read_text(encoding="utf-8")})
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse("set secret", str(sslrootcert), str(error), "Name a readable PEM file") from error
-        login = parse_login(value, secret=name)
+        login = engine.login(value, secret=name)
     login.tls()
     say(f"{login.place}: {_PROOFS[login.sslmode]}")
     return value

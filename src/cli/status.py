@@ -73,17 +73,19 @@ def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int
     """Rows per source table; none where the database cannot be reached from here, which is said once."""
     if not isinstance(contract.source, Database):
         return {}
-    from ingestion.postgres.quoting import identifier
-    from ingestion.postgres.session import Connector, Timeouts
+    from ingestion.engines.build import engine_named
+    from ingestion.engines.port import Timeouts
 
+    source = contract.source
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
     try:
-        connector = Connector(secrets, contract.source.secret, timeouts=Timeouts(statement=60))
+        engine = engine_named(source.engine)
+        connector = engine.connector(secrets, source.secret, timeouts=Timeouts(statement=60))
         with closing(connector.open()) as session:
-            statements = [f"SELECT count(*) FROM {identifier(table.name)}" for table in contract.source.tables]
+            catalog = engine.catalog(session, source.tables)
             return {
-                table.name: int(session.query(statement)[0][0])
-                for table, statement in zip(contract.source.tables, statements, strict=True)
+                table.name: catalog.reading(table, timezone=source.timezone).count_rows(session, seconds=60)
+                for table in source.tables
             }
     except StarmendError as error:
         say(f"source rows are not shown: {error}")

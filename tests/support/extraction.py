@@ -26,11 +26,12 @@ from core.contract.types import parse_type
 from core.landing.ingest_objects import ObjectFacts, decode_facts
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.ports import ObjectStore, ParameterStore
+from ingestion.engines.port import Timeouts
+from ingestion.engines.postgresql.session import APPLICATION, PostgresConnector, PostgresSession
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, PassResult, run_pass
 from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
-from ingestion.postgres.session import APPLICATION, Connector, Session, Timeouts
 
 DATASET, SECRET = "shop", "shop-db"
 _numbers = itertools.count(1)
@@ -123,8 +124,10 @@ class ScratchDatabase:
         }
         return json.dumps({name: value for name, value in (login | changes).items() if value is not None})
 
-    def session(self, **changes: Any) -> Session:
-        return Connector(MemorySecrets(**{SECRET: self.secret(**changes)}), SECRET, timeouts=Timeouts(5, 60)).open()
+    def session(self, **changes: Any) -> PostgresSession:
+        return PostgresConnector(
+            MemorySecrets(**{SECRET: self.secret(**changes)}), SECRET, timeouts=Timeouts(5, 60)
+        ).open()
 
 
 @contextmanager
@@ -228,7 +231,7 @@ def extraction_sandbox(
     secrets, metrics, stream = MemorySecrets(**{SECRET: secret}), MemoryMetrics(), io.StringIO()
     extraction = Extraction(
         contract=contract,
-        connector=Connector(secrets, SECRET, application=APPLICATION, timeouts=Timeouts(5, 60)),
+        connector=PostgresConnector(secrets, SECRET, application=APPLICATION, timeouts=Timeouts(5, 60)),
         sink=Sink(contract.dataset, objects, parameters, names, Landing(objects, contract.dataset)),
         metrics=metrics,
         log=Logger(service=f"extract-{next(_loggers)}", stream=stream),

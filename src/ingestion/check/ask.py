@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from core.audit.fingerprint import MODULUS, Fingerprint
 from core.audit.source_check import (
     CountBuckets,
     LocateRows,
@@ -24,11 +23,8 @@ from core.audit.source_check import (
 )
 from core.errors import InvalidData
 from core.ports import ObjectWriter
-from core.time import parse_instant
 from ingestion.check.last_seen import typed_keys
 from ingestion.extract.flow import Extraction
-from ingestion.postgres.fingerprints import copy_columns, copy_pairs, count_buckets
-from ingestion.postgres.select import Reading, in_snapshot
 
 BLOCK_BYTES = 4 << 20
 
@@ -44,42 +40,21 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
     except (ValueError, TypeError) as error:
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
     reading = extraction.reading(asked.table)
+    session, seconds = extraction.session(), extraction.statement_seconds
     if isinstance(asked, CountBuckets):
-        return {"spans": buckets_to_data(tuple(_count(extraction, reading, asked)))}
+        return {"spans": buckets_to_data(tuple(reading.fingerprints(session, asked, seconds=seconds)))}
     if isinstance(asked, LocateRows):
         keys = typed_keys(reading.table, asked.keys)
         schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])
-        statement = copy_columns(reading, keys, asked.columns)
+        batches = reading.columns_of(session, keys, asked.columns, seconds=seconds)
     else:
         schema = pairs_schema(reading.table)
-        statement = copy_pairs(reading, asked.span, column=asked.column, buckets=asked.buckets, wanted=asked.wanted)
-    return {"object": asked.target, "rows": _list(extraction, reading, statement, schema, records, asked.target)}
+        batches = reading.pairs(session, asked, seconds=seconds)
+    return {"object": asked.target, "rows": _list(batches, schema, records, asked.target)}
 
 
-def _count(extraction: Extraction, reading: Reading, asked: CountBuckets) -> list[dict[int, Fingerprint]]:
-    if not asked.spans:
-        return []
-    statement, span_of = count_buckets(
-        reading, asked.spans, column=asked.column, until=parse_instant(asked.until), buckets=asked.buckets
-    )
-    rows = extraction.session().query(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
-    answers: list[dict[int, Fingerprint]] = [{} for _ in asked.spans]
-    for stretch, bucket, count, newest, total in rows:
-        span = span_of[stretch - 1]
-        if span is not None:
-            answers[span][bucket] = Fingerprint(count, _microseconds(newest), int(total) % MODULUS)
-    return answers
-
-
-def _microseconds(at: Any) -> int:
-    return int(pa.scalar(at, pa.timestamp("us")).cast(pa.int64()).as_py())
-
-
-def _list(
-    extraction: Extraction, reading: Reading, statement: str, schema: pa.Schema, records: ObjectWriter, target: str
-) -> int:
-    """The statement's rows in a Parquet object; returns how many."""
-    batches = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
+def _list(batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str) -> int:
+    """The rows in a Parquet object; returns how many."""
     body = io.BytesIO()
     rows = 0
     with pq.ParquetWriter(body, schema, compression="snappy") as writer:

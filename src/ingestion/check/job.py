@@ -19,11 +19,10 @@ from core.landing.state import safe_horizon
 from core.ports import ObjectStore
 from core.time import parse_instant
 from ingestion.check.last_seen import Key, LastSeen, marked_deleted, repair_name, typed_keys
+from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction
 from ingestion.extract.parameters import read_stored
 from ingestion.extract.repair import Repaired, extract_interval_again, extract_keys, store_lines
-from ingestion.postgres.horizon import read_bound
-from ingestion.postgres.select import Reading
 
 MOMENT = timedelta(microseconds=1)  # the shortest time that a timestamp of the warehouse can tell
 
@@ -84,7 +83,7 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
 
 def _marked(
     extraction: Extraction,
-    reading: Reading,
+    reading: RowReader,
     repair: FetchRows,
     keys: Sequence[Key],
     fetched: Repaired,
@@ -131,16 +130,15 @@ def _once_each(keys: Sequence[Key], hints: Sequence[tuple[str, str]]) -> list[di
     return rounds
 
 
-def checked_horizon(extraction: Extraction, reading: Reading) -> datetime:
+def checked_horizon(extraction: Extraction, reading: RowReader) -> datetime:
     """The safe horizon of now. Raises ``TransientFailure`` while it must not move."""
     source = extraction.source
-    names = [table.name for table in source.tables]
-    role_may_write = extraction.catalog(names).role_may_write
-    bound = read_bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
+    role_may_write = extraction.catalog(source.tables).role_may_write
+    bound = extraction.engine.bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
     if bound.at is None:
         raise TransientFailure("take horizon", reading.table.name, bound.reason, "The next attempt tries again")
     margin = timedelta(seconds=source.margin)
-    return safe_horizon(bound.at, margin=margin, precision=reading.precision_column.precision)
+    return safe_horizon(bound.at, margin=margin, precision=reading.precision)
 
 
 def _newest(extraction: Extraction, table: str) -> int:

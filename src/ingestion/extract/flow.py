@@ -27,14 +27,12 @@ from core.metrics import (
     TABLE_OUT_OF_TIME,
 )
 from core.ports import Log, Metrics
+from ingestion.engines.build import engine_named
+from ingestion.engines.port import Bound, Catalog, Connector, Engine, Session, TableReading
 from ingestion.extract.budget import Budget
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
 from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
-from ingestion.postgres.horizon import Bound, read_bound
-from ingestion.postgres.relation import Catalog, read_catalog
-from ingestion.postgres.select import Reading, count_unplaced, in_snapshot, plan_reading
-from ingestion.postgres.session import Connector, Session
 
 STATEMENT_SECONDS = 840.0
 
@@ -113,6 +111,11 @@ class Extraction:
         return source
 
     @property
+    def engine(self) -> Engine:
+        """The kind of database that the source is."""
+        return engine_named(self.source.engine)
+
+    @property
     def held_threshold(self) -> float:
         """Seconds after which a held horizon is logged as a warning: half of the time until data must be queryable."""
         return self.held_seconds or self.source.complete_within / 2
@@ -128,25 +131,25 @@ class Extraction:
             self._session = self.connector.open()
         return self._session
 
-    def catalog(self, tables: Sequence[str]) -> Catalog:
+    def catalog(self, tables: Sequence[SourceTable]) -> Catalog:
         """The server's catalog of these tables. A session that was kept open may have died: then another is opened."""
         was_open = self.is_open
         session = self.session()
         try:
-            return read_catalog(session, tables)
+            return self.engine.catalog(session, tables)
         except OutOfReach:
             if not was_open:
                 raise
-            return read_catalog(self.session(), tables)
+            return self.engine.catalog(self.session(), tables)
 
-    def reading(self, name: str) -> Reading:
+    def reading(self, name: str) -> TableReading:
         """The columns by which one table is read. Raises ``UnknownTable`` or ``MissingColumns``."""
         try:
             table = self.contract.source_table(name)
         except KeyError as error:
             place = f"{self.contract.dataset}/{name}"
             raise UnknownTable("find table", place, str(error.args[0]), "Name a table of the contract") from error
-        return plan_reading(table, self.catalog([name]).relation(table), timezone=self.source.timezone)
+        return self.catalog([table]).reading(table, timezone=self.source.timezone)
 
     def close(self) -> None:
         """End the session."""
@@ -167,7 +170,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
     try:
         states = _states(extraction, known, results)
         if states:
-            catalog = extraction.catalog(list(states))
+            catalog = extraction.catalog([extraction.contract.source_table(name) for name in states])
             bound = _read_bound(extraction, catalog)
             _report(extraction, bound)
             _extract_all(extraction, states, catalog, bound, budget, results)
@@ -202,8 +205,9 @@ def _states(extraction: Extraction, tables: Sequence[SourceTable], results: _Res
 
 
 def _read_bound(extraction: Extraction, catalog: Catalog) -> Bound:
-    lookback = extraction.source.lookback
-    return read_bound(extraction.session(), own_role_may_write=catalog.role_may_write, lookback=lookback)
+    return extraction.engine.bound(
+        extraction.session(), own_role_may_write=catalog.role_may_write, lookback=extraction.source.lookback
+    )
 
 
 def _extract_all(
@@ -233,7 +237,7 @@ def _extract(
     budget: Budget,
 ) -> Stored:
     source, table = extraction.source, extraction.contract.source_table(name)
-    reading = plan_reading(table, catalog.relation(table), timezone=source.timezone)
+    reading = catalog.reading(table, timezone=source.timezone)
     interval = plan_interval(state, bound, reading, source)
     started = {"table": name, "from": state.durable_until.isoformat(), "number": state.number}
     extraction.log.info("table started", **started, until=interval.until.isoformat() if interval else None)
@@ -290,11 +294,10 @@ def _report_adoption(extraction: Extraction, table: str, state: TableState) -> N
 
 
 def _report_unplaced(
-    extraction: Extraction, session: Session, reading: Reading, interval: Interval, *, seconds: float
+    extraction: Extraction, session: Session, reading: TableReading, interval: Interval, *, seconds: float
 ) -> None:
-    statement = in_snapshot(reading, count_unplaced(reading, interval.until), seconds=seconds)
     try:
-        count = session.query(statement)[0][0]
+        count = reading.count_unplaced(session, interval.until, seconds=seconds)
     except OutOfReach as error:  # the rows that have a place are stored, and the next pass counts again
         extraction.log.warning("rows without cursor or key were not counted", problem=str(error))
         return

@@ -11,28 +11,26 @@ from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns
 from core.landing.ingest_objects import KeyValue, Position
 from core.time import parse_instant
-from ingestion.postgres.relation import read_catalog
-from ingestion.postgres.select import Reading, copy_interval, in_snapshot, plan_reading
-from ingestion.postgres.session import Session
+from ingestion.engines.port import Engine, Session
 
 
 def collect_rows(
-    session: Session, table: SourceTable, start: Position, until: datetime, *, timezone: str, seconds: float
+    engine: Engine,
+    session: Session,
+    table: SourceTable,
+    start: Position,
+    until: datetime,
+    *,
+    timezone: str,
+    seconds: float,
 ) -> Generator[list[bytes]]:
     """The rows of [``start``, ``until``) as JSON lines in order of (cursor, key): lists of lines, as they come.
 
     Raises ``UnknownTable`` (KeyError) where the database has no such table, ``MissingColumns`` (KeyError) where it
     lacks columns of the contract, and ``OutOfReach`` (ConnectionError) where the database cannot be reached.
     """
-    relation = read_catalog(session, [table.name]).relation(table)
-    yield from read_lines(session, plan_reading(table, relation, timezone=timezone), start, until, seconds=seconds)
-
-
-def read_lines(
-    session: Session, reading: Reading, start: Position, until: datetime, *, seconds: float
-) -> Generator[list[bytes]]:
-    """Collect rows of a table whose catalog was read before, in one round trip; otherwise as ``collect_rows``."""
-    return session.copy(in_snapshot(reading, copy_interval(reading, start, until), seconds=seconds))
+    reading = engine.catalog(session, [table]).reading(table, timezone=timezone)
+    yield from reading.lines_between(session, start, until, seconds=seconds)
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from typing import Any
 from core.errors import InvalidData
 from core.landing.ingest_objects import KeyValue, Position, RepairObject
 from core.time import format_instant, parse_instant
+from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import write_object
 from ingestion.extract.lines import parse_line
 from ingestion.extract.packing import Packed, Packer
-from ingestion.postgres.select import Reading, copy_interval, copy_keys, in_snapshot
 
 KEYS_AT_ONCE = 1_000
 
@@ -70,10 +70,8 @@ def extract_keys(
 
     def lines() -> Iterable[list[bytes]]:
         while chunk := list(islice(remaining, KEYS_AT_ONCE)):
-            statement = copy_keys(reading, chunk, checked_at=checked_at)
-            for batch in extraction.session().copy(
-                in_snapshot(reading, statement, seconds=extraction.statement_seconds)
-            ):
+            session, seconds = extraction.session(), extraction.statement_seconds
+            for batch in reading.lines_of(session, chunk, checked_at=checked_at, seconds=seconds):
                 rows = map(parse_line, batch)
                 present.update(tuple(row[column] for column in reading.table.key) for row in rows)
                 yield batch
@@ -87,13 +85,13 @@ def extract_interval_again(
 ) -> Repaired:
     """The rows whose cursor is in [``start``, ``until``) now: those of a lost object, but for later changes."""
     reading = extraction.reading(table)
-    statement = copy_interval(reading, start, until, checked_at=checked_at)
-    lines = extraction.session().copy(in_snapshot(reading, statement, seconds=extraction.statement_seconds))
+    session, seconds = extraction.session(), extraction.statement_seconds
+    lines = reading.lines_between(session, start, until, seconds=seconds, checked_at=checked_at)
     return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))
 
 
 def store_lines(
-    extraction: Extraction, reading: Reading, lines: Iterable[list[bytes]], *, checked_at: datetime, name: str
+    extraction: Extraction, reading: RowReader, lines: Iterable[list[bytes]], *, checked_at: datetime, name: str
 ) -> tuple[tuple[str, ...], int]:
     """Store lines in repair objects; returns the objects' keys and the number of lines."""
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=extraction.object_bytes)

@@ -13,12 +13,14 @@ from aws.objects import S3ObjectStore
 from aws.parameters import SsmParameterStore
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
+from core.contract.model import Database
+from core.errors import BadContract
 from core.landing.state import ParameterNames
+from ingestion.engines.build import engine_named
 from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
-from ingestion.postgres.session import Connector
 
 # The part of the function's time in which a pass no longer reads: for storing the object at hand and its state. A
 # function with little time keeps a quarter of it.
@@ -47,9 +49,12 @@ def extraction_of(dataset: str, settings: Settings, clients: Clients) -> tuple[E
     metrics = LogMetrics(settings.project, settings.environment, dataset)
     secrets = AwsSecretStore(clients("secretsmanager"), settings.secret_prefix)
     names = ParameterNames(settings.parameter_prefix, dataset)
+    source = contract.source
+    if not isinstance(source, Database):
+        raise BadContract("extract", dataset, "is no database", "Name a dataset of kind database")
     extraction = Extraction(
         contract=contract,
-        connector=Connector(secrets, contract.source.secret if contract.source else ""),
+        connector=engine_named(source.engine).connector(secrets, source.secret),
         sink=Sink(dataset, objects, parameters, names, Landing(objects, dataset)),
         metrics=metrics,
         log=function_log("extract"),

@@ -13,16 +13,14 @@ from core.errors import IdOutOfOrder, ObjectConflict, PipelineBug, TransientFail
 from core.landing.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
 from core.landing.state import ParameterNames, TableState, safe_horizon
 from core.ports import ObjectStore, ParameterStore
+from ingestion.engines.failures import StatementTimeOut
+from ingestion.engines.port import Bound, RowReader, Session, TableReading
 from ingestion.extract.budget import Budget
 from ingestion.extract.landing import Landing, write_object
-from ingestion.extract.lines import read_lines, resume_point
+from ingestion.extract.lines import resume_point
 from ingestion.extract.packing import OBJECT_BYTES, Packed, Packer
 from ingestion.extract.parameters import advance
 from ingestion.extract.serial_executor import SerialExecutor
-from ingestion.postgres.failures import StatementTimeOut
-from ingestion.postgres.horizon import Bound
-from ingestion.postgres.select import Reading
-from ingestion.postgres.session import Session
 
 Outcome = Literal["extracted", "unchanged", "held", "out of time", "beaten", "failed"]
 OnStored = Callable[[TableObject, ObjectFacts], None]
@@ -72,7 +70,7 @@ class Interval:
         return self.start.at.tzinfo is not None and self.start.at >= self.until
 
 
-def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Database) -> Interval | None:
+def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: Database) -> Interval | None:
     """The interval to read; None where the horizon must not move and nothing older is left.
 
     An interval that was cut continues at its cut, at least up to its own end, for its horizon stays safe. With a
@@ -82,12 +80,12 @@ def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Dat
     server's clock has not come to the start yet: what is written until then would lie behind it.
     """
     place = reading.table.name
-    if reading.relation.subscribed and not source.lookback:
+    if reading.subscribed and not source.lookback:
         problem = "logical replication brings its rows, and this server does not know the transactions that wrote them"
         remedy = "Name the publisher in the secret, or choose a `lookback` in the contract"
         raise PipelineBug("take horizon", place, problem, remedy)
     margin = timedelta(seconds=source.margin)
-    precision = reading.precision_column.precision
+    precision = reading.precision
     horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None
     if state.cut and state.newest is not None:
         own_end = state.newest.interval_to
@@ -108,7 +106,7 @@ def plan_interval(state: TableState, bound: Bound, reading: Reading, source: Dat
 
 def extract_table(
     session: Session,
-    reading: Reading,
+    reading: TableReading,
     state: TableState,
     interval: Interval,
     *,
@@ -127,7 +125,7 @@ def extract_table(
     stored before stays, and the state fits it.
     """
     seconds = min(statement_seconds, max(budget.left, 0.0) + _GRACE)
-    lines = read_lines(session, reading, interval.start, interval.until, seconds=seconds)
+    lines = reading.lines_between(session, interval.start, interval.until, seconds=seconds)
     packer = Packer(max_rows=reading.table.rows_per_object, max_bytes=object_bytes)
     cutter = _Cutter(reading, state, interval, sink.dataset)
     tally = _Tally(sink, on_stored, Stored(number=state.number))
@@ -199,7 +197,7 @@ def _is_extraction(sink: Sink, place: str) -> bool:
 class _Cutter:
     """Numbers the objects of an interval, and makes the facts of each."""
 
-    def __init__(self, reading: Reading, state: TableState, interval: Interval, dataset: str) -> None:
+    def __init__(self, reading: RowReader, state: TableState, interval: Interval, dataset: str) -> None:
         self.is_cut = False
         self._table = reading.table
         self._reading = reading

@@ -9,6 +9,7 @@ from tests.support.extraction import LEDGER, LEDGER_SQL, ScratchDatabase, scratc
 
 from core.errors import InvalidData, MissingColumns, OutOfReach, UnknownTable
 from core.landing.ingest_objects import START, Position
+from ingestion.engines.postgresql.engine import PostgreSql
 from ingestion.extract.lines import collect_rows, latest_timestamp, resume_point
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -79,7 +80,7 @@ def database() -> Iterator[ScratchDatabase]:
 @pytest.mark.database
 def test_rows_come_as_json_lines_in_order(database: ScratchDatabase) -> None:
     session = database.session()
-    batches = collect_rows(session, LEDGER, Position(NOON), FAR, timezone="UTC", seconds=10)
+    batches = collect_rows(PostgreSql(), session, LEDGER, Position(NOON), FAR, timezone="UTC", seconds=10)
     rows = [json.loads(text) for batch in batches for text in batch]
     assert [(row["id"], row["note"], row["last_updated"]) for row in rows] == [
         (1, "a", "2026-11-20T12:00:00"),
@@ -93,7 +94,7 @@ def test_rows_come_as_json_lines_in_order(database: ScratchDatabase) -> None:
 def test_rows_of_an_unknown_table_are_a_key_error(database: ScratchDatabase) -> None:
     table = source_table("nothing", key=["id"], id="int", last_updated="timestamp")
     with pytest.raises(KeyError) as caught:
-        list(collect_rows(database.session(), table, START, FAR, timezone="UTC", seconds=10))
+        list(collect_rows(PostgreSql(), database.session(), table, START, FAR, timezone="UTC", seconds=10))
     assert isinstance(caught.value, UnknownTable)
 
 
@@ -102,6 +103,6 @@ def test_rows_of_a_database_out_of_reach_are_a_connection_error(database: Scratc
     session = database.session()
     database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'starmend-extract'")
     with pytest.raises(ConnectionError) as caught:
-        list(collect_rows(session, LEDGER, START, FAR, timezone="UTC", seconds=10))
+        list(collect_rows(PostgreSql(), session, LEDGER, START, FAR, timezone="UTC", seconds=10))
     assert isinstance(caught.value, OutOfReach)
     assert database.dbname in str(caught.value)

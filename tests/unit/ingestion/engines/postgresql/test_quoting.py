@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.support.extraction import scratch_database
 
 from core.errors import InvalidData
-from ingestion.postgres.quoting import identifier, literal
-from ingestion.postgres.session import Session
+from ingestion.engines.postgresql.quoting import identifier, literal
+from ingestion.engines.postgresql.session import PostgresSession
 
 pytestmark = pytest.mark.database
 FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -21,7 +21,7 @@ nasty = st.text(st.one_of(st.sampled_from("'\"\\$;-/*%:E\n\r\t\x01\x02{}"), st.c
 
 
 @pytest.fixture(scope="module", params=["on", "off"])
-def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+def session(request: pytest.FixtureRequest) -> Iterator[PostgresSession]:
     with scratch_database() as database:
         opened = database.session()
         opened.query(f"SET standard_conforming_strings = {request.param}")
@@ -29,31 +29,31 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
         opened.close()
 
 
-def value_of(session: Session, text: str) -> object:
+def value_of(session: PostgresSession, text: str) -> object:
     return session.query(f"SELECT {text}")[0][0]
 
 
 @FUZZ
 @given(nasty.filter(lambda text: "\0" not in text))
-def test_any_text_comes_back_as_it_was(session: Session, text: str) -> None:
+def test_any_text_comes_back_as_it_was(session: PostgresSession, text: str) -> None:
     assert value_of(session, literal(text, "text")) == text
 
 
 @FUZZ
 @given(st.integers(-(2**63), 2**63 - 1))
-def test_any_bigint_comes_back_as_it_was(session: Session, number: int) -> None:
+def test_any_bigint_comes_back_as_it_was(session: PostgresSession, number: int) -> None:
     assert value_of(session, literal(number, "bigint")) == number
 
 
 @FUZZ
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**20), max_value=10**20))
-def test_any_decimal_comes_back_exactly(session: Session, number: Decimal) -> None:
+def test_any_decimal_comes_back_exactly(session: PostgresSession, number: Decimal) -> None:
     assert value_of(session, literal(number, "numeric")) == number
 
 
 @FUZZ
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_any_instant_comes_back_to_the_microsecond(session: Session, at: datetime) -> None:
+def test_any_instant_comes_back_to_the_microsecond(session: PostgresSession, at: datetime) -> None:
     assert value_of(session, literal(at, "timestamp with time zone")) == at
     naive = at.replace(tzinfo=None)
     assert value_of(session, literal(naive, "timestamp without time zone")) == naive
@@ -61,18 +61,18 @@ def test_any_instant_comes_back_to_the_microsecond(session: Session, at: datetim
 
 @FUZZ
 @given(st.floats())
-def test_a_double_comes_back_from_the_text_that_json_gave(session: Session, number: float) -> None:
+def test_a_double_comes_back_from_the_text_that_json_gave(session: PostgresSession, number: float) -> None:
     back = value_of(session, literal(repr(number), "double precision"))
     assert repr(back) == repr(number)
 
 
 @FUZZ
 @given(nasty.filter(lambda text: "\0" not in text and 0 < len(text.encode()) < 64))
-def test_any_name_names_what_it_says(session: Session, name: str) -> None:
+def test_any_name_names_what_it_says(session: PostgresSession, name: str) -> None:
     assert session.query(f"SELECT one.{identifier(name)} FROM (SELECT 7 AS {identifier(name)}) AS one") == [[7]]
 
 
-def test_booleans_and_dates_are_typed(session: Session) -> None:
+def test_booleans_and_dates_are_typed(session: PostgresSession) -> None:
     assert value_of(session, literal(True, "boolean")) is True
     assert value_of(session, literal(date(2026, 11, 20), "date")) == date(2026, 11, 20)
 

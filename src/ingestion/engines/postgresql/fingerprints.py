@@ -12,9 +12,9 @@ from datetime import datetime
 from core.audit.source_check import Span
 from core.landing.ingest_objects import KeyValue
 from core.time import parse_instant
-from ingestion.postgres.quoting import identifier, literal
-from ingestion.postgres.relation import SourceColumn, clock_of
-from ingestion.postgres.select import FIRST_INSTANT, Reading, among
+from ingestion.engines.postgresql.quoting import identifier, literal
+from ingestion.engines.postgresql.relation import SourceColumn, clock_of
+from ingestion.engines.postgresql.select import FIRST_INSTANT, Reading, among
 
 _WALL = "timestamp without time zone"
 

@@ -14,36 +14,20 @@ from pg8000.exceptions import DatabaseError, Error, InterfaceError
 from scramp.core import ScramException  # type: ignore[import-untyped]
 
 from core.errors import MissingColumns, OutOfReach, PipelineBug, StarmendError, UnknownTable
+from ingestion.engines.failures import (
+    AuthenticationFailed,
+    CertificateExpired,
+    CertificateRefused,
+    StatementTimeOut,
+    UnknownAuthority,
+    WrongHost,
+)
 
 _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
 # ended for idleness, rollback, resources, state of an object, operator, system.
 _TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")
-
-
-class AuthenticationFailed(OutOfReach):
-    """The database does not take this password: it may just have been rotated."""
-
-
-class CertificateRefused(OutOfReach):
-    """The server could not prove that it is the one that the secret names; nothing was sent to it, no password."""
-
-
-class UnknownAuthority(CertificateRefused):
-    """Nobody whom we trust signed the server's certificate."""
-
-
-class WrongHost(CertificateRefused):
-    """The server's certificate is another host's."""
-
-
-class CertificateExpired(CertificateRefused):
-    """The server's certificate is valid no longer, or not yet."""
-
-
-class StatementTimeOut(OutOfReach):
-    """The statement ran longer than it may."""
 
 
 @contextmanager

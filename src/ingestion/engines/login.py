@@ -20,7 +20,10 @@ _REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, s
 
 @dataclass(frozen=True)
 class Login:
-    """A database, and the user that reads it. ``sslrootcert`` is PEM text; empty means the system's authorities."""
+    """A database, and the user that reads it. ``sslrootcert`` is PEM text; empty means the system's authorities.
+
+    ``engine`` is the engine's name, as the scheme of ``place``.
+    """
 
     host: str
     port: int
@@ -29,11 +32,12 @@ class Login:
     password: str = field(repr=False)
     sslmode: SslMode = "verify-full"
     sslrootcert: str = field(default="", repr=False)
+    engine: str = "postgresql"
 
     @property
     def place(self) -> str:
         """The server as messages name it, without the password."""
-        return f"postgresql://{self.username}@{self.host}:{self.port}/{self.dbname}"
+        return f"{self.engine}://{self.username}@{self.host}:{self.port}/{self.dbname}"
 
     def tls(self) -> ssl.SSLContext | None:
         """The encryption to use; None only where the secret says ``disable``.
@@ -56,8 +60,11 @@ class Login:
         return context
 
 
-def parse_login(text: str, *, secret: str) -> Login:
-    """Read a secret's JSON. Raises ``InvalidData`` naming the field that is wrong, never its value."""
+def parse_login(text: str, *, secret: str, engine: str = "postgresql", port: int = 5432) -> Login:
+    """Read a secret's JSON. Raises ``InvalidData`` naming the field that is wrong, never its value.
+
+    ``port`` is the engine's usual one.
+    """
     try:
         data = json.loads(text)
     except ValueError:
@@ -70,15 +77,16 @@ def parse_login(text: str, *, secret: str) -> Login:
     if mode not in _MODES:
         problem = "sslmode is none of " + ", ".join(_MODES)
         raise InvalidData("read secret", secret, problem, "Plain text is spoken only where sslmode says disable")
-    port = str(data.get("port") or 5432)
-    if not port.isdigit():
+    given = str(data.get("port") or port)
+    if not given.isdigit():
         raise InvalidData("read secret", secret, "port is no number", _REMEDY)
     return Login(
         host=str(data["host"]),
-        port=int(port),
+        port=int(given),
         dbname=str(data["dbname"]),
         username=str(data["username"]),
         password=str(data["password"]),
         sslmode=cast(SslMode, mode),
         sslrootcert=str(data.get("sslrootcert") or ""),
+        engine=engine,
     )

@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from core.errors import InvalidData
-from ingestion.postgres.login import Login, parse_login
+from ingestion.engines.login import Login, parse_login
 
 WHOLE = {"host": "db.internal", "port": 5433, "dbname": "totesys", "username": "reader", "password": "pa'ss\"wörd"}
 

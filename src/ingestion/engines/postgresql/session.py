@@ -6,15 +6,15 @@ import socket
 import struct
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from pg8000.core import Context, CoreConnection
 
 from core.errors import InvalidData, OutOfReach, PipelineBug
 from core.ports import SecretStore
-from ingestion.postgres.failures import reaching
-from ingestion.postgres.login import Login, parse_login
+from ingestion.engines.login import Login, parse_login
+from ingestion.engines.port import Timeouts
+from ingestion.engines.postgresql.failures import reaching
 
 APPLICATION = "starmend-extract"
 READ_BYTES = 256 * 1024
@@ -30,15 +30,7 @@ SET default_transaction_read_only = on; SET row_security = off; SET statement_ti
 """
 
 
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds. ``connect`` is for TCP, TLS and authentication together; a statement may say less for itself."""
-
-    connect: float = 10.0
-    statement: float = 840.0
-
-
-class Session:
+class PostgresSession:
     """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown."""
 
     def __init__(self, connection: CoreConnection, place: str) -> None:
@@ -134,7 +126,7 @@ def _read_on(stream: Any, data: bytes) -> bytes:
 # ---------------------------------------------------------------- opening
 
 
-class Connector:
+class PostgresConnector:
     """Opens sessions with the database that a secret names."""
 
     def __init__(
@@ -145,7 +137,7 @@ class Connector:
         self._application = application
         self._timeouts = timeouts or Timeouts()
 
-    def open(self) -> Session:
+    def open(self) -> PostgresSession:
         """A new session.
 
         Where the secret is invalid, or its server refuses it, it is read once more, past every cache: the password may
@@ -161,12 +153,12 @@ class Connector:
                 raise
             return self._connect(fresh)
 
-    def _connect(self, text: str) -> Session:
+    def _connect(self, text: str) -> PostgresSession:
         login = parse_login(text, secret=self._secret)
         return connect(login, application=self._application, timeouts=self._timeouts)
 
 
-def connect(login: Login, *, application: str, timeouts: Timeouts) -> Session:
+def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSession:
     """A session as ``login`` says; encrypted unless it says ``disable``."""
     context = login.tls()
     with reaching("connect", login.place):
@@ -184,7 +176,7 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> Session:
         except BaseException:
             tcp.close()
             raise
-    session = Session(connection, login.place)
+    session = PostgresSession(connection, login.place)
     session.query(_SETTINGS.format(statement_timeout=int(timeouts.statement * 1000)))
     if connection.parameter_statuses.get("client_encoding") != "UTF8":
         session.close()

@@ -9,8 +9,8 @@ from typing import Literal
 
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, UnknownTable
-from ingestion.postgres.quoting import literal
-from ingestion.postgres.session import Session
+from ingestion.engines.port import Session
+from ingestion.engines.postgresql.quoting import literal
 
 ClockKind = Literal["instant", "wall", "date"]
 _CLOCKS: dict[str, ClockKind] = {
@@ -68,7 +68,7 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class Relations:
     """The relations that the server has, by the contract's name."""
 
     place: str
@@ -92,7 +92,7 @@ class Catalog:
         return relation
 
 
-def read_catalog(session: Session, tables: Sequence[str]) -> Catalog:
+def read_relations(session: Session, tables: Sequence[str]) -> Relations:
     """The catalog of all tables, in one round trip; a table that the server lacks is missing from it."""
     rows = session.query(_statement(tables))
     relations: dict[str, Relation] = {}
@@ -100,7 +100,7 @@ def read_catalog(session: Session, tables: Sequence[str]) -> Catalog:
         relation = relations.setdefault(table, Relation(schema, relation_name, {}, writable, lockable, subscribed))
         name, kind, base, modifier, category, not_null = column
         relation.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
-    return Catalog(session.place, relations)
+    return Relations(session.place, relations)
 
 
 def _statement(tables: Sequence[str]) -> str:

@@ -10,9 +10,10 @@ from tests.support.relay import cut_after
 from tests.support.sources import shared_server
 
 from core.errors import InvalidData, OutOfReach, PipelineBug, UnknownTable
-from ingestion.postgres.failures import AuthenticationFailed, StatementTimeOut
-from ingestion.postgres.select import COPY_OPTIONS
-from ingestion.postgres.session import Connector, Timeouts
+from ingestion.engines.failures import AuthenticationFailed, StatementTimeOut
+from ingestion.engines.port import Timeouts
+from ingestion.engines.postgresql.select import COPY_OPTIONS
+from ingestion.engines.postgresql.session import PostgresConnector
 
 pytestmark = pytest.mark.database
 
@@ -81,7 +82,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         silent.listen()
         secrets = MemorySecrets(**{SECRET: database.secret(port=silent.getsockname()[1])})
         with pytest.raises(OutOfReach, match="no answer in time"):
-            Connector(secrets, SECRET, timeouts=Timeouts(connect=0.1)).open()
+            PostgresConnector(secrets, SECRET, timeouts=Timeouts(connect=0.1)).open()
 
 
 def test_a_statement_that_takes_too_long_is_ended(database: ScratchDatabase) -> None:
@@ -112,7 +113,7 @@ def test_a_rotated_secret_is_read_once_more(database: ScratchDatabase) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(password="old")})
     secrets.read(SECRET)
     secrets.values[SECRET] = database.secret()
-    session = Connector(secrets, SECRET).open()
+    session = PostgresConnector(secrets, SECRET).open()
     assert session.query("SELECT 1") == [[1]]
     assert secrets.reads == 2
     session.close()
@@ -123,7 +124,7 @@ def test_a_secret_that_was_put_right_is_taken_up_without_a_new_container(
     database: ScratchDatabase, changes: dict[str, object]
 ) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(**changes)})
-    connector = Connector(secrets, SECRET)
+    connector = PostgresConnector(secrets, SECRET)
     with pytest.raises((OutOfReach, InvalidData)):
         connector.open()
     secrets.values[SECRET] = database.secret()
@@ -133,14 +134,14 @@ def test_a_secret_that_was_put_right_is_taken_up_without_a_new_container(
 def test_a_wrong_secret_is_not_tried_twice(database: ScratchDatabase) -> None:
     secrets = MemorySecrets(**{SECRET: database.secret(password="wrong")})
     with pytest.raises(AuthenticationFailed) as caught:
-        Connector(secrets, SECRET).open()
+        PostgresConnector(secrets, SECRET).open()
     assert "wrong" not in str(caught.value)
     assert secrets.reads == 2
 
 
 def test_a_secret_without_value_says_what_to_do() -> None:
     with pytest.raises(InvalidData, match="starmend secret set"):
-        Connector(MemorySecrets(), SECRET).open()
+        PostgresConnector(MemorySecrets(), SECRET).open()
 
 
 # ---------------------------------------------------------------- COPY

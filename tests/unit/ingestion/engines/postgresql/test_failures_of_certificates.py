@@ -11,9 +11,10 @@ from cryptography import x509
 from tests.support.certificates import LOOPBACK, greeting, self_signed
 
 from core.errors import OutOfReach
-from ingestion.postgres.failures import CertificateExpired, CertificateRefused, UnknownAuthority, WrongHost
-from ingestion.postgres.login import parse_login
-from ingestion.postgres.session import Timeouts, connect
+from ingestion.engines.failures import CertificateExpired, CertificateRefused, UnknownAuthority, WrongHost
+from ingestion.engines.login import parse_login
+from ingestion.engines.port import Timeouts
+from ingestion.engines.postgresql.session import connect
 
 ALWAYS = dt.datetime(2115, 1, 1, tzinfo=dt.UTC)
 LONG_AGO = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)

@@ -8,7 +8,8 @@ import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from core.errors import MissingColumns, OutOfReach, PipelineBug, StarmendError, UnknownTable
-from ingestion.postgres.failures import AuthenticationFailed, StatementTimeOut, reaching
+from ingestion.engines.failures import AuthenticationFailed, StatementTimeOut
+from ingestion.engines.postgresql.failures import reaching
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from core.contract.model import Field, SourceTable
 from core.errors import InvalidData, MissingColumns
 from core.landing.ingest_objects import START, KeyValue, Position
 from core.time import format_instant
-from ingestion.postgres.quoting import identifier, literal, qualified
-from ingestion.postgres.relation import ClockKind, Relation, SourceColumn, clock_of
+from ingestion.engines.postgresql.quoting import identifier, literal, qualified
+from ingestion.engines.postgresql.relation import ClockKind, Relation, SourceColumn, clock_of
 
 # Control characters inside JSON are always escaped, so neither can be in a line: CSV with them is the raw line.
 COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"

@@ -29,46 +29,14 @@ starts that much earlier than the last one ended, so that late rows are read aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import PipelineBug
-from ingestion.postgres.quoting import literal
-from ingestion.postgres.session import Session
+from ingestion.engines.port import Bound, Holder, Session
+from ingestion.engines.postgresql.quoting import literal
 
 HIDDEN = "session that hides its transactions"
 GRANT = "GRANT pg_read_all_stats TO {role}; or choose a `lookback` in the contract"
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The transaction or session that holds the horizon back the most.
-
-    ``since`` is its start; of a prepared transaction, when it was prepared; of a session that hides its transactions,
-    when it connected.
-    """
-
-    kind: str
-    pid: int
-    user: str
-    application: str
-    state: str
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The upper bound of the horizon, without the margin. ``at`` None: it must not move, ``reason`` says why."""
-
-    now: datetime
-    at: datetime | None
-    reason: str = ""
-    holder: Holder | None = None
-
-    @property
-    def held_seconds(self) -> float:
-        """Seconds for which the holder has held the horizon back."""
-        return max(0.0, (self.now - self.holder.since).total_seconds()) if self.holder else 0.0
 
 
 def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:

@@ -15,10 +15,10 @@ from tests.support.sources import shared_server
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, UnknownTable
 from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position, decode_facts, encode_facts
+from ingestion.engines.postgresql.relation import read_relations
+from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading
+from ingestion.engines.postgresql.session import PostgresSession
 from ingestion.extract.lines import resume_point
-from ingestion.postgres.relation import read_catalog
-from ingestion.postgres.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading
-from ingestion.postgres.session import Session
 
 pytestmark = pytest.mark.database
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -31,20 +31,22 @@ def database() -> Iterator[ScratchDatabase]:
         yield database
 
 
-def make(database: ScratchDatabase, *statements: str) -> Session:
+def make(database: ScratchDatabase, *statements: str) -> PostgresSession:
     database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {shared_server().extractor.user}")
     return database.session()
 
 
-def reading_of(session: Session, table: SourceTable, *, timezone: str = "UTC") -> Reading:
-    return plan_reading(table, read_catalog(session, [table.name]).relation(table), timezone=timezone)
+def reading_of(session: PostgresSession, table: SourceTable, *, timezone: str = "UTC") -> Reading:
+    return plan_reading(table, read_relations(session, [table.name]).relation(table), timezone=timezone)
 
 
-def lines(session: Session, statement: str) -> list[bytes]:
+def lines(session: PostgresSession, statement: str) -> list[bytes]:
     return [line for batch in session.copy(statement) for line in batch]
 
 
-def rows(session: Session, reading: Reading, start: Position = START, until: datetime = FAR) -> list[dict[str, Any]]:
+def rows(
+    session: PostgresSession, reading: Reading, start: Position = START, until: datetime = FAR
+) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines(session, copy_interval(reading, start, until))]
 
 
@@ -142,7 +144,7 @@ def test_a_cursor_that_is_no_time_is_refused(database: ScratchDatabase) -> None:
 # ---------------------------------------------------------------- intervals
 
 
-def ledger(database: ScratchDatabase, *times: str, kind: str = "timestamp(6)") -> Session:
+def ledger(database: ScratchDatabase, *times: str, kind: str = "timestamp(6)") -> PostgresSession:
     return make(
         database,
         f"""CREATE TABLE ledger (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text,
@@ -152,7 +154,7 @@ def ledger(database: ScratchDatabase, *times: str, kind: str = "timestamp(6)") -
     )
 
 
-def ids(session: Session, reading: Reading, start: Position = START, until: datetime = FAR) -> list[int]:
+def ids(session: PostgresSession, reading: Reading, start: Position = START, until: datetime = FAR) -> list[int]:
     return [row["id"] for row in rows(session, reading, start, until)]
 
 
@@ -217,7 +219,7 @@ def test_an_index_on_cursor_and_key_gives_the_order_without_a_sort(database: Scr
 # ---------------------------------------------------------------- nulls
 
 
-def nullable(database: ScratchDatabase) -> Session:
+def nullable(database: ScratchDatabase) -> PostgresSession:
     return make(
         database,
         "CREATE TABLE ledger (id int PRIMARY KEY, note text, created_at timestamp, last_updated timestamp)",

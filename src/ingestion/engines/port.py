@@ -1,0 +1,197 @@
+"""The port behind which an engine of databases stands: what extraction and audit need of a source, and no more.
+
+An engine is one folder beside this module and one line in ``build``; ``tests/contract/test_engine.py`` is its suite.
+Whatever a method asks of the server may raise ``OutOfReach`` (or a child from ``ingestion.engines.failures``): then the
+session is closed, and another has to be opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from core.audit.fingerprint import Fingerprint
+from core.audit.source_check import CountBuckets, ListPairs
+from core.contract.model import SourceTable
+from core.landing.ingest_objects import KeyValue, Position
+from core.ports import SecretStore
+from ingestion.engines.login import Login
+
+# ---------------------------------------------------------------- sessions
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. ``connect`` is for TCP, TLS and authentication together; a statement may say less for itself."""
+
+    connect: float = 10.0
+    statement: float = 840.0
+
+
+class Session(Protocol):
+    """One connection with a server, read only. Statements are the engine's own: nobody else writes any."""
+
+    place: str
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here, by ``close`` or a failure."""
+        ...
+
+    def query(self, statement: str) -> list[list[Any]]:
+        """The rows of a statement."""
+        ...
+
+    def copy(self, statement: str) -> Generator[list[bytes]]:
+        """The rows of a statement as text, streamed: lists of whole lines, each with its newline."""
+        ...
+
+    def close(self) -> None:
+        """End the session; closing twice is harmless."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens sessions with the database that a secret names."""
+
+    def open(self) -> Session:
+        """A new session. Raises ``InvalidData`` where the secret is wrong, past every cache."""
+        ...
+
+
+# ---------------------------------------------------------------- the horizon
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The transaction or session that holds the horizon back the most.
+
+    ``since`` is its start; of a prepared transaction, when it was prepared; of a session that hides its transactions,
+    when it connected.
+    """
+
+    kind: str
+    pid: int
+    user: str
+    application: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The upper bound of the horizon, without the margin. ``at`` None: it must not move, ``reason`` says why."""
+
+    now: datetime
+    at: datetime | None
+    reason: str = ""
+    holder: Holder | None = None
+
+    @property
+    def held_seconds(self) -> float:
+        """Seconds for which the holder has held the horizon back."""
+        return max(0.0, (self.now - self.holder.since).total_seconds()) if self.holder else 0.0
+
+
+# ---------------------------------------------------------------- tables
+
+
+class RowReader(Protocol):
+    """Reads rows of one table as JSON lines of the contract's fields, each answer from one snapshot.
+
+    ``precision`` is one unit of the cursor's last digit. ``needs_report``: there may be rows that no interval holds.
+    ``subscribed``: another server's transactions write its rows.
+    """
+
+    @property
+    def table(self) -> SourceTable: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def precision(self) -> timedelta: ...
+    @property
+    def needs_report(self) -> bool: ...
+    @property
+    def subscribed(self) -> bool: ...
+
+    def lines_between(
+        self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
+    ) -> Generator[list[bytes]]:
+        """The rows from ``start`` on whose cursor is before ``until``, in order of (cursor, key), as they come."""
+        ...
+
+    def lines_of(
+        self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
+    ) -> Generator[list[bytes]]:
+        """The rows that have one of these keys, as they are now. At least one key."""
+        ...
+
+    def count_rows(self, session: Session, *, seconds: float) -> int:
+        """The number of rows that the table has now."""
+        ...
+
+    def count_unplaced(self, session: Session, until: datetime, *, seconds: float) -> int:
+        """The number of rows, up to a bound of the engine's, that no interval will hold soon."""
+        ...
+
+
+class RowComparison(Protocol):
+    """Answers the auditor's questions about one table, each from one snapshot."""
+
+    def fingerprints(self, session: Session, question: CountBuckets, *, seconds: float) -> list[dict[int, Fingerprint]]:
+        """The fingerprint of each bucket that has rows, by span; the hashes are those of ``core.audit.fingerprint``."""
+        ...
+
+    def pairs(self, session: Session, question: ListPairs, *, seconds: float) -> Generator[list[bytes]]:
+        """Key and version of the rows, as CSV in the form of ``core.audit.source_check.pairs_schema``."""
+        ...
+
+    def columns_of(
+        self, session: Session, keys: Sequence[Sequence[KeyValue]], columns: Sequence[str], *, seconds: float
+    ) -> Generator[list[bytes]]:
+        """Key and columns of the rows that have one of these keys, as CSV."""
+        ...
+
+
+class TableReading(RowReader, RowComparison, Protocol):
+    """A table of the contract as the server has it: what is read of it, and what it is compared by."""
+
+
+class Catalog(Protocol):
+    """What the server has of the contract's tables, and what our role may do there."""
+
+    @property
+    def role_may_write(self) -> bool:
+        """Whether another session of our own role could hold a transaction that writes."""
+        ...
+
+    def reading(self, table: SourceTable, *, timezone: str) -> TableReading:
+        """How the table is read. Raises ``UnknownTable``, ``MissingColumns`` or ``InvalidData`` naming it."""
+        ...
+
+
+# ---------------------------------------------------------------- engines
+
+
+class Engine(Protocol):
+    """A kind of database."""
+
+    def connector(
+        self, secrets: SecretStore, secret: str, *, application: str = "", timeouts: Timeouts | None = None
+    ) -> Connector:
+        """Opens sessions that show ``application`` as their name to the server's administrator."""
+        ...
+
+    def login(self, text: str, *, secret: str) -> Login:
+        """The login of a secret's JSON. Raises ``InvalidData`` naming the field that is wrong, never its value."""
+        ...
+
+    def catalog(self, session: Session, tables: Sequence[SourceTable]) -> Catalog:
+        """The catalog of these tables, in one round trip; a table that the server lacks is missing from it."""
+        ...
+
+    def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
+        """The bound of the safe horizon, outside a transaction and before any snapshot of rows begins."""
+        ...

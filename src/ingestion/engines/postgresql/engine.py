@@ -1,0 +1,54 @@
+"""PostgreSQL behind the port for engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.contract.model import SourceTable
+from core.ports import SecretStore
+from ingestion.engines.login import Login, parse_login
+from ingestion.engines.port import Bound, Session, Timeouts
+from ingestion.engines.postgresql.horizon import read_bound
+from ingestion.engines.postgresql.relation import Relations, read_relations
+from ingestion.engines.postgresql.select import plan_reading
+from ingestion.engines.postgresql.session import APPLICATION, PostgresConnector
+from ingestion.engines.postgresql.table import PostgresTable
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresCatalog:
+    """The relations of the contract's tables."""
+
+    relations: Relations
+
+    @property
+    def role_may_write(self) -> bool:
+        """Whether another session of our own role could hold a transaction that writes."""
+        return self.relations.role_may_write
+
+    def reading(self, table: SourceTable, *, timezone: str) -> PostgresTable:
+        """How the table is read."""
+        return PostgresTable(plan_reading(table, self.relations.relation(table), timezone=timezone))
+
+
+class PostgreSql:
+    """The engine ``postgresql``."""
+
+    def connector(
+        self, secrets: SecretStore, secret: str, *, application: str = "", timeouts: Timeouts | None = None
+    ) -> PostgresConnector:
+        """Opens sessions over TLS."""
+        return PostgresConnector(secrets, secret, application=application or APPLICATION, timeouts=timeouts)
+
+    def login(self, text: str, *, secret: str) -> Login:
+        """The login of a secret's JSON."""
+        return parse_login(text, secret=secret)
+
+    def catalog(self, session: Session, tables: Sequence[SourceTable]) -> PostgresCatalog:
+        """The catalog of these tables."""
+        return PostgresCatalog(read_relations(session, [table.name for table in tables]))
+
+    def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
+        """The bound of the safe horizon."""
+        return read_bound(session, own_role_may_write=own_role_may_write, lookback=lookback)

@@ -1,0 +1,106 @@
+"""One table of a PostgreSQL database: its rows as JSON lines, and its answers to the auditor."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.audit.fingerprint import MODULUS, Fingerprint
+from core.audit.source_check import CountBuckets, ListPairs
+from core.contract.model import SourceTable
+from core.landing.ingest_objects import KeyValue, Position
+from core.time import parse_instant
+from ingestion.engines.port import Session
+from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, count_buckets
+from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, in_snapshot
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresTable:
+    """A table with the statements that read it (``select``) and compare it (``fingerprints``)."""
+
+    reading: Reading
+
+    @property
+    def table(self) -> SourceTable:
+        """The contract's table."""
+        return self.reading.table
+
+    @property
+    def timezone(self) -> str:
+        """Of its times that have none."""
+        return self.reading.timezone
+
+    @property
+    def precision(self) -> timedelta:
+        """One unit of the cursor's last digit."""
+        return self.reading.precision_column.precision
+
+    @property
+    def needs_report(self) -> bool:
+        """Whether there may be rows without cursor or key."""
+        return self.reading.needs_report
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether logical replication brings its rows."""
+        return self.reading.relation.subscribed
+
+    def lines_between(
+        self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
+    ) -> Generator[list[bytes]]:
+        """The rows from ``start`` on whose cursor is before ``until``, in one round trip."""
+        return self._copied(session, copy_interval(self.reading, start, until, checked_at=checked_at), seconds)
+
+    def lines_of(
+        self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
+    ) -> Generator[list[bytes]]:
+        """The rows that have one of these keys."""
+        return self._copied(session, copy_keys(self.reading, keys, checked_at=checked_at), seconds)
+
+    def count_rows(self, session: Session, *, seconds: float) -> int:
+        """The number of rows that the table has now."""
+        statement = in_snapshot(self.reading, f"SELECT count(*) FROM {self.reading.source}", seconds=seconds)
+        return int(session.query(statement)[0][0])
+
+    def count_unplaced(self, session: Session, until: datetime, *, seconds: float) -> int:
+        """The number of rows, ten thousand at most, that no interval will hold soon."""
+        statement = in_snapshot(self.reading, count_unplaced(self.reading, until), seconds=seconds)
+        return int(session.query(statement)[0][0])
+
+    def fingerprints(self, session: Session, question: CountBuckets, *, seconds: float) -> list[dict[int, Fingerprint]]:
+        """The fingerprints of all spans, by one scan."""
+        if not question.spans:
+            return []
+        until = parse_instant(question.until)
+        statement, span_of = count_buckets(
+            self.reading, question.spans, column=question.column, until=until, buckets=question.buckets
+        )
+        answers: list[dict[int, Fingerprint]] = [{} for _ in question.spans]
+        for stretch, bucket, rows, newest, total in session.query(
+            in_snapshot(self.reading, statement, seconds=seconds)
+        ):
+            span = span_of[stretch - 1]
+            if span is not None:
+                answers[span][bucket] = Fingerprint(rows, (newest - _EPOCH) // _MICROSECOND, int(total) % MODULUS)
+        return answers
+
+    def pairs(self, session: Session, question: ListPairs, *, seconds: float) -> Generator[list[bytes]]:
+        """Key and version of the rows of the wanted buckets."""
+        statement = copy_pairs(
+            self.reading, question.span, column=question.column, buckets=question.buckets, wanted=question.wanted
+        )
+        return self._copied(session, statement, seconds)
+
+    def columns_of(
+        self, session: Session, keys: Sequence[Sequence[KeyValue]], columns: Sequence[str], *, seconds: float
+    ) -> Generator[list[bytes]]:
+        """Key and columns of the rows that have one of these keys."""
+        return self._copied(session, copy_columns(self.reading, keys, columns), seconds)
+
+    def _copied(self, session: Session, statement: str, seconds: float) -> Generator[list[bytes]]:
+        return session.copy(in_snapshot(self.reading, statement, seconds=seconds))
