@@ -13,7 +13,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from tests.support.database_simulation import DatabaseSimulation, database_simul
 
 from auditor.repairs.triage import describe
 from core.contract.model import Table
+from core.landing.ingest_objects import ObjectFacts, decode_facts, table_prefix
 from core.landing.zone import landing_of
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.current_state import current_table
@@ -33,6 +34,7 @@ EVENT_LOST = "event lost"
 PER_BATCH = 10
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
 MOST_RUNS = 4  # of the state machine, until a batch is healed
+OBJECT_IN_DOUBT = ("unprocessed_object", "lost_object", "missing_object", "wrong_parameter")
 FACTS = {"fact_sales_order": "sales_order", "fact_purchase_order": "purchase_order", "fact_payment": "payment"}
 Named = Callable[[Any], bool]  # whether a finding names what was harmed
 
@@ -52,6 +54,7 @@ class Vandal:
         self.simulation = simulation
         self.draw = random.Random(seed)
         self._touched: set[str] = set()
+        self._deleted: dict[str, ObjectFacts] = {}  # ingest objects that are gone
         self._undone: list[str] = []  # kinds whose turn is to come, before any comes again
         self.done: set[str] = set()  # kinds that did harm
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
@@ -127,7 +130,7 @@ class Vandal:
             " last_updated = last_updated + interval '1 second' where purchase_order_id = %s",
             number,
         )
-        named = names_row("purchase_order", number, "stale_row", "missing_row")
+        named = self._names_row_or_carrier("purchase_order", number, "stale_row", "missing_row")
         return Mutation(f"purchase order {number} changed with an old time", named)
 
     def set_back(self) -> Mutation | None:
@@ -140,7 +143,8 @@ class Vandal:
             f"update {table} set last_updated = last_updated - interval '{days} days' where {table}_id = %s", number
         )
         return Mutation(
-            f"{table} {number} set back by {days} days", names_row(table, number, "stale_row", "missing_row")
+            f"{table} {number} set back by {days} days",
+            self._names_row_or_carrier(table, number, "stale_row", "missing_row"),
         )
 
     # ------------------------------------------------------------ the warehouse
@@ -189,12 +193,18 @@ class Vandal:
             return None
         position = self.draw.choice(current)
         key = rows.column(f"{FACTS[name]}_id")[position].as_py()
-        if not self._once(f"{FACTS[name]}/{key}"):
-            return None
+        return self.drop_row(name, path, key) if self._once(f"{FACTS[name]}/{key}") else None
+
+    def drop_row(self, name: str, path: str, key: int) -> Mutation:
+        """Commit the partition without the current version of one row."""
+        rows = self.simulation.lake.snapshot(name, path).table
+        keys, latest = rows.column(f"{FACTS[name]}_id").to_pylist(), rows.column("is_latest").to_pylist()
+        (position,) = [at for at, flag in enumerate(latest) if flag and keys[at] == key]
         left = pa.concat_tables([rows.slice(0, position), rows.slice(position + 1)])
         self._commit(self.simulation.contracts.table(name), path, left)
+        version = rows.column("last_updated")[position].as_py()
         what = f"{name}/{path}: row {key} dropped by a commit"
-        return Mutation(what, names_row(FACTS[name], key, "missing_row", "stale_row"))
+        return Mutation(what, self._names_row_or_carrier(FACTS[name], key, "missing_row", "stale_row", version=version))
 
     def commit_fewer_current(self) -> Mutation | None:
         source = self.draw.choice(["staff", "design", "address", "transaction"])
@@ -209,9 +219,11 @@ class Vandal:
         key = snapshot.table.column(f"{source}_id")[position].as_py()
         if not self._once(f"{source}/{key}"):
             return None
+        version = snapshot.table.column("last_updated")[position].as_py()
         left = pa.concat_tables([snapshot.table.slice(0, position), snapshot.table.slice(position + 1)])
         self._commit(table, "", left)
-        return Mutation(f"_current/{source}: row {key} dropped by a commit", names_row(source, key, "missing_row"))
+        named = self._names_row_or_carrier(source, key, "missing_row", version=version)
+        return Mutation(f"_current/{source}: row {key} dropped by a commit", named)
 
     def _commit(self, table: Table, path: str, rows: pa.Table) -> None:
         rows_after = rows.select(stored_schema(table).names)
@@ -249,6 +261,40 @@ class Vandal:
 
     # ------------------------------------------------------------ the landing zone
 
+    def _names_row_or_carrier(self, table: str, number: int, *kinds: str, version: datetime | None = None) -> Named:
+        """Naming of a row by itself, or by the object of the table whose interval its version lies in.
+
+        While that object is in doubt, the version is not below the watermark: the audit looks at no such row, names the
+        object, and what brings the object back brings the row. ``version`` None: the one that the source has now.
+        """
+        if version is None:
+            (version,) = self.simulation.run(f"select last_updated from {table} where {table}_id = %s", number)[0]
+        at = version.replace(tzinfo=UTC)
+        by_row = names_row(table, number, *kinds)
+
+        def named(finding: Any) -> bool:
+            if by_row(finding):
+                return True
+            in_doubt = (
+                key for key, facts in self._facts(table).items() if facts.interval_from <= at <= facts.interval_to
+            )
+            return any(names_object(key, *OBJECT_IN_DOUBT)(finding) for key in in_doubt)
+
+        return named
+
+    def _facts(self, table: str) -> dict[str, ObjectFacts]:
+        """The facts of the table's objects, those that are gone too."""
+        prefix = table_prefix(self.simulation.dataset, table)
+        stats = [self.simulation.lake.ingest.stat(key) for key in self.simulation.ingest_keys(prefix)]
+        facts = {stat.key: decode_facts(stat.metadata, key=stat.key) for stat in stats if stat}
+        return {key: of for key, of in {**self._deleted, **facts}.items() if key.startswith(prefix)}
+
+    def _delete(self, key: str) -> None:
+        stat = self.simulation.lake.ingest.stat(key)
+        assert stat is not None
+        self._deleted[key] = decode_facts(stat.metadata, key=key)
+        self.simulation.deleted_objects.delete(key)
+
     def _object(self) -> str | None:
         key = str(self.draw.choice([key for key in self.simulation.ingest_keys() if "/payment_type/" not in key]))
         return key if self._once(key) else None
@@ -257,25 +303,25 @@ class Vandal:
         key = self._object()
         if key is None:
             return None
-        self.simulation.deleted_objects.delete(key)
+        self._delete(key)
         return Mutation(f"{key} deleted", names_object(key, "lost_object"))
 
     def delete_object_and_receipt(self) -> Mutation | None:
         key = self._object()
         if key is None:
             return None
-        self.simulation.deleted_objects.delete(key)
-        self._forget(key)
+        self._delete(key)
+        self.forget_receipt(key)
         return Mutation(f"{key} and its receipt deleted", names_object(key, "missing_object", "wrong_parameter"))
 
     def delete_receipt(self) -> Mutation | None:
         key = self._object()
         if key is None:
             return None
-        self._forget(key)
+        self.forget_receipt(key)
         return Mutation(f"receipt of {key} deleted", names_object(key, "unprocessed_object"))
 
-    def _forget(self, key: str) -> None:
+    def forget_receipt(self, key: str) -> None:
         landing = landing_of(key)
         assert landing is not None
         self.simulation.lake.records.delete([landing.receipt_key])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.chaos.mutations import run_mutations
+from tests.chaos.mutations import Vandal, run_mutations
 from tests.support.database_simulation import DatabaseSimulation, database_simulation
 
 from core.audit.findings import DeletedRows, OrphanKeys
@@ -34,6 +34,30 @@ def test_mutations_of_every_kind_are_healed_and_none_is_invented_while_the_sourc
     assert tally.faults == []
     assert not tally.missed
     assert tally.figures == {"made": 20, "found": 20, "healed": 20, "invented": 0}
+
+
+def test_a_row_dropped_while_its_own_object_is_in_doubt_comes_back_with_the_object() -> None:
+    """Found by a seed: the audit then looks at no version of that object's, and names the object alone."""
+    with database_simulation(sales_orders=20) as simulation:
+        assert simulation.heal()["audit"]["healthy"]
+        vandal = Vandal(simulation, seed=0)
+        simulation.run("update sales_order set last_updated = timezone('UTC', now()) where sales_order_id = 7")
+        simulation.extract()
+        newest = max(simulation.ingest_keys("tables/sales/sales_order/"))
+        (row,) = [row for row in rows_of(simulation, "fact_sales_order", "sales_order_id", 7) if row["is_latest"]]
+        path = f"month={row['created_at']:%Y-%m}"
+        dropped = vandal.drop_row("fact_sales_order", path, 7)
+        vandal.forget_receipt(newest)
+        simulation.heal(run="first")
+        first = simulation.findings("first")
+        assert "unprocessed_object" in kinds(first)
+        assert not kinds(first) & {"missing_row", "stale_row"}
+        assert any(dropped.named(finding) for finding in first)
+        assert [row for row in rows_of(simulation, "fact_sales_order", "sales_order_id", 7) if row["is_latest"]] == [
+            row
+        ]
+        assert simulation.agree() == []
+        assert simulation.audited() == []
 
 
 def test_a_clean_run_writes_no_fact_no_version_no_object_and_no_mail() -> None:
