@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -96,6 +97,30 @@ def test_an_object_most_of_whose_lines_are_bad_is_not_read_to_its_end(monkeypatc
         assert 120 <= result.rejected_lines < 500
         assert result.lines_in == result.accepted + result.rejected_lines
     assert parsed([*GOOD * 100, *BAD * 40]).halted == ""  # many are bad, most are not
+
+
+@pytest.mark.parametrize("threads", [False, True])
+def test_an_object_whose_rows_take_too_much_memory_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, threads: bool
+) -> None:
+    monkeypatch.setattr("processing.lines.blocks.BLOCK_BYTES", 4000)
+    monkeypatch.setattr("processing.lines.blocks.READ_BYTES", 4000)
+    whole = parsed(GOOD * 40)
+    taken = sum(part.rows.nbytes + module.SORTED_BYTES * part.rows.num_rows for part in whole.parts)
+    monkeypatch.setattr(module, "MOST_ROWS_BYTES", 2 * taken)  # bits and offsets of many blocks take some more
+    assert parsed(GOOD * 40, threads=threads).halted == ""
+    result = parsed(GOOD * 800, threads=threads)
+    assert re.match(r"too_large: its first \d+ rows take over 0 MiB; write it into several objects", result.halted)
+    assert (result.parts, result.rows_out) == ((), 0)
+    assert 200 <= result.lines_in == result.accepted < 800
+
+
+def test_bad_lines_take_memory_beside_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_REJECTED_BYTES", 40 * (1 + module.REJECTED_BYTES))
+    assert len(parsed([*GOOD * 400, *[b"-\n"] * 40]).rejected) == 40
+    result = parsed([*GOOD * 400, *[b"-\n"] * 41])
+    assert "bytes of bad lines; first: line 2001: no JSON" in result.halted
+    assert (len(result.rejected), result.rejected_lines) == (40, 41)
 
 
 @pytest.mark.parametrize("change", [{}, {"rows": 6}, {"sha256": "0" * 64}], ids=str)

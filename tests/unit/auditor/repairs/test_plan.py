@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,16 +13,24 @@ from tests.support.feeds import contracts_in
 from auditor.repairs.plan import PlanContext, plan_repairs
 from auditor.services import Budget
 from core.audit.findings import (
+    REPORTED,
     BrokenPartition,
     BrokenRule,
+    DeadLetters,
     DeletedRows,
+    DisputedValue,
+    Finding,
+    HaltedObject,
     HeldPartition,
     LostObject,
     MissingObject,
     MissingPoints,
     MissingRows,
+    MovedRows,
     OrphanKeys,
+    SlowSweep,
     StaleDerived,
+    StaleRows,
     UnprocessedObject,
     UnreferencedObjects,
     WrongParameter,
@@ -224,6 +233,50 @@ def test_a_plan_keeps_its_budget_and_forgets_nothing(
     assert all({(slot - opening) // 60 for slot in some} <= lost[entity] for entity, some in asked.items())
     assert count + sum(one.count for one in made.waiting) == sum(len(some) for some in lost.values())
     assert len({repair.entity for repair in made.repairs}) <= jobs  # type: ignore[union-attr]
+
+
+MONTH = "symbol=ZM/month=2026-11"
+EVERY_KIND: tuple[Finding, ...] = (
+    UnprocessedObject("quotes", "feeds/quotes/a", "it has no receipt"),
+    HaltedObject("quotes", "feeds/quotes/a", "quarantine: 99% of the lines are bad", "2026-11-20T15:00:00Z", 7),
+    LostObject("quotes", "feeds/quotes/a"),
+    missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:05")),
+    MissingObject("sales", "staff", 3, "2026-11-20T15:00:00Z", "2026-11-20T16:00:00Z"),
+    MissingRows("sales", "staff", ((1,),)),
+    StaleRows("sales", "staff", ((1,),)),
+    DeletedRows("sales", "staff", ((1,),), ("2026-11-20T15:00:00Z",), ("",)),
+    MovedRows("sales", "payment", ((1,),), "fact_payment", ("created_date",), (("month=2026-10", "month=2026-11"),)),
+    BrokenRule("quotes", "fact_quote", MONTH, "price > 0", 2, "-1"),
+    DisputedValue("quotes", "fact_quote", MONTH, "price", "ZM", "2026-11-20T15:00:00Z", "1", "2"),
+    OrphanKeys("sales", "fact_sales_order", "design_id", "dim_design.design_id", ("1",), 1),
+    StaleDerived("quotes", "fact_quote_hourly", MONTH, "another digest"),
+    BrokenPartition("quotes", "fact_quote", MONTH, "is missing"),
+    HeldPartition("quotes", "fact_quote", MONTH, "rolled back"),
+    WrongParameter("sales", "/starmend/dev/sales/staff/sequential_id", "3", "2"),
+    DeadLetters("quotes", ("0" * 64,)),
+    UnreferencedObjects("quotes", "fact_quote", MONTH, 1, 10),
+    SlowSweep("sales", 90 * 86_400, 30 * 86_400),
+)
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+@pytest.mark.parametrize("finding", EVERY_KIND, ids=lambda finding: finding.kind)
+def test_of_every_kind_of_finding_something_is_done_or_said(finding: Finding, attempt: int) -> None:
+    plan = planned(finding, attempt=attempt)
+    assert bool(plan.repairs or plan.waiting or plan.helpless) == (finding.kind not in REPORTED)
+    assert all(unrepairable.finding == finding and unrepairable.reason for unrepairable in plan.helpless)
+
+
+def test_each_kind_of_finding_is_among_them() -> None:
+    assert [type(finding) for finding in EVERY_KIND] == list(get_args(Finding))
+
+
+def test_a_halted_object_is_not_processed_again_as_it_is_and_its_reason_is_told() -> None:
+    halted = next(finding for finding in EVERY_KIND if isinstance(finding, HaltedObject))
+    for attempt in (1, 2):
+        plan = planned(halted, attempt=attempt)
+        assert (plan.repairs, plan.waiting) == ((), ())
+        assert [(each.cause, each.reason) for each in plan.helpless] == [("halted_object", halted.reason)]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

@@ -216,20 +216,22 @@ def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
     assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
 
 
+ORDERS_OF_THE_DAY = {
+    "subject": "sales_order",
+    "window_start": "2026-11-20T15:00:00Z",
+    "status": "certified",
+    "expected": 12,
+    "present": 12,
+    "repaired": 2,
+    "missing": 0,
+    "certificate": None,
+    "audited_at": "2026-11-20T16:10:00Z",
+    "run": "of-rows",
+}
+
+
 def test_a_database_that_was_audited_is_shown_by_its_tables(one: FeedSimulation) -> None:
-    row = {
-        "subject": "sales_order",
-        "window_start": "2026-11-20T15:00:00Z",
-        "status": "certified",
-        "expected": 12,
-        "present": 12,
-        "repaired": 2,
-        "missing": 0,
-        "certificate": None,
-        "audited_at": "2026-11-20T16:10:00Z",
-        "run": "of-rows",
-    }
-    one.lake.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(row))
+    one.lake.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(ORDERS_OF_THE_DAY))
     made = report(one, OPENS, CLOSES, contracts=shipped_contracts())
     (subject,) = made.subjects
     assert (subject.dataset, subject.name, subject.expected, subject.repaired, subject.certified) == (
@@ -239,3 +241,13 @@ def test_a_database_that_was_audited_is_shown_by_its_tables(one: FeedSimulation)
         2,
         1,
     )
+
+
+def test_a_halted_object_is_no_window_of_the_table_that_it_is_of(one: FeedSimulation) -> None:
+    day = "completeness/dataset=sales/day=2026-11-20"
+    one.lake.records.write(f"{day}/a.json", canonical_json(ORDERS_OF_THE_DAY))
+    before = report(one, OPENS, CLOSES, contracts=shipped_contracts()).subjects
+    halted = {"status": "halted", "expected": 7, "present": 0, "repaired": 0, "missing": 7, "audited_at": "2026-11-20"}
+    named = {"object": "tables/sales/sales_order/000000000001.jsonl.gz", "reason": "quarantine: 99% are bad"}
+    one.lake.records.write(f"{day}/halted-a.json", canonical_json(ORDERS_OF_THE_DAY | halted | named))
+    assert report(one, OPENS, CLOSES, contracts=shipped_contracts()).subjects == before

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
+from processing.lines import line_parser
 from processing.lines.blocks import Block
-from processing.lines.line_parser import LineParser
+from processing.lines.line_parser import LineParser, Unparsable
 from processing.lines.rejects import misfit, separate_rejects, shortened
 
 TYPES = {"id": "int", "price": "decimal(10,2)", "flag": "boolean"}
@@ -47,6 +48,21 @@ def test_every_record_is_a_row_or_a_rejected_line_with_its_reason(lines: list[by
     ]
     assert list(zip(parsed.lines.tolist(), parsed.rows.column("id").to_pylist(), strict=True)) == good
     assert parsed.unknown == ({"new"} if LINES[1] in lines else set())
+
+
+@pytest.mark.parametrize("blanks", [b"", b" ", b"\t\r "])
+def test_only_so_many_objects_may_stand_on_one_line(monkeypatch: pytest.MonkeyPatch, blanks: bytes) -> None:
+    monkeypatch.setattr(line_parser, "MOST_JOINED", 5)
+    objects = [b'{"id":%d}' % number for number in range(8)]
+    for count in (6, 7):  # five and six times one behind another
+        lines = [b'{"id":100}', blanks.join(objects[:count]), b'{"id":101}']
+        with pytest.raises(Unparsable, match="not one object per line" if count == 6 else "too many objects"):
+            LineParser(SOURCE).read(b"\n".join(lines), 3)
+        parsed = separate_rejects(LineParser(SOURCE), Block(b"\n".join(lines), 1))
+        ids = parsed.rows.column("id").to_pylist()
+        assert ids == ([100, *range(6), 101] if count == 6 else [100, 101])
+        assert [(rejected.line, rejected.raw) for rejected in parsed.rejected] == [(2, lines[1])] * (count - 6)
+        assert all("objects without a newline between them" in rejected.reason for rejected in parsed.rejected)
 
 
 def test_a_long_value_is_quoted_in_part() -> None:
