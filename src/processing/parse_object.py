@@ -183,7 +183,7 @@ class _Work:
         self.rejected_lines += len(valid.rejected) - len(outside)
         self.outside_lines += len(outside)
         self.unknown |= valid.unknown
-        for rejected in valid.rejected:
+        for rejected in (whole.kept() for whole in valid.rejected):
             if rejected.line in outside:
                 self.outside += [rejected] if len(self.outside) < MOST_OUTSIDE else []
             elif self.rejected_bytes + len(rejected.raw) + REJECTED_BYTES <= MOST_REJECTED_BYTES:

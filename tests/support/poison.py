@@ -54,9 +54,10 @@ LINES: Mapping[str, bytes] = {
     "nothing": b"\0" * 50 + b"\n",
     "half a line": good(1)[:60],
 }
-POISONED_LINES: Mapping[str, Callable[[int], bytes]] = {
+_SHORT_LINES: Mapping[str, Callable[[int], bytes]] = {
     what: (lambda number, name=name, text=text: with_value(number, name, text)) for what, (name, text) in VALUES.items()
 } | {what: (lambda _number, line=line: line) for what, line in LINES.items()}
+POISONED_LINES = {**_SHORT_LINES, "a line that is too long": lambda number: good(number, more="m" * (17 * MIB))}
 
 WHOLE = b"".join(good(5000 + number) for number in range(3))
 BODIES: Mapping[str, bytes] = {
@@ -127,6 +128,6 @@ BOMBS: Mapping[str, Callable[[int, int], bytes]] = {
     "good lines without end": lambda _line, size: bomb(good(1), 2 * size),
     "bad lines without end": lambda _line, size: bomb(b"{}\n", 2 * size),
     "an enormous value among bad lines": lambda line, _size: nested(line - MIB // 2),
-    "enormous bad lines": lambda line, _size: bomb(b'{"a":"' + b"b" * (line - MIB // 2) + b'"}\n', 160 * MIB),
+    "enormous bad lines": lambda line, size: bomb(b'{"a":"' + b"b" * (line - MIB // 2) + b'"}\n', size),
     "objects without a newline": lambda line, _size: gzip.compress(b"{}" * (line // 8) + b"\n" + b"-\n" * 200, 1),
 }

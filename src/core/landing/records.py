@@ -39,7 +39,7 @@ QUARANTINE_COLUMNS: RecordColumns = (
     ("object", "string", "key of the ingest object"),
     ("line", "bigint", "number of the line, from 1"),
     ("reason", "string", "the rule that it breaks"),
-    ("content", "string", "the line as it came; base64 if it is no UTF-8"),
+    ("content", "string", "the line as it came, of one over 1 MiB the beginning; base64 if it is no UTF-8"),
     ("encoding", "string", "utf-8 or base64"),
     ("rejected_at", "string", ""),
 )

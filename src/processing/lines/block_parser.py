@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.contract.model import SourceTable
-from processing.lines.blocks import Block
+from processing.lines.blocks import LONGEST_LINE_BYTES, Block, LongLine
 from processing.lines.line_parser import LineParser, Unparsable, opens_everywhere
-from processing.lines.parsed import Parsed, rows_where
+from processing.lines.parsed import Parsed, Rejected, rows_where
 from processing.lines.rejects import separate_rejects
 
 
@@ -31,8 +31,13 @@ class BlockParser:
         self._doubles = tuple(field.name for field in parser.source.fields if field.type.name == "double")
         self._drifted = False
 
-    def parse(self, block: Block) -> Parsed:
+    def parse(self, block: Block | LongLine) -> Parsed:
         """The block's rows and rejected lines; the order of lines is kept."""
+        if isinstance(block, LongLine):
+            reason = f"too long: {block.size} bytes, over {LONGEST_LINE_BYTES >> 20} MiB"
+            rejected = Rejected(block.number, reason, block.beginning, block.size)
+            nothing = self._parser.schema.empty_table()
+            return Parsed(Block(b"", block.number), nothing, np.empty(0, dtype=np.int64), rejected=(rejected,))
         if not opens_everywhere(block.data, block.breaks):  # a bad line, a blank one: nothing can read it as it is
             return self._valid(separate_rejects(self._parser, block))
         try:

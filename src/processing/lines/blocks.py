@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 import numpy as np
 from isal import igzip_lib
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 2 << 20  # with what is made of it, it stays in a processor's own memory: a seventh faster than 4 MB
 READ_BYTES = 1 << 20
 LONGEST_LINE_BYTES = 16 << 20  # longer than any row; what takes it apart may need twenty-five times as much memory
+KEPT_BYTES = 1 << 20  # of a rejected line, in memory and in quarantine; the ingest object has all of it
 LARGEST_BYTES = 512 << 20  # of an object's lines, four times what Firehose gathers: gzip makes 10 GB of 10 MB
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE = b"\x08"  # the only method of gzip, behind the magic number (RFC 1952); no text has it there
@@ -36,7 +37,7 @@ class UnreadableObject(InvalidData):
 
     @property
     def reason(self) -> str:
-        """``truncated``, ``corrupt``, ``line_too_long`` or ``too_large``."""
+        """``truncated``, ``corrupt`` or ``too_large``."""
         return self.problem.partition(":")[0]
 
 
@@ -70,33 +71,85 @@ class Block:
         return len(self.breaks) + (not self.data.endswith(b"\n"))
 
 
+@dataclass(frozen=True)
+class LongLine:
+    """A line of over ``LONGEST_LINE_BYTES``: its number from 1, its size, and as much of it as is kept."""
+
+    beginning: bytes
+    number: int
+    size: int
+
+
 def newlines(data: bytes) -> Ints:
     """The places of all newlines in the bytes."""
     return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
 
 
-def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = None) -> Iterator[Block]:
+def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = None) -> Iterator[Block | LongLine]:
     """The object's lines, in order. Raises ``UnreadableObject`` at the point where it is truncated or corrupt.
 
     A byte order mark at the very start is dropped. ``content_hash`` takes every uncompressed byte.
     """
+    line = 1
+    for data, size in _cut(
+        _without_mark(_hashed(_as_text(_bounded(_uncompressed(stream, place), place), place), content_hash))
+    ):
+        if size:
+            yield LongLine(data, line, size)
+            line += 1
+        else:
+            block = Block(data, line)
+            yield block
+            line += block.lines
+
+
+Cut: TypeAlias = tuple[bytes, int]  # whole lines and 0, or the beginning of a line and its size
+
+
+def _cut(chunks: Iterator[bytes]) -> Iterator[Cut]:
+    """Runs of whole lines, and the lines that are too long. No more of an unfinished line is held than may be one."""
     pieces: list[bytes] = []
-    size, line = 0, 1
-    for chunk in _without_mark(_hashed(_as_text(_bounded(_uncompressed(stream, place), place), place), content_hash)):
+    size = unfinished = passed = 0  # bytes in the pieces, of them behind the last newline, of the long line so far
+    beginning = b""
+    for chunk in chunks:
+        if passed:
+            end = chunk.find(b"\n")
+            passed += len(chunk) if end < 0 else end
+            if end < 0:
+                continue
+            yield beginning, passed
+            passed, chunk = 0, chunk[end + 1 :]
         end = chunk.rfind(b"\n") + 1
-        if size + end < BLOCK_BYTES // 2 or not end:
-            pieces.append(chunk)
-            size += len(chunk)
-            if size > LONGEST_LINE_BYTES:
-                raise _unreadable(place, "line_too_long", f"line {line} or a later one is over {size} bytes long")
-            continue
-        block = Block(b"".join([*pieces, memoryview(chunk)[:end]]), line)
-        yield block
-        line += block.lines
-        pieces, size = [chunk[end:]], len(chunk) - end
-    rest = b"".join(pieces)
-    if rest:
-        yield Block(rest, line)
+        unfinished = len(chunk) - end if end else unfinished + len(chunk)
+        pieces.append(chunk)
+        size += len(chunk)
+        if unfinished > LONGEST_LINE_BYTES:
+            data, start = b"".join(pieces), size - unfinished
+            yield from _apart(data[:start])
+            beginning, passed = data[start : start + KEPT_BYTES], unfinished
+            data, pieces, size, unfinished = b"", [], 0, 0
+        elif end and size - unfinished >= BLOCK_BYTES // 2:
+            yield from _apart(b"".join([*pieces[:-1], memoryview(chunk)[:end]]))
+            pieces, size = [chunk[end:]], unfinished
+    if passed:
+        yield beginning, passed
+    yield from _apart(b"".join(pieces))
+
+
+def _apart(data: bytes) -> Iterator[Cut]:
+    """Lines, with those apart that are too long: they had all come before they were seen to be so."""
+    start = 0
+    if len(data) > LONGEST_LINE_BYTES:
+        ends = newlines(data) if data.endswith(b"\n") else np.append(newlines(data), len(data))
+        sizes = np.diff(ends, prepend=-1) - 1
+        for number in np.flatnonzero(sizes > LONGEST_LINE_BYTES).tolist():
+            size, end = int(sizes[number]), int(ends[number])
+            if start < end - size:
+                yield data[start : end - size], 0
+            yield data[end - size : min(end, end - size + KEPT_BYTES)], size
+            start = end + 1
+    if start < len(data):
+        yield data[start:], 0
 
 
 def _bounded(chunks: Iterator[bytes], place: str) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,18 +11,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.warehouse.order import as_array
-from processing.lines.blocks import Block
+from processing.lines.blocks import KEPT_BYTES, Block
 
 BLANKS = b" \t\r"  # behind a record they are no part of it
+_CUT_OFF = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")  # of UTF-8
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that breaks a rule: its number in the object (from 1), why, and its bytes as they came."""
+    """A line that breaks a rule: its number in the object (from 1), why, and its bytes as they came.
+
+    ``size`` is that of the whole line where ``raw`` is no more than its beginning, else 0.
+    """
 
     line: int
     reason: str
     raw: bytes
+    size: int = 0
+
+    def kept(self) -> Rejected:
+        """The line as it is kept: of a long one the beginning, cut between two characters, and the reason says so."""
+        if max(self.size, len(self.raw)) <= KEPT_BYTES:
+            return self
+        raw, size = self.raw[:KEPT_BYTES], self.size or len(self.raw)
+        raw = raw[:-3] + _CUT_OFF.sub(b"", raw[-3:])
+        return Rejected(self.line, f"{self.reason} (of {size} bytes the first {len(raw)} are kept)", raw, size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from tests.support.lake import NOW, department, line_of, order, shipped_contract
 from core.contract.model import Contracts
 from core.landing.ingest_objects import ContentPromise
 from processing import parse_object as module
+from processing.lines import blocks
+from processing.lines import parsed as lines_parsed
 from processing.parse_object import ParsedObject, parse_object
 from processing.plan import plan_source
 from processing.shape import Origin
@@ -78,6 +80,58 @@ def test_too_many_bad_lines_halt_the_object_and_the_first_is_named(monkeypatch: 
 
 def test_a_truncated_object_is_halted() -> None:
     assert parsed([b"\x1f\x8b\x08"]).halted.startswith("truncated")
+
+
+MOST, KEPT = 700, 424  # bytes of a line, and, at most, of what is kept of a rejected one
+
+
+def padded(number: int, size: int, character: str, bad: bool) -> bytes:
+    """A line of so many bytes, or one or two fewer."""
+    line = line_of(order(number, note="@", **({"units_sold": 0} if bad else {}))).rstrip(b"\n")
+    return line.replace(b"@", character.encode() * ((size - len(line) + 1) // len(character.encode())))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    drawn=st.lists(
+        st.tuples(st.sampled_from([350, KEPT - 2, KEPT, KEPT + 4, MOST - 1, MOST, MOST + 1, 5000]), st.booleans()),
+        min_size=1,
+        max_size=12,
+    ),
+    character=st.sampled_from(["x", "é", "€", "𝄞", "}{"]),
+    threads=st.booleans(),
+    block=st.sampled_from([100, 1000, 2 << 20]),
+    kept=st.integers(KEPT - 3, KEPT),
+)
+def test_a_line_of_any_size_is_a_row_or_rejected_and_its_neighbours_go_on(
+    drawn: list[tuple[int, bool]], character: str, threads: bool, block: int, kept: int
+) -> None:
+    lines = [padded(number, size, character, bad) for number, (size, bad) in enumerate(drawn, 1)]
+    body = b"\n".join(lines) + b"\n"
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "LONGEST_LINE_BYTES", MOST)
+        for reader in (blocks, lines_parsed):
+            small.setattr(reader, "KEPT_BYTES", kept)
+        small.setattr(blocks, "BLOCK_BYTES", block)
+        small.setattr(blocks, "READ_BYTES", 90)
+        promise = ContentPromise(len(lines), hashlib.sha256(body).hexdigest())
+        result = parsed([body], threads=threads, promise=promise)
+    rejected = [
+        (number, line)
+        for number, (line, (_, bad)) in enumerate(zip(lines, drawn, strict=True), 1)
+        if bad or len(line) > MOST
+    ]
+    assert (result.halted, result.lines_in, result.accepted) == ("", len(lines), len(lines) - len(rejected))
+    accepted = {int(row) for part in result.parts for row in part.rows.column("sales_order_id").to_pylist()}
+    assert accepted == set(range(1, len(lines) + 1)) - {number for number, _ in rejected}
+    assert [each.line for each in result.rejected] == [number for number, _ in rejected]
+    for each, (_, line) in zip(result.rejected, rejected, strict=True):
+        assert each.reason.startswith("too long: " if len(line) > MOST else "units_sold: 0 breaks")
+        assert each.reason.endswith(" are kept)") == (len(line) > kept)
+        assert line.startswith(each.raw)
+        assert min(len(line), kept) - 3 <= len(each.raw) <= kept
+        assert each.raw.decode()
+        assert f"of {len(line)} bytes the first {len(each.raw)} " in each.reason or each.raw == line
 
 
 @pytest.mark.parametrize("bad", [*BAD, GOOD[0][:40]])

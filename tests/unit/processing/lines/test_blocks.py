@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processing.lines import blocks
-from processing.lines.blocks import Block, UnreadableObject, line_blocks
+from processing.lines.blocks import Block, LongLine, UnreadableObject, line_blocks
+
+MIB = 1 << 20
 
 
 class Dripping(io.BytesIO):
@@ -26,7 +29,9 @@ class Dripping(io.BytesIO):
 
 
 def blocks_of(body: bytes, most: int = 1 << 20) -> list[Block]:
-    return list(line_blocks(Dripping(body, most), place="object"))
+    parts = list(line_blocks(Dripping(body, most), place="object"))
+    assert all(isinstance(part, Block) for part in parts)
+    return [part for part in parts if isinstance(part, Block)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -81,8 +86,58 @@ def test_a_changed_byte_in_a_gzip_stream_is_corrupt() -> None:
     assert broken.value.reason == "corrupt"
 
 
-def test_a_line_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "LONGEST_LINE_BYTES", 1000)
-    with pytest.raises(UnreadableObject) as broken:
-        blocks_of(b"x" * 5000, 100)
-    assert broken.value.reason == "line_too_long"
+SIZES = [0, 1, 10, 63, 99, 100, 101, 102, 150, 199, 200, 201, 700]  # of lines, where 100 bytes are the most
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=20),
+    most=st.sampled_from([1, 7, 50, 99, 100, 101, 1000]),
+    block=st.sampled_from([8, 64, 150]),
+    last=st.sampled_from([b"", b"\n"]),
+    compressed=st.booleans(),
+)
+def test_a_line_that_is_too_long_stands_alone_and_its_neighbours_are_as_ever(
+    sizes: list[int], most: int, block: int, last: bytes, compressed: bool
+) -> None:
+    lines = [bytes([97 + number]) * size for number, size in enumerate(sizes)]
+    data = b"\n".join(lines) + last
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "BLOCK_BYTES", block)
+        small.setattr(blocks, "LONGEST_LINE_BYTES", 100)
+        small.setattr(blocks, "KEPT_BYTES", 20)
+        small.setattr(blocks, "READ_BYTES", 50)
+        parts = list(line_blocks(Dripping(gzip.compress(data) if compressed else data, most), place="object"))
+    seen: dict[int, bytes | LongLine] = {}
+    for part in parts:
+        if isinstance(part, LongLine):
+            seen[part.number] = part
+        else:
+            assert part.data
+            seen |= dict(enumerate(part.data.removesuffix(b"\n").split(b"\n"), part.first_line))
+            assert part.data.endswith(b"\n") or part is parts[-1]
+    if not lines[-1] and not last:
+        lines.pop()  # a newline at the end begins no line
+    expected = [
+        LongLine(line[:20], number, len(line)) if len(line) > 100 else line for number, line in enumerate(lines, 1)
+    ]
+    assert [seen[number] for number in sorted(seen)] == expected
+    assert sorted(seen) == list(range(1, len(lines) + 1))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_of_a_line_without_end_no_more_is_held_than_a_line_may_have(
+    monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    monkeypatch.setattr(blocks, "LONGEST_LINE_BYTES", MIB)
+    good = b'{"a":1}\n'
+    body = good + b"x" * (40 * MIB) + b"\n" + good
+    stream = io.BytesIO(gzip.compress(body, 1) if compressed else body)
+    del body
+    tracemalloc.start()
+    try:
+        parts = [(type(part), getattr(part, "size", 0)) for part in line_blocks(stream, place="object")]
+        assert tracemalloc.get_traced_memory()[1] < 12 * MIB
+    finally:
+        tracemalloc.stop()
+    assert parts == [(Block, 0), (LongLine, 40 * MIB), (Block, 0)]
