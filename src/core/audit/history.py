@@ -40,6 +40,24 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class BadPoint:
+    """A provider's record that makes no point: its slot (epoch seconds), why, and its beginning as text."""
+
+    slot: int
+    reason: str
+    content: str
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"at": iso(self.slot), "reason": self.reason, "content": self.content}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> BadPoint:
+        """Read what ``to_data`` gave."""
+        return cls(epoch(data["at"]), data["reason"], data["content"])
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRequest:
     """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
 
@@ -66,13 +84,17 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOutcome:
-    """The outcome of a request. The first three sets are disjoint; with ``answered`` they cover all that was expected.
+    """The outcome of a request. Its sets of slots are disjoint; with ``answered`` they cover all that was expected.
 
-    ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see ``evidence``.
-    ``pending``: slots that are not over by the provider's own clock, or not published yet. Any other result says why
-    the rest is open; what was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where
-    the provider named it. ``values`` are the answer to a request of ``values_only``: by slot and field, with the
-    provider's own digits; its slots count as covered.
+    ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see
+    ``evidence``; one answer is no proof yet, unless they are among the ``whole``: the answer said for itself that it
+    leaves nothing out. ``silent`` are those of ``absent`` that an answer without any point is about. ``pending``:
+    slots that are not over by the provider's own clock, or not published yet. ``refused``: slots whose record makes
+    no point; ``bad`` are the first of these records. ``unproven``: the answer lacks them and is known to lack more,
+    or to be of no known time; ``reason`` says so. Any other result than ``answered`` says why the rest is open; what
+    was settled before it stays settled. ``retry_after`` (seconds) goes with ``limited`` where the provider named it.
+    ``values`` are the answer to a request of ``values_only``: by slot and field, with the provider's own digits; its
+    slots count as covered.
     """
 
     result: Result
@@ -83,6 +105,11 @@ class HistoryOutcome:
     retry_after: float | None = None
     evidence: tuple[Evidence, ...] = ()
     values: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    whole: Ranges = ()
+    silent: Ranges = ()
+    refused: Ranges = ()
+    unproven: Ranges = ()
+    bad: tuple[BadPoint, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -95,6 +122,8 @@ class HistoryOutcome:
             "retry_after": self.retry_after,
             "evidence": [call.to_data() for call in self.evidence],
             **({"told": {iso(slot): dict(fields) for slot, fields in self.values.items()}} if self.values else {}),
+            **{name: _written(getattr(self, name)) for name in _OPTIONAL if getattr(self, name)},
+            **({"bad": [record.to_data() for record in self.bad]} if self.bad else {}),
         }
 
     @classmethod
@@ -109,7 +138,12 @@ class HistoryOutcome:
             retry_after=data["retry_after"],
             evidence=tuple(Evidence(**call) for call in data["evidence"]),
             values={epoch(slot): fields for slot, fields in data.get("told", {}).items()},
+            bad=tuple(BadPoint.from_data(record) for record in data.get("bad", ())),
+            **{name: _read(data.get(name, ())) for name in _OPTIONAL},
         )
+
+
+_OPTIONAL = ("whole", "silent", "refused", "unproven")  # sets that are written where they are not empty
 
 
 def _written(ranges: Ranges) -> list[list[str]]:

@@ -229,6 +229,7 @@ class ColumnShape(Shape):
     rank: Annotated[list[str], Field(min_length=1)] | None = None
     immutable: bool = False
     required: bool = False
+    round: Literal["half_even"] | None = None
     comment: str = ""
     unit: str = ""
 

@@ -185,10 +185,13 @@ def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems
             if column.surrogate or column.lookup or column.aggregate:
                 continue
             for field in names:
-                known = fields.setdefault(field, Field(field, column.type, required=False))
+                rounding = column.round or ""
+                known = fields.setdefault(field, Field(field, column.type, required=False, round=rounding))
+                path = f"warehouse.{table_name}.columns.{name}"
                 if field not in (entity, time) and column.form is None and known.type != column.type:
-                    path = f"warehouse.{table_name}.columns.{name}"
                     problems.add(path, f"{field!r} is {known.type} elsewhere, {column.type} here", "Give it one type")
+                elif known.round != rounding:
+                    problems.add(f"{path}.round", f"{field!r} is rounded otherwise elsewhere", "Say the same of both")
     return SourceTable(name=shape.dataset, key=(entity, time), fields=tuple(fields.values()))
 
 
@@ -197,7 +200,7 @@ def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems
 
 def _fact(shape: declare.ContractShape, name: str, table: declare.FactShape, path: str, problems: Problems) -> Table:
     source = table.source or (shape.dataset if isinstance(shape.source, declare.FeedShape) else "")
-    columns = _columns(table.columns, (), path, problems)
+    columns = _columns(table.columns, (), path, problems, of_feed=isinstance(shape.source, declare.FeedShape))
     if table.history_of:
         comment = "true for the newest version unless it is deleted; sums over the current state filter on it"
         columns += (Column("is_latest", ColumnType("boolean"), Latest(), comment),)
@@ -287,12 +290,20 @@ def _grouped(column: Column) -> str:
 
 
 def _columns(
-    shapes: dict[str, declare.ColumnShape], joined: tuple[str, ...], path: str, problems: Problems
+    shapes: dict[str, declare.ColumnShape],
+    joined: tuple[str, ...],
+    path: str,
+    problems: Problems,
+    *,
+    of_feed: bool = False,
 ) -> tuple[Column, ...]:
     columns = []
     for name, shape in shapes.items():
         where = f"{path}.columns.{name}"
         rule = _rule(name, shape, joined, where, problems)
+        if shape.round and (not of_feed or shape.type.name not in ("decimal", "int", "bigint")):
+            remedy = "Leave it out: databases and doubles keep the digits that they have"
+            problems.add(f"{where}.round", "only a feed's decimals and integers are rounded", remedy)
         columns.append(
             Column(
                 name=name,

@@ -207,13 +207,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of an ingested JSON line; ``added`` ones are put there by repairs and are no column of the source."""
+    """A field of an ingested JSON line; ``added`` ones are put there by repairs and are no column of the source.
+
+    ``round`` says how a feed's number is rounded to its type (``half_even``); empty: one that has more digits is
+    refused.
+    """
 
     name: str
     type: ColumnType
     required: bool = True
     comment: str = ""
     added: bool = False
+    round: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
     {"symbol":"AAPL","minute":"2026-11-20T14:30:00Z","kind":"live","provenance":"observed",
      "fetched_at":"2026-11-20T14:30:01.250000Z","dataset":"quotes","c":189.5}
 
-Entity, slot, origin, then the provider's fields that the contract names, in the contract's order. Numbers are
-written digit by digit as the provider wrote them, so that no float ever touches a price.
+Entity, slot, origin, then the provider's fields that the contract names, in the contract's order. Numbers are written
+digit by digit as the provider wrote them, so that no float ever touches a price; where the contract says so, rounded
+to the digits of their type. One that its type does not hold makes no line: it would be refused at every fetch anew.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal
 
 import orjson
@@ -29,6 +30,8 @@ MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from bein
 ADDED = ("kind", "provenance", "fetched_at", "dataset")
 _NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?")
 _NUMERIC = ("int", "bigint", "decimal", "double")
+_LARGEST = {"int": 2**31, "bigint": 2**63}
+_DIGITS = Context(prec=3 * MAX_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,30 @@ def _number(field: Field, value: object, place: str) -> orjson.Fragment:
         value = Decimal(value)
     if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS or len(value.as_tuple().digits) > MAX_DIGITS:
         raise _unfit(field, value, place)
-    return orjson.Fragment(format(value, "f"))
+    return orjson.Fragment(format(_fitted(field, value, place), "f"))
 
 
-def _unfit(field: Field, value: object, place: str) -> InvalidData:
+def _fitted(field: Field, value: Decimal, place: str) -> Decimal:
+    """The number with no more digits than its type holds: as it is, or rounded where the contract says so."""
+    if field.type.name == "double":
+        return value
+    scale = field.type.scale if field.type.name == "decimal" else 0
+    unit = Decimal(1).scaleb(-scale)
+    whole = value.quantize(unit, rounding=ROUND_HALF_EVEN, context=_DIGITS)
+    if whole != value and not field.round:
+        remedy = "Give the column more digits, or write in the contract: round: half_even"
+        raise _unfit(field, value, place, remedy)
+    if field.type.name == "decimal":
+        largest = field.type.precision - scale
+        if whole and whole.adjusted() >= largest:
+            raise _unfit(field, value, place, f"It holds {largest} digits before the point: give the column more")
+        digits = value.as_tuple().exponent
+        return whole if isinstance(digits, int) and -digits > scale else value
+    if not -_LARGEST[field.type.name] <= whole < _LARGEST[field.type.name]:
+        raise _unfit(field, value, place)
+    return whole
+
+
+def _unfit(field: Field, value: object, place: str, remedy: str = "") -> InvalidData:
     text = str(value)[:60]
-    return InvalidData("write a point", place, f"{field.name} = {text!r} is no {field.type}")
+    return InvalidData("write a point", place, f"{field.name} = {text!r} is no {field.type}", remedy)

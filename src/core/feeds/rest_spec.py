@@ -16,7 +16,8 @@
           fields: {temperature: air.temp}         # field of the line: JMESPath inside the record
           time: at                                # optional here: the record must be of the slot that it is now
           no_data: "status == 'silent'"           # a JMESPath that is true when the API has nothing
-          no_data_status: [404]
+          no_data_status: [404]                   # a body that is no JSON is no such answer
+          limited: "code == `429`"                # a JMESPath that is true when a 200 says that we called too often
         history:
           path: /stations/{entity}/observations
           query: {from: "{start}", to: "{end}"}
@@ -25,10 +26,21 @@
           shape: rows
           time: at
           fields: {temperature: air.temp}
+          align: exact                            # or floor: a record counts for the slot that it lies within
+          keep: last                              # of several within one slot (floor): the first or the last
+          complete: "status == 'complete'"        # true of a whole answer: what it lacks is then absent at once
+          count: meta.total                       # or the number of records; another one is no whole answer
+          next: meta.next_url                     # the next page's URL, of the same host; or: link (the Link header)
+          most_pages: 20                          # of one answer; one that has more is not whole
+
+What an answer lacks is absent at once only where the answer says for itself that it is whole: by ``complete``, by
+``count`` or by its last page. Otherwise it takes two answers that agree, from two audits. An answer that names
+another page which nobody told how to follow, or an error, speaks for the absence of nothing.
 
 JMESPath is what the AWS CLI's ``--query`` speaks; it reads data and runs nothing. It comes with botocore, hence with
 every Lambda runtime. ``{entity}``, ``{start}`` and ``{end}`` are the only other placeholders; values are URL-escaped.
-A record whose fields are all null is a slot that the API has nothing for.
+A record whose fields are all null is a slot that the API has nothing for. Fields that no column takes are not looked
+at.
 """
 
 from __future__ import annotations
@@ -48,15 +60,23 @@ from core.errors import BadContract
 from core.time import format_second
 
 TimeForm = Literal["iso", "epoch_seconds", "epoch_milliseconds"]
+Align = Literal["exact", "floor"]
+LINK = "link"  # of ``next``: the Link header of RFC 8288
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_DIGITS_OF_AN_INSTANT = 20  # beyond every epoch; a number of a billion digits would be written out
 _SPAN = re.compile(r"(\d+) (minute|hour|day)s?")
 _TOP = {"url", "headers", "time", "span", "delay", "calls_per_minute", "calls_per_second", "live", "history", "secret"}
-_CALL = {"path", "query", "records", "shape", "fields", "time", "end", "no_data", "no_data_status"}
+_CALL = {"path", "query", "records", "shape", "fields", "time", "no_data", "no_data_status", "limited"}
+_HISTORY = _CALL | {"end", "align", "keep", "complete", "count", "next", "most_pages"}
+_MOST_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class CallSpec:
-    """One of the two calls. ``time`` is None where a live record carries none."""
+    """One of the two calls. ``time`` is None where a live record carries none.
+
+    ``next_page`` is a path to the next page's URL, or ``LINK``; None: an answer has one page.
+    """
 
     path: str
     query: Mapping[str, str]
@@ -67,6 +87,13 @@ class CallSpec:
     end_inclusive: bool
     no_data: ParsedResult | None
     no_data_status: tuple[int, ...]
+    limited: ParsedResult | None = None
+    align: Align = "exact"
+    keep: Literal["first", "last"] = "last"
+    complete: ParsedResult | None = None
+    count: ParsedResult | None = None
+    next_page: ParsedResult | Literal["link"] | None = None
+    most_pages: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +122,14 @@ class RestSpec:
             if not isinstance(value, str):
                 raise ValueError(f"{value!r} is no ISO 8601 text")
             instant = datetime.fromisoformat(value)
-            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            try:
+                return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+            except OverflowError:  # the last evening of the calendar, west of Greenwich
+                raise ValueError(f"{value!r} is no instant of UTC's calendar") from None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not Decimal(value).is_finite():
             raise ValueError(f"{value!r} is no epoch number")
+        if abs(Decimal(value).adjusted()) > _DIGITS_OF_AN_INSTANT:
+            raise ValueError(f"{value!r} is no instant")
         scale = 1000 if self.time == "epoch_milliseconds" else 1_000_000
         try:
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(value * scale))
@@ -131,19 +163,13 @@ def read_spec(settings: Mapping[str, Any]) -> RestSpec:
 def _call(settings: Any, name: str) -> CallSpec:
     if not isinstance(settings, Mapping):
         raise _bad(name, "is no mapping", "Give it path, records and fields")
-    _known(settings, _CALL, f"{name}.")
+    _known(settings, _CALL if name == "live" else _HISTORY, f"{name}.")
     allowed = {"entity"} if name == "live" else {"entity", "start", "end"}
     path = _text(settings, "path", f"{name}.")
     _placeholders(path, allowed, f"{name}.path")
     query = _texts(settings.get("query", {}), f"{name}.query")
     for key, value in query.items():
         _placeholders(value, allowed, f"{name}.query.{key}")
-    shape = settings.get("shape", "rows")
-    if shape not in ("rows", "columns"):
-        raise _bad(f"{name}.shape", f"{shape!r} is no shape", "Use rows or columns")
-    end = settings.get("end", "exclusive")
-    if end not in ("exclusive", "inclusive"):
-        raise _bad(f"{name}.end", f"{end!r} is no kind of end", "Use exclusive or inclusive")
     if name == "history" and "time" not in settings:
         raise _bad("history.time", "is missing", "Say where a record's time is")
     if not isinstance(settings.get("fields"), Mapping) or not settings["fields"]:
@@ -152,13 +178,39 @@ def _call(settings: Any, name: str) -> CallSpec:
         path=path,
         query=query,
         records=_path(settings.get("records", "@"), f"{name}.records"),
-        shape=shape,
+        shape=_choice(settings, "shape", ("rows", "columns"), name),
         fields={str(field): _path(path, f"{name}.fields.{field}") for field, path in settings["fields"].items()},
         time=_path(settings["time"], f"{name}.time") if "time" in settings else None,
-        end_inclusive=end == "inclusive",
-        no_data=_path(settings["no_data"], f"{name}.no_data") if "no_data" in settings else None,
+        end_inclusive=_choice(settings, "end", ("exclusive", "inclusive"), name) == "inclusive",
+        no_data=_optional(settings, "no_data", name),
         no_data_status=_statuses(settings.get("no_data_status", []), f"{name}.no_data_status"),
+        limited=_optional(settings, "limited", name),
+        align=_choice(settings, "align", ("exact", "floor"), name),
+        keep=_choice(settings, "keep", ("last", "first"), name),
+        complete=_optional(settings, "complete", name),
+        count=_optional(settings, "count", name),
+        next_page=LINK if settings.get("next") == LINK else _optional(settings, "next", name),
+        most_pages=_pages(settings, name),
     )
+
+
+def _choice(settings: Mapping[str, Any], key: str, allowed: tuple[str, ...], call: str) -> Any:
+    """One of the allowed words, the first of them where none is said."""
+    value = settings.get(key, allowed[0])
+    if value not in allowed:
+        raise _bad(f"{call}.{key}", f"{value!r} is no {key}", f"Use {' or '.join(allowed)}")
+    return value
+
+
+def _optional(settings: Mapping[str, Any], key: str, call: str) -> ParsedResult | None:
+    return _path(settings[key], f"{call}.{key}") if key in settings else None
+
+
+def _pages(settings: Mapping[str, Any], call: str) -> int:
+    value = settings.get("most_pages", 20)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_PAGES:
+        raise _bad(f"{call}.most_pages", f"{value!r} is no number of pages", f"Write 1 to {_MOST_PAGES}")
+    return value
 
 
 def _duration(text: object, place: str) -> timedelta:

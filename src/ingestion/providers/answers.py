@@ -1,12 +1,13 @@
 """Answers of a provider, each a value; exceptions are for wrong contracts and secrets.
 
 A provider that has nothing (``NoData``) is another thing than one that refuses (``NotEntitled``, ``Limited``) or one
-whose answer is nonsense (``Broken``): only the first is proof that a point does not exist.
+whose answer is nonsense (``Broken``): only the first, and a point that an answer lacks, speak for its absence. What
+it takes to believe that is ``auditor.evidence``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -26,19 +27,39 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that makes no point: the slot that it is of (aware), why, and its beginning as text."""
+
+    slot: datetime
+    reason: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
-    """At least one point. ``provider_time`` is the provider's own clock; a live answer has exactly one point."""
+    """At least one record.
+
+    A live answer has exactly one point and a ``provider_time``, which is the provider's own clock.
+
+    The points of a history have their slots as times, no two the same, beside the ``bad`` records of other slots.
+    ``whole``: the answer says for itself that nothing is left out. ``partial`` says why it is known to lack something
+    (another page): then what it lacks is unknown, not absent.
+    """
 
     points: tuple[Point, ...]
-    provider_time: datetime
+    provider_time: datetime | None
     evidence: Evidence
+    bad: tuple[BadRecord, ...] = ()
+    whole: bool = False
+    partial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """The provider says that it has nothing for this request."""
+    """The provider says that it has nothing for this request; ``whole``: and that this is all."""
 
     evidence: Evidence
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,11 @@ class Broken:
 Answer = Data | NoData | NotEntitled | Limited | Broken
 
 
+def always() -> bool:
+    """The turn of a caller that nobody paces."""
+    return True
+
+
 class Provider(Protocol):
     """A source of points. Both calls may be made from several threads at once."""
 
@@ -75,6 +101,9 @@ class Provider(Protocol):
         """The entity's point as it is now."""
         ...
 
-    def history(self, entity: str, start: datetime, end: datetime) -> Answer:
-        """The points whose slots start in ``[start, end)``: every point of the answer's data lies in it."""
+    def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = ...) -> Answer:
+        """The points whose slots start in ``[start, end)``: every record of the answer's data lies in it.
+
+        An answer of several pages waits for the ``turn`` of each further call; False: there is none in time.
+        """
         ...

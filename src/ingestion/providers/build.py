@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,9 +36,18 @@ class Source:
 
 
 def build_source(
-    spec: model.Provider, *, every: int, secret: str, secrets: SecretStore, url: str = "", connections: int = 16
+    spec: model.Provider,
+    *,
+    every: int,
+    secret: str,
+    secrets: SecretStore,
+    url: str = "",
+    connections: int = 16,
+    taken: Collection[str] | None = None,
 ) -> Source:
     """A provider's client. ``secret`` is the feed's, unless the settings name another; ``url`` replaces the base URL.
+
+    ``taken`` are the fields that columns take (None: all); no other is looked at.
 
     Raises ``BadContract`` where the settings make no provider.
     """
@@ -47,14 +56,14 @@ def build_source(
     name = str(settings.get("secret", secret))
     credential = Credential(secrets, name) if name else None
     if spec.kind == "finnhub":
-        return _finnhub(settings, credential, every=every, url=url, connections=connections)
+        return _finnhub(settings, credential, every=every, url=url, connections=connections, taken=taken)
     if spec.kind == "rest":
         rest = read_spec(settings)
         needs_secret = any("{secret}" in value for value in rest.headers.values())
         used = credential if needs_secret else None
         web = Web(url or rest.url, headers=rest.headers, credential=used, connections=connections)
         return Source(
-            provider=Rest(web, rest, every=every),
+            provider=Rest(web, rest, every=every, taken=taken),
             span=rest.span,
             credential=used,
             delay=rest.delay,
@@ -65,11 +74,18 @@ def build_source(
 
 
 def _finnhub(
-    settings: Mapping[str, Any], credential: Credential | None, *, every: int, url: str, connections: int
+    settings: Mapping[str, Any],
+    credential: Credential | None,
+    *,
+    every: int,
+    url: str,
+    connections: int,
+    taken: Collection[str] | None,
 ) -> Source:
     if credential is None:
         raise BadContract("build a provider", "finnhub", "has no secret", "Name the secret of its token")
     base = url or str(settings.get("url", finnhub.URL))
     web = Web(base, headers={finnhub.TOKEN_HEADER: "{secret}"}, credential=credential, connections=connections)
     pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
-    return Source(finnhub.Finnhub(web, every=every), FINNHUB_SPAN, credential, calls_per_second=pace)
+    provider = finnhub.Finnhub(web, every=every, taken=taken)
+    return Source(provider, FINNHUB_SPAN, credential, calls_per_second=pace)

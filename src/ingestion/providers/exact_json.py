@@ -1,23 +1,38 @@
-"""JSON without floats: a number with a fraction becomes a ``Decimal`` with the provider's own digits."""
+"""JSON without floats: a number with a fraction becomes a ``Decimal`` with the provider's own digits.
+
+What no decimal can hold (an exponent of twenty digits, an integer of thousands) stays the text that it was, and NaN and
+infinities are decimals of that kind: each is the fault of its own field, never of the document.
+"""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+
+LONGEST_INTEGER = 100  # digits; far beyond every column
 
 
 def read_exact(body: bytes) -> object:
-    """Parse a document. Raises ``ValueError`` for what is no JSON, NaN and infinities among them."""
+    """Parse a document. Raises ``ValueError`` for what is no JSON; NaN and infinities are read, as many write them."""
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        return json.loads(body, parse_float=_decimal, parse_int=_integer, parse_constant=Decimal)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def is_number(value: object) -> bool:
-    """A JSON number (a boolean is none)."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    """A finite JSON number (a boolean is none)."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _refuse(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+def _decimal(text: str) -> object:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def _integer(text: str) -> object:
+    return int(text) if len(text) <= LONGEST_INTEGER else text

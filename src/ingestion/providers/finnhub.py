@@ -7,13 +7,14 @@ epoch seconds; intraday calls span at most a month. The token travels in the hea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime
-from decimal import Decimal
 
 from core.feeds.providers import FINNHUB_RESOLUTIONS
 from core.time import at_epoch
-from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
+from ingestion.providers.answers import Answer, Broken, Data, NoData, Point, always
 from ingestion.providers.exact_json import is_number
+from ingestion.providers.slots import Record, fit
 from ingestion.providers.web import Reply, Web
 
 URL = "https://finnhub.io/api/v1"
@@ -24,22 +25,51 @@ _CANDLE = ("o", "h", "l", "c", "v")
 
 
 class Finnhub:
-    """The provider for one cadence, ``every`` seconds (a key of ``FINNHUB_RESOLUTIONS``)."""
+    """The provider for one cadence, ``every`` seconds (a key of ``FINNHUB_RESOLUTIONS``).
 
-    def __init__(self, web: Web, *, every: int) -> None:
+    ``taken`` names the fields that columns take (None: all); the others of a candle are not looked at.
+    """
+
+    def __init__(self, web: Web, *, every: int, taken: Collection[str] | None = None) -> None:
         self._web = web
         self._every = every
         self._resolution = FINNHUB_RESOLUTIONS[every]
+        self._columns = [name for name in _CANDLE if taken is None or name in taken]
 
     def live(self, entity: str) -> Answer:
         reply = self._web.get("/quote", {"symbol": entity})
         return _quote(reply) if isinstance(reply, Reply) else reply
 
-    def history(self, entity: str, start: datetime, end: datetime) -> Answer:
+    def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:  # noqa: ARG002
         first, last = int(start.timestamp()), int(end.timestamp()) - 1
         query = {"symbol": entity, "resolution": self._resolution, "from": str(first), "to": str(last)}
         reply = self._web.get("/stock/candle", query)
-        return _candles(reply, first, last, self._every) if isinstance(reply, Reply) else reply
+        return self._candles(reply, start, end) if isinstance(reply, Reply) else reply
+
+    def _candles(self, reply: Reply, start: datetime, end: datetime) -> Answer:
+        answer, evidence = reply.document, reply.evidence
+        if not isinstance(answer, dict) or answer.get("s") not in ("ok", "no_data"):
+            return Broken("no candles", evidence)
+        if answer["s"] == "no_data":
+            return NoData(evidence)
+        times = answer.get("t")
+        columns = {name: answer.get(name) for name in self._columns}
+        if not isinstance(times, list) or any(not isinstance(column, list) for column in columns.values()):
+            return Broken("candles without arrays", evidence)
+        if any(len(column) != len(times) for column in columns.values() if isinstance(column, list)):
+            return Broken("candle arrays of different lengths", evidence)
+        rows = [{name: column[row] for name, column in columns.items() if column} for row in range(len(times))]
+        records = [_candle(time, values) for time, values in zip(times, rows, strict=True)]
+        if records and all(record.time is None for record in records):
+            return Broken("candle times that are no whole seconds", evidence)
+        fitted = fit(records, start=start, end=end, every=self._every)
+        if fitted.elsewhere:
+            return Broken("candles of another interval than asked for", evidence)
+        if fitted.is_nonsense:
+            return Broken(fitted.bad[0].reason, evidence)
+        if not fitted.points and not fitted.bad and not fitted.partial:
+            return NoData(evidence)
+        return Data(fitted.points, reply.provider_time, evidence, fitted.bad, partial=fitted.partial)
 
 
 def _quote(reply: Reply) -> Answer:
@@ -54,43 +84,19 @@ def _quote(reply: Reply) -> Answer:
     return Data((Point(traded, {**quote, "t": traded}),), reply.provider_time, reply.evidence)
 
 
-def _candles(reply: Reply, first: int, last: int, every: int) -> Answer:
-    answer, evidence = reply.document, reply.evidence
-    if not isinstance(answer, dict) or answer.get("s") not in ("ok", "no_data"):
-        return Broken("no candles", evidence)
-    if answer["s"] == "no_data":
-        return NoData(evidence)
-    times = answer.get("t")
-    columns = {name: answer[name] for name in _CANDLE if name in answer}
-    if not isinstance(times, list) or any(not isinstance(column, list) for column in columns.values()):
-        return Broken("candles without arrays", evidence)
-    if not times:
-        return NoData(evidence)
-    if any(len(column) != len(times) for column in columns.values()) or len(columns) != len(_CANDLE):
-        return Broken("candle arrays of different lengths", evidence)
-    return _points(times, columns, reply, first, last, every)
-
-
-def _points(
-    times: list[int], columns: dict[str, list[Decimal]], reply: Reply, first: int, last: int, every: int
-) -> Answer:
-    evidence = reply.evidence
-    if not all(_is_instant(t) for t in times):
-        return Broken("candle times that are no whole seconds", evidence)
-    if any(not first <= t <= last for t in times):
-        return Broken("candles of another interval than asked for", evidence)
-    if any(t % every for t in times) or len(set(times)) != len(times):
-        return Broken("candles of another resolution than asked for", evidence)
-    for name, values in columns.items():
-        if not all(is_number(v) and (v > 0 or (name == "v" and v == 0)) for v in values):
-            return Broken(f"candles without a price ({name})", evidence)
-    if reply.provider_time is None:
-        return Broken("no Date header", evidence)
-    points = tuple(
-        Point(at_epoch(t), {"t": at_epoch(t), **{name: values[row] for name, values in columns.items()}})
-        for row, t in enumerate(times)
-    )
-    return Data(points, reply.provider_time, evidence)
+def _candle(time: object, values: dict[str, object]) -> Record:
+    """A candle as a record: no price of it is zero, while a volume may be."""
+    content = {"t": time, **values}
+    if not isinstance(time, int) or not _is_instant(time):
+        return Record(None, {}, content, "its time is no whole second")
+    is_empty = bool(values) and all(value is None for value in values.values())
+    spoilt = [
+        name
+        for name, value in values.items()
+        if not is_number(value) or not (value > 0 or (name == "v" and value == 0))  # type: ignore[operator]
+    ]
+    reason = f"a candle without a price ({spoilt[0]})" if spoilt and not is_empty else ""
+    return Record(at_epoch(time), {"t": at_epoch(time), **values}, content, reason, is_empty)
 
 
 def _is_instant(value: object) -> bool:

@@ -1,19 +1,17 @@
 """HTTP GET of JSON documents from a provider, with time-outs, retries, limits and bounded bodies.
 
 One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
-back-off, at most ``TRIES`` times; a 429 never, for its pause is the caller's decision. Redirects are not
-followed: they would carry the token to another host.
+back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however slowly an answer drips; a limit never,
+for its pause is the caller's decision. Redirects are not followed: they would carry the token to another host.
 """
 
 from __future__ import annotations
 
 import http.cookiejar
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,7 +23,10 @@ from core.errors import BadContract
 from core.time import format_second
 from ingestion.providers.answers import Broken, Limited, NotEntitled
 from ingestion.providers.credential import Credential
+from ingestion.providers.deadline import Deadline, bounded
 from ingestion.providers.exact_json import read_exact
+from ingestion.providers.limits import is_limit, provider_clock, requested_pause
+from ingestion.providers.wholeness import limit_in, next_link
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3
@@ -38,12 +39,13 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx (or accepted) answer whose body is JSON."""
+    """A 2xx (or accepted) answer whose body is JSON or empty. ``next_link`` is its Link header's next page."""
 
     status: int
     document: object
     provider_time: datetime | None
     evidence: Evidence
+    next_link: str = ""
 
 
 class _Retries(Retry):
@@ -86,26 +88,36 @@ class Web:
         Raises ``InvalidData`` where the secret has no value.
         """
         secret = self._credential.value() if self._credential else ""
-        reply = self._once(path, query, secret, accepted)
+        reply = self._once(self._base + path, query, secret, accepted)
         if isinstance(reply, NotEntitled) and reply.what == "token" and self._credential:
             renewed = self._credential.renewed(secret)
             if renewed is not None:
-                return self._once(path, query, renewed, accepted)
+                return self._once(self._base + path, query, renewed, accepted)
         return reply
 
+    def follow(self, url: str, *, accepted: tuple[int, ...] = ()) -> Reply | NotEntitled | Limited | Broken:
+        """The JSON document at a URL that an answer named: of the same host, for the token travels with it."""
+        whole = urljoin(self._base + "/", url)
+        if urlsplit(whole)[:2] != urlsplit(self._base)[:2]:
+            return Broken("its next page is on another host", Evidence(f"GET {_without_query(whole)}", 0, "", ""))
+        secret = self._credential.value() if self._credential else ""
+        return self._once(whole, {}, secret, accepted)
+
     def _once(
-        self, path: str, query: Mapping[str, str], secret: str, accepted: tuple[int, ...]
+        self, url: str, query: Mapping[str, str], secret: str, accepted: tuple[int, ...]
     ) -> Reply | NotEntitled | Limited | Broken:
         headers = {name: value.replace("{secret}", secret) for name, value in self._headers.items()}
-        request = requests.Request("GET", self._base + path, params=dict(query), headers=headers)
-        prepared = self._session.prepare_request(request)
+        prepared = self._session.prepare_request(requests.Request("GET", url, params=dict(query), headers=headers))
         asked = f"GET {prepared.url}"
         try:
-            with self._session.send(
-                prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
-            ) as response:
-                body = _body(response)
-        except (requests.RequestException, HTTPError) as error:
+            with (
+                Deadline(WHOLE_SECONDS) as deadline,
+                self._session.send(
+                    prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+                ) as response,
+            ):
+                body = _body(response, deadline)
+        except (requests.RequestException, HTTPError, OSError) as error:
             return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", ""))
         text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")
         if secret:
@@ -121,63 +133,44 @@ def _classify(
 ) -> Reply | NotEntitled | Limited | Broken:
     status = response.status_code
     if status not in accepted:
+        if is_limit(status, response.headers):
+            return Limited(_pause(response, clock), evidence)
         if status in (401, 403):
             return NotEntitled("token" if status == 401 else "resource", evidence)
-        if status == 429:
-            return Limited(_requested_pause(response.headers, clock), evidence)
         if not 200 <= status < 300:
             return Broken(f"status {status}", evidence)
     if len(body) > MAX_BODY:
         return Broken(f"more than {MAX_BODY} bytes", evidence)
     try:
-        document = read_exact(body) if body else None
+        document = read_exact(body) if body.strip() else None
     except ValueError:
-        kind = response.headers.get("Content-Type", "no content type")
-        if status in accepted:
-            document = None
-        else:
-            return Broken(f"no JSON ({kind})", evidence)
-    return Reply(status, document, clock, evidence)
+        # Whatever the status is accepted for, a page of HTML is no word of the API's.
+        return Broken(f"no JSON ({response.headers.get('Content-Type', 'no content type')})", evidence)
+    if limit_in(document):
+        return Limited(_pause(response, clock), evidence)
+    return Reply(status, document, clock, evidence, next_link(response.headers.get("Link", "")))
 
 
-def _body(response: requests.Response) -> bytes:
-    """At most one byte more than ``MAX_BODY``; a body that drips for ever is a time-out."""
-    deadline = time.monotonic() + WHOLE_SECONDS
+def _pause(response: requests.Response, clock: datetime | None) -> float | None:
+    return requested_pause(response.headers, clock or datetime.now(UTC))
+
+
+def _body(response: requests.Response, deadline: Deadline) -> bytes:
+    """At most one byte more than ``MAX_BODY``. What has come is taken at once: waiting for more may take for ever."""
     parts: list[bytes] = []
     size = 0
-    for part in response.iter_content(64 * 1024):
+    while size <= MAX_BODY and (part := response.raw.read1(64 * 1024, decode_content=True)):
         parts.append(part)
         size += len(part)
-        if size > MAX_BODY:
-            break
-        if time.monotonic() > deadline:
+        if deadline.is_over:
             raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
+    if deadline.is_over:
+        raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
     return b"".join(parts)[: MAX_BODY + 1]
 
 
-def provider_clock(headers: Mapping[str, str]) -> datetime | None:
-    """The HTTP ``Date`` header; None where it is missing or no date."""
-    try:
-        date = parsedate_to_datetime(headers["Date"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _requested_pause(headers: Mapping[str, str], now: datetime | None) -> float | None:
-    """Seconds until the provider takes calls again, from ``Retry-After`` or ``X-Ratelimit-Reset``."""
-    text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
-        return float(text)
-    if text and now is not None:
-        try:
-            return max(0.0, (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds())
-        except (TypeError, ValueError):
-            pass
-    reset = headers.get("X-Ratelimit-Reset", "").strip()
-    if reset.isdigit() and now is not None:
-        return max(0.0, int(reset) - now.timestamp())
-    return None
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]
 
 
 def _session(base: str, connections: int, back_off: float) -> requests.Session:
@@ -191,7 +184,7 @@ def _session(base: str, connections: int, back_off: float) -> requests.Session:
         raise_on_status=False,
         respect_retry_after_header=True,
     )
-    session.mount(base, HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry))
+    session.mount(base, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry)))
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     # Proxies and certificates of the environment are read once here, not for every call.
     settings = session.merge_environment_settings(base, {}, None, None, None)

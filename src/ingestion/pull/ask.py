@@ -61,7 +61,7 @@ class Round:
         return answer, fetched_at
 
     def _note(self, answer: Answer, *, last: bool) -> None:
-        if isinstance(answer, Data):
+        if isinstance(answer, Data) and answer.provider_time is not None:
             self._pace.set_time(answer.provider_time)
         if isinstance(answer, Limited):
             self._pace.close(answer.retry_after or 0.0)

@@ -56,11 +56,14 @@ def decide(
     """
     if not isinstance(answer, Data):
         return _skip(entity.name, answer)
-    instant = answer.provider_time.timestamp()
+    clock = answer.provider_time
+    if clock is None:
+        return Skip(entity.name, "broken", "the answer has no Date header, so nobody knows which slot it is of")
+    instant = clock.timestamp()
     slot = slot_of(instant, feed.every)
     first, last = validity(entity)
     if not is_expected(calendar, slot) or not first <= slot < last:
-        return Skip(entity.name, "closed", f"the provider's clock shows {format_second(answer.provider_time)}")
+        return Skip(entity.name, "closed", f"the provider's clock shows {format_second(clock)}")
     values = answer.points[0].values
     if lacking := [name for name in needed if values.get(name) is None]:
         return Skip(entity.name, "broken", f"the answer lacks {', '.join(lacking)}")

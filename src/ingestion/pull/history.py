@@ -1,27 +1,34 @@
 """Pull history: missing points of one entity, into the feed's own stream as ``repaired``.
 
-Only slots that the calendar expects are written. A slot that the provider answered for without a point is absent, with
-the evidence; one that it has not published yet is neither.
+Only slots that the calendar expects are written. A slot that the provider answered for without a point is absent, as
+far as one answer can say so, with the evidence; one that it has not published yet is neither. A record that makes no
+point is told with its slot, and keeps no other from being taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from core.audit.history import Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
+from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
 from core.feeds.calendar import expected_between, ranges, slot_of, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
+from core.feeds.point_rules import broken_rule
 from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
-from core.time import at_epoch, iso, parse_instant
-from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled
+from core.time import at_epoch, parse_instant
+from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
+from ingestion.providers.slots import LONGEST_CONTENT
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
+
+MOST_BAD = 20  # records of one request that are told with their content
 
 
 def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, until: float) -> HistoryOutcome:
@@ -46,7 +53,9 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if not client.history_pace.enter(until=until):
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
-            answer = client.history.provider.history(entity.name, at_epoch(first), at_epoch(last))
+            answer = client.history.provider.history(
+                entity.name, at_epoch(first), at_epoch(last), turn=lambda: client.history_pace.enter(until=until)
+            )
         except BadContract:
             raise
         except InvalidData as error:
@@ -67,9 +76,15 @@ class _Settled:
     def __init__(self) -> None:
         self.healed: set[int] = set()
         self.absent: set[int] = set()
+        self.whole: set[int] = set()
+        self.silent: set[int] = set()
         self.pending: set[int] = set()
+        self.refused: set[int] = set()
+        self.unproven: set[int] = set()
+        self.bad: list[BadPoint] = []
         self.evidence: list[Evidence] = []
         self.values: dict[int, dict[str, str]] = {}
+        self.reason = ""
 
     def outcome(
         self, client: FeedClient, result: Result, reason: str = "", *, retry_after: float | None = None
@@ -82,10 +97,15 @@ class _Settled:
             packed(self.healed),
             packed(self.absent),
             packed(self.pending),
-            reason,
+            reason or self.reason,
             retry_after,
             tuple(self.evidence),
             self.values,
+            whole=packed(self.whole),
+            silent=packed(self.silent),
+            refused=packed(self.refused),
+            unproven=packed(self.unproven),
+            bad=tuple(self.bad),
         )
 
 
@@ -126,32 +146,92 @@ def _settle(
         return settled.outcome(client, "limited", "the provider limits us", retry_after=answer.retry_after)
     if not isinstance(answer, Data | NoData):
         return settled.outcome(client, "broken", answer.reason)
-    answered_at = answer.provider_time if isinstance(answer, Data) else _answered_at(answer.evidence, clock)
-    current = slot_of((answered_at - client.history.delay).timestamp(), client.feed.every)
-    points = (
-        {int(point.time.timestamp()): point for point in answer.points if point.time}
-        if isinstance(answer, Data)
-        else {}
-    )
-    complete = [slot for slot in owed if slot < current]
-    filled = [slot for slot in complete if slot in points]
-    needed = needed_fields(client.contract, client.feed, "history")
-    fetched_at = clock.now()
-    records: list[StreamRecord] = []
-    for slot in filled:
-        values = points[slot].values
-        if lacking := [name for name in needed if values.get(name) is None]:
-            return settled.outcome(client, "broken", f"{iso(slot)} lacks {', '.join(lacking)}")
-        point = PointLine(entity.name, slot, "history", "repaired", fetched_at, values)
-        try:
-            records.append(StreamRecord(entity.name, encode_line(point, dataset=client.dataset, feed=client.feed)))
-        except InvalidData as error:
-            return settled.outcome(client, "broken", f"{iso(slot)}: {error.problem}")
-    _deliver_all(client, entity, records, clock=clock, until=until)
-    settled.healed |= set(filled)
-    settled.absent |= set(complete) - set(filled)
+    complete = [slot for slot in owed if slot < _current(client, answer, clock)]
+    taken = _take(client, entity, answer, complete, fetched_at=clock.now())
+    _deliver_all(client, entity, taken.records, clock=clock, until=until)
+    settled.healed |= taken.filled
+    settled.refused |= taken.bad.keys()
     settled.pending |= set(owed) - set(complete)
+    settled.bad += list(taken.bad.values())[: MOST_BAD - len(settled.bad)]
+    _settle_rest(settled, answer, set(complete) - taken.filled - taken.bad.keys(), is_silent=taken.is_silent)
     return None
+
+
+def _settle_rest(settled: _Settled, answer: Data | NoData, rest: set[int], *, is_silent: bool) -> None:
+    """The slots that an answer lacks: absent as far as it goes, unless it cannot speak for what it lacks."""
+    reason = answer.partial if isinstance(answer, Data) else ""
+    if not reason and not answer.evidence.answered_at:
+        reason = "the answer has no Date header, so nobody knows when it was given"
+    if reason:
+        settled.unproven |= rest
+        settled.reason = reason
+        return
+    settled.absent |= rest
+    settled.whole |= rest if answer.whole else set()
+    settled.silent |= rest if is_silent else set()
+
+
+def _current(client: FeedClient, answer: Data | NoData, clock: Clock) -> int:
+    """The first slot that is not over, or not published yet, by the provider's clock; by ours where it sent none."""
+    evidence = answer.evidence
+    answered_at = parse_instant(evidence.answered_at) if evidence.answered_at else clock.now()
+    return slot_of((answered_at - client.history.delay).timestamp(), client.feed.every)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """The records for the stream with their slots, and the records that make no point."""
+
+    records: list[StreamRecord] = field(default_factory=list)
+    filled: set[int] = field(default_factory=set)
+    bad: dict[int, BadPoint] = field(default_factory=dict)
+    is_silent: bool = False
+
+
+def _take(
+    client: FeedClient, entity: Entity, answer: Data | NoData, complete: list[int], *, fetched_at: datetime
+) -> _Taken:
+    """Take each sound record of the complete slots. A null where a column needs a value says that there is nothing."""
+    if isinstance(answer, NoData):
+        return _Taken(is_silent=True)
+    taken = _Taken(is_silent=not answer.points and not answer.bad)
+    points = {int(point.time.timestamp()): point for point in answer.points if point.time}
+    for record in answer.bad:
+        slot = int(record.slot.timestamp())
+        taken.bad[slot] = BadPoint(slot, record.reason, record.content)
+    for slot in taken.bad.keys() - set(complete):
+        del taken.bad[slot]
+    needed = needed_fields(client.contract, client.feed, "history")
+    for slot in complete:
+        point = points.get(slot)
+        if point is None or (needed and all(point.values.get(name) is None for name in needed)):
+            continue
+        line = _line(client, entity, slot, point, needed=needed, fetched_at=fetched_at)
+        if isinstance(line, BadPoint):
+            taken.bad[slot] = line
+        else:
+            taken.records.append(StreamRecord(entity.name, line))
+            taken.filled.add(slot)
+    return taken
+
+
+def _line(
+    client: FeedClient, entity: Entity, slot: int, point: Point, *, needed: tuple[str, ...], fetched_at: datetime
+) -> bytes | BadPoint:
+    content = _shown(point.values)
+    if lacking := [name for name in needed if point.values.get(name) is None]:
+        return BadPoint(slot, f"it lacks {', '.join(lacking)}", content)
+    if broken := broken_rule(client.contract, client.feed, "history", point.values):
+        return BadPoint(slot, broken, content)
+    line = PointLine(entity.name, slot, "history", "repaired", fetched_at, point.values)
+    try:
+        return encode_line(line, dataset=client.dataset, feed=client.feed)
+    except InvalidData as error:
+        return BadPoint(slot, error.problem, content)
+
+
+def _shown(values: Mapping[str, object]) -> str:
+    return json.dumps(values, default=str)[:LONGEST_CONTENT]
 
 
 def _deliver_all(
@@ -164,7 +244,3 @@ def _deliver_all(
             f"the stream did not take {len(lost)} of {len(records)} rows",
             "It is tried again; look at the stream's throttling if it stays",
         )
-
-
-def _answered_at(evidence: Evidence, clock: Clock) -> datetime:
-    return parse_instant(evidence.answered_at) if evidence.answered_at else clock.now()

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.audit.history import HistoryRequest
 from core.contract import model
+from core.feeds.lines import provider_fields
 from core.ports import Log, Metrics, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
@@ -104,7 +105,13 @@ class PullRuntime:
 
     def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:
         return build_source(
-            spec, every=feed.every, secret=feed.secret, secrets=self._secrets, url=url, connections=self._connections
+            spec,
+            every=feed.every,
+            secret=feed.secret,
+            secrets=self._secrets,
+            url=url,
+            connections=self._connections,
+            taken={field.name for field in provider_fields(feed)},
         )
 
     def _pace(self, feed: model.Feed, source: Source) -> Pace:

@@ -25,6 +25,7 @@ from core.audit.repair_jobs import (
 )
 from core.errors import InvalidData, StarmendError
 from core.ports import Log, ObjectStore
+from ingestion.repair.bad_records import keep_bad_record
 
 Ask = Callable[[Mapping[str, Any]], dict[str, Any]]  # HistoryRequest in, HistoryOutcome out, both as JSON data
 
@@ -111,4 +112,8 @@ def _history(
 
 def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
     request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare))
-    return HistoryCall(start, end, HistoryOutcome.from_data(clients.ask(request.to_data())))
+    outcome = HistoryOutcome.from_data(clients.ask(request.to_data()))
+    if isinstance(repair, FetchHistory):
+        for record in outcome.bad:
+            keep_bad_record(clients.records, repair.dataset, repair.entity, record, outcome, now=clients.now())
+    return HistoryCall(start, end, outcome)

@@ -62,8 +62,12 @@ def quarantined(services: Services, *, dataset: str = "", table: str = "") -> It
 
 
 def to_retry(services: Services, *, dataset: str = "", table: str = "") -> tuple[str, ...]:
-    """The ingest objects that have lines in quarantine or were halted, in key order."""
+    """The ingest objects that have lines in quarantine or were halted, in key order.
+
+    Records of a provider lie there too, which no ingest object holds: the auditor asks for them again.
+    """
     lines = {str(line["object"]) for line in quarantined(services, dataset=dataset, table=table)}
+    lines = {key for key in lines if landing_of(key)}
     receipts = read_receipts(services.records, folder_of(RECEIPTS, dataset, table))
     halted = {str(receipt["object"]) for receipt in receipts if receipt["outcome"] == "halted"}
     return tuple(sorted(lines | halted))

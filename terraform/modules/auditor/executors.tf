@@ -82,6 +82,12 @@ data "aws_iam_policy_document" "take_repairs" {
   }
 
   statement {
+    sid       = "KeepBadRecords" # of a provider; no ingest object holds them
+    actions   = ["s3:PutObject"]
+    resources = ["${var.buckets.warehouse}/quarantine/*"] # wildcard: records of every feed
+  }
+
+  statement {
     sid       = "TellMissingFromForbidden" # without it S3 answers 403 for a key that is not there
     actions   = ["s3:ListBucket"]
     resources = [var.buckets.warehouse]

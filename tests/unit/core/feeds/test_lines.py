@@ -62,11 +62,13 @@ def test_decimals_come_back_to_the_last_digit(value: Decimal) -> None:
     ("kind", "value", "written"),
     [
         ("decimal(18,6)", Decimal("1E+2"), "100"),
-        ("decimal(18,6)", Decimal("1E-7"), "0.0000001"),
+        ("decimal(18,6)", Decimal("1E-6"), "0.000001"),
+        ("decimal(18,6)", Decimal("1.5000000000"), "1.500000"),
         ("decimal(18,6)", "12.30", "12.30"),
         ("decimal(18,6)", 7, "7"),
         ("double", Decimal("0.1"), "0.1"),
-        ("bigint", 2**70, str(2**70)),
+        ("bigint", 2**62, str(2**62)),
+        ("int", Decimal("81.0"), "81"),
         ("bigint", FETCHED, "1795185001"),
         ("int", "81", "81"),
         ("boolean", True, "true"),
@@ -96,6 +98,11 @@ def test_values_are_written_as_the_contract_types_them(kind: str, value: object,
         ("decimal(18,6)", 1.5),  # a float has lost its digits already
         ("decimal(18,6)", [1]),
         ("bigint", 10**80),
+        ("bigint", 2**63),
+        ("int", Decimal("81.5")),
+        ("decimal(12,6)", Decimal("10.357019999999999")),
+        ("decimal(12,6)", Decimal("1000000")),
+        ("decimal(18,6)", Decimal("1E-7")),
         ("boolean", 1),
         ("timestamp", 1_795_185_000),
         ("string", {"a": 1}),
@@ -104,6 +111,27 @@ def test_values_are_written_as_the_contract_types_them(kind: str, value: object,
 def test_what_cannot_be_of_the_type_is_refused(kind: str, value: object) -> None:
     with pytest.raises(InvalidData, match="x = "):
         line(kind, value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("decimal(12,6)", Decimal("10.357019999999999"), "10.357020"),
+        ("decimal(4,2)", Decimal("0.125"), "0.12"),
+        ("decimal(4,2)", Decimal("0.135"), "0.14"),
+        ("decimal(4,2)", "1.5", "1.5"),
+        ("int", Decimal("81.5"), "82"),
+    ],
+)
+def test_a_number_is_rounded_where_the_contract_says_so(kind: str, value: object, written: str) -> None:
+    assert encode(Field("x", parse_type(kind), round="half_even"), {"x": value}).endswith(f'"x":{written}}}\n'.encode())
+    with pytest.raises(InvalidData, match="digits before the point"):
+        encode(Field("x", parse_type("decimal(4,2)"), round="half_even"), {"x": Decimal("99.999")})
+
+
+def test_what_is_refused_for_its_digits_says_how_it_would_be_taken() -> None:
+    with pytest.raises(InvalidData, match="round: half_even"):
+        line("decimal(12,6)", Decimal("10.357019999999999"))
 
 
 def test_a_field_that_must_be_there_is_missed_and_another_is_left_out() -> None:

@@ -14,10 +14,19 @@ def test_a_fraction_keeps_its_digits() -> None:
     assert read_exact(b'{"a": 1, "b": null}') == {"a": 1, "b": None}
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"NaN", b"[Infinity]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"nan", b"\xff", b"[" * 100_000])
 def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):
         read_exact(body)
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "-1E+99999999999999999999", "9" * 5_000])
+def test_a_number_that_no_decimal_holds_stays_text_and_spoils_nothing_beside_it(number: str) -> None:
+    assert read_exact(f'{{"a": {number}, "b": 1.5}}'.encode()) == {"a": number, "b": Decimal("1.5")}
+
+
+def test_nan_and_infinities_are_no_numbers_and_spoil_nothing_beside_them() -> None:
+    assert [is_number(value) for value in read_exact(b"[NaN, Infinity, -Infinity, 1.5]")] == [False, False, False, True]  # type: ignore[attr-defined]
 
 
 def test_a_boolean_is_no_number() -> None:

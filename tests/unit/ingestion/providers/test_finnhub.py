@@ -98,16 +98,11 @@ def test_candles_are_points_whose_four_prices_stay_apart(server: ScriptedServer)
 @pytest.mark.parametrize(
     ("candles", "reason"),
     [
-        ({**CANDLES, "t": [T - 60, T]}, "candles of another interval than asked for"),
-        ({**CANDLES, "t": [T, T + 120]}, "candles of another interval than asked for"),
-        ({**CANDLES, "t": [T, T + 30]}, "candles of another resolution than asked for"),
-        ({**CANDLES, "t": [T, T]}, "candles of another resolution than asked for"),
-        ({**CANDLES, "t": [T, "x"]}, "candle times that are no whole seconds"),
+        ({**CANDLES, "t": [T - 7200, T - 7140]}, "candles of another interval than asked for"),
+        ({**CANDLES, "t": ["y", "x"]}, "candle times that are no whole seconds"),
         ({**CANDLES, "o": [1.3]}, "candle arrays of different lengths"),
-        ({name: CANDLES[name] for name in "chlstv"}, "candle arrays of different lengths"),
+        ({name: CANDLES[name] for name in "chlstv"}, "candles without arrays"),
         ({**CANDLES, "o": 1.3}, "candles without arrays"),
-        ({**CANDLES, "l": [0, 0]}, "candles without a price (l)"),
-        ({**CANDLES, "h": [1.7, None]}, "candles without a price (h)"),
         ({**CANDLES, "s": "error"}, "no candles"),
         ({"c": [], "t": []}, "no candles"),
         ([], "no candles"),
@@ -118,6 +113,41 @@ def test_candles_that_make_no_sense_are_broken(server: ScriptedServer, candles: 
     answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
     assert isinstance(answer, Broken)
     assert answer.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("candles", "sound", "bad", "partial"),
+    [
+        ({**CANDLES, "t": [T - 60, T]}, [0], [], ""),  # surplus is left out
+        ({**CANDLES, "t": [T, T + 120]}, [0], [], ""),
+        ({**CANDLES, "t": [T, T + 30]}, [0], [], ""),
+        ({**CANDLES, "t": [T, T + 90]}, [0], [60], ""),
+        ({**CANDLES, "t": [T, T]}, [], [0], ""),  # two that contradict one another
+        ({**CANDLES, "t": [T, "x"]}, [0], [], "a record whose time cannot be read (its time is no whole second)"),
+        ({**CANDLES, "l": [0, 1]}, [60], [0], ""),
+        ({**CANDLES, "h": [1.7, None]}, [0], [60], ""),
+        ({**CANDLES, "o": [1.7, "M"]}, [0], [60], ""),
+        ({**CANDLES, "v": [0, 0]}, [0, 60], [], ""),
+    ],
+)
+def test_one_bad_candle_keeps_no_other_from_being_taken(
+    server: ScriptedServer, candles: object, sound: list[int], bad: list[int], partial: str
+) -> None:
+    server.answer = lambda _request: Answer(json.dumps(candles))
+    answer = finnhub(server.url).history("AAPL", START, START + dt.timedelta(minutes=2))
+    assert isinstance(answer, Data)
+    assert [int(point.time.timestamp()) - T for point in answer.points if point.time] == sound
+    assert [int(record.slot.timestamp()) - T for record in answer.bad] == bad
+    assert answer.partial == partial
+
+
+def test_a_price_that_no_column_takes_is_not_looked_at(server: ScriptedServer) -> None:
+    server.answer = lambda _request: Answer(json.dumps({**CANDLES, "h": None, "v": ["M", 0]}))
+    settings = {"every": 60, "secret": "token", "secrets": MemorySecrets(token="t"), "url": server.url}
+    provider = build_source(model.Provider("finnhub"), taken={"o", "t"}, **settings).provider  # type: ignore[arg-type]
+    answer = provider.history("AAPL", START, START + dt.timedelta(minutes=2))
+    assert isinstance(answer, Data)
+    assert [point.values["o"] for point in answer.points] == [Decimal("1.3"), Decimal("2.3")]
 
 
 @pytest.mark.parametrize(

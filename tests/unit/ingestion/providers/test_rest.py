@@ -58,9 +58,14 @@ def test_a_slot_whose_values_are_null_is_not_there(server: ScriptedServer) -> No
     assert points(answer) == [(START + HOUR, {"temp": 3})]
 
 
-def test_records_that_have_none_of_the_fields_are_a_contract_gone_wrong_not_absence(server: ScriptedServer) -> None:
+def test_columns_of_nulls_are_no_data_and_a_column_that_is_not_there_is_a_contract_gone_wrong(
+    server: ScriptedServer,
+) -> None:
+    provider = source(server, history=COLUMNS).provider
     say(server, {"hourly": {"time": ["2026-11-20T14:00"], "temperature_2m": [None]}})
-    assert isinstance(source(server, history=COLUMNS).provider.history("x", START, START + HOUR), Broken)
+    assert isinstance(provider.history("x", START, START + HOUR), NoData)
+    say(server, {"hourly": {"time": ["2026-11-20T14:00"], "temperature": [None]}})
+    assert isinstance(provider.history("x", START, START + HOUR), Broken)
 
 
 def test_arrays_of_arrays_and_milliseconds_and_an_inclusive_end(server: ScriptedServer) -> None:
@@ -89,10 +94,10 @@ ROWS = {"records": "items", "time": "at", "fields": {"v": "v"}, "no_data": "stat
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ({"items": [{"at": T - 3600, "v": 1}]}, "records of another interval than asked for"),
-        ({"items": [{"at": T + 7200, "v": 1}]}, "records of another interval than asked for"),
-        ({"items": [{"at": T + 60, "v": 1}]}, "records of another cadence than asked for"),
-        ({"items": [{"at": T, "v": 1}, {"at": T, "v": 2}]}, "records of another cadence than asked for"),
+        ({"items": [{"at": T - 7200, "v": 1}]}, "records of another interval than asked for"),
+        ({"items": [{"at": T + 86400, "v": 1}]}, "records of another interval than asked for"),
+        ({"items": [], "error": "maintenance"}, "an error instead of records (maintenance)"),
+        ({"error": {"code": 10, "info": "down"}}, "an error instead of records"),
         (
             {"items": [{"at": "noon", "v": 1}]},
             "does not describe ('noon' is no epoch number)",
@@ -120,6 +125,162 @@ def test_no_data_in_the_ways_that_the_contract_tells(server: ScriptedServer, doc
     answer = source(server, history=ROWS).provider.history("x", START, START + 2 * HOUR)
     assert isinstance(answer, NoData)
     assert answer.evidence.status == status
+
+
+ITEMS = {"records": "items", "time": "at", "fields": {"v": "v", "w": "w"}}
+
+
+def fitted(answer: object) -> tuple[list[int], list[int], str]:
+    assert isinstance(answer, Data), answer
+    sound = [int(point.time.timestamp() - T) // 3600 for point in answer.points if point.time]
+    return sound, [int(record.slot.timestamp() - T) // 3600 for record in answer.bad], answer.partial
+
+
+@pytest.mark.parametrize(
+    ("items", "sound", "bad"),
+    [
+        ([{"at": T, "v": 1}, {"at": T + 1800, "v": 2}, {"at": T + 3600, "v": 3}], [0, 1], []),  # a finer cadence
+        ([{"at": T + 60, "v": 1}, {"at": T + 3600, "v": 3}], [1], [0]),  # within a slot that has no other
+        ([{"at": T, "v": 1}, {"at": T, "v": 1}], [0], []),
+        ([{"at": T, "v": 1}, {"at": T, "v": 2}, {"at": T + 3600, "v": 3}], [1], [0]),
+        ([{"at": T, "v": None}, {"at": T, "v": 2}], [0], []),
+        ([{"at": T + 3600, "v": 2}, {"at": T, "v": 1}], [0, 1], []),  # in another order
+        ([{"at": T - 7200, "v": 2}, {"at": T, "v": 1}, {"at": T + 86400, "v": 3}], [0], []),
+        ([{"at": T, "v": 1}, {"at": T + 3600, "v": {"w": 1}}, "text", None], [0, 1], []),
+    ],
+)
+def test_each_record_is_judged_alone(server: ScriptedServer, items: Any, sound: list[int], bad: list[int]) -> None:
+    say(server, {"items": items})
+    answer = source(server, time="epoch_seconds", history=ITEMS).provider.history("x", START, START + 2 * HOUR)
+    assert fitted(answer)[:2] == (sound, bad)
+
+
+@pytest.mark.parametrize(("keep", "value"), [("first", 1), ("last", 2)])
+def test_records_within_a_slot_are_taken_where_the_contract_says_so(
+    server: ScriptedServer, keep: str, value: int
+) -> None:
+    """Stations report at 51 minutes past the hour, and again when the weather changes."""
+    say(server, {"items": [{"at": T + 3060, "v": 1}, {"at": T + 3300, "v": 2}]})
+    history = {**ITEMS, "align": "floor", "keep": keep}
+    answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + HOUR)
+    assert [time_and_fields[1]["v"] for time_and_fields in points(answer)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("document", "headers", "whole", "partial"),
+    [
+        ({}, {}, False, ""),
+        (
+            {"next": "/h?page=2"},
+            {},
+            False,
+            "it has another page, and the contract does not say how to follow it (next)",
+        ),
+        ({"next_page_token": "x"}, {}, False, "it has another page"),  # Alpaca
+        ({"pagination": {"next": "https://x"}}, {}, False, "it has another page"),  # weather.gov
+        ({"links": {"next": None}, "has_more": False}, {}, False, ""),
+        ({"has_more": True}, {}, False, "it has another page"),
+        (
+            {},
+            {"Link": '<https://x/h?page=2>; rel="next", <https://x/h?page=9>; rel="last"'},
+            False,
+            "it has another page",
+        ),
+        ({}, {"Link": '<https://x/h?page=1>; rel="prev"'}, False, ""),
+        ({"error": "one shard is down"}, {}, False, "it names an error (one shard is down)"),
+        ({"error": []}, {}, False, ""),  # Kraken
+    ],
+)
+def test_an_answer_that_is_known_to_lack_something_says_nothing_of_what_it_lacks(
+    server: ScriptedServer, document: dict[str, Any], headers: dict[str, str], whole: bool, partial: str
+) -> None:
+    body = json.dumps({"items": [{"at": T, "v": 1}], **document})
+    server.answer = lambda _request: Answer(body, headers=headers)
+    answer = source(server, time="epoch_seconds", history=ITEMS).provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (answer.whole, answer.partial[: len(partial) or None]) == (whole, partial)
+
+
+@pytest.mark.parametrize(
+    ("document", "whole", "partial"),
+    [
+        ({"status": "DELAYED", "total": 1}, False, "it does not say that it is complete"),
+        ({"status": "OK", "total": 1}, True, ""),
+    ],
+)
+def test_an_answer_is_whole_where_it_says_so_as_the_contract_tells(
+    server: ScriptedServer, document: dict[str, Any], whole: bool, partial: str
+) -> None:
+    say(server, {"items": [{"at": T, "v": 1}], **document})
+    history = {**ITEMS, "complete": "status == 'OK'"}
+    answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (answer.whole, answer.partial) == (whole, partial)
+    counted = {**ITEMS, "count": "total"}
+    say(server, {"items": [{"at": T, "v": 1}], "total": 1 if whole else 7})
+    answer = source(server, time="epoch_seconds", history=counted).provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (answer.whole, bool(answer.partial)) == (whole, not whole)
+
+
+@pytest.mark.parametrize("by_header", [True, False])
+def test_pages_are_followed_to_the_last_one_which_makes_the_answer_whole(
+    server: ScriptedServer, by_header: bool
+) -> None:
+    def page(request: Any) -> Answer:
+        number = int(request.path.partition("page=")[2] or 0)
+        more = f"/h?page={number + 1}" if number < 2 else None
+        body = {"items": [{"at": T + 3600 * number, "v": number}], "more": None if by_header else more}
+        return Answer(json.dumps(body), headers={"Link": f'<{more}>; rel="next"'} if by_header and more else {})
+
+    server.answer = page
+    history = {**ITEMS, "next": "link" if by_header else "more"}
+    answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 4 * HOUR)
+    assert fitted(answer) == ([0, 1, 2], [], "")
+    assert isinstance(answer, Data)
+    assert answer.whole
+    bounded = source(server, time="epoch_seconds", history={**history, "most_pages": 2})
+    answer = bounded.provider.history("x", START, START + 4 * HOUR)
+    assert fitted(answer) == ([0, 1], [], "it has more pages than the 2 that were read")
+    assert isinstance(answer, Data)
+    assert not answer.whole
+
+
+def test_a_page_that_is_not_given_leaves_what_came_and_no_more_is_said(server: ScriptedServer) -> None:
+    pages = iter([Answer(json.dumps({"items": [{"at": T, "v": 1}], "more": "/h?page=2"})), Answer("oops", 404)])
+    server.answer = lambda _request: next(pages)
+    history = {**ITEMS, "next": "more"}
+    answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 2 * HOUR)
+    assert fitted(answer) == ([0], [], "its page 2 was not given")
+
+
+def test_thinned_out_records_say_nothing_of_the_slots_between_them(server: ScriptedServer) -> None:
+    """Some APIs give old data by the day, whatever was asked for."""
+    say(server, {"items": [{"at": T + day * 86_400, "v": 1} for day in range(9)]})
+    answer = source(server, time="epoch_seconds", history=ITEMS).provider.history("x", START, START + 216 * HOUR)
+    assert fitted(answer)[2] == "records every 86400 s where every 3600 s were asked for"
+
+
+def test_a_page_of_html_is_no_word_of_the_api_whatever_status_it_has(server: ScriptedServer) -> None:
+    server.answer = lambda _request: Answer("<html>gone</html>", 404)
+    assert isinstance(source(server, history=ROWS).provider.history("x", START, START + HOUR), Broken)
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "1e99999999999999999999"])
+def test_a_sentinel_is_one_record_that_cannot_be_read(server: ScriptedServer, time: str) -> None:
+    say(server, {"items": [{"at": time, "v": 1}, {"at": "2026-11-20T14:00:00Z", "v": 2}]})
+    answer = source(server, history=ITEMS).provider.history("x", START, START + 2 * HOUR)
+    assert fitted(answer)[:2] == ([0], [])
+    assert isinstance(answer, Data)
+    assert "time cannot be read" in answer.partial
+
+
+def test_an_epoch_of_a_billion_digits_is_not_written_out(server: ScriptedServer) -> None:
+    times = ["1e999999999", str(T), "NaN"]
+    items = ", ".join(f'{{"at": {time}, "v": 1e99999999999999999999}}' for time in times)
+    server.answer = lambda _request: Answer(f'{{"items": [{items}]}}')
+    answer = source(server, time="epoch_seconds", history=ITEMS).provider.history("x", START, START + 2 * HOUR)
+    assert fitted(answer)[:2] == ([0], [])
 
 
 def test_a_live_answer_is_one_record(server: ScriptedServer) -> None:

@@ -135,7 +135,6 @@ def test_a_minute_that_still_runs_is_neither_healed_nor_absent(acquisition: Acqu
         ({"kind": "wrong_interval"}, "broken", "candles of another interval than asked for"),
         ({"kind": "html"}, "broken", "no JSON (text/html; charset=utf-8)"),
         ({"kind": "truncated"}, "broken", "no JSON (application/json; charset=utf-8)"),
-        ({"kind": "zeros"}, "broken", "candles without a price (o)"),
         ({"kind": "error", "status": 500}, "broken", "status 500"),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
@@ -150,6 +149,17 @@ def test_whatever_is_no_answer_settles_nothing_and_says_why(
     assert outcome.healed == outcome.absent == outcome.pending == ()
     assert len(outcome.evidence) == 1
     assert acquisition.stream.lines == []
+
+
+def test_candles_of_zeros_are_neither_prices_nor_absent(acquisition: Acquisition, market: Market) -> None:
+    market.clock.set(LATER)
+    market.fail("zeros")
+    outcome = ask(acquisition, "2026-11-20T14:30:00Z", "2026-11-20T14:32:00Z")
+    assert (outcome.result, times(outcome.refused), outcome.absent) == ("answered", ["14:30", "14:31"], ())
+    assert [record.reason for record in outcome.bad] == ["a candle without a price (o)"] * 2
+    assert acquisition.stream.lines == []
+    outcome = ask(acquisition, "2026-11-20T14:30:00Z", "2026-11-20T14:38:00Z")  # too many to be single records' fault
+    assert (outcome.result, outcome.reason) == ("broken", "a candle without a price (o)")
 
 
 def test_a_limit_tells_when_to_come_again(acquisition: Acquisition, market: Market) -> None:

@@ -1,0 +1,73 @@
+"""The rate limits of providers as their answers tell them. Pure.
+
+A pause is told in ``Retry-After`` (seconds or a date, RFC 9110) or in one of the headers for a reset: seconds from
+now, epoch seconds or milliseconds, with fractions or a date, for APIs agree on the name alone. 429 is a limit, and so
+is 418 (Binance: an address that went on after a 429), and a 403 whose headers say that nothing remains (GitHub).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_RESETS = ("X-Ratelimit-Reset", "Ratelimit-Reset", "X-Rate-Limit-Reset", "X-Ratelimit-Reset-After")
+_REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Remaining")
+_EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e11  # smaller numbers are seconds from now
+
+
+def is_limit(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer says that we called too often."""
+    if status in (429, 418):
+        return True
+    remaining = next((headers[name].strip() for name in _REMAINING if name in headers), "")
+    return status == 403 and (remaining == "0" or "Retry-After" in headers)
+
+
+def requested_pause(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds until the provider takes calls again, None where it names none. ``now`` is its own clock if known."""
+    for name in ("Retry-After", *_RESETS):
+        pause = _pause(headers.get(name, "").strip(), now)
+        if pause is not None:
+            return pause
+    return None
+
+
+def _pause(text: str, now: datetime) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        instant = _date(text)
+        return max(0.0, (instant - now).total_seconds()) if instant else None
+    if not math.isfinite(number) or number < 0:
+        return None
+    if number >= _EPOCH_SECONDS:
+        seconds = number / 1000 if number >= _EPOCH_MILLISECONDS else number
+        return max(0.0, seconds - now.timestamp())
+    return number
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date, or an ISO one."""
+    instant = _http_date(text)
+    if instant is None:
+        try:
+            instant = datetime.fromisoformat(text)
+            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            return None
+    return instant
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
+def provider_clock(headers: Mapping[str, str]) -> datetime | None:
+    """The HTTP ``Date`` header; None where it is missing or no date."""
+    return _http_date(headers.get("Date", ""))

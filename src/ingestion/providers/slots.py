@@ -1,0 +1,126 @@
+"""Records of a history answer fitted to the slots that were asked for. Pure.
+
+Each record is judged alone: what lies outside of the interval is left out, what cannot be a point is a bad record of
+its slot, and the others are points. Whether the answer as a whole may speak for the absence of what it lacks is told
+beside.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.feeds.calendar import slot_of
+from core.feeds.rest_spec import Align
+from core.time import at_epoch
+from ingestion.providers.answers import BadRecord, Point
+
+LONGEST_CONTENT = 300  # characters of a record that are kept
+ENOUGH_TO_TELL = 8  # records, from which on what they have in common is no coincidence
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was read.
+
+    ``time`` is None where it has none that can be read; ``reason`` says what is wrong with it.
+
+    ``is_empty``: all its fields are null, which says that there is nothing for its slot.
+    """
+
+    time: datetime | None
+    values: Mapping[str, object]
+    content: object
+    reason: str = ""
+    is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Points and bad records by slot. ``partial`` says why the answer speaks for the absence of nothing.
+
+    ``elsewhere``: there are records, and all of them are of another interval.
+    """
+
+    points: tuple[Point, ...]
+    bad: tuple[BadRecord, ...]
+    partial: str = ""
+    elsewhere: bool = False
+
+    @property
+    def is_nonsense(self) -> bool:
+        """Whether nothing of it is sound, and that is too much to be the fault of single records."""
+        return not self.points and len(self.bad) >= ENOUGH_TO_TELL
+
+
+def fit(
+    records: Iterable[Record], *, start: datetime, end: datetime, every: int, align: Align = "exact", keep: str = "last"
+) -> Fitted:
+    """Fit records to the slots of ``[start, end)``, in order of time.
+
+    ``align`` ``exact`` takes records that begin with a slot (others are surplus, or bad where their slot has no such
+    record), ``floor`` those within it, of which ``keep`` names the ``first`` or the ``last``.
+    """
+    first, last = int(start.timestamp()), int(end.timestamp())
+    by_slot: dict[int, list[Record]] = {}
+    partial, outside = "", []
+    for record in records:
+        if record.time is None:
+            partial = partial or f"a record whose time cannot be read ({record.reason})"
+            continue
+        seconds = record.time.timestamp()
+        if first <= seconds < last:
+            by_slot.setdefault(slot_of(seconds, every), []).append(record)
+        else:
+            outside.append(record.time)
+    points: list[Point] = []
+    bad: list[BadRecord] = []
+    for slot, of_slot in sorted(by_slot.items()):
+        outcome = _of_slot(slot, of_slot, align, keep)
+        if isinstance(outcome, Point):
+            points.append(outcome)
+        elif outcome is not None:
+            bad.append(outcome)
+    elsewhere = bool(outside) and not by_slot and not _neighbour(outside, start, end, timedelta(seconds=every))
+    return Fitted(tuple(points), tuple(bad), partial or _coarser(points, every), elsewhere)
+
+
+def _of_slot(slot: int, records: Sequence[Record], align: Align, keep: str) -> Point | BadRecord | None:
+    """The slot's point, its bad record, or None where its records say that there is nothing."""
+    exact = [record for record in records if record.time == at_epoch(slot)]
+    if align == "exact" and not exact:
+        return _bad(slot, records[0], "it begins within a slot, and the contract takes what begins with one")
+    chosen = exact if align == "exact" else sorted(records, key=lambda record: record.time or at_epoch(slot))
+    sound = [record for record in chosen if not record.reason and not record.is_empty]
+    if not sound:
+        spoilt = [record for record in chosen if record.reason]
+        return _bad(slot, spoilt[0], spoilt[0].reason) if spoilt else None
+    if align == "exact" and any(dict(record.values) != dict(sound[0].values) for record in sound[1:]):
+        return _bad(slot, sound[-1], f"{len(sound)} records of this slot contradict one another")
+    kept = sound[0] if keep == "first" else sound[-1]
+    return Point(at_epoch(slot), kept.values)
+
+
+def _bad(slot: int, record: Record, reason: str) -> BadRecord:
+    return BadRecord(at_epoch(slot), reason, json.dumps(record.content, default=str)[:LONGEST_CONTENT])
+
+
+def _neighbour(outside: Sequence[datetime], start: datetime, end: datetime, step: timedelta) -> bool:
+    """Whether records lie on both sides of the interval, or in the next slots alone: then the answer is of it.
+
+    APIs whose interval includes its end give one record more; one that is shifted gives others.
+    """
+    return min(outside) < start < max(outside) or all(start - step <= time < end + step for time in outside)
+
+
+def _coarser(points: Sequence[Point], every: int) -> str:
+    """A reason where all points lie on a coarser grid than was asked for, as APIs that thin out old data give them."""
+    slots = [int(point.time.timestamp()) for point in points if point.time is not None]
+    if len(slots) < ENOUGH_TO_TELL:
+        return ""
+    step = math.gcd(*(later - earlier for earlier, later in itertools.pairwise(slots)))
+    return f"records every {step} s where every {every} s were asked for" if step > every else ""
