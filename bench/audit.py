@@ -65,7 +65,7 @@ def ours(*, entities: int, texts: bool = False, threads: int) -> Callable[[], An
         coverage = Coverage(expect(feed, calendar, windows))
         for codes, minutes, provenance in partitions:
             coverage.mark_present(codes, minutes, provenance)
-        return missing_points("ticks", coverage, every=feed.every), coverage.counts()
+        return missing_points("ticks", coverage), coverage.counts()
 
     return run
 

@@ -8,7 +8,7 @@ warehouse holds now. A window that was committed to after its certificate fails 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.databases.prove import partition_problems
@@ -18,8 +18,12 @@ from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.windows import Window
 from core.audit.certificate import FIRST_PREVIOUS, Certificate, Head, certificate_key, hash_of, head_key, window_digest
-from core.contract.model import Contract, Contracts, Database, Feed
+from core.contract.model import Contracts, Database, Feed
 from core.errors import InvalidData
+from core.evolution.certified import columns_of, table_as_certified
+from core.evolution.deployments import Recorded, read_history
+from core.evolution.promised import contracts_until, place_of
+from core.json import canonical_text
 from core.ports import ObjectReader, PartitionStore
 from core.time import epoch
 
@@ -65,10 +69,52 @@ def verify(
     newest = {certificate.window: certificate for certificate in chain}
     within = [each for each in newest.values() if _is_between(epoch(each.start), start, end)]
     chosen = sorted(within, key=lambda certificate: certificate.start)
-    contract = contracts.dataset(dataset)
-    for first in range(0, len(chosen), AT_ONCE):
-        failures += _rows(contracts, contract, chosen[first : first + AT_ONCE], records, partitions, workers)
+    history = read_history(records, dataset)
+    for terms, group in _by_terms(contracts, dataset, chosen, history).items():
+        promises = _promises(contracts, dataset, history, terms, group[0])
+        for first in range(0, len(group), AT_ONCE):
+            part = group[first : first + AT_ONCE]
+            failures += _rows(promises, dataset, part, records, partitions, workers, is_counted=terms.is_known)
     return Verified(dataset, len(chain), len(chosen), tuple(failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What certificates are verified by: the place of their contract in the history, and their columns as text.
+
+    ``is_known``: the contract of the certificates is known, so what it promised can be counted.
+    """
+
+    place: int | None
+    columns: str
+    is_known: bool
+
+
+def _by_terms(
+    contracts: Contracts, dataset: str, certificates: Sequence[Certificate], history: Sequence[Recorded]
+) -> dict[_Terms, list[Certificate]]:
+    groups: dict[_Terms, list[Certificate]] = {}
+    for certificate in certificates:
+        place = place_of(history, certificate.contract, verified_at=epoch(certificate.verified_at))
+        is_known = place is not None or certificate.contract == contracts.dataset(dataset).hash
+        groups.setdefault(_Terms(place, canonical_text(certificate.columns), is_known), []).append(certificate)
+    return groups
+
+
+def _promises(
+    contracts: Contracts, dataset: str, history: Sequence[Recorded], terms: _Terms, certificate: Certificate
+) -> Contracts:
+    """The contracts that certificates are verified by: those of their time, with tables as they are partitioned now.
+
+    A table that no contract promises any more is read as it was promised last.
+    """
+    promised = contracts if terms.place is None else contracts_until(history, terms.place)
+    contract, now = promised.dataset(dataset), contracts.dataset(dataset)
+    of_now = {table.name: table for table in now.tables}
+    columns = certificate.columns or columns_of(contract.tables, (table.name for table in contract.tables))
+    tables = [table_as_certified(of_now.get(table.name, table), columns) for table in contract.tables]
+    changed = replace(contract, tables=tuple(tables))
+    return replace(promised, contracts=tuple(changed if each is contract else each for each in promised))
 
 
 def _is_between(instant: int, start: int | None, end: int | None) -> bool:
@@ -128,12 +174,15 @@ def _link_problems(
 
 def _rows(
     contracts: Contracts,
-    contract: Contract,
+    dataset: str,
     certificates: Sequence[Certificate],
     records: ObjectReader,
     partitions: PartitionStore,
     workers: int,
+    *,
+    is_counted: bool,
 ) -> list[Failure]:
+    contract = contracts.dataset(dataset)
     feed = contract.source
     if isinstance(feed, Database):
         problems_in = partition_problems(contract, certificates, partitions, workers=workers)
@@ -143,7 +192,7 @@ def _rows(
     windows = [Window(epoch(certificate.start), epoch(certificate.end)) for certificate in certificates]
     calendar = contracts.calendar(feed.calendar)
     expectation = expect(feed, calendar, windows)
-    scan = scan_partitions(contract, expectation, partitions, workers=workers)
+    scan = scan_partitions(contract, expectation, partitions, workers=workers, as_certified=True)
     for certificate in certificates:
         for absence in _evidence(records, certificate):
             scan.coverage.mark_absent(absence.entity, absence.ranges)
@@ -152,9 +201,7 @@ def _rows(
     for place, certificate in enumerate(certificates):
         problems = list(_partitions(certificate, scan, place))
         # Other rows give other counts: only where the rows are the certified ones do the counts say something new.
-        problems += (
-            [] if problems else _counts(certificate, counts[place], same_promise=certificate.contract == contract.hash)
-        )
+        problems += [] if problems else _counts(certificate, counts[place], is_counted=is_counted)
         problems += _lost_evidence(records, certificate)
         failures += [_failure(certificate, text, partition=partition) for partition, text in problems]
     return failures
@@ -188,11 +235,11 @@ def _rows_of(proof: Sequence[Any] | None) -> int:
     return int(proof[0]) if proof else 0
 
 
-def _counts(certificate: Certificate, now: Any, *, same_promise: bool) -> Iterable[tuple[str, str]]:
-    """What was promised under another contract cannot be counted by this one; its rows are compared all the same."""
+def _counts(certificate: Certificate, now: Any, *, is_counted: bool) -> Iterable[tuple[str, str]]:
+    """What was promised under a contract that nobody knows cannot be counted; its rows are compared all the same."""
     if certificate.present + certificate.absent + certificate.missing != certificate.expected:
         yield "", "its own counts do not add up"
-    if not same_promise:
+    if not is_counted:
         return
     for name in ("expected", "present", "observed", "late", "repaired", "absent", "missing"):
         if now[name] != getattr(certificate, name):

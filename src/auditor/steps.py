@@ -24,6 +24,7 @@ from auditor.events import (
     json_step,
 )
 from auditor.processing_log.compaction import compact_log
+from auditor.promises import record_contract, with_promises
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
 from core.time import epoch
@@ -33,6 +34,8 @@ from core.time import epoch
 def audit_step(event: AuditInput, services: Services) -> ScanAnswer:
     """Choose what to audit, and scan it."""
     request = event.order
+    record_contract(services, request.dataset)
+    services = with_promises(services, request.dataset)
     audit = begin_audit(
         services,
         request.dataset,
@@ -48,6 +51,7 @@ def audit_step(event: AuditInput, services: Services) -> ScanAnswer:
 def plan_step(event: AttemptInput, services: Services) -> PlanAnswer:
     """Plan the next attempt and write its jobs down."""
     attempt = event.attempt + 1
+    services = with_promises(services, event.dataset)
     plan, jobs = write_jobs(services, open_audit(services, event.run).order, attempt=attempt)
     return PlanAnswer(
         attempt=attempt,
@@ -69,7 +73,7 @@ def queue_step(event: JobInput, services: Services) -> QueueAnswer:
 @json_step
 def verify_step(event: AttemptInput, services: Services) -> ScanAnswer:
     """Settle what the jobs brought, and scan the same again."""
-    audit = open_audit(services, event.run)
+    audit = open_audit(with_promises(services, event.dataset), event.run)
     settle_audit(services, audit, attempt=event.attempt)
     answer = summarise(audit.order, audit.scan(attempt=event.attempt), attempt=event.attempt)
     return replace(answer, exhausted=event.attempt >= services.limits.attempts)
@@ -78,6 +82,7 @@ def verify_step(event: AttemptInput, services: Services) -> ScanAnswer:
 @json_step
 def certify_step(event: AttemptInput, services: Services) -> CertifyAnswer:
     """Certify what is whole, triage what is not."""
+    services = with_promises(services, event.dataset)
     return end_audit(services, open_audit(services, event.run), attempt=event.attempt)
 
 

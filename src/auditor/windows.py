@@ -1,6 +1,6 @@
 """Windows: the stretches of time that are audited, certified and shown as one row of ``completeness``. Pure.
 
-A feed's window is an hour, or a day where its points come hourly or rarer: long enough to be worth a certificate, and a
+A feed's window is an hour, or a day where its points came hourly or rarer: long enough to be worth a certificate, and a
 rollup by the hour finds each of its hours in one window. Windows are aligned to the epoch; those in which the calendar
 expects nothing do not exist. All instants are epoch seconds.
 """
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 
+import numpy as np
 import pyarrow as pa
 
 from core.contract.model import Contract, Feed, Partition, Table, TradingCalendar
 from core.errors import PipelineBug
-from core.feeds.grid import expected_slots
+from core.feeds.calendar import FOREVER
+from core.feeds.grid import Slots, expected_slots
 from core.feeds.partitions import TIME_DIGITS, column_of
 from core.time import at_epoch, iso
 from core.warehouse.keys import bucket_of
@@ -46,13 +48,31 @@ def window_seconds(feed: Feed) -> int:
 
 def windows_between(feed: Feed, calendar: TradingCalendar, start: int, end: int) -> list[Window]:
     """The windows that overlap ``[start, end)`` and in which the calendar expects something, in order."""
-    length = window_seconds(feed)
+    length = DAY if calendar.cadences else window_seconds(feed)
     first, last = start // length * length, -(-end // length) * length
     if last <= first:
         return []
     bound = min(last, calendar.covers_to)  # the end of what is known may cut the last window; the calendar says when
     slots = expected_slots(calendar, every=feed.every, start=max(first, calendar.covers_from), end=bound)
-    return [Window(int(begin), int(begin) + length) for begin in dict.fromkeys((slots // length * length).tolist())]
+    lengths = _lengths(feed, calendar, slots)
+    begins = slots // lengths * lengths
+    windows = dict.fromkeys(zip(begins.tolist(), (begins + lengths).tolist(), strict=True))
+    return [window for window in (Window(*bounds) for bounds in windows) if window.overlaps(start, end)]
+
+
+def _lengths(feed: Feed, calendar: TradingCalendar, slots: Slots) -> Slots | int:
+    """The length of each slot's window. A day on which the cadence changes has hours if it had any before or after."""
+    length = window_seconds(feed)
+    if not calendar.cadences:
+        return length
+    days = slots // DAY * DAY
+    hourly = np.zeros(len(slots), bool)
+    since = -FOREVER
+    for until, every in (*calendar.cadences, (FOREVER, feed.every)):
+        if every < HOUR:
+            hourly |= (days + DAY > since) & (days < until)
+        since = until
+    return np.where(hourly, HOUR, DAY)
 
 
 def settled_until(feed: Feed, now: int) -> int:

@@ -8,6 +8,7 @@ import typer
 
 from auditor.audits import begin_audit, summarise
 from auditor.events import to_event
+from auditor.promises import with_promises
 from auditor.repairs.execute import make_plan
 from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
 from cli.deployed import DEFAULT, deployment
@@ -24,7 +25,7 @@ def audit(
 ) -> None:
     """Audit the windows that are due, or a range. Repairs nothing; exits 1 when there are findings."""
     deployed = deployment(environment)
-    services = auditor_of(deployed)
+    auditor = auditor_of(deployed)
     first, last = range_of(start, end)
     findings: list[dict[str, Any]] = []
     planned: list[dict[str, Any]] = []
@@ -32,8 +33,9 @@ def audit(
     with steps() as progress:
         for name in datasets_of(deployed, dataset):
             with progress.step(f"auditing {name}"):
-                now = services.now()
+                now = auditor.now()
                 seconds = int(now.timestamp())
+                services = with_promises(auditor, name)
                 begun = begin_audit(services, name, run_name(now), start=first, end=last, now=seconds)
                 result = begun.scan(attempt=0)
             summaries.append(to_event(summarise(begun.order, result, attempt=0)))

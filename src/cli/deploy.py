@@ -15,12 +15,14 @@ import typer
 from aws.account import secrets_without_value
 from aws.buckets import count_versions, ensure_private_bucket
 from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
 from aws.topic import SnsTopic
 from cli.contract import DEFAULT_FOLDER, Folder, print_problems
 from cli.output import FINDINGS, FINE, USAGE, Json, Steps, err, out, print_json, say, steps
 from cli.smoke import Checked, smoke_test
 from core.authoring.load import examine
 from core.errors import Misuse, PipelineBug
+from core.evolution.deployments import record_deployments
 from core.rendering.render import render
 from deploy.folders import BUILD
 from deploy.layers.bytecode import find_compiler
@@ -157,6 +159,7 @@ def apply(
         _carry_out(terraform, planned)
     outputs = terraform.output()
     deployed = target.deployment()
+    _record_contracts(target, deployed)
     empty = secrets_without_value(target.clients, outputs["secrets"])
     checks = _smoke(deployed, empty)
     todo = next_steps(target, outputs["alarm_topic"], empty)
@@ -381,6 +384,14 @@ def _carry_out(terraform: Terraform, planned: Plan) -> None:
                 step.update(done=done)
 
         terraform.apply(planned, on_line=count)
+
+
+def _record_contracts(target: Target, deployed: Deployment) -> None:
+    """Append what is deployed now to the lake's history of contracts; one that an earlier apply left out too."""
+    records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
+    collecting = target.settings.get("schedules_enabled") is True
+    now = int(dt.datetime.now(dt.UTC).timestamp())
+    record_deployments(records, deployed.contracts, now=now, collecting=collecting)
 
 
 def _effects(changes: Sequence[Change]) -> int:

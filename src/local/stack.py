@@ -20,10 +20,12 @@ import botocore.session
 from botocore.config import Config
 
 from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
 from aws.secrets import AwsSecretStore
 from core.authoring.load import load
 from core.contract import model
 from core.errors import OutOfReach
+from core.evolution.deployments import record_deployments
 from core.rendering.render import render
 from deploy.folders import BUILD, MODULE, ROOT
 from deploy.layers.build import LayerPlan, build_layers, plan_layers
@@ -240,7 +242,11 @@ def _apply(
     variables = _variables(folder, emulator, market, contracts_file, layers, plan)
     (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
     terraform.apply_unseen(variables, on_line=_progress(say))
-    return Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())
+    deployment = Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())
+    records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
+    now, collecting = int(dt.datetime.now(dt.UTC).timestamp()), bool(variables.get("schedules_enabled", False))
+    record_deployments(records, deployment.contracts, now=now, collecting=collecting)
+    return deployment
 
 
 def _progress(say: Say) -> Say:

@@ -118,7 +118,7 @@ def _ensure(services: Services, table: Table) -> None:
     if table.name in services.ensured:
         return
     try:
-        derive_static(services.partitions, table, services.contracts)
+        derive_static(services.partitions, table, services.promises(table.dataset))
         services.ensured.add(table.name)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no object's
         services.log.error("table not derived", table=table.name, reason=str(described(error, "derive", table.name)))

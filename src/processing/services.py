@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.contract.model import Contract, Contracts
+from core.evolution.promised import read_promises
 from core.ports import Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore
 from processing.partitions.commit import CommitContext
 
@@ -37,6 +38,10 @@ class Services:
     workers: int = 8
     threads: bool = False
     ensured: set[str] = field(default_factory=set)
+
+    def promises(self, dataset: str) -> Contracts:
+        """The contracts with what a feed promised before the deployed one (``core.evolution``)."""
+        return read_promises(self.contracts, dataset, self.records, now=int(self.now().timestamp()))
 
     def context_of(self, contract: Contract) -> CommitContext:
         """The context of commits under a contract: a source read under another one, or by other code, counts as new."""

@@ -142,6 +142,6 @@ def test_the_pointers_and_athena_tell_of_the_same_gaps(lake: Lake, page: int, mo
     contract = replace(lake.contracts.dataset("quotes"), source=lake.feed)
     store = S3PartitionStore(Clients()("s3"), BUCKET)
     coverage = scan_partitions(contract, expect(lake.feed, calendar, windows), store).coverage
-    read = missing_points("quotes", coverage, every=60)
+    read = missing_points("quotes", coverage)
     assert sum(len(missing.ranges) for missing in read) > 60
     assert ask_missing(Athena(WORKGROUP, DATABASE), "quotes", table, lake.feed, calendar, windows) == read

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, Any] = {
     "day": "2026-11-20",
     "deleted": True,
     "end": "2026-11-20T10:00:00.000000Z",
+    "every": 300,
     "entity": "AAA",
     "fact": "fact_price",
     "example": "symbol=AAA, price=-1",

@@ -10,16 +10,19 @@ from auditor.state import DatasetState
 
 SHOWN = 20
 # An object that stands halted was no finding when the archive was made: what audits keep of it came later. The texts of
-# today's are held by ``expected``. So did the answer about where rows are that a slice has no more, and the copy of the
-# receipts by day.
+# today's are held by ``expected``. So did the answer about where rows are that a slice has no more, the copy of the
+# receipts by day, and the history of contracts. Certificates say their columns since, and so have other hashes, which
+# rows of ``completeness`` name.
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/processing_log/" for dataset in ("books", "books_canary", "prices")),
+    *(f"{dataset}/warehouse/completeness/" for dataset in ("books", "books_canary", "prices")),
+    *(f"{dataset}/warehouse/warehouse/_certificates/" for dataset in ("books", "books_canary", "prices")),
+    *(f"{dataset}/warehouse/warehouse/_contracts/" for dataset in ("books", "books_canary", "prices")),
     "books/warehouse/audit/runs/second/source/0-00002.parquet",
     "prices/warehouse/audit/causes/prices/halted_object.json",
     "prices/warehouse/audit/runs/",
     "prices/warehouse/audit/state/",
-    "prices/warehouse/completeness/dataset=prices/day=2026-11-20/halted-",
 )
 
 

@@ -30,6 +30,7 @@ from auditor.services import Limits, Services
 from core.audit.certificate import certificate_key, hash_of
 from core.audit.repair_jobs import read_job
 from core.contract.model import Contracts, Feed
+from core.evolution.deployments import record_deployment
 from core.ports import StreamRecord
 from core.warehouse.arrow_types import stored_schema
 from ingestion.repair.job import RepairClients, carry_out
@@ -94,6 +95,18 @@ class FeedSimulation:
             mail=watch(self.mail),
             limits=self.limits,
             athena=self.athena,
+        )
+
+    def deployed(self, contracts: Contracts | None = None) -> None:
+        """A deployment ends now, with these contracts or the same again, and its schedules are on."""
+        if contracts is not None:
+            self.contracts = contracts
+            self.feed = contracts.feed(self.dataset)
+            self._promise = hash_of(repr(contracts.dataset(self.dataset)).encode())
+            self.lake.deployed(contracts)
+            self.acquisition.deployed(contracts)
+        record_deployment(
+            self.lake.records, self.contracts, self.dataset, now=int(self.now.timestamp()), collecting=True
         )
 
     # ------------------------------------------------------------ the pipeline

@@ -80,27 +80,32 @@ class Acquisition:
         drop_seed: str = "",
         urls: dict[str, str] | None = None,
     ) -> None:
-        self.contracts = contracts
         self.dataset = dataset
         self.drop_seed = drop_seed
-        self.feed = contracts.feed(dataset)
-        self.secrets = MemorySecrets(**{self.feed.secret: token})
+        self.secrets = MemorySecrets(**{contracts.feed(dataset).secret: token})
         self.queue = MemoryQueue()
         self.stream = MemoryStream()
         self.metrics = MemoryMetrics()
         self.log = MemoryLog()
         self.time = PatientClock()
+        self._urls = {dataset: url, **(urls or {})}
+        self._ids = itertools.count(1)
+        self.deployed(contracts)
+
+    def deployed(self, contracts: Contracts) -> None:
+        """Its functions run by these contracts from now on."""
+        self.contracts = contracts
+        self.feed = contracts.feed(self.dataset)
         self.runtime = PullRuntime(
             contracts=contracts,
             secrets=self.secrets,
             stream_of=lambda _dataset: self.stream,
             metrics_of=lambda _dataset: self.metrics,
             flush_metrics=self.metrics.flush,
-            urls={dataset: url, **(urls or {})},
+            urls=self._urls,
             clock=self.time.clock,
             log=self.log,
         )
-        self._ids = itertools.count(1)
 
     def request(self, at: dt.datetime) -> RequestPlan:
         """The schedule fires."""

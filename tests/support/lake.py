@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,10 @@ class MemoryLake:
             commit_context=lambda promise: CommitContext(promise, random=random.Random(), sleep=lambda _seconds: None),
             workers=4,
         )
+
+    def deployed(self, contracts: Contracts) -> None:
+        """Processing goes on with other contracts."""
+        self.services = replace(self.services, contracts=contracts, ensured=set())
 
     def put(self, key: str, lines: Lines, *, compress: bool = True) -> str:
         body = b"".join(line_of(line) for line in lines)

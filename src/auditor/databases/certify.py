@@ -7,7 +7,7 @@ from dataclasses import replace
 from auditor.canary import gap_to_plant
 from auditor.databases.choose import DatabaseOrder
 from auditor.databases.memory import change_memory, kept_for_certifying
-from auditor.databases.rows.targets import ALWAYS, database_of
+from auditor.databases.rows.targets import ALWAYS, database_of, targets_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
 from auditor.evidence.halts import halt_rows, halts_in
@@ -24,7 +24,7 @@ EVERYTHING = 0  # the one window in which a database's open findings are counted
 def certify_slices(services: Services, order: DatabaseOrder, result: AuditResult, triage: Triage) -> Certified:
     """End an audit with the result of its last scan. ``jobs`` holds the next gap of a canary, or nothing."""
     contract, _ = database_of(services.contracts, order.dataset)
-    basis = Basis(order.run, contract.hash)
+    basis = Basis(order.run, contract.hash, tables=tuple(target.table for target in targets_of(contract)))
     issued, entries = issue_certificates(services.records, result, basis)
     rows = {}
     for window in result.windows:

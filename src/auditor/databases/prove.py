@@ -10,24 +10,28 @@ from auditor.databases.rows.targets import targets_of
 from auditor.warehouse.partitions import proof_of, read_partition
 from core.audit.certificate import Certificate, window_digest
 from core.contract.model import Contract
+from core.evolution.certified import table_as_certified
 from core.ports import PartitionStore
 
 
 def partition_problems(
     contract: Contract, certificates: Sequence[Certificate], partitions: PartitionStore, *, workers: int = 8
 ) -> Iterator[tuple[Certificate, str, str]]:
-    """(certificate, partition, problem) of what does not hold.
+    """(certificate, partition, problem) of what does not hold of certificates that name the same columns.
 
     Raises ``TransientFailure`` where the store does not answer.
     """
     tables = {target.table.name: target.table for target in targets_of(contract)}
+
+    columns = certificates[0].columns if certificates else {}
 
     def now(name: str) -> tuple[str, list[object] | None]:
         """The problem of a partition, and what a certificate would say of it."""
         table = next((table for known, table in tables.items() if name == known or name.startswith(f"{known}/")), None)
         if table is None:
             return "no contract promises it any more", None
-        held = read_partition(partitions, table, name.removeprefix(table.name).lstrip("/"))
+        path = name.removeprefix(table.name).lstrip("/")
+        held = read_partition(partitions, table_as_certified(table, columns), path, as_certified=True)
         return held.problem, proof_of(held.rows) if held.rows.num_rows else None
 
     names = sorted({name for certificate in certificates for name in certificate.partitions})

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from auditor.evidence.chain import Chain
 from auditor.evidence.results import AuditResult, WindowResult
 from core.audit.certificate import Certificate, LedgerEntry, window_digest, window_name
+from core.contract.model import Table
+from core.evolution.certified import columns_of
 from core.ports import ObjectStore
 from core.time import iso
 
@@ -18,12 +20,14 @@ Entries = Mapping[str, LedgerEntry]  # the certificates that speak for windows n
 class Basis:
     """The terms on which windows are certified.
 
-    ``contract`` is its hash, ``calendar`` its name and version (empty where the dataset has none).
+    ``contract`` is its hash and ``tables`` are its tables, ``calendar`` has a name and version (empty where the dataset
+    has none).
     """
 
     run: str
     contract: str
     calendar: str = ""
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +77,5 @@ def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -
         run=basis.run,
         absent_points=window.absent,
         evidence=window.evidence,
+        columns=columns_of(basis.tables, window.partitions),
     )

@@ -23,6 +23,7 @@ from auditor.services import QueryRunner, Services
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import facts_of, partitions_of
 from core.audit.findings import BrokenPartition, Finding, HeldPartition, MissingPoints
+from core.audit.history import Ranges
 from core.contract.model import Contract, Feed, Table, TradingCalendar
 from core.feeds.grid import Slots
 from core.feeds.partitions import entities_in, period_of
@@ -53,8 +54,11 @@ def scan_with_athena(
     workers = services.limits.workers
     faulty = list(_faulty_partitions(services.partitions, contract, feed, expectation, lacking, workers=workers))
     held = [finding for finding in faulty if isinstance(finding, HeldPartition)]
-    findings: list[Finding] = [*faulty, *_findings(contract, feed, _not_held(lacking, held, contract, feed))]
-    return findings, _window_results(order, feed, expectation, lacking, absent)
+    findings: list[Finding] = [
+        *faulty,
+        *_findings(contract, feed, expectation, _not_held(lacking, held, contract, feed)),
+    ]
+    return findings, _window_results(order, expectation, lacking, absent)
 
 
 def _lost(
@@ -124,19 +128,24 @@ def _not_held(lacking: Lacking, held: Sequence[HeldPartition], contract: Contrac
 # ---------------------------------------------------------------- findings and windows
 
 
-def _findings(contract: Contract, feed: Feed, lacking: Lacking) -> list[MissingPoints]:
+def _findings(contract: Contract, feed: Feed, expectation: Expectation, lacking: Lacking) -> list[MissingPoints]:
     """The findings in the contract's order, as ``points.missing_points`` gives them."""
     return [
         MissingPoints(
-            contract.dataset, entity.name, ranges_at(lacking[entity.name], feed.every), len(lacking[entity.name])
+            contract.dataset, entity.name, _ranges(expectation, lacking[entity.name]), len(lacking[entity.name])
         )
         for entity in feed.entities
         if entity.name in lacking
     ]
 
 
+def _ranges(expectation: Expectation, slots: Slots) -> Ranges:
+    """Slots of the expectation as ranges."""
+    return ranges_at(slots, expectation.grid.steps[np.searchsorted(expectation.grid.slots, slots)])
+
+
 def _window_results(
-    order: FeedOrder, feed: Feed, expectation: Expectation, lacking: Lacking, absent: Lacking
+    order: FeedOrder, expectation: Expectation, lacking: Lacking, absent: Lacking
 ) -> list[WindowResult]:
     missing, proven = _by_window(expectation, lacking), _by_window(expectation, absent)
     results = []
@@ -150,7 +159,7 @@ def _window_results(
                 complete=order.has_all_of(window),
                 counts=counts,
                 partitions={},
-                missing={entity: iso_ranges(ranges_at(slots, feed.every)) for entity, slots in missing[place].items()},
+                missing={entity: iso_ranges(_ranges(expectation, slots)) for entity, slots in missing[place].items()},
                 counted=True,
             )
         )

@@ -27,7 +27,7 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
     of the hour.
     """
     contract, feed, calendar = feed_of(services, order.dataset)
-    basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})")
+    basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
     issued, entries = issue_certificates(services.records, result, basis)
     rows = {}
     for window in result.windows:

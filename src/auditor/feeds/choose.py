@@ -27,6 +27,7 @@ from auditor.windows import (
 )
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
+from core.evolution.deployments import read_deployments, switched_on
 from core.time import epoch, iso
 
 RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are compared
@@ -146,16 +147,18 @@ def feed_of(services: Services, dataset: str) -> tuple[Contract, Feed, TradingCa
 
 
 def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int:
-    """The start of the first audit: when the first object arrived, else the last due window.
+    """The start of the first audit: when the schedules were switched on or the first object arrived, the earlier.
 
-    What the contract promises of the time before the pipeline began is a backfill, for which an audit is given a range.
+    Of a lake that knows neither it is the last due window. What the contract promises of the time before the pipeline
+    began is a backfill, for which an audit is given a range.
     """
     length = window_seconds(feed)
-    hour = first_hour(services.ingest, dataset)
-    if not hour:
-        return due - length
-    arrived = int(datetime.strptime(hour, "%Y/%m/%d/%H").replace(tzinfo=UTC).timestamp())
-    return min(arrived // length * length, due - length)
+    begins = [due]
+    if (since := switched_on(read_deployments(services.records, dataset))) is not None:
+        begins.append(since)
+    if hour := first_hour(services.ingest, dataset):
+        begins.append(int(datetime.strptime(hour, "%Y/%m/%d/%H").replace(tzinfo=UTC).timestamp()))
+    return min(min(begins) // length * length, due - length)
 
 
 def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from auditor.windows import Window
 from core.contract.model import Feed, TradingCalendar
-from core.feeds.calendar import validity
 from core.feeds.grid import Bitmap, Grid, Slots, expected_slots
 
 
@@ -35,12 +34,8 @@ class Expectation:
 
     def owed_per_window(self) -> list[int]:
         """Count the points that each window owes, by slots, so that it costs no memory by point."""
-        counts = []
-        for place in range(len(self.windows)):
-            part = self.columns(place)
-            owed = np.minimum(self.grid.last, part.stop) - np.maximum(self.grid.first, part.start)
-            counts.append(int(np.maximum(owed, 0).sum()))
-        return counts
+        parts = [self.columns(place) for place in range(len(self.windows))]
+        return [self.grid.expected_in(part.start, part.stop) for part in parts]
 
     def per_window(self, cells: Bitmap) -> Slots:
         """Count the cells that are true, per window."""
@@ -72,8 +67,5 @@ def expect(
         parts.append(slots)
         places.append(np.full(len(slots), place, np.int64))
     slots = np.concatenate(parts) if parts else np.empty(0, np.int64)
-    valid = np.array([validity(entity) for entity in feed.entities], np.int64).reshape(-1, 2)
-    first_slot = np.searchsorted(slots, valid[:, 0]).astype(np.int64)
-    last_slot = np.maximum(np.searchsorted(slots, valid[:, 1]).astype(np.int64), first_slot)
-    grid = Grid(tuple(entity.name for entity in feed.entities), slots, first_slot, last_slot)
+    grid = Grid.of(feed, calendar, slots)
     return Expectation(ordered, grid, np.concatenate(places) if places else np.empty(0, np.int64))

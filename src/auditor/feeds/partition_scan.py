@@ -55,8 +55,11 @@ def scan_partitions(
     *,
     parents: Parents | None = None,
     workers: int = 8,
+    as_certified: bool = False,
 ) -> PartitionScan:
     """Read every partition that can hold points of the windows. Without ``parents`` no rule is checked.
+
+    ``as_certified``: see ``read_partition``.
 
     Raises ``TransientFailure`` where the store does not answer.
     """
@@ -67,7 +70,7 @@ def scan_partitions(
     for table in facts_of(contract):
         scan.coverage = Coverage(expectation)
         wanted = partitions_of(table, feed, expectation.windows)
-        for partition, proofs in _read_all(store, table, feed, wanted, workers=workers):
+        for partition, proofs in _read_all(store, table, feed, wanted, workers=workers, as_certified=as_certified):
             _add_partition(scan, table, feed, partition)
             for window, proof in proofs.items():
                 scan.proofs[places[window]][partition.name] = proof
@@ -80,13 +83,19 @@ def scan_partitions(
 
 
 def _read_all(
-    store: PartitionStore, table: Table, feed: Feed, wanted: Mapping[str, Sequence[Window]], *, workers: int
+    store: PartitionStore,
+    table: Table,
+    feed: Feed,
+    wanted: Mapping[str, Sequence[Window]],
+    *,
+    workers: int,
+    as_certified: bool,
 ) -> Iterator[tuple[Held, dict[Window, list[Any]]]]:
     """The partitions with the rows of their windows, and what a certificate would say of each window's."""
     times = column_of(table, feed.time_column)
 
     def read(path: str) -> tuple[Held, dict[Window, list[Any]]]:
-        partition = read_partition(store, table, path)
+        partition = read_partition(store, table, path, as_certified=as_certified)
         proofs: dict[Window, list[Any]] = {}
         kept = []
         for window in wanted[path] if partition.rows.num_rows else ():

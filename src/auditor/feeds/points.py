@@ -87,14 +87,15 @@ class Coverage:
             windows.append(counts)
         return windows
 
-    def ranges_of(self, code: int, *, window: int | None = None, every: int) -> Iterator[tuple[str, Ranges, int]]:
+    def ranges_of(self, code: int, *, window: int | None = None) -> Iterator[tuple[str, Ranges, int]]:
         """Entity by entity the ranges of cells with this code, and how many they are."""
         columns = slice(None) if window is None else self.expectation.columns(window)
-        slots = self.expectation.grid.slots[columns]
+        slots, steps = self.expectation.grid.slots[columns], self.expectation.grid.steps[columns]
         cells = self.cells[:, columns] == code
         for row in np.flatnonzero(cells.any(axis=1)).tolist():
-            at = slots[np.flatnonzero(cells[row])]
-            yield self.expectation.grid.entities[row], ranges_at(at, every), len(at)
+            places = np.flatnonzero(cells[row])
+            ranges = ranges_at(slots[places], steps[places])
+            yield self.expectation.grid.entities[row], ranges, len(places)
 
     def _slots(self, instants: pa.Array) -> Slots:
         microseconds = np.asarray(instants.cast(pa.timestamp("us")).cast(pa.int64()))
@@ -140,20 +141,21 @@ def _codes(provenance: pa.Array) -> npt.NDArray[np.uint8]:
     return np.asarray(codes + REPAIRED).astype(np.uint8)
 
 
-def missing_points(dataset: str, coverage: Coverage, *, every: int) -> list[MissingPoints]:
+def missing_points(dataset: str, coverage: Coverage) -> list[MissingPoints]:
     """The findings, one for each entity that misses points, in the contract's order."""
-    missing = coverage.ranges_of(MISSING, every=every)
+    missing = coverage.ranges_of(MISSING)
     return [MissingPoints(dataset, entity, ranges, points) for entity, ranges, points in missing]
 
 
-def ranges_at(slots: Slots, every: int) -> Ranges:
-    """Sorted slots as half-open ranges of neighbours without time between them.
+def ranges_at(slots: Slots, steps: Slots) -> Ranges:
+    """Sorted slots as half-open ranges of neighbours without time between them; ``steps`` are the seconds of each.
 
     As ``core.feeds.calendar.ranges``, for many slots.
     """
-    cuts = np.flatnonzero(np.diff(slots) > every) + 1
-    first, last = np.append(slots[:1], slots[cuts]), np.append(slots[cuts - 1], slots[-1:])
-    return tuple(zip(first.tolist(), (last + every).tolist(), strict=True))
+    ends = slots + steps
+    cuts = np.flatnonzero(slots[1:] > ends[:-1]) + 1
+    first, last = np.append(slots[:1], slots[cuts]), np.append(ends[cuts - 1], ends[-1:])
+    return tuple(zip(first.tolist(), last.tolist(), strict=True))
 
 
 def iso_ranges(ranges: Ranges) -> list[list[str]]:

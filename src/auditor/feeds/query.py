@@ -15,7 +15,7 @@ from auditor.services import QueryRunner
 from auditor.windows import Window, partitions_of
 from core.audit.findings import MissingPoints
 from core.contract.model import Entity, Feed, Table, TradingCalendar
-from core.feeds.calendar import FOREVER, validity
+from core.feeds.calendar import FOREVER, spans_of_cadence, validities
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of
 from core.time import iso
@@ -28,7 +28,7 @@ NAMES_BYTES, STRETCHES = 120_000, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The gaps of entities in stretches ``[first, last)`` of neighbouring slots.
+    """The gaps of entities in stretches ``[first, last)`` of neighbouring slots, ``every`` seconds apart.
 
     ``after`` is the gap (entity, begin) that the page before ended with.
     """
@@ -37,24 +37,25 @@ class Question:
     feed: Feed
     entities: tuple[Entity, ...]
     stretches: tuple[tuple[int, int], ...]
+    every: int
     after: tuple[str, int] | None = None
 
 
 def questions(table: Table, feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> Iterator[Question]:
     """Questions that ask of every owed point once, as few as Athena's limits allow; none where nothing is owed."""
-    stretches = _stretches(feed, calendar, windows)
-    for first in range(0, len(stretches), STRETCHES):
-        for entities in _by_bytes(feed.entities):
-            yield Question(table, feed, entities, tuple(stretches[first : first + STRETCHES]))
+    for every, stretches in _stretches(feed, calendar, windows).items():
+        for first in range(0, len(stretches), STRETCHES):
+            for entities in _by_bytes(feed.entities):
+                yield Question(table, feed, entities, tuple(stretches[first : first + STRETCHES]), every)
 
 
 def sql_of(question: Question, *, limit: int = PAGE) -> str:
     """The SQL of one page of gaps (entity, begins, ends, points), in order; ``ends`` is the last missing slot."""
     table, feed = question.table, question.feed
     entity, time = column_of(table, feed.entity_column), column_of(table, feed.time_column)
-    step = f"interval '{feed.every}' second"
+    step = f"interval '{question.every}' second"
     stretches = ",\n    ".join(
-        f"({_instant(first)}, {_instant(last - feed.every)})" for first, last in question.stretches
+        f"({_instant(first)}, {_instant(last - question.every)})" for first, last in question.stretches
     )
     page = ""
     if question.after:
@@ -67,7 +68,7 @@ def sql_of(question: Question, *, limit: int = PAGE) -> str:
         f"missing as (\n  select entity, slot from owed\n  except\n"
         f'  select "{entity}", "{time}" from "{table.name}" where {_pruned(question)}\n),\n'
         f"islands as (\n  select entity, slot,\n    to_unixtime(slot)"
-        f" - {feed.every} * row_number() over (partition by entity order by slot) as island\n  from missing\n),\n"
+        f" - {question.every} * row_number() over (partition by entity order by slot) as island\n  from missing\n),\n"
         "gaps as (\n  select entity, min(slot) as begins, max(slot) as ends, count(*) as points\n"
         "  from islands group by entity, island\n)\n"
         f"select entity, begins, ends, points from gaps{page}\norder by entity, begins\nlimit {limit}"
@@ -78,29 +79,32 @@ def _owed(question: Question) -> str:
     """A SELECT per validity: most entities have the same one, for ever."""
     by_bounds: dict[tuple[int, int], list[str]] = {}
     for entity in question.entities:
-        by_bounds.setdefault(validity(entity), []).append(f"('{_text(entity.name)}')")
+        for bounds in validities(entity):
+            by_bounds.setdefault(bounds, []).append(f"('{_text(entity.name)}')")
     selects = []
     for (since, until), names in by_bounds.items():
-        bounds = [f"slot >= {_instant(since)}"] if since > -FOREVER else []
-        bounds += [f"slot < {_instant(until)}"] if until < FOREVER else []
-        where = f" where {' and '.join(bounds)}" if bounds else ""
+        limits = [f"slot >= {_instant(since)}"] if since > -FOREVER else []
+        limits += [f"slot < {_instant(until)}"] if until < FOREVER else []
+        where = f" where {' and '.join(limits)}" if limits else ""
         # VALUES and no array: Trino's array constructor takes 254 elements.
         named = f"(values {', '.join(names)}) as e(entity)"
         selects.append(f"select entity, slot from {named} cross join slots{where}")
     return "\n  union all\n  ".join(selects)
 
 
-def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> list[tuple[int, int]]:
-    """Half-open ranges of neighbouring owed slots."""
-    stretches: list[list[int]] = []
+def _stretches(feed: Feed, calendar: TradingCalendar, windows: Sequence[Window]) -> dict[int, list[tuple[int, int]]]:
+    """Half-open ranges of neighbouring owed slots, by the seconds between them."""
+    by_every: dict[int, list[list[int]]] = {}
     for window in sorted(windows):
-        slots = expected_slots(calendar, every=feed.every, start=window.start, end=window.end).tolist()
-        for slot in slots:
-            if stretches and stretches[-1][1] == slot and slot - stretches[-1][0] < LONGEST * feed.every:
-                stretches[-1][1] = slot + feed.every
-            else:
-                stretches.append([slot, slot + feed.every])
-    return [(first, last) for first, last in stretches]
+        spans = spans_of_cadence(calendar, every=feed.every, start=window.start, end=window.end)
+        for start, end, every in spans:
+            stretches = by_every.setdefault(every, [])
+            for slot in expected_slots(calendar, every=feed.every, start=start, end=end).tolist():
+                if stretches and stretches[-1][1] == slot and slot - stretches[-1][0] < LONGEST * every:
+                    stretches[-1][1] = slot + every
+                else:
+                    stretches.append([slot, slot + every])
+    return {every: [(first, last) for first, last in stretches] for every, stretches in by_every.items()}
 
 
 def _by_bytes(entities: Sequence[Entity]) -> Iterator[tuple[Entity, ...]]:
@@ -153,7 +157,7 @@ def ask_missing(
         while page is not None:
             rows = _rows(athena.query(sql_of(page, limit=PAGE)))
             for name, begins, ends, points in rows:
-                gaps.setdefault(name, []).append((begins, ends + feed.every))
+                gaps.setdefault(name, []).append((begins, ends + question.every))
                 counts[name] = counts.get(name, 0) + points
             page = replace(question, after=(rows[-1][0], rows[-1][1])) if len(rows) == PAGE else None
     return [

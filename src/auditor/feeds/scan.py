@@ -14,7 +14,7 @@ from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
 from auditor.feeds.objects import compare_hours, first_hour, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
-from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points
+from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
 from auditor.feeds.sample import choose_sample, disputed_values, provider_values
 from auditor.repairs.dead_letters import find_dead_letters
@@ -209,11 +209,12 @@ def _against_certificates(feed: Feed, scanned: ScannedWindows) -> tuple[dict[Pla
 
 def _missing(contract: Contract, feed: Feed, scanned: ScannedWindows) -> list[MissingPoints]:
     """The missing points, but for those in partitions that are held back on purpose."""
-    missing = missing_points(contract.dataset, scanned.partitions.coverage, every=feed.every)
+    missing = missing_points(contract.dataset, scanned.partitions.coverage)
     tables = {fact.name: fact for fact in facts_of(contract)}
     held = [(tables[finding.table], finding.partition) for finding in scanned.partitions.held]
     if not held:
         return missing
+    slots = scanned.expectation.grid.slots
     kept = []
     for finding in missing:
         entity = finding.entity
@@ -223,7 +224,7 @@ def _missing(contract: Contract, feed: Feed, scanned: ScannedWindows) -> list[Mi
             if not any(covers(table, feed, path, entity=entity, start=start, end=end) for table, path in held)
         )
         if ranges:
-            points = sum((end - start) // feed.every for start, end in ranges)
+            points = sum(len(slots_of_ranges(slots, [each])) for each in ranges)
             kept.append(MissingPoints(finding.dataset, entity, ranges, points))
     return kept
 
@@ -241,8 +242,8 @@ def _window_results(order: FeedOrder, contract: Contract, feed: Feed, scanned: S
             complete=order.has_all_of(window),
             counts=counts[number],
             partitions=scanned.partitions.proofs[number],
-            absent=_by_entity(coverage, ABSENT, number, feed.every) if counts[number]["absent"] else {},
-            missing=_by_entity(coverage, MISSING, number, feed.every) if counts[number]["missing"] else {},
+            absent=_by_entity(coverage, ABSENT, number) if counts[number]["absent"] else {},
+            missing=_by_entity(coverage, MISSING, number) if counts[number]["missing"] else {},
             evidence=_evidence(scanned.absences, window) if counts[number]["absent"] else (),
             touched_by=_touched_by(contract, feed, scanned, window),
         )
@@ -250,8 +251,8 @@ def _window_results(order: FeedOrder, contract: Contract, feed: Feed, scanned: S
     ]
 
 
-def _by_entity(coverage: Coverage, code: int, window: int, every: int) -> dict[str, list[list[str]]]:
-    return {entity: iso_ranges(ranges) for entity, ranges, _ in coverage.ranges_of(code, window=window, every=every)}
+def _by_entity(coverage: Coverage, code: int, window: int) -> dict[str, list[list[str]]]:
+    return {entity: iso_ranges(ranges) for entity, ranges, _ in coverage.ranges_of(code, window=window)}
 
 
 def _evidence(absences: tuple[Absence, ...], window: Window) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ from core.audit.repair_jobs import (
     Vacuum,
 )
 from core.contract.model import Contracts, Feed, Table, TradingCalendar
+from core.feeds.calendar import FOREVER, spans_of_cadence, validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers
 from core.feeds.providers import history_span
@@ -301,6 +302,7 @@ class _Gap:
     end: int
     entity: str
     points: int
+    every: int
 
 
 def _ask_history(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
@@ -335,30 +337,37 @@ def _ask_dataset(
         if refusal:
             draft.unrepairable.append(Unrepairable(finding, "not_entitled", refusal))
             continue
-        ranges, rebuilt = _split_rebuilt(finding, feed, findings, context)
+        ranges, rebuilt = _split_rebuilt(finding, feed, calendar, findings, context)
         draft.defer("missing_point", rebuilt, "their partition is made again first", finding.entity)
         gaps += _gaps(finding.entity, ranges, feed, calendar)
     allowed = _allowed_calls(draft, feed)
-    chosen: dict[str, list[_Gap]] = {}
+    chosen: dict[tuple[str, int], list[_Gap]] = {}
     late: dict[str, int] = {}
     jobs = 0
     for gap in sorted(gaps, key=lambda gap: (gap.start, gap.entity)):
         fits = draft.calls < allowed and draft.rows + gap.points <= draft.budget.rows
-        new_job = len(chosen.get(gap.entity, ())) % RANGES_PER_JOB == 0
+        job = gap.entity, _former(gap, feed)
+        new_job = len(chosen.get(job, ())) % RANGES_PER_JOB == 0
         if not fits or (new_job and len(draft.repairs) + jobs >= draft.budget.jobs):
             late[gap.entity] = late.get(gap.entity, 0) + gap.points
             continue
         jobs += new_job
-        chosen.setdefault(gap.entity, []).append(gap)
+        chosen.setdefault(job, []).append(gap)
         draft.calls += 1
         draft.rows += gap.points
-    for entity, of_entity in chosen.items():
+    for (entity, every), of_entity in chosen.items():
         for part in _chunks(of_entity, RANGES_PER_JOB):
             asked = tuple((gap.start, gap.end) for gap in part)
-            draft.repairs.append(FetchHistory(dataset, entity, asked, sum(gap.points for gap in part)))
+            draft.repairs.append(FetchHistory(dataset, entity, asked, sum(gap.points for gap in part), every))
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.defer("missing_point", points, why, entity)
+
+
+def _former(gap: _Gap, feed: Feed) -> int:
+    """The gap's cadence where an earlier contract owes it: another one, or of an entity that has ended; else 0."""
+    ended = all(validity(entity)[1] < FOREVER for entity in feed.entities if entity.name == gap.entity)
+    return gap.every if gap.every != feed.every or ended else 0
 
 
 def _compare(draft: _Draft, context: PlanContext) -> None:
@@ -386,7 +395,11 @@ def _calls_a_minute(feed: Feed) -> int:
 
 
 def _split_rebuilt(
-    missing_points: MissingPoints, feed: Feed, findings: Sequence[Finding], context: PlanContext
+    missing_points: MissingPoints,
+    feed: Feed,
+    calendar: TradingCalendar,
+    findings: Sequence[Finding],
+    context: PlanContext,
 ) -> tuple[Ranges, int]:
     """The ranges that no partition covers which is made again in this attempt, and how many points the others are."""
     if context.attempt > 1:
@@ -403,7 +416,7 @@ def _split_rebuilt(
             covers(table, feed, path, entity=missing_points.entity, start=start, end=end) for table, path in facts
         ):
             kept.append((start, end))
-    points = sum((end - start) // feed.every for start, end in kept)
+    points = sum(len(expected_slots(calendar, every=feed.every, start=start, end=end)) for start, end in kept)
     return tuple(kept), missing_points.points - points if len(kept) < len(missing_points.ranges) else 0
 
 
@@ -417,12 +430,13 @@ def _gaps(entity: str, ranges: Ranges, feed: Feed, calendar: TradingCalendar) ->
         else:
             joined.append([start, end])
     for start, end in joined:
-        slots = expected_slots(calendar, every=feed.every, start=start, end=end)
-        for first in np.arange(start, end, span).tolist():
-            last = min(first + span, end)
-            inside = slots[(slots >= first) & (slots < last)]
-            if len(inside):
-                yield _Gap(int(inside[0]), int(inside[-1]) + feed.every, entity, len(inside))
+        for since, until, every in spans_of_cadence(calendar, every=feed.every, start=start, end=end):
+            slots = expected_slots(calendar, every=feed.every, start=since, end=until)
+            for first in np.arange(since, until, span).tolist():
+                last = min(first + span, until)
+                inside = slots[(slots >= first) & (slots < last)]
+                if len(inside):
+                    yield _Gap(int(inside[0]), int(inside[-1]) + every, entity, len(inside), every)
 
 
 def _nothing_between(feed: Feed, calendar: TradingCalendar, start: int, end: int) -> bool:

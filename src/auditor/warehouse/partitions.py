@@ -50,9 +50,18 @@ class Held:
         return self.footer is not None and self.footer.kind == "rollback"
 
 
-def read_partition(store: PartitionStore, table: Table, path: str, columns: Collection[str] | None = None) -> Held:
+def read_partition(
+    store: PartitionStore,
+    table: Table,
+    path: str,
+    columns: Collection[str] | None = None,
+    *,
+    as_certified: bool = False,
+) -> Held:
     """The partition's rows with all columns of the table (those in the path too), or the named ones.
 
+    With ``as_certified`` the table's columns are those of a certificate: what was widened since is cast back, and rows
+    may have another layout than the contract wants, for they alone are compared.
     A pointer that leads to no sound object, or that is lost, is a finding and no error. Raises ``TransientFailure``
     where the store does.
     """
@@ -81,10 +90,10 @@ def read_partition(store: PartitionStore, table: Table, path: str, columns: Coll
         footer = opened.footer
         schema = stored_schema(table)
         wanted = [name for name in schema.names if columns is None or name in columns]
-        rows = opened.read(schema, wanted or schema.names[:1])
+        rows = opened.read(schema, wanted or schema.names[:1], back=as_certified)
         if not opened.is_sound:
             raise PipelineBug("read object", stored.key, "was altered: its digest is another")
-        if difference := _other_layout(footer, table, rows):
+        if not as_certified and (difference := _other_layout(footer, table, rows)):
             raise PipelineBug("read object", stored.key, f"is not as the contract says: {difference}")
     except PipelineBug as error:
         return empty(target=stored.key, footer=footer, problem=f"{stored.key} {error.problem}")

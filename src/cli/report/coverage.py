@@ -310,7 +310,7 @@ def _moment(instant: int, day: bool) -> str:
 
 
 def _gaps(coverage: Coverage, every: int) -> Iterator[Gap]:
-    for entity, ranges, _ in coverage.ranges_of(MISSING, every=every):
+    for entity, ranges, _ in coverage.ranges_of(MISSING):
         for start, end in ranges:
             yield Gap(entity, start, end, (end - start) // every)
 

@@ -34,7 +34,8 @@ class Certificate:
     window (ISO 8601, half-open). ``present`` = ``observed`` + ``repaired`` + ``late``. ``partitions`` gives, for each
     partition with rows of the window, their number and their digest (``core.warehouse.canonical_rows``); ``digest`` is
     that of all of them. ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the
-    window's certificate before this one (0: none) and ``changed`` their ``differences``.
+    window's certificate before this one (0: none) and ``changed`` their ``differences``. ``columns`` are those of the
+    partitions' tables, with their types (``core.evolution.certified``); certificates of earlier releases have none.
     """
 
     dataset: str
@@ -60,6 +61,7 @@ class Certificate:
     evidence: tuple[str, ...] = ()
     replaces: int = 0
     changed: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, list[list[str]]] = field(default_factory=dict)
     format: int = FORMAT
 
     @property
@@ -69,7 +71,10 @@ class Certificate:
 
     def to_json(self) -> bytes:
         """The canonical bytes: sorted, without spaces, one newline at the end."""
-        return canonical_json(asdict(self))
+        data = asdict(self)
+        if not self.columns:
+            del data["columns"]  # so that one of an earlier release keeps its hash
+        return canonical_json(data)
 
     @property
     def hash(self) -> str:

@@ -61,7 +61,8 @@ class BadPoint:
 class HistoryRequest:
     """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
 
-    ``values_only``: the provider's values go into the outcome instead of the stream.
+    ``values_only``: the provider's values go into the outcome instead of the stream. ``every`` (seconds; 0: those of
+    the contract) says that an earlier contract expects them, of this entity and at this cadence.
     """
 
     dataset: str
@@ -69,17 +70,23 @@ class HistoryRequest:
     start: int
     end: int
     values_only: bool = False
+    every: int = 0
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
         data = {"dataset": self.dataset, "entity": self.entity, "start": iso(self.start), "end": iso(self.end)}
-        return {**data, "only_tell": True} if self.values_only else data
+        return {
+            **data,
+            **({"only_tell": True} if self.values_only else {}),
+            **({"every": self.every} if self.every else {}),
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> HistoryRequest:
         """Raises ``KeyError`` or ``ValueError`` where it is no request."""
         interval = epoch(data["start"]), epoch(data["end"])
-        return cls(str(data["dataset"]), str(data["entity"]), *interval, bool(data.get("only_tell")))
+        values_only, every = bool(data.get("only_tell")), int(data.get("every", 0))
+        return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,12 +58,16 @@ class Revive:
 
 @dataclass(frozen=True, slots=True)
 class FetchHistory:
-    """Ask the provider for exactly these ranges of one entity, one call each, into the feed's stream."""
+    """Ask the provider for exactly these ranges of one entity, one call each, into the feed's stream.
+
+    ``every``: see ``HistoryRequest``.
+    """
 
     dataset: str
     entity: str
     ranges: Ranges
     points: int
+    every: int = 0
     kind: Literal["fetch_history"] = "fetch_history"
 
 

@@ -284,13 +284,15 @@ class Database:
 class Entity:
     """Something that a feed has points of, such as a symbol.
 
-    Expected from ``valid_from`` on and before ``valid_until`` (ISO, empty: open).
+    Expected from ``valid_from`` on and before ``valid_until`` (ISO, empty: open). ``earlier`` are times before that in
+    which it was expected too: no contract states them, its history does (``core.evolution.promised``).
     """
 
     name: str
     valid_from: str = ""
     valid_until: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    earlier: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +388,8 @@ class TradingCalendar:
     """The times in which points are expected: sorted segments ``[open, close)`` within ``[covers_from, covers_to)``.
 
     In epoch seconds. ``version`` names the library and release that the segments came from. ``always`` has one segment.
+    ``cadences`` are those of a feed's earlier contracts, in order of time, as (until, seconds): slots that begin before
+    ``until`` are multiples of ``seconds``, all later ones of the feed's ``every``.
     """
 
     name: str
@@ -393,6 +397,7 @@ class TradingCalendar:
     covers_from: int
     covers_to: int
     segments: tuple[tuple[int, int], ...]
+    cadences: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The rule by which a feed's points are expected, instant by instant and without numpy, for the Lambdas.
 
 The grid is aligned to the epoch: the slots of a feed are the multiples of ``every`` seconds (which divides a day, so
-midnight UTC is always one). A slot is expected when its start lies in a segment ``[open, close)`` of the calendar and
-inside the entity's validity ``[valid_from, valid_until)``. All instants here are whole epoch seconds.
+midnight UTC is always one), before a change of its cadence those of the ``every`` of that time. A slot is expected when
+its start lies in a segment ``[open, close)`` of the calendar and inside the entity's validity
+``[valid_from, valid_until)``. All instants here are whole epoch seconds.
 """
 
 from __future__ import annotations
@@ -50,19 +51,41 @@ def expected_between(calendar: TradingCalendar, *, every: int, start: int, end: 
     if end <= start:
         return []
     require_covered(calendar, start, end)
-    first = -(-start // every) * every
-    return [slot for slot in range(first, end, every) if is_expected(calendar, slot)]
+    return [
+        slot
+        for first, last, step in spans_of_cadence(calendar, every=every, start=start, end=end)
+        for slot in range(-(-first // step) * step, last, step)
+        if is_expected(calendar, slot)
+    ]
+
+
+def spans_of_cadence(calendar: TradingCalendar, *, every: int, start: int, end: int) -> list[tuple[int, int, int]]:
+    """``[start, end)`` cut where the cadence changes, as (start, end, seconds between slots); ``every`` is today's."""
+    spans = []
+    for until, step in (*calendar.cadences, (FOREVER, every)):
+        if start < min(until, end):
+            spans.append((start, min(until, end), step))
+            start = min(until, end)
+    return spans
 
 
 def validity(entity: Entity) -> tuple[int, int]:
-    """The half-open interval in which points of the entity are expected."""
-    first = epoch(entity.valid_from) if entity.valid_from else -FOREVER
-    return first, epoch(entity.valid_until) if entity.valid_until else FOREVER
+    """The half-open interval in which points of the entity are expected, the last one where there are several."""
+    return _bounds(entity.valid_from, entity.valid_until)
+
+
+def validities(entity: Entity) -> tuple[tuple[int, int], ...]:
+    """All half-open intervals in which points of the entity are expected: sorted, apart from one another."""
+    return (*(_bounds(*earlier) for earlier in entity.earlier), validity(entity))
+
+
+def _bounds(since: str, until: str) -> tuple[int, int]:
+    return epoch(since) if since else -FOREVER, epoch(until) if until else FOREVER
 
 
 def entities_at(feed: Feed, slot: int) -> tuple[Entity, ...]:
     """The entities that are valid at the slot's start, in the contract's order."""
-    return tuple(entity for entity in feed.entities if validity(entity)[0] <= slot < validity(entity)[1])
+    return tuple(entity for entity in feed.entities if any(first <= slot < last for first, last in validities(entity)))
 
 
 def ranges(slots: Iterable[int], *, every: int) -> list[tuple[int, int]]:

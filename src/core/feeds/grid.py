@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.contract.model import Feed, TradingCalendar
-from core.feeds.calendar import require_covered, validity
+from core.feeds.calendar import require_covered, spans_of_cadence, validities, validity
 
 Slots = npt.NDArray[np.int64]
 Bitmap = npt.NDArray[np.bool_]
@@ -27,12 +27,20 @@ def expected_slots(calendar: TradingCalendar, *, every: int, start: int, end: in
         return np.empty(0, np.int64)
     require_covered(calendar, start, end)
     parts = [
-        np.arange(first, last, every, dtype=np.int64)
+        np.arange(first, last, step, dtype=np.int64)
+        for since, until, step in spans_of_cadence(calendar, every=every, start=start, end=end)
         for opens, closes in calendar.segments
-        if opens < end and closes > start
-        if (first := _at_or_after(max(opens, start), every)) < (last := min(closes, end))
+        if opens < until and closes > since
+        if (first := _at_or_after(max(opens, since), step)) < (last := min(closes, until))
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def steps_of(calendar: TradingCalendar, slots: Slots, *, every: int) -> Slots:
+    """The seconds that each slot lasts by the cadence of its time; ``every`` is today's."""
+    untils = np.array([until for until, _ in calendar.cadences], np.int64)
+    seconds = np.array([*(seconds for _, seconds in calendar.cadences), every], np.int64)
+    return np.asarray(seconds[np.searchsorted(untils, slots, side="right")])
 
 
 def _at_or_after(instant: int, every: int) -> int:
@@ -41,22 +49,54 @@ def _at_or_after(instant: int, every: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Entity ``i`` owes the slots ``slots[first[i]:last[i]]``; ``entities`` keep the contract's order."""
+    """Entity ``i`` owes the slots ``slots[first[i]:last[i]]``; ``entities`` keep the contract's order.
+
+    ``earlier`` are more of them, as (entity, first, last), of entities that were taken out and came back. ``steps`` are
+    the seconds that each slot lasts.
+    """
 
     entities: tuple[str, ...]
     slots: Slots
     first: Slots
     last: Slots
+    steps: Slots
+    earlier: tuple[tuple[int, int, int], ...] = ()
+
+    @classmethod
+    def of(cls, feed: Feed, calendar: TradingCalendar, slots: Slots) -> Grid:
+        """The grid of sorted slots that the calendar expects."""
+        valid = np.array([validity(entity) for entity in feed.entities], np.int64).reshape(-1, 2)
+        first = np.searchsorted(slots, valid[:, 0]).astype(np.int64)
+        last = np.maximum(np.searchsorted(slots, valid[:, 1]).astype(np.int64), first)
+        earlier = tuple(
+            (row, int(begin), int(end))
+            for row, entity in enumerate(feed.entities)
+            for span in validities(entity)[:-1]
+            if (begin := np.searchsorted(slots, span[0])) < (end := np.searchsorted(slots, span[1]))
+        )
+        names = tuple(entity.name for entity in feed.entities)
+        return cls(names, slots, first, last, steps_of(calendar, slots, every=feed.every), earlier)
 
     @property
     def expected(self) -> int:
         """The number of points that are owed."""
-        return int((self.last - self.first).sum())
+        return self.expected_in(0, len(self.slots))
+
+    def expected_in(self, start: int, stop: int) -> int:
+        """The number of points that are owed of the slots at the places ``[start, stop)``."""
+        owed = np.minimum(self.last, stop) - np.maximum(self.first, start)
+        more = sum(max(0, min(last, stop) - max(first, start)) for _, first, last in self.earlier)
+        return int(np.maximum(owed, 0).sum()) + more
 
     def bitmap(self, entities: slice = slice(None)) -> Bitmap:
         """``[entity, slot]`` is true where a point is owed; a slice of the entities bounds the memory."""
         column = np.arange(len(self.slots), dtype=np.int64)
-        return (column >= self.first[entities, None]) & (column < self.last[entities, None])
+        owed = (column >= self.first[entities, None]) & (column < self.last[entities, None])
+        rows = range(len(self.entities))[entities]
+        for row, first, last in self.earlier:
+            if row in rows:
+                owed[rows.index(row), first:last] = True
+        return np.asarray(owed)
 
     def positions(self, instants: Slots) -> Slots:
         """The column of each instant (epoch seconds), or -1 where it is no expected slot."""
@@ -72,13 +112,9 @@ class Grid:
             row = self.entities.index(entity)
         except ValueError:
             raise KeyError(entity) from None
-        return self.slots[self.first[row] : self.last[row]]
+        return np.asarray(self.slots[self.bitmap(slice(row, row + 1))[0]])
 
 
 def feed_grid(feed: Feed, calendar: TradingCalendar, *, start: int, end: int) -> Grid:
     """The points that a feed owes for the slots that start in ``[start, end)`` (epoch seconds)."""
-    slots = expected_slots(calendar, every=feed.every, start=start, end=end)
-    valid = np.array([validity(entity) for entity in feed.entities], np.int64).reshape(-1, 2)
-    first = np.searchsorted(slots, valid[:, 0]).astype(np.int64)
-    last = np.maximum(np.searchsorted(slots, valid[:, 1]).astype(np.int64), first)
-    return Grid(tuple(entity.name for entity in feed.entities), slots, first, last)
+    return Grid.of(feed, calendar, expected_slots(calendar, every=feed.every, start=start, end=end))

@@ -50,14 +50,17 @@ class Opened:
         if not self.is_sound:
             raise self._broken("was altered: its digest is another")
 
-    def read(self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True) -> pa.Table:
+    def read(
+        self, schema: pa.Schema, names: Sequence[str] | None = None, *, proven: bool = True, back: bool = False
+    ) -> pa.Table:
         """The columns of ``schema``, or the named ones: one that the object lacks is null, a narrower type is widened.
 
+        With ``back`` a wider one is cast back too, as long as every value fits.
         Raises ``PipelineBug`` where the object was altered or a column is of another type than ``widens`` allows. With
         ``proven`` false the rows come before their digest is checked, which takes a while; then call ``prove`` before
         anything is written that depends on them.
         """
-        return self._conformed(schema, names, None, proven)
+        return self._conformed(schema, names, None, proven, back)
 
     @property
     def schema(self) -> pa.Schema:
@@ -81,9 +84,11 @@ class Opened:
 
     def read_group(self, number: int, schema: pa.Schema, names: Sequence[str], *, proven: bool = True) -> pa.Table:
         """The rows of one row group, as ``read`` gives them."""
-        return self._conformed(schema, names, number, proven)
+        return self._conformed(schema, names, number, proven, False)
 
-    def _conformed(self, schema: pa.Schema, names: Sequence[str] | None, group: int | None, proven: bool) -> pa.Table:
+    def _conformed(
+        self, schema: pa.Schema, names: Sequence[str] | None, group: int | None, proven: bool, back: bool
+    ) -> pa.Table:
         target = schema if names is None else pa.schema([schema.field(name) for name in names])
         present = self._present
         rows = self._decode([name for name in target.names if name in present], group)
@@ -93,17 +98,21 @@ class Opened:
             return rows
         count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
         columns = [
-            self._as_type(rows[field.name], field) if field.name in present else pa.nulls(count, field.type)
+            self._as_type(rows[field.name], field, back) if field.name in present else pa.nulls(count, field.type)
             for field in target
         ]
         return pa.Table.from_arrays(columns, schema=target)
 
-    def _as_type(self, column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    def _as_type(self, column: pa.ChunkedArray, field: pa.Field, back: bool) -> pa.ChunkedArray:
         if column.type.equals(field.type):
             return column
-        if not widens(column.type, field.type):
+        is_wider = back and widens(field.type, column.type)
+        if not widens(column.type, field.type) and not is_wider:
             raise self._broken(f"has {field.name} as {column.type}, which is no {field.type} without loss")
-        return column.cast(field.type)
+        try:
+            return column.cast(field.type)  # what does not fit is refused
+        except pa.ArrowInvalid as error:
+            raise self._broken(f"has values of {field.name} that no {field.type} holds") from error
 
     def _decode(self, names: list[str], group: int | None) -> pa.Table:
         if self._is_sound is None and self._check is None and len(self._body) > HASH_BESIDE:

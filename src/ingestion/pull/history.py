@@ -35,11 +35,12 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
     """The outcome is settled when this returns: ``healed`` slots are durable in the stream.
 
     An interval beyond the provider's span is asked for in several calls, the earliest first. Asking again for what was
-    healed writes the same rows again, which changes nothing; a request of ``values_only`` writes nothing.
+    healed writes the same rows again, which changes nothing; a request of ``values_only`` writes nothing. ``client`` is
+    that of the request's cadence.
     Raises ``UnknownTable`` for an entity that the contract does not name, ``TransientFailure`` where the stream or the
     secret store does not answer in time.
     """
-    entity = client.entities().get(request.entity)
+    entity = Entity(request.entity) if request.every else client.entities().get(request.entity)
     if entity is None:
         raise UnknownTable("fetch history", f"{request.dataset}/{request.entity}", "the contract names no such entity")
     client.forget_refusals()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,19 +50,21 @@ class PullRuntime:
         self._flush_metrics = flush_metrics
         self._urls = urls
         self._connections = concurrent_calls
-        self._clients: dict[str, FeedClient] = {}
+        self._clients: dict[tuple[str, int], FeedClient] = {}
         self.clock = clock
         self.log = log
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
 
-    def client(self, dataset: str) -> FeedClient:
-        """The client of a feed.
+    def client(self, dataset: str, every: int = 0) -> FeedClient:
+        """The client of a feed; ``every`` (seconds, 0: the contract's) is the cadence of an earlier contract.
 
         Raises ``KeyError`` where the contracts name no such feed, ``BadContract`` where its provider is none.
         """
-        if dataset not in self._clients:
-            self._clients[dataset] = self._build(dataset)
-        return self._clients[dataset]
+        feed = self._contracts.feed(dataset)
+        key = dataset, every or feed.every
+        if key not in self._clients:
+            self._clients[key] = self._build(dataset, replace(feed, every=key[1]))
+        return self._clients[key]
 
     def pull(self, messages: Sequence[Message], *, until: float) -> PullReport:
         """Pull one batch, done before ``until`` (monotonic)."""
@@ -79,10 +82,10 @@ class PullRuntime:
         """``HistoryRequest`` in, ``HistoryOutcome`` out, both as JSON data; raises what ``pull_history`` raises."""
         asked = HistoryRequest.from_data(request)
         until = self.clock.monotonic() + milliseconds / 1000 - SPARE_SECONDS
-        return pull_history(asked, client=self.client(asked.dataset), clock=self.clock, until=until).to_data()
+        client = self.client(asked.dataset, asked.every)
+        return pull_history(asked, client=client, clock=self.clock, until=until).to_data()
 
-    def _build(self, dataset: str) -> FeedClient:
-        feed = self._contracts.feed(dataset)
+    def _build(self, dataset: str, feed: model.Feed) -> FeedClient:
         live = self._source(feed, feed.provider, self._urls.get(dataset, ""))
         live_pace = self._pace(feed, live)
         history, history_pace = live, live_pace

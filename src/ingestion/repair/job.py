@@ -111,7 +111,8 @@ def _history(
 
 
 def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
-    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare))
+    every = repair.every if isinstance(repair, FetchHistory) else 0
+    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every)
     outcome = HistoryOutcome.from_data(clients.ask(request.to_data()))
     if isinstance(repair, FetchHistory):
         for record in outcome.bad:

@@ -79,7 +79,10 @@ def _joined(table: Table, rule: Joined, own: pa.Table, states: Mapping[str, pa.T
 
 
 def derive_static(store: PartitionStore, table: Table, contracts: Contracts) -> Outcome:
-    """Make a table that comes from the contract alone, unless it was made from the same promise."""
+    """Make a table that comes from the contract alone, unless it was made from the same promise.
+
+    Of a feed's entities those of its earlier contracts too, where ``contracts`` say them: facts refer to them for ever.
+    """
     contract = contracts.dataset(table.dataset)
     feed = contract.source if isinstance(contract.source, Feed) else None
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from core.audit.certificate import Ledger, LedgerEntry, ledger_key
 from core.contract.model import Aggregated, Column, Feed, GroupValue, Table, TradingCalendar
 from core.errors import InvalidData, LostCommit, PipelineBug, of_kind
-from core.feeds.calendar import validity
+from core.feeds.calendar import validities
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of, entities_in, period_of
 from core.ports import ObjectReader
@@ -43,9 +43,9 @@ def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
     than its column holds.
     """
     contract = services.contracts.dataset(table.dataset)
-    feed = services.contracts.feed(table.dataset)
-    fact = services.contracts.table(table.source)
-    calendar = services.contracts.calendar(feed.calendar)
+    promises = services.promises(table.dataset)
+    feed, fact = promises.feed(table.dataset), promises.table(table.source)
+    calendar = promises.calendar(feed.calendar)
 
     def rebuild() -> tuple[pa.Table, Sequence[object]]:
         snapshot = read_partition(services.partitions, fact, path)
@@ -176,9 +176,12 @@ def _seconds(rollup: Rollup, facts: pa.Table) -> Ints:
 
 
 def _owed(rollup: Rollup, groups: _Groups) -> Cells:
-    known = {entity.name: validity(entity) for entity in rollup.feed.entities}
-    bounds = np.array([known[name] for name in groups.entities], np.int64)
-    return np.asarray((groups.slots >= bounds[:, :1]) & (groups.slots < bounds[:, 1:]))
+    known = {entity.name: validities(entity) for entity in rollup.feed.entities}
+    owed = np.zeros((len(groups.entities), len(groups.slots)), bool)
+    for row, name in enumerate(groups.entities):
+        for since, until in known[name]:
+            owed[row, _between(groups.slots, since, until)] = True
+    return owed
 
 
 def _between(slots: Ints, start: int, end: int) -> slice:

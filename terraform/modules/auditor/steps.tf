@@ -9,13 +9,13 @@ locals {
       memory = 1769
       looks  = true
       reads  = ["warehouse/", "receipts/", "audit/"]
-      writes = ["audit/"]
+      writes = ["audit/", "warehouse/_contracts/"] # what is deployed, where whoever deployed it did not write it down
     }
     plan = {
       about  = "Turns findings into repairs, cheapest first, within the budget"
       memory = 512
       looks  = false
-      reads  = ["audit/"]
+      reads  = ["audit/", "warehouse/_contracts/"]
       writes = ["audit/"]
     }
     queue = {

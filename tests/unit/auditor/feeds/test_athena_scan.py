@@ -58,7 +58,7 @@ def test_athena_and_the_partitions_find_the_same(there: set[tuple[str, int]]) ->
     findings, windows = scan(lake)
     expectation = expect(lake.feed, CALENDAR, order_of(lake).windows)
     coverage = scan_partitions(lake.contract, expectation, lake.partitions, workers=2).coverage
-    assert findings == missing_points(DATASET, coverage, every=60)
+    assert findings == missing_points(DATASET, coverage)
     for window, counts in zip(windows, coverage.counts(), strict=True):
         assert window.counts == {name: counts[name] for name in ("expected", "present", "absent", "missing")}
         assert window.counted

@@ -29,7 +29,7 @@ def scan(lake: AuditedFeed, *, start: int = TWO, end: int = TWO + HOUR) -> Parti
 def missing(found: PartitionScan) -> set[tuple[str, int]]:
     return {
         (points.entity, slot)
-        for points in missing_points("test", found.coverage, every=60)
+        for points in missing_points("test", found.coverage)
         for first, last in points.ranges
         for slot in range(first, last, 60)
     }

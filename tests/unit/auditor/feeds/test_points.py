@@ -76,7 +76,7 @@ def test_exactly_the_points_that_are_not_there_are_found(
     coverage.mark_present(pa.array([name for name, _ in there]), instants([int(slot) for _, slot in there]), None)
     found = {
         (point.entity, slot)
-        for point in missing_points("d", coverage, every=60)
+        for point in missing_points("d", coverage)
         for first, last in point.ranges
         for slot in range(first, last, 60)
     }

@@ -35,7 +35,7 @@ def table_of(points: Sequence[tuple[str, int]]) -> pa.Table:
 def owed_of(coverage: Coverage) -> list[tuple[str, int]]:
     return [
         (name, slot)
-        for name, ranges, _ in coverage.ranges_of(MISSING, every=60)
+        for name, ranges, _ in coverage.ranges_of(MISSING)
         for first, last in ranges
         for slot in range(first, last, 60)
     ]
@@ -66,7 +66,7 @@ def test_both_roads_agree(start: str, end: str, page: int, monkeypatch: pytest.M
     monkeypatch.setattr("auditor.feeds.query.PAGE", page)
     athena = MemoryAthena(lambda: rows)
     found = ask_missing(athena, "quotes", fact, feed, calendar, windows)
-    assert found == missing_points("quotes", coverage, every=60)
+    assert found == missing_points("quotes", coverage)
     gaps = sum(len(one.ranges) for one in found)
     assert gaps > 30
     assert len(athena.asked) == gaps // page + 1
@@ -100,7 +100,7 @@ def test_both_roads_agree_on_any_loss_however_it_is_asked(
         patch.setattr("auditor.feeds.query.STRETCHES", stretches)
         patch.setattr("auditor.feeds.query.LONGEST", 100)
         found = ask_missing(MemoryAthena(lambda: rows), "quotes", fact, feed, calendar, windows)
-    assert found == missing_points("quotes", coverage, every=60)
+    assert found == missing_points("quotes", coverage)
 
 
 def test_only_the_windows_partitions_are_scanned() -> None:

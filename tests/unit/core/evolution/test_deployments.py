@@ -1,0 +1,99 @@
+"""The history of a dataset's contracts: appended to, never rewritten, and read as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.objects import MemoryObjects
+from tests.support.feeds import contracts_in
+
+from core.contract.model import Contracts, Feed
+from core.errors import InvalidData
+from core.evolution.deployments import (
+    ContractForm,
+    deployment_key,
+    form_key,
+    read_deployments,
+    read_history,
+    record_deployment,
+    switched_on,
+)
+from core.time import epoch
+
+NOON = epoch("2026-11-20T12:00:00Z")
+
+
+def every(seconds: int) -> Contracts:
+    """The shipped contracts with another cadence of quotes."""
+    contracts = contracts_in()
+    quotes = contracts.dataset("quotes")
+    assert isinstance(quotes.source, Feed)
+    changed = replace(quotes, source=replace(quotes.source, every=seconds), hash=f"every {seconds}")
+    return replace(contracts, contracts=tuple(changed if each is quotes else each for each in contracts))
+
+
+@pytest.mark.parametrize("dataset", ["quotes", "sales"])
+def test_a_contract_is_read_as_it_was_deployed(dataset: str) -> None:
+    form = ContractForm.of(contracts_in(), dataset)
+    assert ContractForm.from_json(form.to_json(), key="k") == form
+    assert (form.calendar is not None) == (dataset == "quotes")
+    assert form.contract.hash == contracts_in().dataset(dataset).hash
+
+
+def test_a_history_grows_only_where_the_contract_is_another() -> None:
+    store = MemoryObjects()
+    first = record_deployment(store, every(60), "quotes", now=NOON)
+    assert record_deployment(store, every(60), "quotes", now=NOON + 60) == first
+    second = record_deployment(store, every(300), "quotes", now=NOON + 120)
+    back = record_deployment(store, every(60), "quotes", now=NOON + 180)
+    assert [each.number for each in (first, second, back)] == [1, 2, 3]
+    assert (first.form, first.since) == (back.form, NOON)
+    assert [recorded.deployment for recorded in read_history(store, "quotes")] == [first, second, back]
+    assert [recorded.form.contract.hash for recorded in read_history(store, "quotes")] == [
+        "every 60",
+        "every 300",
+        "every 60",
+    ]
+    assert len([info for info in store.list("") if "/forms/" in info.key]) == 2
+
+
+def test_nothing_that_was_recorded_is_written_again() -> None:
+    store = MemoryObjects()
+    record_deployment(store, every(60), "quotes", now=NOON)
+    before = {info.key: store.read(info.key) for info in store.list("")}
+    record_deployment(store, every(300), "quotes", now=NOON + 60)
+    assert {key: store.read(key) for key in before} == before
+
+
+def test_a_clock_that_went_back_does_not_turn_the_order_round() -> None:
+    store = MemoryObjects()
+    record_deployment(store, every(60), "quotes", now=NOON)
+    assert record_deployment(store, every(300), "quotes", now=NOON - 60).since == NOON
+
+
+def test_a_feed_owes_from_when_its_schedules_were_first_on() -> None:
+    store = MemoryObjects()
+    assert switched_on(read_deployments(store, "quotes")) is None
+    record_deployment(store, every(60), "quotes", now=NOON, collecting=False)
+    assert switched_on(read_deployments(store, "quotes")) is None
+    record_deployment(store, every(60), "quotes", now=NOON + 60)
+    record_deployment(store, every(300), "quotes", now=NOON + 120, collecting=False)
+    deployments = read_deployments(store, "quotes")
+    assert switched_on(deployments) == NOON + 60
+    assert [each.collecting for each in deployments] == [False, True, True]
+
+
+def test_a_contract_that_is_gone_or_altered_is_told_and_not_guessed() -> None:
+    store = MemoryObjects()
+    deployment = record_deployment(store, every(60), "quotes", now=NOON)
+    key = form_key("quotes", deployment.form)
+    store.write(key, b"{}")
+    with pytest.raises(InvalidData, match="was altered"):
+        read_history(store, "quotes")
+    store.delete([key])
+    with pytest.raises(InvalidData, match="is missing"):
+        read_history(store, "quotes")
+    store.write(deployment_key("quotes", 1), b"[]")
+    with pytest.raises(InvalidData, match="is no deployment"):
+        read_deployments(store, "quotes")
