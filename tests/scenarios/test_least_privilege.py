@@ -1,7 +1,8 @@
 """What the roles were granted, held against what they asked for while every other scenario ran on the same stack.
 
 The emulator's policies decide as AWS's do, so that a call which is not granted fails the scenario that makes it. These
-tests run last and find the rest: grants without which every scenario would have passed as well.
+tests run last and find the rest: grants without which every scenario would have passed as well, and requests that a
+service's model forbids where whoever made them got over the refusal.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from local.database.changes import Changes
 from local.demo import await_horizon
 from local.emulator import decisions
 from local.emulator.decisions import Decision
+from local.emulator.process import LOG
+from local.emulator.requests.constraints import REFUSED
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
 
@@ -68,6 +71,11 @@ def test_no_role_asks_for_what_it_is_not_granted(stack: Stack, grants: list[Gran
     assert [shown(stack, need) for need in asked if not need.allowed] == []
     assert [shown(stack, need) for need in not_granted(grants, asked)] == []
     assert {need.role for need in asked} <= {grant.role for grant in grants}
+
+
+def test_no_request_was_refused_by_its_service_s_model(stack: Stack) -> None:
+    log = (stack.emulator.state_dir / LOG).read_text(encoding="utf-8", errors="replace")
+    assert [line for line in log.splitlines() if REFUSED in line] == []
 
 
 def test_without_any_one_grant_some_scenario_would_be_refused(

@@ -33,7 +33,7 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 _SECRET = "emulator"
 _RECORD = "emulator.json"
-_LOG = "emulator.log"
+LOG = "emulator.log"
 _READY_SECONDS = 60
 _TERM_SECONDS = 4
 _KILL_SECONDS = 5
@@ -68,14 +68,12 @@ class Emulator:
         alarm_scale: float = 1,
         as_on_aws: bool = False,
         layers: Path | None = None,
-        models: bool = False,
         detached: bool = False,
     ) -> Emulator:
         """Start an emulator on loopback and return when it answers; port 0 takes a free one.
 
         ``as_on_aws``: IAM decides about every call of a role (kept by :mod:`local.emulator.decisions`). ``layers``: the
-        folder in which functions' layers stay unpacked for later emulators too. ``models``: requests that the services'
-        own models forbid are refused.
+        folder in which functions' layers stay unpacked for later emulators too.
 
         Raises :class:`OutOfReach` when one runs in this state directory already, when the port is taken, or when the
         child ends before it answers (the message then holds the last line of its log).
@@ -92,11 +90,10 @@ class Emulator:
             decisions=str(state_dir / decisions.FILE) if as_on_aws else "",
             python=json.dumps(vars(function_python())),
             layers=str(layers.resolve()) if layers else "",
-            models=float(models),
         )
         # The parent listens and the child serves: the first request waits in the socket's queue until the child is
         # ready, so nothing has to be polled, and no other process can take the port in between.
-        with _listener(port) as listener, (state_dir / _LOG).open("ab") as log:
+        with _listener(port) as listener, (state_dir / LOG).open("ab") as log:
             port = listener.getsockname()[1]
             read_end, write_end = os.pipe()
             kept_fds = [listener.fileno()] if detached else [listener.fileno(), read_end]
@@ -122,7 +119,7 @@ class Emulator:
         try:
             _write_record(state_dir, record)
             if not emulator._answers(within=_READY_SECONDS):
-                raise OutOfReach("start the emulator", str(state_dir / _LOG), _last_line(state_dir / _LOG))
+                raise OutOfReach("start the emulator", str(state_dir / LOG), _last_line(state_dir / LOG))
         except BaseException:  # also Ctrl-C: a child that nobody knows of must not stay behind
             emulator.stop()
             raise

@@ -18,8 +18,7 @@ class Settings:
     ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file of access decisions
     (:mod:`local.emulator.decisions`); empty: everything is allowed. ``python`` is the functions' Python as JSON
     (:mod:`local.emulator.execution.python`; empty: it is looked for), ``layers`` the folder in which their layers stay
-    unpacked beyond the emulator's life (empty: they end with it). ``models`` (not 0): requests are refused by the
-    services' models.
+    unpacked beyond the emulator's life (empty: they end with it).
     """
 
     firehose_scale: float = 0.1
@@ -28,7 +27,6 @@ class Settings:
     decisions: str = ""
     python: str = ""
     layers: str = ""
-    models: float = 0
 
     def to_environment(self) -> dict[str, str]:
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}

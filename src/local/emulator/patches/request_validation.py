@@ -10,15 +10,18 @@ SDK checks itself; calls that MiniStack's services make among themselves.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from ministack import app
 from ministack.core.responses import error_response_json, error_response_xml
 
 from local.emulator.patching import wrap
-from local.emulator.requests.constraints import message, problems
+from local.emulator.requests.constraints import REFUSED, message, problems
 from local.emulator.requests.reading import Request, read_request
 from local.emulator.settings import Settings
+
+log = logging.getLogger("starmend.emulator")
 
 # Services that give this error another name than ValidationException.
 CODES = {
@@ -32,9 +35,7 @@ CODES = {
 }
 
 
-def apply(settings: Settings) -> None:
-    if not settings.models:
-        return
+def apply(_: Settings) -> None:
     wrap(app, "_dispatch_service_request", _dispatch)
 
 
@@ -44,7 +45,9 @@ async def _dispatch(
     service = app.detect_service(method, path, headers, app._routing_params(method, path, headers, body, query_params))
     request = read_request(service, method, path, headers, app._decompress_request_body(body, headers), query_params)
     if request and (refusals := problems(request.operation.input_shape, request.parameters)):
-        return _refused(request, message(refusals))
+        text = message(refusals)
+        log.warning("%s: %s.%s: %s", REFUSED, request.service, request.operation.name, text)
+        return _refused(request, text)
     return await stock(method, path, headers, body, query_params, request_id)
 
 

@@ -12,6 +12,7 @@ import binascii
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
@@ -20,6 +21,7 @@ from local.emulator.requests.patterns import compiled
 
 # Shapes whose model is stricter than the service: what AWS itself takes, or documents otherwise.
 LENIENT: frozenset[str] = frozenset()
+REFUSED = "refused by its service's model"  # begins the emulator's line about a request
 _SHOWN = 200  # characters of a value in a message
 
 Problem = str
@@ -47,18 +49,24 @@ def _structure(shape: StructureShape, value: Any, path: str) -> Iterator[Problem
     if not isinstance(value, Mapping):
         yield _type(value, path, "a structure")
         return
-    names = {name: member.serialization.get("name", name) for name, member in shape.members.items()}
+    names, by_wire = _names(shape)
     given = {key: entry for key, entry in value.items() if entry is not None}
     for required in shape.required_members:
         if names[required] not in given and required not in given:
             yield f"Value null at '{_at(path, required)}' failed to satisfy constraint: Member must not be null"
-    by_wire = {wire: name for name, wire in names.items()}
     for key, entry in given.items():
         name = by_wire.get(key, key)
         if name not in shape.members:
             yield f"Value at '{_at(path, str(key))}' failed to satisfy constraint: {shape.name} has no such member"
             continue
         yield from _member(shape.members[name], entry, _at(path, name))
+
+
+@cache
+def _names(shape: StructureShape) -> tuple[dict[str, str], dict[str, str]]:
+    """Names on the wire of a structure's members, and members by those names."""
+    names = {name: member.serialization.get("name", name) for name, member in shape.members.items()}
+    return names, {wire: name for name, wire in names.items()}
 
 
 def _list(shape: ListShape, value: Any, path: str) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
         started = Emulator.start(
-            tmp_path_factory.mktemp("emulator"), firehose_scale=0.01, alarm_seconds=0.2, alarm_scale=0.02, models=True
+            tmp_path_factory.mktemp("emulator"), firehose_scale=0.01, alarm_seconds=0.2, alarm_scale=0.02
         )
         with started:
             for name, value in started.environment().items():

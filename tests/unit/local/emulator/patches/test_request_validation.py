@@ -11,6 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.unit.local.emulator.functions import ROLE, archive
 
+from local.emulator import Emulator
+from local.emulator.process import LOG
+from local.emulator.requests.constraints import REFUSED
+
 pytestmark = pytest.mark.emulator
 
 Refusal = Callable[..., tuple[str, str]]
@@ -75,3 +79,13 @@ def test_what_keeps_to_the_model_reaches_the_service(session: boto3.Session) -> 
     assert session.client("ssm").get_parameter(Name="/p/one")["Parameter"]["Value"] == "v"
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         session.client("kinesis").describe_stream_summary(StreamName="nowhere")
+
+
+def test_a_refusal_is_a_line_of_the_emulators_log(emulator: Emulator, refusal: Refusal) -> None:
+    refusal("kinesis", "create_stream", StreamName="not told before", ShardCount=1)
+    [line] = [
+        line
+        for line in (emulator.state_dir / LOG).read_text(encoding="utf-8").splitlines()
+        if "not told before" in line
+    ]
+    assert f"{REFUSED}: kinesis.CreateStream: 1 validation error detected" in line
