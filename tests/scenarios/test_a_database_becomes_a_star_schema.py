@@ -173,7 +173,7 @@ def test_a_bad_row_is_quarantined_with_line_and_reason_while_its_neighbours_arri
         deployed.land(deployment, name, [good[0], bad, b'{"sales_order_id": ', good[1]])
         await_receipts(deployment, "repair/sales/sales_order/")
         # By mail, for the alarm may be over before anybody looks.
-        eventually(lambda: [text for text in mail() if json.loads(text)["AlarmName"] == alarm], within=120)
+        eventually(lambda: [text for text in mail() if alarm in text], within=120)
     arrived = deployment.athena.query(
         "select sales_order_id from fact_sales_order where sales_order_id > 900000 order by 1"
     )
