@@ -1,4 +1,4 @@
-"""Gzip JSON lines to the newest rows, typed and in key order, as snappy Parquet."""
+"""Gzip JSON lines to the newest rows, typed and in key order, as Parquet: ours with zstd, the others' with snappy."""
 
 from __future__ import annotations
 

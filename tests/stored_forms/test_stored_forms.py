@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.stored_forms.documents import REMEDY, differences, read_expected, unpacked
+from tests.stored_forms.documents import REMEDY, Kept, beside_compression, differences, read_expected, unpacked
 from tests.stored_forms.forms import Forms, make_forms
 
 from auditor.state import DatasetState
@@ -26,6 +26,9 @@ GROWN = (
 )
 
 
+SIZES = "books/warehouse/audit/runs/fifth/audit-0.json"  # says how large objects are that nothing points to
+
+
 @pytest.fixture(scope="module")
 def forms() -> Forms:
     return make_forms()
@@ -38,10 +41,15 @@ def test_every_stored_form_is_what_it_was(forms: Forms) -> None:
         pytest.fail("\n".join([f"{len(told)} stored forms are others. {REMEDY}", *told[:SHOWN], *more]), pytrace=False)
 
 
-def test_the_archive_holds_the_same_objects_byte_by_byte(forms: Forms) -> None:
+def test_the_archive_holds_the_same_objects_byte_by_byte_but_for_the_codec_of_parquet(forms: Forms) -> None:
+    """When the archive was made it was snappy. Its objects are read as today's are."""
+
+    def form(kept: Kept | None) -> Kept | None:
+        return kept and beside_compression(kept)
+
     archive = unpacked()
-    names = sorted(name for name in archive.keys() | forms.objects.keys() if not name.startswith(GROWN))
-    changed = [name for name in names if archive.get(name) != forms.objects.get(name)]
+    names = sorted(name for name in archive.keys() | forms.objects.keys() if not name.startswith((*GROWN, SIZES)))
+    changed = [name for name in names if form(archive.get(name)) != form(forms.objects.get(name))]
     if changed:
         listed = "\n".join(changed[:SHOWN])
         pytest.fail(f"{len(changed)} objects are others than in the archive. {REMEDY}\n{listed}", pytrace=False)

@@ -57,7 +57,7 @@ def _list(batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWrit
     """The rows in a Parquet object; returns how many."""
     body = io.BytesIO()
     rows = 0
-    with pq.ParquetWriter(body, schema, compression="snappy") as writer:
+    with pq.ParquetWriter(body, schema, compression="zstd") as writer:
         for block in _blocks(batches):
             table = _parsed(block, schema)
             rows += table.num_rows
