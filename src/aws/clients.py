@@ -20,6 +20,8 @@ _CONFIG = Config(
     max_pool_connections=32,
     tcp_keepalive=True,
 )
+# For the first question to a deployment: a command says within seconds that nobody answers.
+_HURRIED = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
 # An answer comes when the function is done, 15 minutes at most. A client that gave up before would ask again beside it.
 _FUNCTION_SECONDS = 900
@@ -27,9 +29,10 @@ _PATIENT = Config(read_timeout=_FUNCTION_SECONDS + 30)
 
 
 class Clients:
-    """``clients("s3")``: one client per service; safe to share between threads."""
+    """``clients("s3")``: one client per service; safe to share between threads. ``hurried`` ones give up early."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hurried: bool = False) -> None:
+        self._config = _CONFIG.merge(_HURRIED) if hurried else _CONFIG
         self._session = botocore.session.get_session()
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -38,8 +41,8 @@ class Clients:
         """The client of a service, by botocore's name for it."""
         with self._lock:
             if service not in self._clients:
-                config = _CONFIG.merge(_PATIENT) if service == "lambda" else _CONFIG
+                config = self._config.merge(_PATIENT) if service == "lambda" else self._config
                 if service == "s3" and os.environ.get("AWS_ENDPOINT_URL"):
-                    config = _CONFIG.merge(_PATH_STYLE)  # an emulator has no bucket host names
+                    config = self._config.merge(_PATH_STYLE)  # an emulator has no bucket host names
                 self._clients[service] = self._session.create_client(service, config=config)
             return self._clients[service]

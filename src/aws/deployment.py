@@ -19,7 +19,7 @@ from aws.failures import MISSING, code_of, reaching, status_of
 from aws.settings import Settings
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts
-from core.errors import PipelineBug
+from core.errors import NotDeployed, OutOfReach, PipelineBug, StarmendError
 
 DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
 LOCAL_STACK = "stack.json"  # where the stack of this machine is
@@ -71,12 +71,15 @@ class Deployment:
     def find(cls, bucket: str, environment: str, aws_environment: Mapping[str, str]) -> Deployment:
         """Read the description from a code bucket. The process's SDK is pointed to the deployment.
 
-        Raises ``PipelineBug`` with the remedy where there is none, or where it is of another release.
+        Raises ``NotDeployed`` with the remedy where there is none, ``PipelineBug`` where it is of another release.
         """
         _point_sdk_at(aws_environment)
         place = f"s3://{bucket}/{DESCRIPTION}"
         remedy = "make up" if environment == "local" else f"make deploy ENV={environment}"
-        description = json.loads(_read(Clients(), bucket, DESCRIPTION, "find the deployment", f"Deploy it: {remedy}"))
+        clients = Clients(hurried=True)
+        description = json.loads(
+            _read(clients, bucket, DESCRIPTION, "find the deployment", f"Deploy it: {remedy}", absent=NotDeployed)
+        )
         names = {attribute.name for attribute in fields(cls)} - {"aws_environment"}
         if missing := names - description.keys():
             problem = f"is of another release: it does not say {', '.join(sorted(missing))}"
@@ -89,12 +92,17 @@ class Deployment:
 
     @classmethod
     def attach(cls, folder: Path) -> Deployment:
-        """The stack on this machine that ``remember`` was called for. Raises ``PipelineBug`` where there is none."""
+        """The stack on this machine that ``remember`` was called for. Raises ``NotDeployed`` where none is up."""
         file = folder / LOCAL_STACK
+        remedy = "Start it: make up; or name another deployment: --env"
         if not file.exists():
-            raise PipelineBug("find the deployment", str(file), "there is no stack on this machine", "Run: make up")
+            raise NotDeployed("find the deployment", str(file), "there is no stack on this machine", remedy)
         where = json.loads(file.read_text(encoding="utf-8"))
-        return cls.find(where["bucket"], "local", where["aws_environment"])
+        try:
+            return cls.find(where["bucket"], "local", where["aws_environment"])
+        except OutOfReach as error:
+            endpoint = where["aws_environment"].get("AWS_ENDPOINT_URL", error.place)
+            raise NotDeployed("find the deployment", endpoint, "the stack on this machine is not up", remedy) from error
 
     def remember(self, folder: Path) -> None:
         """Write down where the stack on this machine is, whole or not at all; what it is, it says itself."""
@@ -186,7 +194,9 @@ def _point_sdk_at(aws_environment: Mapping[str, str]) -> None:
     os.environ.update(aws_environment)
 
 
-def _read(clients: Clients, bucket: str, key: str, operation: str, remedy: str) -> bytes:
+def _read(
+    clients: Clients, bucket: str, key: str, operation: str, remedy: str, *, absent: type[StarmendError] = PipelineBug
+) -> bytes:
     """An object that has to be there; ``remedy`` is for where it is not."""
     place = f"s3://{bucket}/{key}"
     with reaching(operation, place):
@@ -194,7 +204,7 @@ def _read(clients: Clients, bucket: str, key: str, operation: str, remedy: str) 
             return bytes(clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
         except ClientError as error:
             if code_of(error) in _ABSENT:
-                raise PipelineBug(operation, place, "there is none in this account", remedy) from error
+                raise absent(operation, place, "there is none in this account", remedy) from error
             if status_of(error) == 403:
                 problem = "it is not there, or these credentials may not read it"
                 raise PipelineBug(operation, place, problem, f"{remedy}, or take the operator's role") from error

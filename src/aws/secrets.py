@@ -20,19 +20,20 @@ class AwsSecretStore:
 
     def read(self, name: str, *, refresh: bool = False) -> str:
         if refresh or name not in self._values:
-            self._values[name] = self._fetch(self._prefix + name)
+            self._values[name] = self._fetch(name)
         return self._values[name]
 
-    def _fetch(self, secret_id: str) -> str:
+    def _fetch(self, name: str) -> str:
+        secret_id = self._prefix + name
         with reaching("read secret", secret_id):
             try:
                 value = self._client.get_secret_value(SecretId=secret_id).get("SecretString")
             except ClientError as error:
                 if code_of(error) == "ResourceNotFoundException":
-                    raise _without_value(secret_id) from error
+                    raise _without_value(secret_id, name) from error
                 raise
         if not value:
-            raise _without_value(secret_id)
+            raise _without_value(secret_id, name)
         return str(value)
 
     def write(self, name: str, value: str) -> None:
@@ -42,5 +43,5 @@ class AwsSecretStore:
         self._values.pop(name, None)
 
 
-def _without_value(secret_id: str) -> InvalidData:
-    return InvalidData("read secret", secret_id, "has no value yet", f"Fill it: starmend secret set {secret_id}")
+def _without_value(secret_id: str, name: str) -> InvalidData:
+    return InvalidData("read secret", secret_id, "has no value yet", f"Fill it: starmend secret set {name}")

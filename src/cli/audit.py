@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from auditor.audits import begin_audit, summarise
-from auditor.events import to_event
-from auditor.promises import with_promises
-from auditor.repairs.execute import make_plan
-from cli.auditing import Dataset, From, To, auditor_of, datasets_of, finding_rows, plan_rows, range_of, run_name
-from cli.deployed import DEFAULT, deployment
-from cli.output import FINDINGS, FINE, Environment, Json, print_json, show, steps
+from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Json, To
+from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
+from cli.ranges import range_of
 
 
+@examples(
+    "audit",
+    "audit --dataset quotes --from 2026-11-20T14:30 --to 2026-11-20T21:00",
+    "audit --dataset sales --dry-run --json",
+)
 def audit(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the repairs that `heal` would plan.")] = False,
+    dry_run: DryRun = False,
     dataset: Dataset = "",
     start: From = "",
     end: To = "",
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Audit the windows that are due, or a range. Repairs nothing; exits 1 when there are findings."""
+    """Look for what is missing or broken; repair nothing.
+
+    Audits the windows that are due, or those of a range; --dry-run also shows the repairs that `heal` would plan.
+    Exits with 1 where there are findings.
+    """
+    from auditor.audits import begin_audit, summarise
+    from auditor.events import to_event
+    from auditor.promises import with_promises
+    from auditor.repairs.execute import make_plan
+
+    first, last = range_of(start, end, operation="audit")
     deployed = deployment(environment)
+    datasets = datasets_of(deployed, dataset, operation="audit")
     auditor = auditor_of(deployed)
-    first, last = range_of(start, end)
     findings: list[dict[str, Any]] = []
     planned: list[dict[str, Any]] = []
     summaries: list[dict[str, Any]] = []
     with steps() as progress:
-        for name in datasets_of(deployed, dataset):
+        for name in datasets:
             with progress.step(f"auditing {name}"):
                 now = auditor.now()
                 seconds = int(now.timestamp())
@@ -47,7 +61,7 @@ def audit(
     else:
         names = ("dataset", "windows", "whole", "expected", "present", "absent", "missing")
         show("Audited", [{name: audited[name] for name in names} for audited in summaries], as_json=False)
-        show("Findings", findings, as_json=False)
+        show_first("Findings", findings, total=in_words(findings))
         if dry_run:
-            show("Plan", planned, as_json=False)
+            show_first("Plan", planned, total=f"{len(planned):,} steps")
     raise typer.Exit(FINE if all(audited["findings"] == 0 for audited in summaries) else FINDINGS)

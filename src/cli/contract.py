@@ -7,25 +7,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws.functions import environment_of
-from aws.secrets import AwsSecretStore
-from cli.deployed import DEFAULT, deployment
-from cli.entitlement import ask_providers
-from cli.output import FINDINGS, FINE, USAGE, Environment, Json, err, out, print_json, say, show, steps
-from core.authoring.load import examine, load
-from core.authoring.problems import Problem
-from core.contract.codec import to_data
-from core.contract.model import Contracts
-from core.rendering.render import render
+from cli.commands import examples, group
+from cli.deployed import deployment
+from cli.options import DEFAULT, DEFAULT_FOLDER, Environment, Folder, Json, Output
+from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
 
-app = typer.Typer(help="Check, show and render the contracts.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from core.authoring.problems import Problem
+    from core.contract.model import Contracts
 
-Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", exists=True, file_okay=False)]
-DEFAULT_FOLDER = Path("contracts")
+app = group("Check, show and render the contracts.")
 
 
 def today() -> dt.date:
@@ -35,12 +30,13 @@ def today() -> dt.date:
 def print_problems(problems: Sequence[Problem]) -> None:
     """Each as file, path and problem, and below it the remedy."""
     for problem in problems:
-        err.print(f"[{'yellow' if problem.warning else 'red'}]{problem.file}[/]", end="")
+        err.print(problem.file, style="yellow" if problem.warning else "red", end="")
         say(f": {problem.path}: {problem.problem}")
         say(f"    {problem.remedy}")
 
 
 @app.command()
+@examples("contract check", "contract check --live --env dev", "contract check --json")
 def check(
     folder: Folder = DEFAULT_FOLDER,
     live: Annotated[
@@ -49,10 +45,14 @@ def check(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Say whether the contracts can be kept; every problem with file, path, and what would be right.
+    """Say whether the contracts can be kept.
 
+    Names every problem with its file, the path inside it, and what would be right; exits with 2 where there is one.
     With --live it exits with 1 where a provider would refuse what the contract rests on.
     """
+    from core.authoring.load import examine
+    from core.contract.codec import to_data
+
     contracts, problems = examine(folder, today=today())
     errors = [problem for problem in problems if not problem.warning]
     if live and not errors:
@@ -64,12 +64,17 @@ def check(
         print_problems(problems)
         if not errors:
             tables = len(list(contracts.tables()))
-            out.print(f"{len(contracts.contracts)} contracts, {tables} tables of the warehouse: fine", highlight=False)
+            out.print(f"{len(contracts.contracts)} contracts, {tables} tables of the warehouse: fine")
     raise typer.Exit(USAGE if errors else FINE)
 
 
 def _check_live(contracts: Contracts, environment: str, problems: Sequence[Problem], *, as_json: bool) -> None:
     """Ask each feed's provider for a quote and for history, with the keys and addresses of the deployment."""
+    from aws.functions import environment_of
+    from aws.secrets import AwsSecretStore
+    from cli.entitlement import ask_providers
+    from core.contract.codec import to_data
+
     deployed = deployment(environment)
     pull = deployed.functions.get("pull")
     variables = environment_of(deployed.clients("lambda"), pull) if pull else {}
@@ -85,19 +90,22 @@ def _check_live(contracts: Contracts, environment: str, problems: Sequence[Probl
     else:
         print_problems(problems)
         for finding in findings:
-            out.print("[green]may[/]    " if finding.fine else "[red]may not[/]", end=" ")
+            out.print("may    " if finding.fine else "may not", style="green" if finding.fine else "red", end=" ")
             text = f"{finding.dataset}: {finding.setting} ({finding.provider}): {finding.asked}: {finding.says}"
-            out.print(text, highlight=False, markup=False, soft_wrap=True)
+            out.print(text)
             if finding.remedy:
-                out.print(f"        {finding.remedy}", highlight=False, markup=False, soft_wrap=True)
+                out.print(f"        {finding.remedy}")
         if not findings:
             out.print("no contract has a feed: nobody was asked")
     raise typer.Exit(FINDINGS if refused else FINE)
 
 
 @app.command("show")
+@examples("contract show", "contract show --contracts other/contracts --json")
 def show_tables(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
-    """What the contracts become: tables, grain, keys, partitions."""
+    """Show what the contracts become: tables, grain, keys, partitions."""
+    from core.authoring.load import load
+
     contracts = load(folder, today=today())
     rows = [
         {
@@ -115,12 +123,13 @@ def show_tables(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
 
 
 @app.command("render")
-def render_contracts(
-    folder: Folder = DEFAULT_FOLDER,
-    to: Annotated[Path, typer.Option("--to", help="Where to write it.")] = Path("build/contracts.json"),
-) -> None:
+@examples("contract render", "contract render --output contracts.json")
+def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build/contracts.json")) -> None:
     """Write the resolved form that Terraform and the Lambdas read."""
+    from core.authoring.load import load
+    from core.rendering.render import render
+
     text = render(load(folder, today=today()))
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(text, encoding="utf-8")
-    out.print(f"wrote {to} ({len(text):,} bytes)", highlight=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    out.print(f"wrote {file} ({len(text):,} bytes)")

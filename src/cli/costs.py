@@ -6,16 +6,20 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aws.costs import Cost, CostExplorer
-from aws.deployment import Deployment
-from cli.deployed import DEFAULT, deployment
-from cli.output import FINDINGS, Environment, Json, out, print_json, say, show
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment, Json
+from cli.output import FINDINGS, out, print_json, say, show
 from core.errors import Misuse
 from core.landing.records import LOG_DAYS
+
+if TYPE_CHECKING:
+    from aws.costs import Cost
+    from aws.deployment import Deployment
 
 ACTIVATE = "https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html"
 REPAIR = "repair"
@@ -40,13 +44,20 @@ _ROADS = """
     group by 1 order by 1"""
 
 
+@examples("costs --env prod", "costs --env prod --days 7 --by repair --json")
 def costs(
     days: Annotated[int, typer.Option("--days", min=1, max=365, help="How many whole days back.")] = 30,
     by: Annotated[By, typer.Option("--by", help="Per component, or per idea of repair.")] = By.COMPONENT,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """What the last days cost, by tag: per component, base work apart from repairs (each run asks for 0.02 USD)."""
+    """Show what the deployment costs, by its own tags.
+
+    Per component, base work apart from repairs; --by repair tells the ideas of repair apart. Each run asks Cost
+    Explorer for 0.02 USD. Exits with 1 where costs cannot be told apart, for tags are not activated.
+    """
+    from aws.costs import CostExplorer
+
     deployed = deployment(environment)
     if "AWS_ENDPOINT_URL" in deployed.aws_environment:
         raise Misuse("read costs", environment, "runs on the emulator, which bills nothing", "Name one on AWS: --env")
@@ -82,7 +93,7 @@ def report(
     else:
         show(title, rows, as_json=False)
         for total in totals(costs):
-            out.print(f"{total['total']} {total['currency']}, of which repairs {total['repair']}", highlight=False)
+            out.print(f"{total['total']} {total['currency']}, of which repairs {total['repair']}")
         show("Processing, by what asked for it", shares, as_json=False)
     if inactive is None:
         say(f"Which cost allocation tags are active only the payer's account tells; where rows lack tags: {ACTIVATE}")

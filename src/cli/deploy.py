@@ -8,38 +8,28 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aws.account import secrets_without_value
-from aws.buckets import count_versions, ensure_private_bucket
-from aws.deployment import Deployment
-from aws.objects import S3ObjectStore
-from aws.topic import SnsTopic
-from cli.contract import DEFAULT_FOLDER, Folder, print_problems
-from cli.output import FINDINGS, FINE, USAGE, Json, Steps, err, out, print_json, say, steps
-from cli.smoke import Checked, smoke_test
-from core.authoring.load import examine
+from cli.commands import examples, group
+from cli.contract import print_problems
+from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, Folder, Json
+from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse, PipelineBug
-from core.evolution.deployments import record_deployments
-from core.rendering.render import render
-from deploy.folders import BUILD
-from deploy.layers.bytecode import find_compiler
-from deploy.layers.wheels import LAMBDA_PYTHON, Platform
-from deploy.next_steps import next_steps
-from deploy.packaging import Packages, build_packages
-from deploy.plans import as_data, gravest_first, loses_data, summary, uploaded_packages, verb
-from deploy.policies import Place, deployer, documents, operator
-from deploy.saved_plans import origin_of, save_plan, take_plan
-from deploy.target import Target
-from deploy.terraform import Change, Plan, Terraform
-from deploy.zip_files import unpacked_size
-from local.emulator.execution.python import function_python
 
-app = typer.Typer(help="Put the pipeline into an AWS account, change it there, remove it.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+    from aws.topic import SnsTopic
+    from cli.smoke import Checked
+    from deploy.layers.wheels import Platform
+    from deploy.packaging import Packages
+    from deploy.target import Target
+    from deploy.terraform import Change, Plan, Terraform
 
-Env = Annotated[str, typer.Option("--env", help="An environment of terraform/environments: dev, prod.")]
+app = group("Put the pipeline into an AWS account, change it there, remove it.")
+
+Env = Annotated[str, typer.Option("--env", help=ENVIRONMENT)]
 VarFiles = Annotated[
     list[Path] | None,
     typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
@@ -49,15 +39,22 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AllowDestroy = Annotated[
     bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
 ]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --out` saved, instead of a new one.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Save the plan in this file, for `apply --plan`.")]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
+Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"
 _COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
 
 @app.command()
+@examples("deploy package", "deploy package --architecture arm64 --json")
 def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64", as_json: Json = False) -> None:
-    """Build the functions' code (build/packages) and layers (build/layers); the same sources give the same bytes."""
+    """Build the functions' code and layers.
+
+    Into build/packages and build/layers; the same sources give the same bytes.
+    """
+    from deploy.folders import BUILD
+    from deploy.layers.wheels import Platform
+
     text = _checked_contracts(folder)
     with steps() as progress:
         packages = _packaged(
@@ -72,12 +69,19 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         return
     for row in rows:
         sizes = f"{row['bytes']:,} bytes, {row['unpacked']:,} unpacked"
-        out.print(f"{row['file']}: {sizes}, sha256 {row['sha256']}", highlight=False, soft_wrap=True)
+        out.print(f"{row['file']}: {sizes}, sha256 {row['sha256']}")
 
 
 @app.command()
+@examples("deploy bootstrap --env dev")
 def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None) -> None:
-    """Make the bucket that holds Terraform's state: versioned, encrypted, private, TLS only. Again is harmless."""
+    """Make the bucket that holds Terraform's state.
+
+    Versioned, encrypted, private, TLS only. Again is harmless.
+    """
+    from aws.buckets import ensure_private_bucket
+    from deploy.target import Target
+
     target = Target.of(environment, var_file or ())
     is_new = ensure_private_bucket(
         target.clients("s3"),
@@ -87,16 +91,20 @@ def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None)
         tags={"project": target.project, "component": "state", "purpose": "base"},
     )
     state = "made" if is_new else "was there; its settings are as they should be"
-    out.print(f"s3://{target.state_bucket}: {state}", highlight=False, soft_wrap=True)
-    out.print(f"next: make plan ENV={environment}, then: make deploy ENV={environment}", highlight=False)
+    out.print(f"s3://{target.state_bucket}: {state}")
+    out.print(f"next: make plan ENV={environment}, then: make deploy ENV={environment}")
 
 
 @app.command()
+@examples("deploy plan --env dev", "deploy plan --env prod --output prod.plan")
 def plan(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
     file: Out = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Check the contracts, package the code, and show what would change."""
+    from deploy.saved_plans import origin_of, save_plan
+    from deploy.target import Target
+
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages = _prepared(target, folder, progress)
@@ -107,12 +115,19 @@ def plan(
 
 
 @app.command()
+@examples("deploy drift --env prod --notify")
 def drift(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
     notify: Annotated[bool, typer.Option("--notify", help="Mail the admins what differs.")] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Compare what is deployed with the code that is checked out; exits 1 where anything differs. Changes nothing."""
+    """Compare what is deployed with the code that is checked out.
+
+    Changes nothing. Exits with 1 where anything differs.
+    """
+    from aws.topic import SnsTopic
+    from deploy.target import Target
+
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages = _prepared(target, folder, progress)
@@ -125,6 +140,8 @@ def drift(
 
 def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) -> None:
     """Mail the admins what differs, the gravest first."""
+    from deploy.plans import gravest_first, summary, verb
+
     lines = [f"{verb(change):8}{change.address}" for change in gravest_first(changes)]
     shown = [*lines[:50], *([f"... and {len(lines) - 50} more"] if len(lines) > 50 else [])]
     head = f"{environment} is not what its code says: {summary(changes)}."
@@ -134,14 +151,22 @@ def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) 
 
 
 @app.command()
+@examples("deploy apply --env dev", "deploy apply --env prod --plan prod.plan --yes")
 def apply(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
     saved: PlanFile = None, yes: Yes = False, allow_destroy: AllowDestroy = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Plan, show it, ask, carry it out; then try everything once and say what to do next.
+    """Plan, show it, ask, carry it out.
+
+    Then try everything once and say what to do next; exits with 1 where something does not work.
 
     A plan that takes away what holds data (buckets, parameters, secrets, streams, queues) is refused where data matter.
     """
+    from aws.account import secrets_without_value
+    from deploy.next_steps import next_steps
+    from deploy.plans import as_data, summary
+    from deploy.target import Target
+
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages = _prepared(target, folder, progress)
@@ -169,16 +194,22 @@ def apply(
     else:
         out.print(f"deployed: {environment}" + ("" if _works(checks) else ", but not everything works"))
         for number, step in enumerate(todo, 1):
-            out.print(f"  {number}. {step}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"  {number}. {step}")
     raise typer.Exit(FINE if _works(checks) else FINDINGS)
 
 
 @app.command()
+@examples("deploy destroy --env dev")
 def destroy(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
     yes: Yes = False,
 ) -> None:  # fmt: skip
-    """Remove the deployment. Where data may not be lost (prod), it refuses while its buckets hold anything."""
+    """Remove the deployment.
+
+    Where data may not be lost (prod), it refuses while its buckets hold anything.
+    """
+    from deploy.target import Target
+
     _able_to_agree(yes, f"Destroy {environment}?")
     target = Target.of(environment, var_file or ())
     terraform = target.terraform()
@@ -191,18 +222,17 @@ def destroy(
         with progress.step("planning"):
             planned = terraform.plan(packages.variables, destroy=True)
     if not planned.changes:
-        out.print(f"nothing of {environment} is deployed", highlight=False)
+        out.print(f"nothing of {environment} is deployed")
         return
     file = _written(target, "destroy.txt", planned.text)
     show_plan(planned.changes, file, as_json=False)
     _agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
     _carry_out(terraform, planned)
-    out.print(
-        f"destroyed: {environment}; its state stays in s3://{target.state_bucket}", highlight=False, soft_wrap=True
-    )
+    out.print(f"destroyed: {environment}; its state stays in s3://{target.state_bucket}")
 
 
 @app.command()
+@examples("deploy policy deployer --env prod", "deploy policy operator --env prod")
 def policy(
     who: Annotated[str, typer.Argument(help="deployer or operator.")],
     environment: Env = DEFAULT_ENVIRONMENT,
@@ -210,10 +240,16 @@ def policy(
     account: Annotated[
         str | None, typer.Option("--account", help="The account, where the variables do not name it.")
     ] = None,
-    partition: Annotated[str, typer.Option("--partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
+    partition: Annotated[str, typer.Option("--aws-partition", help="aws, aws-cn or aws-us-gov.")] = "aws",
     network: Annotated[bool, typer.Option("--network", help="Also what vpc_endpoints needs.")] = False,
 ) -> None:
-    """Print the policies (a JSON array of IAM documents) that somebody needs for whom least is enough."""
+    """Print the policies that a deployer or an operator needs, and no more.
+
+    A JSON array of IAM documents.
+    """
+    from deploy.policies import Place, deployer, documents, operator
+    from deploy.target import Target
+
     if who not in _WHO:
         raise Misuse("print policies", who, "is nobody we know", f"Use one of: {', '.join(_WHO)}")
     target = Target.of(environment, var_file or ())
@@ -240,6 +276,8 @@ def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:
 
     ``prevent_destroy`` cannot do it: Terraform takes no variable there.
     """
+    from deploy.plans import gravest_first, loses_data
+
     lost = [change.address for change in gravest_first(changes) if loses_data(change)]
     if lost and not target.may_lose_data:
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
@@ -253,6 +291,8 @@ def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:
 
 def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:
     """Raises ``PipelineBug`` naming the buckets that hold anything, old versions too, and what to do about them."""
+    from aws.buckets import count_versions
+
     held = {
         name: count
         for role in ("ingest", "warehouse", "results")
@@ -272,6 +312,9 @@ def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:
 
 def _checked_contracts(folder: Path) -> str:
     """The rendered contracts; prints every problem and exits with 2 where they cannot be kept."""
+    from core.authoring.load import examine
+    from core.rendering.render import render
+
     contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
     print_problems(problems)
     if any(not problem.warning for problem in problems):
@@ -280,11 +323,15 @@ def _checked_contracts(folder: Path) -> str:
 
 
 def _packaged(contracts: str, folder: Path, progress: Steps, *, layers_for: Platform | None) -> Packages:
+    from deploy.packaging import build_packages
+
     with progress.step("packaging"):
         return build_packages(contracts, folder, layers_for=layers_for)
 
 
 def _file_row(file: Path) -> dict[str, Any]:
+    from deploy.zip_files import unpacked_size
+
     body = file.read_bytes()
     return {
         "file": str(_shown(file)),
@@ -301,6 +348,8 @@ def _shown(file: Path) -> Path:
 
 def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages]:
     """Check the contracts, open the state, package the code and plan the layers."""
+    from local.emulator.execution.python import function_python
+
     text = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
@@ -313,6 +362,8 @@ def _planned(
     target: Target, terraform: Terraform, packages: Packages, progress: Steps, *, saved: Path | None = None
 ) -> tuple[Plan, Path]:
     """A plan, new or saved; its text, in Terraform's own words, is kept beside the packages."""
+    from deploy.saved_plans import origin_of, take_plan
+
     with progress.step("planning" if saved is None else "reading the saved plan"):
         if saved is None:
             planned = terraform.plan(packages.variables)
@@ -329,16 +380,18 @@ def _written(target: Target, name: str, text: str) -> Path:
 
 def show_plan(changes: Sequence[Change], text: Path, *, as_json: bool) -> None:
     """Print every address, the gravest change first, and the counts."""
+    from deploy.plans import as_data, gravest_first, loses_data, summary, verb
+
     if as_json:
         print_json(as_data(changes, text))
         return
     for change in gravest_first(changes):
-        out.print(f"[{_COLOURS.get(verb(change), 'yellow')}]{verb(change):8}[/]", end="")
+        out.print(f"{verb(change):8}", style=_COLOURS.get(verb(change), "yellow"), end="")
         attributes = f": {', '.join(change.attributes)}" if change.attributes else ""
-        out.print(change.address + attributes, highlight=False, markup=False, soft_wrap=True)
-    out.print(f"{summary(changes)}; in full: {text}", highlight=False, markup=False, soft_wrap=True)
+        out.print(change.address + attributes)
+    out.print(f"{summary(changes)}; in full: {text}")
     if lost := [change.address for change in changes if loses_data(change)]:
-        err.print(f"[red]data will be lost[/]: {len(lost)} of these hold data or values", highlight=False)
+        err.print(f"data will be lost: {len(lost)} of these hold data or values", style="red")
 
 
 def _able_to_agree(yes: bool, question: str) -> None:
@@ -357,6 +410,8 @@ def _agree(yes: bool, question: str) -> None:
 
 def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:
     """Build the layers that the plan uploads; what is in the account already nobody needs to have built."""
+    from deploy.plans import uploaded_packages
+
     uploaded = uploaded_packages(planned.changes)
     if uploaded & {layer.name for layer in packages.layers}:
         _tell_of_uncompiled_layers()
@@ -367,13 +422,18 @@ def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:
 
 
 def _tell_of_uncompiled_layers() -> None:
+    from deploy.layers.bytecode import find_compiler
+    from deploy.layers.wheels import LAMBDA_PYTHON
+
     if find_compiler(LAMBDA_PYTHON) is None:
         text = f"without Python {LAMBDA_PYTHON} layers are not compiled: each cold start takes a second of CPU longer"
-        err.print(text, highlight=False, soft_wrap=True)
+        err.print(text)
 
 
 def _carry_out(terraform: Terraform, planned: Plan) -> None:
     """Apply a plan that was shown, with a progress bar that counts its resources."""
+    from deploy.plans import summary
+
     with steps() as progress, progress.step(summary(planned.changes), total=_effects(planned.changes)) as step:
         done = 0
 
@@ -388,6 +448,9 @@ def _carry_out(terraform: Terraform, planned: Plan) -> None:
 
 def _record_contracts(target: Target, deployed: Deployment) -> None:
     """Append what is deployed now to the lake's history of contracts; one that an earlier apply left out too."""
+    from aws.objects import S3ObjectStore
+    from core.evolution.deployments import record_deployments
+
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     collecting = target.settings.get("schedules_enabled") is True
     now = int(dt.datetime.now(dt.UTC).timestamp())
@@ -400,6 +463,8 @@ def _effects(changes: Sequence[Change]) -> int:
 
 
 def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:
+    from cli.smoke import smoke_test
+
     checks = []
     with steps() as progress, progress.step("trying everything once"):
         for check in smoke_test(deployed, empty_secrets=empty_secrets):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from aws.deployment import Deployment
-from deploy.folders import BUILD
-from deploy.target import Target
+from cli.options import DEFAULT
 
-DEFAULT = "local"
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
 
 
 def deployment(environment: str) -> Deployment:
@@ -17,6 +17,10 @@ def deployment(environment: str) -> Deployment:
     ``local`` is the stack on this machine. Any other is a file of ``terraform/environments`` and whatever account the
     credentials are of; nothing need have been built here.
     """
+    from aws.deployment import Deployment  # the SDK is slow to import, so that help does without
+    from deploy.folders import BUILD
+    from deploy.target import Target
+
     if environment == DEFAULT:
         return Deployment.attach(BUILD / environment)
     return Target.named(environment).deployment()

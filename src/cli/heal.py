@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aws.executions import StateMachine
-from cli.auditing import Dataset, From, To, datasets_of, range_of, run_name
-from cli.deployed import DEFAULT, deployment
-from cli.local_contracts import AsDeployed, refuse_other_contracts
-from cli.output import FAILURE, FINDINGS, FINE, Environment, Json, print_json, say, show, steps
+from cli.auditing import datasets_of, run_name
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.local_contracts import refuse_other_contracts
+from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Json, To
+from cli.output import FAILURE, FINDINGS, FINE, print_json, say, show, show_first, steps
+from cli.ranges import range_of
 from core.errors import PipelineBug
 from core.time import iso
+
+if TYPE_CHECKING:
+    from aws.executions import StateMachine
+    from core.ports import ObjectReader
 
 MACHINE = "audit"
 
 
+@examples("heal", "heal --dataset quotes", "heal --dataset sales --from 2026-11-01 --to 2026-12-01 --json")
 def heal(
     dataset: Dataset = "",
     start: From = "",
@@ -27,17 +34,26 @@ def heal(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Find, repair, prove: one execution of the auditor for each dataset. Exits 1 when something is left unhealed."""
+    """Find, repair, prove: run the deployed auditor and watch it.
+
+    One execution for each dataset, over the windows that are due or those of a range. Exits with 1 where something is
+    left unhealed, and names it.
+    """
+    from aws.executions import StateMachine
+    from aws.objects import S3ObjectStore
+
+    first, last = range_of(start, end, operation="heal")
     deployed = deployment(environment)
-    datasets = datasets_of(deployed, dataset)
+    datasets = datasets_of(deployed, dataset, operation="heal")
     if not as_deployed:
         refuse_other_contracts(deployed, datasets, operation="heal")
     arn = deployed.state_machines.get(MACHINE, "")
     if not arn:
         raise PipelineBug("heal", environment, "this deployment has no auditor", "Deploy it: make deploy")
     machine = StateMachine(deployed.clients("stepfunctions"), arn)
-    first, last = range_of(start, end)
+    records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     rows: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
     with steps() as progress:
         for name in datasets:
             order = {"dataset": name}
@@ -45,17 +61,49 @@ def heal(
                 order |= {"start": iso(first), "end": iso(last)}
             if now:
                 order["now"] = now
-            execution = machine.start(run_name(dt.datetime.now(dt.UTC)), order)
+            run = run_name(dt.datetime.now(dt.UTC))
+            execution = machine.start(run, order)
             with progress.step(f"healing {name}") as step:
                 for state in machine.watch(execution):
                     step.update(title=f"healing {name}: {state}")
             rows.append(_row(name, machine, execution))
+            left += left_of(records, run)
     failed = [row for row in rows if row["status"] != "SUCCEEDED"]
     for row in failed:
         say(f"{row['dataset']}: {row['status']}: {row['cause']}")
-    shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
-    print_json(rows) if as_json else show("Healed", shown, as_json=False)
+    if as_json:
+        print_json([row | {"left": [each for each in left if each["dataset"] == row["dataset"]]} for row in rows])
+    else:
+        shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
+        show("Healed", shown, as_json=False)
+        if left:
+            total = sum(cause["rows"] for cause in left)
+            show_first("Left unhealed", left, total=f"{total:,} rows or points are left, of {len(left):,} causes")
     raise typer.Exit(FAILURE if failed else FINDINGS if any(row["missing"] or row["causes"] for row in rows) else FINE)
+
+
+def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:
+    """What a run left unhealed, by cause: how much, where, and what to do."""
+    from auditor.repairs.triage import MEANINGS, Cause
+    from auditor.run_files import find_run_file
+
+    judgement = find_run_file(records, run, "judgement") or {"causes": [], "healing": 0}
+    rows = []
+    for cause in map(Cause.from_data, judgement["causes"]):
+        _, remedy = MEANINGS.get(cause.name, ("", "See the runbook"))
+        places = list(cause.entities[:10] or cause.details)
+        more = f" and {len(cause.entities) - 10:,} more" if len(cause.entities) > 10 else ""
+        spans = "; ".join(f"{start} to {end}" for start, end in cause.spans)
+        rows.append(
+            {
+                "dataset": cause.dataset,
+                "cause": cause.name.replace("_", " "),
+                "rows": cause.count,
+                "where": f"{', '.join(places)}{more}" + (f": {spans}" if spans else ""),
+                "what_to_do": remedy,
+            }
+        )
+    return rows
 
 
 def _row(dataset: str, machine: StateMachine, execution: str) -> dict[str, Any]:

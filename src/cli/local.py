@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import signal
+import textwrap
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.panel import Panel
 
-from cli.output import FINDINGS, FINE, Json, err, out, print_json, show
+from cli.commands import examples, group
+from cli.options import Json
+from cli.output import FINDINGS, FINE, out, print_json, say, show
 from deploy.folders import BUILD
 
 if TYPE_CHECKING:
@@ -18,13 +19,9 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from local.trading import Traded
 
-app = typer.Typer(help="The local stack: emulator, PostgreSQL, market, real Terraform.", no_args_is_help=True)
+app = group("Run the whole pipeline on this machine.")
 
 Orders = Annotated[int, typer.Option("--orders", min=1, help="Sales orders that the source begins with.")]
-
-
-def _say(text: str) -> None:
-    err.print(text, highlight=False, markup=False)
 
 
 def _stop_on_signals() -> None:
@@ -33,31 +30,40 @@ def _stop_on_signals() -> None:
 
 
 @app.command()
+@examples("local up", "local up --orders 1000")
 def up(orders: Orders = 50_000) -> None:
-    """Start the stack and leave it up; `starmend local down` ends it."""
+    """Start the stack and leave it up.
+
+    Emulator, PostgreSQL and market, with the real Terraform applied; `starmend local down` ends it.
+    """
     from local.stack import Plan, Stack
 
     _stop_on_signals()
-    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=True, say=_say)
-    out.print(f"up: emulator {stack.emulator.endpoint}; try: starmend status", highlight=False)
+    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=True, say=say)
+    out.print(f"up: emulator {stack.emulator.endpoint}; try: starmend status")
 
 
 @app.command()
+@examples("local down")
 def down() -> None:
     """Stop the stack and remove what it left."""
     from local import stack
 
     stack.down(BUILD)
-    out.print("down", highlight=False)
+    out.print("down")
 
 
 @app.command()
+@examples("local demo", "local demo --keep --orders 1000 --json")
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up to be queried.")] = False,
     orders: Orders = 50_000,
     as_json: Json = False,
 ) -> None:
-    """A database becomes a star schema, changes, and the star follows; every table is compared with its source."""
+    """Tell the whole story once, and compare every table with its source.
+
+    A database becomes a star schema, changes, and the star follows. Exits with 1 where anything differs.
+    """
     from local.demo import Demo
     from local.stack import Plan, Stack
     from local.stack import down as stop
@@ -67,9 +73,9 @@ def demo(
     stop(BUILD)
     # The fault switch: one symbol is left out each minute, for the auditor to find.
     plan = Plan(sales_orders=orders, variables={"drop_one_entity": "demo"})
-    stack = Stack.up(BUILD, plan, detached=keep, say=_say)
+    stack = Stack.up(BUILD, plan, detached=keep, say=say)
     try:
-        story = Demo(stack, _say)
+        story = Demo(stack, say)
         story.outcome.stages["up"] = round(time.monotonic() - began, 1)
         mismatches = _run_through(story, as_json=as_json)
         story.outcome.seconds = round(time.monotonic() - began, 1)
@@ -81,7 +87,7 @@ def demo(
     if as_json:
         print_json(story.outcome.__dict__)
     else:
-        out.print(f"{mismatches} mismatches in {story.outcome.seconds} s; figures in build/demo.json", highlight=False)
+        out.print(f"{mismatches} mismatches in {story.outcome.seconds} s; figures in build/demo.json")
     raise typer.Exit(FINDINGS if mismatches else FINE)
 
 
@@ -112,7 +118,7 @@ def _run_through(story: Demo, *, as_json: bool) -> int:
     if not as_json:
         show("points per symbol and hour (60 are expected of each)", points, as_json=False)
         missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
-        out.print(f"{missing}: the fault switch left out {len(traded.left_out)}", highlight=False)
+        out.print(f"{missing}: the fault switch left out {len(traded.left_out)}")
     _heal_feed(story, traded, quiet=as_json)
     return story.outcome.mismatches + unhealed + story.outcome.missing_after + (not story.outcome.verified)
 
@@ -124,7 +130,7 @@ def _heal_tables(story: Demo, *, quiet: bool) -> int:
     if not quiet:
         rows = [{"fault": kind, **figures} for kind, figures in story.outcome.tables.items()]
         show("What no extraction could see, found and healed by the auditor", rows, as_json=False)
-        out.print(f"{len(mails)} mails to the admins", highlight=False)
+        out.print(f"{len(mails)} mails to the admins")
     return sum(count.left for count in counts.values())
 
 
@@ -133,29 +139,29 @@ def _heal_feed(story: Demo, traded: Traded, *, quiet: bool) -> None:
     from cli.report.command import write_report
 
     # Both pages show the two hours of the story: the traded one, and the one that is missing whole.
-    hours = {"start": traded.first, "end": traded.last + dt.timedelta(hours=1)}
-    write_report(story.stack.deployment, BUILD / "report-before.html", **hours)
+    first, last = int(traded.first.timestamp()), int(traded.last.timestamp()) + 3600
+    write_report(story.stack.deployment, BUILD / "report-before.html", start=first, end=last)
     story.heal(traded)
     healed = story.hourly(traded)
     audited, mails = story.fail_to_heal(traded, "ZM")
     proofs = story.prove()
-    write_report(story.stack.deployment, BUILD / "report.html", **hours)
+    write_report(story.stack.deployment, BUILD / "report.html", start=first, end=last)
     if quiet:
         return
     show("the healed hour, and only certified hours are complete", healed, as_json=False)
     for mail in mails:
-        out.print(Panel(mail, title="mail to the admins", title_align="left"), highlight=False)
+        out.print("mail to the admins:", style="bold")
+        out.print(textwrap.indent(mail, "    "))
     certificates = sum(proof.certificates for proof in proofs)
     out.print(
         f"{story.outcome.repaired} points repaired, {audited.missing} alarmed, {certificates} certificates: "
         f"{'each proven again from the objects alone' if story.outcome.verified else 'NOT proven'}",
-        highlight=False,
     )
-    out.print("pages: build/report-before.html, build/report.html", highlight=False)
+    out.print("pages: build/report-before.html, build/report.html")
 
 
 def _leave(stack: Stack, *, keep: bool) -> None:
     if keep:
-        out.print('left up: try `starmend query "select count(*) from dim_staff"`; end it: make down', highlight=False)
+        out.print('left up: try `starmend query "select count(*) from dim_staff"`; end it: make down')
     else:
         stack.down()

@@ -9,20 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from aws.deployment import Deployment
-from cli.contract import DEFAULT_FOLDER
-from cli.deployed import DEFAULT
-from core.authoring.load import examine
+from cli.options import DEFAULT, DEFAULT_FOLDER
 from core.errors import OtherContract
 from core.landing.zone import landing_of
 
-AsDeployed = Annotated[
-    bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
-]
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
 
 
 def refuse_other_contracts(
@@ -31,6 +25,8 @@ def refuse_other_contracts(
     """Raise ``OtherContract`` where a dataset's contract in the folder is not the deployed one; no folder, no check."""
     if not folder.is_dir():
         return
+    from core.authoring.load import examine  # reads YAML, so that help does without
+
     contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
     here = {contract.dataset: contract.hash for contract in contracts}
     broken = sorted({problem.file for problem in problems if not problem.warning})

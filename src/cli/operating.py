@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws.deployment import Deployment
 from cli.deployed import quiet_metrics
 from cli.output import say
 from core.authoring.problems import nearest
-from core.contract.model import Contracts, Table
 from core.errors import UnknownTable
-from processing.services import Services
+
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+    from core.contract.model import Contracts, Table
+    from processing.services import Services
 
 
 class TerminalLog:

@@ -4,69 +4,82 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+
+from cli.rows.cells import is_number, said_cell
+from cli.rows.table import Heading, table_lines
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 FINE, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
+SHOWN = 10  # findings and the like that are shown of many
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Environment = Annotated[
-    str, typer.Option("--env", envvar="STARMEND_DEPLOYMENT", help="The deployment to speak to: local, dev, prod.")
-]
-
-out = Console()
-err = Console(stderr=True)
+# Text is text: no markup, no emoji codes, no colours guessed from it, and no line is folded.
+out = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+err = Console(markup=False, highlight=False, emoji=False, soft_wrap=True, stderr=True)
 
 
 def say(text: str) -> None:
     """One line on standard error, however long it is."""
-    err.print(text, highlight=False, markup=False, soft_wrap=True)
+    err.print(text)
+
+
+def width() -> int:
+    """Columns of the terminal (``COLUMNS`` wins); 80 in a pipe."""
+    return shutil.get_terminal_size(fallback=(80, 24)).columns
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Rows as one table, or as a JSON array; all rows have the same keys."""
+    """Rows as one table below its title, or as a JSON array; all rows have the same keys."""
     if as_json:
         print_json(rows)
         return
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in rows[0] if rows else ("nothing",):
-        numeric = bool(rows) and isinstance(rows[0][name], int | Decimal | float)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
-    for row in rows:
-        table.add_row(*[_cell(value) for value in row.values()])
-    out.print(table)
+    out.print(title, style="bold")
+    for line in said_lines(rows):
+        sys.stdout.write(f"{line}\n")
+
+
+def show_first(title: str, rows: Sequence[Mapping[str, Any]], *, total: str) -> None:
+    """The first ten of many rows, and how many there are of them all: ``total`` says that in words."""
+    show(title, rows[:SHOWN], as_json=False)
+    shown = f"; the first {SHOWN} are shown, all of them: --json" if len(rows) > SHOWN else ""
+    if rows:
+        out.print(f"{total}{shown}")
+
+
+def said_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a table of what a command has to say; ``nothing`` where that is nothing."""
+    if not rows:
+        yield "nothing"
+        return
+    headings = [
+        Heading(name.replace("_", " "), numeric=any(is_number(row[name]) for row in rows)) for name in rows[0]
+    ]  # fmt: skip
+    cells = ([said_cell(value) for value in row.values()] for row in rows)
+    yield from table_lines(headings, cells, width=width(), wrap=True)
 
 
 def print_json(value: Any) -> None:
     """Decimals as text (exact), times as ISO 8601."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, default=json_value) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """What JSON has no form for, as text that loses nothing."""
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
     if hasattr(value, "item"):  # a numpy scalar
         return value.item()
-    return str(value)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
     return str(value)
 
 
@@ -82,7 +95,7 @@ class Steps:
         if self._progress is None:
             began = dt.datetime.now(dt.UTC)
             yield Step(None, None)
-            err.print(f"{title} ({(dt.datetime.now(dt.UTC) - began).total_seconds():.1f} s)", highlight=False)
+            say(f"{title} ({(dt.datetime.now(dt.UTC) - began).total_seconds():.1f} s)")
             return
         task = self._progress.add_task(title, total=total)
         yield Step(self._progress, task)
@@ -108,9 +121,11 @@ def steps() -> Iterator[Steps]:
     if not err.is_terminal:
         yield Steps(None)
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from cli.deployed import DEFAULT, deployment
-from cli.local_contracts import AsDeployed, datasets_of_objects, refuse_other_contracts
+from cli.commands import examples, group
+from cli.deployed import deployment
+from cli.local_contracts import datasets_of_objects, refuse_other_contracts
 from cli.operating import check_source, services_of
-from cli.output import FINDINGS, FINE, Environment, Json, out, print_json, show, steps
+from cli.options import DEFAULT, AsDeployed, Dataset, Environment, Json, Limit, Source
+from cli.output import FINDINGS, FINE, out, print_json, show, steps
 from cli.replay import finish, process_again
-from processing.restating.replay import quarantined, to_retry
 
-app = typer.Typer(help="Look at refused lines, and process their objects again.", no_args_is_help=True)
+app = group("Look at refused lines, and process their objects again.")
 
-Dataset = Annotated[str, typer.Option("--dataset", help="Only of this dataset.")]
-Source = Annotated[str, typer.Option("--table", help="Only of this source table of the dataset.")]
-SHOWN = 60  # characters of a line on a terminal
+CONTENT = 200  # characters of a refused line that are shown
 
 
 @app.command("list")
+@examples("quarantine list", "quarantine list --dataset sales --table currency --limit 0 --json")
 def list_lines(
     dataset: Dataset = "",
     table: Source = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Show no more lines than this.")] = 100,
+    limit: Limit = 100,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Lines in quarantine, with object, line number and reason. Exit code 1 where there are any."""
+    """List the refused lines, with object, line number and reason.
+
+    Exits with 1 where there are any.
+    """
+    from processing.restating.replay import quarantined
+
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
-    lines = list(islice(quarantined(services_of(deployed), dataset=dataset, table=table), limit + 1))
-    rows: list[dict[str, Any]] = [dict(line) for line in lines[:limit]]
+    lines = quarantined(services_of(deployed), dataset=dataset, table=table)
+    rows: list[dict[str, Any]] = [dict(line) for line in islice(lines, limit or None)]
+    left = sum(1 for _ in lines)
     if as_json:
         print_json(rows)
     elif rows:
         show("Quarantine", [_shortened(row) for row in rows], as_json=False)
-        if len(lines) > limit:
-            out.print(f"and more: --limit {limit * 10}", highlight=False)
+        counted = f"{len(rows) + left:,} lines in quarantine"
+        out.print(f"{counted}; the first {len(rows):,} are shown, all of them: --limit 0" if left else counted)
     else:
         out.print("no line is in quarantine")
     raise typer.Exit(FINDINGS if rows else FINE)
 
 
 @app.command()
+@examples("quarantine retry", "quarantine retry --dataset sales --table currency")
 def retry(
     dataset: Dataset = "",
     table: Source = "",
@@ -53,7 +60,12 @@ def retry(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Process the objects again that have lines in quarantine or were halted; do so when the contract was mended."""
+    """Process the objects again that have refused lines or were halted.
+
+    Do so when contract or code were mended and deployed.
+    """
+    from processing.restating.replay import to_retry
+
     deployed = deployment(environment)
     check_source(deployed.contracts, dataset, table)
     services = services_of(deployed)
@@ -68,9 +80,10 @@ def retry(
 
 def _shortened(line: dict[str, Any]) -> dict[str, Any]:
     content = str(line["content"])
+    rest = len(content) - CONTENT
     return {
         "object": line["object"],
         "line": line["line"],
         "reason": line["reason"],
-        "content": content if len(content) <= SHOWN else content[: SHOWN - 3] + "...",
+        "content": content if len(content) <= CONTENT else f"{content[:CONTENT]} ... ({rest:,} more: --json)",
     }

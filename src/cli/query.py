@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, Json, show, steps
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment, Json
+from cli.output import show, steps
 
 
+@examples('query "select * from dim_currency"')
 def query(
     sql: Annotated[str, typer.Argument(help="A SELECT in Athena's SQL.")],
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Ask Athena; decimals are exact."""
+    """Ask Athena in SQL."""
     athena = deployment(environment).athena
     with steps() as progress, progress.step("asking Athena"):
         frame = athena.query(sql)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aws.deployment import Deployment
-from aws.queue import SqsQueue
-from cli.deployed import DEFAULT, deployment
-from cli.local_contracts import AsDeployed, datasets_of_objects, refuse_other_contracts
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.local_contracts import datasets_of_objects, refuse_other_contracts
 from cli.operating import services_of
-from cli.output import FINDINGS, FINE, Environment, Json, Steps, out, print_json, say, show, steps
+from cli.options import DEFAULT, AsDeployed, Environment, Json
+from cli.output import FINDINGS, FINE, SHOWN, Steps, out, print_json, say, show, steps
 from core.errors import Misuse, OutOfReach
 from core.landing.zone import landing_of
-from processing.records.receipts import read_receipt
-from processing.restating.replay import ingest_keys
-from processing.restating.replay import replay as processed_again
-from processing.services import Services
+
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+    from processing.services import Services
 
 KEYS_A_MESSAGE = 10
 
@@ -49,6 +49,7 @@ class Outcome:
         }
 
 
+@examples("replay tables/sales/currency/000000000001.jsonl.gz", "replay feeds/quotes/2026/11/20/ --queue")
 def replay(
     what: Annotated[
         str, typer.Argument(metavar="OBJECT|PREFIX", help="An ingest object's key, or what keys begin with.")
@@ -58,7 +59,13 @@ def replay(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Process ingest objects again. What is in the warehouse stays; what a mended contract lets in comes in."""
+    """Process ingest objects again.
+
+    What is in the warehouse stays; what a mended contract lets in comes in. Exits with 1 where objects failed or were
+    halted, or lines were refused.
+    """
+    from processing.restating.replay import ingest_keys
+
     deployed = deployment(environment)
     services = services_of(deployed)
     keys = list(ingest_keys(services.ingest, _key(what, services.ingest_bucket)))
@@ -68,7 +75,7 @@ def replay(
         refuse_other_contracts(deployed, datasets_of_objects(keys), operation="replay")
     if queue:
         _send(deployed, keys)
-        out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status", highlight=False)
+        out.print(f"{len(keys)} objects are queued; see what becomes of them: starmend status")
         return
     with steps() as progress:
         outcome = process_again(services, keys, progress)
@@ -88,12 +95,16 @@ def _key(what: str, bucket: str) -> str:
 def _send(deployed: Deployment, keys: Sequence[str]) -> None:
     messages = [{"objects": keys[first : first + KEYS_A_MESSAGE]} for first in range(0, len(keys), KEYS_A_MESSAGE)]
     url = deployed.queues["arrivals"]
+    from aws.queue import SqsQueue
+
     if refused := SqsQueue(deployed.clients("sqs"), url).send(messages):
         raise OutOfReach("replay", url, f"{len(refused)} of {len(messages)} messages were not taken", "Run it again")
 
 
 def process_again(services: Services, keys: Sequence[str], progress: Steps) -> Outcome:
     """Process the objects here, in batches, and read their receipts."""
+    from processing.restating.replay import replay as processed_again
+
     outcome = Outcome()
     with progress.step(f"processing {len(keys)} objects again", total=len(keys)) as step:
         for batch in processed_again(services, keys):
@@ -106,6 +117,8 @@ def process_again(services: Services, keys: Sequence[str], progress: Steps) -> O
 
 
 def _count(services: Services, key: str, outcome: Outcome) -> None:
+    from processing.records.receipts import read_receipt
+
     landing = landing_of(key)
     if landing is None or key in outcome.errors:
         return
@@ -121,6 +134,8 @@ def finish(outcome: Outcome, *, as_json: bool) -> None:
         print_json(outcome.as_row() | {"errors": outcome.errors})
     else:
         show("Processed again", [outcome.as_row()], as_json=False)
-        for key, error in outcome.errors.items():
+        for key, error in list(outcome.errors.items())[:SHOWN]:
             say(f"{key}: {error}")
+        if len(outcome.errors) > SHOWN:
+            say(f"and {len(outcome.errors) - SHOWN:,} more that failed; all of them: --json")
     raise typer.Exit(FINE if outcome.is_fine else FINDINGS)

@@ -7,16 +7,27 @@ import json
 import os
 import sys
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
 
-from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, print_json
-from core.errors import InvalidData
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment
+from cli.output import print_json
+from core.errors import Misuse
 
+# What each event has to name, as the handlers read it.
+NEEDED: Mapping[str, Mapping[str, object]] = {
+    "extract": {"dataset": "sales"},
+    "request": {"dataset": "quotes", "time": "2026-11-20T15:00:00Z"},
+    "pull": {"Records": []},
+    "process": {"Records": []},
+    "check": {"dataset": "sales"},
+}
 HANDLERS = {
     "extract": "ingestion.extract.handler",
     "request": "ingestion.request.handler",
@@ -27,14 +38,24 @@ HANDLERS = {
 MILLISECONDS = 900_000  # Lambda's longest
 
 
+@examples(
+    """run extract '{"dataset": "sales"}'""",
+    "run process event.json",
+    "run pull - < event.json",
+)
 def run(
     function: Annotated[str, typer.Argument(help=f"One of: {', '.join(HANDLERS)}.")],
     event: Annotated[str, typer.Argument(help="The event: JSON, a file that holds it, or - for standard input.")],
     environment: Environment = DEFAULT,
 ) -> None:
-    """Run a function's handler here, with what the deployment would tell it, and print what it answers."""
+    """Run a function's handler in this process, for the debugger.
+
+    It gets what the deployment would tell it; what it answers is printed.
+    """
     if function not in HANDLERS:
-        raise InvalidData("run", function, "no such function", f"Use one of: {', '.join(HANDLERS)}")
+        raise Misuse("run", function, "no such function", f"Use one of: {', '.join(HANDLERS)}")
+    parsed = _event(event)
+    _check(function, parsed)
     deployed = deployment(environment)
     os.environ.update(deployed.function_environment)
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", function)
@@ -43,7 +64,7 @@ def run(
         contracts.flush()
         os.environ["STARMEND_CONTRACTS"] = contracts.name
         handler = importlib.import_module(HANDLERS[function]).handle
-        print_json(handler(_event(event), _context(function)))
+        print_json(handler(parsed, _context(function)))
 
 
 def _event(text: str) -> object:
@@ -54,7 +75,16 @@ def _event(text: str) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise InvalidData("read event", text[:80], str(error), "Give JSON, a file, or -") from error
+        raise Misuse("read event", text[:80], str(error), "Give JSON, a file, or -") from error
+
+
+def _check(function: str, event: object) -> None:
+    """Raise ``Misuse`` where the event lacks what the handler reads first."""
+    needed = {} if function == "check" and isinstance(event, Mapping) and "job" in event else NEEDED[function]
+    if not isinstance(event, Mapping):
+        raise Misuse("run", function, "its event is no JSON object", f"Such as: {json.dumps(needed)}")
+    if missing := [name for name in needed if name not in event]:
+        raise Misuse("run", function, f"its event lacks {', '.join(missing)}", f"Such as: {json.dumps(needed)}")
 
 
 def _context(function: str) -> types.SimpleNamespace:

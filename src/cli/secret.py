@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 
-from aws.secrets import AwsSecretStore
-from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, out, say
+from cli.commands import examples, group
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment
+from cli.output import out, say
 from core.contract.model import Contract, Database, Feed
 from core.errors import InvalidData, Misuse
 from core.feeds.providers import provider_secrets
-from ingestion.engines.build import engine_named
-from ingestion.engines.port import Engine
 
 
 def secrets_of(contract: Contract) -> tuple[str, ...]:
@@ -26,10 +25,11 @@ def secrets_of(contract: Contract) -> tuple[str, ...]:
     return (contract.source.secret,) if contract.source else ()
 
 
-app = typer.Typer(help="Fill the secrets that the contracts name.", no_args_is_help=True)
+app = group("Fill the secrets that the contracts name.")
 
 
 @app.command("set")
+@examples("secret set finnhub-token --env dev", "secret set sales-db --sslrootcert bundle.pem < sales-db.json")
 def set_secret(
     name: Annotated[str, typer.Argument(help="The name that the contract gives it.")],
     environment: Environment = DEFAULT,
@@ -38,38 +38,62 @@ def set_secret(
         typer.Option("--sslrootcert", help="PEM file with the database's authorities; becomes part of the value."),
     ] = None,
 ) -> None:
-    """Read a value from standard input (or ask for it) and store it; it is never printed.
+    """Store the value of a secret, read from standard input or asked for.
 
-    A database's is checked first: its fields, and how its server has to prove itself.
+    It is checked first (a database's: its fields, and how its server has to prove itself), and never printed.
     """
+    from aws.secrets import AwsSecretStore
+
     deployed = deployment(environment)
     known = sorted({name for contract in deployed.contracts for name in secrets_of(contract)})
+    prefix = f"{deployed.project}/{deployed.environment}/"
+    name = name.removeprefix(prefix)  # as the account has it, and as errors name it
     if name not in known:
         remedy = f"Use one of: {', '.join(known)}; one that a contract here names must be deployed first"
-        raise InvalidData("set secret", name, "no deployed contract names it", remedy)
+        raise Misuse("set secret", name, "no deployed contract names it", remedy)
     value = typer.prompt(f"Value of {name}", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
     if not value:
-        raise InvalidData("set secret", name, "the value is empty", "Pipe it in, or type it at the prompt")
+        raise Misuse("set secret", name, "the value is empty", "Pipe it in, or type it at the prompt")
     sources = [contract.source for contract in deployed.contracts if isinstance(contract.source, Database)]
     engines = [source.engine for source in sources if source.secret == name]
     if engines:
-        value = _database_login(engine_named(engines[0]), name, value, sslrootcert)
+        value = _database_login(engines[0], name, value, sslrootcert)
     elif sslrootcert:
         raise Misuse("set secret", name, "is no database's, and has no sslrootcert", "Leave --sslrootcert out")
-    prefix = f"{deployed.project}/{deployed.environment}/"
+    else:
+        _check_key(name, value)
     AwsSecretStore(deployed.clients("secretsmanager"), prefix).write(name, value)
-    out.print(f"{name} is set", highlight=False)
+    out.print(f"{name} is set")
 
 
-def _database_login(engine: Engine, name: str, value: str, sslrootcert: Path | None) -> str:
-    """The value with the authorities of the file; raises ``InvalidData`` where nobody could connect with it."""
-    login = engine.login(value, secret=name)
+def _check_key(name: str, value: str) -> None:
+    """Raise ``Misuse`` where a provider's key can be none: it goes into a header or an address as it is."""
+    if value.startswith(("{", "[", '"')):
+        raise Misuse("set secret", name, "the value is JSON, and a provider's key is plain text", "Give the key alone")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        problem = "the value holds a space, a line break or a character that no key has"
+        raise Misuse("set secret", name, problem, "Give the key alone, in one line")
+
+
+def _database_login(engine: str, name: str, value: str, sslrootcert: Path | None) -> str:
+    """The value with the authorities of the file; raises ``Misuse`` where nobody could connect with it."""
+    try:
+        return _proven(engine, name, value, sslrootcert)
+    except InvalidData as error:
+        raise Misuse("set secret", error.place, error.problem, error.remedy) from error
+
+
+def _proven(engine: str, name: str, value: str, sslrootcert: Path | None) -> str:
+    from ingestion.engines.build import engine_named
+
+    read = engine_named(engine).login
+    login = read(value, secret=name)
     if sslrootcert:
         try:
             value = json.dumps(json.loads(value) | {"sslrootcert": sslrootcert.read_text(encoding="utf-8")})
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse("set secret", str(sslrootcert), str(error), "Name a readable PEM file") from error
-        login = engine.login(value, secret=name)
+        login = read(value, secret=name)
     login.tls()
     say(f"{login.place}: {_PROOFS[login.sslmode]}")
     return value

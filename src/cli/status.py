@@ -5,21 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws.deployment import Deployment
-from aws.objects import S3ObjectStore
-from aws.parameters import SsmParameterStore
-from aws.secrets import AwsSecretStore
-from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, Json, say, show, steps
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment, Json
+from cli.output import say, show, steps
 from core.contract.model import Contract, Database, SourceTable, Table
 from core.errors import StarmendError
 from core.time import parse_athena_instant
 
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
 
+
+@examples("status", "status --env prod --json")
 def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
-    """Source rows, ingested objects, last id, watermark, warehouse rows and the age of the newest, per table."""
+    """Show rows and progress of each table."""
     deployed = deployment(environment)
     rows: list[dict[str, Any]] = []
     with steps() as progress:
@@ -31,6 +33,8 @@ def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
 
 
 def _dataset(deployed: Deployment, contract: Contract) -> list[dict[str, Any]]:
+    from aws.parameters import SsmParameterStore
+
     now = dt.datetime.now(dt.UTC)
     counts = _source_counts(deployed, contract)
     parameters = SsmParameterStore(deployed.clients("ssm"))
@@ -62,6 +66,8 @@ def _number(text: str | None) -> int | None:
 
 
 def _objects(deployed: Deployment, contract: Contract, source: SourceTable) -> int:
+    from aws.objects import S3ObjectStore
+
     if not isinstance(contract.source, Database):
         prefix = f"feeds/{contract.dataset}/"
     else:
@@ -73,6 +79,7 @@ def _source_counts(deployed: Deployment, contract: Contract) -> Mapping[str, int
     """Rows per source table; none where the database cannot be reached from here, which is said once."""
     if not isinstance(contract.source, Database):
         return {}
+    from aws.secrets import AwsSecretStore
     from ingestion.engines.build import engine_named
     from ingestion.engines.port import Timeouts
 

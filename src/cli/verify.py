@@ -6,14 +6,15 @@ from typing import Any
 
 import typer
 
-from auditor.prove import verify as prove
-from aws.objects import S3ObjectStore
-from aws.pointers import S3PartitionStore
-from cli.auditing import Dataset, From, To, datasets_of, range_of
-from cli.deployed import DEFAULT, deployment
-from cli.output import FINDINGS, FINE, Environment, Json, print_json, show, steps
+from cli.auditing import datasets_of
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Dataset, Environment, From, Json, To
+from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
+from cli.ranges import range_of
 
 
+@examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --json")
 def verify(
     dataset: Dataset = "",
     start: From = "",
@@ -21,16 +22,23 @@ def verify(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Check the chain of certificates and the rows that they speak of. Exits 1, naming what does not hold."""
+    """Prove the certificates again from the objects alone.
+
+    Checks the chain, and the rows that its certificates speak of. Exits with 1, naming what does not hold.
+    """
+    from auditor.prove import verify as prove
+    from aws.objects import S3ObjectStore
+    from aws.pointers import S3PartitionStore
+
+    first, last = range_of(start, end, operation="verify")
     deployed = deployment(environment)
     s3 = deployed.clients("s3")
     records = S3ObjectStore(s3, deployed.warehouse_bucket)
     partitions = S3PartitionStore(s3, deployed.warehouse_bucket)
-    first, last = range_of(start, end)
     totals: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     with steps() as progress:
-        for name in datasets_of(deployed, dataset):
+        for name in datasets_of(deployed, dataset, operation="verify"):
             with progress.step(f"verifying {name}"):
                 verified = prove(
                     deployed.contracts, name, records=records, partitions=partitions, start=first, end=last, workers=16
@@ -58,5 +66,5 @@ def verify(
     else:
         show("Verified", totals, as_json=False)
         if failures:
-            show("Does not hold", failures, as_json=False)
+            show_first("Does not hold", failures, total=f"{len(failures):,} certificates or partitions do not hold")
     raise typer.Exit(FINDINGS if failures else FINE)

@@ -5,28 +5,27 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.deployed import DEFAULT, deployment
-from cli.local_contracts import AsDeployed, refuse_other_contracts
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.local_contracts import refuse_other_contracts
 from cli.operating import services_of, table_of
-from cli.output import Environment, Json, out, print_json, say, show, steps
-from core.contract.model import Table
+from cli.options import DEFAULT, AsDeployed, DryRun, Environment, Json
+from cli.output import out, print_json, say, show, steps
 from core.errors import Misuse
 from core.warehouse.vacuum import GRACE
-from processing.partitions.attempt import Committed
-from processing.partitions.rollback import release as end_hold
-from processing.partitions.rollback import rollback as go_back
-from processing.partitions.vacuum import vacuum as clean
-from processing.plan import plan_source
-from processing.restating.rebuild import rebuild_table
-from processing.services import Services
+
+if TYPE_CHECKING:
+    from core.contract.model import Table
+    from processing.services import Services
 
 Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.")]
 
 
+@examples("rebuild dim_currency", "rebuild fact_sales_order --partition month=2026-11")
 def rebuild(
     table: Annotated[str, typer.Argument(help="A fact or dimension.")],
     partition: Annotated[str | None, typer.Option("--partition", help="Only this one, by its path.")] = None,
@@ -35,7 +34,13 @@ def rebuild(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Make a table anew from the ingest objects alone, partition by partition, while readers and writers go on."""
+    """Make a table anew from the ingest objects alone.
+
+    Partition by partition, while readers and writers go on. A partition from which keys or newer rows would go stays
+    as it is, unless --allow-fewer lets it.
+    """
+    from processing.restating.rebuild import rebuild_table
+
     deployed = deployment(environment)
     dataset = table_of(deployed.contracts, table).dataset
     if not as_deployed:
@@ -58,25 +63,38 @@ def rebuild(
     show("Rebuilt", rows, as_json=as_json)
 
 
+@examples(
+    "rollback fact_quote symbol=AAPL/month=2026-11 --to-version 41",
+    'rollback dim_currency --to-version 3 --hold "codes were wrong"',
+    "rollback dim_currency --release",
+)
 def rollback(
     table: Annotated[str, typer.Argument(help="A table of the warehouse.")],
     partition: Partition = "",
-    to: Annotated[int | None, typer.Option("--to", min=1, help="The version to bring back.")] = None,
+    to: Annotated[int | None, typer.Option("--to-version", min=1, help="The version to bring back.")] = None,
     hold: Annotated[str | None, typer.Option("--hold", help="Why the auditor must leave it as it was.")] = None,
     release: Annotated[bool, typer.Option("--release", help="End a hold: the auditor may heal it again.")] = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Bring an earlier version of a partition back, as its next version; or end the hold of such a step.
+    """Bring an earlier version of a partition back.
 
+    It becomes the next version, which the auditor heals forward again unless --hold says why not; --release ends that.
     The rows are those of that version, byte by byte: no contract makes them, so contract files here do not matter.
     """
     if release == (to is not None) or (release and hold is not None):
         raise Misuse(
-            "roll back", table, "what is to be done?", "Give --to N, with --hold REASON or without; or --release"
+            "roll back",
+            table,
+            "what is to be done?",
+            "Give --to-version N, with --hold REASON or without; or --release",
         )
     if hold is not None and not hold.strip():
         raise Misuse("roll back", table, "a hold without a reason", "Give the reason: --hold REASON")
+    from processing.partitions.attempt import Committed
+    from processing.partitions.rollback import release as end_hold
+    from processing.partitions.rollback import rollback as go_back
+
     deployed = deployment(environment)
     contract = table_of(deployed.contracts, table)
     services = services_of(deployed)
@@ -93,18 +111,20 @@ def rollback(
         say("without --hold the auditor may heal it forward again")
 
 
+@examples("vacuum --dry-run", "vacuum fact_quote --grace 24")
 def vacuum(
     table: Annotated[str, typer.Argument(help="Only this table; all where none is named.")] = "",
     grace: Annotated[
         float, typer.Option("--grace", min=1.0, help="Hours that a replaced object stays for its readers.")
     ] = GRACE.total_seconds() / 3600,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: DryRun = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Remove objects that no pointer will name again and no reader can be reading.
+    """Remove objects that no reader can be reading.
 
-    Pointers alone decide what may go; tables are the deployed contracts'. So contract files here do not matter.
+    Of one table or of all. Pointers alone decide what may go, and tables are the deployed contracts': contract files
+    here do not matter.
     """
     deployed = deployment(environment)
     tables = [table_of(deployed.contracts, table)] if table else None
@@ -120,11 +140,13 @@ def vacuum(
     if rows:
         show("Would be removed" if dry_run else "Removed", rows, as_json=False)
     objects, freed = sum(row["objects"] for row in rows), sum(row["bytes"] for row in rows)
-    out.print(f"{objects:,} objects, {freed:,} bytes {'would go' if dry_run else 'removed'}", highlight=False)
+    out.print(f"{objects:,} objects, {freed:,} bytes {'would go' if dry_run else 'removed'}")
 
 
 def _all_tables(services: Services) -> Iterator[Table]:
     """The contracts' tables, and the tables of current rows that dimensions are computed from."""
+    from processing.plan import plan_source
+
     yield from services.contracts.tables()
     for contract in services.contracts:
         for source in contract.source.tables if contract.source else ():
@@ -133,6 +155,8 @@ def _all_tables(services: Services) -> Iterator[Table]:
 
 
 def _cleaned(services: Services, table: Table, *, grace: dt.timedelta, dry_run: bool) -> list[dict[str, Any]]:
+    from processing.partitions.vacuum import vacuum as clean
+
     plans = clean(services.partitions, services.records, table, now=services.now(), grace=grace, dry_run=dry_run)
     return [
         {"partition": plan.partition, "objects": len(plan.remove), "bytes": plan.bytes, "stay": plan.stay}

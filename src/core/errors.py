@@ -10,7 +10,8 @@
     │   └── Misuse           a command or setting that cannot be meant as it was given
     │       └── OtherContract  the contract here is not the deployed one, which the command would go by
     ├── TransientFailure     something outside failed: retry, later or elsewhere
-    │   └── OutOfReach       (ConnectionError) a service or database did not answer
+    │   ├── OutOfReach       (ConnectionError) a service or database did not answer
+    │   └── NotDeployed      there is no such deployment, or it is not up: make it first
     └── PipelineBug          an assumption of the code is wrong: stop, keep the message
         ├── NotGranted       AWS refuses the call: what it asked for is neither there nor absent, it was not seen
         ├── LostCommit  what a pointer promises is not there: it is not "no commit yet"; make it again
@@ -78,6 +79,10 @@ class TransientFailure(StarmendError):
 
 class OutOfReach(TransientFailure, ConnectionError):
     """A service or a database could not be reached or did not answer in time."""
+
+
+class NotDeployed(TransientFailure):
+    """There is no deployment of that name, or it is not up; the remedy says how to make it."""
 
 
 class PipelineBug(StarmendError):

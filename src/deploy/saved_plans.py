@@ -44,7 +44,7 @@ def take_plan(file: Path, origin: Mapping[str, str], out: Path) -> Path:
             stored = json.loads(archive.read(ORIGIN))
             body = archive.read(PLAN)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        remedy = "Make one: starmend deploy plan --out FILE"
+        remedy = "Make one: starmend deploy plan --output FILE"
         raise Misuse("apply a saved plan", str(file), f"is no saved plan: {error}", remedy) from error
     other = sorted(name for name in {*stored, *origin} if stored.get(name) != origin.get(name))
     if other:

@@ -85,7 +85,7 @@ OPERATOR = (
     Given("quarantine retry", ends=(FINDINGS,)),
     Given("rebuild dim_staff"),
     Given("rebuild fact_payment"),
-    Given("rollback dim_currency --to 1 --hold looked-at"),
+    Given("rollback dim_currency --to-version 1 --hold looked-at"),
     Given("rollback dim_currency --release"),
     Given("vacuum dim_currency --dry-run", belief=A_MONTH_LATER),
     Given("vacuum", belief=A_MONTH_LATER),

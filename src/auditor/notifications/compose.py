@@ -15,7 +15,7 @@ from typing import Any
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import MEANINGS, Cause
 from core.audit.certificate import Certificate
-from core.audit.findings import Finding
+from core.audit.findings import Finding, size_of
 from core.audit.repair_jobs import executor_of, repair_to_data
 from core.contract.codec import to_data
 from core.json import canonical_text
@@ -71,7 +71,7 @@ def finding_events(origin: Origin, first: Sequence[Finding], last: Sequence[Find
             finding.kind,
             "open" if _place(finding) in left else "healed",
             {"finding": to_data(finding)},
-            _size(finding),
+            size_of(finding),
         )
         for finding in findings
     ]
@@ -188,11 +188,3 @@ def _cut(value: Any, listed: int) -> Any:
 
 def _place(finding: Finding) -> tuple[object, ...]:
     return tuple(getattr(finding, name, None) for name in _PLACE)
-
-
-def _size(finding: Finding) -> int:
-    for name in ("points", "rows", "keys", "messages", "objects"):
-        size = getattr(finding, name, None)
-        if size is not None:
-            return size if isinstance(size, int) else len(size)
-    return 1

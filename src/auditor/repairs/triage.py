@@ -8,13 +8,14 @@ from typing import Any
 
 from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
-from core.audit.findings import Finding, HeldPartition, MissingPoints
+from core.audit.findings import Finding, HeldPartition, MissingPoints, size_of
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.contract.codec import json_name
 from core.contract.model import Feed
 from core.time import iso
 
 SAMPLE = 5
+LISTED = 10  # keys and the like of one finding
 
 # The mail to the admins, by cause: what it means and what to do. The runbook has a section of the same name.
 MEANINGS: Mapping[str, tuple[str, str]] = {
@@ -255,23 +256,23 @@ def _of_others(
 ) -> list[Cause]:
     """The findings other than missing points that the repairs left behind, by kind."""
     deferred = {each.kind for each in plan.waiting}
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[str, list[Finding]] = {}
     for finding in findings:
         if isinstance(finding, MissingPoints | HeldPartition) or finding.kind in deferred:
             continue
-        grouped.setdefault(finding.kind, []).append(describe(finding))
+        grouped.setdefault(finding.kind, []).append(finding)
     reasons = {each.cause: each.reason for each in plan.helpless}
     return [
         Cause(
             name=kind,
             dataset=dataset,
-            count=len(texts),
+            count=sum(size_of(finding) for finding in group),
             tried=_tried(reports),
             attempts=attempts,
             answer=reasons.get(kind, ""),
-            details=tuple(sorted(texts)[:SAMPLE]),
+            details=tuple(sorted(describe(finding) for finding in group)[:SAMPLE]),
         )
-        for kind, texts in grouped.items()
+        for kind, group in grouped.items()
     ]
 
 
@@ -283,5 +284,15 @@ def describe(finding: Finding) -> str:
         first, last = finding.ranges[0][0], finding.ranges[-1][1]
         return f"{finding.entity}: {finding.points} points between {iso(first)} and {iso(last)}"
     place = "/".join(str(data.pop(name)) for name in ("table", "partition", "column") if data.get(name))
-    rest = ", ".join(f"{name} {value}" for name, value in data.items() if value not in ("", ()))
+    rest = ", ".join(f"{name} {_listed(value)}" for name, value in data.items() if value not in ("", ()))
     return f"{place}: {rest}" if place else rest
+
+
+def _listed(value: object) -> str:
+    """A value; of many, such as the keys of rows, the first ten and how many there are more."""
+    if not isinstance(value, tuple):
+        return str(value)
+    texts = [_listed(part) for part in value[:LISTED]]
+    if len(value) > LISTED:
+        return f"{', '.join(texts)} and {len(value) - LISTED:,} more"
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

@@ -5,68 +5,82 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from aws.deployment import Deployment
-from cli.deployed import DEFAULT, deployment
-from cli.output import Environment, Json, out, print_json, steps
-from core.errors import Misuse
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment, From, Json, Output, To
+from cli.output import FINDINGS, FINE, out, print_json, steps
+from cli.ranges import range_of
 from core.time import parse_athena_instant
 from deploy.folders import BUILD
 
 if TYPE_CHECKING:
+    from aws.deployment import Deployment
     from cli.report.gather import Sources
     from cli.report.shape import Report
     from core.contract.model import Table
 
 PAGE = BUILD / "report.html"
-To = Annotated[Path, typer.Option("--to", help="The file to write; it needs nothing else.")]
-From = Annotated[str, typer.Option("--from", help="First day or instant, UTC: 2026-11-20 or 2026-11-20T14:30.")]
-ToDate = Annotated[str, typer.Option("--to-date", help="Last day (all of it), or the instant at which to end, UTC.")]
 
 
+@examples("report", "report --from 2026-11-20 --to 2026-11-21 --output today.html", "report --json")
 def report(
     environment: Environment = DEFAULT,
-    to: To = PAGE,
+    file: Output = PAGE,
     since: From = "",
-    until: ToDate = "",
+    until: To = "",
     as_json: Json = False,
 ) -> None:
-    """Coverage, gaps found and healed, freshness, last runs: one HTML page, of the last seven days by default."""
-    start, end = parse_start(since), parse_end(until)
-    if start is not None and end is not None and end <= start:
-        raise Misuse("read the range", f"{since} to {until}", "ends before it begins", "Swap them")
-    drawn = write_report(deployment(environment), to, start=start, end=end)
+    """Write one HTML page that says whether numbers are complete.
+
+    Coverage, gaps found and healed, freshness, last runs; of the last seven days by default. The page needs nothing
+    else: no network, no script. Exits with 1 where something is incomplete or alarmed.
+    """
+    start, end = range_of(since, until, operation="report", open_ended=True)
+    drawn = write_report(deployment(environment), file, start=start, end=end)
     if as_json:
         from cli.report.shape import to_data
 
-        print_json({"page": str(to), **to_data(drawn)})
+        print_json({"page": str(file), **to_data(drawn)})
     else:
         for feed in drawn.feeds:
             known = f"{feed.total.missing:,} of {feed.total.expected:,} points missing"
-            out.print(f"{feed.dataset}: {known}, {feed.certified} of {feed.windows} windows certified", highlight=False)
-        out.print(f"written to {to}", highlight=False, soft_wrap=True)
+            out.print(f"{feed.dataset}: {known}, {feed.certified} of {feed.windows} windows certified")
+        out.print(f"written to {file}")
+    raise typer.Exit(FINE if is_complete(drawn) else FINDINGS)
+
+
+def is_complete(drawn: Report) -> bool:
+    """Whether nothing on the page is something that somebody should look at."""
+    return not (
+        drawn.alarms
+        or drawn.notes
+        or any(feed.total.missing and feed.verdict != "filling" for feed in drawn.feeds)
+        or any(subject.missing for subject in drawn.subjects)
+    )
 
 
 def write_report(
     deployed: Deployment,
     to: Path,
     *,
-    start: dt.datetime | None = None,
-    end: dt.datetime | None = None,
+    start: int | None = None,
+    end: int | None = None,
     now: dt.datetime | None = None,
 ) -> Report:
     """Read the deployment and write the page, whole or not at all; the report that it shows.
 
-    ``[start, end)`` is the range, by default the last seven days until ``now``; a feed begins with its first point.
+    ``[start, end)`` is the range in epoch seconds, by default the last seven days until ``now``; a feed begins with its
+    first point.
     """
     from cli.report.gather import Range, gather  # slow to import, as all that reads Parquet
     from cli.report.page import page
 
     at = now or dt.datetime.now(dt.UTC)
-    span = Range.of(_seconds(start), _seconds(end), int(at.timestamp()))
+    span = Range.of(start, end, int(at.timestamp()))
     sources = sources_of(deployed)
     with steps() as progress, progress.step("reading the warehouse") as step:
         drawn = gather(
@@ -83,34 +97,6 @@ def write_report(
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(to)
     return drawn
-
-
-def parse_start(text: str) -> dt.datetime | None:
-    """The instant at which a range begins; None for an empty text."""
-    return _instant(text, dt.timedelta())
-
-
-def parse_end(text: str) -> dt.datetime | None:
-    """The instant before which a range ends; a day counts whole."""
-    return _instant(text, dt.timedelta(days=1))
-
-
-def _instant(text: str, of_day: dt.timedelta) -> dt.datetime | None:
-    if not text:
-        return None
-    try:
-        if len(text) == 10:
-            return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(), dt.UTC) + of_day
-        instant = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Misuse(
-            "read the range", text, "is no day and no instant", "Write 2026-11-20 or 2026-11-20T14:30"
-        ) from error
-    return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
-
-
-def _seconds(at: dt.datetime | None) -> int | None:
-    return int(at.timestamp()) if at else None
 
 
 def sources_of(deployed: Deployment) -> Sources:

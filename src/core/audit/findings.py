@@ -281,6 +281,18 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
 ]
 
 
+_SIZES = ("points", "rows", "keys", "messages", "objects")
+
+
+def size_of(finding: Finding) -> int:
+    """The points, rows, keys, messages or objects that a finding is about; a partition or a parameter is one."""
+    for name in _SIZES:
+        size = getattr(finding, name, None)
+        if size is not None:
+            return size if isinstance(size, int) else len(size)
+    return 1
+
+
 def findings_to_data(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Findings as JSON-ready data."""
     return [to_data(finding) for finding in findings]

@@ -13,7 +13,7 @@ import pytest
 from tests.support.simulated_aws import REGION, ClientOf, client_of
 
 from aws.deployment import DESCRIPTION, Deployment, code_bucket
-from core.errors import PipelineBug
+from core.errors import NotDeployed, PipelineBug
 
 __all__ = ["client_of"]
 BUCKET = code_bucket("starmend", "dev", "123456789012")
@@ -56,7 +56,7 @@ def test_it_is_what_terraform_wrote_and_the_sdk_speaks_to_its_region(client_of: 
 @pytest.mark.parametrize("bucket", [BUCKET, "starmend-dev-code-999999999999"])
 def test_where_nothing_was_deployed_it_says_how_to(bucket: str, client_of: ClientOf) -> None:
     client_of("s3").create_bucket(Bucket=BUCKET)
-    with pytest.raises(PipelineBug, match=rf"s3://{bucket}/deployment.json: there is none.*make deploy ENV=dev"):
+    with pytest.raises(NotDeployed, match=rf"s3://{bucket}/deployment.json: there is none.*make deploy ENV=dev"):
         Deployment.find(bucket, "dev", {})
 
 
@@ -96,5 +96,5 @@ def test_the_stack_of_this_machine_is_remembered_by_its_place_alone(client_of: C
     Deployment.find(BUCKET, "dev", {}).remember(tmp_path)
     describe(client_of, database="renamed_since")
     assert Deployment.attach(tmp_path).database == "renamed_since"
-    with pytest.raises(PipelineBug, match="make up"):
+    with pytest.raises(NotDeployed, match="make up"):
         Deployment.attach(tmp_path / "elsewhere")

@@ -29,7 +29,7 @@ def test_an_hour_of_which_nothing_arrived_is_missing_whole_and_nothing_is_repair
     assert said.code == 1, said.err
     (audited,) = said.data["audits"]
     assert (audited["expected"], audited["missing"], audited["present"]) == (11 * 60, 11 * 60, 0)
-    assert sum(finding["count"] for finding in said.data["findings"]) == 11 * 60
+    assert sum(finding["rows"] for finding in said.data["findings"]) == 11 * 60
     assert {row["decision"] for row in said.data["plan"]} == {"repair"}
     assert account.warehouse_keys("warehouse/") == []
     assert "plan" not in starmend("audit", *RANGE, "--json").data

@@ -1,4 +1,4 @@
-"""Ranges of time, datasets, and findings and plans as rows."""
+"""Datasets, and findings and plans as rows."""
 
 from __future__ import annotations
 
@@ -8,26 +8,17 @@ import pytest
 from tests.unit.cli.conftest import Account
 
 from auditor.repairs.plan import Plan
-from cli.auditing import datasets_of, finding_rows, plan_rows, range_of, run_name
-from core.audit.findings import UnprocessedObject
+from cli.auditing import datasets_of, finding_rows, in_words, plan_rows, run_name
+from core.audit.findings import Finding, MissingPoints, MissingRows, UnprocessedObject
 from core.errors import Misuse
 
 
-def test_a_range_has_both_ends_or_neither_and_is_utc_where_it_names_no_offset() -> None:
-    assert range_of("", "") == (None, None)
-    assert range_of("1970-01-01T00:01", "1970-01-01T02:00+01:00") == (60, 3600)
-    with pytest.raises(Misuse, match="is half a range"):
-        range_of("2026-11-20T14:30", "")
-    with pytest.raises(Misuse, match="is no ISO 8601 time"):
-        range_of("yesterday", "today")
-
-
 def test_the_datasets_are_those_with_a_source(account: Account) -> None:
-    known = datasets_of(account.deployment, "")
+    known = datasets_of(account.deployment, "", operation="audit")
     assert {"quotes", "sales"} <= set(known)
-    assert datasets_of(account.deployment, "sales") == ["sales"]
-    with pytest.raises(Misuse, match="is no dataset with a source"):
-        datasets_of(account.deployment, "calendar-of-nobody")
+    assert datasets_of(account.deployment, "sales", operation="audit") == ["sales"]
+    with pytest.raises(Misuse, match=r"^verify: calendar-of-nobody: is no dataset with a source"):
+        datasets_of(account.deployment, "calendar-of-nobody", operation="verify")
 
 
 def test_an_audit_by_hand_is_named_after_its_instant() -> None:
@@ -37,6 +28,23 @@ def test_an_audit_by_hand_is_named_after_its_instant() -> None:
 def test_findings_are_counted_and_described_and_an_empty_plan_has_no_rows() -> None:
     key = "tables/sales/staff/000000000001.jsonl.gz"
     (row,) = finding_rows("sales", [UnprocessedObject("sales", "staff", key)])
-    assert (row["dataset"], row["finding"], row["count"]) == ("sales", "unprocessed object", 1)
+    assert (row["dataset"], row["finding"], row["rows"]) == ("sales", "unprocessed object", 1)
     assert key in row["what"]
     assert plan_rows(Plan((), (), ())) == []
+
+
+def test_findings_are_counted_in_rows_the_largest_first_and_name_ten_keys_at_most() -> None:
+    findings: list[Finding] = [
+        UnprocessedObject("sales", "staff", "tables/sales/staff/000000000001.jsonl.gz"),
+        MissingRows("sales", "staff", tuple((number,) for number in range(1, 13))),
+        MissingPoints("quotes", "AAPL", ((0, 3600),), 60),
+    ]
+    rows = finding_rows("sales", findings)
+    assert [(row["finding"], row["rows"]) for row in rows] == [
+        ("missing point", 60),
+        ("missing row", 12),
+        ("unprocessed object", 1),
+    ]
+    assert rows[1]["what"] == "staff: keys 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more"
+    assert in_words(rows) == "73 rows in 3 findings"
+    assert in_words(rows[2:]) == "1 row in 1 finding"

@@ -31,5 +31,5 @@ def test_the_tables_are_shown_with_grain_and_key(starmend: Command) -> None:
 
 def test_the_rendered_file_is_json_of_every_dataset(starmend: Command, tmp_path: Path) -> None:
     file = tmp_path / "out/contracts.json"
-    assert starmend("contract", "render", "--contracts", CONTRACTS, "--to", str(file)).code == 0
+    assert starmend("contract", "render", "--contracts", CONTRACTS, "--output", str(file)).code == 0
     assert {"sales", "quotes"} <= set(json.loads(file.read_text())["datasets"])

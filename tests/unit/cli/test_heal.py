@@ -24,5 +24,5 @@ def test_nothing_is_healed_by_another_contract_than_the_one_in_this_folder(tmp_p
     file = tmp_path / "contracts/quotes.yaml"
     file.write_text(file.read_text().replace("settle: 3 minutes", "settle: 4 minutes"))
     said = starmend("heal", "--dataset", "quotes")
-    assert (said.code, "OtherContract heal: quotes in dev" in said.err) == (2, True), said.err
+    assert (said.code, "heal: quotes in dev" in said.err) == (2, True), said.err
     assert starmend("heal", "--dataset", "quotes", "--as-deployed").code == 3

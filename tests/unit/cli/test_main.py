@@ -12,13 +12,13 @@ def test_a_bad_contract_is_a_usage_error(starmend: Command, tmp_path: Path) -> N
     (tmp_path / "contracts/bad.yaml").write_text("dataset: bad\nkey: 1\n")
     said = starmend("contract", "show")
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("BadContracts ")
+    assert said.err.startswith("error: ")
 
 
 def test_a_failure_is_one_line_with_its_remedy(starmend: Command) -> None:
     said = starmend("status", "--env", "local")
     assert (said.code, len(said.err.strip().splitlines())) == (3, 1)
-    assert said.err.startswith("PipelineBug find the deployment")
+    assert said.err.startswith("error: find the deployment")
     assert "make up" in said.err
 
 

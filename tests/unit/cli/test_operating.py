@@ -16,7 +16,7 @@ def test_a_dataset_or_table_that_no_contract_names_is_refused_with_the_nearest(
         (("quarantine", "list", "--dataset", "sale"), "'sales'"),
         (("quarantine", "retry", "--dataset", "sales", "--table", "staf"), "'staff'"),
         (("rebuild", "dim_currncy"), "'dim_currency'"),
-        (("rollback", "fact_quotes", "--to", "1"), "'fact_quote'"),
+        (("rollback", "fact_quotes", "--to-version", "1"), "'fact_quote'"),
         (("vacuum", "dim_dat"), "'dim_date'"),
     ):
         said = starmend(*given)

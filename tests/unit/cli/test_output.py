@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from cli.output import print_json, show, steps
+from cli.output import print_json, show, show_first, steps
 
 
 def test_json_keeps_decimals_exact_and_times_readable(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,10 +18,22 @@ def test_json_keeps_decimals_exact_and_times_readable(capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out) == {"price": "0.10", "at": "2026-11-20T00:00:00+00:00", "rows": 3}
 
 
-def test_a_table_writes_numbers_in_thousands_and_nothing_as_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
-    show("Rows", [{"a_name": "x", "rows": 12_345, "last": None, "whole": True}], as_json=False)
-    text = capsys.readouterr().out
-    assert all(part in text for part in ("Rows", "a name", "12,345", "-", "yes"))
+def test_a_table_writes_numbers_as_they_are_and_nothing_as_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    show("Rows", [{"a_name": "x", "last_id": 12_345, "last": None, "whole": True}], as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Rows",
+        "a name  last id  last  whole",
+        "------  -------  ----  -----",
+        "x         12345  -     yes",
+    ]
+
+
+def test_of_many_findings_the_first_ten_are_shown_and_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    show_first("Findings", [{"finding": f"number {number}"} for number in range(12)], total="12 rows in 12 findings")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["number 9", "12 rows in 12 findings; the first 10 are shown, all of them: --json"]
+    show_first("Findings", [], total="nothing")
+    assert capsys.readouterr().out.splitlines() == ["Findings", "nothing"]
 
 
 def test_an_empty_table_is_a_table_and_an_empty_array(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,6 @@ def test_a_handler_gets_the_event_and_the_deployments_environment(
 
 def test_an_unknown_function_and_an_event_that_is_no_json_are_refused(starmend: Command) -> None:
     unknown = starmend("run", "push", "{}")
-    assert (unknown.code, "Use one of: extract" in unknown.err) == (3, True)
+    assert (unknown.code, "Use one of: extract" in unknown.err) == (2, True)
     nonsense = starmend("run", "pull", "{no json")
-    assert (nonsense.code, "Give JSON, a file, or -" in nonsense.err) == (3, True)
+    assert (nonsense.code, "Give JSON, a file, or -" in nonsense.err) == (2, True)

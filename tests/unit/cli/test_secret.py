@@ -32,7 +32,7 @@ def test_an_empty_value_and_a_name_that_no_contract_has_are_refused(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert "the value is empty" in starmend("secret", "set", "finnhub-token").err
     unknown = starmend("secret", "set", "finhub-token")
-    assert (unknown.code, "Use one of: " in unknown.err) == (3, True)
+    assert (unknown.code, "Use one of: " in unknown.err) == (2, True)
 
 
 LOGIN = {"host": "db.internal", "dbname": "totesys", "username": "reader", "password": "very-private"}
@@ -67,7 +67,7 @@ def test_a_databases_value_that_nobody_could_connect_with_is_not_stored(
     manager.create_secret(Name="starmend/dev/sales-db")
     monkeypatch.setattr("sys.stdin", io.StringIO(value))
     said = starmend("secret", "set", "sales-db")
-    assert said.code == 3
+    assert said.code == 2
     assert problem in said.err.replace("\n", " ")
     assert "very-private" not in said.err
     with pytest.raises(manager.exceptions.ResourceNotFoundException):

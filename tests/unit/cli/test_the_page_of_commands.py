@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 import pytest
-import typer.main
 
-from cli.main import app
+from cli.commands import command
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs/commands.md").read_text(encoding="utf-8")
@@ -28,7 +27,7 @@ def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[s
         yield from walk(one, (*path, name))
 
 
-COMMANDS = dict(walk(typer.main.get_command(app)))
+COMMANDS = dict(walk(command()))
 
 
 def options(command: click.Command) -> set[str]:

@@ -46,23 +46,28 @@ def two_versions(account: Account, starmend: Command) -> Account:
 def test_a_rollback_brings_the_rows_of_a_version_back_and_says_what_comes_next(
     two_versions: Account, starmend: Command
 ) -> None:
-    said = starmend("rollback", "dim_currency", "--to", "1", "--json")
+    said = starmend("rollback", "dim_currency", "--to-version", "1", "--json")
     assert said.data == [{"partition": "dim_currency", "version": 3, "rows": 1, "changed": True}]
     assert "without --hold" in said.err
     assert [row["currency_id"] for row in rows_of(two_versions, "dim_currency")] == [1]
 
 
 def test_a_hold_is_kept_until_it_is_released(two_versions: Account, starmend: Command) -> None:
-    held = starmend("rollback", "dim_currency", "--to", "1", "--hold", "codes were wrong", "--json")
+    held = starmend("rollback", "dim_currency", "--to-version", "1", "--hold", "codes were wrong", "--json")
     assert (held.data[0]["changed"], held.err) == (True, "")
     assert starmend("rollback", "dim_currency", "--release", "--json").data[0]["changed"] is True
     assert starmend("rollback", "dim_currency", "--release", "--json").data[0]["changed"] is False
 
 
 def test_a_rollback_that_does_not_say_what_to_do_is_a_usage_error(two_versions: Account, starmend: Command) -> None:
-    for given in ((), ("--to", "1", "--release"), ("--release", "--hold", "why"), ("--to", "1", "--hold", " ")):
+    for given in (
+        (),
+        ("--to-version", "1", "--release"),
+        ("--release", "--hold", "why"),
+        ("--to-version", "1", "--hold", " "),
+    ):
         assert starmend("rollback", "dim_currency", *given).code == 2
-    unknown = starmend("rollback", "dim_currency", "--to", "9")
+    unknown = starmend("rollback", "dim_currency", "--to-version", "9")
     assert (unknown.code, "choose among [1, 2]" in unknown.err) == (3, True)
 
 

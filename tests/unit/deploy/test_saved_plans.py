@@ -36,5 +36,5 @@ def test_what_is_no_saved_plan_is_refused_with_the_way_to_make_one(body: bytes |
     file = tmp_path / "file"
     if body is not None:
         file.write_bytes(body)
-    with pytest.raises(Misuse, match="deploy plan --out"):
+    with pytest.raises(Misuse, match="deploy plan --output"):
         take_plan(file, ORIGIN, tmp_path / "taken")

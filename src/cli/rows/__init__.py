@@ -1,0 +1,1 @@
+"""Rows as text: tables and records that fit the terminal, and the formats that programs read."""
