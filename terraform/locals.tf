@@ -69,13 +69,10 @@ locals {
 # ---------------------------------------------------------------- what all functions and all schedules share
 
 locals {
-  code_version = substr(filesha256(var.code_zip), 0, 12)
-
   function_settings = {
     code = {
       bucket = aws_s3_object.package["code"].bucket
       key    = aws_s3_object.package["code"].key
-      hash   = filebase64sha256(var.code_zip)
 
       architecture = var.architecture
       layers       = { for name, layer in aws_lambda_layer_version.this : name => layer.arn }
@@ -85,7 +82,6 @@ locals {
       STARMEND_ENV                 = local.environment
       STARMEND_INGEST_BUCKET       = aws_s3_bucket.this["ingest"].id
       STARMEND_WAREHOUSE_BUCKET    = aws_s3_bucket.this["warehouse"].id
-      STARMEND_CODE_VERSION        = local.code_version
       POWERTOOLS_METRICS_NAMESPACE = local.namespace
     }
     log_retention_days   = var.log_retention_days

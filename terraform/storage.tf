@@ -197,12 +197,12 @@ resource "aws_secretsmanager_secret" "source" {
   tags                    = local.tags.ingestion
 }
 
-# ---------------------------------------------------------------- packages: the code by its content, layers by what they are made from
+# ---------------------------------------------------------------- packages, by the hash of what they are made from
 
 # A layer's hash is of its lock and the rules that it is built by, so that a plan needs no built layer: only whoever uploads one does.
 locals {
   layers   = var.layer_zips == null ? {} : { for name, layer in var.layer_zips : name => layer }
-  packages = merge({ code = { hash = filesha256(var.code_zip), file = var.code_zip } }, local.layers)
+  packages = merge({ code = var.code_zip }, local.layers)
 }
 
 resource "aws_s3_object" "package" {

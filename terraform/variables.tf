@@ -66,12 +66,17 @@ variable "contracts_file" {
 }
 
 variable "code_zip" {
-  description = "Path of the functions' code package (`make package`)."
-  type        = string
+  description = "The functions' code (`make package`): the hash of what it is made from, and its zip."
+  type        = object({ hash = string, file = string })
 
   validation {
-    condition     = fileexists(var.code_zip)
+    condition     = fileexists(var.code_zip.file)
     error_message = "code_zip: no such file. Make it with `make package`."
+  }
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.code_zip.hash))
+    error_message = "code_zip: a hash is 64 hexadecimal digits, as `starmend deploy` computes it."
   }
 }
 

@@ -14,6 +14,9 @@ from core.contract.codec import load_rendered
 from core.contract.model import Contracts
 from core.errors import PipelineBug
 
+PACKAGE = Path(__file__).resolve().parent.parent
+VERSION_FILE = "code_version.txt"  # beside the code, in its package
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -51,14 +54,13 @@ class Settings:
                 return value
             raise PipelineBug("read settings", name, "is not set", "Deploy with terraform/, which sets it")
 
-        packaged = Path(__file__).resolve().parent.parent / "contracts.json"
         return cls(
             project=needed("STARMEND_PROJECT"),
             environment=needed("STARMEND_ENV"),
             ingest_bucket=needed("STARMEND_INGEST_BUCKET"),
             warehouse_bucket=needed("STARMEND_WAREHOUSE_BUCKET"),
-            contracts_path=Path(environment.get("STARMEND_CONTRACTS") or packaged),
-            code_version=environment.get("STARMEND_CODE_VERSION", "unknown"),
+            contracts_path=Path(environment.get("STARMEND_CONTRACTS") or PACKAGE / "contracts.json"),
+            code_version=environment.get("STARMEND_CODE_VERSION") or packaged_version(),
             request_queue_url=environment.get("STARMEND_REQUEST_QUEUE_URL", ""),
             stream_name=environment.get("STARMEND_STREAM_NAME", ""),
             drop_one_entity=environment.get("STARMEND_DROP_ONE_ENTITY", ""),
@@ -94,3 +96,9 @@ class Settings:
     def parameter_prefix(self) -> str:
         """Parameters are ``<prefix>/<dataset>/<table>/<name>``."""
         return f"/{self.project}/{self.environment}"
+
+
+def packaged_version(package: Path = PACKAGE) -> str:
+    """The version of the code and contracts in a package: never another's, also while a deployment is under way."""
+    file = package / VERSION_FILE
+    return file.read_text(encoding="ascii") if file.exists() else "unknown"

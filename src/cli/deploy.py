@@ -63,7 +63,7 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         _tell_of_uncompiled_layers()
         with progress.step("building the layers"):
             layers = [packages.build_layer(layer.name) for layer in packages.layers]
-    rows = [_file_row(file) for file in (packages.code, *layers)]
+    rows = [_file_row(file) for file in (packages.code.file, *layers)]
     if as_json:
         print_json(rows)
         return

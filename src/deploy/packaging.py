@@ -1,22 +1,44 @@
-"""Lambda packages, reproducible: the same sources give the same bytes, whoever builds them and when."""
+"""Lambda packages, reproducible: the same sources and release of Python give the same bytes, whoever builds them.
+
+What is deployed is told apart by a hash of what a package is made from. Bytecode is none of it: it changes how soon a
+function starts, so that a machine with another Python, or none, deploys nothing anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws.settings import VERSION_FILE
 from core.errors import InvalidData, PipelineBug
 from deploy.folders import BUILD, SOURCES
 from deploy.layers.build import ROOMS, LayerPlan, build_layer, plan_layers
+from deploy.layers.bytecode import CODE_ROOT, compiled, find_compiler
 from deploy.layers.wheels import LAMBDA, Platform
 from deploy.zip_files import write_zip
 
 LAYER_FOLDER = BUILD / "layers"
 MEGABYTE = 1_000_000
-CODE_LIMIT = 2 * MEGABYTE  # as a zip, which is not compressed: what is more than our sources does not belong there
+SOURCES_LIMIT = 2 * MEGABYTE  # what is more than our sources does not belong there; bytecode comes to as much again
+VERSION_DIGITS = 12  # as in terraform/locals.tf
 UNPACKED_LIMIT = 250 * 1024 * 1024  # Lambda's, for code and layers together ("Lambda quotas": 250 MB)
+
+
+@dataclass(frozen=True)
+class CodePackage:
+    """The functions' code: ``hash`` is of the sources and contracts, in hexadecimal digits, ``file`` the zip."""
+
+    hash: str
+    file: Path
+
+    @property
+    def variable(self) -> dict[str, str]:
+        """Terraform's variable ``code_zip``."""
+        return {"hash": self.hash, "file": str(self.file)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +49,7 @@ class Packages:
     """
 
     contracts: Path
-    code: Path
+    code: CodePackage
     platform: Platform | None
     layers: tuple[LayerPlan, ...]
 
@@ -35,7 +57,7 @@ class Packages:
     def variables(self) -> dict[str, Any]:
         """The root module's variables that name them."""
         layers = layer_variable(self.layers) if self.platform else None
-        return {"contracts_file": str(self.contracts), "code_zip": str(self.code), "layer_zips": layers}
+        return {"contracts_file": str(self.contracts), "code_zip": self.code.variable, "layer_zips": layers}
 
     def build_layer(self, name: str) -> Path:
         """The zip of a layer, built where it is not yet; environments share it."""
@@ -58,10 +80,10 @@ def build_packages(contracts: str, folder: Path, *, layers_for: Platform | None 
     return Packages(file, build_code_zip(folder / "code.zip", file), layers_for, layers)
 
 
-def build_code_zip(out: Path, contracts_file: Path) -> Path:
-    """Zip the functions' code with the rendered contracts beside it.
+def build_code_zip(out: Path, contracts_file: Path) -> CodePackage:
+    """Zip the functions' code with the rendered contracts, its version and, where Lambda's Python is at hand, bytecode.
 
-    Raises :class:`InvalidData` where it has grown beyond two megabytes: something that is no source has come in.
+    Raises :class:`InvalidData` where the sources have grown beyond two megabytes: something that is none has come in.
     """
     files = {
         path.relative_to(SOURCES).as_posix(): path.read_bytes().replace(
@@ -71,8 +93,15 @@ def build_code_zip(out: Path, contracts_file: Path) -> Path:
         for path in (SOURCES / room).rglob("*.py")
     }
     files["contracts.json"] = contracts_file.read_bytes()
-    write_zip(out, files)
-    if out.stat().st_size > CODE_LIMIT:
-        out.unlink()
+    if sum(map(len, files.values())) > SOURCES_LIMIT:
         raise InvalidData("package the code", str(out), "is more than 2 MB", f"Look for what is no source in {SOURCES}")
-    return out
+    origin = _hash_of(files)
+    files[VERSION_FILE] = origin[:VERSION_DIGITS].encode()
+    if python := find_compiler(LAMBDA.python):
+        files |= compiled(files, python, CODE_ROOT)
+    return CodePackage(origin, write_zip(out, files))
+
+
+def _hash_of(files: Mapping[str, bytes]) -> str:
+    hashes = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

@@ -21,9 +21,10 @@ PLAN, ORIGIN = "plan", "origin.json"
 
 def origin_of(target: Target, packages: Packages) -> dict[str, str]:
     """What a plan was made from: the environment, its account, the contracts, code and layers by their hashes."""
-    files = {"contracts": packages.contracts, "code": packages.code}
-    hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
-    hashes |= {layer.name: layer.hash for layer in packages.layers}
+    hashes = {layer.name: layer.hash for layer in packages.layers} | {
+        "contracts": hashlib.sha256(packages.contracts.read_bytes()).hexdigest(),
+        "code": packages.code.hash,
+    }
     return {"environment": target.environment, "account": target.account.id, "region": target.region, **hashes}
 
 

@@ -29,7 +29,7 @@ from core.evolution.deployments import record_deployments
 from core.rendering.render import render
 from deploy.folders import BUILD, MODULE, ROOT
 from deploy.layers.build import LayerPlan, build_layers, plan_layers
-from deploy.packaging import build_code_zip, layer_variable
+from deploy.packaging import CodePackage, build_code_zip, layer_variable
 from deploy.terraform import Terraform, emulator_backend
 from local.database import Database, generator
 from local.emulator import ACCOUNT, REGION, Emulator
@@ -200,10 +200,10 @@ def _terraform(folder: Path, emulator: Emulator) -> Terraform:
 
 
 def _variables(
-    folder: Path,
     emulator: Emulator,
     market: MarketProcess,
     contracts_file: Path,
+    code: CodePackage,
     layers: Sequence[LayerPlan],
     plan: Plan,
 ) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _variables(
         "object_lifecycle": False,
         "force_destroy": True,
         "contracts_file": str(contracts_file),
-        "code_zip": str(folder / "code.zip"),
+        "code_zip": code.variable,
         "layer_zips": layer_variable(layers),
         "admin_emails": ["admin@example.com"],
         "audit_wait_seconds": 8,
@@ -235,11 +235,11 @@ def _apply(
     plan: Plan,
     say: Say,
 ) -> Deployment:
-    build_code_zip(folder / "code.zip", contracts_file)
+    code = build_code_zip(folder / "code.zip", contracts_file)
     terraform = _terraform(folder, emulator)
     _make_state_bucket(emulator)
     terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
-    variables = _variables(folder, emulator, market, contracts_file, layers, plan)
+    variables = _variables(emulator, market, contracts_file, code, layers, plan)
     (folder / VARIABLES).write_text(json.dumps(variables), encoding="utf-8")
     terraform.apply_unseen(variables, on_line=_progress(say))
     deployment = Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())

@@ -8,7 +8,7 @@ variables {
   environment    = "test"
   account        = "111122223333"
   contracts_file = "tests/fixtures/contracts.json"
-  code_zip       = "tests/fixtures/package.txt"
+  code_zip       = { hash = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", file = "tests/fixtures/package.txt" }
   layer_zips = {
     base   = { hash = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", file = "not built" }
     athena = { hash = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", file = "not built" }

@@ -35,7 +35,8 @@ def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, 
     terraform, variables = stack.terraform()
     contracts = Path(variables["contracts_file"])
     contracts.write_text(render(contracts_of(tmp_path, PLAN)), encoding="utf-8")
-    build_code_zip(Path(variables["code_zip"]), contracts)
+    code = build_code_zip(Path(variables["code_zip"]["file"]), contracts)
+    variables["code_zip"] = code.variable
     plan = terraform.plan(variables, refresh=False)
     terraform.apply(plan)
     stack.deployment = stack.deployment.as_it_is_now()

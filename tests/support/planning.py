@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -68,7 +69,8 @@ class Planner:
     def below(cls, folder: Path, endpoint: str) -> Planner:
         root = shutil.copytree(MODULE, folder / "terraform")
         (root / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
-        with zipfile.ZipFile(root / "package.zip", "w") as package:
+        code = root / "package.zip"
+        with zipfile.ZipFile(code, "w") as package:
             package.writestr(zipfile.ZipInfo("handler.py"), "")
         contracts = json.loads((root / "tests/fixtures/contracts.json").read_text())
         for dataset in contracts["datasets"].values():
@@ -82,7 +84,7 @@ class Planner:
             "emulator_endpoint": endpoint,
             "schedules_enabled": True,
             "contracts_file": str(folder / "contracts.json"),
-            "code_zip": "package.zip",
+            "code_zip": {"hash": hashlib.sha256(code.read_bytes()).hexdigest(), "file": "package.zip"},
             "layer_zips": {
                 name: {"hash": digit * 64, "file": "not built"} for name, digit in (("base", "a"), ("athena", "b"))
             },

@@ -134,7 +134,6 @@ variable "functions" {
     code = object({
       bucket       = string
       key          = string
-      hash         = string
       architecture = string
       layers       = map(string)
     })

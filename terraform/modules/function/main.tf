@@ -79,19 +79,18 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_117:only functions that read a database live in a VPC, by variable
   #checkov:skip=CKV_AWS_173:the variables are names, never secrets
   #checkov:skip=CKV_AWS_272:packages are reproducible and named by their hash in a bucket of our own
-  function_name    = var.name
-  description      = var.description
-  role             = aws_iam_role.this.arn
-  handler          = var.handler
-  runtime          = "python3.12"
-  architectures    = [var.shared.code.architecture]
-  s3_bucket        = var.shared.code.bucket
-  s3_key           = var.shared.code.key
-  source_code_hash = var.shared.code.hash
-  layers           = [for name in var.layers : var.shared.code.layers[name] if contains(keys(var.shared.code.layers), name)]
-  timeout          = var.timeout_seconds
-  memory_size      = var.memory_mb
-  tags             = merge(var.tags, { for idea in var.repair[*] : "repair" => idea })
+  function_name = var.name
+  description   = var.description
+  role          = aws_iam_role.this.arn
+  handler       = var.handler
+  runtime       = "python3.12"
+  architectures = [var.shared.code.architecture]
+  s3_bucket     = var.shared.code.bucket
+  s3_key        = var.shared.code.key
+  layers        = [for name in var.layers : var.shared.code.layers[name] if contains(keys(var.shared.code.layers), name)]
+  timeout       = var.timeout_seconds
+  memory_size   = var.memory_mb
+  tags          = merge(var.tags, { for idea in var.repair[*] : "repair" => idea })
 
   environment {
     variables = merge(var.shared.environment, var.environment, var.shared.tracing ? {} : { POWERTOOLS_TRACE_DISABLED = "true" })

@@ -58,11 +58,10 @@ variable "layers" {
 variable "shared" {
   description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({
-    # hash: the base64 SHA-256 that tells when the package changed; layers: the ARN of each by its name
+    # layers: the ARN of each by its name
     code = object({
       bucket       = string
       key          = string
-      hash         = string
       architecture = string
       layers       = map(string)
     })

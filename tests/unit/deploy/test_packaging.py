@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from aws.settings import VERSION_FILE, packaged_version
 from core.errors import InvalidData
 from deploy import packaging
 from deploy.layers.build import ROOMS
-from deploy.packaging import build_code_zip
+from deploy.packaging import CodePackage, build_code_zip
 
 
 @pytest.fixture
@@ -27,12 +28,17 @@ def names(package: Path) -> list[str]:
         return opened.namelist()
 
 
+def version(code: CodePackage) -> bytes:
+    with zipfile.ZipFile(code.file) as opened:
+        return opened.read(VERSION_FILE)
+
+
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build_code_zip(tmp_path / "first.zip", contracts)
     os.utime(contracts, (0, 0))
     contracts.chmod(0o600)
     second = build_code_zip(tmp_path / "elsewhere" / "second.zip", contracts)
-    assert first.read_bytes() == second.read_bytes()
+    assert (first.hash, first.file.read_bytes()) == (second.hash, second.file.read_bytes())
 
 
 def test_line_ends_of_a_checkout_are_none_of_the_package(
@@ -44,39 +50,61 @@ def test_line_ends_of_a_checkout_are_none_of_the_package(
         (sources / "core").mkdir(parents=True, exist_ok=True)
         (sources / "core/time.py").write_bytes(end.join([b"import time", b"NOW = time.time", b""]))
         monkeypatch.setattr(packaging, "SOURCES", sources)
-        packages.append(build_code_zip(tmp_path / "code.zip", contracts).read_bytes())
+        packages.append(build_code_zip(tmp_path / "code.zip", contracts).file.read_bytes())
     assert packages[0] == packages[1]
 
 
 def test_another_zlib_gives_the_same_bytes(tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine whose Python is linked to another build of it, which packs the same bytes otherwise."""
-    first = build_code_zip(tmp_path / "first.zip", contracts).read_bytes()
+    first = build_code_zip(tmp_path / "first.zip", contracts).file.read_bytes()
     deflate = zlib.compressobj
     monkeypatch.setattr(zlib, "compressobj", lambda _, *rest: deflate(1, *rest))
-    assert build_code_zip(tmp_path / "second.zip", contracts).read_bytes() == first
+    assert build_code_zip(tmp_path / "second.zip", contracts).file.read_bytes() == first
 
 
 def test_a_changed_contract_is_another_package(tmp_path: Path, contracts: Path) -> None:
-    first = build_code_zip(tmp_path / "first.zip", contracts).read_bytes()
+    first = build_code_zip(tmp_path / "first.zip", contracts)
     contracts.write_text('{"changed": true}\n')
-    assert build_code_zip(tmp_path / "second.zip", contracts).read_bytes() != first
+    second = build_code_zip(tmp_path / "second.zip", contracts)
+    assert second.hash != first.hash
+    assert version(second) != version(first)
+
+
+def test_a_machine_without_the_functions_python_deploys_nothing_anew(
+    tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one with another release of it, which writes other bytecode."""
+    whole = build_code_zip(tmp_path / "whole.zip", contracts)
+    monkeypatch.setattr(packaging, "find_compiler", lambda _: None)
+    bare = build_code_zip(tmp_path / "bare.zip", contracts)
+    assert (bare.hash, version(bare)) == (whole.hash, version(whole))
+    sources = [name for name in names(whole.file) if name.endswith(".py")]
+    assert len(names(whole.file)) - len(names(bare.file)) == len(sources) > 200
+
+
+def test_a_function_knows_the_version_that_its_deployment_is_described_by(tmp_path: Path, contracts: Path) -> None:
+    code = build_code_zip(tmp_path / "code.zip", contracts)
+    with zipfile.ZipFile(code.file) as opened:
+        opened.extractall(tmp_path / "task")
+    assert packaged_version(tmp_path / "task") == code.hash[:12]
+    assert packaged_version(tmp_path) == "unknown"
 
 
 def test_the_code_package_holds_the_functions_and_the_contracts_and_nothing_of_the_operators(
     tmp_path: Path, contracts: Path
 ) -> None:
-    package = build_code_zip(tmp_path / "code.zip", contracts)
+    package = build_code_zip(tmp_path / "code.zip", contracts).file
     held = names(package)
-    assert {name.split("/")[0] for name in held} == {*ROOMS, "contracts.json"}
+    assert {name.split("/")[0] for name in held} == {*ROOMS, "contracts.json", VERSION_FILE}
     assert {"processing/handler.py", "ingestion/extract/handler.py", "aws/settings.py"} <= set(held)
     assert held == sorted(held)
-    assert package.stat().st_size < packaging.CODE_LIMIT
+    assert package.stat().st_size < 3 * packaging.SOURCES_LIMIT
 
 
 def test_a_package_that_outgrew_its_limit_is_refused(
     tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packaging, "CODE_LIMIT", 1000)
+    monkeypatch.setattr(packaging, "SOURCES_LIMIT", 1000)
     with pytest.raises(InvalidData, match="more than 2 MB"):
         build_code_zip(tmp_path / "code.zip", contracts)
     assert not (tmp_path / "code.zip").exists()

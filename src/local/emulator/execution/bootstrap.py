@@ -106,7 +106,7 @@ def _initialise(setup: dict[str, Any]) -> Callable[[Any, Any], Any]:
     os.chdir(setup["task"])
     layers, version = setup["opt"], f"python{sys.version_info[0]}.{sys.version_info[1]}"
     sys.path[:0] = [setup["task"], f"{layers}/python/lib/{version}/site-packages", f"{layers}/python"]
-    sys.dont_write_bytecode = True  # layers bring theirs, and code is compiled at each cold start, as on Lambda
+    sys.dont_write_bytecode = True  # packages bring theirs; what has none is compiled at each cold start, as on Lambda
     path, _, name = setup["handler"].rpartition(".")
     module = importlib.import_module(path.replace("/", "."))
     _mark_nested_calls(*setup["depth"])

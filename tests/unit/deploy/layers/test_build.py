@@ -58,10 +58,10 @@ def test_a_layer_holds_every_package_of_its_lock_and_no_other(layers: Layers) ->
 def test_a_function_with_all_layers_fits_into_lambda(layers: Layers, tmp_path: Path) -> None:
     contracts = tmp_path / "contracts.json"
     contracts.write_text("{}")
-    code = unpacked_size(build_code_zip(tmp_path / "code.zip", contracts))
+    code = unpacked_size(build_code_zip(tmp_path / "code.zip", contracts).file)
     base, athena = unpacked_size(layers.base), unpacked_size(layers.athena)
     assert base + athena + code < EVERYTHING < UNPACKED_LIMIT
-    assert athena + code < 45_000_000
+    assert athena + code < 47_000_000
 
 
 def test_the_same_locks_give_the_same_bytes_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("code")
     contracts = folder / "contracts.json"
     contracts.write_text(render(shipped_contracts()), encoding="utf-8")
-    with zipfile.ZipFile(build_code_zip(folder / "code.zip", contracts)) as opened:
+    with zipfile.ZipFile(build_code_zip(folder / "code.zip", contracts).file) as opened:
         opened.extractall(folder / "code")
     return folder / "code"
 
