@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.audit.findings import BrokenRule, OrphanKeys
+from core.audit.key_values import key_texts
 from core.contract.model import Column, Table
 from core.warehouse.checks import broken_checks
 
@@ -36,5 +37,5 @@ def orphans(
     if not len(lost):
         return None
     rows = pc.sum(pc.is_in(values, value_set=lost)).as_py() or 0
-    keys = tuple(lost.cast(pa.string()).slice(0, named).to_pylist())
+    keys = tuple(key_texts(lost.slice(0, named)).to_pylist())
     return OrphanKeys(table.dataset, table.name, column.name, column.references, keys, rows)

@@ -6,7 +6,8 @@ does not change). A key's columns are chained, each hash being the next one's se
 hash as its seed. A bucket's fingerprint is how many rows it has, their greatest version, and the sum of their hashes
 modulo 2**64. Two rows that differ have one hash with a probability of about 1 in 4 billion.
 
-Keys of integers, booleans and dates count as bigint, timestamps as such, everything else by its text. Versions are
+Keys of integers, booleans and dates count as bigint, so do the bits of doubles; timestamps as such, everything else by
+its text (``core.audit.key_values``). Versions are
 microseconds since 1970, UTC.
 """
 
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from core.audit.key_values import key_texts
 from core.warehouse.order import Ints, as_array
 
 HASH = "PostgreSQL hashint8extended (lookup3)"
@@ -149,8 +151,10 @@ def key_hashes(columns: Sequence[pa.Array | pa.ChunkedArray]) -> Hashes:
             state = hash_ints(np.asarray(values.cast(pa.int64())), state)
         elif pa.types.is_date32(kind):
             state = hash_ints(np.asarray(values.view(pa.int32())).astype(np.int64), state)
+        elif pa.types.is_floating(kind):
+            state = hash_ints((np.asarray(values, np.float64) + 0.0).view(np.int64), state)
         else:
-            state = hash_texts(values, state)
+            state = hash_texts(key_texts(values), state)
     if state is None:
         raise ValueError("a key has at least one column")
     return state

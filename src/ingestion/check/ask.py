@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from core.audit.key_values import canonical_keys
 from core.audit.source_check import (
     CountBuckets,
     LocateRows,
@@ -23,7 +24,6 @@ from core.audit.source_check import (
 )
 from core.errors import InvalidData
 from core.ports import ObjectWriter
-from ingestion.check.last_seen import typed_keys
 from ingestion.extract.flow import Extraction
 
 BLOCK_BYTES = 4 << 20
@@ -44,7 +44,7 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
     if isinstance(asked, CountBuckets):
         return {"spans": buckets_to_data(tuple(reading.fingerprints(session, asked, seconds=seconds)))}
     if isinstance(asked, LocateRows):
-        keys = typed_keys(reading.table, asked.keys)
+        keys = canonical_keys(reading.table, asked.keys)
         schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])
         batches = reading.columns_of(session, keys, asked.columns, seconds=seconds)
     else:
@@ -86,6 +86,6 @@ def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
         read_options=csv.ReadOptions(column_names=schema.names, use_threads=False),
         parse_options=csv.ParseOptions(newlines_in_values=pa.string() in schema.types),
         convert_options=csv.ConvertOptions(
-            column_types=schema, true_values=["1"], false_values=["0"], strings_can_be_null=False
+            column_types=schema, true_values=["1"], false_values=["0"], strings_can_be_null=False, null_values=[""]
         ),
     )

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.audit.key_values import Key, canonical_keys
 from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, RepairOutcome, read_job, write_outcome
 from core.errors import InvalidData, StarmendError, TransientFailure
 from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
 from core.ports import ObjectStore
 from core.time import parse_instant
-from ingestion.check.last_seen import Key, LastSeen, marked_deleted, repair_name, typed_keys
+from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name
 from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction
 from ingestion.extract.parameters import read_stored
@@ -73,7 +74,7 @@ def _do(clients: RepairClients, repair: Repair, job: str) -> tuple[Repaired, int
         return extract_interval_again(
             extraction, repair.table, Position(start), until, checked_at=checked_at, name=name
         ), 0
-    keys = typed_keys(reading.table, repair.keys)
+    keys = canonical_keys(reading.table, repair.keys)
     name = repair_name(checked_at, f"rows-{mark}")
     fetched = extract_keys(extraction, repair.table, [*dict.fromkeys(keys)], checked_at=checked_at, name=name)
     if not repair.deleted:

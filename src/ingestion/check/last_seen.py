@@ -8,21 +8,19 @@ check.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from isal import igzip
 
+from core.audit.key_values import Key, canonical_keys
 from core.contract.model import SourceTable
 from core.errors import InvalidData
-from core.landing.ingest_objects import KeyValue, ObjectFacts, TableObject, decode_facts
+from core.landing.ingest_objects import ObjectFacts, TableObject, decode_facts
 from core.ports import ObjectReader
 from core.time import format_instant, parse_instant
-from ingestion.extract.lines import cursor_of
-
-Key = tuple[KeyValue, ...]
+from ingestion.extract.lines import cursor_of, parse_line
 
 
 def repair_name(checked_at: datetime, purpose: str) -> str:
@@ -95,13 +93,17 @@ class LastSeen:
 
     def _in_object(self, object_key: str, wanted: Mapping[Key, str]) -> dict[Key, bytes]:
         stored = self._objects.read(object_key)
-        lines: dict[Key, bytes] = {}
-        for line in igzip.decompress(stored.body).splitlines() if stored else ():  # type: ignore[no-untyped-call]
-            row = _row_of(line)
-            key: Key = tuple(row.get(name) for name in self._table.key)  # type: ignore[misc]
-            if key in wanted and self._fits(row, wanted[key]):
-                lines[key] = line
-        return lines
+        if stored is None:
+            return {}
+        lines = igzip.decompress(stored.body).splitlines()  # type: ignore[no-untyped-call]
+        rows = [_row_of(line) for line in lines]
+        keys = [[row.get(name) for name in self._table.key] for row in rows]
+        canonical = canonical_keys(self._table, keys, timezone=self._timezone)
+        return {
+            key: line
+            for key, row, line in zip(canonical, rows, lines, strict=True)
+            if key in wanted and self._fits(row, wanted[key])
+        }
 
     def _fits(self, row: dict[str, object], version: str) -> bool:
         """Whether the row is of that version; always where its clock is not UTC, so that there the last line counts."""
@@ -112,8 +114,8 @@ class LastSeen:
 def _row_of(line: bytes) -> dict[str, Any]:
     """The fields of a line; none of one that is no JSON object, which lies in quarantine."""
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        row = parse_line(line)
+    except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
 
@@ -133,9 +135,3 @@ def marked_deleted(table: SourceTable, line: bytes, at: datetime) -> bytes:
         raise InvalidData("mark row", repr(line[:120]), "is no JSON object")
     time = format_instant(at).encode()
     return bare[:-1] + b',"%s":"%s","%s":"%s"}\n' % (deleted, time, checked, time)
-
-
-def typed_keys(table: SourceTable, keys: Sequence[Sequence[KeyValue]]) -> list[Key]:
-    """Keys with the types of the source's lines: integers may come as texts."""
-    whole = [table.field(name).type.name in ("int", "bigint") for name in table.key]
-    return [tuple(int(part) if number else part for part, number in zip(key, whole, strict=True)) for key in keys]

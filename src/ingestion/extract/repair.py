@@ -19,6 +19,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from core.audit.key_values import Key, canonical_keys
 from core.errors import InvalidData
 from core.landing.ingest_objects import KeyValue, Position, RepairObject
 from core.time import format_instant, parse_instant
@@ -64,20 +65,25 @@ def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
 def extract_keys(
     extraction: Extraction, table: str, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, name: str
 ) -> Repaired:
-    """The rows that have these keys, as they are now. Each thousand keys come from one snapshot."""
+    """The rows that have these keys, as they are now. Each thousand keys come from one snapshot.
+
+    Times of keys that name no zone are in UTC.
+    """
     reading = extraction.reading(table)
-    remaining, present = iter(keys), set[tuple[KeyValue, ...]]()
+    wanted = canonical_keys(reading.table, keys)
+    remaining, present = iter(wanted), set[Key]()
 
     def lines() -> Iterable[list[bytes]]:
         while chunk := list(islice(remaining, KEYS_AT_ONCE)):
             session, seconds = extraction.session(), extraction.statement_seconds
             for batch in reading.lines_of(session, chunk, checked_at=checked_at, seconds=seconds):
                 rows = map(parse_line, batch)
-                present.update(tuple(row[column] for column in reading.table.key) for row in rows)
+                stored = [[row[column] for column in reading.table.key] for row in rows]
+                present.update(canonical_keys(reading.table, stored, timezone=reading.timezone))
                 yield batch
 
     objects, rows = store_lines(extraction, reading, lines(), checked_at=checked_at, name=name)
-    return Repaired(objects, rows, tuple(tuple(key) for key in keys if tuple(key) not in present))
+    return Repaired(objects, rows, tuple(key for key in wanted if key not in present))
 
 
 def extract_interval_again(

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from tests.support.extraction import contract_of, extraction_sandbox, scratch_database, source_table
 
-from auditor.databases.rows.moves import plain
 from core.audit.fingerprint import buckets_for, fingerprints, key_hashes, microseconds
+from core.audit.key_values import key_values
 from core.audit.source_check import CountBuckets, ListPairs, LocateRows, Span, buckets_from_data, question_to_data
 from core.time import format_instant
 from core.warehouse.order import as_array
@@ -88,7 +88,7 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
             expected = pa.table([*ours_keys, pa.array(ours).view(pa.timestamp("us"))], names=["k", "n", "version"])
             assert rows.sort_by("n").equals(expected.filter(pa.array(chosen)))
             held = [as_array(rows.column(name)) for name in ("k", "n")]
-            named = tuple(zip(plain(held[0]), plain(held[1]), strict=True))
+            named = tuple(zip(key_values(held[0]), key_values(held[1]), strict=True))
             nowhere = tuple((key, 999) for key, _ in named[:1])
             places = LocateRows("shop", "thing", named + nowhere, ("created_at",), "places.parquet")
             assert answer(sandbox.extraction, question_to_data(places), sandbox.objects)["rows"] == len(named)

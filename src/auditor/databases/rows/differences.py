@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from auditor.databases.rows.holdings import Holding
-from auditor.databases.rows.moves import HeldRows, Key, Moves, instants, plain, superseded
+from auditor.databases.rows.moves import HeldRows, Moves, instants, superseded
 from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
+from core.audit.key_values import Key, key_values
 from core.audit.source_check import VERSION, Buckets
 from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
 
@@ -108,5 +109,5 @@ def _held(holding: Holding, live: pa.Table, inside: Bools, at: Ints) -> HeldRows
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:
     chosen = [column if which is None else column.filter(pa.array(which)) for column in columns]
-    keys: list[Key] = list(zip(*[plain(values) for values in chosen], strict=True))
+    keys: list[Key] = list(zip(*[key_values(values) for values in chosen], strict=True))
     return tuple(keys)

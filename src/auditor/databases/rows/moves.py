@@ -14,13 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from auditor.databases.rows.targets import Target
+from core.audit.key_values import Key, key_values
 from core.contract.model import Partition
-from core.landing.ingest_objects import KeyValue
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import in_partitions, partition_codes
 from core.warehouse.order import Bools, Ints, as_array
 
-Key = tuple[KeyValue, ...]
 MOST_LOCATED = 10_000  # rows of a slice that are looked for elsewhere; those beyond are looked for by a later audit
 
 
@@ -110,7 +109,7 @@ def _paths(target: Target, levels: Sequence[Partition], rows: pa.Table, keys: pa
     paths = np.full(rows.num_rows, "", dtype=object)
     paths[np.asarray(inside)] = [names[code] for code in codes.tolist()]
     columns = [
-        plain(as_array(rows.column(name)).cast(keys.field(ours).type))
+        key_values(as_array(rows.column(name)).cast(keys.field(ours).type))
         for name, ours in zip(target.source.key, target.keys, strict=True)
     ]
     return dict(zip(zip(*columns, strict=True), paths.tolist(), strict=True))
@@ -128,14 +127,6 @@ def changed_columns(target: Target, moves: Moves) -> tuple[str, ...]:
         before, after = (dict(folder.partition("=")[::2] for folder in path.split("/")) for path in (was, now))
         changed |= {name for name in before if before[name] != after.get(name, before[name] if now else "")}
     return tuple(dict.fromkeys(part.column for part in target.table.partition_by if part.name in changed))
-
-
-def plain(values: pa.Array) -> list[KeyValue]:
-    """The values as JSON has them."""
-    kind = values.type
-    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
-    texts: list[KeyValue] = (values if whole else values.cast(pa.string())).to_pylist()
-    return texts
 
 
 def instants(rows: pa.Table, column: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from core.landing.ingest_objects import KeyValue
 from core.time import parse_instant
 from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn, clock_of
+from ingestion.engines.postgresql.rendering import double_bits, text_in_line, whole_number
 from ingestion.engines.postgresql.select import FIRST_INSTANT, Reading, among
 
 _WALL = "timestamp without time zone"
@@ -75,7 +76,7 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
     if clock == "instant":
         return f"({expression} AT TIME ZONE 'UTC')"
     if clock == "date":
-        return f"{expression}::timestamp"
+        expression = f"{expression}::timestamp"
     if reading.timezone == "UTC":
         return f"{expression}"
     zone = literal(reading.timezone, "text")
@@ -111,30 +112,28 @@ def _hash(reading: Reading) -> str:
         name = identifier(column.name)
         kind = reading.table.field(column.name).type
         if kind.name in ("int", "bigint"):
-            seed = f"hashint8extended({name}::bigint, {seed})"
+            seed = f"hashint8extended({whole_number(column)}::bigint, {seed})"
         elif kind.name == "boolean":
             seed = f"hashint8extended({name}::int::bigint, {seed})"
         elif kind.name == "date":
             seed = f"hashint8extended(({name}::date - DATE '1970-01-01')::bigint, {seed})"
         elif kind.name == "timestamp":
             seed = f"timestamp_hash_extended({in_utc(reading, name, column)}, {seed})"
+        elif kind.name == "double":
+            seed = f"hashint8extended({double_bits(column)}, {seed})"
         else:
-            seed = f'hashtextextended({_text(reading, column)} COLLATE "C", {seed})'
+            seed = f'hashtextextended({text_in_line(column, kind)} COLLATE "C", {seed})'
     return seed
-
-
-def _text(reading: Reading, column: SourceColumn) -> str:
-    kind = reading.table.field(column.name).type
-    name = identifier(column.name)
-    return f"{name}::numeric({kind.precision},{kind.scale})::text" if kind.name == "decimal" else f"{name}::text"
 
 
 def _as_text(reading: Reading, column: SourceColumn) -> str:
     """A column for CSV, by the contract's type."""
     kind = reading.table.field(column.name).type
     name = identifier(column.name)
-    if kind.name in ("int", "bigint", "date"):
+    if kind.name in ("int", "bigint"):
+        return whole_number(column)
+    if kind.name == "date":
         return name
     if kind.name == "timestamp":
         return in_utc(reading, name, column)
-    return f"{name}::int" if kind.name == "boolean" else _text(reading, column)
+    return f"{name}::int" if kind.name == "boolean" else text_in_line(column, kind)

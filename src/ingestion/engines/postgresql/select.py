@@ -20,6 +20,7 @@ from core.landing.ingest_objects import START, KeyValue, Position
 from core.time import format_instant
 from ingestion.engines.postgresql.quoting import identifier, literal, qualified
 from ingestion.engines.postgresql.relation import ClockKind, Relation, SourceColumn, clock_of
+from ingestion.engines.postgresql.rendering import in_line, key_literal
 
 # Control characters inside JSON are always escaped, so neither can be in a line: CSV with them is the raw line.
 COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
@@ -151,22 +152,13 @@ def _output(reading: Reading, field: Field) -> str:
     name = identifier(column.name)
     if column.name == reading.changed.name:
         return name if not reading.created else f"{reading.cursor} AS {name}"
-    if column.base == "json":  # comes as it was written, line breaks too: between JSON's parts they are only space
-        flat = f"translate({name}::text, E'\\n\\r', '  ')"
-        return f"{flat}::json AS {name}" if field.type.name == "json" else f"{flat} AS {name}"
-    if column.category in ("A", "C"):  # an array or composite may hold json inside
-        return f"to_jsonb({name}) AS {name}" if field.type.name == "json" else f"{name}::text AS {name}"
-    if (field.type.name == "string" and column.category in ("N", "B")) or column.base in ("jsonb", "bytea"):
-        return name if field.type.name == "json" else f"{name}::text AS {name}"
-    if column.base == "money":
-        return f"{name}::numeric AS {name}"
-    return name
+    return f"{in_line(column, field)} AS {name}"
 
 
 def among(reading: Reading, keys: Sequence[Sequence[KeyValue]]) -> str:
-    """The condition that a row has one of these keys, of which there is one at least."""
+    """The condition that a row has one of these keys (``core.audit.key_values``), of which there is one at least."""
     names = ", ".join(identifier(key.name) for key in reading.keys)
-    rows = ", ".join(f"({_values(reading, key)})" for key in keys)
+    rows = ", ".join(f"({_canonical(reading, key)})" for key in keys)
     return f"({names}) IN ({rows})"
 
 
@@ -186,9 +178,23 @@ def _behind(reading: Reading, at: datetime, key: Sequence[KeyValue]) -> str:
     return f"({row}) > ({_moment(at, reading.clock)}, {_values(reading, key)})"
 
 
-def _values(reading: Reading, key: Sequence[KeyValue]) -> str:
+def _canonical(reading: Reading, key: Sequence[KeyValue]) -> str:
+    parts = zip(_whole(reading, key), reading.keys, reading.table.key, strict=True)
+    return ", ".join(
+        key_literal(value, column, reading.table.field(name).type, timezone=reading.timezone)
+        for value, column, name in parts
+    )
+
+
+def _whole(reading: Reading, key: Sequence[KeyValue]) -> Sequence[KeyValue]:
     if len(key) != len(reading.keys):
         raise InvalidData("find row", reading.table.name, f"{list(key)!r} is no key", "Its columns are in the contract")
+    return key
+
+
+def _values(reading: Reading, key: Sequence[KeyValue]) -> str:
+    """The key of a line, as the line has it."""
+    key = _whole(reading, key)
     return ", ".join(literal(value, column.type) for value, column in zip(key, reading.keys, strict=True))
 
 

@@ -12,7 +12,7 @@ from tests.support.lake import shipped_contracts
 from core.contract.model import Field
 from core.contract.types import parse_type
 from core.errors import InvalidData
-from ingestion.check.last_seen import marked_deleted, repair_name, typed_keys
+from ingestion.check.last_seen import marked_deleted, repair_name
 
 STAFF = shipped_contracts().dataset("sales").source_table("staff")
 AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -51,7 +51,3 @@ def test_what_is_no_object_cannot_be_marked() -> None:
 def test_names_of_repairs_sort_by_the_time_of_their_check() -> None:
     assert repair_name(AT, "gone-1") == "20261120T150000000000Z-gone-1"
     assert repair_name(AT, "z") < repair_name(AT.replace(microsecond=1), "a")
-
-
-def test_keys_have_the_types_of_lines() -> None:
-    assert typed_keys(STAFF, [["7"], [8]]) == [(7,), (8,)]

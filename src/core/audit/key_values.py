@@ -1,0 +1,127 @@
+"""Values of keys in the one form in which source, warehouse and ingest objects name a row to each other.
+
+=============  ==========================================================================
+type           form
+=============  ==========================================================================
+int, bigint    the number
+boolean        true or false
+string         the text, as the source's line has it
+decimal        text with as many places as the type, ``0.00000001`` and never ``1E-8``
+double         the shortest text that reads as the same number; minus zero is zero
+date           ``2026-11-20``
+timestamp      ``2026-11-20 14:30:00.000000``, in UTC
+=============  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from core.contract.model import SourceTable
+from core.contract.types import ColumnType
+from core.landing.ingest_objects import KeyValue
+from core.time import parse_instant
+from core.zones import utc_of_wall_clock
+
+Key = tuple[KeyValue, ...]
+_EXACT = Context(prec=80)  # Python's own has 28 digits, a decimal of the catalog 38
+
+
+def key_values(values: pa.Array) -> list[KeyValue]:
+    """A column of the warehouse in that form."""
+    kind = values.type
+    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind)
+    listed: list[KeyValue] = (values if whole else key_texts(values)).to_pylist()
+    return listed
+
+
+def key_texts(values: pa.Array) -> pa.Array:
+    """The same as texts; a boolean is ``true`` or ``false``."""
+    if pa.types.is_floating(values.type):
+        return pa.array([None if value is None else _double(value) for value in values.to_pylist()], pa.string())
+    texts = values.cast(pa.string())
+    if pa.types.is_decimal(values.type):
+        # Arrow writes exponents where a number is small: rare among keys, so that a loop over those does no harm.
+        exponents = pc.match_substring(texts, "E").fill_null(False)
+        if pc.any(exponents).as_py():
+            plain = [f"{value:f}" for value in values.filter(exponents).to_pylist()]
+            texts = pc.replace_with_mask(texts, exponents, pa.array(plain, pa.string()))
+    return texts
+
+
+def canonical_keys(table: SourceTable, keys: Sequence[Sequence[Any]], *, timezone: str = "UTC") -> list[Key]:
+    """Keys of the source's lines, of findings or of whoever asks, in that form.
+
+    ``timezone`` is the clock of times that name none: of lines the source's, of all others UTC. What is no value of its
+    column stays as it is: it equals none.
+    """
+    if not keys:
+        return []
+    columns = [
+        _canonical(table.field(name).type, list(column), timezone)
+        for name, column in zip(table.key, zip(*keys, strict=True), strict=True)
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _canonical(kind: ColumnType, column: list[Any], timezone: str) -> list[Any]:
+    if kind.name == "timestamp":
+        return _instants(column, timezone)
+    read = _READERS.get(kind.name)
+    if kind.name == "decimal":
+        return [_read(lambda value: _decimal(value, kind.scale), value) for value in column]
+    return column if read is None else [_read(read, value) for value in column]
+
+
+def _read(read: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return value if value is None else read(value)
+    except (ValueError, ArithmeticError, TypeError):
+        return value
+
+
+def _boolean(value: Any) -> bool:
+    return bool({"true": True, "false": False, "True": True, "False": False}[str(value)])
+
+
+def _decimal(value: Any, scale: int) -> str:
+    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    return f"{_EXACT.plus(rounded):f}"  # which makes minus zero zero
+
+
+def _double(value: Any) -> str:
+    return repr(float(value) + 0.0)
+
+
+_READERS: dict[str, Callable[[Any], KeyValue]] = {
+    "int": int,
+    "bigint": int,
+    "boolean": _boolean,
+    "double": _double,
+    "date": lambda value: date.fromisoformat(str(value)[:10]).isoformat(),
+}
+
+
+def _instants(column: list[Any], timezone: str) -> list[Any]:
+    times = [_read(parse_instant, value) for value in column]
+    walls = [at for at in times if isinstance(at, datetime) and at.tzinfo is None]
+    in_utc: dict[datetime, datetime] = {at: at for at in walls}
+    if walls and timezone != "UTC":
+        distinct = list(in_utc)
+        in_utc = dict(
+            zip(distinct, utc_of_wall_clock(pa.array(distinct, pa.timestamp("us")), timezone).to_pylist(), strict=True)
+        )
+    return [
+        (in_utc[at] if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)).isoformat(
+            sep=" ", timespec="microseconds"
+        )
+        if isinstance(at, datetime)
+        else at
+        for at in times
+    ]
