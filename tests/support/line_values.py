@@ -6,6 +6,8 @@ import random
 import string
 from typing import Any
 
+from tests.support.plain_lines import differs, plain_fate
+
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
 from processing.lines.block_parser import parser_for
@@ -15,6 +17,7 @@ from processing.lines.line_parser import LineParser, Unparsable
 from processing.lines.values import looks_like
 
 TYPES = ("int", "bigint", "decimal(10,2)", "decimal(38,10)", "boolean", "date", "timestamp", "double", "string", "json")
+MIDNIGHTS = ("T00:00:00", "T10:00", "T00:00:00.000Z", "T02:00:00+02:00", "T00:00+02:00", " 19:00-05:00", "T00Z", "Z")
 ZONES = ("UTC", "Etc/GMT")  # of the same clock; the second is read on the road of wall-clock times
 ANYTHING = (
     *(
@@ -25,6 +28,8 @@ ANYTHING = (
         "Infinity",
         "-Infinity",
         "nan",
+        "Inf",
+        "-NaN",
         "0",
         "-0",
         "1.0",
@@ -60,7 +65,8 @@ ANYTHING = (
         '"1.50"',
     ),
 )
-MEMBERS = ("null", '"NaN"', "NaN", "1e999", "[" * 600 + "]" * 600, '"\\"}{"', "1")
+LETTERS = (*"abé 01}{株𝄞\u2028\ufeff\x7f", r"\n", r"\"", r"\\", r"\/", r"\u0000", r"\u00e9", r"\ud834\udd1e")
+MEMBERS = ("null", '"NaN"', "NaN", "[-Inf]", '{"a": -NaN}', "1e999", "[" * 600 + "]" * 600, '"\\"}{"', "1")
 
 
 def any_text(draw: random.Random, kind: str) -> str:
@@ -91,20 +97,22 @@ def _good(draw: random.Random, kind: str) -> str:
     if kind == "boolean":
         return draw.choice(["true", "false"])
     if kind == "string":
-        return f'"{"".join(draw.choices("abé 01}{", k=draw.randint(0, 8)))}"'
+        return f'"{"".join(draw.choices(LETTERS, k=draw.randint(0, 8)))}"'
     if kind == "json":
         return draw.choice(['{"a": 1.10}', "[1, null]", '"text"', "1.50", "true", '["NaN", "}{"]'])
     day = f"{draw.choice([0, 1, 1969, 2026, 9999, 10000]):04d}-{draw.randint(1, 13):02d}-{draw.randint(1, 31):02d}"
     if kind == "date":
-        return f'"{day}{draw.choice(["", "", "", "T00:00:00", "T10:00"])}"'
+        return f'"{day}{draw.choice(["", "", "", *MIDNIGHTS])}"'
     clock = draw.choice(["", "T14", " 14:30", "T14:30:05", "T23:59:59.5", "T00:00:00.123456", "T24:00:00", "T14:30:60"])
     zone = draw.choice(["", "", "Z", "z", "+02:00", "-05:30", "+0200", "+02", "-23:59", "+24:00"])
     return f'"{day}{clock}{zone}"'
 
 
 def fates_differ(texts: list[str], kind: str) -> list[str]:
-    """What differs, in words, between the roads on which lines with these values are read; nothing if all is well."""
+    """What differs, in words, between the roads on which lines with these values are read, or from what Python's own
+    libraries read (``plain_lines``); nothing if all is well."""
     differences: list[str] = []
+    types = {"v": kind, "n": "int"}
     draw = random.Random(len(texts))
     for zone in ZONES:
         source = SourceTable("v", (), (Field("v", parse_type(kind), False), Field("n", parse_type("int"), False)))
@@ -128,6 +136,11 @@ def fates_differ(texts: list[str], kind: str) -> list[str]:
                 for line, first, second in zip(lines, alone, fates, strict=False)
                 if repr(first) != repr(second)
             ]
+        differences += [
+            f"{kind} {zone}: {line[:200]!r} is {_short(fate)}, and not {_short(plain)}"
+            for line, fate in zip(lines, alone, strict=True)
+            if differs(plain := plain_fate(line.encode(), types), _rows_of(fate), types)
+        ]
         differences += [
             f"{kind} {zone}: {line[:200]!r} has no reason"
             for line, fate in zip(lines, alone, strict=True)
@@ -171,6 +184,11 @@ def _fates(lines: list[str], source: SourceTable, zone: str, *, threads: bool = 
     for line, row in zip(parsed.lines.tolist(), parsed.rows.to_pylist(), strict=True):
         fates[line] = (*fates.get(line, ()), *row.values())
     return [fates.get(number) for number in range(len(lines))]
+
+
+def _rows_of(fate: Any) -> list[tuple[Any, ...]]:
+    """The rows of a line that was read: as many as it has objects."""
+    return [] if isinstance(fate, str) else [tuple(fate[at : at + 2]) for at in range(0, len(fate or ()), 2)]
 
 
 def _short(fate: object) -> str:

@@ -217,8 +217,6 @@ def _integers(numbers: Ints, kind: pa.DataType) -> pa.Array | None:
 
 def _cast(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
     try:
-        if pa.types.is_timestamp(kind) and kind.unit == "s":  # how the parser reads dates
-            return texts.cast(pa.date32())
         if pa.types.is_timestamp(kind) and _zoned(texts):
             return texts.cast(pa.timestamp("us", "UTC")).cast(kind)
         if pa.types.is_decimal(kind):

@@ -17,6 +17,7 @@ from core.zones import utc_of_wall_clock
 
 _NAIVE = pa.timestamp("us")
 _ZONE = r"([zZ]|[ T]\d\d(:\d\d(:\d\d(\.\d+)?)?)?[+-]\d\d(:?\d\d)?)$"
+_MIDNIGHT = r"^\d{4}-\d\d-\d\d[ T]00(:00(:00(\.0+)?)?)?(Z|[+-]00(:?00)?)?$"
 _MICROSECONDS_OF_A_DAY = 86_400_000_000
 _TIME_BYTES = len("HH:MM:SS.ffffff")
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, counted from 1970-01-01
@@ -37,6 +38,19 @@ def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     if not pc.any(zoned).as_py():
         return wall
     return pc.coalesce(pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC")).cast(_NAIVE), wall)
+
+
+def in_days(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """ISO 8601 texts as dates; raises ``pa.ArrowInvalid`` for a text that is none.
+
+    A midnight without offset or in UTC is a date. Other times and offsets are no part of one: whose day they mean is
+    not said, and the day in UTC may be another than the one that was written.
+    """
+    try:
+        return column.cast(pa.date32())
+    except pa.ArrowInvalid:
+        midnight = pc.match_substring_regex(column, _MIDNIGHT)
+        return pc.if_else(midnight, pc.utf8_slice_codeunits(column, 0, len("YYYY-MM-DD")), column).cast(pa.date32())
 
 
 def in_years(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:

@@ -14,7 +14,6 @@ from itertools import islice
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from core.contract.model import SourceTable
@@ -23,7 +22,7 @@ from core.warehouse.order import Ints
 from processing.lines.blocks import BLOCK_BYTES, Block, newlines
 from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_fast_lines
-from processing.lines.instants import in_utc, in_years
+from processing.lines.instants import in_days, in_utc, in_years
 from processing.lines.nested import nested_as_text
 
 JOINED = re.compile(rb"}[ \t\r]*{")
@@ -50,12 +49,10 @@ class LineParser:
         self._known = frozenset(self.schema.names)
         self._nested = tuple(_named(source, "json"))
         # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
-        # zone must the text be read. Dates the parser reads from numbers only, so they come as midnights.
+        # zone must the text be read. Dates the parser reads from numbers only, so they come as texts.
         self._timestamps = tuple(_named(source, "timestamp"))
         self._local = () if timezone == "UTC" else self._timestamps
-        as_read = {name: pa.string() for name in self._local} | {
-            name: pa.timestamp("s") for name in _named(source, "date")
-        }
+        as_read = dict.fromkeys((*self._local, *_named(source, "date")), pa.string())
         self._wire = pa.schema([pa.field(field.name, as_read.get(field.name, field.type)) for field in self.schema])
         self._decimals = frozenset(_named(source, "decimal"))
         as_parsed = {name: wide(self.schema.field(name).type) for name in self._decimals}
@@ -148,17 +145,9 @@ class LineParser:
             if field.name in self._local:
                 column = in_utc(column, self._timezone)
             if column.type != field.type:
-                column = _midnights(column) if pa.types.is_date(field.type) else column.cast(field.type)
+                column = in_days(column) if pa.types.is_date(field.type) else column.cast(field.type)
             columns.append(in_years(column) if pa.types.is_temporal(field.type) else column)
         return pa.table(columns, names=self.schema.names)
-
-
-def _midnights(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Dates that were read as instants; a time of day is no part of a date, and Arrow would drop it silently."""
-    dates = column.cast(pa.date32())
-    if pc.any(pc.not_equal(dates.cast(column.type), column)).as_py():
-        raise Unparsable("a date with a time of day")
-    return dates
 
 
 def _is_text(data: bytes) -> bool:

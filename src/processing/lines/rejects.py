@@ -40,6 +40,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 _LONGEST_QUOTE = 80
 _SMALL = 100  # records of a part that are tested one by one
 _MOST_EXPLAINED = 100  # of a block's lines whose reason has to be sought field by field
+_CONSTANTS = re.compile(b"NaN|Inf")
 _FILLED = re.compile(rb"[^ \t\r\n][^\n]*")
 _PAIRS = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=list)
 _TOO_MANY = f"no JSON: over {MOST_JOINED} objects without a newline between them"
@@ -192,8 +193,12 @@ class _Separation:
         text = record.decode()
         if too_deep(text):
             return "" if self._accepts(record) else _TOO_DEEP
+        try:
+            pairs = _PAIRS.decode(text)
+        except ValueError:  # it is what Arrow alone reads, all of it, or it would be no JSON
+            return ""
         seen: set[str] = set()
-        for name, value in _PAIRS.decode(text):
+        for name, value in pairs:
             kind = self._types.get(name)
             if kind is None:
                 continue
@@ -223,7 +228,9 @@ class _Separation:
 
 
 def _is_nearly_json(record: bytes) -> bool:
-    """Whether it is what Python and Arrow read beside JSON, such as NaN, or nested so deep that nobody has looked."""
+    """Whether it may be what Arrow reads beside JSON (``NaN``, ``-Inf``), or is nested too deep to be looked at."""
+    if _CONSTANTS.search(record):
+        return True
     try:
         text = record.decode()
         if not too_deep(text):

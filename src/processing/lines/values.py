@@ -15,7 +15,7 @@ from core.contract.types import ColumnType
 from processing.lines.decimals import MOST_WRITTEN
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00(:00(:00(\.0*)?)?)?)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00(:00(:00(\.0+)?)?)?(Z|[+-]00(:?00)?)?)?")
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )

@@ -65,6 +65,14 @@ def test_only_so_many_objects_may_stand_on_one_line(monkeypatch: pytest.MonkeyPa
         assert all("objects without a newline between them" in rejected.reason for rejected in parsed.rejected)
 
 
+@pytest.mark.parametrize("constant", ["NaN", "-NaN", "Inf", "-Inf", "Infinity", "-Infinity"])
+def test_what_arrow_reads_beside_json_is_read_beside_bad_lines_too(constant: str) -> None:
+    lines = [b"nonsense", b'{"id":1,"new":[%s]}' % constant.encode(), b'{"id":"x","new":%s}' % constant.encode()]
+    parsed = separate_rejects(LineParser(SOURCE), Block(b"\n".join(lines), 1))
+    assert parsed.rows.column("id").to_pylist() == [1]
+    assert [rejected.line for rejected in parsed.rejected] == [1, 3]
+
+
 def test_a_long_value_is_quoted_in_part() -> None:
     assert shortened("x" * 80) == "x" * 80
     assert shortened("x" * 81) == "x" * 80 + "... (81 characters)"
