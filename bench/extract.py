@@ -173,7 +173,7 @@ def psql_copy(*, login: Mapping[str, Any], ordered: bool, threads: int) -> Calla
     """``psql`` with the very statement that ours sends, or without its order and bounds, into a pipe."""
     session = _connector(login).open()
     reading = plan_reading(
-        table("line_item"), read_relations(session, ["line_item"]).relation(table("line_item")), timezone="UTC"
+        table("line_item"), read_relations(session, [table("line_item")]).relation(table("line_item")), timezone="UTC"
     )
     statement = copy_interval(reading, START, UNTIL)
     session.close()

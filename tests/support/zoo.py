@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +24,20 @@ from core.contract.model import SourceTable
 
 DATASET = "zoo"
 Cell = Any
+_GRANTS = """DO $$ DECLARE folder name; BEGIN
+FOR folder IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+EXECUTE format('GRANT USAGE ON SCHEMA %I TO {user}', folder);
+EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO {user}', folder);
+END LOOP; END $$"""
+
+
+def canonical(document: Any) -> str:
+    return json.dumps(document, sort_keys=True)
+
+
+def starred(name: str) -> str:
+    """The warehouse's name of a column, which has small letters, digits and underscores only."""
+    return re.sub(r"[^a-z0-9_]", "_", re.sub(r"^([^A-Za-z])", r"c\1", name).lower())
 
 
 @dataclass(frozen=True)
@@ -61,16 +76,16 @@ class Cage:
 
     def fact(self) -> dict[str, Any]:
         columns: dict[str, Any] = {
-            name: {"type": kind.rstrip("?"), "immutable": True} if name == "created_at" else kind.rstrip("?")
-            for name, (_, kind) in self.all_columns.items()
+            starred(name): {"type": kind.rstrip("?"), "from": name} for name, (_, kind) in self.all_columns.items()
         }
+        columns["created_at"]["immutable"] = True
         return {
             "kind": "fact",
             "from": self.name,
             "grain": "one row per version of a row",
-            "key": [*self.key, "changed_at"],
+            "key": [*map(starred, self.key), "changed_at"],
             "version": ["changed_at", "checked_at"],
-            "history_of": list(self.key),
+            "history_of": [*map(starred, self.key)],
             "partition_by": "month(created_at)",
             "since": "2020-01-01",
             "columns": columns | {"deleted_at": "timestamp", "checked_at": "timestamp"},
@@ -98,10 +113,21 @@ class Zoo(DatabaseSimulation):
             theirs = self._source_rows(table)
             facts = self.lake.rows(f"fact_{cage.name}")
             names = [field.name for field in table.fields if not field.added]
-            ours = [{name: row[name] for name in names} for row in facts if row["is_latest"]]
-            left, right = (sorted(map(repr, rows)) for rows in (theirs, ours))
-            wrong += [f"{cage.name}: {row} is the source's alone" for row in left if row not in right]
-            wrong += [f"{cage.name}: {row} is the warehouse's alone" for row in right if row not in left]
+            documents = [field.name for field in table.fields if field.type.name == "json"]
+            ours = [{name: row[starred(name)] for name in names} for row in facts if row["is_latest"]]
+            for row in ours:  # documents are kept as texts, and are equal where what they say is
+                row |= {name: canonical(json.loads(row[name], parse_float=str)) for name in documents if row[name]}
+            key = [name for name in names if name in cage.key]
+            left, right = ({repr([row[name] for name in key]): row for row in rows} for rows in (theirs, ours))
+            assert (len(left), len(right)) == (len(theirs), len(ours))
+            for place in sorted({*left, *right}):
+                cells = [
+                    f"{name} {left[place][name]!r} is {right[place][name]!r}"
+                    for name in names
+                    if place in left and place in right and repr(left[place][name]) != repr(right[place][name])
+                ]
+                alone = "" if place in left and place in right else "of one side alone"
+                wrong += [f"{cage.name} {place}: {problem}" for problem in [*cells, alone] if problem]
         return wrong
 
     def _source_rows(self, table: SourceTable) -> list[dict[str, Any]]:
@@ -136,9 +162,13 @@ class Zoo(DatabaseSimulation):
         if kind == "date":
             return dt.date.fromisoformat(value)
         if kind == "decimal":
-            return Decimal(str(value).replace("$", "").replace(",", "")).quantize(Decimal(1).scaleb(-scale))
+            return Decimal(str(value).replace("$", "").replace(",", "")).quantize(
+                Decimal(1).scaleb(-scale), context=Context(prec=80)
+            )
         if kind == "double":
             return float(value)
+        if kind == "json":
+            return canonical(value)
         return int(value) if kind in ("int", "bigint") else value
 
 
@@ -157,7 +187,8 @@ def zoo(*cages: Cage, extra: Sequence[str] = (), **settings: Any) -> Iterator[Zo
         contracts = load(folder_of(Path(folder), written), today=TODAY)
     contracts = with_source(contracts, DATASET, **{"margin": 0, "settle": 0, "sweep": 1, **settings})
     statements = [statement for cage in cages for statement in cage.statements()]
-    with scratch_database(*extra, *statements) as database:
+    granted = _GRANTS.format(user=shared_server().extractor.user)
+    with scratch_database(*extra, *statements, granted) as database:
         simulation = Zoo(Source(shared_server(), database.dbname), contracts=contracts, dataset=DATASET)
         simulation.cages = cages
         try:

@@ -115,6 +115,7 @@ class SourceTableShape(Shape):
     changed_at: str = ""
     columns: dict[Text, FieldShape]
     rows_per_object: int = Field(100_000, ge=1, le=1_000_000)
+    relation: str = ""
 
 
 class DatabaseShape(Shape):

@@ -143,6 +143,7 @@ def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
         created_at=shape.created_at,
         changed_at=shape.changed_at,
         rows_per_object=shape.rows_per_object,
+        relation=shape.relation,
     )
     marks = (
         Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 
 from core.authoring.column_rules import broken_rule
@@ -26,6 +27,9 @@ def source_rules(contract: Contract, problems: Problems) -> None:
     elif source is not None:
         _feed_rules(contract, source, problems)
 
+
+_NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
+_RELATION = re.compile(rf"{_NAME}(?:\.{_NAME})?")
 
 # ---------------------------------------------------------------- databases
 
@@ -74,6 +78,9 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
         if name.startswith(RESERVED) and (names.count(name) > 1 or not table.field(name).added):
             problem = f"names that begin with {RESERVED!r} are the pipeline's"
             problems.add(f"{path}.columns.{name}", problem, "Read it through a view that names it otherwise")
+    if table.relation and not _RELATION.fullmatch(table.relation):
+        remedy = 'Write it as in SQL: archive."Order-Items", capitals and dashes in double quotes'
+        problems.add(f"{path}.relation", f"{table.relation!r} names no table", remedy)
     if table.name == ENTITIES:
         problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
     for field in table.fields:

@@ -223,7 +223,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """The form of the JSON lines of a database's table (rows) or of a feed (points)."""
+    """The form of the JSON lines of a database's table (rows) or of a feed (points).
+
+    ``relation`` is what the database calls the table where that is not ``name`` found along the role's search path:
+    names as in SQL, ``archive."Order-Items"``.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -231,6 +235,7 @@ class SourceTable:
     created_at: str = ""
     changed_at: str = ""
     rows_per_object: int = 100_000
+    relation: str = ""
 
     @property
     def deleted_mark(self) -> str:

@@ -102,7 +102,8 @@ class RowReader(Protocol):
     """Reads rows of one table as JSON lines of the contract's fields, each answer from one snapshot.
 
     ``precision`` is one unit of the cursor's last digit. ``needs_report``: there may be rows that no interval holds.
-    ``subscribed``: another server's transactions write its rows.
+    ``written_elsewhere`` says
+    why this server's transactions do not bound the times of its rows; empty where they do.
     """
 
     @property
@@ -114,7 +115,7 @@ class RowReader(Protocol):
     @property
     def needs_report(self) -> bool: ...
     @property
-    def subscribed(self) -> bool: ...
+    def written_elsewhere(self) -> str: ...
 
     def lines_between(
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None

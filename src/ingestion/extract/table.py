@@ -80,10 +80,9 @@ def plan_interval(state: TableState, bound: Bound, reading: RowReader, source: D
     server's clock has not come to the start yet: what is written until then would lie behind it.
     """
     place = reading.table.name
-    if reading.subscribed and not source.lookback:
-        problem = "logical replication brings its rows, and this server does not know the transactions that wrote them"
-        remedy = "Name the publisher in the secret, or choose a `lookback` in the contract"
-        raise PipelineBug("take horizon", place, problem, remedy)
+    if reading.written_elsewhere and not source.lookback:
+        remedy = "Name the server that writes them in the secret, or choose a `lookback` in the contract"
+        raise PipelineBug("take horizon", place, reading.written_elsewhere, remedy)
     margin = timedelta(seconds=source.margin)
     precision = reading.precision
     horizon = safe_horizon(bound.at, margin=margin, precision=precision) if bound.at else None

@@ -47,7 +47,7 @@ class PostgreSql:
 
     def catalog(self, session: Session, tables: Sequence[SourceTable]) -> PostgresCatalog:
         """The catalog of these tables."""
-        return PostgresCatalog(read_relations(session, [table.name for table in tables]))
+        return PostgresCatalog(read_relations(session, tables))
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon."""

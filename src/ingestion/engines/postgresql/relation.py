@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ _CLOCKS: dict[str, ClockKind] = {
     "date": "date",
 }
 _MICROSECOND_DIGITS = 6
+_NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ class SourceColumn:
 class Relation:
     """A table or view.
 
-    ``writable``: this session's role may change rows of it. ``lockable``: it may lock the whole. ``subscribed``:
-    logical replication brings its rows, whose times are those of another server's transactions.
+    ``writable``: this session's role may change rows of it. ``lockable``: it may lock the whole. ``elsewhere`` says
+    why the transactions of this server tell nothing of its rows' times, if that is so: it, or something that it is
+    made of, is ``subscribed`` (logical replication brings its rows), ``materialized`` or ``foreign``.
     """
 
     schema: str
@@ -64,7 +67,7 @@ class Relation:
     columns: dict[str, SourceColumn]
     writable: bool
     lockable: bool
-    subscribed: bool
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,9 @@ class Relations:
         """The relation of a table. Raises ``UnknownTable`` or ``MissingColumns`` where the server lacks some of it."""
         relation = self.relations.get(table.name)
         if relation is None:
-            remedy = "Look at the contract, the role's search_path and its USAGE on the schema"
-            raise UnknownTable("find table", f"{self.place}/{table.name}", "there is no such table", remedy)
+            remedy = "Look at the contract's relation, the role's search_path and its USAGE on the schema"
+            problem = f"there is no table {table.relation or table.name}"
+            raise UnknownTable("find table", f"{self.place}/{table.name}", problem, remedy)
         names = [field.name for field in table.fields if not field.added]
         if absent := [name for name in names if name not in relation.columns]:
             problem = f"it has no {', '.join(absent)}"
@@ -92,36 +96,75 @@ class Relations:
         return relation
 
 
-def read_relations(session: Session, tables: Sequence[str]) -> Relations:
+def parse_relation(text: str) -> tuple[str, str]:
+    """Schema (empty: along the search path) and name; names without quotes are folded to small letters, as in SQL."""
+    parts = [part if part[0] == '"' else part.lower() for part in _NAME.findall(text)]
+    names = [part[1:-1].replace('""', '"') if part[0] == '"' else part for part in parts]
+    return (names[-2] if len(names) > 1 else "", names[-1])
+
+
+def read_relations(session: Session, tables: Sequence[SourceTable]) -> Relations:
     """The catalog of all tables, in one round trip; a table that the server lacks is missing from it."""
     rows = session.query(_statement(tables))
     relations: dict[str, Relation] = {}
-    for table, schema, relation_name, writable, lockable, subscribed, *column in rows:
-        relation = relations.setdefault(table, Relation(schema, relation_name, {}, writable, lockable, subscribed))
+    for table, schema, relation_name, writable, lockable, elsewhere, *column in rows:
+        relation = relations.setdefault(table, Relation(schema, relation_name, {}, writable, lockable, elsewhere or ""))
         name, kind, base, modifier, category, not_null = column
         relation.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
     return Relations(session.place, relations)
 
 
-def _statement(tables: Sequence[str]) -> str:
+def _statement(tables: Sequence[SourceTable]) -> str:
     # format_type with -1: a type without modifier. With null it would say "character", and a cast to that keeps one
-    # letter only. A domain's base type says what its values look like.
-    names = ", ".join(literal(name, "text") for name in tables)
+    # letter only. A domain's base type, however many domains lie between, says what its values look like.
+    # to_regclass would refuse all tables where our role may not use the schema of one.
+    places = [parse_relation(table.relation) if table.relation else ("", table.name) for table in tables]
+    names = ", ".join(literal(table.name, "text") for table in tables)
+    schemas = ", ".join(literal(schema, "text") for schema, _ in places)
+    relations = ", ".join(literal(name, "text") for _, name in places)
     return f"""
-SELECT wanted.name, n.nspname::text, c.relname::text,
+WITH RECURSIVE named AS MATERIALIZED (
+  SELECT wanted.name, c.oid, c.relname, c.relnamespace, c.relkind
+  FROM unnest(ARRAY[{names}]::text[], ARRAY[{schemas}]::text[], ARRAY[{relations}]::text[])
+    AS wanted (name, schema, relation)
+  JOIN pg_class c ON c.relname = wanted.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE CASE wanted.schema WHEN '' THEN pg_table_is_visible(c.oid) ELSE n.nspname = wanted.schema END
+), reach (root, oid) AS (
+  SELECT oid, oid FROM named
+  UNION SELECT oid, pg_partition_ancestors(oid)::oid FROM named
+  UNION SELECT reach.root, beneath.oid
+  FROM reach CROSS JOIN LATERAL (
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = reach.oid
+    UNION ALL
+    SELECT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    WHERE r.ev_class = reach.oid AND d.refclassid = 'pg_class'::regclass
+  ) AS beneath (oid)
+), origin AS MATERIALIZED (
+  SELECT reach.root AS oid, max(CASE
+    WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = reach.oid) THEN 'subscribed'
+    WHEN c.relkind = 'm' THEN 'materialized' WHEN c.relkind = 'f' THEN 'foreign' END) AS elsewhere
+  FROM reach JOIN pg_class c ON c.oid = reach.oid GROUP BY 1
+)
+SELECT c.name, n.nspname::text, c.relname::text,
        has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
          OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),
-       c.relkind IN ('r', 'p', 'v') AND has_table_privilege(c.oid, 'SELECT'),
-       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid),
-       a.attname::text, format_type(a.atttypid, -1), format_type(coalesce(base.oid, ty.oid), -1),
-       CASE WHEN ty.typtype = 'd' THEN ty.typtypmod ELSE a.atttypmod END,
+       c.relkind IN ('r', 'p', 'v') AND has_table_privilege(c.oid, 'SELECT'), origin.elsewhere,
+       a.attname::text, format_type(a.atttypid, -1), format_type(base.oid, -1), base.modifier,
        ty.typcategory::text, a.attnotnull
-FROM unnest(ARRAY[{names}]::text[]) AS wanted (name)
-JOIN pg_class c ON c.oid = to_regclass(quote_ident(wanted.name))
+FROM named c
+JOIN origin ON origin.oid = c.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type ty ON ty.oid = a.atttypid
-LEFT JOIN pg_type base ON ty.typtype = 'd' AND base.oid = ty.typbasetype
+CROSS JOIN LATERAL (
+  WITH RECURSIVE chain AS (
+    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typtypmod, a.atttypmod AS modifier, 0 AS depth
+    UNION ALL
+    SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, greatest(chain.modifier, chain.typtypmod), depth + 1
+    FROM chain JOIN pg_type b ON chain.typtype = 'd' AND b.oid = chain.typbasetype
+  ) SELECT oid, modifier FROM chain ORDER BY depth DESC LIMIT 1
+) AS base
 """
 
 

@@ -16,6 +16,11 @@ from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, 
 from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, in_snapshot
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_ELSEWHERE = {
+    "subscribed": "logical replication brings its rows, and this server does not know the transactions that wrote them",
+    "materialized": "its rows come when a materialized view is refreshed, with times from before",
+    "foreign": "its rows are another server's, and this one does not know the transactions that wrote them",
+}
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -46,9 +51,9 @@ class PostgresTable:
         return self.reading.needs_report
 
     @property
-    def subscribed(self) -> bool:
-        """Whether logical replication brings its rows."""
-        return self.reading.relation.subscribed
+    def written_elsewhere(self) -> str:
+        """Why the server's transactions do not bound its rows' times; empty where they do."""
+        return _ELSEWHERE.get(self.reading.relation.elsewhere, "")
 
     def lines_between(
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None

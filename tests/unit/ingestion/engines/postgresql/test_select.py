@@ -37,7 +37,7 @@ def make(database: ScratchDatabase, *statements: str) -> PostgresSession:
 
 
 def reading_of(session: PostgresSession, table: SourceTable, *, timezone: str = "UTC") -> Reading:
-    return plan_reading(table, read_relations(session, [table.name]).relation(table), timezone=timezone)
+    return plan_reading(table, read_relations(session, [table]).relation(table), timezone=timezone)
 
 
 def lines(session: PostgresSession, statement: str) -> list[bytes]:

@@ -1,0 +1,176 @@
+"""Tables of every shape and columns of every type: loaded, broken, healed, compared with the source cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.support.zoo import Cage, Zoo, zoo
+
+pytestmark = pytest.mark.database
+AT = "timestamp '2026-11-10 12:00'"
+
+# Columns by name: PostgreSQL's type, the contract's, two values.
+CELLS: dict[str, tuple[str, str, str, str]] = {
+    "smallint": ("smallint", "int", "-32768", "32767"),
+    "bigint": ("bigint", "bigint", "-9223372036854775808", "9223372036854775807"),
+    "oid": ("oid", "bigint", "4294967295", "0"),
+    "money": ("money", "decimal(19,2)", "'-92233720368547758.08'", "'0.01'"),
+    "amount": ("numeric(38,10)", "decimal(38,10)", "9999999999999999999999999999.0123456789", "-0.0000000001"),
+    "any_number": ("numeric", "string", "'NaN'", "'-Infinity'"),
+    "long_number": ("numeric", "string", "1e40 + 0.5", "0.10"),
+    "double": ("float8", "double", "'1e-307'", "-0.1"),
+    "wild_double": ("float8", "string", "'Infinity'", "'NaN'"),
+    "real": ("float4", "double", "0.1", "'3.4e38'"),
+    "flag": ("boolean", "boolean", "true", "false"),
+    "padded": ("char(5)", "string", "'ab'", "''"),
+    "long_text": ("text", "string?", "'é\U0001f600 \"quoted\" \\ ''x'' ' || chr(10) || chr(9) || chr(1)", "NULL"),
+    "one_letter": ('"char"', "string", "'x'", "'y'"),
+    "day": ("date", "date", "'1066-10-14'", "'9999-12-31'"),
+    "any_day": ("date", "string", "'infinity'", "'0044-03-15 BC'"),
+    "wall": ("timestamp(3)", "timestamp", "'2026-02-28 23:59:59.9996'", "'0001-01-01'"),
+    "instant": ("timestamptz", "timestamp", "'2026-11-10 12:00:00.000001+14'", "'1900-01-01 00:00Z'"),
+    "any_time": ("timestamptz", "string", "'infinity'", "'2026-11-10 12:00+05:45'"),
+    "clock": ("time", "string", "'24:00'", "'00:00:00.000001'"),
+    "clock_zone": ("timetz", "string", "'12:00+05:30'", "'00:00-12'"),
+    "span": ("interval", "string", "'1 year 2 mons -3 days 04:05:06.789'", "'-1 sec'"),
+    "identity": ("uuid", "string", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "'00000000-0000-0000-0000-000000000000'"),
+    "bytes": ("bytea", "string", r"'\xDEADBEEF00'", r"'\x'"),
+    "written": ("json", "json", "'{\"b\" : 1,\n \"a\": [1.50, null, 1e400]}'", "'\"x\"'"),
+    "parsed": ("jsonb", "json", '\'{"b": 1, "a": [1.50, {"c": "\\u00e9"}]}\'', "'12345678901234567890.10'"),
+    "parsed_text": ("jsonb", "string", "'\"a\"'", "'[1, 2]'"),
+    "mood": ("mood", "string", "'so so'", "'Wild'"),
+    "numbers": ("int[]", "json", "'{{1,2},{3,NULL}}'", "'{}'"),
+    "words": ("text[]", "string", "ARRAY['a,b', 'c\"d', NULL, '']", "'{}'"),
+    "documents": ("jsonb[]", "json", "ARRAY['{\"a\": 1}'::jsonb]", "'{}'"),
+    "address": ("inet", "string", "'10.0.0.1'", "'::1/64'"),
+    "network": ("cidr", "string", "'10.0.0.0/8'", "'192.168.0.0/16'"),
+    "range": ("int4range", "string", "'[1,5)'", "'empty'"),
+    "range_of_times": ("tstzrange", "string", "'[2026-01-01 00:00Z,)'", "'empty'"),
+    "ranges": ("int4multirange", "string", "'{[1,3),[5,9)}'", "'{}'"),
+    "bits": ("varbit", "string", "B'10110'", "B''"),
+    "place": ("point", "string", "'(1.5,-2)'", "'(0,1e300)'"),
+    "shape": ("polygon", "string", "'((0,0),(1,1),(2,0))'", "'((0,0))'"),
+    "lexemes": ("tsvector", "string", "'fat:2 cat:3'::tsvector", "''::tsvector"),
+    "composed": ("pair", "string", "ROW(1, 'a b')", "ROW(NULL, '\"')"),
+    "composed_json": ("pair", "json", "ROW(1, 'a b')", "ROW(NULL, '')"),
+    "deep_domain": ("deepest", "decimal(12,3)", "1.5", "-7"),
+    "deep_moment": ("deep_moment", "timestamp", "'2026-11-10 12:00'", "'2000-01-01'"),
+    "label": ("ltree_like", "string", "'a.b.c'", "'x'"),
+}  # fmt: skip
+TYPES = [
+    "CREATE TYPE mood AS ENUM ('calm', 'Wild', 'so so')",
+    "CREATE TYPE pair AS (number int, word text)",
+    "CREATE DOMAIN deep AS numeric(12,3)",
+    "CREATE DOMAIN deeper AS deep CHECK (VALUE > -1000)",
+    "CREATE DOMAIN deepest AS deeper",
+    "CREATE DOMAIN shallow_moment AS timestamp(3)",
+    "CREATE DOMAIN deep_moment AS shallow_moment",
+    "CREATE DOMAIN ltree_like AS text CHECK (VALUE ~ '^[a-z.]+$')",
+]
+
+
+def test_every_type_of_column_comes_through_and_is_healed_as_it_is() -> None:
+    columns = {name: (kind, contract) for name, (kind, contract, *_) in CELLS.items()}
+    cage = Cage("cells", {"id": ("int", "int"), **columns}, ("id",))
+    with zoo(cage, extra=TYPES) as animals:
+        for number in (0, 1):
+            values = {name: cell[2 + number] for name, cell in CELLS.items()}
+            for key in (number, 10 + number):
+                animals.insert("cells", {"id": str(key), **values, "created_at": AT, "changed_at": AT})
+        animals.extract()
+        assert quarantined(animals) == []
+        assert animals.differences() == []
+        animals.heal(run="first")
+        assert animals.findings("first") == []
+        animals.run("delete from cells where id = 0")
+        animals.run("update cells set padded = 'xy', changed_at = changed_at + interval '1 s' where id = 1")
+        animals.heal(run="second")
+        assert {finding.kind for finding in animals.findings("second")} == {"deleted_row", "stale_row"}
+        assert animals.differences() == []
+        assert animals.audited() == []
+
+
+def quarantined(animals: Zoo) -> list[str]:
+    stored = [animals.lake.records.read(info.key) for info in animals.lake.records.list("quarantine/")]
+    return [entry.body.decode() for entry in stored if entry]
+
+
+CLOCKS = '"created_at" timestamp NOT NULL, "changed_at" timestamp NOT NULL'
+ODD = {"Order-Id": ("int", "int"), "select": ("text", "string?"), "Ünï code": ("text", "string?")}
+
+
+def shapes() -> Sequence[Cage]:
+    plain = {"id": ("int", "int"), "word": ("text", "string?")}
+    columns = f"id int, word text, {CLOCKS}"
+    return (
+        Cage("odd", ODD, ("Order-Id",), relation='"Odd Schema"."Order-Items"', sql=[
+            'CREATE SCHEMA "Odd Schema"',
+            f'CREATE TABLE "Odd Schema"."Order-Items"'
+            f' ("Order-Id" int PRIMARY KEY, "select" text, "Ünï code" text, {CLOCKS})',
+        ]),
+        Cage("user", plain, ("id",), relation="archive.user_rows", sql=[
+            "CREATE SCHEMA archive", f"CREATE TABLE archive.User_Rows ({columns}, PRIMARY KEY (id))",
+        ]),
+        Cage("root", plain, ("id",), sql=[
+            f"CREATE TABLE root ({columns}, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+            "CREATE TABLE root_low PARTITION OF root FOR VALUES FROM (0) TO (10) PARTITION BY LIST (id)",
+            "CREATE TABLE root_lowest PARTITION OF root_low FOR VALUES IN (0, 1, 2)",
+            "CREATE TABLE root_rest PARTITION OF root_low DEFAULT",
+            "CREATE TABLE root_high PARTITION OF root FOR VALUES FROM (10) TO (1000)",
+        ]),
+        Cage("leaf", plain, ("id",), sql=[
+            f"CREATE TABLE branch ({columns}, PRIMARY KEY (id)) PARTITION BY HASH (id)",
+            "CREATE TABLE leaf PARTITION OF branch FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        ]),
+        Cage("seen", plain, ("id",), sql=[
+            f"CREATE TABLE behind ({columns}, PRIMARY KEY (id))",
+            "CREATE VIEW seen AS SELECT * FROM behind",
+        ]),
+    )  # fmt: skip
+
+
+def test_tables_of_every_shape_are_found_by_their_names_loaded_broken_and_healed() -> None:
+    cages = shapes()
+    with zoo(*cages) as animals:
+        for cage in cages:
+            key, word = list(cage.columns)[:2]
+            for number in range(4):
+                row = {key: str(number), word: f"'w{number}'", "created_at": AT, "changed_at": AT}
+                animals.insert(cage.name, row)
+        animals.extract()
+        assert animals.differences() == []
+        for cage in cages:
+            key, word = list(cage.columns)[:2]
+            table = animals.relation(cage.name)
+            animals.run(f'delete from {table} where "{key}" = 0')
+            change = f"\"{word}\" = 'new', changed_at = {AT} + interval '1 s'"
+            animals.run(f'update {table} set {change} where "{key}" = 1')
+            animals.insert(cage.name, {key: "7", word: "NULL", "created_at": AT, "changed_at": AT})
+        animals.heal(run="heal")
+        kinds = {(finding.table, finding.kind) for finding in animals.findings("heal")}
+        assert kinds == {(cage.name, kind) for cage in cages for kind in ("deleted_row", "stale_row", "missing_row")}
+        assert animals.differences() == []
+        assert animals.audited() == []
+
+
+def test_rows_whose_times_this_servers_transactions_do_not_bound_need_a_lookback_and_stop_alone() -> None:
+    plain = {"id": ("int", "int")}
+    fresh = Cage("fresh", plain, ("id",))
+    cages = [
+        fresh,
+        Cage("copied", plain, ("id",), sql=["CREATE MATERIALIZED VIEW copied AS SELECT * FROM fresh"]),
+        Cage("above", plain, ("id",), sql=["CREATE VIEW above AS SELECT * FROM copied"]),
+    ]
+    with zoo(*cages) as animals:
+        animals.insert("fresh", {"id": "1", "created_at": AT, "changed_at": AT})
+        animals.run("refresh materialized view copied")
+        failures = animals.extracting.extract().failures
+        assert {failure.table for failure in failures if "lookback" in str(failure.error)} == {"copied", "above"}
+        assert len(failures) == 2
+        assert animals.ingest_keys() == ["tables/zoo/fresh/000000000001.jsonl.gz"]
+    with zoo(*cages, lookback=86_400) as animals:
+        animals.insert("fresh", {"id": "1", "created_at": AT, "changed_at": AT})
+        animals.run("refresh materialized view copied")
+        animals.extract()
+        assert animals.differences() == []
