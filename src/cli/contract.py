@@ -1,4 +1,4 @@
-"""``starmend contract``: check the contracts, show their tables, render them for Terraform and the Lambdas."""
+"""``starmend contract``: check the contracts, show their tables and changes, render them for Terraform and Lambdas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands import examples, group
+from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
 from cli.options import DEFAULT, DEFAULT_FOLDER, Environment, Folder, Json, Output
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
@@ -120,6 +121,34 @@ def show_tables(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
         for table in contracts.tables()
     ]
     show("Warehouse", rows, as_json=as_json)
+
+
+@app.command()
+@examples("contract diff --env dev", "contract diff --against main --json")
+def diff(
+    folder: Folder = DEFAULT_FOLDER,
+    against: Annotated[
+        str, typer.Option("--against", help="deployed, a rendered file, another folder, or a git revision.")
+    ] = DEPLOYED,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Say what of the contracts is another than deployed, and what each change means for the lake.
+
+    Exits 0 where nothing is, 1 where something is, 2 where a change is refused.
+    """
+    from core.authoring.load import load
+    from core.evolution.changes import gravest
+    from core.evolution.compare import compare_contracts
+
+    after = load(folder, today=today())
+    changes = compare_contracts(contracts_against(against, folder, environment), after)
+    if as_json:
+        print_json({"against": against, **as_data(changes)})
+    else:
+        show_changes(changes)
+    grade = gravest(changes)
+    raise typer.Exit(USAGE if grade == "refused" else FINDINGS if grade else FINE)
 
 
 @app.command("render")

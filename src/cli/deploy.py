@@ -14,6 +14,8 @@ import typer
 
 from cli.commands import examples, group
 from cli.contract import print_problems
+from cli.contract_changes import as_data as changes_as_data
+from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, Folder, Json
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse, PipelineBug
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from aws.deployment import Deployment
     from aws.topic import SnsTopic
     from cli.smoke import Checked
+    from core.evolution.changes import Change as ContractChange
     from deploy.layers.wheels import Platform
     from deploy.packaging import Packages
     from deploy.target import Target
@@ -111,7 +114,10 @@ def plan(
         planned, text = _planned(target, terraform, packages, progress)
     if file:
         save_plan(planned.file, origin_of(target, packages), file)
-    show_plan(planned.changes, text, as_json=as_json)
+    changes = changes_to_apply(target, packages)
+    if not as_json:
+        show_changes(changes)
+    show_plan(planned.changes, text, as_json=as_json, contracts=changes)
 
 
 @app.command()
@@ -171,15 +177,16 @@ def apply(
     with steps() as progress:
         terraform, packages = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress, saved=saved)
+    changes = changes_to_apply(target, packages)
     if not as_json:
+        show_changes(changes)
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
         refuse_to_lose_data(target, planned.changes)
+        refuse_changes(environment, changes)
     if planned.changes:
-        _agree(
-            yes,
-            f"Apply this ({summary(planned.changes)}) to {environment} (account {target.account.id}, {target.region})?",
-        )
+        what = "; ".join([*([in_words(changes)] if changes else []), summary(planned.changes)])
+        _agree(yes, f"Apply this ({what}) to {environment} (account {target.account.id}, {target.region})?")
         _build_uploaded_layers(packages, planned)
         _carry_out(terraform, planned)
     outputs = terraform.output()
@@ -190,7 +197,8 @@ def apply(
     todo = next_steps(target, outputs["alarm_topic"], empty)
     if as_json:
         smoke = [asdict(check) for check in checks]
-        print_json({"plan": as_data(planned.changes, text), "smoke": smoke, "next": todo})
+        plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes)}
+        print_json({"plan": plan_data, "smoke": smoke, "next": todo})
     else:
         out.print(f"deployed: {environment}" + ("" if _works(checks) else ", but not everything works"))
         for number, step in enumerate(todo, 1):
@@ -378,12 +386,14 @@ def _written(target: Target, name: str, text: str) -> Path:
     return _shown(file)
 
 
-def show_plan(changes: Sequence[Change], text: Path, *, as_json: bool) -> None:
+def show_plan(
+    changes: Sequence[Change], text: Path, *, as_json: bool, contracts: Sequence[ContractChange] = ()
+) -> None:
     """Print every address, the gravest change first, and the counts."""
     from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 
     if as_json:
-        print_json(as_data(changes, text))
+        print_json({**as_data(changes, text), "contracts": changes_as_data(contracts)})
         return
     for change in gravest_first(changes):
         out.print(f"{verb(change):8}", style=_COLOURS.get(verb(change), "yellow"), end="")

@@ -66,10 +66,15 @@ AGGREGATES = ("first", "last", "min", "max", "sum", "count", "expected", "repair
 
 def written_contract(draw: random.Random) -> dict[str, Any]:
     """A contract as its author writes it: a good one, and up to four changes of which any may be wrong."""
-    contract = _database(draw) if draw.random() < 0.65 else _feed(draw)
+    contract = good_contract(draw)
     for _ in range(draw.choice((0, 1, 1, 2, 2, 3, 4))):
-        draw.choice(_CHANGES)(contract, draw)
+        changed(contract, draw)
     return contract
+
+
+def good_contract(draw: random.Random) -> dict[str, Any]:
+    """A contract as its author writes it who makes no mistake, as far as that is without trying."""
+    return _database(draw) if draw.random() < 0.65 else _feed(draw)
 
 
 def _database(draw: random.Random) -> dict[str, Any]:
@@ -321,11 +326,22 @@ def _name_entities(contract: dict[str, Any], draw: random.Random) -> None:
         contract["source"]["entities"] = draw.sample(["ON", True, 448, 750, "ON", "a b", "", "B,C", 1.5, None], 3)
 
 
+def _keep_history(contract: dict[str, Any], draw: random.Random) -> None:
+    table = _table(contract, draw)
+    if table["kind"] == "fact" and table.pop("history_of", None) is None:
+        table["history_of"] = [draw.choice(table["key"])] if isinstance(table["key"], list) else [table["key"]]
+
+
 _CHANGES: Sequence[Change] = (
     _retype, _retype_source, _retype_both, _check_column, _list_values, _rename, _add_source_column, _rename_table,
     _take_another, _rule, _rekey, _rekey_source, _repartition, _roll_up, _join, _refer, _flag, _time, _bound,
-    _name_entities,
+    _name_entities, _keep_history,
 )  # fmt: skip
+
+
+def changed(contract: dict[str, Any], draw: random.Random) -> None:
+    """Change one thing of a written contract, in place; the result may be refused."""
+    draw.choice(_CHANGES)(contract, draw)
 
 
 # ---------------------------------------------------------------- objects that fit

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 from tests.support.commands import Command
+from tests.unit.cli.conftest import Account
 
 CONTRACTS = str(Path(__file__).parents[3] / "contracts")
 
@@ -33,3 +37,64 @@ def test_the_rendered_file_is_json_of_every_dataset(starmend: Command, tmp_path:
     file = tmp_path / "out/contracts.json"
     assert starmend("contract", "render", "--contracts", CONTRACTS, "--output", str(file)).code == 0
     assert {"sales", "quotes"} <= set(json.loads(file.read_text())["datasets"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the project's contracts, to be changed."""
+    return Path(shutil.copytree(CONTRACTS, tmp_path / "changed"))
+
+
+def rewrite(folder: Path, *words: tuple[str, str]) -> str:
+    file = folder / "quotes.yaml"
+    text = file.read_text()
+    for was, becomes in words:
+        assert was in text
+        text = text.replace(was, becomes)
+    file.write_text(text)
+    return str(folder)
+
+
+def test_contracts_are_compared_with_a_folder_a_file_and_what_is_deployed(
+    starmend: Command, folder: Path, account: Account
+) -> None:
+    assert account.deployment.environment == "dev"
+    same = starmend("contract", "diff", "--contracts", str(folder), "--env", "dev", "--json")
+    assert (same.code, same.data) == (0, {"against": "deployed", "class": None, "counts": {}, "changes": []})
+    rewrite(folder, ("decimal(18,6)", "decimal(20,6)"), ("TSLA, ZM]", "TSLA, ZM, ORCL]"))
+    file = folder.parent / "contracts.json"
+    assert starmend("contract", "render", "--contracts", CONTRACTS, "--output", str(file)).code == 0
+    for against in ("deployed", CONTRACTS, str(file)):
+        more = ("--contracts", str(folder), "--against", against, "--env", "dev", "--json")
+        changed = starmend("contract", "diff", *more)
+        assert (changed.code, changed.data["class"]) == (1, "additive")
+        places = {change["place"]: (change["was"], change["becomes"]) for change in changed.data["changes"]}
+        assert places["source.entities.ORCL"] == ("", "ORCL")
+        assert places["warehouse.fact_quote.columns.price.type"] == ("decimal(18,6)", "decimal(20,6)")
+
+
+def test_a_change_that_is_refused_says_why_and_what_to_do_instead(starmend: Command, folder: Path) -> None:
+    rewrite(folder, ("TSLA, ZM]", "TSLA]"))
+    said = starmend("contract", "diff", "--contracts", str(folder), "--against", CONTRACTS)
+    assert said.code == 2
+    assert "would no longer be listed: ZM" in said.out
+    assert "valid_until" in said.out
+    assert "refused" in said.out.splitlines()[-1]
+
+
+def test_contracts_are_compared_with_a_revision(starmend: Command, folder: Path) -> None:
+    def git(*words: str) -> None:
+        author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+        subprocess.run(["git", *author, *words], cwd=folder.parent, check=True, capture_output=True)
+
+    git("init", "--initial-branch=main")
+    git("add", "changed")
+    git("commit", "--message=first")
+    rewrite(folder, ("key: [symbol, minute]", "key: [minute, symbol]"))
+    said = starmend("contract", "diff", "--contracts", str(folder), "--against", "main", "--json")
+    assert (said.code, said.data["class"]) == (1, "rebuild")
+    git("commit", "--all", "--message=second")
+    assert starmend("contract", "diff", "--contracts", str(folder), "--against", "main").code == 0
+    nothing = starmend("contract", "diff", "--contracts", str(folder), "--against", "--output=x")
+    assert nothing.code == 2
+    assert "no revision" in nothing.err

@@ -77,7 +77,9 @@ def test_a_feed_owes_from_when_its_schedules_were_first_on() -> None:
     assert switched_on(read_deployments(store, "quotes")) is None
     record_deployment(store, every(60), "quotes", now=NOON, collecting=False)
     assert switched_on(read_deployments(store, "quotes")) is None
-    record_deployment(store, every(60), "quotes", now=NOON + 60)
+    record_deployment(store, every(60), "quotes", now=NOON + 30)  # by an audit, which does not know
+    assert switched_on(read_deployments(store, "quotes")) is None
+    record_deployment(store, every(60), "quotes", now=NOON + 60, collecting=True)
     record_deployment(store, every(300), "quotes", now=NOON + 120, collecting=False)
     deployments = read_deployments(store, "quotes")
     assert switched_on(deployments) == NOON + 60

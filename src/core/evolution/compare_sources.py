@@ -1,0 +1,174 @@
+"""Changes of sources: databases with their tables, feeds with their entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from core.contract.model import Contract, Database, Entity, Feed, SourceTable
+from core.contract.model import Field as SourceField
+from core.evolution.changes import Change
+from core.evolution.elements import (
+    Inner,
+    Rule,
+    Verdict,
+    applied,
+    by_type,
+    change_of,
+    compare_fields,
+    compare_named,
+)
+
+_NEXT = applied("it holds from the next run on")
+_FROM_ITS_DEPLOYMENT = applied(
+    "it holds from its deployment on; what was owed before is told by the contract of that time"
+)
+_SECRET = applied("another secret is read", "Fill it before schedules go on: starmend secret set")
+
+
+def _required(_was: bool, becomes: bool) -> Verdict:
+    if becomes:
+        return Verdict("rebuild", "lines without it are rejected, older ones too", "Leave it nullable, or rebuild")
+    return applied("lines without it are taken from now on")
+
+
+_FIELD_RULES: Mapping[str, Rule] = {
+    "type": by_type,
+    "required": _required,
+    "comment": applied("a word to readers"),
+    "added": applied("a mark of repairs"),
+    "round": Verdict("restate", "numbers with more digits are taken, or refused, in another way"),
+}
+_SOURCE_TABLE_RULES: Mapping[str, Rule] = {
+    "key": Verdict("rebuild", "rows are told apart by another key"),
+    "created_at": Verdict("rebuild", "rows are placed by another column"),
+    "changed_at": Verdict("rebuild", "versions are told apart by another column"),
+    "rows_per_object": _NEXT,
+}
+_SOURCE_RULES: Mapping[str, Rule] = {
+    "secret": _SECRET,
+    "every": _FROM_ITS_DEPLOYMENT,
+    "settle": _NEXT,
+    "complete_within": _NEXT,
+    "canary": _NEXT,
+}
+_DATABASE_RULES: Mapping[str, Rule] = {
+    **_SOURCE_RULES,
+    "engine": applied("the audit compares every row with the other database"),
+    "timezone": Verdict("restate", "instants without a zone are read by another one"),
+    "margin": _NEXT,
+    "lookback": _NEXT,
+    "sweep": _NEXT,
+}
+_FEED_RULES: Mapping[str, Rule] = {
+    **_SOURCE_RULES,
+    "provider": _NEXT,
+    "history": _NEXT,
+    "calendar": _FROM_ITS_DEPLOYMENT,
+    "entity_column": Verdict("rebuild", "points are of another column"),
+    "time_column": Verdict("rebuild", "points are at another column's time"),
+    "calls_per_minute": _NEXT,
+    "entities_per_message": _NEXT,
+    "sample": _NEXT,
+    "stream": applied("records take another way", "Those under way are lost with the stream; the audit fetches them"),
+}
+_ENTITY_RULES: Mapping[str, Rule] = {
+    "valid_from": applied("what it owes before its deployment is fetched from the provider's history"),
+    "valid_until": applied("it owes nothing from then on"),
+    "attributes": applied("the dimension is computed again"),
+    "earlier": applied("no contract states it"),
+}
+
+
+def compare_sources(before: Contract, after: Contract) -> Iterator[Change]:
+    """What of the source is another."""
+    was, becomes, dataset = before.source, after.source, after.dataset
+    if was == becomes:
+        return
+    if isinstance(was, Database) and isinstance(becomes, Database):
+        yield from compare_fields(dataset, "source", was, becomes, _DATABASE_RULES, inner={"tables": _tables(dataset)})
+    elif isinstance(was, Feed) and isinstance(becomes, Feed):
+        inner = {
+            "entities": _entities(dataset),
+            "table": lambda place, old, new: _compare_source_table(dataset, place, old, new),
+        }
+        yield from compare_fields(dataset, "source", was, becomes, _FEED_RULES, inner=inner)
+    else:
+        verdict = Verdict("refused", "it is another kind of source", "Give it a dataset of its own")
+        old, new = (source.kind if source else "none" for source in (was, becomes))
+        yield change_of(dataset, "source.kind", old, new, verdict)
+
+
+# ---------------------------------------------------------------- source tables
+
+
+def _tables(dataset: str) -> Inner:
+    def compare(place: str, was: tuple[SourceTable, ...], becomes: tuple[SourceTable, ...]) -> Iterator[Change]:
+        came, went, both = compare_named({table.name: table for table in was}, {table.name: table for table in becomes})
+        for name in came:
+            verdict = applied("a new table", "Its rows come from the beginning, as those of every table")
+            yield change_of(dataset, f"{place}.{name}", "", name, verdict)
+        for name in went:
+            verdict = Verdict(
+                "refused", "its sequence and its resume point would be lost", "Keep it, or --allow-destroy"
+            )
+            yield change_of(dataset, f"{place}.{name}", name, "", verdict)
+        for name, old, new in both:
+            yield from _compare_source_table(dataset, f"{place}.{name}", old, new)
+        if not came and not went and [table.name for table in was] != [table.name for table in becomes]:
+            yield change_of(dataset, place, "", "", applied("tables are written in another order"))
+
+    return compare
+
+
+def _compare_source_table(dataset: str, place: str, was: SourceTable, becomes: SourceTable) -> Iterator[Change]:
+    def fields(where: str, old: tuple[SourceField, ...], new: tuple[SourceField, ...]) -> Iterator[Change]:
+        yield from _compare_source_fields(dataset, where, old, new)
+
+    rules = {**_SOURCE_TABLE_RULES, "name": Verdict("refused", "it is another table", "Give it its own name")}
+    yield from compare_fields(dataset, place, was, becomes, rules, inner={"fields": fields})
+
+
+def _compare_source_fields(
+    dataset: str, place: str, was: tuple[SourceField, ...], becomes: tuple[SourceField, ...]
+) -> Iterator[Change]:
+    came, went, both = compare_named({field.name: field for field in was}, {field.name: field for field in becomes})
+    new = {field.name: field for field in becomes}
+    for name in came:
+        if new[name].required and not new[name].added:
+            road = "Declare it nullable (with a ?): the audit fills old rows"
+            verdict = Verdict("refused", "no ingest object that is there has it, and it may not be null", road)
+        else:
+            verdict = applied("ingest objects that are there have none; it is null in their rows until fetched again")
+        yield change_of(dataset, f"{place}.{name}", "", new[name].type, verdict)
+    for name in went:
+        old = next(field for field in was if field.name == name)
+        verdict = applied("it is no longer fetched; ingest objects that are there keep it")
+        yield change_of(dataset, f"{place}.{name}", old.type, "", verdict)
+    for name, old, changed in both:
+        yield from compare_fields(dataset, f"{place}.{name}", old, changed, _FIELD_RULES)
+    if not came and not went and [field.name for field in was] != [field.name for field in becomes]:
+        yield change_of(dataset, place, "", "", applied("fields are written in another order"))
+
+
+# ---------------------------------------------------------------- entities
+
+
+def _entities(dataset: str) -> Inner:
+    def compare(place: str, was: tuple[Entity, ...], becomes: tuple[Entity, ...]) -> Iterator[Change]:
+        came, went, both = compare_named(
+            {entity.name: entity for entity in was}, {entity.name: entity for entity in becomes}
+        )
+        new = {entity.name: entity for entity in becomes}
+        for name in came:
+            since = new[name].valid_from
+            reason = f"it is owed from {since} on" if since else "it is owed from its deployment on"
+            yield change_of(dataset, f"{place}.{name}", "", name, applied(reason))
+        for name in went:
+            reason = "it is owed until then; its rows and certificates stay"
+            yield change_of(dataset, f"{place}.{name}", name, "", applied(reason))
+        for name, old, changed in both:
+            yield from compare_fields(dataset, f"{place}.{name}", old, changed, _ENTITY_RULES)
+        if not came and not went and [entity.name for entity in was] != [entity.name for entity in becomes]:
+            yield change_of(dataset, place, "", "", applied("entities are written in another order"))
+
+    return compare
