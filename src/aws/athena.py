@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import boto3
     import pandas as pd
 
+    from aws.athena_rows import AthenaAnswer
+
 ATHENAS_OWN_LIMIT = 1800.0  # seconds, Athena's quota for one SELECT
 # Whose clients are built for the calls below, here and by awswrangler: the functions' botocore describes them.
 SERVICES = ("athena", "s3")
@@ -33,6 +35,35 @@ class Athena:
     database: str
     seconds: float = ATHENAS_OWN_LIMIT
 
+    def stream(self, sql: str) -> AthenaAnswer:
+        """The result read as it is needed, however large it is; raises as ``query`` does."""
+        from aws.athena_rows import AthenaAnswer, described_column  # and with it Arrow
+
+        with reaching("query Athena", self.workgroup):
+            execution = self._run(sql)
+            described = self._client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+            location = str(described["ResultConfiguration"]["OutputLocation"])
+            state = described["Status"]
+            if state["State"] != "SUCCEEDED":
+                problem = str(state.get("StateChangeReason") or "the query was cancelled").strip()
+                raise InvalidData("query Athena", self.database, problem, _REMEDY)
+            if not location.endswith(".csv"):
+                raise InvalidData("query Athena", self.database, "only a SELECT has rows to show", _REMEDY)
+            results = self._client.get_query_results(QueryExecutionId=execution, MaxResults=1)
+            columns = [described_column(info) for info in results["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]]
+            bucket, _, key = location.removeprefix("s3://").partition("/")
+            body = self._session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+            return AthenaAnswer(tuple(columns), body)
+
+    def _run(self, sql: str) -> str:
+        """Start a query and wait for its end; its id."""
+        context = {"Database": self.database}
+        execution = self._client.start_query_execution(
+            QueryString=sql, QueryExecutionContext=context, WorkGroup=self.workgroup
+        )["QueryExecutionId"]
+        self._await_end(execution)
+        return str(execution)
+
     def query(self, sql: str) -> pd.DataFrame:
         """The whole result, decimals as ``Decimal``.
 
@@ -42,11 +73,7 @@ class Athena:
         import awswrangler as wr
 
         with reaching("query Athena", self.workgroup):
-            context = {"Database": self.database}
-            execution = self._client.start_query_execution(
-                QueryString=sql, QueryExecutionContext=context, WorkGroup=self.workgroup
-            )["QueryExecutionId"]
-            self._await_end(execution)
+            execution = self._run(sql)
             try:
                 return wr.athena.get_query_results(execution, boto3_session=self._session)
             except (wr.exceptions.QueryFailed, wr.exceptions.QueryCancelled) as error:

@@ -47,6 +47,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "status": Entry("cli.status:status", "Show rows and progress of each table."),
         "report": Entry("cli.report.command:report", "Write one HTML page that says whether numbers are complete."),
         "query": Entry("cli.query:query", "Ask Athena in SQL."),
+        "tables": Entry("cli.tables:tables", "List the tables and views that can be queried."),
+        "describe": Entry("cli.tables:describe", "Show a table's grain, key, partitions and columns."),
         "costs": Entry("cli.costs:costs", "Show what the deployment costs, by its own tags."),
     },
     "Finding and healing": {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from cli.options import DEFAULT
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
+
+DEFAULT = "local"
+DEFAULT_FOLDER = Path("contracts")
 
 
 def deployment(environment: str) -> Deployment:

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-DEFAULT = "local"
+from cli.completion import complete_dataset, complete_source
+from cli.deployed import DEFAULT as DEFAULT
+from cli.deployed import DEFAULT_FOLDER as DEFAULT_FOLDER
+
 ENVIRONMENT = "Name of the environment: local, dev, prod, or another of terraform/environments."
 
 Environment = Annotated[str, typer.Option("--env", envvar="STARMEND_DEPLOYMENT", help=ENVIRONMENT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.")]
-Source = Annotated[str, typer.Option("--table", help="Only this source table of the dataset.")]
+Dataset = Annotated[str, typer.Option("--dataset", help="Only this dataset.", autocompletion=complete_dataset)]
+Source = Annotated[
+    str, typer.Option("--table", help="Only this source table of the dataset.", autocompletion=complete_source)
+]
 From = Annotated[
     str, typer.Option("--from", help="Begin of the range: a day or an instant, ISO 8601, UTC where it names no offset.")
 ]
@@ -22,8 +27,8 @@ AsDeployed = Annotated[
     bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
 ]
 Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", exists=True, file_okay=False)]
-DEFAULT_FOLDER = Path("contracts")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."
 Output = Annotated[Path, typer.Option("--output", help=OUTPUT)]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Show no more rows than this; 0 shows all of them.")]
+LIMIT = "Show no more rows than this; 0: all of them."
+Limit = Annotated[int, typer.Option("--limit", min=0, help=LIMIT)]

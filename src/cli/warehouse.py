@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.commands import examples
+from cli.completion import complete_partition, complete_table
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
 from cli.operating import services_of, table_of
@@ -22,13 +23,20 @@ if TYPE_CHECKING:
     from core.contract.model import Table
     from processing.services import Services
 
-Partition = Annotated[str, typer.Argument(help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.")]
+Partition = Annotated[
+    str,
+    typer.Argument(
+        help="Its path, such as symbol=AAPL/month=2026-11; none where there is one.", autocompletion=complete_partition
+    ),
+]
 
 
 @examples("rebuild dim_currency", "rebuild fact_sales_order --partition month=2026-11")
 def rebuild(
-    table: Annotated[str, typer.Argument(help="A fact or dimension.")],
-    partition: Annotated[str | None, typer.Option("--partition", help="Only this one, by its path.")] = None,
+    table: Annotated[str, typer.Argument(help="A fact or dimension.", autocompletion=complete_table)],
+    partition: Annotated[
+        str | None, typer.Option("--partition", help="Only this one, by its path.", autocompletion=complete_partition)
+    ] = None,
     allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
     as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
@@ -69,7 +77,7 @@ def rebuild(
     "rollback dim_currency --release",
 )
 def rollback(
-    table: Annotated[str, typer.Argument(help="A table of the warehouse.")],
+    table: Annotated[str, typer.Argument(help="A table of the warehouse.", autocompletion=complete_table)],
     partition: Partition = "",
     to: Annotated[int | None, typer.Option("--to-version", min=1, help="The version to bring back.")] = None,
     hold: Annotated[str | None, typer.Option("--hold", help="Why the auditor must leave it as it was.")] = None,
@@ -113,7 +121,9 @@ def rollback(
 
 @examples("vacuum --dry-run", "vacuum fact_quote --grace 24")
 def vacuum(
-    table: Annotated[str, typer.Argument(help="Only this table; all where none is named.")] = "",
+    table: Annotated[
+        str, typer.Argument(help="Only this table; all where none is named.", autocompletion=complete_table)
+    ] = "",
     grace: Annotated[
         float, typer.Option("--grace", min=1.0, help="Hours that a replaced object stays for its readers.")
     ] = GRACE.total_seconds() / 3600,
