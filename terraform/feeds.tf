@@ -16,10 +16,11 @@ module "feeds" {
   count  = local.has_feeds ? 1 : 0
   source = "./modules/feeds"
 
-  prefix      = local.prefix
-  datasets    = keys(local.feeds)
-  requests    = one(module.requests)
-  secret_arns = [for name in distinct(flatten(values(local.feeds)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
+  prefix        = local.prefix
+  datasets      = keys(local.feeds)
+  requests      = one(module.requests)
+  warehouse_arn = local.warehouse_arn
+  secret_arns   = [for name in distinct(flatten(values(local.feeds)[*].secrets)) : aws_secretsmanager_secret.source[name].arn]
 
   streams = {
     name = local.stream_name

@@ -101,6 +101,7 @@ def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAn
     repairable = sum(count for kind, count in kinds.items() if kind not in REPORTED)
     amiss = sum(count for kind, count in kinds.items() if kind not in (*REPORTED, *CLEARED))
     windows = result.windows
+    asked = bool(result.sample or result.rechecks)
     return ScanAnswer(
         dataset=order.dataset,
         run=order.run,
@@ -113,8 +114,8 @@ def summarise(order: AuditOrder, result: AuditResult, *, attempt: int) -> ScanAn
         missing=sum(window.counts["missing"] for window in windows),
         findings=repairable,
         kinds=kinds,
-        healthy=amiss == 0 and not result.sample,  # what is still to be compared is not yet known to be well
-        idle=repairable == 0 and not result.sample,
+        healthy=amiss == 0 and not asked,  # what is still to be compared is not yet known to be well
+        idle=repairable == 0 and not asked,
     )
 
 
@@ -133,6 +134,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         dataset=order.dataset,
         feed=audit.feed,
         now=int(services.now().timestamp()),
+        doubts=result.doubts,
     )
     data = {
         "causes": [cause.to_data() for cause in triage.causes],

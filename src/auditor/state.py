@@ -32,9 +32,10 @@ class DatasetState:
 
     ``open`` by window start (epoch seconds). ``targets`` are the objects that partitions had when they were audited.
     ``objects_from`` is the hour of arrival (``2026/11/20/14``) from which ingest objects are compared with receipts.
-    ``causes`` are those of findings that belong to no window. ``swept_until`` is the key of the warehouse's objects at
-    which the sweep of unreferenced ones goes on. ``redriven`` are a feed's dead letters that had their second chance.
-    ``halted`` are the ingest objects that stood halted, by key, with the day on which they were found so.
+    ``causes`` are those of findings that belong to no window. ``swept_until`` is the key of the warehouse's objects
+    at which the sweep of unreferenced ones goes on. ``redriven`` are a feed's dead letters that had their second
+    chance. ``halted`` are the ingest objects that stood halted, by key, with the day on which they were found so.
+    ``rechecks`` are recent windows with proven absences, by start, and when these are to be asked for again.
     """
 
     frontier: int | None = None
@@ -45,10 +46,12 @@ class DatasetState:
     swept_until: str = ""
     redriven: tuple[str, ...] = ()
     halted: Mapping[str, str] = field(default_factory=dict)
+    rechecks: Mapping[int, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
-        for optional in ("redriven", "halted"):
+        data["rechecks"] = {str(start): due for start, due in self.rechecks.items()}
+        for optional in ("redriven", "halted", "rechecks"):
             if not data[optional]:
                 del data[optional]
         return canonical_json(data)
@@ -60,7 +63,11 @@ class DatasetState:
             int(start): OpenWindow(window["end"], window["missing"], tuple(window["causes"]))
             for start, window in data["open"].items()
         }
-        optional = {"redriven": tuple(data.get("redriven", ())), "halted": data.get("halted", {})}
+        optional = {
+            "redriven": tuple(data.get("redriven", ())),
+            "halted": data.get("halted", {}),
+            "rechecks": {int(start): due for start, due in data.get("rechecks", {}).items()},
+        }
         return cls(**{**data, "causes": tuple(data["causes"]), **optional})
 
 

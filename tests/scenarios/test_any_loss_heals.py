@@ -98,5 +98,5 @@ def heals(session: str, seed: int, share: float) -> None:
 
 
 def _minutes(job: FetchHistory) -> list[tuple[str, dt.datetime]]:
-    slots = [slot for start, end in job.ranges for slot in range(start, end, 60)]
+    slots = [slot for start, end in (job.wanted or job.ranges) for slot in range(start, end, 60)]
     return [(job.entity, dt.datetime.fromtimestamp(slot, dt.UTC).replace(tzinfo=None)) for slot in slots]

@@ -98,8 +98,12 @@ def test_what_is_proven_absent_is_not_missing_from_afar_either(feed: FeedSimulat
     an_afternoon(feed)
     gone = THREE + dt.timedelta(hours=1, minutes=10)
     feed.market.fail("hole", symbol="AMD", covering=(gone, gone + dt.timedelta(minutes=2)))
+    from_afar, feed.limits = feed.limits, Limits(grace_seconds=0, workers=4)
+    feed.heal(**RANGE)
+    feed.pass_time(minutes=30)
     answers = feed.heal(**RANGE)
     assert (answers["audit"]["missing"], answers["verify"]["missing"], answers["verify"]["absent"]) == (2, 0, 2)
+    feed.limits = from_afar
     asked = len(feed.asked_history())
     assert feed.heal(**RANGE)["audit"]["healthy"]
     assert len(feed.asked_history()) == asked

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.fingerprint import Fingerprint
-from core.audit.history import Evidence, HistoryOutcome, HistoryRequest
+from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest
 from core.audit.repair_jobs import Repair, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
@@ -65,6 +65,7 @@ EXAMPLES: dict[str, Any] = {
 }
 OTHERS: dict[tuple[str, str], Any] = {  # where a name means something else
     ("moved_row", "partitions"): (("month=2026-11", "month=2026-10"), ("month=2026-11", "")),
+    ("fetch_history", "wanted"): ((NINE, NINE + 600), (NINE + 1200, TEN)),
     ("orphan_key", "keys"): ("99", "100"),
     ("unreferenced_object", "objects"): 5,
 }
@@ -107,7 +108,11 @@ def _there_and_back(what: str, value: Any, read: Callable[[Any], Any], data: Any
 
 
 def _requests() -> list[HistoryRequest]:
-    return [HistoryRequest("prices", "AAA", NINE, TEN), HistoryRequest("prices", "AAA", NINE, TEN, values_only=True)]
+    return [
+        HistoryRequest("prices", "AAA", NINE, TEN),
+        HistoryRequest("prices", "AAA", NINE, TEN, values_only=True),
+        HistoryRequest("prices", "AAA", NINE, TEN, wanted=((NINE, NINE + 600),)),
+    ]
 
 
 def _outcomes() -> list[HistoryOutcome]:
@@ -116,6 +121,16 @@ def _outcomes() -> list[HistoryOutcome]:
     return [
         HistoryOutcome("answered", ranges, ((NINE + 600, NINE + 1200),), ((TEN, TEN + 600),), evidence=(evidence,)),
         HistoryOutcome("answered", values={NINE: {"o": "105.054"}}, evidence=(evidence,)),
+        HistoryOutcome(
+            "answered",
+            absent=ranges,
+            whole=ranges[:1],
+            silent=ranges[1:],
+            refused=((TEN, TEN + 600),),
+            unproven=((TEN + 600, TEN + 1200),),
+            bad=(BadPoint(TEN, "o = 'M' is no decimal(18,6)", '{"o": "M"}'),),
+            reason="it has another page",
+        ),
         HistoryOutcome("limited", reason="the provider limits us", retry_after=2.5),
         HistoryOutcome("not_entitled", reason="the token is refused"),
         HistoryOutcome("broken", reason="status 500"),

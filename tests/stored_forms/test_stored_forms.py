@@ -12,7 +12,8 @@ SHOWN = 20
 # An object that stands halted was no finding when the archive was made: what audits keep of it came later. The texts of
 # today's are held by ``expected``. So did the answer about where rows are that a slice has no more, the copy of the
 # receipts by day, and the history of contracts. Certificates say their columns since, and so have other hashes, which
-# rows of ``completeness`` name.
+# rows of ``completeness`` name. And one answer proved an absence then: the point that the exchange lacks is absent from
+# the second audit on now, so that all evidence of its hour is of another time.
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/processing_log/" for dataset in ("books", "books_canary", "prices")),
@@ -20,7 +21,9 @@ GROWN = (
     *(f"{dataset}/warehouse/warehouse/_certificates/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/warehouse/_contracts/" for dataset in ("books", "books_canary", "prices")),
     "books/warehouse/audit/runs/second/source/0-00002.parquet",
-    "prices/warehouse/audit/causes/prices/halted_object.json",
+    "prices/warehouse/audit/absent/",
+    "prices/warehouse/audit/causes/prices/",
+    "prices/warehouse/audit/claims/",
     "prices/warehouse/audit/runs/",
     "prices/warehouse/audit/state/",
 )

@@ -69,6 +69,7 @@ class FeedSimulation:
             token=DEFAULT_TOKEN,
         )
         self.acquisition.time.start = at
+        self.acquisition.notes = self.lake.records
         self.feed = self.contracts.feed(dataset)
         self._promise = hash_of(repr(self.contracts.dataset(dataset)).encode())
         self.queue, self.mail, self.metrics, self.log = MemoryQueue(), MemoryMail(), MemoryMetrics(), MemoryLog()

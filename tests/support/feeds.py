@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.objects import MemoryObjects
 from tests.fakes.queue import MemoryQueue
 from tests.fakes.secrets import MemorySecrets
 from tests.fakes.stream import MemoryStream
@@ -88,6 +89,7 @@ class Acquisition:
         self.metrics = MemoryMetrics()
         self.log = MemoryLog()
         self.time = PatientClock()
+        self.notes = MemoryObjects()
         self._urls = {dataset: url, **(urls or {})}
         self._ids = itertools.count(1)
         self.deployed(contracts)
@@ -105,6 +107,7 @@ class Acquisition:
             urls=self._urls,
             clock=self.time.clock,
             log=self.log,
+            notes=lambda: self.notes,
         )
 
     def request(self, at: dt.datetime) -> RequestPlan:

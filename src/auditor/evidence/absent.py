@@ -1,4 +1,8 @@
-"""Absences: what a source has proven not to have, with the evidence. Believed until they expire, then asked again.
+"""Absences: what a source has proven not to have, with the evidence. Asked again from when they expire on.
+
+A fresh absence is asked again within hours, and each time it is as old again: a point of this hour may still come,
+one of last year hardly. It is believed until the source has the point after all; only those of earlier releases,
+which one answer was enough for (``proof`` empty), are not believed any more when they have expired.
 
 ``audit/absent/dataset=<dataset>/<day>/<entity>-<16 hex digits>.json``; the name is made of the content, so that keeping
 it again changes nothing, and none is ever changed. Ranges are half-open, epoch seconds in memory, ISO 8601 in JSON.
@@ -8,11 +12,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from auditor.windows import DAY, Window
+from auditor.windows import DAY, HOUR, Window
 from core.audit.certificate import hash_of
 from core.audit.history import Evidence, Ranges
 from core.json import canonical_json
@@ -20,14 +25,16 @@ from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
 ROOT = "audit/absent/"
-FRESH = 30 * DAY  # points younger than this when they were asked for may still come
-BELIEVED_FRESH, BELIEVED_OLD = 7 * DAY, 365 * DAY
+SOONEST, LATEST = 6 * HOUR, 365 * DAY  # until an absence is asked for again
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One entity, ranges of one day (UTC), and what proves it. ``key`` is where it lies."""
+    """One entity, ranges of one day (UTC), and what proves it. ``key`` is where it lies.
+
+    ``proof``: ``whole`` (an answer that said so for itself) or ``agreed`` (two answers of two audits).
+    """
 
     dataset: str
     entity: str
@@ -35,36 +42,71 @@ class Absence:
     found_at: int
     expires_at: int
     evidence: tuple[Evidence, ...]
+    proof: str = ""
 
     @property
     def key(self) -> str:
         day = iso(self.ranges[0][0])[:10]
-        name = f"{_SAFE.sub('_', self.entity)}-{hash_of(self.to_json())[:16]}"
-        return f"{prefix(self.dataset, day)}{name}.json"
+        return f"{prefix(self.dataset, day)}{safe_name(self.entity)}-{hash_of(self.to_json())[:16]}.json"
+
+    def is_believed(self, now: int) -> bool:
+        """Whether it counts as proven at that time."""
+        return bool(self.proof) or self.expires_at > now
 
     def to_json(self) -> bytes:
         return canonical_json(
             {
-                "dataset": self.dataset,
-                "entity": self.entity,
-                "ranges": [[iso(start), iso(end)] for start, end in self.ranges],
-                "found_at": iso(self.found_at),
+                **place_to_data(self.dataset, self.entity, self.ranges, self.found_at, self.evidence),
                 "expires_at": iso(self.expires_at),
-                "evidence": [answer.to_data() for answer in self.evidence],
+                **({"proof": self.proof} if self.proof else {}),
             }
         )
 
     @classmethod
     def from_json(cls, body: bytes) -> Absence:
         data = json.loads(body)
-        return cls(
-            dataset=data["dataset"],
-            entity=data["entity"],
-            ranges=tuple((epoch(start), epoch(end)) for start, end in data["ranges"]),
-            found_at=epoch(data["found_at"]),
-            expires_at=epoch(data["expires_at"]),
-            evidence=tuple(Evidence(**answer) for answer in data["evidence"]),
-        )
+        return cls(**place_from_data(data), expires_at=epoch(data["expires_at"]), proof=data.get("proof", ""))
+
+
+def place_to_data(
+    dataset: str, entity: str, ranges: Ranges, found_at: int, evidence: Iterable[Evidence]
+) -> dict[str, Any]:
+    """What all answers about an entity's points have in common, JSON-ready."""
+    return {
+        "dataset": dataset,
+        "entity": entity,
+        "ranges": [[iso(start), iso(end)] for start, end in ranges],
+        "found_at": iso(found_at),
+        "evidence": [answer.to_data() for answer in evidence],
+    }
+
+
+def place_from_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what ``place_to_data`` gave."""
+    return {
+        "dataset": data["dataset"],
+        "entity": data["entity"],
+        "ranges": tuple((epoch(start), epoch(end)) for start, end in data["ranges"]),
+        "found_at": epoch(data["found_at"]),
+        "evidence": tuple(Evidence(**answer) for answer in data["evidence"]),
+    }
+
+
+def safe_name(entity: str) -> str:
+    """The entity's name as part of a key."""
+    return _SAFE.sub("_", entity)
+
+
+def split_by_day(ranges: Ranges) -> Iterator[Ranges]:
+    """The ranges of each day (UTC), in order."""
+    by_day: dict[int, list[tuple[int, int]]] = {}
+    for start, end in ranges:
+        while start < end:
+            stop = min(end, (start // DAY + 1) * DAY)
+            by_day.setdefault(start // DAY, []).append((start, stop))
+            start = stop
+    for _, of_day in sorted(by_day.items()):
+        yield tuple(sorted(of_day))
 
 
 def prefix(dataset: str, day: str) -> str:
@@ -73,33 +115,44 @@ def prefix(dataset: str, day: str) -> str:
 
 
 def absences_of(
-    dataset: str, entity: str, ranges: Ranges, evidence: Sequence[Evidence], *, found_at: int
+    dataset: str, entity: str, ranges: Ranges, evidence: Sequence[Evidence], *, found_at: int, proof: str
 ) -> Iterator[Absence]:
-    """Absences of one entity, one per day. Fresh when it was asked for, one is believed for a week; old, for a year."""
-    by_day: dict[int, list[tuple[int, int]]] = {}
-    for start, end in ranges:
-        while start < end:
-            stop = min(end, (start // DAY + 1) * DAY)
-            by_day.setdefault(start // DAY, []).append((start, stop))
-            start = stop
-    for day, of_day in sorted(by_day.items()):
-        believed = BELIEVED_FRESH if found_at - day * DAY < FRESH else BELIEVED_OLD
-        yield Absence(dataset, entity, tuple(sorted(of_day)), found_at, found_at + believed, tuple(evidence))
+    """Absences of one entity, one per day; they expire when their points are twice as old as when they were found."""
+    for of_day in split_by_day(ranges):
+        age = min(max(found_at - of_day[-1][1], SOONEST), LATEST)
+        yield Absence(dataset, entity, of_day, found_at, found_at + age, tuple(evidence), proof)
 
 
-def keep(store: ObjectWriter, absences: Iterable[Absence]) -> int:
-    """Store them; those that are there stay as they are. Returns how many were given."""
+class Evident(Protocol):
+    """Something that lies under a key which its content makes."""
+
+    @property
+    def key(self) -> str: ...
+
+    def to_json(self) -> bytes: ...
+
+
+def keep(store: ObjectWriter, evidence: Iterable[Evident]) -> int:
+    """Store absences or claims; those that are there stay as they are. Returns how many were given."""
     count = 0
-    for absence in absences:
-        store.write(absence.key, absence.to_json(), if_absent=True, content_type="application/json")
+    for each in evidence:
+        store.write(each.key, each.to_json(), if_absent=True, content_type="application/json")
         count += 1
     return count
 
 
 def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
     """All absences that are kept for the windows' days, expired ones too, in order of key."""
+    bodies = bodies_of_days(store, lambda day: prefix(dataset, day), windows, workers=workers)
+    return [Absence.from_json(body) for body in bodies]
+
+
+def bodies_of_days(
+    store: ObjectReader, folder_of: Callable[[str], str], windows: Iterable[Window], *, workers: int
+) -> list[bytes]:
+    """The objects in the folders of the windows' days, in order of key."""
     days = sorted({iso(start)[:10] for window in windows for start in range(window.start, window.end, DAY)})
     with ThreadPoolExecutor(workers) as pool:
-        listed = pool.map(lambda day: [info.key for info in store.list(prefix(dataset, day))], days)
-        bodies = pool.map(store.read, [key for keys in listed for key in keys])
-        return [Absence.from_json(stored.body) for stored in bodies if stored]
+        listed = pool.map(lambda day: [info.key for info in store.list(folder_of(day))], days)
+        stored = pool.map(store.read, [key for keys in listed for key in keys])
+        return [each.body for each in stored if each]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.evidence.doubts import Doubt
 from core.audit.findings import Finding, findings_from_data, findings_to_data
-from core.audit.repair_jobs import Compare
+from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.codec import from_data, to_data
 from core.time import epoch, iso
 
@@ -18,7 +19,7 @@ class WindowResult:
 
     ``whole`` says that all of the window was read and nothing of it is missing or broken. ``counted``: Athena counted
     its points, and its rows were not read. ``subject`` is whose window it is, where the result has windows of several
-    tables.
+    tables. ``recheck`` is when the first of its absences is to be asked for again (epoch seconds, 0: none).
     """
 
     start: int
@@ -32,6 +33,7 @@ class WindowResult:
     touched_by: tuple[str, ...] = ()
     subject: str = ""
     counted: bool = False
+    recheck: int = 0
 
     @property
     def was_read(self) -> bool:
@@ -47,8 +49,9 @@ class WindowResult:
 class AuditResult:
     """All that one scan found.
 
-    ``sample`` is what is to be compared with the provider's history, once in a run. ``swept_until`` is
-    the key at which the sweep of unreferenced objects goes on.
+    ``sample`` is what is to be compared with the provider's history, once in a run; ``rechecks`` are proven absences
+    that it is time to ask for again. ``doubts`` are missing points that the source says it has not and that are not
+    proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on.
     """
 
     dataset: str
@@ -60,6 +63,8 @@ class AuditResult:
     audited_at: str
     sample: tuple[Compare, ...] = ()
     swept_until: str = ""
+    doubts: tuple[Doubt, ...] = ()
+    rechecks: tuple[FetchHistory, ...] = ()
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -76,6 +81,8 @@ class AuditResult:
             "audited_at": self.audited_at,
             "sample": to_data(self.sample),
             "swept_until": self.swept_until,
+            **({"doubts": to_data(self.doubts)} if self.doubts else {}),
+            **({"rechecks": to_data(self.rechecks)} if self.rechecks else {}),
         }
 
     @classmethod
@@ -90,6 +97,8 @@ class AuditResult:
             audited_at=data["audited_at"],
             sample=from_data(tuple[Compare, ...], data.get("sample", ())),
             swept_until=data.get("swept_until", ""),
+            doubts=from_data(tuple[Doubt, ...], data.get("doubts", ())),
+            rechecks=from_data(tuple[FetchHistory, ...], data.get("rechecks", ())),
         )
 
 
@@ -106,6 +115,7 @@ def _window_data(window_result: WindowResult) -> dict[str, Any]:
         "touched_by": list(window_result.touched_by),
         "subject": window_result.subject,
         "counted": window_result.counted,
+        **({"recheck": iso(window_result.recheck)} if window_result.recheck else {}),
     }
 
 
@@ -122,6 +132,7 @@ def _window_of(data: Mapping[str, Any]) -> WindowResult:
         touched_by=tuple(data["touched_by"]),
         subject=data["subject"],
         counted=data.get("counted", False),
+        recheck=epoch(data["recheck"]) if "recheck" in data else 0,
     )
 
 

@@ -44,7 +44,7 @@ class FeedAudit:
         return scan_feed(self.services, self.order, attempt=attempt)
 
     def settle(self, reports: Sequence[JobReport]) -> None:
-        settle_history(self.services, self.order.dataset, reports)
+        settle_history(self.services, self.order.dataset, reports, run=self.order.run)
         redriven = list(redriven_messages(reports))
         if redriven:
             change_state(

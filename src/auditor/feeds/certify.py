@@ -99,7 +99,7 @@ def _next_state(
             open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
     of_windows = {name for window in open_windows.values() for name in window.causes}
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
-    before = replace(before, halted=halts_in(result, before.halted))
+    before = replace(before, halted=halts_in(result, before.halted), rechecks=_rechecks(before, result, now))
     if not order.scheduled:
         return replace(before, open=open_windows, objects_from=result.objects_until, causes=causes)
     frontier = max(order.frontier, before.frontier or order.frontier)
@@ -113,6 +113,17 @@ def _next_state(
         causes=causes,
         swept_until=result.swept_until,
     )
+
+
+def _rechecks(before: DatasetState, result: AuditResult, now: int) -> dict[int, int]:
+    """When recent windows' absences are asked for again; those of older windows are when the sweep comes by."""
+    rechecks = {start: due for start, due in before.rechecks.items() if start > now - RECENT_DAYS * DAY}
+    for window in result.windows:
+        if window.recheck and window.start > now - RECENT_DAYS * DAY:
+            rechecks[window.start] = window.recheck
+        elif window.was_read:
+            rechecks.pop(window.start, None)
+    return rechecks
 
 
 def _recent(services: Services, order: FeedOrder, targets: Mapping[str, str], now: int) -> dict[str, str]:

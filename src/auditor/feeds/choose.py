@@ -114,6 +114,7 @@ def _due(
     again = _in_turn(
         [Window(begin, window.end) for begin, window in state.open.items() if window.end <= due], most, now=now
     )
+    again += [Window(begin, begin + window_seconds(feed)) for begin, at in state.rechecks.items() if at <= now][:most]
     again += _changed(contract, feed, state, certified, targets)
     again += _swept(services, contract, calendar, before=since, now=now)
     windows = sorted({*taken, *again})

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from auditor.evidence.absent import Absence, read_absences
+from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.results import AuditResult, WindowResult
+from auditor.feeds.absence.gather import believed_absences, weigh_claims
+from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
@@ -27,7 +29,7 @@ from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
-from core.audit.repair_jobs import Compare
+from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.model import Contract, Feed
 from core.feeds.partitions import covers, period_of
 from core.time import epoch, iso
@@ -39,6 +41,7 @@ Place = tuple[str, str]  # table and partition
 class ScannedWindows:
     """Windows as they were read: what they owe, their partitions, certificates and proven absences.
 
+    ``weighed``: what the source's answers about missing points come to.
     ``disputed`` are values that the provider has contradicted in this run.
     """
 
@@ -46,6 +49,7 @@ class ScannedWindows:
     partitions: PartitionScan
     entries: Mapping[str, LedgerEntry]
     absences: tuple[Absence, ...]
+    weighed: Weighed
     disputed: tuple[DisputedValue, ...] = ()
 
 
@@ -58,18 +62,16 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     now = services.now()
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
-    absences = [
-        absence
-        for absence in read_absences(services.records, order.dataset, order.windows, workers=services.limits.workers)
-        if absence.expires_at > seconds
-    ]
+    absences, expired = believed_absences(services, order.dataset, order.windows)
     objects, until = _scan_objects(services, contract, now)
     targets: Mapping[str, str] = {}
     sample: tuple[Compare, ...] = ()
+    weighed = Weighed()
     if is_too_large(services, order, expectation):
         findings, windows = scan_with_athena(services, order, calendar, expectation, absences)
     else:
-        scanned = _scan_windows(services, contract, feed, order, expectation, absences, attempt=attempt)
+        scanned = _scan_windows(services, contract, feed, order, expectation, (absences, expired), attempt=attempt)
+        weighed = scanned.weighed
         findings = _findings(services, contract, feed, scanned)
         windows = _window_results(order, contract, feed, scanned)
         targets, coverage = scanned.partitions.targets, scanned.partitions.coverage
@@ -89,6 +91,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         audited_at=iso(seconds),
         sample=sample,
         swept_until=unreferenced.until,
+        doubts=weighed.doubts,
+        rechecks=_rechecks(order.dataset, feed, weighed) if not attempt else (),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     return result
@@ -121,19 +125,28 @@ def _scan_windows(
     feed: Feed,
     order: FeedOrder,
     expectation: Expectation,
-    absences: Sequence[Absence],
+    absences: tuple[Sequence[Absence], Sequence[Absence]],
     *,
     attempt: int,
 ) -> ScannedWindows:
+    """Read the windows. ``absences`` are those that are believed, and those of earlier releases that are no longer."""
     parents = parents_of(services.partitions, services.contracts.table)
     workers = services.limits.workers
     partitions = scan_partitions(contract, expectation, services.partitions, parents=parents, workers=workers)
-    for absence in absences:
-        partitions.coverage.mark_absent(absence.entity, absence.ranges)
+    believed, expired = absences
+    weighed = weigh_claims(services, feed, partitions.coverage, believed, expired, dataset=order.dataset, run=order.run)
     names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
     entries = ChainReader(services.records, order.dataset).entries(names)
     disputed = _disputed(services, contract, feed, order, attempt)
-    return ScannedWindows(expectation, partitions, entries, tuple(absences), tuple(disputed))
+    known = (*believed, *weighed.absences)
+    return ScannedWindows(expectation, partitions, entries, known, weighed, tuple(disputed))
+
+
+def _rechecks(dataset: str, feed: Feed, weighed: Weighed) -> tuple[FetchHistory, ...]:
+    return tuple(
+        FetchHistory(dataset, entity, ranges, sum((end - start) // feed.every for start, end in ranges))
+        for entity, ranges in weighed.due.items()
+    )
 
 
 def _disputed(
@@ -245,6 +258,7 @@ def _window_results(order: FeedOrder, contract: Contract, feed: Feed, scanned: S
             absent=_by_entity(coverage, ABSENT, number) if counts[number]["absent"] else {},
             missing=_by_entity(coverage, MISSING, number) if counts[number]["missing"] else {},
             evidence=_evidence(scanned.absences, window) if counts[number]["absent"] else (),
+            recheck=_recheck(scanned.absences, window) if counts[number]["absent"] else 0,
             touched_by=_touched_by(contract, feed, scanned, window),
         )
         for number, window in enumerate(scanned.expectation.windows)
@@ -258,6 +272,15 @@ def _by_entity(coverage: Coverage, code: int, window: int) -> dict[str, list[lis
 def _evidence(absences: tuple[Absence, ...], window: Window) -> tuple[str, ...]:
     inside = [absence for absence in absences if any(window.overlaps(start, end) for start, end in absence.ranges)]
     return tuple(sorted({absence.key for absence in inside}))
+
+
+def _recheck(absences: tuple[Absence, ...], window: Window) -> int:
+    """When the first of the window's absences is to be asked for again, by the newest of each entity."""
+    newest: dict[str, int] = {}
+    for absence in absences:
+        if any(window.overlaps(start, end) for start, end in absence.ranges):
+            newest[absence.entity] = max(newest.get(absence.entity, 0), absence.expires_at)
+    return min(newest.values(), default=0)
 
 
 def _touched_by(contract: Contract, feed: Feed, scanned: ScannedWindows, window: Window) -> tuple[str, ...]:

@@ -61,7 +61,13 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
         calls=max(0, whole.calls - sum(plan.calls for plan in earlier)),
         rows=max(0, whole.rows - sum(plan.rows for plan in earlier)),
     )
-    return plan_repairs(result.findings, PlanContext(services.contracts, attempt, left, refused, result.sample))
+    now = int(services.now().timestamp())
+    # Who asks for a range is answered by the source, however lately it was asked; but once in a run.
+    doubts = tuple(
+        doubt for doubt in result.doubts if doubt.of_this_run or (order.scheduled and doubt.asked_again > now)
+    )
+    context = PlanContext(services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks)
+    return plan_repairs(result.findings, context)
 
 
 def write_jobs(services: Services, order: AuditOrder, *, attempt: int) -> tuple[Plan, list[tuple[str, Executor]]]:

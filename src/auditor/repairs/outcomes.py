@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from auditor.evidence.absent import absences_of, keep
+from auditor.evidence.absent import keep
+from auditor.evidence.claims import claims_of
 from auditor.services import Services
 from auditor.windows import DAY
 from core.audit.history import HistoryOutcome
@@ -53,8 +54,8 @@ def _report(attempt: int, repair: Repair, outcome: RepairOutcome | None) -> JobR
     return JobReport(attempt, repair, outcome.result, outcome.reason, outcome.finished_at, calls, outcome.redriven)
 
 
-def settle_history(services: Services, dataset: str, reports: Sequence[JobReport]) -> int:
-    """Keep the evidence of what is absent, and remember refusals. Returns the absences kept. Safe to do again.
+def settle_history(services: Services, dataset: str, reports: Sequence[JobReport], *, run: str) -> int:
+    """Keep what answers claim to be absent, and remember refusals. Returns the claims kept. Safe to do again.
 
     A point that was compared was observed, so it is absent for no answer of a ``Compare`` job.
     """
@@ -65,9 +66,9 @@ def settle_history(services: Services, dataset: str, reports: Sequence[JobReport
         if not isinstance(report.repair, FetchHistory | Compare):
             continue
         for outcome in report.outcomes:
-            absent = outcome.absent if isinstance(report.repair, FetchHistory) else ()
-            absences = absences_of(dataset, report.repair.entity, absent, outcome.evidence, found_at=report.finished_at)
-            kept += keep(services.records, absences)
+            if isinstance(report.repair, FetchHistory):
+                claims = claims_of(dataset, report.repair.entity, outcome, run=run, found_at=report.finished_at)
+                kept += keep(services.records, claims)
             if outcome.result == "not_entitled":
                 status = outcome.evidence[-1].status if outcome.evidence else 0
                 refused[EVERYBODY if status == 401 else report.repair.entity] = outcome.reason

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 
-import numpy as np
-
+from auditor.evidence.doubts import Doubt
+from auditor.repairs.history_calls import HistoryCallPlan, plan_calls
+from auditor.repairs.ranges import without
 from auditor.repairs.remedies import broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
 from auditor.services import Budget
 from core.audit.findings import (
@@ -51,10 +52,9 @@ from core.audit.repair_jobs import (
     Vacuum,
 )
 from core.contract.model import Contracts, Feed, Table, TradingCalendar
-from core.feeds.calendar import FOREVER, spans_of_cadence, validity
+from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers
-from core.feeds.providers import history_span
 from core.landing.ingest_objects import TableObject
 
 OBJECTS_PER_JOB = 100
@@ -103,7 +103,8 @@ class PlanContext:
     """Circumstances that a plan depends on beside the findings.
 
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
-    the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it.
+    the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it,
+    and ``rechecks`` are to be asked for. ``doubts`` are points that were asked for just now, and wait.
     """
 
     contracts: Contracts
@@ -111,6 +112,8 @@ class PlanContext:
     budget: Budget = field(default_factory=Budget)
     refused: Mapping[str, str] = field(default_factory=dict)
     sample: tuple[Compare, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    rechecks: tuple[FetchHistory, ...] = ()
 
 
 class _Draft:
@@ -140,6 +143,7 @@ def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     _extract(draft, findings, context)
     _ask_history(draft, findings, context)
     _compare(draft, context)
+    _ask_again(draft, context)
     _vacuum(draft, _of(findings, UnreferencedObjects))
     return Plan(tuple(draft.repairs), tuple(draft.deferred), tuple(draft.unrepairable), draft.calls, draft.rows)
 
@@ -296,15 +300,6 @@ def _fetch_parents(draft: _Draft, finding: OrphanKeys, context: PlanContext) -> 
 # ---------------------------------------------------------------- what only the source has: feeds
 
 
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    start: int
-    end: int
-    entity: str
-    points: int
-    every: int
-
-
 def _ask_history(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -> None:
     missing = _of(findings, MissingPoints)
     for dataset in dict.fromkeys(points.dataset for points in missing):
@@ -331,7 +326,8 @@ def _ask_dataset(
 ) -> None:
     feed = context.contracts.feed(dataset)
     calendar = context.contracts.calendar(feed.calendar)
-    gaps: list[_Gap] = []
+    waiting = _waiting(context)
+    gaps: list[HistoryCallPlan] = []
     for finding in missing:
         refusal = _refusal(finding.entity, context)
         if refusal:
@@ -339,9 +335,15 @@ def _ask_dataset(
             continue
         ranges, rebuilt = _split_rebuilt(finding, feed, calendar, findings, context)
         draft.defer("missing_point", rebuilt, "their partition is made again first", finding.entity)
-        gaps += _gaps(finding.entity, ranges, feed, calendar)
+        calls = plan_calls(finding.entity, ranges, feed, calendar)
+        if finding.entity in waiting:
+            asked = plan_calls(finding.entity, without(ranges, waiting[finding.entity]), feed, calendar)
+            points = sum(call.points for call in calls) - sum(call.points for call in asked)
+            draft.defer("missing_point", points, "the source has just been asked", finding.entity)
+            calls = asked
+        gaps += calls
     allowed = _allowed_calls(draft, feed)
-    chosen: dict[tuple[str, int], list[_Gap]] = {}
+    chosen: dict[tuple[str, int], list[HistoryCallPlan]] = {}
     late: dict[str, int] = {}
     jobs = 0
     for gap in sorted(gaps, key=lambda gap: (gap.start, gap.entity)):
@@ -357,17 +359,45 @@ def _ask_dataset(
         draft.rows += gap.points
     for (entity, every), of_entity in chosen.items():
         for part in _chunks(of_entity, RANGES_PER_JOB):
-            asked = tuple((gap.start, gap.end) for gap in part)
-            draft.repairs.append(FetchHistory(dataset, entity, asked, sum(gap.points for gap in part), every))
+            draft.repairs.append(_fetch(dataset, entity, every, part))
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.defer("missing_point", points, why, entity)
 
 
-def _former(gap: _Gap, feed: Feed) -> int:
+def _former(gap: HistoryCallPlan, feed: Feed) -> int:
     """The gap's cadence where an earlier contract owes it: another one, or of an entity that has ended; else 0."""
     ended = all(validity(entity)[1] < FOREVER for entity in feed.entities if entity.name == gap.entity)
     return gap.every if gap.every != feed.every or ended else 0
+
+
+def _fetch(dataset: str, entity: str, every: int, calls: Sequence[HistoryCallPlan]) -> FetchHistory:
+    """The job of some calls; it says which points it is for where a call covers others too."""
+    asked = tuple((call.start, call.end) for call in calls)
+    wanted = tuple(pair for call in calls for pair in call.wanted)
+    points = sum(call.points for call in calls)
+    return FetchHistory(dataset, entity, asked, points, every, () if wanted == asked else wanted)
+
+
+def _waiting(context: PlanContext) -> dict[str, Ranges]:
+    waiting: dict[str, Ranges] = {}
+    for doubt in context.doubts:
+        waiting[doubt.entity] = (*waiting.get(doubt.entity, ()), *doubt.ranges)
+    return waiting
+
+
+def _ask_again(draft: _Draft, context: PlanContext) -> None:
+    """Ask for proven absences that have expired, with what calls are left. Nothing waits for it: they are believed."""
+    for recheck in context.rechecks if context.attempt == 1 else ():
+        feed = context.contracts.feed(recheck.dataset)
+        if _refusal(recheck.entity, context) or len(draft.repairs) >= draft.budget.jobs:
+            continue
+        calls = plan_calls(recheck.entity, recheck.ranges, feed, context.contracts.calendar(feed.calendar))
+        now = [call for call in calls if not _former(call, feed)]
+        now = now[: max(0, min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls))]
+        if now:
+            draft.repairs.append(_fetch(recheck.dataset, recheck.entity, 0, now))
+            draft.calls += len(now)
 
 
 def _compare(draft: _Draft, context: PlanContext) -> None:
@@ -418,29 +448,6 @@ def _split_rebuilt(
             kept.append((start, end))
     points = sum(len(expected_slots(calendar, every=feed.every, start=start, end=end)) for start, end in kept)
     return tuple(kept), missing_points.points - points if len(kept) < len(missing_points.ranges) else 0
-
-
-def _gaps(entity: str, ranges: Ranges, feed: Feed, calendar: TradingCalendar) -> Iterable[_Gap]:
-    """One gap per call: neighbours with nothing owed between them are joined, up to the provider's span."""
-    span = int(history_span(feed.history).total_seconds())
-    joined: list[list[int]] = []
-    for start, end in sorted(ranges):
-        if joined and end - joined[-1][0] <= span and _nothing_between(feed, calendar, joined[-1][1], start):
-            joined[-1][1] = end
-        else:
-            joined.append([start, end])
-    for start, end in joined:
-        for since, until, every in spans_of_cadence(calendar, every=feed.every, start=start, end=end):
-            slots = expected_slots(calendar, every=feed.every, start=since, end=until)
-            for first in np.arange(since, until, span).tolist():
-                last = min(first + span, until)
-                inside = slots[(slots >= first) & (slots < last)]
-                if len(inside):
-                    yield _Gap(int(inside[0]), int(inside[-1]) + every, entity, len(inside), every)
-
-
-def _nothing_between(feed: Feed, calendar: TradingCalendar, start: int, end: int) -> bool:
-    return end <= start or not len(expected_slots(calendar, every=feed.every, start=start, end=end))
 
 
 def _chunks(sequence: Sequence, size: int) -> Iterable[Sequence]:  # type: ignore[type-arg]

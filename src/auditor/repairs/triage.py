@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from auditor.evidence.doubts import Doubt
 from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
+from auditor.repairs.ranges import overlap, without
+from auditor.windows import HOUR
 from core.audit.findings import Finding, HeldPartition, MissingPoints, size_of
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.contract.codec import json_name
@@ -30,6 +33,16 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "Lower the load, raise the plan, or lower the contract's rate_limit. The next audit goes on by itself",
     ),
     "broken": ("the provider's answers make no sense", "Ask the provider. The next audit tries again by itself"),
+    "unproven_absence": (
+        "the provider says that it has nothing, and something speaks against it",
+        "Look at the provider: no entity has anything there, live answers of the same time made no sense, or its "
+        "answers say that there is more. It is asked again; two answers a day apart are believed",
+    ),
+    "refused_record": (
+        "records of the provider cannot be taken",
+        "Look at them (starmend quarantine list), then mend the contract's columns or ask the provider. They are asked "
+        "for again, more and more rarely. At once: starmend heal",
+    ),
     "repair_failed": ("repairs failed", "Look at the repair function's log and its dead letters. Then: starmend heal"),
     "not_arrived": (
         "repaired points are in the stream but not in the warehouse",
@@ -157,12 +170,22 @@ class _Blame:
 
 
 def triage_findings(
-    findings: Sequence[Finding], plan: Plan, reports: Sequence[JobReport], *, dataset: str, feed: Feed | None, now: int
+    findings: Sequence[Finding],
+    plan: Plan,
+    reports: Sequence[JobReport],
+    *,
+    dataset: str,
+    feed: Feed | None,
+    now: int,
+    doubts: Sequence[Doubt] = (),
 ) -> Triage:
     """Sort the findings of the last scan, in the light of the next plan and of what the jobs reported.
 
-    ``feed`` is None for a database; ``now`` in epoch seconds.
+    ``feed`` is None for a database; ``now`` in epoch seconds. ``doubts`` are of the last scan.
     """
+    doubted: dict[str, list[Doubt]] = {}
+    for doubt in doubts:
+        doubted.setdefault(doubt.entity, []).append(doubt)
     latest = latest_by_entity(reports)
     refused = {each.finding.entity: each for each in plan.helpless if isinstance(each.finding, MissingPoints)}
     blames: dict[str, _Blame] = {}
@@ -174,7 +197,8 @@ def triage_findings(
         if finding.entity in refused:
             cause, reason = refused[finding.entity].cause, refused[finding.entity].reason
         else:
-            cause, reason = _why(finding, latest.get(finding.entity), feed, now)
+            of_entity = doubted.get(finding.entity, ())
+            cause, reason = _why(finding, latest.get(finding.entity), feed, now, of_entity)
         if not cause:
             healing += finding.points
             continue
@@ -190,10 +214,22 @@ def triage_findings(
     return Triage(tuple(sorted(causes, key=lambda cause: cause.name)), healing, blamed)
 
 
-def _why(missing_points: MissingPoints, report: JobReport | None, feed: Feed | None, now: int) -> tuple[str, str]:
+def _why(
+    missing_points: MissingPoints, report: JobReport | None, feed: Feed | None, now: int, doubts: Sequence[Doubt]
+) -> tuple[str, str]:
     """The cause and its reason; no cause where the next run may still heal it in time."""
     patience = feed.complete_within if feed else 0
-    overdue = any(start + patience < now for start, _ in missing_points.ranges)
+    claimed = tuple(pair for doubt in doubts for pair in doubt.ranges)
+    left = without(missing_points.ranges, claimed)
+    overdue = any(start + patience < now for start, _ in left)
+    cause, reason = _of_job(left, report, overdue)
+    if cause and (left or cause != "overdue"):
+        return cause, reason
+    return _of_doubts(doubts, patience, now)
+
+
+def _of_job(left: Ranges, report: JobReport | None, overdue: bool) -> tuple[str, str]:
+    """The cause of the points ``left`` of which no answer says that there are none, by the last job's report."""
     if report is None:
         return ("overdue", "no repair had its turn yet") if overdue else ("", "")
     if report.result != "done":
@@ -205,10 +241,34 @@ def _why(missing_points: MissingPoints, report: JobReport | None, feed: Feed | N
         return worst.result, worst.reason
     if worst.result == "limited":
         return ("limited", worst.reason) if overdue else ("", "")
-    healed = [pair for outcome in report.outcomes for pair in outcome.healed]
-    if any(_overlap(missing_points.ranges, (pair,)) for pair in healed):
+    if overlap(left, tuple(pair for outcome in report.outcomes for pair in outcome.healed)):
         return "not_arrived", "the provider gave them, and the stream took them"
+    unproven = next((outcome for outcome in report.outcomes if overlap(left, outcome.unproven)), None)
+    if unproven is not None:
+        return ("unproven_absence", unproven.reason) if overdue else ("", "")
     return ("overdue", "the provider has not published them yet") if overdue else ("", "")
+
+
+_DOUBTED = {
+    "refused": "their records make no point",
+    "everybody": "it says so of all entities, for a whole window",
+    "live_broken": "live answers of the same time made no sense",
+    "silent": "it says so of all entities at once, and none of these answers held a point",
+}
+
+
+def _of_doubts(doubts: Sequence[Doubt], patience: int, now: int) -> tuple[str, str]:
+    """The cause of points that the source says it has not. One answer alone waits for the next audit's."""
+    for reason, text in _DOUBTED.items():
+        of_reason = [doubt for doubt in doubts if doubt.reason == reason]
+        overdue = any(start + patience < now for doubt in of_reason for start, _ in doubt.ranges)
+        if of_reason and (overdue or reason in ("refused", "everybody")):
+            return "refused_record" if reason == "refused" else "unproven_absence", text
+    once = [doubt for doubt in doubts if doubt.reason == "once"]
+    late = any(start + patience < now for doubt in once for start, _ in doubt.ranges)
+    if late and any(doubt.since + max(patience, HOUR) < now for doubt in once):
+        return "overdue", "the source was asked once, and not again"
+    return "", ""
 
 
 _ORDER = ("not_entitled", "secret_missing", "broken", "limited", "answered")
@@ -216,10 +276,6 @@ _ORDER = ("not_entitled", "secret_missing", "broken", "limited", "answered")
 
 def _worst(outcomes: Sequence[HistoryOutcome]) -> HistoryOutcome | None:
     return min(outcomes, key=lambda outcome: _ORDER.index(outcome.result), default=None)
-
-
-def _overlap(ranges: Ranges, others: Ranges) -> bool:
-    return any(start < last and first < end for start, end in ranges for first, last in others)
 
 
 def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: Sequence[JobReport]) -> Cause:

@@ -61,8 +61,9 @@ class BadPoint:
 class HistoryRequest:
     """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
 
-    ``values_only``: the provider's values go into the outcome instead of the stream. ``every`` (seconds; 0: those of
-    the contract) says that an earlier contract expects them, of this entity and at this cadence.
+    ``wanted``: only those of them that lie in these ranges; empty: all. ``values_only``: the provider's values go
+    into the outcome instead of the stream. ``every`` (seconds; 0: those of the contract) says that an earlier contract
+    expects them, of this entity and at this cadence.
     """
 
     dataset: str
@@ -71,6 +72,7 @@ class HistoryRequest:
     end: int
     values_only: bool = False
     every: int = 0
+    wanted: Ranges = ()
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -79,6 +81,7 @@ class HistoryRequest:
             **data,
             **({"only_tell": True} if self.values_only else {}),
             **({"every": self.every} if self.every else {}),
+            **({"wanted": _written(self.wanted)} if self.wanted else {}),
         }
 
     @classmethod
@@ -86,7 +89,8 @@ class HistoryRequest:
         """Raises ``KeyError`` or ``ValueError`` where it is no request."""
         interval = epoch(data["start"]), epoch(data["end"])
         values_only, every = bool(data.get("only_tell")), int(data.get("every", 0))
-        return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every)
+        wanted = _read(data.get("wanted", ()))
+        return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every, wanted)
 
 
 @dataclass(frozen=True, slots=True)

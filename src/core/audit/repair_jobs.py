@@ -58,9 +58,9 @@ class Revive:
 
 @dataclass(frozen=True, slots=True)
 class FetchHistory:
-    """Ask the provider for exactly these ranges of one entity, one call each, into the feed's stream.
+    """Ask the provider for these ranges of one entity, one call each, into the feed's stream.
 
-    ``every``: see ``HistoryRequest``.
+    ``wanted`` are the points that are missing within them, as ranges; empty: all. ``every``: see ``HistoryRequest``.
     """
 
     dataset: str
@@ -68,6 +68,7 @@ class FetchHistory:
     ranges: Ranges
     points: int
     every: int = 0
+    wanted: Ranges = ()
     kind: Literal["fetch_history"] = "fetch_history"
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from core.errors import TransientFailure
+from core.audit.broken_answers import BrokenAnswers, keep_broken
+from core.errors import StarmendError, TransientFailure
 from core.feeds.providers import needed_fields
 from core.metrics import (
     POINTS_LIMITED,
@@ -145,9 +146,27 @@ def _pull(
     skips = [decision for decision in decisions if isinstance(decision, Skip)]
     records = [StreamRecord(write.entity, write.line) for write in writes]
     lost = {writes[index].entity for index in deliver(client.stream, records, clock=clock, log=client.log, until=until)}
+    _note_broken(client, skips, newest)
     failed = frozenset(id_ for id_, due in requests.items() if lost.intersection(due.entities))
     _report(client, writes, skips, newest, lost)
     return _Outcome(failed, len(writes) - len(lost), Counter(skip.why for skip in skips))
+
+
+def _note_broken(client: FeedClient, skips: Sequence[Skip], slots: Mapping[str, int]) -> None:
+    """Let the auditor know which live answers made no sense; the points are not lost where that cannot be noted."""
+    by_slot: dict[int, list[Skip]] = {}
+    for skip in skips:
+        if skip.why == "broken":
+            by_slot.setdefault(slots[skip.entity], []).append(skip)
+    notes = [
+        BrokenAnswers(client.dataset, slot, tuple(sorted(skip.entity for skip in of_slot)), of_slot[0].detail[:300])
+        for slot, of_slot in sorted(by_slot.items())
+    ]
+    if notes and client.notes is not None:
+        try:
+            keep_broken(client.notes(), notes)
+        except StarmendError as error:
+            client.log.error("broken answers were not noted", dataset=client.dataset, error=str(error))
 
 
 def _newest(requests: Mapping[str, PointsDue]) -> dict[str, int]:

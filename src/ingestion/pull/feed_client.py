@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.contract.model import Contract, Entity, Feed, TradingCalendar
-from core.ports import Log, Metrics, Stream
+from core.ports import Log, Metrics, ObjectWriter, Stream
 from ingestion.providers.build import Source
 from ingestion.pull.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class FeedClient:
-    """One feed with its providers, their pace, and its stream."""
+    """One feed with its providers, their pace, and its stream; ``notes`` tell the auditor of broken answers."""
 
     contract: Contract
     feed: Feed
@@ -25,6 +25,7 @@ class FeedClient:
     stream: Stream
     metrics: Metrics
     log: Log
+    notes: Callable[[], ObjectWriter] | None = None
 
     @property
     def dataset(self) -> str:

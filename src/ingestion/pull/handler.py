@@ -8,6 +8,7 @@ from typing import Any
 from aws.clients import Clients
 from aws.log import function_log
 from aws.metrics import DatasetMetrics
+from aws.objects import S3ObjectStore
 from aws.secrets import AwsSecretStore
 from aws.settings import Settings
 from aws.stream import open_stream
@@ -28,6 +29,7 @@ def build_runtime() -> PullRuntime:
         urls=settings.provider_urls,
         clock=machine_clock(),
         log=function_log(),
+        notes=lambda: S3ObjectStore(clients("s3"), settings.warehouse_bucket),
     )
 
 

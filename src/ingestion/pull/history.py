@@ -16,7 +16,7 @@ from decimal import Decimal
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
-from core.feeds.calendar import expected_between, ranges, slot_of, validity
+from core.feeds.calendar import expected_between, ranges, slot_of, slots_in, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
 from core.feeds.point_rules import broken_rule
 from core.feeds.providers import needed_fields
@@ -47,7 +47,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
     settled = _Settled()
     span = int(client.history.span.total_seconds())
     for start in range(request.start, request.end, span):
-        owed = _owed(client, entity, start, min(start + span, request.end))
+        owed = _owed(client, entity, start, min(start + span, request.end), request.wanted)
         if not owed:
             continue
         first, last = owed[0], owed[-1] + client.feed.every
@@ -110,10 +110,15 @@ class _Settled:
         )
 
 
-def _owed(client: FeedClient, entity: Entity, start: int, end: int) -> list[int]:
+def _owed(client: FeedClient, entity: Entity, start: int, end: int, wanted: Ranges) -> list[int]:
+    """The slots that are owed and wanted; all that are owed where nothing is said to be wanted."""
     first, last = validity(entity)
     window = (max(start, first), min(end, last))
-    return expected_between(client.calendar, every=client.feed.every, start=window[0], end=window[1])
+    owed = expected_between(client.calendar, every=client.feed.every, start=window[0], end=window[1])
+    if not wanted:
+        return owed
+    inside = set(slots_in(wanted, every=client.feed.every))
+    return [slot for slot in owed if slot in inside]
 
 
 def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from core.audit.history import HistoryRequest
 from core.contract import model
 from core.feeds.lines import provider_fields
-from core.ports import Log, Metrics, SecretStore, Stream
+from core.ports import Log, Metrics, ObjectWriter, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of
@@ -42,6 +42,7 @@ class PullRuntime:
         clock: Clock,
         log: Log,
         concurrent_calls: int = CONCURRENT_CALLS,
+        notes: Callable[[], ObjectWriter] | None = None,
     ) -> None:
         self._contracts = contracts
         self._secrets = secrets
@@ -50,6 +51,7 @@ class PullRuntime:
         self._flush_metrics = flush_metrics
         self._urls = urls
         self._connections = concurrent_calls
+        self._notes = notes
         self._clients: dict[tuple[str, int], FeedClient] = {}
         self.clock = clock
         self.log = log
@@ -104,6 +106,7 @@ class PullRuntime:
             stream=self._stream_of(dataset),
             metrics=self._metrics_of(dataset),
             log=self.log,
+            notes=self._notes,
         )
 
     def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:

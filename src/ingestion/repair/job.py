@@ -111,8 +111,9 @@ def _history(
 
 
 def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
-    every = repair.every if isinstance(repair, FetchHistory) else 0
-    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every)
+    every, wanted = (repair.every, repair.wanted) if isinstance(repair, FetchHistory) else (0, ())
+    inside = tuple((max(start, first), min(end, last)) for first, last in wanted if first < end and start < last)
+    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every, inside)
     outcome = HistoryOutcome.from_data(clients.ask(request.to_data()))
     if isinstance(repair, FetchHistory):
         for record in outcome.bad:

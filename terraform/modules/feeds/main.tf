@@ -81,6 +81,12 @@ data "aws_iam_policy_document" "pull" {
     }
   }
 
+  statement {
+    sid       = "NoteBrokenAnswers" # for the auditor: what the source says of the same minutes is no proof
+    actions   = ["s3:PutObject"]
+    resources = ["${var.warehouse_arn}/audit/broken/*"] # wildcard: a note for each slot of each feed
+  }
+
   dynamic "statement" {
     for_each = length(var.secret_arns) > 0 ? [1] : []
     content {

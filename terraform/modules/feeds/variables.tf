@@ -25,6 +25,11 @@ variable "streams" {
   })
 }
 
+variable "warehouse_arn" {
+  description = "The warehouse bucket, where notes for the auditor lie."
+  type        = string
+}
+
 variable "secret_arns" {
   description = "Secrets of the providers."
   type        = list(string)

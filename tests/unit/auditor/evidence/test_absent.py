@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 
-from auditor.evidence.absent import (
-    BELIEVED_FRESH,
-    BELIEVED_OLD,
-    FRESH,
-    Absence,
-    absences_of,
-    keep,
-    read_absences,
-)
-from auditor.windows import DAY, Window
+from auditor.evidence.absent import Absence, absences_of, keep, read_absences
+from auditor.windows import DAY, HOUR, Window
 from core.audit.history import Evidence
 
 MONDAY = 1_795_392_000  # 2026-11-23
@@ -27,7 +19,7 @@ RANGES = st.lists(st.tuples(SECONDS, SECONDS).map(lambda pair: (min(pair), max(p
 
 @given(RANGES, SECONDS)
 def test_ranges_are_cut_at_midnight_and_nothing_of_them_is_lost(ranges: tuple[tuple[int, int], ...], now: int) -> None:
-    kept = list(absences_of("quotes", "AAPL", ranges, EVIDENCE, found_at=now))
+    kept = list(absences_of("quotes", "AAPL", ranges, EVIDENCE, found_at=now, proof="agreed"))
     pieces = [piece for absence in kept for piece in absence.ranges]
     assert sum(end - start for start, end in pieces) == sum(end - start for start, end in ranges)
     assert all(start // DAY == (end - 1) // DAY for start, end in pieces)
@@ -36,21 +28,30 @@ def test_ranges_are_cut_at_midnight_and_nothing_of_them_is_lost(ranges: tuple[tu
 
 @given(RANGES, SECONDS, st.text(max_size=9))
 def test_an_absence_is_read_as_it_was_written(ranges: tuple[tuple[int, int], ...], now: int, entity: str) -> None:
-    for absence in absences_of("quotes", entity, ranges, EVIDENCE, found_at=now):
+    for absence in absences_of("quotes", entity, ranges, EVIDENCE, found_at=now, proof="agreed"):
         assert Absence.from_json(absence.to_json()) == absence
 
 
-@pytest.mark.parametrize(("age", "believed"), [(DAY, BELIEVED_FRESH), (FRESH, BELIEVED_OLD)])
-def test_what_was_fresh_is_asked_for_again_sooner(age: int, believed: int) -> None:
-    now = MONDAY + age
-    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=now)
-    assert absence.expires_at == now + believed
+@pytest.mark.parametrize(
+    ("age", "later"), [(HOUR, 6 * HOUR), (7 * HOUR, 7 * HOUR), (30 * DAY, 30 * DAY), (900 * DAY, 365 * DAY)]
+)
+def test_what_is_fresh_is_asked_for_again_within_hours_and_then_ever_more_rarely(age: int, later: int) -> None:
+    now = MONDAY + 60 + age
+    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=now, proof="whole")
+    assert absence.expires_at == now + later
+    assert absence.is_believed(now + later + 1)
+
+
+def test_what_an_earlier_release_believed_on_one_answer_is_believed_until_it_expires() -> None:
+    absence = Absence("quotes", "AAPL", ((MONDAY, MONDAY + 60),), MONDAY, MONDAY + DAY, EVIDENCE)
+    assert b"proof" not in absence.to_json()
+    assert (absence.is_believed(MONDAY + DAY - 1), absence.is_believed(MONDAY + DAY)) == (True, False)
 
 
 def test_keeping_again_changes_nothing_and_windows_find_the_absences_of_their_days() -> None:
     store = MemoryObjects()
     ranges = ((MONDAY - 60, MONDAY + 60), (MONDAY + 2 * DAY, MONDAY + 2 * DAY + 60))
-    kept = list(absences_of("quotes", "BRK/B", ranges, EVIDENCE, found_at=MONDAY))
+    kept = list(absences_of("quotes", "BRK/B", ranges, EVIDENCE, found_at=MONDAY, proof="agreed"))
     assert (keep(store, kept), keep(store, kept)) == (3, 3)
     assert len(list(store.list(""))) == 3
     of_monday = read_absences(store, "quotes", [Window(MONDAY, MONDAY + 3600)])
@@ -60,6 +61,6 @@ def test_keeping_again_changes_nothing_and_windows_find_the_absences_of_their_da
 
 
 def test_what_was_altered_has_another_key() -> None:
-    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=MONDAY)
+    (absence,) = absences_of("quotes", "AAPL", ((MONDAY, MONDAY + 60),), EVIDENCE, found_at=MONDAY, proof="agreed")
     altered = Absence.from_json(absence.to_json().replace(b'"status":200', b'"status":404'))
     assert altered.key != absence.key

@@ -53,7 +53,10 @@ def test_missing_and_absent_points_are_told_apart() -> None:
     lake = AuditedFeed()
     lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO) and point != ("AAPL", TWO + 60)])
     evidence = Evidence("GET /candle", 200, "no_data", "")
-    keep(lake.records, absences_of(DATASET, "AAPL", ((TWO + 60, TWO + 120),), [evidence], found_at=lake.now))
+    keep(
+        lake.records,
+        absences_of(DATASET, "AAPL", ((TWO + 60, TWO + 120),), [evidence], found_at=lake.now, proof="whole"),
+    )
     result = scan(lake)
     [window], [finding] = result.windows, result.findings
     assert (window.counts["missing"], window.counts["absent"]) == (1, 1)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.unit.auditor.conftest import NOW
 
-from auditor.evidence.absent import read_absences
+from auditor.evidence.claims import read_claims
 from auditor.repairs.outcomes import JobReport, latest_by_entity, read_reports, refused_now, settle_history
 from auditor.services import Services
 from auditor.windows import Window
@@ -37,9 +37,9 @@ def refusal(status: int = 403) -> HistoryOutcome:
     return HistoryOutcome("not_entitled", reason="no access", evidence=(Evidence("GET /candle", status, "", ""),))
 
 
-def absences(services: Services) -> list[tuple[str, Ranges]]:
-    kept = read_absences(services.records, "quotes", [Window(START, START + 3600)])
-    return [(absence.entity, absence.ranges) for absence in kept]
+def claims(services: Services) -> list[tuple[str, Ranges]]:
+    kept = read_claims(services.records, "quotes", [Window(START, START + 3600)])
+    return [(claim.entity, claim.ranges) for claim in kept]
 
 
 def test_a_job_is_reported_with_its_outcome_or_as_unknown(services: Services) -> None:
@@ -54,29 +54,29 @@ def test_a_job_is_reported_with_its_outcome_or_as_unknown(services: Services) ->
     ]
 
 
-def test_what_the_provider_does_not_have_is_kept_as_absent_once(services: Services) -> None:
+def test_what_the_provider_does_not_have_is_kept_as_a_claim_once(services: Services) -> None:
     outcome = HistoryOutcome("answered", absent=HOUR, evidence=(Evidence("GET /candle", 200, "[]", ""),))
     for _ in range(2):
-        assert settle_history(services, "quotes", [report(ASK, outcome)]) == 1
-    assert absences(services) == [("AAPL", HOUR)]
+        assert settle_history(services, "quotes", [report(ASK, outcome)], run="r") == 1
+    assert claims(services) == [("AAPL", HOUR)]
 
 
 def test_a_point_that_was_compared_is_never_absent(services: Services) -> None:
     compared = report(Compare("quotes", "AAPL", HOUR), HistoryOutcome("answered", absent=HOUR))
-    assert settle_history(services, "quotes", [compared]) == 0
-    assert absences(services) == []
+    assert settle_history(services, "quotes", [compared], run="r") == 0
+    assert claims(services) == []
 
 
 @pytest.mark.parametrize(("status", "entities"), [(403, ["AAPL"]), (401, ["*"])])
 def test_a_refusal_is_remembered_for_the_entity_and_one_of_the_token_for_all(
     services: Services, status: int, entities: list[str]
 ) -> None:
-    settle_history(services, "quotes", [report(ASK, refusal(status))])
+    settle_history(services, "quotes", [report(ASK, refusal(status))], run="r")
     assert refused_now(services, "quotes") == dict.fromkeys(entities, "no access")
 
 
 def test_a_refusal_is_forgotten_after_a_day_and_with_another_contract(services: Services) -> None:
-    settle_history(services, "quotes", [report(ASK, refusal())])
+    settle_history(services, "quotes", [report(ASK, refusal())], run="r")
     for hours, refused in ((23, {"AAPL": "no access"}), (25, {})):
         later = replace(services, now=lambda hours=hours: NOW + timedelta(hours=hours))  # type: ignore[misc]
         assert refused_now(later, "quotes") == refused
@@ -87,14 +87,16 @@ def test_a_refusal_is_forgotten_after_a_day_and_with_another_contract(services: 
 
 def test_an_answer_ends_the_refusal_of_its_entity_and_of_the_token(services: Services) -> None:
     other = replace(ASK, entity="MSFT")
-    settle_history(services, "quotes", [report(ASK, refusal()), report(other, refusal()), report(ASK, refusal(401))])
+    settle_history(
+        services, "quotes", [report(ASK, refusal()), report(other, refusal()), report(ASK, refusal(401))], run="r"
+    )
     assert set(refused_now(services, "quotes")) == {"AAPL", "MSFT", "*"}
-    settle_history(services, "quotes", [report(other, HistoryOutcome("answered"))])
+    settle_history(services, "quotes", [report(other, HistoryOutcome("answered"))], run="r")
     assert set(refused_now(services, "quotes")) == {"AAPL"}
 
 
 def test_other_repairs_teach_nothing_about_the_provider(services: Services) -> None:
-    assert settle_history(services, "quotes", [JobReport(1, Restate("quotes", "fact_quote", ()), "done")]) == 0
+    assert settle_history(services, "quotes", [JobReport(1, Restate("quotes", "fact_quote", ()), "done")], run="r") == 0
     assert list(services.records.list("audit/")) == []
 
 

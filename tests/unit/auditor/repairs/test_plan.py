@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from typing import get_args
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.feeds import contracts_in
 
+from auditor.evidence.doubts import Doubt
 from auditor.repairs.plan import PlanContext, plan_repairs
 from auditor.services import Budget
 from core.audit.findings import (
@@ -47,6 +49,7 @@ from core.audit.repair_jobs import (
     repair_from_data,
     repair_to_data,
 )
+from core.feeds.calendar import ranges as ranges_of
 from core.feeds.grid import expected_slots
 from core.feeds.providers import history_span
 
@@ -92,17 +95,60 @@ def test_neighbouring_gaps_are_one_call_even_over_a_night_and_a_weekend() -> Non
     assert job.points == 5
 
 
-def test_gaps_with_something_between_them_are_calls_of_their_own() -> None:
+def test_near_gaps_of_an_entity_share_a_call_that_takes_nothing_else() -> None:
     made = planned(missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:02"), ("2026-11-20T15:03", "2026-11-20T15:04")))
-    assert made.calls == 2
-    assert made.repairs[0].points == made.rows == 3  # type: ignore[union-attr]
+    (job,) = made.repairs
+    assert isinstance(job, FetchHistory)
+    assert job.ranges == ((at("2026-11-20T15:00"), at("2026-11-20T15:04")),)
+    assert job.wanted == (
+        (at("2026-11-20T15:00"), at("2026-11-20T15:02")),
+        (at("2026-11-20T15:03"), at("2026-11-20T15:04")),
+    )
+    assert (made.calls, job.points, made.rows) == (1, 3, 3)
+
+
+def test_a_day_of_isolated_gaps_needs_one_call_for_each_entity() -> None:
+    """440 points in 380 gaps, as a bad day has them, are eleven calls."""
+    draw = random.Random(1)
+    gaps = 0
+    findings = []
+    for entity in FEED.entities:
+        minutes = sorted(draw.sample(range(390), 40))
+        ranges = ranges_of([at("2026-11-20T14:30") + minute * 60 for minute in minutes], every=60)
+        gaps += len(ranges)
+        findings.append(MissingPoints("quotes", entity.name, tuple(ranges), 40))
+    made = planned(*findings)
+    assert gaps > 380
+    assert (made.calls, made.rows, made.waiting) == (11, 440, ())
+
+
+def test_what_the_source_was_just_asked_for_waits() -> None:
+    first, second = ("2026-11-20T15:00", "2026-11-20T15:02"), ("2026-11-20T15:03", "2026-11-20T15:05")
+    doubt = Doubt("AAPL", ((at("2026-11-20T15:01"), at("2026-11-20T15:04")),), "once", 0, at("2026-11-20T17:00"))
+    made = plan_repairs([missing("AAPL", first, second)], PlanContext(CONTRACTS, doubts=(doubt,)))
+    (job,) = made.repairs
+    assert isinstance(job, FetchHistory)
+    assert job.wanted == (
+        (at("2026-11-20T15:00"), at("2026-11-20T15:01")),
+        (at("2026-11-20T15:04"), at("2026-11-20T15:05")),
+    )
+    assert [(deferred.entity, deferred.count) for deferred in made.waiting] == [("AAPL", 2)]
+
+
+def test_proven_absences_are_asked_for_again_with_the_calls_that_are_left() -> None:
+    again = FetchHistory("quotes", "ZM", ((at("2026-11-20T15:00"), at("2026-11-20T15:02")),), 2)
+    lost = missing("AAPL", ("2026-11-20T15:00", "2026-11-20T15:02"))
+    made = plan_repairs([lost], PlanContext(CONTRACTS, rechecks=(again,)))
+    assert [(repair.entity, repair.points) for repair in made.repairs] == [("AAPL", 2), ("ZM", 2)]  # type: ignore[union-attr]
+    assert plan_repairs([lost], PlanContext(CONTRACTS, budget=Budget(calls=1), rechecks=(again,))).calls == 1
+    assert plan_repairs([lost], PlanContext(CONTRACTS, attempt=2, rechecks=(again,))).calls == 1
 
 
 def test_a_gap_longer_than_the_providers_span_is_several_calls() -> None:
     made = planned(missing("AAPL", ("2026-06-01T14:30", "2026-09-30T20:00")))
     span = int(history_span(FEED.history).total_seconds())
     ranges = [pair for repair in made.repairs for pair in repair.ranges]  # type: ignore[union-attr]
-    assert len(ranges) == made.calls == 5  # of 122 days
+    assert len(ranges) == made.calls == 7  # of 122 days, 5,000 minutes at most in each
     assert all(end - start <= span for start, end in ranges)
 
 
@@ -224,7 +270,7 @@ def test_a_plan_keeps_its_budget_and_forgets_nothing(
     asked: dict[str, set[int]] = {}
     for repair in made.repairs:
         assert isinstance(repair, FetchHistory)
-        for start, end in repair.ranges:
+        for start, end in repair.wanted or repair.ranges:
             assert asked.setdefault(repair.entity, set()).isdisjoint(range(start, end, 60))
             asked[repair.entity].update(range(start, end, 60))
     count = sum(len(some) for some in asked.values())

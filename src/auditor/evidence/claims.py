@@ -1,0 +1,117 @@
+"""Claims: answers of a source that lack points, or hold records that make none. One alone proves nothing.
+
+``audit/claims/dataset=<dataset>/<day>/<entity>-<16 hex digits>.json``; the name is made of the content, so that
+keeping it again changes nothing. ``auditor.evidence.proof`` weighs them. Ranges are half-open, epoch seconds in
+memory, ISO 8601 in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.evidence.absent import bodies_of_days, place_from_data, place_to_data, safe_name, split_by_day
+from auditor.windows import Window
+from core.audit.certificate import hash_of
+from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.json import canonical_json
+from core.ports import ObjectReader
+from core.time import iso
+
+ROOT = "audit/claims/"
+Kind = Literal["absent", "refused"]
+_OWN = ("run", "kind", "silent", "whole")  # what a claim says beside its place
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One answer about an entity, ranges of one day (UTC), given in a ``run`` at ``found_at``.
+
+    ``absent``: it has no point there; ``refused``: its records make none. ``silent``: the answer had no point at all.
+    ``whole``: it said for itself that it leaves nothing out.
+    """
+
+    dataset: str
+    entity: str
+    ranges: Ranges
+    found_at: int
+    run: str
+    kind: Kind
+    silent: bool
+    whole: bool
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def key(self) -> str:
+        """The key under which it lies."""
+        day = iso(self.ranges[0][0])[:10]
+        return f"{_prefix(self.dataset, day)}{safe_name(self.entity)}-{hash_of(self.to_json())[:16]}.json"
+
+    def to_json(self) -> bytes:
+        """The claim's object."""
+        return canonical_json(
+            {
+                **place_to_data(self.dataset, self.entity, self.ranges, self.found_at, self.evidence),
+                **{name: getattr(self, name) for name in _OWN},
+            }
+        )
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Claim:
+        """Read what ``to_json`` gave."""
+        data = json.loads(body)
+        return cls(**place_from_data(data), **{name: data[name] for name in _OWN})
+
+
+def claims_of(dataset: str, entity: str, outcome: HistoryOutcome, *, run: str, found_at: int) -> Iterator[Claim]:
+    """The claims of an outcome, one for each day and each way in which its answers speak."""
+    silent, whole = _slots(outcome.silent), _slots(outcome.whole)
+    for is_silent in (True, False):
+        for is_whole in (True, False):
+            ranges = [
+                pair
+                for pair in _cut(outcome.absent, [*silent, *whole])
+                if _inside(pair, silent) == is_silent and _inside(pair, whole) == is_whole
+            ]
+            for of_day in split_by_day(_joined(ranges)):
+                yield Claim(dataset, entity, of_day, found_at, run, "absent", is_silent, is_whole, outcome.evidence)
+    for of_day in split_by_day(outcome.refused):
+        yield Claim(dataset, entity, of_day, found_at, run, "refused", False, False, outcome.evidence)
+
+
+def _slots(ranges: Ranges) -> list[tuple[int, int]]:
+    return sorted(ranges)
+
+
+def _cut(ranges: Ranges, others: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The ranges, cut wherever another begins or ends: each piece lies inside of another or outside of it."""
+    bounds = sorted({bound for pair in others for bound in pair})
+    for start, end in ranges:
+        inner = [bound for bound in bounds if start < bound < end]
+        yield from zip([start, *inner], [*inner, end], strict=True)
+
+
+def _inside(pair: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= pair[0] and pair[1] <= end for start, end in others)
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def read_claims(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Claim]:
+    """All claims about the windows' days, in order of key."""
+    bodies = bodies_of_days(store, lambda day: _prefix(dataset, day), windows, workers=workers)
+    return [Claim.from_json(body) for body in bodies]
+
+
+def _prefix(dataset: str, day: str) -> str:
+    return f"{ROOT}dataset={dataset}/{day}/"

@@ -1,0 +1,1 @@
+"""Absence at the source: which answers prove it, and what is still in doubt."""
