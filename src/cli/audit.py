@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -10,8 +11,9 @@ from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_r
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Json, To
-from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
+from cli.output import FINDINGS, FINE, out, print_json, show, show_first, steps
 from cli.ranges import range_of
+from core.time import iso
 
 
 @examples(
@@ -62,6 +64,21 @@ def audit(
         names = ("dataset", "windows", "whole", "expected", "present", "absent", "missing")
         show("Audited", [{name: audited[name] for name in names} for audited in summaries], as_json=False)
         show_first("Findings", findings, total=in_words(findings))
+        for line in covered(summaries, first, last):
+            out.print(line)
         if dry_run:
             show_first("Plan", planned, total=f"{len(planned):,} steps")
     raise typer.Exit(FINE if all(audited["findings"] == 0 for audited in summaries) else FINDINGS)
+
+
+def covered(summaries: Sequence[Mapping[str, Any]], first: int | None, last: int | None) -> Iterator[str]:
+    """What an audit says nothing about: windows that are not whole, and what lies outside of those it looked at."""
+    for audited in summaries:
+        if rest := audited["windows"] - audited["whole"]:
+            yield f"{audited['dataset']}: {rest} of {audited['windows']} windows are not whole"
+        if not audited["windows"]:
+            yield f"{audited['dataset']}: no window was looked at"
+    if first is None or last is None:
+        yield "This covers the windows that are due, no others; older ones: --from and --to; how all stands: status"
+    else:
+        yield f"This covers {iso(first)} to {iso(last)}, nothing else"

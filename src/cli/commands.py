@@ -44,7 +44,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "local": Entry("cli.local:app", "Run the whole pipeline on this machine."),
     },
     "Looking": {
-        "status": Entry("cli.status:status", "Show rows and progress of each table."),
+        "status": Entry("cli.status:status", "Say whether all is complete, and until when each table is."),
         "report": Entry("cli.report.command:report", "Write one HTML page that says whether numbers are complete."),
         "query": Entry("cli.query:query", "Ask Athena in SQL."),
         "tables": Entry("cli.tables:tables", "List the tables and views that can be queried."),

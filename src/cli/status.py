@@ -1,41 +1,180 @@
-"""``starmend status``: rows and progress of each table, in the source, the landing zone and the warehouse."""
+"""``starmend status``: one verdict, until when each table is complete and certified, and how far it came."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Environment, Json
-from cli.output import say, show, steps
-from core.contract.model import Contract, Database, SourceTable, Table
+from cli.output import FINDINGS, FINE, out, print_json, say, show, steps
+from core.contract.model import Contract, Contracts, Database, SourceTable, Table
 from core.errors import StarmendError
-from core.time import parse_athena_instant
+from core.time import at_epoch, iso, parse_athena_instant
 
 if TYPE_CHECKING:
+    from auditor.standing.standing import DatasetStanding, Standing
     from aws.deployment import Deployment
+    from cli.report.shape import Freshness
 
 
-@examples("status", "status --env prod --json")
-def status(environment: Environment = DEFAULT, as_json: Json = False) -> None:
-    """Show rows and progress of each table."""
+@examples("status", "status --progress", "status --env prod --json")
+def status(
+    progress_too: Annotated[
+        bool, typer.Option("--progress", help="Also show source rows, ingest objects, ids and watermarks.")
+    ] = False,
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Say whether all is complete, and until when each table is.
+
+    By the auditor's own rows of the last two months. Exits with 1 where something is missing, alarmed, older than
+    promised, or was never audited.
+    """
+    from auditor.standing.reading import read_standing
+    from auditor.standing.standing import verdict
+    from aws.objects import S3ObjectStore
+
     deployed = deployment(environment)
+    now = int(dt.datetime.now(dt.UTC).timestamp())
+    records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
+    sourced = [contract for contract in deployed.contracts if contract.source]
+    with steps() as progress:
+        with progress.step("asking how fresh the tables are"):
+            fresh = _freshness(deployed)
+        with progress.step("reading what the auditor knows"):
+            stale = _stale(fresh)
+            known = [
+                read_standing(records, contract, now=now, stale=stale.get(contract.dataset, ())) for contract in sourced
+            ]
+    said = verdict(known)
+    rows = _progress(deployed, sourced) if progress_too else []
+    if as_json:
+        more = {"progress": rows} if progress_too else {}
+        data = [standing_data(dataset, fresh) for dataset in known]
+        print_json({"verdict": said.text, "complete": said.complete, "datasets": data} | more)
+    else:
+        out.print(said.text, style="green" if said.complete else "red")
+        newest = _newest_rows(deployed.contracts, fresh)
+        for dataset in known:
+            out.print()
+            show(
+                _title(dataset, now),
+                [_row(table, newest.get((table.dataset, table.table))) for table in dataset.tables],
+                as_json=False,
+            )
+        if progress_too:
+            out.print()
+            show("Progress", rows, as_json=False)
+    raise typer.Exit(FINE if said.complete else FINDINGS)
+
+
+def _freshness(deployed: Deployment) -> list[Freshness]:
+    """Freshness of every fact; none where Athena cannot be asked, which is said."""
+    from cli.report.command import sources_of
+    from cli.report.gather import read_freshness
+
+    try:
+        return read_freshness(sources_of(deployed), dt.datetime.now(dt.UTC))
+    except StarmendError as error:
+        say(f"freshness is not shown: {error}")
+        return []
+
+
+def _stale(fresh: Sequence[Freshness]) -> dict[str, list[str]]:
+    """Facts of feeds that are older than promised; of a database nobody knows from here whether its source is quiet."""
+    stale: dict[str, list[str]] = {}
+    for fact in fresh:
+        if fact.feed and fact.state == "old":
+            stale.setdefault(fact.dataset, []).append(fact.table)
+    return stale
+
+
+def _title(dataset: DatasetStanding, now: int) -> str:
+    """``quotes: audited 20 min ago, again in 40 min; alarms: limited``."""
+    from cli.report import words
+
+    last = max((table.audited_at for table in dataset.tables if table.audited_at is not None), default=None)
+    if last is None or dataset.next_audit is None:
+        title = f"{dataset.dataset}: never audited; starmend heal --dataset {dataset.dataset}"
+    else:
+        ago, ahead = words.length(dt.timedelta(seconds=max(now - last, 0))), dataset.next_audit - now
+        again = f"again in {words.length(dt.timedelta(seconds=ahead))}" if ahead > 0 else "again is due"
+        title = f"{dataset.dataset}: audited {ago} ago, {again}"
+    return title + (f"; alarms: {', '.join(dataset.alarms)}" if dataset.alarms else "")
+
+
+def _row(table: Standing, newest: dt.datetime | None) -> dict[str, Any]:
+    return {
+        "table": table.table,
+        "complete_until": _minute(table.complete_until),
+        "certified_until": _minute(table.certified_until),
+        "missing": table.missing if table.windows else None,
+        "newest_row": None if newest is None else _minute(int(newest.timestamp())),
+    }
+
+
+def _newest_rows(contracts: Contracts, fresh: Sequence[Freshness]) -> dict[tuple[str, str], dt.datetime | None]:
+    """The newest row of the fact that each source table becomes."""
+    sources = {table.name: table.source for table in contracts.tables() if table.kind == "fact"}
+    return {(fact.dataset, sources[fact.table]): fact.newest for fact in fresh}
+
+
+def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[str, Any]:
+    """JSON of a dataset's standing; instants are ISO 8601."""
+    return {
+        "dataset": dataset.dataset,
+        "alarms": list(dataset.alarms),
+        "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,
+        "tables": [
+            {
+                "table": table.table,
+                "windows": table.windows,
+                "certified": table.certified,
+                "missing": table.missing,
+                **{
+                    name: iso(value) if (value := getattr(table, name)) is not None else None
+                    for name in ("since", "complete_until", "certified_until", "audited_at")
+                },
+            }
+            for table in dataset.tables
+        ],
+        "freshness": [
+            {
+                "table": fact.table,
+                "newest": fact.newest and fact.newest.isoformat(),
+                "behind_seconds": None if fact.behind is None else int(fact.behind.total_seconds()),
+                "limit_seconds": int(fact.limit.total_seconds()),
+                "state": fact.state,
+            }
+            for fact in fresh
+            if fact.dataset == dataset.dataset
+        ],
+    }
+
+
+def _minute(seconds: int | None) -> str | None:
+    return None if seconds is None else f"{at_epoch(seconds):%Y-%m-%d %H:%M}"
+
+
+def _progress(deployed: Deployment, sourced: Sequence[Contract]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with steps() as progress:
-        for contract in deployed.contracts:
-            if contract.source:
-                with progress.step(f"looking at {contract.dataset}"):
-                    rows += _dataset(deployed, contract)
-    show("Status", rows, as_json=as_json)
+        for contract in sourced:
+            with progress.step(f"looking at {contract.dataset}"):
+                rows += _dataset(deployed, contract)
+    return rows
 
 
 def _dataset(deployed: Deployment, contract: Contract) -> list[dict[str, Any]]:
     from aws.parameters import SsmParameterStore
 
-    now = dt.datetime.now(dt.UTC)
+    is_database = isinstance(contract.source, Database)  # a feed's objects have no ids
     counts = _source_counts(deployed, contract)
     parameters = SsmParameterStore(deployed.clients("ssm"))
     warehouse = _warehouse(deployed, contract)
@@ -50,12 +189,11 @@ def _dataset(deployed: Deployment, contract: Contract) -> list[dict[str, Any]]:
                 "table": source.name,
                 "source_rows": counts.get(source.name),
                 "objects": _objects(deployed, contract, source),
-                "last_id": _number(known.get(f"{prefix}/sequential_id")),
-                "processed": _number(known.get(f"{prefix}/latest_object")),
+                "last_id": _number(known.get(f"{prefix}/sequential_id")) if is_database else None,
+                "processed": _number(known.get(f"{prefix}/latest_object")) if is_database else None,
                 "watermark": known.get(f"{prefix}/timestamp"),
                 "warehouse_rows": count,
                 "newest_row": newest and newest.isoformat(timespec="seconds"),
-                "age_minutes": int((now - newest).total_seconds() // 60) if newest else None,
             }
         )
     return rows

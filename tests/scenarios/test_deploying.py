@@ -247,8 +247,8 @@ def test_somebody_with_nothing_built_does_what_whoever_deployed_can_do(operator:
     rebuilt = second.gives("rebuild", "dim_currency", "--json")
     # The current rows of the source, which the dimension is computed from, and the dimension.
     assert (rebuilt.code, [table["changed"] for table in rebuilt.data]) == (0, [False, False]), rebuilt.err
-    status = second.gives("status", "--json")
-    assert {line["table"]: line["objects"] for line in status.data}["currency"] == 1, status.err
+    status = second.gives("status", "--progress", "--json")
+    assert {line["table"]: line["objects"] for line in status.data["progress"]}["currency"] == 1, status.err
     asked = second.gives("query", "select currency_code from dim_currency", "--json")
     assert asked.data == [{"currency_code": "GBP"}], asked.err
     audited = second.gives("audit", "--dry-run", "--dataset", "quotes", "--json")

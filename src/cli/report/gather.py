@@ -148,7 +148,7 @@ def gather(
         subjects=tuple(notes.unless("rows of databases", [], shape_subjects, by_rows)),
         audits=tuple(_audits(sources, runs, notes)),
         alarms=tuple(alarms),
-        freshness=tuple(notes.unless("freshness", [], _freshness, sources, now)),
+        freshness=tuple(notes.unless("freshness", [], read_freshness, sources, now)),
         processed=tuple(sorted(processed, key=lambda receipt: receipt.at, reverse=True)),
         notes=tuple(notes.texts),
     )
@@ -280,7 +280,7 @@ def _alarms(sources: Sources, dataset: str) -> list[Alarm]:
 # ---------------------------------------------------------------- freshness
 
 
-def _freshness(sources: Sources, now: dt.datetime) -> list[Freshness]:
+def read_freshness(sources: Sources, now: dt.datetime) -> list[Freshness]:
     """Freshness of every fact: a feed's against its calendar, a database's against the clock."""
     facts = [
         (contract, table)

@@ -1,0 +1,49 @@
+"""Reading of what the standing of a dataset rests on: the auditor's rows of recent windows, and open causes.
+
+Reading grows with the windows that are asked for, not with the age of the lake, but for the names of older rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from auditor.alarms.conclude import ROOT as CAUSES
+from auditor.databases.choose import AUDITED_EVERY
+from auditor.evidence.completeness import COMPLETENESS
+from auditor.standing.standing import DatasetStanding, standings
+from core.contract.model import Contract
+from core.ports import ObjectReader
+from core.time import iso
+
+DAY = 86_400
+RECENT = 62 * DAY  # two monthly windows, and all that a sweep of a week looked at lately
+WORKERS = 16
+
+
+def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale: Sequence[str] = ()) -> DatasetStanding:
+    """The standing of a dataset that has a source; ``stale`` are the tables that are older than promised."""
+    dataset = contract.dataset
+    prefix = f"{COMPLETENESS}dataset={dataset}/"
+    recent = [info.key for info in records.list(prefix, after=f"{prefix}day={iso(now - RECENT)[:10]}")]
+    rows = [row for row in _read(records, recent) if not row.get("object")]
+    causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
+    tables = [table.name for table in contract.needed_source.tables]
+    standing = standings(dataset, tables, rows)
+    last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
+    return DatasetStanding(
+        dataset,
+        standing,
+        alarms=tuple(sorted(memory["cause"]["name"] for memory in causes if memory.get("open"))),
+        next_audit=None if last is None else max(last + AUDITED_EVERY, now),
+        stale=tuple(stale),
+    )
+
+
+def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for stored in pool.map(records.read, keys):
+            if stored is not None:
+                yield json.loads(stored.body)

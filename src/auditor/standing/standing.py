@@ -1,0 +1,116 @@
+"""Standing of each table after its last audit, and one verdict over all of them. Pure.
+
+A verdict says what it covers: a table that no audit has looked at is no complete one, and windows that are not whole
+are named even where nothing is known to be missing of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.time import epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A source table after its last audit; instants in epoch seconds, None where nothing is known.
+
+    ``windows`` are those of which the auditor keeps rows since ``since``; ``certified`` of them have a certificate.
+    Until ``complete_until`` every window has all that is expected of it, until ``certified_until`` it is certified too.
+    """
+
+    dataset: str
+    table: str
+    windows: int = 0
+    certified: int = 0
+    since: int | None = None
+    complete_until: int | None = None
+    certified_until: int | None = None
+    missing: int = 0
+    audited_at: int | None = None
+
+    @property
+    def open(self) -> int:
+        """Windows that are not certified: being healed, or alarmed."""
+        return self.windows - self.certified
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStanding:
+    """A dataset's tables, the causes that its admins were called for, and when it is audited next."""
+
+    dataset: str
+    tables: tuple[Standing, ...]
+    alarms: tuple[str, ...] = ()
+    next_audit: int | None = None
+    stale: tuple[str, ...] = field(default=())
+
+
+def standings(dataset: str, tables: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> tuple[Standing, ...]:
+    """The standing of each table by the auditor's rows of ``completeness``, whatever their order."""
+    by_table: dict[str, list[Mapping[str, Any]]] = {table: [] for table in tables}
+    for row in rows:
+        if row["subject"] in by_table:
+            by_table[row["subject"]].append(row)
+    return tuple(_standing(dataset, table, by_table[table]) for table in tables)
+
+
+def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> Standing:
+    if not rows:
+        return Standing(dataset, table)
+    ordered = sorted(rows, key=lambda row: str(row["window_start"]))
+    return Standing(
+        dataset,
+        table,
+        windows=len(ordered),
+        certified=sum(row["status"] == "certified" for row in ordered),
+        since=epoch(ordered[0]["window_start"]),
+        complete_until=_until(ordered, [not row["missing"] for row in ordered]),
+        certified_until=_until(ordered, [row["status"] == "certified" for row in ordered]),
+        missing=sum(row["missing"] or 0 for row in ordered),
+        audited_at=max(epoch(row["audited_at"]) for row in ordered),
+    )
+
+
+def _until(rows: Sequence[Mapping[str, Any]], holds: Sequence[bool]) -> int | None:
+    """The end of the last window before the first that does not hold; None where the first does not."""
+    last = None
+    for row, fine in zip(rows, holds, strict=True):
+        if not fine:
+            break
+        last = row["window_end"]
+    return epoch(last) if last else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line about all of it. ``complete``: nothing is there that somebody should look at."""
+
+    text: str
+    complete: bool
+
+
+def verdict(datasets: Sequence[DatasetStanding]) -> Verdict:
+    """The verdict, and what it rests on."""
+    tables = [table for dataset in datasets for table in dataset.tables]
+    problems = []
+    for dataset in datasets:
+        if missing := sum(table.missing for table in dataset.tables):
+            problems.append(f"{missing:,} missing in {dataset.dataset}")
+        if dataset.alarms:
+            count = len(dataset.alarms)
+            problems.append(f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({', '.join(dataset.alarms)})")
+        if dataset.stale:
+            problems.append(f"{', '.join(dataset.stale)} older than promised")
+        if never := [table.table for table in dataset.tables if table.audited_at is None]:
+            whole = len(never) == len(dataset.tables)
+            problems.append(f"{dataset.dataset if whole else ', '.join(never)} never audited")
+    windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
+    covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
+    if problems:
+        return Verdict(f"incomplete: {'; '.join(problems)}. {covers}", complete=False)
+    if certified < windows:
+        return Verdict(f"nothing is missing, but not all is certified yet: {covers}", complete=True)
+    return Verdict(f"complete: {covers}", complete=True)

@@ -1,0 +1,45 @@
+"""What a standing rests on, read from the auditor's own files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.fakes.objects import MemoryObjects
+from tests.support.lake import shipped_contracts
+
+from auditor.alarms.conclude import cause_key
+from auditor.evidence.completeness import completeness_key
+from auditor.standing.reading import read_standing
+from core.time import epoch, iso
+
+NOW = epoch("2026-11-21T09:00Z")
+
+
+def put(store: MemoryObjects, key: str, data: Any) -> None:
+    store.write(key, json.dumps(data).encode())
+
+
+def test_recent_windows_and_open_causes_are_read_and_old_ones_are_not() -> None:
+    store = MemoryObjects()
+    contract = shipped_contracts().dataset("quotes")
+    subject = contract.needed_source.tables[0].name
+    for start in (NOW - 200 * 86_400, NOW - 7200):
+        row = {
+            "subject": subject, "window_start": iso(start), "window_end": iso(start + 3600), "status": "certified",
+            "missing": 0, "audited_at": iso(NOW - 1800),
+        }  # fmt: skip
+        put(store, completeness_key("quotes", start, subject=subject), row)
+    put(store, cause_key("quotes", "limited"), {"open": True, "cause": {"name": "limited"}})
+    put(store, cause_key("quotes", "broken"), {"open": False, "cause": {"name": "broken"}})
+    standing = read_standing(store, contract, now=NOW)
+    assert [(table.table, table.windows, table.certified_until) for table in standing.tables] == [
+        (subject, 1, NOW - 3600)
+    ]
+    assert (standing.alarms, standing.next_audit) == (("limited",), NOW + 1800)
+
+
+def test_of_what_was_never_audited_nothing_is_known() -> None:
+    standing = read_standing(MemoryObjects(), shipped_contracts().dataset("sales"), now=NOW)
+    assert {table.audited_at for table in standing.tables} == {None}
+    assert standing.next_audit is None
