@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import pytest
 from tests.support.zoo import Cage, Zoo, zoo
 
+from ingestion.extract.flow import TablesFailed
+
 pytestmark = pytest.mark.database
 AT = "timestamp '2026-11-10 12:00'"
 
@@ -174,3 +176,47 @@ def test_rows_whose_times_this_servers_transactions_do_not_bound_need_a_lookback
         animals.run("refresh materialized view copied")
         animals.extract()
         assert animals.differences() == []
+
+
+def test_a_column_that_is_gone_stops_its_own_table_in_extraction_audit_and_heal_and_is_told_by_name() -> None:
+    plain = {"id": ("int", "int"), "word": ("text", "string?")}
+    with zoo(Cage("broken", plain, ("id",)), Cage("sound", plain, ("id",))) as animals:
+        for table in ("broken", "sound"):
+            animals.insert(table, {"id": "1", "word": "'a'", "created_at": AT, "changed_at": AT})
+        animals.extract()
+        animals.heal()
+        animals.run("alter table broken rename column word to words")
+        animals.run("insert into sound values (2, 'late', timestamp '2026-11-09 12:00', timestamp '2026-11-09 12:00')")
+        animals.run("insert into broken values (2, 'late', timestamp '2026-11-09 12:00', timestamp '2026-11-09 12:00')")
+        animals.insert("sound", {"id": "3", "word": "'new'", "created_at": "now()", "changed_at": "clock_timestamp()"})
+        (failure,) = animals.extracting.extract().failures
+        assert (failure.table, type(failure.error).__name__) == ("broken", "MissingColumns")
+        animals.deliver()
+        animals.heal(run="heal")
+        assert {(finding.kind, finding.table) for finding in animals.findings("heal")} == {
+            ("unreadable_table", "broken"), ("missing_row", "sound")
+        }  # fmt: skip
+        assert sorted(row["id"] for row in animals.lake.rows("fact_sound")) == [1, 2, 3]
+        (mail,) = animals.mail.sent
+        assert "broken" in str(mail)
+        assert "it has no word" in str(mail)
+        animals.run("alter table broken rename column words to word")
+        animals.extract()
+        animals.heal()
+        assert animals.differences() == []
+        assert animals.audited() == []
+
+
+def test_one_bad_secret_is_one_message_whatever_the_number_of_tables() -> None:
+    cages = [Cage(f"t{number}", {"id": ("int", "int")}, ("id",)) for number in range(4)]
+    with zoo(*cages) as animals:
+        animals.extracting.secrets.values["shop-db"] = "{}"
+        result = animals.extracting.extract()
+        assert [failure.table for failure in result.failures] == [cage.name for cage in cages]
+        (message,) = [line for line in animals.extracting.log if line["level"] == "ERROR"]
+        assert (message["message"], message["tables"]) == ("extraction failed", [cage.name for cage in cages])
+        assert "lacks host" in message["problem"]
+        with pytest.raises(TablesFailed) as failed:
+            result.raise_failures()
+        assert str(failed.value).count("lacks host") == 1
+        assert "No table was extracted" in str(failed.value)

@@ -34,6 +34,7 @@ from core.audit.findings import (
     StaleDerived,
     StaleRows,
     UnprocessedObject,
+    UnreadableTable,
     UnreferencedObjects,
     WrongParameter,
 )
@@ -138,6 +139,8 @@ def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     _revive(draft, findings, context)
     _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
     draft.unrepairable += [Unrepairable(halted, halted.kind, halted.reason) for halted in _of(findings, HaltedObject)]
+    refused = _of(findings, UnreadableTable)
+    draft.unrepairable += [Unrepairable(finding, finding.kind, finding.problem) for finding in refused]
     _put_right(draft, findings, context)
     _restate(draft, findings, context)
     _extract(draft, findings, context)

@@ -108,6 +108,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "the sweep of all history takes longer than the contract says, for the budget of rows slows it down",
         "Raise audit_limits.sweep_rows in the variables file, or the contract's `sweep`, and deploy",
     ),
+    "unreadable_table": (
+        "the database does not show a table as the contract says; nothing of it is extracted or compared meanwhile",
+        "Put the table, its columns or the grants back, or change the contract; then its rows are compared again",
+    ),
     "unreferenced_object": (
         "objects of the warehouse that nothing points to could not be removed",
         "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",

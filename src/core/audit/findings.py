@@ -254,6 +254,19 @@ class SlowSweep:
     kind: Literal["slow_sweep"] = "slow_sweep"
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableTable:
+    """A source table that the database refuses to show as the contract says: gone, renamed, a column less, no grant.
+
+    Nothing of it is compared or certified meanwhile; the dataset's other tables are.
+    """
+
+    dataset: str
+    table: str
+    problem: str
+    kind: Literal["unreadable_table"] = "unreadable_table"
+
+
 # Nothing of the data is amiss: what is only reported, and what is only cleared away.
 REPORTED = ("held_partition", "slow_sweep")
 CLEARED = ("unreferenced_object",)
@@ -278,6 +291,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     DeadLetters,
     UnreferencedObjects,
     SlowSweep,
+    UnreadableTable,
 ]
 
 

@@ -21,6 +21,7 @@ from core.contract.model import SourceTable
 from core.warehouse.arrow_types import arrow_type
 
 VERSION = "version"
+REFUSED = "refused"  # in an answer: why the database shows nothing of this table; the others it may show
 
 
 @dataclass(frozen=True, slots=True)

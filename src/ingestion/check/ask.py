@@ -15,14 +15,16 @@ import pyarrow.parquet as pq
 
 from core.audit.key_values import canonical_keys
 from core.audit.source_check import (
+    REFUSED,
     CountBuckets,
     LocateRows,
+    Question,
     buckets_to_data,
     pairs_schema,
     question_from_data,
     rows_schema,
 )
-from core.errors import InvalidData
+from core.errors import InvalidData, PipelineBug
 from core.ports import ObjectWriter
 from ingestion.extract.flow import Extraction
 
@@ -32,13 +34,21 @@ BLOCK_BYTES = 4 << 20
 def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectWriter) -> dict[str, Any]:
     """The answer to a question (``core.audit.source_check``), JSON-ready.
 
-    Raises ``InvalidData`` where it is no question, ``UnknownTable`` or ``MissingColumns`` where the database lacks what
-    the contract promises, ``OutOfReach`` where it does not answer.
+    Where the database refuses this table (it is gone, lacks what the contract promises, may not be read) the answer is
+    ``{"refused": why}``. Raises ``InvalidData`` where it is no question, ``OutOfReach`` where nobody answers.
     """
     try:
         asked = question_from_data(question)
     except (ValueError, TypeError) as error:
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
+    extraction.session()  # what every table needs fails by itself
+    try:
+        return _answer(extraction, asked, records)
+    except (InvalidData, PipelineBug) as error:
+        return {REFUSED: str(error)}
+
+
+def _answer(extraction: Extraction, asked: Question, records: ObjectWriter) -> dict[str, Any]:
     reading = extraction.reading(asked.table)
     session, seconds = extraction.session(), extraction.statement_seconds
     if isinstance(asked, CountBuckets):

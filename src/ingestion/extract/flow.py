@@ -68,8 +68,13 @@ class PassResult:
     def raise_failures(self) -> None:
         """Raises ``TablesFailed`` naming the tables and their errors, where there are any."""
         if self.failures:
-            problem = "; ".join(f"{failure.table}: {failure.error}" for failure in self.failures)
+            causes: dict[str, list[str]] = {}
+            for failure in self.failures:
+                causes.setdefault(str(failure.error), []).append(failure.table)
+            problem = "; ".join(f"{', '.join(tables)}: {cause}" for cause, tables in causes.items())
             remedy = "The other tables were extracted; the next run tries again"
+            if len(self.failures) == len(self.tables):
+                remedy = "No table was extracted; the next run tries again"
             raise TablesFailed("extract", self.dataset, problem, remedy)
 
     def summary(self) -> dict[str, Any]:
@@ -175,9 +180,7 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
             _report(extraction, bound)
             _extract_all(extraction, states, catalog, bound, budget, results)
     except StarmendError as error:  # what every table needs
-        for table in known:
-            if table.name not in results.of:
-                results.failed(table.name, error)
+        results.all_failed([table.name for table in known if table.name not in results.of], error)
     outcome = PassResult(dataset, tuple(results.of[name] for name in names if name in results.of))
     counts = {"failed": len(outcome.failures), "rows": sum(table.rows for table in outcome.tables)}
     extraction.log.info("extraction completed", dataset=dataset, **counts)
@@ -340,6 +343,13 @@ class _Results:
         fields = {"table": name, "error": type(error).__name__, "problem": str(error)}
         self._extraction.log.error("table failed", **fields, exc_info=error)
         self._extraction.metrics.add(TABLE_FAILED, 1)
+
+    def all_failed(self, names: Sequence[str], error: Exception) -> None:
+        """Tables that fail by one cause, which is told once."""
+        self.of |= {name: TableResult(name, "failed", error=error) for name in names}
+        fields = {"tables": list(names), "error": type(error).__name__, "problem": str(error)}
+        self._extraction.log.error("extraction failed", **fields, exc_info=error)
+        self._extraction.metrics.add(TABLE_FAILED, len(names))
 
     def guard(self, name: str) -> _Guard:
         return _Guard(self, name)

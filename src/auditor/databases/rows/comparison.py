@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,13 +23,24 @@ from auditor.run_files import run_file_key
 from auditor.services import Services
 from auditor.warehouse.parents import Parents, parents_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
-from core.audit.findings import BrokenPartition, DeletedRows, Finding, MissingRows, MovedRows, OrphanKeys, StaleRows
+from core.audit.findings import (
+    BrokenPartition,
+    DeletedRows,
+    Finding,
+    MissingRows,
+    MovedRows,
+    OrphanKeys,
+    StaleRows,
+    UnreadableTable,
+)
 from core.audit.fingerprint import buckets_for
 from core.audit.source_check import (
+    REFUSED,
     Buckets,
     CountBuckets,
     ListPairs,
     LocateRows,
+    Question,
     Span,
     buckets_from_data,
     question_to_data,
@@ -82,6 +94,10 @@ def compare_slices(services: Services, terms: ComparisonTerms, slices: Sequence[
     return _Comparison(services, terms).compare(slices)
 
 
+class _Refused(Exception):
+    """The database's refusal to show a table."""
+
+
 class _Comparison:
     """A comparison while it runs."""
 
@@ -123,15 +139,23 @@ class _Comparison:
                 for holding in sound
             ]
             lost = list(self._orphans(target, sound, until)) if sound else []
-            answers = dict(zip(slices, asked.result(), strict=True))
-        compared = self._compared
+            compared = self._compared
+            try:
+                answers = dict(zip(slices, asked.result(), strict=True))
+            except _Refused as refusal:
+                compared.findings.append(self._unreadable(target, refusal))
+                sound, ours = [], []
         for holding in holdings:
             compared.objects |= holding.objects
             compared.findings += [*holding.broken, *holding.held]
         compared.findings += lost
         for holding, our in zip(sound, ours, strict=True):
             theirs = answers[holding.slice]
-            difference = self._difference(holding, unequal(our, theirs), until, buckets)
+            try:
+                difference = self._difference(holding, unequal(our, theirs), until, buckets)
+            except _Refused as refusal:  # since it counted
+                compared.findings.append(self._unreadable(target, refusal))
+                continue
             self._add_findings(holding, theirs, difference)
             rule_breaks = list(self._rule_breaks(holding))
             compared.findings += rule_breaks
@@ -146,7 +170,17 @@ class _Comparison:
         spans = tuple(_span(part) for part in slices)
         dataset, table = self._contract.dataset, target.source.name
         question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
-        return buckets_from_data(self._services.needed_source()(question_to_data(question))["spans"])
+        return buckets_from_data(self._ask(question)["spans"])
+
+    def _ask(self, question: Question) -> Mapping[str, Any]:
+        """The source's answer. Raises ``_Refused`` where it shows nothing of the table."""
+        answer = self._services.needed_source()(question_to_data(question))
+        if REFUSED in answer:
+            raise _Refused(answer[REFUSED])
+        return answer
+
+    def _unreadable(self, target: Target, refusal: _Refused) -> UnreadableTable:
+        return UnreadableTable(self._contract.dataset, target.source.name, str(refusal))
 
     def _difference(self, holding: Holding, wanted: tuple[int, ...], until: datetime, buckets: int) -> Difference:
         """The rows of the wanted buckets that differ; the source is asked for them, if there are any."""
@@ -175,7 +209,7 @@ class _Comparison:
         return replace(difference, deleted=lost + rest, moved=moves)
 
     def _rows_of(self, question: ListPairs | LocateRows) -> pa.Table:
-        self._services.needed_source()(question_to_data(question))
+        self._ask(question)
         stored = self._services.records.read(question.target)
         if stored is None:
             place, problem = question.target, "the source's answer is not there"

@@ -34,6 +34,7 @@ from core.audit.findings import (
     StaleDerived,
     StaleRows,
     UnprocessedObject,
+    UnreadableTable,
     UnreferencedObjects,
     WrongParameter,
 )
@@ -302,6 +303,7 @@ EVERY_KIND: tuple[Finding, ...] = (
     DeadLetters("quotes", ("0" * 64,)),
     UnreferencedObjects("quotes", "fact_quote", MONTH, 1, 10),
     SlowSweep("sales", 90 * 86_400, 30 * 86_400),
+    UnreadableTable("sales", "staff", "it has no department_id"),
 )
 
 
