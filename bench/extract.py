@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from core.landing.ingest_objects import START
 from core.landing.state import ParameterNames
 from core.metrics import Metric
 from core.ports import ObjectInfo, ObjectStat, Refused, Written
+from ingestion.engines.postgresql.content import hash_list, hashed_output, read_server
 from ingestion.engines.postgresql.relation import read_relations
 from ingestion.engines.postgresql.select import copy_interval, plan_reading
 from ingestion.engines.postgresql.session import PostgresConnector
@@ -169,34 +171,32 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, threads: int) -> C
     return run
 
 
+def _psql(login: Mapping[str, Any]) -> list[str]:
+    """``psql`` with a server over loopback, in plain text."""
+    place = ["-h", login["host"], "-p", str(login["port"]), "-U", login["username"], login["dbname"]]
+    return ["psql", "-X", "-q", *place]
+
+
+def _psql_environment(login: Mapping[str, Any]) -> dict[str, str]:
+    return {"PGPASSWORD": login["password"], "PGSSLMODE": "disable", "PATH": "/usr/bin:/bin:/usr/local/bin"}
+
+
 def psql_copy(*, login: Mapping[str, Any], ordered: bool, threads: int) -> Callable[[], int]:  # noqa: ARG001
     """``psql`` with the very statement that ours sends, or without its order and bounds, into a pipe."""
     session = _connector(login).open()
     reading = plan_reading(
         table("line_item"), read_relations(session, [table("line_item")]).relation(table("line_item")), timezone="UTC"
     )
+    reading = replace(reading, content=hashed_output(1, hash_list(reading, read_server(session))))
     statement = copy_interval(reading, START, UNTIL)
     session.close()
     if not ordered:
         where, options = statement.index(" WHERE "), statement.index(") AS line) TO STDOUT")
         statement = statement[:where] + statement[options:]
-    command = [
-        "psql",
-        "-X",
-        "-q",
-        "-h",
-        login["host"],
-        "-p",
-        str(login["port"]),
-        "-U",
-        login["username"],
-        login["dbname"],
-    ]
-    command += ["-c", "\\copy " + statement.removeprefix("COPY ")]
-    environment = {"PGPASSWORD": login["password"], "PGSSLMODE": "disable", "PATH": "/usr/bin:/bin:/usr/local/bin"}
+    command = [*_psql(login), "-c", "\\copy " + statement.removeprefix("COPY ")]
 
     def run() -> int:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as psql:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=_psql_environment(login)) as psql:
             assert psql.stdout is not None
             subprocess.run(["cat"], stdin=psql.stdout, stdout=subprocess.DEVNULL, check=True)
         assert psql.returncode == 0

@@ -10,6 +10,8 @@ folders: what S3 takes for sixteen objects is not measured here. The floor asks 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -24,8 +26,10 @@ from bench.folder import FolderBucket
 from bench.options import Options
 from bench.race import FLOOR, OURS, Contestant, race
 from bench.record import Record
+from core.audit.source_check import Span
 
 ROWS, QUICK_ROWS, CHANGED = 1_000_000, 200_000, 100
+LIMIT_CONTENT = 1.3
 LIMIT_RATIO, LIMIT_SECONDS, LIMIT_MB = 4.0, 3.0, 200
 DATASET, TABLE = "line_items", "line_item"
 TODAY = datetime(2026, 11, 20, tzinfo=UTC).date()
@@ -40,13 +44,21 @@ def fingerprint_1m(options: Options) -> Record:
     return _measure(options, "fingerprint_1m", changed=0, limits={"limit_ratio": LIMIT_RATIO, "limit_mb": LIMIT_MB})
 
 
+def content_1m(options: Options) -> Record:
+    """An unchanged table by the content of its rows, beside the source's own statement in ``psql``."""
+    limits = {"limit_ratio": LIMIT_CONTENT, "limit_mb": LIMIT_MB}
+    return _measure(options, "content_1m", changed=0, limits=limits, statement=True)
+
+
 def find_100_in_1m(options: Options) -> Record:
     """A hundred rows have another version at the source."""
     limits = {"limit_seconds": LIMIT_SECONDS, "limit_mb": LIMIT_MB}
     return _measure(options, "find_100_in_1m", changed=CHANGED, limits=limits)
 
 
-def _measure(options: Options, name: str, *, changed: int, limits: Mapping[str, float]) -> Record:
+def _measure(
+    options: Options, name: str, *, changed: int, limits: Mapping[str, float], statement: bool = False
+) -> Record:
     rows = QUICK_ROWS if options.quick else ROWS
     folder = options.scratch / f"{name}-{rows}"
     with extract._server(options) as server:
@@ -64,12 +76,15 @@ def _measure(options: Options, name: str, *, changed: int, limits: Mapping[str, 
             Contestant(OURS, "bench.fingerprints:ours", {**given, "rows": rows, "changed": changed}, compared=False),
             Contestant(FLOOR, "bench.fingerprints:floor", given, compared=False),
         ]
+        if statement and shutil.which("psql"):
+            contestants.append(Contestant("psql", "bench.fingerprints:psql", given, compared=False))
         result = race(contestants, threads=2, options=options)
     return result.record(name, rows=rows, changed=changed, **limits)
 
 
 MEASURES: dict[str, Callable[[Options], Record]] = {
     "fingerprint_1m": fingerprint_1m,
+    "content_1m": content_1m,
     "find_100_in_1m": find_100_in_1m,
 }
 
@@ -136,6 +151,32 @@ def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[]
         ((rows, _),) = session.query("SELECT count(*), max(last_updated) FROM line_item")
         held = sum(pq.read_table(path, columns=["line_id", "last_updated"]).num_rows for path in paths)
         assert rows == held
+        return int(rows)
+
+    return run
+
+
+def psql(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[], int]:  # noqa: ARG001
+    """The very statement by which ours has the source count, hash and sum."""
+    from core.audit.fingerprint import buckets_for
+    from ingestion.engines.postgresql.content import content_hash, hash_list, read_server
+    from ingestion.engines.postgresql.fingerprints import count_buckets
+    from ingestion.engines.postgresql.relation import read_relations
+    from ingestion.engines.postgresql.select import plan_reading
+
+    source = _contracts().dataset(DATASET).source_table(TABLE)
+    session = extract._connector(login).open()
+    reading = plan_reading(source, read_relations(session, [source]).relation(source), timezone="UTC")
+    hashes = [content_hash(hash_list(reading, read_server(session)))]
+    ((rows,),) = session.query("SELECT count(*) FROM line_item")
+    session.close()
+    statement, _ = count_buckets(
+        reading, [Span()], column="", until=datetime.now(UTC), buckets=buckets_for(rows), hashes=hashes
+    )
+
+    def run() -> int:
+        command = [*extract._psql(login), "-c", statement]
+        subprocess.run(command, stdout=subprocess.DEVNULL, env=extract._psql_environment(login), check=True)
         return int(rows)
 
     return run

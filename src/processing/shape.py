@@ -28,7 +28,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.errors import PipelineBug
-from core.warehouse.arrow_types import arrow_type
+from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type
 from core.warehouse.keys import surrogate_ids
 from core.warehouse.order import as_array
 from processing.lines.instants import in_utc, in_years, time_of_day
@@ -78,7 +78,10 @@ def shape(table: Table, rows: pa.Table, origin: Origin) -> Shaped:
         columns[name] = surrogate_ids([columns[used] for used in rule.columns])
     ordered = [column for column in table.columns if column.name in columns]
     schema = pa.schema([pa.field(column.name, arrow_type(column.type)) for column in ordered])
-    return Shaped(pa.table([columns[column.name] for column in ordered], schema=schema), bad)
+    shaped = pa.table([columns[column.name] for column in ordered], schema=schema)
+    for kept in CONTENT_FIELDS if table.keeps_content else ():
+        shaped = shaped.append_column(kept, rows.column(kept.name))
+    return Shaped(shaped, bad)
 
 
 def _values(column: Column, rows: pa.Table, origin: Origin) -> pa.Array | pa.ChunkedArray:

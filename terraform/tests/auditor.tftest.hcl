@@ -196,7 +196,7 @@ run "the_door_to_databases" {
     condition = toset(flatten([
       for statement in data.aws_iam_policy_document.check.statement :
       statement.resources if contains(statement.actions, "s3:PutObject")
-    ])) == toset(["arn:aws:s3:::ingest/repair/sales/*", "arn:aws:s3:::warehouse/audit/*"])
+    ])) == toset(["arn:aws:s3:::ingest/repair/sales/*", "arn:aws:s3:::ingest/lists/sales/*", "arn:aws:s3:::warehouse/audit/*"])
     error_message = "The function that talks to a database for the auditor writes repairs and papers, nothing else."
   }
 }

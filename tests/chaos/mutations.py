@@ -36,6 +36,13 @@ PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is 
 MOST_RUNS = 4  # of the state machine, until a batch is healed
 OBJECT_IN_DOUBT = ("unprocessed_object", "lost_object", "missing_object", "wrong_parameter")
 FACTS = {"fact_sales_order": "sales_order", "fact_purchase_order": "purchase_order", "fact_payment": "payment"}
+SILENT = (  # table, column, and another value of it
+    ("sales_order", "units_sold", "units_sold + 1"),
+    ("purchase_order", "item_unit_price", "item_unit_price + 0.01"),
+    ("payment", "paid", "not paid"),
+    ("staff", "email_address", "email_address || 'x'"),
+    ("design", "file_name", "upper(file_name) || 'x'"),
+)
 Named = Callable[[Any], bool]  # whether a finding names what was harmed
 
 
@@ -61,6 +68,8 @@ class Vandal:
             "row deleted at the source": self.delete_at_source,
             "row written at the source with an old time": self.write_late,
             "row set back at the source": self.set_back,
+            "row changed at the source without a new time": self.change_silently,
+            "row moved at the source without a new time": self.move_silently,
             "rows gone from Parquet": self.drop_rows,
             "rows altered in Parquet": self.alter_rows,
             "rows dropped by a commit": self.commit_fewer,
@@ -146,6 +155,27 @@ class Vandal:
             f"{table} {number} set back by {days} days",
             self._names_row_or_carrier(table, number, "stale_row", "missing_row"),
         )
+
+    def change_silently(self) -> Mutation | None:
+        """A bulk update past whatever sets the time of change."""
+        table, column, value = self.draw.choice(SILENT)
+        number = self._row(table)
+        if number is None:
+            return None
+        self.simulation.run(f"update {table} set {column} = {value} where {table}_id = %s", number)
+        named = self._names_row_or_carrier(table, number, "changed_row", "stale_row", "missing_row")
+        return Mutation(f"{table} {number}: {column} changed without a new time", named)
+
+    def move_silently(self) -> Mutation | None:
+        """A row of another month under the same time of change."""
+        number = self._row("sales_order")
+        if number is None:
+            return None
+        self.simulation.run(
+            "update sales_order set created_at = created_at - interval '31 days' where sales_order_id = %s", number
+        )
+        named = self._names_row_or_carrier("sales_order", number, "moved_row", "missing_row", "changed_row")
+        return Mutation(f"sales_order {number} moved without a new time", named)
 
     # ------------------------------------------------------------ the warehouse
 

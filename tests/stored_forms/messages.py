@@ -54,6 +54,7 @@ EXAMPLES: dict[str, Any] = {
     "references": "dim_book.book_id",
     "right": "1",
     "rows": 3,
+    "reasons": ("units_sold: 0 breaks > 0",),
     "rule": "price > 0",
     "start": "2026-11-20T09:00:00.000000Z",
     "stored": "7",

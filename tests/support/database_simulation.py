@@ -32,7 +32,7 @@ from auditor.prove import verify
 from auditor.run_files import read_run_file
 from auditor.services import Limits, Services
 from core.audit.repair_jobs import read_job
-from core.contract.model import Contracts, Database
+from core.contract.model import Contracts, Database, SourceTable, Table, Take
 from core.errors import StarmendError
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.landing.zone import landing_of
@@ -307,13 +307,16 @@ class DatabaseSimulation:
     # ------------------------------------------------------------ what came of it
 
     def agree(self) -> list[str]:
-        """What of the warehouse's current state is not what the source has: key and version of every row."""
+        """What of the warehouse's current state is not what the source has: every value of every row."""
         wrong = []
         for table in self.contract.source.tables:  # type: ignore[union-attr]
             key = table.key[0]
-            there = {row[0]: row[1] for row in self.run(f'select {key}, last_updated from "{table.name}"')}
-            for name, rows in self._current_rows(table.name):
-                ours = {row[key]: row["last_updated"] for row in rows}
+            names = [field.name for field in table.fields if not field.added]
+            stored = self.run(f'select {", ".join(names)} from "{table.name}"')
+            source = {row[names.index(key)]: dict(zip(names, row, strict=True)) for row in stored}
+            for name, taken, rows in self._current_rows(table.name):
+                there = {number: [row[field] for field in taken.values()] for number, row in source.items()}
+                ours = {row[key]: [row[column] for column in taken] for row in rows}
                 for number in sorted({*there, *ours}):
                     if there.get(number) != ours.get(number):
                         wrong.append(f"{name} {number}: {ours.get(number)}, the source has {there.get(number)}")
@@ -325,16 +328,29 @@ class DatabaseSimulation:
         snapshot = read_partition(self.lake.partitions, promised, "")
         yield promised.name, snapshot.table.to_pylist() if snapshot else []
 
-    def _current_rows(self, table: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    def _current_rows(self, table: str) -> Iterator[tuple[str, dict[str, str], Sequence[Mapping[str, Any]]]]:
+        """The tables that have the rows of a source table, each with the columns that are the source's as they are."""
         plan = plan_source(self.contract, table)
         for fact in plan.facts:
-            yield fact.name, [row for row in self.lake.rows(fact.name) if row["is_latest"]]
+            yield fact.name, _taken(fact, plan.source), [row for row in self.lake.rows(fact.name) if row["is_latest"]]
         if plan.current is not None:
             for name, rows in self.all_current(table):
-                yield name, [row for row in rows if row["deleted_at"] is None]
+                yield name, _taken(plan.current, plan.source), [row for row in rows if row["deleted_at"] is None]
 
     def ingest_keys(self, prefix: str = "tables/") -> list[str]:
         return [info.key for info in self.lake.ingest.list(prefix) if landing_of(info.key)]
+
+
+def _taken(table: Table, source: SourceTable) -> dict[str, str]:
+    """The source's fields by the columns that take them as they are, but for the marks of repairs."""
+    return {
+        column.name: column.rule.field
+        for column in table.columns
+        if isinstance(column.rule, Take)
+        and column.rule.form == "value"
+        and column.name not in (table.deleted, table.checked)
+        and source.field(column.rule.field).type == column.type
+    }
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from tests.support.tables import ORDERS, QUOTES, column, fact, rows_of
 
-from core.contract.model import Latest, Table
+from core.contract.model import HASH, HASH_LIST, Latest, Table
 from processing.partitions.layout import Layout
 from processing.partitions.merge import merge
 
@@ -63,6 +63,10 @@ DOMAINS: dict[str, st.SearchStrategy[Any]] = {
     "double": st.sampled_from([0.0, -0.0, 1.5, -1.5, float("inf"), float("nan")]),
     "boolean": st.booleans(),
 }
+HASHES = {
+    HASH_LIST: st.none() | st.integers(1, 2),
+    HASH: st.none() | st.sampled_from([-(2**63), -1, 0, 2**63 - 1]),
+}
 
 
 def a_row(table: Table) -> st.SearchStrategy[Row]:
@@ -72,6 +76,7 @@ def a_row(table: Table) -> st.SearchStrategy[Row]:
             continue
         domain = st.sampled_from(stored_column.rank) if stored_column.rank else DOMAINS[stored_column.type.name]
         values[stored_column.name] = domain if stored_column.name in table.stored_key else st.none() | domain
+    values |= HASHES if table.keeps_content else {}
     return st.fixed_dictionaries(values)
 
 

@@ -60,7 +60,8 @@ COUNTS = fact("dim_count", ["number"], [column("number", "bigint"), column("tota
 def rows_of(table: Table, records: Sequence[dict[str, Any]]) -> pa.Table:
     """Records as incoming rows: the stored columns but those that the merge computes; what a record lacks is null."""
     schema = stored_schema(table)
-    given = [stored_column.name for stored_column in table.stored_columns if not isinstance(stored_column.rule, Latest)]
+    latest = {stored_column.name for stored_column in table.stored_columns if isinstance(stored_column.rule, Latest)}
+    given = [name for name in schema.names if name not in latest]
     arrays = [pa.array([record.get(name) for record in records], schema.field(name).type) for name in given]
     return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(name) for name in given]))
 

@@ -15,24 +15,22 @@ from operator import attrgetter
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.history_calls import HistoryCallPlan, plan_calls
 from auditor.repairs.ranges import without
-from auditor.repairs.remedies import broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
+from auditor.repairs.remedies import ByKey, broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
 from auditor.services import Budget
 from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
     DeadLetters,
-    DeletedRows,
     DisputedValue,
     Finding,
     HaltedObject,
     LostObject,
     MissingObject,
     MissingPoints,
-    MissingRows,
-    MovedRows,
     OrphanKeys,
+    RefusedRows,
     StaleDerived,
-    StaleRows,
+    UnhashedRows,
     UnprocessedObject,
     UnreadableTable,
     UnreferencedObjects,
@@ -139,14 +137,20 @@ def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     _revive(draft, findings, context)
     _objects(draft, _of(findings, UnprocessedObject), Reprocess, "unprocessed_object")
     draft.unrepairable += [Unrepairable(halted, halted.kind, halted.reason) for halted in _of(findings, HaltedObject)]
-    refused = _of(findings, UnreadableTable)
-    draft.unrepairable += [Unrepairable(finding, finding.kind, finding.problem) for finding in refused]
+    unreadable = _of(findings, UnreadableTable)
+    draft.unrepairable += [Unrepairable(finding, finding.kind, finding.problem) for finding in unreadable]
+    refused: list[RefusedRows] = _of(findings, RefusedRows)
+    draft.unrepairable += [
+        Unrepairable(rows, rows.kind, "; ".join(rows.reasons) or "they lie in quarantine") for rows in refused
+    ]
     _put_right(draft, findings, context)
     _restate(draft, findings, context)
     _extract(draft, findings, context)
     _ask_history(draft, findings, context)
     _compare(draft, context)
     _ask_again(draft, context)
+    for unhashed in _of(findings, UnhashedRows):  # of what the budget of rows leaves
+        _fetch_rows(draft, unhashed)
     _vacuum(draft, _of(findings, UnreferencedObjects))
     return Plan(tuple(draft.repairs), tuple(draft.deferred), tuple(draft.unrepairable), draft.calls, draft.rows)
 
@@ -272,7 +276,7 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
                 draft.repairs.append(
                     ExtractAgain(finding.dataset, finding.table, finding.start, finding.end, finding.number)
                 )
-        elif isinstance(finding, MissingRows | StaleRows | DeletedRows | MovedRows):
+        elif isinstance(finding, ByKey) and not isinstance(finding, UnhashedRows):
             if (finding.dataset, finding.table) in broken:
                 draft.defer(finding.kind, len(finding.keys), "their partition is made again first")
             else:
@@ -281,7 +285,7 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
             _fetch_parents(draft, finding, context)
 
 
-def _fetch_rows(draft: _Draft, finding: MissingRows | StaleRows | DeletedRows | MovedRows) -> None:
+def _fetch_rows(draft: _Draft, finding: ByKey) -> None:
     left = max(0, draft.budget.rows - draft.rows)
     now = len(finding.keys[:left])
     for first in range(0, now, KEYS_PER_JOB):

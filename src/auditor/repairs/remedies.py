@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from core.audit.findings import (
     BrokenPartition,
+    ChangedRows,
     DeletedRows,
     Finding,
     LostObject,
@@ -13,6 +14,7 @@ from core.audit.findings import (
     MissingRows,
     MovedRows,
     StaleRows,
+    UnhashedRows,
     WrongParameter,
 )
 from core.audit.repair_jobs import FetchRows
@@ -49,7 +51,10 @@ def has_source(contracts: Contracts, table: Table) -> bool:
     return table.kind == "dimension" and source is not None and table.source in {each.name for each in source.tables}
 
 
-def fetch_rows(finding: MissingRows | StaleRows | DeletedRows | MovedRows, first: int, last: int) -> FetchRows:
+ByKey = MissingRows | StaleRows | ChangedRows | UnhashedRows | DeletedRows | MovedRows  # rows, each with its key
+
+
+def fetch_rows(finding: ByKey, first: int, last: int) -> FetchRows:
     """The repair of the finding's keys ``[first, last)``."""
     keys = finding.keys[first:last]
     if isinstance(finding, DeletedRows | MovedRows):

@@ -11,7 +11,7 @@ from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
 from auditor.windows import HOUR
-from core.audit.findings import Finding, HeldPartition, MissingPoints, size_of
+from core.audit.findings import Finding, HeldPartition, MissingPoints, UnhashedRows, size_of
 from core.audit.history import Evidence, HistoryOutcome, Ranges
 from core.contract.codec import json_name
 from core.contract.model import Feed
@@ -86,6 +86,14 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "stale_row": (
         "rows stay in another version than the source has",
         "Look at the quarantine (starmend quarantine list), then at the check function's log",
+    ),
+    "changed_row": (
+        "rows say something else than the source, under the same time of change",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
+    ),
+    "refused_row": (
+        "the contract refuses rows as the source has them; they are not fetched again until they or it change",
+        "Look at the quarantine (starmend quarantine list): mend the contract or the source",
     ),
     "deleted_row": (
         "rows that the source deleted cannot be marked, for no ingest object holds them",
@@ -318,7 +326,7 @@ def _of_others(
     deferred = {each.kind for each in plan.waiting}
     grouped: dict[str, list[Finding]] = {}
     for finding in findings:
-        if isinstance(finding, MissingPoints | HeldPartition) or finding.kind in deferred:
+        if isinstance(finding, MissingPoints | HeldPartition | UnhashedRows) or finding.kind in deferred:
             continue
         grouped.setdefault(finding.kind, []).append(finding)
     reasons = {each.cause: each.reason for each in plan.helpless}

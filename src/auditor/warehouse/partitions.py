@@ -13,7 +13,7 @@ from auditor.windows import Window
 from core.contract.model import Table
 from core.errors import BrokenPointer, PipelineBug
 from core.ports import PartitionStore
-from core.warehouse.arrow_types import arrow_type, stored_schema
+from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type, stored_schema
 from core.warehouse.canonical_rows import digest_rows
 from core.warehouse.footer import Footer
 from core.warehouse.order import as_array, is_strictly_sorted
@@ -62,6 +62,8 @@ def read_partition(
 
     With ``as_certified`` the table's columns are those of a certificate: what was widened since is cast back, and rows
     may have another layout than the contract wants, for they alone are compared.
+    The hash of the rows' content (``CONTENT_FIELDS``) is no column of the table, and comes where it is named.
+
     A pointer that leads to no sound object, or that is lost, is a finding and no error. Raises ``TransientFailure``
     where the store does.
     """
@@ -89,7 +91,7 @@ def read_partition(
         opened = open_object(stored.key, stored.body)
         footer = opened.footer
         schema = stored_schema(table)
-        wanted = [name for name in schema.names if columns is None or name in columns]
+        wanted = [name for name in schema.names if name in _schema(table, columns).names]
         rows = opened.read(schema, wanted or schema.names[:1], back=as_certified)
         if not opened.is_sound:
             raise PipelineBug("read object", stored.key, "was altered: its digest is another")
@@ -132,6 +134,7 @@ def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
             for column in table.columns
             if columns is None or column.name in columns
         ]
+        + [kept for kept in CONTENT_FIELDS if table.keeps_content and kept.name in (columns or ())]
     )
 
 

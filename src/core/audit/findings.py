@@ -97,6 +97,44 @@ class StaleRows:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedRows:
+    """Rows whose content differs from the source's although key and version are the same."""
+
+    dataset: str
+    table: str
+    keys: Keys
+    kind: Literal["changed_row"] = "changed_row"
+
+
+@dataclass(frozen=True, slots=True)
+class UnhashedRows:
+    """Rows that cannot be compared by content: never hashed, or by a list that the source cannot compute any more.
+
+    ``keys`` are those that are fetched again now, ``rows`` counts all of them.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    rows: int
+    kind: Literal["unhashed_row"] = "unhashed_row"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRows:
+    """Rows that were fetched as the source has them now, and refused by the contract: they lie in quarantine.
+
+    They are not fetched again before they or the contract change. ``reasons`` are some of those in the quarantine.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    reasons: tuple[str, ...] = ()
+    kind: Literal["refused_row"] = "refused_row"
+
+
+@dataclass(frozen=True, slots=True)
 class DeletedRows:
     """Rows that the source no longer has and the warehouse does not know to be deleted.
 
@@ -267,9 +305,9 @@ class UnreadableTable:
     kind: Literal["unreadable_table"] = "unreadable_table"
 
 
-# Nothing of the data is amiss: what is only reported, and what is only cleared away.
+# Nothing of the data is amiss: what is only reported, and what is only cleared away or completed.
 REPORTED = ("held_partition", "slow_sweep")
-CLEARED = ("unreferenced_object",)
+CLEARED = ("unreferenced_object", "unhashed_row")
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnprocessedObject,
@@ -279,6 +317,9 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     MissingObject,
     MissingRows,
     StaleRows,
+    ChangedRows,
+    UnhashedRows,
+    RefusedRows,
     DeletedRows,
     MovedRows,
     BrokenRule,

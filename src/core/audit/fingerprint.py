@@ -14,7 +14,7 @@ microseconds since 1970, UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -172,11 +172,16 @@ def bucket_numbers(keys: Hashes, buckets: int) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A bucket: how many rows, their greatest version (microseconds since 1970), the sum of their hashes."""
+    """A bucket: how many rows, their greatest version (microseconds since 1970), the sum of their hashes.
+
+    ``content`` are the sums of the hashes of their content, one for each list that was asked for: they are compared
+    apart, for rows need not be hashed by the same list.
+    """
 
     rows: int
     newest: int
     sum: int
+    content: tuple[int, ...] = field(default=(), compare=False)
 
 
 def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fingerprint]:

@@ -22,6 +22,7 @@ from core.warehouse.arrow_types import arrow_type
 
 VERSION = "version"
 REFUSED = "refused"  # in an answer: why the database shows nothing of this table; the others it may show
+NOW = 0  # as the number of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class CountBuckets:
-    """The fingerprints of rows older than ``until``, per span and bucket. ``column`` is the time that spans bound."""
+    """The fingerprints of rows older than ``until``, per span and bucket. ``column`` is the time that spans bound.
+
+    ``lists`` are the numbers of the lists of columns (``core.landing.content``) under which the content's hashes are
+    summed too; ``NOW`` is the one that extraction hashes by at present.
+    """
 
     dataset: str
     table: str
@@ -42,6 +47,7 @@ class CountBuckets:
     buckets: int
     until: str
     column: str = ""
+    lists: tuple[int, ...] = ()
     kind: str = "count_buckets"
 
 
@@ -59,7 +65,10 @@ class LocateRows:
 
 @dataclass(frozen=True, slots=True)
 class ListPairs:
-    """Key and version of every row of some buckets, into the object ``target``; rows from ``until`` on are included."""
+    """Key and version of every row of some buckets, into the object ``target``; rows from ``until`` on are included.
+
+    With ``lists``, the hashes of the rows' content under these too, as far as they can be computed still.
+    """
 
     dataset: str
     table: str
@@ -68,6 +77,7 @@ class ListPairs:
     wanted: tuple[int, ...]
     target: str
     column: str = ""
+    lists: tuple[int, ...] = ()
     kind: str = "list_pairs"
 
 
@@ -92,18 +102,50 @@ Buckets = Mapping[int, Fingerprint]  # by number
 
 
 def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
-    """The fingerprints of each span as JSON-ready rows: bucket, rows, newest version, sum."""
-    return [[[bucket, of.rows, of.newest, of.sum] for bucket, of in sorted(span.items())] for span in spans]
+    """The fingerprints of each span as JSON-ready rows: bucket, rows, newest version, sum, sums of the content."""
+    return [
+        [[bucket, of.rows, of.newest, of.sum, *of.content] for bucket, of in sorted(span.items())] for span in spans
+    ]
 
 
 def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
     """Read what ``buckets_to_data`` gave."""
-    return tuple({bucket: Fingerprint(*rest) for bucket, *rest in span} for span in data)
+    return tuple({row[0]: Fingerprint(row[1], row[2], row[3], tuple(row[4:])) for row in span} for span in data)
 
 
-def pairs_schema(source: SourceTable) -> pa.Schema:
-    """The columns of a pairs object."""
-    return rows_schema(source, source.key).append(pa.field(VERSION, pa.timestamp("us")))
+@dataclass(frozen=True, slots=True)
+class ListInUse:
+    """A list under which the source computed hashes. ``ours``: this server hashes by it, or would with its columns.
+
+    A hash that another server's version computed proves a row where it is equal, and nothing where it is not.
+    """
+
+    number: int
+    ours: bool
+
+
+def lists_to_data(lists: Iterable[ListInUse]) -> dict[str, Any]:
+    """The part of an answer that names its lists, in the order of its sums; empty where it has none."""
+    named = [[known.number, known.ours] for known in lists]
+    return {"lists": named} if named else {}
+
+
+def lists_from_data(answer: Mapping[str, Any]) -> tuple[ListInUse, ...]:
+    """Read what ``lists_to_data`` gave."""
+    return tuple(ListInUse(*known) for known in answer.get("lists", ()))
+
+
+def pairs_schema(source: SourceTable, lists: Iterable[int] = ()) -> pa.Schema:
+    """The columns of a pairs object: the key's, the version, and the hash under each list."""
+    schema = rows_schema(source, source.key).append(pa.field(VERSION, pa.timestamp("us")))
+    for number in lists:
+        schema = schema.append(pa.field(content_column(number), pa.int64()))
+    return schema
+
+
+def content_column(number: int) -> str:
+    """The column of a pairs object with the hashes under a list."""
+    return f"content {number}"
 
 
 def rows_schema(source: SourceTable, names: Iterable[str]) -> pa.Schema:

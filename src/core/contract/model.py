@@ -150,6 +150,9 @@ class Partition:
 
 DELETED, CHECKED = "deleted_at", "checked_at"  # marks that repairs add to a row
 RESERVED = "starmend_"  # before the name of a mark where the source's own column has it
+# What a source says of a row's content as it writes the line, and that the row keeps beside the contract's columns: the
+# number of the list of columns that were hashed, and the 64-bit hash (``core.landing.content``). Null: never hashed.
+HASH_LIST, HASH = "starmend_list", "starmend_hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,11 @@ class Table:
         return tuple(column for column in self.columns if column.name not in in_path)
 
     @property
+    def keeps_content(self) -> bool:
+        """Whether its rows keep the hash of their content: those of a database, which an audit can fetch again."""
+        return self.checked in self.version
+
+    @property
     def stored_key(self) -> tuple[str, ...]:
         """The natural key within one partition; rows of an object are unique and sorted by it."""
         in_path = {part.column for part in self.partition_by if part.transform == "value"}
@@ -236,6 +244,11 @@ class SourceTable:
     changed_at: str = ""
     rows_per_object: int = 100_000
     relation: str = ""
+
+    @property
+    def keeps_content(self) -> bool:
+        """Whether its lines may say the hash of their content: the rows of a database's table."""
+        return bool(self.changed_at or self.created_at)
 
     @property
     def deleted_mark(self) -> str:

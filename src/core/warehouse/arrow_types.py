@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from core.contract.model import SourceTable, Table
+from core.contract.model import HASH, HASH_LIST, SourceTable, Table
 from core.contract.types import ColumnType
 
 _PLAIN: dict[str, pa.DataType] = {
@@ -21,6 +21,9 @@ _PLAIN: dict[str, pa.DataType] = {
     "double": pa.float64(),
 }
 
+# Beside the contract's columns: no catalog names them, and no certificate's digest counts them.
+CONTENT_FIELDS = (pa.field(HASH_LIST, pa.int32()), pa.field(HASH, pa.int64()))
+
 
 def arrow_type(kind: ColumnType) -> pa.DataType:
     """The Arrow type that holds every value of a contract type exactly."""
@@ -28,18 +31,19 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
 
 
 def stored_schema(table: Table) -> pa.Schema:
-    """The columns of the table's Parquet objects, in the contract's order; a key is never null."""
+    """The columns of the table's Parquet objects, in the contract's order; a key is never null.
+
+    Rows that keep the hash of their content have it behind the others (``CONTENT_FIELDS``).
+    """
     key = set(table.key)
-    return pa.schema(
-        [
-            pa.field(column.name, arrow_type(column.type), nullable=column.name not in key)
-            for column in table.stored_columns
-        ]
-    )
+    columns = [
+        pa.field(column.name, arrow_type(column.type), nullable=column.name not in key)
+        for column in table.stored_columns
+    ]
+    return pa.schema([*columns, *(CONTENT_FIELDS if table.keeps_content else ())])
 
 
 def line_schema(source: SourceTable) -> pa.Schema:
-    """The fields of a source table's JSON lines, typed as the contract promises them."""
-    return pa.schema(
-        [pa.field(field.name, arrow_type(field.type), nullable=not field.required) for field in source.fields]
-    )
+    """The fields of a source table's JSON lines, typed as the contract promises them, and the hash of their content."""
+    fields = [pa.field(field.name, arrow_type(field.type), nullable=not field.required) for field in source.fields]
+    return pa.schema([*fields, *(CONTENT_FIELDS if source.keeps_content else ())])

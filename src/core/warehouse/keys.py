@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from core.contract.model import Partition, Table
 from core.errors import InvalidData, MissingColumns
+from core.warehouse.arrow_types import stored_schema
 from core.warehouse.order import Bools, Ints, as_array
 
 SAFE_VALUE = re.compile(r"[A-Za-z0-9._-]+")
@@ -140,7 +141,7 @@ def partition_rows(table: Table, rows: pa.Table) -> Mapping[str, pa.Table]:
     hold: null, not listed by the contract, or with other characters than ``[A-Za-z0-9._-]``.
     """
     present = set(rows.column_names)
-    stored = [column.name for column in table.stored_columns if column.name in present]
+    stored = [name for name in stored_schema(table).names if name in present]
     if not rows.num_rows:
         return {}
     if not table.partition_by:

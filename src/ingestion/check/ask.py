@@ -17,15 +17,19 @@ from core.audit.key_values import canonical_keys
 from core.audit.source_check import (
     REFUSED,
     CountBuckets,
+    ListInUse,
     LocateRows,
     Question,
     buckets_to_data,
+    lists_to_data,
     pairs_schema,
     question_from_data,
     rows_schema,
 )
 from core.errors import InvalidData, PipelineBug
+from core.landing.content import HashList
 from core.ports import ObjectWriter
+from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
 BLOCK_BYTES = 4 << 20
@@ -51,16 +55,34 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
 def _answer(extraction: Extraction, asked: Question, records: ObjectWriter) -> dict[str, Any]:
     reading = extraction.reading(asked.table)
     session, seconds = extraction.session(), extraction.statement_seconds
+    lists = _lists(extraction, reading, asked)
     if isinstance(asked, CountBuckets):
-        return {"spans": buckets_to_data(tuple(reading.fingerprints(session, asked, seconds=seconds)))}
+        counted = reading.fingerprints(session, asked, seconds=seconds, lists=[*lists.values()])
+        return {"spans": buckets_to_data(tuple(counted)), **_named(lists, reading)}
     if isinstance(asked, LocateRows):
         keys = canonical_keys(reading.table, asked.keys)
         schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])
         batches = reading.columns_of(session, keys, asked.columns, seconds=seconds)
     else:
-        schema = pairs_schema(reading.table)
-        batches = reading.pairs(session, asked, seconds=seconds)
-    return {"object": asked.target, "rows": _list(batches, schema, records, asked.target)}
+        schema = pairs_schema(reading.table, lists)
+        batches = reading.pairs(session, asked, seconds=seconds, lists=[*lists.values()])
+    return {"object": asked.target, "rows": _list(batches, schema, records, asked.target), **_named(lists, reading)}
+
+
+def _lists(extraction: Extraction, reading: TableReading, asked: Question) -> dict[int, HashList]:
+    """The lists asked for, as far as the table still has their columns."""
+    if isinstance(asked, LocateRows):
+        return {}
+    table = reading.table.name
+    numbers = [number or extraction.lists.number(table, reading.hash_list) for number in asked.lists]
+    known = {number: extraction.lists.known(table, number) for number in numbers}
+    return {number: columns for number, columns in known.items() if columns is not None and reading.can_hash(columns)}
+
+
+def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, Any]:
+    """The lists in the answer's order, and whether this server is the one that each names."""
+    server = reading.hash_list.server if lists else ""
+    return lists_to_data([ListInUse(number, columns.server == server) for number, columns in lists.items()])
 
 
 def _list(batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str) -> int:

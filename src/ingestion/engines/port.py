@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from core.audit.fingerprint import Fingerprint
 from core.audit.source_check import CountBuckets, ListPairs
 from core.contract.model import SourceTable
+from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.ports import SecretStore
 from ingestion.engines.login import Login
@@ -116,6 +117,10 @@ class RowReader(Protocol):
     def needs_report(self) -> bool: ...
     @property
     def written_elsewhere(self) -> str: ...
+    @property
+    def hash_list(self) -> HashList:
+        """The columns that this server would hash of a row, and how."""
+        ...
 
     def lines_between(
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
@@ -139,14 +144,25 @@ class RowReader(Protocol):
 
 
 class RowComparison(Protocol):
-    """Answers the auditor's questions about one table, each from one snapshot."""
+    """Answers the auditor's questions about one table, each from one snapshot.
 
-    def fingerprints(self, session: Session, question: CountBuckets, *, seconds: float) -> list[dict[int, Fingerprint]]:
+    ``lists`` are those of which the table has the columns (``can_hash``).
+    """
+
+    def can_hash(self, columns: HashList) -> bool:
+        """Whether the hash under a list can be computed of the rows as the table is now."""
+        ...
+
+    def fingerprints(
+        self, session: Session, question: CountBuckets, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> list[dict[int, Fingerprint]]:
         """The fingerprint of each bucket that has rows, by span; the hashes are those of ``core.audit.fingerprint``."""
         ...
 
-    def pairs(self, session: Session, question: ListPairs, *, seconds: float) -> Generator[list[bytes]]:
-        """Key and version of the rows, as CSV in the form of ``core.audit.source_check.pairs_schema``."""
+    def pairs(
+        self, session: Session, question: ListPairs, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> Generator[list[bytes]]:
+        """Key, version and hashes of the rows, as CSV in the form of ``core.audit.source_check.pairs_schema``."""
         ...
 
     def columns_of(
@@ -158,6 +174,10 @@ class RowComparison(Protocol):
 
 class TableReading(RowReader, RowComparison, Protocol):
     """A table of the contract as the server has it: what is read of it, and what it is compared by."""
+
+    def hashing(self, number: int) -> TableReading:
+        """The same table, whose lines say the hash of their content by ``hash_list``, which has this number."""
+        ...
 
 
 class Catalog(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from core.contract.model import Contract, Database, SourceTable
@@ -30,6 +30,7 @@ from core.ports import Log, Metrics
 from ingestion.engines.build import engine_named
 from ingestion.engines.port import Bound, Catalog, Connector, Engine, Session, TableReading
 from ingestion.extract.budget import Budget
+from ingestion.extract.hash_lists import HashLists
 from ingestion.extract.packing import OBJECT_BYTES
 from ingestion.extract.parameters import read_stored, rebuild
 from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
@@ -156,6 +157,15 @@ class Extraction:
             raise UnknownTable("find table", place, str(error.args[0]), "Name a table of the contract") from error
         return self.catalog([table]).reading(table, timezone=self.source.timezone)
 
+    @cached_property
+    def lists(self) -> HashLists:
+        """The numbered lists of hashed columns of the dataset's tables."""
+        return HashLists(self.sink.objects, self.contract.dataset)
+
+    def hashing(self, reading: TableReading) -> TableReading:
+        """The table, whose lines say the hash of their content under a numbered list, which is stored before them."""
+        return reading.hashing(self.lists.number(reading.table.name, reading.hash_list))
+
     def close(self) -> None:
         """End the session."""
         if self._session is not None:
@@ -250,7 +260,7 @@ def _extract(
         return Stored(number=state.number)
     stored = extract_table(
         session,
-        reading,
+        extraction.hashing(reading),
         state,
         interval,
         sink=extraction.sink,

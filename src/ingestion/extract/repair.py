@@ -69,7 +69,7 @@ def extract_keys(
 
     Times of keys that name no zone are in UTC.
     """
-    reading = extraction.reading(table)
+    reading = extraction.hashing(extraction.reading(table))
     wanted = canonical_keys(reading.table, keys)
     remaining, present = iter(wanted), set[Key]()
 
@@ -90,7 +90,7 @@ def extract_interval_again(
     extraction: Extraction, table: str, start: Position, until: datetime, *, checked_at: datetime, name: str
 ) -> Repaired:
     """The rows whose cursor is in [``start``, ``until``) now: those of a lost object, but for later changes."""
-    reading = extraction.reading(table)
+    reading = extraction.hashing(extraction.reading(table))
     session, seconds = extraction.session(), extraction.statement_seconds
     lines = reading.lines_between(session, start, until, seconds=seconds, checked_at=checked_at)
     return Repaired(*store_lines(extraction, reading, lines, checked_at=checked_at, name=name))

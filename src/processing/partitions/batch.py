@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from core.errors import MissingColumns
+from core.warehouse.arrow_types import CONTENT_FIELDS
 from core.warehouse.canonical_rows import digest_rows
 from core.warehouse.footer import mark_of
 from core.warehouse.order import Bools, Ints, as_array, sort_rows
@@ -63,6 +64,10 @@ def dedupe(rows: pa.Table, layout: Layout) -> pa.Table:
 def batch_of(rows: pa.Table, layout: Layout) -> Batch:
     """The rows that ``dedupe`` gives, not put into order yet: that copies every column, and can be done in pieces."""
     present = set(rows.column_names)
+    for kept in CONTENT_FIELDS:  # rows that no source hashed
+        if kept.name in layout.given and kept.name not in present:
+            rows = rows.append_column(kept, pa.nulls(rows.num_rows, kept.type))
+            present.add(kept.name)
     if missing := [name for name in layout.given if name not in present]:
         raise MissingColumns("merge", layout.table, f"the rows lack {', '.join(missing)}")
     schema = layout.given_schema

@@ -2,13 +2,14 @@
 # queue) and processing (through the arrivals queue, or a partition made again) to do their own work once more.
 
 locals {
-  # reads and writes: prefixes of the warehouse bucket; looks: also sees what arrived in the ingest bucket.
+  # reads and writes: prefixes of the warehouse bucket; looks: also sees what arrived in the ingest bucket. The quarantine says why
+  # rows that were fetched were refused.
   steps = {
     audit = {
       about  = "Looks at windows: what is owed, what is there, what breaks a rule"
       memory = 1769
       looks  = true
-      reads  = ["warehouse/", "receipts/", "audit/"]
+      reads  = ["warehouse/", "receipts/", "audit/", "quarantine/"]
       writes = ["audit/", "warehouse/_contracts/"] # what is deployed, where whoever deployed it did not write it down
     }
     plan = {
@@ -29,7 +30,7 @@ locals {
       about  = "Learns what repairs brought and looks at the same windows again"
       memory = 1769
       looks  = true
-      reads  = ["warehouse/", "receipts/", "audit/"]
+      reads  = ["warehouse/", "receipts/", "audit/", "quarantine/"]
       writes = ["audit/"]
     }
     certify = {

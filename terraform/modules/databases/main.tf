@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "extract" {
   statement {
     sid       = "WriteObjects"
     actions   = ["s3:GetObject", "s3:PutObject"] # s3:GetObject to read back what a lost answer left open
-    resources = local.table_objects
+    resources = concat(local.table_objects, local.hash_lists)
   }
 
   statement {
@@ -35,7 +35,8 @@ data "aws_iam_policy_document" "extract" {
     condition {
       test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing key, not 403
       variable = "s3:prefix"
-      values   = [for dataset in keys(var.datasets) : "tables/${dataset}/*"] # wildcard: the tables' objects
+      # wildcard: the tables' objects
+      values = flatten([for dataset in keys(var.datasets) : ["tables/${dataset}/*", "lists/${dataset}/*"]])
     }
   }
 }
@@ -100,13 +101,13 @@ data "aws_iam_policy_document" "check" {
   statement {
     sid       = "ReadObjects" # in which a deleted row was last seen; repairs also to read back what a lost answer left open
     actions   = ["s3:GetObject"]
-    resources = concat(local.table_objects, local.repair_objects)
+    resources = concat(local.table_objects, local.repair_objects, local.hash_lists)
   }
 
   statement {
     sid       = "WriteRepairs"
     actions   = ["s3:PutObject"]
-    resources = local.repair_objects
+    resources = concat(local.repair_objects, local.hash_lists)
   }
 
   statement {
@@ -117,7 +118,7 @@ data "aws_iam_policy_document" "check" {
       test     = "StringLikeIfExists" # a GET has no prefix: so S3 answers 404 for a missing key, not 403
       variable = "s3:prefix"
       # wildcard: the tables' objects
-      values = flatten([for dataset in keys(var.datasets) : ["tables/${dataset}/*", "repair/${dataset}/*"]])
+      values = flatten([for dataset in keys(var.datasets) : ["tables/${dataset}/*", "repair/${dataset}/*", "lists/${dataset}/*"]])
     }
   }
 
@@ -159,4 +160,5 @@ locals {
   # wildcard: the tables' objects
   table_objects  = [for dataset in keys(var.datasets) : "${var.ingest_arn}/tables/${dataset}/*"]
   repair_objects = [for dataset in keys(var.datasets) : "${var.ingest_arn}/repair/${dataset}/*"]
+  hash_lists     = [for dataset in keys(var.datasets) : "${var.ingest_arn}/lists/${dataset}/*"] # what a row's hash is made of
 }

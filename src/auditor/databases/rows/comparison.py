@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from auditor.databases.rows.differences import Difference, compare_pairs, our_buckets, unequal
+from auditor.databases.rows.content import ContentSums, content_sums, unproven
+from auditor.databases.rows.differences import Difference, compare_pairs, keys_of, our_buckets, unequal
 from auditor.databases.rows.holdings import Holding, known_keys, read_slices
 from auditor.databases.rows.moves import MOST_LOCATED, HeldRows, Moves, changed_columns, located
 from auditor.databases.rows.proofs import Proofs
+from auditor.databases.rows.refused import Refused, refused_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.evidence.results import WindowResult
 from auditor.run_files import run_file_key
@@ -25,34 +27,42 @@ from auditor.warehouse.parents import Parents, parents_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from core.audit.findings import (
     BrokenPartition,
+    ChangedRows,
     DeletedRows,
     Finding,
     MissingRows,
     MovedRows,
     OrphanKeys,
+    RefusedRows,
     StaleRows,
+    UnhashedRows,
     UnreadableTable,
 )
 from core.audit.fingerprint import buckets_for
 from core.audit.source_check import (
+    NOW,
     REFUSED,
     Buckets,
     CountBuckets,
+    ListInUse,
     ListPairs,
     LocateRows,
     Question,
     Span,
     buckets_from_data,
+    lists_from_data,
     question_to_data,
 )
 from core.contract.model import Contract, Database
 from core.errors import InvalidData, of_kind
 from core.landing.ingest_objects import EPOCH
 from core.time import format_instant, iso
-from core.warehouse.order import as_array
+from core.warehouse.order import Ints, as_array
 
 ORPHANS_NAMED = 500
+REASONS_SHOWN = 5
 KEYS_AT_ONCE = 2_000  # of one question
+MOST_FILLED = 10_000  # rows of a slice that are named to be hashed; those beyond are counted, and named by a later scan
 MOST_SLICES, ROWS_AT_ONCE = 100, 300_000  # of one question, and in memory
 
 
@@ -71,6 +81,15 @@ class ComparisonTerms:
     watermarks: Mapping[str, datetime]
     known_rows: Mapping[str, int]
     broken: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The source's answer by slice: the fingerprints, and those with the sums of content, under these lists."""
+
+    of: Mapping[Slice, Buckets]
+    content_of: Mapping[Slice, Buckets] = field(default_factory=dict)
+    lists: tuple[ListInUse, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,6 +129,7 @@ class _Comparison:
         self._proofs = Proofs(services.partitions, services.records, terms.contract)
         self._owed_until = services.now() - timedelta(seconds=source.complete_within)
         self._questions = 0
+        self._refusals: dict[str, Refused] = {}
         self._compared = Compared()
 
     def compare(self, slices: Sequence[Slice]) -> Compared:
@@ -138,25 +158,30 @@ class _Comparison:
                 our_buckets(holding.hashes, holding.versions, until=_micros(until), buckets=buckets)
                 for holding in sound
             ]
+            contents = [content_sums(holding, until=_micros(until), buckets=buckets) for holding in sound]
             lost = list(self._orphans(target, sound, until)) if sound else []
             compared = self._compared
             try:
-                answers = dict(zip(slices, asked.result(), strict=True))
+                counted = self._counted(target, slices, contents, asked.result(), until, buckets)
             except _Refused as refusal:
                 compared.findings.append(self._unreadable(target, refusal))
-                sound, ours = [], []
+                counted, sound, ours, contents = _Counted({}), [], [], []
         for holding in holdings:
             compared.objects |= holding.objects
             compared.findings += [*holding.broken, *holding.held]
         compared.findings += lost
-        for holding, our in zip(sound, ours, strict=True):
-            theirs = answers[holding.slice]
+        numbers = {known.number for known in counted.lists}
+        for holding, our, content in zip(sound, ours, contents, strict=True):
+            theirs = counted.of[holding.slice]
+            doubtful = content.doubtful(counted.content_of[holding.slice], counted.lists)
+            wanted = tuple(sorted({*unequal(our, theirs), *doubtful}))
             try:
-                difference = self._difference(holding, unequal(our, theirs), until, buckets)
+                difference = self._difference(holding, wanted, until, buckets, counted.lists)
             except _Refused as refusal:  # since it counted
                 compared.findings.append(self._unreadable(target, refusal))
                 continue
             self._add_findings(holding, theirs, difference)
+            self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
             rule_breaks = list(self._rule_breaks(holding))
             compared.findings += rule_breaks
             most = max(compared.rows.get(target.table.name, 0), holding.live.num_rows)
@@ -166,11 +191,33 @@ class _Comparison:
 
     # ------------------------------------------------------------ the source
 
-    def _count(self, target: Target, slices: Sequence[Slice], until: datetime, buckets: int) -> tuple[Buckets, ...]:
+    def _count(
+        self, target: Target, slices: Sequence[Slice], until: datetime, buckets: int, lists: tuple[int, ...] = (NOW,)
+    ) -> _Counted:
         spans = tuple(_span(part) for part in slices)
         dataset, table = self._contract.dataset, target.source.name
-        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column)
-        return buckets_from_data(self._ask(question)["spans"])
+        asked = lists if target.table.keeps_content else ()
+        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column, asked)
+        answer = self._ask(question)
+        spans_of = dict(zip(slices, buckets_from_data(answer["spans"]), strict=True))
+        return _Counted(spans_of, spans_of, lists_from_data(answer))
+
+    def _counted(
+        self,
+        target: Target,
+        slices: Sequence[Slice],
+        contents: Sequence[ContentSums],
+        counted: _Counted,
+        until: datetime,
+        buckets: int,
+    ) -> _Counted:
+        """The source's answer with the sums under lists of before, which are asked for only where rows have them."""
+        known = tuple(each.number for each in counted.lists)
+        older = {number for sums in contents for number in sums.lists} - {*known}
+        if not known or not older:
+            return counted
+        again = self._count(target, slices, until, buckets, (*known, *sorted(older)))
+        return replace(counted, content_of=again.content_of, lists=again.lists)
 
     def _ask(self, question: Question) -> Mapping[str, Any]:
         """The source's answer. Raises ``_Refused`` where it shows nothing of the table."""
@@ -182,16 +229,29 @@ class _Comparison:
     def _unreadable(self, target: Target, refusal: _Refused) -> UnreadableTable:
         return UnreadableTable(self._contract.dataset, target.source.name, str(refusal))
 
-    def _difference(self, holding: Holding, wanted: tuple[int, ...], until: datetime, buckets: int) -> Difference:
+    def _difference(
+        self, holding: Holding, wanted: tuple[int, ...], until: datetime, buckets: int, lists: Sequence[ListInUse]
+    ) -> Difference:
         """The rows of the wanted buckets that differ; the source is asked for them, if there are any."""
         if not wanted:
             return Difference()
         target = holding.target
         dataset, table = self._contract.dataset, target.source.name
-        pairs = ListPairs(dataset, table, _span(holding.slice), buckets, wanted, self._answer_key(), target.column)
+        span, numbers = _span(holding.slice), tuple(known.number for known in lists)
+        pairs = ListPairs(dataset, table, span, buckets, wanted, self._answer_key(), target.column, numbers)
         rows = self._rows_of(pairs)
-        difference = compare_pairs(holding, rows, wanted=wanted, buckets=buckets, until=_micros(until))
+        refused = self._refused(table) if lists else None
+        difference = compare_pairs(
+            holding, rows, wanted=wanted, buckets=buckets, until=_micros(until), lists=lists, refused=refused
+        )
         return difference if holding.slice.whole else self._located(holding, difference)
+
+    def _refused(self, table: str) -> Refused:
+        """The rows of a source table that were refused; read once for the scan."""
+        if table not in self._refusals:
+            dataset, contract = self._contract.dataset, self._contract.hash
+            self._refusals[table] = refused_rows(self._services.records, dataset, table, contract)
+        return self._refusals[table]
 
     def _located(self, holding: Holding, difference: Difference) -> Difference:
         """The difference with the rows that the slice has no more looked for elsewhere: deleted, or moved."""
@@ -231,6 +291,11 @@ class _Comparison:
             findings.append(MissingRows(dataset, table, difference.missing))
         if difference.stale:
             findings.append(StaleRows(dataset, table, difference.stale))
+        if difference.refused:
+            reasons = self._refused(table).reasons[-REASONS_SHOWN:]
+            findings.append(RefusedRows(dataset, table, difference.refused, reasons))
+        if difference.changed:
+            findings.append(ChangedRows(dataset, table, difference.changed))
         if (gone := difference.deleted).keys:
             findings.append(DeletedRows(dataset, table, gone.keys, gone.versions, gone.checked))
         if difference.moved.now:
@@ -242,6 +307,14 @@ class _Comparison:
             owner = owner_of(self._contract, holding.target.table.name)
             path = paths[0] if owner == holding.target.table.name else ""
             findings.append(BrokenPartition(dataset, owner, path, "has no pointer"))
+
+    def _add_unproven(self, holding: Holding, places: Ints, difference: Difference) -> None:
+        """Count the rows that nothing proves the content of, and name those that are fetched again now."""
+        rows = len(places) + len(difference.foreign)
+        if rows:
+            keys = (*difference.foreign, *keys_of(holding, places[:MOST_FILLED]))[:MOST_FILLED]
+            dataset, table = self._contract.dataset, holding.target.source.name
+            self._compared.findings.append(UnhashedRows(dataset, table, keys, rows))
 
     def _rule_breaks(self, holding: Holding) -> Iterable[Finding]:
         paths = paths_of(holding.target, holding.slice)
@@ -296,7 +369,7 @@ def _window(
     """``expected`` is what the source has below the watermark, and what it is known to have had."""
     _, gone = known_keys(holding).tolist()
     source = sum(their.rows for their in theirs.values())
-    missing = len(difference.missing) + len(difference.stale)
+    missing = len(difference.missing) + len(difference.stale) + len(difference.changed) + len(difference.refused)
     present = max(0, source - missing)
     checked = holding.target.checked
     repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0

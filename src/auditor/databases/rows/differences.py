@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from auditor.databases.rows.content import are_refused, compare_content
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.moves import HeldRows, Moves, instants, superseded
+from auditor.databases.rows.refused import Refused
 from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
 from core.audit.key_values import Key, key_values
-from core.audit.source_check import VERSION, Buckets
+from core.audit.source_check import VERSION, Buckets, ListInUse
 from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
 
 
@@ -25,6 +27,8 @@ from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
 class Difference:
     """Rows on which source and warehouse do not agree.
 
+    ``changed`` have the same key and version and another content, ``foreign`` another hash that another server made.
+    ``refused`` would be missing, stale or changed, but what the source has now was fetched already, and refused.
     ``deleted`` are those that the slice of the source does not have, ``moved`` those that are current in several
     partitions of the slice, in all but the right one.
     """
@@ -33,6 +37,9 @@ class Difference:
     stale: tuple[Key, ...] = ()
     deleted: HeldRows = field(default_factory=HeldRows)
     moved: Moves = field(default_factory=Moves)
+    changed: tuple[Key, ...] = ()
+    foreign: tuple[Key, ...] = ()
+    refused: tuple[Key, ...] = ()
 
 
 def our_buckets(hashes: Hashes, versions: Ints, *, until: int, buckets: int) -> Buckets:
@@ -46,11 +53,20 @@ def unequal(ours: Buckets, theirs: Buckets) -> tuple[int, ...]:
     return tuple(sorted(place for place in {*ours, *theirs} if ours.get(place) != theirs.get(place)))
 
 
-def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], buckets: int, until: int) -> Difference:
+def compare_pairs(
+    holding: Holding,
+    pairs: pa.Table,
+    *,
+    wanted: Sequence[int],
+    buckets: int,
+    until: int,
+    lists: Sequence[ListInUse] = (),
+    refused: Refused | None = None,
+) -> Difference:
     """The rows of the wanted buckets that differ.
 
-    ``pairs`` are the source's (``core.audit.source_check.pairs_schema``). Rows whose version is ``until``
-    (microseconds) or newer may be on their way, and are neither missing nor stale.
+    ``pairs`` are the source's (``core.audit.source_check.pairs_schema``), with the content's hash under each list.
+    Rows whose version is ``until`` (microseconds) or newer may be on their way, and are neither missing nor stale.
     """
     target = holding.target
     doubtful = np.zeros(buckets, bool)
@@ -71,9 +87,18 @@ def compare_pairs(holding: Holding, pairs: pa.Table, *, wanted: Sequence[int], b
     agrees[met[right]] = True
     unknown = np.ones(len(order), bool)
     unknown[met] = False
+    pairs = pairs.take(pa.array(order))
+    both = live.filter(pa.array(known))
+    content = compare_content(both, pairs, met, right & old[met], lists)
+    changed = np.zeros(len(order), bool)
+    changed[met[content.changed]] = True
+    hopeless = are_refused(pairs, lists, refused) & old & (unknown | ~agrees | changed)
     return Difference(
-        missing=_keys(theirs, unknown & old),
-        stale=_keys(theirs, ~unknown & ~agrees & old),
+        changed=_keys(theirs, changed & ~hopeless),
+        foreign=_keys_at([as_array(both.column(name)) for name in target.keys], content.foreign),
+        refused=_keys(theirs, hopeless),
+        missing=_keys(theirs, unknown & old & ~hopeless),
+        stale=_keys(theirs, ~unknown & ~agrees & old & ~hopeless),
         deleted=_held(holding, live, inside, np.flatnonzero(~known)),
         moved=_moved(holding, live, inside, np.flatnonzero(known), met, right),
     )
@@ -105,6 +130,15 @@ def _held(holding: Holding, live: pa.Table, inside: Bools, at: Ints) -> HeldRows
         checked=instants(rows, target.checked),
         partitions=tuple(holding.paths[place] for place in holding.places[inside][at].tolist()),
     )
+
+
+def _keys_at(columns: Sequence[pa.Array], at: Ints) -> tuple[Key, ...]:
+    return _keys([column.take(pa.array(at)) for column in columns], None)
+
+
+def keys_of(holding: Holding, at: Ints) -> tuple[Key, ...]:
+    """The keys of live rows, by their places."""
+    return _keys_at([as_array(holding.live.column(name)) for name in holding.target.keys], at)
 
 
 def _keys(columns: Sequence[pa.Array], which: Bools | None) -> tuple[Key, ...]:

@@ -47,8 +47,9 @@ class Proofs:
             held = read_partition(self._store, table, path, columns)
             if held.target == known["object"] and not held.problem:
                 return held, [held.rows.num_rows, known["digest"]] if held.rows.num_rows else []
-        held = read_partition(self._store, table, path)
-        proof = proof_of(held.rows) if held.rows.num_rows else []
+        own = [column.name for column in table.columns]
+        held = read_partition(self._store, table, path, {*own, *columns})
+        proof = proof_of(held.rows.select(own)) if held.rows.num_rows else []
         if proof:
             body = canonical_json({"by": self._by, "object": held.target, "digest": proof[1]})
             self._records.write(proof_key(name), body, content_type="application/json")

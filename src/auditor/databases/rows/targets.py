@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
 
-from core.contract.model import Column, Contract, Contracts, Database, Latest, SourceTable, Table, Take
+from core.contract.model import HASH, HASH_LIST, Column, Contract, Contracts, Database, Latest, SourceTable, Table, Take
 from core.contract.types import ColumnType
 from core.errors import UnknownTable, of_kind
 from core.time import at_epoch, epoch, iso
@@ -44,14 +44,15 @@ class Target:
 
     @property
     def compared(self) -> frozenset[str]:
-        """The columns that a comparison reads: key, version and marks, and those that a rule of the contract is on."""
+        """The columns that a comparison reads: key, version, marks and hash, and those that a rule is on."""
         ruled = {
             column.name
             for column in self.table.columns
             if column.references or column.required or column.check or column.one_of
         }
         marks = {self.version, self.checked, self.deleted, self.latest} - {""}
-        return frozenset({*self.keys, *self.table.key, *marks, *ruled})
+        content = {HASH_LIST, HASH} if self.table.keeps_content else set()
+        return frozenset({*self.keys, *self.table.key, *marks, *ruled, *content})
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,6 +9,7 @@ from core.contract.model import SourceTable
 from core.ports import SecretStore
 from ingestion.engines.login import Login, parse_login
 from ingestion.engines.port import Bound, Session, Timeouts
+from ingestion.engines.postgresql.content import read_server
 from ingestion.engines.postgresql.horizon import read_bound
 from ingestion.engines.postgresql.relation import Relations, read_relations
 from ingestion.engines.postgresql.select import plan_reading
@@ -21,6 +22,7 @@ class PostgresCatalog:
     """The relations of the contract's tables."""
 
     relations: Relations
+    server: str
 
     @property
     def role_may_write(self) -> bool:
@@ -29,7 +31,7 @@ class PostgresCatalog:
 
     def reading(self, table: SourceTable, *, timezone: str) -> PostgresTable:
         """How the table is read."""
-        return PostgresTable(plan_reading(table, self.relations.relation(table), timezone=timezone))
+        return PostgresTable(plan_reading(table, self.relations.relation(table), timezone=timezone), self.server)
 
 
 class PostgreSql:
@@ -47,7 +49,7 @@ class PostgreSql:
 
     def catalog(self, session: Session, tables: Sequence[SourceTable]) -> PostgresCatalog:
         """The catalog of these tables."""
-        return PostgresCatalog(read_relations(session, tables))
+        return PostgresCatalog(read_relations(session, tables), read_server(session))
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon."""

@@ -21,9 +21,11 @@ _WALL = "timestamp without time zone"
 
 
 def count_buckets(
-    reading: Reading, spans: Sequence[Span], *, column: str, until: datetime, buckets: int
+    reading: Reading, spans: Sequence[Span], *, column: str, until: datetime, buckets: int, hashes: Sequence[str] = ()
 ) -> tuple[str, Sequence[int | None]]:
     """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
+
+    ``hashes`` are those of the rows' content (``content``), whose sums come behind the others.
 
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
     which span each of them is (None: between two spans).
@@ -39,24 +41,28 @@ def count_buckets(
         conditions += [f"{time} >= {_utc(bounds[0])}", f"{time} < {_utc(bounds[-1])}"]
         starts = {parse_instant(span.start): number for number, span in enumerate(spans)}
         span_of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
-    columns = f"{stretch} AS s, {_hash(reading)} AS h, {version} AS v"
+    content = [f"{expression} AS c{place}" for place, expression in enumerate(hashes)]
+    columns = ", ".join([f"{stretch} AS s", f"{_hash(reading)} AS h", f"{version} AS v", *content])
+    sums = "".join(f", sum(c{place})" for place in range(len(hashes)))
     rows = f"SELECT {columns} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     statement = (
-        f"SELECT s, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h))"
+        f"SELECT s, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h)){sums}"
         f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1, 2"  # OFFSET 0: so that the key is hashed once
     )
     return statement, span_of
 
 
-def copy_pairs(reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int]) -> str:
-    """COPY of key and version of the rows of the wanted buckets, as CSV."""
+def copy_pairs(
+    reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int], hashes: Sequence[str] = ()
+) -> str:
+    """COPY of key, version and hashes of the content of the rows of the wanted buckets, as CSV."""
     version = in_utc(reading, reading.cursor, reading.changed)
     conditions = [*_placed(reading), *_span(reading, span, column)]
     if len(wanted) < buckets:
         numbers = ", ".join(f"{bucket:d}" for bucket in wanted)
         conditions.append(f"({_hash(reading)} & {buckets - 1:d}) IN ({numbers})")
-    names = ", ".join(_as_text(reading, key) for key in reading.keys)
-    rows = f"SELECT {names}, {version} FROM {reading.source} WHERE {' AND '.join(conditions)}"
+    names = ", ".join([*(_as_text(reading, key) for key in reading.keys), version, *hashes])
+    rows = f"SELECT {names} FROM {reading.source} WHERE {' AND '.join(conditions)}"
     return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
 
 

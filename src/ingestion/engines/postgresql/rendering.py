@@ -25,7 +25,7 @@ def in_line(column: SourceColumn, field: Field) -> str:
     """The value as the contract's type wants it in JSON."""
     name = identifier(column.name)
     if column.base == "json":  # comes as it was written, line breaks too: between JSON's parts they are only space
-        flat = f"translate({name}::text, E'\\n\\r', '  ')"
+        flat = flat_json(name)
         return f"{flat}::json" if field.type.name == "json" else flat
     if column.category in ("A", "C"):  # an array or composite may hold json inside
         return f"to_jsonb({name})" if field.type.name == "json" else f"{name}::text"
@@ -36,6 +36,11 @@ def in_line(column: SourceColumn, field: Field) -> str:
     if field.type.name in ("int", "bigint"):
         return whole_number(column)
     return name
+
+
+def flat_json(name: str) -> str:
+    """A column of JSON as it was written, as text on one line."""
+    return f"translate({name}::text, E'\\n\\r', '  ')"
 
 
 def whole_number(column: SourceColumn) -> str:

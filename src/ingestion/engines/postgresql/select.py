@@ -31,7 +31,10 @@ _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A table with the columns that its rows are read and ordered by; ``plan_reading`` makes it."""
+    """A table with the columns that its rows are read and ordered by; ``plan_reading`` makes it.
+
+    ``content`` are the columns of a line, beside the contract's, that say the hash of its content.
+    """
 
     table: SourceTable
     relation: Relation
@@ -40,6 +43,7 @@ class Reading:
     created: SourceColumn | None
     clock: ClockKind
     keys: tuple[SourceColumn, ...]
+    content: tuple[str, ...] = ()
 
     @property
     def cursor(self) -> str:
@@ -140,6 +144,7 @@ def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
 
 def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
     columns = [_output(reading, field) for field in reading.table.fields if not field.added]
+    columns += reading.content  # before the check's mark, which a repair of a deleted row takes off the line's end
     if checked_at is not None:
         columns.append(f"{literal(format_instant(checked_at), 'text')} AS {reading.table.checked_mark}")
     rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.audit.fingerprint import MODULUS, Fingerprint
 from core.audit.source_check import CountBuckets, ListPairs
 from core.contract.model import SourceTable
+from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.time import parse_instant
 from ingestion.engines.port import Session
+from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, count_buckets
 from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, in_snapshot
 
@@ -29,6 +31,7 @@ class PostgresTable:
     """A table with the statements that read it (``select``) and compare it (``fingerprints``)."""
 
     reading: Reading
+    server: str = ""
 
     @property
     def table(self) -> SourceTable:
@@ -55,6 +58,19 @@ class PostgresTable:
         """Why the server's transactions do not bound its rows' times; empty where they do."""
         return _ELSEWHERE.get(self.reading.relation.elsewhere, "")
 
+    @property
+    def hash_list(self) -> HashList:
+        """The columns of the contract, and this server."""
+        return hash_list(self.reading, self.server)
+
+    def can_hash(self, columns: HashList) -> bool:
+        """Whether the table still has the columns of a list."""
+        return can_hash(self.reading.relation, columns)
+
+    def hashing(self, number: int) -> PostgresTable:
+        """The same table, whose lines say the hash by its list, which has this number."""
+        return replace(self, reading=replace(self.reading, content=hashed_output(number, self.hash_list)))
+
     def lines_between(
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
     ) -> Generator[list[bytes]]:
@@ -77,27 +93,42 @@ class PostgresTable:
         statement = in_snapshot(self.reading, count_unplaced(self.reading, until), seconds=seconds)
         return int(session.query(statement)[0][0])
 
-    def fingerprints(self, session: Session, question: CountBuckets, *, seconds: float) -> list[dict[int, Fingerprint]]:
+    def fingerprints(
+        self, session: Session, question: CountBuckets, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> list[dict[int, Fingerprint]]:
         """The fingerprints of all spans, by one scan."""
         if not question.spans:
             return []
         until = parse_instant(question.until)
         statement, span_of = count_buckets(
-            self.reading, question.spans, column=question.column, until=until, buckets=question.buckets
+            self.reading,
+            question.spans,
+            column=question.column,
+            until=until,
+            buckets=question.buckets,
+            hashes=[content_hash(columns) for columns in lists],
         )
         answers: list[dict[int, Fingerprint]] = [{} for _ in question.spans]
-        for stretch, bucket, rows, newest, total in session.query(
+        for stretch, bucket, rows, newest, total, *content in session.query(
             in_snapshot(self.reading, statement, seconds=seconds)
         ):
             span = span_of[stretch - 1]
             if span is not None:
-                answers[span][bucket] = Fingerprint(rows, (newest - _EPOCH) // _MICROSECOND, int(total) % MODULUS)
+                sums = tuple(int(part or 0) % MODULUS for part in content)
+                answers[span][bucket] = Fingerprint(rows, (newest - _EPOCH) // _MICROSECOND, int(total) % MODULUS, sums)
         return answers
 
-    def pairs(self, session: Session, question: ListPairs, *, seconds: float) -> Generator[list[bytes]]:
-        """Key and version of the rows of the wanted buckets."""
+    def pairs(
+        self, session: Session, question: ListPairs, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> Generator[list[bytes]]:
+        """Key and version of the rows of the wanted buckets, and the hash of their content under each list."""
         statement = copy_pairs(
-            self.reading, question.span, column=question.column, buckets=question.buckets, wanted=question.wanted
+            self.reading,
+            question.span,
+            column=question.column,
+            buckets=question.buckets,
+            wanted=question.wanted,
+            hashes=[content_hash(columns) for columns in lists],
         )
         return self._copied(session, statement, seconds)
 

@@ -14,7 +14,7 @@ from tests.support.committing import context, source
 from tests.support.merge_model import a_row, model, same
 from tests.support.tables import COUNTS, ORDERS, QUOTES, column, fact, rows_of
 
-from core.contract.model import Latest, Surrogate, Table
+from core.contract.model import HASH, HASH_LIST, Latest, Surrogate, Table
 from core.errors import OtherLayout
 from core.warehouse.row_layout import RowLayout, text_ids
 from processing.partitions.commit import AlreadyThere, Outcome, commit_rows, read_partition, restate
@@ -28,7 +28,7 @@ def test_a_fact_with_history_has_latest_columns_that_no_row_brings() -> None:
     assert layout.latest == ("is_latest",)
     assert "is_latest" not in layout.given
     assert layout.given_schema.names == list(layout.given)
-    assert layout.content == ("amount", "note", "deleted_at")
+    assert layout.content == ("amount", "note", "deleted_at", HASH_LIST, HASH)
     assert (layout.history_of, layout.deleted, layout.checked) == (("order_id",), "deleted_at", True)
 
 

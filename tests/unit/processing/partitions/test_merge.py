@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.merge_model import EPOCH, TABLES, merges_as_a_dictionary, model
 from tests.support.tables import ORDERS, rows_of
 
-from core.contract.model import Table
+from core.contract.model import HASH, HASH_LIST, Table
 from processing.partitions.layout import Layout
 from processing.partitions.merge import merge
 
@@ -35,6 +35,8 @@ def test_a_thousand_versions_settle_in_whatever_batches_they_come() -> None:
             "amount": Decimal(source.randrange(5)),
             "note": source.choice([None, "a", "b"]),
             "deleted_at": EPOCH if source.random() < 0.1 else None,
+            HASH_LIST: source.choice([None, 1, 2]),
+            HASH: source.choice([None, 7, -(2**63)]),
         }
         for _ in range(1000)
     ]
