@@ -58,10 +58,9 @@ def in_years(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
 
     Arrow reads the year 0, and a zone moves instants into the year 10000, which Python and Athena cannot read back.
     """
-    is_date = pa.types.is_date32(column.type)
-    bounds = pc.min_max(column.cast(pa.int32() if is_date else pa.int64()))
-    unit = 1 if is_date else _MICROSECONDS_OF_A_DAY
-    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    unit = 1 if pa.types.is_date32(column.type) else _MICROSECONDS_OF_A_DAY
+    bounds = pc.min_max(column)
+    first, last = bounds["min"].value, bounds["max"].value  # Python has no value for what lies outside
     if first is not None and (first < _FIRST_DAY * unit or last >= (_LAST_DAY + 1) * unit):
         raise pa.ArrowInvalid("outside of the years 1 to 9999")
     return column

@@ -109,8 +109,10 @@ class LineParser:
 
     def _block_size(self, data: bytes, breaks: Ints) -> int:
         """The bytes that Arrow parses at once; a line may not reach over more than two such blocks."""
+        if not self._threads or len(data) <= THREAD_BYTES:
+            return len(data) + 1
         longest = int(np.diff(breaks, prepend=-1, append=len(data)).max())
-        return THREAD_BYTES if self._threads and longest <= THREAD_BYTES else len(data) + 1
+        return THREAD_BYTES if longest <= THREAD_BYTES else len(data) + 1
 
     def accepts(self, name: str, text: str) -> bool:
         """Whether a text is a value of one field, whatever the others are."""
