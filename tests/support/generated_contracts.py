@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,22 @@ from tests.support.lake import NOW, MemoryLake
 
 from core.authoring.load import examine
 from core.contract.codec import load_rendered
-from core.contract.model import Check, Column, Contract, Contracts, Feed, LookedUp, SourceTable, Take, TakeByKind
+from core.contract.model import (
+    Aggregated,
+    Check,
+    Column,
+    Contract,
+    Contracts,
+    Feed,
+    GroupValue,
+    LookedUp,
+    SourceTable,
+    Table,
+    Take,
+    TakeByKind,
+)
 from core.contract.types import ColumnType
+from core.feeds.partitions import column_of
 from core.rendering.render import render
 from core.time import iso
 from processing.derived.dimensions import derive_static
@@ -117,6 +131,11 @@ def _feed(draw: random.Random) -> dict[str, Any]:
     unit = draw.choice(("hour", "day"))
     aggregates: dict[str, Any] = {"open": {"type": "decimal(18,6)", "aggregate": "first(price)"}}
     aggregates |= {"total": {"type": "bigint", "aggregate": "sum(volume)"}}
+    aggregates |= {
+        f"{function}_{name}": {"type": _longer(columns[name], function, draw), "aggregate": f"{function}({name})"}
+        for function, name in draw.sample([(each, of) for each in _VALUED for of in ("price", "extra")], 4)
+        if function != "sum" or name == "price" or columns[name].startswith(("decimal", "int", "bigint", "double"))
+    }
     aggregates |= {name: {"type": "int", "aggregate": f"{name}()"} for name in ("expected", "repaired", "absent")}
     aggregates |= {"complete": {"type": "boolean", "aggregate": "complete()"}}
     rollup = {"kind": "rollup", "from": "fact_sale", "by": ["symbol", f"{unit}(minute)"], "columns": aggregates}
@@ -126,6 +145,18 @@ def _feed(draw: random.Random) -> dict[str, Any]:
     source |= {"every": draw.choice(("1 minute", "1 hour")), "calendar": "always", "point": ["symbol", "minute"]}
     source |= {"entities": ["AAPL", "MSFT", "ZM"], "settle": "3 minutes", "complete_within": "2 hours"}
     return {"dataset": "shop", "source": source | {"rate_limit": "60 / minute"}, "warehouse": warehouse | _days(draw)}
+
+
+_VALUED = ("first", "last", "min", "max", "sum")  # aggregates that are of a column's values
+
+
+def _longer(column: Any, function: str, draw: random.Random) -> str:
+    """A type that holds the aggregate of a column: its own, or a longer one."""
+    kind = str(column if isinstance(column, str) else column["type"])
+    if kind.startswith("decimal"):
+        precision, scale = map(int, kind.removeprefix("decimal(").rstrip(")").split(","))
+        return draw.choice((kind, f"decimal({precision + 6},{scale})", f"decimal(38,{scale + 2})"))
+    return "bigint" if kind == "int" and (function == "sum" or draw.random() < 0.5) else kind
 
 
 def _partitions(key: str, time: str) -> tuple[Any, ...]:
@@ -531,9 +562,52 @@ def _processing_failure(contracts: Contracts) -> str:
         if table.kind == "rollup":
             for path in lake.paths(table.source):
                 derive_rollup(lake.services, table, path)
+                if failure := _rollup_failure(lake, contracts, table, path):
+                    return failure
         if not lake.rows(table.name):
             return f"{table.name} is empty"
     return ""
+
+
+def _rollup_failure(lake: MemoryLake, contracts: Contracts, rollup: Table, path: str) -> str:
+    """What is wrong with a rollup's partition; its values are compared with those that Python makes of the facts."""
+    fact, feed = contracts.table(rollup.source), contracts.feed(rollup.dataset)
+    entity, time = column_of(fact, feed.entity_column), column_of(fact, feed.time_column)
+    units = {column.name: column.rule for column in rollup.columns if isinstance(column.rule, GroupValue)}
+    by_entity, by_time = (next(name for name, rule in units.items() if rule.column == of) for of in (entity, time))
+    length = len(
+        {"year": "2026", "month": "2026-11", "day": "2026-11-20", "hour": "2026-11-20T14"}[units[by_time].unit]
+    )
+
+    def group_of(row: Mapping[str, Any], entity: str, time: str) -> tuple[Any, str]:
+        return row.get(entity, path), row[time].isoformat()[:length]  # what the path says is not stored
+
+    groups: dict[tuple[Any, str], list[dict[str, Any]]] = {}
+    for row in sorted(lake.snapshot(fact.name, path).table.to_pylist(), key=lambda row: row[time]):
+        groups.setdefault(group_of(row, entity, time), []).append(row)
+    rows = {group_of(row, by_entity, by_time): row for row in lake.snapshot(rollup.name, path).table.to_pylist()}
+    if rows.keys() != groups.keys():
+        return f"{rollup.name}: groups {sorted(rows)}, and not {sorted(groups)}"
+    for column in rollup.columns:
+        rule = column.rule
+        if not isinstance(rule, Aggregated) or rule.function not in _VALUED:
+            continue
+        for group, members in groups.items():
+            expected = _aggregate(rule.function, [row[rule.column] for row in members])
+            if rows[group][column.name] != expected:
+                return f"{rollup.name}.{column.name} of {group} is {rows[group][column.name]}, and not {expected}"
+    return ""
+
+
+def _aggregate(function: str, values: Sequence[Any]) -> Any:
+    """The aggregate of a group's values in the order of time."""
+    if function in ("first", "last"):
+        return values[0 if function == "first" else -1]
+    present = [value for value in values if value is not None]
+    if not present:
+        return None
+    with localcontext(Context(prec=80)):
+        return {"min": min, "max": max, "sum": sum}[function](present)
 
 
 def _put_objects(lake: MemoryLake, contracts: Contracts) -> list[str]:
