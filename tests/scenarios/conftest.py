@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.checkouts import checkout_elsewhere
 from tests.support.commands import Command, commands
 from tests.support.sessions import Hour, session_hour
 from tests.support.state import Resource, managed
 
-from deploy.terraform import Change
-from local.stack import Plan, Stack
+from deploy.terraform import Change, Terraform, emulator_backend
+from local.emulator import REGION
+from local.stack import STATE_BUCKET, Plan, Stack
 from local.trading import feed_of
 
 ORDERS = 3_000
@@ -28,6 +34,18 @@ PLAN = Plan(
     margin=1,
     variables=VARIABLES,
 )
+_PACKAGE = """
+import json, sys
+from pathlib import Path
+from deploy.layers.build import plan_layers
+from deploy.packaging import build_code_zip, layer_variable
+from local.emulator.execution.python import function_python
+contracts, folder = map(Path, sys.argv[1:])
+code = build_code_zip(folder / "code.zip", contracts)
+layers = plan_layers(folder / "layers", function_python().platform)
+assert not any(layer.file.exists() for layer in layers)
+print(json.dumps({"code_zip": code.variable, "layer_zips": layer_variable(layers)}))
+"""
 # What every scenario of the shared stack asked AWS for is judged after the last of them, which changes the contract.
 _LAST, _JUDGES = "test_a_symbol_is_added.py", "test_least_privilege.py"
 _SCENARIOS = {
@@ -69,10 +87,19 @@ class Switch:
 
 
 @pytest.fixture(scope="session")
-def switched_on(stack: Stack) -> Switch:
-    """A plan with the schedules on. Nothing else differs, so it is also the second plan of an unchanged deployment."""
-    terraform, variables = stack.terraform({"schedules_enabled": True})
-    plan = terraform.plan(variables)
+def switched_on(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Switch:
+    """A plan with the schedules on, from another checkout, in which no layer was built.
+
+    Nothing else differs, so it is also the second plan of an unchanged deployment.
+    """
+    copy = checkout_elsewhere(tmp_path_factory.mktemp("elsewhere"))
+    _, variables = stack.terraform({"schedules_enabled": True})
+    command = [sys.executable, "-c", _PACKAGE, variables["contracts_file"], str(copy / "build")]
+    environment = {**os.environ, "PYTHONPATH": str(copy / "src")}
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True)
+    terraform = Terraform(copy / "terraform", copy / "build/terraform", stack.emulator.environment())
+    terraform.init(emulator_backend(stack.emulator.endpoint, STATE_BUCKET, REGION))
+    plan = terraform.plan(variables | json.loads(done.stdout))
     return Switch(plan.changes, list(managed({"values": plan.values})))
 
 
@@ -111,8 +138,9 @@ def _market_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
 def starmend(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Command:
-    """In a folder whose build/ is the stack's."""
-    (tmp_path / "build").symlink_to(stack.folder.parent)
+    """In a folder in which nothing was built: all that it knows is where the stack is."""
+    (local := tmp_path / "build/local").mkdir(parents=True)
+    stack.deployment.remember(local)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STARMEND_DEPLOYMENT", raising=False)
     for name, value in stack.deployment.aws_environment.items():

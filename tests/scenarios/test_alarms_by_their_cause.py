@@ -1,8 +1,8 @@
 """Alarms of the deployed pipeline, tripped by what they are there for, each seen as a mail at the topic.
 
 Dead letters, refusals and gaps that do not heal are tripped in the scenarios of their subject, a secret that nobody
-filled in test_deploying, silence in test_every_alarm. Where a cause would take minutes, the alarm's threshold or period
-is shorter for as long, as an apply with other variables would make it.
+filled in test_deploying (of `make chaos`), silence in test_every_alarm. Where a cause would take minutes, the alarm's
+threshold or period is shorter for as long, as an apply with other variables would make it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.crashpoints import WAYS, Effects, Point, until_done
+from tests.support.crashpoints import WAYS, Effects, Point, Way, until_done
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
 
@@ -114,18 +114,30 @@ def test_the_scenario_is_what_it_says(damaged: tuple[FeedSimulation, Moment]) ->
     assert len(result["told"]) == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("offset", range(EVERY))
 def test_a_killed_audit_that_is_started_again_ends_the_same(
-    damaged: tuple[FeedSimulation, Moment], way: Any, offset: int
+    damaged: tuple[FeedSimulation, Moment], offset: int
 ) -> None:
-    feed, moment = damaged
-    count, wanted = undisturbed(feed, moment)
+    """At each of its effects, in one way after the other."""
+    count, _ = undisturbed(*damaged)
     for number in range(offset, count, EVERY):
-        moment.restore(feed)
-        point = Point(number, way)
-        until_done(lambda effects: feed.heal(effects, run="second"), Effects(point))
-        assert json.dumps(outcome(feed), default=str) == wanted, f"killed at {point}"
+        assert_ends_the_same(*damaged, Point(number, WAYS[number % len(WAYS)]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS)
+def test_in_whatever_way_it_was_killed_it_ends_the_same(damaged: tuple[FeedSimulation, Moment], way: Way) -> None:
+    count, _ = undisturbed(*damaged)
+    for number in range(count):
+        assert_ends_the_same(*damaged, Point(number, way))
+
+
+def assert_ends_the_same(feed: FeedSimulation, moment: Moment, point: Point) -> None:
+    """An audit that is killed there and started again, until it comes to its end."""
+    _, wanted = undisturbed(feed, moment)
+    moment.restore(feed)
+    until_done(lambda effects: feed.heal(effects, run="second"), Effects(point))
+    assert json.dumps(outcome(feed), default=str) == wanted, f"killed at {point}"
 
 
 def test_a_killed_audit_is_made_good_by_the_next_one(damaged: tuple[FeedSimulation, Moment]) -> None:

@@ -1,4 +1,4 @@
-"""The commands that look at a deployment and ask it, given against the shared stack."""
+"""The commands that look at a deployment and ask it, given against the shared stack where nothing was built."""
 
 from __future__ import annotations
 
@@ -44,6 +44,13 @@ def test_an_object_is_replayed_and_a_table_rebuilt_without_a_change(extracted: S
     rebuilt = starmend("rebuild", "dim_currency", "--json")
     assert rebuilt.code == 0
     assert not any(table["changed"] for table in rebuilt.data)
+
+
+def test_the_page_is_drawn(extracted: Stack, starmend: Command, tmp_path: Path) -> None:
+    drawn = starmend("report", "--output", str(tmp_path / "page.html"), "--json")
+    assert drawn.code == 0, drawn.err
+    assert "sales_order" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert sorted(path.name for path in (tmp_path / "build/local").iterdir()) == ["stack.json"]
 
 
 def test_the_stack_s_market_lets_its_key_ask_everything(stack: Stack, starmend: Command) -> None:

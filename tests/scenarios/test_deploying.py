@@ -1,6 +1,7 @@
 """The way into an account and out of it, as the Makefile's targets go it, on an emulator of its own.
 
-One apply for the whole module; the tests below follow one another as an operator's days do.
+One apply for the whole module; the tests below follow one another as an operator's days do. Left to `make chaos`:
+that another checkout plans no change, and that commands need nothing that was built, is shown on the shared stack too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 from tests.support import deployed
+from tests.support.checkouts import checkout, checkout_elsewhere
 from tests.support.commands import CommandResult
 from tests.support.waiting import eventually
 
@@ -30,8 +32,7 @@ from local.market import MarketProcess
 from local.stack import LAYERS, UNPACKED_LAYERS
 from local.trading import last_session_hour
 
-pytestmark = pytest.mark.stack
-REPOSITORY = Path(__file__).parents[2]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 STATE = f"starmend-{ACCOUNT}-{REGION}-terraform"
 # What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
 EMULATORS_DIFFERENCES: frozenset[str] = frozenset()
@@ -76,13 +77,7 @@ class Operator:
     def elsewhere(self, folder: Path) -> Operator:
         """Somebody else with a checkout of their own in which nothing was built, under another umask."""
         folder.mkdir()
-        before = os.umask(0o077)
-        try:
-            copy = checkout(folder, self.folder)
-        finally:
-            os.umask(before)
-        for file in copy.rglob("*"):
-            os.utime(file, (0, 0))
+        copy = checkout_elsewhere(folder, self.folder)
         return Operator(copy, self.environment | {"PYTHONPATH": str(copy / "src")})
 
 
@@ -114,20 +109,6 @@ def operator(tmp_path_factory: pytest.TempPathFactory, market: MarketProcess) ->
 
 def _emulator(folder: Path) -> Emulator:
     return Emulator.start(folder / "emulator", alarm_scale=0.1, layers=UNPACKED_LAYERS)
-
-
-def checkout(folder: Path, repository: Path = REPOSITORY) -> Path:
-    """The operator's own copy of what is deployed, so that nothing changes under a second deployment.
-
-    Without the canaries, as on a local stack.
-    """
-    copy = folder / "checkout"
-    ignored = shutil.ignore_patterns("__pycache__", ".terraform", "*canary.yaml")
-    for name in ("src", "terraform", "contracts"):
-        shutil.copytree(repository / name, copy / name, ignore=ignored)
-    for lock in repository.glob("requirements*.lock"):
-        shutil.copy(lock, copy)
-    return copy
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +259,6 @@ def test_prod_is_not_destroyed_while_data_exist(applied: CommandResult, operator
     assert deployed.ingest_keys(operator.deployment)
 
 
-@pytest.mark.long
 def test_destroying_asks_and_leaves_nothing_but_the_state(applied: CommandResult, operator: Operator) -> None:
     asked = operator.gives("deploy", "destroy")
     assert (asked.code, "Give --yes" in asked.err) == (2, True)

@@ -19,16 +19,15 @@ class MemoryAthena:
 
     def __init__(self, rows: Callable[[], pa.Table]) -> None:
         self._rows = rows
+        self._duck = duckdb.connect()
+        for definition in (*MACROS, 'create schema "db"'):
+            self._duck.execute(definition)
         self.asked: list[str] = []
 
     def query(self, sql: str) -> pd.DataFrame:
         self.asked.append(sql)
-        with duckdb.connect() as duck:
-            for macro in MACROS:
-                duck.execute(macro)
-            duck.execute('create schema "db"')
-            duck.register("rows", self._rows().select(SCHEMA.names).cast(SCHEMA))
-            duck.execute('create table "db".fact_quote as select * from rows')
-            tree = parse(sql)
-            tables_of(tree, "db")
-            return duck.execute(next(translate(tree, {("db", "fact_quote"): COLUMNS}))).df()
+        self._duck.register("rows", self._rows().select(SCHEMA.names).cast(SCHEMA))
+        self._duck.execute('create or replace table "db".fact_quote as select * from rows')
+        tree = parse(sql)
+        tables_of(tree, "db")
+        return self._duck.execute(next(translate(tree, {("db", "fact_quote"): COLUMNS}))).df()

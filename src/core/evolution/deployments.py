@@ -10,6 +10,7 @@ the history does not end with. What is not recorded yet holds from now on.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -184,7 +185,12 @@ def _read_form(store: ObjectReader, dataset: str, form: str) -> ContractForm:
     if stored is None or hash_of(stored.body) != form:
         problem = "is missing" if stored is None else "was altered"
         raise InvalidData("read contract", key, problem, "Bring back S3's own old version of it")
-    return ContractForm.from_json(stored.body, key=key)
+    return _form_of(stored.body, key)
+
+
+@functools.lru_cache(maxsize=64)  # each step of an audit reads the same ones, and a contract takes 50 ms to parse
+def _form_of(body: bytes, key: str) -> ContractForm:
+    return ContractForm.from_json(body, key=key)
 
 
 def record_deployment(
