@@ -66,7 +66,8 @@ class Planner:
     variables: Mapping[str, Any]
 
     @classmethod
-    def below(cls, folder: Path, endpoint: str) -> Planner:
+    def below(cls, folder: Path, account: Mapping[str, str]) -> Planner:
+        """One in an empty folder; ``account`` is Terraform's environment, whose endpoint answers."""
         root = shutil.copytree(MODULE, folder / "terraform")
         (root / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
         code = root / "package.zip"
@@ -81,7 +82,7 @@ class Planner:
             "account": ACCOUNT,
             "permissions_boundary": BOUNDARY,
             "region": "us-east-1",
-            "emulator_endpoint": endpoint,
+            "emulator_endpoint": account["AWS_ENDPOINT_URL"],
             "schedules_enabled": True,
             "contracts_file": str(folder / "contracts.json"),
             "code_zip": {"hash": hashlib.sha256(code.read_bytes()).hexdigest(), "file": "package.zip"},
@@ -91,7 +92,6 @@ class Planner:
             "admin_emails": ["admin@example.com"],
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }
-        account = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": endpoint}
         runner = Terraform(root, folder / "work", account)
         runner.init({})
         return cls(runner, variables)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from tests.support.longest_names import write_contracts
 from tests.support.planning import ACCOUNT, Change, Planner, answering, managed
+from tests.support.provider import standing_provider
 from tests.terraform.planned import standing
 
 from core.authoring.load import load
@@ -28,16 +29,24 @@ BEFORE = Path(__file__).with_name("state_before_modules.json.gz")
 
 
 @pytest.fixture(scope="session")
-def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    runner = Terraform(MODULE, tmp_path_factory.mktemp("terraform"), {})
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Terraform's environment: an account, and the provider that all commands share."""
+    with answering() as endpoint:
+        variables = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "none", "AWS_ENDPOINT_URL": endpoint}
+        with standing_provider(tmp_path_factory.mktemp("provider"), variables) as provider:
+            yield variables | provider
+
+
+@pytest.fixture(scope="session")
+def terraform(account: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    runner = Terraform(MODULE, tmp_path_factory.mktemp("terraform"), account)
     runner.init()
     return runner
 
 
 @pytest.fixture(scope="session")
-def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
-    with answering() as endpoint:
-        yield Planner.below(tmp_path_factory.mktemp("deployment"), endpoint)
+def planner(account: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Planner:
+    return Planner.below(tmp_path_factory.mktemp("deployment"), account)
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 import pytest
-from tests.support.planning import ACCOUNT, Change, Planner
+from tests.support.planning import ACCOUNT, Change, managed
+from tests.terraform.conftest import ENVIRONMENT, PROJECT, SUFFIX
 
 from aws.deployment import DESCRIPTION, Deployment
 from core.metrics import DIMENSIONS, NAMESPACE
@@ -46,9 +48,9 @@ def first(changes: list[Change]) -> list[Change]:
 
 
 @pytest.fixture(scope="module")
-def second_region(planner: Planner) -> list[Change]:
-    """Another project, and a suffix: either alone has to be in every name."""
-    return planner.changes(name_suffix="us2", project="second")
+def second_region(longest: dict[str, Any]) -> list[Change]:
+    """Another project, and a suffix: either alone has to be in every name, however long the name would be."""
+    return [change for change in managed(longest) if change["change"]["after"]]
 
 
 def names(changes: list[Change]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -71,13 +73,13 @@ def test_nothing_has_the_name_of_a_second_deployment(first: list[Change], second
     assert set(names(first)) & set(names(second_region)) == set()
 
 
-@pytest.mark.parametrize(("part", "at"), [("second", 0), ("us2", 2)])
-def test_project_and_suffix_are_each_in_every_name(second_region: list[Change], part: str, at: int) -> None:
+@pytest.mark.parametrize("part", [PROJECT, SUFFIX])
+def test_project_and_suffix_are_each_in_every_name(second_region: list[Change], part: str) -> None:
     """So either alone keeps two deployments apart."""
     without = {
         (kind, name)
         for kind, name in names(second_region)
-        if not any(part in words.replace("/", "-").replace("_", "-").split("-") for words in name)
+        if not any(f"-{part}-" in re.sub("[/_:]", "-", f"-{words}-") for words in name)
     }
     assert without == set()
 
@@ -88,7 +90,9 @@ def test_no_alarm_looks_at_what_another_deployment_counts(first: list[Change], s
     assert {tuple(dimensions) for dimensions in own} == {tuple(sorted(DIMENSIONS))}
     assert {(dimensions["project"], dimensions["environment"]) for dimensions in own} == {("starmend", "test")}
     others = [dict(dimensions) for namespace, _, dimensions in watched(second_region) if namespace == NAMESPACE]
-    assert {(dimensions["project"], dimensions["environment"]) for dimensions in others} == {("second", "test-us2")}
+    assert {(dimensions["project"], dimensions["environment"]) for dimensions in others} == {
+        (PROJECT, f"{ENVIRONMENT}-{SUFFIX}")
+    }
 
 
 def watched(changes: list[Change]) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
@@ -114,7 +118,7 @@ def test_the_audits_of_an_hour_start_at_minutes_of_their_own(first: list[Change]
 def test_the_bucket_of_the_code_is_where_the_command_looks_for_it(
     first: list[Change], second_region: list[Change]
 ) -> None:
-    for changes, prefix in ((first, "starmend-test"), (second_region, "second-test-us2")):
+    for changes, prefix in ((first, "starmend-test"), (second_region, f"{PROJECT}-{ENVIRONMENT}-{SUFFIX}")):
         assert ("aws_s3_bucket", (f"{prefix}-code-{ACCOUNT}",)) in set(names(changes))
 
 

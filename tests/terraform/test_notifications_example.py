@@ -37,13 +37,13 @@ Planned = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> Planned:
+def planned(account: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Planned:
     """The example's resources by address; what a plan cannot know is left out."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copy(PAGE.with_suffix("") / "example.tf", folder)
     shutil.copy(ROOT / "terraform" / ".terraform.lock.hcl", folder)
     (folder / "provider.tf").write_text(PROVIDER, encoding="utf-8")
-    runner = Terraform(folder, folder / "work", {})
+    runner = Terraform(folder, folder / "work", account)
     runner.init()
     secrets = {"slack_webhook": "https://hooks.example.com/x", "pagerduty_key": "0" * 32}
     plan = folder / "plan"
