@@ -36,6 +36,8 @@ class DatasetState:
     at which the sweep of unreferenced ones goes on. ``redriven`` are a feed's dead letters that had their second
     chance. ``halted`` are the ingest objects that stood halted, by key, with the day on which they were found so.
     ``rechecks`` are recent windows with proven absences, by start, and when these are to be asked for again.
+    ``forms`` says for each table by which form (``core.warehouse.row_layout``) its partitions are looked at, and the
+    one up to which, newest first, all are of it (empty: all are).
     """
 
     frontier: int | None = None
@@ -47,11 +49,12 @@ class DatasetState:
     redriven: tuple[str, ...] = ()
     halted: Mapping[str, str] = field(default_factory=dict)
     rechecks: Mapping[int, int] = field(default_factory=dict)
+    forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
         data["rechecks"] = {str(start): due for start, due in self.rechecks.items()}
-        for optional in ("redriven", "halted", "rechecks"):
+        for optional in ("redriven", "halted", "rechecks", "forms"):
             if not data[optional]:
                 del data[optional]
         return canonical_json(data)
@@ -67,6 +70,7 @@ class DatasetState:
             "redriven": tuple(data.get("redriven", ())),
             "halted": data.get("halted", {}),
             "rechecks": {int(start): due for start, due in data.get("rechecks", {}).items()},
+            "forms": {table: (form, until) for table, (form, until) in data.get("forms", {}).items()},
         }
         return cls(**{**data, "causes": tuple(data["causes"]), **optional})
 

@@ -10,7 +10,8 @@ import pytest
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
 
-from core.audit.repair_jobs import FetchHistory
+from auditor.state import read_state
+from core.audit.repair_jobs import FetchHistory, Restate
 from core.contract.model import Column, Contracts, Entity, Feed, Take
 from core.contract.types import parse_type
 
@@ -102,7 +103,35 @@ def test_columns_that_are_added_or_widened_falsify_no_certificate(feed: FeedSimu
     rows = feed.rows("fact_quote")
     kept = [{name: row[name] for name in certified[0]} for row in rows if row["minute"].hour < 16]
     assert kept == certified
-    assert all(row["asked_at"] == row["fetched_at"] for row in rows if row["minute"].hour == 16)
+    assert all(row["asked_at"] == row["fetched_at"] for row in rows)  # of old ones too: partitions were made again
+
+
+def test_partitions_of_an_earlier_contract_are_found_made_again_and_certified(feed: FeedSimulation) -> None:
+    feed.deployed(with_columns(feed, price="decimal(24,8)"))
+    first = feed.heal(run="first")
+    assert first["audit"]["kinds"]["outdated_partition"] == 2
+    assert "outdated_partition" not in first["verify"]["kinds"]
+    jobs = [job for job in feed.jobs("first") if isinstance(job, Restate) and job.table == "fact_quote"]
+    assert [job.partitions for job in jobs] == [("symbol=AMD/month=2026-11", "symbol=ZM/month=2026-11")]
+    assert all(row["asked_at"] == row["fetched_at"] for row in feed.rows("fact_quote"))
+    assert feed.verified() == []  # the certificates are of the columns that there were
+    second = feed.heal(run="second")
+    assert "outdated_partition" not in second["audit"]["kinds"]
+    assert second["certify"]["certificates"] == 2  # their successors
+    assert feed.verified() == []
+    state = read_state(feed.lake.records, "quotes")
+    assert {until for _, until in state.forms.values()} == {""}
+    assert feed.mail.sent == []
+
+
+def test_a_budget_makes_the_newest_partitions_again_first_and_the_next_audit_the_others(feed: FeedSimulation) -> None:
+    feed.deployed(with_columns(feed, price="decimal(24,8)"))
+    feed.limits = replace(feed.limits, budget=replace(feed.limits.budget, partitions=1))
+    for number in range(2):
+        assert feed.heal(run=f"budget-{number}")["audit"]["kinds"]["outdated_partition"] == 1
+        changed = [row["symbol"] for row in feed.rows("fact_quote") if row["asked_at"]]
+        assert set(changed) == {"ZM", *(["AMD"] if number else [])}
+    assert "outdated_partition" not in feed.heal(run="budget-2")["audit"]["kinds"]
 
 
 def test_a_value_that_changed_is_no_widening(feed: FeedSimulation) -> None:

@@ -14,7 +14,8 @@ HASHED = ("ingest/lists", "ingest/tables", "ingest/repair", "warehouse/receipts"
 # today's are held by ``expected``. So did the answer about where rows are that a slice has no more, the copy of the
 # receipts by day, and the history of contracts. Certificates say their columns since, and so have other hashes, which
 # rows of ``completeness`` name. And one answer proved an absence then: the point that the exchange lacks is absent from
-# the second audit on now, so that all evidence of its hour is of another time.
+# the second audit on now, so that all evidence of its hour is of another time. Keys of rows are written in one form,
+# and states say how far partitions were looked at for the contract's columns.
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/processing_log/" for dataset in ("books", "books_canary", "prices")),
@@ -23,6 +24,8 @@ GROWN = (
     *(f"{dataset}/warehouse/warehouse/_contracts/" for dataset in ("books", "books_canary", "prices")),
     "books/warehouse/audit/causes/books/orphan_key.json",  # the same members, in words that changed
     "books/warehouse/audit/runs/third/judgement.json",
+    "books/warehouse/audit/state/",
+    "books_canary/warehouse/audit/state/",
     "books/warehouse/audit/runs/second/source/0-00002.parquet",
     # Lines and rows of databases have the hash of their content since, and receipts name those objects by their ETags.
     *(f"{dataset}/{folder}/" for dataset in ("books", "books_canary") for folder in HASHED),

@@ -21,6 +21,7 @@ from auditor.evidence.results import AuditResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
+from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
 from core.contract.model import Database
@@ -65,11 +66,12 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
     )
+    outdated = find_outdated(services, contract, order.run, scheduled=order.scheduled, attempt=attempt)
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,
         windows=tuple(compared.windows),
-        findings=(*findings, *unreferenced.findings),
+        findings=(*findings, *outdated, *unreferenced.findings),
         targets=compared.objects,
         objects_until="",
         audited_at=iso(int(now.timestamp())),

@@ -24,6 +24,7 @@ from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
+from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.parents import parents_of
 from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
@@ -81,11 +82,12 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
+    outdated = find_outdated(services, contract, order.run, scheduled=order.scheduled, attempt=attempt)
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *letters, *unreferenced.findings),
+        findings=(*objects, *findings, *letters, *outdated, *unreferenced.findings),
         targets=targets,
         objects_until=until,
         audited_at=iso(seconds),

@@ -28,6 +28,7 @@ from core.audit.findings import (
     MissingObject,
     MissingPoints,
     OrphanKeys,
+    OutdatedPartition,
     RefusedRows,
     StaleDerived,
     UnhashedRows,
@@ -229,7 +230,7 @@ def _broken_partitions(
             draft.defer("broken_object", 1, "the ingest objects that it is made of are brought back first")
         elif reason := _beyond_restating(finding, context.attempt):
             draft.unrepairable.append(Unrepairable(finding, finding.kind, reason))
-        elif isinstance(finding, BrokenPartition | StaleDerived | BrokenRule | DisputedValue):
+        elif isinstance(finding, BrokenPartition | OutdatedPartition | StaleDerived | BrokenRule | DisputedValue):
             yield finding.dataset, finding.table, finding.partition
         elif isinstance(finding, OrphanKeys):
             parent = _parent_of(finding, context.contracts)
@@ -243,6 +244,8 @@ def _beyond_restating(finding: Finding, attempt: int) -> str:
         return f"{finding.rows} rows, such as {finding.example}, come so from their ingest objects"
     if isinstance(finding, DisputedValue) and attempt > 2:  # known after the first attempt, so the second restates
         return "the ingest objects hold what the provider now contradicts"
+    if isinstance(finding, OutdatedPartition) and attempt > 2:
+        return finding.problem
     return ""
 
 

@@ -66,6 +66,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "Their rows are in the warehouse, but it could not be rebuilt from them. Find out who deleted them",
     ),
     "broken_object": ("partitions are broken and could not be made again", "Run: starmend rebuild TABLE --partition P"),
+    "outdated_partition": (
+        "partitions hold rows of an earlier contract and could not be made again",
+        "Look at the restate function's log, then: starmend rebuild TABLE --partition P",
+    ),
     "stale_derived": ("derived tables do not show what their inputs say", "Look at the restate function's log"),
     "broken_rule": (
         "rows of the warehouse break a rule of the contract, and their ingest objects say the same",

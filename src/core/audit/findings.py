@@ -237,6 +237,17 @@ class BrokenPartition:
 
 
 @dataclass(frozen=True, slots=True)
+class OutdatedPartition:
+    """Rows that were made by columns of an earlier contract: one that is new is null in them, or of another origin."""
+
+    dataset: str
+    table: str
+    partition: str
+    problem: str
+    kind: Literal["outdated_partition"] = "outdated_partition"
+
+
+@dataclass(frozen=True, slots=True)
 class HeldPartition:
     """A partition that was rolled back on purpose: reported, and left alone."""
 
@@ -327,6 +338,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     OrphanKeys,
     StaleDerived,
     BrokenPartition,
+    OutdatedPartition,
     HeldPartition,
     WrongParameter,
     DeadLetters,

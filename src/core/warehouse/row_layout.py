@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.contract.codec import content_hash
 from core.contract.model import Latest, Surrogate, Table
 
 _PLAIN = {"int", "bigint", "boolean", "date", "timestamp"}  # types of which a value is one word of an id
@@ -19,13 +20,16 @@ _PLAIN = {"int", "bigint", "boolean", "date", "timestamp"}  # types of which a v
 class RowLayout:
     """Columns by name: the key that rows are unique and sorted by, the version rule, and the histories' latest flags.
 
-    ``version`` has for each column its name and, where its values are ranked, those, lowest first.
+    ``version`` has for each column its name and, where its values are ranked, those, lowest first. ``form`` is a hash
+    of the columns by which the oldest of the rows were made: their names, types and origins. A merge keeps it, for what
+    was there before has none of a new column. Empty: by an earlier release, which did not say.
     """
 
     key: tuple[str, ...]
     version: tuple[tuple[str, ...], ...] = ()
     history_of: tuple[str, ...] = ()
     latest: tuple[str, ...] = ()
+    form: str = ""
 
     @classmethod
     def of(cls, table: Table) -> RowLayout:
@@ -36,6 +40,7 @@ class RowLayout:
             version=tuple((name, *stored[name].rank) for name in table.version if name in stored),
             history_of=tuple(name for name in table.history_of if name in stored),
             latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
+            form=form_of(table),
         )
 
     def to_data(self) -> dict[str, Any]:
@@ -45,6 +50,7 @@ class RowLayout:
             "version": [list(column) for column in self.version],
             "history_of": list(self.history_of),
             "latest": list(self.latest),
+            "form": self.form,
         }
         return {name: value for name, value in data.items() if value or name == "key"}
 
@@ -56,6 +62,7 @@ class RowLayout:
             version=tuple(tuple(column) for column in data.get("version", ())),
             history_of=tuple(data.get("history_of", ())),
             latest=tuple(data.get("latest", ())),
+            form=data.get("form", ""),
         )
 
     def conflict(self, wanted: RowLayout) -> str:
@@ -82,6 +89,12 @@ class RowLayout:
             before, after = _names(self.history_of), _names(wanted.history_of)
             return f"its latest rows are those of {before}, the contract says {after}"
         return ""
+
+
+def form_of(table: Table) -> str:
+    """The hash of what makes a table's rows, beside their layout; words to readers, checks and order are none of it."""
+    columns = sorted((column.name, str(column.type), content_hash(column.rule)) for column in table.stored_columns)
+    return content_hash((columns, table.joins, table.source))[:16]
 
 
 def text_ids(table: Table) -> tuple[str, ...]:

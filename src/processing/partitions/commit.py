@@ -102,7 +102,7 @@ def commit_rows(
         if mark and mark in current.footer.recent and not flags_differ:
             return already_there(current)
         columns = Columns(current.object, layout.schema)
-        written: RowLayout | None = layout.recorded
+        written: RowLayout | None = layout.onto(current.footer.layout)
         if current.footer.layout is None:
             flags_differ = fits_layout(columns.read, layout, where)
             written = None if layout.text_ids else written  # ids of before are still there: the audit has to see it
@@ -251,7 +251,7 @@ def _holds(current: Current, rows: pa.Table, layout: Layout) -> bool:
     """Whether a sound object holds these rows already. Rows that cannot be read as the contract's are others."""
     if not current.is_sound or current.footer.layout not in (None, layout.recorded):
         return False
-    if layout.text_ids and current.footer.layout is None:
+    if current.footer.layout is None and (layout.text_ids or not current.object.schema.equals(layout.schema)):
         return False
     try:
         return identical(current.object.read(layout.schema), rows)

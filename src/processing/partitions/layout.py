@@ -45,6 +45,7 @@ class Layout:
     checked_by: str = CHECKED
     ids: tuple[str, ...] = ()
     text_ids: tuple[str, ...] = ()
+    form: str = ""
 
     @classmethod
     def of(cls, table: Table) -> Layout:
@@ -63,13 +64,18 @@ class Layout:
             checked_by=table.checked,
             ids=tuple(column.name for column in stored.values() if isinstance(column.rule, Surrogate)),
             text_ids=text_ids(table),
+            form=recorded.form,
         )
 
     @cached_property
     def recorded(self) -> RowLayout:
         """What a footer records of it."""
         version = tuple((column.name, *column.rank) for column in self.version)
-        return RowLayout(self.key, version, self.history_of, self.latest)
+        return RowLayout(self.key, version, self.history_of, self.latest, self.form)
+
+    def onto(self, written: RowLayout | None) -> RowLayout:
+        """What a footer records of a merge onto rows that were ``written`` by another layout (None: not known)."""
+        return replace(self.recorded, form=written.form if written else "")
 
     @cached_property
     def given(self) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.support.tables import ORDERS, QUOTES
 
-from core.warehouse.row_layout import RowLayout
+from core.contract.model import Check, Take
+from core.contract.types import parse_type
+from core.warehouse.row_layout import RowLayout, form_of
 
 LAYOUT = RowLayout(("a", "b"), (("state", "draft", "sent"), ("changed",)), ("a",), ("is_latest",))
 
@@ -51,3 +53,18 @@ def test_other_histories_are_no_conflict_but_other_flags() -> None:
     assert LAYOUT.conflict(wanted) == ""
     assert LAYOUT.has_other_flags(wanted)
     assert "latest rows are those of (a)" in LAYOUT.difference(wanted)
+
+
+def test_the_form_of_columns_is_of_names_types_and_origins_alone() -> None:
+    form = form_of(QUOTES)
+    price = QUOTES.column("price")
+
+    def with_price(**changes: object) -> str:
+        changed = replace(price, **changes)  # type: ignore[arg-type]
+        return form_of(replace(QUOTES, columns=tuple(changed if each is price else each for each in QUOTES.columns)))
+
+    same = ({"comment": "of a trade"}, {"check": Check(">", "0")}, {"unit": "USD"}, {"required": True})
+    assert [with_price(**change) == form for change in same] == [True] * len(same)
+    others = ({"type": parse_type("decimal(20,6)")}, {"rule": Take("o")}, {"name": "amount"})
+    assert [with_price(**change) == form for change in others] == [False] * len(others)
+    assert form_of(replace(QUOTES, columns=QUOTES.columns[::-1])) == form
