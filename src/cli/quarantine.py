@@ -44,7 +44,8 @@ def list_lines(
         print_json(rows)
     elif rows:
         show("Quarantine", [_shortened(row) for row in rows], as_json=False)
-        counted = f"{len(rows) + left:,} lines in quarantine"
+        total = len(rows) + left
+        counted = f"{total:,} line{'s' * (total != 1)} in quarantine"
         out.print(f"{counted}; the first {len(rows):,} are shown, all of them: --limit 0" if left else counted)
     else:
         out.print("no line is in quarantine")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from cli.report.shape import Freshness
 
 
+def utc_now() -> dt.datetime:
+    """The present."""
+    return dt.datetime.now(dt.UTC)
+
+
 @examples("status", "status --progress", "status --env prod --json")
 def status(
     progress_too: Annotated[
@@ -41,7 +46,7 @@ def status(
     from aws.objects import S3ObjectStore
 
     deployed = deployment(environment)
-    now = int(dt.datetime.now(dt.UTC).timestamp())
+    now = int(utc_now().timestamp())
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     sourced = [contract for contract in deployed.contracts if contract.source]
     with steps() as progress:
@@ -80,7 +85,7 @@ def _freshness(deployed: Deployment) -> list[Freshness]:
     from cli.report.gather import read_freshness
 
     try:
-        return read_freshness(sources_of(deployed), dt.datetime.now(dt.UTC))
+        return read_freshness(sources_of(deployed), utc_now())
     except StarmendError as error:
         say(f"freshness is not shown: {error}")
         return []

@@ -78,7 +78,7 @@ def column_row(table: Table, column: Column) -> dict[str, Any]:
         "column": column.name,
         "type": column.type.catalog,
         "key": column.name in table.key,
-        "required": column.required or column.name in table.key,
+        "null": not (column.required or column.name in table.key),
         "about": "; ".join(note for note in notes if note) or None,
     }
 

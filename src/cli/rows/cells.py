@@ -51,7 +51,9 @@ def said_cell(value: Any) -> str:
 def plain(value: Any) -> str:
     """Numbers without separators (an id is no amount), times in ISO 8601, anything else as printable text."""
     if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ").removesuffix("+00:00") + (" UTC" if value.tzinfo else "")
+        precision = "microseconds" if value.microsecond % 1000 else "milliseconds"
+        text = value.isoformat(sep=" ", timespec=precision)
+        return f"{text.removesuffix('+00:00')} UTC" if value.tzinfo else text
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, Mapping | list | tuple):

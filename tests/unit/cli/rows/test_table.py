@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +29,7 @@ def words(text: str) -> str:
     return "".join(text.split())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tables(), st.integers(20, 120), st.booleans())
 def test_every_cell_is_there_whole_and_columns_are_never_wider_than_the_terminal(
     table: tuple[list[Heading], list[list[str]]], width: int, wrap: bool
@@ -100,6 +103,8 @@ def test_characters_of_two_columns_are_counted_as_two() -> None:
         ("-", "-"),
         (1234567, "1234567"),
         (True, "true"),
+        (dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC), "2026-11-20 14:30:00.000 UTC"),
+        (Decimal("1E+3"), "1000"),
     ],
 )
 def test_a_cell_is_text_and_null_is_no_text(value: object, cell: str) -> None:
@@ -110,7 +115,7 @@ def test_what_a_command_says_has_a_dash_for_nothing() -> None:
     assert [said_cell(value) for value in (None, False, 12345)] == ["-", "no", "12345"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TEXTS)
 def test_whatever_a_text_holds_it_is_one_line_that_no_terminal_obeys(text: str) -> None:
     shown = printable(text)

@@ -1,0 +1,160 @@
+"""Outputs at 80 columns and in a pipe, against those that are stored (``python -m tests.stored_outputs``)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.support.commands import Command, CommandResult
+from tests.unit.cli.answers import Answer, answer
+from tests.unit.cli.conftest import REPOSITORY, Account
+from tests.unit.cli.currencies import CURRENCY, currency
+from tests.unit.cli.test_commands import ALL
+
+from auditor.alarms.conclude import cause_key
+from auditor.evidence.completeness import completeness_key
+from aws.athena import Athena
+from cli.auditing import auditor_of
+from core.time import format_second
+
+__all__ = ["answer"]
+STORED = Path(__file__).parents[2] / "stored_outputs"
+STORING = bool(os.environ.get("STARMEND_STORE_OUTPUTS"))
+NOW = dt.datetime(2026, 11, 21, 9, tzinfo=dt.UTC)
+RANGE = "--dataset quotes --from 2026-11-20T15:00 --to 2026-11-20T16:00"
+ORDERS = (
+    ("sales_order_id", "bigint"), ("created_at", "timestamp"), ("note", "varchar"), ("unit_price", "decimal"),
+    ("agreed_payment_date", "date"), ("is_latest", "boolean"),
+)  # fmt: skip
+ROWS: Sequence[Sequence[str | None]] = [
+    ("1234567", "2026-11-20 14:30:00.123", "[draft] order", "3.94", "2026-12-01", "true"),
+    ("1234568", "2026-11-20 14:31:00.000", None, "12345678901234567890.12", None, "false"),
+    ("1234569", "2026-11-20 14:32:00.000", "-", "0.00", "2026-12-03", None),
+    ("1234570", "2026-11-20 14:33:00.000", "[/b] two\nlines\x1b[31m", "1.50", "2026-12-04", "true"),
+]
+
+
+def compare(name: str, text: str) -> None:
+    """Hold an output to the stored one; or store it, where that is asked for."""
+    file = STORED / f"{name}.txt"
+    if STORING:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8"), f"{file.name}: python -m tests.stored_outputs stores a new one"
+
+
+def said(result: CommandResult, given: str) -> str:
+    """A command and what it answered, as a terminal shows it; progress has seconds and is left out."""
+    errors = "".join(f"{line}\n" for line in result.err.splitlines() if line.startswith("error: "))
+    return f"$ starmend {given}\n{result.out}{errors}exit code {result.code}\n"
+
+
+def test_every_help_is_the_stored_one(starmend: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for path in ((), *sorted(ALL)):
+        compare(f"help/{'-'.join(path) or 'starmend'}", starmend(*path, "--help").out)
+    if not STORING:
+        assert {file.stem for file in (STORED / "help").iterdir()} == {
+            "-".join(path) or "starmend" for path in ((), *ALL)
+        }
+
+
+@pytest.fixture
+def known(account: Account, dev: None, starmend: Command, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """A deployment with a refused line, audited windows and an alarm, on the morning after a session."""
+    monkeypatch.setattr("cli.audit.auditor_of", lambda deployed: replace(auditor_of(deployed), now=lambda: NOW))
+    monkeypatch.setattr("cli.status.utc_now", lambda: NOW)
+    newest = "2026-11-20 20:59:00.000 UTC"
+    facts = ["fact_quote", "fact_sales_order"]
+    monkeypatch.setattr(Athena, "query", lambda *_: pd.DataFrame({"name": facts, "newest": [newest] * 2}))
+    account.put(CURRENCY.format(1), [currency(1), b'{"currency_id": "[draft] many"}'])
+    assert starmend("replay", CURRENCY.format(1)).code == 1
+    for contract in account.deployment.contracts:
+        for table in contract.source.tables if contract.source else ():
+            for hours in (14, 13, 12):
+                put_window(
+                    account, contract.dataset, table.name, hours, missing=60 * (table.name == "quotes" and hours == 12)
+                )
+    cause = {"open": True, "cause": {"name": "limited"}}
+    put(account, cause_key("quotes", "limited"), cause)
+    return account
+
+
+def put_window(account: Account, dataset: str, table: str, hours: int, *, missing: int) -> None:
+    start = NOW - dt.timedelta(hours=hours)
+    row = {
+        "subject": table,
+        "window_start": format_second(start),
+        "window_end": format_second(start + dt.timedelta(hours=1)),
+        "status": "alarmed" if missing else "certified",
+        "missing": missing,
+        "audited_at": format_second(NOW - dt.timedelta(minutes=20)),
+    }
+    put(account, completeness_key(dataset, int(start.timestamp()), subject=table), row)
+
+
+def put(account: Account, key: str, data: object) -> None:
+    body = json.dumps(data).encode()
+    account.client_of("s3").put_object(Bucket=account.deployment.warehouse_bucket, Key=key, Body=body)
+
+
+COMMANDS = {
+    "tables": "tables",
+    "describe": "describe fact_sales_order_now",
+    "describe-unknown": "describe fact_sales_orders",
+    "status": "status",
+    "quarantine-list": "quarantine list",
+    "replay": f"replay {CURRENCY.format(1)}",
+    "audit": f"audit {RANGE} --dry-run",
+    "audit-misuse": "audit --from 2026-11-21 --to 2026-11-20",
+    "verify": "verify",
+    "verify-misuse": "verify --from 2026-11-20",
+    "vacuum": "vacuum dim_currency --dry-run",
+    "rebuild": "rebuild dim_currency",
+    "secret-misuse": "secret set finhub-token",
+    "run-misuse": "run extract {}",
+    "query-misuse": "query ''",
+}
+JSON = ("status", "tables", "quarantine-list", "verify", "audit")
+SLOW = ("replay", "rebuild", "audit")  # given once: in a pipe
+
+
+def test_an_output_is_the_stored_one_at_80_columns_and_in_a_pipe(
+    known: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, given in COMMANDS.items():
+        monkeypatch.delenv("COLUMNS", raising=False)
+        piped = said(starmend(*shlex.split(given)), given)
+        compare(f"outputs/{name}", piped)
+        monkeypatch.setenv("COLUMNS", "80")
+        assert name in SLOW or said(starmend(*shlex.split(given)), given) == piped
+    for name in JSON:
+        document = starmend(*shlex.split(COMMANDS[name]), "--json").data
+        for row in document if isinstance(document, list) else document.get("audits", []):
+            for changing in ("run", "rejected_at"):
+                row.pop(changing, None)
+        compare(f"json/{name}", json.dumps(document, indent=1) + "\n")
+
+
+def test_queried_rows_are_the_stored_ones(
+    dev: None, answer: Answer, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for form, columns in (("table", 40), ("table", 80), ("table", 140), ("csv", 40), ("tsv", 40), ("json", 40)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        answer(ORDERS, ROWS)
+        given = f"query 'select * from fact_sales_order' --format {form}"
+        name = f"query-{form}-{columns}" if form == "table" else f"query-{form}"
+        compare(f"outputs/{name}", said(starmend(*shlex.split(given)), given))
+
+
+def test_contracts_are_shown_as_stored(starmend: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    for given in ("contract show", "contract check"):
+        compare(f"outputs/{given.replace(' ', '-')}", said(starmend(*given.split()), given))
