@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
 from tests.support.zoo import Cage, Zoo, zoo
 
+from core.landing.source_lines import parse_line
 from ingestion.extract.flow import TablesFailed
 
 pytestmark = pytest.mark.database
@@ -220,3 +222,38 @@ def test_one_bad_secret_is_one_message_whatever_the_number_of_tables() -> None:
             result.raise_failures()
         assert str(failed.value).count("lacks host") == 1
         assert "No table was extracted" in str(failed.value)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", ""])
+def test_a_row_that_cannot_be_printed_or_read_is_refused_alone_and_quarantined_with_its_key(encoding: str) -> None:
+    """Bytes that are no UTF-8, and numbers of 5,000 digits."""
+    columns = {"id": ("int", "int"), "word": ("text", "string?"), "size": ("numeric", "decimal(20,2)?")}
+    broken, values = (5, 6, 299), "chr(255) || 'x', 1" if encoding else "'x', 10::numeric ^ 5000"
+    row = f"timestamp '2026-11-10 12:00' + n * interval '1 s', {AT}"
+    with zoo(Cage("notes", columns, ("id",)), Cage("others", columns, ("id",)), encoding=encoding) as animals:
+        animals.run(
+            "insert into notes (id, word, size, changed_at, created_at)"
+            f" select n, 'w', n, {row} from generate_series(1, 300) as n where n not in {broken}"
+        )
+        for n in broken:
+            statement = f"insert into notes (id, word, size, changed_at, created_at) select {n}, {values}, {row}"
+            animals.run(f"{statement} from (values ({n})) as of_row (n)")
+        animals.insert("others", {"id": "1", "created_at": AT, "changed_at": AT})
+        animals.extract()
+        assert sorted(row["id"] for row in animals.lake.rows("fact_notes")) == [
+            n for n in range(1, 301) if n not in broken
+        ]
+        (told,) = quarantined(animals)
+        assert [parse_line(json.loads(line)["content"].encode())["id"] for line in told.splitlines()] == [*broken]
+        reasons = {json.loads(line)["reason"] for line in told.splitlines()}
+        if encoding:
+            assert all("invalid byte sequence" in reason and "word" in reason for reason in reasons)
+        animals.run(f"insert into notes values (400, 'late', 1, {AT}, {AT})")
+        animals.heal(run="heal")
+        (missing,) = animals.findings("heal")
+        assert missing.keys == (*((n,) for n in broken), (400,))
+        assert 400 in [row["id"] for row in animals.lake.rows("fact_notes")]
+        animals.run(f"update notes set word = 'mended', size = 1, changed_at = clock_timestamp() where id in {broken}")
+        animals.extract()
+        assert animals.audited() == []
+        assert animals.differences() == []

@@ -131,11 +131,14 @@ class ScratchDatabase:
 
 
 @contextmanager
-def scratch_database(*statements: str) -> Iterator[ScratchDatabase]:
+def scratch_database(*statements: str, encoding: str = "") -> Iterator[ScratchDatabase]:
     """A database with these tables, readable by the extractor; dropped afterwards with every session in it."""
     server = shared_server()
     name = f"sandbox_{next(_numbers)}"
-    server.copy(name)
+    if encoding:
+        server.make(name, encoding=encoding)
+    else:
+        server.copy(name)
     database = ScratchDatabase(name)
     try:
         database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")

@@ -173,7 +173,7 @@ class Zoo(DatabaseSimulation):
 
 
 @contextmanager
-def zoo(*cages: Cage, extra: Sequence[str] = (), **settings: Any) -> Iterator[Zoo]:
+def zoo(*cages: Cage, extra: Sequence[str] = (), encoding: str = "", **settings: Any) -> Iterator[Zoo]:
     """A simulation of these tables in a database of their own; nothing is loaded yet."""
     written = {
         "dataset": DATASET,
@@ -188,7 +188,7 @@ def zoo(*cages: Cage, extra: Sequence[str] = (), **settings: Any) -> Iterator[Zo
     contracts = with_source(contracts, DATASET, **{"margin": 0, "settle": 0, "sweep": 1, **settings})
     statements = [statement for cage in cages for statement in cage.statements()]
     granted = _GRANTS.format(user=shared_server().extractor.user)
-    with scratch_database(*extra, *statements, granted) as database:
+    with scratch_database(*extra, *statements, granted, encoding=encoding) as database:
         simulation = Zoo(Source(shared_server(), database.dbname), contracts=contracts, dataset=DATASET)
         simulation.cages = cages
         try:

@@ -18,9 +18,9 @@ from core.audit.key_values import Key, canonical_keys
 from core.contract.model import SourceTable
 from core.errors import InvalidData
 from core.landing.ingest_objects import ObjectFacts, TableObject, decode_facts
+from core.landing.source_lines import cursor_of, parse_line
 from core.ports import ObjectReader
 from core.time import format_instant, parse_instant
-from ingestion.extract.lines import cursor_of, parse_line
 
 
 def repair_name(checked_at: datetime, purpose: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import OutOfReach
+from core.errors import InvalidData, OutOfReach
 
 
 class AuthenticationFailed(OutOfReach):
@@ -23,6 +23,10 @@ class WrongHost(CertificateRefused):
 
 class CertificateExpired(CertificateRefused):
     """The server's certificate is valid no longer, or not yet."""
+
+
+class UnprintableValue(InvalidData):
+    """A row holds what the server cannot print: bytes of no text, a number too long, a page that is corrupt."""
 
 
 class StatementTimeOut(OutOfReach):

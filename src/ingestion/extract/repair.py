@@ -22,11 +22,11 @@ from typing import Any
 from core.audit.key_values import Key, canonical_keys
 from core.errors import InvalidData
 from core.landing.ingest_objects import KeyValue, Position, RepairObject
+from core.landing.source_lines import parse_line
 from core.time import format_instant, parse_instant
 from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction
 from ingestion.extract.landing import write_object
-from ingestion.extract.lines import parse_line
 from ingestion.extract.packing import Packed, Packer
 
 KEYS_AT_ONCE = 1_000

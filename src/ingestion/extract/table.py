@@ -11,13 +11,13 @@ from typing import Literal
 from core.contract.model import Database
 from core.errors import IdOutOfOrder, ObjectConflict, PipelineBug, TransientFailure
 from core.landing.ingest_objects import START, ObjectFacts, Position, TableObject, encode_facts
+from core.landing.source_lines import resume_point
 from core.landing.state import ParameterNames, TableState, safe_horizon
 from core.ports import ObjectStore, ParameterStore
 from ingestion.engines.failures import StatementTimeOut
 from ingestion.engines.port import Bound, RowReader, Session, TableReading
 from ingestion.extract.budget import Budget
 from ingestion.extract.landing import Landing, write_object
-from ingestion.extract.lines import resume_point
 from ingestion.extract.packing import OBJECT_BYTES, Packed, Packer
 from ingestion.extract.parameters import advance
 from ingestion.extract.serial_executor import SerialExecutor

@@ -97,6 +97,11 @@ class Database:
         """Make another database in this server, equal to ``template``, to which nobody may be connected. 30 ms."""
         self._outside_transaction(f'create database "{name}" template "{template}"')
 
+    def make(self, name: str, *, encoding: str) -> None:
+        """Make an empty database of another encoding in this server, ordered by bytes."""
+        options = f"encoding '{encoding}' locale_provider libc locale 'C' template template0"
+        self._outside_transaction(f'create database "{name}" {options}')
+
     def drop(self, name: str) -> None:
         """Remove a database and end the sessions in it."""
         self._outside_transaction(f'drop database if exists "{name}" with (force)')

@@ -20,11 +20,14 @@ from ingestion.engines.failures import (
     CertificateRefused,
     StatementTimeOut,
     UnknownAuthority,
+    UnprintableValue,
     WrongHost,
 )
 
 _AUTHENTICATION = ("28P01", "28000")
 _TIME_OUT = "57014"
+# Bytes of no text, text without counterpart, numbers and times out of range, corrupt pages.
+_UNPRINTABLE = ("22021", "22P05", "22003", "22008", "XX001", "XX002")
 # Beginnings of codes after which the same statement may succeed: connection, database not there (yet), transaction
 # ended for idleness, rollback, resources, state of an object, operator, system.
 _TRANSIENT = ("08", "3D", "25P03", "40", "53", "55", "57", "58")
@@ -86,6 +89,8 @@ def _of_server(operation: str, place: str, error: DatabaseError) -> StarmendErro
     if code == _TIME_OUT:
         remedy = "An index on (changed_at, key) lets the server stream rows in order"
         return StatementTimeOut(operation, place, problem, remedy)
+    if code in _UNPRINTABLE:
+        return UnprintableValue(operation, place, problem, "Mend the row at the source")
     if code == "42P01":
         return UnknownTable(operation, place, problem, "Look at the contract and at the role's search_path")
     if code == "42703":

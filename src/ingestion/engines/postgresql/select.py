@@ -57,6 +57,17 @@ class Reading:
         return not self.changed.not_null or not all(key.not_null for key in self.keys)
 
     @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields that are columns of the source."""
+        return tuple(field for field in self.table.fields if not field.added)
+
+    @property
+    def place_fields(self) -> tuple[Field, ...]:
+        """The fields that tell a row's key and cursor."""
+        names = {*self.table.key, self.table.changed_at, self.table.created_at}
+        return tuple(field for field in self.fields if field.name in names)
+
+    @property
     def source(self) -> str:
         """The relation's quoted name."""
         return qualified(self.relation.schema, self.relation.name)
@@ -88,17 +99,36 @@ def plan_reading(table: SourceTable, relation: Relation, *, timezone: str) -> Re
 
 def copy_interval(reading: Reading, start: Position, until: datetime, *, checked_at: datetime | None = None) -> str:
     """COPY of the rows from ``start`` on whose cursor is before ``until``, in order."""
-    conditions = [_within(reading, start, until)]
-    if start.after is not None:
-        conditions.append(_behind(reading, start.at, start.after))
-    conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
-    order = ", ".join([reading.cursor, *map(_ordered, reading.keys)])
-    return _copy(reading, f"WHERE {' AND '.join(conditions)} ORDER BY {order}", checked_at)
+    return copy_where(reading, within(reading, start, until), reading.fields, checked_at=checked_at)
 
 
 def copy_keys(reading: Reading, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime) -> str:
     """COPY of the rows that have one of these keys, as they are now."""
-    return _copy(reading, f"WHERE {among(reading, keys)}", checked_at)
+    return copy_where(reading, among(reading, keys), reading.fields, checked_at=checked_at, ordered=False)
+
+
+def copy_where(
+    reading: Reading,
+    condition: str,
+    fields: Sequence[Field],
+    *,
+    checked_at: datetime | None = None,
+    ordered: bool = True,
+    at_most: int = 0,
+) -> str:
+    """COPY of these fields of the rows that fulfil a condition, in order of (cursor, key) unless told otherwise."""
+    order = f" ORDER BY {', '.join([reading.cursor, *map(_ordered, reading.keys)])}" if ordered else ""
+    limit = f" LIMIT {at_most:d}" if at_most else ""
+    return _copy(reading, fields, f"WHERE {condition}{order}{limit}", checked_at)
+
+
+def within(reading: Reading, start: Position, until: datetime) -> str:
+    """The condition that a row's place is ``start`` or behind it, and before ``until``."""
+    conditions = [_within(reading, start, until)]
+    if start.after is not None:
+        conditions.append(_behind(reading, start.at, start.after))
+    conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
+    return " AND ".join(conditions)
 
 
 def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) -> str:
@@ -142,9 +172,10 @@ def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
 # ---------------------------------------------------------------- parts
 
 
-def _copy(reading: Reading, condition: str, checked_at: datetime | None) -> str:
-    columns = [_output(reading, field) for field in reading.table.fields if not field.added]
-    columns += reading.content  # before the check's mark, which a repair of a deleted row takes off the line's end
+def _copy(reading: Reading, fields: Sequence[Field], condition: str, checked_at: datetime | None) -> str:
+    columns = [_output(reading, field) for field in fields]
+    if len(fields) == len(reading.fields):
+        columns += reading.content  # before the check's mark, which a repair of a deleted row takes off the line's end
     if checked_at is not None:
         columns.append(f"{literal(format_instant(checked_at), 'text')} AS {reading.table.checked_mark}")
     rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"

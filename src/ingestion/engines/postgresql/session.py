@@ -12,6 +12,7 @@ from pg8000.core import Context, CoreConnection
 
 from core.errors import InvalidData, OutOfReach, PipelineBug
 from core.ports import SecretStore
+from ingestion.engines.failures import UnprintableValue
 from ingestion.engines.login import Login, parse_login
 from ingestion.engines.port import Timeouts
 from ingestion.engines.postgresql.failures import reaching
@@ -57,7 +58,8 @@ class PostgresSession:
 
         One round trip, whatever stands before and after the COPY in ``statement``. Memory: one read of the socket, or
         one line where that is longer. An iterator that is left before its end closes the session. A lost connection
-        raises ``OutOfReach`` after the lines that came whole.
+        raises ``OutOfReach`` after the lines that came whole. A row that cannot be printed raises
+        ``UnprintableValue``, and the session stays open.
         """
         connection = self._open()
         finished = False
@@ -65,6 +67,11 @@ class PostgresSession:
             with reaching("copy", self.place):
                 yield from _copied(connection, statement)
             finished = True
+        except UnprintableValue:  # of one row: the server is ready again, and the caller goes on without the row
+            with reaching("copy", self.place):
+                connection.execute_simple("ROLLBACK")
+            finished = True
+            raise
         finally:
             if not finished:
                 self.close()

@@ -15,7 +15,8 @@ from core.time import parse_instant
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, count_buckets
-from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, in_snapshot
+from ingestion.engines.postgresql.select import Reading, count_unplaced, in_snapshot
+from ingestion.engines.postgresql.unprintable import Printer
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _ELSEWHERE = {
@@ -75,13 +76,13 @@ class PostgresTable:
         self, session: Session, start: Position, until: datetime, *, seconds: float, checked_at: datetime | None = None
     ) -> Generator[list[bytes]]:
         """The rows from ``start`` on whose cursor is before ``until``, in one round trip."""
-        return self._copied(session, copy_interval(self.reading, start, until, checked_at=checked_at), seconds)
+        return Printer(self.reading, session, seconds, checked_at).interval(start, until)
 
     def lines_of(
         self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
     ) -> Generator[list[bytes]]:
         """The rows that have one of these keys."""
-        return self._copied(session, copy_keys(self.reading, keys, checked_at=checked_at), seconds)
+        return Printer(self.reading, session, seconds, checked_at).keys(keys)
 
     def count_rows(self, session: Session, *, seconds: float) -> int:
         """The number of rows that the table has now."""

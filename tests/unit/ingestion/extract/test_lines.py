@@ -9,8 +9,9 @@ from tests.support.extraction import LEDGER, LEDGER_SQL, ScratchDatabase, scratc
 
 from core.errors import InvalidData, MissingColumns, OutOfReach, UnknownTable
 from core.landing.ingest_objects import START, Position
+from core.landing.source_lines import resume_point
 from ingestion.engines.postgresql.engine import PostgreSql
-from ingestion.extract.lines import collect_rows, latest_timestamp, resume_point
+from ingestion.extract.lines import collect_rows, latest_timestamp
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

@@ -15,10 +15,10 @@ from tests.support.sources import shared_server
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, UnknownTable
 from core.landing.ingest_objects import EPOCH, START, ObjectFacts, Position, decode_facts, encode_facts
+from core.landing.source_lines import resume_point
 from ingestion.engines.postgresql.relation import read_relations
 from ingestion.engines.postgresql.select import Reading, copy_interval, copy_keys, count_unplaced, plan_reading
 from ingestion.engines.postgresql.session import PostgresSession
-from ingestion.extract.lines import resume_point
 
 pytestmark = pytest.mark.database
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
