@@ -6,7 +6,8 @@ locals {
 
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
-    "halted-objects", "failed-tables", "horizon-held", "provider-refused", "secret-missing", "delivery-late",
+    "halted-objects", "failed-tables", "horizon-held", "provider-refused", "provider-broken", "secret-missing",
+    "delivery-late",
     "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "pipeline-unhealthy",
   ]
 
@@ -30,6 +31,13 @@ locals {
     provider-refused = {
       metric = "ProviderRefused", above = var.alarm_thresholds.provider_refusals, datasets = local.feeds
       text   = "The provider of %s refuses the token or what is asked with it. Check the plan, then: starmend secret set."
+    }
+    provider-broken = {
+      metric = "ProviderBroken", above = var.alarm_thresholds.provider_nonsense, datasets = local.feeds
+      text = join(" ", [
+        "Live answers of the provider of %s make no sense (errors, HTML, zeros, no Date). Nothing of them is written, and what",
+        "its history says of the same minutes is not believed. Look at the pull function's log and the provider's status.",
+      ])
     }
     secret-missing = {
       metric = "SecretMissing", above = var.alarm_thresholds.missing_secrets, datasets = local.feeds

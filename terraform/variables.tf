@@ -515,6 +515,7 @@ variable "alarm_thresholds" {
     halted_objects    = optional(number, 0)
     failed_tables     = optional(number, 0)
     provider_refusals = optional(number, 0)
+    provider_nonsense = optional(number, 5)
     missing_secrets   = optional(number, 0)
     delivery_age      = optional(number, 900)
   })

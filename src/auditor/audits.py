@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from auditor.databases.audit import DatabaseAudit
@@ -13,11 +14,14 @@ from auditor.evidence.results import AuditResult, kinds_of
 from auditor.feeds.audit import FeedAudit
 from auditor.repairs.execute import AuditOrder, make_plan, reports_so_far
 from auditor.repairs.outcomes import JobReport
-from auditor.repairs.triage import Triage, triage_findings
+from auditor.repairs.triage import Cause, Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
 from core.audit.findings import CLEARED, REPORTED, MissingPoints
 from core.contract.model import Database, Feed
+from core.time import iso
+
+TIMELY = 30 * 86_400  # seconds ahead, for somebody has to deploy
 
 
 class StoredOrder(AuditOrder, Protocol):
@@ -136,6 +140,7 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         now=int(services.now().timestamp()),
         doubts=result.doubts,
     )
+    triage = replace(triage, causes=(*triage.causes, *_calendar_ends(services, audit)))
     data = {
         "causes": [cause.to_data() for cause in triage.causes],
         "healing": triage.healing,
@@ -150,6 +155,18 @@ def end_audit(services: Services, audit: DatasetAudit, *, attempt: int) -> Certi
         causes=len(triage.causes),
         healing=triage.healing,
         rollups=tuple(JobInput(key) for key in certified.jobs),
+    )
+
+
+def _calendar_ends(services: Services, audit: DatasetAudit) -> tuple[Cause, ...]:
+    """The end of a feed's calendar, a month ahead: beyond it nothing is expected, and so nothing would be missing."""
+    if audit.feed is None:
+        return ()
+    calendar = services.contracts.calendar(audit.feed.calendar)
+    if calendar.covers_to > int(services.now().timestamp()) + TIMELY:
+        return ()
+    return (
+        Cause("calendar_ends", audit.order.dataset, 1, details=(f"{calendar.name} ends {iso(calendar.covers_to)}",)),
     )
 
 

@@ -46,7 +46,7 @@ PROVIDER_REFUSED = Metric("ProviderRefused", "points that the provider refused: 
 SECRET_MISSING = Metric("SecretMissing", "points not asked for, because the provider's secret has no value")
 POINTS_LIMITED = Metric("PointsLimited", "points that the provider's rate limit left out", watched=False)
 POINTS_UNANSWERED = Metric("PointsUnanswered", "points not asked for in the time of their batch", watched=False)
-PROVIDER_BROKEN = Metric("ProviderBroken", "points whose answer made no sense", watched=False)
+PROVIDER_BROKEN = Metric("ProviderBroken", "points whose answer made no sense")
 
 # ---------------------------------------------------------------- databases: extract
 

@@ -323,7 +323,7 @@ run "defaults" {
     condition = alltrue([
       for name in [
         "dead-letters-arrivals", "dead-letters-requests", "function-errors-process", "throttles-extract", "quarantine-sales",
-        "halted-objects-quotes", "failed-tables-sales", "horizon-held-sales", "provider-refused-quotes",
+        "halted-objects-quotes", "failed-tables-sales", "horizon-held-sales", "provider-refused-quotes", "provider-broken-quotes",
         "secret-missing-quotes", "freshness-quotes", "freshness-sales", "audit-failed", "pipeline-unhealthy",
       ] :
       contains(keys(output.alarms), name)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.alarms.mail import compose
+from auditor.alarms.outages import NothingBetween, is_news, places_of, remember
 from auditor.canary import canary_healed
 from auditor.events import Notices
 from auditor.notifications.send import announce_alarm, announce_run
@@ -18,6 +19,7 @@ from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
+from core.feeds.grid import expected_slots
 from core.json import canonical_json
 from core.metrics import (
     AUDIT_ABSENT,
@@ -88,17 +90,37 @@ def _notify(services: Services, causes: Sequence[Cause], run: str, environment: 
     for cause in causes:
         key = cause_key(cause.dataset, cause.name)
         before = _memory(services, key)
-        if before.get("open"):
+        mailed = places_of(before.get("told", {})) if before.get("open") else {}
+        if before.get("open") and not is_news(cause.places, mailed, _nothing_between(services, cause.dataset)):
             known.append(cause.name)
+            if cause.places and (mailed_now := remember(cause.places, mailed)) != before.get("told"):
+                services.records.write(
+                    key, canonical_json({**before, "told": mailed_now}), content_type="application/json"
+                )
             continue
         subject, text = compose(cause, environment=environment, runbook=services.runbook, report=services.report)
         services.needed_mail().publish(subject, text)
         announce_alarm(services, cause, run, environment, state="open")
         now = format_second(services.now())
         memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": cause.to_data()}
+        if cause.places:
+            memory["told"] = remember(cause.places, mailed)
         services.records.write(key, canonical_json(memory), content_type="application/json")
         sent.append(cause.name)
     return sent, known
+
+
+def _nothing_between(services: Services, dataset: str) -> NothingBetween:
+    """Whether a feed owes nothing in ``[start, end)``; what its calendar does not know is no connection."""
+
+    def nothing_between(start: int, end: int) -> bool:
+        feed = services.contracts.feed(dataset)
+        calendar = services.contracts.calendar(feed.calendar)
+        if start < calendar.covers_from or end > calendar.covers_to:
+            return False
+        return not len(expected_slots(calendar, every=feed.every, start=start, end=end))
+
+    return nothing_between
 
 
 def _close(services: Services, dataset: str, alive: set[str], run: str, environment: str) -> list[str]:

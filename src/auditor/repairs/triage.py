@@ -129,13 +129,23 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "Look at the restate function's log and its right to delete objects. They cost storage, nothing else",
     ),
     "orphan_key": ("rows refer to dimension rows that do not exist, at the source neither", "Mend the source"),
+    "calendar_ends": (
+        "the exchange's calendar ends soon, and nothing is expected after its end",
+        "Render the contracts with a newer exchange_calendars, and deploy: starmend contract check says until when",
+    ),
     "audit_failed": ("the audit itself failed", "Look at the execution and the log of the step that failed"),
 }
 
 
+Places = Mapping[str, tuple[tuple[str, str], ...]]  # spans (ISO 8601) by entity
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for a message: what is wrong, with whom, since when, what was tried and what came back."""
+    """One reason for a message: what is wrong, with whom, since when, what was tried and what came back.
+
+    ``spans`` are the first few, ``places`` for each entity the spans of all its missing points, a day's in one.
+    """
 
     name: str
     dataset: str
@@ -146,9 +156,11 @@ class Cause:
     attempts: int = 0
     answer: str = ""
     details: tuple[str, ...] = ()
+    places: Places = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
-        return asdict(self)
+        data = asdict(self)
+        return data if self.places else {name: value for name, value in data.items() if name != "places"}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Cause:
@@ -159,6 +171,7 @@ class Cause:
                 "spans": tuple((start, end) for start, end in data["spans"]),
                 "tried": tuple(data["tried"]),
                 "details": tuple(data["details"]),
+                "places": {name: tuple((s, e) for s, e in spans) for name, spans in data.get("places", {}).items()},
             }
         )
 
@@ -308,7 +321,18 @@ def _of_points(name: str, dataset: str, blame: _Blame, attempts: int, reports: S
         attempts=attempts,
         answer=_answer(evidence[-1]) if evidence else next((reason for reason in blame.reasons if reason), ""),
         details=tuple(dict.fromkeys(reason for reason in blame.reasons if reason))[:SAMPLE],
+        places={finding.entity: _days(finding.ranges) for finding in blame.findings},
     )
+
+
+def _days(ranges: Ranges) -> tuple[tuple[str, str], ...]:
+    """The first and the last instant of each day (UTC) on which the ranges begin."""
+    days: dict[str, tuple[str, str]] = {}
+    for start, end in sorted(ranges):
+        first, last = iso(start), iso(end)
+        known = days.get(first[:10], (first, last))
+        days[first[:10]] = (known[0], max(known[1], last))
+    return tuple(days.values())
 
 
 def _answer(evidence: Evidence) -> str:

@@ -6,6 +6,7 @@ exchange_calendars is the source of sessions, half days and holidays; its releas
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 from core.contract.model import TradingCalendar
 
@@ -19,8 +20,26 @@ def calendar_names() -> list[str]:
     return [ALWAYS, *sorted(exchange_calendars.get_calendar_names(include_aliases=True))]
 
 
+@cache
+def known_until(name: str) -> dt.date | None:
+    """The last day of which the library knows an exchange's holidays; None where it computes them for ever."""
+    if name == ALWAYS:
+        return None
+    import exchange_calendars
+
+    bound = type(exchange_calendars.get_calendar(name)).bound_max()
+    return None if bound is None else bound.date()
+
+
 def trading_calendar(name: str, *, first: dt.date, last: dt.date) -> TradingCalendar:
-    """The segments in which ``name`` is open from the day ``first`` to the day ``last``, both whole (UTC)."""
+    """The segments in which ``name`` is open from the day ``first`` to the day ``last``, both whole (UTC).
+
+    An exchange whose holidays the library knows no further is covered as far as it knows them. Raises ``ValueError``
+    where it knows nothing of these days.
+    """
+    last = min(last, known_until(name) or last)
+    if last < first:
+        raise ValueError(f"its holidays are known until {last}")
     start = int(dt.datetime.combine(first, dt.time(), dt.UTC).timestamp())
     end = int(dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), dt.UTC).timestamp())
     if name == ALWAYS:

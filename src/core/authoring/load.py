@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from core.authoring import declare
-from core.authoring.calendars import ALWAYS, calendar_names, trading_calendar
+from core.authoring.calendars import ALWAYS, calendar_names, known_until, trading_calendar
 from core.authoring.lookups import read_lookups
 from core.authoring.problems import BadContracts, Problem, Problems
 from core.authoring.resolve import resolve
@@ -22,6 +22,7 @@ from core.authoring.rules import check_contract, shared_tables_agree
 from core.authoring.written import Document, explain_key, explain_shape, explain_syntax
 from core.contract.codec import content_hash
 from core.contract.model import Contract, Contracts, Database, Feed, TradingCalendar
+from core.feeds.grid import expected_slots
 
 
 def load(folder: Path, *, today: dt.date) -> Contracts:
@@ -63,7 +64,7 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
         return contracts, collected
     hashed = tuple(dataclasses.replace(contract, hash=content_hash(contract)) for contract in contracts)
     calendars = _calendars(loaded, today)
-    collected += [problem for problems, _ in loaded for problem in problems.items if not problem.warning]
+    collected += [problem for problems, _ in loaded for problem in problems.items if problem not in collected]
     return Contracts(hashed, lookups, calendars), collected
 
 
@@ -128,6 +129,20 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
     return problems
 
 
+def _check_cadence(feed: Feed, calendar: TradingCalendar, last: dt.date, problems: Problems) -> None:
+    """Refuse a feed of which nothing is ever expected: it would be healthy for ever. Say that a calendar ends."""
+    if not len(expected_slots(calendar, every=feed.every, start=calendar.covers_from, end=calendar.covers_to)):
+        problem = (
+            f"no slot of {feed.every // 3600} hours begins while {calendar.name} is open, so nothing would be expected"
+        )
+        remedy = "Take a cadence of which each session has slots, or calendar: always (slots begin at midnight, UTC)"
+        problems.add("source.every", problem, remedy)
+    if (until := known_until(calendar.name)) is not None and until < last:
+        problem = f"the holidays of {calendar.name} are known until {until}, and nothing is expected after that day"
+        remedy = "Upgrade exchange_calendars and deploy before; an alarm says so a month ahead"
+        problems.add("source.calendar", problem, remedy, warning=True)
+
+
 def _calendars(loaded: list[tuple[Problems, Contract]], today: dt.date) -> tuple[TradingCalendar, ...]:
     """The calendars that feeds name, from the earliest day that their facts list to the end of the next year."""
     first: dict[str, tuple[dt.date, Problems]] = {}
@@ -141,7 +156,11 @@ def _calendars(loaded: list[tuple[Problems, Contract]], today: dt.date) -> tuple
     calendars = []
     for name, (day, problems) in sorted(first.items()):
         try:
-            calendars.append(trading_calendar(name, first=day, last=last))
+            calendar = trading_calendar(name, first=day, last=last)
+            calendars.append(calendar)
+            for of_feed, contract in loaded:
+                if isinstance(contract.source, Feed) and contract.source.calendar == name:
+                    _check_cadence(contract.source, calendar, last, of_feed)
         except ValueError as error:
             problem = f"{name} is not known from {day} on: {' '.join(str(error).split())}"
             problems.add("source.calendar", problem, "Let the facts begin later (since)")

@@ -82,3 +82,33 @@ def test_a_failed_audit_is_a_cause_and_not_a_finished_one(services: Services) ->
         assert notices == Notices(() if known else ("audit_failed",), ("audit_failed",) if known else (), ())
     assert (metric(services, "AuditFailed"), metric(services, "AuditFinished")) == ([1, 1], [])
     assert ended(services).recovered == ("audit_failed",)
+
+
+def outage(services: Services, places: dict[str, tuple[tuple[str, str], ...]]) -> Notices:
+    cause = Cause("broken", "quotes", 7, entities=tuple(places), places=places)
+    data = {"causes": [cause.to_data()], "healing": 0, "alarmed": 7}
+    write_run_file(services.records, "r", "judgement", data)
+    return conclude(services, "quotes", "r", environment="test", counts=COUNTS)
+
+
+THURSDAY = ("2026-11-19T20:30:00Z", "2026-11-19T21:00:00Z")
+NEXT_MORNING = ("2026-11-20T14:30:00Z", "2026-11-20T15:00:00Z")
+NEXT_NOON = ("2026-11-20T17:00:00Z", "2026-11-20T17:10:00Z")
+
+
+def test_an_open_cause_does_not_mute_another_entity_or_another_day(services: Services) -> None:
+    assert outage(services, {"AAPL": (THURSDAY,)}).sent == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY,)}).known == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY,), "AMD": (THURSDAY,)}).sent == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY, NEXT_NOON)}).sent == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY, NEXT_NOON), "AMD": (THURSDAY,)}).known == ("broken",)
+    assert len(sent(services)) == 3
+    assert ended(services).recovered == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY,)}).sent == ("broken",)
+
+
+def test_an_outage_that_goes_on_over_a_night_is_one(services: Services) -> None:
+    assert outage(services, {"AAPL": (THURSDAY,)}).sent == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY, NEXT_MORNING)}).known == ("broken",)
+    assert outage(services, {"AAPL": (NEXT_MORNING, NEXT_NOON)}).known == ("broken",)  # of a day that was told
+    assert len(sent(services)) == 1

@@ -55,3 +55,23 @@ def test_a_calendar_that_nobody_knows_is_answered_with_a_few_names(tmp_path: Pat
     (problem,) = [problem for problem in examine(tmp_path, today=TODAY)[1] if not problem.warning]
     assert "more" in problem.remedy
     assert len(problem.remedy) < 300
+
+
+def test_a_cadence_that_no_session_meets_is_refused(tmp_path: Path) -> None:
+    """Slots begin at midnight UTC; New York's exchange is closed then, and nothing would ever be expected."""
+    text = (ROOT / "tests/support/weather.yaml").read_text()
+    text = text.replace("calendar: always", "calendar: XNYS").replace("every: 1 hour", "every: 1 day")
+    (tmp_path / "weather.yaml").write_text(text)
+    (problem,) = [problem for problem in examine(tmp_path, today=TODAY)[1] if not problem.warning]
+    assert problem.path == "source.every"
+    assert "nothing would be expected" in problem.problem
+
+
+def test_a_calendar_whose_holidays_are_known_to_a_day_is_covered_to_it_and_says_so(tmp_path: Path) -> None:
+    text = (ROOT / "tests/support/weather.yaml").read_text().replace("calendar: always", "calendar: XSHG")
+    (tmp_path / "weather.yaml").write_text(text)
+    contracts, problems = examine(tmp_path, today=TODAY)
+    (problem,) = [problem for problem in problems if problem.path == "source.calendar"]
+    assert problem.warning
+    assert "are known until 2026-12-31" in problem.problem
+    assert dt.datetime.fromtimestamp(contracts.calendar("XSHG").covers_to, dt.UTC).date() == dt.date(2027, 1, 1)
