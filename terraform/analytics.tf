@@ -156,7 +156,7 @@ resource "aws_athena_named_query" "saved" {
 # ---------------------------------------------------------------- who may read
 
 # Analysts get the tables that the contracts open to them, each by name, with its pointers and its objects. Raw lines, the
-# current rows of sources (warehouse/_current), rejected lines and the auditor's papers hold columns that stay out of the
+# current rows of sources (warehouse/_current), rejected lines and the files of the auditor's runs hold columns that stay out of the
 # star on purpose, and no statement here reaches them.
 locals {
   open_tables = { for name, table in local.contracts.catalog : name => table if table.analysts }

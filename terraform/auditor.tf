@@ -50,7 +50,7 @@ module "auditor" {
   canaries           = keys(local.canaries)
   buckets            = { ingest = local.ingest_arn, warehouse = local.warehouse_arn, results = local.results_arn }
   processed_prefixes = local.processed_prefixes
-  papers             = local.papers
+  run_files          = local.run_files
   arrivals           = module.arrivals
   repairs            = one(module.repairs)
 

@@ -15,7 +15,7 @@ module "databases" {
   ingest_arn              = local.ingest_arn
   warehouse_arn           = local.warehouse_arn
   table_parameters        = local.table_parameters
-  papers                  = local.papers
+  run_files               = local.run_files
   extract_timeout_seconds = var.extract_timeout_seconds
   check_timeout_seconds   = var.audit_step_timeout_seconds
   network                 = { subnet_ids = var.vpc_subnet_ids, security_group_ids = var.security_group_ids }

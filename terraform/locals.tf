@@ -50,8 +50,8 @@ locals {
   # What is processed; feeds-errors/ is for people to look at.
   processed_prefixes = ["tables/", "feeds/", "repair/"]
 
-  # The papers of the auditor's runs. wildcard: every run's papers
-  papers = ["${local.warehouse_arn}/audit/*"]
+  # What the auditor's runs write down. wildcard: the files of every run
+  run_files = ["${local.warehouse_arn}/audit/*"]
 
   # One stream per feed; the functions fill in the dataset. Streams take half a minute to make; what only needs to name them
   # does not wait.

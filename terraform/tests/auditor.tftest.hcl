@@ -13,7 +13,7 @@ variables {
   ingest_arn         = "arn:aws:s3:::ingest"
   warehouse_arn      = "arn:aws:s3:::warehouse"
   processed_prefixes = ["tables/", "feeds/", "repair/"]
-  papers             = ["arn:aws:s3:::warehouse/audit/*"]
+  run_files          = ["arn:aws:s3:::warehouse/audit/*"]
   arrivals = {
     arn      = "arn:aws:sqs:eu-west-1:111122223333:arrivals"
     url      = "arrivals"
@@ -136,10 +136,10 @@ run "with_databases" {
   assert {
     condition = jsondecode(
       aws_sfn_state_machine.audit.definition
-      ).States.Repair.ItemProcessor.States["Which door?"].Choices[*].StringEquals == [
+      ).States.Repair.ItemProcessor.States["Which executor?"].Choices[*].StringEquals == [
       "process", "restate", "extract", "acquire"
     ]
-    error_message = "A job goes through the door that its plan names."
+    error_message = "A job goes to the executor that its plan names."
   }
 
   assert {
@@ -174,14 +174,14 @@ run "without_databases" {
   assert {
     condition = !strcontains(aws_sfn_state_machine.audit.definition, "Extract again") && jsondecode(
       aws_sfn_state_machine.audit.definition
-      ).States.Repair.ItemProcessor.States["Which door?"].Choices[*].StringEquals == [
+      ).States.Repair.ItemProcessor.States["Which executor?"].Choices[*].StringEquals == [
       "process", "restate", "acquire"
     ]
-    error_message = "Without a database there is no door to one."
+    error_message = "Without a database nothing asks one."
   }
 }
 
-run "the_door_to_databases" {
+run "the_way_to_databases" {
   command = plan
 
   module {
@@ -197,6 +197,6 @@ run "the_door_to_databases" {
       for statement in data.aws_iam_policy_document.check.statement :
       statement.resources if contains(statement.actions, "s3:PutObject")
     ])) == toset(["arn:aws:s3:::ingest/repair/sales/*", "arn:aws:s3:::ingest/lists/sales/*", "arn:aws:s3:::warehouse/audit/*"])
-    error_message = "The function that talks to a database for the auditor writes repairs and papers, nothing else."
+    error_message = "The function that talks to a database for the auditor writes repairs, lists and the files of runs, nothing else."
   }
 }

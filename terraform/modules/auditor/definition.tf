@@ -28,7 +28,7 @@ locals {
 
   definition = {
     Comment = join(" ", [
-      "Find what is missing, repair it through the pipeline's own doors, prove the result, or tell the admins.",
+      "Find what is missing, repair it through the pipeline's own functions, prove the result, or tell the admins.",
       "The state between steps is S3 keys and counts.",
     ])
     StartAt = "Audit"
@@ -56,7 +56,7 @@ locals {
       }
       "Repair" = merge(local.fan_out, {
         ItemsPath     = "$.plan.jobs"
-        ItemProcessor = { ProcessorConfig = { Mode = "INLINE" }, StartAt = "Which door?", States = local.doors }
+        ItemProcessor = { ProcessorConfig = { Mode = "INLINE" }, StartAt = "Which executor?", States = local.executors }
         Next          = "Wait for the stream"
       })
       "Wait for the stream" = { Type = "Wait", Seconds = var.timing.wait_seconds, Next = "Verify" }
@@ -124,20 +124,20 @@ locals {
     }
   }
 
-  # One job of a repair: each goes through one door, and no failure of it is one of the run.
-  states_of_doors = {
+  # One job of a repair: each has one executor (its `door`), and no failure of it is one of the run.
+  states_of_executors = {
     process = "Queue for processing"
     restate = "Make again"
     extract = "Extract again"
     acquire = "Ask the source"
   }
-  doors = merge(
+  executors = merge(
     {
-      "Which door?" = {
+      "Which executor?" = {
         Type = "Choice"
         Choices = [
-          for door in concat(["process", "restate"], local.has_databases ? ["extract"] : [], ["acquire"]) :
-          { Variable = "$.door", StringEquals = door, Next = local.states_of_doors[door] }
+          for executor in concat(["process", "restate"], local.has_databases ? ["extract"] : [], ["acquire"]) :
+          { Variable = "$.door", StringEquals = executor, Next = local.states_of_executors[executor] }
         ]
         Default = "Leave it to the verdict"
       }

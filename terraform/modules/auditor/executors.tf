@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "restate" {
   statement {
     sid       = "ReadObjects"
     actions   = ["s3:GetObject"]
-    resources = concat(local.arrived, var.papers, ["${var.buckets.warehouse}/receipts/*"]) # wildcard: what objects gave before
+    resources = concat(local.arrived, var.run_files, ["${var.buckets.warehouse}/receipts/*"]) # wildcard: what objects gave before
   }
 
   statement {
@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "restate" {
   statement {
     sid       = "WriteDown"
     actions   = ["s3:PutObject"]
-    resources = var.papers
+    resources = var.run_files
   }
 
   statement {
@@ -78,7 +78,7 @@ data "aws_iam_policy_document" "take_repairs" {
   statement {
     sid       = "Papers"
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = var.papers
+    resources = var.run_files
   }
 
   statement {
@@ -94,7 +94,7 @@ data "aws_iam_policy_document" "take_repairs" {
     condition {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
-      values   = ["audit/*"] # wildcard: every run's papers
+      values   = ["audit/*"] # wildcard: the files of every run
     }
   }
 

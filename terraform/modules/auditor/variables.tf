@@ -32,7 +32,7 @@ variable "processed_prefixes" {
   type        = list(string)
 }
 
-variable "papers" {
+variable "run_files" {
   description = "What a run of the auditor writes down, as S3 resources."
   type        = list(string)
 }

@@ -1,5 +1,5 @@
 # What talks to databases and holds no data: the extract function, which reads what changed in each by schedule, and the check
-# function, the auditor's door to them.
+# function, the auditor's way to them.
 
 # ---------------------------------------------------------------- extract
 
@@ -125,7 +125,7 @@ data "aws_iam_policy_document" "check" {
   statement {
     sid       = "Papers" # jobs in; answers that are too large for an answer, and word of each job, out
     actions   = ["s3:GetObject", "s3:PutObject"]
-    resources = var.papers
+    resources = var.run_files
   }
 
   statement {
@@ -135,7 +135,7 @@ data "aws_iam_policy_document" "check" {
     condition {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
-      values   = ["audit/*"] # wildcard: every run's papers
+      values   = ["audit/*"] # wildcard: the files of every run
     }
   }
 }

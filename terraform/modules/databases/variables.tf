@@ -31,7 +31,7 @@ variable "table_parameters" {
   })
 }
 
-variable "papers" {
+variable "run_files" {
   description = "What a run of the auditor writes down, as S3 resources."
   type        = list(string)
 }
