@@ -7,12 +7,11 @@ It is a memory, not the truth: lost, the next audit begins with the first window
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from core.change import change_object
+from core.change import Remembered
 from core.json import canonical_json
-from core.ports import ObjectReader, ObjectStore
 
 ROOT = "audit/state/"
 
@@ -75,32 +74,5 @@ class DatasetState:
         return cls(**{**data, "causes": tuple(data["causes"]), **optional})
 
 
-def state_key(dataset: str) -> str:
-    """The key of a dataset's state."""
-    return f"{ROOT}{dataset}.json"
-
-
-def read_state(store: ObjectReader, dataset: str) -> DatasetState:
-    """The state. One that cannot be read counts as none: the audit begins again."""
-    stored = store.read(state_key(dataset))
-    return _state_of(stored.body if stored else None)
-
-
-def change_state(store: ObjectStore, dataset: str, change: Callable[[DatasetState], DatasetState]) -> DatasetState:
-    """Apply a change to the newest state, as often as others are faster; no write where it changes nothing."""
-    return change_object(
-        store,
-        state_key(dataset),
-        change,
-        read=_state_of,
-        write=DatasetState.to_json,
-        operation="write state",
-        remedy="The next audit does it",
-    )
-
-
-def _state_of(body: bytes | None) -> DatasetState:
-    try:
-        return DatasetState.from_json(body) if body is not None else DatasetState()
-    except (ValueError, KeyError, TypeError):
-        return DatasetState()
+_STATES = Remembered(DatasetState, ROOT, "state")
+state_key, read_state, change_state = _STATES.key, _STATES.read, _STATES.change

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, Protocol, Self, TypeVar
 
 from core.errors import TransientFailure
-from core.ports import ObjectStore, Refused
+from core.ports import ObjectReader, ObjectStore, Refused
 
 TRIES = 20
 
@@ -46,3 +47,58 @@ def change_object(
         if not isinstance(answer, Refused):
             return after
     raise TransientFailure(operation, key, f"beaten {TRIES} times", remedy)
+
+
+class Memorable(Protocol):
+    """What one run hands on to the next; made without arguments it is what the first run knows."""
+
+    def to_json(self) -> bytes:
+        """The canonical bytes."""
+        ...
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the bytes are none."""
+        ...
+
+
+Memory = TypeVar("Memory", bound=Memorable)
+
+
+@dataclass(frozen=True)
+class Remembered(Generic[Memory]):
+    """An object for each dataset that is a memory and not the truth: one that is lost or cannot be read counts as none.
+
+    ``root`` is where the objects lie, ``name`` what errors call them.
+    """
+
+    kind: type[Memory]
+    root: str
+    name: str
+
+    def key(self, dataset: str) -> str:
+        """The key of a dataset's object."""
+        return f"{self.root}{dataset}.json"
+
+    def read(self, store: ObjectReader, dataset: str) -> Memory:
+        """What is remembered of a dataset."""
+        stored = store.read(self.key(dataset))
+        return self._memory_of(stored.body if stored else None)
+
+    def change(self, store: ObjectStore, dataset: str, change: Callable[[Memory], Memory]) -> Memory:
+        """Apply a change to the newest memory, as often as others are faster; no write where it changes nothing."""
+        return change_object(
+            store,
+            self.key(dataset),
+            change,
+            read=self._memory_of,
+            write=self.kind.to_json,
+            operation=f"write {self.name}",
+            remedy="The next audit does it",
+        )
+
+    def _memory_of(self, body: bytes | None) -> Memory:
+        try:
+            return self.kind.from_json(body) if body is not None else self.kind()
+        except (ValueError, KeyError, TypeError):
+            return self.kind()

@@ -7,12 +7,12 @@ the beginning.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from auditor.repairs.dead_letters import newest_redriven
 from auditor.run_files import find_run_file, write_run_file
-from core.change import change_object
+from core.change import Remembered
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore
 
@@ -96,32 +96,5 @@ def kept_for_certifying(store: ObjectReader, run: str) -> Memory | None:
 # ---------------------------------------------------------------- what is remembered
 
 
-def memory_key(dataset: str) -> str:
-    """The key of a dataset's memory."""
-    return f"{ROOT}{dataset}.json"
-
-
-def read_memory(store: ObjectReader, dataset: str) -> Memory:
-    """The memory. One that cannot be read counts as none."""
-    stored = store.read(memory_key(dataset))
-    return _memory_of(stored.body if stored else None)
-
-
-def change_memory(store: ObjectStore, dataset: str, change: Callable[[Memory], Memory]) -> Memory:
-    """Apply a change to the newest memory, as often as others are faster; no write where it changes nothing."""
-    return change_object(
-        store,
-        memory_key(dataset),
-        change,
-        read=_memory_of,
-        write=Memory.to_json,
-        operation="write memory",
-        remedy="The next audit does it",
-    )
-
-
-def _memory_of(body: bytes | None) -> Memory:
-    try:
-        return Memory.from_json(body) if body is not None else Memory()
-    except (ValueError, KeyError, TypeError):
-        return Memory()
+_MEMORIES = Remembered(Memory, ROOT, "memory")
+memory_key, read_memory, change_memory = _MEMORIES.key, _MEMORIES.read, _MEMORIES.change

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from core.authoring.problems import Problems
-from core.contract.literals import read_literal
+from core.contract.literals import COMPARISONS, read_literal
 from core.contract.model import (
     Aggregated,
     Column,
@@ -30,14 +28,6 @@ from core.contract.types import ColumnType
 from core.warehouse.arrow_types import arrow_type
 from core.warehouse.current_state import ENTITIES
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 _TEXTS = ("string", "json")
 
 
@@ -198,7 +188,7 @@ def broken_rule(column: Column, text: str) -> str:
     check = column.check
     if check is None or _misfit(check.literal, column.type) or _misfit(text, column.type):
         return ""
-    holds = _COMPARISONS[check.operator](read_literal(text, column.type), read_literal(check.literal, column.type))
+    holds = COMPARISONS[check.operator](read_literal(text, column.type), read_literal(check.literal, column.type))
     return "" if holds else f"check {check.operator} {check.literal}"
 
 

@@ -8,11 +8,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import operator
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from core.contract.types import ColumnType
 
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {  # of a check, by its operator
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 Literal = str | int | bool | float | Decimal | dt.date | dt.datetime
 _INTEGER = re.compile(r"-?\d{1,19}")
 _NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?")

@@ -6,22 +6,13 @@ not written at all: it would lie in quarantine once for every time that its poin
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
+from core.contract.literals import COMPARISONS
 from core.contract.model import Check, Column, Contract, Feed, Take, TakeByKind
 from core.feeds.lines import Kind
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    "!=": operator.ne,
-}
 _NUMBERS = ("int", "bigint", "decimal", "double")
 
 
@@ -62,4 +53,4 @@ def _holds(check: Check, value: object) -> bool:
         number = Decimal(str(value))
     except InvalidOperation:
         return True
-    return not number.is_finite() or _COMPARISONS[check.operator](number, Decimal(check.literal))
+    return not number.is_finite() or COMPARISONS[check.operator](number, Decimal(check.literal))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 from tests.fakes.objects import MemoryObjects
 
-from core.change import TRIES, change_object
+from core.change import TRIES, Remembered, change_object
 from core.errors import OutOfReach, TransientFailure
 from core.ports import Refused, Written
 
@@ -91,3 +93,26 @@ def test_what_reading_and_the_store_raise_passes_through() -> None:
     store.fail = lambda _effect, key: OutOfReach("read", key, "did not answer")
     with pytest.raises(OutOfReach):
         add_one(store)
+
+
+@dataclass(frozen=True)
+class Counted:
+    count: int = 0
+
+    def to_json(self) -> bytes:
+        return json.dumps({"count": self.count}).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Counted:
+        return cls(json.loads(body)["count"])
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{", b"[]", b'{"other": 1}', b"\xff"])
+def test_what_is_remembered_counts_as_none_where_it_is_lost_or_cannot_be_read(body: bytes | None) -> None:
+    store, remembered = MemoryObjects(), Remembered(Counted, "audit/counts/", "count")
+    if body is not None:
+        store.write("audit/counts/sales.json", body)
+    assert remembered.read(store, "sales") == Counted()
+    remembered.change(store, "sales", lambda before: Counted(before.count + 1))
+    assert remembered.read(store, "sales") == Counted(1)
+    assert remembered.read(store, "quotes") == Counted()
