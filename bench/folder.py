@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.ports import ObjectInfo, ObjectStat, OpenObject, PartitionObject, Pointer, Refused, StoredObject, Written
-from core.warehouse.pointer import object_key, parse_pointer, pointer_body, pointer_key
+from core.warehouse.pointer import data_prefix, object_key, objects_among, parse_pointer, pointer_body, pointer_key
 
 BUCKET = "bench-folder"
 _METADATA = ".metadata"
@@ -77,6 +77,9 @@ class FolderBucket:
         if not path.exists():
             return None
         return Pointer(parse_pointer(path.read_bytes(), bucket=BUCKET, place=key), _etag(path))
+
+    def list_objects(self, partition: str) -> Sequence[str]:
+        return objects_among(partition, self.list(data_prefix(partition)))
 
     def read_object(self, key: str) -> PartitionObject | None:
         path = self._folder / key
