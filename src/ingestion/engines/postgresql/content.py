@@ -25,6 +25,7 @@ from ingestion.engines.postgresql.select import Reading
 
 NULLABLE = "?"
 _WORD = 30  # null bits of one integer
+TRIM_SCALE = 13  # the major version from which PostgreSQL has the function of that name
 
 # By form: the value (``{x}`` the column), what stands for a null, and the hash (``{v}`` the value, ``{s}`` the seed).
 _TEXT = 'hashtextextended({v} COLLATE "C", {s})'
@@ -76,6 +77,8 @@ def hash_list(reading: Reading, server: str) -> HashList:
     """The list of all of the contract's columns, by name."""
     fields = sorted((field for field in reading.table.fields if not field.added), key=lambda field: field.name)
     columns = [(field.name, _form(field, reading.relation.columns[field.name])) for field in fields]
+    if _version(server) < TRIM_SCALE:  # before there was anything infinite, the native hash does
+        columns = [(name, form.replace("number", "numeric")) for name, form in columns]
     return HashList(server, tuple(columns))
 
 
@@ -83,7 +86,7 @@ def can_hash(relation: Relation, columns: HashList) -> bool:
     """Whether the table still has every column of a list, of a type that its form fits."""
     for name, form in columns.columns:
         column, plain = relation.columns.get(name), form.rstrip(NULLABLE)
-        if column is None or plain not in _FORMS or plain not in {_native(column), *_texts(column)}:
+        if column is None or plain not in _FORMS or plain not in _forms(column):
             return False
     return True
 
@@ -131,9 +134,15 @@ def _native(column: SourceColumn) -> str:
     return _NATIVE.get(column.base, "text")
 
 
-def _texts(column: SourceColumn) -> set[str]:
-    return {
-        "text",
-        *({"json"} if column.base == "json" else ()),
-        *({"nested"} if column.category in ("A", "C") else ()),
-    }
+def _forms(column: SourceColumn) -> set[str]:
+    """The forms in which a column may be hashed, whatever the contract calls it."""
+    forms = {_native(column), "text"}
+    if column.base == "numeric":
+        return forms | {"numeric", "number"}
+    if column.base == "json":
+        return forms | {"json"}
+    return forms | ({"nested"} if column.category in ("A", "C") else set())
+
+
+def _version(server: str) -> int:
+    return int(server.split()[1])

@@ -32,7 +32,7 @@ class PostgresTable:
     """A table with the statements that read it (``select``) and compare it (``fingerprints``)."""
 
     reading: Reading
-    server: str = ""
+    server: str
 
     @property
     def table(self) -> SourceTable:

@@ -145,6 +145,9 @@ def test_a_list_names_server_columns_and_forms_and_holds_while_the_table_has_the
     assert dict(listed.columns)["a_number"] == "number?"
     assert HashList.from_json(listed.to_json()) == listed
     assert reading.can_hash(listed)
+    older = replace(reading, server="postgresql 12 UTF8 0").hash_list
+    assert dict(older.columns)["a_number"] == "numeric?", "it has no trim_scale"
+    assert reading.can_hash(older)
     fewer = replace(ZOO, fields=tuple(field for field in ZOO.fields if field.name != "a_text"))
     assert reading_of(database, fewer).hash_list != listed
     assert reading_of(database, fewer).can_hash(listed)
