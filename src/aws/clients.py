@@ -21,7 +21,7 @@ _CONFIG = Config(
     tcp_keepalive=True,
 )
 # For the first question to a deployment: a command says within seconds that nobody answers.
-_HURRIED = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
+_HURRIED = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 _PATH_STYLE = Config(s3={"addressing_style": "path"})
 # An answer comes when the function is done, 15 minutes at most. A client that gave up before would ask again beside it.
 _FUNCTION_SECONDS = 900

@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Looking": {
         "status": Entry("cli.status:status", "Say whether all is complete, and until when each table is."),
+        "alarms": Entry("cli.alarms:app", "See what the admins were called for."),
         "report": Entry("cli.report.command:report", "Write one HTML page that says whether numbers are complete."),
         "query": Entry("cli.query:query", "Ask Athena in SQL."),
         "tables": Entry("cli.tables:tables", "List the tables and views that can be queried."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,3 +100,33 @@ def test_the_stack_of_this_machine_is_remembered_by_its_place_alone(client_of: C
     assert Deployment.attach(tmp_path).database == "renamed_since"
     with pytest.raises(NotDeployed, match="make up"):
         Deployment.attach(tmp_path / "elsewhere")
+
+
+def test_a_stack_that_is_not_up_is_asked_twice_and_named_with_the_way_to_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    asked: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        where = {"bucket": BUCKET, "aws_environment": {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}}
+        (tmp_path / "stack.json").write_text(json.dumps(where))
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                asked.append(connection.close())
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        with pytest.raises(NotDeployed, match=rf"127.0.0.1:{port}: the stack on this machine is not up\. Start it"):
+            Deployment.attach(tmp_path)
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(timeout=10)
+    assert len(asked) == 2

@@ -1,0 +1,38 @@
+"""Open alarms: the auditor's memory of the causes that it called the admins for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auditor.alarms.conclude import ROOT as CAUSES
+from auditor.repairs.triage import MEANINGS, Cause
+from core.ports import ObjectReader
+
+
+def open_alarms(records: ObjectReader, dataset: str) -> list[dict[str, Any]]:
+    """A row for each cause of a dataset that is not over, by name; ``since`` is when the mail was sent (ISO 8601)."""
+    rows = []
+    for info in records.list(f"{CAUSES}{dataset}/"):
+        stored = records.read(info.key)
+        memory = json.loads(stored.body) if stored else {}
+        if not memory.get("open"):
+            continue
+        cause = Cause.from_data(memory["cause"])
+        meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
+        rows.append(
+            {
+                "dataset": dataset,
+                "alarm": cause.name,
+                "since": memory["since"],
+                "rows": cause.count,
+                "meaning": meaning,
+                "what_to_do": remedy,
+                "entities": list(cause.entities),
+                "details": list(cause.details),
+                "tried": list(cause.tried),
+                "answer": cause.answer,
+                "run": memory["run"],
+            }
+        )
+    return rows
