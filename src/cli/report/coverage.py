@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
+from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage, slots_of_ranges
 from auditor.windows import DAY, HOUR, Window
 from core.time import at_epoch
 
@@ -213,7 +213,7 @@ def shape_feed(
     everything = tuple(_counts(summed, 0, place) for place in range(len(columns)))
     since = seen[kept[0]].window.start
     gaps = sorted(
-        (gap for gap in _gaps(coverage, every) if gap.start >= since),
+        (gap for gap in _gaps(coverage) if gap.start >= since),
         key=lambda gap: (-gap.points, gap.start, gap.entity),
     )
     certified = sum(seen[place].status == "certified" for place in kept)
@@ -309,10 +309,10 @@ def _moment(instant: int, day: bool) -> str:
     return at_epoch(instant).strftime("%d %b %H:%M" if day else "%H:%M")
 
 
-def _gaps(coverage: Coverage, every: int) -> Iterator[Gap]:
+def _gaps(coverage: Coverage) -> Iterator[Gap]:
     for entity, ranges, _ in coverage.ranges_of(MISSING):
         for start, end in ranges:
-            yield Gap(entity, start, end, (end - start) // every)
+            yield Gap(entity, start, end, len(slots_of_ranges(coverage.expectation.grid.slots, [(start, end)])))
 
 
 def _verdict(counts: Counts, *, overdue: int, given_up: bool, uncertified: int) -> Verdict:

@@ -40,7 +40,8 @@ from cli.report.shape import (
 )
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Contracts, Feed, Table
-from core.errors import StarmendError, of_kind
+from core.errors import StarmendError
+from core.evolution.promised import read_promises
 from core.feeds.grid import expected_slots
 from core.landing.zone import RECEIPTS
 from core.ports import ObjectInfo, ObjectReader, ParameterStore, PartitionStore
@@ -174,8 +175,9 @@ def _completeness(sources: Sources, dataset: str, span: Range) -> Rows:
 
 def _feed(sources: Sources, contract: Contract, rows: Rows, span: Range) -> FeedView | None:
     """A feed's points as the auditor would count them now. None where the range has nothing that is owed."""
-    feed = of_kind(contract.source, Feed, "report", contract.dataset)
-    calendar = sources.contracts.calendar(feed.calendar)
+    promises = read_promises(sources.contracts, contract.dataset, sources.records, now=span.now)
+    contract, feed = promises.dataset(contract.dataset), promises.feed(contract.dataset)
+    calendar = promises.calendar(feed.calendar)
     owed_until = min(span.end, settled_until(feed, span.now), calendar.covers_to)
     windows = [window for window in windows_between(feed, calendar, span.start, span.end) if window.start < owed_until]
     if not windows or not facts_of(contract):
