@@ -11,7 +11,7 @@ from tests.support.contract_changes import loaded, misjudgement, written_pair
 from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
 
-PAIRS = 60
+PAIRS = 40
 
 
 def test_the_class_of_a_change_is_what_the_lake_needs(tmp_path: Path) -> None:

@@ -96,13 +96,13 @@ def by_the_words(history: Sequence[Recorded]) -> set[tuple[str, int]]:
     return points
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(histories())
 def test_the_grid_owes_what_the_contract_of_each_minute_says(history: list[Recorded]) -> None:
     assert owed(history) == by_the_words(history)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(histories())
 def test_grid_bitmap_and_the_rule_for_single_instants_agree(history: list[Recorded]) -> None:
     feed, calendar = promised(history)
