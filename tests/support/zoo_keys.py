@@ -95,7 +95,7 @@ KEYS: dict[str, tuple[str, str, Draw]] = {
 }  # fmt: skip
 
 
-FEW = ["timestamptz", "timestamp_text", "numeric8", "float8", "char5", "inet", "oid"]
+FEW = ["timestamp_text", "numeric8", "float8", "char5", "inet", "oid"]
 
 
 def cage(name: str) -> Cage:
