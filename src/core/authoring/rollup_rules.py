@@ -11,6 +11,7 @@ COUNTED = ("count", "expected", "repaired", "absent")
 CHOSEN = ("first", "last", "min", "max")
 AGGREGATES = (*CHOSEN, "sum", *COUNTED, "complete")
 _SECONDS = {"year": 366 * 86_400, "month": 31 * 86_400, "day": 86_400, "hour": 3_600}  # at most
+_UNITS = [[unit] for unit in _SECONDS]
 _SUMMED = ("int", "bigint", "double", "decimal")
 
 
@@ -95,7 +96,7 @@ def _sum_fits(feed: Feed, fact: Table, table: Table, column: Column, where: str,
     rule = column.rule
     summed = next((known.type for known in fact.stored_columns if known.name == getattr(rule, "column", "")), None)
     units = [group.rule.unit for group in table.columns if isinstance(group.rule, GroupValue) and group.rule.unit]
-    if not isinstance(rule, Aggregated) or rule.function != "sum" or summed is None or not {*units} & {*_SECONDS}:
+    if not isinstance(rule, Aggregated) or rule.function != "sum" or summed is None or units[:1] not in _UNITS:
         return
     if summed.name != "decimal" or column.type.name != "decimal":
         return

@@ -100,3 +100,10 @@ def test_a_database_has_no_rollups(tmp_path: Path) -> None:
     rollup = ROLLUP | {"from": "fact_sale", "by": ["sale_id"], "columns": {}}
     (problem,) = problems_of(tmp_path, changed("warehouse/rollup", rollup, contract=GOOD))
     assert problem.problem.startswith("a rollup is of a feed's fact")
+
+
+@pytest.mark.parametrize("unit", ["week", "minute", "quarter"])
+def test_a_sum_by_an_unknown_unit_is_told_as_other_rollups_are(tmp_path: Path, unit: str) -> None:
+    total = {"type": "decimal(18,1)", "aggregate": "sum(temperature)"}
+    rollup = ROLLUP | {"by": [f"{unit}(hour)", "day(hour)"], "columns": {"total": total}}
+    assert any("entity and unit of time" in message for message in messages_of(tmp_path, rollup))
