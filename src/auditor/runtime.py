@@ -76,6 +76,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         pause=_back_off,
         report=settings.report_url,
         project=settings.project,
+        memory_mb=settings.memory_mb,
         athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
     return Runtime(services, settings.environment, metrics.flush)

@@ -91,7 +91,7 @@ class Services:
     pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
     ranges that are too large to read. ``bus`` hears of everything an audit saw and did (None: nobody listens);
     ``pause`` is called before what it refused is offered again. ``report`` is where the health page can be read, if
-    anywhere.
+    anywhere. ``memory_mb`` is what the function has, 0 outside of one.
     """
 
     contracts: Contracts
@@ -115,6 +115,7 @@ class Services:
     pause: Callable[[int], bool] = lambda _attempt: True
     report: str = ""
     project: str = "starmend"
+    memory_mb: int = 0
 
     def needed_source(self) -> AskSource:
         if self.source is None:

@@ -43,6 +43,7 @@ class Settings:
     dead_letter_queue_url: str = ""
     athena_workgroup: str = ""
     athena_database: str = ""
+    memory_mb: int = 0  # of the function; 0: this is none
     contracts_text: bytes | None = field(default=None, repr=False)  # where they are no file beside the code
 
     @classmethod
@@ -76,6 +77,7 @@ class Settings:
             dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),
             athena_workgroup=environment.get("STARMEND_ATHENA_WORKGROUP", ""),
             athena_database=environment.get("STARMEND_ATHENA_DATABASE", ""),
+            memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0),
         )
 
     @cached_property

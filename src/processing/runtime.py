@@ -48,5 +48,6 @@ def build_services(settings: Settings, clients: Clients) -> tuple[Services, Call
         timer=time.perf_counter,
         workers=WORKERS,
         threads=(os.cpu_count() or 1) > 1,
+        memory_mb=settings.memory_mb,
     )
     return services, metrics.flush

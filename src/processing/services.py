@@ -19,7 +19,8 @@ class Services:
     ``ingest`` is the landing zone, ``records`` the bucket for receipts and quarantine. ``parameter_prefix`` is
     ``/<project>/<environment>``. ``metrics`` gives those of a dataset. ``now`` is the time of day (aware), ``timer``
     counts seconds. ``workers`` bounds concurrent requests; ``threads`` lets the parser use several cores. ``ensured``
-    names the tables made from the contract alone that this process has already brought up to date.
+    names the tables made from the contract alone that this process has already brought up to date. ``memory_mb`` is the
+    function's, 0 outside of one.
     """
 
     contracts: Contracts
@@ -38,6 +39,7 @@ class Services:
     workers: int = 8
     threads: bool = False
     ensured: set[str] = field(default_factory=set)
+    memory_mb: int = 0
 
     def promises(self, dataset: str) -> Contracts:
         """The contracts with what a feed promised before the deployed one (``core.evolution``)."""

@@ -210,6 +210,19 @@ def test_the_commands_audit_heal_and_verify_a_database(
     assert differences(sales, contract) == {}
 
 
+def test_what_the_repairs_took_is_measured_by_the_functions_that_did_them(sales: Stack, starmend: Command) -> None:
+    """Whatever was healed above, and by other scenarios before."""
+    told = starmend("costs", "--by", "repair", "--json")
+    assert told.code == 0, told.err
+    measured = {row["repair"]: row for row in told.data["measured"]}
+    for idea in ("re-extract", "restate"):
+        assert measured[idea]["jobs"] > measured[idea]["unmeasured"] == 0
+        assert measured[idea]["gb_seconds"] > 0
+        assert measured[idea]["writes"] > 0
+        assert float(measured[idea]["usd"]) > 0
+    assert starmend("costs").code == 2
+
+
 def test_the_smoke_test_reaches_the_database_and_leaves_nothing(sales: Stack) -> None:
     before = written(sales.deployment)
     tried = {trial.what: trial.problem for trial in smoke_test(sales.deployment)}

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, get_args
 
+from core.audit.efforts import Effort
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.fingerprint import Fingerprint
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest
-from core.audit.repair_jobs import Repair, executor_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import Repair, RepairOutcome, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
     ListPairs,
@@ -78,6 +79,7 @@ def example_lines() -> str:
     lines += [_repair(_example(kind)) for kind in get_args(Repair)]
     lines += [_there_and_back("request", one, HistoryRequest.from_data, one.to_data()) for one in _requests()]
     lines += [_there_and_back("outcome", one, HistoryOutcome.from_data, one.to_data()) for one in _outcomes()]
+    lines.append(_ended(RepairOutcome("done", "", NINE, counts={"rows": 3}, effort=Effort(1.5, 0.75, 2, 3, 4, 5))))
     lines += [_there_and_back("question", one, question_from_data, question_to_data(one)) for one in _questions()]
     full = {0: Fingerprint(3, NINE * 1_000_000, 2**63), 5: Fingerprint(1, -1, 7)}
     buckets: tuple[dict[int, Fingerprint], ...] = (full, {})
@@ -100,6 +102,11 @@ def _repair(repair: Any) -> str:
     return _there_and_back(
         f"repair through the door {executor_of(repair)}", repair, repair_from_data, repair_to_data(repair)
     )
+
+
+def _ended(outcome: RepairOutcome) -> str:
+    data = json.loads(outcome.to_json())
+    return _there_and_back("end", outcome, lambda read: RepairOutcome.from_json(json.dumps(read).encode()), data)
 
 
 def _there_and_back(what: str, value: Any, read: Callable[[Any], Any], data: Any) -> str:

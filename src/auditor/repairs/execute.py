@@ -15,6 +15,7 @@ from auditor.repairs.outcomes import JobReport, read_reports, refused_now
 from auditor.repairs.plan import Plan, PlanContext, plan_repairs
 from auditor.run_files import read_run_file, write_run_file
 from auditor.services import Services
+from core.audit.efforts import measured
 from core.audit.repair_jobs import (
     Executor,
     PutParameters,
@@ -95,6 +96,7 @@ def queue_objects(services: Services, key: str) -> int:
     job = find_job(services.records, key)
     repair = job.repair if job else None
     redriven: tuple[str, ...] | None = None
+    started = services.now()
     if isinstance(repair, Reprocess):
         count = _queue(services, key, repair)
     elif isinstance(repair, PutParameters):
@@ -104,7 +106,9 @@ def queue_objects(services: Services, key: str) -> int:
         redriven, count = _redriven(services, key, repair, moved), len(moved)
     else:
         raise TransientFailure("queue objects", key, "is no such job", "Start the audit again")
-    outcome = RepairOutcome("done", "", int(services.now().timestamp()), redriven=redriven)
+    now = services.now()
+    effort = measured((now - started).total_seconds(), services.memory_mb)
+    outcome = RepairOutcome("done", "", int(now.timestamp()), redriven=redriven, effort=effort)
     write_outcome(services.records, key, outcome)
     return count
 

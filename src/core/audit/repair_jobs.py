@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
+from core.audit.efforts import IDEAS, Effort
 from core.audit.findings import Keys
 from core.audit.history import HistoryOutcome, Ranges
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
 from core.json import canonical_json
-from core.ports import ObjectReader, ObjectWriter
+from core.ports import ObjectInfo, ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
 RUNS = "audit/runs/"
@@ -178,6 +179,11 @@ def executor_of(repair: Repair) -> Executor:
     return _EXECUTORS[repair.kind]
 
 
+def idea_of(repair: Repair) -> str:
+    """The idea of repair that costs are told apart by: ``history``, ``re-extract``, ``restate`` or ``replay``."""
+    return IDEAS[executor_of(repair)]
+
+
 # ---------------------------------------------------------------- jobs
 
 
@@ -276,7 +282,8 @@ class RepairOutcome:
 
     ``history`` are the calls of a history job, ``revived`` the objects that a job brought back; None where the job was
     of another kind. ``redriven`` are the dead letters that a job moved, None where it moved all that it was asked for.
-    ``counts`` say how much was changed; each is a field of its own in the stored form.
+    ``counts`` say how much was changed; each is a field of its own in the stored form. ``effort`` is what the job took,
+    None where an earlier release did it.
     """
 
     result: str
@@ -286,6 +293,7 @@ class RepairOutcome:
     revived: tuple[str, ...] | None = None
     redriven: tuple[str, ...] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    effort: Effort | None = None
 
     def to_json(self) -> bytes:
         """The outcome's object."""
@@ -301,13 +309,17 @@ class RepairOutcome:
             data["revived"] = list(self.revived)
         if self.redriven is not None:
             data["redriven"] = list(self.redriven)
+        if self.effort is not None:
+            data["effort"] = self.effort.to_data()
         return canonical_json(data)
 
     @classmethod
     def from_json(cls, body: bytes) -> RepairOutcome:
         """Read what ``to_json`` gave."""
         data = json.loads(body)
-        history, revived, redriven = (data.pop(name, None) for name in ("history", "revived", "redriven"))
+        history, revived, redriven, effort = (
+            data.pop(name, None) for name in ("history", "revived", "redriven", "effort")
+        )
         return cls(
             result=data.pop("result"),
             reason=data.pop("reason", ""),
@@ -316,7 +328,18 @@ class RepairOutcome:
             revived=None if revived is None else tuple(revived),
             redriven=None if redriven is None else tuple(redriven),
             counts=data,
+            effort=None if effort is None else Effort.from_data(effort),
         )
+
+
+def outcomes_of_runs(store: ObjectReader) -> Iterator[ObjectInfo]:
+    """The outcomes of all runs that the lake still has, in no order of time."""
+    return (info for info in store.list(RUNS) if "/outcomes/" in info.key)
+
+
+def job_of_outcome(key: str) -> str:
+    """The key of the job whose outcome lies under this key."""
+    return key.replace("/outcomes/", "/jobs/")
 
 
 def outcome_key(job: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.audit.efforts import measured
 from core.audit.key_values import Key, canonical_keys
 from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, RepairOutcome, read_job, write_outcome
 from core.errors import InvalidData, StarmendError, TransientFailure
@@ -30,11 +31,15 @@ MOMENT = timedelta(microseconds=1)  # the shortest time that a timestamp of the 
 
 @dataclass(frozen=True, slots=True)
 class RepairClients:
-    """Ports of a repair job: the datasets' extractions, and the warehouse bucket for jobs and outcomes alone."""
+    """Ports of a repair job: the datasets' extractions, and the warehouse bucket for jobs and outcomes alone.
+
+    ``memory_mb`` is what the function has, 0 outside of one.
+    """
 
     extraction: Callable[[str], Extraction]
     records: ObjectStore
     now: Callable[[], datetime]
+    memory_mb: int = 0
 
 
 def carry_out(clients: RepairClients, job: str) -> dict[str, int]:
@@ -42,21 +47,34 @@ def carry_out(clients: RepairClients, job: str) -> dict[str, int]:
 
     Raises ``InvalidData`` where there is no such job; whatever else fails raises too, after the outcome was left.
     """
-    repair = read_job(clients.records, job).repair
+    repair, started = read_job(clients.records, job).repair, clients.now()
     try:
         done, lost = _do(clients, repair, job)
     except StarmendError as error:
-        _leave(clients, job, "failed", reason=str(error))
+        _leave(clients, job, "failed", started, reason=str(error))
         raise
     counts = {"objects": len(done.objects), "rows": done.rows, "absent": len(done.absent), "lost": lost}
-    _leave(clients, job, "done", counts=counts)
+    _leave(clients, job, "done", started, counts=counts)
     return counts
 
 
 def _leave(
-    clients: RepairClients, job: str, result: str, *, reason: str = "", counts: Mapping[str, int] | None = None
+    clients: RepairClients,
+    job: str,
+    result: str,
+    started: datetime,
+    *,
+    reason: str = "",
+    counts: Mapping[str, int] | None = None,
 ) -> None:
-    outcome = RepairOutcome(result, reason, int(clients.now().timestamp()), counts=counts or {})
+    counts, now = counts or {}, clients.now()
+    effort = measured(
+        (now - started).total_seconds(),
+        clients.memory_mb,
+        rows=counts.get("rows", 0),
+        writes=counts.get("objects", 0),
+    )
+    outcome = RepairOutcome(result, reason, int(now.timestamp()), counts=counts, effort=effort)
     write_outcome(clients.records, job, outcome)
 
 

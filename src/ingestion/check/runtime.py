@@ -32,4 +32,5 @@ def clients_within(seconds: float) -> RepairClients:
         extraction.statement_seconds = max(1.0, seconds - SPARE_SECONDS)
         return extraction
 
-    return RepairClients(extraction_of, build_records(), lambda: datetime.now(UTC))
+    settings, _ = build_clients()
+    return RepairClients(extraction_of, build_records(), lambda: datetime.now(UTC), settings.memory_mb)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from core.audit.efforts import Effort, measured
 from core.audit.history import HistoryOutcome, HistoryRequest
 from core.audit.repair_jobs import (
     Compare,
@@ -40,13 +41,17 @@ class DeletedObjects(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RepairClients:
-    """Ports of a repair job. ``records`` is the warehouse bucket, for jobs and outcomes alone."""
+    """Ports of a repair job. ``records`` is the warehouse bucket, for jobs and outcomes alone.
+
+    ``memory_mb`` is what the function has, 0 outside of one.
+    """
 
     records: ObjectStore
     ask: Ask
     ingest: DeletedObjects
     now: Callable[[], datetime]
     log: Log
+    memory_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +69,39 @@ def carry_out(clients: RepairClients, job: str) -> TaskResult:
     Raises ``InvalidData`` where there is no such job, ``TransientFailure`` where the store of jobs fails.
     """
     repair = read_job(clients.records, job).repair
-    before = find_outcome(clients.records, job)
+    before, started = find_outcome(clients.records, job), clients.now()
     try:
         outcome, result = _do(clients, repair, before)
     except StarmendError as error:
         outcome = replace(before or RepairOutcome("failed"), result="failed", reason=str(error))
         result = TaskResult(type(error).__name__, str(error), {})
-    write_outcome(clients.records, job, replace(outcome, finished_at=int(clients.now().timestamp())))
+    now = clients.now()
+    effort = _effort(clients, outcome, before, (now - started).total_seconds())
+    write_outcome(clients.records, job, replace(outcome, finished_at=int(now.timestamp()), effort=effort))
     clients.log.info("repair job done", job=job, kind=repair.kind, error=result.error, **result.counts)
     return result
+
+
+def _effort(
+    clients: RepairClients, outcome: RepairOutcome, before: RepairOutcome | None, seconds: float
+) -> Effort | None:
+    """That of this attempt and of the job's earlier ones. A range that was answered before is not asked for again."""
+    answered = {(call.start, call.end) for call in (before and before.history) or () if _is_answered(call)}
+    calls = [call for call in outcome.history or () if (call.start, call.end) not in answered]
+    rows = sum(len(call.outcome.healed) for call in calls)
+    effort = measured(seconds, clients.memory_mb, calls=len(calls), rows=rows, writes=len(outcome.revived or ()))
+    earlier = before.effort if before else None
+    return effort + earlier if effort and earlier else effort or earlier
+
+
+def _is_answered(call: HistoryCall) -> bool:
+    return call.outcome.result == "answered"
 
 
 def _do(clients: RepairClients, repair: Repair, before: RepairOutcome | None) -> tuple[RepairOutcome, TaskResult]:
     """The outcome, which has no time yet, and the answer."""
     if isinstance(repair, FetchHistory | Compare):
-        answered = [call for call in (before.history or () if before else ()) if call.outcome.result == "answered"]
+        answered = [call for call in (before.history or () if before else ()) if _is_answered(call)]
         return _history(clients, repair, answered)
     if isinstance(repair, Revive):
         revived = tuple(key for key in repair.objects if clients.ingest.revive(key))

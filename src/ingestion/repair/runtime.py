@@ -45,6 +45,7 @@ def clients_of(settings: Settings, clients: Clients, *, milliseconds: float) -> 
         ingest=S3DeletedObjects(clients("s3"), settings.ingest_bucket),
         now=pull.clock.now,
         log=function_log("repair"),
+        memory_mb=settings.memory_mb,
     )
 
 

@@ -6,8 +6,10 @@ sources, and calendars and a feed's entities from the contract.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from core.audit.efforts import measured
 from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
@@ -16,12 +18,14 @@ from core.warehouse.pointer import partition_of
 from processing.derived.dimensions import derive_dimension
 from processing.derived.rollups import derive_rollup
 from processing.ingest import described
-from processing.partitions.commit import Committed
+from processing.partitions.commit import Committed, Outcome
 from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import vacuum_partition
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_table
 from processing.services import Services
+
+WRITES_OF_A_VERSION = 2  # the object and its pointer
 
 
 def restate_job(services: Services, job: str) -> dict[str, Any]:
@@ -34,11 +38,11 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     repair = stored.repair if stored else None
     if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
-    changed, failed = 0, []
+    started, done, failed = services.now(), Work(), []
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
     for path in paths:
         try:
-            changed += _repair(services, repair, path)
+            done += _repair(services, repair, path)
         except TransientFailure:
             raise
         except Exception as failure:
@@ -53,20 +57,51 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
         result="failed" if failed else "done",
         reason="; ".join(failed)[:1000],
         finished_at=int(services.now().timestamp()),
-        counts={"changed": changed},
+        counts={"changed": done.changed},
+        effort=measured(
+            (services.now() - started).total_seconds(),
+            services.memory_mb,
+            rows=done.rows,
+            reads=done.reads,
+            writes=done.writes,
+        ),
     )
     try:
         write_outcome(services.records, job, outcome)
     except TransientFailure as error:
         services.log.warning("outcome not written", job=job, reason=str(error))
-    return {"partitions": len(paths), "changed": changed, "failed": len(failed)}
+    return {"partitions": len(paths), "changed": done.changed, "failed": len(failed)}
 
 
-def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> int:
-    """Carry out the repair of one partition; returns how many versions, objects or rows were changed by it."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Counts of a job: versions, objects or rows ``changed``, ``rows`` made again, their ``reads`` and ``writes``."""
+
+    changed: int = 0
+    rows: int = 0
+    reads: int = 0
+    writes: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(
+            self.changed + other.changed,
+            self.rows + other.rows,
+            self.reads + other.reads,
+            self.writes + other.writes,
+        )
+
+
+def _made(outcome: Outcome) -> Work:
+    """The work of a derived partition that was computed again."""
+    is_new = isinstance(outcome, Committed)
+    return Work(int(is_new), outcome.rows, 0, WRITES_OF_A_VERSION * is_new)
+
+
+def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> Work:
+    """Carry out the repair of one partition."""
     if isinstance(repair, Restate):
         return _restate(services, repair, path)
-    return _clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair)
+    return Work(_clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair))
 
 
 def _clean(services: Services, repair: Vacuum, path: str) -> int:
@@ -78,39 +113,46 @@ def _clean(services: Services, repair: Vacuum, path: str) -> int:
     return removed
 
 
-def _restate(services: Services, repair: Restate, path: str) -> int:
-    """Make a partition again; returns how many versions were made."""
+def _restate(services: Services, repair: Restate, path: str) -> Work:
+    """Make a partition again."""
     table = services.contracts.table(repair.table)
     if table.kind == "rollup":
         outcome = derive_rollup(services, table, path)
         services.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)
-        return int(isinstance(outcome, Committed))
+        return _made(outcome)
     if table.kind == "dimension" and table.source != ENTITIES:
         return _dimension(services, table)
-    partitions = list(rebuild_table(services, table.name, path if table.kind == "fact" else None))
+    return _rebuilt(services, table.name, path if table.kind == "fact" else None)
+
+
+def _rebuilt(services: Services, name: str, path: str | None) -> Work:
+    """A table, or one partition of it, from the ingest objects."""
+    read: set[str] = set()
+    partitions = list(rebuild_table(services, name, path, progress=read.add))
     for rebuilt in partitions:
         services.log.info(
             "partition restated", table=rebuilt.table, partition=rebuilt.partition, version=rebuilt.version
         )
-    return sum(rebuilt.changed for rebuilt in partitions)
+    changed = sum(rebuilt.changed for rebuilt in partitions)
+    return Work(changed, sum(rebuilt.rows for rebuilt in partitions), len(read), WRITES_OF_A_VERSION * changed)
 
 
-def _dimension(services: Services, table: Table) -> int:
+def _dimension(services: Services, table: Table) -> Work:
     """Compute a dimension again from the current state of its sources; where that is broken, it is rebuilt first.
 
-    All other dimensions of the same sources are computed too. Returns how many versions were made.
+    All other dimensions of the same sources are computed too.
     """
     contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
     states = [read_state(services.partitions, f"{CURRENT}/{name}") for name in inputs]
-    changed = 0
+    work = Work()
     if not all(isinstance(state, Current) and state.is_sound for state in states):
-        changed = sum(rebuilt.changed for rebuilt in rebuild_table(services, table.name))
+        work = _rebuilt(services, table.name, None)
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
             outcome = derive_dimension(
                 services.partitions, other, services.contracts, context=services.context_of(contract)
             )
-            changed += isinstance(outcome, Committed)
+            work += _made(outcome)
             services.log.info("dimension restated", table=other.name, version=outcome.version)
-    return changed
+    return work

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 
+from core.audit.efforts import Effort
 from core.audit.history import Evidence, HistoryOutcome
 from core.audit.repair_jobs import (
     Executor,
@@ -56,6 +57,7 @@ OUTCOMES = st.builds(
         history=st.none() | st.lists(st.builds(HistoryCall, SECONDS, SECONDS, OUTCOMES), max_size=3).map(tuple),
         revived=st.none() | st.lists(st.text(), max_size=3).map(tuple),
         counts=st.dictionaries(st.sampled_from(["objects", "rows", "changed"]), st.integers(0)),
+        effort=st.none() | st.builds(Effort, seconds=st.floats(0, 900), rows=st.integers(0), calls=st.integers(0)),
     )
 )
 def test_an_outcome_is_read_as_it_was_written(outcome: RepairOutcome) -> None:
@@ -70,6 +72,12 @@ def test_an_outcome_has_one_flat_stored_form() -> None:
     stored = json.loads(RepairOutcome("done", "", 60, history=(call,), counts={"rows": 2}).to_json())
     assert stored.pop("history")[0]["asked"] == ["1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z"]
     assert stored == {"result": "done", "reason": "", "finished_at": "1970-01-01T00:01:00Z", "rows": 2}
+
+
+def test_what_a_job_took_stands_apart_from_what_it_changed() -> None:
+    outcome = RepairOutcome("done", "", 60, counts={"rows": 2}, effort=Effort(1.5, 0.75, rows=9))
+    stored = json.loads(outcome.to_json())
+    assert (stored["rows"], stored["effort"]) == (2, {"seconds": 1.5, "gb_seconds": 0.75, "rows": 9})
 
 
 def test_a_job_is_read_under_the_key_that_writing_it_gave() -> None:

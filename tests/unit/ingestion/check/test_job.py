@@ -5,11 +5,12 @@ What it fetches is tried with a real database in ``tests/scenarios/test_auditor_
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.fakes.objects import MemoryObjects
 
+from core.audit.efforts import Effort
 from core.audit.repair_jobs import FetchRows, Repair, RepairJob, RepairOutcome, Restate, find_outcome, write_job
 from core.errors import InvalidData, OutOfReach, StarmendError
 from ingestion.check.job import RepairClients, carry_out
@@ -39,3 +40,13 @@ def test_a_job_that_is_not_there_leaves_nothing() -> None:
     with pytest.raises(InvalidData, match="there is no such job"):
         carry_out(RepairClients(unreachable, records, lambda: NOW), "audit/runs/r/jobs/9-000.json")
     assert list(records.list("")) == []
+
+
+def test_a_failed_job_has_been_paid_for_too() -> None:
+    records, times = MemoryObjects(), iter([NOW, NOW + timedelta(seconds=4)])
+    key = write_job(records, RepairJob("sales", "r", FetchRows("sales", "staff", ((1,),))), attempt=1, number=0)
+    with pytest.raises(OutOfReach):
+        carry_out(RepairClients(unreachable, records, lambda: next(times), 512), key)
+    outcome = find_outcome(records, key)
+    assert outcome is not None
+    assert outcome.effort == Effort(4.0, 2.0)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.fakes.log import MemoryLog
 from tests.fakes.objects import MemoryObjects
 
+from core.audit.efforts import Effort
 from core.audit.history import HistoryOutcome, HistoryRequest, Result
 from core.audit.repair_jobs import (
     Compare,
@@ -145,3 +148,24 @@ def test_a_job_that_is_not_there_leaves_nothing(setting: Setting) -> None:
     with pytest.raises(InvalidData, match="there is no such job"):
         setting.carry_out("audit/runs/r/jobs/9-000.json")
     assert list(setting.records.list("")) == []
+
+
+def test_the_outcome_adds_up_what_all_attempts_took_and_no_answer_twice(setting: Setting) -> None:
+    clock = itertools.count(step=3)
+    setting.clients = replace(
+        setting.clients, memory_mb=512, now=lambda: NOW + timedelta(seconds=next(clock))
+    )  # fmt: skip
+    setting.provider.results[120] = "limited"
+    key = setting.job(FetchHistory("quotes", "AAPL", RANGES, 3))
+    setting.carry_out(key)
+    assert setting.outcome(key).effort == Effort(3.0, 1.5, calls=2, rows=1)
+    setting.provider.results.clear()
+    setting.carry_out(key)
+    assert setting.outcome(key).effort == Effort(6.0, 3.0, calls=4, rows=3)
+
+
+def test_a_revived_object_is_a_write(setting: Setting) -> None:
+    setting.clients = replace(setting.clients, memory_mb=512)
+    key = setting.job(Revive("quotes", ("feeds/quotes/a", "feeds/quotes/gone")))
+    setting.carry_out(key)
+    assert setting.outcome(key).effort == Effort(writes=1)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support.lake import MemoryLake, department, order, quote, shipped_contracts, staff
 
-from core.audit.repair_jobs import FetchRows, PlantGap, Repair, RepairJob, Restate, Vacuum, write_job
+from core.audit.repair_jobs import FetchRows, PlantGap, Repair, RepairJob, Restate, Vacuum, find_outcome, write_job
 from core.errors import InvalidData, OutOfReach
 from processing.restating.job import restate_job
 
 DAY = "2026-11-20"
+NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -45,6 +49,26 @@ def test_a_partition_whose_object_is_lost_is_made_again(lake: MemoryLake, table:
     assert (outcome["result"], outcome["changed"]) == ("done", 1)
     assert lake.rows(table) == rows
     assert run(lake, Restate("sales", table, (path,)))[0]["changed"] == 0
+
+
+def test_the_outcome_says_what_the_job_took(lake: MemoryLake) -> None:
+    times = itertools.count()
+    deployed = replace(
+        lake.services, memory_mb=1769, now=lambda: NOON + dt.timedelta(seconds=2 * next(times))
+    )  # fmt: skip
+    (path,) = lake.paths("fact_sales_order")
+    lake.partitions.delete([lake.snapshot("fact_sales_order", path).key])
+    job = write_job(
+        lake.records, RepairJob("sales", "r", Restate("sales", "fact_sales_order", (path,))), attempt=0, number=0
+    )
+    restate_job(deployed, job)
+    outcome = find_outcome(lake.records, job)
+    assert outcome is not None
+    assert outcome.effort is not None
+    assert outcome.effort.seconds >= 4, "from the beginning to the end"
+    assert outcome.effort.gb_seconds == pytest.approx(outcome.effort.seconds * 1769 / 1024, rel=1e-4)
+    assert (outcome.effort.rows, outcome.effort.reads, outcome.effort.writes) == (1, 1, 2)
+    assert "effort" not in run(lake, Restate("sales", "fact_sales_order", (path,)))[1], "outside of a function"
 
 
 def test_a_rollup_is_made_from_its_facts(lake: MemoryLake) -> None:
