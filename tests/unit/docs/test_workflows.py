@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 import yaml
 
@@ -31,6 +34,43 @@ def options() -> dict[str, set[str]]:
         name: {option for parameter in command.params for option in parameter.opts}
         for name, command in group.commands.items()
     }
+
+
+def schema_breaks(schema: str, *files: Path) -> str:
+    """What breaks the schema that GitHub's editors and linters share for workflows or for actions; empty: nothing."""
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        f"vendor.github-{schema}",
+        *map(str, files),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout if done.returncode else ""
+
+
+def test_workflows_and_actions_keep_to_their_schemas() -> None:
+    assert schema_breaks("workflows", *WORKFLOWS) == ""
+    assert schema_breaks("actions", ACTION) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("    runs-on:", "    run-on:", "jobs.drift"),
+        ("    timeout-minutes: 30", "    timeout-minutes: soon", "'soon'"),
+        ("  id-token: write", "  id-token: writes", "'writes'"),
+        ("on:\n  schedule:", "on:\n  schedules:", "'schedules'"),
+        ("      - run: .venv", "      - runs: .venv", "steps"),
+    ],
+)
+def test_a_workflow_with_a_slip_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = (ROOT / ".github/workflows/drift.yml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file = tmp_path / "drift.yml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    assert says in schema_breaks("workflows", file)
 
 
 def test_every_command_of_a_workflow_and_its_options_exist() -> None:
