@@ -7,8 +7,8 @@ locals {
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
     "halted-objects", "failed-tables", "horizon-held", "provider-refused", "provider-broken", "secret-missing",
-    "delivery-late",
-    "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "pipeline-unhealthy",
+    "delivery-late", "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "deployment-drift",
+    "pipeline-unhealthy",
   ]
 
   # What the functions count, in five minutes, by dataset. Silence is fine: a function that met nothing writes nothing.
@@ -118,7 +118,21 @@ locals {
         statistic  = "Maximum", period = 300, periods = 1, above = var.alarm_thresholds.delivery_age, missing = "notBreaching"
       }
     },
+    local.drift,
   )
+
+  # Counted by `starmend deploy drift --notify`; the state stays until it looks again.
+  drift = {
+    deployment-drift = {
+      kind = "deployment-drift", namespace = local.namespace, metric = "DriftedResources"
+      text = join(" ", [
+        "What is deployed is not what the code says; the mail of the same minute names the resources. Deploy, or take back what",
+        "was changed by hand: starmend deploy plan.",
+      ])
+      dimensions = merge(local.metric_dimensions, { dataset = "deployment" })
+      statistic  = "Maximum", period = 300, periods = 1, above = 0, missing = "ignore"
+    }
+  }
 
   # Only where schedules run: three missed starts, or a week, which is the most that an alarm looks at. Here silence is the
   # fault.

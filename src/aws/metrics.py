@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from aws.failures import reaching
 from core.metrics import DIMENSIONS, NAMESPACE, Metric
 
 
@@ -42,6 +44,19 @@ class LogMetrics:
         elif self._fields:
             sys.stdout.write(json.dumps({**self._dimensions, **self._fields}, separators=(",", ":")) + "\n")
         self._metrics, self._fields = self._fresh(), {}
+
+
+def put_metric(client: Any, project: str, environment: str, dataset: str, metric: Metric, value: float) -> None:
+    """Put a value by a call of CloudWatch's, for whoever has no log that becomes metrics: a command on any machine."""
+    dimensions = zip(DIMENSIONS, (project, environment, dataset), strict=True)
+    point = {
+        "MetricName": metric.name,
+        "Dimensions": [{"Name": name, "Value": text} for name, text in dimensions],
+        "Unit": metric.unit,
+        "Value": value,
+    }
+    with reaching("put a metric", metric.name):
+        client.put_metric_data(Namespace=NAMESPACE, MetricData=[point])
 
 
 class DatasetMetrics:

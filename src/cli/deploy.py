@@ -124,7 +124,7 @@ def plan(
 @examples("deploy drift --env prod --notify")
 def drift(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
-    notify: Annotated[bool, typer.Option("--notify", help="Mail the admins what differs.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Mail the admins what differs, and set its alarm.")] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Compare what is deployed with the code that is checked out.
@@ -139,9 +139,20 @@ def drift(
         terraform, packages = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress)
     show_plan(planned.changes, text, as_json=as_json)
+    if notify:
+        count_drift(target, planned.changes)
     if planned.changes and notify:
         tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, planned.changes)
     raise typer.Exit(FINDINGS if planned.changes else FINE)
+
+
+def count_drift(target: Target, changes: Sequence[Change]) -> None:
+    """Say how much differs, nothing too: the alarm ``deployment-drift`` keeps its state until somebody looks again."""
+    from aws.metrics import put_metric
+    from core.metrics import DEPLOYMENT, DRIFTED
+
+    cloudwatch = target.clients("cloudwatch")
+    put_metric(cloudwatch, target.project, target.environment, DEPLOYMENT, DRIFTED, len(changes))
 
 
 def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) -> None:

@@ -93,4 +93,9 @@ AUDIT_FINISHED = Metric("AuditFinished", "audits that reached their end")
 AUDIT_FAILED = Metric("AuditFailed", "audits that failed in one of their steps", watched=False)
 EVENTS_UNSENT = Metric("EventsUnsent", "events about an audit that the event bus did not take", watched=False)
 
+# ---------------------------------------------------------------- the deployment itself
+
+DEPLOYMENT = "deployment"  # in the place of a dataset
+DRIFTED = Metric("DriftedResources", "resources that differ from the code, whenever somebody looks (deploy drift)")
+
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import botocore.session
 import pytest
+from botocore.stub import Stubber
 
-from aws.metrics import LogMetrics
-from core.metrics import LINES_REJECTED, OBJECTS_PROCESSED, PROCESSING_TIME, ROWS_OUT
+from aws.metrics import LogMetrics, put_metric
+from core.errors import NotGranted
+from core.metrics import DEPLOYMENT, DRIFTED, LINES_REJECTED, OBJECTS_PROCESSED, PROCESSING_TIME, ROWS_OUT
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -54,3 +57,20 @@ def test_what_no_alarm_reads_is_written_although_there_is_no_metric_beside_it(
     metrics.flush()
     metrics.flush()
     assert lines(capsys) == [{"project": "starmend", "environment": "prod", "dataset": "sales", "RowsOut": 3}]
+
+
+def test_a_command_puts_a_metric_under_the_dimensions_that_alarms_read() -> None:
+    client = botocore.session.get_session().create_client("cloudwatch", region_name="eu-west-1")
+    dimensions = [
+        {"Name": "project", "Value": "starmend"},
+        {"Name": "environment", "Value": "prod-us2"},
+        {"Name": "dataset", "Value": "deployment"},
+    ]
+    point = {"MetricName": "DriftedResources", "Dimensions": dimensions, "Unit": "Count", "Value": 3}
+    with Stubber(client) as stub:
+        stub.add_response("put_metric_data", {}, {"Namespace": "Starmend", "MetricData": [point]})
+        put_metric(client, "starmend", "prod-us2", DEPLOYMENT, DRIFTED, 3)
+        stub.assert_no_pending_responses()
+        stub.add_client_error("put_metric_data", "AccessDenied", http_status_code=403)
+        with pytest.raises(NotGranted, match="DriftedResources"):
+            put_metric(client, "starmend", "prod-us2", DEPLOYMENT, DRIFTED, 0)
