@@ -3,7 +3,7 @@
 Restores "Using Amazon CloudWatch alarms" (CloudWatch User Guide), sections "Alarm evaluation" and "Configuring how
 alarms treat missing data" with its two tables: M of N datapoints, ``missing``, ``ignore``, ``breaching`` and
 ``notBreaching``; metric math; actions on each change of state. Stock evaluates only when somebody puts a metric, over
-the points of every dimension together, and never where data are missing.
+the points of every dimension together, and never where data are missing. Each account and region has its own.
 
 Differences that remain: periods end now instead of at full minutes (a breach shows at once), the range of N periods is
 not extended into the past to make up for gaps, and ``alarm_scale`` may shorten periods.
@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ministack.services import cloudwatch
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch, sqs
 
 from local.emulator.patches.metrics import metric_math, queue_metrics
 from local.emulator.patches.metrics.metric_math import Value
@@ -47,12 +48,24 @@ def apply(settings: Settings) -> None:
 def _clock(seconds: float) -> None:
     while True:
         time.sleep(seconds)
-        try:
-            queue_metrics.publish()
-            for alarm in list(cloudwatch._alarms.values()):
-                _evaluate(None, alarm)
-        except Exception:  # the clock goes on, whatever one round of it meets
-            log.exception("a round of alarm evaluation failed")
+        for account, region in _places():
+            try:
+                with request_scope(account, region):
+                    _round()
+            except Exception:  # the clock goes on, whatever one round of it meets
+                log.exception("a round of alarm evaluation failed")
+
+
+def _places() -> set[tuple[str, str]]:
+    """Every account and region that has an alarm or a queue: each is evaluated by itself."""
+    stores = (cloudwatch._alarms, sqs._queues)
+    return {(account, region) for store in stores for (account, region, _), _ in store.all_items()}
+
+
+def _round() -> None:
+    queue_metrics.publish()
+    for alarm in list(cloudwatch._alarms.values()):
+        _evaluate(None, alarm)
 
 
 def _evict_old_metrics(_stock: Any) -> None:

@@ -94,3 +94,22 @@ def test_a_composite_alarm_follows_its_children(cloudwatch):
     put(cloudwatch, "child", 9)
     eventually(becomes(cloudwatch, "unhealthy", "ALARM"), within=5)
     eventually(becomes(cloudwatch, "unhealthy", "OK"), within=8)
+
+
+def test_each_region_evaluates_its_own_alarms_on_its_own_metrics_and_queues(cloudwatch, session):
+    there = session.client("cloudwatch", region_name="eu-central-1")
+    queue = {
+        "Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum",
+        "Threshold": 0, "Dimensions": [{"Name": "QueueName", "Value": "both"}],
+    }  # fmt: skip
+    for region, client in ((session.region_name, cloudwatch), ("eu-central-1", there)):
+        session.client("sqs", region_name=region).create_queue(QueueName="both")
+        alarm(client, "of-a-region", TreatMissingData="notBreaching")
+        alarm(client, "queue-of-a-region", TreatMissingData="notBreaching", **queue)
+        eventually(becomes(client, "queue-of-a-region", "OK"), within=5)
+    put(there, "of-a-region", 9)
+    sqs = session.client("sqs", region_name="eu-central-1")
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="both")["QueueUrl"], MessageBody="there")
+    eventually(becomes(there, "of-a-region", "ALARM"), within=5)
+    eventually(becomes(there, "queue-of-a-region", "ALARM"), within=5)
+    assert {state(cloudwatch, name) for name in ("of-a-region", "queue-of-a-region")} == {"OK"}
