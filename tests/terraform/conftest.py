@@ -68,6 +68,21 @@ def changes(deployed: dict[str, Any]) -> list[Change]:
 
 DATABASES, FEEDS = 3, 4  # with such names as many as the rule of one composite alarm can hold
 PROJECT, ENVIRONMENT, SUFFIX, REGION = "project-of-20-letter", "env10lette", "suf8ixxx", "ap-southeast-1"
+# The usual names lead to the endpoints, so that the plan knows the functions' variables.
+PRIVATE_NETWORK = {
+    "vpc_subnet_ids": [f"subnet-{number:017x}" for number in range(3)],
+    "security_group_ids": [f"sg-{number:017x}" for number in range(5)],
+    "vpc_endpoints": {
+        "vpc_id": f"vpc-{1:017x}",
+        "route_table_ids": [f"rtb-{number:017x}" for number in range(3)],
+        "private_dns": True,
+        "admit": {
+            "cidrs": ["10.123.0.0/16"],
+            "security_group_ids": [f"sg-{6:017x}"],
+            "prefix_list_ids": [f"pl-{1:017x}"],
+        },
+    },
+}
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +115,7 @@ def longest(planner: Planner, deployed: dict[str, Any], tmp_path_factory: pytest
         emulator_endpoint=None,
         contracts_file=str(folder / "contracts.json"),
         analyst_principals=[f"arn:aws:iam::{ACCOUNT}:role/people"],
+        **PRIVATE_NETWORK,
     )
 
 

@@ -103,6 +103,11 @@ LIMITS: dict[tuple[str, str], Limit] = {
     ("aws_security_group", "name"): Limit(1, 255, r"(?!sg-)[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+"),
     ("aws_security_group", "description"): Limit(1, 255, r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]+"),
     ("aws_vpc_security_group_ingress_rule", "description"): Limit(0, 255, r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]*"),
+    ("aws_vpc_security_group_ingress_rule", "from_port"): Limit(0, 65_535),
+    ("aws_vpc_security_group_ingress_rule", "to_port"): Limit(0, 65_535),
+    # PrivateLink: "AWS services that integrate with AWS PrivateLink" names each by its region
+    ("aws_vpc_endpoint", "service_name"): Limit(1, 255, r"(cn\.)?com\.amazonaws\.[a-z]+(-[a-z]+)+-\d\.[a-z0-9.-]+"),
+    ("aws_vpc_endpoint", "vpc_endpoint_type"): Limit(1, 32, r"Interface|Gateway|GatewayLoadBalancer"),
 }
 
 
@@ -114,6 +119,23 @@ def names_and_sizes(planned: Sequence[Resource]) -> Iterator[str]:
             for value in leaves(resource.values, attribute.split(".")):
                 if value is not None:
                     yield from (f"{short(resource.address)}: {attribute} {text}" for text in limit.breaches(value))
+
+
+@rule
+def private_network(planned: Sequence[Resource]) -> Iterator[str]:
+    """An endpoint has what it is reached by; a rule names one source; Lambda takes 16 subnets and five groups."""
+    for endpoint in of(planned, "aws_vpc_endpoint"):
+        reached = "route_table_ids" if endpoint.values["vpc_endpoint_type"] == "Gateway" else "subnet_ids"
+        if not endpoint.values.get(reached):
+            yield f"{short(endpoint.address)}: a {endpoint.values['vpc_endpoint_type']} endpoint without {reached}"
+    for ingress in of(planned, "aws_vpc_security_group_ingress_rule"):
+        sources = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
+        if sum(ingress.values.get(source) is not None for source in sources) != 1:
+            yield f"{short(ingress.address)}: names not one source"
+    for function in of(planned, "aws_lambda_function"):
+        for network in function.values.get("vpc_config") or ():
+            if len(network["subnet_ids"]) > 16 or not 0 < len(network["security_group_ids"]) <= 5:
+                yield f"{short(function.address)}: at most 16 subnets and five security groups"
 
 
 @rule

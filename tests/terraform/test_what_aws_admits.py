@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -59,6 +60,14 @@ def test_every_grant_of_the_longest_plan_can_be_read(longest: dict[str, Any]) ->
     unread = [r.address for r in resources(longest) if r.type in texts and not r.knows(texts[r.type])]
     assert unread == []
     assert sum(r.type in policies.GRANTS for r in resources(longest)) > 25
+
+
+def test_the_longest_plan_lies_in_a_private_network(longest: dict[str, Any]) -> None:
+    planned = resources(longest)
+    count = Counter(r.type for r in planned)
+    assert (count["aws_vpc_endpoint"], count["aws_security_group"]) == (3, 1)
+    assert count["aws_vpc_security_group_ingress_rule"] == 5 + 3
+    assert sum(bool(r.values.get("vpc_config")) for r in planned if r.type == FUNCTION) == 2, "extract and check"
 
 
 def test_no_two_things_of_the_longest_names_are_called_the_same(longest: dict[str, Any]) -> None:
@@ -176,6 +185,7 @@ ALARM, COMPOSITE, DASHBOARD = (
 FUNCTION, MAPPING, QUEUE = "aws_lambda_function", "aws_lambda_event_source_mapping", "aws_sqs_queue"
 SCHEDULE, FIREHOSE, TABLE = "aws_scheduler_schedule", "aws_kinesis_firehose_delivery_stream", "aws_glue_catalog_table"
 MACHINE, GRANT, ROLE, BUCKET = "aws_sfn_state_machine", "aws_iam_role_policy", "aws_iam_role", "aws_s3_bucket"
+INGRESS = "aws_vpc_security_group_ingress_rule"
 LIFECYCLE, NOTIFICATION = "aws_s3_bucket_lifecycle_configuration", "aws_s3_bucket_notification"
 QUERIES = [
     {"id": "m", "expression": "SUM(SEARCH('x', 'Sum'))", "metric": [], "return_data": True},
@@ -295,6 +305,14 @@ PLANTED = [
     Planted(
         "deliveries", FIREHOSE, put("extended_s3_configuration/0/prefix", "x/!{timestamp:YYYY w}/"), "is no expression"
     ),
+    # EC2
+    Planted("names_and_sizes", "aws_security_group", put("name", "sg-endpoints"), "does not match"),
+    Planted("names_and_sizes", "aws_security_group", put("description", "who? they"), "does not match"),
+    Planted("names_and_sizes", "aws_vpc_endpoint", put("service_name", "ssm.eu-west-1"), "does not match"),
+    Planted("names_and_sizes", INGRESS, put("from_port", 70_000), "allowed are"),
+    Planted("private_network", INGRESS, put("prefix_list_id", "pl-1"), "names not one source", "cidr"),
+    Planted("private_network", "aws_vpc_endpoint", put("subnet_ids", []), "without subnet_ids", "interface"),
+    Planted("private_network", FUNCTION, put("vpc_config/0/security_group_ids", ["sg"] * 6), "at most 16", "check"),
     # grants
     Planted("grants by a linter", GRANT, inside("policy", "Statement/0/Action", "s3:GetObjct"), "UNKNOWN_ACTION"),
     Planted(
@@ -428,18 +446,20 @@ def test_every_check_has_a_value_that_breaks_it() -> None:
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.check}: {planted.says}")
-def test_a_planted_value_is_seen(small: list[Resource], planted: Planted) -> None:
-    place = next(
-        place
-        for place, r in enumerate(small)
+def test_a_planted_value_is_seen(small: list[Resource], longest: dict[str, Any], planted: Planted) -> None:
+    """In the small plan, or in the longest where only that has such a resource."""
+    plan, place = next(
+        (plan, place)
+        for plan in (small, resources(longest))
+        for place, r in enumerate(plan)
         if r.type == planted.type and planted.at in r.address and _can_hold(r, planted)
     )
-    values = copy.deepcopy(small[place].values)
+    values = copy.deepcopy(plan[place].values)
     planted.plant(values)
-    broken = [*small[:place], replace(small[place], values=values), *small[place + 1 :]]
+    broken = [*plan[:place], replace(plan[place], values=values), *plan[place + 1 :]]
     seen = list(CHECKS[planted.check](broken))
     assert [text for text in seen if planted.says in text], seen
-    assert list(CHECKS[planted.check](small)) == []
+    assert list(CHECKS[planted.check](plan)) == []
 
 
 def _can_hold(resource: Resource, planted: Planted) -> bool:
