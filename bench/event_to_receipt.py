@@ -120,7 +120,7 @@ def deployed_function() -> DeployedFunction:
     atexit.register(emulator.stop)
     contracts = folder / "contracts.json"
     contracts.write_text(render(load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())), encoding="utf-8")
-    code = build_code_zip(folder / "code.zip", contracts)
+    code = build_code_zip(folder / "code.zip", contracts).file
     with _environment(emulator.environment()):
         clients = Clients()
         for service in ("s3", "sqs", "lambda", "ssm"):

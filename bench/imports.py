@@ -87,7 +87,7 @@ def deployed() -> Deployed:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     contracts = folder / "contracts.json"
     contracts.write_text("{}", encoding="utf-8")
-    shutil.unpack_archive(build_code_zip(folder / "code.zip", contracts), folder / "task")
+    shutil.unpack_archive(build_code_zip(folder / "code.zip", contracts).file, folder / "task")
     for _, layer in build_layers(ROOT / "build/layers"):
         shutil.unpack_archive(layer, folder / "opt")
     return Deployed(python, folder / "task", folder / "opt/python")

@@ -71,7 +71,7 @@ def layers(options: Options) -> Result:
     """Each processor's once, whatever ``--runs`` says; the first time on a machine fetches its wheels."""
     contracts = options.scratch / "contracts.json"
     contracts.write_text("{}", encoding="utf-8")
-    code = build_code_zip(options.scratch / "code.zip", contracts)
+    code = build_code_zip(options.scratch / "code.zip", contracts).file
     figures, faults = {}, []
     for architecture in ARCHITECTURES:
         options.progress(f"building for {architecture}, twice", now=True)
