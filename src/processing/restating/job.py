@@ -91,7 +91,7 @@ class Work:
         )
 
 
-def _made(outcome: Outcome) -> Work:
+def _derived(outcome: Outcome) -> Work:
     """The work of a derived partition that was computed again."""
     is_new = isinstance(outcome, Committed)
     return Work(int(is_new), outcome.rows, 0, WRITES_OF_A_VERSION * is_new)
@@ -119,7 +119,7 @@ def _restate(services: Services, repair: Restate, path: str) -> Work:
     if table.kind == "rollup":
         outcome = derive_rollup(services, table, path)
         services.log.info("rollup restated", table=table.name, partition=path, version=outcome.version)
-        return _made(outcome)
+        return _derived(outcome)
     if table.kind == "dimension" and table.source != ENTITIES:
         return _dimension(services, table)
     return _rebuilt(services, table.name, path if table.kind == "fact" else None)
@@ -153,6 +153,6 @@ def _dimension(services: Services, table: Table) -> Work:
             outcome = derive_dimension(
                 services.partitions, other, services.contracts, context=services.context_of(contract)
             )
-            work += _made(outcome)
+            work += _derived(outcome)
             services.log.info("dimension restated", table=other.name, version=outcome.version)
     return work
