@@ -66,7 +66,7 @@ def changes(deployed: dict[str, Any]) -> list[Change]:
     return managed(deployed)
 
 
-DATABASES, FEEDS = 3, 4  # with such names as many as the rule of one composite alarm can hold
+DATABASES, FEEDS = 3, 3  # with such names as many as the rule of one composite alarm can hold
 PROJECT, ENVIRONMENT, SUFFIX, REGION = "project-of-20-letter", "env10lette", "suf8ixxx", "ap-southeast-1"
 # The usual names lead to the endpoints, so that the plan knows the functions' variables.
 PRIVATE_NETWORK = {
