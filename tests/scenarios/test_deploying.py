@@ -10,21 +10,17 @@ import datetime as dt
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support import deployed
-from tests.support.checkouts import checkout, checkout_elsewhere
+from tests.support.checkouts import checkout
 from tests.support.commands import CommandResult
+from tests.support.operators import Operator
 from tests.support.waiting import eventually
 
 from aws.clients import Clients
-from aws.deployment import Deployment, code_bucket
 from core.contract.model import Feed
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.invoking import await_receipts, invoke
@@ -37,48 +33,6 @@ STATE = f"starmend-{ACCOUNT}-{REGION}-terraform"
 # What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
 EMULATORS_DIFFERENCES: frozenset[str] = frozenset()
 KEY, AT = "tables/sales/currency/000000000001.jsonl.gz", "2026-11-20T10:00:00.000"
-
-
-@dataclass(frozen=True)
-class Operator:
-    """Somebody at a terminal: a folder, an environment that points to the emulator, and the command."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def gives(self, *arguments: str, to: str = "dev", typed: str = "") -> CommandResult:
-        file = self.folder / "emulated.tfvars.json"
-        file.write_text(json.dumps(self.variables()), encoding="utf-8")
-        where = ["--env", to]
-        if arguments[0] == "deploy":
-            where += ["--var-file", str(file)]
-        command = [sys.executable, "-c", "from cli.main import main; main()", *arguments, *where]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, input=typed, capture_output=True, text=True, timeout=280
-        )
-        return CommandResult(done.returncode, done.stdout, done.stderr)
-
-    def variables(self) -> dict[str, Any]:
-        """What tells the emulator from AWS."""
-        return {
-            "account": ACCOUNT,
-            "region": REGION,
-            "emulator_endpoint": self.environment["AWS_ENDPOINT_URL"],
-            "object_lifecycle": False,
-            "admin_emails": ["admin@example.com"],
-            "provider_urls": json.loads(self.environment["TEST_PROVIDER_URLS"]),
-        }
-
-    @property
-    def deployment(self) -> Deployment:
-        endpoint = {"AWS_ENDPOINT_URL": self.environment["AWS_ENDPOINT_URL"]}
-        return Deployment.find(code_bucket("starmend", "dev", ACCOUNT), "dev", endpoint)
-
-    def elsewhere(self, folder: Path) -> Operator:
-        """Somebody else with a checkout of their own in which nothing was built, under another umask."""
-        folder.mkdir()
-        copy = checkout_elsewhere(folder, self.folder)
-        return Operator(copy, self.environment | {"PYTHONPATH": str(copy / "src")})
 
 
 @pytest.fixture(scope="module")
