@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,12 +18,18 @@ _COUNT = re.compile(r"(\d+) (passed|failed|error)")
 def long_tests(options: Options) -> Result:
     """Each test once; ``--runs`` does not change how much that is."""
     options.progress("pytest --long", now=True)
-    command = [sys.executable, "-m", "pytest", "--long", "-q", "-p", "no:cacheprovider", "-rfE", "tests"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    counts = {name: int(number) for number, name in _COUNT.findall(done.stdout)}
-    faults = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    if done.returncode and not faults:
-        faults = [f"pytest ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}"]
+    command = [sys.executable, "-m", "pytest", "--long", "-p", "no:cacheprovider", "-rfE", "tests"]
+    wide = {**os.environ, "COLUMNS": "400"}  # a fault says its reason on one line
+    done = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, check=False)
+    return result_of(done.returncode, done.stdout, done.stderr)
+
+
+def result_of(code: int, output: str, errors: str = "") -> Result:
+    """What a run of pytest says at its end: how many passed, and each that did not with its reason."""
+    counts = {name: int(number) for number, name in _COUNT.findall(output)}
+    faults = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if code and not faults:
+        faults = [f"pytest ended with {code}: {(output + errors).strip()[-300:]}"]
     return Result({"tests": counts.get("passed", 0) + len(faults), "passed": counts.get("passed", 0)}, faults)
 
 

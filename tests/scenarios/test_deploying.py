@@ -28,7 +28,7 @@ from local.market import MarketProcess
 from local.stack import LAYERS, UNPACKED_LAYERS
 from local.trading import last_session_hour
 
-pytestmark = [pytest.mark.stack, pytest.mark.long]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(1_800)]
 STATE = f"starmend-{ACCOUNT}-{REGION}-terraform"
 # What the emulator alone makes Terraform see at the second plan; on AWS there is nothing.
 EMULATORS_DIFFERENCES: frozenset[str] = frozenset()

@@ -29,7 +29,7 @@ class Operator:
     to: str = "dev"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def gives(self, *arguments: str, to: str = "", typed: str = "", within: float = 280) -> CommandResult:
+    def gives(self, *arguments: str, to: str = "", typed: str = "", within: float = 1_200) -> CommandResult:
         file = self.folder / "emulated.tfvars.json"
         file.write_text(json.dumps(self.variables()), encoding="utf-8")
         where = ["--env", to or self.to]
