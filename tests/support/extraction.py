@@ -62,6 +62,8 @@ CREATE TABLE ledger (
 );
 CREATE INDEX ON ledger (last_updated, id)
 """
+OTHER = replace(LEDGER, name="other")
+TWO_TABLES = (LEDGER_SQL, LEDGER_SQL.replace("ledger", "other"))
 
 
 def contract_of(*tables: SourceTable, timezone: str = "UTC", margin: int = 0, lookback: int = 0) -> Contract:
