@@ -145,8 +145,10 @@ def _scalar(shape: Shape, text: str) -> Any:
 def _rest_request(
     service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
 ) -> Request | None:
-    for pattern, operation in _routes(service):
-        places = pattern.fullmatch(path) if operation.http["method"] == method else None
+    asked = {name: values[0] if isinstance(values, list) else values for name, values in query.items()}
+    for pattern, fixed, operation in _routes(service):
+        fits = operation.http["method"] == method and fixed.items() <= asked.items()
+        places = pattern.fullmatch(path) if fits else None
         if places and operation.input_shape:
             placed = {name: unquote(value) for name, value in places.groupdict().items()}
             parameters = _rest_parameters(operation.input_shape, placed, headers, body, query)
@@ -155,19 +157,23 @@ def _rest_request(
 
 
 @cache
-def _routes(service: str) -> list[tuple[re.Pattern[str], OperationModel]]:
-    """Paths of all operations, those with the most fixed text first."""
+def _routes(service: str) -> list[tuple[re.Pattern[str], dict[str, str], OperationModel]]:
+    """Path and fixed query of all operations, those with the most fixed text first.
+
+    Lambda has two calls of one path: only ``?find=LayerVersion`` tells GetLayerVersionByArn from ListLayers.
+    """
     routes = []
     for operation in _operations(service).values():
-        template = operation.http["requestUri"].partition("?")[0].rstrip("/")
-        parts = re.split(r"\{(\w+)(\+?)\}", template)
+        template, _, fixed = operation.http["requestUri"].partition("?")
+        parts = re.split(r"\{(\w+)(\+?)\}", template.rstrip("/"))
         text = "".join(
             re.escape(part) if number % 3 == 0 else f"(?P<{part}>{'.+' if parts[number + 1] else '[^/]+'})"
             for number, part in enumerate(parts)
             if number % 3 != 2
         )
-        routes.append((re.compile(f"{text}/?"), operation, len("".join(parts[::3]))))
-    return [(pattern, operation) for pattern, operation, _ in sorted(routes, key=lambda route: -route[2])]
+        literal = len("".join(parts[::3]) + fixed)
+        routes.append((re.compile(f"{text}/?"), dict(parse_qsl(fixed, keep_blank_values=True)), operation, literal))
+    return [route[:3] for route in sorted(routes, key=lambda route: -route[3])]
 
 
 def _rest_parameters(

@@ -27,6 +27,8 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("lambda", "get_function", {"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:f", "Qualifier": "1"}),
     ("lambda", "invoke", {"FunctionName": "f", "Qualifier": "1", "Payload": b'{"a": 1}'}),
     ("lambda", "list_tags", {"Resource": "arn:aws:lambda:us-east-1:123456789012:function:f"}),
+    ("lambda", "list_layers", {}),
+    ("lambda", "get_layer_version_by_arn", {"Arn": "arn:aws:lambda:us-east-1:123456789012:layer:base:1"}),
     ("scheduler", "list_schedules", {"MaxResults": 3, "NamePrefix": "a"}),
     (
         "scheduler",
