@@ -51,7 +51,7 @@ class Exchange:
         if symbol in self.refused:
             return Answer('{"error": "not in your plan"}', status=403, date=date)
         start, end = (dt.datetime.fromisoformat(parse_qs(parts.query)[name][0]) for name in ("start", "end"))
-        slots = [at for at in _slots(start, end) if (symbol, at) not in self.holes]
+        slots = [at for at in _slots(max(start, NINE), end) if (symbol, at) not in self.holes]
         points = ", ".join(_point(symbol, at, self.wrong.get((symbol, at), "")) for at in slots)
         return Answer(f'{{"points": [{points}]}}', date=date)
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from core.audit.history import Ranges
 
-# ``once``: one answer so far, or two too close. ``silent``: no entity has anything there, and no answer held a point.
-# ``everybody``: so it is in a whole window. ``live_broken``: live answers of the same slots made no sense.
+# ``once``: one answer so far, or two too close. ``silent``: no answer held a point, though each asks for neighbours
+# too. ``everybody``: so it is in a whole window. ``live_broken``: live answers of the same slots made no sense.
 # ``refused``: the newest record makes no point.
 Reason = Literal["once", "silent", "everybody", "live_broken", "refused"]
 

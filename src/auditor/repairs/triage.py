@@ -282,7 +282,7 @@ _DOUBTED = {
     "refused": "their records make no point",
     "everybody": "it says so of all entities, for a whole window",
     "live_broken": "live answers of the same time made no sense",
-    "silent": "it says so of all entities at once, and none of these answers held a point",
+    "silent": "none of its answers held any point, though each asks for neighbours too",
 }
 
 

@@ -85,7 +85,9 @@ def fit(
             points.append(outcome)
         elif outcome is not None:
             bad.append(outcome)
-    elsewhere = bool(outside) and not by_slot and not _neighbour(outside, start, end, timedelta(seconds=every))
+    is_other = bool(outside) and not _neighbour(outside, start, end, timedelta(seconds=every))
+    elsewhere = is_other and not by_slot
+    partial = partial or ("it is of another interval than was asked for" if is_other else "")
     return Fitted(tuple(points), tuple(bad), partial or _coarser(points, every), elsewhere)
 
 

@@ -135,7 +135,7 @@ def _pull(
             decide(
                 known[name],
                 answer,
-                dataset=client.dataset,
+                contract=client.contract,
                 feed=client.feed,
                 calendar=client.calendar,
                 needed=needed,

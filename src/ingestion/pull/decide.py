@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from core.contract.model import Entity, Feed, TradingCalendar
+from core.contract.model import Contract, Entity, Feed, TradingCalendar
 from core.errors import InvalidData
 from core.feeds.calendar import is_expected, slot_of, validity
 from core.feeds.lines import PointLine, encode_line
+from core.feeds.point_rules import broken_rule
 from core.time import format_second
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
 
@@ -44,7 +45,7 @@ def decide(
     entity: Entity,
     answer: Answer,
     *,
-    dataset: str,
+    contract: Contract,
     feed: Feed,
     calendar: TradingCalendar,
     needed: Collection[str],
@@ -67,9 +68,11 @@ def decide(
     values = answer.points[0].values
     if lacking := [name for name in needed if values.get(name) is None]:
         return Skip(entity.name, "broken", f"the answer lacks {', '.join(lacking)}")
+    if broken := broken_rule(contract, feed, "live", values):
+        return Skip(entity.name, "broken", broken)
     point = PointLine(entity.name, slot, "live", "observed", fetched_at, values)
     try:
-        line = encode_line(point, dataset=dataset, feed=feed)
+        line = encode_line(point, dataset=contract.dataset, feed=feed)
     except InvalidData as error:
         return Skip(entity.name, "broken", error.problem)
     return Write(entity.name, slot, line, instant)

@@ -28,6 +28,7 @@ from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
 
+WITNESS_SECONDS, MOST_WITNESSES = 86_400, 100  # on each side of what is asked for
 MOST_BAD = 20  # records of one request that are told with their content
 
 
@@ -51,6 +52,8 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if not owed:
             continue
         first, last = owed[0], owed[-1] + client.feed.every
+        if not request.values_only:
+            first, last = _with_witnesses(client, entity, first, last, span)
         if not client.history_pace.enter(until=until):
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
@@ -119,6 +122,17 @@ def _owed(client: FeedClient, entity: Entity, start: int, end: int, wanted: Rang
         return owed
     inside = set(slots_in(wanted, every=client.feed.every))
     return [slot for slot in owed if slot in inside]
+
+
+def _with_witnesses(client: FeedClient, entity: Entity, first: int, last: int, span: int) -> tuple[int, int]:
+    """The interval with owed slots on both sides, as far as the span allows.
+
+    An answer that holds a neighbour is alive; one that holds nothing at all says little of the points between.
+    """
+    reach = min(WITNESS_SECONDS, max(0, span - (last - first)) // 2)
+    before = _owed(client, entity, first - reach, first, ())[-MOST_WITNESSES:]
+    after = _owed(client, entity, last, last + reach, ())[:MOST_WITNESSES]
+    return before[0] if before else first, after[-1] + client.feed.every if after else last
 
 
 def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:

@@ -2,9 +2,9 @@
 
 A point is absent when an answer that lacks it says for itself that it is whole, or when two answers agree, of two
 audits that are at least a quarter of ``complete_within`` apart. Where something speaks against it they have to be a
-day apart: where live answers of the slot made no sense, where no entity has anything in the slot and no answer held
-any point, or in the whole window (from three entities on, for two may well both be closed). The newest answer
-decides: one that refused a record is none.
+day apart: live answers of the slot made no sense, the answers held no point at all (each asks for neighbours too, so
+that one which is alive holds some), or no entity has anything in the whole window (from three on, for two may well
+both be closed). The newest answer decides: one that refused a record is none.
 """
 
 from __future__ import annotations
@@ -93,9 +93,8 @@ def _by_entity(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """What is so for all entities: slots in which none has a point, and slots of windows in which none has any."""
+    """What is so for all entities: slots of windows in which none has a point."""
 
-    nobody: Bitmap
     empty_window: Bitmap
 
     @classmethod
@@ -105,7 +104,7 @@ class _Common:
         someone = (cells >= REPAIRED).any(axis=0)
         alive = np.zeros(len(coverage.expectation.windows), bool)
         np.logical_or.at(alive, window_of, someone)
-        return cls(many & ~someone, many & ~alive[window_of] if len(window_of) else many)
+        return cls(many & ~alive[window_of] if len(window_of) else many)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,8 @@ class _Answers:
         self.last = np.full(count, -1, np.int64)
         self.first_run = np.full(count, -1, np.int64)
         self.last_run = np.full(count, -1, np.int64)
-        self.is_whole, self.is_silent = np.zeros(count, bool), np.ones(count, bool)
+        self.is_whole, self.is_silent = np.zeros(count, bool), np.zeros(count, bool)
+        self.is_alive, self.ends_silent = np.zeros(count, bool), np.zeros(count, bool)
         self.is_refused = np.zeros(count, bool)
         self.runs: dict[str, int] = {}
         for claim in claims:
@@ -158,7 +158,9 @@ class _Answers:
         if claim.kind == "absent":
             # A bad record agrees with no later answer that has none, nor an earlier one with it.
             fresh = fresh | self.is_refused[part]
-            self.is_silent[part] = np.where(fresh, claim.silent, self.is_silent[part] & claim.silent)
+            self.is_silent[part] = np.where(fresh, claim.silent, self.is_silent[part] | claim.silent)
+            self.is_alive[part] = np.where(fresh, not claim.silent, self.is_alive[part] | (not claim.silent))
+        self.ends_silent[part] = claim.silent
         self.first[part] = np.where(fresh, claim.found_at, self.first[part])
         self.first_run[part] = np.where(fresh, run, self.first_run[part])
         self.is_refused[part] = claim.kind == "refused"
@@ -169,16 +171,17 @@ class _Answers:
         """Tell what is proven, slot by slot."""
         broken = circumstances.live_broken.get(self.entity, frozenset())
         live_broken = np.isin(self.slots, np.fromiter(broken, np.int64, len(broken)))
-        everybody, silent = common.empty_window, common.nobody & self.is_silent
+        everybody, silent = common.empty_window, self.is_silent & (self.last >= 0)
         suspicious = live_broken | everybody | silent
         claimed = (self.last >= 0) & ~self.is_refused
-        missing = claimed & (self.cells == MISSING)
+        contradicted = self.is_alive & self.ends_silent  # a silent answer agrees with silent ones alone
+        missing = claimed & (self.cells == MISSING) & ~contradicted
         apart = np.where(claimed, self.last - self.first, -1)
         long_enough = apart >= np.where(suspicious, DAY, circumstances.patience)
         whole = missing & self.is_whole & ~suspicious
         agreed = missing & (self.first_run != self.last_run) & long_enough & ~whole
         newer = (self.last > self.proven_at) & (self.last_run == self._run(circumstances))
-        again = claimed & (self.cells == ABSENT) & newer
+        again = claimed & (self.cells == ABSENT) & newer & ~self.ends_silent
         return _Verdict(whole, agreed, again, live_broken, everybody, silent)
 
     def _run(self, circumstances: Weighing) -> int:

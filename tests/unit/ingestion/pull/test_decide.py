@@ -23,7 +23,7 @@ def decided(answer: Answer, entity: Entity | None = None) -> Write | Skip:
     return decide(
         entity or Entity("AAPL"),
         answer,
-        dataset="quotes",
+        contract=contracts.dataset("quotes"),
         feed=contracts.feed("quotes"),
         calendar=contracts.calendar("XNYS"),
         needed=("c",),

@@ -154,12 +154,24 @@ def test_whatever_is_no_answer_settles_nothing_and_says_why(
 def test_candles_of_zeros_are_neither_prices_nor_absent(acquisition: Acquisition, market: Market) -> None:
     market.clock.set(LATER)
     market.fail("zeros")
-    outcome = ask(acquisition, "2026-11-20T14:30:00Z", "2026-11-20T14:32:00Z")
-    assert (outcome.result, times(outcome.refused), outcome.absent) == ("answered", ["14:30", "14:31"], ())
-    assert [record.reason for record in outcome.bad] == ["a candle without a price (o)"] * 2
-    assert acquisition.stream.lines == []
-    outcome = ask(acquisition, "2026-11-20T14:30:00Z", "2026-11-20T14:38:00Z")  # too many to be single records' fault
+    outcome = ask(acquisition, "2026-11-20T14:30:00Z", "2026-11-20T14:32:00Z")  # its neighbours are zeros too
     assert (outcome.result, outcome.reason) == ("broken", "a candle without a price (o)")
+    assert outcome.absent == outcome.refused == ()
+    assert acquisition.stream.lines == []
+
+
+def test_an_answer_without_any_neighbour_is_silent_and_one_with_some_is_not(
+    acquisition: Acquisition, market: Market
+) -> None:
+    market.clock.set(LATER)
+    market.fail("hole", covering=(OPENING + 2 * MINUTE, OPENING + 4 * MINUTE))
+    outcome = ask(acquisition, "2026-11-20T14:32:00Z", "2026-11-20T14:34:00Z")
+    assert (times(outcome.absent), outcome.silent) == (["14:32", "14:33"], ())
+    assert acquisition.stream.lines == []  # neighbours are looked at, and not taken
+    market.heal()
+    market.fail("no_data")
+    outcome = ask(acquisition, "2026-11-20T14:32:00Z", "2026-11-20T14:34:00Z")
+    assert times(outcome.silent) == times(outcome.absent) == ["14:32", "14:33"]
 
 
 def test_a_limit_tells_when_to_come_again(acquisition: Acquisition, market: Market) -> None:

@@ -1,0 +1,166 @@
+"""Simulated days of a feed whose provider has moods, before the real pull, processing and auditor.
+
+No point that the provider had when it was asked may be certified absent, no healed value may differ, every hole ends
+absent, and whatever is mailed is over once the provider is well again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.chaos.run import Options, Result
+from tests.stored_forms.lake import contracts_of
+from tests.support.answering_provider import HARMLESS, MOODS, STEP, Provider
+from tests.support.feed_simulation import FeedSimulation
+from tests.support.scripted_server import scripted_server
+
+from auditor.evidence.absent import Absence, read_absences
+from auditor.windows import Window
+from core.feeds.lines import PointLine, encode_line
+from core.ports import StreamRecord
+
+START = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
+SYMBOLS = ("AAA", "BBB", "CCC")
+LOST, HOLES, LATE = 0.08, 0.02, 0.02
+CALM_HOURS = 27  # at the end: holes in which something spoke against them take a day and an audit
+FACT = "fact_price"
+
+
+class MoodyFeed(FeedSimulation):
+    """The feed of the stored forms, ``prices``, asked of a provider with moods."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider, contracts=contracts_of("prices"), dataset="prices", at=START)  # type: ignore[arg-type]
+        self.provider = provider
+
+    def hour(self, lost: Callable[[str, int], bool]) -> None:
+        """Six slots pass; what is not lost on the way is delivered, and what the provider's mood spoils is pulled."""
+        for _ in range(6):
+            slot = self.provider.now
+            self._go_to(self.now + dt.timedelta(seconds=2))
+            if self.provider.live_mood:
+                self.pull(dt.datetime.fromtimestamp(slot, dt.UTC))
+            for symbol in () if self.provider.live_mood else SYMBOLS:
+                if self.provider.has(symbol, slot) and not lost(symbol, slot):
+                    price = self.provider.price(symbol, slot)
+                    point = PointLine(symbol, slot, "live", "observed", self.now, {"c": price})
+                    line = encode_line(point, dataset="prices", feed=self.feed)
+                    self.acquisition.stream.records.append(StreamRecord(symbol, line))
+            self._go_to(self.now + dt.timedelta(seconds=STEP - 2))
+        self.deliver()
+
+
+@dataclass
+class Tally:
+    answers: int = 0
+    points: int = 0
+    absent: int = 0
+    mails: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def moody(seed: int) -> Iterator[MoodyFeed]:
+    provider = Provider(seed, START)
+    with scripted_server(provider.answer) as server:
+        provider.url = server.url
+        yield MoodyFeed(provider)
+
+
+def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
+    """So many hours with moods, then calm ones until everything must have ended."""
+    draw, tally = random.Random(seed), Tally()
+    with moody(seed) as feed:
+        provider = feed.provider
+        first = provider.now
+        slots = range(first, first + (hours + calm) * 3600, STEP)
+        for symbol in SYMBOLS:
+            for slot in slots:
+                luck = draw.random()
+                if luck < HOLES:
+                    provider.holes.add((symbol, slot))
+                elif luck < HOLES + LATE:
+                    provider.late[symbol, slot] = slot + draw.choice([2, 5, 30]) * 3600
+        unlucky = {(symbol, slot) for symbol in SYMBOLS for slot in slots if draw.random() < LOST}
+        until = 0
+        for hour in range(hours):
+            if hour >= until:
+                provider.mood = draw.choice(list(MOODS)) if draw.random() < 0.5 else ""
+                provider.live_mood = draw.choice(["zeros", "html", "no date"]) if draw.random() < 0.15 else ""
+                until = hour + draw.randint(1, 6)
+            feed.hour(lambda symbol, slot: (symbol, slot) in unlucky)
+            _audit(feed, tally, f"seed {seed}, hour {hour} ({provider.mood or 'well'})")
+        provider.mood = provider.live_mood = ""
+        for hour in range(calm):
+            feed.hour(lambda _symbol, _slot: False)
+            _audit(feed, tally, f"seed {seed}, calm hour {hour}")
+        if calm >= CALM_HOURS:
+            _judge(feed, tally, first, first + hours * 3600, f"seed {seed}")
+        tally.answers, tally.mails = provider.answers, len(feed.mail.sent)
+    return tally
+
+
+def _audit(feed: MoodyFeed, tally: Tally, where: str) -> None:
+    """An audit; of what it certified as absent the provider must have had nothing when it was asked."""
+    before = {absence.key for absence in _absences(feed)}
+    feed.heal()
+    for absence in _absences(feed):
+        if absence.key in before:
+            continue
+        for start, end in absence.ranges:
+            for slot in range(start, end, STEP):
+                tally.absent += 1
+                if feed.provider.has(absence.entity, slot):
+                    tally.wrong.append(f"{where}: {absence.entity} {slot} is certified absent")
+
+
+def _absences(feed: MoodyFeed) -> list[Absence]:
+    first = int(START.timestamp())
+    return read_absences(feed.lake.records, "prices", [Window(first, feed.provider.now)], workers=1)
+
+
+def _judge(feed: MoodyFeed, tally: Tally, first: int, last: int, where: str) -> None:
+    rows = {}
+    for row in feed.rows(FACT):
+        at = int(row["minute"].replace(tzinfo=dt.UTC).timestamp())
+        rows[row["symbol"], at] = row["price"]
+    absent = {(a.entity, slot) for a in _absences(feed) for s, e in a.ranges for slot in range(s, e, STEP)}
+    for symbol in SYMBOLS:
+        for slot in range(first, last, STEP):
+            tally.points += 1
+            if (symbol, slot) in rows:
+                if rows[symbol, slot] != feed.provider.price(symbol, slot):
+                    tally.wrong.append(f"{where}: {symbol} {slot} is {rows[symbol, slot]}")
+            elif (symbol, slot) in feed.provider.holes:
+                if (symbol, slot) not in absent:
+                    tally.wrong.append(f"{where}: the hole {symbol} {slot} did not end absent")
+            elif (symbol, slot) not in absent or feed.provider.late.get((symbol, slot), 0) < first:
+                tally.wrong.append(f"{where}: {symbol} {slot} did not heal")
+    causes = feed.heal()["conclude"]
+    if causes["known"] or causes["sent"]:
+        tally.wrong.append(f"{where}: {causes} are open though the provider is well")
+
+
+def feeds(options: Options) -> Result:
+    """``--runs`` is the number of simulated weeks."""
+    total = Tally()
+    for number in range(options.amount(4)):
+        tally = run_hours(7 * 24, options.seed + number)
+        total.answers += tally.answers
+        total.points += tally.points
+        total.absent += tally.absent
+        total.mails += tally.mails
+        total.wrong += tally.wrong
+        options.progress(f"{number + 1} weeks, {total.answers} answers, {len(total.wrong)} wrong", now=True)
+    figures = {
+        "answers": total.answers, "points": total.points, "absent": total.absent, "mails": total.mails,
+        "wrong": len(total.wrong), "moods": len(MOODS), "harmless": len(HARMLESS),
+    }  # fmt: skip
+    return Result(figures, total.wrong)
+
+
+RUNS: dict[str, Callable[[Options], Result]] = {"feeds": feeds}

@@ -1,0 +1,72 @@
+"""Claims become proof when they are whole, or agree from two audits; what speaks against them costs a day."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.audited import DATASET, HOUR, TWO, AuditedFeed, points_of
+
+from auditor.evidence.claims import Claim
+from auditor.feeds.absence.proof import Weighed, Weighing, weigh
+from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import scan_partitions
+from auditor.feeds.points import Coverage
+from auditor.windows import DAY, Window
+from core.audit.history import Evidence
+
+LACKED = ((TWO, TWO + 60),)
+ANSWER = (Evidence("GET /h", 200, "[]", "2026-11-23T20:00:00Z"),)
+LATER = TWO + 2 * HOUR
+QUARTER = 1800  # of the feed's two hours
+
+
+def claim(found_at: int, run: str, *, kind: str = "absent", silent: bool = False, whole: bool = False) -> Claim:
+    return Claim(DATASET, "ZM", LACKED, found_at, run, kind, silent, whole, ANSWER)  # type: ignore[arg-type]
+
+
+def weighed(*claims: Claim, empty: bool = False, broken: bool = False) -> Weighed:
+    lake = AuditedFeed()
+    if not empty:
+        lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO)])
+    window = [Window(TWO, TWO + HOUR)]
+    expectation = expect(lake.feed, lake.services.contracts.calendar(lake.feed.calendar), window)
+    coverage: Coverage = scan_partitions(lake.contract, expectation, lake.partitions).coverage
+    live = {"ZM": frozenset({TWO})} if broken else {}
+    newest = max((each.found_at for each in claims), default=LATER)
+    return weigh(coverage, claims, (), Weighing(DATASET, lake.feed, "now", newest, live))
+
+
+FIRST = claim(LATER, "a")
+
+
+@pytest.mark.parametrize(
+    ("claims", "proof"),
+    [
+        ((FIRST,), ""),
+        ((claim(LATER, "a", whole=True),), "whole"),
+        ((FIRST, claim(LATER + QUARTER, "b")), "agreed"),
+        ((FIRST, claim(LATER + QUARTER - 1, "b")), ""),
+        ((FIRST, claim(LATER + QUARTER, "a")), ""),  # the same audit
+        ((FIRST, claim(LATER + QUARTER, "b", kind="refused")), ""),
+        ((claim(LATER, "a", kind="refused"), claim(LATER + QUARTER, "b")), ""),
+        ((claim(LATER, "a", silent=True), claim(LATER + QUARTER, "b", silent=True)), ""),
+        ((claim(LATER, "a", silent=True), claim(LATER + DAY, "b", silent=True)), "agreed"),
+        ((FIRST, claim(LATER + DAY, "b", silent=True)), ""),  # alive first, then silent: an outage
+    ],
+)
+def test_what_it_takes_to_believe_a_negative_answer(claims: tuple[Claim, ...], proof: str) -> None:
+    outcome = weighed(*claims)
+    assert [absence.proof for absence in outcome.absences] == ([proof] if proof else [])
+    assert bool(outcome.doubts) != bool(proof)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(("empty", "broken"), [(True, False), (False, True)])
+def test_where_something_speaks_against_it_a_day_has_to_pass(whole: bool, empty: bool, broken: bool) -> None:
+    """Nobody has a point in the whole window, or the live answer of the slot made no sense."""
+    first = claim(LATER, "a", whole=whole)
+    soon = weighed(first, claim(LATER + QUARTER, "b", whole=whole), empty=empty, broken=broken)
+    assert soon.absences == ()
+    assert [doubt.reason for doubt in soon.doubts] == ["everybody" if empty else "live_broken"]
+    late = weighed(first, claim(LATER + DAY, "b", whole=whole), empty=empty, broken=broken)
+    assert [(absence.entity, absence.ranges) for absence in late.absences] == [("ZM", LACKED)]
+    assert late.absences[0].evidence == ANSWER
