@@ -31,6 +31,7 @@ class Coverage:
         self.expectation = expectation
         self.cells: npt.NDArray[np.uint8] = expectation.owed().astype(np.uint8)
         self._entities = pa.array(expectation.grid.entities, pa.string())
+        self._row_of = {entity: row for row, entity in enumerate(expectation.grid.entities)}
 
     def mark_present(
         self,
@@ -63,9 +64,10 @@ class Coverage:
 
     def mark_absent(self, entity: str, ranges: Ranges) -> None:
         """Mark points that the source has proven not to have; one that is there all the same stays present."""
-        if entity not in self.expectation.grid.entities:
+        place = self._row_of.get(entity)
+        if place is None:
             return
-        row = self.cells[self.expectation.grid.entities.index(entity)]
+        row = self.cells[place]
         for start, end in ranges:
             first, last = np.searchsorted(self.expectation.grid.slots, [start, end])
             part = row[first:last]
