@@ -26,7 +26,7 @@ from core.ports import StreamRecord
 START = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 LOST, HOLES, LATE = 0.08, 0.02, 0.02
-CALM_HOURS = 27  # at the end: holes in which something spoke against them take a day and an audit
+CALM_HOURS = 30  # at the end: holes in which something spoke against them take a day, and some hours till asked
 FACT = "fact_price"
 
 

@@ -18,14 +18,14 @@ from auditor.evidence.absent import Absence, absences_of
 from auditor.evidence.claims import Claim
 from auditor.evidence.doubts import Doubt, Reason
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED, Coverage, ranges_at
-from auditor.windows import DAY
+from auditor.windows import DAY, HOUR
 from core.audit.history import Evidence, Ranges
 from core.contract.model import Feed
 from core.feeds.grid import Bitmap, Slots
 
 EVERYBODY = 3  # entities, from which on a common silence is suspicious
 SOONEST = 600  # seconds between two answers that may prove something, however short ``complete_within``
-RAREST_REFUSED = 7 * DAY
+RAREST_DOUBTED, RAREST_REFUSED = 3 * HOUR, 7 * DAY  # until what is in doubt is asked for again, at most
 MOST_EVIDENCE = 4  # answers that an absence keeps: the first and the last of them
 _FAR = np.iinfo(np.int64).max
 
@@ -210,7 +210,7 @@ class _Answers:
     def doubts(self, circumstances: Weighing, verdict: _Verdict) -> Iterator[Doubt]:
         """The points that are missing, claimed, and not proven, by reason and by when they are asked for again."""
         left = (self.cells == MISSING) & (self.last >= 0) & ~verdict.whole & ~verdict.agreed
-        rarest = np.where(self.is_refused, RAREST_REFUSED, DAY)
+        rarest = np.where(self.is_refused, RAREST_REFUSED, RAREST_DOUBTED)
         asked_again = self.last + np.clip(self.last - self.first, circumstances.patience, rarest)
         reasons: tuple[tuple[Reason, Bitmap], ...] = (
             ("refused", self.is_refused),
