@@ -297,7 +297,10 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for name, alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data == (name == "deployment-drift" ? "ignore" : "notBreaching")])
+    condition = alltrue([
+      for name, alarm in aws_cloudwatch_metric_alarm.this :
+      alarm.treat_missing_data == (name == "deployment-drift" ? "ignore" : "notBreaching")
+    ])
     error_message = "Silence of a count is no alarm."
   }
 
