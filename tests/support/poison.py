@@ -47,6 +47,13 @@ VALUES: Mapping[str, tuple[str, str]] = {
     "an integer beyond its type": ("units_sold", "2147483648"),
     "half a character": ("currency_id", r'"\ud800"'),
 }
+
+
+def longer_than(bound: int, number: int) -> bytes:
+    """A good line but for its length, a mebibyte beyond ``bound``."""
+    return good(number, more="m" * (bound + MIB))
+
+
 LINES: Mapping[str, bytes] = {
     "a deep list": b"[" * 1000 + b"]" * 1000 + b"\n",
     "an open list": b"[" * 100_000 + b"\n",
@@ -57,7 +64,8 @@ LINES: Mapping[str, bytes] = {
 _SHORT_LINES: Mapping[str, Callable[[int], bytes]] = {
     what: (lambda number, name=name, text=text: with_value(number, name, text)) for what, (name, text) in VALUES.items()
 } | {what: (lambda _number, line=line: line) for what, line in LINES.items()}
-POISONED_LINES = {**_SHORT_LINES, "a line that is too long": lambda number: good(number, more="m" * (17 * MIB))}
+TOO_LONG = "a line that is too long"
+POISONED_LINES = {**_SHORT_LINES, TOO_LONG: lambda number: longer_than(16 * MIB, number)}
 
 WHOLE = b"".join(good(5000 + number) for number in range(3))
 BODIES: Mapping[str, bytes] = {
@@ -128,6 +136,6 @@ BOMBS: Mapping[str, Callable[[int, int], bytes]] = {
     "good lines without end": lambda _line, size: bomb(good(1), 2 * size),
     "bad lines without end": lambda _line, size: bomb(b"{}\n", 2 * size),
     "an enormous value among bad lines": lambda line, _size: nested(line - MIB // 2),
-    "enormous bad lines": lambda line, size: bomb(b'{"a":"' + b"b" * (line - MIB // 2) + b'"}\n', size),
+    "enormous bad lines": lambda line, size: bomb(b'{"a":"' + b"b" * (line - MIB // 2) + b'"}\n', 2 * size),
     "objects without a newline": lambda line, _size: gzip.compress(b"{}" * (line // 8) + b"\n" + b"-\n" * 200, 1),
 }

@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.lake import MemoryLake
-from tests.support.poison import BODIES, BOMBS, METADATA, MIB, POISONED_LINES, WHOLE, good, noted_contracts
+from tests.support.poison import (
+    BODIES,
+    BOMBS,
+    METADATA,
+    MIB,
+    POISONED_LINES,
+    TOO_LONG,
+    WHOLE,
+    good,
+    longer_than,
+    noted_contracts,
+)
 
 from processing import parse_object
 from processing.lines import blocks
@@ -43,6 +54,8 @@ def peak_mb() -> int:
 
 def poisoned_object(what: str) -> tuple[bytes, dict[str, str]]:
     """Content and metadata."""
+    if what == TOO_LONG:
+        return gzip.compress(good(1000) + longer_than(blocks.LONGEST_LINE_BYTES, 1)), {}
     if what in POISONED_LINES:
         return gzip.compress(good(1000) + POISONED_LINES[what](1)), {}
     if what in BOMBS:
