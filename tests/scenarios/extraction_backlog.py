@@ -83,7 +83,7 @@ def _pass(database: ScratchDatabase, objects: DiskObjects, rows_per_object: int,
 def _compare(objects: DiskObjects, rows: int) -> dict[str, int]:
     seen = bytearray(rows + 1)
     twice = 0
-    for info in objects.list(""):
+    for info in objects.list("tables/"):
         stored = objects.read(info.key)
         assert stored is not None
         for text in _ID.findall(gzip.decompress(stored.body)):

@@ -12,6 +12,8 @@ from tests.support.lake import MemoryLake, line_of, order, shipped_contracts
 SRC = Path(__file__).parents[3] / "src"
 # Where a contract's own `double` columns need one.
 DOUBLES = {
+    "core/audit/fingerprint.py",
+    "core/audit/key_values.py",
     "core/contract/literals.py",
     "core/warehouse/arrow_types.py",
     "core/warehouse/order.py",

@@ -62,7 +62,7 @@ def test_the_weather_contract_is_a_good_one(tmp_path: Path) -> None:
         (lambda s: live(s).update(fields={"temp": "temp.value"}), "rest.live.fields: has no 'temperature'"),
         (lambda s: live(s).update(no_data_status=404), "rest.live.no_data_status: 404 is no list of statuses"),
         (lambda s: s["history"]["rest"]["history"].pop("time"), "rest.history.time: is missing"),
-        (lambda s: s["history"]["rest"]["history"].update(end="open"), "rest.history.end: 'open' is no kind of end"),
+        (lambda s: s["history"]["rest"]["history"].update(end="open"), "rest.history.end: 'open' is no end"),
         (lambda s: s.update(provider="finnhub", every="2 minutes"), "finnhub: has no candles of 120 s"),
         (lambda s: s.update(provider={"finnhub": {"tocken": "x"}}), "finnhub.tocken: is no setting"),
         (
