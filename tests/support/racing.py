@@ -8,11 +8,12 @@ fault.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from multiprocessing.context import ForkContext
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from tests.support.tables import COUNTS, counts
@@ -29,6 +30,7 @@ BUCKET = "warehouse-bucket"
 DATABASE, WORKGROUP = "race", "race"
 ROWS = 20  # a batch
 LONGEST_SECONDS = 900
+LAST_LOOK_SECONDS = 120  # within which a reader ends when the writers are done
 PAUSE = 0.05  # seconds between a reader's looks
 Progress = Callable[[int], object]
 
@@ -85,30 +87,38 @@ def _catalog_type(kind: ColumnType) -> str:
 
 def race(*, writers: int, batches: int, seed: int = 1, progress: Progress = lambda _: None) -> Race:
     """``writers`` processes commit ``batches`` each, of rows that no other writes, while two readers watch."""
-    fork = multiprocessing.get_context("fork")
+    fork = multiprocessing.get_context("forkserver")  # a copy of this process might hold a lock of one of its threads
+    fork.set_forkserver_preload([__name__])
     ready, done = fork.Barrier(writers + 1), fork.Event()
-    answers, seen = fork.SimpleQueue(), fork.SimpleQueue()
+    answers, seen = fork.Queue(), fork.Queue()
     looking = [_start(fork, _watch, look, batches, done, seen) for look in (_by_pointer, _by_athena)]
     racing = [_start(fork, _write, number, batches, seed, ready, answers) for number in range(writers)]
     ready.wait(LONGEST_SECONDS)
     started = time.monotonic()
     tries = 0
     for finished in range(writers):
-        tries += answers.get()
+        tries += answers.get(timeout=LONGEST_SECONDS)
         progress(finished + 1)
     seconds = time.monotonic() - started
     done.set()
-    reports = [seen.get() for _ in looking]
+    reports = [seen.get(timeout=LAST_LOOK_SECONDS) for _ in looking]
     for process in (*racing, *looking):
         process.join(60)
     looks = {name: number for name, number, _ in reports}
     return Race(seconds, tries, writers * batches, looks, [fault for _, _, faults in reports for fault in faults])
 
 
-def _start(fork: ForkContext, target: Callable[..., None], *arguments: Any) -> Any:
-    process = fork.Process(target=target, args=arguments, daemon=True)
+def _start(fork: ForkServerContext, target: Callable[..., None], *arguments: Any) -> Any:
+    process = fork.Process(target=_run, args=(dict(os.environ), target, *arguments), daemon=True)
     process.start()
     return process
+
+
+def _run(environment: dict[str, str], target: Callable[..., None], *arguments: Any) -> None:
+    """In this process's environment: the server that it is copied from has that of the first race."""
+    os.environ.clear()
+    os.environ.update(environment)
+    target(*arguments)
 
 
 def _write(writer: int, batches: int, seed: int, ready: Any, answers: Any) -> None:
