@@ -18,7 +18,7 @@ from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, Folder, Json
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
-from core.errors import Misuse, PipelineBug
+from core.errors import Misuse
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
@@ -182,6 +182,7 @@ def apply(
     from aws.account import secrets_without_value
     from deploy.next_steps import next_steps
     from deploy.plans import as_data, summary
+    from deploy.refusals import refuse_to_lose_data
     from deploy.target import Target
 
     target = Target.of(environment, var_file or ())
@@ -227,6 +228,7 @@ def destroy(
 
     Where data may not be lost (prod), it refuses while its buckets hold anything.
     """
+    from deploy.refusals import refuse_while_data_exist
     from deploy.target import Target
 
     _able_to_agree(yes, f"Destroy {environment}?")
@@ -288,45 +290,6 @@ def policy(
 
 
 _WHO = ("deployer", "operator")
-
-
-def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:
-    """Raises ``Misuse`` naming what a plan would take away for good, unless the environment may lose its data.
-
-    ``prevent_destroy`` cannot do it: Terraform takes no variable there.
-    """
-    from deploy.plans import gravest_first, loses_data
-
-    lost = [change.address for change in gravest_first(changes) if loses_data(change)]
-    if lost and not target.may_lose_data:
-        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        raise Misuse(
-            f"apply to {target.environment}",
-            "its plan",
-            f"would delete what holds data or values: {shown}",
-            "Take back the change that asks for it; where they may really go, keep a copy and give --allow-destroy",
-        )
-
-
-def refuse_while_data_exist(target: Target, buckets: dict[str, str]) -> None:
-    """Raises ``PipelineBug`` naming the buckets that hold anything, old versions too, and what to do about them."""
-    from aws.buckets import count_versions
-
-    held = {
-        name: count
-        for role in ("ingest", "warehouse", "results")
-        if (name := buckets.get(role)) and (count := count_versions(target.clients("s3"), name))
-    }
-    if held:
-        buckets_text = ", ".join(
-            f"s3://{name} holds {count:,}{'+' if count >= 1000 else ''}" for name, count in held.items()
-        )
-        raise PipelineBug(
-            f"destroy {target.environment}",
-            "its data",
-            f"they still exist: {buckets_text} (objects and old versions)",
-            "If they may really go: keep a copy, Empty each bucket in the S3 console, then run this again",
-        )
 
 
 def _checked_contracts(folder: Path) -> str:
