@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.support.generated_contracts import LOOKUPS, TODAY, changed, good_contract, lines_of
+from tests.support.fitting_lines import lines_of
+from tests.support.generated_contracts import LOOKUPS, TODAY, changed, good_contract
 from tests.support.lake import MemoryLake
 
 from auditor.warehouse.partitions import read_partition

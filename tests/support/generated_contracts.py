@@ -1,46 +1,12 @@
-"""Random contracts, good ones with a few random changes, and objects that fit them.
-
-What the contract check accepts must process: ``failure_of`` says what came of one contract, or nothing.
-"""
+"""Random contracts as their authors write them: good ones, and good ones with a few random changes."""
 
 from __future__ import annotations
 
 import copy
-import json
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import date
-from decimal import Context, Decimal, localcontext
-from pathlib import Path
 from typing import Any
-
-import yaml
-from tests.support.lake import NOW, MemoryLake
-
-from core.authoring.load import examine
-from core.contract.codec import load_rendered
-from core.contract.model import (
-    Aggregated,
-    Check,
-    Column,
-    Contract,
-    Contracts,
-    Feed,
-    GroupValue,
-    LookedUp,
-    SourceTable,
-    Table,
-    Take,
-    TakeByKind,
-)
-from core.contract.types import ColumnType
-from core.feeds.partitions import column_of
-from core.rendering.render import render
-from core.time import iso
-from processing.derived.dimensions import derive_static
-from processing.derived.rollups import derive_rollup
-from processing.plan import static_tables
 
 TODAY = date(2026, 11, 20)
 LOOKUPS = {
@@ -76,6 +42,7 @@ VALUES = ("A", "B", "1", "1.5", "1.50", "true", "2026-11-02", "a b", "observed",
 OPERATORS = (">", ">=", "<", "<=", "=", "!=")
 PARTS = ("month", "day", "hour", "year", "week", "bucket", "")
 AGGREGATES = ("first", "last", "min", "max", "sum", "count", "expected", "repaired", "absent", "complete", "median")
+VALUED = ("first", "last", "min", "max", "sum")  # aggregates that are of a column's values
 
 
 def written_contract(draw: random.Random) -> dict[str, Any]:
@@ -133,7 +100,7 @@ def _feed(draw: random.Random) -> dict[str, Any]:
     aggregates |= {"total": {"type": "bigint", "aggregate": "sum(volume)"}}
     aggregates |= {
         f"{function}_{name}": {"type": _longer(columns[name], function, draw), "aggregate": f"{function}({name})"}
-        for function, name in draw.sample([(each, of) for each in _VALUED for of in ("price", "extra")], 4)
+        for function, name in draw.sample([(each, of) for each in VALUED for of in ("price", "extra")], 4)
         if function != "sum" or name == "price" or columns[name].startswith(("decimal", "int", "bigint", "double"))
     }
     aggregates |= {name: {"type": "int", "aggregate": f"{name}()"} for name in ("expected", "repaired", "absent")}
@@ -145,9 +112,6 @@ def _feed(draw: random.Random) -> dict[str, Any]:
     source |= {"every": draw.choice(("1 minute", "1 hour")), "calendar": "always", "point": ["symbol", "minute"]}
     source |= {"entities": ["AAPL", "MSFT", "ZM"], "settle": "3 minutes", "complete_within": "2 hours"}
     return {"dataset": "shop", "source": source | {"rate_limit": "60 / minute"}, "warehouse": warehouse | _days(draw)}
-
-
-_VALUED = ("first", "last", "min", "max", "sum")  # aggregates that are of a column's values
 
 
 def _longer(column: Any, function: str, draw: random.Random) -> str:
@@ -373,256 +337,3 @@ _CHANGES: Sequence[Change] = (
 def changed(contract: dict[str, Any], draw: random.Random) -> None:
     """Change one thing of a written contract, in place; the result may be refused."""
     draw.choice(_CHANGES)(contract, draw)
-
-
-# ---------------------------------------------------------------- objects that fit
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What the tables want of a field's values beside its type."""
-
-    check: Check | None = None
-    values: tuple[str, ...] = ()
-    as_type: ColumnType | None = None
-
-
-def lines_of(contract: Contract, contracts: Contracts, source: SourceTable, *, count: int = 3) -> list[bytes]:
-    """Lines of a source table that keep all that the contract says of them, and one that changes the first of them."""
-    columns: dict[str, list[Column]] = {}
-    looked_up: dict[str, list[str]] = {}
-    for table in contract.tables:
-        if table.source in (source.name, "entities") and table.kind in ("fact", "dimension"):
-            for column in table.columns:
-                rule = column.rule
-                names = (rule.field,) if isinstance(rule, Take) else ()
-                names = (rule.live, rule.history) if isinstance(rule, TakeByKind) else names
-                for name in names:
-                    columns.setdefault(name, []).append(column)
-                if isinstance(rule, LookedUp):
-                    first = next(iter(contracts.lookup(rule.lookup).columns.values()))
-                    looked_up[rule.by] = list(first)
-    feed = contract.source if isinstance(contract.source, Feed) else None
-    lines = []
-    for number in (*range(count), 0):
-        line: dict[str, Any] = {}
-        for field in source.fields:
-            if field.added:
-                continue
-            line[field.name] = _value(field.type, number, columns.get(field.name, ()), looked_up.get(field.name))
-        if feed is not None:
-            line |= {"kind": ("live", "history")[number % 2], "provenance": ("observed", "repaired")[number % 2]}
-            line[feed.entity_column] = feed.entities[number % len(feed.entities)].name
-            slot = int(NOW.timestamp()) // feed.every - number
-            line[feed.time_column] = iso(slot * feed.every)
-        if len(lines) == count and source.changed_at:
-            line[source.changed_at] = "2026-11-20T14:30:00"
-        lines.append(_encoded(line))
-    return lines
-
-
-def _encoded(line: Mapping[str, Any]) -> bytes:
-    """One line; decimals are written digit by digit."""
-    parts = (f"{json.dumps(name)}:{_as_json(value)}" for name, value in line.items())
-    return f"{{{','.join(parts)}}}\n".encode()
-
-
-def _as_json(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else json.dumps(value)
-
-
-def _value(kind: ColumnType, number: int, columns: Sequence[Column], keys: Sequence[Any] | None) -> Any:
-    """A value of the type, the ``number``-th, that satisfies the columns which take it as far as any of it does."""
-    targets = {column.type.name for column in columns if isinstance(column.rule, Take) and column.rule.form == "value"}
-    as_kept = _as_json if kind.name == "json" else lambda value: value
-    pool = [_plain(kind, number + offset, targets) for offset in range(3)]
-    for column in columns:
-        pool += [_typed(kind, text) for text in column.one_of]
-        if column.check:
-            pool += _near(kind, column.check.literal)
-    keys = None if targets & {"date", "timestamp"} else [_typed(kind, key) for key in keys or ()]
-    pool += keys or []
-    fitting = [
-        value for value in pool if value is not None and all(_satisfies(as_kept(value), column) for column in columns)
-    ]
-    fitting = [value for value in fitting if not keys or value in keys] or fitting
-    return fitting[0] if fitting else pool[0]
-
-
-def _plain(kind: ColumnType, number: int, targets: set[str]) -> Any:
-    texts = "2026-11-02" if targets & {"date", "timestamp"} else f"text {number}"
-    return {
-        "string": texts,
-        "json": {"number": number},
-        "int": number + 1,
-        "bigint": number + 1,
-        "boolean": number % 2 == 0,
-        "date": f"2026-11-{number + 2:02d}",
-        "timestamp": f"2026-11-20T{number + 10:02d}:00:00",
-        "double": number + 0.5,
-        "decimal": Decimal(number + 1).scaleb(-min(kind.scale, 1)) if kind.precision else None,
-    }[kind.name]
-
-
-def _typed(kind: ColumnType, text: str) -> Any:
-    try:
-        if kind.name in ("int", "bigint"):
-            return int(text)
-        if kind.name == "boolean":
-            return {"true": True, "false": False}[text]
-        if kind.name == "decimal":
-            return Decimal(text)
-        if kind.name == "json":
-            return json.loads(text, parse_float=Decimal)
-        return float(text) if kind.name == "double" else text
-    except (ValueError, ArithmeticError, KeyError):
-        return None
-
-
-def _near(kind: ColumnType, literal: str) -> list[Any]:
-    value = _typed(kind, literal)
-    if isinstance(value, bool):
-        return [True, False]
-    if isinstance(value, int | float):
-        return [value, value + 1, value - 1]
-    if isinstance(value, Decimal):
-        step = Decimal(1).scaleb(-kind.scale)
-        return [value, value + step, value - step]
-    if kind.name in ("date", "timestamp"):
-        return [literal, "2026-01-02", "2025-12-31"]
-    return [literal, f"{literal}a", "", "2026-11-02"]
-
-
-def _satisfies(value: Any, column: Column) -> bool:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if column.one_of and text not in column.one_of:
-        return False
-    if column.check is None:
-        return True
-    literal = column.check.literal
-    typed = _typed(column.type, literal) if not isinstance(value, str) else literal
-    if typed is None:
-        return False
-    left: Any = value[:10] if column.type.name in ("date", "timestamp") and isinstance(value, str) else value
-    right: Any = typed[:10] if column.type.name in ("date", "timestamp") and isinstance(typed, str) else typed
-    holds = {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}
-    return bool(({"=": left == right, "!=": left != right} | holds)[column.check.operator])
-
-
-# ---------------------------------------------------------------- what comes of it
-
-
-def failure_of(contract: dict[str, Any], folder: Path) -> str | None:
-    """Why a contract that the check accepts cannot be kept; empty where it can, None where the check refuses it."""
-    (folder / "lookups").mkdir(exist_ok=True)
-    for name, text in LOOKUPS.items():
-        (folder / "lookups" / f"{name}.csv").write_text(text)
-    (folder / "shop.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
-    try:
-        contracts, problems = examine(folder, today=TODAY)
-    except Exception as error:  # noqa: BLE001 - the check itself fell over
-        return f"check: {type(error).__name__}: {error}"
-    if any(not problem.warning for problem in problems):
-        return None
-    try:
-        return _render_failure(contracts) or _processing_failure(contracts)
-    except Exception as error:  # noqa: BLE001 - any raw exception is what is looked for
-        return f"{type(error).__name__}: {error}"
-
-
-def _render_failure(contracts: Contracts) -> str:
-    text = render(contracts)
-    if load_rendered(text) != contracts:
-        return "rendered and read back it is another"
-    document = json.loads(text)
-    for name, table in document["catalog"].items():
-        names = [column["name"].lower() for column in (*table["columns"], *table["partition_keys"])]
-        if twice := {column for column in names if names.count(column) > 1}:
-            return f"catalog: {name} has {sorted(twice)} twice"
-    sources = sum(len(contract.source.tables) for contract in contracts if contract.source)
-    star = sum(1 for _ in contracts.tables())
-    if sum(1 for name in document["catalog"] if not name.startswith("current_")) < star + sources + 3:
-        return "catalog: a table took another's name"
-    return ""
-
-
-def _processing_failure(contracts: Contracts) -> str:
-    lake = MemoryLake(contracts)
-    for table in static_tables(contracts):
-        derive_static(lake.partitions, table, contracts)
-    keys = _put_objects(lake, contracts)
-    for batch in (keys[::2], keys[1::2], keys):
-        if errors := lake.process(*batch):
-            key, error = next(iter(errors.items()))
-            return f"process {key}: {type(error).__name__}: {error}"
-    for key in keys:
-        if lake.receipt(key)["rejected"]:
-            return f"{key}: {lake.quarantined(key)[0]['reason']}"
-    for table in contracts.tables():
-        if table.kind == "rollup":
-            for path in lake.paths(table.source):
-                derive_rollup(lake.services, table, path)
-                if failure := _rollup_failure(lake, contracts, table, path):
-                    return failure
-        if not lake.rows(table.name):
-            return f"{table.name} is empty"
-    return ""
-
-
-def _rollup_failure(lake: MemoryLake, contracts: Contracts, rollup: Table, path: str) -> str:
-    """What is wrong with a rollup's partition; its values are compared with those that Python makes of the facts."""
-    fact, feed = contracts.table(rollup.source), contracts.feed(rollup.dataset)
-    entity, time = column_of(fact, feed.entity_column), column_of(fact, feed.time_column)
-    units = {column.name: column.rule for column in rollup.columns if isinstance(column.rule, GroupValue)}
-    by_entity, by_time = (next(name for name, rule in units.items() if rule.column == of) for of in (entity, time))
-    length = len(
-        {"year": "2026", "month": "2026-11", "day": "2026-11-20", "hour": "2026-11-20T14"}[units[by_time].unit]
-    )
-
-    def group_of(row: Mapping[str, Any], entity: str, time: str) -> tuple[Any, str]:
-        return row.get(entity, path), row[time].isoformat()[:length]  # what the path says is not stored
-
-    groups: dict[tuple[Any, str], list[dict[str, Any]]] = {}
-    for row in sorted(lake.snapshot(fact.name, path).table.to_pylist(), key=lambda row: row[time]):
-        groups.setdefault(group_of(row, entity, time), []).append(row)
-    rows = {group_of(row, by_entity, by_time): row for row in lake.snapshot(rollup.name, path).table.to_pylist()}
-    if rows.keys() != groups.keys():
-        return f"{rollup.name}: groups {sorted(rows)}, and not {sorted(groups)}"
-    for column in rollup.columns:
-        rule = column.rule
-        if not isinstance(rule, Aggregated) or rule.function not in _VALUED:
-            continue
-        for group, members in groups.items():
-            expected = _aggregate(rule.function, [row[rule.column] for row in members])
-            if rows[group][column.name] != expected:
-                return f"{rollup.name}.{column.name} of {group} is {rows[group][column.name]}, and not {expected}"
-    return ""
-
-
-def _aggregate(function: str, values: Sequence[Any]) -> Any:
-    """The aggregate of a group's values in the order of time."""
-    if function in ("first", "last"):
-        return values[0 if function == "first" else -1]
-    present = [value for value in values if value is not None]
-    if not present:
-        return None
-    with localcontext(Context(prec=80)):
-        return {"min": min, "max": max, "sum": sum}[function](present)
-
-
-def _put_objects(lake: MemoryLake, contracts: Contracts) -> list[str]:
-    """Objects of every source table; of a database's two, the second with a change of a row of the first."""
-    keys = []
-    for contract in contracts:
-        for source in contract.source.tables if contract.source else ():
-            lines = lines_of(contract, contracts, source)
-            if isinstance(contract.source, Feed):
-                key = f"feeds/{contract.dataset}/2026/11/20/14/part-{source.name}.gz"
-                keys.append(lake.put(key, lines))
-                continue
-            keys.append(lake.put_table(contract.dataset, source.name, 1, lines[:-1]))
-            keys.append(lake.put_table(contract.dataset, source.name, 2, lines[-1:]))
-    return keys
-
-
-assert NOW.date() == TODAY

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.support.generated_contracts import failure_of, written_contract
+from tests.support.contract_failures import failure_of
+from tests.support.generated_contracts import written_contract
 
 SEED, CONTRACTS = 20261128, 30
 
