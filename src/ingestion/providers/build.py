@@ -14,9 +14,9 @@ from core.feeds.rest_spec import read_spec
 from core.ports import SecretStore
 from ingestion.providers import finnhub
 from ingestion.providers.answers import Provider
-from ingestion.providers.credential import Credential
-from ingestion.providers.rest import Rest
-from ingestion.providers.web import Web
+from ingestion.providers.rest.client import Rest
+from ingestion.providers.transport.credential import Credential
+from ingestion.providers.transport.web import Web
 
 
 @dataclass(frozen=True, slots=True)

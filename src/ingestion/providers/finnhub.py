@@ -13,9 +13,9 @@ from datetime import datetime
 from core.feeds.providers import FINNHUB_RESOLUTIONS
 from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point, always
-from ingestion.providers.exact_json import is_number
-from ingestion.providers.slots import Record, fit
-from ingestion.providers.web import Reply, Web
+from ingestion.providers.reading.exact_json import is_number
+from ingestion.providers.reading.slots import Record, fit
+from ingestion.providers.transport.web import Reply, Web
 
 URL = "https://finnhub.io/api/v1"
 TOKEN_HEADER = "X-Finnhub-Token"

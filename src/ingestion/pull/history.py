@@ -23,7 +23,7 @@ from core.feeds.providers import needed_fields
 from core.ports import StreamRecord
 from core.time import at_epoch, parse_instant
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
-from ingestion.providers.slots import LONGEST_CONTENT
+from ingestion.providers.reading.slots import LONGEST_CONTENT
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock

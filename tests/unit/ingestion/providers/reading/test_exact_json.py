@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingestion.providers.exact_json import is_number, read_exact
+from ingestion.providers.reading.exact_json import is_number, read_exact
 
 
 def test_a_fraction_keeps_its_digits() -> None:

@@ -22,11 +22,11 @@ from core.audit.history import Evidence
 from core.errors import BadContract
 from core.time import format_second
 from ingestion.providers.answers import Broken, Limited, NotEntitled
-from ingestion.providers.credential import Credential
-from ingestion.providers.deadline import Deadline, bounded
-from ingestion.providers.exact_json import read_exact
-from ingestion.providers.limits import is_limit, provider_clock, requested_pause
-from ingestion.providers.wholeness import limit_in, next_link
+from ingestion.providers.reading.exact_json import read_exact
+from ingestion.providers.reading.wholeness import limit_in, next_link
+from ingestion.providers.transport.credential import Credential
+from ingestion.providers.transport.deadline import Deadline, bounded
+from ingestion.providers.transport.limits import is_limit, provider_clock, requested_pause
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3

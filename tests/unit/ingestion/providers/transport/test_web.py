@@ -16,9 +16,9 @@ from tests.support.scripted_server import Answer, Request, scripted_server
 
 from core.errors import BadContract, InvalidData
 from ingestion.providers.answers import Broken, Limited, NotEntitled
-from ingestion.providers.credential import Credential
-from ingestion.providers.exact_json import read_exact
-from ingestion.providers.web import MAX_BODY, Reply, Web
+from ingestion.providers.reading.exact_json import read_exact
+from ingestion.providers.transport.credential import Credential
+from ingestion.providers.transport.web import MAX_BODY, Reply, Web
 
 SECRET = "s3cret-token"
 
@@ -163,7 +163,7 @@ def test_an_answer_without_end_is_cut_off() -> None:
 )
 def test_an_answer_that_drips_is_over_at_its_deadline(drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then keeps every time-out of a socket from passing, in the body and before it."""
-    monkeypatch.setattr("ingestion.providers.web.WHOLE_SECONDS", 0.3)
+    monkeypatch.setattr("ingestion.providers.transport.web.WHOLE_SECONDS", 0.3)
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InvalidData
-from ingestion.providers.credential import Credential
+from ingestion.providers.transport.credential import Credential
 
 
 class Rotating:

@@ -15,10 +15,10 @@ from core.errors import BadContract
 from core.feeds.calendar import slot_of
 from core.feeds.rest_spec import CallSpec, RestSpec
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, Point, always
-from ingestion.providers.pages import Pages, read_pages
-from ingestion.providers.slots import Record, fit
-from ingestion.providers.web import Reply, Web
-from ingestion.providers.wholeness import error_in
+from ingestion.providers.reading.slots import Record, fit
+from ingestion.providers.reading.wholeness import error_in
+from ingestion.providers.rest.pages import Pages, read_pages
+from ingestion.providers.transport.web import Reply, Web
 
 _PLACEHOLDER = re.compile(r"\{(entity|start|end)\}")
 _TIME = "\0time"  # no field of a line has this name

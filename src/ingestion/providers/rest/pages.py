@@ -9,9 +9,9 @@ from jmespath.exceptions import JMESPathError
 
 from core.feeds.rest_spec import LINK, CallSpec
 from ingestion.providers.answers import Answer, NoData
-from ingestion.providers.slots import Record
-from ingestion.providers.web import Reply, Web
-from ingestion.providers.wholeness import error_in, names_another_page
+from ingestion.providers.reading.slots import Record
+from ingestion.providers.reading.wholeness import error_in, names_another_page
+from ingestion.providers.transport.web import Reply, Web
 
 ReadRecords = Callable[[CallSpec, Reply], list[Record] | Answer]
 
