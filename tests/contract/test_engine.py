@@ -19,6 +19,7 @@ from core.audit.source_check import CountBuckets, ListPairs, Span
 from core.contract.model import SourceTable
 from core.errors import InvalidData, MissingColumns, OutOfReach, UnknownTable
 from core.landing.ingest_objects import START, Position
+from core.sources.catalog import SourceType
 from ingestion.engines.build import engine_named
 from ingestion.engines.port import Engine, Session, TableReading
 
@@ -121,6 +122,27 @@ def test_what_the_server_lacks_is_named_table_by_table(served: Served) -> None:
     with pytest.raises(MissingColumns, match="colour"):
         served.reading(more)
     assert served.reading().table is ITEM
+
+
+def test_tables_are_described_with_columns_key_indexes_and_size_and_the_server_with_our_role(served: Served) -> None:
+    served.database.run("CREATE INDEX ON item (last_updated, id)", "ANALYZE item", "COMMENT ON TABLE item IS 'sold'")
+    absent = source_table("nowhere", key=["id"], id="int", last_updated="timestamp")
+    described = served.engine.described(served.session, [ITEM, absent])
+    assert [*described] == ["item"]
+    item = described["item"]
+    assert (item.kind, item.key, item.rows, item.comment) == ("table", ("id",), len(ROWS), "sold")
+    assert ("last_updated", "id") in item.indexes
+    assert [(column.name, column.type, column.nullable) for column in item.columns] == [
+        ("id", SourceType("integer", 32), False),
+        ("note", SourceType("text"), True),
+        ("amount", SourceType("decimal", 10, 2), True),
+        ("last_updated", SourceType("wall"), True),
+    ]
+    assert (item.readable, item.visible, item.filtered, item.bytes > 0) == (True, True, False, True)
+    assert item in served.engine.listed(served.session)
+    facts = served.engine.server(served.session)
+    assert (facts.database, facts.replica, facts.sees_transactions) == (served.database.dbname, False, True)
+    assert facts.may_write is False
 
 
 def test_a_wrong_login_is_named_by_its_field_or_refused_by_the_server(served: Served) -> None:

@@ -7,7 +7,7 @@ session is closed, and another has to be opened.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.ports import SecretStore
+from core.sources.catalog import CatalogTable, ServerFacts
 from ingestion.engines.login import Login
 
 # ---------------------------------------------------------------- sessions
@@ -211,6 +212,18 @@ class Engine(Protocol):
 
     def catalog(self, session: Session, tables: Sequence[SourceTable]) -> Catalog:
         """The catalog of these tables, in one round trip; a table that the server lacks is missing from it."""
+        ...
+
+    def server(self, session: Session) -> ServerFacts:
+        """The server, and what our role sees there."""
+        ...
+
+    def described(self, session: Session, tables: Sequence[SourceTable]) -> Mapping[str, CatalogTable]:
+        """The tables by the contract's name, with keys, indexes, triggers, sizes; one that is not there is missing."""
+        ...
+
+    def listed(self, session: Session) -> Sequence[CatalogTable]:
+        """Every table and view of the database that our role may look for, but the server's own."""
         ...
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:

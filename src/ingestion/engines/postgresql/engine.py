@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from core.contract.model import SourceTable
 from core.ports import SecretStore
+from core.sources.catalog import CatalogTable, ServerFacts
 from ingestion.engines.login import Login, parse_login
 from ingestion.engines.port import Bound, Session, Timeouts
+from ingestion.engines.postgresql.catalog.describe import described, listed, server_facts
 from ingestion.engines.postgresql.content import read_server
 from ingestion.engines.postgresql.horizon import read_bound
 from ingestion.engines.postgresql.relation import Relations, read_relations
@@ -50,6 +52,18 @@ class PostgreSql:
     def catalog(self, session: Session, tables: Sequence[SourceTable]) -> PostgresCatalog:
         """The catalog of these tables."""
         return PostgresCatalog(read_relations(session, tables), read_server(session))
+
+    def server(self, session: Session) -> ServerFacts:
+        """The server, and what our role sees there."""
+        return server_facts(session)
+
+    def described(self, session: Session, tables: Sequence[SourceTable]) -> dict[str, CatalogTable]:
+        """The tables by the contract's name."""
+        return described(session, tables)
+
+    def listed(self, session: Session) -> list[CatalogTable]:
+        """Every table and view that our role may look for."""
+        return listed(session)
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon."""

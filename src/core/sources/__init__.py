@@ -1,0 +1,1 @@
+"""Databases as they describe themselves: their tables, what fits a contract, what has changed, lines to add."""
