@@ -30,35 +30,36 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 def utc_of_wall_clock(wall: pa.ChunkedArray | pa.Array, timezone: str) -> pa.Array:
     """Timestamps without a zone (``us``), which are the wall clock of ``timezone``, in UTC; null stays null.
 
-    A time that happened twice is the earlier of the two; one that never happened is the moment of the change.
+    The rule is PostgreSQL's ``AT TIME ZONE``: a time that happened twice is the later of the two, and one that never
+    happened is counted by the offset from before the change. So whatever shows a time again lies before its instant:
+    no row becomes older than an instant from which on its time may still be shown.
     """
     column = as_array(wall)
     if len(column) == column.null_count:
         return column
     # Nulls are given a time of the column, so that they ask for no day of their own.
     local = np.asarray(column.view(pa.int64()).fill_null(column.drop_null()[0].value))
-    starts, changes, offsets = _changes(np.unique(local // _DAY), timezone)
-    period = np.searchsorted(starts, local, side="right") - 1
-    utc = np.maximum(local - offsets[period], changes[period])
+    starts, offsets = _changes(np.unique(local // _DAY), timezone)
+    utc = local - offsets[np.searchsorted(starts, local, side="right") - 1]
     return pa.array(utc, pa.int64(), mask=np.asarray(column.is_null())).view(_NAIVE)
 
 
-def _changes(days: npt.NDArray[np.int64], timezone: str) -> tuple[npt.NDArray[np.int64], ...]:
-    """Periods of one offset that these days lie in: the wall clock and UTC where each begins, and its offset, in us."""
+def _changes(days: npt.NDArray[np.int64], timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Periods of one offset that these days lie in: the first time by its own offset, and the offset, in us."""
     midnights = np.unique(np.clip((days[:, None] + _NEAR).ravel(), _EARLIEST, _LATEST)).tolist()
     known = [_offset(timezone, day * 86_400) for day in midnights]
-    periods = [(_ALWAYS, _ALWAYS, known[0])]
+    periods = [(_ALWAYS, known[0])]
     for index in range(1, len(midnights)):
         if known[index] != known[index - 1]:
             moment = _change_between(timezone, midnights[index - 1] * 86_400, midnights[index] * 86_400)
-            periods.append((moment + known[index - 1], moment, known[index]))
-    starts, changes, offsets = (np.array(periods, dtype=np.int64) * _SECOND).T
-    return starts, changes, offsets
+            periods.append((moment + known[index], known[index]))
+    starts, offsets = (np.array(periods, dtype=np.int64) * _SECOND).T
+    return starts, offsets
 
 
 @lru_cache(maxsize=4096)
 def _change_between(timezone: str, before: int, after: int) -> int:
-    """The first second of the later offset; between the two there is one change."""
+    """The first second of the later offset; between the two there is one change (no zone has two within three days)."""
     old = _offset(timezone, before)
     while after - before > 1:
         middle = (before + after) // 2

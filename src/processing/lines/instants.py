@@ -26,8 +26,8 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, counte
 def in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """ISO 8601 texts as UTC timestamps; those without a zone are the wall clock of ``timezone``.
 
-    A wall-clock time that happened twice is the earlier of the two; one that never happened is the moment of the
-    change. Raises ``pa.ArrowInvalid`` for a text that is no timestamp.
+    Times that happened twice or never are those of ``core.zones``. Raises ``pa.ArrowInvalid`` for a text that is no
+    timestamp.
     """
     zoned = pc.match_substring_regex(column, _ZONE)
     nothing = pa.scalar(None, pa.string())

@@ -74,10 +74,7 @@ def copy_columns(reading: Reading, keys: Sequence[Sequence[KeyValue]], columns: 
 
 
 def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
-    """A time as a timestamp without zone in UTC, as processing makes it of the same value.
-
-    A wall-clock time that happened twice is the earlier of the two.
-    """
+    """A time as a timestamp without zone in UTC, as processing makes it of the same value (``core.zones``)."""
     clock = clock_of(column, place=reading.table.name)
     if clock == "instant":
         return f"({expression} AT TIME ZONE 'UTC')"
@@ -85,11 +82,7 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
         expression = f"{expression}::timestamp"
     if reading.timezone == "UTC":
         return f"{expression}"
-    zone = literal(reading.timezone, "text")
-    instant = f"({expression} AT TIME ZONE {zone})"
-    earlier = f"({instant} - INTERVAL '1 hour')"
-    twice = f"({earlier} AT TIME ZONE {zone}) = {expression}"
-    return f"((CASE WHEN {twice} THEN {earlier} ELSE {instant} END) AT TIME ZONE 'UTC')"
+    return f"({expression} AT TIME ZONE {literal(reading.timezone, 'text')} AT TIME ZONE 'UTC')"
 
 
 def _placed(reading: Reading) -> list[str]:

@@ -26,6 +26,7 @@ from ingestion.engines.postgresql.rendering import in_line, key_literal
 COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
 # The first instant that both sides can name. Older ones, and the infinite, have no place in the order of rows.
 FIRST_INSTANT = datetime(1, 1, 1)  # noqa: DTZ001
+LONGEST_SETBACK = 24 * 60  # minutes
 _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 
 
@@ -251,15 +252,15 @@ def _instant_bound(reading: Reading, at: datetime) -> str:
     """An instant as a bound of the cursor.
 
     A wall clock that is not UTC may be set back: then the bound is the earliest time that it will ever show from ``at``
-    on. Clocks are set back at whole quarters of an hour of UTC, by two hours at most.
+    on. Clocks are set back at whole minutes, by a day at most (a date line that moves).
     """
     if reading.clock == "instant" or reading.timezone == "UTC":
         return _moment(at, reading.clock)
     instant, zone = literal(at, _INSTANT), literal(reading.timezone, "text")
-    quarters = f"date_bin('15 minutes', {instant}, TIMESTAMPTZ '2000-01-01Z') + n * INTERVAL '15 minutes'"
+    minutes = f"date_trunc('minute', {instant}) + n * INTERVAL '1 minute'"
     return (
-        f"(SELECT least({instant} AT TIME ZONE {zone}, min(({quarters}) AT TIME ZONE {zone}))"
-        " FROM generate_series(1, 8) AS quarter (n))"
+        f"(SELECT least({instant} AT TIME ZONE {zone}, min(({minutes}) AT TIME ZONE {zone}))"
+        f" FROM generate_series(1, {LONGEST_SETBACK}) AS minute (n))"
     )
 
 

@@ -82,8 +82,8 @@ def test_timestamps_land_in_utc(text: str, expected: str) -> None:
         ("2026-01-20T14:30:00", "2026-01-20T13:30:00"),
         ("2026-07-20 14:30:00", "2026-07-20T12:30:00"),
         ("2026-07-20T14:30:00Z", "2026-07-20T14:30:00"),
-        ("2026-10-25T02:30:00", "2026-10-25T00:30:00"),  # happened twice: the earlier
-        ("2026-03-29T02:30:00", "2026-03-29T01:00:00"),  # never happened: the moment of the change
+        ("2026-10-25T02:30:00", "2026-10-25T01:30:00"),  # happened twice: the later
+        ("2026-03-29T02:30:00", "2026-03-29T01:30:00"),  # never happened: by the offset from before
     ],
 )
 def test_a_timestamp_without_zone_is_the_wall_clock_of_its_source(text: str, expected: str) -> None:

@@ -311,6 +311,15 @@ def test_a_wall_clock_that_is_set_back_lets_no_row_slip_behind_the_bound(databas
     assert ids(session, reading, Position(wall, (2,)), FAR) == [3]
 
 
+def test_a_date_line_that_moves_lets_no_row_slip_behind_the_bound(database: ScratchDatabase) -> None:
+    # Samoa lived the 4th of July 1892 twice, from 12:33:04 local mean time to 11:26:56 behind.
+    session = ledger(database, "1892-07-03 23:00", "1892-07-04 01:00", "1892-07-05 01:00")
+    reading = reading_of(session, LEDGER, timezone="Pacific/Apia")
+    before = datetime(1892, 7, 4, 6, tzinfo=UTC)  # 18:33 there, and the same day begins again
+    assert ids(session, reading, START, before) == [1]
+    assert ids(session, reading, Position(before), before + timedelta(days=3)) == [2, 3]
+
+
 # ---------------------------------------------------------------- keys
 
 
