@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bench
@@ -78,9 +79,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     chosen = {name: run for name, run in measures.items() if not given.only or name in given.only}
     scratch = Path(tempfile.mkdtemp(prefix="starmend-bench-"))
-    how = {"quick": True, "rounds": 3, "least": 1, "budget": 1.5} if given.quick else {}
     try:
-        options = Options(data=ROOT / "build" / "bench-data", scratch=scratch, **how)
+        options = Options(data=ROOT / "build" / "bench-data", scratch=scratch)
+        if given.quick:
+            options = replace(options, quick=True, rounds=3, least=1, budget=1.5)
         failed = measure(chosen, options, given.file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.options import Options
+from bench.quiet import Quiet
 from bench.race import FLOOR, OURS, ROOT, Contestant, race
 from bench.record import Record
 
@@ -80,11 +81,11 @@ def functions(*, url: str, token: str, symbols: Sequence[str], queue: str, threa
         contracts=contracts,
         secrets=_OneSecret(token),
         stream_of=lambda _dataset: kept_stream,
-        metrics_of=lambda _dataset: _Quiet(),
+        metrics_of=lambda _dataset: Quiet(),
         flush_metrics=lambda: None,
         urls={"quotes": url},
         clock=machine_clock(),
-        log=_Quiet(),
+        log=Quiet(),
         concurrent_calls=AT_ONCE,
     )
 
@@ -92,7 +93,7 @@ def functions(*, url: str, token: str, symbols: Sequence[str], queue: str, threa
         kept_queue.bodies.clear()
         kept_stream.lines.clear()
         plan = plan_requests("quotes", feed, contracts.calendar("XNYS"), time=int(MINUTE.timestamp()))
-        send_requests(plan, dataset="quotes", queue=kept_queue, metrics=_Quiet(), log=_Quiet(), sleep=time.sleep)
+        send_requests(plan, dataset="quotes", queue=kept_queue, metrics=Quiet(), log=Quiet(), sleep=time.sleep)
         for first in range(0, len(kept_queue.bodies), MESSAGES_AT_ONCE):
             bodies = kept_queue.bodies[first : first + MESSAGES_AT_ONCE]
             sent = {"SentTimestamp": str(int(time.time() * 1000))}
@@ -191,18 +192,6 @@ class _OneSecret:
 
     def read(self, name: str, *, refresh: bool = False) -> str:  # noqa: ARG002
         return self._value
-
-
-class _Quiet:
-    """Metrics and a log that nobody reads."""
-
-    def add(self, *_: Any, **__: Any) -> None: ...
-
-    def info(self, *_: Any, **__: Any) -> None: ...
-
-    def warning(self, *_: Any, **__: Any) -> None: ...
-
-    def error(self, *_: Any, **__: Any) -> None: ...
 
 
 MEASURES = {NAME: acquire_1000_entities}

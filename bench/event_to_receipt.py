@@ -125,7 +125,7 @@ def deployed_function() -> DeployedFunction:
         clients = Clients()
         for service in ("s3", "sqs", "lambda", "ssm"):
             clients(service)  # they keep the endpoint that they were made with
-    function = DeployedFunction(clients, emulator, code.file.read_bytes())
+    function = DeployedFunction(clients, emulator, code.read_bytes())
     _deploy(clients, function.code)
     function.send(f"feeds/quotes/{function.minute:%Y/%m/%d/%H}/history", _quotes(function.minute, HISTORY_DAYS * 390))
     return function

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.options import Options
+from bench.quiet import Quiet
 from bench.race import FLOOR, OURS, Contestant, race
 from bench.record import Record
 from core.contract.model import Contract, Database, Field, SourceTable
@@ -26,7 +27,6 @@ from core.contract.types import parse_type
 from core.errors import UnknownTable
 from core.landing.ingest_objects import START
 from core.landing.state import ParameterNames
-from core.metrics import Metric
 from core.ports import ObjectInfo, ObjectStat, Refused, Written
 from ingestion.engines.postgresql.content import hash_list, hashed_output, read_server
 from ingestion.engines.postgresql.relation import read_relations
@@ -247,7 +247,7 @@ def idle_floor(*, login: Mapping[str, Any], names: Sequence[str], threads: int) 
 
 def _extraction(names: Sequence[str], login: Mapping[str, Any], objects: Any, parameters: Any) -> Extraction:
     sink = Sink(DATASET, objects, parameters, ParameterNames("/bench/extract", DATASET), Landing(objects, DATASET))
-    return Extraction(contract(names), _connector(login), sink, _Quiet(), _Quiet())
+    return Extraction(contract(names), _connector(login), sink, Quiet(), Quiet())
 
 
 def _connector(login: Mapping[str, Any]) -> PostgresConnector:
@@ -260,15 +260,6 @@ class _OneSecret:
 
     def read(self, name: str, *, refresh: bool = False) -> str:  # noqa: ARG002
         return self._value
-
-
-class _Quiet:
-    """A log and metrics that nobody reads."""
-
-    def add(self, metric: Metric, value: float) -> None: ...
-    def info(self, msg: str, **fields: Any) -> None: ...
-    def warning(self, msg: str, **fields: Any) -> None: ...
-    def error(self, msg: str, **fields: Any) -> None: ...
 
 
 class _Parameters:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from bench import extract
 from bench.folder import FolderBucket
 from bench.options import Options
+from bench.quiet import Quiet
 from bench.race import FLOOR, OURS, Contestant, race
 from bench.record import Record
 from core.audit.source_check import Span
@@ -117,8 +118,8 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
         ingest=bucket,
         records=bucket,
         partitions=bucket,
-        metrics=lambda _: extract._Quiet(),
-        log=extract._Quiet(),
+        metrics=lambda _: Quiet(),
+        log=Quiet(),
         now=lambda: now,
         code_version="bench",
         limits=Limits(workers=threads),
@@ -209,8 +210,8 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         partitions=bucket,
         parameters=extract._Parameters([TABLE], DATASET),
         parameter_prefix="/bench/extract",
-        metrics=lambda _: extract._Quiet(),
-        log=extract._Quiet(),
+        metrics=lambda _: Quiet(),
+        log=Quiet(),
         code_version="bench",
         ingest_bucket="bench-ingest",
         now=lambda: datetime.now(UTC),
@@ -244,5 +245,5 @@ def _extraction(contracts: Any, login: Mapping[str, Any], bucket: FolderBucket) 
     names = ParameterNames("/bench/extract", DATASET)
     parameters = extract._Parameters([TABLE], DATASET)
     sink = Sink(DATASET, bucket, parameters, names, Landing(bucket, DATASET))
-    quiet = extract._Quiet()
+    quiet = Quiet()
     return Extraction(contracts.dataset(DATASET), extract._connector(login), sink, quiet, quiet)

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.audit import DAYS, MINUTES, SHARE
 from bench.options import Options
+from bench.quiet import Quiet
 from bench.race import OURS, ROOT, Contestant, race
 from bench.record import Record
 
@@ -140,8 +141,8 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
         ingest=store,
         records=store,
         partitions=S3PartitionStore(s3, BUCKET),
-        metrics=lambda dataset: LogMetrics("bench", dataset),
-        log=_Quiet(),
+        metrics=lambda dataset: LogMetrics("starmend", "bench", dataset),
+        log=Quiet(),
         now=lambda: AUDITED_AT,
         code_version="bench",
     )
@@ -159,16 +160,6 @@ def looked(*, folder: str, lost: int, threads: int) -> Callable[[], Any]:  # noq
 
 def _audited_at() -> int:
     return int(AUDITED_AT.timestamp())
-
-
-class _Quiet:
-    """A log that nobody reads."""
-
-    def info(self, msg: str, /, **fields: Any) -> None: ...
-
-    def warning(self, msg: str, /, **fields: Any) -> None: ...
-
-    def error(self, msg: str, /, **fields: Any) -> None: ...
 
 
 def heal_hour(options: Options) -> Record:

@@ -54,8 +54,11 @@ class Result:
 
     def without(self, name: str) -> Result:
         """The others: for a figure that is told apart from them."""
+        others = self.turns.keys() - {name}
         return Result(
-            *({other: of[other] for other in of if other != name} for of in (self.turns, self.peak_mb, self.cpu_ms))
+            {other: times for other, times in self.turns.items() if other in others},
+            {other: peak for other, peak in self.peak_mb.items() if other in others},
+            {other: busy for other, busy in self.cpu_ms.items() if other in others},
         )
 
     def record(self, name: str, **details: Any) -> Record:
@@ -88,7 +91,7 @@ class Runner:
             "threads": threads,
             "cores": cores,
         }
-        environment = os.environ | dict.fromkeys(_THREADS, str(threads)) | contestant.environment
+        environment = os.environ | dict.fromkeys(_THREADS, str(threads)) | dict(contestant.environment)
         self.name = contestant.name
         self.cpu: list[float] = []
         self._process = subprocess.Popen(
