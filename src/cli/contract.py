@@ -40,16 +40,14 @@ def print_problems(problems: Sequence[Problem]) -> None:
 @examples("contract check", "contract check --live --env dev", "contract check --json")
 def check(
     folder: Folder = DEFAULT_FOLDER,
-    live: Annotated[
-        bool, typer.Option("--live", help="Also ask the feeds' providers what the deployment's keys may do.")
-    ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Also ask the feeds' providers and the databases.")] = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Say whether the contracts can be kept.
 
     Names every problem with its file, the path inside it, and what would be right; exits with 2 where there is one.
-    With --live it exits with 1 where a provider would refuse what the contract rests on.
+    With --live it exits with 1 where a provider or a database would refuse what the contract rests on.
     """
     from core.authoring.load import examine
     from core.contract.codec import to_data
@@ -70,10 +68,11 @@ def check(
 
 
 def _check_live(contracts: Contracts, environment: str, problems: Sequence[Problem], *, as_json: bool) -> None:
-    """Ask each feed's provider for a quote and for history, with the keys and addresses of the deployment."""
+    """Ask each feed's provider and each database, with the keys, logins and addresses of the deployment."""
     from aws.functions import environment_of
     from aws.secrets import AwsSecretStore
     from cli.entitlement import ask_providers
+    from cli.source_check import databases_data, inspect_databases, show_databases
     from core.contract.codec import to_data
 
     deployed = deployment(environment)
@@ -81,13 +80,14 @@ def _check_live(contracts: Contracts, environment: str, problems: Sequence[Probl
     variables = environment_of(deployed.clients("lambda"), pull) if pull else {}
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
     urls = json.loads(variables.get("STARMEND_PROVIDER_URLS") or "{}")
-    with steps() as progress, progress.step("asking the providers"):
-        findings = list(ask_providers(contracts, secrets=secrets, urls=urls, now=dt.datetime.now(dt.UTC)))
-    refused = [finding for finding in findings if not finding.fine]
+    now = dt.datetime.now(dt.UTC)
+    with steps() as progress, progress.step("asking the providers and the databases"):
+        findings = list(ask_providers(contracts, secrets=secrets, urls=urls, now=now))
+        databases = inspect_databases(contracts, secrets=secrets, now=now)
     if as_json:
-        print_json(
-            {"problems": [to_data(problem) for problem in problems], "live": [asdict(finding) for finding in findings]}
-        )
+        live = [asdict(finding) for finding in findings]
+        written = [to_data(problem) for problem in problems]
+        print_json({"problems": written, "live": live, "databases": databases_data(databases)})
     else:
         print_problems(problems)
         for finding in findings:
@@ -96,9 +96,11 @@ def _check_live(contracts: Contracts, environment: str, problems: Sequence[Probl
             out.print(text)
             if finding.remedy:
                 out.print(f"        {finding.remedy}")
-        if not findings:
-            out.print("no contract has a feed: nobody was asked")
-    raise typer.Exit(FINDINGS if refused else FINE)
+        show_databases(databases)
+        if not findings and not databases:
+            out.print("no contract has a source: nobody was asked")
+    fine = all(finding.fine for finding in findings) and all(database.fine for database in databases)
+    raise typer.Exit(FINE if fine else FINDINGS)
 
 
 @app.command("show")

@@ -37,10 +37,14 @@ def set_secret(
         Path | None,
         typer.Option("--sslrootcert", help="PEM file with the database's authorities; becomes part of the value."),
     ] = None,
+    untried: Annotated[
+        bool, typer.Option("--untried", help="Store a database's login although its server refuses it.")
+    ] = False,
 ) -> None:
     """Store the value of a secret, read from standard input or asked for.
 
-    It is checked first (a database's: its fields, and how its server has to prove itself), and never printed.
+    It is checked first (a database's: its fields, how its server has to prove itself, and by a connection where
+    it can be reached from here), and never printed.
     """
     from aws.secrets import AwsSecretStore
 
@@ -58,12 +62,33 @@ def set_secret(
     engines = [source.engine for source in sources if source.secret == name]
     if engines:
         value = _database_login(engines[0], name, value, sslrootcert)
+        _try_login(engines[0], name, value, untried=untried)
     elif sslrootcert:
         raise Misuse("set secret", name, "is no database's, and has no sslrootcert", "Leave --sslrootcert out")
     else:
         _check_key(name, value)
     AwsSecretStore(deployed.clients("secretsmanager"), prefix).write(name, value)
     out.print(f"{name} is set")
+
+
+def _try_login(engine: str, name: str, value: str, *, untried: bool) -> None:
+    """Connect with the value. Raises ``Misuse`` where the server refuses it; one out of reach proves nothing."""
+    from cli.source_check import GivenSecret, tried_login
+    from core.sources.catalog import ServerFacts
+    from ingestion.engines.failures import AuthenticationFailed, CertificateRefused
+
+    answer = tried_login(engine, GivenSecret(value), name)
+    if isinstance(answer, ServerFacts):
+        sees = "sees" if answer.sees_transactions else "does not see"
+        say(f"{answer.version} answers; role {answer.role} {sees} other roles' transactions")
+        if answer.grant:
+            say(f"    {answer.grant}")
+    elif isinstance(answer, AuthenticationFailed | CertificateRefused) and not untried:
+        raise Misuse(
+            "set secret", answer.place, answer.problem, f"{answer.remedy}; or store it all the same: --untried"
+        )
+    else:
+        say(f"no connection from here, which proves nothing: {answer.problem}")
 
 
 def _check_key(name: str, value: str) -> None:

@@ -135,6 +135,10 @@ class RowReader(Protocol):
         """The rows that have one of these keys, as they are now. At least one key."""
         ...
 
+    def sample(self, session: Session, rows: int, *, seconds: float) -> Generator[list[bytes]]:
+        """So many rows, whichever the server has at hand first. Raises ``UnprintableValue`` where one cannot be."""
+        ...
+
     def count_rows(self, session: Session, *, seconds: float) -> int:
         """The number of rows that the table has now."""
         ...

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.certificates import self_signed
 from tests.support.commands import Command
+from tests.support.extraction import scratch_database
 from tests.unit.cli.conftest import Account
 
 pytestmark = pytest.mark.usefixtures("dev")
@@ -72,3 +73,22 @@ def test_a_databases_value_that_nobody_could_connect_with_is_not_stored(
     assert "very-private" not in said.err
     with pytest.raises(manager.exceptions.ResourceNotFoundException):
         manager.get_secret_value(SecretId="starmend/dev/sales-db")
+
+
+@pytest.mark.database
+def test_a_databases_value_is_tried_and_one_that_its_server_refuses_is_stored_on_demand_only(
+    account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = account.client_of("secretsmanager")
+    manager.create_secret(Name="starmend/dev/sales-db")
+    with scratch_database() as database:
+        monkeypatch.setattr("sys.stdin", io.StringIO(database.secret(password="very-wrong")))
+        refused = starmend("secret", "set", "sales-db")
+        assert (refused.code, "--untried" in refused.err, "very-wrong" in refused.err) == (2, True, False)
+        monkeypatch.setattr("sys.stdin", io.StringIO(database.secret(password="very-wrong")))
+        assert starmend("secret", "set", "sales-db", "--untried").code == 0
+        monkeypatch.setattr("sys.stdin", io.StringIO(database.secret()))
+        said = starmend("secret", "set", "sales-db")
+        assert (said.code, "PostgreSQL" in said.err, "sees other roles' transactions" in said.err) == (0, True, True)
+        stored = manager.get_secret_value(SecretId="starmend/dev/sales-db")["SecretString"]
+        assert json.loads(stored)["dbname"] == database.dbname

@@ -15,7 +15,7 @@ from core.time import parse_instant
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, count_buckets
-from ingestion.engines.postgresql.select import Reading, count_unplaced, in_snapshot
+from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot
 from ingestion.engines.postgresql.unprintable import Printer
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
@@ -83,6 +83,11 @@ class PostgresTable:
     ) -> Generator[list[bytes]]:
         """The rows that have one of these keys."""
         return Printer(self.reading, session, seconds, checked_at).keys(keys)
+
+    def sample(self, session: Session, rows: int, *, seconds: float) -> Generator[list[bytes]]:
+        """So many rows, in no order."""
+        statement = copy_where(self.reading, "true", self.reading.fields, ordered=False, at_most=rows)
+        return self._copied(session, statement, seconds)
 
     def count_rows(self, session: Session, *, seconds: float) -> int:
         """The number of rows that the table has now."""

@@ -94,15 +94,17 @@ def _read(session: Session, wanted: str) -> dict[str, CatalogTable]:
 
 def _table(document: Mapping[str, Any]) -> CatalogTable:
     indexes = [tuple(index["columns"]) for index in document["indexes"]]
-    unique = [tuple(index["columns"]) for index in document["indexes"] if index["unique"]]
+    unique = [index for index in document["indexes"] if index["unique"]]
+    certain = [tuple(index["columns"]) for index in unique if index["certain"]]
     return CatalogTable(
         schema=document["schema"],
         name=document["name"],
         relation=relation_text(document["schema"], document["name"]),
         kind=_KINDS[document["kind"]],
         columns=tuple(_column(column, document["triggers"]) for column in document["columns"]),
-        key=tuple(document["key"] or (unique[0] if unique else ())),
+        key=tuple(document["key"] or (certain[0] if certain else ())),
         indexes=tuple(indexes),
+        unique=tuple(tuple(index["columns"]) for index in unique),
         references=tuple(
             Reference(tuple(each["columns"]), relation_text(each["schema"], each["table"]), tuple(each["theirs"]))
             for each in document["references"]

@@ -39,7 +39,8 @@ SELECT wanted.known, jsonb_build_object(
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = place.attnum
     WHERE i.indrelid = c.oid AND i.indisprimary),
   'indexes', coalesce((
-    SELECT jsonb_agg(jsonb_build_object('columns', parts.columns, 'unique', i.indisunique AND parts.certain)
+    SELECT jsonb_agg(jsonb_build_object('columns', parts.columns, 'unique', i.indisunique,
+                                        'certain', parts.certain)
                      ORDER BY i.indisprimary DESC, i.indexrelid)
     FROM pg_index i CROSS JOIN LATERAL (
       SELECT coalesce(jsonb_agg(coalesce(a.attname, '') ORDER BY place.number), '[]') AS columns,
