@@ -75,7 +75,7 @@ class Deployment:
         """
         _point_sdk_at(aws_environment)
         place = f"s3://{bucket}/{DESCRIPTION}"
-        remedy = "make up" if environment == "local" else f"make deploy ENV={environment}"
+        remedy = "make up" if environment == "local" else f"starmend deploy apply --env {environment}"
         clients = Clients(hurried=True)
         description = json.loads(
             _read(clients, bucket, DESCRIPTION, "find the deployment", f"Deploy it: {remedy}", absent=NotDeployed)
@@ -120,7 +120,7 @@ class Deployment:
         """The rendered contracts as they were deployed; ``PipelineBug`` where they are not what was described."""
         self.enter()
         place = f"s3://{self.buckets['code']}/{self.contracts_key}"
-        remedy = f"Deploy again: make deploy ENV={self.environment}"
+        remedy = f"Deploy again: starmend deploy apply --env {self.environment}"
         text = _read(self.clients, self.buckets["code"], self.contracts_key, "read the deployed contracts", remedy)
         if (digest := hashlib.sha256(text).hexdigest()) != self.contracts_sha256:
             problem = f"has the SHA-256 {digest}, and {self.contracts_sha256} was deployed"
@@ -134,7 +134,7 @@ class Deployment:
             return load_rendered(self.contracts_text)
         except (ValueError, KeyError, TypeError) as error:
             place = f"s3://{self.buckets['code']}/{self.contracts_key}"
-            remedy = "Work from the release that was deployed, or deploy this one: make deploy ENV=" + self.environment
+            remedy = f"Use the release that was deployed, or this one: starmend deploy apply --env {self.environment}"
             raise PipelineBug("read the deployed contracts", place, f"not of this release: {error}", remedy) from error
 
     @cached_property

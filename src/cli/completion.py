@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.deployed import DEFAULT, DEFAULT_FOLDER, deployment
+from cli.deployed import DEFAULT, deployment
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
@@ -78,8 +78,10 @@ def _contracts(context: typer.Context) -> Contracts:
     try:
         return _deployed(context).contracts
     except StarmendError:
-        if not DEFAULT_FOLDER.is_dir():
+        from deploy.folders import contracts_folder
+
+        if not (folder := contracts_folder()).is_dir():
             return Contracts(())
         from core.authoring.load import examine
 
-        return examine(DEFAULT_FOLDER, today=dt.datetime.now(dt.UTC).date())[0]
+        return examine(folder, today=dt.datetime.now(dt.UTC).date())[0]

@@ -55,13 +55,13 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
 
     Into build/packages and build/layers; the same sources give the same bytes.
     """
-    from deploy.folders import BUILD
+    from deploy.folders import build_folder
     from deploy.layers.wheels import Platform
 
     text = _checked_contracts(folder)
     with steps() as progress:
         packages = _packaged(
-            text, (BUILD / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
+            text, (build_folder() / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
         )
         _tell_of_uncompiled_layers()
         with progress.step("building the layers"):
@@ -95,7 +95,7 @@ def bootstrap(environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None)
     )
     state = "made" if is_new else "was there; its settings are as they should be"
     out.print(f"s3://{target.state_bucket}: {state}")
-    out.print(f"next: make plan ENV={environment}, then: make deploy ENV={environment}")
+    out.print(f"next: starmend deploy plan --env {environment}, then: starmend deploy apply --env {environment}")
 
 
 @app.command()

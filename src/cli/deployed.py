@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from aws.deployment import Deployment
 
 DEFAULT = "local"
-DEFAULT_FOLDER = Path("contracts")
+DEFAULT_FOLDER = Path("contracts")  # of the project
 
 
 def deployment(environment: str) -> Deployment:
     """The deployment of that name, with this process's SDK pointed at it.
 
-    ``local`` is the stack on this machine. Any other is a file of ``terraform/environments`` and whatever account the
-    credentials are of; nothing need have been built here.
+    ``local`` is the stack on this machine. Any other is a file of the project's ``environments/`` and whatever
+    account the credentials are of; nothing need have been built here.
     """
     from aws.deployment import Deployment  # the SDK is slow to import, so that help does without
-    from deploy.folders import BUILD
+    from deploy.folders import build_folder
     from deploy.target import Target
 
     if environment == DEFAULT:
-        return Deployment.attach(BUILD / environment)
+        return Deployment.attach(build_folder() / environment)
     return Target.named(environment).deployment()
 
 

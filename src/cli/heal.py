@@ -49,7 +49,8 @@ def heal(
         refuse_other_contracts(deployed, datasets, operation="heal")
     arn = deployed.state_machines.get(MACHINE, "")
     if not arn:
-        raise PipelineBug("heal", environment, "this deployment has no auditor", "Deploy it: make deploy")
+        remedy = f"Deploy it: starmend deploy apply --env {environment}"
+        raise PipelineBug("heal", environment, "this deployment has no auditor", remedy)
     machine = StateMachine(deployed.clients("stepfunctions"), arn)
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     rows: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ import typer
 from cli.commands import examples, group
 from cli.options import Json
 from cli.output import FINDINGS, FINE, out, print_json, say, show
-from deploy.folders import BUILD
+from deploy.folders import build_folder
 
 if TYPE_CHECKING:
     from local.demo import Demo
@@ -39,7 +39,7 @@ def up(orders: Orders = 50_000) -> None:
     from local.stack import Plan, Stack
 
     _stop_on_signals()
-    stack = Stack.up(BUILD, Plan(sales_orders=orders), detached=True, say=say)
+    stack = Stack.up(build_folder(), Plan(sales_orders=orders), detached=True, say=say)
     out.print(f"up: emulator {stack.emulator.endpoint}; try: starmend status")
 
 
@@ -49,7 +49,7 @@ def down() -> None:
     """Stop the stack and remove what it left."""
     from local import stack
 
-    stack.down(BUILD)
+    stack.down(build_folder())
     out.print("down")
 
 
@@ -70,18 +70,18 @@ def demo(
 
     _stop_on_signals()
     began = time.monotonic()
-    stop(BUILD)
+    stop(build_folder())
     # The fault switch: one symbol is left out each minute, for the auditor to find.
     plan = Plan(sales_orders=orders, variables={"drop_one_entity": "demo"})
-    stack = Stack.up(BUILD, plan, detached=keep, say=say)
+    stack = Stack.up(build_folder(), plan, detached=keep, say=say)
     try:
         story = Demo(stack, say)
         story.outcome.stages["up"] = round(time.monotonic() - began, 1)
         mismatches = _run_through(story, as_json=as_json)
         story.outcome.seconds = round(time.monotonic() - began, 1)
-        (BUILD / "demo.json").write_text(story.outcome.to_json(), encoding="utf-8")
+        (build_folder() / "demo.json").write_text(story.outcome.to_json(), encoding="utf-8")
     except BaseException:
-        stop(BUILD)
+        stop(build_folder())
         raise
     _leave(stack, keep=keep)
     if as_json:
@@ -140,12 +140,12 @@ def _heal_feed(story: Demo, traded: Traded, *, quiet: bool) -> None:
 
     # Both pages show the two hours of the story: the traded one, and the one that is missing whole.
     first, last = int(traded.first.timestamp()), int(traded.last.timestamp()) + 3600
-    write_report(story.stack.deployment, BUILD / "report-before.html", start=first, end=last)
+    write_report(story.stack.deployment, build_folder() / "report-before.html", start=first, end=last)
     story.heal(traded)
     healed = story.hourly(traded)
     audited, mails = story.fail_to_heal(traded, "ZM")
     proofs = story.prove()
-    write_report(story.stack.deployment, BUILD / "report.html", start=first, end=last)
+    write_report(story.stack.deployment, build_folder() / "report.html", start=first, end=last)
     if quiet:
         return
     show("the healed hour, and only certified hours are complete", healed, as_json=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.options import DEFAULT, DEFAULT_FOLDER
+from cli.options import DEFAULT
 from core.errors import OtherContract
 from core.landing.zone import landing_of
 
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def refuse_other_contracts(
-    deployed: Deployment, datasets: Iterable[str], *, operation: str, folder: Path = DEFAULT_FOLDER
+    deployed: Deployment, datasets: Iterable[str], *, operation: str, folder: Path | None = None
 ) -> None:
     """Raise ``OtherContract`` where a dataset's contract in the folder is not the deployed one; no folder, no check."""
+    from deploy.folders import contracts_folder
+
+    folder = folder or contracts_folder()
     if not folder.is_dir():
         return
     from core.authoring.load import examine  # reads YAML, so that help does without
@@ -51,4 +54,4 @@ def datasets_of_objects(keys: Iterable[str]) -> set[str]:
 
 def _way_to_deploy(deployed: Deployment) -> str:
     local = deployed.environment == DEFAULT
-    return "make down, make up" if local else f"make deploy ENV={deployed.environment}"
+    return "make down, make up" if local else f"starmend deploy apply --env {deployed.environment}"

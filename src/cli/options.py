@@ -11,7 +11,21 @@ from cli.completion import complete_dataset, complete_source
 from cli.deployed import DEFAULT as DEFAULT
 from cli.deployed import DEFAULT_FOLDER as DEFAULT_FOLDER
 
-ENVIRONMENT = "Name of the environment: local, dev, prod, or another of terraform/environments."
+ENVIRONMENT = "Name of the environment: local, dev, prod, or another file of environments/."
+
+
+def found_folder(folder: Path) -> Path:
+    """The folder as given; unless one is, that of the project, from wherever in it. Raises ``Misuse``."""
+    from core.errors import Misuse
+    from deploy.folders import contracts_folder
+
+    if folder == DEFAULT_FOLDER and not folder.is_dir():
+        folder = contracts_folder()
+    if not folder.is_dir():
+        remedy = "Go to a project's folder, or make one: starmend init; or name the folder: --contracts"
+        raise Misuse("read contracts", str(folder), "there is no such folder", remedy)
+    return folder
+
 
 Environment = Annotated[str, typer.Option("--env", envvar="STARMEND_DEPLOYMENT", help=ENVIRONMENT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -26,7 +40,7 @@ To = Annotated[str, typer.Option("--to", help="End of the range, exclusive; writ
 AsDeployed = Annotated[
     bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
 ]
-Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", exists=True, file_okay=False)]
+Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=found_folder)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."
 Output = Annotated[Path, typer.Option("--output", help=OUTPUT)]

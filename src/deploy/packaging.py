@@ -15,13 +15,13 @@ from typing import Any
 
 from aws.settings import VERSION_FILE
 from core.errors import InvalidData, PipelineBug
-from deploy.folders import BUILD, SOURCES
+from deploy.folders import SOURCES, build_folder
 from deploy.layers.build import ROOMS, LayerPlan, build_layer, plan_layers
 from deploy.layers.bytecode import CODE_ROOT, compiled, find_compiler
 from deploy.layers.wheels import LAMBDA, Platform
 from deploy.zip_files import write_zip
 
-LAYER_FOLDER = BUILD / "layers"
+LAYERS = "layers"  # below the folder of everything built
 MEGABYTE = 1_000_000
 SOURCES_LIMIT = 2 * MEGABYTE  # what is more than our sources does not belong there; bytecode comes to as much again
 VERSION_DIGITS = 12  # as in terraform/locals.tf
@@ -63,7 +63,7 @@ class Packages:
         """The zip of a layer, built where it is not yet; environments share it."""
         if self.platform is None:
             raise PipelineBug("build a layer", name, "these packages are for no platform", "Name one to build for")
-        return build_layer(LAYER_FOLDER, name, self.platform)
+        return build_layer(build_folder() / LAYERS, name, self.platform)
 
 
 def layer_variable(layers: Iterable[LayerPlan]) -> dict[str, dict[str, str]]:
@@ -76,7 +76,7 @@ def build_packages(contracts: str, folder: Path, *, layers_for: Platform | None 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "contracts.json"
     file.write_text(contracts, encoding="utf-8")
-    layers = plan_layers(LAYER_FOLDER, layers_for) if layers_for else ()
+    layers = plan_layers(build_folder() / LAYERS, layers_for) if layers_for else ()
     return Packages(file, build_code_zip(folder / "code.zip", file), layers_for, layers)
 
 

@@ -15,10 +15,12 @@ from aws.buckets import bucket_exists
 from aws.clients import Clients
 from aws.deployment import Deployment, code_bucket, described_in
 from core.errors import Misuse
-from deploy.folders import BUILD, ENVIRONMENTS, MODULE, ROOT
+from deploy.folders import MODULE, as_written, build_folder, environments_folder
 from deploy.layers.wheels import Platform
 from deploy.terraform import Terraform, emulator_backend
 from deploy.variable_files import Plain, plain_settings
+
+NO_PROJECT = "Go to a project's folder, or make one: starmend init"
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class Target:
     @classmethod
     def named(cls, environment: str, more: Sequence[Path] = ()) -> Target:
         """The same for commands that only need to find what is deployed: wherever this process's SDK points to."""
-        own = ENVIRONMENTS / f"{environment}.tfvars"
+        folder = environments_folder()
+        own = folder / f"{environment}.tfvars"
         if not own.exists():
-            known = ", ".join(sorted(file.stem for file in ENVIRONMENTS.glob("*.tfvars")))
-            remedy = f"Use one of: {known}, or write {own.relative_to(ROOT)}"
+            known = ", ".join(sorted(file.stem for file in folder.glob("*.tfvars")))
+            remedy = f"Use one of: {known}, or write {as_written(own)}" if known else NO_PROJECT
             raise Misuse("read variables", environment, "is no environment", remedy)
         files = (own, *more)
         settings = plain_settings(files)
@@ -99,9 +102,14 @@ class Target:
         return Platform(architecture=str(self.settings.get("architecture", "x86_64")))
 
     @property
+    def file(self) -> Path:
+        """The environment's own file, as somebody in this folder would write it."""
+        return as_written(self.files[0])
+
+    @property
     def folder(self) -> Path:
         """The folder of everything that is built for this environment."""
-        return (BUILD / self.environment).resolve()
+        return (build_folder() / self.environment).resolve()
 
     @property
     def aws_environment(self) -> dict[str, str]:
@@ -122,8 +130,7 @@ class Target:
         """
         account = find_account(self.clients)
         meant = self.settings.get("account")
-        file = ENVIRONMENTS / f"{self.environment}.tfvars"
-        where = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+        where = self.file
         if not isinstance(meant, str) or not re.fullmatch(r"\d{12}", meant):
             problem = f"no account of 12 digits is named; these credentials are of {account.id}"
             remedy = f'Where that is meant, write into {where}: account = "{account.id}"'
@@ -167,7 +174,7 @@ class Target:
     def terraform(self) -> Terraform:
         """Terraform with this environment's state. Raises ``Misuse`` where there is no bucket for it yet."""
         if not bucket_exists(self.clients("s3"), self.state_bucket):
-            remedy = f"Run once: make bootstrap ENV={self.environment}"
+            remedy = f"Run once: starmend deploy bootstrap --env {self.environment}"
             raise Misuse("find Terraform's state", f"s3://{self.state_bucket}", "there is no such bucket", remedy)
         terraform = Terraform(MODULE, self.folder / "terraform", var_files=self.files)
         terraform.init(self._backend())

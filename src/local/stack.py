@@ -27,7 +27,7 @@ from core.contract import model
 from core.errors import OutOfReach
 from core.evolution.deployments import record_deployments
 from core.rendering.render import render
-from deploy.folders import BUILD, MODULE, ROOT
+from deploy.folders import MODULE, ROOT, shared_layers
 from deploy.layers.build import LayerPlan, build_layers, plan_layers
 from deploy.packaging import CodePackage, build_code_zip, layer_variable
 from deploy.terraform import Terraform, emulator_backend
@@ -38,8 +38,8 @@ from local.market import MarketProcess
 
 ENVIRONMENT = "local"
 STATE_BUCKET = "starmend-state"
-LAYERS = ROOT / BUILD / "layers"
-UNPACKED_LAYERS = ROOT / BUILD / "layers" / "unpacked"
+LAYERS = shared_layers()
+UNPACKED_LAYERS = LAYERS / "unpacked"
 VARIABLES = "variables.json"  # what Terraform was applied with
 Say = Callable[[str], None]
 

@@ -78,7 +78,7 @@ def test_nothing_is_planned_before_there_is_a_place_for_the_state(operator: Oper
     said = operator.gives("deploy", "plan")
     assert said.code == 2
     assert f"s3://{STATE}" in said.err
-    assert "make bootstrap ENV=dev" in said.err.splitlines()[-1]
+    assert "starmend deploy bootstrap --env dev" in said.err.splitlines()[-1]
 
 
 def test_the_state_s_bucket_is_made_once_and_again_is_harmless(operator: Operator) -> None:
@@ -220,7 +220,7 @@ def test_destroying_asks_and_leaves_nothing_but_the_state(applied: CommandResult
     assert said.code == 0, said.err
     assert left(Clients()) == {"s3": [STATE]}
     gone = operator.gives("status")
-    assert (gone.code, "make deploy ENV=dev" in gone.err) == (3, True)
+    assert (gone.code, "starmend deploy apply --env dev" in gone.err) == (3, True)
 
 
 def left(clients: Clients) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cli.report.shape import Report
     from core.contract.model import Table
 
-PAGE = BUILD / "report.html"
+PAGE = Path(BUILD) / "report.html"
 
 
 @examples("report", "report --from 2026-11-20 --to 2026-11-21 --output today.html", "report --json")

@@ -58,7 +58,9 @@ def test_it_is_what_terraform_wrote_and_the_sdk_speaks_to_its_region(client_of: 
 @pytest.mark.parametrize("bucket", [BUCKET, "starmend-dev-code-999999999999"])
 def test_where_nothing_was_deployed_it_says_how_to(bucket: str, client_of: ClientOf) -> None:
     client_of("s3").create_bucket(Bucket=BUCKET)
-    with pytest.raises(NotDeployed, match=rf"s3://{bucket}/deployment.json: there is none.*make deploy ENV=dev"):
+    with pytest.raises(
+        NotDeployed, match=rf"s3://{bucket}/deployment.json: there is none.*starmend deploy apply --env dev"
+    ):
         Deployment.find(bucket, "dev", {})
 
 
@@ -80,7 +82,7 @@ def test_contracts_that_this_release_cannot_read_name_the_way_out(
     text: bytes, problem: str, client_of: ClientOf
 ) -> None:
     describe(client_of, contracts=text, contracts_sha256=hashlib.sha256(text).hexdigest())
-    with pytest.raises(PipelineBug, match=rf"{problem}.*Work from the release that was deployed"):
+    with pytest.raises(PipelineBug, match=rf"{problem}.*Use the release that was deployed"):
         _ = Deployment.find(BUCKET, "dev", {}).contracts
 
 

@@ -17,7 +17,7 @@ def test_a_deployment_is_found_by_its_environment_and_the_sdk_pointed_there(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert deployment("dev") == account.deployment
     assert os.environ["AWS_DEFAULT_REGION"] == account.deployment.aws_environment["AWS_DEFAULT_REGION"]
-    with pytest.raises(NotDeployed, match="make deploy ENV=prod"):
+    with pytest.raises(NotDeployed, match="starmend deploy apply --env prod"):
         deployment("prod")
 
 

@@ -57,7 +57,7 @@ def test_where_they_say_something_else_nothing_is_done_unless_asked_for(
     refusal = said.err.strip().splitlines()[-1]
     assert (said.code, said.err.count("error: ")) == (2, 1)
     assert "sales in dev" in refusal
-    assert "make deploy ENV=dev" in refusal
+    assert "starmend deploy apply --env dev" in refusal
     assert account.warehouse_keys("") == before
     assert starmend(*given, "--as-deployed").code in (0, 1)
 

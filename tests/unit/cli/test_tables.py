@@ -71,5 +71,5 @@ def test_without_a_deployment_names_are_those_of_the_contracts_here(
     monkeypatch.setenv("STARMEND_DEPLOYMENT", "local")
     assert completed(starmend, monkeypatch, "describe", "dim_c") == []
     monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setattr("deploy.folders.BUILD", REPOSITORY / "nowhere")
+    monkeypatch.setattr("deploy.folders.build_folder", lambda: REPOSITORY / "nowhere")
     assert completed(starmend, monkeypatch, "describe", "dim_c") == ["dim_currency", "dim_counterparty"]

@@ -55,7 +55,7 @@ def test_a_second_region_has_a_file_of_its_own_and_the_guards_of_its_environment
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     outside_aws(monkeypatch)
-    monkeypatch.setattr("deploy.target.ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr("deploy.target.environments_folder", lambda: tmp_path)
     stated = 'project = "starmend"\nenvironment = "prod"\nregion = "us-east-2"\nforce_destroy = true\n'
     written(tmp_path, "prod-us2.tfvars", stated + 'name_suffix = "us2"\n')
     target = Target.of("prod-us2")
@@ -140,7 +140,7 @@ def test_names_that_are_another_deployment_s_are_refused_and_one_s_own_are_not(
         client_of("s3").create_bucket(Bucket=bucket)
         client_of("s3").put_object(Bucket=bucket, Key=DESCRIPTION, Body=json.dumps(described).encode())
     outside_aws(monkeypatch)
-    monkeypatch.setattr("deploy.target.ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr("deploy.target.environments_folder", lambda: tmp_path)
     lines = [f'{name} = "{value}"' for name, value in (OWN | {"environment": "prod", "account": account}).items()]
     written(tmp_path, "prod-us2.tfvars", "\n".join([*lines, 'name_suffix = "us2"']))
     target = Target.of("prod-us2")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InvalidData
-from deploy.folders import ENVIRONMENTS
+from deploy.folders import MODULE
 from deploy.variable_files import plain_settings
 
 HCL = """
@@ -60,7 +60,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_environments_name_only_variables_that_there_are() -> None:
-    declared = (ENVIRONMENTS.parent / "variables.tf").read_text()
-    for file in ENVIRONMENTS.glob("*.tfvars"):
+    declared = (MODULE / "variables.tf").read_text()
+    for file in (MODULE / "environments").glob("*.tfvars"):
         for name in plain_settings([file]):
             assert f'variable "{name}"' in declared
