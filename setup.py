@@ -11,7 +11,9 @@ from setuptools.command.build_py import build_py
 HERE = Path(__file__).parent
 FILES = ("requirements-lambda-base.lock", "requirements-lambda-athena.lock")
 FOLDERS = ("terraform", "contracts", "docs/cost")
-LEFT_OUT = shutil.ignore_patterns("environments", "tests", ".terraform", "*.tfstate*", "*.tfplan", "*.py", "__pycache__")
+LEFT_OUT = shutil.ignore_patterns(
+    "environments", "tests", ".terraform", "*.tfstate*", "*.tfplan", "*.py", "__pycache__"
+)
 
 
 class BuildWithFiles(build_py):

@@ -38,6 +38,7 @@ class Entry:
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Contracts and deployments": {
+        "init": Entry("cli.init:init", "Make a project: contracts, an environment, an example of CI."),
         "contract": Entry("cli.contract:app", "Check, show and render the contracts."),
         "deploy": Entry("cli.deploy:app", "Put the pipeline into an AWS account, change it there, remove it."),
         "secret": Entry("cli.secret:app", "Fill the secrets that the contracts name."),
