@@ -44,7 +44,7 @@ def test_commands_find_the_project_from_wherever_in_it(
     assert environments_folder().resolve() == project / "environments"
     assert build_folder().resolve() == project / "build"
     assert Target.named("dev").project == "shop"
-    with pytest.raises(Misuse, match="Use one of: dev, or write .*environments/prod.tfvars"):
+    with pytest.raises(Misuse, match=r"Use one of: dev, or write .*environments/prod.tfvars"):
         Target.named("prod")
 
 
