@@ -14,7 +14,7 @@ from cli.deployed import DEFAULT_FOLDER as DEFAULT_FOLDER
 ENVIRONMENT = "Name of the environment: local, dev, prod, or another file of environments/."
 
 
-def found_folder(folder: Path) -> Path:
+def existing_folder(folder: Path) -> Path:
     """The folder as given; unless one is, that of the project, from wherever in it. Raises ``Misuse``."""
     from core.errors import Misuse
     from deploy.folders import contracts_folder
@@ -40,7 +40,7 @@ To = Annotated[str, typer.Option("--to", help="End of the range, exclusive; writ
 AsDeployed = Annotated[
     bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
 ]
-Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=found_folder)]
+Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=existing_folder)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."
 Output = Annotated[Path, typer.Option("--output", help=OUTPUT)]

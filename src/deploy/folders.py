@@ -22,8 +22,8 @@ _OF_A_CHECKOUT = "terraform/environments"
 def project_folder() -> Path:
     """The nearest folder from here upwards that is a project, relative to here; where none is, this one."""
     here = Path.cwd()
-    found = next((folder for folder in (here, *here.parents) if is_project(folder)), here)
-    return Path(os.path.relpath(found, here))
+    nearest = next((folder for folder in (here, *here.parents) if is_project(folder)), here)
+    return Path(os.path.relpath(nearest, here))
 
 
 def is_project(folder: Path) -> bool:
