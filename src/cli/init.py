@@ -22,7 +22,7 @@ def init(
 
     Whatever is there stays untouched: it refuses a folder that holds any of it.
     """
-    from deploy.project import project_files, refuse_existing, write_files
+    from deploy.project.files import project_files, refuse_existing, write_files
 
     refuse_existing(folder)
     files = project_files(folder, {}, year=dt.datetime.now(dt.UTC).year)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import Misuse
 from deploy.folders import build_folder, contracts_folder, environments_folder, is_project
-from deploy.project import project_files, project_name, refuse_existing, write_files
+from deploy.project.files import project_files, project_name, refuse_existing, write_files
 from deploy.target import Target
 
 
