@@ -30,6 +30,8 @@ GROWN = (
     # Lines and rows of databases have the hash of their content since, and receipts name those objects by their ETags.
     *(f"{dataset}/{folder}/" for dataset in ("books", "books_canary") for folder in HASHED),
     "books/warehouse/audit/runs/fifth/audit-0.json",
+    # An order says which outdated partitions the run takes up, and how far it looked.
+    *(f"{dataset}/warehouse/audit/runs/first/order.json" for dataset in ("books", "books_canary")),
     # A mail names keys as they are, without Python's quotation marks.
     "books/warehouse/audit/causes/books/orphan_key.json",
     "books/warehouse/audit/runs/third/judgement.json",

@@ -34,6 +34,7 @@ from auditor.services import Limits, Services
 from core.audit.repair_jobs import read_job
 from core.contract.model import Contracts, Database, SourceTable, Table, Take
 from core.errors import StarmendError
+from core.evolution.deployments import record_deployment
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, ParameterNames
 from core.landing.zone import landing_of
 from core.warehouse.current_state import current_table
@@ -144,6 +145,14 @@ class DatabaseSimulation:
         self.checking.extraction.close()
         self.changes.close()
         self._session.close()
+
+    def deployed(self, contracts: Contracts) -> None:
+        """A deployment ends now, with these contracts."""
+        self.contracts, self.contract = contracts, contracts.dataset(self.dataset)
+        self.lake.deployed(contracts)
+        for sandbox in (self.extracting, self.checking):
+            sandbox.extraction.contract = self.contract
+        record_deployment(self.lake.records, contracts, self.dataset, now=int(self.now().timestamp()), collecting=True)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead

@@ -60,9 +60,14 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
         swept = result.swept_until if order.scheduled else before.swept_until
-        halted = halts_in(result, before.halted)
         return replace(
-            before, frontier=order.taken_at, open=open_windows, causes=causes, swept_until=swept, halted=halted
+            before,
+            frontier=order.taken_at,
+            open=open_windows,
+            causes=causes,
+            swept_until=swept,
+            halted=halts_in(result, before.halted),
+            forms={**before.forms, **order.outdated.forms},
         )
 
     memory = kept_for_certifying(services.records, order.run)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.databases.memory import Memory, read_memory
-from auditor.databases.rows.targets import Slice, Target, all_slices, database_of, slices_between, targets_of
+from auditor.databases.rows.targets import (
+    Slice,
+    Target,
+    all_slices,
+    database_of,
+    slices_between,
+    slices_of,
+    targets_of,
+)
 from auditor.services import Limits, Services
+from auditor.warehouse.outdated import Outdated, choose_outdated
 from auditor.windows import DAY
-from core.contract.model import Database
+from core.contract.model import Contract, Database
 from core.time import epoch, iso
 
 KIND = "tables"
@@ -25,7 +34,8 @@ class DatabaseOrder:
 
     ``sweep`` is where the next sweep goes on. ``scheduled``: the run was not asked for a range. ``taken_at`` (epoch
     seconds) is when the slices were chosen. ``sweep_seconds`` is how long all history takes at the pace that the row
-    budget allows, where that is longer than the contract's ``sweep``; else 0.
+    budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
+    run makes again, whose slices are among the ``slices``.
     """
 
     dataset: str
@@ -35,6 +45,7 @@ class DatabaseOrder:
     sweep: tuple[str, int]
     taken_at: int
     sweep_seconds: int = 0
+    outdated: Outdated = field(default_factory=Outdated)
 
     def to_data(self) -> dict[str, Any]:
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
@@ -46,6 +57,7 @@ class DatabaseOrder:
             "scheduled": self.scheduled,
             "sweep": list(self.sweep),
             "taken_at": iso(self.taken_at),
+            **self.outdated.to_data(),
         }
 
     @classmethod
@@ -58,6 +70,7 @@ class DatabaseOrder:
             sweep=(data["sweep"][0], data["sweep"][1]),
             taken_at=epoch(data["taken_at"]),
             sweep_seconds=data.get("sweep_seconds", 0),
+            outdated=Outdated.from_data(data),
         )
 
 
@@ -73,8 +86,23 @@ def choose_slices(
         return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
     recent = recent_slices(targets, memory, now=now)
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
-    slices = tuple(sorted({*recent, *swept.slices}))
-    return DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds)
+    outdated, restated = _outdated(services, contract, targets, memory)
+    slices = tuple(sorted({*recent, *swept.slices, *restated}))
+    return DatabaseOrder(dataset, run, slices, True, swept.following, now, swept.seconds, outdated)
+
+
+def _outdated(
+    services: Services, contract: Contract, targets: Sequence[Target], memory: Memory
+) -> tuple[Outdated, list[Slice]]:
+    """The partitions to be made again, and their slices: what only the source has is fetched for them first."""
+    by_name = {target.table.name: target for target in targets}
+
+    def parts_of(table: str, path: str) -> list[Slice]:
+        return slices_of(by_name[table], path) if table in by_name else []
+
+    return choose_outdated(services, contract).within(
+        parts_of, most=services.limits.sweep_rows, size=lambda part: max(1, memory.rows.get(part.table, 0))
+    )
 
 
 def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:

@@ -66,7 +66,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
     )
-    outdated = find_outdated(services, contract, order.run, scheduled=order.scheduled, attempt=attempt)
+    outdated = find_outdated(services, contract, order.outdated)
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from auditor.evidence.chain import ChainReader
 from auditor.feeds.objects import first_hour
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
+from auditor.warehouse.outdated import Outdated, choose_outdated
 from auditor.warehouse.partitions import target_of
 from auditor.windows import (
     DAY,
@@ -28,9 +30,11 @@ from auditor.windows import (
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
 from core.evolution.deployments import read_deployments, switched_on
+from core.feeds.partitions import period_of
 from core.time import epoch, iso
 
 RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are compared
+RESTATED_WINDOWS = 2_000  # certified windows whose partitions one run makes again, for each gets a successor
 SWEPT_WINDOWS = 24  # certified windows beyond that, scanned again in each run
 
 
@@ -39,7 +43,8 @@ class FeedOrder:
     """The windows of a feed's run, the same for every attempt. ``start`` and ``end`` cut them (epoch seconds).
 
     ``scheduled``: the run was not asked for a range, so it also moves the frontier on to ``frontier``, and remembers
-    the ``targets`` that the partitions had when it began.
+    the ``targets`` that the partitions had when it began. ``outdated`` are the partitions that it makes again, whose
+    windows are among the ``windows``.
     """
 
     dataset: str
@@ -50,6 +55,7 @@ class FeedOrder:
     scheduled: bool
     frontier: int
     targets: Mapping[str, str]
+    outdated: Outdated = field(default_factory=Outdated)
 
     def has_all_of(self, window: Window) -> bool:
         """Whether the order does not cut the window."""
@@ -65,6 +71,7 @@ class FeedOrder:
             "end": iso(self.end),
             "scheduled": self.scheduled,
             "frontier": iso(self.frontier),
+            **self.outdated.to_data(),
         }
 
     @classmethod
@@ -78,6 +85,7 @@ class FeedOrder:
             scheduled=data["scheduled"],
             frontier=epoch(data["frontier"]),
             targets=data["targets"],
+            outdated=Outdated.from_data(data),
         )
 
 
@@ -117,10 +125,30 @@ def _due(
     again += [Window(begin, begin + window_seconds(feed)) for begin, at in state.rechecks.items() if at <= now][:most]
     again += _changed(contract, feed, state, certified, targets)
     again += _swept(services, contract, calendar, before=since, now=now)
+    outdated, restated = _outdated(services, contract, feed, calendar, frontier)
+    again += restated
     windows = sorted({*taken, *again})
     bounds = (windows[0].start, windows[-1].end) if windows else (due, due)
     frontier = max(reached, frontier)
-    return FeedOrder(dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets)
+    return FeedOrder(
+        dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets, outdated=outdated
+    )
+
+
+def _outdated(
+    services: Services, contract: Contract, feed: Feed, calendar: TradingCalendar, frontier: int
+) -> tuple[Outdated, list[Window]]:
+    """The partitions to be made again, and the certified windows in them, which then need a successor."""
+    facts = {fact.name: fact for fact in facts_of(contract)}
+
+    def windows_of(table: str, path: str) -> list[Window]:
+        if table not in facts:
+            return []
+        first, last = period_of(facts[table], feed, path)
+        since = max(first, calendar.covers_from, epoch(facts[table].since) if facts[table].since else 0)
+        return certified_windows(services, contract, since, min(last, frontier))
+
+    return choose_outdated(services, contract).within(functools.cache(windows_of), most=RESTATED_WINDOWS)
 
 
 def _most_windows(services: Services, feed: Feed) -> int:

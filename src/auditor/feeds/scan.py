@@ -82,7 +82,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
-    outdated = find_outdated(services, contract, order.run, scheduled=order.scheduled, attempt=attempt)
+    outdated = find_outdated(services, contract, order.outdated)
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,

@@ -15,7 +15,16 @@ from operator import attrgetter
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.history_calls import HistoryCallPlan, plan_calls
 from auditor.repairs.ranges import without
-from auditor.repairs.remedies import ByKey, broken_sources, fetch_rows, has_source, lacking_objects, objects_ahead
+from auditor.repairs.remedies import (
+    LAST,
+    ByKey,
+    broken_sources,
+    fetch_rows,
+    has_source,
+    lacking_objects,
+    lacks_columns,
+    objects_ahead,
+)
 from auditor.services import Budget
 from core.audit.findings import (
     BrokenPartition,
@@ -31,11 +40,11 @@ from core.audit.findings import (
     OutdatedPartition,
     RefusedRows,
     StaleDerived,
-    UnhashedRows,
     UnprocessedObject,
     UnreadableTable,
     UnreferencedObjects,
     WrongParameter,
+    size_of,
 )
 from core.audit.history import Ranges
 from core.audit.repair_jobs import (
@@ -150,8 +159,9 @@ def plan_repairs(findings: Sequence[Finding], context: PlanContext) -> Plan:
     _ask_history(draft, findings, context)
     _compare(draft, context)
     _ask_again(draft, context)
-    for unhashed in _of(findings, UnhashedRows):  # of what the budget of rows leaves
-        _fetch_rows(draft, unhashed)
+    for kind in LAST:
+        for rows in _of(findings, kind):
+            _fetch_rows(draft, rows)
     _vacuum(draft, _of(findings, UnreferencedObjects))
     return Plan(tuple(draft.repairs), tuple(draft.deferred), tuple(draft.unrepairable), draft.calls, draft.rows)
 
@@ -225,9 +235,12 @@ def _broken_partitions(
 ) -> Iterator[tuple[str, str, str]]:
     """Dataset, table and path of the partitions to be made again now."""
     incomplete = lacking_objects(findings, context.contracts) if context.attempt == 1 else set()
+    unfilled = lacks_columns(findings, context.contracts)
     for finding in findings:
         if isinstance(finding, BrokenPartition) and finding.dataset in incomplete:
             draft.defer("broken_object", 1, "the ingest objects that it is made of are brought back first")
+        elif isinstance(finding, OutdatedPartition) and (finding.dataset, finding.table) in unfilled:
+            draft.defer(finding.kind, 1, "what its ingest objects lack is fetched from the source first")
         elif reason := _beyond_restating(finding, context.attempt):
             draft.unrepairable.append(Unrepairable(finding, finding.kind, reason))
         elif isinstance(finding, BrokenPartition | OutdatedPartition | StaleDerived | BrokenRule | DisputedValue):
@@ -244,8 +257,6 @@ def _beyond_restating(finding: Finding, attempt: int) -> str:
         return f"{finding.rows} rows, such as {finding.example}, come so from their ingest objects"
     if isinstance(finding, DisputedValue) and attempt > 2:  # known after the first attempt, so the second restates
         return "the ingest objects hold what the provider now contradicts"
-    if isinstance(finding, OutdatedPartition) and attempt > 2:
-        return finding.problem
     return ""
 
 
@@ -279,7 +290,7 @@ def _extract(draft: _Draft, findings: Sequence[Finding], context: PlanContext) -
                 draft.repairs.append(
                     ExtractAgain(finding.dataset, finding.table, finding.start, finding.end, finding.number)
                 )
-        elif isinstance(finding, ByKey) and not isinstance(finding, UnhashedRows):
+        elif isinstance(finding, ByKey) and not isinstance(finding, LAST):
             if (finding.dataset, finding.table) in broken:
                 draft.defer(finding.kind, len(finding.keys), "their partition is made again first")
             else:
@@ -294,7 +305,7 @@ def _fetch_rows(draft: _Draft, finding: ByKey) -> None:
     for first in range(0, now, KEYS_PER_JOB):
         draft.repairs.append(fetch_rows(finding, first, min(now, first + KEYS_PER_JOB)))
     draft.rows += now
-    draft.defer(finding.kind, len(finding.keys) - now, f"over the budget of {draft.budget.rows} rows a run")
+    draft.defer(finding.kind, size_of(finding) - now, f"over the budget of {draft.budget.rows} rows a run")
 
 
 def _fetch_parents(draft: _Draft, finding: OrphanKeys, context: PlanContext) -> None:

@@ -14,6 +14,7 @@ from core.audit.findings import (
     MissingRows,
     MovedRows,
     StaleRows,
+    UnfilledRows,
     UnhashedRows,
     WrongParameter,
 )
@@ -51,7 +52,9 @@ def has_source(contracts: Contracts, table: Table) -> bool:
     return table.kind == "dimension" and source is not None and table.source in {each.name for each in source.tables}
 
 
-ByKey = MissingRows | StaleRows | ChangedRows | UnhashedRows | DeletedRows | MovedRows  # rows, each with its key
+# rows, each with its key; those of the latter two are fetched of what the budget leaves, for nothing of them is wrong
+ByKey = MissingRows | StaleRows | ChangedRows | DeletedRows | MovedRows | UnfilledRows | UnhashedRows
+LAST = (UnfilledRows, UnhashedRows)
 
 
 def fetch_rows(finding: ByKey, first: int, last: int) -> FetchRows:
@@ -61,6 +64,16 @@ def fetch_rows(finding: ByKey, first: int, last: int) -> FetchRows:
         hints = (finding.versions[first:last], finding.checked[first:last])
         return FetchRows(finding.dataset, finding.table, keys, True, *hints)
     return FetchRows(finding.dataset, finding.table, keys)
+
+
+def lacks_columns(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:
+    """The warehouse tables of whose rows some lack columns that only the source has: (dataset, table)."""
+    sources = {(finding.dataset, finding.table) for finding in findings if isinstance(finding, UnfilledRows)}
+    return {
+        (table.dataset, table.name)
+        for table in contracts.tables()
+        if any((table.dataset, name) in sources for name in (inputs_of(table) or (table.source,)))
+    }
 
 
 def broken_sources(findings: Sequence[Finding], contracts: Contracts) -> set[tuple[str, str]]:

@@ -11,8 +11,17 @@ from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
 from auditor.windows import HOUR
-from core.audit.findings import Finding, HeldPartition, MissingPoints, UnhashedRows, size_of
+from core.audit.findings import (
+    Finding,
+    HeldPartition,
+    MissingPoints,
+    OutdatedPartition,
+    UnfilledRows,
+    UnhashedRows,
+    size_of,
+)
 from core.audit.history import Evidence, HistoryOutcome, Ranges
+from core.audit.repair_jobs import FetchRows, Restate
 from core.contract.codec import json_name
 from core.contract.model import Feed
 from core.time import iso
@@ -93,6 +102,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     ),
     "changed_row": (
         "rows say something else than the source, under the same time of change",
+        "Look at the quarantine (starmend quarantine list), then at the check function's log",
+    ),
+    "unfilled_row": (
+        "rows were fetched again for a column that the contract has by now, and still lack it",
         "Look at the quarantine (starmend quarantine list), then at the check function's log",
     ),
     "refused_row": (
@@ -356,6 +369,8 @@ def _of_others(
     for finding in findings:
         if isinstance(finding, MissingPoints | HeldPartition | UnhashedRows) or finding.kind in deferred:
             continue
+        if not _had_its_turn(finding, reports):
+            continue
         grouped.setdefault(finding.kind, []).append(finding)
     reasons = {each.cause: each.reason for each in plan.helpless}
     return [
@@ -370,6 +385,18 @@ def _of_others(
         )
         for kind, group in grouped.items()
     ]
+
+
+def _had_its_turn(finding: Finding, reports: Sequence[JobReport]) -> bool:
+    """Whether a repair was tried of what a changed contract asks for; until then the next audits go on with it."""
+    repairs = [report.repair for report in reports]
+    if isinstance(finding, OutdatedPartition):
+        restated = [repair for repair in repairs if isinstance(repair, Restate) and repair.table == finding.table]
+        return any(finding.partition in repair.partitions for repair in restated)
+    if isinstance(finding, UnfilledRows):
+        fetched = [repair for repair in repairs if isinstance(repair, FetchRows) and repair.table == finding.table]
+        return any(not {*finding.keys}.isdisjoint(repair.keys) for repair in fetched)
+    return True
 
 
 def describe(finding: Finding) -> str:

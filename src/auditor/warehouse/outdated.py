@@ -8,14 +8,13 @@ again until its columns change. Footers of earlier releases do not say: of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from auditor.evidence.results import AuditResult
-from auditor.run_files import read_run_file
 from auditor.services import Services
-from auditor.state import change_state, read_state
+from auditor.state import read_state
 from auditor.warehouse.partitions import target_of
 from core.audit.findings import OutdatedPartition
 from core.contract.model import TIME_UNITS, Contract, Table
@@ -25,26 +24,56 @@ from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
 from core.warehouse.row_layout import form_of
 
+Part = TypeVar("Part")  # a window or a slice
 MOST = 500  # partitions that one run looks at
 KINDS = ("fact", "rollup")  # a dimension is computed again whenever its contract or its inputs are others
 
 
-def find_outdated(
-    services: Services, contract: Contract, run: str, *, scheduled: bool, attempt: int
-) -> tuple[OutdatedPartition, ...]:
-    """The outdated partitions of the tables that are not through; later attempts look at what the first one named.
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The outdated partitions that a run takes up, and how far each table's are through (``DatasetState.forms``)."""
 
-    Remembers how far a scheduled run came. Raises ``TransientFailure`` where the store does not answer.
+    places: tuple[tuple[str, str], ...] = ()
+    forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready, empty where there is nothing."""
+        data = {"places": [list(place) for place in self.places], "forms": {k: list(v) for k, v in self.forms.items()}}
+        return {"outdated": data} if self.places or self.forms else {}
+
+    def within(
+        self, parts_of: Callable[[str, str], Iterable[Part]], *, most: int, size: Callable[[Part], int] = lambda _: 1
+    ) -> tuple[Outdated, list[Part]]:
+        """As many of the places as parts of ``most`` size in all belong to, one at least, and these parts.
+
+        Parts are what has to be audited after its partition was made again, so that it is certified by the same run.
+        """
+        places: list[tuple[str, str]] = []
+        parts: dict[Part, None] = {}
+        left = most
+        for place in self.places:
+            more = [part for part in parts_of(*place) if part not in parts]
+            left -= sum(map(size, more))
+            if places and more and left < 0:
+                break
+            places.append(place)
+            parts |= dict.fromkeys(more)
+        return replace(self, places=tuple(places)), list(parts)
+
+    @classmethod
+    def from_data(cls, order: Mapping[str, Any]) -> Outdated:
+        """What of an order ``to_data`` gave."""
+        data = order.get("outdated", {})
+        places = tuple((table, path) for table, path in data.get("places", ()))
+        return cls(places, {table: (form, until) for table, (form, until) in data.get("forms", {}).items()})
+
+
+def choose_outdated(services: Services, contract: Contract) -> Outdated:
+    """The newest outdated partitions of the tables that are not through, as many as one run makes again.
+
+    Raises ``TransientFailure`` where the store does not answer.
     """
-    if attempt:
-        before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
-        named = [finding for finding in before.findings if isinstance(finding, OutdatedPartition)]
-        tables = {table.name: table for table in contract.tables}
-        again = [(tables[finding.table], finding.partition) for finding in named if finding.table in tables]
-        return tuple(finding for finding in _looked_at(services, again) if finding)
-    if not scheduled:
-        return ()
-    findings: list[OutdatedPartition] = []
+    places: list[tuple[str, str]] = []
     left = MOST
     progress: dict[str, tuple[str, str]] = {}
     known = read_state(services.records, contract.dataset).forms
@@ -53,26 +82,27 @@ def find_outdated(
         stood, until = known.get(table.name, ("", ""))
         if table.kind not in KINDS or left <= 0 or (stood == form and not until):
             continue
-        paths = _newest_first(services, table)
+        paths = newest_first(services, table)
         if stood == form and until in paths:
             paths = paths[paths.index(until) :]
         looked = paths[:left]
         left -= len(looked)
         results = list(_looked_at(services, [(table, path) for path in looked]))
-        findings += [finding for finding in results if finding]
+        places += [(table.name, finding.partition) for finding in results if finding]
         first = next((path for path, finding in zip(looked, results, strict=True) if finding), None)
         goes_on = first if first is not None else paths[len(looked)] if len(paths) > len(looked) else ""
         progress[table.name] = (form, goes_on)
-    if progress:
-        change_state(
-            services.records,
-            contract.dataset,
-            lambda before: replace(before, forms={**before.forms, **progress}),
-        )
-    return tuple(findings[: services.limits.budget.partitions])
+    return Outdated(tuple(places[: services.limits.budget.partitions]), progress)
 
 
-def _newest_first(services: Services, table: Table) -> list[str]:
+def find_outdated(services: Services, contract: Contract, chosen: Outdated) -> tuple[OutdatedPartition, ...]:
+    """Those of the chosen partitions that are outdated now. Raises ``TransientFailure`` as above."""
+    tables = {table.name: table for table in contract.tables}
+    again = [(tables[name], path) for name, path in chosen.places if name in tables]
+    return tuple(finding for finding in _looked_at(services, again) if finding)
+
+
+def newest_first(services: Services, table: Table) -> list[str]:
     """The paths of a table's partitions, those of the newest time first."""
     folder = pointer_key(table.name).removesuffix(POINTER_NAME)
     paths = [

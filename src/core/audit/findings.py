@@ -121,6 +121,21 @@ class UnhashedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfilledRows:
+    """Rows that were read before the contract had some of the source's ``columns``, which are null in them.
+
+    ``keys`` are those that are fetched again now, ``rows`` counts all of them.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    rows: int
+    columns: tuple[str, ...]
+    kind: Literal["unfilled_row"] = "unfilled_row"
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedRows:
     """Rows that were fetched as the source has them now, and refused by the contract: they lie in quarantine.
 
@@ -330,6 +345,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     StaleRows,
     ChangedRows,
     UnhashedRows,
+    UnfilledRows,
     RefusedRows,
     DeletedRows,
     MovedRows,

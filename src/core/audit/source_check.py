@@ -118,21 +118,28 @@ class ListInUse:
     """A list under which the source computed hashes. ``ours``: this server hashes by it, or would with its columns.
 
     A hash that another server's version computed proves a row where it is equal, and nothing where it is not.
+    ``lacking`` are the columns that the contract has by now and the list has not: rows of it were read without them.
     """
 
     number: int
     ours: bool
+    lacking: tuple[str, ...] = ()
 
 
 def lists_to_data(lists: Iterable[ListInUse]) -> dict[str, Any]:
     """The part of an answer that names its lists, in the order of its sums; empty where it has none."""
-    named = [[known.number, known.ours] for known in lists]
-    return {"lists": named} if named else {}
+    known = list(lists)
+    named = [[each.number, each.ours] for each in known]
+    lacking = {str(each.number): list(each.lacking) for each in known if each.lacking}
+    return {**({"lists": named} if named else {}), **({"lacking": lacking} if lacking else {})}
 
 
 def lists_from_data(answer: Mapping[str, Any]) -> tuple[ListInUse, ...]:
     """Read what ``lists_to_data`` gave."""
-    return tuple(ListInUse(*known) for known in answer.get("lists", ()))
+    lacking = answer.get("lacking", {})
+    return tuple(
+        ListInUse(number, ours, tuple(lacking.get(str(number), ()))) for number, ours in answer.get("lists", ())
+    )
 
 
 def pairs_schema(source: SourceTable, lists: Iterable[int] = ()) -> pa.Schema:

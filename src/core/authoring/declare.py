@@ -98,12 +98,15 @@ class FieldShape(Shape):
     type: Type
     nullable: bool = False
     comment: str = ""
+    since: Moment = None
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"type": value.rstrip("?"), "nullable": value.endswith("?")}
+        if isinstance(value, dict) and str(value.get("type", "")).endswith("?"):
+            return {**value, "type": str(value["type"]).rstrip("?"), "nullable": True}
         return value
 
 

@@ -135,7 +135,10 @@ def _instant(value: dt.date | dt.datetime | None) -> str:
 
 
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
-    fields = [Field(column, field.type, not field.nullable, field.comment) for column, field in shape.columns.items()]
+    fields = [
+        Field(column, field.type, not field.nullable, field.comment, since=_instant(field.since))
+        for column, field in shape.columns.items()
+    ]
     table = SourceTable(
         name=name,
         key=tuple(shape.key),

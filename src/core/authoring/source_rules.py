@@ -8,7 +8,7 @@ import zoneinfo
 from core.authoring.column_rules import broken_rule
 from core.authoring.name_rules import comment_fits, no_lookalikes
 from core.authoring.problems import Problems
-from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, SourceTable, Table, Take
+from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, Field, SourceTable, Table, Take
 from core.errors import BadContract
 from core.feeds.lines import ADDED, provider_fields
 from core.feeds.providers import check_provider, comparable, needed_fields
@@ -84,8 +84,15 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
     if table.name == ENTITIES:
         problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
     for field in table.fields:
-        comment_fits(field.comment, f"{path}.columns.{field.name}.comment", problems)
+        _field_rules(field, f"{path}.columns.{field.name}", problems)
     no_lookalikes(names, f"{path}.columns", problems)
+
+
+def _field_rules(field: Field, path: str, problems: Problems) -> None:
+    if field.since and field.required:
+        remedy = f"Write {field.type}?: rows of before have no value of it"
+        problems.add(path, "the source has it only since then, so it may be null", remedy)
+    comment_fits(field.comment, f"{path}.comment", problems)
 
 
 # ---------------------------------------------------------------- feeds

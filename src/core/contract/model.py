@@ -218,7 +218,8 @@ class Field:
     """A field of an ingested JSON line; ``added`` ones are put there by repairs and are no column of the source.
 
     ``round`` says how a feed's number is rounded to its type (``half_even``); empty: one that has more digits is
-    refused.
+    refused. ``since`` is when the source began to have values of it (ISO, empty: they are asked of it for every row):
+    in rows of an older version it is null, and that is how they are.
     """
 
     name: str
@@ -227,6 +228,7 @@ class Field:
     comment: str = ""
     added: bool = False
     round: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

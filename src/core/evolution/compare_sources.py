@@ -36,6 +36,7 @@ _FIELD_RULES: Mapping[str, Rule] = {
     "required": _required,
     "comment": applied("a word to readers"),
     "added": applied("a mark of repairs"),
+    "since": applied("rows of an older version are not asked for; all others are"),
     "round": Verdict("restate", "numbers with more digits are taken, or refused, in another way"),
 }
 _SOURCE_TABLE_RULES: Mapping[str, Rule] = {
@@ -139,7 +140,9 @@ def _compare_source_fields(
             road = "Declare it nullable (with a ?): the audit fills old rows"
             verdict = Verdict("refused", "no ingest object that is there has it, and it may not be null", road)
         else:
-            verdict = applied("ingest objects that are there have none; it is null in their rows until fetched again")
+            since = new[name].since
+            reason = "ingest objects that are there have none; the audit fetches their rows again, the newest first"
+            verdict = applied(f"the source has it since {since}; in older rows it is null" if since else reason)
         yield change_of(dataset, f"{place}.{name}", "", new[name].type, verdict)
     for name in went:
         old = next(field for field in was if field.name == name)

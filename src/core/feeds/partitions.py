@@ -44,7 +44,7 @@ def period_of(table: Table, feed: Feed, path: str, *, fact: Table | None = None)
     times = column_of(fact or table, feed.time_column)
     for part, value in _values(table, path):
         if part.column == times and part.transform in TIME_DIGITS:
-            first, last = _unit_bounds(part.transform, value)
+            first, last = unit_bounds(part.transform, value)
             start, end = max(start, first), min(end, last)
     return start, end
 
@@ -64,7 +64,8 @@ def _values(table: Table, path: str) -> list[tuple[Partition, str]]:
     return [(part, folder.partition("=")[2]) for part, folder in zip(table.partition_by, folders, strict=True)]
 
 
-def _unit_bounds(unit: str, text: str) -> tuple[int, int]:
+def unit_bounds(unit: str, text: str) -> tuple[int, int]:
+    """The time of a year, month, day or hour as paths have it (``2026-11``), epoch seconds, half-open."""
     parts = [int(number) for number in text.split("-")]
     year, month, day, hour = [*parts, *[1, 1, 1, 0][len(parts) :]]
     first = datetime(year, month, day, hour, tzinfo=UTC)

@@ -81,8 +81,14 @@ def _lists(extraction: Extraction, reading: TableReading, asked: Question) -> di
 
 def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, Any]:
     """The lists in the answer's order, and whether this server is the one that each names."""
-    server = reading.hash_list.server if lists else ""
-    return lists_to_data([ListInUse(number, columns.server == server) for number, columns in lists.items()])
+    if not lists:
+        return {}
+    now = reading.hash_list
+    wanted = {name for name, _ in now.columns}
+    return lists_to_data(
+        ListInUse(number, columns.server == now.server, tuple(sorted(wanted - {name for name, _ in columns.columns})))
+        for number, columns in lists.items()
+    )
 
 
 def _list(batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str) -> int:

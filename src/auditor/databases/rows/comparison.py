@@ -20,6 +20,7 @@ from auditor.databases.rows.moves import MOST_LOCATED, HeldRows, Moves, changed_
 from auditor.databases.rows.proofs import Proofs
 from auditor.databases.rows.refused import Refused, refused_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
+from auditor.databases.rows.unfilled import Fills, unfilled
 from auditor.evidence.results import WindowResult
 from auditor.run_files import run_file_key
 from auditor.services import Services
@@ -130,6 +131,7 @@ class _Comparison:
         self._owed_until = services.now() - timedelta(seconds=source.complete_within)
         self._questions = 0
         self._refusals: dict[str, Refused] = {}
+        self._fills = Fills(services.limits.budget.rows)
         self._compared = Compared()
 
     def compare(self, slices: Sequence[Slice]) -> Compared:
@@ -139,7 +141,7 @@ class _Comparison:
             if until > EPOCH:
                 for group in self._groups(name, list(of_table)):
                     self._compared.windows += self._compare_group(targets[name], group, until)
-        self._compared.findings = [*dict.fromkeys(self._compared.findings)]
+        self._compared.findings = [*dict.fromkeys([*self._compared.findings, *self._fills.findings])]
         return self._compared
 
     def _groups(self, table: str, slices: list[Slice]) -> Iterator[list[Slice]]:
@@ -182,11 +184,14 @@ class _Comparison:
                 continue
             self._add_findings(holding, theirs, difference)
             self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
+            lacking = unfilled(holding, counted.lists, until=_micros(until))
+            self._fills.add(self._contract.dataset, holding, lacking)
             rule_breaks = list(self._rule_breaks(holding))
             compared.findings += rule_breaks
             most = max(compared.rows.get(target.table.name, 0), holding.live.num_rows)
             compared.rows[target.table.name] = most
             touched = [finding.kind for finding in (*rule_breaks, *lost)]
+            touched += ["unfilled_row"] if lacking.columns else []
             yield _window(holding, theirs, difference, until, touched)
 
     # ------------------------------------------------------------ the source

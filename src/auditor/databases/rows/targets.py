@@ -14,6 +14,7 @@ from itertools import product
 from core.contract.model import HASH, HASH_LIST, Column, Contract, Contracts, Database, Latest, SourceTable, Table, Take
 from core.contract.types import ColumnType
 from core.errors import UnknownTable, of_kind
+from core.feeds.partitions import unit_bounds
 from core.time import at_epoch, epoch, iso
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
 
@@ -41,6 +42,13 @@ class Target:
     column: str = ""
     unit: str = ""
     placed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The source's fields that the table's columns are made from."""
+        rules = [column.rule for column in self.table.stored_columns]
+        names = ("field", "live", "history", "by")
+        return frozenset(getattr(rule, name) for rule in rules for name in names if hasattr(rule, name))
 
     @property
     def compared(self) -> frozenset[str]:
@@ -150,6 +158,19 @@ def slices_between(target: Target, start: int, end: int) -> list[Slice]:
 def all_slices(target: Target, until: int) -> list[Slice]:
     """The target's slices from the first day that the table may hold on."""
     return slices_between(target, epoch(target.table.since) if target.table.since else 0, until)
+
+
+def slices_of(target: Target, path: str) -> list[Slice]:
+    """The slices that rows of a partition are compared in."""
+    if not target.column:
+        return [Slice(target.table.name, *ALWAYS)]
+    values = dict(folder.partition("=")[::2] for folder in path.split("/"))
+    bounds = [
+        unit_bounds(level.transform, values[level.name])
+        for level in target.table.partition_by
+        if level.transform == target.unit and level.name in values
+    ]
+    return [part for start, end in bounds for part in slices_between(target, start, end)]
 
 
 def _floor(unit: str, at: datetime) -> datetime:

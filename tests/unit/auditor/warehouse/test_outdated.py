@@ -10,9 +10,9 @@ from tests.support.audited import AuditedFeed, feed_contract, instant
 from tests.support.tables import QUOTES, rows_of
 
 from auditor.services import Limits
-from auditor.state import read_state
+from auditor.state import change_state, read_state
 from auditor.warehouse import outdated
-from auditor.warehouse.outdated import find_outdated
+from auditor.warehouse.outdated import Outdated, choose_outdated, find_outdated
 from core.contract.model import Column, Contract, Table, Take
 from core.contract.types import parse_type
 from core.time import epoch
@@ -35,10 +35,14 @@ def lake() -> AuditedFeed:
     return lake
 
 
-def found(lake: AuditedFeed, contract: Contract, *, scheduled: bool = True, **limits: object) -> list[str]:
+def found(lake: AuditedFeed, contract: Contract, **limits: object) -> list[str]:
+    """What a run takes up; it remembers how far it came, as an audit does at its end."""
     services = replace(lake.services, limits=Limits(workers=2, **limits))  # type: ignore[arg-type]
-    findings = find_outdated(services, contract, "run", scheduled=scheduled, attempt=0)
-    return [finding.partition for finding in findings]
+    chosen = choose_outdated(services, contract)
+    change_state(lake.records, "test", lambda state: replace(state, forms={**state.forms, **chosen.forms}))
+    findings = find_outdated(services, contract, chosen)
+    assert [(finding.table, finding.partition) for finding in findings] == list(chosen.places)
+    return [path for _, path in chosen.places]
 
 
 def made_again(lake: AuditedFeed, path: str, table: Table = WIDER) -> None:
@@ -59,7 +63,6 @@ def test_nothing_is_outdated_where_no_column_is_another_and_no_table_is_listed_t
 def test_partitions_without_a_new_column_are_found_newest_first(lake: AuditedFeed) -> None:
     contract = feed_contract(tables=(WIDER,))
     assert found(lake, contract) == PATHS
-    assert found(lake, contract, scheduled=False) == []
     for path in PATHS[:2]:
         made_again(lake, path)
     assert found(lake, contract) == PATHS[2:]
@@ -98,6 +101,21 @@ def test_a_value_of_another_origin_is_outdated_though_its_column_is_the_same(lak
         columns=tuple(replace(each, rule=Take("o")) if each.name == "price" else each for each in FACT.columns),
     )
     assert found(lake, feed_contract(tables=(other,))) == PATHS
+
+
+def test_as_many_are_taken_up_as_can_be_certified_again_and_never_none() -> None:
+    chosen = Outdated(tuple(("fact_quote", path) for path in PATHS), {"fact_quote": ("form", PATHS[0])})
+    assert Outdated.from_data(chosen.to_data()) == chosen
+    assert (Outdated().to_data(), Outdated.from_data({})) == ({}, Outdated())
+
+    def windows(_table: str, path: str) -> list[tuple[str, int]]:
+        return [(path[-2:], hour) for hour in range(10)]
+
+    for most, months in ((1, 1), (19, 1), (20, 2), (1_000, 3)):
+        kept, parts = chosen.within(windows, most=most)
+        assert (len(kept.places), len(parts)) == (2 * months, 10 * months)  # both symbols of a month have its windows
+        assert kept.forms == chosen.forms
+    assert len(chosen.within(windows, most=19, size=lambda _: 3)[0].places) == 2
 
 
 def _layout(lake: AuditedFeed, path: str) -> RowLayout:

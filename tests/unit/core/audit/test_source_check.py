@@ -11,12 +11,15 @@ from tests.support.lake import shipped_contracts
 from core.audit.fingerprint import Fingerprint
 from core.audit.source_check import (
     CountBuckets,
+    ListInUse,
     ListPairs,
     LocateRows,
     Question,
     Span,
     buckets_from_data,
     buckets_to_data,
+    lists_from_data,
+    lists_to_data,
     pairs_schema,
     question_from_data,
     question_to_data,
@@ -33,6 +36,12 @@ from core.audit.source_check import (
 )
 def test_a_question_comes_back_as_it_was(question: Question) -> None:
     assert question_from_data(json.loads(json.dumps(question_to_data(question)))) == question
+
+
+def test_lists_come_back_as_they_were_and_those_of_an_earlier_release_lack_nothing() -> None:
+    lists = (ListInUse(2, True), ListInUse(1, False, ("discount", "note")))
+    assert lists_from_data(json.loads(json.dumps(lists_to_data(lists)))) == lists
+    assert lists_from_data({"lists": [[1, True]]}) == (ListInUse(1, True),)
 
 
 def test_what_is_no_question_is_refused() -> None:

@@ -1,0 +1,145 @@
+"""A database's contract changes while the lake lives: what its rows lack is fetched from the source, and certified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.support.database_simulation import DatabaseSimulation, database_simulation
+
+from auditor.services import Budget
+from core.audit.repair_jobs import FetchRows
+from core.contract.codec import content_hash
+from core.contract.model import Column, Contracts, Field, SourceTable, Table, Take
+from core.contract.types import parse_type
+
+pytestmark = pytest.mark.database
+
+MONEY = parse_type("decimal(10,2)")
+FACT, SOURCE = "fact_sales_order", "sales_order"
+DISCOUNT = Field("discount", MONEY, required=False)
+
+
+@pytest.fixture
+def sales() -> Iterator[DatabaseSimulation]:
+    """The sales lake, its orders of four months all certified; the sweep is slow, so that it helps nobody."""
+    with database_simulation(sales_orders=90, seed=11, settings={"sweep": 10**9}) as simulation:
+        whole = simulation.heal(run="whole", start="2026-08-01T00:00:00Z", end="2026-12-01T00:00:00Z")
+        assert whole["audit"]["healthy"]
+        assert simulation.verified() == []
+        yield simulation
+
+
+def test_a_column_that_is_new_is_fetched_for_all_old_rows_the_newest_first_and_certified(
+    sales: DatabaseSimulation,
+) -> None:
+    add_discounts(sales)
+    sales.deployed(with_field(sales.contracts, DISCOUNT))
+    healed = sales.heal(run="first")
+    assert healed["audit"]["kinds"] == {"outdated_partition": 4, "unfilled_row": 4}
+    assert healed["verify"]["healthy"]
+    assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
+    assert discounts(sales) == dict(sales.run("select sales_order_id, discount from sales_order"))
+    fetched = [key[0] for job in sales.jobs("first") if isinstance(job, FetchRows) for key in job.keys]
+    assert len(fetched) == len({*fetched}) == 90
+    assert sales.heal(run="again")["audit"]["idle"]
+
+
+def test_a_budget_fills_the_newest_rows_first_and_nothing_is_made_again_without_them(sales: DatabaseSimulation) -> None:
+    add_discounts(sales)
+    sales.deployed(with_field(sales.contracts, DISCOUNT))
+    sales.limits = replace(sales.limits, attempts=1, budget=Budget(rows=20))
+    for run in range(20):
+        before = discounts(sales)
+        healed = sales.heal(run=f"run-{run}")
+        if healed["audit"]["idle"]:
+            break
+        filled = {number for number, value in discounts(sales).items() if value is not None}
+        assert len(filled) <= 20 * (run + 1)
+        assert filled >= {number for number, value in before.items() if value is not None}
+        newest = months(sales, filled)
+        assert newest == sorted({*months(sales, {*discounts(sales)})}, reverse=True)[: len(newest)]
+        assert sales.mail.sent == []
+    assert 5 <= run < 20
+    assert (sales.agree(), sales.verified()) == ([], [])
+
+
+def test_a_column_that_the_source_has_only_since_a_time_is_fetched_from_then_on_alone(
+    sales: DatabaseSimulation,
+) -> None:
+    add_discounts(sales)
+    sales.deployed(with_field(sales.contracts, replace(DISCOUNT, since="2026-11-01T00:00:00Z")))
+    assert sales.heal(run="first")["verify"]["healthy"]
+    changed = sales.run("select sales_order_id from sales_order where last_updated >= '2026-11-01'")
+    assert {number for number, value in discounts(sales).items() if value is not None} == {row[0] for row in changed}
+    assert 0 < len(changed) < 90
+    assert (sales.verified(), sales.mail.sent) == ([], [])
+
+
+def test_a_value_that_comes_from_a_column_of_which_no_object_has_any_is_never_null_meanwhile(
+    sales: DatabaseSimulation,
+) -> None:
+    """The partitions are made again only when their rows are fetched: a restate alone would have emptied them."""
+    add_discounts(sales)
+    of_discount = Take("discount")
+    contracts = with_field(sales.contracts, DISCOUNT, fact="")
+    sales.deployed(changed(contracts, lambda table: table, lambda table: with_rule(table, "unit_price", of_discount)))
+    sales.limits = replace(sales.limits, attempts=1, budget=Budget(rows=20))
+    for run in range(20):
+        idle = sales.heal(run=f"run-{run}")["audit"]["idle"]
+        assert all(row["unit_price"] is not None for row in sales.lake.rows(FACT))
+        if idle:
+            break
+    assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
+
+
+def add_discounts(sales: DatabaseSimulation) -> None:
+    """The application has a column more, and values in it; it says of no row that it changed."""
+    sales.run("alter table sales_order add column discount numeric(10,2)")
+    sales.run("update sales_order set discount = sales_order_id + 0.25")
+
+
+def discounts(sales: DatabaseSimulation) -> dict[int, Decimal | None]:
+    return {row["sales_order_id"]: row["discount"] for row in sales.lake.rows(FACT) if row["is_latest"]}
+
+
+def months(sales: DatabaseSimulation, numbers: set[int]) -> list[str]:
+    rows = {row["sales_order_id"]: f"{row['created_at']:%Y-%m}" for row in sales.lake.rows(FACT)}
+    return sorted({rows[number] for number in numbers}, reverse=True)
+
+
+def with_rule(table: Table, name: str, rule: Take) -> Table:
+    columns = tuple(replace(column, rule=rule) if column.name == name else column for column in table.columns)
+    return replace(table, columns=columns) if table.name == FACT else table
+
+
+def with_field(contracts: Contracts, field: Field, *, source: str = SOURCE, fact: str = FACT) -> Contracts:
+    """The contracts with one field more of a source's table, and in its fact."""
+
+    def of_source(table: SourceTable) -> SourceTable:
+        own = [each for each in table.fields if not each.added]
+        return replace(table, fields=(*own, field, *table.fields[len(own) :])) if table.name == source else table
+
+    def of_fact(table: Table) -> Table:
+        column = Column(field.name, field.type, Take(field.name))
+        return replace(table, columns=(*table.columns, column)) if table.name == fact else table
+
+    return changed(contracts, of_source, of_fact)
+
+
+def changed(
+    contracts: Contracts, source: Callable[[SourceTable], SourceTable], table: Callable[[Table], Table]
+) -> Contracts:
+    """The contracts with other tables of the sales dataset."""
+
+    def of_contract(contract: Any) -> Any:
+        if contract.dataset != "sales":
+            return contract
+        database = replace(contract.source, tables=tuple(map(source, contract.source.tables)))
+        contract = replace(contract, source=database, tables=tuple(map(table, contract.tables)), hash="")
+        return replace(contract, hash=content_hash(contract))
+
+    return replace(contracts, contracts=tuple(map(of_contract, contracts.contracts)))
