@@ -139,11 +139,25 @@ class DatabaseShape(Shape):
 
 
 class EntityShape(Shape):
-    """``valid_from`` and ``valid_until`` bound when points of it are expected (a renamed or delisted ticker)."""
+    """``valid_from`` and ``valid_until`` bound when points of it are expected (a renamed or delisted ticker).
+
+    Any other key is an attribute: a column of the entities' dimension, or a placeholder of a ``rest`` provider.
+    """
 
     valid_from: Moment = None
     valid_until: Moment = None
     attributes: dict[str, str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        own = {key: part for key, part in value.items() if key in cls.model_fields}
+        others = {key: part for key, part in value.items() if key not in own}
+        if not others or not isinstance(own.get("attributes", {}), dict):
+            return value
+        return {**own, "attributes": {**own.get("attributes", {}), **others}}
 
 
 def _entities(value: Any) -> Any:
@@ -162,7 +176,7 @@ def _entities(value: Any) -> Any:
 class ProviderShape(Shape):
     """A provider that ``ingestion.providers`` knows, and its settings; a bare name has none."""
 
-    kind: Literal["finnhub", "rest"]
+    kind: Literal["finnhub", "rest", "none"]
     settings: dict[str, Any] = {}
 
     @model_validator(mode="before")

@@ -5,10 +5,12 @@ Raises ``BadContracts`` naming, for every problem, the file, the path inside it,
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -87,12 +89,27 @@ def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:
         problems.add(".", "is no mapping", "Begin with: dataset: <name>")
         return None
     try:
-        return declare.ContractShape.model_validate(document.data)
+        return declare.ContractShape.model_validate(_with_attributes_as_written(document))
     except ValidationError as error:
         for detail in error.errors():
             if explanation := explain_shape(detail, document):
                 problems.add(*explanation)
         return None
+
+
+def _with_attributes_as_written(document: Document) -> dict[str, Any]:
+    """The data with numbers and days among the entities' attributes as the file has them: ``lat: 51.470`` is a text."""
+    data = copy.deepcopy(document.data)
+    source = data.get("source")
+    entities = source.get("entities") if isinstance(source, dict) else None
+    for name, entity in entities.items() if isinstance(entities, dict) else ():
+        inner = entity.get("attributes") if isinstance(entity, dict) else None
+        for place, holder in (((), entity), (("attributes",), inner)):
+            for key, value in holder.items() if isinstance(holder, dict) else ():
+                is_written = isinstance(value, int | float | dt.date) and not isinstance(value, bool)
+                if is_written and isinstance(holder, dict) and key not in declare.EntityShape.model_fields:
+                    holder[key] = document.written(("source", "entities", name, *place, key))
+    return dict(data)
 
 
 def _check_calendar(contract: Contract, problems: Problems) -> None:

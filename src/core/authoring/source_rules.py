@@ -11,8 +11,17 @@ from core.authoring.problems import Problems
 from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, Field, SourceTable, Table, Take
 from core.errors import BadContract
 from core.feeds.lines import ADDED, provider_fields
-from core.feeds.providers import check_provider, comparable, needed_fields
-from core.feeds.rest_spec import read_spec
+from core.feeds.providers import (
+    NO_PROVIDER,
+    asks_live,
+    check_provider,
+    comparable,
+    entities_per_call,
+    history_delay,
+    needed_fields,
+)
+from core.feeds.rest.rules import unmet_by_history, unmet_by_live
+from core.feeds.rest.spec import read_spec
 from core.warehouse.current_state import ENTITIES
 
 _ARRIVED = "arrived"  # the partition key of a feed's raw lines
@@ -163,15 +172,20 @@ def _entities_are_expected(feed: Feed, problems: Problems) -> None:
 
 def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     """Add what is wrong with the live provider, the history's, the rate limit, the canary and the sample."""
+    together = 1
     for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
         try:
             check_provider(provider, every=feed.every)
         except BadContract as error:
             problems.add(f"source.{role}.{error.place}", error.problem, error.remedy)
             continue
-        if provider.kind == "rest":
+        together = entities_per_call(provider) if kind == "live" else together
+        if provider.kind == "rest" and (kind == "history" or asks_live(feed)):
             _rest_tells_what_is_taken(contract, feed, role, kind, problems)
-    calls = len(feed.entities) * 60 / feed.every
+    if feed.provider.kind == NO_PROVIDER:
+        problems.add("source.provider", "is none", "Only a history may be: name who has the points as they are now")
+    _kept_without_one_of_both(feed, problems)
+    calls = -(-len(feed.entities) // together) * 60 / feed.every if asks_live(feed) else 0
     if calls > feed.calls_per_minute:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"
         problems.add("source.rate_limit", f"{len(feed.entities)} entities every {feed.every} s need more", remedy)
@@ -180,6 +194,21 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
         problems.add("source.canary", "no column tells what was repaired", "Add a column provenance to the fact")
     if feed.sample.points:
         _sample_can_be_taken(contract, feed, problems)
+
+
+def _kept_without_one_of_both(feed: Feed, problems: Problems) -> None:
+    """A feed of history alone has no observed points, one without history never fills a gap."""
+    if not asks_live(feed):
+        if feed.history.kind == NO_PROVIDER:
+            problems.add("source.history", "nobody has the points, neither now nor later", "Describe a history call")
+        if feed.canary:
+            problems.add("source.canary", "a feed of history alone leaves no observed point out", "Leave it out")
+        delay = history_delay(feed.history).total_seconds()
+        if delay >= feed.complete_within:
+            problem = "is over before history is published (delay), and there is no live call"
+            problems.add("source.complete_within", problem, "Give it longer than delay")
+    if feed.history.kind == NO_PROVIDER and (feed.sample.points or feed.canary):
+        problems.add("source.history", "none can tell what a sample or a canary needs", "Leave both out")
 
 
 def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> None:
@@ -193,10 +222,14 @@ def _sample_can_be_taken(contract: Contract, feed: Feed, problems: Problems) -> 
 
 def _rest_tells_what_is_taken(contract: Contract, feed: Feed, role: str, kind: str, problems: Problems) -> None:
     provider = feed.provider if role == "provider" else feed.history
-    call = getattr(read_spec(provider.settings), kind)
+    spec = read_spec(provider.settings)
+    call = getattr(spec, kind)
     if call is None:
         problems.add(f"source.{role}.rest.{kind}", "is missing", f"Describe the {kind} call: path, records, fields")
         return
+    unmet = unmet_by_live if kind == "live" else unmet_by_history
+    for need in unmet(spec, call, feed):
+        problems.add(f"source.{role}.rest.{need.place}", need.problem, need.remedy)
     for name in needed_fields(contract, feed, "live" if kind == "live" else "history"):
         if name not in call.fields:
             where = f"source.{role}.rest.{kind}.fields"

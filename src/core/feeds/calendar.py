@@ -16,6 +16,9 @@ from core.errors import InvalidData
 from core.time import epoch, iso
 
 FOREVER = 2**62
+# Seconds between the points of calendars that are open on first days (``core.authoring.calendars``), where all of them
+# lie as far apart.
+STEPS = {"weeks": 7 * 86_400}
 
 
 def slot_of(instant: float, every: int) -> int:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
 from core.errors import BadContract
 from core.feeds.lines import Kind, provider_fields
-from core.feeds.rest_spec import read_spec
+from core.feeds.rest.spec import read_spec
 
 FINNHUB_RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}  # seconds: its name
 FINNHUB_SPAN = timedelta(days=30)  # at most a month of intraday candles in one call
 _NUMBERS = ("decimal", "double", "int", "bigint")
+NO_PROVIDER = "none"  # of a history: what was missed stays missing, and is alarmed
 _FINNHUB_SETTINGS = {"url", "secret", "calls_per_second"}
 
 
@@ -26,8 +27,19 @@ def check_provider(provider: Provider, *, every: int) -> None:
         if every not in FINNHUB_RESOLUTIONS:
             remedy = "Use 1, 5, 15, 30 or 60 minutes, or 1 day"
             raise BadContract("read the provider", "finnhub", f"has no candles of {every} s", remedy)
-    else:
+    elif provider.kind != NO_PROVIDER:
         raise BadContract("read the provider", provider.kind, "is no provider", "Use finnhub or rest")
+
+
+def asks_live(feed: Feed) -> bool:
+    """Whether points are asked for as they are now; a feed of history alone fetches each when it is published."""
+    return feed.provider.kind != "rest" or "live" in feed.provider.settings
+
+
+def entities_per_call(provider: Provider) -> int:
+    """The entities that one live call asks for."""
+    live = read_spec(provider.settings).live if provider.kind == "rest" else None
+    return live.entities_per_call if live else 1
 
 
 def history_span(provider: Provider) -> timedelta:

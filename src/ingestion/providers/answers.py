@@ -7,7 +7,7 @@ it takes to believe that is ``auditor.evidence``'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -39,7 +39,8 @@ class BadRecord:
 class Data:
     """At least one record.
 
-    A live answer has exactly one point and a ``provider_time``, which is the provider's own clock.
+    A live answer has exactly one point and a ``provider_time``, which is the provider's own clock. Its slot is that of
+    ``slot_time`` where the contract goes by the record's own time, else the clock's.
 
     The points of a history have their slots as times, no two the same, beside the ``bad`` records of other slots.
     ``whole``: the answer says for itself that nothing is left out. ``partial`` says why it is known to lack something
@@ -52,6 +53,7 @@ class Data:
     bad: tuple[BadRecord, ...] = ()
     whole: bool = False
     partial: str = ""
+    slot_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ class Provider(Protocol):
 
     def live(self, entity: str) -> Answer:
         """The entity's point as it is now."""
+        ...
+
+    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
+        """The points of some entities as they are now, in one call where the API has one for several."""
         ...
 
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = ...) -> Answer:

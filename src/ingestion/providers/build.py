@@ -9,14 +9,15 @@ from typing import Any
 
 from core.contract import model
 from core.errors import BadContract
-from core.feeds.providers import FINNHUB_SPAN, check_provider
-from core.feeds.rest_spec import read_spec
+from core.feeds.providers import FINNHUB_SPAN, NO_PROVIDER, check_provider
+from core.feeds.rest.spec import read_spec
 from core.ports import SecretStore
 from ingestion.providers import finnhub
 from ingestion.providers.answers import Provider
+from ingestion.providers.nobody import Nobody
 from ingestion.providers.rest.client import Rest
 from ingestion.providers.transport.credential import Credential
-from ingestion.providers.transport.web import Web
+from ingestion.providers.transport.web import Signing, Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Source:
     """A provider's client, and the limits of its calls.
 
     ``span``: the longest history of one call. ``delay``: how late it publishes history. ``calls_per_minute`` 0: the
-    feed's rate; ``calls_per_second`` 0: no such limit.
+    feed's rate; ``calls_per_second`` 0: no such limit. ``entities_per_call``: of one live call.
     """
 
     provider: Provider
@@ -33,6 +34,7 @@ class Source:
     delay: timedelta = timedelta()
     calls_per_minute: int = 0
     calls_per_second: int = 0
+    entities_per_call: int = 1
 
 
 def build_source(
@@ -44,10 +46,13 @@ def build_source(
     url: str = "",
     connections: int = 16,
     taken: Collection[str] | None = None,
+    attributes: Mapping[str, Mapping[str, str]] | None = None,
+    step: int = 0,
 ) -> Source:
     """A provider's client. ``secret`` is the feed's, unless the settings name another; ``url`` replaces the base URL.
 
-    ``taken`` are the fields that columns take (None: all); no other is looked at.
+    ``taken`` are the fields that columns take (None: all); no other is looked at. ``attributes`` are those of each
+    entity. ``step``: the seconds between points, where they lie further apart than the cadence.
 
     Raises ``BadContract`` where the settings make no provider.
     """
@@ -59,17 +64,21 @@ def build_source(
         return _finnhub(settings, credential, every=every, url=url, connections=connections, taken=taken)
     if spec.kind == "rest":
         rest = read_spec(settings)
-        needs_secret = any("{secret}" in value for value in rest.headers.values())
-        used = credential if needs_secret else None
-        web = Web(url or rest.url, headers=rest.headers, credential=used, connections=connections)
+        used = credential if rest.needs_secret else None
+        headers = {header: value.text for header, value in rest.headers.items()}
+        signing = Signing(headers, rest.auth.query, rest.auth.basic)
+        web = Web(url or rest.url, signing=signing, credential=used, connections=connections)
         return Source(
-            provider=Rest(web, rest, every=every, taken=taken),
+            provider=Rest(web, rest, every=every, taken=taken, attributes=attributes, step=step),
             span=rest.span,
             credential=used,
             delay=rest.delay,
             calls_per_minute=rest.calls_per_minute,
             calls_per_second=rest.calls_per_second,
+            entities_per_call=rest.live.entities_per_call if rest.live else 1,
         )
+    if spec.kind == NO_PROVIDER:
+        return Source(Nobody(), FINNHUB_SPAN, None)
     raise BadContract("build a provider", spec.kind, "is no provider", "Use finnhub or rest")
 
 
@@ -85,7 +94,8 @@ def _finnhub(
     if credential is None:
         raise BadContract("build a provider", "finnhub", "has no secret", "Name the secret of its token")
     base = url or str(settings.get("url", finnhub.URL))
-    web = Web(base, headers={finnhub.TOKEN_HEADER: "{secret}"}, credential=credential, connections=connections)
+    signing = Signing({finnhub.TOKEN_HEADER: "{secret}"})
+    web = Web(base, signing=signing, credential=credential, connections=connections)
     pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
     provider = finnhub.Finnhub(web, every=every, taken=taken)
     return Source(provider, FINNHUB_SPAN, credential, calls_per_second=pace)

@@ -7,15 +7,16 @@ epoch seconds; intraday calls span at most a month. The token travels in the hea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from core.feeds.providers import FINNHUB_RESOLUTIONS
 from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point, always
+from ingestion.providers.reading.classify import PlainRules, Reply, classify
 from ingestion.providers.reading.exact_json import is_number
 from ingestion.providers.reading.slots import Record, fit
-from ingestion.providers.transport.web import Reply, Web
+from ingestion.providers.transport.web import Web
 
 URL = "https://finnhub.io/api/v1"
 TOKEN_HEADER = "X-Finnhub-Token"
@@ -37,14 +38,21 @@ class Finnhub:
         self._columns = [name for name in _CANDLE if taken is None or name in taken]
 
     def live(self, entity: str) -> Answer:
-        reply = self._web.get("/quote", {"symbol": entity})
+        reply = self._ask("/quote", {"symbol": entity})
         return _quote(reply) if isinstance(reply, Reply) else reply
+
+    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
+        return {entity: self.live(entity) for entity in entities}
 
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:  # noqa: ARG002
         first, last = int(start.timestamp()), int(end.timestamp()) - 1
         query = {"symbol": entity, "resolution": self._resolution, "from": str(first), "to": str(last)}
-        reply = self._web.get("/stock/candle", query)
+        reply = self._ask("/stock/candle", query)
         return self._candles(reply, start, end) if isinstance(reply, Reply) else reply
+
+    def _ask(self, path: str, query: Mapping[str, str]) -> Reply | Answer:
+        answer = self._web.ask(path, query)
+        return answer if isinstance(answer, Broken) else classify(answer, PlainRules())
 
     def _candles(self, reply: Reply, start: datetime, end: datetime) -> Answer:
         answer, evidence = reply.document, reply.evidence

@@ -1,6 +1,7 @@
 """Decide on a live answer: a line for the stream, or a reason to write none. Pure.
 
-The slot of a quote is the one that the provider's own clock showed, never the schedule's and never a retry's. A request
+The slot of a quote is the one that the provider's own clock showed (or, where the contract says so, the record's own
+time), never the schedule's and never a retry's. A request
 that came late gives a quote for the slot that it is now, which is right; the slot that was missed is the auditor's.
 """
 
@@ -61,7 +62,7 @@ def decide(
     if clock is None:
         return Skip(entity.name, "broken", "the answer has no Date header, so nobody knows which slot it is of")
     instant = clock.timestamp()
-    slot = slot_of(instant, feed.every)
+    slot = slot_of((answer.slot_time or clock).timestamp(), feed.every)
     first, last = validity(entity)
     if not is_expected(calendar, slot) or not first <= slot < last:
         return Skip(entity.name, "closed", f"the provider's clock shows {format_second(clock)}")

@@ -19,7 +19,7 @@ from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
 from core.feeds.calendar import expected_between, ranges, slot_of, slots_in, validity
 from core.feeds.lines import PointLine, encode_line, provider_fields
 from core.feeds.point_rules import broken_rule
-from core.feeds.providers import needed_fields
+from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
 from core.time import at_epoch, parse_instant
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
@@ -160,6 +160,7 @@ def _settle(
     """Write what the answer holds; an outcome where it ends the request."""
     if isinstance(answer, NotEntitled):
         reason = "the token is refused" if answer.what == "token" else "the provider's plan does not include this"
+        reason = answer.evidence.answer if client.feed.history.kind == NO_PROVIDER else reason
         return settled.outcome(client, "not_entitled", reason)
     if isinstance(answer, Limited):
         client.history_pace.close(answer.retry_after or 0.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.audit.history import HistoryRequest
 from core.contract import model
+from core.feeds.calendar import STEPS
 from core.feeds.lines import provider_fields
 from core.ports import Log, Metrics, ObjectWriter, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
@@ -118,6 +119,8 @@ class PullRuntime:
             url=url,
             connections=self._connections,
             taken={field.name for field in provider_fields(feed)},
+            attributes={entity.name: entity.attributes for entity in feed.entities},
+            step=STEPS.get(feed.calendar, 0),
         )
 
     def _pace(self, feed: model.Feed, source: Source) -> Pace:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from core.audit.canary import DAY, planted_gap
 from core.contract.model import Feed, TradingCalendar
 from core.feeds.calendar import entities_at, is_expected, slot_of
+from core.feeds.providers import asks_live
 from ingestion.request.message import PointsDue
 
 SCHEDULED_EVERY = 60  # seconds: EventBridge's finest
@@ -29,13 +30,16 @@ def plan_requests(
 ) -> RequestPlan:
     """The messages for the slot that ``time`` (epoch seconds) lies in; none while the calendar is closed.
 
+    A feed of history alone has none: the auditor asks for its points when they are published.
+
     The schedule fires every minute: a feed of a longer cadence is asked for in the first minute of its slot alone.
     ``drop_seed`` is the fault switch of game days: with it, one entity is left out of every slot. A canary
     feed lacks one point of every day.
     Raises ``InvalidData`` outside what the calendar covers.
     """
     slot = slot_of(time, feed.every)
-    if slot_of(time, SCHEDULED_EVERY) != slot or not is_expected(calendar, slot):
+    is_due = slot_of(time, SCHEDULED_EVERY) == slot and is_expected(calendar, slot)
+    if not is_due or not asks_live(feed):
         return RequestPlan(slot, 0, ())
     names = [entity.name for entity in entities_at(feed, slot)]
     left_out = dropped_entity(names, seed=drop_seed, slot=slot) if drop_seed and names else ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.feeds.calendar import slot_of
-from core.feeds.rest_spec import Align
+from core.feeds.rest.settings import Align
 from core.time import at_epoch
 from ingestion.providers.answers import BadRecord, Point
 
@@ -58,12 +58,22 @@ class Fitted:
 
 
 def fit(
-    records: Iterable[Record], *, start: datetime, end: datetime, every: int, align: Align = "exact", keep: str = "last"
+    records: Iterable[Record],
+    *,
+    start: datetime,
+    end: datetime,
+    every: int,
+    align: Align = "exact",
+    keep: str = "last",
+    asked: tuple[datetime, datetime] | None = None,
+    step: int = 0,
 ) -> Fitted:
     """Fit records to the slots of ``[start, end)``, in order of time.
 
     ``align`` ``exact`` takes records that begin with a slot (others are surplus, or bad where their slot has no such
-    record), ``floor`` those within it, of which ``keep`` names the ``first`` or the ``last``.
+    record), ``floor`` those within it, of which ``keep`` names the ``first`` or the ``last``. Records of the time
+    that was ``asked`` for beside are left out. ``step``: the seconds between points, where they lie further apart than
+    ``every``.
     """
     first, last = int(start.timestamp()), int(end.timestamp())
     by_slot: dict[int, list[Record]] = {}
@@ -75,7 +85,7 @@ def fit(
         seconds = record.time.timestamp()
         if first <= seconds < last:
             by_slot.setdefault(slot_of(seconds, every), []).append(record)
-        else:
+        elif asked is None or not asked[0] <= record.time < asked[1]:
             outside.append(record.time)
     points: list[Point] = []
     bad: list[BadRecord] = []
@@ -88,7 +98,7 @@ def fit(
     is_other = bool(outside) and not _neighbour(outside, start, end, timedelta(seconds=every))
     elsewhere = is_other and not by_slot
     partial = partial or ("it is of another interval than was asked for" if is_other else "")
-    return Fitted(tuple(points), tuple(bad), partial or _coarser(points, every), elsewhere)
+    return Fitted(tuple(points), tuple(bad), partial or _coarser(points, step or every), elsewhere)
 
 
 def _of_slot(slot: int, records: Sequence[Record], align: Align, keep: str) -> Point | BadRecord | None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import requests
-
 _NEXT = {
     "next",
     "nexturl",
@@ -27,14 +25,6 @@ _ENVELOPES = {"pagination", "paging", "page", "pageinfo", "meta", "metadata", "l
 _ERRORS = {"error", "errors", "errormessage", "fault", "exception"}
 _STATUSES = {"code", "status", "statuscode", "errorcode", "cod"}
 TOO_MANY = ("429", "418")
-
-
-def next_link(link_header: str) -> str:
-    """The URL that a Link header calls the next page; empty where it names none."""
-    for link in requests.utils.parse_header_links(link_header):
-        if "next" in str(link.get("rel", "")).split():
-            return str(link["url"])
-    return ""
 
 
 def names_another_page(document: object) -> bool:

@@ -7,96 +7,152 @@ from dataclasses import dataclass
 
 from jmespath.exceptions import JMESPathError
 
-from core.feeds.rest_spec import LINK, CallSpec
-from ingestion.providers.answers import Answer, NoData
+from core.feeds.rest.settings import LINK, HistoryCall
+from core.feeds.rest.templates import Path
+from ingestion.providers.answers import Answer, Broken, NoData
+from ingestion.providers.reading.classify import Reply, classify
+from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.slots import Record
 from ingestion.providers.reading.wholeness import error_in, names_another_page
-from ingestion.providers.transport.web import Reply, Web
+from ingestion.providers.rest.asking import Ask
+from ingestion.providers.rest.records import Reader
+from ingestion.providers.transport.web import Web
 
-ReadRecords = Callable[[CallSpec, Reply], list[Record] | Answer]
+MOST_BYTES = 32 * 1024 * 1024  # of all pages of an answer
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Records of all pages, the ``first`` reply, and what the answer says of itself (see ``answers.Data``)."""
+    """Records of all pages, the ``first`` reply, and what the answer says of itself (see ``answers.Data``).
+
+    ``is_full``: it has as many records as one answer may have, and speaks for the time between them alone.
+    """
 
     records: list[Record]
     first: Reply
     partial: str
     whole: bool
+    is_full: bool = False
 
 
-def read_pages(
-    call: CallSpec, first: Reply, web: Web, read: ReadRecords, *, turn: Callable[[], bool]
-) -> Pages | Answer:
-    """Read a page after the other until the last one, or as many as the contract allows.
+class PageReader:
+    """The pages of one call, one after the other."""
 
-    ``turn`` waits for the turn of one more call, False where there is none in time. A first page that is no page is the
-    answer; a later one makes the answer partial.
-    """
-    records: list[Record] = []
-    followed: set[str] = set()
-    reply, number = first, 0
-    while True:
-        of_page = read(call, reply)
-        number += 1
-        if not isinstance(of_page, list):
-            if number == 1:
-                return of_page
-            reason = "" if isinstance(of_page, NoData) else f"its page {number} was not given"
-            return _ended(call, records, first, reply, reason)
-        records += of_page
-        url = _next_url(call, reply) if of_page else ""  # some APIs name a next page for ever
-        if not url:
-            return _ended(call, records, first, reply, "")
-        if number == call.most_pages or url in followed or not turn():
-            return _ended(call, records, first, reply, f"it has more pages than the {number} that were read")
-        followed.add(url)
-        following = web.follow(url, accepted=call.no_data_status)
-        if not isinstance(following, Reply):
-            return _ended(call, records, first, reply, f"its page {number + 1} was not given")
-        reply = following
+    def __init__(self, call: HistoryCall, ask: Ask, reader: Reader) -> None:
+        self._call = call
+        self._ask = ask
+        self._reader = reader
+        self._records: list[Record] = []
+        self._replies: list[Reply] = []
+        self._of_last = 0
+        self._all = 0
+        self._bytes = 0
+        self._followed: set[str] = set()
+
+    def fetch(self, web: Web, *, turn: Callable[[], bool]) -> Pages | Answer:
+        """Read pages until the last one, or as many as the contract allows.
+
+        ``turn`` waits for the turn of one more call, False where there is none in time. A first page that is no page is
+        the answer; a later one makes the answer partial.
+        """
+        answer = self._get(web, self._first_query())
+        while True:
+            outcome = self.take(answer)
+            if outcome is not None:
+                return outcome
+            url, query = self._next()
+            if not url and not query:
+                return self.ended()
+            asked = url or str(query)
+            too_many = len(self._replies) == self._call.most_pages or asked in self._followed
+            if too_many or self._bytes > MOST_BYTES or not turn():
+                return self.ended(f"it has more pages than the {len(self._replies)} that were read")
+            self._followed.add(asked)
+            answer = web.follow(url) if url else self._get(web, query)
+
+    def take(self, answer: Received | Broken) -> Pages | Answer | None:
+        """Take one page; what it ends with, where it does."""
+        reply = answer if isinstance(answer, Broken) else classify(answer, self._call, self._ask.values)
+        of_page = self._reader.of_entities(reply) if isinstance(reply, Reply) else reply
+        if not isinstance(reply, Reply) or not isinstance(of_page, dict):
+            if not self._replies:
+                return of_page  # type: ignore[return-value]
+            number = len(self._replies) + 1
+            return self.ended("" if isinstance(reply, NoData) else f"its page {number} was not given")
+        self._replies.append(reply)
+        self._bytes += reply.size
+        self._of_last = sum(len(records) for records in of_page.values())
+        self._all += self._of_last
+        self._records += of_page.get(self._ask.values["entity"], [])
+        return None
+
+    def ended(self, reason: str = "") -> Pages:
+        """The pages with what they say together; the last of them says whether it is the last."""
+        partial, whole = reason, False
+        if not partial:
+            partial, whole = self._own_word(self._replies[-1])
+        is_full = bool(self._call.limit) and not self._call.is_paged and self._all >= self._call.limit
+        return Pages(self._records, self._replies[0], partial, whole and not partial, is_full)
+
+    # ------------------------------------------------------------ the next page
+
+    def _get(self, web: Web, query: dict[str, str]) -> Received | Broken:
+        return web.ask(self._ask.path, {**self._ask.query, **query}, self._ask.body)
+
+    def _first_query(self) -> dict[str, str]:
+        paging = self._call.pages
+        if paging is None or paging.by == "cursor" or (paging.by == "offset" and not paging.first):
+            return {}
+        return {paging.parameter: str(1 if paging.first is None else paging.first)}
+
+    def _next(self) -> tuple[str, dict[str, str]]:
+        """The URL of the next page, or what its query has beside; neither where this was the last."""
+        if self._call.next is not None and self._of_last:  # some APIs name a next page for ever
+            url = self._replies[-1].next_link if self._call.next == LINK else self._said(self._call.next)
+            return (url if isinstance(url, str) else ""), {}
+        paging = self._call.pages
+        if paging is None or self._has_all():
+            return "", {}
+        if paging.by == "cursor":
+            cursor = self._said(paging.cursor)
+            return "", ({} if cursor in (None, "", False) else {paging.parameter: str(cursor)})
+        if not self._of_last:
+            return "", {}
+        first = (0 if paging.by == "offset" else 1) if paging.first is None else paging.first
+        number = first + (self._all if paging.by == "offset" else len(self._replies))
+        return "", {paging.parameter: str(number)}
+
+    def _has_all(self) -> bool:
+        return self._call.count is not None and _number(self._said(self._call.count)) == self._all
+
+    # ------------------------------------------------------------ whether it is whole
+
+    def _own_word(self, last: Reply) -> tuple[str, bool]:
+        if error := error_in(last.document):
+            return f"it names an error ({error})", False
+        if self._call.complete is not None:
+            said = self._said(self._call.complete) is True
+            return ("" if said else "it does not say that it is complete"), said
+        if self._call.count is not None:
+            count = self._said(self._call.count)
+            agrees = _number(count) == self._all
+            return ("" if agrees else f"it says that there are {count} records, and has {self._all}"), agrees
+        if self._call.is_paged:
+            return "", True
+        if last.next_link or names_another_page(last.document):
+            return "it has another page, and the contract does not say how to follow it (next)", False
+        return "", False
+
+    def _said(self, path: object) -> object:
+        try:
+            return path.search(self._replies[-1].document, self._ask.values) if isinstance(path, Path) else None
+        except JMESPathError:
+            return None
 
 
-def _next_url(call: CallSpec, reply: Reply) -> str:
-    if call.next_page is None:
-        return ""
-    if call.next_page == LINK:
-        return reply.next_link
+def _number(value: object) -> int | None:
+    """A count, as a number or as text."""
     try:
-        url = call.next_page.search(reply.document)  # type: ignore[union-attr]
-    except JMESPathError:
-        return ""
-    return url if isinstance(url, str) else ""
-
-
-def _ended(call: CallSpec, records: list[Record], first: Reply, last: Reply, reason: str) -> Pages:
-    """The pages with what they say together; the last of them says whether it is the last."""
-    partial, whole = reason, False
-    if not partial:
-        partial, whole = _own_word(call, len(records), last)
-    return Pages(records, first, partial, whole and not partial)
-
-
-def _own_word(call: CallSpec, count: int, last: Reply) -> tuple[str, bool]:
-    if error := error_in(last.document):
-        return f"it names an error ({error})", False
-    if call.complete is not None:
-        said = _search(call.complete, last.document) is True
-        return ("" if said else "it does not say that it is complete"), said
-    if call.count is not None:
-        said_count = _search(call.count, last.document)
-        agrees = isinstance(said_count, int) and said_count == count
-        return ("" if agrees else f"it says that there are {said_count} records, and has {count}"), agrees
-    if call.next_page is not None:
-        return "", True
-    if last.next_link or names_another_page(last.document):
-        return "it has another page, and the contract does not say how to follow it (next)", False
-    return "", False
-
-
-def _search(path: object, document: object) -> object:
-    try:
-        return path.search(document)  # type: ignore[attr-defined]
-    except JMESPathError:
+        return None if isinstance(value, bool) or value is None else int(str(value))
+    except ValueError:
         return None

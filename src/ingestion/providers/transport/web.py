@@ -1,17 +1,18 @@
-"""HTTP GET of JSON documents from a provider, with time-outs, retries, limits and bounded bodies.
+"""HTTP calls of a provider, with time-outs, retries and bounded bodies. What an answer means is ``reading``'s.
 
 One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
 back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however slowly an answer drips; a limit never,
-for its pause is the caller's decision. Redirects are not followed: they would carry the token to another host.
+for its pause is the caller's decision. Redirects are not followed: they would carry the token to another host. The
+secret travels in headers, or in one parameter of the query; no answer and no evidence holds it.
 """
 
 from __future__ import annotations
 
 import http.cookiejar
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -20,32 +21,32 @@ from urllib3.util.retry import Retry
 
 from core.audit.history import Evidence
 from core.errors import BadContract
-from core.time import format_second
-from ingestion.providers.answers import Broken, Limited, NotEntitled
-from ingestion.providers.reading.exact_json import read_exact
-from ingestion.providers.reading.wholeness import limit_in, next_link
+from ingestion.providers.answers import Broken
+from ingestion.providers.reading.classify import MAX_BODY
+from ingestion.providers.reading.received import Received, received
 from ingestion.providers.transport.credential import Credential
 from ingestion.providers.transport.deadline import Deadline, bounded
-from ingestion.providers.transport.limits import is_limit, provider_clock, requested_pause
+from ingestion.providers.transport.masking import BLOT, SHORTEST_SECRET, basic, blotted, silence_urls
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3
 LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
-MAX_BODY = 8 * 1024 * 1024
-EVIDENCE_CHARACTERS = 400
 _RETRIED = (500, 502, 503, 504)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A 2xx (or accepted) answer whose body is JSON or empty. ``next_link`` is its Link header's next page."""
+class Signing:
+    """The places of a call that hold the secret: headers with ``{secret}``, a parameter of the query, or basic."""
 
-    status: int
-    document: object
-    provider_time: datetime | None
-    evidence: Evidence
-    next_link: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    basic: bool = False
+
+    def headers_with(self, secret: str) -> dict[str, str]:
+        """The headers of a call."""
+        filled = {name: value.replace("{secret}", secret) for name, value in self.headers.items()}
+        return {**filled, "Authorization": f"Basic {basic(secret)}"} if self.basic else filled
 
 
 class _Retries(Retry):
@@ -61,54 +62,56 @@ class _Retries(Retry):
 
 
 class Web:
-    """The HTTP client of one provider. ``headers`` may hold ``{secret}``; nothing else may."""
+    """The HTTP client of one provider."""
 
     def __init__(
         self,
         base: str,
         *,
-        headers: Mapping[str, str],
+        signing: Signing,
         credential: Credential | None,
         connections: int = 16,
         back_off: float = 0.3,
     ) -> None:
         self._base = base.rstrip("/")
-        self._headers = dict(headers)
+        self._signing = signing
         self._credential = credential
         parts = urlsplit(self._base)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise BadContract("reach a provider", self._base, "is no https URL", "Tokens travel encrypted: use https")
+        silence_urls()
         self._session = _session(self._base, connections, back_off)
 
-    def get(
-        self, path: str, query: Mapping[str, str], *, accepted: tuple[int, ...] = ()
-    ) -> Reply | NotEntitled | Limited | Broken:
-        """The JSON document at ``path`` (already escaped); statuses in ``accepted`` count as good ones.
+    def ask(self, path: str, query: Mapping[str, str], body: object = None) -> Received | Broken:
+        """The answer at ``path`` (already escaped); a call with a JSON ``body`` is a POST. ``Broken``: none came.
 
-        Raises ``InvalidData`` where the secret has no value.
+        A secret that is refused is read again, once. Raises ``InvalidData`` where it has no value.
         """
-        secret = self._credential.value() if self._credential else ""
-        reply = self._once(self._base + path, query, secret, accepted)
-        if isinstance(reply, NotEntitled) and reply.what == "token" and self._credential:
-            renewed = self._credential.renewed(secret)
-            if renewed is not None:
-                return self._once(self._base + path, query, renewed, accepted)
-        return reply
+        return self._signed(self._base + path, query, body)
 
-    def follow(self, url: str, *, accepted: tuple[int, ...] = ()) -> Reply | NotEntitled | Limited | Broken:
-        """The JSON document at a URL that an answer named: of the same host, for the token travels with it."""
+    def follow(self, url: str) -> Received | Broken:
+        """The answer at a URL that an answer named: of the same host, for the token travels with it."""
         whole = urljoin(self._base + "/", url)
         if urlsplit(whole)[:2] != urlsplit(self._base)[:2]:
             return Broken("its next page is on another host", Evidence(f"GET {_without_query(whole)}", 0, "", ""))
-        secret = self._credential.value() if self._credential else ""
-        return self._once(whole, {}, secret, accepted)
+        return self._signed(self._without_secret(whole), {}, None)
 
-    def _once(
-        self, url: str, query: Mapping[str, str], secret: str, accepted: tuple[int, ...]
-    ) -> Reply | NotEntitled | Limited | Broken:
-        headers = {name: value.replace("{secret}", secret) for name, value in self._headers.items()}
-        prepared = self._session.prepare_request(requests.Request("GET", url, params=dict(query), headers=headers))
-        asked = f"GET {prepared.url}"
+    def _signed(self, url: str, query: Mapping[str, str], body: object) -> Received | Broken:
+        secret = self._credential.value() if self._credential else ""
+        answer = self._once(url, query, body, secret)
+        if isinstance(answer, Received) and answer.status == 401 and self._credential:
+            renewed = self._credential.renewed(secret)
+            if renewed is not None:
+                return self._once(url, query, body, renewed)
+        return answer
+
+    def _once(self, url: str, query: Mapping[str, str], body: object, secret: str) -> Received | Broken:
+        method = "GET" if body is None else "POST"
+        headers = self._signing.headers_with(secret)
+        plain = requests.Request(method, url, params=dict(query)).prepare().url or url
+        asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
+        whole: Any = self._with_secret(plain, urlencode({"": secret})[1:])
+        prepared = self._session.prepare_request(requests.Request(method, whole, headers=headers, json=body))
         try:
             with (
                 Deadline(WHOLE_SECONDS) as deadline,
@@ -116,43 +119,26 @@ class Web:
                     prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
                 ) as response,
             ):
-                body = _body(response, deadline)
+                content = _body(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
             return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", ""))
-        text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")
-        if secret:
-            text = text.replace(secret, "***")
-        clock = provider_clock(response.headers)
-        answered_at = format_second(clock) if clock else ""
-        evidence = Evidence(asked, response.status_code, text[:EVIDENCE_CHARACTERS], answered_at)
-        return _classify(response, body, clock, evidence, accepted)
+        masked = blotted(content, secret)
+        answer = received(response.status_code, response.headers, masked, request=asked)
+        if len(secret) >= SHORTEST_SECRET:
+            return answer
+        return Received(answer.status, answer.headers, content, answer.evidence)
 
+    def _with_secret(self, url: str, value: str) -> str:
+        if not self._signing.query:
+            return url
+        return f"{url}{'&' if urlsplit(url).query else '?'}{self._signing.query}={value}"
 
-def _classify(
-    response: requests.Response, body: bytes, clock: datetime | None, evidence: Evidence, accepted: tuple[int, ...]
-) -> Reply | NotEntitled | Limited | Broken:
-    status = response.status_code
-    if status not in accepted:
-        if is_limit(status, response.headers):
-            return Limited(_pause(response, clock), evidence)
-        if status in (401, 403):
-            return NotEntitled("token" if status == 401 else "resource", evidence)
-        if not 200 <= status < 300:
-            return Broken(f"status {status}", evidence)
-    if len(body) > MAX_BODY:
-        return Broken(f"more than {MAX_BODY} bytes", evidence)
-    try:
-        document = read_exact(body) if body.strip() else None
-    except ValueError:
-        # Whatever the status is accepted for, a page of HTML is no word of the API's.
-        return Broken(f"no JSON ({response.headers.get('Content-Type', 'no content type')})", evidence)
-    if limit_in(document):
-        return Limited(_pause(response, clock), evidence)
-    return Reply(status, document, clock, evidence, next_link(response.headers.get("Link", "")))
-
-
-def _pause(response: requests.Response, clock: datetime | None) -> float | None:
-    return requested_pause(response.headers, clock or datetime.now(UTC))
+    def _without_secret(self, url: str) -> str:
+        """The URL without the secret's parameter, which some APIs repeat in their links."""
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        others = [(name, value) for name, value in pairs if name != self._signing.query]
+        return url if len(others) == len(pairs) else urlunsplit(parts._replace(query=urlencode(others)))
 
 
 def _body(response: requests.Response, deadline: Deadline) -> bytes:
@@ -178,7 +164,7 @@ def _session(base: str, connections: int, back_off: float) -> requests.Session:
     retry = _Retries(
         total=TRIES - 1,
         status_forcelist=_RETRIED,
-        allowed_methods=("GET",),
+        allowed_methods=("GET", "POST"),
         backoff_factor=back_off,
         backoff_jitter=back_off,
         raise_on_status=False,

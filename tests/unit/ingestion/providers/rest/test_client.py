@@ -29,7 +29,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def source(server: ScriptedServer, *, history: dict[str, Any] | None = None, **settings: Any) -> Source:
-    calls = {"history": {"path": "/h", **history}} if history else {}
+    calls = {"history": {"path": "/h", "query": {"start": "{start}", "end": "{end}"}, **history}} if history else {}
     spec = model.Provider("rest", {"url": server.url, **settings, **calls})
     return build_source(spec, every=3600, secret="key", secrets=MemorySecrets(key="k"))
 

@@ -1,4 +1,4 @@
-"""The rate limits of providers as their answers tell them. Pure.
+"""Words of a provider in the headers of its answers: its clock, its limits, the next page. Pure.
 
 A pause is told in ``Retry-After`` (seconds or a date, RFC 9110) or in one of the headers for a reset: seconds from
 now, epoch seconds or milliseconds, with fractions or a date, for APIs agree on the name alone. 429 is a limit, and so
@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+import requests
 
 _RESETS = ("X-Ratelimit-Reset", "Ratelimit-Reset", "X-Rate-Limit-Reset", "X-Ratelimit-Reset-After")
 _REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Remaining")
@@ -71,3 +73,11 @@ def _http_date(text: str) -> datetime | None:
 def provider_clock(headers: Mapping[str, str]) -> datetime | None:
     """The HTTP ``Date`` header; None where it is missing or no date."""
     return _http_date(headers.get("Date", ""))
+
+
+def next_link(link_header: str) -> str:
+    """The URL that a Link header calls the next page; empty where it names none."""
+    for link in requests.utils.parse_header_links(link_header):
+        if "next" in str(link.get("rel", "")).split():
+            return str(link["url"])
+    return ""

@@ -12,7 +12,7 @@ import yaml
 from tests.support.feeds import ROOT
 
 from core.errors import BadContract
-from core.feeds.rest_spec import read_spec
+from core.feeds.rest.spec import read_spec
 
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "tests/support/weather.yaml").read_text())["source"]["history"][
     "rest"

@@ -1,0 +1,43 @@
+"""An answer as it came, before anything is made of it: a saved one is read like one of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from requests.structures import CaseInsensitiveDict
+
+from core.audit.history import Evidence
+from core.time import format_second
+from ingestion.providers.reading.headers import next_link, provider_clock
+
+EVIDENCE_CHARACTERS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Status, headers (of any spelling) and body of an answer; nothing of it holds a secret."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    evidence: Evidence
+
+    @property
+    def provider_time(self) -> datetime | None:
+        """The provider's own clock."""
+        return provider_clock(self.headers)
+
+    @property
+    def next_link(self) -> str:
+        """The URL that the Link header calls the next page; empty where it names none."""
+        return next_link(self.headers.get("Link", ""))
+
+
+def received(status: int, headers: Mapping[str, str], body: bytes, *, request: str) -> Received:
+    """An answer with its evidence; ``request`` names the call, without its secret."""
+    spelt = CaseInsensitiveDict(headers)
+    clock = provider_clock(spelt)
+    text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")[:EVIDENCE_CHARACTERS]
+    return Received(status, spelt, body, Evidence(request, status, text, format_second(clock) if clock else ""))
