@@ -110,13 +110,17 @@ def deployed_function() -> DeployedFunction:
     from aws.clients import Clients
     from core.authoring.load import load
     from core.rendering.render import render
-    from deploy.folders import ROOT
+    from deploy.folders import BUILD, ROOT
+    from deploy.layers.build import build_layers
     from deploy.packaging import build_code_zip
     from local.emulator import Emulator
+    from local.emulator.execution.python import function_python
 
     folder = Path(tempfile.mkdtemp(prefix="starmend-bench-road-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    emulator = Emulator.start(folder / "emulator")
+    layers = ROOT / BUILD / "layers"
+    base = build_layers(layers, function_python().platform).base
+    emulator = Emulator.start(folder / "emulator", layers=layers / "unpacked")
     atexit.register(emulator.stop)
     contracts = folder / "contracts.json"
     contracts.write_text(render(load(ROOT / "contracts", today=dt.datetime.now(dt.UTC).date())), encoding="utf-8")
@@ -126,7 +130,7 @@ def deployed_function() -> DeployedFunction:
         for service in ("s3", "sqs", "lambda", "ssm"):
             clients(service)  # they keep the endpoint that they were made with
     function = DeployedFunction(clients, emulator, code.read_bytes())
-    _deploy(clients, function.code)
+    _deploy(clients, function.code, base.read_bytes())
     function.send(f"feeds/quotes/{function.minute:%Y/%m/%d/%H}/history", _quotes(function.minute, HISTORY_DAYS * 390))
     return function
 
@@ -137,7 +141,7 @@ def _environment(values: dict[str, str]) -> Any:
     return patch.dict("os.environ", values)
 
 
-def _deploy(clients: Any, code: bytes) -> None:
+def _deploy(clients: Any, code: bytes, layer: bytes) -> None:
     """What Terraform makes of it on AWS, as far as it is needed here."""
     s3, sqs = clients("s3"), clients("sqs")
     for bucket in (INGEST, WAREHOUSE):
@@ -154,6 +158,7 @@ def _deploy(clients: Any, code: bytes) -> None:
         "POWERTOOLS_SERVICE_NAME": "process",
         "POWERTOOLS_TRACE_DISABLED": "true",
     }
+    published = clients("lambda").publish_layer_version(LayerName="bench-base", Content={"ZipFile": layer})
     clients("lambda").create_function(
         FunctionName=FUNCTION,
         Runtime="python3.12",
@@ -163,6 +168,7 @@ def _deploy(clients: Any, code: bytes) -> None:
         Timeout=60,
         MemorySize=1769,
         Environment={"Variables": variables},
+        Layers=[published["LayerVersionArn"]],
     )
     clients("lambda").create_event_source_mapping(
         EventSourceArn=queue,
