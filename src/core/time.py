@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+# The time of change of a row that has a place in time lies from the first of these on and before the second, by any
+# zone's clock. One that is null, before Christ or infinite is shown in the warehouse as the second, which is no time.
+FIRST_PLACE, NO_PLACE = datetime(1, 1, 1), datetime(9999, 12, 30)  # noqa: DTZ001
+
 
 def epoch(text: str) -> int:
     """Epoch seconds of an ISO 8601 text; without an offset it is UTC. Raises ``ValueError``."""

@@ -78,4 +78,5 @@ def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -
         absent_points=window.absent,
         evidence=window.evidence,
         columns=columns_of(basis.tables, window.partitions),
+        unplaced=window.counts.get("unplaced", 0),
     )

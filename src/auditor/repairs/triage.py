@@ -112,6 +112,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "the contract refuses rows as the source has them; they are not fetched again until they or it change",
         "Look at the quarantine (starmend quarantine list): mend the contract or the source",
     ),
+    "unplaced_row": (
+        "rows have no place in time: their time of change is null, infinite, before Christ or in the future",
+        "No extraction holds them: audits alone find what changes in them. Set the source's clock or its rows' times; "
+        "or let the contract compare the table by keys (changed_at: none)",
+    ),
     "deleted_row": (
         "rows that the source deleted cannot be marked, for no ingest object holds them",
         "Look at the check function's log; a lost ingest object may hold them: starmend rebuild TABLE",

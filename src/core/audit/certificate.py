@@ -36,6 +36,7 @@ class Certificate:
     that of all of them. ``evidence`` names the objects that prove what is absent. ``replaces`` is the number of the
     window's certificate before this one (0: none) and ``changed`` their ``differences``. ``columns`` are those of the
     partitions' tables, with their types (``core.evolution.certified``); certificates of earlier releases have none.
+    ``unplaced`` rows of the window have no place in time, and were compared by key and content apart from the others.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class Certificate:
     replaces: int = 0
     changed: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    unplaced: int = 0
     format: int = FORMAT
 
     @property
@@ -72,8 +74,9 @@ class Certificate:
     def to_json(self) -> bytes:
         """The canonical bytes: sorted, without spaces, one newline at the end."""
         data = asdict(self)
-        if not self.columns:
-            del data["columns"]  # so that one of an earlier release keeps its hash
+        for name in ("columns", "unplaced"):
+            if not data[name]:
+                del data[name]  # so that one of an earlier release keeps its hash
         return canonical_json(data)
 
     @property

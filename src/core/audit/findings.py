@@ -150,6 +150,21 @@ class RefusedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class UnplacedRows:
+    """Rows without a place in time: the source's time of change is null, infinite, before Christ or in the future.
+
+    No extraction holds them. They are compared by key and content, and fetched by key where that differs, which is
+    another finding. ``keys`` are some of them, ``rows`` counts all, up to ten thousand.
+    """
+
+    dataset: str
+    table: str
+    keys: Keys
+    rows: int
+    kind: Literal["unplaced_row"] = "unplaced_row"
+
+
+@dataclass(frozen=True, slots=True)
 class DeletedRows:
     """Rows that the source no longer has and the warehouse does not know to be deleted.
 
@@ -332,7 +347,7 @@ class UnreadableTable:
 
 
 # Nothing of the data is amiss: what is only reported, and what is only cleared away or completed.
-REPORTED = ("held_partition", "slow_sweep")
+REPORTED = ("held_partition", "slow_sweep", "unplaced_row")
 CLEARED = ("unreferenced_object", "unhashed_row")
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
@@ -347,6 +362,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnhashedRows,
     UnfilledRows,
     RefusedRows,
+    UnplacedRows,
     DeletedRows,
     MovedRows,
     BrokenRule,

@@ -3,7 +3,9 @@
 A question is about one source table below an instant (``until``), in spans of one of its time columns, or whole. First
 come the fingerprints of every bucket (``core.audit.fingerprint``), and then, of unequal buckets only, the pairs of key
 and version, which travel as a Parquet object: the key's columns under their own names, and ``VERSION``. Rows that the
-source has no more in a span are looked for by key, for they may have moved to another.
+source has no more in a span are looked for by key, for they may have moved to another. Rows without a place in time
+(their time of change is null, infinite, before Christ or in the future) are in no fingerprint: they are counted, and
+listed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from core.contract.model import SourceTable
 from core.warehouse.arrow_types import arrow_type
 
 VERSION = "version"
+PLACE = "place"
+UNPLACED = "unplaced"  # in an answer: how many rows have no place in time, at most ``MOST_UNPLACED``
+MOST_UNPLACED = 10_000
 REFUSED = "refused"  # in an answer: why the database shows nothing of this table; the others it may show
 NOW = 0  # as the number of a list
 
@@ -38,7 +43,8 @@ class CountBuckets:
     """The fingerprints of rows older than ``until``, per span and bucket. ``column`` is the time that spans bound.
 
     ``lists`` are the numbers of the lists of columns (``core.landing.content``) under which the content's hashes are
-    summed too; ``NOW`` is the one that extraction hashes by at present.
+    summed too; ``NOW`` is the one that extraction hashes by at present. With ``beyond``, the rows are counted that have
+    no place in time before it.
     """
 
     dataset: str
@@ -48,6 +54,7 @@ class CountBuckets:
     until: str
     column: str = ""
     lists: tuple[int, ...] = ()
+    beyond: str = ""
     kind: str = "count_buckets"
 
 
@@ -81,7 +88,23 @@ class ListPairs:
     kind: str = "list_pairs"
 
 
-Question = CountBuckets | ListPairs | LocateRows
+@dataclass(frozen=True, slots=True)
+class ListUnplaced:
+    """Key, ``column`` and hashes of the rows that have no place in time before ``beyond``, into the object ``target``.
+
+    ``MOST_UNPLACED`` rows at most, and none without a key.
+    """
+
+    dataset: str
+    table: str
+    beyond: str
+    target: str
+    column: str = ""
+    lists: tuple[int, ...] = ()
+    kind: str = "list_unplaced"
+
+
+Question = CountBuckets | ListPairs | LocateRows | ListUnplaced
 
 
 def question_to_data(question: Question) -> dict[str, Any]:
@@ -91,7 +114,12 @@ def question_to_data(question: Question) -> dict[str, Any]:
 
 def question_from_data(data: Mapping[str, Any]) -> Question:
     """Read what ``question_to_data`` gave. Raises ``ValueError`` on a kind that this release does not know."""
-    kinds: Mapping[str, type] = {"count_buckets": CountBuckets, "list_pairs": ListPairs, "locate_rows": LocateRows}
+    kinds: Mapping[str, type] = {
+        "count_buckets": CountBuckets,
+        "list_pairs": ListPairs,
+        "locate_rows": LocateRows,
+        "list_unplaced": ListUnplaced,
+    }
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
         raise ValueError(f"no question: {dict(data)!r}")
@@ -144,7 +172,16 @@ def lists_from_data(answer: Mapping[str, Any]) -> tuple[ListInUse, ...]:
 
 def pairs_schema(source: SourceTable, lists: Iterable[int] = ()) -> pa.Schema:
     """The columns of a pairs object: the key's, the version, and the hash under each list."""
-    schema = rows_schema(source, source.key).append(pa.field(VERSION, pa.timestamp("us")))
+    return _hashed(source, VERSION, lists)
+
+
+def unplaced_schema(source: SourceTable, lists: Iterable[int] = ()) -> pa.Schema:
+    """The columns of an object of rows without a place: the key's, the time that slices bound, the hashes."""
+    return _hashed(source, PLACE, lists)
+
+
+def _hashed(source: SourceTable, time: str, lists: Iterable[int]) -> pa.Schema:
+    schema = rows_schema(source, source.key).append(pa.field(time, pa.timestamp("us")))
     for number in lists:
         schema = schema.append(pa.field(content_column(number), pa.int64()))
     return schema

@@ -8,6 +8,7 @@ takes both for equal, so it never gets doubles. No Python loop over rows anywher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -203,3 +204,19 @@ def _total_order(values: pa.Array) -> pa.Array:
     bits = np.asarray(values.cast(pa.float64()).fill_null(0.0)).view(np.int64)
     ordered = np.where(bits < 0, np.int64(-(2**63)) - bits - 1, bits)
     return pa.array(ordered, mask=np.asarray(values.is_null()))
+
+
+# ---------------------------------------------------------------- order of versions
+
+# What a transaction writes while a check is under way bears a later time than the check: that is no wrong clock.
+_NEAR = pa.scalar(timedelta(minutes=30), pa.duration("us"))
+
+
+def seen_at(written: pa.Array, checked: pa.Array) -> pa.Array:
+    """The later of when a row says that it was written and when it was fetched again (null: never), both in ``us``.
+
+    A time of writing that lies half an hour or more behind the check is no time at which the row was seen: a clock was
+    wrong, or showed another zone's time. Then the check counts alone, so that whatever is written later outranks it.
+    """
+    wrong = pc.fill_null(pc.greater_equal(written, pc.add(checked, _NEAR)), False)
+    return pc.if_else(wrong, checked, pc.max_element_wise(written, checked))

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 from core.audit.key_values import canonical_keys
 from core.audit.source_check import (
     REFUSED,
+    UNPLACED,
     CountBuckets,
     ListInUse,
+    ListUnplaced,
     LocateRows,
     Question,
     buckets_to_data,
@@ -25,10 +27,12 @@ from core.audit.source_check import (
     pairs_schema,
     question_from_data,
     rows_schema,
+    unplaced_schema,
 )
 from core.errors import InvalidData, PipelineBug
 from core.landing.content import HashList
 from core.ports import ObjectWriter
+from core.time import parse_instant
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
@@ -58,11 +62,16 @@ def _answer(extraction: Extraction, asked: Question, records: ObjectWriter) -> d
     lists = _lists(extraction, reading, asked)
     if isinstance(asked, CountBuckets):
         counted = reading.fingerprints(session, asked, seconds=seconds, lists=[*lists.values()])
-        return {"spans": buckets_to_data(tuple(counted)), **_named(lists, reading)}
+        beyond = parse_instant(asked.beyond) if asked.beyond else None
+        unplaced = {UNPLACED: reading.count_unplaced(session, beyond, seconds=seconds)} if beyond else {}
+        return {"spans": buckets_to_data(tuple(counted)), **unplaced, **_named(lists, reading)}
     if isinstance(asked, LocateRows):
         keys = canonical_keys(reading.table, asked.keys)
         schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])
         batches = reading.columns_of(session, keys, asked.columns, seconds=seconds)
+    elif isinstance(asked, ListUnplaced):
+        schema = unplaced_schema(reading.table, lists)
+        batches = reading.unplaced(session, asked, seconds=seconds, lists=[*lists.values()])
     else:
         schema = pairs_schema(reading.table, lists)
         batches = reading.pairs(session, asked, seconds=seconds, lists=[*lists.values()])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.audit.fingerprint import Fingerprint
-from core.audit.source_check import CountBuckets, ListPairs
+from core.audit.source_check import CountBuckets, ListPairs, ListUnplaced
 from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
@@ -168,6 +168,12 @@ class RowComparison(Protocol):
         self, session: Session, question: ListPairs, *, seconds: float, lists: Sequence[HashList] = ()
     ) -> Generator[list[bytes]]:
         """Key, version and hashes of the rows, as CSV in the form of ``core.audit.source_check.pairs_schema``."""
+        ...
+
+    def unplaced(
+        self, session: Session, question: ListUnplaced, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> Generator[list[bytes]]:
+        """The rows without a place in time, as CSV in the form of ``core.audit.source_check.unplaced_schema``."""
         ...
 
     def columns_of(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -36,6 +37,7 @@ from ingestion.extract.parameters import read_stored, rebuild
 from ingestion.extract.table import Interval, Outcome, Sink, Stored, extract_table, plan_interval
 
 STATEMENT_SECONDS = 840.0
+UNPLACED_AFTER = timedelta(days=1)  # behind an interval: what lies nearer, one of the next passes holds
 
 
 class TablesFailed(TransientFailure):
@@ -310,7 +312,7 @@ def _report_unplaced(
     extraction: Extraction, session: Session, reading: TableReading, interval: Interval, *, seconds: float
 ) -> None:
     try:
-        count = reading.count_unplaced(session, interval.until, seconds=seconds)
+        count = reading.count_unplaced(session, interval.until + UNPLACED_AFTER, seconds=seconds)
     except OutOfReach as error:  # the rows that have a place are stored, and the next pass counts again
         extraction.log.warning("rows without cursor or key were not counted", problem=str(error))
         return

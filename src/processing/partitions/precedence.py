@@ -5,7 +5,7 @@ column. So what wins depends on the set of rows that ever arrived, never on thei
 
 A row with ``checked_at`` was seen at the source at that time. So it counts as if it had been written then: it outranks
 what was written before, even with a later time of its own (a source that sets a row's clock back), and yields to
-whatever was written after.
+whatever was written after, even where its own time lies far in the future (``core.warehouse.order.seen_at``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.warehouse.order import Bools, Ints, as_array, compare, sort_rows, starts
+from core.warehouse.order import Bools, Ints, as_array, compare, seen_at, sort_rows, starts
 from processing.partitions.layout import Layout
 
 Signs = npt.NDArray[np.int8]
@@ -64,7 +64,7 @@ def _versions(rows: pa.Table, layout: Layout) -> list[pa.Array]:
     """
     columns = []
     if layout.checked:
-        columns.append(pc.max_element_wise(as_array(rows[layout.version[0].name]), as_array(rows[layout.checked_by])))
+        columns.append(seen_at(as_array(rows[layout.version[0].name]), as_array(rows[layout.checked_by])))
     for column in layout.version:
         values = as_array(rows[column.name])
         if column.rank:

@@ -14,13 +14,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from auditor.databases.rows.content import ContentSums, content_sums, unproven
-from auditor.databases.rows.differences import Difference, compare_pairs, keys_of, our_buckets, unequal
+from auditor.databases.rows.differences import (
+    Difference,
+    compare_pairs,
+    held_rows,
+    keys_of,
+    our_buckets,
+    unequal,
+)
 from auditor.databases.rows.holdings import Holding, known_keys, read_slices
 from auditor.databases.rows.moves import MOST_LOCATED, HeldRows, Moves, changed_columns, located
 from auditor.databases.rows.proofs import Proofs
 from auditor.databases.rows.refused import Refused, refused_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.databases.rows.unfilled import Fills, unfilled
+from auditor.databases.rows.unplaced import Unplaced, UnplacedDifference, compare_unplaced
 from auditor.evidence.results import WindowResult
 from auditor.run_files import run_file_key
 from auditor.services import Services
@@ -37,16 +45,19 @@ from core.audit.findings import (
     RefusedRows,
     StaleRows,
     UnhashedRows,
+    UnplacedRows,
     UnreadableTable,
 )
 from core.audit.fingerprint import buckets_for
 from core.audit.source_check import (
     NOW,
     REFUSED,
+    UNPLACED,
     Buckets,
     CountBuckets,
     ListInUse,
     ListPairs,
+    ListUnplaced,
     LocateRows,
     Question,
     Span,
@@ -86,11 +97,15 @@ class ComparisonTerms:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """The source's answer by slice: the fingerprints, and those with the sums of content, under these lists."""
+    """The source's answer by slice: the fingerprints, and those with the sums of content, under these lists.
+
+    ``unplaced`` rows of the table have no place in time.
+    """
 
     of: Mapping[Slice, Buckets]
     content_of: Mapping[Slice, Buckets] = field(default_factory=dict)
     lists: tuple[ListInUse, ...] = ()
+    unplaced: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +144,7 @@ class _Comparison:
         self._parents: Parents = parents_of(services.partitions, services.contracts.table)
         self._proofs = Proofs(services.partitions, services.records, terms.contract)
         self._owed_until = services.now() - timedelta(seconds=source.complete_within)
+        self._beyond = services.now() + timedelta(seconds=source.complete_within)  # from there on is the future
         self._questions = 0
         self._refusals: dict[str, Refused] = {}
         self._fills = Fills(services.limits.budget.rows)
@@ -165,9 +181,11 @@ class _Comparison:
             compared = self._compared
             try:
                 counted = self._counted(target, slices, contents, asked.result(), until, buckets)
+                unplaced = self._unplaced(target, counted)
             except _Refused as refusal:
                 compared.findings.append(self._unreadable(target, refusal))
                 counted, sound, ours, contents = _Counted({}), [], [], []
+                unplaced = Unplaced(_micros(self._beyond))
         for holding in holdings:
             compared.objects |= holding.objects
             compared.findings += [*holding.broken, *holding.held]
@@ -182,7 +200,9 @@ class _Comparison:
             except _Refused as refusal:  # since it counted
                 compared.findings.append(self._unreadable(target, refusal))
                 continue
-            self._add_findings(holding, theirs, difference)
+            nowhere = compare_unplaced(holding, unplaced)
+            difference = self._without_place(holding, difference, unplaced, nowhere)
+            self._add_findings(holding, theirs, difference, nowhere)
             self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
             lacking = unfilled(holding, counted.lists, until=_micros(until))
             self._fills.add(self._contract.dataset, holding, lacking)
@@ -192,7 +212,9 @@ class _Comparison:
             compared.rows[target.table.name] = most
             touched = [finding.kind for finding in (*rule_breaks, *lost)]
             touched += ["unfilled_row"] if lacking.columns else []
-            yield _window(holding, theirs, difference, until, touched)
+            if nowhere.differs or unplaced.may_be_anywhere(target):
+                touched.append("unplaced_row")
+            yield _window(holding, theirs, difference, until, touched, nowhere.rows)
 
     # ------------------------------------------------------------ the source
 
@@ -202,10 +224,11 @@ class _Comparison:
         spans = tuple(_span(part) for part in slices)
         dataset, table = self._contract.dataset, target.source.name
         asked = lists if target.table.keeps_content else ()
-        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column, asked)
+        beyond = format_instant(self._beyond)
+        question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column, asked, beyond)
         answer = self._ask(question)
         spans_of = dict(zip(slices, buckets_from_data(answer["spans"]), strict=True))
-        return _Counted(spans_of, spans_of, lists_from_data(answer))
+        return _Counted(spans_of, spans_of, lists_from_data(answer), answer.get(UNPLACED, 0))
 
     def _counted(
         self,
@@ -223,6 +246,33 @@ class _Comparison:
             return counted
         again = self._count(target, slices, until, buckets, (*known, *sorted(older)))
         return replace(counted, content_of=again.content_of, lists=again.lists)
+
+    def _unplaced(self, target: Target, counted: _Counted) -> Unplaced:
+        """The source's rows without a place in time, which are listed only where it counted any."""
+        beyond, lists = _micros(self._beyond), tuple(known.number for known in counted.lists)
+        if not counted.unplaced:
+            return Unplaced(beyond)
+        dataset, table, column = self._contract.dataset, target.source.name, target.column
+        question = ListUnplaced(dataset, table, format_instant(self._beyond), self._answer_key(), column, lists)
+        unplaced = Unplaced(beyond, counted.unplaced, self._rows_of(question), counted.lists)
+        keys = unplaced.keys(target)
+        self._compared.findings.append(UnplacedRows(dataset, table, keys, counted.unplaced))
+        return unplaced
+
+    def _without_place(
+        self, holding: Holding, difference: Difference, unplaced: Unplaced, nowhere: UnplacedDifference
+    ) -> Difference:
+        """The difference without rows that the source still has, but in no place; with those that it has no more."""
+        known = {*(unplaced.all_keys(holding.target) if difference.deleted.keys else ())}
+        kept = [place for place, key in enumerate(difference.deleted.keys) if key not in known]
+        deleted = difference.deleted.at(kept)
+        if nowhere.gone is None or not len(nowhere.gone):
+            return replace(difference, deleted=deleted)
+        gone = held_rows(holding, nowhere.gone)
+        counted_twice = {*deleted.keys}
+        gone = gone.at([place for place, key in enumerate(gone.keys) if key not in counted_twice])
+        apart = Difference(deleted=gone) if holding.slice.whole else self._located(holding, Difference(deleted=gone))
+        return replace(difference, deleted=deleted + apart.deleted, moved=difference.moved + apart.moved)
 
     def _ask(self, question: Question) -> Mapping[str, Any]:
         """The source's answer. Raises ``_Refused`` where it shows nothing of the table."""
@@ -273,7 +323,7 @@ class _Comparison:
         rest = difference.deleted.at(range(len(gone.keys), len(difference.deleted.keys)))
         return replace(difference, deleted=lost + rest, moved=moves)
 
-    def _rows_of(self, question: ListPairs | LocateRows) -> pa.Table:
+    def _rows_of(self, question: ListPairs | LocateRows | ListUnplaced) -> pa.Table:
         self._ask(question)
         stored = self._services.records.read(question.target)
         if stored is None:
@@ -289,18 +339,20 @@ class _Comparison:
 
     # ------------------------------------------------------------ findings
 
-    def _add_findings(self, holding: Holding, theirs: Buckets, difference: Difference) -> None:
+    def _add_findings(
+        self, holding: Holding, theirs: Buckets, difference: Difference, nowhere: UnplacedDifference
+    ) -> None:
         dataset, table = self._contract.dataset, holding.target.source.name
         findings = self._compared.findings
-        if difference.missing:
-            findings.append(MissingRows(dataset, table, difference.missing))
-        if difference.stale:
-            findings.append(StaleRows(dataset, table, difference.stale))
+        if missing := (*difference.missing, *nowhere.missing):
+            findings.append(MissingRows(dataset, table, missing))
+        if stale := (*difference.stale, *nowhere.stale):
+            findings.append(StaleRows(dataset, table, stale))
         if difference.refused:
             reasons = self._refused(table).reasons[-REASONS_SHOWN:]
             findings.append(RefusedRows(dataset, table, difference.refused, reasons))
-        if difference.changed:
-            findings.append(ChangedRows(dataset, table, difference.changed))
+        if changed := (*difference.changed, *nowhere.changed):
+            findings.append(ChangedRows(dataset, table, changed))
         if (gone := difference.deleted).keys:
             findings.append(DeletedRows(dataset, table, gone.keys, gone.versions, gone.checked))
         if difference.moved.now:
@@ -369,9 +421,12 @@ def _moved_rows(target: Target, moves: Moves) -> MovedRows:
 
 
 def _window(
-    holding: Holding, theirs: Buckets, difference: Difference, until: datetime, touched: Sequence[str]
+    holding: Holding, theirs: Buckets, difference: Difference, until: datetime, touched: Sequence[str], unplaced: int
 ) -> WindowResult:
-    """``expected`` is what the source has below the watermark, and what it is known to have had."""
+    """``expected`` is what the source has below the watermark, and what it is known to have had.
+
+    Rows without a place in time are counted apart.
+    """
     _, gone = known_keys(holding).tolist()
     source = sum(their.rows for their in theirs.values())
     missing = len(difference.missing) + len(difference.stale) + len(difference.changed) + len(difference.refused)
@@ -393,6 +448,7 @@ def _window(
             "repaired": repaired,
             "absent": gone,
             "missing": missing,
+            **({"unplaced": unplaced} if unplaced else {}),
         },
         partitions=holding.proofs,
         touched_by=tuple(dict.fromkeys(reasons)),

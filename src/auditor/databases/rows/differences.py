@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,11 @@ from auditor.databases.rows.refused import Refused
 from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
 from core.audit.key_values import Key, key_values
 from core.audit.source_check import VERSION, Buckets, ListInUse
-from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
+from core.time import NO_PLACE
+from core.warehouse.order import Bools, Ints, as_array, locate, seen_at, sort_rows
+
+# Versions of rows without a place in time, which the source's pairs do not have (``unplaced`` compares them).
+_NO_PLACE = microseconds(pa.array([NO_PLACE - timedelta(days=1)], pa.timestamp("us")))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def compare_pairs(
     target = holding.target
     doubtful = np.zeros(buckets, bool)
     doubtful[list(wanted)] = True
-    inside = doubtful[bucket_numbers(holding.hashes, buckets)]
+    inside = doubtful[bucket_numbers(holding.hashes, buckets)] & (holding.versions < _NO_PLACE)
     live = holding.live.filter(pa.array(inside))
     ours = [as_array(live.column(name)) for name in target.keys]
     versions = holding.versions[inside]
@@ -111,11 +116,17 @@ def _moved(holding: Holding, live: pa.Table, inside: Bools, known: Ints, met: In
     versions = holding.versions[inside][known]
     seen = versions
     if holding.target.checked:
-        checked = as_array(live.column(holding.target.checked)).take(pa.array(known))
-        seen = np.maximum(versions, np.asarray(checked.cast(pa.int64()).fill_null(0)))
+        rows = live.take(pa.array(known))
+        written, checked = (as_array(rows.column(name)) for name in (holding.target.version, holding.target.checked))
+        seen = microseconds(seen_at(written, checked))
     lost, best = superseded(met, right, seen, versions)
     now = _held(holding, live, inside, known[best])
     return Moves(_held(holding, live, inside, known[lost]), now.partitions)
+
+
+def held_rows(holding: Holding, at: Ints) -> HeldRows:
+    """The live rows at these places; none where the table cannot mark them."""
+    return _held(holding, holding.live, np.ones(holding.live.num_rows, bool), at)
 
 
 def _held(holding: Holding, live: pa.Table, inside: Bools, at: Ints) -> HeldRows:

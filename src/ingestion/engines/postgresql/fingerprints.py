@@ -11,11 +11,11 @@ from datetime import datetime
 
 from core.audit.source_check import Span
 from core.landing.ingest_objects import KeyValue
-from core.time import parse_instant
+from core.time import FIRST_PLACE, NO_PLACE, parse_instant
 from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn, clock_of
 from ingestion.engines.postgresql.rendering import double_bits, text_in_line, whole_number
-from ingestion.engines.postgresql.select import FIRST_INSTANT, Reading, among
+from ingestion.engines.postgresql.select import Reading, among, without_place
 
 _WALL = "timestamp without time zone"
 
@@ -66,6 +66,23 @@ def copy_pairs(
     return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
 
 
+def copy_unplaced(reading: Reading, beyond: datetime, *, column: str, hashes: Sequence[str] = (), at_most: int) -> str:
+    """COPY of key, place and hashes of the rows that have a key and no place in time before ``beyond``, as CSV.
+
+    The place is the time that slices bound, null where that is none of the warehouse's.
+    """
+    conditions = [f"({without_place(reading, beyond)})"]
+    conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
+    place = "NULL"
+    if column:
+        name, first, last = identifier(column), literal(FIRST_PLACE, _WALL), literal(NO_PLACE, _WALL)
+        time = in_utc(reading, name, reading.relation.columns[column])
+        place = f"CASE WHEN {name} >= {first} AND {name} < {last} THEN {time} END"
+    names = ", ".join([*(_as_text(reading, key) for key in reading.keys), place, *hashes])
+    rows = f"SELECT {names} FROM {reading.source} WHERE {' AND '.join(conditions)} LIMIT {at_most:d}"
+    return f"COPY ({rows}) TO STDOUT (FORMAT csv)"
+
+
 def copy_columns(reading: Reading, keys: Sequence[Sequence[KeyValue]], columns: Sequence[str]) -> str:
     """COPY of key and columns (names of the contract's) of the rows that have one of these keys, as CSV."""
     others = [reading.relation.columns[name] for name in columns]
@@ -87,8 +104,8 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
 
 def _placed(reading: Reading) -> list[str]:
     """Conditions for rows that an interval can hold."""
-    first = literal(FIRST_INSTANT, _WALL)
-    conditions = [f"{reading.cursor} >= {first}", f"{reading.cursor} < 'infinity'"]
+    first, last = literal(FIRST_PLACE, _WALL), literal(NO_PLACE, _WALL)
+    conditions = [f"{reading.cursor} >= {first}", f"{reading.cursor} < {last}"]
     return conditions + [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
 
 

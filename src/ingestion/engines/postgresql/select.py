@@ -12,20 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from core.contract.model import Field, SourceTable
 from core.errors import InvalidData, MissingColumns
 from core.landing.ingest_objects import START, KeyValue, Position
-from core.time import format_instant
+from core.time import FIRST_PLACE, NO_PLACE, format_instant
 from ingestion.engines.postgresql.quoting import identifier, literal, qualified
 from ingestion.engines.postgresql.relation import ClockKind, Relation, SourceColumn, clock_of
 from ingestion.engines.postgresql.rendering import in_line, key_literal
 
 # Control characters inside JSON are always escaped, so neither can be in a line: CSV with them is the raw line.
 COPY_OPTIONS = r"(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')"
-# The first instant that both sides can name. Older ones, and the infinite, have no place in the order of rows.
-FIRST_INSTANT = datetime(1, 1, 1)  # noqa: DTZ001
 LONGEST_SETBACK = 24 * 60  # minutes
 _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 
@@ -132,24 +130,30 @@ def within(reading: Reading, start: Position, until: datetime) -> str:
     return " AND ".join(conditions)
 
 
-def count_unplaced(reading: Reading, until: datetime, *, at_most: int = 10_000) -> str:
-    """Counts the rows, at most ``at_most``, that no interval will hold soon.
+def count_unplaced(reading: Reading, beyond: datetime, *, at_most: int = 10_000) -> str:
+    """Counts the rows, at most ``at_most``, that no interval before ``beyond`` will hold.
 
-    Those are the rows without key or cursor, or with a cursor before all times or more than a day after ``until``.
+    Those are the rows without a key, and those that have no place in time.
     """
-    first, far = _moment(FIRST_INSTANT, reading.clock), _instant_bound(reading, until + timedelta(days=1))
+    keyless = [f"{identifier(key.name)} IS NULL" for key in reading.keys if not key.not_null]
+    condition = " OR ".join([without_place(reading, beyond), *keyless])
+    limited = f"SELECT 1 FROM {reading.source} WHERE {condition} LIMIT {at_most:d}"
+    return f"SELECT count(*) FROM ({limited}) AS unplaced"
+
+
+def without_place(reading: Reading, beyond: datetime) -> str:
+    """The condition that a row has no place in time before ``beyond``: no cursor, or one before or behind all times."""
+    first, last = _moment(FIRST_PLACE, reading.clock), _instant_bound(reading, beyond)
     changed = identifier(reading.changed.name)
     # Column by column, so that an index on either can be used.
-    conditions = [f"{changed} < {first}", f"{changed} >= {far}"]
+    conditions = [f"{changed} < {first}", f"{changed} >= {last}"]
     if reading.created:
         created = identifier(reading.created.name)
-        nowhere = f"{created} IS NULL OR {created} < {first} OR {created} >= {far}"
+        nowhere = f"{created} IS NULL OR {created} < {first} OR {created} >= {last}"
         conditions.append(f"({changed} IS NULL AND ({nowhere}))")
     else:
         conditions.append(f"{changed} IS NULL")
-    conditions += [f"{identifier(key.name)} IS NULL" for key in reading.keys if not key.not_null]
-    limited = f"SELECT 1 FROM {reading.source} WHERE {' OR '.join(conditions)} LIMIT {at_most:d}"
-    return f"SELECT count(*) FROM ({limited}) AS unplaced"
+    return " OR ".join(conditions)
 
 
 def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
@@ -174,7 +178,7 @@ def in_snapshot(reading: Reading, statement: str, *, seconds: float) -> str:
 
 
 def _copy(reading: Reading, fields: Sequence[Field], condition: str, checked_at: datetime | None) -> str:
-    columns = [_output(reading, field) for field in fields]
+    columns = [_output(reading, field, is_check=checked_at is not None) for field in fields]
     if len(fields) == len(reading.fields):
         columns += reading.content  # before the check's mark, which a repair of a deleted row takes off the line's end
     if checked_at is not None:
@@ -183,11 +187,17 @@ def _copy(reading: Reading, fields: Sequence[Field], condition: str, checked_at:
     return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
 
 
-def _output(reading: Reading, field: Field) -> str:
-    """A column as the contract's type wants it in JSON, under the contract's name."""
+def _output(reading: Reading, field: Field, *, is_check: bool) -> str:
+    """A column as the contract's type wants it in JSON, under the contract's name.
+
+    A cursor that is no time of the warehouse's is shown by checks as ``NO_PLACE``.
+    """
     column = reading.relation.columns[field.name]
     name = identifier(column.name)
     if column.name == reading.changed.name:
+        if is_check:
+            first, last, cursor = _moment(FIRST_PLACE, reading.clock), _moment(NO_PLACE, reading.clock), reading.cursor
+            return f"CASE WHEN {cursor} >= {first} THEN least({cursor}, {last}) ELSE {last} END AS {name}"
         return name if not reading.created else f"{reading.cursor} AS {name}"
     return f"{in_line(column, field)} AS {name}"
 
@@ -242,7 +252,7 @@ def _ordered(column: SourceColumn) -> str:
 
 def _bound(reading: Reading, start: Position) -> str:
     if start == START:
-        return _moment(FIRST_INSTANT, reading.clock)
+        return _moment(FIRST_PLACE, reading.clock)
     if start.at.tzinfo is None:
         return _moment(start.at, reading.clock)
     return _instant_bound(reading, start.at) if start.after is None else _moment(start.at, reading.clock)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.audit.fingerprint import MODULUS, Fingerprint
-from core.audit.source_check import CountBuckets, ListPairs
+from core.audit.source_check import MOST_UNPLACED, CountBuckets, ListPairs, ListUnplaced
 from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.time import parse_instant
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
-from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, count_buckets
+from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, copy_unplaced, count_buckets
 from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot
 from ingestion.engines.postgresql.unprintable import Printer
 
@@ -95,8 +95,10 @@ class PostgresTable:
         return int(session.query(statement)[0][0])
 
     def count_unplaced(self, session: Session, until: datetime, *, seconds: float) -> int:
-        """The number of rows, ten thousand at most, that no interval will hold soon."""
-        statement = in_snapshot(self.reading, count_unplaced(self.reading, until), seconds=seconds)
+        """The number of rows, ten thousand at most, that no interval before this instant holds."""
+        statement = in_snapshot(
+            self.reading, count_unplaced(self.reading, until, at_most=MOST_UNPLACED), seconds=seconds
+        )
         return int(session.query(statement)[0][0])
 
     def fingerprints(
@@ -136,6 +138,15 @@ class PostgresTable:
             wanted=question.wanted,
             hashes=[content_hash(columns) for columns in lists],
         )
+        return self._copied(session, statement, seconds)
+
+    def unplaced(
+        self, session: Session, question: ListUnplaced, *, seconds: float, lists: Sequence[HashList] = ()
+    ) -> Generator[list[bytes]]:
+        """Key, place and hashes of the rows without a place in time, ten thousand at most."""
+        hashes = [content_hash(columns) for columns in lists]
+        beyond = parse_instant(question.beyond)
+        statement = copy_unplaced(self.reading, beyond, column=question.column, hashes=hashes, at_most=MOST_UNPLACED)
         return self._copied(session, statement, seconds)
 
     def columns_of(

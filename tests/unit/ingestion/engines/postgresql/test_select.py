@@ -255,8 +255,8 @@ def test_rows_that_no_interval_can_hold_are_counted(database: ScratchDatabase) -
 def test_rows_whose_time_is_to_come_have_no_place_before_it(database: ScratchDatabase) -> None:
     session = ledger(database, "2026-11-20", "2026-11-22", "2999-12-31", "infinity")
     reading = reading_of(session, LEDGER)
-    assert session.query(count_unplaced(reading, DAY)) == [[3]]
-    assert session.query(count_unplaced(reading, DAY + timedelta(days=2))) == [[2]]
+    assert session.query(count_unplaced(reading, DAY + timedelta(days=1))) == [[3]]
+    assert session.query(count_unplaced(reading, DAY + timedelta(days=3))) == [[2]]
 
 
 def test_a_time_that_may_be_null_needs_another_of_its_own_kind(database: ScratchDatabase) -> None:
