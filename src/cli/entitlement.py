@@ -11,6 +11,7 @@ from core.contract.model import Contract, Contracts, Feed, TradingCalendar
 from core.errors import InvalidData, StarmendError
 from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
+from core.feeds.providers import NO_PROVIDER, asks_live
 from core.ports import SecretStore
 from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NoData, NotEntitled
@@ -36,13 +37,14 @@ class Finding:
 def ask_providers(
     contracts: Contracts, *, secrets: SecretStore, urls: Mapping[str, str], now: datetime
 ) -> Iterator[Finding]:
-    """Two calls per feed, to the provider and to who fills its gaps; nothing is stored.
+    """Two calls per feed, to the provider and to who fills its gaps, where it has both; nothing is stored.
 
     ``urls`` replaces base addresses as it does for the pull function: by dataset, and ``<dataset>.history``.
     """
     for contract in contracts:
-        if isinstance(contract.source, Feed):
+        if isinstance(contract.source, Feed) and asks_live(contract.source):
             yield _live(contract, contract.source, secrets, urls)
+        if isinstance(contract.source, Feed) and contract.source.history.kind != NO_PROVIDER:
             yield _history(contract, contract.source, contracts.calendar(contract.source.calendar), secrets, urls, now)
 
 
@@ -83,7 +85,10 @@ def _history(
 
 
 def _source(feed: Feed, spec: model.Provider, secrets: SecretStore, url: str) -> Source:
-    return build_source(spec, every=feed.every, secret=feed.secret, secrets=secrets, url=url, connections=1)
+    attributes = {entity.name: entity.attributes for entity in feed.entities}
+    return build_source(
+        spec, every=feed.every, secret=feed.secret, secrets=secrets, url=url, connections=1, attributes=attributes
+    )
 
 
 def _entity(feed: Feed) -> str:

@@ -203,7 +203,7 @@ class FeedShape(Shape):
     kind: Literal["feed"]
     provider: ProviderShape
     history: ProviderShape
-    secret: SecretName
+    secret: SecretName | Literal[""] = ""
     every: Cadence
     calendar: str
     point: Annotated[list[str], Field(min_length=2, max_length=2)]

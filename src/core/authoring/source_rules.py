@@ -18,6 +18,7 @@ from core.feeds.providers import (
     comparable,
     entities_per_call,
     history_delay,
+    lacks_secret,
     needed_fields,
 )
 from core.feeds.rest.rules import unmet_by_history, unmet_by_live
@@ -182,6 +183,11 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
         together = entities_per_call(provider) if kind == "live" else together
         if provider.kind == "rest" and (kind == "history" or asks_live(feed)):
             _rest_tells_what_is_taken(contract, feed, role, kind, problems)
+    for name, provider in (("provider", feed.provider), ("history", feed.history)):
+        if lacks_secret(feed, provider):
+            remedy = "Write secret: and the name that it shall have among the secrets, never its value"
+            problems.add("source.secret", f"is missing, and {name} sends one", remedy)
+            break
     if feed.provider.kind == NO_PROVIDER:
         problems.add("source.provider", "is none", "Only a history may be: name who has the points as they are now")
     _kept_without_one_of_both(feed, problems)

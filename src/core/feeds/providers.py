@@ -36,6 +36,16 @@ def asks_live(feed: Feed) -> bool:
     return feed.provider.kind != "rest" or "live" in feed.provider.settings
 
 
+def lacks_secret(feed: Feed, provider: Provider) -> bool:
+    """Whether a provider's calls need a secret of which nobody says the name."""
+    if feed.secret or provider.settings.get("secret"):
+        return False
+    try:
+        return provider.kind == "finnhub" or (provider.kind == "rest" and read_spec(provider.settings).needs_secret)
+    except BadContract:  # told where the settings are checked
+        return False
+
+
 def entities_per_call(provider: Provider) -> int:
     """The entities that one live call asks for."""
     live = read_spec(provider.settings).live if provider.kind == "rest" else None

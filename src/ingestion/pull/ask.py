@@ -16,6 +16,7 @@ from ingestion.providers.answers import Answer, Data, Limited, NotEntitled
 from ingestion.pull.pace import Clock, Pace
 
 Asked = tuple[Answer, datetime]
+Call = Callable[[Sequence[str]], Mapping[str, Answer]]  # entities that are asked for in one call
 
 
 class Round:
@@ -28,37 +29,39 @@ class Round:
         self._over = Event()
         self.secret_missing: InvalidData | None = None
 
-    def ask_all(self, entities: Sequence[str], call: Callable[[str], Answer], pool: Executor) -> Mapping[str, Asked]:
-        """The answers that came, with this machine's time of each.
+    def ask_all(self, entities: Sequence[str], call: Call, pool: Executor, *, together: int = 1) -> Mapping[str, Asked]:
+        """The answers that came, with this machine's time of each; a call asks for so many entities ``together``.
 
         Raises what ``call`` raises, but for a missing secret, which is kept in ``secret_missing``.
         """
-        futures = {entity: pool.submit(self.ask, entity, call) for entity in entities}
-        wait(futures.values(), timeout=max(0.0, self._until - self._clock.monotonic()))
+        groups = [entities[first : first + together] for first in range(0, len(entities), together)]
+        futures = [pool.submit(self.ask, group, call) for group in groups]
+        wait(futures, timeout=max(0.0, self._until - self._clock.monotonic()))
         self._over.set()
-        answers = {entity: future.result() for entity, future in futures.items() if future.done()}
-        for future in futures.values():
+        answers = [future.result() for future in futures if future.done()]
+        for future in futures:
             future.cancel()
-        return {entity: answer for entity, answer in answers.items() if answer is not None}
+        return {entity: answer for group in answers for entity, answer in group.items()}
 
-    def ask(self, entity: str, call: Callable[[str], Answer]) -> Asked | None:
-        """One answer; None where the round ended before the call."""
+    def ask(self, entities: Sequence[str], call: Call) -> Mapping[str, Asked]:
+        """The answers of one call; none where the round ended before it."""
         for attempt in range(2):
             if self._over.is_set() or not self._pace.enter(until=self._until) or self._over.is_set():
-                return None
+                return {}
             try:
-                answer = call(entity)
+                answers = call(entities)
             except BadContract:
                 raise
             except InvalidData as error:
                 self.secret_missing = error
                 self._over.set()
-                return None
+                return {}
             fetched_at = self._clock.now()
-            self._note(answer, last=attempt == 1)
-            if not isinstance(answer, Limited) or self._over.is_set():
+            for answer in answers.values():
+                self._note(answer, last=attempt == 1)
+            if self._over.is_set() or not any(isinstance(answer, Limited) for answer in answers.values()):
                 break
-        return answer, fetched_at
+        return {entity: (answer, fetched_at) for entity, answer in answers.items()}
 
     def _note(self, answer: Answer, *, last: bool) -> None:
         if isinstance(answer, Data) and answer.provider_time is not None:

@@ -114,7 +114,7 @@ def _fresh(
 def _pull(
     client: FeedClient, requests: Mapping[str, PointsDue], *, pool: Executor, clock: Clock, until: float
 ) -> _Outcome:
-    """One call per entity, however many messages name it; the newest request is the one that is answered."""
+    """An entity is asked for once, however many messages name it; the newest request is the one that is answered."""
     known = client.entities()
     newest = _newest(requests)
     unknown = [name for name in newest if name not in known]
@@ -123,7 +123,8 @@ def _pull(
     client.forget_refusals()
     calls = Round(pace=client.live_pace, clock=clock, until=until)
     asked = [name for name in newest if name in known]
-    answers = calls.ask_all(asked, client.live.provider.live, pool)
+    live = client.live
+    answers = calls.ask_all(asked, live.provider.live_all, pool, together=live.entities_per_call)
     needed = needed_fields(client.contract, client.feed, "live")
     decisions: list[Write | Skip] = []
     for name in asked:

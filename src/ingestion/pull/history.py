@@ -130,8 +130,9 @@ def _with_witnesses(client: FeedClient, entity: Entity, first: int, last: int, s
     An answer that holds a neighbour is alive; one that holds nothing at all says little of the points between.
     """
     reach = min(WITNESS_SECONDS, max(0, span - (last - first)) // 2)
-    before = _owed(client, entity, first - reach, first, ())[-MOST_WITNESSES:]
-    after = _owed(client, entity, last, last + reach, ())[:MOST_WITNESSES]
+    known = client.calendar.covers_from, client.calendar.covers_to
+    before = _owed(client, entity, max(first - reach, known[0]), first, ())[-MOST_WITNESSES:]
+    after = _owed(client, entity, last, min(last + reach, known[1]), ())[:MOST_WITNESSES]
     return before[0] if before else first, after[-1] + client.feed.every if after else last
 
 

@@ -145,6 +145,9 @@ class LiveCall(Call):
 class HistoryCall(Call):
     """The call for the points of a time."""
 
+    start: Literal["inclusive", "exclusive"] = option(
+        "`exclusive`: `{start}` is the slot before the first", "inclusive"
+    )
     end: Literal["exclusive", "inclusive"] = option("`inclusive`: `{end}` is the last slot itself", "exclusive")
     period: Period | None = option("an answer holds the whole day, month or year of `{start}`; one call for each", None)
     align: Align = option(

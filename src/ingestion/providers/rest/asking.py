@@ -68,7 +68,8 @@ def ask_history(
     shows twice from its first time to its second.
     """
     form = spec.times(call).in_urls
-    first = form.told_before(start + spec.offset)
+    earlier = timedelta(seconds=every if call.start == "exclusive" else 0)
+    first = form.told_before(start + spec.offset - earlier)
     last = form.told_after(end - timedelta(seconds=every) + spec.offset)
     if call.end_inclusive:
         until, asked_end = last, max(form.after(last), end + spec.offset)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from core.feeds.calendar import slot_of
 from core.feeds.rest.settings import Call, HistoryCall, LiveCall, RestSpec
+from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.reading.classify import Reply, classify
 from ingestion.providers.reading.received import Received
@@ -118,7 +119,9 @@ class Verdict:
         )
         if times and (pages.is_full or ask.start == EARLIEST) and min(times) >= start + step:
             return f"its records begin within what was asked for, and {reason}"
-        if times and (pages.is_full or ask.end == LATEST) and max(times) < end - step:
+        clock = pages.first.provider_time
+        published = at_epoch(self._slot(clock - self._spec.delay)) if clock else end
+        if times and (pages.is_full or ask.end == LATEST) and max(times) < min(end, published) - step:
             return f"its records end within what was asked for, and {reason}"
         return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -24,9 +24,9 @@ def asked(call: Callable[[str], Answer], *, seconds: float = 50) -> tuple[list[s
     clock = PatientClock().clock
     calls: list[str] = []
 
-    def counted(entity: str) -> Answer:
-        calls.append(entity)
-        return call(entity)
+    def counted(entities: Sequence[str]) -> dict[str, Answer]:
+        calls.extend(entities)
+        return {entity: call(entity) for entity in entities}
 
     single = Round(pace=Pace(clock, per_minute=600), clock=clock, until=clock.monotonic() + seconds)
     with ThreadPoolExecutor(1) as pool:
