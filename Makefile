@@ -18,11 +18,11 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
 	$(STARMEND) local demo $(if $(KEEP),--keep) $(ARGS)
 
-up: $(VENV)/.runtime ## Start the local stack and leave it up
-	$(STARMEND) local up $(ARGS)
+up: $(VENV)/.runtime ## Start the local stack and leave it up; on one that runs, apply what changed
+	$(STARMEND) up $(ARGS)
 
 down: $(VENV)/.runtime ## Stop the local stack and remove what it left
-	$(STARMEND) local down
+	$(STARMEND) down
 
 ##@ Develop
 test: $(VENV)/.dev ## Run every test (the end-to-end ones apply the real Terraform once)

@@ -168,7 +168,8 @@ def heal_hour(options: Options) -> Record:
     The wait for the stream, a state of the machine, is taken off; everything else between its start and its end counts.
     """
     from local.healing import audit, prove
-    from local.stack import Plan, Stack
+    from local.provisioning import Plan
+    from local.stack import Stack
     from local.trading import QUOTES, await_points, feed_of, last_session_hour, trade
 
     minutes = 10 if options.quick else 60

@@ -97,11 +97,16 @@ class Deployment:
         remedy = "Start it: make up; or name another deployment: --env"
         if not file.exists():
             raise NotDeployed("find the deployment", str(file), "there is no stack on this machine", remedy)
-        where = json.loads(file.read_text(encoding="utf-8"))
         try:
-            return cls.find(where["bucket"], "local", where["aws_environment"])
+            where = json.loads(file.read_text(encoding="utf-8"))
+            bucket, aws_environment = where["bucket"], dict(where["aws_environment"])
+        except (ValueError, KeyError, TypeError) as error:
+            remedy = "Start the stack anew: make down, make up"
+            raise NotDeployed("find the deployment", str(file), f"is not whole: {error!r}", remedy) from error
+        try:
+            return cls.find(bucket, "local", aws_environment)
         except OutOfReach as error:
-            endpoint = where["aws_environment"].get("AWS_ENDPOINT_URL", error.place)
+            endpoint = aws_environment.get("AWS_ENDPOINT_URL", error.place)
             raise NotDeployed("find the deployment", endpoint, "the stack on this machine is not up", remedy) from error
 
     def remember(self, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -42,6 +42,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "contract": Entry("cli.contract:app", "Check, show and render the contracts."),
         "deploy": Entry("cli.deploy:app", "Put the pipeline into an AWS account, change it there, remove it."),
         "secret": Entry("cli.secret:app", "Fill the secrets that the contracts name."),
+    },
+    "On this machine": {
+        "up": Entry("cli.local:up", "Start the local stack; on one that runs, apply what changed."),
+        "down": Entry("cli.local:down", "Stop the local stack and remove what it left, its data too."),
         "local": Entry("cli.local:app", "Run the whole pipeline on this machine."),
     },
     "Looking": {
@@ -67,7 +71,14 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "run": Entry("cli.run:run", "Run a function's handler in this process, for the debugger."),
     },
 }
+# Names that commands had, which still give them.
+FORMER: dict[tuple[str, ...], tuple[str, ...]] = {("local", "up"): ("up",), ("local", "down"): ("down",)}
 ENTRIES = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+def by_its_name(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with a command's former name replaced by the one it has."""
+    return [*FORMER.get(tuple(arguments[:2]), arguments[:2]), *arguments[2:]]
 
 
 class Commands(MutableMapping[str, Any]):

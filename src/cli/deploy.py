@@ -16,7 +16,7 @@ from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
-from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, Folder, Json
+from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, Folder, Json
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse
 
@@ -39,9 +39,6 @@ VarFiles = Annotated[
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-AllowDestroy = Annotated[
-    bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
-]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"
@@ -194,7 +191,7 @@ def apply(
         show_changes(changes)
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
-        refuse_to_lose_data(target, planned.changes)
+        refuse_to_lose_data(environment, planned.changes, may_lose_data=target.may_lose_data)
         refuse_changes(environment, changes)
     if planned.changes:
         what = "; ".join([*([in_words(changes)] if changes else []), summary(planned.changes)])

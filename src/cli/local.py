@@ -1,21 +1,25 @@
-"""``starmend local``: the whole pipeline on one machine, without an account."""
+"""``starmend up``, ``down`` and ``local``: the whole pipeline on one machine, without an account."""
 
 from __future__ import annotations
 
 import signal
 import textwrap
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.commands import examples, group
-from cli.options import Json
+from cli.options import DEFAULT_FOLDER, AllowDestroy, Folder, Json
 from cli.output import FINDINGS, FINE, out, print_json, say, show
+from core.errors import Misuse
 from deploy.folders import build_folder
 
 if TYPE_CHECKING:
     from local.demo import Demo
+    from local.provisioning import Plan
     from local.stack import Stack
     from local.trading import Traded
 
@@ -29,24 +33,116 @@ def _stop_on_signals() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
-@app.command()
-@examples("local up", "local up --orders 1000")
-def up(orders: Orders = 50_000) -> None:
-    """Start the stack and leave it up.
+@examples(
+    "up",
+    "up --database postgresql://reader:secret@db.example.com/shop?sslmode=verify-full",
+    "up --speed 60",
+)
+def up(
+    database: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--database",
+            metavar="[SECRET=]URL",
+            help="Your own database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE; SECRET= where there are several.",
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=0, help="How much faster than their clock schedules fire (1); 0: not at all."),
+    ] = None,
+    orders: Orders = 50_000,
+    folder: Folder = DEFAULT_FOLDER,
+    allow_destroy: AllowDestroy = False,
+    as_json: Json = False,
+) -> None:
+    """Start the local stack; on one that runs, apply what changed.
 
-    Emulator, PostgreSQL and market, with the real Terraform applied; `starmend local down` ends it.
+    The real Terraform, applied to an emulator; a sample database and a market where contracts ask for them. Applying
+    touches no data. `starmend down` ends it.
     """
-    from local.stack import Plan, Stack
+    from local.provisioning import Plan
+    from local.stack import Stack, is_up
 
     _stop_on_signals()
-    stack = Stack.up(build_folder(), Plan(sales_orders=orders), detached=True, say=say)
+    plan = Plan(contracts=folder.resolve(), sales_orders=orders, speed=speed)
+    if database:
+        plan = replace(plan, secrets=_database_secrets(plan, database))
+    if is_up(build_folder()):
+        stack = Stack.attach(build_folder())
+        changed = _apply(stack, plan, allow_destroy=allow_destroy, as_json=as_json)
+    else:
+        stack = Stack.up(build_folder(), replace(plan, speed=1 if speed is None else speed), detached=True, say=say)
+        changed = {"started": True, "changes": []}
+    _say_what_is_up(stack, changed, as_json=as_json)
+
+
+def _database_secrets(plan: Plan, given: Sequence[str]) -> dict[str, str]:
+    """The secrets' values of ``--database``; raises ``Misuse`` where it is not clear which secret a URL is for."""
+    from core.contract.model import Database
+    from ingestion.engines.urls import secret_of_url
+    from local.provisioning import contracts_of
+
+    sources = [contract.source for contract in contracts_of(plan.contracts, plan)]
+    names = sorted({source.secret for source in sources if isinstance(source, Database)})
+    values = {}
+    for text in given:
+        name, _, url = text.partition("=") if "=" in text.partition("://")[0] else ("", "", text)
+        if not name and len(names) == 1:
+            name = names[0]
+        if name not in names:
+            problem = f"is no database's secret: {name}" if name else f"which secret? The contracts name {len(names)}"
+            remedy = f"Write --database SECRET=URL with one of: {', '.join(names) or 'none'}"
+            raise Misuse("use the database", "--database", problem, remedy)
+        values[name] = secret_of_url(url)
+    return values
+
+
+def _apply(stack: Stack, plan: Plan, *, allow_destroy: bool, as_json: bool) -> dict[str, Any]:
+    """Apply what changed to a running stack; what that was."""
+    from cli.contract_changes import refuse_changes, show_changes
+    from core.evolution.compare import compare_contracts
+    from deploy.plans import counts, summary
+
+    contracts = compare_contracts(stack.deployment.contracts, stack.contracts(plan))
+    if not as_json:
+        show_changes(contracts)
+    if not allow_destroy:
+        refuse_changes(stack.deployment.environment, contracts)
+    changes = stack.apply(plan, may_lose_data=allow_destroy, say=say)
+    if not as_json:
+        out.print(f"applied: {summary(changes)}")
+    return {"started": False, "changes": counts(changes)}
+
+
+def _say_what_is_up(stack: Stack, changed: dict[str, Any], *, as_json: bool) -> None:
+    """Where the stack is, which of its secrets nobody has filled, and what to do next."""
+    from aws.account import secrets_without_value
+    from core.contract.model import Database
+
+    deployed = stack.deployment
+    empty = secrets_without_value(deployed.clients, deployed.secrets)
+    databases = {contract.source.secret for contract in deployed.contracts if isinstance(contract.source, Database)}
+    todo = [
+        f"{name} is empty: starmend up --database {name}=URL, or: starmend secret set {name}"
+        if name in databases
+        else f"{name} is empty: starmend secret set {name}"
+        for name in empty
+    ]
+    if as_json:
+        print_json({**changed, "endpoint": stack.emulator.endpoint, "empty_secrets": empty})
+        return
     out.print(f"up: emulator {stack.emulator.endpoint}; try: starmend status")
+    for line in todo:
+        out.print(f"  {line}")
 
 
-@app.command()
-@examples("local down")
+@examples("down")
 def down() -> None:
-    """Stop the stack and remove what it left."""
+    """Stop the local stack and remove what it left, its data too.
+
+    Whatever became of its files: processes are found by a mark of their own. One that is just starting is ended too.
+    """
     from local import stack
 
     stack.down(build_folder())
@@ -65,12 +161,11 @@ def demo(
     A database becomes a star schema, changes, and the star follows. Exits with 1 where anything differs.
     """
     from local.demo import Demo
-    from local.stack import Plan, Stack
-    from local.stack import down as stop
+    from local.provisioning import Plan
+    from local.stack import Stack, down
 
     _stop_on_signals()
     began = time.monotonic()
-    stop(build_folder())
     # The fault switch: one symbol is left out each minute, for the auditor to find.
     plan = Plan(sales_orders=orders, variables={"drop_one_entity": "demo"})
     stack = Stack.up(build_folder(), plan, detached=keep, say=say)
@@ -81,7 +176,7 @@ def demo(
         story.outcome.seconds = round(time.monotonic() - began, 1)
         (build_folder() / "demo.json").write_text(story.outcome.to_json(), encoding="utf-8")
     except BaseException:
-        stop(build_folder())
+        down(build_folder())
         raise
     _leave(stack, keep=keep)
     if as_json:

@@ -54,4 +54,4 @@ def datasets_of_objects(keys: Iterable[str]) -> set[str]:
 
 def _way_to_deploy(deployed: Deployment) -> str:
     local = deployed.environment == DEFAULT
-    return "make down, make up" if local else f"starmend deploy apply --env {deployed.environment}"
+    return "starmend up" if local else f"starmend deploy apply --env {deployed.environment}"

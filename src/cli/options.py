@@ -40,6 +40,9 @@ To = Annotated[str, typer.Option("--to", help="End of the range, exclusive; writ
 AsDeployed = Annotated[
     bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
 ]
+AllowDestroy = Annotated[
+    bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
+]
 Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=existing_folder)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."

@@ -10,7 +10,7 @@ from contextlib import suppress
 import typer
 from typer.exceptions import TyperException
 
-from cli.commands import command
+from cli.commands import by_its_name, command
 from core.errors import BadContract, Misuse, StarmendError, UnknownTable
 
 USAGE, FAILURE, INTERRUPTED, CLOSED_PIPE = 2, 3, 130, 141
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _give(arguments: Sequence[str]) -> int:
     try:
-        code = command().main(args=list(arguments), prog_name="starmend", standalone_mode=False)
+        code = command().main(args=by_its_name(arguments), prog_name="starmend", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise ClosedPipe from error

@@ -11,16 +11,16 @@ from deploy.target import Target
 from deploy.terraform import Change
 
 
-def refuse_to_lose_data(target: Target, changes: Sequence[Change]) -> None:
+def refuse_to_lose_data(environment: str, changes: Sequence[Change], *, may_lose_data: bool) -> None:
     """Raises ``Misuse`` naming what a plan would take away for good, unless the environment may lose its data.
 
     ``prevent_destroy`` cannot do it: Terraform takes no variable there.
     """
     lost = [change.address for change in gravest_first(changes) if loses_data(change)]
-    if lost and not target.may_lose_data:
+    if lost and not may_lose_data:
         shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
         raise Misuse(
-            f"apply to {target.environment}",
+            f"apply to {environment}",
             "its plan",
             f"would delete what holds data or values: {shown}",
             "Take back the change that asks for it; where they may really go, keep a copy and give --allow-destroy",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import OutOfReach, present
+from local.processes import marked
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 POLL_SECONDS = 0.1
@@ -56,7 +57,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path, **marked(state.parent)},
                 start_new_session=True,  # a Ctrl-C at the terminal is for the parent, which then stops its children
             )
         with present(process.stdout, "start", "the output of a child process") as output:
@@ -75,8 +76,11 @@ class Child:
         state = state.resolve()
         if not state.exists() or not is_running(state):
             raise OutOfReach("attach", str(state), "nothing runs there", "Start it first")
-        written = json.loads(state.read_text())
-        return cls(state, written["pid"], written["facts"], None)
+        try:
+            written = json.loads(state.read_text())
+            return cls(state, written["pid"], written["facts"], None)
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutOfReach("attach", str(state), f"is not whole: {error!r}", "End it and start it anew") from error
 
     def stop(self, *, within: float = 20) -> None:
         """End it and remove its state file, lock and log. Stopping what has stopped already is no error."""

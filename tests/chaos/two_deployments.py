@@ -31,7 +31,7 @@ from core.time import iso
 from local.emulator import Emulator
 from local.invoking import await_receipts, invoke, query_rows
 from local.market import MarketProcess
-from local.stack import LAYERS, UNPACKED_LAYERS
+from local.provisioning import LAYERS, UNPACKED_LAYERS
 
 ALARM_SCALE = 0.05  # of the alarms' periods
 WITHIN = 150.0

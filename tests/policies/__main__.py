@@ -31,7 +31,8 @@ from local.emulator import ACCOUNT, REGION, Emulator, decisions
 from local.emulator.decisions import Decision
 from local.invoking import await_receipts, invoke
 from local.market import MarketProcess
-from local.stack import LAYERS, UNPACKED_LAYERS, database_secret
+from local.provisioning import LAYERS, UNPACKED_LAYERS
+from local.stand_ins import database_secret
 
 REPOSITORY = Path(__file__).parents[2]
 RECORDED = Path(__file__).with_name("recorded.json")

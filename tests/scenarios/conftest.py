@@ -18,7 +18,8 @@ from tests.support.state import Resource, managed
 
 from deploy.terraform import Change, Terraform, emulator_backend
 from local.emulator import REGION
-from local.stack import STATE_BUCKET, Plan, Stack
+from local.provisioning import STATE_BUCKET, Plan
+from local.stack import Stack
 from local.trading import feed_of
 
 ORDERS = 3_000

@@ -16,7 +16,8 @@ from core.rendering.render import render
 from deploy.folders import ROOT
 from deploy.packaging import build_code_zip
 from local.invoking import await_receipts, invoke
-from local.stack import Stack, contracts_of
+from local.provisioning import contracts_of
+from local.stack import Stack
 from local.trading import await_points, feed_of, trade
 
 pytestmark = pytest.mark.stack

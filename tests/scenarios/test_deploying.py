@@ -25,7 +25,7 @@ from core.contract.model import Feed
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.invoking import await_receipts, invoke
 from local.market import MarketProcess
-from local.stack import LAYERS, UNPACKED_LAYERS
+from local.provisioning import LAYERS, UNPACKED_LAYERS
 from local.trading import last_session_hour
 
 pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(1_800)]

@@ -16,7 +16,7 @@ from deploy.layers.build import Layers, build_layers
 from deploy.layers.wheels import LAMBDA_PYTHON
 from deploy.python import find_python
 from local.emulator.execution.python import function_python
-from local.stack import LAYERS
+from local.provisioning import LAYERS
 
 
 @cache

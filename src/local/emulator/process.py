@@ -24,6 +24,7 @@ from core.errors import OutOfReach
 from local.emulator import decisions
 from local.emulator.execution.python import function_python
 from local.emulator.settings import Settings
+from local.processes import marked
 
 HOST = "127.0.0.1"
 ACCOUNT = "000000000000"
@@ -90,6 +91,7 @@ class Emulator:
             decisions=str(state_dir / decisions.FILE) if as_on_aws else "",
             python=json.dumps(vars(function_python())),
             layers=str(layers.resolve()) if layers else "",
+            folder=str(state_dir),
         )
         # The parent listens and the child serves: the first request waits in the socket's queue until the child is
         # ready, so nothing has to be polled, and no other process can take the port in between.
@@ -102,7 +104,7 @@ class Emulator:
             process = subprocess.Popen(
                 [sys.executable, "-m", "local.emulator.launch", *arguments],
                 cwd=state_dir,
-                env=_clean_environment(state_dir, port, settings) | settings.to_environment(),
+                env=_clean_environment(state_dir, port, settings) | settings.to_environment() | marked(state_dir),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -131,9 +133,12 @@ class Emulator:
         state_dir = state_dir.resolve()
         try:
             record = json.loads((state_dir / _RECORD).read_text())
+            emulator = cls(state_dir, record)
         except FileNotFoundError:
             raise OutOfReach("attach to the emulator", str(state_dir), "none was started here", "make up") from None
-        emulator = cls(state_dir, record)
+        except (ValueError, KeyError, TypeError) as error:
+            place, problem = str(state_dir / _RECORD), f"is not whole: {error!r}"
+            raise OutOfReach("attach to the emulator", place, problem, "make down, then make up") from error
         if not emulator._answers(within=5):
             raise OutOfReach("attach to the emulator", emulator.endpoint, "it has ended", "make down, then make up")
         return emulator

@@ -18,7 +18,8 @@ class Settings:
     ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file of access decisions
     (:mod:`local.emulator.decisions`); empty: everything is allowed. ``python`` is the functions' Python as JSON
     (:mod:`local.emulator.execution.python`; empty: it is looked for), ``layers`` the folder in which their layers stay
-    unpacked beyond the emulator's life (empty: they end with it).
+    unpacked beyond the emulator's life (empty: they end with it). ``folder`` is the emulator's own, for what it
+    is told while it runs (:mod:`local.emulator.schedules`).
     """
 
     firehose_scale: float = 0.1
@@ -27,6 +28,7 @@ class Settings:
     decisions: str = ""
     python: str = ""
     layers: str = ""
+    folder: str = ""
 
     def to_environment(self) -> dict[str, str]:
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in vars(self).items()}
@@ -39,4 +41,4 @@ class Settings:
 
 
 def _read(name: str, value: str) -> Any:
-    return value if name in ("decisions", "python", "layers") else float(value)
+    return value if name in ("decisions", "python", "layers", "folder") else float(value)

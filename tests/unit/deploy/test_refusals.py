@@ -47,10 +47,11 @@ def test_prod_refuses_a_plan_that_takes_away_what_holds_data_and_dev_does_not(
     lost = Change(f'{kind}.this["a"]', actions)
     harmless = (Change("aws_lambda_function.this", actions), Change(f"{kind}.that", ("update",)))
     target = prod(monkeypatch)
-    refuse_to_lose_data(target, harmless)
+    may_lose_data = target.may_lose_data
+    refuse_to_lose_data("prod", harmless, may_lose_data=may_lose_data)
     with pytest.raises(Misuse, match=rf"{kind}.this.*--allow-destroy"):
-        refuse_to_lose_data(target, (*harmless, lost))
-    refuse_to_lose_data(Target.of("dev"), (*harmless, lost))
+        refuse_to_lose_data("prod", (*harmless, lost), may_lose_data=may_lose_data)
+    refuse_to_lose_data("dev", (*harmless, lost), may_lose_data=Target.of("dev").may_lose_data)
 
 
 def test_a_bucket_that_is_gone_holds_nothing(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:

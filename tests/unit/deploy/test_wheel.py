@@ -27,7 +27,7 @@ from cli.running import run
 from deploy import folders
 from deploy.layers.build import plan_layers
 from deploy.packaging import build_code_zip
-from local.stack import LAYERS
+from local.provisioning import LAYERS
 
 given = [
     ["contract", "check"], ["contract", "render", "--output", "build/contracts.json"], ["contract", "show", "--json"],

@@ -12,7 +12,9 @@ from core.contract.model import Database as DatabaseSource
 from core.errors import OutOfReach
 from deploy.folders import ROOT
 from local.database import Database, Role
-from local.stack import Plan, Stack, contracts_of, database_secret, down
+from local.provisioning import Plan, contracts_of
+from local.stack import Stack, down
+from local.stand_ins import database_secret
 
 
 def test_canaries_belong_to_a_stack_only_where_the_plan_has_them() -> None:

@@ -38,6 +38,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--probe"]:
         sys.stdout.write(json.dumps(_probe(Path(sys.argv[2]))))
         return
+    os.environ.pop("STARMEND_LOCAL_FOLDER", None)  # whoever looks for this process reads what it was started with
     requests, replies = _take_standard_streams()
     setup = json.loads(requests.readline())
     try:

@@ -26,6 +26,7 @@ from local.emulator.execution.memory import MIB, MemoryWatch, resident
 from local.emulator.execution.python import BOOTSTRAP, ISOLATED, FunctionPython
 from local.emulator.execution.unpacking import fingerprint, remove, unpacked
 from local.emulator.execution.variables import function_variables
+from local.processes import MARK
 
 INIT_SECONDS = 10  # Lambda's, after which it starts again under the function's own time-out
 READ_ONLY = "Sandbox.ReadOnlyFileSystem"
@@ -126,7 +127,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
             stderr=subprocess.PIPE,
             text=True,
             bufsize=1,
-            env=self._variables(setup),
+            env=self._variables(setup) | {name: os.environ[name] for name in (MARK,) if name in os.environ},
         )
         self._proc = self._started = process
         self._stderr_queue = queue.Queue()

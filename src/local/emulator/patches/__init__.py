@@ -25,6 +25,7 @@ PATCHES = (
     "multipart_tags",
     "queue_order",
     "schedule_tokens",
+    "schedule_firing",
     "access_decisions",
 )
 

@@ -17,7 +17,7 @@ from tests.unit.local.emulator.functions import publish_layers
 
 from local.emulator import Emulator, decisions
 from local.emulator.decisions import Decision
-from local.stack import UNPACKED_LAYERS
+from local.provisioning import UNPACKED_LAYERS
 
 pytestmark = pytest.mark.emulator
 

@@ -1,0 +1,53 @@
+"""A database's URL, as its owner has it at hand, becomes the JSON that a contract's secret holds."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from core.errors import Misuse
+
+SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql"}
+_FORM = "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
+
+
+def secret_of_url(url: str) -> str:
+    """The secret's JSON. A server on this machine is spoken to in plain text where the URL names no ``sslmode``.
+
+    Any other has to prove itself (``verify-full``). ``sslrootcert`` names a PEM file, whose text becomes part of the
+    value. Raises ``Misuse`` for what is no such URL; the password is in no message.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise Misuse("read the URL of a database", "--database", str(error), _FORM) from None
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    place = f"{parts.scheme or '?'}://{parts.hostname or '?'}"
+    if parts.scheme not in SCHEMES:
+        raise Misuse("read the URL of a database", place, f"its scheme is none of {', '.join(SCHEMES)}", _FORM)
+    given = {
+        "host": parts.hostname,
+        "dbname": unquote(parts.path.lstrip("/")),
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+    }
+    if missing := [name for name, value in given.items() if not value]:
+        raise Misuse("read the URL of a database", place, f"lacks {', '.join(missing)}", _FORM)
+    mode = query.get("sslmode") or ("disable" if _is_this_machine(parts.hostname or "") else "verify-full")
+    secret = {**given, "sslmode": mode} | ({"port": str(port)} if port else {})
+    if file := query.get("sslrootcert"):
+        try:
+            secret["sslrootcert"] = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misuse("read the URL of a database", file, str(error), "Name a readable PEM file") from error
+    return json.dumps(secret)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,201 @@
+"""Deployments of a stack: contracts rendered for one machine, functions' packages, Terraform's variables, applies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from aws.deployment import Deployment
+from aws.objects import S3ObjectStore
+from core.authoring.load import load
+from core.contract import model
+from core.evolution.deployments import record_deployments
+from core.rendering.render import render
+from deploy.folders import MODULE, ROOT, shared_layers
+from deploy.layers.build import LayerPlan, build_layers, plan_layers
+from deploy.packaging import build_code_zip, layer_variable
+from deploy.refusals import refuse_to_lose_data
+from deploy.terraform import Change, Terraform, emulator_backend
+from local.database import generator
+from local.emulator import ACCOUNT, REGION, Emulator
+from local.emulator.execution.python import function_python
+from local.processes import marked
+
+ENVIRONMENT = "local"
+STATE_BUCKET = "starmend-state"
+LAYERS = shared_layers()
+UNPACKED_LAYERS = LAYERS / "unpacked"
+VARIABLES = "variables.json"  # what Terraform was applied with
+IN_TIME = ("request-",)  # schedules that ask a provider, whose clock no stack turns faster
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of a stack: Terraform's variables beside the defaults for one machine, and the size of the source.
+
+    ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
+    ``settle``: seconds that an ingest object of a database may wait for its receipt before the auditor asks for it.
+    ``margin``: seconds that a database's horizon stays back; None: the contract's own. ``alarm_seconds``: time between
+    two rounds of alarm evaluation. ``speed``: how much faster than their clock the schedules fire; 0: they do not;
+    None: as they did, at first not.
+    ``secrets``: values for the contracts' secrets, of sources that are one's own.
+    """
+
+    contracts: Path = ROOT / "contracts"
+    sales_orders: int = generator.DEFAULT_SALES_ORDERS
+    seed: int = 0
+    now: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+    firehose_scale: float = 0.05
+    alarm_scale: float = 0.1
+    alarm_seconds: float = 5
+    canaries: bool = False
+    settle: int = 3
+    margin: int | None = None
+    speed: float | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The files of a stack's folder that Terraform is given, as its variables."""
+
+    contracts_file: Path
+    variables: Mapping[str, Any]
+
+
+def contracts_of(source: Path, plan: Plan) -> model.Contracts:
+    """A folder's contracts without canaries (unless the plan has them), databases with the plan's settings."""
+    contracts = load(source, today=dt.datetime.now(dt.UTC).date())
+    kept = []
+    for contract in contracts:
+        if contract.source and contract.source.canary and not plan.canaries:
+            continue
+        if isinstance(contract.source, model.Database):
+            margin = contract.source.margin if plan.margin is None else plan.margin
+            contract = replace(contract, source=replace(contract.source, settle=plan.settle, margin=margin))
+        kept.append(contract)
+    return replace(contracts, contracts=tuple(kept))
+
+
+def pack(folder: Path, contracts: model.Contracts, *, say: Say) -> Packed:
+    """Render the contracts and build code and layers, which are kept for later stacks while their locks stay."""
+    file = folder / "contracts.json"
+    file.write_text(render(contracts), encoding="utf-8")
+    code = build_code_zip(folder / "code.zip", file)
+    layers = layer_variable(_build_layers(say))
+    return Packed(file, {"contracts_file": str(file), "code_zip": code.variable, "layer_zips": layers})
+
+
+def _build_layers(say: Say) -> tuple[LayerPlan, ...]:
+    """The layers for the functions' Python; built by the first stack after their locks changed, and kept."""
+    python = function_python()
+    for remark in python.remarks:
+        say(remark)
+    build_layers(LAYERS, python.platform)
+    return plan_layers(LAYERS, python.platform)
+
+
+def variables_of(emulator: Emulator, provider_urls: Mapping[str, str], packed: Packed, plan: Plan) -> dict[str, Any]:
+    """Terraform's variables that differ from AWS: where the services are, and how soon things happen."""
+    return {
+        "environment": ENVIRONMENT,
+        "account": ACCOUNT,
+        "region": REGION,
+        "emulator_endpoint": emulator.endpoint,
+        "object_lifecycle": False,
+        "force_destroy": True,
+        "admin_emails": ["admin@example.com"],
+        "audit_wait_seconds": 8,
+        "audit_retry_seconds": 1,
+        "schedules_enabled": bool(plan.speed),
+        "provider_urls": dict(provider_urls),
+        **packed.variables,
+        **plan.variables,
+    }
+
+
+def terraform_of(folder: Path, emulator: Emulator) -> Terraform:
+    """The runner of a stack's Terraform, whose processes are found as the others are."""
+    work = folder / "terraform"
+    return Terraform(MODULE, work, emulator.environment() | marked(work))
+
+
+def read_variables(folder: Path) -> dict[str, Any]:
+    """The variables that a stack was applied with last."""
+    applied: dict[str, Any] = json.loads((folder / VARIABLES).read_text(encoding="utf-8"))
+    return applied
+
+
+def apply(folder: Path, emulator: Emulator, variables: Mapping[str, Any], *, say: Say) -> Deployment:
+    """Apply Terraform for the first time, and remember what was applied."""
+    terraform = terraform_of(folder, emulator)
+    _make_state_bucket(emulator)
+    terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
+    _keep(folder, variables)
+    terraform.apply_unseen(variables, on_line=_progress(say))
+    deployment = Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())
+    record(deployment, variables)
+    return deployment
+
+
+def _keep(folder: Path, variables: Mapping[str, Any]) -> None:
+    fresh = folder / f"{VARIABLES}.new"
+    fresh.write_text(json.dumps(variables), encoding="utf-8")
+    fresh.replace(folder / VARIABLES)
+
+
+def apply_again(
+    folder: Path, emulator: Emulator, deployment: Deployment, variables: Mapping[str, Any], *, may_lose_data: bool
+) -> tuple[Deployment, Sequence[Change]]:
+    """Apply what changed to a running stack; its deployment as it is then, and the changes.
+
+    Raises ``Misuse`` before anything is touched where the plan would delete what holds data or values.
+    """
+    terraform = terraform_of(folder, emulator)
+    planned = terraform.plan(variables, refresh=False)
+    refuse_to_lose_data(ENVIRONMENT, planned.changes, may_lose_data=may_lose_data)
+    if planned.changes:
+        terraform.apply(planned)
+    _keep(folder, variables)
+    deployment = deployment.as_it_is_now()
+    record(deployment, variables)
+    return deployment, planned.changes
+
+
+def record(deployment: Deployment, variables: Mapping[str, Any]) -> None:
+    """Keep the deployed contracts in their history, from now on."""
+    records = S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket)
+    now, collecting = int(dt.datetime.now(dt.UTC).timestamp()), bool(variables.get("schedules_enabled", False))
+    record_deployments(records, deployment.contracts, now=now, collecting=collecting)
+
+
+def _progress(say: Say) -> Say:
+    """Pass on those of Terraform's many lines that say how far it is."""
+
+    def line(text: str) -> None:
+        if "Creation complete" not in text and text.startswith(("Apply complete", "Plan:")):
+            say(f"  {text}")
+
+    return line
+
+
+def _make_state_bucket(emulator: Emulator) -> None:
+    """Terraform's state lives in the emulator's own S3, as it does on AWS, and ends with it."""
+    client = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=emulator.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="emulator",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    client.create_bucket(Bucket=STATE_BUCKET)
