@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -103,14 +103,17 @@ def disputed_values(
 
 
 def _agree(ours: Any, theirs: str, tolerance: Decimal) -> bool:
-    """Whether two values agree within the tolerance; where one of the two is not given, nothing contradicts."""
+    """Whether two values agree within the tolerance; where one of the two is no number, nothing contradicts.
+
+    What a provider gives may be ``NaN``, or a number of more digits than any context has.
+    """
     if ours is None or not theirs:
         return True
     try:
         our, their = Decimal(str(ours)), Decimal(theirs)
-    except InvalidOperation:
+        return not their.is_finite() or abs(our - their) <= tolerance * abs(their)
+    except ArithmeticError:
         return True
-    return abs(our - their) <= tolerance * abs(their)
 
 
 def _rows_of(

@@ -61,5 +61,6 @@ def test_only_a_value_beyond_the_tolerance_is_disputed() -> None:
     [disputed] = disputed_values(lake.partitions, lake.contract, lake.feed, values)
     assert (disputed.dataset, disputed.entity, disputed.column) == (DATASET, "MSFT", "price")
     assert (disputed.value, disputed.provider_value) == ("100.000000", "101.1")
-    nonsense = {("AAPL", TWO): {"price": "n/a"}, ("MSFT", TWO): {}}
-    assert disputed_values(lake.partitions, lake.contract, lake.feed, nonsense) == []
+    for price in ("n/a", "NaN", "-Infinity", "1e999999999999999999999"):
+        nonsense = {("AAPL", TWO): {"price": price}, ("MSFT", TWO): {}}
+        assert disputed_values(lake.partitions, lake.contract, lake.feed, nonsense) == [], price
