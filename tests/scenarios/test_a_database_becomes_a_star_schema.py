@@ -21,9 +21,9 @@ from tests.support.waiting import eventually
 from aws.buckets import erase
 from aws.deployment import Deployment
 from core.landing.ingest_objects import RepairObject
+from core.landing.whereabouts import repair_name
 from core.landing.zone import landing_of
 from core.time import format_instant
-from ingestion.check.last_seen import repair_name
 from local.database.changes import Changes
 from local.demo import await_horizon, compare
 from local.invoking import await_receipts, invoke

@@ -16,8 +16,8 @@ from core.audit.findings import DeletedRows, OrphanKeys
 from core.audit.repair_jobs import FetchRows
 from core.contract.model import HASH, HASH_LIST
 from core.landing.ingest_objects import RepairObject
+from core.landing.whereabouts import repair_name
 from core.time import format_instant
-from ingestion.check.last_seen import repair_name
 from ingestion.engines.postgresql.table import PostgresTable
 from processing.partitions.commit import CommitContext, restate
 

@@ -18,9 +18,10 @@ from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, RepairOutcom
 from core.errors import InvalidData, StarmendError, TransientFailure
 from core.landing.ingest_objects import Position
 from core.landing.state import safe_horizon
+from core.landing.whereabouts import repair_name
 from core.ports import ObjectStore
 from core.time import parse_instant
-from ingestion.check.last_seen import LastSeen, marked_deleted, repair_name
+from ingestion.check.last_seen import LastSeen, marked_deleted
 from ingestion.engines.port import RowReader
 from ingestion.extract.flow import Extraction
 from ingestion.extract.parameters import read_stored

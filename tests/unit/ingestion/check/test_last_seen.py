@@ -12,7 +12,8 @@ from tests.support.lake import shipped_contracts
 from core.contract.model import Field
 from core.contract.types import parse_type
 from core.errors import InvalidData
-from ingestion.check.last_seen import marked_deleted, repair_name
+from core.landing.whereabouts import repair_name
+from ingestion.check.last_seen import marked_deleted
 
 STAFF = shipped_contracts().dataset("sales").source_table("staff")
 AT = datetime(2026, 11, 20, 15, tzinfo=UTC)
