@@ -159,11 +159,12 @@ class CertifyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Causes by name: those a message was sent for, those known before, those that are over."""
+    """Causes by name: those a message was sent for, those known before, those that are over, those held back."""
 
     sent: tuple[str, ...]
     known: tuple[str, ...]
     recovered: tuple[str, ...]
+    silenced: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- codec

@@ -18,6 +18,7 @@ HASHED = ("ingest/lists", "ingest/tables", "ingest/repair", "warehouse/receipts"
 # and states say how far partitions were looked at for the contract's columns.
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
+    *(f"{dataset}/warehouse/audit/journal/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/processing_log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/completeness/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/warehouse/_certificates/" for dataset in ("books", "books_canary", "prices")),

@@ -2,18 +2,23 @@
 
 ``audit/causes/<dataset>/<cause>.json`` remembers that a message was sent. It is sent first and remembered then: a crash
 in between costs a second message, never the first. The same is so of the events about it (``auditor.notifications``).
+What somebody silenced is remembered as ``held`` instead of told, and is told by the first audit after the silence.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from auditor.alarms.mail import compose
 from auditor.alarms.outages import NothingBetween, is_news, places_of, remember
 from auditor.canary import canary_healed
 from auditor.events import Notices
+from auditor.evidence.journal import entry_of, write_entry
+from auditor.interventions.pauses import read_pauses
+from auditor.interventions.silences import Silence, end_silence, read_silences
 from auditor.notifications.send import announce_alarm, announce_run
 from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
@@ -59,12 +64,12 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
     state = read_state(services.records, dataset)
     alive = {cause.name for cause in causes} | set(state.causes)
     alive |= {name for window in state.open.values() for name in window.causes}
-    sent, known = _notify(services, causes, run, environment)
+    notices = _notify(services, dataset, causes, run, environment)
     recovered = _close(services, dataset, alive, run, environment)
     unhealed = sum(window.missing for window in state.open.values() if window.causes)
     metrics = services.metrics(dataset)
     metrics.add(POINTS_UNHEALED, unhealed)
-    metrics.add(CAUSES_OPEN, len(alive))
+    metrics.add(CAUSES_OPEN, len(alive - _never_told(services, dataset, alive)))
     for metric, name in _COUNTS.items():
         metrics.add(metric, float(counts.get(name, 0)))
     healed = canary_healed(services, dataset, now=int(services.now().timestamp()))
@@ -72,42 +77,91 @@ def conclude(services: Services, dataset: str, run: str, *, environment: str, co
         metrics.add(CANARY_HEALED, float(healed))
     metrics.add(AUDIT_FINISHED, 1)
     announce_run(services, dataset, run, environment)
-    services.log.info("audit finished", dataset=dataset, run=run, sent=sent, known=known, recovered=recovered, **counts)
-    return Notices(tuple(sent), tuple(known), tuple(recovered))
+    notices = replace(notices, recovered=tuple(recovered))
+    _journal(services, dataset, run, notices, counts=counts)
+    services.log.info("audit finished", dataset=dataset, run=run, **asdict(notices), **counts)
+    return notices
 
 
 def conclude_failure(services: Services, dataset: str, run: str, *, environment: str, error: str) -> Notices:
     """An audit that failed: its own cause, and no ``AuditFinished``."""
     cause = Cause("audit_failed", dataset, 1, answer=error[:500], details=(f"execution {run}",))
-    sent, known = _notify(services, [cause], run, environment)
+    notices = _notify(services, dataset, [cause], run, environment)
     services.metrics(dataset).add(AUDIT_FAILED, 1)
+    _journal(services, dataset, run, notices, counts={}, error=error)
     services.log.error("audit failed", dataset=dataset, run=run, reason=error)
-    return Notices(tuple(sent), tuple(known), ())
+    return notices
 
 
-def _notify(services: Services, causes: Sequence[Cause], run: str, environment: str) -> tuple[list[str], list[str]]:
-    sent, known = [], []
+def _journal(
+    services: Services, dataset: str, run: str, notices: Notices, *, counts: Mapping[str, Any], error: str = ""
+) -> None:
+    ended_at, silenced = format_second(services.now()), notices.silenced
+    entry = entry_of(
+        services.records, dataset, run, ended_at=ended_at, counts=counts, silenced=silenced, error=error[:500]
+    )
+    write_entry(services.records, entry)
+
+
+def _notify(services: Services, dataset: str, causes: Sequence[Cause], run: str, environment: str) -> Notices:
+    """Tell the admins of the causes that are news, but for those that are silenced: they are held back."""
+    notices: dict[str, list[str]] = {"sent": [], "known": [], "silenced": []}
+    silences = read_silences(services.records, dataset, now=int(services.now().timestamp()))
     for cause in causes:
-        key = cause_key(cause.dataset, cause.name)
-        before = _memory(services, key)
+        before = _memory(services, cause_key(cause.dataset, cause.name))
         mailed = places_of(before.get("told", {})) if before.get("open") else {}
-        if before.get("open") and not is_news(cause.places, mailed, _nothing_between(services, cause.dataset)):
-            known.append(cause.name)
+        is_known = before.get("open") and not is_news(cause.places, mailed, _nothing_between(services, cause.dataset))
+        if is_known and not before.get("held"):
+            notices["known"].append(cause.name)
             if cause.places and (mailed_now := remember(cause.places, mailed)) != before.get("told"):
-                services.records.write(
-                    key, canonical_json({**before, "told": mailed_now}), content_type="application/json"
-                )
-            continue
-        subject, text = compose(cause, environment=environment, runbook=services.runbook, report=services.report)
-        services.needed_mail().publish(subject, text)
-        announce_alarm(services, cause, run, environment, state="open")
-        now = format_second(services.now())
-        memory = {"open": True, "since": now, "run": run, "sent": before.get("sent", 0) + 1, "cause": cause.to_data()}
-        if cause.places:
-            memory["told"] = remember(cause.places, mailed)
-        services.records.write(key, canonical_json(memory), content_type="application/json")
-        sent.append(cause.name)
-    return sent, known
+                _remember(services, cause, {**before, "told": mailed_now})
+        elif silence := silences.get(cause.name):
+            notices["silenced"].append(cause.name)
+            _hold(services, cause, before, run, silence)
+        else:
+            _tell(services, cause, before, run, environment)
+            notices["sent"].append(cause.name)
+    return Notices(tuple(notices["sent"]), tuple(notices["known"]), (), tuple(notices["silenced"]))
+
+
+def _tell(services: Services, cause: Cause, before: Mapping[str, Any], run: str, environment: str) -> None:
+    """Send the mail and the event of a cause, and remember them then."""
+    pause = read_pauses(services.records, cause.dataset).standing
+    notes = [f"{cause.dataset} is {pause}"] if pause else []
+    notes += [f"This was held back: {before['held']}"] if before.get("held") else []
+    links = {"runbook": services.runbook, "report": services.report}
+    subject, text = compose(cause, environment=environment, notes=notes, **links)
+    services.needed_mail().publish(subject, text)
+    announce_alarm(services, cause, run, environment, state="open")
+    memory = _memory_of(services, cause, run, sent=before.get("sent", 0) + 1)
+    if cause.places:
+        mailed = places_of(before.get("told", {})) if before.get("open") else {}
+        memory["told"] = remember(cause.places, mailed)
+    _remember(services, cause, memory)
+
+
+def _hold(services: Services, cause: Cause, before: Mapping[str, Any], run: str, silence: Silence) -> None:
+    """Remember a cause as open, and that nobody was told of it, or not of all of it."""
+    memory = _memory_of(services, cause, run, sent=before.get("sent", 0)) | {"held": str(silence)}
+    if before.get("open"):
+        memory |= {name: before[name] for name in ("since", "told") if name in before}
+    _remember(services, cause, memory)
+
+
+def _memory_of(services: Services, cause: Cause, run: str, *, sent: int) -> dict[str, Any]:
+    since = format_second(services.now())
+    return {"open": True, "since": since, "run": run, "sent": sent, "cause": cause.to_data()}
+
+
+def _remember(services: Services, cause: Cause, memory: Mapping[str, Any]) -> None:
+    key = cause_key(cause.dataset, cause.name)
+    services.records.write(key, canonical_json(memory), content_type="application/json")
+
+
+def _never_told(services: Services, dataset: str, names: Collection[str]) -> set[str]:
+    """The open causes whose first mail is held back."""
+    memories = {name: _memory(services, cause_key(dataset, name)) for name in names}
+    return {name for name, memory in memories.items() if memory.get("held") and not memory.get("told")}
 
 
 def _nothing_between(services: Services, dataset: str) -> NothingBetween:
@@ -129,11 +183,21 @@ def _close(services: Services, dataset: str, alive: set[str], run: str, environm
         name = info.key.rpartition("/")[2].removesuffix(".json")
         memory = _memory(services, info.key) if name not in alive else {}
         if memory.get("open"):
-            announce_alarm(services, Cause.from_data(memory["cause"]), run, environment, state="over")
-            closed = {**memory, "open": False, "until": format_second(services.now())}
-            services.records.write(info.key, canonical_json(closed), content_type="application/json")
+            cause = Cause.from_data(memory["cause"])
+            if not memory.get("held") or memory.get("told"):
+                announce_alarm(services, cause, run, environment, state="over")
+            _remember(services, cause, {**memory, "open": False, "until": format_second(services.now())})
             over.append(name)
+    _end_acknowledgements(services, dataset, over)
     return over
+
+
+def _end_acknowledgements(services: Services, dataset: str, over: Collection[str]) -> None:
+    """An acknowledgement ends with its cause: when that comes again, it is news."""
+    now = int(services.now().timestamp())
+    for name, silence in read_silences(services.records, dataset, now=now).items():
+        if name in over and not silence.until:
+            end_silence(services.records, silence, now=now)
 
 
 def _memory(services: Services, key: str) -> dict[str, Any]:

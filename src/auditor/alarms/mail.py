@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from auditor.notifications.compose import section_url
 from auditor.repairs.triage import MEANINGS, Cause
 
@@ -9,8 +11,13 @@ SUBJECT = 100  # SNS's limit, characters
 NAMED = 20
 
 
-def compose(cause: Cause, *, environment: str, runbook: str, report: str = "") -> tuple[str, str]:
-    """Subject and text. ``report`` is where the health page can be read; empty: it is not published."""
+def compose(
+    cause: Cause, *, environment: str, runbook: str, report: str = "", notes: Sequence[str] = ()
+) -> tuple[str, str]:
+    """Subject and text. ``report`` is where the health page can be read; empty: it is not published.
+
+    ``notes`` say what operators decided: that the dataset is paused, that this mail was held back.
+    """
     meaning, remedy = MEANINGS.get(cause.name, (cause.name.replace("_", " "), "See the runbook"))
     subject = f"[{environment}] {cause.dataset}: {meaning}"
     lines = [f"{cause.dataset}: {meaning}.", ""]
@@ -25,6 +32,7 @@ def compose(cause: Cause, *, environment: str, runbook: str, report: str = "") -
     lines.append(f"Attempts:  {cause.attempts}")
     if cause.answer:
         lines.append(f"Answer:    {cause.answer}")
+    lines += [f"Note:      {note}" for note in notes]
     lines += ["", f"What to do: {remedy}.", f"Runbook:    {section_url(runbook, cause.name)}"]
     lines += [f"Health page: {report}", ""] if report else [""]
     lines.append("This is sent once. When it heals, the alarm goes back to OK.")

@@ -47,7 +47,7 @@ class Claim:
     def key(self) -> str:
         """The key under which it lies."""
         day = iso(self.ranges[0][0])[:10]
-        return f"{_prefix(self.dataset, day)}{safe_name(self.entity)}-{hash_of(self.to_json())[:16]}.json"
+        return f"{prefix(self.dataset, day)}{safe_name(self.entity)}-{hash_of(self.to_json())[:16]}.json"
 
     def to_json(self) -> bytes:
         """The claim's object."""
@@ -109,9 +109,10 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 def read_claims(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Claim]:
     """All claims about the windows' days, in order of key."""
-    bodies = bodies_of_days(store, lambda day: _prefix(dataset, day), windows, workers=workers)
+    bodies = bodies_of_days(store, lambda day: prefix(dataset, day), windows, workers=workers)
     return [Claim.from_json(body) for body in bodies]
 
 
-def _prefix(dataset: str, day: str) -> str:
+def prefix(dataset: str, day: str) -> str:
+    """The folder of a day's claims."""
     return f"{ROOT}dataset={dataset}/{day}/"

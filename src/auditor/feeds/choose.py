@@ -12,6 +12,7 @@ from typing import Any
 
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.objects import first_hour
+from auditor.interventions.pauses import read_pauses
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
 from auditor.warehouse.outdated import Outdated, choose_outdated
@@ -110,7 +111,8 @@ def _due(
 ) -> FeedOrder:
     dataset = contract.dataset
     state = read_state(services.records, dataset)
-    due = due_until(feed, now)
+    pause = read_pauses(services.records, dataset).standing
+    due = due_until(feed, min(now, pause.since) if pause else now)  # what settles later is owed by nobody meanwhile
     frontier = state.frontier if state.frontier is not None else _first_window(services, feed, dataset, due)
     fresh = windows_between(feed, calendar, frontier, due)
     most = _most_windows(services, feed)

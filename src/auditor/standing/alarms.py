@@ -6,13 +6,19 @@ import json
 from typing import Any
 
 from auditor.alarms.conclude import ROOT as CAUSES
+from auditor.interventions.silences import read_silences
 from auditor.repairs.triage import MEANINGS, Cause
 from core.ports import ObjectReader
 
 
-def open_alarms(records: ObjectReader, dataset: str) -> list[dict[str, Any]]:
-    """A row for each cause of a dataset that is not over, by name; ``since`` is when the mail was sent (ISO 8601)."""
+def open_alarms(records: ObjectReader, dataset: str, *, now: int) -> list[dict[str, Any]]:
+    """A row for each cause of a dataset that is not over, by name; ``since`` is when the mail was sent (ISO 8601).
+
+    ``silence`` is the one that holds now (epoch seconds), in words; None where there is none. Of a cause that
+    nobody was told of yet because of one, ``since`` is when it was found.
+    """
     rows = []
+    silences = read_silences(records, dataset, now=now)
     for info in records.list(f"{CAUSES}{dataset}/"):
         stored = records.read(info.key)
         memory = json.loads(stored.body) if stored else {}
@@ -33,6 +39,7 @@ def open_alarms(records: ObjectReader, dataset: str) -> list[dict[str, Any]]:
                 "tried": list(cause.tried),
                 "answer": cause.answer,
                 "run": memory["run"],
+                "silence": str(silences[cause.name]) if cause.name in silences else None,
             }
         )
     return rows

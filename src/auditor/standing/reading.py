@@ -13,6 +13,8 @@ from typing import Any
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.evidence.completeness import COMPLETENESS
+from auditor.interventions.pauses import read_pauses
+from auditor.interventions.silences import read_silences
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract
 from core.ports import ObjectReader
@@ -24,7 +26,10 @@ WORKERS = 16
 
 
 def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale: Sequence[str] = ()) -> DatasetStanding:
-    """The standing of a dataset that has a source; ``stale`` are the tables that are older than promised."""
+    """The standing of a dataset that has a source; ``stale`` are the tables that are older than promised.
+
+    A dataset that is paused is not stale: nobody asks for anything.
+    """
     dataset = contract.dataset
     prefix = f"{COMPLETENESS}dataset={dataset}/"
     recent = [info.key for info in records.list(prefix, after=f"{prefix}day={iso(now - RECENT)[:10]}")]
@@ -32,13 +37,16 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
     tables = [table.name for table in contract.needed_source.tables]
     standing = standings(dataset, tables, rows)
+    pause = read_pauses(records, dataset).standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
     return DatasetStanding(
         dataset,
         standing,
         alarms=tuple(sorted(memory["cause"]["name"] for memory in causes if memory.get("open"))),
         next_audit=None if last is None else max(last + AUDITED_EVERY, now),
-        stale=tuple(stale),
+        stale=() if pause else tuple(stale),
+        silences={name: str(silence) for name, silence in read_silences(records, dataset, now=now).items()},
+        paused=str(pause) if pause else "",
     )
 
 

@@ -39,13 +39,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class DatasetStanding:
-    """A dataset's tables, the causes that its admins were called for, and when it is audited next."""
+    """A dataset's tables, the causes that its admins were called for, and when it is audited next.
+
+    ``silences`` says of causes, open or not, that they are silenced, in words; ``paused`` of the dataset, empty
+    where it is not.
+    """
 
     dataset: str
     tables: tuple[Standing, ...]
     alarms: tuple[str, ...] = ()
     next_audit: int | None = None
     stale: tuple[str, ...] = field(default=())
+    silences: Mapping[str, str] = field(default_factory=dict)
+    paused: str = ""
 
 
 def standings(dataset: str, tables: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> tuple[Standing, ...]:
@@ -101,7 +107,8 @@ def verdict(datasets: Sequence[DatasetStanding]) -> Verdict:
             problems.append(f"{missing:,} missing in {dataset.dataset}")
         if dataset.alarms:
             count = len(dataset.alarms)
-            problems.append(f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({', '.join(dataset.alarms)})")
+            names = (f"{name}, silenced" if name in dataset.silences else name for name in dataset.alarms)
+            problems.append(f"{count} alarm{'s' * (count > 1)} of {dataset.dataset} ({'; '.join(names)})")
         if dataset.stale:
             problems.append(f"{', '.join(dataset.stale)} older than promised")
         if never := [table.table for table in dataset.tables if table.audited_at is None]:
@@ -109,6 +116,8 @@ def verdict(datasets: Sequence[DatasetStanding]) -> Verdict:
             problems.append(f"{dataset.dataset if whole else ', '.join(never)} never audited")
     windows, certified = sum(table.windows for table in tables), sum(table.certified for table in tables)
     covers = f"{certified:,} of {windows:,} audited windows of {len(tables)} tables are certified"
+    if paused := [dataset.dataset for dataset in datasets if dataset.paused]:
+        covers += f"; paused, and owing nothing new: {', '.join(paused)}"
     if problems:
         return Verdict(f"incomplete: {'; '.join(problems)}. {covers}", complete=False)
     if certified < windows:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from auditor.alarms.conclude import cause_key, conclude, conclude_failure
 from auditor.events import Notices
+from auditor.evidence.journal import entries_between, last_ended
+from auditor.interventions.pauses import change_pauses
+from auditor.interventions.silences import Silence, write_silence
 from auditor.repairs.triage import Cause
 from auditor.run_files import write_run_file
 from auditor.services import Services
+from auditor.standing.alarms import open_alarms
 from auditor.state import DatasetState, OpenWindow, change_state
 from core.errors import TransientFailure
+from core.time import format_second
 
 COUNTS = {"expected": 60, "present": 50, "absent": 3, "missing": 7, "certificates": 1, "repaired": 5}
 
@@ -112,3 +119,66 @@ def test_an_outage_that_goes_on_over_a_night_is_one(services: Services) -> None:
     assert outage(services, {"AAPL": (THURSDAY, NEXT_MORNING)}).known == ("broken",)
     assert outage(services, {"AAPL": (NEXT_MORNING, NEXT_NOON)}).known == ("broken",)  # of a day that was told
     assert len(sent(services)) == 1
+
+
+# ---------------------------------------------------------------- silences and pauses
+
+
+def silence(services: Services, cause: str, *, until: str = "") -> None:
+    write_silence(services.records, Silence("quotes", cause, "2026-11-20T00:00:00Z", "alice", until, "known"))
+
+
+def test_a_silenced_cause_is_held_back_and_told_when_the_silence_is_over(services: Services) -> None:
+    now = services.now()
+    silence(services, "limited", until=format_second(now + timedelta(hours=1)))
+    assert ended(services, "limited", "broken") == Notices(("broken",), (), (), ("limited",))
+    assert ended(services, "limited", "broken") == Notices((), ("broken",), (), ("limited",))
+    assert [name for name in ("limited", "broken") if any(name in text for _, text in sent(services))] == ["broken"]
+    assert metric(services, "CausesOpen") == [1, 1]  # those that the admins were told of
+    [row] = [row for row in open_alarms(services.records, "quotes", now=0) if row["alarm"] == "limited"]
+    assert row["silence"] == f"silenced until {format_second(now + timedelta(hours=1))} by alice: known"
+    later = replace(services, now=lambda: now + timedelta(hours=2))
+    assert ended(later, "limited", "broken") == Notices(("limited",), ("broken",), ())
+    assert "This was held back: silenced until" in sent(services)[-1][1]
+    assert sorted(ended(later, "limited", "broken").known) == ["broken", "limited"]
+    assert ended(later).recovered == ("broken", "limited")
+
+
+def test_a_cause_that_was_held_back_and_is_over_is_told_to_nobody(services: Services) -> None:
+    silence(services, "limited", until="2100-01-01T00:00:00Z")
+    assert ended(services, "limited").silenced == ("limited",)
+    assert ended(services).recovered == ("limited",)
+    assert sent(services) == []
+
+
+def test_an_acknowledgement_holds_further_outages_back_until_the_cause_is_over(services: Services) -> None:
+    assert outage(services, {"AAPL": (THURSDAY,)}).sent == ("broken",)
+    silence(services, "broken")
+    assert outage(services, {"AAPL": (THURSDAY,)}).known == ("broken",)
+    assert outage(services, {"AAPL": (THURSDAY,), "AMD": (THURSDAY,)}).silenced == ("broken",)
+    assert metric(services, "CausesOpen")[-1] == 1  # it was told of before
+    assert ended(services).recovered == ("broken",)
+    assert outage(services, {"AMD": (THURSDAY,)}).sent == ("broken",)
+    assert len(sent(services)) == 2
+
+
+def test_the_mail_of_a_paused_dataset_says_so(services: Services) -> None:
+    change_pauses(services.records, "quotes", lambda before: before.paused(0, by="alice", reason="move"))
+    ended(services, "limited")
+    assert "Note:      quotes is paused since 1970-01-01T00:00:00Z by alice: move" in sent(services)[0][1]
+
+
+def test_each_audit_has_an_entry_in_the_journal(services: Services) -> None:
+    silence(services, "limited", until="2100-01-01T00:00:00Z")
+    ended(services, "limited", run="first")
+    conclude_failure(services, "quotes", "second", environment="test", error="it fell")
+    now = int(services.now().timestamp())
+    entries = {entry.run: entry for entry in entries_between(services.records, "quotes", now, now + 1)}
+    assert (entries["first"].causes, entries["first"].silenced, entries["first"].error) == (
+        ("limited",),
+        ("limited",),
+        "",
+    )
+    assert (entries["second"].error, entries["first"].certificates) == ("it fell", 1)
+    assert last_ended(services.records, "quotes", now=now) == now
+    assert last_ended(services.records, "sales", now=now) is None

@@ -1,0 +1,78 @@
+"""Efforts of audits about a point or a row: the runs that looked at it, and what their repairs came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from auditor.evidence.journal import Entry, entries_between
+from auditor.repairs.plan import Plan
+from auditor.run_files import find_run_file
+from auditor.stories.story import Event
+from auditor.windows import DAY
+from core.audit.repair_jobs import Repair, RepairOutcome, find_outcome, job_key
+from core.contract.codec import from_data
+from core.ports import ObjectReader
+from core.time import epoch, iso
+
+MOST_ATTEMPTS = 10
+MOST_RUNS = 12  # whose plans are read for one story: the first and the last of them
+JOURNAL_DAYS = 10  # of the journal that one story reads, from when the thing was due
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """A repair of a run that was about the thing. ``outcome`` is None where the job left no word."""
+
+    run: str
+    attempt: int
+    job: str
+    repair: Repair
+    outcome: RepairOutcome | None
+
+    @property
+    def at(self) -> str:
+        """When it ended (ISO 8601); empty where nobody knows."""
+        return iso(self.outcome.finished_at) if self.outcome and self.outcome.finished_at else ""
+
+
+def efforts_of(records: ObjectReader, runs: Iterable[str], is_about: Callable[[Repair], bool]) -> list[Effort]:
+    """The repairs of these runs that are about the thing; a plan names its jobs, so that no other job is read."""
+    return [effort for run in dict.fromkeys(runs) if run for effort in _efforts_of_run(records, run, is_about)]
+
+
+def _efforts_of_run(records: ObjectReader, run: str, is_about: Callable[[Repair], bool]) -> Iterator[Effort]:
+    for attempt in range(1, MOST_ATTEMPTS):
+        data = find_run_file(records, run, f"plan-{attempt}")
+        if data is None:
+            return
+        for number, repair in enumerate(from_data(Plan, data).repairs):
+            if is_about(repair):
+                key = job_key(run, attempt, number)
+                yield Effort(run, attempt, key, repair, find_outcome(records, key))
+
+
+def entries_about(
+    records: ObjectReader, dataset: str, *, since: int, now: int, looked_at: int | None = None
+) -> list[Entry]:
+    """The journal's entries of audits that ended from ``since`` on and looked at the instant (None: at anything).
+
+    At most of ``JOURNAL_DAYS`` after ``since`` and of the last two days.
+    """
+    recent = max(since, now - DAY)
+    days = [(since, min(since + JOURNAL_DAYS * DAY, now + 1)), (recent, now + 1)]
+    entries: dict[str, Entry] = {}
+    for start, end in days:
+        for entry in entries_between(records, dataset, start, end):
+            if epoch(entry.ended_at) >= since and (looked_at is None or entry.looked_at(looked_at)):
+                entries[entry.run] = entry
+    ordered = sorted(entries.values(), key=lambda entry: (entry.ended_at, entry.run))
+    half = MOST_RUNS // 2
+    return ordered if len(ordered) <= MOST_RUNS else [*ordered[:half], *ordered[-half:]]
+
+
+def audited_events(entries: Iterable[Entry]) -> Iterator[Event]:
+    """An event for each audit that looked."""
+    for entry in entries:
+        text = f"run {entry.run} failed: {entry.error}" if entry.error else f"run {entry.run} looked at it"
+        yield Event(entry.ended_at, "audited", text)
