@@ -26,6 +26,16 @@ def find_account(clients: Clients) -> Account:
     return Account(str(identity["Account"]), str(identity["Arn"]).split(":")[1])
 
 
+def identity_of(clients: Clients) -> str:
+    """Who the caller is, for whoever reads later what was done: the user, or the role and its session.
+
+    Raises ``PipelineBug`` naming the remedy where there are no credentials, or none that AWS takes.
+    """
+    with reaching("find out who asks", "AWS"):
+        arn = str(clients("sts").get_caller_identity()["Arn"])
+    return arn.split(":", 5)[-1]
+
+
 def secrets_without_value(clients: Clients, names: Mapping[str, str]) -> list[str]:
     """Those of the secrets (name in the contract -> full name) that nobody has filled yet."""
     store = AwsSecretStore(clients("secretsmanager"))

@@ -50,7 +50,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Looking": {
         "status": Entry("cli.status:status", "Say whether all is complete, and until when each table is."),
-        "alarms": Entry("cli.alarms:app", "See what the admins were called for."),
+        "why": Entry("cli.stories:why", "Tell how a point or a row came to be, or why it is missing."),
+        "trace": Entry("cli.stories:trace", "Tell what an object brought, and where its rows are now."),
+        "alarms": Entry("cli.alarms:app", "See what the admins were called for; silence what is known."),
         "report": Entry("cli.report.command:report", "Write one HTML page that says whether numbers are complete."),
         "query": Entry("cli.query:query", "Ask Athena in SQL."),
         "tables": Entry("cli.tables:tables", "List the tables and views that can be queried."),
@@ -59,6 +61,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Finding and healing": {
         "audit": Entry("cli.audit:audit", "Look for what is missing or broken; repair nothing."),
+        "audits": Entry("cli.audits:app", "See the audits that there were, what each found and did."),
         "heal": Entry("cli.heal:heal", "Find, repair, prove: run the deployed auditor and watch it."),
         "verify": Entry("cli.verify:verify", "Prove the certificates again from the objects alone."),
     },
@@ -68,6 +71,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "rebuild": Entry("cli.warehouse:rebuild", "Make a table anew from the ingest objects alone."),
         "rollback": Entry("cli.warehouse:rollback", "Bring an earlier version of a partition back."),
         "vacuum": Entry("cli.warehouse:vacuum", "Remove objects that no reader can be reading."),
+        "pause": Entry("cli.pauses:pause", "Pause a dataset: it is not asked for, and owes nothing new."),
+        "resume": Entry("cli.pauses:resume", "Resume a dataset: it is asked for again, and catches up."),
         "run": Entry("cli.run:run", "Run a function's handler in this process, for the debugger."),
     },
 }

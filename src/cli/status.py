@@ -73,10 +73,18 @@ def status(
                 [_row(table, newest.get((table.dataset, table.table))) for table in dataset.tables],
                 as_json=False,
             )
+            for line in decisions(dataset):
+                out.print(line)
         if progress_too:
             out.print()
             show("Progress", rows, as_json=False)
     raise typer.Exit(FINE if said.complete else FINDINGS)
+
+
+def decisions(dataset: DatasetStanding) -> list[str]:
+    """What operators decided about a dataset, a sentence each: nothing is silenced in silence."""
+    paused = [f"{dataset.dataset} is {dataset.paused}"] if dataset.paused else []
+    return [*paused, *(f"{name} is {silence}" for name, silence in sorted(dataset.silences.items()))]
 
 
 def _freshness(deployed: Deployment) -> list[Freshness]:
@@ -135,6 +143,8 @@ def standing_data(dataset: DatasetStanding, fresh: Sequence[Freshness]) -> dict[
     return {
         "dataset": dataset.dataset,
         "alarms": list(dataset.alarms),
+        "silences": dict(dataset.silences),
+        "paused": dataset.paused or None,
         "next_audit": iso(dataset.next_audit) if dataset.next_audit is not None else None,
         "tables": [
             {

@@ -46,12 +46,16 @@ class MoodyFeed(FeedSimulation):
                 self.pull(dt.datetime.fromtimestamp(slot, dt.UTC))
             for symbol in () if self.provider.live_mood else SYMBOLS:
                 if self.provider.has(symbol, slot) and not lost(symbol, slot):
-                    price = self.provider.price(symbol, slot)
-                    point = PointLine(symbol, slot, "live", "observed", self.now, {"c": price})
-                    line = encode_line(point, dataset="prices", feed=self.feed)
-                    self.acquisition.stream.records.append(StreamRecord(symbol, line))
+                    self.observed(symbol, slot)
             self._go_to(self.now + dt.timedelta(seconds=STEP - 2))
         self.deliver()
+
+    def observed(self, symbol: str, slot: int) -> None:
+        """The provider's price of now comes into the stream."""
+        price = self.provider.price(symbol, slot)
+        point = PointLine(symbol, slot, "live", "observed", self.now, {"c": price})
+        line = encode_line(point, dataset="prices", feed=self.feed)
+        self.acquisition.stream.records.append(StreamRecord(symbol, line))
 
 
 @dataclass
