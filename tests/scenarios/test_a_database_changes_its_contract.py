@@ -13,8 +13,9 @@ from tests.support.database_simulation import DatabaseSimulation, database_simul
 from auditor.services import Budget
 from core.audit.repair_jobs import FetchRows
 from core.contract.codec import content_hash
-from core.contract.model import Column, Contracts, Field, SourceTable, Table, Take
+from core.contract.model import Column, Contracts, Field, Latest, SourceTable, Table, Take
 from core.contract.types import parse_type
+from core.warehouse.row_layout import basis_of
 
 pytestmark = pytest.mark.database
 
@@ -143,3 +144,59 @@ def changed(
         return replace(contract, hash=content_hash(contract))
 
     return replace(contracts, contracts=tuple(map(of_contract, contracts.contracts)))
+
+
+def test_a_dimension_gets_a_new_column_of_its_current_state_from_the_source(sales: DatabaseSimulation) -> None:
+    sales.run("alter table staff add column badge text")
+    sales.run("update staff set badge = 'B-' || staff_id")
+    badge = Field("badge", parse_type("string"), required=False)
+    sales.deployed(with_field(sales.contracts, badge, source="staff", fact="dim_staff"))
+    healed = sales.heal(run="first")
+    assert healed["audit"]["kinds"] == {"outdated_partition": 2, "unfilled_row": 1}  # the state, and what is made of it
+    assert healed["verify"]["healthy"]
+    assert all(row["badge"] == f"B-{row['staff_id']}" for row in sales.lake.rows("dim_staff"))
+    assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
+    assert sales.heal(run="again")["audit"]["idle"]
+
+
+def test_what_was_looked_up_in_another_file_is_looked_up_again(sales: DatabaseSimulation) -> None:
+    before = {row["currency_code"]: row["currency_name"] for row in sales.lake.rows("dim_currency")}
+    [lookup] = [each for each in sales.contracts.lookups if each.name == "currencies"]
+    columns = {name: tuple(value.upper() for value in values) for name, values in lookup.columns.items()}
+    others = [each for each in sales.contracts.lookups if each is not lookup]
+    lookups = (*others, replace(lookup, columns=columns))
+    contracts = replace(sales.contracts, lookups=lookups)
+    contracts = changed(contracts, lambda table: table, lambda table: with_basis(table, contracts))
+    same = {contract.dataset: contract.hash for contract in sales.contracts}  # a file is none of the contract's text
+    hashed = tuple(replace(contract, hash=same[contract.dataset]) for contract in contracts)
+    sales.deployed(replace(contracts, contracts=hashed))
+    healed = sales.heal(run="first")
+    assert healed["audit"]["kinds"] == {"outdated_partition": 1}
+    assert healed["verify"]["healthy"]
+    after = {row["currency_code"]: row["currency_name"] for row in sales.lake.rows("dim_currency")}
+    assert after == {code: name.upper() for code, name in before.items()} != before
+    assert sales.heal(run="again")["audit"]["idle"]
+
+
+def test_rows_of_another_history_are_made_again_wherever_they_are_and_alarm_nobody(sales: DatabaseSimulation) -> None:
+    def without_history(table: Table) -> Table:
+        columns = tuple(column for column in table.columns if not isinstance(column.rule, Latest))
+        return replace(table, history_of=(), columns=columns) if table.name == FACT else table
+
+    with_history = sales.contracts
+    sales.deployed(changed(with_history, lambda table: table, without_history))
+    assert sales.heal(run="first")["verify"]["healthy"]
+    assert all("is_latest" not in row for row in sales.lake.rows(FACT))
+    sales.run("update sales_order set last_updated = now(), units_sold = 8 where sales_order_id = 5")
+    sales.extract()
+    sales.deployed(with_history)
+    assert sales.heal(run="second")["verify"]["healthy"]
+    latest = [row["is_latest"] for row in sales.lake.rows(FACT) if row["sales_order_id"] == 5]
+    assert sorted(latest) == [False, True]
+    assert all(row["is_latest"] for row in sales.lake.rows(FACT) if row["sales_order_id"] != 5)
+    assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
+
+
+def with_basis(table: Table, contracts: Contracts) -> Table:
+    source = contracts.dataset(table.dataset).source
+    return replace(table, basis=basis_of(table, source, contracts.lookups))

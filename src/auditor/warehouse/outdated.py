@@ -1,32 +1,35 @@
-"""Partitions whose rows were made by columns of an earlier contract, looked for table by table, newest first.
+"""Partitions whose rows were made by an earlier contract, looked for table by table, newest first.
 
-A footer says by which form of the columns the oldest rows of its object were made. After a change of a table's columns
-each scheduled audit looks at so many of its partitions and names those of another form; they are made again within the
-budget, and the next audit goes on where all that are newer are of the form. A table of which all are is not listed
-again until its columns change. Footers of earlier releases do not say: of them the stored columns are compared.
+A footer says by which columns, rules, lookup files and layout the oldest rows of its object were made. After a change
+of any of these each scheduled audit looks at so many of the table's partitions and names those made otherwise; they are
+made again within the budget, and the next audit goes on where all that are newer are as the contract says. A table of
+which all are is not listed again until it changes. Footers of earlier releases do not say: of them the stored columns
+are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.partitions import target_of
 from core.audit.findings import OutdatedPartition
+from core.contract.codec import content_hash
 from core.contract.model import TIME_UNITS, Contract, Table
 from core.errors import PipelineBug
-from core.warehouse.arrow_types import stored_schema
+from core.warehouse.current_state import CURRENT, current_table, inputs_of
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
-from core.warehouse.row_layout import form_of
+from core.warehouse.row_layout import RowLayout, form_of, why_outdated
 
 Part = TypeVar("Part")  # a window or a slice
+WHOLE = "."  # as the path of a table that has one partition, where an empty one says that all are through
 MOST = 500  # partitions that one run looks at
-KINDS = ("fact", "rollup")  # a dimension is computed again whenever its contract or its inputs are others
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +80,58 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
     left = MOST
     progress: dict[str, tuple[str, str]] = {}
     known = read_state(services.records, contract.dataset).forms
-    for table in contract.tables:
-        form = form_of(table)
+    for table in made_tables(contract):
+        promise = promise_of(table)
         stood, until = known.get(table.name, ("", ""))
-        if table.kind not in KINDS or left <= 0 or (stood == form and not until):
+        if left <= 0 or (stood == promise and not until):
+            continue
+        if stood == form_of(table) and not until:  # an earlier release was through with it, and kept the form alone
+            progress[table.name] = (promise, "")
             continue
         paths = newest_first(services, table)
-        if stood == form and until in paths:
-            paths = paths[paths.index(until) :]
+        if stood == promise and until.removeprefix(WHOLE) in paths:
+            paths = paths[paths.index(until.removeprefix(WHOLE)) :]
         looked = paths[:left]
         left -= len(looked)
-        results = list(_looked_at(services, [(table, path) for path in looked]))
-        places += [(table.name, finding.partition) for finding in results if finding]
-        first = next((path for path, finding in zip(looked, results, strict=True) if finding), None)
-        goes_on = first if first is not None else paths[len(looked)] if len(paths) > len(looked) else ""
-        progress[table.name] = (form, goes_on)
+        outdated = [path for path, problem in zip(looked, _problems(services, table, looked), strict=True) if problem]
+        places += [(table.name, path) for path in outdated]
+        following = [*outdated, *paths[len(looked) :]]
+        progress[table.name] = (promise, following[0] or WHOLE if following else "")
     return Outdated(tuple(places[: services.limits.budget.partitions]), progress)
 
 
 def find_outdated(services: Services, contract: Contract, chosen: Outdated) -> tuple[OutdatedPartition, ...]:
-    """Those of the chosen partitions that are outdated now. Raises ``TransientFailure`` as above."""
-    tables = {table.name: table for table in contract.tables}
-    again = [(tables[name], path) for name, path in chosen.places if name in tables]
-    return tuple(finding for finding in _looked_at(services, again) if finding)
+    """Those of the chosen partitions that are outdated now. Raises ``TransientFailure`` as above.
+
+    The current state of a source table is named by the first dimension that is computed from it, whose repair it is.
+    """
+    findings = []
+    for table in made_tables(contract):
+        paths = [path for name, path in chosen.places if name == table.name]
+        name, of = table.name, ""
+        if name.startswith(f"{CURRENT}/"):
+            name = next(each.name for each in contract.tables if table.source in inputs_of(each))
+            of = f"{table.name}: "
+        for path, problem in zip(paths, _problems(services, table, paths), strict=True):
+            if problem:
+                findings.append(OutdatedPartition(contract.dataset, name, path, f"{of}{problem}"))
+    return tuple(findings)
+
+
+def made_tables(contract: Contract) -> list[Table]:
+    """The tables whose rows are made from what was fetched: current states, what is computed of them, facts, rollups.
+
+    Those made from the contract alone follow it whenever anything is processed.
+    """
+    dimensions = [table for table in contract.tables if inputs_of(table)]
+    sources = dict.fromkeys(name for table in dimensions for name in inputs_of(table))
+    states = [current_table(contract, contract.source_table(name)) for name in sources]
+    return [*states, *dimensions, *(table for table in contract.tables if table.kind in ("fact", "rollup"))]
+
+
+def promise_of(table: Table) -> str:
+    """A hash of all that a footer says of how rows were made, as the contract wants it."""
+    return content_hash(RowLayout.of(table).to_data())[:16]
 
 
 def newest_first(services: Services, table: Table) -> list[str]:
@@ -119,14 +151,9 @@ def newest_first(services: Services, table: Table) -> list[str]:
     return sorted(paths, key=age, reverse=True)
 
 
-def _looked_at(services: Services, places: Sequence[tuple[Table, str]]) -> Iterator[OutdatedPartition | None]:
-    def look(place: tuple[Table, str]) -> OutdatedPartition | None:
-        table, path = place
-        problem = _problem(services, table, path)
-        return OutdatedPartition(table.dataset, table.name, path, problem) if problem else None
-
+def _problems(services: Services, table: Table, paths: Sequence[str]) -> list[str]:
     with ThreadPoolExecutor(services.limits.workers) as pool:
-        yield from pool.map(look, places)
+        return list(pool.map(partial(_problem, services, table), paths))
 
 
 def _problem(services: Services, table: Table, path: str) -> str:
@@ -139,15 +166,4 @@ def _problem(services: Services, table: Table, path: str) -> str:
         opened = open_object(stored.key, stored.body)
     except PipelineBug:
         return ""
-    form = opened.footer.layout.form if opened.footer.layout else ""
-    if opened.footer.hold or form == form_of(table):
-        return ""
-    wanted = {field.name: field.type for field in stored_schema(table)}
-    present = {field.name: field.type for field in opened.schema}
-    new = sorted(wanted.keys() - present.keys())
-    other = sorted(name for name in wanted.keys() & present.keys() if wanted[name] != present[name])
-    if new:
-        return f"its rows have no {', '.join(new)}"
-    if other:
-        return f"its rows have {', '.join(other)} in another type"
-    return "its rows were made by columns of an earlier contract" if form else ""
+    return "" if opened.footer.hold else why_outdated(opened.footer.layout, opened.schema, table)

@@ -23,8 +23,9 @@ from core.authoring.resolve import resolve
 from core.authoring.rules import check_contract, shared_tables_agree
 from core.authoring.written import Document, explain_key, explain_shape, explain_syntax
 from core.contract.codec import content_hash
-from core.contract.model import Contract, Contracts, Database, Feed, TradingCalendar
+from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
 from core.feeds.grid import expected_slots
+from core.warehouse.row_layout import basis_of
 
 
 def load(folder: Path, *, today: dt.date) -> Contracts:
@@ -64,10 +65,17 @@ def examine(folder: Path, *, today: dt.date) -> tuple[Contracts, Sequence[Proble
     collected += _disagreements(loaded, contracts)
     if any(not problem.warning for problem in collected):
         return contracts, collected
-    hashed = tuple(dataclasses.replace(contract, hash=content_hash(contract)) for contract in contracts)
+    hashed = tuple(
+        dataclasses.replace(_with_bases(contract, lookups), hash=content_hash(contract)) for contract in contracts
+    )
     calendars = _calendars(loaded, today)
     collected += [problem for problems, _ in loaded for problem in problems.items if problem not in collected]
     return Contracts(hashed, lookups, calendars), collected
+
+
+def _with_bases(contract: Contract, lookups: Sequence[Lookup]) -> Contract:
+    tables = [dataclasses.replace(table, basis=basis_of(table, contract.source, lookups)) for table in contract.tables]
+    return dataclasses.replace(contract, tables=tuple(tables))
 
 
 def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:

@@ -170,6 +170,8 @@ class Table:
     ``source`` is a source table (facts, dimensions), ``entities`` (a feed's entity dimension), a fact (rollups) or
     empty (calendar). ``since`` is the first day that time partitions list; ``until`` is a calendar's last day.
     ``deleted`` and ``checked`` are the names under which it has the marks of its source's rows, if it has them.
+    ``basis`` is a hash of what its values are made by beside their rules: lookup files, time zone, rounding (empty:
+    nothing of these).
     """
 
     name: str
@@ -187,6 +189,7 @@ class Table:
     until: str = ""
     deleted: str = DELETED
     checked: str = CHECKED
+    basis: str = ""
 
     def column(self, name: str) -> Column:
         """Raises ``KeyError``."""

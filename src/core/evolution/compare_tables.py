@@ -41,6 +41,12 @@ def _since(was: str, becomes: str) -> Verdict:
     return applied("more partitions are listed; what they hold is fetched for whoever asks for the range")
 
 
+def _basis(was: str, _becomes: str) -> Verdict:
+    if not was:
+        return applied("from now on it is known which lookup files, time zone and rounding its values come from")
+    return Verdict("restate", "its values are looked up or read by another file, time zone or rounding", _MADE_AGAIN)
+
+
 _COLUMN_RULES: Mapping[str, Rule] = {
     "type": by_type,
     "rule": Verdict("restate", "its values come from elsewhere", _MADE_AGAIN),
@@ -65,6 +71,7 @@ _TABLE_RULES: Mapping[str, Rule] = {
     "since": _since,
     "until": applied("it is computed again"),
     "deleted": Verdict("restate", "the mark of deleted rows has another name", _MADE_AGAIN),
+    "basis": _basis,
     "checked": Verdict("restate", "the mark of rows that were fetched again has another name", _MADE_AGAIN),
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.contract.model import Column, Contract, SourceTable, Table, Take
+from core.warehouse.row_layout import basis_of
 
 CURRENT = "_current"
 ENTITIES = "entities"
@@ -22,7 +25,7 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
     """
     names = {field.name for field in source.fields}
     newest = (source.changed_at or source.created_at, source.checked_mark)
-    return Table(
+    table = Table(
         name=f"{CURRENT}/{source.name}",
         dataset=contract.dataset,
         kind="dimension",
@@ -34,3 +37,4 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         deleted=source.deleted_mark,
         checked=source.checked_mark,
     )
+    return replace(table, basis=basis_of(table, contract.source))

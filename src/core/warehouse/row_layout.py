@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from core.contract.codec import content_hash
-from core.contract.model import Latest, Surrogate, Table
+from core.contract.model import Database, Latest, LookedUp, Lookup, Source, Surrogate, Table
+from core.warehouse.arrow_types import stored_schema
 
 _PLAIN = {"int", "bigint", "boolean", "date", "timestamp"}  # types of which a value is one word of an id
 
@@ -22,7 +25,8 @@ class RowLayout:
 
     ``version`` has for each column its name and, where its values are ranked, those, lowest first. ``form`` is a hash
     of the columns by which the oldest of the rows were made: their names, types and origins. A merge keeps it, for what
-    was there before has none of a new column. Empty: by an earlier release, which did not say.
+    was there before has none of a new column. ``basis`` is the table's by which they were made, and kept too. Empty:
+    by an earlier release, which did not say.
     """
 
     key: tuple[str, ...]
@@ -30,6 +34,7 @@ class RowLayout:
     history_of: tuple[str, ...] = ()
     latest: tuple[str, ...] = ()
     form: str = ""
+    basis: str = ""
 
     @classmethod
     def of(cls, table: Table) -> RowLayout:
@@ -41,6 +46,7 @@ class RowLayout:
             history_of=tuple(name for name in table.history_of if name in stored),
             latest=tuple(column.name for column in stored.values() if isinstance(column.rule, Latest)),
             form=form_of(table),
+            basis=table.basis,
         )
 
     def to_data(self) -> dict[str, Any]:
@@ -51,6 +57,7 @@ class RowLayout:
             "history_of": list(self.history_of),
             "latest": list(self.latest),
             "form": self.form,
+            "basis": self.basis,
         }
         return {name: value for name, value in data.items() if value or name == "key"}
 
@@ -63,6 +70,7 @@ class RowLayout:
             history_of=tuple(data.get("history_of", ())),
             latest=tuple(data.get("latest", ())),
             form=data.get("form", ""),
+            basis=data.get("basis", ""),
         )
 
     def conflict(self, wanted: RowLayout) -> str:
@@ -95,6 +103,41 @@ def form_of(table: Table) -> str:
     """The hash of what makes a table's rows, beside their layout; words to readers, checks and order are none of it."""
     columns = sorted((column.name, str(column.type), content_hash(column.rule)) for column in table.stored_columns)
     return content_hash((columns, table.joins, table.source))[:16]
+
+
+def basis_of(table: Table, source: Source | None, lookups: Iterable[Lookup] = ()) -> str:
+    """The basis of a table's values in a contract with this source; empty where they rest on their rules alone."""
+    rules = [column.rule for column in table.columns]
+    names = {rule.lookup for rule in rules if isinstance(rule, LookedUp)}
+    looked_up = {lookup.name: lookup.columns for lookup in lookups if lookup.name in names}
+    origins = [origin for origin in (source.tables if source else ()) if origin.name == table.source]
+    rounded = {field.name: field.round for origin in origins for field in origin.fields if field.round}
+    zone = source.timezone if isinstance(source, Database) and origins and source.timezone != "UTC" else ""
+    return content_hash((looked_up, rounded, zone))[:16] if looked_up or rounded or zone else ""
+
+
+def why_outdated(written: RowLayout | None, schema: pa.Schema, table: Table) -> str:
+    """Why rows of this layout and schema are not as the table's would be made now; empty where they are.
+
+    Of rows of earlier releases, which do not say how they were made, the columns alone are compared.
+    """
+    wanted = RowLayout.of(table)
+    columns = {field.name: field.type for field in stored_schema(table)}
+    present = {field.name: field.type for field in schema}
+    if written is not None and (difference := written.difference(wanted)):
+        return difference
+    is_of_form = written is not None and written.form == wanted.form
+    if not is_of_form and (new := sorted(columns.keys() - present.keys())):
+        return f"its rows have no {', '.join(new)}"
+    if not is_of_form and (
+        other := sorted(name for name in columns.keys() & present.keys() if columns[name] != present[name])
+    ):
+        return f"its rows have {', '.join(other)} in another type"
+    if written is not None and written.form and not is_of_form:
+        return "its rows were made by columns of an earlier contract"
+    if written is not None and written.form and written.basis != wanted.basis:
+        return "its values were looked up or read by what an earlier contract said"
+    return ""
 
 
 def text_ids(table: Table) -> tuple[str, ...]:

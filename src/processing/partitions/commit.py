@@ -186,7 +186,8 @@ def commit_table(
     have no commit yet are left out, those that are broken raise ``LostCommit`` or ``PipelineBug``. The target's pointer
     is read before the inputs' and all three steps are done again when beaten, so the last writer has seen the newest
     inputs. No version is made, and nothing is recomputed, when the footer names exactly the input objects just read,
-    under the same contract. A target that is lost itself is made again: its rows are a function of its inputs.
+    under the same contract and with the same basis. A target that is lost itself is made again: its rows are a function
+    of its inputs.
     """
     layout = Layout.of(table)
     where = partition_of(table.name, partition)
@@ -202,7 +203,7 @@ def commit_table(
             seen[name] = snapshot.key if snapshot else ""
             if snapshot:
                 snapshots[name] = snapshot
-        if isinstance(current, Current) and current.is_sound and _same_origin(current, seen, context.contract_hash):
+        if isinstance(current, Current) and current.is_sound and _same_origin(current, seen, layout, context):
             return already_there(current)
         rows = dedupe(recompute(snapshots), layout)
         return Next("derive", with_latest(rows, layout), layout.recorded, inserted=rows.num_rows, inputs=seen)
@@ -218,9 +219,11 @@ def _refuse_lost_input(current: State, name: str) -> None:
         raise LostCommit("read partition", name, problem, remedy_of(name))
 
 
-def _same_origin(current: Current, seen: Mapping[str, str], contract_hash: str) -> bool:
+def _same_origin(current: Current, seen: Mapping[str, str], layout: Layout, context: CommitContext) -> bool:
     footer = current.footer
-    return footer.kind == "derive" and footer.inputs == seen and footer.contract == contract_hash
+    if footer.layout is not None and footer.layout.basis != layout.basis:
+        return False
+    return footer.kind == "derive" and footer.inputs == seen and footer.contract == context.contract_hash
 
 
 def restate(

@@ -46,6 +46,7 @@ class Layout:
     ids: tuple[str, ...] = ()
     text_ids: tuple[str, ...] = ()
     form: str = ""
+    basis: str = ""
 
     @classmethod
     def of(cls, table: Table) -> Layout:
@@ -65,17 +66,19 @@ class Layout:
             ids=tuple(column.name for column in stored.values() if isinstance(column.rule, Surrogate)),
             text_ids=text_ids(table),
             form=recorded.form,
+            basis=recorded.basis,
         )
 
     @cached_property
     def recorded(self) -> RowLayout:
         """What a footer records of it."""
         version = tuple((column.name, *column.rank) for column in self.version)
-        return RowLayout(self.key, version, self.history_of, self.latest, self.form)
+        return RowLayout(self.key, version, self.history_of, self.latest, self.form, self.basis)
 
     def onto(self, written: RowLayout | None) -> RowLayout:
         """What a footer records of a merge onto rows that were ``written`` by another layout (None: not known)."""
-        return replace(self.recorded, form=written.form if written else "")
+        made_by = written or RowLayout(())
+        return replace(self.recorded, form=made_by.form, basis=made_by.basis)
 
     @cached_property
     def given(self) -> tuple[str, ...]:

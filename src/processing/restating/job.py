@@ -13,8 +13,9 @@ from core.audit.efforts import measured
 from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
-from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
+from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 from core.warehouse.pointer import partition_of
+from core.warehouse.row_layout import why_outdated
 from processing.derived.dimensions import derive_dimension
 from processing.derived.rollups import derive_rollup
 from processing.ingest import described
@@ -138,15 +139,14 @@ def _rebuilt(services: Services, name: str, path: str | None) -> Work:
 
 
 def _dimension(services: Services, table: Table) -> Work:
-    """Compute a dimension again from the current state of its sources; where that is broken, it is rebuilt first.
+    """Compute a dimension again from the current state of its sources; what of it is amiss is rebuilt first.
 
     All other dimensions of the same sources are computed too.
     """
     contract = services.contracts.dataset(table.dataset)
     inputs = dict.fromkeys(inputs_of(table))
-    states = [read_state(services.partitions, f"{CURRENT}/{name}") for name in inputs]
     work = Work()
-    if not all(isinstance(state, Current) and state.is_sound for state in states):
+    if not all(_is_kept(services, current_table(contract, contract.source_table(name))) for name in inputs):
         work = _rebuilt(services, table.name, None)
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
@@ -156,3 +156,11 @@ def _dimension(services: Services, table: Table) -> Work:
             work += _derived(outcome)
             services.log.info("dimension restated", table=other.name, version=outcome.version)
     return work
+
+
+def _is_kept(services: Services, table: Table) -> bool:
+    """Whether a current state is sound, and made as the contract says."""
+    state = read_state(services.partitions, table.name)
+    if not isinstance(state, Current) or not state.is_sound:
+        return False
+    return not why_outdated(state.footer.layout, state.object.schema, table)
