@@ -293,7 +293,8 @@ def _join(contract: dict[str, Any], draw: random.Random) -> None:
 
 def _refer(contract: dict[str, Any], draw: random.Random) -> None:
     target = draw.choice(("dim_person.person_id", "dim_person.code", "dim_date.date_id", "dim_symbol.symbol"))
-    _column(contract, draw)["references"] = target
+    missing = draw.choice(("alarm", "allow", "unknown"))
+    _column(contract, draw)["references"] = draw.choice((target, {"on": target, "missing": missing}))
 
 
 def _flag(contract: dict[str, Any], draw: random.Random) -> None:

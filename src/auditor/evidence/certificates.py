@@ -79,4 +79,5 @@ def draft_certificate(result: AuditResult, window: WindowResult, basis: Basis) -
         evidence=window.evidence,
         columns=columns_of(basis.tables, window.partitions),
         unplaced=window.counts.get("unplaced", 0),
+        orphans=window.counts.get("orphans", 0),
     )

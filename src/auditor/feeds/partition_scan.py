@@ -150,5 +150,5 @@ def _check_rules(scan: PartitionScan, table: Table, partition: Held, parents: Pa
         known = parents(column.references) if column.references else None
         if known is not None:
             lost = orphans(table, column, partition.rows.column(column.name), known)
-            if lost is not None:
+            if lost is not None and column.missing == "alarm":
                 scan.orphans.append(lost)

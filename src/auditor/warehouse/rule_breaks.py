@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auditor.warehouse.parents import Parents
 from core.audit.findings import BrokenRule, OrphanKeys
 from core.audit.key_values import key_texts
 from core.contract.model import Column, Table
 from core.warehouse.checks import broken_checks
+from core.warehouse.order import as_array
 
 NAMED = 20  # orphan keys that a finding names
 
@@ -39,3 +42,15 @@ def orphans(
     rows = pc.sum(pc.is_in(values, value_set=lost)).as_py() or 0
     keys = tuple(key_texts(lost.slice(0, named)).to_pylist())
     return OrphanKeys(table.dataset, table.name, column.name, column.references, keys, rows)
+
+
+def accepted_orphans(table: Table, rows: pa.Table, parents: Parents) -> int:
+    """The rows of which some value has no parent, where the contract accepts it (``missing``)."""
+    lost = np.zeros(rows.num_rows, bool)
+    for column in table.columns:
+        known = parents(column.references) if column.missing != "alarm" else None
+        if known is not None:
+            values = as_array(rows.column(column.name))
+            there = pc.is_in(values, value_set=as_array(known).cast(values.type))
+            lost |= np.asarray(pc.and_(values.is_valid(), pc.invert(there)))
+    return int(lost.sum())

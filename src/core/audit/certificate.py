@@ -37,6 +37,7 @@ class Certificate:
     window's certificate before this one (0: none) and ``changed`` their ``differences``. ``columns`` are those of the
     partitions' tables, with their types (``core.evolution.certified``); certificates of earlier releases have none.
     ``unplaced`` rows of the window have no place in time, and were compared by key and content apart from the others.
+    ``orphans`` are rows that refer to a parent that there is none of, as the contract accepts it.
     """
 
     dataset: str
@@ -64,6 +65,7 @@ class Certificate:
     changed: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, list[list[str]]] = field(default_factory=dict)
     unplaced: int = 0
+    orphans: int = 0
     format: int = FORMAT
 
     @property
@@ -73,11 +75,7 @@ class Certificate:
 
     def to_json(self) -> bytes:
         """The canonical bytes: sorted, without spaces, one newline at the end."""
-        data = asdict(self)
-        for name in ("columns", "unplaced"):
-            if not data[name]:
-                del data[name]  # so that one of an earlier release keeps its hash
-        return canonical_json(data)
+        return canonical_json(_written_claims(asdict(self)))
 
     @property
     def hash(self) -> str:
@@ -98,6 +96,11 @@ class Certificate:
             return cls(**{**data, "evidence": tuple(data["evidence"])})
         except (ValueError, KeyError, TypeError) as error:
             raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
+
+
+def _written_claims(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims without those that earlier releases did not know, where they say nothing: so bytes and hash stay."""
+    return {name: value for name, value in claims.items() if value or name not in ("columns", "unplaced", "orphans")}
 
 
 def _claim(certificate: Certificate) -> Any:
@@ -123,7 +126,7 @@ def differences(before: Certificate | LedgerEntry, after: Certificate) -> dict[s
 
     Counts as [before, after], and ``partitions``: the names of those with other rows.
     """
-    names = ("expected", "present", "observed", "repaired", "late", "absent")
+    names = ("expected", "present", "observed", "repaired", "late", "absent", "unplaced", "orphans")
     changes: dict[str, Any] = {
         name: [old, getattr(after, name)] for name in names if (old := getattr(before, name)) != getattr(after, name)
     }
@@ -204,6 +207,8 @@ class LedgerEntry:
     digest: str
     partitions: Mapping[str, list[Any]]
     absent_points: AbsentPoints = field(default_factory=dict)
+    unplaced: int = 0
+    orphans: int = 0
 
 
 def entry_of(certificate: Certificate) -> LedgerEntry:
@@ -227,7 +232,10 @@ class Ledger:
     def to_json(self) -> bytes:
         """The canonical bytes."""
         return canonical_json(
-            {"format": FORMAT, "windows": {name: asdict(window) for name, window in self.windows.items()}}
+            {
+                "format": FORMAT,
+                "windows": {name: _written_claims(asdict(window)) for name, window in self.windows.items()},
+            }
         )
 
     @classmethod

@@ -232,6 +232,13 @@ class LookupShape(Shape):
     column: str
 
 
+class ReferenceShape(Shape):
+    """``on`` is a dimension's key, ``dim_x.id``; ``missing`` says what a value is that it does not have."""
+
+    on: str
+    missing: Literal["alarm", "allow", "unknown"] = "alarm"
+
+
 class ColumnShape(Shape):
     """A column of a warehouse table; a bare text is its type."""
 
@@ -241,7 +248,7 @@ class ColumnShape(Shape):
     surrogate: Names | None = None
     lookup: LookupShape | None = None
     aggregate: str | None = None
-    references: str = ""
+    references: str | ReferenceShape = ""
     check: str | None = None
     one_of: Annotated[list[str], Field(min_length=1)] | None = None
     rank: Annotated[list[str], Field(min_length=1)] | None = None

@@ -28,6 +28,7 @@ from core.contract.model import (
     Take,
     TakeByKind,
 )
+from core.contract.references import shows_newest, unknown_key
 from core.warehouse.current_state import ENTITIES
 
 ROWS_PER_PARTITION = 100_000  # a commit costs its partition
@@ -161,6 +162,18 @@ def _joins_fit(contract: Contract, table: Table, path: str, problems: Problems) 
                         problems.add(where, problem, "Give both one type in the source's columns")
 
 
+def _unknown_fits(table: Table, parent: Table, target: str, where: str, problems: Problems) -> None:
+    """An unknown member needs a dimension of a source's rows, a key that has a value for it, and a view to show it."""
+    remedy = "Say missing: allow, so that such values stay as they are and are counted"
+    if parent.kind != "dimension" or parent.source == ENTITIES or (target,) != parent.key:
+        problems.add(f"{where}.missing", f"{parent.name}.{target} is no key of a dimension of source rows", remedy)
+    elif unknown_key(parent) is None:
+        kind = parent.column(target).type
+        problems.add(f"{where}.missing", f"a key of {kind} has no unknown value (int, bigint, string have)", remedy)
+    if not shows_newest(table):
+        problems.add(f"{where}.missing", f"{table.name} keeps no history and so has no view that shows it", remedy)
+
+
 def _references_exist(contracts: Contracts, table: Table, path: str, problems: Problems) -> None:
     tables = {target.name: target for target in contracts.tables()}
     for column in table.columns:
@@ -172,6 +185,8 @@ def _references_exist(contracts: Contracts, table: Table, path: str, problems: P
             known = {parent.name: parent.type for parent in tables[name].columns}
             if problems.expect_one_of(where, target, known, what=f"column of {name}"):
                 kind = known[target]
+                if column.missing == "unknown":
+                    _unknown_fits(table, tables[name], target, where, problems)
                 if not is_longer(column.type, kind) and not is_longer(kind, column.type):
                     problems.add(where, f"{target!r} is {kind}, this is {column.type}", "Give both one type")
 

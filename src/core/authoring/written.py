@@ -17,7 +17,19 @@ from core.authoring import declare
 from core.authoring.problems import nearest
 
 Location = tuple[int | str, ...]
-_BRANCHES = {"fact", "dimension", "calendar", "rollup", "database", "feed", "ByKindShape", "str", "date", "datetime"}
+_BRANCHES = {
+    "fact",
+    "dimension",
+    "calendar",
+    "rollup",
+    "database",
+    "feed",
+    "ByKindShape",
+    "ReferenceShape",
+    "str",
+    "date",
+    "datetime",
+}
 _OPTIONAL = re.compile(r"[a-z)]\?\s*[,}\]]|[a-z)]\?\s*$")
 _CHECK = re.compile(r"check:\s*[><!]")
 

@@ -110,6 +110,8 @@ class Column:
     """A column of a warehouse table.
 
     ``rank`` orders the values of a version column, lowest first. A null in a ``required`` column breaks the contract.
+    ``missing`` says what a value is that ``references`` a parent which is not there: told to the admins (``alarm``),
+    accepted (``allow``), or the parent's unknown member (``unknown``); the latter two are counted and certified.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Column:
     rank: tuple[str, ...] = ()
     immutable: bool = False
     required: bool = False
+    missing: Literal["alarm", "allow", "unknown"] = "alarm"
 
 
 # ---------------------------------------------------------------- partitions

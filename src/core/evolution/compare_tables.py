@@ -53,6 +53,7 @@ _COLUMN_RULES: Mapping[str, Rule] = {
     "comment": applied("a word to readers"),
     "unit": applied("a word to readers"),
     "references": applied("older rows without a parent are reported, and none is removed"),
+    "missing": applied("the next audit judges by it; an unknown member comes when its dimension is next computed"),
     "check": _check,
     "one_of": _check,
     "rank": _rank,

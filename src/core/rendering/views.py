@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.contract.model import Aggregated, Column, Contracts, Latest, Table
+from core.contract.references import parent_of, refers_to_unknown, unknown_key
 from core.rendering.catalog import catalog_tables
 
 # The catalog's type -> its name in Trino, which Athena stores with a view.
@@ -32,7 +33,8 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
             suffix, about = _condition_of(table, column)
             name = f"{table.name}_{suffix}"
             if suffix and name not in tables:
-                views[name] = _view(table.name, tables[table.name], column.name, about)
+                unknown = _unknown_members(contracts, table)
+                views[name] = _view(table.name, tables[table.name], column.name, about, unknown)
     return views
 
 
@@ -46,11 +48,23 @@ def _condition_of(table: Table, column: Column) -> tuple[str, str]:
     return "", ""
 
 
-def _view(table: str, entry: dict[str, Any], condition: str, about: str) -> dict[str, Any]:
+def _unknown_members(contracts: Contracts, table: Table) -> dict[str, str]:
+    """The columns in which a value that no parent has, or none, is the parent's unknown member, each as SQL."""
+    shown = {}
+    for column in table.columns:
+        if refers_to_unknown(column):
+            parent, key = parent_of(column), unknown_key(contracts.table(parent_of(column)))
+            stands_for = f"'{key}'" if isinstance(key, str) else str(key)
+            known = f'"{column.name}" in (select "{column.references.partition(".")[2]}" from "{parent}")'
+            shown[column.name] = f'case when {known} then "{column.name}" else {stands_for} end "{column.name}"'
+    return shown
+
+
+def _view(table: str, entry: dict[str, Any], condition: str, about: str, unknown: dict[str, str]) -> dict[str, Any]:
     shown = [column for column in (*entry["columns"], *entry["partition_keys"]) if column["name"] != condition]
-    names = ", ".join(f'"{column["name"]}"' for column in shown)
+    values = ", ".join(unknown.get(column["name"], f'"{column["name"]}"') for column in shown)
     return {
         "description": about,
-        "sql": f'select {names} from "{table}" where "{condition}"',
+        "sql": f'select {values} from "{table}" where "{condition}"',
         "columns": [{**column, "trino": _TRINO.get(column["type"], column["type"])} for column in shown],
     }

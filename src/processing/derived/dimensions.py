@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from core.contract.codec import content_hash
 from core.contract.model import Contract, Contracts, Feed, Joined, Table, Take
+from core.contract.references import has_unknown_member, unknown_key
 from core.errors import PipelineBug
 from core.ports import PartitionStore
 from core.warehouse.arrow_types import arrow_type, stored_schema
@@ -63,7 +64,20 @@ def dimension_rows(table: Table, states: Mapping[str, pa.Table], origin: Origin)
             columns.append(values.cast(arrow_type(column.type)))
         else:
             columns.append(shaped.column(column.name))
-    return pa.table(columns, schema=schema)
+    rows = pa.table(columns, schema=schema)
+    return pa.concat_tables([_unknown_member(table), rows]) if _lacks_unknown(table, rows, origin) else rows
+
+
+def _lacks_unknown(table: Table, rows: pa.Table, origin: Origin) -> bool:
+    """Whether the dimension is to have an unknown member, and no row of the source has its key."""
+    if not has_unknown_member(origin.contracts, table):
+        return False
+    return unknown_key(table) not in rows.column(table.key[0]).to_pylist()
+
+
+def _unknown_member(table: Table) -> pa.Table:
+    """The row that stands for every parent that is missing: its key, and nothing else."""
+    return pa.Table.from_pylist([{table.key[0]: unknown_key(table)}], schema=stored_schema(table))
 
 
 def _joined(table: Table, rule: Joined, own: pa.Table, states: Mapping[str, pa.Table], contract: Contract) -> pa.Array:

@@ -33,7 +33,7 @@ from auditor.evidence.results import WindowResult
 from auditor.run_files import run_file_key
 from auditor.services import Services
 from auditor.warehouse.parents import Parents, parents_of
-from auditor.warehouse.rule_breaks import broken_rules, orphans
+from auditor.warehouse.rule_breaks import accepted_orphans, broken_rules, orphans
 from core.audit.findings import (
     BrokenPartition,
     ChangedRows,
@@ -66,6 +66,7 @@ from core.audit.source_check import (
     question_to_data,
 )
 from core.contract.model import Contract, Database
+from core.contract.references import parent_of
 from core.errors import InvalidData, of_kind
 from core.landing.ingest_objects import EPOCH
 from core.time import format_instant, iso
@@ -214,7 +215,11 @@ class _Comparison:
             touched += ["unfilled_row"] if lacking.columns else []
             if nowhere.differs or unplaced.may_be_anywhere(target):
                 touched.append("unplaced_row")
-            yield _window(holding, theirs, difference, until, touched, nowhere.rows)
+            apart = {
+                "unplaced": nowhere.rows,
+                "orphans": accepted_orphans(holding.target.table, holding.live, self._parents),
+            }
+            yield _window(holding, theirs, difference, until, touched, apart)
 
     # ------------------------------------------------------------ the source
 
@@ -384,8 +389,8 @@ class _Comparison:
         A table in which nothing changes has an old watermark: there the time counts within which rows are promised.
         """
         for column in target.table.columns:
-            parent, _, _ = column.references.partition(".")
-            if not parent or parent in self._terms.broken:
+            parent = parent_of(column)
+            if not parent or parent in self._terms.broken or column.missing != "alarm":
                 continue
             known = self._parents(column.references)
             if known is None:
@@ -421,11 +426,16 @@ def _moved_rows(target: Target, moves: Moves) -> MovedRows:
 
 
 def _window(
-    holding: Holding, theirs: Buckets, difference: Difference, until: datetime, touched: Sequence[str], unplaced: int
+    holding: Holding,
+    theirs: Buckets,
+    difference: Difference,
+    until: datetime,
+    touched: Sequence[str],
+    apart: Mapping[str, int],
 ) -> WindowResult:
     """``expected`` is what the source has below the watermark, and what it is known to have had.
 
-    Rows without a place in time are counted apart.
+    ``apart`` is what is counted beside it: rows without a place in time, and those whose orphans are accepted.
     """
     _, gone = known_keys(holding).tolist()
     source = sum(their.rows for their in theirs.values())
@@ -448,7 +458,7 @@ def _window(
             "repaired": repaired,
             "absent": gone,
             "missing": missing,
-            **({"unplaced": unplaced} if unplaced else {}),
+            **{name: count for name, count in apart.items() if count},
         },
         partitions=holding.proofs,
         touched_by=tuple(dict.fromkeys(reasons)),

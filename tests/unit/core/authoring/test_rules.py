@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.contracts import changed, problems_of
+from tests.support.contracts import GOOD, changed, problems_of
 
 FACT, PERSON = "warehouse/fact_sale", "warehouse/dim_person"
 
@@ -71,3 +71,18 @@ def test_large_partitions_are_warned_of_with_a_remedy_that_yaml_does_not_cut(tmp
     (tmp_path / "quotes.yaml").write_text(text)
     (warning,) = [problem for problem in problems_of(tmp_path) if problem.warning]
     assert '["bucket(symbol, 64)", "day(minute)"], in quotes' in warning.remedy
+
+
+def test_an_unknown_member_needs_a_dimensions_key_and_a_view_that_shows_it(tmp_path: Path) -> None:
+    def told(**reference: str) -> list[str]:
+        written = {"type": "int", "references": {"on": "dim_person.person_id", "missing": "unknown", **reference}}
+        return messages_of(tmp_path, changed(f"{FACT}/columns/person_id", written, contract=shown))
+
+    shown = GOOD
+    assert told() == []
+    problem, *_ = told(on="dim_person.name")
+    assert "no key of a dimension of source rows" in problem
+    shown = changed(f"{FACT}/history_of", ...)
+    (problem,) = told()
+    assert "no view that shows it. Say missing: allow" in problem
+    assert told(missing="allow") == []
