@@ -1,6 +1,7 @@
 """Encoding of a partition's object: Arrow rows to Parquet bytes with Starmend's footer.
 
-Zstandard (docs/decisions/cold-starts-and-codecs.md); what was written with another codec is merged on as it is.
+Zstandard for many rows, Snappy for few (docs/decisions/cold-starts-and-codecs.md); what was written with another codec
+is merged on as it is.
 Dictionaries only for columns that repeat, decimals as integers where they fit (half the time of the fixed-length form),
 no statistics of texts outside the key (they cost as much as the text). The bytes depend on the rows, the footer and the
 release of pyarrow alone.
@@ -23,7 +24,8 @@ from core.warehouse.footer import NAME, Footer
 from core.warehouse.partition_objects import Opened
 
 ROW_GROUP = 131_072
-CODEC = "zstd"  # at Arrow's level, 1
+CODEC, CODEC_OF_FEW = "zstd", "snappy"  # zstd at Arrow's level, 1
+FEW_ROWS = 65_536  # most of them are rewritten every minute: a tenth fewer bytes of little are not worth the time
 HASH_BESIDE = 4_000_000  # bytes in memory; from here on a thread of its own hashes what the writer writes
 HASH_AT_ONCE = 2_000_000  # bytes; the writer writes pages of some kilobytes, for which no thread is worth waking
 _MOST_VALUES = 65_536  # of a dictionary: beyond it the writer would give up half way
@@ -57,7 +59,7 @@ def encode(
         with pq.ParquetWriter(
             sink,
             rows.schema,
-            compression=CODEC,
+            compression=CODEC_OF_FEW if rows.num_rows <= FEW_ROWS else CODEC,
             use_dictionary=_dictionaries(rows.num_rows, head, parent),
             write_statistics=[field.name for field in rows.schema if field.name in key or not _is_text(field)],
             store_decimal_as_integer=True,

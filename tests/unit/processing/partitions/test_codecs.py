@@ -53,7 +53,7 @@ def test_an_object_of_another_codec_is_sound_merged_on_and_never_made_again_for_
 ) -> None:
     store = MemoryPartitions()
     with monkeypatch.context() as earlier:
-        earlier.setattr(parquet, "CODEC", before)
+        earlier.setattr(parquet, "CODEC_OF_FEW", before)
         merged(store, [1, 2, 3], 1)
     old = now(store)
     certified = digest_rows(old.table)
@@ -62,7 +62,7 @@ def test_an_object_of_another_codec_is_sound_merged_on_and_never_made_again_for_
     assert isinstance(merged(store, [1, 2, 3], 1), AlreadyThere)
     assert now(store).key == old.key
     assert isinstance(merged(store, [3, 4], 2), Committed)
-    assert codec_of(store) == parquet.CODEC == "zstd"
+    assert codec_of(store) == "snappy"
     assert [tuple(row.values()) for row in now(store).table.to_pylist()] == [(1, 1), (2, 1), (3, 2), (4, 2)]
     back = restate(store, COUNTS, "", lambda: (counts([1, 2, 3], 1), [SourceRef("back", "e")]), context=context())
     assert isinstance(back, Committed)
@@ -76,7 +76,15 @@ def test_any_history_of_codecs_ends_with_the_rows_and_the_digest_of_one(monkeypa
         numbers = sorted(chance.sample(range(200), chance.randrange(1, 40)))
         merged(plain, numbers, total)
         with monkeypatch.context() as turn:
-            turn.setattr(parquet, "CODEC", chance.choice(READ_BY_ATHENA))
+            turn.setattr(parquet, "CODEC_OF_FEW", chance.choice(READ_BY_ATHENA))
             merged(mixed, numbers, total)
         assert now(mixed).table.equals(now(plain).table)
     assert digest_rows(now(mixed).table) == digest_rows(now(plain).table)
+
+
+def test_a_partition_of_many_rows_is_written_smaller_and_one_of_few_faster() -> None:
+    store = MemoryPartitions()
+    merged(store, list(range(parquet.FEW_ROWS)), 1)
+    assert codec_of(store) == "snappy"
+    merged(store, [parquet.FEW_ROWS], 2)
+    assert codec_of(store) == "zstd"
