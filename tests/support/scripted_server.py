@@ -63,6 +63,10 @@ def scripted_server(answer: Callable[[Request], Answer]) -> Iterator[ScriptedSer
             self.end_headers()
             self.wfile.write(body)
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 

@@ -173,12 +173,13 @@ def _entities_are_expected(feed: Feed, problems: Problems) -> None:
 
 def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     """Add what is wrong with the live provider, the history's, the rate limit, the canary and the sample."""
-    together = 1
+    together, are_sound = 1, True
     for role, provider, kind in (("provider", feed.provider, "live"), ("history", feed.history, "history")):
         try:
             check_provider(provider, every=feed.every)
         except BadContract as error:
             problems.add(f"source.{role}.{error.place}", error.problem, error.remedy)
+            are_sound = False
             continue
         together = entities_per_call(provider) if kind == "live" else together
         if provider.kind == "rest" and (kind == "history" or asks_live(feed)):
@@ -190,7 +191,8 @@ def provider_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
             break
     if feed.provider.kind == NO_PROVIDER:
         problems.add("source.provider", "is none", "Only a history may be: name who has the points as they are now")
-    _kept_without_one_of_both(feed, problems)
+    if are_sound:
+        _kept_without_one_of_both(feed, problems)
     calls = -(-len(feed.entities) // together) * 60 / feed.every if asks_live(feed) else 0
     if calls > feed.calls_per_minute:
         remedy = f"Raise it to {int(-(-calls // 1))} / minute if the provider's plan bears that, or have fewer entities"

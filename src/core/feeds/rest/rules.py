@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.contract.model import Feed
 from core.feeds.rest.settings import HistoryCall, LiveCall, RestSpec, attributes_of
+
+_UNITS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "month": timedelta(days=31),
+    "year": timedelta(days=366),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ def unmet_by_history(spec: RestSpec, call: HistoryCall, feed: Feed) -> Iterator[
     """The needs of points that are fetched later."""
     yield from _attributes(call, "history", feed)
     yield from _offset(spec, feed)
-    slots = int(spec.span.total_seconds()) // feed.every
+    slots = int(_asked(spec, call).total_seconds()) // feed.every
     if call.limit and not call.is_paged and slots > call.limit:
         problem = f"{slots} points of span are more than the {call.limit} of one answer (limit)"
         yield Unmet(
@@ -41,6 +49,14 @@ def unmet_by_history(spec: RestSpec, call: HistoryCall, feed: Feed) -> Iterator[
     if feed.every > spec.span.total_seconds():
         problem = f"holds no point: one comes every {_words(feed.every)}"
         yield Unmet("span", problem, f"Let it be {_words(feed.every)} or more")
+
+
+def _asked(spec: RestSpec, call: HistoryCall) -> timedelta:
+    """The longest time that an answer may be of: a form of time without hours asks for whole days."""
+    unit = spec.times(call).in_urls.unit
+    if call.period is not None:
+        return _UNITS[call.period]
+    return spec.span + _UNITS.get(unit, timedelta())
 
 
 def _offset(spec: RestSpec, feed: Feed) -> Iterator[Unmet]:

@@ -68,8 +68,10 @@ def ask_history(
     shows twice from its first time to its second.
     """
     form = spec.times(call).in_urls
-    earlier = timedelta(seconds=every if call.start == "exclusive" else 0)
-    first = form.told_before(start + spec.offset - earlier)
+    first = start + spec.offset
+    if call.start == "exclusive":  # of the whole unit that its text names
+        first = min(first - timedelta(seconds=every), form.floor(first) - timedelta(seconds=1))
+    first = form.told_before(first)
     last = form.told_after(end - timedelta(seconds=every) + spec.offset)
     if call.end_inclusive:
         until, asked_end = last, max(form.after(last), end + spec.offset)

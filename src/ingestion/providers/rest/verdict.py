@@ -97,7 +97,7 @@ class Verdict:
             asked=_shifted(ask, self._spec.offset),
             step=self._step,
         )
-        if fitted.elsewhere or _is_elsewhere(ask, pages.records, start, end):
+        if fitted.elsewhere or (not pages.is_full and _is_elsewhere(ask, pages.records, start, end)):
             return Broken("records of another interval than asked for", evidence)
         if fitted.is_nonsense:
             return Broken(fitted.bad[0].reason, evidence)
@@ -117,6 +117,8 @@ class Verdict:
         reason = (
             "it has as many records as one answer may have" if pages.is_full else "the call does not say which time"
         )
+        if pages.is_full and not times:
+            return f"none of its records is of what was asked for, and {reason}"
         if times and (pages.is_full or ask.start == EARLIEST) and min(times) >= start + step:
             return f"its records begin within what was asked for, and {reason}"
         clock = pages.first.provider_time

@@ -101,6 +101,9 @@ def test_history_is_parsed_exactly_and_the_hole_is_absent(example: Example) -> N
     assert example.of(outcome.healed) == set(example.slots) - {example.hole}
     assert example.of(outcome.absent) == {example.hole}, outcome.reason
     assert outcome.bad == ()
+    acquisition = example.acquisition
+    written = [outcome, acquisition.log.__dict__, acquisition.stream.lines, acquisition.notes.__dict__]
+    assert not [part for part in written if example.api.secret in repr(part)]
 
 
 def test_a_dropped_point_is_healed_alone(example: Example) -> None:

@@ -1,0 +1,75 @@
+"""Forms of time, held against pandas' reading of wall clocks in all zones of the IANA database."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.feeds.rest.times import EPOCHS, NoTime, TimeForm, check_form
+
+ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
+LOCAL = "%Y-%m-%d %H:%M:%S"
+FORMS = ["iso", "iso_local", "date", *EPOCHS, LOCAL, "%Y%m%d%H", "%Y-%m", "%d/%m/%Y %H:%M"]
+seconds = st.integers(
+    int(datetime(1995, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2036, 1, 1, tzinfo=UTC).timestamp())
+)
+
+
+def at(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+@given(second=seconds, zone=st.sampled_from(ZONES), minutes=st.integers(-90, 90))
+@example(second=1774746000, zone="Europe/London", minutes=30)  # the hour that never comes
+@example(second=1792890000, zone="Europe/London", minutes=30)  # the hour that comes twice
+@example(second=1775314800, zone="Australia/Lord_Howe", minutes=15)
+def test_a_wall_clock_is_read_as_pandas_reads_it_and_a_doubtful_one_is_refused(
+    second: int, zone: str, minutes: int
+) -> None:
+    wall = (at(second).astimezone(zoneinfo.ZoneInfo(zone)) + timedelta(minutes=minutes)).replace(tzinfo=None, fold=0)
+    try:
+        expected = pd.Timestamp(wall).tz_localize(zoneinfo.ZoneInfo(zone), ambiguous="raise", nonexistent="raise")
+    except ValueError:
+        with pytest.raises(NoTime):
+            TimeForm(LOCAL, zone).read(wall.strftime(LOCAL))
+        return
+    assert TimeForm(LOCAL, zone).read(wall.strftime(LOCAL)) == expected
+
+
+@given(second=seconds, zone=st.sampled_from(ZONES), form=st.sampled_from(FORMS))
+def test_a_form_says_which_unit_its_texts_cover(second: int, zone: str, form: str) -> None:
+    times, instant = TimeForm(form, zone), at(second)
+    start, end = times.floor(instant), times.after(instant)
+    assert start <= instant < end
+    assert times.write(start) == times.write(instant) == times.write(end - timedelta(seconds=1))
+    if times.is_told(instant):
+        assert times.read(times.write(instant)) == start
+    else:
+        with pytest.raises(NoTime):
+            times.read(times.write(instant))
+        assert times.is_told(times.told_before(instant))
+        assert times.told_before(instant) < instant < times.told_after(instant)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        ("epoch_microseconds", 1795176000123456, datetime(2026, 11, 20, 12, 0, 0, 123456, UTC)),
+        ("epoch_nanoseconds", "1795176000000000000", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("iso", "2026-11-20T07:00:00.186520297-05:00", datetime(2026, 11, 20, 12, 0, 0, 186520, UTC)),
+        ("%Y%m%d", 20261120, datetime(2026, 11, 20, tzinfo=UTC)),
+        ("%Y-%m-%dT%H:%M:%S%z", "2026-11-20T12:00:00+0100", datetime(2026, 11, 20, 11, tzinfo=UTC)),
+    ],
+)
+def test_times_of_apis_are_read(form: str, value: object, expected: datetime) -> None:
+    assert TimeForm(form, "America/New_York" if form == "iso" else "UTC").read(value) == expected
+
+
+@pytest.mark.parametrize("form", ["unix", "", "%H:%M", "%d %B", "%Q"])
+def test_what_is_no_form_is_refused(form: str) -> None:
+    assert check_form(form)

@@ -1,0 +1,63 @@
+"""APIs of random shapes, each read by a contract made from the same choices: values exact, nothing taken for absent."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from tests.fakes.secrets import MemorySecrets
+from tests.support.api_shapes import Shape, spelt
+from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
+
+from core.contract import model
+from core.time import at_epoch
+from ingestion.providers.answers import Data, NoData
+from ingestion.providers.build import build_source
+
+FIRST, CASES = int(os.environ.get("API_SHAPES_FROM", "0")), int(os.environ.get("API_SHAPES", "100"))
+SILENT = "the API has a slot, the answer may speak for absences, and the slot is not among its points"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedServer]:
+    with scripted_server(lambda _request: Answer("{}")) as server:
+        yield server
+
+
+def read(shape: Shape, server: ScriptedServer) -> object:
+    server.answer = shape.answer
+    spec = model.Provider("rest", shape.settings(server.url))
+    source = build_source(spec, every=shape.every, secret="key", secrets=MemorySecrets(key=shape.secret))
+    return source.provider.history(shape.name, at_epoch(shape.start), at_epoch(shape.end))
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + CASES))
+def test_an_api_of_any_shape_is_read_exactly(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shape = Shape(seed)
+    answer = read(shape, server)
+    assert isinstance(answer, Data | NoData), (answer, vars(shape))
+    points = (
+        {int(point.time.timestamp()): point.values["v"] for point in answer.points} if isinstance(answer, Data) else {}
+    )
+    known = {
+        slot: value
+        for slot, value in shape.truth[shape.name].items()
+        if shape.start <= slot < shape.end and value is not None
+    }
+    partial = answer.partial if isinstance(answer, Data) else ""
+    assert {slot: Decimal(str(value)) for slot, value in points.items()} == {slot: known[slot] for slot in points}
+    assert not (isinstance(answer, Data) and answer.bad)
+    if not partial:
+        assert set(points) == set(known), SILENT
+    elif "comes twice" not in partial and "more pages" not in partial:
+        assert shape.limit or shape.range == "no end", partial
+    if answer.whole:
+        assert shape.pages != "none" or shape.word
+    seen = [repr(answer), caplog.text]
+    assert not [text for text in seen for secret in spelt(shape.secret) if shape.auth != "none" and secret in text]
