@@ -64,6 +64,7 @@ class CatalogTable:
     ``relation`` names it as a contract does, with its schema. ``visible``: its bare name is enough. ``key``: the
     primary key, else the columns of the first unique index without nulls; empty where nothing is unique. ``indexes``
     are the columns of each index of all rows, in order; ``unique`` those of the ones that hold no value twice.
+    ``references`` of a partitioned table are those of its first partition, too.
     ``rows`` is the server's estimate, -1 where it has none. ``filtered``: a policy hides rows from our role.
     ``triggers`` are those that run before a row is updated.
     """

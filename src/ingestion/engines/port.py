@@ -19,6 +19,7 @@ from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.ports import SecretStore
 from core.sources.catalog import CatalogTable, ServerFacts
+from core.sources.samples import TableSample
 from ingestion.engines.login import Login
 
 # ---------------------------------------------------------------- sessions
@@ -234,6 +235,10 @@ class Engine(Protocol):
 
     def listed(self, session: Session) -> Sequence[CatalogTable]:
         """Every table and view of the database that our role may look for, but the server's own."""
+        ...
+
+    def sampled(self, session: Session, table: CatalogTable) -> TableSample:
+        """Counts over some rows of a table that our role may read, in bounded time: what a contract is guessed from."""
         ...
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from core.contract.model import SourceTable
 from core.ports import SecretStore
 from core.sources.catalog import CatalogTable, ServerFacts
+from core.sources.samples import TableSample
 from ingestion.engines.login import Login, parse_login
 from ingestion.engines.port import Bound, Session, Timeouts
 from ingestion.engines.postgresql.catalog.describe import described, listed, server_facts
+from ingestion.engines.postgresql.catalog.samples import sampled
 from ingestion.engines.postgresql.content import read_server
 from ingestion.engines.postgresql.horizon import read_bound
 from ingestion.engines.postgresql.relation import Relations, read_relations
@@ -64,6 +66,10 @@ class PostgreSql:
     def listed(self, session: Session) -> list[CatalogTable]:
         """Every table and view that our role may look for."""
         return listed(session)
+
+    def sampled(self, session: Session, table: CatalogTable) -> TableSample:
+        """Counts over some rows of a table."""
+        return sampled(session, table)
 
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon."""

@@ -60,7 +60,8 @@ SELECT wanted.known, jsonb_build_object(
         JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = place.attnum
       )) ORDER BY k.conname)
     FROM pg_constraint k JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
-    WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
+    WHERE k.contype = 'f' AND (k.conrelid = c.oid OR (c.relkind = 'p' AND k.conparentid = 0 AND k.conrelid = (
+      SELECT min(leaf.relid::oid) FROM pg_partition_tree(c.oid) AS leaf WHERE leaf.isleaf)))), '[]'),
   'triggers', coalesce((
     SELECT jsonb_agg(jsonb_build_object('name', t.tgname, 'body', p.prosrc, 'arguments', encode(t.tgargs, 'escape'))
                      ORDER BY t.tgname)

@@ -1,0 +1,94 @@
+"""``starmend init``: what it makes, from what, and what it says where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import yaml
+from tests.support.commands import Command
+from tests.support.extraction import scratch_database
+from tests.support.sources import shared_server
+
+LOANS = [
+    "CREATE TABLE reader (reader_id int PRIMARY KEY, name text NOT NULL, card_number text, portrait bytea,"
+    " joined_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now())",
+    "CREATE TABLE loan (loan_id bigint, reader_id int NOT NULL REFERENCES reader, fee numeric NOT NULL,"
+    " lent_at timestamptz NOT NULL, PRIMARY KEY (loan_id, lent_at)) PARTITION BY RANGE (lent_at)",
+    "CREATE TABLE loan_2026 PARTITION OF loan FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+    'CREATE TABLE "Shelf Marks" (mark text NOT NULL, edited timestamp)',
+    "CREATE VIEW readers AS SELECT name FROM reader",
+    "INSERT INTO reader (reader_id, name) VALUES (1, 'Ada')",
+    "INSERT INTO loan SELECT g, 1, 0.5, timestamptz '2026-01-01' + g * interval '1 hour' FROM generate_series(1, 99) g",
+    "ANALYZE",
+]
+
+
+def address(dbname: str) -> str:
+    server = shared_server()
+    user, authorities = server.extractor, quote(str(server.certificate))
+    login = f"{user.user}:{quote(user.password, safe='')}@{server.host}:{server.port}"
+    return f"postgresql://{login}/{dbname}?sslrootcert={authorities}"
+
+
+@pytest.mark.database
+def test_the_contract_of_a_database_is_proposed_with_a_reason_for_each_guess(
+    starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scratch_database(*LOANS) as database:
+        said = starmend("init", str(tmp_path / "shop"), "--from", address(database.dbname))
+        (file,) = (tmp_path / "shop" / "contracts").iterdir()
+    assert (said.code, file.name) == (0, f"{database.dbname}.yaml"), said.err
+    text = file.read_text()
+    assert shared_server().extractor.password not in text
+    contract = yaml.safe_load(text)
+    assert list(contract["warehouse"]) == ["fact_loan", "dim_reader", "dim_date"]
+    assert contract["source"]["tables"]["loan"]["created_at"] == "lent_at"
+    assert contract["source"]["tables"]["reader"]["changed_at"] == "updated_at"
+    assert contract["warehouse"]["fact_loan"]["columns"]["reader_id"]["references"] == "dim_reader.reader_id"
+    for remark in (
+        "created_at: lent_at  # never null, never in the future, and indexed",
+        "changed_at: updated_at  # by its name; nothing in the catalog says that every update sets it",
+        "# card_number: string?  # looks like a secret",
+        "# portrait: string?  # binary",
+        "fee: decimal(38,9)  # the source has numeric, without a bound",
+        "kind: fact  # it refers to 1 table and tells when: lent_at",
+        'it has no primary key and no unique index without nulls: public."Shelf Marks"',
+        "one can be read where it has a key and a clock, with a lookback: public.readers",
+    ):
+        assert remark in text
+    monkeypatch.chdir(tmp_path / "shop")
+    assert starmend("contract", "check").code == 0
+
+
+@pytest.mark.database
+def test_a_database_of_which_nothing_can_be_promised_is_said_to_be_one_and_leaves_no_folder(
+    starmend: Command, tmp_path: Path
+) -> None:
+    with scratch_database("CREATE TABLE note (a int)") as database:
+        said = starmend("init", str(tmp_path / "shop"), "--from", address(database.dbname))
+    assert (said.code, "no table can be promised: public.note: nothing tells its rows apart" in said.err) == (3, True)
+    assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("oracle://u:pw-1@h/d", "oracle:// names no kind of database"),
+        ("shop", "nothing:// names no kind"),
+        ("postgresql://u:pw-1@h", "names no host, no user or no database"),
+        ("postgresql://u:pw-1@h:port/d", "cannot be read as an address"),
+        ("postgresql://u:pw-1@h/d?sslrootcert=nowhere.pem", "nowhere.pem"),
+        ("postgresql://u@h/d", "no password is given"),
+        ("postgresql://u:pw-1@h/d?sslmode=prefer", "sslmode is none of"),
+    ],
+)
+def test_an_address_that_names_no_database_is_misuse_and_its_password_stays_unsaid(
+    given: str, problem: str, starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    said = starmend("init", str(tmp_path / "shop"), "--from", given)
+    assert (said.code, problem in said.err, "pw-1" in said.err) == (2, True, False), said.err
+    assert not (tmp_path / "shop").exists()
