@@ -90,6 +90,7 @@ resource "aws_glue_catalog_table" "view" {
   database_name = aws_glue_catalog_database.this.name
   description   = each.value.description
   table_type    = "VIRTUAL_VIEW"
+  depends_on    = [aws_glue_catalog_table.this] # a view never names a column that its table does not have yet
   parameters    = { presto_view = "true", comment = "Presto View" }
 
   view_expanded_text = "/* Presto View */"
@@ -161,22 +162,29 @@ resource "aws_athena_named_query" "saved" {
 locals {
   open_tables = { for name, table in local.contracts.catalog : name => table if table.analysts }
 
-  # Where a table's objects lie, in the warehouse bucket; pointers name theirs below warehouse/_data/.
+  # Where a table's objects lie, in the warehouse bucket: of the generation that the catalog names and of the one beside it, in an
+  # order that does not tell which is which, so that the deployment that lets them change places leaves the policies as they are.
+  open_locations = { for name, table in local.open_tables : name => sort(concat([table.location], try(table.beside, []))) }
+
+  # Pointers name their objects below warehouse/_data/.
   open_prefixes = {
     for name, table in local.open_tables : name => concat(
-      [table.location],
-      table.format == "pointers" ? ["warehouse/_data/${trimprefix(table.location, "warehouse/")}"] : [],
+      local.open_locations[name],
+      [
+        for location in local.open_locations[name] : "warehouse/_data/${trimprefix(location, "warehouse/")}" if table.format == "pointers"
+      ],
     )
   }
 
-  # A managed policy may have 6,144 characters: ten tables of ordinary names, or fewer of longer ones. A table takes its own name
+  # A managed policy may have 6,144 characters: ten tables of ordinary names, or fewer of longer ones, and room for the other
+  # generations of some of them. A table takes its own name
   # and its view's in the catalog, two prefixes as resources and two as values, whatever their names have.
   open_table_size = (
     2 * length(local.glue_tables) + 2 * length("arn:${local.partition}:s3:::${local.prefix}-warehouse-${local.account}")
     + 6 * max([for name in keys(local.open_tables) : length(name)]...) + 100
   )
   open_parts = {
-    for number, names in chunklist(sort(keys(local.open_tables)), min(10, floor(5400 / local.open_table_size))) :
+    for number, names in chunklist(sort(keys(local.open_tables)), min(10, floor(4600 / local.open_table_size))) :
     format("%02d", number + 1) => names
   }
   open_views = {
@@ -329,6 +337,11 @@ resource "aws_iam_policy" "analyst_tables" {
     precondition {
       condition     = length(local.open_parts) <= 9
       error_message = "A role may have ten policies, for 90 tables at most: split the contracts over two environments."
+    }
+
+    precondition {
+      condition     = length(data.aws_iam_policy_document.analyst_tables[each.key].minified_json) <= 6144
+      error_message = "A policy may have 6,144 characters: rebuild fewer tables at once, in several deployments."
     }
   }
 }

@@ -17,7 +17,7 @@ from core.audit.repair_jobs import PlantGap
 from core.contract.model import Contract, Database, Feed, Table
 from core.feeds.partitions import column_of, covers
 from core.time import at_epoch, iso
-from core.warehouse.pointer import DATA_ROOT
+from core.warehouse.pointer import DATA_ROOT, table_of
 
 PROVENANCE, HEALED = "provenance", "repaired"
 OLDEST = 2 * DAY  # a gap is planted every day: what proves only an older one proves nothing any more
@@ -85,7 +85,7 @@ def _row_healed(services: Services, contract: Contract, source: Database, *, now
 
 
 def _has_objects(services: Services, table: Table) -> bool:
-    return next(iter(services.records.list(f"{DATA_ROOT}{table.name}/")), None) is not None
+    return next(iter(services.records.list(f"{DATA_ROOT}{table.folder}/")), None) is not None
 
 
 def gap_to_plant(services: Services, contract: Contract, partitions: Collection[str], *, now: int) -> PlantGap | None:
@@ -96,5 +96,5 @@ def gap_to_plant(services: Services, contract: Contract, partitions: Collection[
     stored = services.records.read(planted_key(contract.dataset))
     if stored is not None and PlantedRow.from_json(stored.body).day == day:
         return None
-    table, _, path = random.Random(f"canary:{contract.dataset}:{day}").choice(sorted(partitions)).partition("/")
-    return PlantGap(contract.dataset, table, path, day)
+    chosen = random.Random(f"canary:{contract.dataset}:{day}").choice(sorted(partitions))
+    return PlantGap(contract.dataset, table_of(chosen), chosen.partition("/")[2], day)

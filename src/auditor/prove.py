@@ -16,9 +16,11 @@ from auditor.evidence.absent import Absence
 from auditor.evidence.chain import ChainReader
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
+from auditor.warehouse.retired import since_of
 from auditor.windows import Window
 from core.audit.certificate import FIRST_PREVIOUS, Certificate, Head, certificate_key, hash_of, head_key, window_digest
-from core.contract.model import Contracts, Database, Feed
+from core.audit.overtaken import folders_in, speaking
+from core.contract.model import Contract, Contracts, Database, Feed, Table
 from core.errors import InvalidData
 from core.evolution.certified import columns_of, table_as_certified
 from core.evolution.deployments import Recorded, read_history
@@ -26,6 +28,7 @@ from core.evolution.promised import contracts_until, place_of
 from core.json import canonical_text
 from core.ports import ObjectReader, PartitionStore
 from core.time import epoch
+from core.warehouse.pointer import partition_of
 
 AT_ONCE = 200  # windows that are scanned together
 
@@ -67,7 +70,8 @@ def verify(
     """
     chain, failures = read_chain(records, dataset)
     newest = {certificate.window: certificate for certificate in chain}
-    within = [each for each in newest.values() if _is_between(epoch(each.start), start, end)]
+    spoken = speaking(newest, since=since_of(contracts.dataset(dataset)))
+    within = [newest[name] for name in spoken if _is_between(epoch(newest[name].start), start, end)]
     chosen = sorted(within, key=lambda certificate: certificate.start)
     history = read_history(records, dataset)
     for terms, group in _by_terms(contracts, dataset, chosen, history).items():
@@ -82,12 +86,15 @@ def verify(
 class _Terms:
     """What certificates are verified by: the place of their contract in the history, and their columns as text.
 
+    ``folders`` are those of the tables that they name: the generations that they speak of.
+
     ``is_known``: the contract of the certificates is known, so what it promised can be counted.
     """
 
     place: int | None
     columns: str
     is_known: bool
+    folders: frozenset[str]
 
 
 def _by_terms(
@@ -97,24 +104,37 @@ def _by_terms(
     for certificate in certificates:
         place = place_of(history, certificate.contract, verified_at=epoch(certificate.verified_at))
         is_known = place is not None or certificate.contract == contracts.dataset(dataset).hash
-        groups.setdefault(_Terms(place, canonical_text(certificate.columns), is_known), []).append(certificate)
+        terms = _Terms(place, canonical_text(certificate.columns), is_known, folders_in(certificate.partitions))
+        groups.setdefault(terms, []).append(certificate)
     return groups
 
 
 def _promises(
     contracts: Contracts, dataset: str, history: Sequence[Recorded], terms: _Terms, certificate: Certificate
 ) -> Contracts:
-    """The contracts that certificates are verified by: those of their time, with tables as they are partitioned now.
+    """The contracts that certificates are verified by: those of their time, with tables as they are stored now.
 
-    A table that no contract promises any more is read as it was promised last.
+    A table is read in the generation that the certificates speak of, as the last contract that named it says. One that
+    no contract promises any more is read as it was promised last.
     """
     promised = contracts if terms.place is None else contracts_until(history, terms.place)
     contract, now = promised.dataset(dataset), contracts.dataset(dataset)
     of_now = {table.name: table for table in now.tables}
+    by_folder = _tables_by_folder([*(recorded.form.contract for recorded in history), now])
+    of_now |= {by_folder[folder].name: by_folder[folder] for folder in terms.folders if folder in by_folder}
     columns = certificate.columns or columns_of(contract.tables, (table.name for table in contract.tables))
     tables = [table_as_certified(of_now.get(table.name, table), columns) for table in contract.tables]
     changed = replace(contract, tables=tuple(tables))
     return replace(promised, contracts=tuple(changed if each is contract else each for each in promised))
+
+
+def _tables_by_folder(contracts: Iterable[Contract]) -> dict[str, Table]:
+    """The tables of contracts and of those beside them, as the last one that names a folder says."""
+    tables: dict[str, Table] = {}
+    for contract in contracts:
+        for each in (*(contract.beside.contract.tables if contract.beside else ()), *contract.tables):
+            tables[each.folder] = each
+    return tables
 
 
 def _is_between(instant: int, start: int | None, end: int | None) -> bool:
@@ -215,7 +235,7 @@ def _partitions(certificate: Certificate, scan: PartitionScan, place: int) -> It
     """(partition, problem) where the rows are not the certified ones."""
     if window_digest(certificate.partitions) != certificate.digest:
         yield "", "its digest is not that of its partitions"
-    broken = {f"{bad.table}/{bad.partition}": bad.problem for bad in scan.broken}
+    broken = {partition_of(scan.folders[bad.table], bad.partition): bad.problem for bad in scan.broken}
     now = scan.proofs[place]
     for name in sorted({*certificate.partitions, *now}):
         was, there = certificate.partitions.get(name), now.get(name)

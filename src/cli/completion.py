@@ -45,13 +45,13 @@ def complete_partition(context: typer.Context, incomplete: str) -> list[str]:
     from core.warehouse.pointer import ROOT
 
     table = str(context.params.get("table") or "")
-    prefix = f"{ROOT}{table}/"
     try:
         deployed = _deployed(context)
+        prefix = f"{ROOT}{deployed.contracts.table(table).folder}/" if table else ROOT
         store = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
         paths = (info.key.removeprefix(prefix).rpartition("/")[0] for info in store.list(f"{prefix}{incomplete}"))
         return _beginning(paths if table else (), incomplete)
-    except StarmendError:
+    except (StarmendError, KeyError):
         return []
 
 

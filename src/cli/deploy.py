@@ -16,6 +16,8 @@ from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
+from cli.generations import as_data as generations_as_data
+from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, Folder, Json
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from aws.deployment import Deployment
     from aws.topic import SnsTopic
     from cli.smoke import Checked
+    from core.contract.model import Contracts
     from core.evolution.changes import Change as ContractChange
+    from core.evolution.generations import Transition
     from deploy.layers.wheels import Platform
     from deploy.packaging import Packages
     from deploy.target import Target
     from deploy.terraform import Change, Plan, Terraform
+    from processing.restating.generations import BuiltGeneration
 
 app = group("Put the pipeline into an AWS account, change it there, remove it.")
 
@@ -39,6 +44,9 @@ VarFiles = Annotated[
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+AllowFewer = Annotated[
+    bool, typer.Option("--allow-fewer", help="Switch tables even where the new generation lacks rows of the old one.")
+]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"
@@ -55,10 +63,10 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
     from deploy.folders import build_folder
     from deploy.layers.wheels import Platform
 
-    text = _checked_contracts(folder)
+    contracts = _checked_contracts(folder)
     with steps() as progress:
         packages = _packaged(
-            text, (build_folder() / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
+            contracts, (build_folder() / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
         )
         _tell_of_uncompiled_layers()
         with progress.step("building the layers"):
@@ -107,13 +115,14 @@ def plan(
 
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        terraform, packages = _prepared(target, folder, progress)
+        terraform, packages, transition = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress)
     if file:
         save_plan(planned.file, origin_of(target, packages), file)
-    changes = changes_to_apply(target, packages)
+    changes = changes_to_apply(target, transition.wanted)
     if not as_json:
         show_changes(changes)
+        tell_of_building(transition.building)
     show_plan(planned.changes, text, as_json=as_json, contracts=changes)
 
 
@@ -133,7 +142,7 @@ def drift(
 
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        terraform, packages = _prepared(target, folder, progress)
+        terraform, packages, _ = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress)
     show_plan(planned.changes, text, as_json=as_json)
     if notify:
@@ -168,13 +177,16 @@ def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) 
 @examples("deploy apply --env dev", "deploy apply --env prod --plan prod.plan --yes")
 def apply(
     environment: Env = DEFAULT_ENVIRONMENT, var_file: VarFiles = None, folder: Folder = DEFAULT_FOLDER,
-    saved: PlanFile = None, yes: Yes = False, allow_destroy: AllowDestroy = False, as_json: Json = False,
+    saved: PlanFile = None, yes: Yes = False, allow_destroy: AllowDestroy = False, allow_fewer: AllowFewer = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Plan, show it, ask, carry it out.
 
     Then try everything once and say what to do next; exits with 1 where something does not work.
 
     A plan that takes away what holds data (buckets, parameters, secrets, streams, queues) is refused where data matter.
+
+    A table whose key, partitions or types change is built anew beside the old one, compared with it, and switched.
     """
     from aws.account import secrets_without_value
     from deploy.next_steps import next_steps
@@ -184,29 +196,41 @@ def apply(
 
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        terraform, packages = _prepared(target, folder, progress)
+        terraform, packages, transition = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress, saved=saved)
-    changes = changes_to_apply(target, packages)
+    changes = changes_to_apply(target, transition.wanted)
     if not as_json:
         show_changes(changes)
+        tell_of_building(transition.building)
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
         refuse_to_lose_data(environment, planned.changes, may_lose_data=target.may_lose_data)
         refuse_changes(environment, changes)
-    if planned.changes:
+    if planned.changes or transition.building:
         what = "; ".join([*([in_words(changes)] if changes else []), summary(planned.changes)])
         _agree(yes, f"Apply this ({what}) to {environment} (account {target.account.id}, {target.region})?")
         _build_uploaded_layers(packages, planned)
         _carry_out(terraform, planned)
-    outputs = terraform.output()
     deployed = target.deployment()
     _record_contracts(target, deployed)
+    built: list[BuiltGeneration] = []
+    if transition.building:
+        built = build(deployed, transition.building)
+        if not as_json:
+            tell_of_built(built)
+        if not allow_fewer:
+            refuse_smaller(environment, built)
+        _switch(target, terraform, transition, allow_destroy=allow_destroy, quiet=as_json)
+        deployed = target.deployment()
+        _record_contracts(target, deployed)
+    outputs = terraform.output()
     empty = secrets_without_value(target.clients, outputs["secrets"])
     checks = _smoke(deployed, empty)
     todo = next_steps(target, outputs["alarm_topic"], empty)
     if as_json:
         smoke = [asdict(check) for check in checks]
         plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes)}
+        plan_data |= {"generations": generations_as_data(built)} if built else {}
         print_json({"plan": plan_data, "smoke": smoke, "next": todo})
     else:
         out.print(f"deployed: {environment}" + ("" if _works(checks) else ", but not everything works"))
@@ -234,9 +258,9 @@ def destroy(
     outputs = terraform.output()
     if not target.may_lose_data:
         refuse_while_data_exist(target, outputs.get("buckets", {}))
-    text = _checked_contracts(folder)
+    contracts = _checked_contracts(folder)
     with steps() as progress:
-        packages = _packaged(text, target.folder, progress, layers_for=None)
+        packages = _packaged(contracts, target.folder, progress, layers_for=None)
         with progress.step("planning"):
             planned = terraform.plan(packages.variables, destroy=True)
     if not planned.changes:
@@ -289,23 +313,23 @@ def policy(
 _WHO = ("deployer", "operator")
 
 
-def _checked_contracts(folder: Path) -> str:
-    """The rendered contracts; prints every problem and exits with 2 where they cannot be kept."""
+def _checked_contracts(folder: Path) -> Contracts:
+    """The contracts; prints every problem and exits with 2 where they cannot be kept."""
     from core.authoring.load import examine
-    from core.rendering.render import render
 
     contracts, problems = examine(folder, today=dt.datetime.now(dt.UTC).date())
     print_problems(problems)
     if any(not problem.warning for problem in problems):
         raise typer.Exit(USAGE)
-    return render(contracts)
+    return contracts
 
 
-def _packaged(contracts: str, folder: Path, progress: Steps, *, layers_for: Platform | None) -> Packages:
+def _packaged(contracts: Contracts, folder: Path, progress: Steps, *, layers_for: Platform | None) -> Packages:
+    from core.rendering.render import render
     from deploy.packaging import build_packages
 
     with progress.step("packaging"):
-        return build_packages(contracts, folder, layers_for=layers_for)
+        return build_packages(render(contracts), folder, layers_for=layers_for)
 
 
 def _file_row(file: Path) -> dict[str, Any]:
@@ -325,16 +349,36 @@ def _shown(file: Path) -> Path:
     return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
-def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages]:
-    """Check the contracts, open the state, package the code and plan the layers."""
-    from local.emulator.execution.python import function_python
-
-    text = _checked_contracts(folder)
+def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages, Transition]:
+    """Check the contracts, open the state, package the first step's code and plan the layers."""
+    wanted = _checked_contracts(folder)
     with progress.step("connecting to the account and its state"):
         terraform = target.terraform()
         target.refuse_names_of_another()
+    transition = transition_to(target, wanted)
+    return terraform, _packages(target, transition.first, progress), transition
+
+
+def _packages(target: Target, contracts: Contracts, progress: Steps) -> Packages:
+    from local.emulator.execution.python import function_python
+
     platform = function_python().platform if target.emulator else target.platform
-    return terraform, _packaged(text, target.folder, progress, layers_for=platform)
+    return _packaged(contracts, target.folder, progress, layers_for=platform)
+
+
+def _switch(target: Target, terraform: Terraform, transition: Transition, *, allow_destroy: bool, quiet: bool) -> None:
+    """The deployment's second step: the wanted contracts, whose tables are built; each catalog table is one update."""
+    from deploy.refusals import refuse_to_lose_data
+
+    with steps() as progress:
+        packages = _packages(target, transition.last(now()), progress)
+        planned, text = _planned(target, terraform, packages, progress)
+    if not quiet:
+        show_plan(planned.changes, text, as_json=False)
+    if not allow_destroy:
+        refuse_to_lose_data(target.environment, planned.changes, may_lose_data=target.may_lose_data)
+    _build_uploaded_layers(packages, planned)
+    _carry_out(terraform, planned)
 
 
 def _planned(

@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 import pyarrow as pa
 
-from core.contract.model import Table
+from core.contract.model import Contract, Contracts, Table
 from core.errors import PipelineBug, StarmendError, TransientFailure
 from core.landing.ingest_objects import content_promise
 from core.landing.zone import Landing
@@ -18,7 +18,7 @@ from core.ports import ObjectStat
 from core.warehouse.moved_histories import moved_histories
 from processing.parse_object import ParsedObject, Part, parse_object
 from processing.partitions.commit import Committed, SourceRef, commit_rows
-from processing.plan import SourcePlan
+from processing.plan import BesidePlan, SourcePlan
 from processing.records.receipts import TouchedPartition
 from processing.services import Services
 from processing.shape import Origin
@@ -32,15 +32,19 @@ GROUP_BYTES = 128 << 20  # star rows that are kept for one commit per partition
 class Ingest:
     """The state of one object of a batch. ``error`` set: it failed and is to be tried again.
 
-    ``expected`` is the number that should have come instead, where the object is out of sequence.
+    ``expected`` is the number that should have come instead, where the object is out of sequence. ``beside`` is the
+    plan by which it goes into other generations of its tables too, ``parts_beside`` its rows there. What these do not
+    take is no rejected line: nobody reads them, or not any more.
     """
 
     landing: Landing
     plan: SourcePlan
     again: bool
     started: float
+    beside: BesidePlan | None = None
     stat: ObjectStat | None = None
     parsed: ParsedObject | None = None
+    parts_beside: tuple[Part, ...] = ()
     touched: list[TouchedPartition] = field(default_factory=list)
     error: StarmendError | None = None
     expected: int | None = None
@@ -69,6 +73,11 @@ class Ingest:
             raise PipelineBug("process", self.landing.key, "was not fetched yet", REPORT)
         return self.stat
 
+    def contract_of(self, table: Table) -> Contract:
+        """The contract by which rows of a table are made of the object."""
+        is_beside = self.beside is not None and table.folder in self.beside.folders
+        return self.beside.plan.contract if self.beside and is_beside else self.plan.contract
+
     @property
     def content(self) -> ParsedObject:
         """The object's parsed content."""
@@ -86,7 +95,7 @@ def grouped(objects: Sequence[Ingest], services: Services, pool: Executor) -> It
         _parse(services, ingest, stream)
         if ingest.parsed is not None:
             group.append(ingest)
-            size += sum(part.rows.nbytes for part in ingest.parsed.parts)
+            size += sum(part.rows.nbytes for part in (*ingest.parsed.parts, *ingest.parts_beside))
         if size > GROUP_BYTES:
             yield group
             group, size = [], 0
@@ -111,20 +120,46 @@ def _parse(services: Services, ingest: Ingest, fetched: Future[BinaryIO | None])
         stream = fetched.result()
         if stream is None:
             return
-        origin = Origin(ingest.plan.contract, services.contracts, ingest.source.modified)
         with stream:
-            ingest.parsed = parse_object(
-                stream,
-                ingest.plan,
-                origin,
-                place=ingest.landing.key,
-                now=services.now(),
-                timer=services.timer,
-                threads=services.threads,
-                promise=content_promise(ingest.source.metadata),
-            )
+            ingest.parsed = _parsed(services, ingest, stream, ingest.plan, services.contracts)
+            if ingest.beside is not None:
+                _parse_beside(services, ingest, stream, ingest.beside)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this object's and not its neighbours'
         ingest.error = described(error, "parse object", ingest.landing.key)
+
+
+def _parsed(
+    services: Services, ingest: Ingest, stream: BinaryIO, plan: SourcePlan, contracts: Contracts
+) -> ParsedObject:
+    return parse_object(
+        stream,
+        plan,
+        Origin(plan.contract, contracts, ingest.source.modified),
+        place=ingest.landing.key,
+        now=services.now(),
+        timer=services.timer,
+        threads=services.threads,
+        promise=content_promise(ingest.source.metadata),
+    )
+
+
+def _parse_beside(services: Services, ingest: Ingest, stream: BinaryIO, beside: BesidePlan) -> None:
+    """Read the object once more, by the contract beside: as whole a reading as if that were the only one."""
+    if stream.seekable():
+        stream.seek(0)
+        again: BinaryIO = stream
+    else:
+        opened = services.ingest.open(ingest.landing.key)
+        if opened is None or opened.stat.etag != ingest.source.etag:
+            raise TransientFailure(
+                "parse object", ingest.landing.key, "another object lies there now", "It comes again"
+            )
+        again = opened.stream
+    with again:
+        parsed = _parsed(services, ingest, again, beside.plan, beside.contracts)
+    ingest.parts_beside = tuple(part for part in parsed.parts if part.table.folder in beside.folders)
+    if parsed.halted:
+        services.log.warning("object halts beside", object=ingest.landing.key, reason=parsed.halted)
 
 
 def described(error: BaseException, operation: str, place: str) -> StarmendError:
@@ -148,9 +183,10 @@ def commit_parts(group: Sequence[Ingest], services: Services, pool: Executor) ->
     before = services.timer()
     by_partition: dict[tuple[str, str], list[tuple[Ingest, Part]]] = {}
     for ingest in group:
-        for part in ingest.content.parts:
-            by_partition.setdefault((part.table.name, part.path), []).append((ingest, part))
+        for part in (*ingest.content.parts, *ingest.parts_beside):
+            by_partition.setdefault((part.table.folder, part.path), []).append((ingest, part))
         ingest.parsed = replace(ingest.content, parts=())  # the rows live only until they are committed
+        ingest.parts_beside = ()
     _tell_moved(services, by_partition)
     commits = [pool.submit(_commit, services, parts) for parts in by_partition.values()]
     by_partition.clear()
@@ -188,7 +224,7 @@ def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
             part.path,
             pa.concat_tables([part.rows for _, part in parts]),
             sources=[ingest.ref for ingest in objects],
-            context=services.context_of(first.plan.contract),
+            context=services.context_of(first.contract_of(part.table)),
         )
     except Exception as error:  # noqa: BLE001 - the partition's failure belongs to the objects with rows in it
         if len(objects) > 1 and not isinstance(error, TransientFailure):
@@ -196,11 +232,11 @@ def _commit(services: Services, parts: list[tuple[Ingest, Part]]) -> None:
                 _commit(services, [(other, part) for other, part in parts if other is ingest])
             return
         for ingest in objects:
-            ingest.error = described(error, "commit", f"{part.table.name}/{part.path}")
+            ingest.error = described(error, "commit", f"{part.table.folder}/{part.path}")
         return
     name: Literal["committed", "unchanged"] = "committed" if isinstance(outcome, Committed) else "unchanged"
     for ingest, part in parts:
-        touched = TouchedPartition(part.table.name, part.path, outcome.version, name, part.rows.num_rows)
+        touched = TouchedPartition(part.table.folder, part.path, outcome.version, name, part.rows.num_rows)
         ingest.touched.append(touched)
 
 
@@ -209,12 +245,25 @@ def derive_all(
 ) -> None:
     """Bring the derived tables of all objects up to date, each table once."""
     before = services.timer()
-    tables = {table.name: table for ingest in objects if ingest.committed for table in ingest.plan.dimensions}
-    commits = {name: pool.submit(derive, services, table) for name, table in tables.items()}
+    tables = {
+        table.folder: (by, table)
+        for ingest in objects
+        if ingest.committed
+        for by, table in _dimensions(services, ingest)
+    }
+    commits = {folder: pool.submit(derive, by, table) for folder, (by, table) in tables.items()}
     failed = {name: error for name, commit in commits.items() if (error := commit.exception()) is not None}
     spent = (services.timer() - before) * 1000
     for ingest in objects:
         ingest.derive_ms = spent if ingest.plan.dimensions else 0.0
-        for table in ingest.plan.dimensions:
-            if table.name in failed and ingest.error is None:
-                ingest.error = described(failed[table.name], "derive", table.name)
+        for _, table in _dimensions(services, ingest):
+            if table.folder in failed and ingest.error is None:
+                ingest.error = described(failed[table.folder], "derive", table.folder)
+
+
+def _dimensions(services: Services, ingest: Ingest) -> Iterator[tuple[Services, Table]]:
+    """The dimensions that an object changes, with the services by whose contracts they are computed."""
+    yield from ((services, table) for table in ingest.plan.dimensions)
+    if ingest.beside is not None:
+        by = replace(services, contracts=ingest.beside.contracts)
+        yield from ((by, table) for table in ingest.beside.dimensions)

@@ -31,6 +31,41 @@ def plan_source(contract: Contract, name: str) -> SourcePlan:
     return SourcePlan(contract, source, facts, dimensions, current)
 
 
+@dataclass(frozen=True, slots=True)
+class BesidePlan:
+    """The plan of a source table by the contract beside its dataset's own (``core.evolution.generations``).
+
+    Of what comes of it only the tables in ``folders`` are kept: the others are the dataset's own.
+    """
+
+    plan: SourcePlan
+    contracts: Contracts
+    folders: frozenset[str]
+
+    @property
+    def dimensions(self) -> tuple[Table, ...]:
+        """Those that are computed again."""
+        return tuple(table for table in self.plan.dimensions if table.folder in self.folders)
+
+
+def plan_beside(contract: Contract, name: str, *, now: int) -> BesidePlan | None:
+    """The plan beside a source table's own at ``now`` (epoch seconds); None where nothing of its rows is kept there."""
+    beside = contract.beside
+    if beside is None or not beside.is_live(now):
+        return None
+    try:
+        plan = plan_source(beside.contract, name)
+    except KeyError:  # the other contract knows no such source table
+        return None
+    folders = _folders(plan) - _folders(plan_source(contract, name))
+    return BesidePlan(plan, beside.contracts, frozenset(folders)) if folders else None
+
+
+def _folders(plan: SourcePlan) -> set[str]:
+    tables = (*plan.facts, *plan.dimensions, *([plan.current] if plan.current else []))
+    return {table.folder for table in tables}
+
+
 def static_tables(contracts: Contracts) -> tuple[Table, ...]:
     """The tables that are made from the contract alone: calendars and a feed's entities."""
     return tuple(

@@ -6,7 +6,7 @@ it was made of, and the receipt is written last. An object that fails does not f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from core.contract.model import Table
@@ -16,7 +16,7 @@ from core.metrics import OBJECTS_FAILED, TABLES_FAILED
 from processing.derived.dimensions import derive_dimension, derive_static
 from processing.events import ObjectEvent, object_events
 from processing.ingest import REPORT, Ingest, commit_parts, derive_all, described, grouped
-from processing.plan import plan_source, static_tables
+from processing.plan import plan_beside, plan_source, static_tables
 from processing.records.quarantine import write_quarantine
 from processing.records.receipts import Receipt, write_receipt
 from processing.records.sequence import newest_known, out_of_sequence, receipt_exists, remember_newest
@@ -77,18 +77,20 @@ def _admit(key: str, again: bool, services: Services, errors: dict[str, Exceptio
     if landing is None:
         raise PipelineBug("process", key, "is no key of an ingest object", REPORT)
     try:
-        plan = plan_source(services.contracts.dataset(landing.dataset), landing.table)
+        contract = services.contracts.dataset(landing.dataset)
+        plan = plan_source(contract, landing.table)
     except KeyError as error:
         remedy = "Add it to a contract and deploy, or move the object away"
         errors[key] = UnknownTable("process", key, str(error.args[0]), remedy)
         services.log.error("object failed", object=key, outcome="failed", reason=str(errors[key]))
         services.metrics(landing.dataset).add(OBJECTS_FAILED, 1)
         return None
-    return Ingest(landing, plan, again, services.timer())
+    beside = plan_beside(contract, landing.table, now=int(services.now().timestamp()))
+    return Ingest(landing, plan, again, services.timer(), beside)
 
 
 def _process(batch: Sequence[Ingest], services: Services, pool: Executor) -> None:
-    ensured = [pool.submit(_ensure, services, table) for table in static_tables(services.contracts)]
+    ensured = [pool.submit(_ensure, by, table) for by, table in _static_tables(services)]
     for group in grouped(batch, services, pool):
         commit_parts(group, services, pool)
     derive_all(batch, services, pool, _derive)
@@ -113,13 +115,23 @@ def _derive(services: Services, table: Table) -> None:
     derive_dimension(services.partitions, table, services.contracts, context=context)
 
 
+def _static_tables(services: Services) -> Iterator[tuple[Services, Table]]:
+    """The tables from the contracts alone, with the services by whose contracts they are made."""
+    own = static_tables(services.contracts)
+    yield from ((services, table) for table in own)
+    folders = {table.folder for table in own}
+    for contract in services.contracts:
+        if by := services.beside(contract.dataset):
+            yield from ((by, table) for table in static_tables(by.contracts) if table.folder not in folders)
+
+
 def _ensure(services: Services, table: Table) -> None:
     """Make a table that comes from the contract alone, once per process. A failure fails no object."""
-    if table.name in services.ensured:
+    if table.folder in services.ensured:
         return
     try:
         derive_static(services.partitions, table, services.promises(table.dataset))
-        services.ensured.add(table.name)
+        services.ensured.add(table.folder)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no object's
         services.log.error("table not derived", table=table.name, reason=str(described(error, "derive", table.name)))
         services.metrics(table.dataset).add(TABLES_FAILED, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.contract.model import Contract, Contracts
@@ -44,6 +44,13 @@ class Services:
     def promises(self, dataset: str) -> Contracts:
         """The contracts with what a feed promised before the deployed one (``core.evolution``)."""
         return read_promises(self.contracts, dataset, self.records, now=int(self.now().timestamp()))
+
+    def beside(self, dataset: str) -> Services | None:
+        """The same services by the contract beside a dataset's own, where there is one that is written."""
+        beside = self.contracts.dataset(dataset).beside
+        if beside is None or not beside.is_live(int(self.now().timestamp())):
+            return None
+        return replace(self, contracts=beside.contracts)
 
     def context_of(self, contract: Contract) -> CommitContext:
         """The context of commits under a contract: a source read under another one, or by other code, counts as new."""

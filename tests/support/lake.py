@@ -113,8 +113,9 @@ class MemoryLake:
         return snapshot
 
     def paths(self, name: str) -> list[str]:
-        pointers = [info.key for info in self.partitions.list(f"{ROOT}{name}/") if info.key.endswith("/symlink.txt")]
-        return [key.removeprefix(f"{ROOT}{name}").removesuffix("symlink.txt").strip("/") for key in pointers]
+        folder = f"{ROOT}{self.services.contracts.table(name).folder}/"
+        pointers = [info.key for info in self.partitions.list(folder) if info.key.endswith("/symlink.txt")]
+        return [key.removeprefix(folder).removesuffix("symlink.txt").strip("/") for key in pointers]
 
     def versions(self) -> dict[str, str]:
         """Every pointer's target: what has to stay as it is where nothing may change."""

@@ -9,7 +9,7 @@ from auditor.services import Services
 from auditor.warehouse.partitions import read_partition, target_of
 from core.audit.findings import BrokenPartition, HeldPartition, StaleDerived
 from core.contract.model import Contract
-from core.warehouse.current_state import CURRENT, ENTITIES, inputs_of
+from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 
 DerivedFinding = StaleDerived | BrokenPartition | HeldPartition
 
@@ -37,7 +37,7 @@ def _of_dimension(
     if partition.hold:
         yield HeldPartition(contract.dataset, name, "", partition.hold)
         return
-    inputs = [f"{CURRENT}/{source}" for source in dict.fromkeys(inputs_of(table))]
+    inputs = [current_table(contract, contract.source_table(name)).folder for name in dict.fromkeys(inputs_of(table))]
     targets = {input_table: target_of(services.partitions, input_table) for input_table in inputs}
     if partition.problem:
         yield BrokenPartition(contract.dataset, name, "", partition.problem)

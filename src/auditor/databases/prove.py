@@ -21,7 +21,7 @@ def partition_problems(
 
     Raises ``TransientFailure`` where the store does not answer.
     """
-    tables = {target.table.name: target.table for target in targets_of(contract)}
+    tables = {target.table.folder: target.table for target in targets_of(contract)}
 
     columns = certificates[0].columns if certificates else {}
 
@@ -30,7 +30,7 @@ def partition_problems(
         table = next((table for known, table in tables.items() if name == known or name.startswith(f"{known}/")), None)
         if table is None:
             return "no contract promises it any more", None
-        path = name.removeprefix(table.name).lstrip("/")
+        path = name.removeprefix(table.folder).lstrip("/")
         held = read_partition(partitions, table_as_certified(table, columns), path, as_certified=True)
         return held.problem, proof_of(held.rows) if held.rows.num_rows else None
 

@@ -130,7 +130,7 @@ def _rechecks(before: DatasetState, result: AuditResult, now: int) -> dict[int, 
 def _recent(services: Services, order: FeedOrder, targets: Mapping[str, str], now: int) -> dict[str, str]:
     """Without the partitions that no later audit compares: memory does not grow with the age of the lake."""
     contract, feed, _ = feed_of(services, order.dataset)
-    tables = {fact.name: fact for fact in facts_of(contract)}
+    tables = {fact.folder: fact for fact in facts_of(contract)}
     kept = {}
     for name, target in targets.items():
         table, _, path = name.partition("/")

@@ -33,6 +33,7 @@ from core.errors import UnknownTable
 from core.evolution.deployments import read_deployments, switched_on
 from core.feeds.partitions import period_of
 from core.time import epoch, iso
+from core.warehouse.pointer import partition_of
 
 RECENT_DAYS = 62  # months that may still be committed to, rolled back or corrected: their pointers are compared
 RESTATED_WINDOWS = 2_000  # certified windows whose partitions one run makes again, for each gets a successor
@@ -197,7 +198,9 @@ def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequen
 
     Remembered when the audit is done: whatever is committed from here on is scanned by the next one.
     """
-    names = [f"{table.name}/{path}" for table in facts_of(contract) for path in partitions_of(table, feed, windows)]
+    names = [
+        partition_of(table.folder, path) for table in facts_of(contract) for path in partitions_of(table, feed, windows)
+    ]
     with ThreadPoolExecutor(services.limits.workers) as pool:
         targets = pool.map(partial(target_of, services.partitions), names)
         return dict(zip(names, targets, strict=True))
@@ -210,7 +213,7 @@ def _changed(
     changed: set[Window] = set()
     for table in facts_of(contract):
         for path, windows in partitions_of(table, feed, certified).items():
-            name = f"{table.name}/{path}"
+            name = partition_of(table.folder, path)
             if targets[name] != state.targets.get(name):
                 changed.update(windows)
     return sorted(changed)

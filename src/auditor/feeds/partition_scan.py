@@ -34,13 +34,14 @@ class PartitionScan:
     """The points of the windows as ``coverage``, and what is wrong with the partitions that can hold them.
 
     ``proofs`` holds per window what its certificate would say of each partition with rows of it. ``targets`` are the
-    objects that were read, by partition (empty: there is none). ``rolled_back`` are without a hold: findings only where
-    something is missing of them or differs from what was certified.
+    objects that were read, by partition (empty: there is none), ``folders`` the tables' by their names. ``rolled_back``
+    are without a hold: findings only where something is missing of them or differs from what was certified.
     """
 
     coverage: Coverage
     proofs: list[dict[str, list[Any]]]
     targets: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
     broken: list[BrokenPartition] = field(default_factory=list)
     rolled_back: list[BrokenPartition] = field(default_factory=list)
     held: list[HeldPartition] = field(default_factory=list)
@@ -69,6 +70,7 @@ def scan_partitions(
     combined = None
     for table in facts_of(contract):
         scan.coverage = Coverage(expectation)
+        scan.folders[table.name] = table.folder
         wanted = partitions_of(table, feed, expectation.windows)
         for partition, proofs in _read_all(store, table, feed, wanted, workers=workers, as_certified=as_certified):
             _add_partition(scan, table, feed, partition)

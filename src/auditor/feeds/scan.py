@@ -183,8 +183,7 @@ def _rolled_back_or_lost(
     partitions = scanned.partitions
     known = {(finding.table, finding.partition) for finding in partitions.held}
     known |= {(finding.table, finding.partition) for finding in partitions.broken}
-    tables = {fact.name: fact for fact in facts_of(contract)}
-    fewer, other = _against_certificates(feed, scanned)
+    fewer, other = _against_certificates(contract, feed, scanned)
     for finding in partitions.rolled_back:
         place = (finding.table, finding.partition)
         lacks = _may_hold(contract, feed, place, missing)
@@ -192,7 +191,7 @@ def _rolled_back_or_lost(
             known.add(place)
             yield finding
     for (name, path), rows in sorted(fewer.items()):
-        if (name, path) not in known and name in tables:
+        if (name, path) not in known:
             yield BrokenPartition(contract.dataset, name, path, f"{rows} rows that were certified are gone")
 
 
@@ -206,14 +205,22 @@ def _may_hold(contract: Contract, feed: Feed, place: Place, missing: Sequence[Mi
     )
 
 
-def _against_certificates(feed: Feed, scanned: ScannedWindows) -> tuple[dict[Place, int], set[Place]]:
-    """The rows that partitions have fewer than were certified, and the partitions that have other rows."""
+def _against_certificates(
+    contract: Contract, feed: Feed, scanned: ScannedWindows
+) -> tuple[dict[Place, int], set[Place]]:
+    """The rows that partitions have fewer than were certified, and the partitions that have other rows.
+
+    What was certified of another generation of a table is not compared with this one's partitions.
+    """
+    tables = {fact.folder: fact.name for fact in facts_of(contract)}
     fewer: dict[Place, int] = {}
     other: set[Place] = set()
     for number, window in enumerate(scanned.expectation.windows):
         entry = scanned.entries.get(window_name(feed.table.name, window.name))
         for name, (certified, digest) in (entry.partitions if entry else {}).items():
-            table, _, path = name.partition("/")
+            folder, _, path = name.partition("/")
+            if (table := tables.get(folder)) is None:
+                continue
             rows, now = scanned.partitions.proofs[number].get(name, [0, ""])
             if (rows, now) != (certified, digest):
                 other.add((table, path))

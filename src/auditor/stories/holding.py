@@ -65,7 +65,7 @@ def read_holding(store: PartitionStore, table: Table, path: str, wanted: Mapping
         return [(value is not None, value if value is not None else 0) for value in values]
 
     rows.sort(key=newness)
-    return Holding(partition_of(table.name, path), tuple(rows), held.target, held.footer, held.problem)
+    return Holding(partition_of(table.folder, path), tuple(rows), held.target, held.footer, held.problem)
 
 
 def path_of(table: Table, values: Mapping[str, pa.Scalar]) -> str:

@@ -136,7 +136,7 @@ def promise_of(table: Table) -> str:
 
 def newest_first(services: Services, table: Table) -> list[str]:
     """The paths of a table's partitions, those of the newest time first."""
-    folder = pointer_key(table.name).removesuffix(POINTER_NAME)
+    folder = pointer_key(table.folder).removesuffix(POINTER_NAME)
     paths = [
         info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
         for info in services.records.list(folder)
@@ -158,7 +158,7 @@ def _problems(services: Services, table: Table, paths: Sequence[str]) -> list[st
 
 def _problem(services: Services, table: Table, path: str) -> str:
     """Why the partition's rows are outdated; empty where they are not, or where they are broken, which others find."""
-    target = target_of(services.partitions, partition_of(table.name, path))
+    target = target_of(services.partitions, partition_of(table.folder, path))
     stored = services.partitions.read_object(target) if target else None
     if stored is None:
         return ""

@@ -39,7 +39,7 @@ class Held:
 
     @property
     def name(self) -> str:
-        return partition_of(self.table.name, self.path)
+        return partition_of(self.table.folder, self.path)
 
     @property
     def hold(self) -> str:
@@ -68,7 +68,7 @@ def read_partition(
     where the store does.
     """
     empty = partial(Held, table, path, rows=_schema(table, columns).empty_table())
-    name = partition_of(table.name, path)
+    name = partition_of(table.folder, path)
     missing = ""
     while True:
         try:

@@ -19,6 +19,7 @@ from auditor.run_files import read_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.partitions import read_partition
+from auditor.warehouse.retired import find_retired
 from core.audit.findings import UnreferencedObjects
 from core.contract.model import Contract, Contracts, Table
 from core.errors import NotGranted, PipelineBug
@@ -53,12 +54,13 @@ def find_unreferenced(
         named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]
         again = [partition_of(finding.table, finding.partition) for finding in named]
         return Unreferenced(_in_partitions(services, tables, again), before.swept_until)
+    retired = find_retired(services, contract) if scheduled else ()
     near = sorted(audited)[:AUDITED]
     findings = _in_partitions(services, tables, near)
     if not scheduled:
         return Unreferenced(findings, state.swept_until)
     swept, until = _sweep(services, tables, state.swept_until, passed=set(near))
-    return Unreferenced((*findings, *swept), until)
+    return Unreferenced((*retired, *findings, *swept), until)
 
 
 def tables_of(contracts: Contracts, dataset: str) -> list[Table]:
@@ -70,7 +72,7 @@ def tables_of(contracts: Contracts, dataset: str) -> list[Table]:
 
 
 def _folder(table: Table) -> str:
-    return f"{DATA_ROOT}{table.name}/"
+    return f"{DATA_ROOT}{table.folder}/"
 
 
 def _in_partitions(
@@ -129,10 +131,10 @@ def _finding_of(
     services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]
 ) -> UnreferencedObjects | None:
     """The objects of a partition that could go; none of one whose pointer leads nowhere, for that is repaired first."""
-    table = next((table for table in tables if name == table.name or name.startswith(f"{table.name}/")), None)
+    table = next((table for table in tables if name == table.folder or name.startswith(f"{table.folder}/")), None)
     if table is None or len(infos) < 2:
         return None
-    path = name.removeprefix(table.name).lstrip("/")
+    path = name.removeprefix(table.folder).lstrip("/")
     now, grace = services.now(), FOUND_AFTER
     try:
         pointer = services.partitions.read_pointer(name)
@@ -147,4 +149,4 @@ def _finding_of(
         raise
     except PipelineBug:  # a pointer to what no commit made
         return None
-    return UnreferencedObjects(table.dataset, table.name, path, len(plan.remove), plan.bytes) if plan.remove else None
+    return UnreferencedObjects(table.dataset, table.folder, path, len(plan.remove), plan.bytes) if plan.remove else None

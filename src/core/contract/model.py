@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.contract.types import ColumnType
+from core.time import epoch
 
 # ---------------------------------------------------------------- how a warehouse column gets its value
 
@@ -175,6 +176,8 @@ class Table:
     ``deleted`` and ``checked`` are the names under which it has the marks of its source's rows, if it has them.
     ``basis`` is a hash of what its values are made by beside their rules: lookup files, time zone, rounding (empty:
     nothing of these).
+    ``generation`` tells its partitions from those that it had under another key, other partitions or other types; the
+    first has none (``core.evolution.generations``).
     """
 
     name: str
@@ -193,6 +196,12 @@ class Table:
     deleted: str = DELETED
     checked: str = CHECKED
     basis: str = ""
+    generation: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of its partitions, by which the store names them."""
+        return f"{self.name}.{self.generation}" if self.generation else self.name
 
     def column(self, name: str) -> Column:
         """Raises ``KeyError``."""
@@ -242,7 +251,7 @@ class SourceTable:
     """The form of the JSON lines of a database's table (rows) or of a feed (points).
 
     ``relation`` is what the database calls the table where that is not ``name`` found along the role's search path:
-    names as in SQL, ``archive."Order-Items"``.
+    names as in SQL, ``archive."Order-Items"``. ``generation`` is that of the current state that is kept of its rows.
     """
 
     name: str
@@ -252,6 +261,7 @@ class SourceTable:
     changed_at: str = ""
     rows_per_object: int = 100_000
     relation: str = ""
+    generation: str = ""
 
     @property
     def keeps_content(self) -> bool:
@@ -377,7 +387,10 @@ Source = Database | Feed
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """The promises of one dataset: its source, and the tables that it becomes. ``hash`` is of the resolved form."""
+    """The promises of one dataset: its source, and the tables that it becomes. ``hash`` is of the resolved form.
+
+    ``beside`` is a contract of the same dataset whose tables are kept too, where they are of other generations.
+    """
 
     dataset: str
     source: Source | None
@@ -385,6 +398,7 @@ class Contract:
     hash: str = ""
     quarantine_share: float = 0.5
     quarantine_minimum: int = 100
+    beside: Beside | None = None
 
     @property
     def needed_source(self) -> Source:
@@ -424,6 +438,29 @@ class TradingCalendar:
     covers_to: int
     segments: tuple[tuple[int, int], ...]
     cadences: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another contract of a dataset by which every ingest object is processed too, with what it refers to.
+
+    Only into those of its tables that are of other generations than the dataset's own. ``until`` (ISO) is the end of
+    the grace period of what readers saw before; empty: it is what they will see.
+    """
+
+    contract: Contract
+    lookups: tuple[Lookup, ...] = ()
+    calendars: tuple[TradingCalendar, ...] = ()
+    until: str = ""
+
+    def is_live(self, now: int) -> bool:
+        """Whether it is written at ``now`` (epoch seconds): it is being built, or its grace period is not over."""
+        return not self.until or now < epoch(self.until)
+
+    @property
+    def contracts(self) -> Contracts:
+        """What its tables are made by."""
+        return Contracts((self.contract,), self.lookups, self.calendars)
 
 
 @dataclass(frozen=True, slots=True)

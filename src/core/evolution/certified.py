@@ -17,12 +17,12 @@ Columns = Mapping[str, Sequence[Sequence[str]]]  # table -> its columns, as (nam
 
 
 def columns_of(tables: Iterable[Table], partitions: Iterable[str]) -> dict[str, list[list[str]]]:
-    """The columns of the tables that the partitions (``<table>/<path>``) are of."""
+    """The columns of the tables that the partitions (``core.warehouse.pointer``'s names) are of."""
     names = tuple(partitions)
     return {
         table.name: [[column.name, str(column.type)] for column in table.columns]
         for table in tables
-        if any(name == table.name or name.startswith(f"{table.name}/") for name in names)
+        if any(name == table.folder or name.startswith(f"{table.folder}/") for name in names)
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from core.contract.model import Contract, Contracts, Feed, TradingCalendar
+from core.contract.model import Contract, Contracts, Database, Feed, TradingCalendar
 from core.evolution.changes import Change
 from core.evolution.compare_sources import compare_sources
 from core.evolution.compare_tables import compare_tables
@@ -19,9 +20,19 @@ def compare_contracts(before: Contracts, after: Contracts) -> tuple[Change, ...]
     return tuple(_compare(before, after))
 
 
+def as_written(contract: Contract) -> Contract:
+    """The contract without what only a deployment knows: the generations of its tables."""
+    source = contract.source
+    if isinstance(source, Database):
+        source = replace(source, tables=tuple(replace(table, generation="") for table in source.tables))
+    tables = tuple(replace(table, generation="") for table in contract.tables)
+    return replace(contract, source=source, tables=tables, beside=None)
+
+
 def _compare(before: Contracts, after: Contracts) -> Iterator[Change]:
     came, went, both = compare_named(
-        {contract.dataset: contract for contract in before}, {contract.dataset: contract for contract in after}
+        {contract.dataset: as_written(contract) for contract in before},
+        {contract.dataset: as_written(contract) for contract in after},
     )
     for name in came:
         yield change_of(name, "dataset", "", name, applied("a new dataset"))

@@ -26,7 +26,7 @@ _TAKEN_OUT = "Keep it until nobody reads it; to take it out all the same: --allo
 def _rank(was: tuple[str, ...], becomes: tuple[str, ...]) -> Verdict:
     if was and [value for value in becomes if value in was] == list(was):
         return applied("values that are there keep their order")
-    return Verdict("restate", "other rows win by another order", _MADE_AGAIN)
+    return Verdict("rebuild", "other rows win by another order: nothing merges onto those that are there", _REBUILT)
 
 
 def _check(_was: object, becomes: object) -> Verdict:
@@ -66,7 +66,7 @@ _TABLE_RULES: Mapping[str, Rule] = {
     "description": applied("a word to readers"),
     "key": Verdict("rebuild", "rows are unique by another key", _REBUILT),
     "source": Verdict("rebuild", "its rows come from elsewhere", _REBUILT),
-    "version": Verdict("restate", "other rows win by another rule", _MADE_AGAIN),
+    "version": Verdict("rebuild", "other rows win by another rule: nothing merges onto those that are there", _REBUILT),
     "history_of": Verdict("restate", "other rows are the latest", _MADE_AGAIN),
     "joins": Verdict("restate", "it is joined in another way", "It is computed again from the current state"),
     "since": _since,

@@ -13,6 +13,7 @@ from core.contract.model import Contract, Contracts, Database, Feed, Partition, 
 from core.feeds.partitions import TIME_DIGITS
 from core.landing.records import COMPLETENESS_COLUMNS, LOG_COLUMNS, LOG_DAYS, QUARANTINE_COLUMNS
 from core.landing.zone import PROCESSING_LOG, QUARANTINE
+from core.warehouse.current_state import current_table
 
 _FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
 _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
@@ -21,6 +22,7 @@ _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
 def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
     """Name -> {bucket, location, format, description, analysts, columns, partition_keys, projection, template}.
 
+    ``beside`` are the locations of a table's other generations, where it has any.
     ``expire_days``, where it is given, is after how many days an object below the location may be deleted.
 
     ``analysts``: whether analysts read it. The star and the pipeline's account of it are theirs; raw lines, current
@@ -28,14 +30,14 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
     """
     tables: dict[str, dict[str, Any]] = {}
     for table in contracts.tables():
-        tables[table.name] = _star_table(table)
+        tables[table.name] = _star_table(table) | _beside(contracts, table)
     for contract in contracts:
         for source in contract.source.tables if contract.source else ():
             if isinstance(contract.source, Database) and contract.source.canary:
                 continue  # it shadows a table of another dataset, whose raw lines have the name
             tables[f"raw_{source.name}"] = _raw_table(contract, source)
             if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
-                tables[f"current_{source.name}"] = _current_table(source)
+                tables[f"current_{source.name}"] = _current_table(contract, source)
     tables["processing_log"] = _processing_log(contracts)
     tables["quarantine"] = _quarantine(contracts)
     tables["completeness"] = _completeness(contracts)
@@ -46,7 +48,7 @@ def _star_table(table: Table) -> dict[str, Any]:
     in_path = {part.column for part in table.partition_by if part.transform == "value"}
     return {
         "bucket": "warehouse",
-        "location": f"warehouse/{table.name}/",
+        "location": f"warehouse/{table.folder}/",
         "format": "pointers",
         "description": table.description,
         "analysts": True,
@@ -57,6 +59,14 @@ def _star_table(table: Table) -> dict[str, Any]:
         ],
         **_partitioned([_projected(part, table.since) for part in table.partition_by]),
     }
+
+
+def _beside(contracts: Contracts, table: Table) -> dict[str, Any]:
+    """``beside``: the locations of a table's other generations, which readers are about to see or saw until now."""
+    beside = contracts.dataset(table.dataset).beside
+    others = beside.contract.tables if beside else ()
+    folders = [other.folder for other in others if other.name == table.name and other.folder != table.folder]
+    return {"beside": [f"warehouse/{folder}/" for folder in folders]} if folders else {}
 
 
 def column_comment(comment: str, unit: str, references: str) -> str:
@@ -143,10 +153,10 @@ def _feeds_a_dimension(contract: Contract, source: str) -> bool:
     return any(table.source == source or source in {join.table for join in table.joins} for table in dimensions)
 
 
-def _current_table(source: SourceTable) -> dict[str, Any]:
+def _current_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
     return {
         "bucket": "warehouse",
-        "location": f"warehouse/_current/{source.name}/",
+        "location": f"warehouse/{current_table(contract, source).folder}/",
         "format": "pointers",
         "description": f"the newest known version of every row of {source.name}, deleted ones too",
         "analysts": False,

@@ -36,5 +36,6 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         version=tuple(name for name in newest if name in names),
         deleted=source.deleted_mark,
         checked=source.checked_mark,
+        generation=source.generation,
     )
     return replace(table, basis=basis_of(table, contract.source))

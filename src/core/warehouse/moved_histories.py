@@ -35,7 +35,7 @@ def moved_histories(parts: Iterable[tuple[Table, str, pa.Table]]) -> list[MovedH
     for table, path, rows in parts:
         if table.partition_by and _stored_history(table):
             left = rows.filter(rows.column(table.deleted).is_null()) if table.deleted in rows.column_names else rows
-            tables.setdefault(table.name, (table, []))[1].append((path, left))
+            tables.setdefault(table.folder, (table, []))[1].append((path, left))
     moved = []
     for table, placed in tables.values():
         if len({path for path, _ in placed}) > 1 and (several := _in_several(table, placed)):

@@ -1,7 +1,8 @@
 """Names of a partition's pointer and of its immutable objects.
 
 A partition is named by its table's folder and its path below it: ``fact_quote/symbol=AAPL/month=2026-11``, or only
-``dim_staff`` where there is one partition. In the warehouse bucket that is
+``dim_staff`` where there is one partition. The folder of a later generation of a table is its name, a dot and a hash
+(``core.evolution.generations``). In the warehouse bucket that is
 
 - ``warehouse/<partition>/symlink.txt``: the pointer, one line ``s3://<bucket>/<object key>`` and a newline;
 - ``warehouse/_data/<partition>/v<version, 12 digits>-<32 hex digits>.parquet``: the objects.
@@ -37,6 +38,11 @@ class ObjectName:
 def partition_of(table: str, path: str) -> str:
     """The partition of a table and a path below it; an empty path is the table's only partition."""
     return f"{table}/{path}" if path else table
+
+
+def table_of(partition: str) -> str:
+    """The name of the table that a partition is of, whichever generation of it."""
+    return partition.partition("/")[0].partition(".")[0]
 
 
 def pointer_key(partition: str) -> str:
@@ -113,8 +119,8 @@ def remedy_of(partition: str) -> str:
     """What to do where a partition has to be made again."""
     if partition.startswith("_"):
         return "Rebuild a dimension that is made of it: starmend rebuild TABLE"
-    table, _, path = partition.partition("/")
-    return f"Rebuild it: starmend rebuild {table or 'TABLE'}" + (f" --partition {path}" if path else "")
+    path = partition.partition("/")[2]
+    return f"Rebuild it: starmend rebuild {table_of(partition) or 'TABLE'}" + (f" --partition {path}" if path else "")
 
 
 def lost_pointer(partition: str, objects: Sequence[str]) -> LostCommit | None:

@@ -42,7 +42,7 @@ def _states(contract: Contract, snapshots: Mapping[str, Snapshot]) -> dict[str, 
     """The current rows by source table, without those that the source has deleted."""
     states = {}
     for name, snapshot in snapshots.items():
-        rows, source = snapshot.table, name.removeprefix(f"{CURRENT}/")
+        rows, source = snapshot.table, name.removeprefix(f"{CURRENT}/").partition(".")[0]
         mark = contract.source_table(source).deleted_mark
         if mark in rows.column_names and rows.column(mark).null_count < rows.num_rows:
             rows = rows.filter(pc.is_null(rows.column(mark)))

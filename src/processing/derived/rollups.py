@@ -49,7 +49,7 @@ def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
 
     def rebuild() -> tuple[pa.Table, Sequence[object]]:
         snapshot = read_partition(services.partitions, fact, path)
-        name = partition_of(fact.name, path)
+        name = partition_of(fact.folder, path)
         if snapshot is None and services.partitions.list_objects(name):
             raise LostCommit("derive", table.name, f"{name} has objects and no pointer", remedy_of(name))
         period = period_of(table, feed, path, fact=fact)
@@ -263,7 +263,7 @@ def _refuse_misfit(rollup: Rollup, column: Column, sums: pa.Array, groups: _Grou
     name, start = groups.entities[entity[place]], groups.starts[group[place]].astype("datetime64[s]")
     raise InvalidData(
         "derive",
-        partition_of(rollup.table.name, rollup.path),
+        partition_of(rollup.table.folder, rollup.path),
         f"{column.name} of the group {name}, {start}Z is {sums[place].as_py()}, which no {column.type} holds",
         f"Give {rollup.table.name}.{column.name} a type of more digits, or check the values of {rollup.fact.name}",
     )

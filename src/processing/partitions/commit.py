@@ -55,7 +55,7 @@ def read_partition(store: PartitionStore, table: Table, partition: str) -> Snaps
 
     Raises ``LostCommit`` where pointer or object is lost, ``PipelineBug`` where the object is not sound.
     """
-    return read_snapshot(store, Layout.of(table).schema, partition_of(table.name, partition))
+    return read_snapshot(store, Layout.of(table).schema, partition_of(table.folder, partition))
 
 
 def commit_rows(
@@ -78,7 +78,7 @@ def commit_rows(
     one of them may be all that is left of the rows' only commit.
     """
     layout = Layout.of(table)
-    where = partition_of(table.name, partition)
+    where = partition_of(table.folder, partition)
     batch: Batch | None = None
     mark = ""
 
@@ -190,13 +190,13 @@ def commit_table(
     of its inputs.
     """
     layout = Layout.of(table)
-    where = partition_of(table.name, partition)
+    where = partition_of(table.folder, partition)
 
     def make(current: State) -> Next | AlreadyThere:
         snapshots: dict[str, Snapshot] = {}
         seen: dict[str, str] = {}
         for source, path in inputs:
-            name = partition_of(source.name, path)
+            name = partition_of(source.folder, path)
             snapshot = read_partition(store, source, path)
             if snapshot is None:
                 _refuse_lost_input(current, name)
@@ -246,7 +246,7 @@ def restate(
         sources = tuple(sources)[-RECENT:]
         return Next("restate", rows, layout.recorded, inserted=rows.num_rows, sources=sources, recent=marks)
 
-    where = partition_of(table.name, partition)
+    where = partition_of(table.folder, partition)
     return attempt(store, layout, where, make, context=context, mends=True)
 
 

@@ -22,7 +22,7 @@ def rollback(
     history, or its object was removed: recent ones stay for the grace period, the last of each day for a week.
     """
     layout = Layout.of(table)
-    where = partition_of(table.name, partition)
+    where = partition_of(table.folder, partition)
 
     def make(current: State) -> Next | AlreadyThere:
         if isinstance(current, Vacant):
@@ -70,7 +70,7 @@ def _key_of(current: Current, version: int) -> str:
 def release(store: PartitionStore, table: Table, partition: str, *, context: CommitContext) -> Outcome:
     """End a hold: the same rows as a new version that the auditor may heal again. Nothing to do where there is none."""
     layout = Layout.of(table)
-    where = partition_of(table.name, partition)
+    where = partition_of(table.folder, partition)
 
     def make(current: State) -> Next | AlreadyThere:
         if isinstance(current, Vacant):

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from core.contract.model import Table
 from core.ports import ObjectInfo, ObjectStore, PartitionStore
-from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object
+from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, pointer_key
 from core.warehouse.vacuum import GRACE, VacuumPlan, plan_vacuum
 from processing.partitions.state import Current, read_state
 
@@ -27,7 +27,7 @@ def vacuum(
     Interrupting it is harmless, and so is running it beside commits, readers and itself. A partition whose pointer
     leads to no readable object is left alone: what is there may be needed to repair it.
     """
-    listing = objects.list(f"{DATA_ROOT}{table.name}/")
+    listing = objects.list(f"{DATA_ROOT}{table.folder}/")
     for partition, infos in groupby(listing, key=_partition):
         plan = _clean(store, objects, partition, infos, now=now, grace=grace, dry_run=dry_run) if partition else None
         if plan is not None and plan.remove:
@@ -40,6 +40,17 @@ def vacuum_partition(
     """Clean one partition, as ``vacuum`` does; None where it is left alone."""
     infos = objects.list(data_prefix(partition))
     return _clean(store, objects, partition, infos, now=now, grace=grace, dry_run=False)
+
+
+def remove_partition(objects: ObjectStore, partition: str) -> int:
+    """Remove a partition of a retired generation whole, the pointer first; returns how many objects that were.
+
+    Interrupting it is harmless: what is left has no pointer, and goes the next time.
+    """
+    keys = [info.key for info in objects.list(data_prefix(partition))]
+    objects.delete([pointer_key(partition)])
+    objects.delete(keys)
+    return len(keys)
 
 
 def _clean(

@@ -80,7 +80,7 @@ class History:
             key = str(receipt["object"])
             refusal = self._refusals.get(key)
             touched = any(
-                (part["table"], part["partition"]) == (self._table.name, path) for part in receipt["partitions"]
+                (part["table"], part["partition"]) == (self._table.folder, path) for part in receipt["partitions"]
             )
             if touched and key not in known:
                 yield f"{key} is gone"
@@ -109,6 +109,6 @@ class History:
         if parsed.halted or parsed.rejected_lines:
             self._refusals[info.key] = _Refusal(info.key, parsed.rejected_lines, parsed.halted)
         for part in parsed.parts:
-            if part.table.name == self._table.name and self._partition in (None, part.path):
+            if part.table.folder == self._table.folder and self._partition in (None, part.path):
                 self.buffer.add(part.path, part.rows)
                 self.refs.setdefault(part.path, []).append(SourceRef(info.key, opened.stat.etag))

@@ -13,6 +13,8 @@ from core.audit.efforts import measured
 from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
+from core.evolution.deployments import read_history
+from core.evolution.generations import retired_folders
 from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 from core.warehouse.pointer import partition_of
 from core.warehouse.row_layout import why_outdated
@@ -21,7 +23,7 @@ from processing.derived.rollups import derive_rollup
 from processing.ingest import described
 from processing.partitions.commit import Committed, Outcome
 from processing.partitions.state import Current, read_state
-from processing.partitions.vacuum import vacuum_partition
+from processing.partitions.vacuum import remove_partition, vacuum_partition
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_table
 from processing.services import Services
@@ -106,8 +108,19 @@ def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) 
 
 
 def _clean(services: Services, repair: Vacuum, path: str) -> int:
-    """Clean a partition; returns how many objects were removed. Which may go is decided now, not by the audit."""
+    """Clean a partition; returns how many objects were removed. Which may go is decided now, not by the audit.
+
+    Of a retired generation all go: that no certificate rests on it the audit has seen.
+    """
     name = partition_of(repair.table, path)
+    contract = services.contracts.dataset(repair.dataset)
+    history, now = read_history(services.records, repair.dataset), int(services.now().timestamp())
+    if repair.table in retired_folders(history, contract, now=now):
+        removed = remove_partition(services.records, name)
+        services.log.info(
+            "partition of a retired generation removed", table=repair.table, partition=path, removed=removed
+        )
+        return removed
     plan = vacuum_partition(services.partitions, services.records, name, now=services.now())
     removed = len(plan.remove) if plan else 0
     services.log.info("partition cleaned", table=repair.table, partition=path, removed=removed)
@@ -160,7 +173,7 @@ def _dimension(services: Services, table: Table) -> Work:
 
 def _is_kept(services: Services, table: Table) -> bool:
     """Whether a current state is sound, and made as the contract says."""
-    state = read_state(services.partitions, table.name)
+    state = read_state(services.partitions, table.folder)
     if not isinstance(state, Current) or not state.is_sound:
         return False
     return not why_outdated(state.footer.layout, state.object.schema, table)

@@ -7,7 +7,7 @@ replaced whole, by one commit, while readers and writers go on.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,8 @@ def rebuild_table(
     *,
     allow_fewer: bool = False,
     progress: Callable[[str], None] = lambda _done: None,
+    kept: Collection[str] = (),
+    refusals: list[str] | None = None,
 ) -> Iterator[Rebuilt]:
     """Rebuild a warehouse table, or one partition of it. Advances as it is iterated.
 
@@ -56,6 +58,8 @@ def rebuild_table(
     which names them, and stays as it is, for ingest objects may be missing, or halt by now. So does one that would get
     older rows. The other partitions are rebuilt first. A partition for whose rows there is no ingest object left is
     never touched, and named where it is broken. ``progress`` is called with the key of every object that was read.
+    ``kept`` are the folders of current states that are taken as they are. ``refusals`` gets the objects that halted or
+    of which lines were rejected, each with the reason.
     """
     table = services.contracts.table(name)
     if table.name in {table.name for table in static_tables(services.contracts)}:
@@ -64,7 +68,8 @@ def rebuild_table(
         return
     contract = services.contracts.dataset(table.dataset)
     if table.kind == "fact":
-        yield from _rebuild(services, plan_source(contract, table.source), table, partition, allow_fewer, progress)
+        plan = plan_source(contract, table.source)
+        yield from _rebuild(services, plan, table, partition, allow_fewer, progress, refusals)
         return
     if table.kind != "dimension":
         remedy = "Rebuild the fact that it is made of"
@@ -72,7 +77,8 @@ def rebuild_table(
     for source in dict.fromkeys(inputs_of(table)):
         plan = plan_source(contract, source)
         current = present(plan.current, "rebuild", f"the current state of {source}")
-        yield from _rebuild(services, plan, current, None, allow_fewer, progress)
+        if current.folder not in kept:
+            yield from _rebuild(services, plan, current, None, allow_fewer, progress, refusals)
     outcome = derive_dimension(services.partitions, table, services.contracts, context=services.context_of(contract))
     yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
 
@@ -84,10 +90,13 @@ def _rebuild(
     partition: str | None,
     allow_fewer: bool,
     progress: Callable[[str], None],
+    refusals: list[str] | None,
 ) -> Iterator[Rebuilt]:
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
         history = History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
         history.read_new()
+        if refusals is not None:
+            refusals += [each for each in history.refused if each not in refusals]
         refused: list[InvalidData] = []
         for path in history.buffer.paths if partition is None else (partition,):
             try:
@@ -111,7 +120,7 @@ def _restate(
     services: Services, plan: SourcePlan, table: Table, path: str, history: History, allow_fewer: bool
 ) -> Rebuilt:
     layout = Layout.of(table)
-    where = partition_of(table.name, path)
+    where = partition_of(table.folder, path)
 
     def rows_now() -> tuple[pa.Table, Sequence[SourceRef]]:
         # Called after the pointer was read: an object that was committed before that is listed now, or was before.
@@ -134,18 +143,19 @@ def _restate(
 
 def _broken_besides(services: Services, table: Table, history: History) -> Iterator[InvalidData]:
     """The partitions that no ingest object has rows of and that cannot be read: nothing can make them again."""
-    paths = [*_paths_of_pointers(services, table), *_paths_of_objects(services, table)]
+    paths = [*paths_of_pointers(services, table), *_paths_of_objects(services, table)]
     history.read_new()  # an object that is there was made of ingest objects that were there before it
     for path in sorted(set(paths) - set(history.buffer.paths)):
-        where = partition_of(table.name, path)
+        where = partition_of(table.folder, path)
         state = read_state(services.partitions, where)
         if not isinstance(state, Current) or not state.is_sound:
             problem = "is broken, and no ingest object has rows of it" + because_of(history.refused)
             yield InvalidData("rebuild", where, problem, "Bring missing ingest objects back, or mend what halts them")
 
 
-def _paths_of_pointers(services: Services, table: Table) -> Iterator[str]:
-    folder = pointer_key(table.name).removesuffix(POINTER_NAME)
+def paths_of_pointers(services: Services, table: Table) -> Iterator[str]:
+    """The paths of a table's partitions, in order."""
+    folder = pointer_key(table.folder).removesuffix(POINTER_NAME)
     for info in services.records.list(folder):
         if info.key.endswith(f"/{POINTER_NAME}"):
             yield info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
@@ -153,6 +163,6 @@ def _paths_of_pointers(services: Services, table: Table) -> Iterator[str]:
 
 def _paths_of_objects(services: Services, table: Table) -> Iterator[str]:
     """The partitions that have objects: where a pointer is lost, they alone tell that there was a partition."""
-    for info in services.records.list(data_prefix(table.name)):
+    for info in services.records.list(data_prefix(table.folder)):
         if name := parse_object_key(info.key):
-            yield name.partition.removeprefix(table.name).lstrip("/")
+            yield name.partition.removeprefix(table.folder).lstrip("/")

@@ -21,9 +21,10 @@ data "aws_iam_policy_document" "restate" {
   }
 
   statement {
-    sid       = "RemoveOldObjects" # what no pointer will name again
-    actions   = ["s3:DeleteObject"]
-    resources = ["${var.buckets.warehouse}/warehouse/_data/*"] # wildcard: versions of every table
+    sid     = "RemoveOldObjects" # what no pointer will name again, and the pointers of retired generations
+    actions = ["s3:DeleteObject"]
+    # wildcard: versions and pointers of every table
+    resources = ["${var.buckets.warehouse}/warehouse/_data/*", "${var.buckets.warehouse}/warehouse/*/symlink.txt"]
   }
 
   statement {

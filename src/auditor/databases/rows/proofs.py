@@ -40,7 +40,7 @@ class Proofs:
         All columns are decoded only where the proof is not known. Raises ``TransientFailure`` where a store does not
         answer.
         """
-        name = partition_of(table.name, path)
+        name = partition_of(table.folder, path)
         stored = self._records.read(proof_key(name))
         known = json.loads(stored.body) if stored else {}
         if known.get("by") == self._by:

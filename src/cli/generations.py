@@ -1,0 +1,97 @@
+"""New generations of tables in a deployment: built between its two steps, and compared with what readers see.
+
+``core.evolution.generations`` has the steps, ``processing.restating.generations`` the building.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from cli.contract_changes import deployed_contracts
+from cli.operating import services_of
+from cli.output import err, out, steps
+from core.errors import Misuse
+
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+    from core.contract.model import Contracts
+    from core.evolution.generations import NewGeneration, Transition
+    from deploy.target import Target
+    from processing.restating.generations import BuiltGeneration
+
+_REFUSALS_SHOWN = 5
+
+
+def transition_to(target: Target, wanted: Contracts) -> Transition:
+    """The steps from what is deployed there to the wanted contracts."""
+    from core.evolution.generations import plan_transition
+
+    return plan_transition(deployed_contracts(target), wanted, now=now())
+
+
+def now() -> int:
+    """Epoch seconds."""
+    return int(dt.datetime.now(dt.UTC).timestamp())
+
+
+def tell_of_building(building: Sequence[NewGeneration]) -> None:
+    """Say what will be built before the deployment's second step, which has all else that changes."""
+    for new in building:
+        out.print(f"{new.table}: {new.folder} is built beside {new.beside} from ingest objects, then readers see it")
+
+
+def build(deployed: Deployment, building: Sequence[NewGeneration]) -> list[BuiltGeneration]:
+    """Build the generations, each compared with the one that readers see."""
+    from processing.restating.generations import build_generations
+
+    built: list[BuiltGeneration] = []
+    with steps() as progress, progress.step(f"building {len(building)} new generations") as step:
+        read = 0
+
+        def count(key: str) -> None:
+            nonlocal read
+            read += 1
+            step.update(title=f"building {len(built) + 1} of {len(building)}: {read} objects read, {key}")
+
+        for each in build_generations(services_of(deployed), building, progress=count):
+            built.append(each)
+    return built
+
+
+def tell_of_built(built: Sequence[BuiltGeneration]) -> None:
+    """Say of each generation how it compares with the one that readers see."""
+    for each in built:
+        _tell_of(each)
+
+
+def _tell_of(built: BuiltGeneration) -> None:
+    keys = "" if built.keys is None else f", {built.keys_before:,} -> {built.keys:,} keys, {built.lost:,} lost"
+    style = "red" if built.is_smaller else None
+    out.print(f"{built.folder}: {built.rows_before:,} -> {built.rows:,} rows{keys}", style=style)
+    for refusal in built.refusals[:_REFUSALS_SHOWN]:
+        out.print(f"  {refusal}")
+    if (more := len(built.refusals) - _REFUSALS_SHOWN) > 0:
+        out.print(f"  and {more:,} more ingest objects that lack lines")
+
+
+def refuse_smaller(environment: str, built: Sequence[BuiltGeneration]) -> None:
+    """Raises ``Misuse`` where readers would miss something that they see now: then they go on seeing the old one."""
+    smaller = [each for each in built if each.is_smaller]
+    if not smaller:
+        return
+    err.print("the new generations stay beside the old ones and are written; nothing was switched")
+    counts = (f"{each.folder} lacks {each.lost or each.rows_before - each.rows:,}" for each in smaller)
+    raise Misuse(
+        f"switch tables of {environment}",
+        ", ".join(each.table for each in smaller),
+        "; ".join(counts),
+        "Mend what rejects their lines and deploy again, deploy the contract of before, or give --allow-fewer",
+    )
+
+
+def as_data(built: Sequence[BuiltGeneration]) -> list[dict[str, Any]]:
+    """JSON of the generations that were built."""
+    return [asdict(each) for each in built]

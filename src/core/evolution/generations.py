@@ -1,0 +1,250 @@
+"""Generations of tables: how a deployment goes from one key, partitioning or type to another while all go on. Pure.
+
+A table whose rows come under another key, into other partitions or into narrower types gets a new *generation*, a
+folder of its own beside the old one. The deployment then has two steps:
+
+1. What is deployed stays, and the wanted contract is put ``beside`` it: every ingest object is processed by both, into
+   the old generations and the new ones. Readers, audits and certificates know of the old ones only. Now the new ones
+   are built from the ingest objects that were there before, and compared.
+2. The two contracts change places: the catalog tables name the new folders. The old ones are written for a grace period
+   more, so that going back is the same step in the other direction, with nothing to build.
+
+A generation is named by a hash of what it was made from and of what it is, so that no name comes twice and a step that
+is tried again comes to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+from core.contract.codec import content_hash
+from core.contract.model import Beside, Contract, Contracts, Database, SourceTable, Table
+from core.evolution.compare import as_written
+from core.evolution.compare_sources import compare_sources
+from core.evolution.compare_tables import compare_tables
+from core.evolution.deployments import ContractForm, Recorded
+from core.time import epoch, iso
+from core.warehouse.current_state import inputs_of
+from core.warehouse.vacuum import GRACE, SHORTEST_GRACE
+
+DIGITS = 8
+_MARGIN = int(SHORTEST_GRACE.total_seconds())  # writers that began within the grace period have ended by then
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """A table that is built beside the one that readers see, by their folders."""
+
+    dataset: str
+    table: str
+    folder: str
+    beside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A deployment's steps. ``first`` is applied at once; where ``building`` is empty, that is all.
+
+    Else ``building`` are the generations to fill before ``last``, which has the wanted contracts.
+    """
+
+    first: Contracts
+    wanted: Contracts
+    building: tuple[NewGeneration, ...] = ()
+
+    def last(self, now: int) -> Contracts:
+        """The wanted contracts, with what readers saw before beside them until the grace period from ``now`` ends."""
+        served = {contract.dataset: contract for contract in self.first}
+        built = {each.dataset for each in self.building}
+        contracts = (
+            _beside(contract, served[contract.dataset], self.first, until=_grace(now))
+            if contract.dataset in built
+            else replace(contract, beside=_kept(served.get(contract.dataset), contract, now))
+            for contract in self.wanted
+        )
+        return replace(self.wanted, contracts=tuple(contracts))
+
+
+def plan_transition(deployed: Contracts | None, wanted: Contracts, *, now: int) -> Transition:
+    """The steps from what is deployed (None: nothing) to the wanted contracts, at ``now`` (epoch seconds).
+
+    Where nothing but what is deployed is wanted, ``first`` is that, byte by byte. A generation that is beside already
+    is taken as it is: one that readers saw is whole, so that going back to it builds nothing.
+    """
+    if deployed is None:
+        return Transition(wanted, wanted)
+    before = {contract.dataset: contract for contract in deployed}
+    contracts = [
+        _in_generations(before[contract.dataset], contract, now) if contract.dataset in before else contract
+        for contract in wanted
+    ]
+    placed = replace(wanted, contracts=tuple(contracts))
+    building = tuple(
+        each
+        for contract in contracts
+        if contract.dataset in before
+        for each in _to_build(before[contract.dataset], contract, now)
+    )
+    if not building:
+        first = [_at_once(before.get(contract.dataset), contract, deployed, now) for contract in contracts]
+        return Transition(replace(placed, contracts=tuple(first)), placed)
+    built = {each.dataset for each in building}
+    new = {contract.dataset: contract for contract in contracts}
+    held = [
+        _beside(contract, new[contract.dataset], placed, until="") if contract.dataset in built else contract
+        for contract in deployed
+    ]
+    return Transition(replace(deployed, contracts=tuple(held)), placed, building)
+
+
+def folders_of(contract: Contract) -> set[str]:
+    """The folders of a contract's tables."""
+    return {table.folder for table in contract.tables}
+
+
+def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int) -> set[str]:
+    """The folders that deployments of a dataset have named, and that nobody reads or writes at ``now`` any more.
+
+    Since an hour at least where their grace period ended, else for as long as that since they were named last.
+    """
+    live = folders_of(contract)
+    if contract.beside is not None and now < epoch(contract.beside.until or iso(now + 1)) + _MARGIN:
+        live |= folders_of(contract.beside.contract)
+    gone: dict[str, int] = {}
+    for recorded, following in zip_longest(history, history[1:]):
+        deployed = recorded.form.contract
+        since = following.deployment.since if following else now
+        for folder in folders_of(deployed):
+            gone[folder] = since + int(GRACE.total_seconds())
+        for folder in folders_of(deployed.beside.contract) if deployed.beside else ():
+            until = deployed.beside.until if deployed.beside else ""
+            gone[folder] = epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
+    return {folder for folder, since in gone.items() if folder not in live and since <= now}
+
+
+# ---------------------------------------------------------------- one dataset
+
+
+def _in_generations(before: Contract, wanted: Contract, now: int) -> Contract:
+    """The wanted contract with each of its tables in the generation that its rows fit, or in a new one."""
+    known = [before]
+    if before.beside is not None and before.beside.is_live(now):
+        known.append(before.beside.contract)
+    strangers = [affected(each, wanted) for each in known]
+    tables = []
+    for table in wanted.tables:
+        home = next(
+            (
+                each
+                for each, others in zip(known, strangers, strict=True)
+                if table.name not in others and _has(each, table)
+            ),
+            None,
+        )
+        old = _named(before.tables, table.name)
+        generation = _named(home.tables, table.name).generation if home else ""  # type: ignore[union-attr]
+        if home is None and old is not None:
+            generation = _name(before, wanted, old, table)
+        tables.append(replace(table, generation=generation))
+    source = wanted.source
+    if isinstance(source, Database):
+        source = replace(source, tables=tuple(_source_in_generation(known, wanted, each) for each in source.tables))
+    return replace(wanted, tables=tuple(tables), source=source)
+
+
+def _source_in_generation(known: Collection[Contract], wanted: Contract, source: SourceTable) -> SourceTable:
+    """The source table with the generation of its current state."""
+    first = next(iter(known))
+    was = _source_of(first, source.name)
+    for contract in known:
+        there = _source_of(contract, source.name)
+        if there is not None and source.name not in _sources_affected(contract, wanted):
+            return replace(source, generation=there.generation)
+    return replace(source, generation=content_hash((was, source))[:DIGITS]) if was is not None else source
+
+
+def affected(before: Contract, after: Contract) -> set[str]:
+    """The tables whose rows of before do not fit: those of a change of class rebuild, and what is derived from them."""
+    sources = _sources_affected(before, after)
+    names = {
+        change.place.split(".")[1]
+        for change in compare_tables(as_written(before), as_written(after))
+        if change.grade == "rebuild"
+    }
+    for table in after.tables:
+        if (table.kind == "fact" and table.source in sources) or sources & {*inputs_of(table)}:
+            names.add(table.name)
+    return names | {table.name for table in after.tables if table.kind == "rollup" and table.source in names}
+
+
+def _sources_affected(before: Contract, after: Contract) -> set[str]:
+    """The source tables whose rows are told apart, placed or taken in another way."""
+    names: set[str] = set()
+    for change in compare_sources(as_written(before), as_written(after)):
+        if change.grade == "rebuild":
+            _, part, *rest = change.place.split(".")
+            everything = {table.name for table in after.source.tables} if after.source else set()
+            names |= {rest[0]} if part == "tables" and rest else everything
+    return names
+
+
+def _to_build(before: Contract, wanted: Contract, now: int) -> Iterator[NewGeneration]:
+    """The generations that are not whole: those that are new, or whose building has begun."""
+    whole = folders_of(before)
+    if before.beside is not None and before.beside.until and before.beside.is_live(now):
+        whole |= folders_of(before.beside.contract)
+    for table in wanted.tables:
+        old = _named(before.tables, table.name)
+        if old is not None and table.folder not in whole:
+            yield NewGeneration(wanted.dataset, table.name, table.folder, old.folder)
+
+
+def _at_once(before: Contract | None, wanted: Contract, deployed: Contracts, now: int) -> Contract:
+    """The wanted contract where nothing has to be built: what readers saw before is beside it for a while."""
+    if before is None:
+        return wanted
+    if folders_of(before) - folders_of(wanted) and folders_of(wanted) - folders_of(before):
+        return _beside(wanted, before, deployed, until=_grace(now))
+    return replace(wanted, beside=_kept(before, wanted, now))
+
+
+def _kept(before: Contract | None, wanted: Contract, now: int) -> Beside | None:
+    """What stays beside a contract: what readers saw, while its grace lasts or nothing else changes."""
+    if before is None or before.beside is None or not before.beside.until:
+        return None
+    is_same = replace(before, beside=None) == wanted
+    return before.beside if is_same or before.beside.is_live(now) else None
+
+
+def _beside(contract: Contract, other: Contract, of: Contracts, *, until: str) -> Contract:
+    """The contract with another one of its dataset beside it; ``of`` are the contracts that the other one is among."""
+    alone = replace(other, beside=None)
+    whole = replace(of, contracts=tuple(alone if each.dataset == other.dataset else each for each in of))
+    form = ContractForm.of(whole, other.dataset)
+    calendars = (form.calendar,) if form.calendar else ()
+    return replace(contract, beside=Beside(alone, form.lookups, calendars, until))
+
+
+def _name(before: Contract, wanted: Contract, old: Table, new: Table) -> str:
+    """The name of the generation that comes after ``old``, the same for every contract that has the table."""
+    tables = [replace(table, dataset="") for table in (old, new)]
+    sources = [_source_of(contract, new.source) for contract in (before, wanted)]
+    return content_hash((tables, sources))[:DIGITS]
+
+
+def _source_of(contract: Contract, name: str) -> SourceTable | None:
+    return next((table for table in contract.source.tables if table.name == name), None) if contract.source else None
+
+
+def _named(tables: tuple[Table, ...], name: str) -> Table | None:
+    return next((table for table in tables if table.name == name), None)
+
+
+def _has(contract: Contract, table: Table) -> bool:
+    return _named(contract.tables, table.name) is not None
+
+
+def _grace(now: int) -> str:
+    return iso(now + int(GRACE.total_seconds()))

@@ -1,0 +1,176 @@
+"""Random sequences of contract changes and data on a lake in memory, against an empty one with the same history.
+
+Each contract is deployed over what is there, as a deployment does it: at once, or in the two steps of a new generation
+with data arriving before, between and after them. Then what readers see is what an empty lake holds under that contract
+into which the same ingest objects are played.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.contract_changes import loaded
+from tests.support.fitting_lines import lines_of
+from tests.support.generated_contracts import changed, good_contract
+from tests.support.lake import NOW, MemoryLake
+
+from core.contract.model import Contracts, Feed, Table
+from core.errors import StarmendError
+from core.evolution.changes import gravest
+from core.evolution.compare import compare_contracts
+from core.evolution.generations import Transition, plan_transition
+from processing.restating.generations import build_generations
+from processing.restating.rebuild import rebuild_table
+
+LONGEST = 5  # contracts of a sequence
+TRIES = 20  # changes that its author tries; many are refused by the check
+
+
+@dataclass
+class Played:
+    """What came of a sequence: how many changes of each class were deployed and how many lakes compared."""
+
+    met: Counter[str] = field(default_factory=Counter)
+    compared: int = 0
+    fault: str = ""
+
+
+def play(draw: random.Random, folder: Path) -> Played:
+    """Play one sequence; ``fault`` says what differs, empty where nothing does."""
+    outcome = Played()
+    contracts = list(_contracts(draw, folder))
+    if not contracts:
+        return outcome
+    lake = _Lake(contracts[0])
+    lake.arrive()
+    for wanted in contracts[1:]:
+        changes = compare_contracts(lake.contracts, wanted)
+        grade = gravest(changes)
+        if grade in (None, "refused"):
+            continue
+        try:
+            outcome.met["rolled back" if lake.deploy(wanted, draw) else str(grade)] += 1
+            lake.arrive()
+            fault = lake.difference()
+        except StarmendError as error:
+            fault = f"{type(error).__name__}: {error}"
+        if fault is None:
+            continue
+        outcome.compared += 1
+        if fault:
+            outcome.fault = f"{', '.join(f'{change.place} ({change.grade})' for change in changes)}: {fault}"
+            break
+    return outcome
+
+
+def _contracts(draw: random.Random, folder: Path) -> Iterator[Contracts]:
+    """A contract and what its author makes of it, one change after another; now and then he takes one back."""
+    written: list[dict[str, Any]] = [good_contract(draw)]
+    if (first := loaded(written[0], folder)) is None:
+        return
+    yield first
+    wanted = draw.randrange(1, LONGEST)
+    for _ in range(TRIES):
+        if len(written) > 1 and draw.random() < 0.3:
+            after = copy.deepcopy(written[-2])
+        else:
+            after = copy.deepcopy(written[-1])
+            changed(after, draw)
+        contracts = loaded(after, folder) if after != written[-1] else None
+        if contracts is not None:
+            written.append(after)
+            yield contracts
+        if len(written) > wanted:
+            return
+
+
+class _Lake:
+    """A lake that contracts are deployed over."""
+
+    def __init__(self, contracts: Contracts) -> None:
+        self.now = NOW
+        self.lake = MemoryLake(contracts, now=self._clock)
+        self.contracts = contracts
+        self.keys: list[str] = []
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    def deploy(self, wanted: Contracts, draw: random.Random) -> bool:
+        """Deploy a contract, in one step or in two; whether it was a return to what readers saw before."""
+        seconds = int(self.now.timestamp())
+        transition = plan_transition(self.contracts, wanted, now=seconds)
+        before = {table.folder for table in self.contracts.tables()}
+        self._deployed(transition.first)
+        self.arrive()
+        if transition.building:
+            self._build(transition, draw)
+            self._deployed(transition.last(seconds))
+        beside = {table.folder for each in self.contracts if each.beside for table in each.beside.contract.tables}
+        return not transition.building and bool(before & beside - {t.folder for t in self.contracts.tables()})
+
+    def _build(self, transition: Transition, draw: random.Random) -> None:
+        if draw.random() < 0.5:  # killed, and begun again with more data there
+            for _ in build_generations(self.lake.services, transition.building[:1]):
+                break
+            self.arrive()
+        again = plan_transition(self.contracts, transition.wanted, now=int(self.now.timestamp()))
+        assert (again.first, again.building) == (transition.first, transition.building)
+        list(build_generations(self.lake.services, transition.building))
+        self.arrive()
+
+    def _deployed(self, contracts: Contracts) -> None:
+        self.lake.deployed(contracts)
+        self.contracts = contracts
+
+    def arrive(self) -> None:
+        """More ingest objects, in the form that is deployed, are put and processed."""
+        self.now += timedelta(seconds=60)
+        fresh = []
+        for contract in self.contracts:
+            for source in contract.source.tables if contract.source else ():
+                lines = lines_of(contract, self.contracts, source, count=3 + len(self.keys) % 5)
+                number = 1 + sum(1 for key in self.keys if f"/{source.name}/" in key)
+                if isinstance(contract.source, Feed):
+                    fresh.append(
+                        self.lake.put(f"feeds/{contract.dataset}/2026/11/20/14/part-{len(self.keys)}.gz", lines)
+                    )
+                else:
+                    fresh.append(self.lake.put_table(contract.dataset, source.name, number, lines))
+        self.keys += fresh
+        errors = self.lake.process(*fresh)
+        if errors:
+            raise next(iter(errors.values()))
+
+    def restate(self) -> None:
+        """What the audits do after a deployment: outdated partitions are made again, each in its place."""
+        for table in _told(self.contracts):
+            list(rebuild_table(self.lake.services, table.name))
+
+    def difference(self) -> str | None:
+        """What differs from an empty lake; None where nothing is compared, for the contract rejects lines it has."""
+        empty = MemoryLake(self.contracts, now=self._clock)
+        plain = plan_transition(None, self.contracts, now=0).first
+        empty.deployed(plain)
+        for key in self.keys:
+            stored = self.lake.ingest.read(key)
+            assert stored is not None
+            empty.ingest.write(key, stored.body)
+        if empty.process(*self.keys) or any(empty.receipt(key)["rejected"] for key in self.keys):
+            return None
+        self.restate()
+        for table in _told(self.contracts):
+            if self.lake.rows(table.name) != empty.rows(table.name):
+                return f"{table.folder} is not what an empty lake would hold"
+        return ""
+
+
+def _told(contracts: Contracts) -> Sequence[Table]:
+    return [table for table in contracts.tables() if table.kind in ("fact", "dimension")]

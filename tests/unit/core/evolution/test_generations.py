@@ -1,0 +1,206 @@
+"""Generations of tables: which get a new one, what stands beside what, what it is called, and when it may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.support.lake import shipped_contracts
+
+from core.contract.codec import from_data, to_data
+from core.contract.model import Contract, Contracts, Database, Table
+from core.contract.types import parse_type
+from core.evolution.deployments import ContractForm, Deployment, Recorded
+from core.evolution.generations import Transition, plan_transition, retired_folders
+from core.time import iso
+from core.warehouse.vacuum import GRACE
+
+NOW = 1_800_000_000
+HOURS = 3600
+
+
+def changed(contracts: Contracts, dataset: str, change: Callable[[Contract], Contract]) -> Contracts:
+    """The contracts with one dataset's changed, as its author writes it."""
+    return replace(
+        contracts,
+        contracts=tuple(
+            replace(change(each), hash=f"{each.hash}'") if each.dataset == dataset else each for each in contracts
+        ),
+    )
+
+
+def with_table(contracts: Contracts, name: str, change: Callable[[Table], Table]) -> Contracts:
+    def of(contract: Contract) -> Contract:
+        return replace(contract, tables=tuple(change(each) if each.name == name else each for each in contract.tables))
+
+    return changed(contracts, contracts.table(name).dataset, of)
+
+
+def by_day(contracts: Contracts) -> Contracts:
+    """Quotes and their rollup by day instead of by month."""
+    for name in ("fact_quote", "fact_quote_hourly"):
+        contracts = with_table(
+            contracts,
+            name,
+            lambda table: replace(
+                table,
+                partition_by=tuple(
+                    replace(part, name="day", transform="day") if part.transform == "month" else part
+                    for part in table.partition_by
+                ),
+            ),
+        )
+    return contracts
+
+
+def rekeyed(contracts: Contracts) -> Contracts:
+    return with_table(contracts, "fact_sales_order", lambda table: replace(table, key=("sales_order_id",)))
+
+
+def folders(contracts: Contracts, dataset: str = "quotes") -> set[str]:
+    return {table.folder for table in contracts.dataset(dataset).tables}
+
+
+def stepped(deployed: Contracts, wanted: Contracts, now: int = NOW) -> Contracts:
+    """What is deployed in the end."""
+    transition = plan_transition(deployed, wanted, now=now)
+    return transition.last(now) if transition.building else transition.first
+
+
+def test_a_first_deployment_has_one_step_and_first_generations() -> None:
+    contracts = shipped_contracts()
+    assert plan_transition(None, contracts, now=NOW) == Transition(contracts, contracts)
+    assert plan_transition(contracts, contracts, now=NOW).first == contracts
+
+
+def test_what_is_deployed_stays_while_the_wanted_stands_beside_it() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, by_day(before), now=NOW)
+    assert [(new.table, new.beside) for new in transition.building] == [
+        ("fact_quote", "fact_quote"),
+        ("fact_quote_hourly", "fact_quote_hourly"),
+    ]
+    first = transition.first.dataset("quotes")
+    assert replace(first, beside=None) == before.dataset("quotes")
+    assert first.beside is not None
+    assert first.beside.is_live(NOW + 10**9)
+    assert {table.name for table in first.beside.contract.tables if table.generation} == {
+        "fact_quote",
+        "fact_quote_hourly",
+    }
+    assert transition.first.dataset("sales") == before.dataset("sales")
+
+
+def test_then_they_change_places_for_the_grace_period() -> None:
+    before = shipped_contracts()
+    after = stepped(before, by_day(before)).dataset("quotes")
+    assert after.hash == by_day(before).dataset("quotes").hash, "as the files at hand have it"
+    assert after.beside is not None
+    assert after.beside.contract == before.dataset("quotes")
+    assert after.beside.until == iso(NOW + int(GRACE.total_seconds()))
+    assert (after.beside.is_live(NOW + 5 * HOURS), after.beside.is_live(NOW + 7 * HOURS)) == (True, False)
+
+
+def test_deploying_the_same_again_changes_nothing_at_any_step_or_time() -> None:
+    before, wanted = shipped_contracts(), by_day(shipped_contracts())
+    transition = plan_transition(before, wanted, now=NOW)
+    again = plan_transition(transition.first, wanted, now=NOW + 60)
+    assert (again.first, again.building) == (transition.first, transition.building)
+    last = transition.last(NOW)
+    for later in (NOW + 60, NOW + 10**7):
+        assert plan_transition(last, wanted, now=later) == Transition(
+            last, plan_transition(last, wanted, now=later).wanted
+        )
+
+
+def test_going_back_within_the_grace_period_is_one_step_that_builds_nothing() -> None:
+    before = shipped_contracts()
+    last = stepped(before, by_day(before))
+    back = plan_transition(last, before, now=NOW + HOURS)
+    assert back.building == ()
+    assert folders(back.first) == folders(before)
+    beside = back.first.dataset("quotes").beside
+    assert beside is not None
+    assert {table.folder for table in beside.contract.tables} == folders(last)
+
+
+def test_going_back_later_builds_a_generation_of_another_name() -> None:
+    before = shipped_contracts()
+    last = stepped(before, by_day(before))
+    back = plan_transition(last, before, now=NOW + 7 * HOURS)
+    assert {new.folder for new in back.building}.isdisjoint(folders(before) | folders(last))
+    there = plan_transition(back.last(NOW + 7 * HOURS), by_day(before), now=NOW + 20 * HOURS)
+    assert {new.folder for new in there.building}.isdisjoint(folders(before) | folders(last))
+
+
+def test_what_was_begun_and_given_up_leaves_what_is_deployed_as_it_was() -> None:
+    before = shipped_contracts()
+    first = plan_transition(before, by_day(before), now=NOW).first
+    assert plan_transition(first, before, now=NOW).first == before
+
+
+def test_a_generation_stays_a_table_s_through_other_changes() -> None:
+    before = shipped_contracts()
+    last = stepped(before, rekeyed(before))
+    other = with_table(rekeyed(before), "fact_sales_order", lambda table: replace(table, description="orders"))
+    transition = plan_transition(last, other, now=NOW + 10**6)
+    assert transition.building == ()
+    assert folders(transition.first, "sales") == folders(last, "sales")
+    assert transition.first.dataset("sales").beside is None
+
+
+def test_a_source_table_of_another_key_gets_another_current_state_and_what_is_made_of_it() -> None:
+    before = shipped_contracts()
+
+    def rekey(contract: Contract) -> Contract:
+        source = contract.source
+        assert isinstance(source, Database)
+        tables = tuple(
+            replace(each, key=("department_name",)) if each.name == "department" else each for each in source.tables
+        )
+        return replace(contract, source=replace(source, tables=tables))
+
+    transition = plan_transition(before, changed(before, "sales", rekey), now=NOW)
+    assert [new.table for new in transition.building] == ["dim_staff"]
+    beside = transition.first.dataset("sales").beside
+    assert beside is not None
+    assert beside.contract.source_table("department").generation
+    assert not beside.contract.source_table("staff").generation
+
+
+@pytest.mark.parametrize(("kind", "count"), [("int", 2), ("decimal(20,6)", 0)])
+def test_a_narrower_type_is_another_generation_and_a_wider_one_is_not(kind: str, count: int) -> None:
+    before = shipped_contracts()
+
+    def retyped(table: Table) -> Table:
+        columns = (replace(each, type=parse_type(kind)) if each.name == "price" else each for each in table.columns)
+        return replace(table, columns=tuple(columns))
+
+    after = with_table(before, "fact_quote", retyped)
+    assert len(plan_transition(before, after, now=NOW).building) == count
+
+
+def test_every_step_is_kept_as_json() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, by_day(before), now=NOW)
+    for contracts in (transition.first, transition.last(NOW)):
+        assert from_data(Contracts, to_data(contracts)) == contracts
+
+
+def test_a_generation_may_go_an_hour_after_its_grace_period_and_never_one_that_is_used() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, by_day(before), now=NOW)
+    steps = [before, transition.first, transition.last(NOW)]
+    history = [
+        Recorded(Deployment("quotes", number, NOW + number, "", ""), ContractForm.of(each, "quotes"))
+        for number, each in enumerate(steps)
+    ]
+    contract = steps[-1].dataset("quotes")
+    old = {"fact_quote", "fact_quote_hourly"}
+    assert retired_folders(history, contract, now=NOW + 6 * HOURS + 1800) == set()
+    assert retired_folders(history, contract, now=NOW + 7 * HOURS + 1) == old
+    given_up = [*history[:2], Recorded(Deployment("quotes", 2, NOW + 2, "", ""), ContractForm.of(before, "quotes"))]
+    new = {each.folder for each in transition.building}
+    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 5 * HOURS) == set()
+    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 7 * HOURS) == new
