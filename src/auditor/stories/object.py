@@ -20,7 +20,7 @@ from core.ports import ObjectStat
 from core.time import format_instant
 from core.warehouse.footer import Footer
 from core.warehouse.partition_objects import open_object
-from core.warehouse.pointer import parse_object, partition_of, version_of
+from core.warehouse.pointer import parse_object, partition_of, table_of, version_of
 
 SHOWN = 5  # refused lines that are told one by one
 
@@ -185,7 +185,7 @@ def _partition_object(services: Services, key: str) -> Story:
     name = parse_object(key)
     partition = name.partition if name else ""
     current, stored = target_of(services.partitions, partition), services.partitions.read_object(key)
-    table = partition.partition("/")[0]
+    table = table_of(partition)
     dataset = next((each.dataset for each in services.contracts.tables() if each.name == table), "")
     if stored is None:
         raise Misuse(
