@@ -14,7 +14,7 @@ import typer
 from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
-from cli.options import DEFAULT, DEFAULT_FOLDER, Environment, Folder, Json, Output
+from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, Json, Output
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
 
 if TYPE_CHECKING:
@@ -151,6 +151,34 @@ def diff(
         show_changes(changes)
     grade = gravest(changes)
     raise typer.Exit(USAGE if grade == "refused" else FINDINGS if grade else FINE)
+
+
+@app.command()
+@examples("contract suggest --env dev", "contract suggest --dataset sales --json")
+def suggest(
+    folder: Folder = DEFAULT_FOLDER,
+    dataset: Dataset = "",
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Write the lines that would promise what the databases have and the contracts do not.
+
+    Reads each database's catalog with the deployment's login. Exits 1 where there is something to add, to take out or
+    to widen.
+    """
+    from aws.secrets import AwsSecretStore
+    from cli.suggesting import show_suggestions, suggest_for, suggestions_data
+    from core.authoring.load import load
+
+    contracts = load(folder, today=today())
+    deployed = deployment(environment)
+    secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
+    lines = [*suggest_for(contracts, secrets=secrets, dataset=dataset)]
+    if as_json:
+        print_json(suggestions_data(lines))
+    else:
+        show_suggestions(lines)
+    raise typer.Exit(FINDINGS if lines else FINE)
 
 
 @app.command("render")

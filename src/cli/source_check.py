@@ -20,7 +20,7 @@ from ingestion.engines.inspection import tried_login as try_connector
 from ingestion.engines.port import Timeouts
 
 APPLICATION = "starmend-check"
-_TIMEOUTS = Timeouts(connect=5.0, statement=60.0)
+TIMEOUTS = Timeouts(connect=5.0, statement=60.0)
 _COLOURS = {"broken": "red", "weak": "yellow", "note": "blue"}
 
 
@@ -52,7 +52,7 @@ class DatabaseCheck:
 def tried_login(engine: str, secrets: SecretStore, secret: str) -> ServerFacts | StarmendError:
     """The server that answers to a secret's login, or why none does."""
     kind = engine_named(engine)
-    return try_connector(kind, kind.connector(secrets, secret, application=APPLICATION, timeouts=_TIMEOUTS))
+    return try_connector(kind, kind.connector(secrets, secret, application=APPLICATION, timeouts=TIMEOUTS))
 
 
 def inspect_databases(contracts: Contracts, *, secrets: SecretStore, now: datetime) -> list[DatabaseCheck]:
@@ -66,7 +66,7 @@ def inspect_databases(contracts: Contracts, *, secrets: SecretStore, now: dateti
 
 def _inspected(dataset: str, source: Database, secrets: SecretStore, now: datetime) -> DatabaseCheck:
     engine = engine_named(source.engine)
-    connector = engine.connector(secrets, source.secret, application=APPLICATION, timeouts=_TIMEOUTS)
+    connector = engine.connector(secrets, source.secret, application=APPLICATION, timeouts=TIMEOUTS)
     try:
         return DatabaseCheck(dataset, Inspector(engine, connector, source, now, time.monotonic).inspect())
     except StarmendError as error:

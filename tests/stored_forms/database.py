@@ -94,6 +94,8 @@ class DatabaseLake(DatabaseSimulation):
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         if question["kind"] == "count_buckets":
             answer: Mapping[str, Any] = self.server.count(question)
+        elif question["kind"] == "describe_tables":
+            answer = self.server.describe()
         else:
             self.server.prepare(question)
             answer = super()._ask(question)

@@ -14,6 +14,7 @@ from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryReques
 from core.audit.repair_jobs import Repair, RepairOutcome, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
+    DescribeTables,
     ListPairs,
     LocateRows,
     Question,
@@ -32,6 +33,7 @@ EXAMPLES: dict[str, Any] = {
     "column": "price",
     "columns": ("created_at",),
     "dataset": "prices",
+    "changes": ("column colour (text) was added; the contract's line: colour: string?",),
     "day": "2026-11-20",
     "deleted": True,
     "end": "2026-11-20T10:00:00.000000Z",
@@ -57,6 +59,7 @@ EXAMPLES: dict[str, Any] = {
     "rows": 3,
     "reasons": ("units_sold: 0 breaks > 0",),
     "rule": "price > 0",
+    "since": "2026-11-20T09:00:00Z",
     "start": "2026-11-20T09:00:00.000000Z",
     "stored": "7",
     "table": "fact_price",
@@ -154,4 +157,5 @@ def _questions() -> list[Question]:
         CountBuckets("books", "book_order", spans, 16, "2026-11-20T09:00:00Z", "created_at"),
         ListPairs("books", "book_order", spans[1], 16, (0, 5), target, "created_at"),
         LocateRows("books", "book_order", ((1,), (2,)), ("created_at",), target),
+        DescribeTables("books", ("book", "book_order")),
     ]

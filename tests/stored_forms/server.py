@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from core.audit.fingerprint import bucket_numbers, fingerprints, key_hashes, microseconds
-from core.audit.source_check import buckets_to_data
+from core.audit.source_check import buckets_to_data, shapes_to_data
 from core.contract.model import HASH, HASH_LIST, SourceTable
 from core.errors import OutOfReach
+from core.sources.catalog import CatalogColumn, SourceType
 
 Row = dict[str, Any]
 _TYPES = {
@@ -64,6 +65,18 @@ class Server:
             hashes, versions = _hashed(some)
             counted.append(fingerprints(hashes, versions, question["buckets"]))
         return {"spans": buckets_to_data(tuple(counted))}
+
+    def describe(self) -> dict[str, Any]:
+        """The answer to ``DescribeTables``."""
+        columns = {
+            name: [
+                CatalogColumn(field.name, SourceType("text"), _TYPES[field.type.name][0], not field.required, number)
+                for number, field in enumerate(table.fields, start=1)
+                if not field.added
+            ]
+            for name, table in self.tables.items()
+        }
+        return shapes_to_data(columns, [])
 
     def prepare(self, question: Mapping[str, Any]) -> None:
         """The rows that the next ``ListPairs`` or ``LocateRows`` (of a key of one column, and a time) is to get."""
@@ -136,7 +149,7 @@ def content_of(row: Row) -> int:
 
 def _column(name: str, kind: str) -> list[Any]:
     spelling, category = _TYPES[kind]
-    return [name, spelling, spelling, -1, category, True]
+    return [name, spelling, spelling, -1, category, True, 0, spelling]
 
 
 def _is_wanted(key: int, row: Row, condition: str) -> bool:

@@ -36,6 +36,10 @@ GROWN = (
     # A mail names keys as they are, without Python's quotation marks.
     "books/warehouse/audit/causes/books/orphan_key.json",
     "books/warehouse/audit/runs/third/judgement.json",
+    # The memory of audits knows the source's columns.
+    *(f"books/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second", "third", "fourth", "fifth")),
+    *(f"books_canary/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second")),
+    *(f"{dataset}/warehouse/audit/tables/" for dataset in ("books", "books_canary")),
     "prices/warehouse/audit/absent/",
     "prices/warehouse/audit/causes/prices/",
     "prices/warehouse/audit/claims/",

@@ -24,6 +24,7 @@ from auditor.repairs.triage import Cause
 from auditor.run_files import find_run_file
 from auditor.services import Services
 from auditor.state import read_state
+from core.contract.model import Feed
 from core.feeds.grid import expected_slots
 from core.json import canonical_json
 from core.metrics import (
@@ -168,7 +169,9 @@ def _nothing_between(services: Services, dataset: str) -> NothingBetween:
     """Whether a feed owes nothing in ``[start, end)``; what its calendar does not know is no connection."""
 
     def nothing_between(start: int, end: int) -> bool:
-        feed = services.contracts.feed(dataset)
+        feed = services.contracts.dataset(dataset).source
+        if not isinstance(feed, Feed):
+            return False
         calendar = services.contracts.calendar(feed.calendar)
         if start < calendar.covers_from or end > calendar.covers_to:
             return False

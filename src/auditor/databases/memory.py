@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from auditor.databases.shapes import Shapes
 from auditor.repairs.dead_letters import newest_redriven
 from auditor.run_files import find_run_file, write_run_file
 from core.change import Remembered
+from core.contract.codec import from_data
 from core.json import canonical_json
 from core.ports import ObjectReader, ObjectStore
 
@@ -44,7 +46,7 @@ class Memory:
 
     ``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
     ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
-    was seen to have. ``redriven`` are dead letters that had their second chance.
+    was seen to have. ``redriven`` are dead letters that had their second chance. ``shapes`` is the source's catalog.
     """
 
     tables: Mapping[str, TableMemory] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Memory:
     swept_at: int = 0
     rows: Mapping[str, int] = field(default_factory=dict)
     redriven: tuple[str, ...] = ()
+    shapes: Shapes = field(default_factory=Shapes)
 
     def of(self, table: str) -> TableMemory:
         return self.tables.get(table, TableMemory())
@@ -76,7 +79,8 @@ class Memory:
             name: TableMemory(**{**table, "healed": tuple(table["healed"])}) for name, table in data["tables"].items()
         }
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
-        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]))
+        shapes = from_data(Shapes, data.get("shapes", {}))
+        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]), shapes)
 
 
 # ---------------------------------------------------------------- what a scan would remember, until it is certified

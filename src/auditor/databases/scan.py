@@ -17,6 +17,7 @@ from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
 from auditor.databases.rows.targets import database_of
+from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.results import AuditResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
@@ -25,6 +26,7 @@ from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
 from core.contract.model import Database
+from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
 from core.time import iso
 
@@ -53,6 +55,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     derived = list(derived_findings(services, contract, now=now, settle=source.settle))
     broken = {finding.table for finding in derived if isinstance(finding, StaleDerived | BrokenPartition)}
     watermarks = {name: arrival.watermark for name, arrival in arrivals.items()}
+    is_loaded = any(watermark > EPOCH for watermark in watermarks.values())
+    shapes = look_at_source(services, contract, source, memory.shapes) if is_loaded and not source.canary else Shapes()
     terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken))
     compared = compare_slices(services, terms, order.slices)
     findings = [
@@ -62,6 +66,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         *_parameter_findings(services, source, names, arrivals, before, now),
         *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
         *_slow_sweep(order, source),
+        *changed_source(order.dataset, shapes),
     ]
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
@@ -81,7 +86,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
-    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven))
+    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes))
 
 
 def _parameter_findings(

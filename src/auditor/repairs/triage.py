@@ -12,12 +12,14 @@ from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
 from auditor.windows import HOUR
 from core.audit.findings import (
+    ChangedSource,
     Finding,
     HeldPartition,
     MissingPoints,
     OutdatedPartition,
     UnfilledRows,
     UnhashedRows,
+    UnreadableTable,
     size_of,
 )
 from core.audit.history import Evidence, HistoryOutcome, Ranges
@@ -141,6 +143,11 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "unreadable_table": (
         "the database does not show a table as the contract says; nothing of it is extracted or compared meanwhile",
         "Put the table, its columns or the grants back, or change the contract; then its rows are compared again",
+    ),
+    "changed_source": (
+        "the database changed by itself, and the contract does not say so",
+        "Look at each change: starmend contract suggest writes the contract's lines. What keeps a promise from being "
+        "held stops its table alone, under its name. Nothing is lost: what is new stays in the database",
     ),
     "unreferenced_object": (
         "objects of the warehouse that nothing points to could not be removed",
@@ -386,7 +393,8 @@ def _of_others(
             tried=_tried(reports),
             attempts=attempts,
             answer=reasons.get(kind, ""),
-            details=tuple(sorted(describe(finding) for finding in group)[:SAMPLE]),
+            details=_details(group),
+            places=_named_places(group),
         )
         for kind, group in grouped.items()
     ]
@@ -402,6 +410,24 @@ def _had_its_turn(finding: Finding, reports: Sequence[JobReport]) -> bool:
         fetched = [repair for repair in repairs if isinstance(repair, FetchRows) and repair.table == finding.table]
         return any(not {*finding.keys}.isdisjoint(repair.keys) for repair in fetched)
     return True
+
+
+def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """A few of the findings in words; changes of a source in their own order, the newest first."""
+    texts = [describe(finding) for finding in findings]
+    is_in_order = all(isinstance(finding, ChangedSource) for finding in findings)
+    return tuple(texts if is_in_order else sorted(texts))[:SAMPLE]
+
+
+def _named_places(findings: Sequence[Finding]) -> Places:
+    """What of a cause is news of its own while it is open: a table that cannot be read, a change of the source."""
+    unreadable = {finding.table: (("", ""),) for finding in findings if isinstance(finding, UnreadableTable)}
+    return unreadable | {
+        f"{finding.table}: {change}": ((finding.since, finding.since),)
+        for finding in findings
+        if isinstance(finding, ChangedSource)
+        for change in finding.changes
+    }
 
 
 def describe(finding: Finding) -> str:

@@ -346,8 +346,23 @@ class UnreadableTable:
     kind: Literal["unreadable_table"] = "unreadable_table"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedSource:
+    """A database that changed by itself: columns added, dropped, renamed or retyped, a table that is new.
+
+    ``changes`` say each in words, with the contract's line that takes it; ``since`` is when the first was seen
+    (ISO 8601). What keeps a promise from being held is another finding of its own.
+    """
+
+    dataset: str
+    table: str
+    changes: tuple[str, ...]
+    since: str = ""
+    kind: Literal["changed_source"] = "changed_source"
+
+
 # Nothing of the data is amiss: what is only reported, and what is only cleared away or completed.
-REPORTED = ("held_partition", "slow_sweep", "unplaced_row")
+REPORTED = ("held_partition", "slow_sweep", "unplaced_row", "changed_source")
 CLEARED = ("unreferenced_object", "unhashed_row")
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
@@ -377,6 +392,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     UnreferencedObjects,
     SlowSweep,
     UnreadableTable,
+    ChangedSource,
 ]
 
 

@@ -10,7 +10,7 @@ listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.audit.findings import Keys
 from core.audit.fingerprint import Fingerprint
 from core.contract.codec import from_data, to_data
 from core.contract.model import SourceTable
+from core.sources.catalog import CatalogColumn
 from core.warehouse.arrow_types import arrow_type
 
 VERSION = "version"
@@ -104,7 +105,17 @@ class ListUnplaced:
     kind: str = "list_unplaced"
 
 
-Question = CountBuckets | ListPairs | LocateRows | ListUnplaced
+@dataclass(frozen=True, slots=True)
+class DescribeTables:
+    """The columns that the source has of the contract's tables, and the relations beside them in the same schemas."""
+
+    dataset: str
+    tables: tuple[str, ...]
+    kind: str = "describe_tables"
+
+
+RowsQuestion = CountBuckets | ListPairs | LocateRows | ListUnplaced
+Question = RowsQuestion | DescribeTables
 
 
 def question_to_data(question: Question) -> dict[str, Any]:
@@ -119,6 +130,7 @@ def question_from_data(data: Mapping[str, Any]) -> Question:
         "list_pairs": ListPairs,
         "locate_rows": LocateRows,
         "list_unplaced": ListUnplaced,
+        "describe_tables": DescribeTables,
     }
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
@@ -139,6 +151,20 @@ def buckets_to_data(spans: tuple[Buckets, ...]) -> list[list[list[int]]]:
 def buckets_from_data(data: list[list[list[int]]]) -> tuple[Buckets, ...]:
     """Read what ``buckets_to_data`` gave."""
     return tuple({row[0]: Fingerprint(row[1], row[2], row[3], tuple(row[4:])) for row in span} for span in data)
+
+
+def shapes_to_data(tables: Mapping[str, Sequence[CatalogColumn]], others: Sequence[str]) -> dict[str, Any]:
+    """The answer to ``DescribeTables``, JSON-ready."""
+    return {"tables": {name: to_data(list(columns)) for name, columns in tables.items()}, "others": list(others)}
+
+
+def shapes_from_data(answer: Mapping[str, Any]) -> tuple[dict[str, tuple[CatalogColumn, ...]], tuple[str, ...]]:
+    """Read what ``shapes_to_data`` gave."""
+    tables = {
+        name: tuple(from_data(CatalogColumn, column) for column in columns)
+        for name, columns in answer["tables"].items()
+    }
+    return tables, tuple(answer["others"])
 
 
 @dataclass(frozen=True, slots=True)

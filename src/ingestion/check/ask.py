@@ -18,15 +18,17 @@ from core.audit.source_check import (
     REFUSED,
     UNPLACED,
     CountBuckets,
+    DescribeTables,
     ListInUse,
     ListUnplaced,
     LocateRows,
-    Question,
+    RowsQuestion,
     buckets_to_data,
     lists_to_data,
     pairs_schema,
     question_from_data,
     rows_schema,
+    shapes_to_data,
     unplaced_schema,
 )
 from core.errors import InvalidData, PipelineBug
@@ -37,6 +39,7 @@ from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
 BLOCK_BYTES = 4 << 20
+MOST_OTHERS = 2_000  # relations beside the contract's that are named
 
 
 def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectWriter) -> dict[str, Any]:
@@ -51,12 +54,24 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
     extraction.session()  # what every table needs fails by itself
     try:
+        if isinstance(asked, DescribeTables):
+            return _described(extraction)
         return _answer(extraction, asked, records)
     except (InvalidData, PipelineBug) as error:
         return {REFUSED: str(error)}
 
 
-def _answer(extraction: Extraction, asked: Question, records: ObjectWriter) -> dict[str, Any]:
+def _described(extraction: Extraction) -> dict[str, Any]:
+    """The columns of the dataset's tables, and the relations beside them."""
+    session, engine = extraction.session(), extraction.engine
+    described = engine.described(session, extraction.source.tables)
+    schemas, ours = ({getattr(table, name) for table in described.values()} for name in ("schema", "relation"))
+    listed = [table.relation for table in engine.listed(session) if table.schema in schemas]
+    others = [relation for relation in listed if relation not in ours][:MOST_OTHERS]
+    return shapes_to_data({name: table.columns for name, table in described.items()}, others)
+
+
+def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) -> dict[str, Any]:
     reading = extraction.reading(asked.table)
     session, seconds = extraction.session(), extraction.statement_seconds
     lists = _lists(extraction, reading, asked)
@@ -78,7 +93,7 @@ def _answer(extraction: Extraction, asked: Question, records: ObjectWriter) -> d
     return {"object": asked.target, "rows": _list(batches, schema, records, asked.target), **_named(lists, reading)}
 
 
-def _lists(extraction: Extraction, reading: TableReading, asked: Question) -> dict[int, HashList]:
+def _lists(extraction: Extraction, reading: TableReading, asked: RowsQuestion) -> dict[int, HashList]:
     """The lists asked for, as far as the table still has their columns."""
     if isinstance(asked, LocateRows):
         return {}

@@ -18,7 +18,7 @@ from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.ports import SecretStore
-from core.sources.catalog import CatalogTable, ServerFacts
+from core.sources.catalog import CatalogColumn, CatalogTable, ServerFacts
 from core.sources.samples import TableSample
 from ingestion.engines.login import Login
 
@@ -202,6 +202,10 @@ class Catalog(Protocol):
 
     def reading(self, table: SourceTable, *, timezone: str) -> TableReading:
         """How the table is read. Raises ``UnknownTable``, ``MissingColumns`` or ``InvalidData`` naming it."""
+        ...
+
+    def columns(self, table: SourceTable) -> Sequence[CatalogColumn]:
+        """All columns that the server has of the table, promised or not; none where it lacks the table."""
         ...
 
 

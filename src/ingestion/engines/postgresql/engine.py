@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from core.contract.model import SourceTable
 from core.ports import SecretStore
-from core.sources.catalog import CatalogTable, ServerFacts
+from core.sources.catalog import CatalogColumn, CatalogTable, ServerFacts
 from core.sources.samples import TableSample
+from core.sources.shape import refuse_other_columns
 from ingestion.engines.login import Login, parse_login
 from ingestion.engines.port import Bound, Session, Timeouts
-from ingestion.engines.postgresql.catalog.describe import described, listed, server_facts
+from ingestion.engines.postgresql.catalog.describe import catalog_column, described, listed, server_facts
 from ingestion.engines.postgresql.catalog.samples import sampled
 from ingestion.engines.postgresql.content import read_server
 from ingestion.engines.postgresql.horizon import read_bound
@@ -35,7 +36,15 @@ class PostgresCatalog:
 
     def reading(self, table: SourceTable, *, timezone: str) -> PostgresTable:
         """How the table is read."""
-        return PostgresTable(plan_reading(table, self.relations.relation(table), timezone=timezone), self.server)
+        relation = self.relations.relation(table)
+        columns = [catalog_column(column) for column in relation.columns.values()]
+        refuse_other_columns(table, columns, place=f"{self.relations.place}/{table.name}")
+        return PostgresTable(plan_reading(table, relation, timezone=timezone), self.server)
+
+    def columns(self, table: SourceTable) -> tuple[CatalogColumn, ...]:
+        """The columns of the table; none where the server lacks it."""
+        relation = self.relations.relations.get(table.name)
+        return tuple(catalog_column(column) for column in relation.columns.values()) if relation else ()
 
 
 class PostgreSql:

@@ -25,7 +25,10 @@ _NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column in the server's catalog. ``type`` has no modifier, so that a cast to it neither cuts nor rounds."""
+    """A column in the server's catalog. ``type`` has no modifier, so that a cast to it neither cuts nor rounds.
+
+    ``stated`` is the type as it was declared, ``number`` the column's place, which a new name leaves as it is.
+    """
 
     name: str
     type: str
@@ -33,6 +36,8 @@ class SourceColumn:
     modifier: int
     category: str
     not_null: bool
+    number: int = 0
+    stated: str = ""
 
     @property
     def clock(self) -> ClockKind | None:
@@ -91,8 +96,10 @@ class Relations:
             raise UnknownTable("find table", f"{self.place}/{table.name}", problem, remedy)
         names = [field.name for field in table.fields if not field.added]
         if absent := [name for name in names if name not in relation.columns]:
-            problem = f"it has no {', '.join(absent)}"
-            raise MissingColumns("find columns", f"{self.place}/{table.name}", problem, "Look at the contract")
+            spare = [name for name in relation.columns if name not in {field.name for field in table.fields}]
+            problem = f"it has no {', '.join(absent)}" + (f"; no field names its {', '.join(spare)}" if spare else "")
+            remedy = "Put them back, or write what it has now: starmend contract suggest"
+            raise MissingColumns("find columns", f"{self.place}/{table.name}", problem, remedy)
         return relation
 
 
@@ -109,8 +116,7 @@ def read_relations(session: Session, tables: Sequence[SourceTable]) -> Relations
     relations: dict[str, Relation] = {}
     for table, schema, relation_name, writable, lockable, elsewhere, *column in rows:
         relation = relations.setdefault(table, Relation(schema, relation_name, {}, writable, lockable, elsewhere or ""))
-        name, kind, base, modifier, category, not_null = column
-        relation.columns[name] = SourceColumn(name, kind, base, modifier, category, not_null)
+        relation.columns[column[0]] = SourceColumn(*column)
     return Relations(session.place, relations)
 
 
@@ -151,7 +157,7 @@ SELECT c.name, n.nspname::text, c.relname::text,
          OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'),
        c.relkind IN ('r', 'p', 'v') AND has_table_privilege(c.oid, 'SELECT'), origin.elsewhere,
        a.attname::text, format_type(a.atttypid, -1), format_type(base.oid, -1), base.modifier,
-       ty.typcategory::text, a.attnotnull
+       ty.typcategory::text, a.attnotnull, a.attnum::int, format_type(a.atttypid, a.atttypmod)
 FROM named c
 JOIN origin ON origin.oid = c.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -19,6 +19,7 @@ from core.audit.findings import (
     BrokenPartition,
     BrokenRule,
     ChangedRows,
+    ChangedSource,
     DeadLetters,
     DeletedRows,
     DisputedValue,
@@ -316,6 +317,7 @@ EVERY_KIND: tuple[Finding, ...] = (
     UnreferencedObjects("quotes", "fact_quote", MONTH, 1, 10),
     SlowSweep("sales", 90 * 86_400, 30 * 86_400),
     UnreadableTable("sales", "staff", "it has no department_id"),
+    ChangedSource("sales", "staff", ("column colour (text) was added",), "2026-11-20T12:00:00Z"),
 )
 
 

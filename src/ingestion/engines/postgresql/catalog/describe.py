@@ -128,9 +128,7 @@ def _rows(document: Mapping[str, Any]) -> int:
 
 def _column(column: Mapping[str, Any], triggers: Sequence[Mapping[str, str]]) -> CatalogColumn:
     name = column["name"]
-    typed = SourceColumn(
-        name, column["stated"], column["base"], column["modifier"], column["category"], not column["nullable"]
-    )
+    typed = SourceColumn(name, "", column["base"], column["modifier"], column["category"], not column["nullable"])
     return CatalogColumn(
         name=name,
         type=source_type(typed),
@@ -141,6 +139,11 @@ def _column(column: Mapping[str, Any], triggers: Sequence[Mapping[str, str]]) ->
         kept=any(_sets(trigger, name) for trigger in triggers),
         comment=column["comment"] or "",
     )
+
+
+def catalog_column(column: SourceColumn) -> CatalogColumn:
+    """A column that a reading knows, as far as it does."""
+    return CatalogColumn(column.name, source_type(column), column.stated, not column.not_null, column.number)
 
 
 def _sets(trigger: Mapping[str, str], column: str) -> bool:

@@ -1,0 +1,80 @@
+"""Changes of the source itself: its catalog now, against what the last audit saw of it.
+
+Each audit asks for the columns of the contract's tables and the names of those beside them. A change is told once, and
+is a finding for a day, so that a run that dies before its message costs nobody the news. What the contract does not
+promise and was there at the first look is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from auditor.services import Services
+from core.audit.findings import ChangedSource
+from core.audit.source_check import REFUSED, DescribeTables, question_to_data, shapes_from_data
+from core.contract.model import Contract, Database
+from core.sources.catalog import CatalogColumn
+from core.sources.shape import changes_of_tables
+from core.time import iso
+
+NEWS = timedelta(days=1)  # for which a change is a finding
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The source as an audit saw it: columns by the contract's table, relations beside them, and recent changes.
+
+    A table that is ``gone`` stays among ``tables`` as it was last. ``changes`` are table, text and the second in which
+    the change was seen first (ISO 8601).
+    """
+
+    tables: Mapping[str, tuple[CatalogColumn, ...]] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str, str], ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def look_at_source(services: Services, contract: Contract, source: Database, before: Shapes) -> Shapes:
+    """The source as it is now; as it was where it shows nothing.
+
+    Raises ``TransientFailure`` where it does not answer.
+    """
+    question = DescribeTables(contract.dataset, tuple(table.name for table in source.tables))
+    answer = services.needed_source()(question_to_data(question))
+    if REFUSED in answer:
+        return before
+    tables, others = shapes_from_data(answer)
+    now = services.now()
+    recent = [change for change in before.changes if change[2] >= _second(now - NEWS)]
+    known = {(table, text) for table, text, _ in recent}
+    seen = changes_of_tables(
+        source.tables,
+        {**before.tables, **dict.fromkeys(before.others, ())},
+        {**tables, **dict.fromkeys(others, ())},
+    )
+    news = [
+        (change.table, str(change), _second(now))
+        for change in seen
+        if (change.table, str(change)) not in known and not (change.kind == "gone" and change.table in before.gone)
+    ]
+    gone = tuple(table.name for table in source.tables if table.name in before.tables and table.name not in tables)
+    tables |= {name: before.tables[name] for name in gone}
+    return Shapes(tables, others, (*recent, *news), gone)
+
+
+def changed_source(dataset: str, shapes: Shapes) -> list[ChangedSource]:
+    """The findings of recent changes, one for each table; the newest come first, for mails name some of many."""
+    changes: dict[str, list[tuple[str, str]]] = {}
+    for table, text, at in shapes.changes:
+        changes.setdefault(table, []).append((at, text))
+    newest_first = sorted(changes.items(), key=lambda item: max(item[1]), reverse=True)
+    return [
+        ChangedSource(dataset, table, tuple(text for _, text in reversed(of_table)), min(of_table)[0])
+        for table, of_table in newest_first
+    ]
+
+
+def _second(at: datetime) -> str:
+    return iso(int(at.timestamp()))
