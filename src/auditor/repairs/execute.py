@@ -67,7 +67,7 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     doubts = tuple(
         doubt for doubt in result.doubts if doubt.of_this_run or (order.scheduled and doubt.asked_again > now)
     )
-    context = PlanContext(services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks)
+    context = PlanContext(services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks, now)
     return plan_repairs(result.findings, context)
 
 

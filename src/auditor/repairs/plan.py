@@ -64,6 +64,7 @@ from core.contract.model import Contracts, Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers
+from core.feeds.providers import history_delay
 from core.landing.ingest_objects import TableObject
 
 OBJECTS_PER_JOB = 100
@@ -113,7 +114,8 @@ class PlanContext:
 
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
     the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it,
-    and ``rechecks`` are to be asked for. ``doubts`` are points that were asked for just now, and wait.
+    and ``rechecks`` are to be asked for. ``doubts`` are points that were asked for just now, and wait. ``now`` (epoch
+    seconds, 0: not known) tells what the provider has published by its contract's ``delay``.
     """
 
     contracts: Contracts
@@ -123,6 +125,7 @@ class PlanContext:
     sample: tuple[Compare, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     rechecks: tuple[FetchHistory, ...] = ()
+    now: int = 0
 
 
 class _Draft:
@@ -357,10 +360,14 @@ def _ask_dataset(
         ranges, rebuilt = _split_rebuilt(finding, feed, calendar, findings, context)
         draft.defer("missing_point", rebuilt, "their partition is made again first", finding.entity)
         calls = plan_calls(finding.entity, ranges, feed, calendar)
-        if finding.entity in waiting:
-            asked = plan_calls(finding.entity, without(ranges, waiting[finding.entity]), feed, calendar)
+        for taken, why in (
+            (_unpublished(feed, context), "the provider publishes them later (delay)"),
+            (waiting.get(finding.entity, ()), "the source has just been asked"),
+        ):
+            ranges = without(ranges, taken)
+            asked = plan_calls(finding.entity, ranges, feed, calendar) if taken else calls
             points = sum(call.points for call in calls) - sum(call.points for call in asked)
-            draft.defer("missing_point", points, "the source has just been asked", finding.entity)
+            draft.defer("missing_point", points, why, finding.entity)
             calls = asked
         gaps += calls
     allowed = _allowed_calls(draft, feed)
@@ -384,6 +391,12 @@ def _ask_dataset(
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.defer("missing_point", points, why, entity)
+
+
+def _unpublished(feed: Feed, context: PlanContext) -> Ranges:
+    """The time of which the provider has no history yet, by what its contract says."""
+    delay = int(history_delay(feed.history).total_seconds())
+    return ((context.now - delay - feed.every + 1, FOREVER),) if delay and context.now else ()
 
 
 def _former(gap: HistoryCallPlan, feed: Feed) -> int:

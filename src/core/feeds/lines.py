@@ -75,6 +75,13 @@ def provider_fields(feed: Feed) -> tuple[Field, ...]:
     return tuple(field for field in feed.table.fields if field.name not in own)
 
 
+def number_text(value: object) -> str:
+    """The digits of a number, which a provider may write as text; empty where it is none."""
+    if isinstance(value, str):
+        return value if _NUMBER.fullmatch(value) else ""
+    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else ""
+
+
 def _written(field: Field, value: object, *, place: str) -> object:
     kind = field.type.name
     if kind in _NUMERIC:

@@ -11,13 +11,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
 from core.feeds.calendar import expected_between, ranges, slot_of, slots_in, validity
-from core.feeds.lines import PointLine, encode_line, provider_fields
+from core.feeds.lines import PointLine, encode_line, number_text, provider_fields
 from core.feeds.point_rules import broken_rule
 from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
@@ -142,10 +141,8 @@ def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list
     for point in answer.points:
         slot = int(point.time.timestamp()) if point.time else None
         if slot in owed:
-            values = {name: point.values.get(name) for name in fields}
-            settled.values[slot] = {
-                name: str(value) for name, value in values.items() if isinstance(value, int | Decimal)
-            }
+            texts = {name: number_text(point.values.get(name)) for name in fields}
+            settled.values[slot] = {name: text for name, text in texts.items() if text}
 
 
 def _settle(

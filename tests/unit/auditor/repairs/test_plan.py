@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.feeds import contracts_in
+from tests.support.feeds import ROOT, contracts_in
 
 from auditor.evidence.doubts import Doubt
 from auditor.repairs.plan import PlanContext, plan_repairs
@@ -141,6 +141,17 @@ def test_what_the_source_was_just_asked_for_waits() -> None:
         (at("2026-11-20T15:04"), at("2026-11-20T15:05")),
     )
     assert [(deferred.entity, deferred.count) for deferred in made.waiting] == [("AAPL", 2)]
+
+
+def test_a_window_is_asked_for_once_its_history_is_published() -> None:
+    contracts = contracts_in(ROOT / "contracts/examples")
+    start, delay = at("2026-11-20T00:00"), 2 * 86_400
+    lost = MissingPoints("eia", "CAL", ((start, start + 4 * 3600),), 4)
+    for hours, asked in ((0, 0), (1, 1), (3, 3), (4, 4), (50, 4)):
+        plan = plan_repairs([lost], PlanContext(contracts, now=start + delay + hours * 3600))
+        calls = [repair for repair in plan.repairs if isinstance(repair, FetchHistory)]
+        assert sum(repair.points for repair in calls) == asked
+        assert sum(waiting.count for waiting in plan.waiting) == 4 - asked
 
 
 def test_proven_absences_are_asked_for_again_with_the_calls_that_are_left() -> None:

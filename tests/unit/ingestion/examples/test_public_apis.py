@@ -63,11 +63,15 @@ class Example:
             contracts=contracts, dataset=name, url=server.url, token=self.api.secret, urls=urls
         )
 
-    def ask(self, wanted: list[int] | None = None) -> HistoryOutcome:
-        slots = wanted or self.slots
-        every = self.feed.every
+    def ask(self, wanted: list[int] | None = None, *, values_only: bool = False) -> HistoryOutcome:
+        slots, every = wanted or self.slots, self.feed.every
         request = HistoryRequest(
-            self.name, self.entity, slots[0], slots[-1] + every, wanted=tuple(ranges(slots, every=every))
+            self.name,
+            self.entity,
+            slots[0],
+            slots[-1] + every,
+            values_only=values_only,
+            wanted=tuple(ranges(slots, every=every)),
         )
         clock = self.acquisition.time.clock
         client = self.acquisition.runtime.client(self.name)
@@ -104,6 +108,13 @@ def test_history_is_parsed_exactly_and_the_hole_is_absent(example: Example) -> N
     acquisition = example.acquisition
     written = [outcome, acquisition.log.__dict__, acquisition.stream.lines, acquisition.notes.__dict__]
     assert not [part for part in written if example.api.secret in repr(part)]
+
+
+def test_a_sample_has_the_numbers_of_the_truth_however_the_api_writes_them(example: Example) -> None:
+    outcome = example.ask(values_only=True)
+    known = {slot: Decimal(values[example.field]) for slot, values in outcome.values.items()}
+    assert known == example.truth(example.slots)
+    assert example.acquisition.points() == {}
 
 
 def test_a_dropped_point_is_healed_alone(example: Example) -> None:
