@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -189,6 +190,31 @@ def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build
     from core.rendering.render import render
 
     text = render(load(folder, today=today()))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    out.print(f"wrote {file} ({len(text):,} bytes)")
+
+
+@app.command()
+@examples("contract docs", "contract docs --output contract.md", "contract docs --schema --output contract.schema.json")
+def docs(
+    schema: Annotated[
+        bool, typer.Option("--schema", help="The JSON schema that editors use, instead of the page.")
+    ] = False,
+    file: Output = Path("-"),
+) -> None:
+    """Print the contract reference: every key, what it means, how it is written.
+
+    With --schema it is a JSON schema. An editor that speaks yaml-language-server completes and checks a contract by it
+    whose first line is: # yaml-language-server: $schema=contract.schema.json
+    """
+    from core.reference.page import contract_page
+    from core.reference.schema import contract_schema
+
+    text = json.dumps(contract_schema(), indent=1) + "\n" if schema else contract_page()
+    if file == Path("-"):
+        sys.stdout.write(text)
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     out.print(f"wrote {file} ({len(text):,} bytes)")

@@ -11,10 +11,18 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from core.contract.types import ColumnType, parse_type
+from core.contract.types import PLAIN_TYPES, ColumnType, parse_type
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SAFE_VALUE = r"[A-Za-z0-9._-]+"
@@ -73,17 +81,32 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _written(pattern: str, example: str) -> WithJsonSchema:
+    """The form in which a value is written, for the JSON schema: what is read of it has another."""
+    return WithJsonSchema({"type": "string", "pattern": rf"^\s*{pattern}\s*$", "examples": [example]})
+
+
+TYPE_PATTERN = rf"({'|'.join(PLAIN_TYPES)}|decimal\(([1-9]|[12]\d|3[0-8]),\s*\d\d?\))"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9/_.-]{1,200}$")]
-Duration = Annotated[int, BeforeValidator(_duration)]
-Cadence = Annotated[int, BeforeValidator(_cadence)]
-Rate = Annotated[int, BeforeValidator(_rate)]
-Share = Annotated[str, BeforeValidator(_share)]
-Type = Annotated[ColumnType, BeforeValidator(_type)]
-Day = Annotated[dt.date, BeforeValidator(_moment)]
-Moment = Annotated[dt.datetime | dt.date | None, BeforeValidator(_moment)]
-Names = Annotated[list[str], BeforeValidator(_names), Field(min_length=1)]
+Duration = Annotated[int, BeforeValidator(_duration), _written(r"\d+ (second|minute|hour|day)s?", "5 minutes")]
+Cadence = Annotated[int, BeforeValidator(_cadence), _written(r"\d+ (second|minute|hour|day)s?", "5 minutes")]
+Rate = Annotated[int, BeforeValidator(_rate), _written(r"\d+ / minute", "60 / minute")]
+Share = Annotated[str, BeforeValidator(_share), _written(r"(\d{1,2}(\.\d{1,6})?|100) ?%", "0.5 %")]
+Type = Annotated[ColumnType, BeforeValidator(_type), _written(TYPE_PATTERN, "decimal(18,6)")]
+Day = Annotated[dt.date, BeforeValidator(_moment), _written(r"\d{4}-\d\d-\d\d([T ].*)?", "2026-11-20")]
+Moment = Annotated[
+    dt.datetime | dt.date | None,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": ["string", "null"], "pattern": r"^\d{4}-\d\d-\d\d", "examples": ["2026-11-20"]}),
+]
+Names = Annotated[
+    list[str],
+    BeforeValidator(_names),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 
 
 class Shape(BaseModel):
