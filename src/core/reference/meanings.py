@@ -113,7 +113,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "surrogate": "An id that follows from these columns alone.",
         "lookup": "A value looked up in a small table that ships with the contract.",
         "aggregate": "Of a rollup: `first(column)`, `count()`, `complete()` and the like.",
-        "references": "The table and column that its values are of: `table.column`.",
+        "references": "The `table.column` that its values are of; or a mapping that says what a lacking one is.",
         "check": 'What must hold of it: an operator and a value, quoted: "> 0".',
         "one_of": "The values that it may have.",
         "rank": "The order of its values where it is a version column, the lowest first.",
@@ -122,6 +122,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "round": "How a feed's number with more digits than its type is rounded. Without it such a number is refused.",
         "comment": "What it is, in words.",
         "unit": "What it is measured in.",
+    },
+    "ReferenceShape": {
+        "on": "The `table.column` that its values are of. Write the key in quotes: YAML reads on as true.",
+        "missing": "What a value is that the table does not have: an alarm, allowed, or shown as unknown.",
     },
     "ByKindShape": {
         "live": "The field of a live answer.",
@@ -150,6 +154,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
     "CalendarShape": ("warehouse.*: a calendar", "A table of days."),
     "RollupShape": ("warehouse.*: a rollup", "A table of aggregates."),
     "ColumnShape": ("warehouse.*.columns.*", "A column of the warehouse: its type, or a mapping."),
+    "ReferenceShape": ("warehouse.*.columns.*.references", "A reference of which not all need be there."),
     "ByKindShape": ("warehouse.*.columns.*.from", "Of a feed, where live and history call it differently."),
     "LookupShape": ("warehouse.*.columns.*.lookup", "A look-up."),
 }  # fmt: skip

@@ -53,7 +53,7 @@ def contract_schema() -> Schema:
 def _describe(name: str, definition: Schema) -> None:
     """Say what the shape and its keys mean, in place of what pydantic makes of names and docstrings."""
     definition.pop("title", None)
-    definition["description"] = ABOUT[name][1]
+    definition["description"] = ABOUT.get(name, ("", ""))[1]
     for key, part in definition.get("properties", {}).items():
         part.pop("title", None)
         part |= _said(name, key)
@@ -72,7 +72,7 @@ def _duration(seconds: int) -> str:
 
 
 def _said(shape: str, key: str) -> Schema:
-    return {"description": MEANINGS[shape][key]}
+    return {"description": MEANINGS.get(shape, {}).get(key, "")}
 
 
 def _type(*, nullable: bool) -> Schema:
