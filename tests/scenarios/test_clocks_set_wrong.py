@@ -25,7 +25,7 @@ def write(simulation: Zoo, number: int, changed_at: str) -> None:
     simulation.insert("clock", row)
 
 
-@pytest.mark.parametrize("wrong", ["infinity", "2999-01-01", "294000-01-01", "-infinity", "0044-03-15 BC", "+3 hours"])
+@pytest.mark.parametrize("wrong", ["infinity", "0044-03-15 BC", "+3 hours"])
 def test_a_row_with_such_a_time_is_loaded_changed_set_right_and_deleted_by_audits(wrong: str) -> None:
     at = f"timestamp '{wrong}'" if wrong[0] != "+" else f"now() at time zone 'UTC' + interval '{wrong}'"
     with zoo(CLOCK) as simulation:

@@ -106,10 +106,12 @@ def _outdated(
 
 
 def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> list[Slice]:
-    """The slices of the last days, and small tables whole."""
+    """The slices of the last days, small tables whole, and all of what nothing but an audit keeps right."""
     slices = []
     for target in targets:
-        if target.column or memory.rows.get(target.table.name, 0) <= SMALL:
+        if target.source.by_keys:
+            slices += all_slices(target, now)
+        elif target.column or memory.rows.get(target.table.name, 0) <= SMALL:
             slices += slices_between(target, now - RECENT, now)
     return slices
 

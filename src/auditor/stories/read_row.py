@@ -119,7 +119,7 @@ class _RowReader:
             return SourceSays(problem="no function asks the source here")
         changed = source.changed_at or source.created_at
         columns = tuple(dict.fromkeys([changed, *self._target.placed.values()]))
-        columns = tuple(name for name in columns if name not in source.key)
+        columns = tuple(name for name in columns if name and name not in source.key)
         stamp = f"why-{services.now():%Y%m%dT%H%M%S%f}"
         question = LocateRows(
             self._contract.dataset, source.name, (self._key,), columns, f"{run_prefix(stamp)}row.parquet"

@@ -134,7 +134,10 @@ class FieldShape(Shape):
 
 
 class SourceTableShape(Shape):
-    """A table of a database: key, columns, and the columns that tell when a row was made and changed."""
+    """A table of a database: key, columns, and the columns that tell when a row was made and changed.
+
+    ``changed_at: none`` with ``compare: keys`` is a table without such columns.
+    """
 
     key: Names
     created_at: str = ""
@@ -142,6 +145,7 @@ class SourceTableShape(Shape):
     columns: dict[Text, FieldShape]
     rows_per_object: int = Field(100_000, ge=1, le=1_000_000)
     relation: str = ""
+    compare: Literal["time", "keys"] = "time"
 
 
 class DatabaseShape(Shape):

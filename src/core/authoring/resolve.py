@@ -134,6 +134,9 @@ def _instant(value: dt.date | dt.datetime | None) -> str:
     return format_second(value)
 
 
+NO_TIME = "none"  # as changed_at: no column of the table tells when a row changed
+
+
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
     fields = [
         Field(column, field.type, not field.nullable, field.comment, since=_instant(field.since))
@@ -144,9 +147,10 @@ def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
         key=tuple(shape.key),
         fields=tuple(fields),
         created_at=shape.created_at,
-        changed_at=shape.changed_at,
+        changed_at="" if shape.compare == "keys" and shape.changed_at == NO_TIME else shape.changed_at,
         rows_per_object=shape.rows_per_object,
         relation=shape.relation,
+        compare=shape.compare,
     )
     marks = (
         Field(

@@ -78,12 +78,7 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
             problems.add(f"{path}.columns.{name}", "a key is never null", f"Write {table.field(name).type}, without ?")
     if len(set(table.key)) < len(table.key):
         problems.add(f"{path}.key", f"{list(table.key)} names a column twice", "Name each once")
-    for role, name in (("created_at", table.created_at), ("changed_at", table.changed_at)):
-        known = not name or problems.expect_one_of(f"{path}.{role}", name, names, what="column of this table")
-        if name and known and table.field(name).type.name != "timestamp":
-            problems.add(f"{path}.{role}", f"{name!r} is {table.field(name).type}", "Name a timestamp column")
-    if not table.changed_at and not table.created_at:
-        problems.add(path, "names neither created_at nor changed_at", "Name the column that tells when a row changed")
+    _clock_rules(table, path, problems)
     for name in names:
         if name.startswith(RESERVED) and (names.count(name) > 1 or not table.field(name).added):
             problem = f"names that begin with {RESERVED!r} are the pipeline's"
@@ -96,6 +91,23 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
     for field in table.fields:
         _field_rules(field, f"{path}.columns.{field.name}", problems)
     no_lookalikes(names, f"{path}.columns", problems)
+
+
+def _clock_rules(table: SourceTable, path: str, problems: Problems) -> None:
+    """A table has times of change, or says that it has none."""
+    names = [field.name for field in table.fields]
+    for role, name in (("created_at", table.created_at), ("changed_at", table.changed_at)):
+        known = not name or problems.expect_one_of(f"{path}.{role}", name, names, what="column of this table")
+        if name and known and table.field(name).type.name != "timestamp":
+            remedy = "Name a timestamp column; a number of a sequence is given before its row is committed, so that it "
+            remedy += "tells no order: changed_at: none, compare: keys"
+            problems.add(f"{path}.{role}", f"{name!r} is {table.field(name).type}", remedy)
+    if table.by_keys and (table.changed_at or table.created_at):
+        remedy = "Write changed_at: none and no created_at, or leave compare out"
+        problems.add(f"{path}.compare", "a table that is compared by keys goes by no time of change", remedy)
+    if not table.by_keys and not table.changed_at and not table.created_at:
+        remedy = "Name the column that tells when a row changed; if there is none: changed_at: none, compare: keys"
+        problems.add(path, "names neither created_at nor changed_at", remedy)
 
 
 def _field_rules(field: Field, path: str, problems: Problems) -> None:

@@ -252,6 +252,8 @@ class SourceTable:
 
     ``relation`` is what the database calls the table where that is not ``name`` found along the role's search path:
     names as in SQL, ``archive."Order-Items"``. ``generation`` is that of the current state that is kept of its rows.
+    ``compare``: ``keys`` is a table without times of change, which audits alone load and keep right, by key and
+    content; ``time`` any other.
     """
 
     name: str
@@ -262,11 +264,17 @@ class SourceTable:
     rows_per_object: int = 100_000
     relation: str = ""
     generation: str = ""
+    compare: Literal["time", "keys"] = "time"
+
+    @property
+    def by_keys(self) -> bool:
+        """Whether no time tells which of its rows changed."""
+        return self.compare == "keys"
 
     @property
     def keeps_content(self) -> bool:
         """Whether its lines may say the hash of their content: the rows of a database's table."""
-        return bool(self.changed_at or self.created_at)
+        return self.by_keys or bool(self.changed_at or self.created_at)
 
     @property
     def deleted_mark(self) -> str:

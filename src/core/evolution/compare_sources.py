@@ -43,6 +43,7 @@ _SOURCE_TABLE_RULES: Mapping[str, Rule] = {
     "key": Verdict("rebuild", "rows are told apart by another key"),
     "created_at": Verdict("rebuild", "rows are placed by another column"),
     "changed_at": Verdict("rebuild", "versions are told apart by another column"),
+    "compare": Verdict("rebuild", "versions are told apart in another way"),
     "rows_per_object": _NEXT,
     "relation": applied("it is read from another table of the database; the audit compares every row with it"),
 }

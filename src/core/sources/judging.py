@@ -136,6 +136,8 @@ def _key_problems(table: SourceTable, catalog: CatalogTable) -> Iterator[SourceP
 def _cursor_problems(
     source: Database, table: SourceTable, catalog: CatalogTable, server: ServerFacts
 ) -> Iterator[SourceProblem]:
+    if table.by_keys:
+        return
     names = [name for name in (table.changed_at, table.created_at) if name and catalog.column(name)]
     cursor = catalog.column(names[0]) if names else None
     if cursor is None:

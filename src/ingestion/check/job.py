@@ -151,10 +151,16 @@ def _once_each(keys: Sequence[Key], hints: Sequence[tuple[str, str]]) -> list[di
 
 
 def checked_horizon(extraction: Extraction, reading: RowReader) -> datetime:
-    """The safe horizon of now. Raises ``TransientFailure`` while it must not move."""
+    """The safe horizon of now. Raises ``TransientFailure`` while it must not move.
+
+    Of a table that is compared by keys it is the server's clock: nothing but another check will ever bring its rows,
+    and the later check has to win while a transaction holds the horizon too.
+    """
     source = extraction.source
     role_may_write = extraction.catalog(source.tables).role_may_write
     bound = extraction.engine.bound(extraction.session(), own_role_may_write=role_may_write, lookback=source.lookback)
+    if reading.table.by_keys:
+        return bound.now
     if bound.at is None:
         raise TransientFailure("take horizon", reading.table.name, bound.reason, "The next attempt tries again")
     margin = timedelta(seconds=source.margin)

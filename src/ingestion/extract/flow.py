@@ -179,7 +179,9 @@ def run_pass(extraction: Extraction, *, budget: Budget, tables: Sequence[str] | 
 
     Any number of passes may run at once, and a pass may end anywhere: the next one goes on where the objects end.
     """
-    names = list(tables) if tables else [table.name for table in extraction.source.tables]
+    by_keys = {table.name for table in extraction.source.tables if table.by_keys}  # those the audits alone fetch
+    wanted = list(tables) if tables else [table.name for table in extraction.source.tables]
+    names = [name for name in wanted if name not in by_keys]
     dataset = extraction.contract.dataset
     extraction.log.info("extraction started", dataset=dataset, tables=names)
     results = _Results(extraction)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,8 +30,8 @@ from auditor.databases.rows.refused import Refused, refused_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.databases.rows.unfilled import Fills, unfilled
 from auditor.databases.rows.unplaced import Unplaced, UnplacedDifference, compare_unplaced
-from auditor.evidence.results import WindowResult
-from auditor.run_files import run_file_key
+from auditor.evidence.results import AuditResult, WindowResult
+from auditor.run_files import read_run_file, run_file_key
 from auditor.services import Services
 from auditor.warehouse.parents import Parents, parents_of
 from auditor.warehouse.rule_breaks import accepted_orphans, broken_rules, orphans
@@ -69,7 +70,7 @@ from core.contract.model import Contract, Database
 from core.contract.references import parent_of
 from core.errors import InvalidData, of_kind
 from core.landing.ingest_objects import EPOCH
-from core.time import format_instant, iso
+from core.time import epoch, format_instant, iso
 from core.warehouse.order import Ints, as_array
 
 ORPHANS_NAMED = 500
@@ -154,12 +155,16 @@ class _Comparison:
     def compare(self, slices: Sequence[Slice]) -> Compared:
         targets = {target.table.name: target for target in targets_of(self._contract)}
         for name, of_table in groupby(slices, key=lambda part: part.table):
-            until = self._terms.watermarks[targets[name].source.name] if name in targets else EPOCH
+            until = self._until(targets[name]) if name in targets else EPOCH
             if until > EPOCH:
                 for group in self._groups(name, list(of_table)):
                     self._compared.windows += self._compare_group(targets[name], group, until)
         self._compared.findings = [*dict.fromkeys([*self._compared.findings, *self._fills.findings])]
         return self._compared
+
+    def _until(self, target: Target) -> datetime:
+        """The instant below which rows are compared; of a table without times of change there is no watermark."""
+        return self._services.now() if target.source.by_keys else self._terms.watermarks[target.source.name]
 
     def _groups(self, table: str, slices: list[Slice]) -> Iterator[list[Slice]]:
         """Group slices into as many as memory may hold at once, by what the table's slices have held so far."""
@@ -201,6 +206,9 @@ class _Comparison:
             except _Refused as refusal:  # since it counted
                 compared.findings.append(self._unreadable(target, refusal))
                 continue
+            moves_on = False
+            if target.source.by_keys:
+                difference, moves_on = self._settled(holding, difference)
             nowhere = compare_unplaced(holding, unplaced)
             difference = self._without_place(holding, difference, unplaced, nowhere)
             self._add_findings(holding, theirs, difference, nowhere)
@@ -212,6 +220,7 @@ class _Comparison:
             most = max(compared.rows.get(target.table.name, 0), holding.live.num_rows)
             compared.rows[target.table.name] = most
             touched = [finding.kind for finding in (*rule_breaks, *lost)]
+            touched += ["changed_row"] if moves_on else []
             touched += ["unfilled_row"] if lacking.columns else []
             if nowhere.differs or unplaced.may_be_anywhere(target):
                 touched.append("unplaced_row")
@@ -229,7 +238,7 @@ class _Comparison:
         spans = tuple(_span(part) for part in slices)
         dataset, table = self._contract.dataset, target.source.name
         asked = lists if target.table.keeps_content else ()
-        beyond = format_instant(self._beyond)
+        beyond = "" if target.source.by_keys else format_instant(self._beyond)
         question = CountBuckets(dataset, table, spans, buckets, format_instant(until), target.column, asked, beyond)
         answer = self._ask(question)
         spans_of = dict(zip(slices, buckets_from_data(answer["spans"]), strict=True))
@@ -251,6 +260,33 @@ class _Comparison:
             return counted
         again = self._count(target, slices, until, buckets, (*known, *sorted(older)))
         return replace(counted, content_of=again.content_of, lists=again.lists)
+
+    def _settled(self, holding: Holding, difference: Difference) -> tuple[Difference, bool]:
+        """The difference without rows that were written since this run found or fetched them, if there are any.
+
+        No time of change tells what is on its way: such rows are the next audit's, and their window is not certified.
+        """
+        if not self._terms.attempt:
+            return difference, False
+        before = self._scan_before()
+        rows = (each for each in before.findings if isinstance(each, MissingRows | ChangedRows | DeletedRows))
+        known = {key for each in rows if each.table == holding.target.source.name for key in each.keys}
+        checked = holding.checked
+        fresh = {*keys_of(holding, np.flatnonzero(checked >= epoch(before.audited_at) * 1_000_000))}
+        settled = replace(
+            difference,
+            missing=tuple(key for key in difference.missing if key in known),
+            changed=tuple(key for key in difference.changed if key in known and key not in fresh),
+            deleted=difference.deleted.at(
+                [at for at, key in enumerate(difference.deleted.keys) if key in known and key not in fresh]
+            ),
+        )
+        return settled, settled != difference
+
+    def _scan_before(self) -> AuditResult:
+        """The result of the scan before this one, in the same run."""
+        name = f"audit-{self._terms.attempt - 1}"
+        return AuditResult.from_data(read_run_file(self._services.records, self._terms.run, name))
 
     def _unplaced(self, target: Target, counted: _Counted) -> Unplaced:
         """The source's rows without a place in time, which are listed only where it counted any."""
@@ -365,7 +401,8 @@ class _Comparison:
         if difference.missing or difference.stale:
             findings += holding.rolled_back
         paths = paths_of(holding.target, holding.slice)
-        if len(paths) == 1 and holding.missing and theirs:
+        awaited = holding.target.source.by_keys  # an audit brings its first rows too
+        if len(paths) == 1 and holding.missing and theirs and not awaited:
             owner = owner_of(self._contract, holding.target.table.name)
             path = paths[0] if owner == holding.target.table.name else ""
             findings.append(BrokenPartition(dataset, owner, path, "has no pointer"))

@@ -45,6 +45,12 @@ class Holding:
     missing: tuple[str, ...] = ()
 
     @property
+    def checked(self) -> Ints:
+        """When each live row was fetched again (microseconds); 0 where it never was."""
+        column = as_array(self.live.column(self.target.checked)).cast(pa.int64())
+        return np.asarray(column.fill_null(0))
+
+    @property
     def comparable(self) -> bool:
         """Whether all of it could be read, and may be healed."""
         return not self.broken and not self.held
@@ -85,7 +91,7 @@ def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence
         live=current,
         gone=gone,
         hashes=key_hashes([current.column(name) for name in target.keys]),
-        versions=microseconds(current.column(target.version)),
+        versions=_versions(target, current),
         proofs={held.name: proof for held, proof in proven if proof},
         objects={held.name: held.target for held in partitions},
         broken=tuple(broken(held, held.problem) for held in partitions if held.problem and not held.hold),
@@ -97,6 +103,13 @@ def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence
         paths=tuple(held.path for held in partitions),
         places=places,
     )
+
+
+def _versions(target: Target, rows: pa.Table) -> Ints:
+    """When the rows were written; of a table without times of change all are of one version, as at the source."""
+    if target.source.by_keys:
+        return np.zeros(rows.num_rows, np.int64)
+    return microseconds(rows.column(target.version))
 
 
 def _split(target: Target, rows: pa.Table, places: Ints) -> tuple[pa.Table, pa.Table, Ints]:

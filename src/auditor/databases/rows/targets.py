@@ -26,10 +26,10 @@ _DIGITS = {"year": 4, "month": 7, "day": 10, "hour": 13}
 class Target:
     """A warehouse table, and the columns by which its rows are compared with those of a source table.
 
-    ``keys``, ``version``, ``checked``, ``deleted`` and ``latest`` are the warehouse table's columns (the last three
-    empty where it has none). ``column`` is the source's time that bounds slices (empty: there is one slice), ``unit``
-    its unit. ``placed`` are the source's columns, by the table's, of those that it is partitioned by, as far as they
-    are taken as they are.
+    ``keys``, ``version`` (of rows without a time of change, when they were checked), ``checked``, ``deleted`` and
+    ``latest`` are the warehouse table's columns (the last three empty where it has none). ``column`` is the source's
+    time that bounds slices (empty: there is one slice), ``unit`` its unit. ``placed`` are the source's columns, by the
+    table's, of those that it is partitioned by, as far as they are taken as they are.
     """
 
     source: SourceTable
@@ -106,7 +106,7 @@ def _target(source: SourceTable, table: Table) -> Target | None:
         for column in reversed(table.columns)
         if isinstance(column.rule, Take) and column.rule.form == "value"
     }
-    changed = source.changed_at or source.created_at
+    changed = source.checked_mark if source.by_keys else source.changed_at or source.created_at
     if changed not in taken or not all(name in taken for name in source.key):
         return None
     stored = {column.name for column in table.stored_columns}

@@ -80,7 +80,7 @@ class UnplacedDifference:
 
 def compare_unplaced(holding: Holding, unplaced: Unplaced) -> UnplacedDifference:
     """The rows without a place of one slice that are not in the warehouse as the source has them."""
-    ours = holding.versions >= unplaced.beyond
+    ours = holding.versions >= unplaced.beyond  # none where no time of change tells anything
     theirs = unplaced.of(holding.slice)
     if theirs is None or not theirs.num_rows:
         return UnplacedDifference(gone=np.flatnonzero(ours) if not unplaced.cut else None)

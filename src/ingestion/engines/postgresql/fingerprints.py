@@ -30,7 +30,7 @@ def count_buckets(
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
     which span each of them is (None: between two spans).
     """
-    version = in_utc(reading, reading.cursor, reading.changed)
+    version = _version(reading)
     conditions = [*_placed(reading), f"{version} < {_utc(until)}"]
     stretch, span_of = "1", [0]
     if column:
@@ -56,7 +56,7 @@ def copy_pairs(
     reading: Reading, span: Span, *, column: str, buckets: int, wanted: Sequence[int], hashes: Sequence[str] = ()
 ) -> str:
     """COPY of key, version and hashes of the content of the rows of the wanted buckets, as CSV."""
-    version = in_utc(reading, reading.cursor, reading.changed)
+    version = _version(reading)
     conditions = [*_placed(reading), *_span(reading, span, column)]
     if len(wanted) < buckets:
         numbers = ", ".join(f"{bucket:d}" for bucket in wanted)
@@ -90,6 +90,11 @@ def copy_columns(reading: Reading, keys: Sequence[Sequence[KeyValue]], columns: 
     return f"COPY (SELECT {names} FROM {reading.source} WHERE {among(reading, keys)}) TO STDOUT (FORMAT csv)"
 
 
+def _version(reading: Reading) -> str:
+    """The cursor in UTC; the same for all rows where no time tells which of them changed."""
+    return reading.cursor if reading.table.by_keys else in_utc(reading, reading.cursor, reading.changed)
+
+
 def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
     """A time as a timestamp without zone in UTC, as processing makes it of the same value (``core.zones``)."""
     clock = clock_of(column, place=reading.table.name)
@@ -105,7 +110,7 @@ def in_utc(reading: Reading, expression: str, column: SourceColumn) -> str:
 def _placed(reading: Reading) -> list[str]:
     """Conditions for rows that an interval can hold."""
     first, last = literal(FIRST_PLACE, _WALL), literal(NO_PLACE, _WALL)
-    conditions = [f"{reading.cursor} >= {first}", f"{reading.cursor} < {last}"]
+    conditions = [] if reading.table.by_keys else [f"{reading.cursor} >= {first}", f"{reading.cursor} < {last}"]
     return conditions + [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
 
 

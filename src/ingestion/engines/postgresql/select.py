@@ -28,6 +28,10 @@ LONGEST_SETBACK = 24 * 60  # minutes
 _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
 
 
+_NO_CURSOR = datetime(1970, 1, 1)  # noqa: DTZ001
+_NO_COLUMN = SourceColumn("", _WALL, _WALL, -1, "D", not_null=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A table with the columns that its rows are read and ordered by; ``plan_reading`` makes it.
@@ -46,7 +50,9 @@ class Reading:
 
     @property
     def cursor(self) -> str:
-        """The SQL expression that rows are ordered by first."""
+        """The SQL expression that rows are ordered by first; a constant where no time tells which of them changed."""
+        if self.table.by_keys:
+            return literal(_NO_CURSOR, _WALL)
         changed = identifier(self.changed.name)
         return f"coalesce({changed}, {identifier(self.created.name)})" if self.created else changed
 
@@ -79,6 +85,9 @@ class Reading:
 
 def plan_reading(table: SourceTable, relation: Relation, *, timezone: str) -> Reading:
     """Choose cursor and key columns. Raises ``MissingColumns`` (KeyError) where the table has neither time."""
+    keys = tuple(relation.columns[name] for name in table.key)
+    if table.by_keys:
+        return Reading(table, relation, timezone, _NO_COLUMN, None, "wall", keys)
     named = [name for name in (table.changed_at, table.created_at) if name in relation.columns]
     if not named:
         problem = "neither changed_at nor created_at names a column"
@@ -89,7 +98,6 @@ def plan_reading(table: SourceTable, relation: Relation, *, timezone: str) -> Re
     if created and clock_of(created, place=table.name) != clock:
         problem = f"{changed.name} may be null and is a {changed.base}, {created.name} is a {created.base}"
         raise InvalidData("find cursor", table.name, problem, "One cannot take the other's place: set it NOT NULL")
-    keys = tuple(relation.columns[name] for name in table.key)
     return Reading(table, relation, timezone, changed, created, clock, keys)
 
 
@@ -116,7 +124,8 @@ def copy_where(
     at_most: int = 0,
 ) -> str:
     """COPY of these fields of the rows that fulfil a condition, in order of (cursor, key) unless told otherwise."""
-    order = f" ORDER BY {', '.join([reading.cursor, *map(_ordered, reading.keys)])}" if ordered else ""
+    cursor = [] if reading.table.by_keys else [reading.cursor]
+    order = f" ORDER BY {', '.join([*cursor, *map(_ordered, reading.keys)])}" if ordered else ""
     limit = f" LIMIT {at_most:d}" if at_most else ""
     return _copy(reading, fields, f"WHERE {condition}{order}{limit}", checked_at)
 
