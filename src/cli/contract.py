@@ -138,18 +138,21 @@ def diff(
 ) -> None:
     """Say what of the contracts is another than deployed, and what each change means for the lake.
 
+    Against what is deployed it also says what each class takes: rows, calls, minutes and money.
     Exits 0 where nothing is, 1 where something is, 2 where a change is refused.
     """
+    from cli.change_costs import costs_in
     from core.authoring.load import load
     from core.evolution.changes import gravest
     from core.evolution.compare import compare_contracts
 
     after = load(folder, today=today())
     changes = compare_contracts(contracts_against(against, folder, environment), after)
+    costs = costs_in(deployment(environment), after, changes) if against == DEPLOYED else None
     if as_json:
-        print_json({"against": against, **as_data(changes)})
+        print_json({"against": against, **as_data(changes, costs)})
     else:
-        show_changes(changes)
+        show_changes(changes, costs or ())
     grade = gravest(changes)
     raise typer.Exit(USAGE if grade == "refused" else FINDINGS if grade else FINE)
 

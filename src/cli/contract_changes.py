@@ -20,6 +20,7 @@ from cli.output import err, out
 from core.errors import Misuse, PipelineBug
 
 if TYPE_CHECKING:
+    from cli.change_costs import ChangeCost
     from core.contract.model import Contracts
     from core.evolution.changes import Change
     from deploy.target import Target
@@ -67,11 +68,15 @@ def _of_revision(revision: str, folder: Path, scratch: Path) -> Path:
     return scratch
 
 
-def as_data(changes: Sequence[Change]) -> dict[str, Any]:
-    """JSON of changes: the gravest class, how many of each, and every change."""
+def as_data(changes: Sequence[Change], costs: Sequence[ChangeCost] | None = None) -> dict[str, Any]:
+    """JSON of changes: the gravest class, how many of each, every change, and what each class takes of the lake.
+
+    ``costs`` None: there is no lake to be asked.
+    """
     from core.evolution.changes import counted, gravest
 
-    return {"class": gravest(changes), "counts": counted(changes), "changes": [_row(change) for change in changes]}
+    data = {"class": gravest(changes), "counts": counted(changes), "changes": [_row(change) for change in changes]}
+    return data if costs is None else {**data, "work": [cost.to_data() for cost in costs]}
 
 
 def _row(change: Change) -> dict[str, str]:
@@ -80,13 +85,15 @@ def _row(change: Change) -> dict[str, str]:
     return row
 
 
-def show_changes(changes: Sequence[Change]) -> None:
-    """Each change with its class and values, then why and what to do; at the end how many of each class."""
+def show_changes(changes: Sequence[Change], costs: Sequence[ChangeCost] = ()) -> None:
+    """Each change with its class and values, then why and what to do; at the end the count and cost of each class."""
     for change in changes:
         out.print(f"{change.grade:9}", style=_COLOURS[change.grade], end="")
         _line(f"{change.dataset}: {change.place}{_values(change)}")
         _line(f"         {change.reason}" + (f". {change.road}" if change.road else ""))
     _line(in_words(changes))
+    for cost in costs:
+        _line(f"         {cost}")
 
 
 def in_words(changes: Sequence[Change]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.change_costs import costs_to_apply
 from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from aws.topic import SnsTopic
     from cli.smoke import Checked
     from core.contract.model import Contracts
-    from core.evolution.changes import Change as ContractChange
     from core.evolution.generations import Transition
     from deploy.layers.wheels import Platform
     from deploy.packaging import Packages
@@ -120,10 +120,11 @@ def plan(
     if file:
         save_plan(planned.file, origin_of(target, packages), file)
     changes = changes_to_apply(target, transition.wanted)
+    costs = costs_to_apply(target, transition.wanted, changes)
     if not as_json:
-        show_changes(changes)
+        show_changes(changes, costs)
         tell_of_building(transition.building)
-    show_plan(planned.changes, text, as_json=as_json, contracts=changes)
+    show_plan(planned.changes, text, as_json=as_json, contracts=changes_as_data(changes, costs))
 
 
 @app.command()
@@ -199,8 +200,9 @@ def apply(
         terraform, packages, transition = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress, saved=saved)
     changes = changes_to_apply(target, transition.wanted)
+    costs = costs_to_apply(target, transition.wanted, changes)
     if not as_json:
-        show_changes(changes)
+        show_changes(changes, costs)
         tell_of_building(transition.building)
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
@@ -229,7 +231,7 @@ def apply(
     todo = next_steps(target, outputs["alarm_topic"], empty)
     if as_json:
         smoke = [asdict(check) for check in checks]
-        plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes)}
+        plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes, costs)}
         plan_data |= {"generations": generations_as_data(built)} if built else {}
         print_json({"plan": plan_data, "smoke": smoke, "next": todo})
     else:
@@ -402,13 +404,13 @@ def _written(target: Target, name: str, text: str) -> Path:
 
 
 def show_plan(
-    changes: Sequence[Change], text: Path, *, as_json: bool, contracts: Sequence[ContractChange] = ()
+    changes: Sequence[Change], text: Path, *, as_json: bool, contracts: Mapping[str, Any] | None = None
 ) -> None:
     """Print every address, the gravest change first, and the counts."""
     from deploy.plans import as_data, gravest_first, loses_data, summary, verb
 
     if as_json:
-        print_json({**as_data(changes, text), "contracts": changes_as_data(contracts)})
+        print_json({**as_data(changes, text), "contracts": contracts or changes_as_data(())})
         return
     for change in gravest_first(changes):
         out.print(f"{verb(change):8}", style=_COLOURS.get(verb(change), "yellow"), end="")

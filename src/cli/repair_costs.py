@@ -159,6 +159,11 @@ def process_memory_mb() -> int:
     return int(memory)
 
 
+def repair_pace() -> dict[str, Any]:
+    """What a piece of a repair takes, as ``docs/cost/measured.yaml`` has it."""
+    return dict(_read("measured.yaml")["repairs"])
+
+
 @cache
 def _read(name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((FOLDER / name).read_text(encoding="utf-8")))

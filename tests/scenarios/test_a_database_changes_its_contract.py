@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from tests.support.database_simulation import DatabaseSimulation, database_simulation
 
+from auditor.changes.estimate import Lake, estimate_work
 from auditor.services import Budget
-from core.audit.repair_jobs import FetchRows
+from cli.change_costs import costs_of
+from core.audit.repair_jobs import FetchRows, find_outcome, job_keys
 from core.contract.codec import content_hash
 from core.contract.model import Column, Contracts, Field, Latest, SourceTable, Table, Take
 from core.contract.types import parse_type
+from core.evolution.compare import compare_contracts
 from core.warehouse.row_layout import basis_of
 
 pytestmark = pytest.mark.database
@@ -95,6 +98,44 @@ def test_a_value_that_comes_from_a_column_of_which_no_object_has_any_is_never_nu
         if idle:
             break
     assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
+
+
+@pytest.mark.parametrize("since", ["", "2026-11-01T00:00:00Z"])
+def test_the_work_that_is_told_before_is_what_is_then_done(sales: DatabaseSimulation, since: str) -> None:
+    add_discounts(sales)
+    before, after = sales.contracts, with_field(sales.contracts, replace(DISCOUNT, since=since))
+    lake = Lake(sales.lake.ingest, sales.lake.records, sales.lake.partitions, now=int(sales.now().timestamp()))
+    changes = compare_contracts(before, after)
+    [work] = [work for work in estimate_work(lake, before, after, changes) if work.subject == FACT]
+    [cost] = [cost for cost in costs_of(lake, before, after, changes) if FACT in [each.subject for each in cost.work]]
+    assert (work.grade, cost.total("fetched")) == ("additive", cost.total("fetched"))
+    assert 0 < cost.usd < 1
+
+    sales.deployed(after)
+    versions = sales.lake.versions()
+    sales.lake.services = replace(sales.lake.services, memory_mb=1769)
+    sales.heal(run="first")
+    repairs = sales.jobs("first")
+    outcomes = [find_outcome(sales.lake.records, key) for key in job_keys(sales.lake.records, "first", 1)]
+    fetched = sum(outcome.counts["rows"] for outcome in outcomes if outcome)
+    outcomes += [find_outcome(sales.lake.records, key) for key in job_keys(sales.lake.records, "first", 2)]
+    restated = [outcome.effort for outcome in outcomes if outcome and outcome.effort]
+    done = {
+        "partitions": sum(versions[name] != now for name, now in sales.lake.versions().items() if f"/{FACT}/" in name),
+        "rows": sum(effort.rows for effort in restated),
+        "fetched": fetched,
+        "reads": sum(effort.reads for effort in restated),
+        "writes": sum(effort.writes for effort in restated) + fetched_writes(sales),
+        "jobs": len(repairs),
+    }
+    for name, count in done.items():
+        assert count / 2 <= getattr(work, name) <= count * 2, name
+
+
+def fetched_writes(sales: DatabaseSimulation) -> int:
+    """The repair objects, and the versions with their pointers that processing made of them."""
+    keys = sales.ingest_keys("repair/")
+    return len(keys) + sum(2 * len(sales.lake.receipt(key)["partitions"]) for key in keys)
 
 
 def add_discounts(sales: DatabaseSimulation) -> None:

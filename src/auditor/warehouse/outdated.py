@@ -22,6 +22,7 @@ from core.audit.findings import OutdatedPartition
 from core.contract.codec import content_hash
 from core.contract.model import TIME_UNITS, Contract, Table
 from core.errors import PipelineBug
+from core.ports import ObjectReader
 from core.warehouse.current_state import CURRENT, current_table, inputs_of
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
@@ -88,7 +89,7 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
         if stood == form_of(table) and not until:  # an earlier release was through with it, and kept the form alone
             progress[table.name] = (promise, "")
             continue
-        paths = newest_first(services, table)
+        paths = paths_newest_first(services.records, table)
         if stood == promise and until.removeprefix(WHOLE) in paths:
             paths = paths[paths.index(until.removeprefix(WHOLE)) :]
         looked = paths[:left]
@@ -134,12 +135,12 @@ def promise_of(table: Table) -> str:
     return content_hash(RowLayout.of(table).to_data())[:16]
 
 
-def newest_first(services: Services, table: Table) -> list[str]:
+def paths_newest_first(records: ObjectReader, table: Table) -> list[str]:
     """The paths of a table's partitions, those of the newest time first."""
     folder = pointer_key(table.folder).removesuffix(POINTER_NAME)
     paths = [
         info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/")
-        for info in services.records.list(folder)
+        for info in records.list(folder)
         if info.key.endswith(f"/{POINTER_NAME}")
     ]
     places = [place for place, part in enumerate(table.partition_by) if part.transform in TIME_UNITS]

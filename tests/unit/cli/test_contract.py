@@ -60,7 +60,10 @@ def test_contracts_are_compared_with_a_folder_a_file_and_what_is_deployed(
 ) -> None:
     assert account.deployment.environment == "dev"
     same = starmend("contract", "diff", "--contracts", str(folder), "--env", "dev", "--json")
-    assert (same.code, same.data) == (0, {"against": "deployed", "class": None, "counts": {}, "changes": []})
+    assert (same.code, same.data) == (
+        0,
+        {"against": "deployed", "class": None, "counts": {}, "changes": [], "work": []},
+    )
     rewrite(folder, ("decimal(18,6)", "decimal(20,6)"), ("TSLA, ZM]", "TSLA, ZM, ORCL]"))
     file = folder.parent / "contracts.json"
     assert starmend("contract", "render", "--contracts", CONTRACTS, "--output", str(file)).code == 0

@@ -68,9 +68,9 @@ def test_a_row_is_unfilled_by_what_its_own_list_lacks_of_what_the_table_takes(
         }
         for number, version in rows
     ]
-    told = unfilled(holding(target_of(since), rows), lists, until=until * 1_000_000)
-    assert told.places.tolist() == [place for place, names in enumerate(lost) if names]
-    assert told.columns == tuple(sorted(set().union(*lost)))
+    rows_without = unfilled(holding(target_of(since), rows), lists, until=until * 1_000_000)
+    assert rows_without.places.tolist() == [place for place, names in enumerate(lost) if names]
+    assert rows_without.columns == tuple(sorted(set().union(*lost)))
 
 
 @given(sizes=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 6)), max_size=6), most=st.integers(0, 20))
