@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 
 WIDTH = 140
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_./()-]+)*")
-_PLAIN_ALONE = re.compile(r"\d+ [a-z]+|[A-Za-z_][A-Za-z0-9_./-]*(\([A-Za-z0-9_, ]*\))?\??( [A-Za-z0-9_./()-]+)*")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}  # which YAML reads as something else
+_PLAIN_ALONE = re.compile(
+    r"https?://[A-Za-z0-9_./:-]*[A-Za-z0-9/]|\d+ [a-z]+"
+    r"|[A-Za-z_][A-Za-z0-9_./-]*(\([A-Za-z0-9_, ]*\))?\??( [A-Za-z0-9_./()-]+)*"
+)
+# What YAML reads as something else.
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
 
-Value = str | int | bool | Sequence[str] | Mapping[str, "Value"]
+Value = str | int | bool | Sequence[str | int] | Mapping[str, "Value"]
 
 
 class Page:
@@ -44,6 +48,14 @@ class Page:
         page.put(0, key, value)
         self._lines.append(f"{'  ' * indent}# {page._lines[0]}  # {one_line(remark)}")
 
+    def anchor(self, indent: int, key: str, name: str) -> None:
+        """A key whose mapping follows, and which :meth:`alias` can take again by a name."""
+        self._put(indent, f"{'  ' * indent}{scalar(key)}: &{name}", "")
+
+    def alias(self, indent: int, key: str, name: str) -> None:
+        """A key that is the mapping of that name."""
+        self._put(indent, f"{'  ' * indent}{scalar(key)}: *{name}", "the same, asked for what is missing")
+
     def gap(self) -> None:
         """An empty line."""
         self._lines.append("")
@@ -69,7 +81,7 @@ def flow(value: Value) -> str:
         return str(value)
     if isinstance(value, str):
         return scalar(value)
-    return "[" + ", ".join(map(scalar, value)) + "]"
+    return "[" + ", ".join(map(flow, value)) + "]"
 
 
 def scalar(text: str, *, alone: bool = False) -> str:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from tests.support.commands import Command
 from tests.support.extraction import scratch_database
+from tests.support.scripted_server import Answer, scripted_server
 from tests.support.sources import shared_server
 
 LOANS = [
@@ -92,3 +93,65 @@ def test_an_address_that_names_no_database_is_misuse_and_its_password_stays_unsa
     said = starmend("init", str(tmp_path / "shop"), "--from", given)
     assert (said.code, problem in said.err, "pw-1" in said.err) == (2, True, False), said.err
     assert not (tmp_path / "shop").exists()
+
+
+def hourly(entity: str, count: int) -> str:
+    rows = [f'{{"at": "2026-11-20T{hour:02}:00:00Z", "air": {{"temp": {hour}.25}}}}' for hour in range(count)]
+    return f'{{"station": "{entity}", "data": [{", ".join(rows)}], "status": "complete"}}'
+
+
+def test_a_feed_is_proposed_from_an_answer_in_a_file(
+    starmend: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Weather answer.json").write_text(hourly("EGLL", 5))
+    said = starmend("init", str(tmp_path / "shop"), "--from-sample", str(tmp_path / "Weather answer.json"))
+    assert (said.code, said.err) == (0, "")
+    contract = yaml.safe_load((tmp_path / "shop/contracts/weather_answer.yaml").read_text())
+    call = contract["source"]["provider"]["rest"]["history"]
+    assert (call["records"], call["time"], call["fields"]) == ("data", "at", {"air_temp": "air.temp"})
+    assert contract["source"]["every"] == "1 hour"
+    assert contract["warehouse"]["fact_weather_answer"]["columns"]["air_temp"] == "decimal(10,2)"
+    monkeypatch.chdir(tmp_path / "shop")
+    assert starmend("contract", "check").code == 0
+
+
+def test_an_address_is_asked_once_and_told_again_with_placeholders_and_without_its_key(
+    starmend: Command, tmp_path: Path
+) -> None:
+    with scripted_server(lambda _request: Answer(hourly("EGLL", 5))) as server:
+        query = "from=2026-11-20T00:00:00Z&to=2026-11-20T05:00:00Z&units=metric&apikey=pw-1"
+        said = starmend("init", str(tmp_path / "shop"), "--from-sample", f"{server.url}/v2/EGLL/hours?{query}")
+        assert len(server.requests) == 1
+    assert said.code == 0, said.err
+    (file,) = (tmp_path / "shop" / "contracts").iterdir()
+    assert "pw-1" not in file.read_text()
+    source = yaml.safe_load(file.read_text())["source"]
+    rest = source["provider"]["rest"]
+    assert rest["auth"] == {"query": "apikey"}
+    assert source["secret"].endswith("-key")
+    assert rest["history"]["path"] == "/v2/{entity}/hours"
+    assert rest["history"]["query"] == {"from": "{start}", "to": "{end}", "units": "metric"}
+    assert source["entities"] == ["EGLL"]
+    assert rest["history"]["fields"] == {"air_temp": "air.temp"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem", "code"),
+    [
+        (Answer("<html>"), "is no JSON", 3),
+        (Answer("{}", 403), "it answers 403", 3),
+        (Answer('{"a": ["b"]}'), "no list or object in it has records with numbers", 3),
+    ],
+)
+def test_an_answer_that_holds_no_records_is_told_without_the_key_and_leaves_no_folder(
+    answer: Answer, problem: str, code: int, starmend: Command, tmp_path: Path
+) -> None:
+    with scripted_server(lambda _request: answer) as server:
+        said = starmend("init", str(tmp_path / "shop"), "--from-sample", f"{server.url}/now?key=pw-1")
+    assert (said.code, problem in said.err, "pw-1" in said.err) == (code, True, False), said.err
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_file_that_is_not_there_is_misuse(starmend: Command, tmp_path: Path) -> None:
+    said = starmend("init", str(tmp_path / "shop"), "--from-sample", str(tmp_path / "nowhere.json"))
+    assert (said.code, "Name a readable file" in said.err) == (2, True)

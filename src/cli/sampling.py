@@ -1,0 +1,129 @@
+"""Answers of APIs for ``starmend init --from-sample``: read from a file or asked of an address, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from core.errors import InvalidData, Misuse, OutOfReach
+
+if TYPE_CHECKING:
+    from core.proposing.feed import Asked
+
+MOST_BYTES = 20_000_000
+SECONDS = 30
+_SECRET = re.compile(
+    r"^(api_?key|app_?id|access_?key|token|access_token|key|secret|auth|signature|sig)$", re.IGNORECASE
+)
+_START = re.compile(r"^(start|from|since|begin|after|period1|min)", re.IGNORECASE)
+_END = re.compile(r"^(end|to|until|before|period2|max)", re.IGNORECASE)
+_ENTITY = re.compile(
+    r"^(symbols?|tickers?|stations?|entity|series|ids?|coins?|pairs?|city|location|site|sensor|device|q)$"
+)
+
+
+def propose_sample(place: str, *, now: datetime) -> dict[str, str]:
+    """The contract of a feed, by its file's name, from a file or an address that holds an answer."""
+    from core.proposing.feed import Asked, propose_feed
+    from core.proposing.naming import plain_name
+    from ingestion.providers.reading.exact_json import read_exact
+
+    is_url = re.match(r"https?://", place) is not None
+    body = _fetched(place) if is_url else _file(place)
+    try:
+        document = read_exact(body)
+    except ValueError as error:
+        problem = f"is no JSON: {error}"
+        raise InvalidData("read the sample", _without_query(place), problem, "Give an answer in JSON") from error
+    asked = asked_of(place, document) if is_url else Asked()
+    name = urlsplit(place).hostname or "api" if is_url else Path(place).stem
+    dataset = plain_name(re.sub(r"^(api|www|data)\.|\.(com|org|net|io|dev|gov)$", "", name))[:40]
+    return {f"{dataset}.yaml": propose_feed(dataset, document, asked, today=now.date())}
+
+
+def asked_of(url: str, document: object) -> Asked:
+    """How an answer was asked for: its entity and the ends of its range become placeholders, its secret is left out."""
+    from core.proposing.feed import Asked
+
+    parts = urlsplit(url)
+    words = set(_texts(document, 0))
+    named = next((value for name, value in parse_qsl(parts.query) if _ENTITY.match(name)), "")
+    path = "/".join(_segment(unquote(segment), words, named) for segment in parts.path.split("/"))
+    query, secret = {}, ""
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if _SECRET.match(name):
+            secret = name
+        elif value and value == named:
+            query[name] = "{entity}"
+        elif _is_time(value) and (_START.match(name) or _END.match(name)):
+            query[name] = "{start}" if _START.match(name) else "{end}"
+        else:
+            query[name] = value.replace("{", "").replace("}", "")
+    entity = named or next((unquote(s) for s in parts.path.split("/") if unquote(s) in words), "")
+    return Asked(f"{parts.scheme}://{parts.netloc}", path, query, secret, is_known=True, entity=entity)
+
+
+def _segment(segment: str, words: set[str], named: str) -> str:
+    if segment and (segment in words or segment == named):
+        return "{entity}"
+    return quote(segment, safe="@:,;=+$!*()~'")
+
+
+def _texts(document: object, depth: int) -> Iterator[str]:
+    """The texts of a document that may be an entity's name, and the names in it."""
+    if depth > 6:
+        return
+    if isinstance(document, Mapping):
+        for name, value in document.items():
+            yield str(name)
+            yield from _texts(value, depth + 1)
+    elif isinstance(document, list):
+        for value in document[:50]:
+            yield from _texts(value, depth + 1)
+    elif isinstance(document, str) and 1 < len(document) <= 40:
+        yield document
+
+
+def _is_time(value: str) -> bool:
+    from core.proposing.answers import time_form
+
+    return bool(time_form([value]))
+
+
+def _file(place: str) -> bytes:
+    try:
+        return Path(place).read_bytes()
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise Misuse("read the sample", place, problem, "Name a readable file, or an address with http") from error
+
+
+def _fetched(url: str) -> bytes:
+    """The body of an answer. Raises ``OutOfReach`` without the query, which may hold a secret."""
+    import requests
+
+    place, until = _without_query(url), datetime.now(UTC) + timedelta(seconds=SECONDS)
+    body = b""
+    try:
+        with requests.get(url, timeout=SECONDS, stream=True, headers={"Accept": "application/json"}) as answer:
+            for part in answer.iter_content(65_536):
+                body += part
+                if len(body) > MOST_BYTES or datetime.now(UTC) > until:
+                    problem = f"the answer has more than {MOST_BYTES // 1_000_000} MB, or takes over {SECONDS} s"
+                    raise InvalidData("ask for a sample", place, problem, "Ask for a shorter time")
+            status: Any = answer.status_code
+    except requests.RequestException as error:
+        problem = f"no answer ({type(error).__name__})"
+        raise OutOfReach("ask for a sample", place, problem, "Save an answer, and give the file") from None
+    if status != 200:
+        remedy = "Ask with whatever it wants (headers, a key), save the answer, and give the file"
+        raise OutOfReach("ask for a sample", place, f"it answers {status}", remedy)
+    return body
+
+
+def _without_query(place: str) -> str:
+    return place.partition("?")[0].rpartition("@")[2] if "://" in place else place
