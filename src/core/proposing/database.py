@@ -112,6 +112,11 @@ def _write_source_table(page: Page, known: Understood, names: Names) -> None:
     ):
         if column:
             page.put(3, role, column, why)
+    if not known.clocks:
+        rows = max(known.sample.total, known.table.rows, 0)
+        why = f"no column tells when a row changed: every audit compares all {rows} rows, and loads what is new"
+        page.put(3, "changed_at", "none", why)
+        page.put(3, "compare", "keys")
     page.put(3, "columns")
     for read in read_columns(known):
         if read.why_not:

@@ -17,6 +17,7 @@ from core.sources.catalog import CatalogColumn, CatalogTable, Reference
 from core.sources.samples import TableSample
 
 Role = Literal["fact", "dimension", "absorbed", "left out"]
+MOST_COMPARED = 1_000_000  # rows of a table without clocks, all of which every audit compares
 MOST_REFERRING = 2  # tables of details that a fact may have; what more refer to describes
 _MEASURES = ("integer", "decimal", "float")
 _SAY_NOTHING = ("id", "key", "code", "name", "number", "uuid")  # names of keys that are in every table
@@ -88,11 +89,11 @@ def _by_name(table: CatalogTable, targets: Mapping[str, Mapping[str, CatalogTabl
 
 def _first_look(table: CatalogTable, sample: TableSample) -> Understood:
     clocks = find_clocks(table, sample)
-    unfit = _unfit(table, clocks)
+    unfit = _unfit(table, clocks, max(sample.total, table.rows))
     return Understood(table, sample, clocks, "left out" if unfit else "dimension", unfit)
 
 
-def _unfit(table: CatalogTable, clocks: Clocks) -> str:
+def _unfit(table: CatalogTable, clocks: Clocks, rows: int) -> str:
     """Why a table cannot be promised; empty where it can."""
     if not table.readable:
         return "this role may not read it: GRANT SELECT"
@@ -104,8 +105,8 @@ def _unfit(table: CatalogTable, clocks: Clocks) -> str:
         return "nothing tells its rows apart: it has no primary key and no unique index without nulls"
     if hidden := [name for name in table.key if not _readable(table, name)]:
         return f"this role may not read its key {', '.join(hidden)}"
-    if not clocks:
-        return "no column tells when a row was made or changed, so nobody could tell what is new: give it one"
+    if not clocks and rows > MOST_COMPARED:
+        return "no column tells when a row was made or changed, and it is too large to be compared whole in every audit"
     return ""
 
 

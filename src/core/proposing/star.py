@@ -74,7 +74,8 @@ def fact(known: Understood, names: Names, *, today: dt.date) -> StarTable:
         settings += [("key", [*key, changed], ""), ("version", [changed, written[checked]], "")]
         settings.append(("history_of", key, "gives is_latest, true for the newest version"))
     else:
-        settings += [("key", key, ""), ("version", [written[checked]], "rows do not change, as far as anything tells")]
+        why = "rows do not change, as far as anything tells" if known.clocks else "when it was last compared"
+        settings += [("key", key, ""), ("version", [written[checked]], why)]
     partition, why = partition_of(known, written)
     settings.append(("partition_by", [partition], why))
     settings.append(("since", _since(known, today), "rows from before are counted apart"))

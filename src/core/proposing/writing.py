@@ -13,7 +13,7 @@ _PLAIN_ALONE = re.compile(
     r"|[A-Za-z_][A-Za-z0-9_./-]*(\([A-Za-z0-9_, ]*\))?\??( [A-Za-z0-9_./()-]+)*"
 )
 # What YAML reads as something else.
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 Value = str | int | bool | Sequence[str | int] | Mapping[str, "Value"]
 
