@@ -1,4 +1,4 @@
-"""Generated changes of generated contracts: their class is what the lake needs to be as a new one."""
+"""Generated changes of generated contracts: their class is what the lake needs, and deployed they make a new one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,39 @@ from collections import Counter
 
 from tests.chaos.run import Options, Result
 from tests.support.contract_changes import loaded, misjudgement, written_pair
+from tests.support.contract_sequences import play
 
 from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
 
-PAIRS = 5000
+RUNS_OF_EACH = 5000
 
 
 def contract_changes(options: Options) -> Result:
-    """``differing`` are pairs of contracts whose class is wrong; each fault has the number that brings it back."""
-    amount = options.amount(PAIRS)
+    """Sequences of contracts that are deployed over data, and pairs that are judged.
+
+    ``differing`` are sequences that end otherwise than in an empty lake, and pairs whose class is wrong; each fault has
+    the number that brings it back. ``runs`` are the sequences, ``compared`` the lakes in them.
+    """
+    amount = options.amount(RUNS_OF_EACH)
+    deployed: Counter[str] = Counter()
+    faults = []
+    compared = 0
+    for number in range(amount):
+        played = play(random.Random(f"{options.seed}/{number}"), options.scratch)
+        deployed += played.met
+        compared += played.compared
+        if played.fault:
+            faults.append(f"seed {options.seed}, sequence {number}: {played.fault}")
+        options.progress(f"{number + 1} of {amount} sequences, {compared} lakes compared")
+    judged, wrong = _judged(options, amount)
+    faults += wrong
+    figures = {"runs": amount, "compared": compared, "deployed": dict(deployed), "pairs": amount, "judged": judged}
+    return Result({**figures, "differing": len(faults)}, faults)
+
+
+def _judged(options: Options, amount: int) -> tuple[dict[str, int], list[str]]:
+    """How many pairs were of each class, and those of which it is wrong."""
     met: Counter[str] = Counter()
     faults = []
     for number in range(amount):
@@ -28,7 +51,7 @@ def contract_changes(options: Options) -> Result:
         if fault := misjudgement(before, after):
             faults.append(f"seed {options.seed}, pair {number}: {fault}")
         options.progress(f"{number + 1} of {amount} pairs, {sum(met.values())} of them accepted")
-    return Result({"runs": amount, "accepted": sum(met.values()), **met, "differing": len(faults)}, faults)
+    return dict(met), faults
 
 
 RUNS = {"contract_changes": contract_changes}

@@ -13,6 +13,7 @@ from core.audit.certificate import Certificate, LedgerEntry
 from core.time import epoch
 
 Span = tuple[int, int]
+_UNBOUNDED = epoch("9999-01-01")  # a window that ends after it is of all time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,4 @@ def _is_overtaken(claim: _Claim, others: Sequence[_Claim], since: int) -> bool:
     for first, last in later:
         if first <= at < last:
             at = last
-    return at >= end and (end == claim.span[1] or claim.span[0] <= since)
+    return at >= end and (end == claim.span[1] or claim.span[1] >= _UNBOUNDED)

@@ -160,7 +160,7 @@ def _source_in_generation(known: Collection[Contract], wanted: Contract, source:
     was = _source_of(first, source.name)
     for contract in known:
         there = _source_of(contract, source.name)
-        if there is not None and source.name not in _sources_affected(contract, wanted):
+        if there is not None and source.name not in _states_affected(contract, wanted):
             return replace(source, generation=there.generation)
     return replace(source, generation=content_hash((was, source))[:DIGITS]) if was is not None else source
 
@@ -168,15 +168,24 @@ def _source_in_generation(known: Collection[Contract], wanted: Contract, source:
 def affected(before: Contract, after: Contract) -> set[str]:
     """The tables whose rows of before do not fit: those of a change of class rebuild, and what is derived from them."""
     sources = _sources_affected(before, after)
-    names = {
-        change.place.split(".")[1]
-        for change in compare_tables(as_written(before), as_written(after))
-        if change.grade == "rebuild"
-    }
+    names = _rebuilt(before, after)
     for table in after.tables:
         if (table.kind == "fact" and table.source in sources) or sources & {*inputs_of(table)}:
             names.add(table.name)
     return names | {table.name for table in after.tables if table.kind == "rollup" and table.source in names}
+
+
+def _rebuilt(before: Contract, after: Contract) -> set[str]:
+    """The tables that have a change of class rebuild themselves."""
+    changes = compare_tables(as_written(before), as_written(after))
+    return {change.place.split(".")[1] for change in changes if change.grade == "rebuild"}
+
+
+def _states_affected(before: Contract, after: Contract) -> set[str]:
+    """The source tables whose current state has rows that do not fit, or that a dimension of them now refuses."""
+    names = _rebuilt(before, after)
+    refused = {table.source for table in after.tables if table.kind == "dimension" and table.name in names}
+    return _sources_affected(before, after) | refused
 
 
 def _sources_affected(before: Contract, after: Contract) -> set[str]:
