@@ -56,3 +56,29 @@ def test_the_stack_s_market_lets_its_key_ask_everything(stack: Stack, starmend: 
     said = starmend("contract", "check", "--live", "--contracts", CONTRACTS, "--json")
     asked = [line["fine"] for line in said.data["live"]]  # a quote and a history of each feed that is promised
     assert (said.code, len(asked) >= 2, set(asked)) == (0, True, {True})
+
+
+def test_a_row_and_its_object_tell_their_stories(extracted: Stack, starmend: Command) -> None:
+    told = starmend("why", "dim_currency", "currency_id=1", "--json")
+    assert (told.code, told.data["verdict"]) == (0, "extracted"), told.err
+    arrived = [event["object"] for event in told.data["events"] if event["what"] == "arrived"]
+    assert arrived[0].startswith("tables/sales/currency/")
+    traced = starmend("trace", arrived[0], "--json")
+    assert traced.code == 0
+    places = {place["partition"]: place["object"] for place in traced.data["subject"]["partitions"]}
+    assert starmend("trace", places["_current/currency"], "--json").data["verdict"] in ("current", "replaced")
+    unknown = starmend("why", "fact_sales_order", "sales_order_id=99999999", "--json")
+    assert unknown.data["sentence"].endswith("is neither in the warehouse nor in the source"), unknown.data
+
+
+def test_an_audit_is_in_the_journal_and_a_pause_in_the_status_until_it_ends(stack: Stack, starmend: Command) -> None:
+    paused = starmend("pause", "canary", "--reason", "a test", "--json")
+    assert (paused.code, paused.data["paused"]) == (0, True), paused.err
+    try:
+        (canary,) = [each for each in starmend("status", "--json").data["datasets"] if each["dataset"] == "canary"]
+        assert canary["paused"].startswith("paused since ")
+        assert invoke(stack.deployment, "conclude", {"dataset": "canary", "run": "journal-1"})["sent"] == []
+    finally:
+        assert starmend("resume", "canary").code == 0
+    entries = starmend("audits", "list", "--dataset", "canary", "--json").data
+    assert "journal-1" in {entry["run"] for entry in entries}

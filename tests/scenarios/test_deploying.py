@@ -171,6 +171,34 @@ def test_a_deployment_from_another_checkout_changes_nothing_and_keeps_data_and_p
     assert not (second.folder / "build/layers").exists(), "layers that are in the account are built by nobody"
 
 
+def test_what_is_changed_by_hand_is_mailed_and_its_alarm_is_on_until_somebody_takes_it_back(
+    applied: CommandResult, operator: Operator
+) -> None:
+    deployment, functions = operator.deployment, Clients()("lambda")
+    name = deployment.functions["process"]
+    before = functions.get_function_configuration(FunctionName=name)["Timeout"]
+    with deployed.mailbox(deployment, "drift") as mail:
+        functions.update_function_configuration(FunctionName=name, Timeout=before + 1)
+        said = operator.gives("deploy", "drift", "--notify", "--json")
+        functions.update_function_configuration(FunctionName=name, Timeout=before)
+        assert said.code == 1, said.err
+        (changed,) = [change["address"] for change in said.data["changes"]]
+        assert changed == "module.process.aws_lambda_function.this"
+        alarmed = eventually(lambda: [text for text in mail() if "deployment-drift" in text], within=90)
+        (told,) = [text for text in mail() if not text.startswith("{")]
+        assert f"update  {changed}" in told
+        assert "starmend deploy plan --env dev" in told
+    assert json.loads(alarmed[0])["NewStateValue"] == "ALARM"
+    assert "docs/runbook.md#deployment-drift" in json.loads(alarmed[0])["AlarmDescription"]
+
+    def is_over() -> bool:
+        """Whether a look that finds nothing has put the alarm out: once its period holds no other."""
+        assert operator.gives("deploy", "drift", "--notify").code == 0
+        return deployed.alarm_state(deployment, "deployment-drift") == "OK"
+
+    eventually(is_over, within=400)
+
+
 def test_somebody_with_nothing_built_does_what_whoever_deployed_can_do(operator: Operator, second: Operator) -> None:
     shutil.rmtree(second.folder / "build", ignore_errors=True)
     shutil.rmtree(operator.folder / "build")  # nor is what lies with whoever applied needed by anybody
