@@ -13,6 +13,7 @@ from tests.architecture.conftest import Module, Sources
 from deploy.folders import MODULE
 from deploy.layers.build import layer_pins
 from deploy.layers.wheels import normalised
+from deploy.packaging import OPERATORS_ROOMS
 
 _BLOCK = re.compile(r'^module "(?P<name>\w+)" \{\n(?P<body>.*?)^\}', re.MULTILINE | re.DOTALL)
 _HANDLER = re.compile(r'^  handler += "(?P<module>[a-z_.]+)\.(?:\$\{[^}]+\}|\w+)"$', re.MULTILINE)
@@ -110,6 +111,13 @@ def test_a_function_leads_to_no_other_wing_than_its_own(sources: Sources) -> Non
         if (wings := {sources.modules[name].wing for name in closure(sources, handler)[0]}) - PARTS
     }
     assert {handler: wings for handler, wings in strange.items() if wings} == {}
+
+
+def test_no_function_leads_to_a_room_that_is_left_out_of_its_package(sources: Sources) -> None:
+    rooms = tuple(room.rstrip("/").replace("/", ".") for room in OPERATORS_ROOMS)
+    assert {name.rpartition(".")[0] for name in sources.modules} >= set(rooms), "a room that is no more"
+    led_to = {name for handler in functions() for name in closure(sources, handler)[0]}
+    assert sorted(name for name in led_to if name.startswith(rooms)) == []
 
 
 # Arrow's functions that look a time zone up in the system, even where it is UTC; Lambda's may have none.
