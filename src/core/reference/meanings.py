@@ -37,6 +37,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "columns": "Its columns and their types, by name; a type that ends with `?` may be null.",
         "rows_per_object": "How many rows an ingest object has at most.",
         "relation": "What the database calls it, as in SQL, where that is not the name along the search path.",
+        "compare": "`keys` with `changed_at: none`: no column tells when a row changed; every audit compares all rows.",
     },
     "FieldShape": {
         "type": "Its type. `?` at the end: it may be null.",

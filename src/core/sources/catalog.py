@@ -96,7 +96,8 @@ class ServerFacts:
     """The server and our role there.
 
     ``sees_transactions``: the role sees when other roles' transactions began, which the safe horizon rests on; where
-    not, ``grant`` is the statement that lets it. ``may_write``: it may change rows of a table.
+    not, ``grant`` is the statement that lets it. ``may_write``: it may change rows of a table. ``primary`` is the place
+    of a replica's primary, where the secret names it.
     """
 
     version: str
@@ -108,3 +109,4 @@ class ServerFacts:
     sees_transactions: bool
     grant: str = ""
     may_write: bool = False
+    primary: str = ""

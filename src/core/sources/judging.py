@@ -31,9 +31,12 @@ class SourceProblem:
 
 def server_problems(source: Database, server: ServerFacts) -> Iterator[SourceProblem]:
     """The problems of the server and our role, which all tables have."""
-    if server.replica and not source.lookback:
+    if server.replica and server.primary:
+        problem = f"this is a replica: rows come once it has replayed what {server.primary} promises"
+        yield SourceProblem(server.database, "note", problem)
+    elif server.replica and not source.lookback:
         problem = "this is a replica, which does not know the primary's open transactions"
-        remedy = "Name the primary in the secret, or choose a `lookback` in the contract"
+        remedy = "Give the secret its primary (host:port), or name that; or choose a `lookback` in the contract"
         yield SourceProblem(server.database, "broken", problem, remedy)
     elif server.replica:
         problem = "this is a replica: rows come once it has replayed them, and late ones within the lookback"

@@ -7,14 +7,16 @@ default.
 from __future__ import annotations
 
 import json
+import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from core.errors import InvalidData
 
 SslMode = Literal["require", "verify-ca", "verify-full", "disable"]
 _MODES = ("require", "verify-ca", "verify-full", "disable")
+_PRIMARY = re.compile(r"[^\s:/@]+(:\d{1,5})?")
 _REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, sslmode, sslrootcert}"
 
 
@@ -22,7 +24,8 @@ _REMEDY = "Fill the secret with JSON: {host, port, dbname, username, password, s
 class Login:
     """A database, and the user that reads it. ``sslrootcert`` is PEM text; empty means the system's authorities.
 
-    ``engine`` is the engine's name, as the scheme of ``place``.
+    ``engine`` is the engine's name, as the scheme of ``place``. ``primary`` is that of a replica, ``host:port``; empty
+    where the server leads itself.
     """
 
     host: str
@@ -33,6 +36,15 @@ class Login:
     sslmode: SslMode = "verify-full"
     sslrootcert: str = field(default="", repr=False)
     engine: str = "postgresql"
+    primary: str = ""
+
+    @property
+    def of_primary(self) -> Login | None:
+        """The same login at the server that this one is a replica of; None where none is named."""
+        if not self.primary:
+            return None
+        host, _, port = self.primary.rpartition(":") if ":" in self.primary else (self.primary, "", "")
+        return replace(self, host=host, port=int(port or self.port), primary="")
 
     @property
     def place(self) -> str:
@@ -80,6 +92,9 @@ def parse_login(text: str, *, secret: str, engine: str = "postgresql", port: int
     given = str(data.get("port") or port)
     if not given.isdigit():
         raise InvalidData("read secret", secret, "port is no number", _REMEDY)
+    primary = str(data.get("primary") or "")
+    if primary and not _PRIMARY.fullmatch(primary):
+        raise InvalidData("read secret", secret, "primary is no host, or host:port", _REMEDY)
     return Login(
         host=str(data["host"]),
         port=int(given),
@@ -89,4 +104,5 @@ def parse_login(text: str, *, secret: str, engine: str = "postgresql", port: int
         sslmode=cast(SslMode, mode),
         sslrootcert=str(data.get("sslrootcert") or ""),
         engine=engine,
+        primary=primary,
     )

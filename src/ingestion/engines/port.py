@@ -51,6 +51,10 @@ class Session(Protocol):
         """The rows of a statement as text, streamed: lists of whole lines, each with its newline."""
         ...
 
+    def primary(self) -> Session | None:
+        """A session with the server that this one is a replica of; None where the secret names none."""
+        ...
+
     def close(self) -> None:
         """End the session; closing twice is harmless."""
         ...

@@ -15,7 +15,7 @@ from ingestion.engines.port import Bound, Session, Timeouts
 from ingestion.engines.postgresql.catalog.describe import catalog_column, described, listed, server_facts
 from ingestion.engines.postgresql.catalog.samples import sampled
 from ingestion.engines.postgresql.content import read_server
-from ingestion.engines.postgresql.horizon import read_bound
+from ingestion.engines.postgresql.horizon.bound import read_bound
 from ingestion.engines.postgresql.relation import Relations, read_relations
 from ingestion.engines.postgresql.select import plan_reading
 from ingestion.engines.postgresql.session import APPLICATION, PostgresConnector

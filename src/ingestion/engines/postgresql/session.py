@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pg8000.core import Context, CoreConnection
@@ -34,9 +35,19 @@ SET default_transaction_read_only = on; SET row_security = off; SET statement_ti
 class PostgresSession:
     """One connection, in UTC, read only. Any failure closes it, for what the server sends next is unknown."""
 
-    def __init__(self, connection: CoreConnection, place: str) -> None:
+    def __init__(
+        self, connection: CoreConnection, place: str, *, primary: Callable[[], PostgresSession] | None = None
+    ) -> None:
         self._connection: CoreConnection | None = connection
         self.place = place
+        self._open_primary = primary
+        self._primary: PostgresSession | None = None
+
+    def primary(self) -> PostgresSession | None:
+        """A session with the server that this one is a replica of, kept open; None where the secret names none."""
+        if self._open_primary is not None and (self._primary is None or self._primary.closed):
+            self._primary = self._open_primary()
+        return self._primary
 
     @property
     def closed(self) -> bool:
@@ -78,6 +89,8 @@ class PostgresSession:
 
     def close(self) -> None:
         """End the session; closing twice is harmless."""
+        if self._primary is not None:
+            self._primary.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):  # it is closed, whatever the server answers
@@ -183,7 +196,9 @@ def connect(login: Login, *, application: str, timeouts: Timeouts) -> PostgresSe
         except BaseException:
             tcp.close()
             raise
-    session = PostgresSession(connection, login.place)
+    leader = login.of_primary
+    primary = partial(connect, leader, application=application, timeouts=timeouts) if leader else None
+    session = PostgresSession(connection, login.place, primary=primary)
     session.query(_SETTINGS.format(statement_timeout=int(timeouts.statement * 1000)))
     if connection.parameter_statuses.get("client_encoding") != "UTF8":
         session.close()

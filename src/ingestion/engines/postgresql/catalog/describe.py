@@ -24,7 +24,7 @@ from core.sources.catalog import (
 )
 from ingestion.engines.port import Session
 from ingestion.engines.postgresql.catalog.statements import ALL, SERVER, STATEMENT, WANTED
-from ingestion.engines.postgresql.horizon import GRANT
+from ingestion.engines.postgresql.horizon.bound import GRANT
 from ingestion.engines.postgresql.quoting import NAME_BYTES, literal
 from ingestion.engines.postgresql.relation import SourceColumn, parse_relation
 
@@ -84,7 +84,9 @@ def server_facts(session: Session) -> ServerFacts:
     row = session.query(SERVER)[0]
     version, database, role, encoding, timezone, replica, sees, writes = row
     grant = "" if sees else GRANT.format(role=role)
-    return ServerFacts(f"PostgreSQL {version}", database, role, encoding, timezone, replica, sees, grant, writes)
+    primary = session.primary() if replica else None
+    place = primary.place if primary else ""
+    return ServerFacts(f"PostgreSQL {version}", database, role, encoding, timezone, replica, sees, grant, writes, place)
 
 
 def _read(session: Session, wanted: str) -> dict[str, CatalogTable]:

@@ -12,7 +12,7 @@ from tests.support.sources import shared_server
 from tests.support.waiting import eventually
 
 from core.errors import PipelineBug
-from ingestion.engines.postgresql.horizon import read_bound
+from ingestion.engines.postgresql.horizon.bound import read_bound
 
 pytestmark = pytest.mark.database
 

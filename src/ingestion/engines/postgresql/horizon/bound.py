@@ -21,7 +21,8 @@ What that rests on, trap by trap:
   two. This takes one statement whose parts depend on each other, in a transaction of its own that ends before the
   snapshot for the rows is taken.
 - The server's clock counts, taken before the view is read; never this machine's.
-- A replica does not know the primary's open transactions.
+- A replica does not know the primary's open transactions: the horizon is the primary's, where the secret names it
+  (``replica``).
 
 Where the view cannot be used the contract may say ``lookback``: then the bound is the clock alone, and each interval
 starts that much earlier than the last one ended, so that late rows are read again and merging absorbs the repeats.
@@ -33,6 +34,7 @@ from datetime import datetime
 
 from core.errors import PipelineBug
 from ingestion.engines.port import Bound, Holder, Session
+from ingestion.engines.postgresql.horizon.replica import end_of_log, is_the_primary, promoted, wait_for
 from ingestion.engines.postgresql.quoting import literal
 
 HIDDEN = "session that hides its transactions"
@@ -50,14 +52,28 @@ def read_bound(session: Session, *, own_role_may_write: bool, lookback: int = 0)
         if replica and replayed is None:
             return Bound(now, None, "the replica has not replayed a transaction yet")
         return Bound(now, min(now, replayed) if replica else now)
+    primary = session.primary()
+    if primary is not None:
+        return _bound_of_replica(session, primary, own_role_may_write, is_replica=replica)
     if replica:
         problem = "this is a replica, which does not know the primary's open transactions"
-        remedy = "Name the primary in the secret, or choose a `lookback` in the contract"
+        remedy = "Give the secret its primary (host:port), or name that; or choose a `lookback` in the contract"
         raise PipelineBug("take horizon", session.place, problem, remedy)
     if not may_see:
         problem = f"role {role} does not see other sessions' transactions"
         raise PipelineBug("take horizon", session.place, problem, GRANT.format(role=role))
     return _bound(now, _holder(*row[5:11]), *row[11:])
+
+
+def _bound_of_replica(session: Session, primary: Session, own_role_may_write: bool, *, is_replica: bool) -> Bound:
+    """The primary's bound, once the replica shows what it promises; none while it does not."""
+    if not is_replica:
+        if not is_the_primary(session, primary):
+            raise promoted(session)
+        return read_bound(primary, own_role_may_write=own_role_may_write)
+    bound = read_bound(primary, own_role_may_write=own_role_may_write)
+    reason = wait_for(session, end_of_log(primary)) if bound.at is not None else ""
+    return Bound(bound.now, None, reason, bound.holder) if reason else bound
 
 
 def _holder(
