@@ -28,6 +28,7 @@ from processing.lines.nested import nested_as_text
 JOINED = re.compile(rb"}[ \t\r]*{")
 THREAD_BYTES = 1 << 20
 MOST_JOINED = BLOCK_BYTES // 3  # objects without a newline between them: no more than a block has lines
+_OPENS = re.compile(rb"[ \t\r\n]*{")
 OPENING, CLOSING = ord("{"), ord("}")
 
 
@@ -85,6 +86,9 @@ class LineParser:
         breaks = newlines(data) if breaks is None else breaks
         if not _is_text(data):
             raise Unparsable("no UTF-8")
+        # Before Arrow sees them: a first line of null and two more lines of anything end the process (pyarrow 25.0.1).
+        if not (_OPENS.match(data) and _braced(data, breaks)):
+            raise Unparsable("not one object per line")
         if joins_too_many(data):
             raise Unparsable("too many objects without a newline between them")  # Arrow would make a row of each
         if self._decimals and too_small(data, self._decimals):
@@ -101,7 +105,7 @@ class LineParser:
             )
             # The parser reads on over newlines and over objects on one line: as many rows as lines, and a brace on
             # both sides of each newline, leave one whole object per line.
-            if rows.num_rows != lines or not _braced(data, breaks):
+            if rows.num_rows != lines:
                 raise Unparsable("not one object per line")
             return self._typed(rows)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -23,6 +23,8 @@ SOURCE = SourceTable("thing", ("id",), tuple(Field(name, parse_type(kind), False
 REASONS = {
     b"nonsense": "no JSON: ",
     b"[1]": "no JSON object: [1]",
+    b"null": "no JSON object: null",  # where it comes first, Arrow would end the process
+    b"true": "no JSON object: true",
     b'{"id":"x"}': 'id: "x" is no int',
     b'{"price":1.005}': "price: 1.005 is no decimal(10,2)",
     b'{"id":1,"id":2}': "id: given twice",
