@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from core.contract.codec import content_hash
 from core.contract.model import Database, Latest, LookedUp, Lookup, Source, Surrogate, Table
-from core.warehouse.arrow_types import stored_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PLAIN = {"int", "bigint", "boolean", "date", "timestamp"}  # types of which a value is one word of an id
 
@@ -121,6 +121,8 @@ def why_outdated(written: RowLayout | None, schema: pa.Schema, table: Table) -> 
 
     Of rows of earlier releases, which do not say how they were made, the columns alone are compared.
     """
+    from core.warehouse.arrow_types import stored_schema  # Arrow, which the help of commands does without
+
     wanted = RowLayout.of(table)
     columns = {field.name: field.type for field in stored_schema(table)}
     present = {field.name: field.type for field in schema}
