@@ -44,9 +44,7 @@ VarFiles = Annotated[
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-AllowFewer = Annotated[
-    bool, typer.Option("--allow-fewer", help="Switch tables even where the new generation lacks rows of the old one.")
-]
+AllowFewer = Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"

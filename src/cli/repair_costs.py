@@ -14,8 +14,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-import yaml
-
 from core.audit.efforts import IDEAS, Effort, total
 from core.audit.repair_jobs import (
     RepairJob,
@@ -166,6 +164,8 @@ def repair_pace() -> dict[str, Any]:
 
 @cache
 def _read(name: str) -> dict[str, Any]:
+    import yaml  # so that help does without
+
     return dict(yaml.safe_load((FOLDER / name).read_text(encoding="utf-8")))
 
 
