@@ -18,6 +18,7 @@ from core.errors import StarmendError
 from core.time import at_epoch, iso, parse_athena_instant
 
 if TYPE_CHECKING:
+    from auditor.changes.progress import ChangeProgress
     from auditor.standing.standing import DatasetStanding, Standing
     from aws.deployment import Deployment
     from cli.report.shape import Freshness
@@ -41,6 +42,7 @@ def status(
     By the auditor's own rows of the last two months. Exits with 1 where something is missing, alarmed, older than
     promised, or was never audited.
     """
+    from auditor.changes.progress import change_progress
     from auditor.standing.reading import read_standing
     from auditor.standing.standing import verdict
     from aws.objects import S3ObjectStore
@@ -57,11 +59,12 @@ def status(
             known = [
                 read_standing(records, contract, now=now, stale=stale.get(contract.dataset, ())) for contract in sourced
             ]
+            changes = {contract.dataset: change_progress(records, contract, now=now) for contract in sourced}
     said = verdict(known)
     rows = _progress(deployed, sourced) if progress_too else []
     if as_json:
         more = {"progress": rows} if progress_too else {}
-        data = [standing_data(dataset, fresh) for dataset in known]
+        data = [standing_data(dataset, fresh) | _changes_data(changes[dataset.dataset]) for dataset in known]
         print_json({"verdict": said.text, "complete": said.complete, "datasets": data} | more)
     else:
         out.print(said.text, style="green" if said.complete else "red")
@@ -73,12 +76,16 @@ def status(
                 [_row(table, newest.get((table.dataset, table.table))) for table in dataset.tables],
                 as_json=False,
             )
-            for line in decisions(dataset):
+            for line in (*decisions(dataset), *map(str, changes[dataset.dataset])):
                 out.print(line)
         if progress_too:
             out.print()
             show("Progress", rows, as_json=False)
     raise typer.Exit(FINE if said.complete else FINDINGS)
+
+
+def _changes_data(changes: Sequence[ChangeProgress]) -> dict[str, Any]:
+    return {"changes": [change.to_data() for change in changes]}
 
 
 def decisions(dataset: DatasetStanding) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
 
+from auditor.changes.progress import change_progress
 from auditor.state import read_state
 from core.audit.repair_jobs import FetchHistory, Restate
 from core.contract.model import Column, Contracts, Entity, Feed, Take
@@ -132,6 +133,10 @@ def test_a_budget_makes_the_newest_partitions_again_first_and_the_next_audit_the
         assert feed.heal(run=f"budget-{number}")["audit"]["kinds"]["outdated_partition"] == 1
         changed = [row["symbol"] for row in feed.rows("fact_quote") if row["asked_at"]]
         assert set(changed) == {"ZM", *(["AMD"] if number else [])}
+        contract = feed.contracts.dataset("quotes")
+        progress = change_progress(feed.lake.records, contract, now=int(feed.now.timestamp()))
+        assert [(each.table, each.done, each.total) for each in progress] == [("fact_quote", 1, 2)][number:]
+        assert feed.verified() == []
     assert "outdated_partition" not in feed.heal(run="budget-2")["audit"]["kinds"]
 
 

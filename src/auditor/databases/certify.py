@@ -67,7 +67,7 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
             causes=causes,
             swept_until=swept,
             halted=halts_in(result, before.halted),
-            forms={**before.forms, **order.outdated.forms},
+            forms={**before.forms, **order.outdated.settled(result.findings)},
         )
 
     memory = kept_for_certifying(services.records, order.run)

@@ -112,7 +112,7 @@ def _next_state(
         objects_from=result.objects_until,
         causes=causes,
         swept_until=result.swept_until,
-        forms={**before.forms, **order.outdated.forms},
+        forms={**before.forms, **order.outdated.settled(result.findings)},
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.partitions import target_of
-from core.audit.findings import OutdatedPartition
+from core.audit.findings import Finding, OutdatedPartition
 from core.contract.codec import content_hash
 from core.contract.model import TIME_UNITS, Contract, Table
 from core.errors import PipelineBug
@@ -35,14 +35,19 @@ MOST = 500  # partitions that one run looks at
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """The outdated partitions that a run takes up, and how far each table's are through (``DatasetState.forms``)."""
+    """The outdated partitions that a run takes up, and how far each table's are through (``DatasetState.forms``).
+
+    ``then`` is how far each table's are through once all of the places are made again.
+    """
 
     places: tuple[tuple[str, str], ...] = ()
     forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    then: Mapping[str, str] = field(default_factory=dict)
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready, empty where there is nothing."""
-        data = {"places": [list(place) for place in self.places], "forms": {k: list(v) for k, v in self.forms.items()}}
+        forms = {table: list(form) for table, form in self.forms.items()}
+        data = {"places": [list(place) for place in self.places], "forms": forms, "then": dict(self.then)}
         return {"outdated": data} if self.places or self.forms else {}
 
     def within(
@@ -62,14 +67,34 @@ class Outdated:
                 break
             places.append(place)
             parts |= dict.fromkeys(more)
-        return replace(self, places=tuple(places)), list(parts)
+        return self.cut(len(places)), list(parts)
+
+    def cut(self, count: int) -> Outdated:
+        """The first so many of the places; the next run goes on with the others."""
+        left = {table: path or WHOLE for table, path in reversed(self.places[count:])}
+        return replace(self, places=self.places[:count], then={**self.then, **left})
+
+    def settled(self, findings: Iterable[Finding]) -> dict[str, tuple[str, str]]:
+        """How far each table's are through when the run ends, by the findings of its last scan."""
+        left = [finding for finding in findings if isinstance(finding, OutdatedPartition)]
+        settled = dict(self.forms)
+        for table in dict.fromkeys(table for table, _ in self.places):
+            of_table = [
+                finding for finding in left if finding.table == table or finding.problem.startswith(f"{table}: ")
+            ]
+            paths = [
+                path for name, path in self.places if name == table and path in {each.partition for each in of_table}
+            ]
+            settled[table] = (self.forms[table][0], (paths[0] or WHOLE) if paths else self.then.get(table, ""))
+        return settled
 
     @classmethod
     def from_data(cls, order: Mapping[str, Any]) -> Outdated:
         """What of an order ``to_data`` gave."""
         data = order.get("outdated", {})
         places = tuple((table, path) for table, path in data.get("places", ()))
-        return cls(places, {table: (form, until) for table, (form, until) in data.get("forms", {}).items()})
+        forms = {table: (form, until) for table, (form, until) in data.get("forms", {}).items()}
+        return cls(places, forms, data.get("then", {}))
 
 
 def choose_outdated(services: Services, contract: Contract) -> Outdated:
@@ -80,6 +105,7 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
     places: list[tuple[str, str]] = []
     left = MOST
     progress: dict[str, tuple[str, str]] = {}
+    then: dict[str, str] = {}
     known = read_state(services.records, contract.dataset).forms
     for table in made_tables(contract):
         promise = promise_of(table)
@@ -96,9 +122,11 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
         left -= len(looked)
         outdated = [path for path, problem in zip(looked, _problems(services, table, looked), strict=True) if problem]
         places += [(table.name, path) for path in outdated]
-        following = [*outdated, *paths[len(looked) :]]
+        unseen = paths[len(looked) :]
+        following = [*outdated, *unseen]
         progress[table.name] = (promise, following[0] or WHOLE if following else "")
-    return Outdated(tuple(places[: services.limits.budget.partitions]), progress)
+        then[table.name] = unseen[0] if unseen else ""
+    return Outdated(tuple(places), progress, then).cut(services.limits.budget.partitions)
 
 
 def find_outdated(services: Services, contract: Contract, chosen: Outdated) -> tuple[OutdatedPartition, ...]:

@@ -1,0 +1,86 @@
+"""Progress of a contract's change: how many partitions of each table are made as the deployed contract says.
+
+By what the audits remember (``DatasetState.forms``) and the names of the partitions. Of tables that are through nothing
+is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.state import read_state
+from auditor.warehouse.outdated import WHOLE, made_tables, paths_newest_first, promise_of
+from core.contract.model import TIME_UNITS, Contract, Table
+from core.evolution.deployments import read_deployments
+from core.ports import ObjectReader
+from core.warehouse.current_state import CURRENT
+from core.warehouse.row_layout import form_of
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProgress:
+    """A table that is not through: ``done`` of ``total`` ``unit`` are under the contract, newest first.
+
+    ``seconds_left`` goes by the pace since the deployment; None where nothing is done yet.
+    """
+
+    dataset: str
+    table: str
+    done: int
+    total: int
+    unit: str
+    seconds_left: int | None = None
+
+    def to_data(self) -> dict[str, Any]:
+        """A row of the report."""
+        return {
+            "table": self.table,
+            "done": self.done,
+            "total": self.total,
+            "unit": self.unit,
+            "seconds_left": self.seconds_left,
+        }
+
+    def __str__(self) -> str:
+        subject = self.table.replace(f"{CURRENT}/", "current state of ")
+        left = "the next audits begin"
+        if self.seconds_left is not None:
+            minutes = max(1, round(self.seconds_left / 60))
+            left = f"done in about {minutes} min" if minutes < 120 else f"done in about {round(minutes / 60)} h"
+        return f"{subject}: {self.done:,} of {self.total:,} {self.unit} under the new contract, {left}"
+
+
+def change_progress(records: ObjectReader, contract: Contract, *, now: int) -> list[ChangeProgress]:
+    """The tables of a dataset that are not through; of those that no audit has looked at yet nothing is known.
+
+    Raises ``TransientFailure`` where the store does not answer.
+    """
+    forms = read_state(records, contract.dataset).forms
+    rows = []
+    for table in made_tables(contract):
+        stood, until = forms.get(table.name, ("", ""))
+        is_new = stood not in (promise_of(table), form_of(table))  # deployed since the last audit
+        if table.name not in forms or not (until or is_new):
+            continue
+        paths = paths_newest_first(records, table)
+        place = until.removeprefix(WHOLE)
+        done = paths.index(place) if not is_new and place in paths else 0
+        if len(paths) > done:
+            left = _seconds_left(records, contract.dataset, done, len(paths), now=now)
+            rows.append(ChangeProgress(contract.dataset, table.name, done, len(paths), _unit(table, len(paths)), left))
+    return rows
+
+
+def _seconds_left(records: ObjectReader, dataset: str, done: int, total: int, *, now: int) -> int | None:
+    history = read_deployments(records, dataset)
+    if not done or not history:
+        return None
+    return (now - history[-1].since) * (total - done) // done
+
+
+def _unit(table: Table, total: int) -> str:
+    """``months`` where each partition is one, ``partitions`` where something else tells them apart too."""
+    parts = table.partition_by
+    unit = parts[0].transform if len(parts) == 1 and parts[0].transform in TIME_UNITS else "partition"
+    return unit if total == 1 else f"{unit}s"
