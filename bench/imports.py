@@ -78,7 +78,7 @@ def deployed() -> Deployed:
     from deploy.layers.build import build_layers
     from deploy.layers.wheels import LAMBDA_PYTHON
     from deploy.packaging import build_code_zip
-    from deploy.python import find_python
+    from deploy.programs.python import find_python
 
     python = find_python(LAMBDA_PYTHON)
     if python is None:

@@ -7,32 +7,33 @@ from typing import Any
 
 import typer
 
-from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name
+from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
-from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Json, To
+from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Full, Json, To
 from cli.output import FINDINGS, FINE, out, print_json, show, show_first, steps
-from cli.ranges import range_of
+from cli.ranges import range_of, refuse_range_and_full
 from core.time import iso
 
 
 @examples(
     "audit",
     "audit --dataset quotes --from 2026-11-20T14:30 --to 2026-11-20T21:00",
-    "audit --dataset sales --dry-run --json",
+    "audit --dataset sales --full --dry-run --json",
 )
 def audit(
     dry_run: DryRun = False,
     dataset: Dataset = "",
     start: From = "",
     end: To = "",
+    full: Full = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Look for what is missing or broken; repair nothing.
 
-    Audits the windows that are due, or those of a range; --dry-run also shows the repairs that `heal` would plan.
-    Exits with 1 where there are findings.
+    Audits the windows that are due, those of a range, or with --full all; --dry-run also shows the repairs that `heal`
+    would plan. Exits with 1 where there are findings.
     """
     from auditor.audits import begin_audit, summarise
     from auditor.events import to_event
@@ -40,6 +41,8 @@ def audit(
     from auditor.repairs.execute import make_plan
 
     first, last = range_of(start, end, operation="audit")
+    if full:
+        refuse_range_and_full(start, end, operation="audit")
     deployed = deployment(environment)
     datasets = datasets_of(deployed, dataset, operation="audit")
     auditor = auditor_of(deployed)
@@ -52,7 +55,8 @@ def audit(
                 now = auditor.now()
                 seconds = int(now.timestamp())
                 services = with_promises(auditor, name)
-                begun = begin_audit(services, name, run_name(now), start=first, end=last, now=seconds)
+                begin, until = whole_range(deployed, name) if full else (first, last)
+                begun = begin_audit(services, name, run_name(now), start=begin, end=until, now=seconds)
                 result = begun.scan(attempt=0)
             summaries.append(to_event(summarise(begun.order, result, attempt=0)))
             findings += finding_rows(name, result.findings)
@@ -64,21 +68,25 @@ def audit(
         names = ("dataset", "windows", "whole", "expected", "present", "absent", "missing")
         show("Audited", [{name: audited[name] for name in names} for audited in summaries], as_json=False)
         show_first("Findings", findings, total=in_words(findings))
-        for line in covered(summaries, first, last):
+        for line in covered(summaries, first, last, full=full):
             out.print(line)
         if dry_run:
             show_first("Plan", planned, total=f"{len(planned):,} steps")
     raise typer.Exit(FINE if all(audited["findings"] == 0 for audited in summaries) else FINDINGS)
 
 
-def covered(summaries: Sequence[Mapping[str, Any]], first: int | None, last: int | None) -> Iterator[str]:
+def covered(
+    summaries: Sequence[Mapping[str, Any]], first: int | None, last: int | None, *, full: bool = False
+) -> Iterator[str]:
     """What an audit says nothing about: windows that are not whole, and what lies outside of those it looked at."""
     for audited in summaries:
         if rest := audited["windows"] - audited["whole"]:
             yield f"{audited['dataset']}: {rest} of {audited['windows']} windows are not whole"
         if not audited["windows"]:
             yield f"{audited['dataset']}: no window was looked at"
-    if first is None or last is None:
+    if full:
+        yield "This covers all that there is"
+    elif first is None or last is None:
         yield "This covers the windows that are due, no others; older ones: --from and --to; how all stands: status"
     else:
         yield f"This covers {iso(first)} to {iso(last)}, nothing else"

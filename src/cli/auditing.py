@@ -8,7 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cli.deployed import quiet_metrics
+from cli.ranges import Range
+from core.contract.model import Feed
 from core.errors import Misuse
+from core.time import epoch
 
 if TYPE_CHECKING:
     from auditor.repairs.plan import Plan
@@ -35,6 +38,24 @@ def datasets_of(deployed: Deployment, dataset: str, *, operation: str) -> list[s
     if dataset and dataset not in known:
         raise Misuse(operation, dataset, "is no dataset with a source", f"Use one of: {', '.join(known) or 'none'}")
     return [dataset] if dataset else known
+
+
+def whole_range(deployed: Deployment, dataset: str) -> Range:
+    """All that a dataset has: a feed's since its first ingest object, a database's since its facts' first partition.
+
+    Without ends where a feed has no object yet: then all there is is due.
+    """
+    from auditor.feeds.objects import first_hour
+    from aws.objects import S3ObjectStore
+
+    now = int(dt.datetime.now(dt.UTC).timestamp())
+    contract = deployed.contracts.dataset(dataset)
+    if isinstance(contract.source, Feed):
+        hour = first_hour(S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket), dataset)
+        begin = int(dt.datetime.strptime(hour, "%Y/%m/%d/%H").replace(tzinfo=dt.UTC).timestamp()) if hour else None
+    else:
+        begin = min((epoch(table.since) for table in contract.tables if table.since), default=None)
+    return (begin, now) if begin is not None else (None, None)
 
 
 def run_name(now: dt.datetime) -> str:

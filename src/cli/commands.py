@@ -59,6 +59,12 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "describe": Entry("cli.tables:describe", "Show a table's grain, key, partitions and columns."),
         "costs": Entry("cli.costs:costs", "Show what the deployment costs, by its own tags."),
     },
+    "Running": {
+        "extract": Entry("cli.extract:extract", "Take in what the sources have that is new, now."),
+        "process": Entry("cli.process:process", "Process what has come in and has no receipt yet."),
+        "backfill": Entry("cli.extract:backfill", "Bring in what the sources have of a range."),
+        "reset": Entry("cli.reset:reset", "Forget how far a table's extraction has come; ask first."),
+    },
     "Finding and healing": {
         "audit": Entry("cli.audit:audit", "Look for what is missing or broken; repair nothing."),
         "audits": Entry("cli.audits:app", "See the audits that there were, what each found and did."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.agreement import able_to_agree, agree
 from cli.change_costs import costs_to_apply
 from cli.commands import examples, group
 from cli.contract import print_problems
@@ -19,7 +19,7 @@ from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
 from cli.generations import as_data as generations_as_data
 from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
-from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, Folder, Json
+from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, Folder, Json, Yes
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse
 
@@ -43,7 +43,6 @@ VarFiles = Annotated[
     typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AllowFewer = Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
@@ -208,7 +207,7 @@ def apply(
         refuse_changes(environment, changes)
     if planned.changes or transition.building:
         what = "; ".join([*([in_words(changes)] if changes else []), summary(planned.changes)])
-        _agree(yes, f"Apply this ({what}) to {environment} (account {target.account.id}, {target.region})?")
+        agree(yes, f"Apply this ({what}) to {environment} (account {target.account.id}, {target.region})?")
         _build_uploaded_layers(packages, planned)
         _carry_out(terraform, planned)
     deployed = target.deployment()
@@ -252,7 +251,7 @@ def destroy(
     from deploy.refusals import refuse_while_data_exist
     from deploy.target import Target
 
-    _able_to_agree(yes, f"Destroy {environment}?")
+    able_to_agree(yes, f"Destroy {environment}?")
     target = Target.of(environment, var_file or ())
     terraform = target.terraform()
     outputs = terraform.output()
@@ -268,7 +267,7 @@ def destroy(
         return
     file = _written(target, "destroy.txt", planned.text)
     show_plan(planned.changes, file, as_json=False)
-    _agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
+    agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
     _carry_out(terraform, planned)
     out.print(f"destroyed: {environment}; its state stays in s3://{target.state_bucket}")
 
@@ -417,20 +416,6 @@ def show_plan(
     out.print(f"{summary(changes)}; in full: {text}")
     if lost := [change.address for change in changes if loses_data(change)]:
         err.print(f"data will be lost: {len(lost)} of these hold data or values", style="red")
-
-
-def _able_to_agree(yes: bool, question: str) -> None:
-    if not (yes or sys.stdin.isatty()):
-        raise Misuse("ask", question, "nobody can answer here", "Give --yes, or AUTO_APPROVE=1 to make")
-
-
-def _agree(yes: bool, question: str) -> None:
-    if yes:
-        return
-    _able_to_agree(yes, question)
-    if not typer.confirm(question, err=True):
-        say("nothing was changed")
-        raise typer.Exit(FINE)
 
 
 def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.auditing import datasets_of, run_name
+from cli.auditing import datasets_of, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
-from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Json, To
+from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Full, Json, To
 from cli.output import FAILURE, FINDINGS, FINE, print_json, say, show, show_first, steps
-from cli.ranges import range_of
+from cli.ranges import Range, range_of, refuse_range_and_full
 from core.errors import PipelineBug
 from core.time import iso
 
 if TYPE_CHECKING:
+    from aws.deployment import Deployment
     from aws.executions import StateMachine
     from core.ports import ObjectReader
 
 MACHINE = "audit"
 
 
-@examples("heal", "heal --dataset quotes", "heal --dataset sales --from 2026-11-01 --to 2026-12-01 --json")
+@examples("heal", "heal --dataset quotes --full", "heal --dataset sales --from 2026-11-01 --to 2026-12-01 --json")
 def heal(
     dataset: Dataset = "",
     start: From = "",
     end: To = "",
+    full: Full = False,
     now: Annotated[str, typer.Option("--now", help="Take this for the present (a simulated market's time).")] = "",
     as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
@@ -36,27 +39,44 @@ def heal(
 ) -> None:
     """Find, repair, prove: run the deployed auditor and watch it.
 
-    One execution for each dataset, over the windows that are due or those of a range. Exits with 1 where something is
-    left unhealed, and names it.
+    One execution for each dataset, over the windows that are due, those of a range, or with --full all of them. Exits
+    with 1 where something is left unhealed, and names it.
     """
-    from aws.executions import StateMachine
-    from aws.objects import S3ObjectStore
-
     first, last = range_of(start, end, operation="heal")
     deployed = deployment(environment)
     datasets = datasets_of(deployed, dataset, operation="heal")
     if not as_deployed:
         refuse_other_contracts(deployed, datasets, operation="heal")
+    if full:
+        refuse_range_and_full(start, end, operation="heal")
+    span = (first, last)
+    ranges = {name: whole_range(deployed, name) if full else span for name in datasets}
+    rows, left = run_auditor(deployed, ranges, now=now)
+    show_healed(rows, left, as_json=as_json)
+    raise typer.Exit(exit_code_of(rows))
+
+
+def run_auditor(
+    deployed: Deployment, ranges: Mapping[str, Range], *, now: str = ""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """One execution for each dataset, watched to its end: how each ended, and what is left by cause.
+
+    ``ranges`` are in epoch seconds; without ends it is what is due.
+    Raises ``PipelineBug`` where the deployment has no auditor.
+    """
+    from aws.executions import StateMachine
+    from aws.objects import S3ObjectStore
+
     arn = deployed.state_machines.get(MACHINE, "")
     if not arn:
-        remedy = f"Deploy it: starmend deploy apply --env {environment}"
-        raise PipelineBug("heal", environment, "this deployment has no auditor", remedy)
+        remedy = f"Deploy it: starmend deploy apply --env {deployed.environment}"
+        raise PipelineBug("heal", deployed.environment, "this deployment has no auditor", remedy)
     machine = StateMachine(deployed.clients("stepfunctions"), arn)
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     rows: list[dict[str, Any]] = []
     left: list[dict[str, Any]] = []
     with steps() as progress:
-        for name in datasets:
+        for name, (first, last) in ranges.items():
             order = {"dataset": name}
             if first is not None and last is not None:
                 order |= {"start": iso(first), "end": iso(last)}
@@ -69,18 +89,29 @@ def heal(
                     step.update(title=f"healing {name}: {state}")
             rows.append(_row(name, machine, execution))
             left += left_of(records, run)
-    failed = [row for row in rows if row["status"] != "SUCCEEDED"]
-    for row in failed:
-        say(f"{row['dataset']}: {row['status']}: {row['cause']}")
+    return rows, left
+
+
+def show_healed(rows: Sequence[Mapping[str, Any]], left: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """How each execution ended, and what is left."""
+    for row in rows:
+        if row["status"] != "SUCCEEDED":
+            say(f"{row['dataset']}: {row['status']}: {row['cause']}")
     if as_json:
-        print_json([row | {"left": [each for each in left if each["dataset"] == row["dataset"]]} for row in rows])
-    else:
-        shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
-        show("Healed", shown, as_json=False)
-        if left:
-            total = sum(cause["rows"] for cause in left)
-            show_first("Left unhealed", left, total=f"{total:,} rows or points are left, of {len(left):,} causes")
-    raise typer.Exit(FAILURE if failed else FINDINGS if any(row["missing"] or row["causes"] for row in rows) else FINE)
+        print_json([{**row, "left": [each for each in left if each["dataset"] == row["dataset"]]} for row in rows])
+        return
+    shown = [{name: value for name, value in row.items() if name != "cause"} for row in rows]
+    show("Healed", shown, as_json=False)
+    if left:
+        total = sum(cause["rows"] for cause in left)
+        show_first("Left unhealed", left, total=f"{total:,} rows or points are left, of {len(left):,} causes")
+
+
+def exit_code_of(rows: Sequence[Mapping[str, Any]]) -> int:
+    """A failure where an execution did not succeed, else findings where something is left."""
+    if any(row["status"] != "SUCCEEDED" for row in rows):
+        return FAILURE
+    return FINDINGS if any(row["missing"] or row["causes"] for row in rows) else FINE
 
 
 def left_of(records: ObjectReader, run: str) -> list[dict[str, Any]]:

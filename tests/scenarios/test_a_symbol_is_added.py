@@ -5,6 +5,7 @@ The last scenario of the stack but for test_least_privilege, so that nothing has
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,8 @@ from tests.scenarios.conftest import PLAN
 from tests.support import deployed
 from tests.support.sessions import Hour
 
-from core.rendering.render import render
 from deploy.folders import ROOT
-from deploy.packaging import build_code_zip
 from local.invoking import await_receipts, invoke
-from local.provisioning import contracts_of
 from local.stack import Stack
 from local.trading import await_points, feed_of, trade
 
@@ -33,16 +31,9 @@ def test_adding_a_symbol_is_one_word_in_the_contract_and_an_apply(stack: Stack, 
     await_receipts(stack.deployment, "tables/")
     before = deployed.parameters(stack.deployment), deployed.pointers(stack.deployment)
 
-    terraform, variables = stack.terraform()
-    contracts = Path(variables["contracts_file"])
-    contracts.write_text(render(contracts_of(tmp_path, PLAN)), encoding="utf-8")
-    code = build_code_zip(Path(variables["code_zip"]["file"]), contracts)
-    variables["code_zip"] = code.variable
-    plan = terraform.plan(variables, refresh=False)
-    terraform.apply(plan)
-    stack.deployment = stack.deployment.as_it_is_now()
+    changes = stack.apply(replace(PLAN, contracts=tmp_path))
 
-    removed = {change.address for change in plan.changes if "delete" in change.actions}
+    removed = {change.address for change in changes if "delete" in change.actions}
     assert removed == {'aws_s3_object.package["code"]', "aws_s3_object.contracts"}
     assert (deployed.parameters(stack.deployment), deployed.pointers(stack.deployment)) == before
     objects = deployed.ingest_keys(stack.deployment, "tables/")

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tests.support.commands import Command
 
-from local.invoking import await_receipts, invoke
-from local.stack import Stack
+from core.errors import OutOfReach
+from local.invoking import await_receipts, invoke, query_rows
+from local.provisioning import Plan
+from local.stack import Stack, is_up
 
 pytestmark = pytest.mark.stack
 CONTRACTS = str(Path(__file__).parents[2] / "contracts")
@@ -82,3 +84,28 @@ def test_an_audit_is_in_the_journal_and_a_pause_in_the_status_until_it_ends(stac
         assert starmend("resume", "canary").code == 0
     entries = starmend("audits", "list", "--dataset", "canary", "--json").data
     assert "journal-1" in {entry["run"] for entry in entries}
+
+
+def test_a_second_start_touches_nothing_of_the_stack_that_runs(extracted: Stack) -> None:
+    files = {path.name for path in extracted.folder.iterdir()}
+    with pytest.raises(OutOfReach, match=r"one runs there already: .*starmend up"):
+        Stack.up(extracted.folder.parent, Plan())
+    assert {path.name for path in extracted.folder.iterdir()} >= files
+    assert is_up(extracted.folder.parent)
+    extracted.database.connect().close()
+    assert query_rows(extracted.deployment, "select 1 as alive") == [{"alive": 1}]
+
+
+def test_a_table_is_extracted_again_whole_and_reset_and_nothing_changes(extracted: Stack, starmend: Command) -> None:
+    count = "select count(*) as n, sum(design_id) as s from dim_design"
+    before = starmend("query", count, "--json").data
+    one = ("--dataset", "sales", "--table", "design")
+    again = starmend("extract", *one, "--full", "--json")
+    assert (again.code, again.data[0]["outcome"], again.data[0]["rows"]) == (0, "extracted again", before[0]["n"])
+    await_receipts(extracted.deployment, "repair/sales/design/")
+    assert starmend("process", *one, "--json").data["objects"] == 0
+    reset = starmend("reset", "design", "--dataset", "sales", "--yes", "--json")
+    assert reset.data["number"] == reset.data["objects"] >= 1
+    after = starmend("extract", *one, "--json")
+    assert (after.code, after.data[0]["outcome"]) == (0, "unchanged")
+    assert starmend("query", count, "--json").data == before

