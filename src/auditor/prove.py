@@ -28,6 +28,7 @@ from core.evolution.promised import contracts_until, place_of
 from core.json import canonical_text
 from core.ports import ObjectReader, PartitionStore
 from core.time import epoch
+from core.warehouse.current_state import current_table
 from core.warehouse.pointer import partition_of
 
 AT_ONCE = 200  # windows that are scanned together
@@ -66,6 +67,9 @@ def verify(
 ) -> Verified:
     """Verify a dataset's chain, and the windows that begin in ``[start, end)`` (epoch seconds; None: no bound).
 
+    That rows of a generation which readers do not see any more have changed since, or are gone, is no failure: it was
+    written until its grace period ended, and its windows wait to be certified in the one that took its place.
+
     Raises ``TransientFailure`` where the store does not answer.
     """
     chain, failures = read_chain(records, dataset)
@@ -74,12 +78,20 @@ def verify(
     within = [newest[name] for name in spoken if _is_between(epoch(newest[name].start), start, end)]
     chosen = sorted(within, key=lambda certificate: certificate.start)
     history = read_history(records, dataset)
+    served = _served_folders(contracts.dataset(dataset))
     for terms, group in _by_terms(contracts, dataset, chosen, history).items():
         promises = _promises(contracts, dataset, history, terms, group[0])
         for first in range(0, len(group), AT_ONCE):
             part = group[first : first + AT_ONCE]
-            failures += _rows(promises, dataset, part, records, partitions, workers, is_counted=terms.is_known)
+            problems = _rows(promises, dataset, part, records, partitions, workers, is_counted=terms.is_known)
+            failures += [each for each in problems if not each.partition or folders_in([each.partition]) <= served]
     return Verified(dataset, len(chain), len(chosen), tuple(failures))
+
+
+def _served_folders(contract: Contract) -> frozenset[str]:
+    """The folders of what readers see, and of the current states that it is computed from."""
+    states = [current_table(contract, each) for each in contract.source.tables] if contract.source else []
+    return frozenset(table.folder for table in (*contract.tables, *states))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Generations of tables that nobody reads or writes any more: their partitions may go, a bounded number in each run.
 
 A generation that readers saw goes when its grace period is over and no certificate rests on it: the audits certify the
-windows anew in the generation that took its place, and until then ``starmend verify`` reads the old one. One that was
-given up before anybody saw it goes after as long.
+windows anew in the generation that took its place, and until then ``starmend verify`` reads the old one. It goes after
+40 days in any case, for a window that is longer than that of before may be whole only next year. One that was given up
+before anybody saw it goes after its grace period.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from core.time import epoch
 from core.warehouse.pointer import DATA_ROOT, POINTER_NAME, ROOT, parse_object
 
 MOST = 1000  # objects that one run lists of a generation
+LONGEST = 40 * 86_400  # seconds that one stays for its certificates: by then the sweeps have come to all of history
 
 
 def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedObjects, ...]:
@@ -37,7 +39,7 @@ def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedOb
     return tuple(
         UnreferencedObjects(contract.dataset, folder, path, objects, size)
         for folder, parts in left.items()
-        if folder not in certified
+        if folder not in certified or retired[folder] <= now - LONGEST
         for path, (objects, size) in parts.items()
     )
 

@@ -104,8 +104,8 @@ def folders_of(contract: Contract) -> set[str]:
     return {table.folder for table in contract.tables}
 
 
-def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int) -> set[str]:
-    """The folders that deployments of a dataset have named, and that nobody reads or writes at ``now`` any more.
+def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int) -> dict[str, int]:
+    """The folders that deployments of a dataset have named and that nobody reads or writes at ``now``; since when.
 
     Since an hour at least where their grace period ended, else for as long as that since they were named last.
     """
@@ -121,7 +121,7 @@ def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int
         for folder in folders_of(deployed.beside.contract) if deployed.beside else ():
             until = deployed.beside.until if deployed.beside else ""
             gone[folder] = epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
-    return {folder for folder, since in gone.items() if folder not in live and since <= now}
+    return {folder: since for folder, since in gone.items() if folder not in live and since <= now}
 
 
 # ---------------------------------------------------------------- one dataset

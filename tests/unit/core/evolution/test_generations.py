@@ -198,9 +198,9 @@ def test_a_generation_may_go_an_hour_after_its_grace_period_and_never_one_that_i
     ]
     contract = steps[-1].dataset("quotes")
     old = {"fact_quote", "fact_quote_hourly"}
-    assert retired_folders(history, contract, now=NOW + 6 * HOURS + 1800) == set()
-    assert retired_folders(history, contract, now=NOW + 7 * HOURS + 1) == old
+    assert retired_folders(history, contract, now=NOW + 6 * HOURS + 1800) == {}
+    assert retired_folders(history, contract, now=NOW + 7 * HOURS + 1).keys() == old
     given_up = [*history[:2], Recorded(Deployment("quotes", 2, NOW + 2, "", ""), ContractForm.of(before, "quotes"))]
     new = {each.folder for each in transition.building}
-    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 5 * HOURS) == set()
-    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 7 * HOURS) == new
+    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 5 * HOURS) == {}
+    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 7 * HOURS).keys() == new
