@@ -107,7 +107,7 @@ class Acquisition:
             urls=self._urls,
             clock=self.time.clock,
             log=self.log,
-            notes=lambda: self.notes,
+            records=lambda: self.notes,
         )
 
     def request(self, at: dt.datetime) -> RequestPlan:

@@ -496,6 +496,10 @@ class Contracts:
             raise KeyError(f"dataset {name!r} is no feed")
         return source
 
+    def feeds(self) -> tuple[Feed, ...]:
+        """The sources of all datasets that are feeds."""
+        return tuple(contract.source for contract in self.contracts if isinstance(contract.source, Feed))
+
     def table(self, name: str) -> Table:
         """The warehouse table of that name, whichever dataset promises it. Raises ``KeyError``."""
         for table in self.tables():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from core.contract.model import Column, Contract, Feed, Provider, Table, Take, TakeByKind
 from core.errors import BadContract
@@ -50,6 +52,21 @@ def entities_per_call(provider: Provider) -> int:
     """The entities that one live call asks for."""
     live = read_spec(provider.settings).live if provider.kind == "rest" else None
     return live.entities_per_call if live else 1
+
+
+def live_calls_per_minute(feed: Feed) -> int:
+    """The live calls that a feed needs, rounded up."""
+    if not asks_live(feed):
+        return 0
+    calls = math.ceil(len(feed.entities) / entities_per_call(feed.provider))
+    return math.ceil(calls * 60 / feed.every)
+
+
+def account_of(feed: Feed, provider: Provider) -> str:
+    """What a provider counts calls by: its host and the secret's name, as a part of a key."""
+    host = urlsplit(str(provider.settings.get("url", ""))).netloc or provider.kind
+    secret = str(provider.settings.get("secret", feed.secret))
+    return "/".join(part for part in (host.replace(":", "_"), secret) if part)
 
 
 def history_span(provider: Provider) -> timedelta:

@@ -29,7 +29,7 @@ def build_runtime() -> PullRuntime:
         urls=settings.provider_urls,
         clock=machine_clock(),
         log=function_log(),
-        notes=lambda: S3ObjectStore(clients("s3"), settings.warehouse_bucket),
+        records=lambda: S3ObjectStore(clients("s3"), settings.warehouse_bucket),
     )
 
 

@@ -1,20 +1,26 @@
 """Rate limits of a provider, kept by the provider's own clock.
 
 Limits are windows of that clock: so many calls in any 60 s (the contract's rate) and in any second (the provider's).
-The clock is known from the ``Date`` of its answers and runs on with the machine's monotonic time in between, so that a
-provider whose time runs differently, as a simulated one's may, is still called as often as it allows.
+The clock is known from the ``Date`` of its answers and runs on with the machine's in between, so that a provider whose
+time runs differently, as a simulated one's may, is still called as often as it allows.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-DRIFT = 2.0  # seconds; Date has whole ones
+from core.errors import StarmendError
+from core.feeds.turns import DRIFT, MINUTE, Plan, ProviderClock, Turns
+from core.ports import Log
+from ingestion.pull.ledger import Ledger, OwnLedger
+
 LONGEST_CLOSURE = 3600.0  # whatever a provider says, it is called again after an hour
+_LATE = 1.0  # seconds after which a turn that nobody used is let go
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,52 +33,113 @@ class Clock:
 
 
 class Pace:
-    """Paces the calls of one provider, for all threads and batches of a container."""
+    """Paces the calls of one provider, for all threads and batches of a process, and for all who share the ledger.
 
-    def __init__(self, clock: Clock, *, per_minute: int, per_second: int = 0) -> None:
-        self._clock = clock
-        self._windows = [(60.0, per_minute)] + ([(1.0, per_second)] if per_second else [])
-        self._calls: deque[float] = deque(maxlen=max(count for _, count in self._windows))
-        self._offset: float | None = None
-        self._closed_until = 0.0  # monotonic
+    Where a ledger fails, the calls of a minute go on by this process's own count: a plan that is exceeded costs a
+    limited answer, a call that is not made costs a point.
+    """
+
+    def __init__(self, clock: Clock, plan: Plan, *, ledger: Ledger | None = None, log: Log | None = None) -> None:
+        self._machine = clock
+        self._plan = plan
+        self._own = OwnLedger()
+        self._ledger: Ledger = ledger or self._own
+        self._log = log
+        self._alone_until = 0.0  # milliseconds of this machine
+        self._provider = ProviderClock()
+        self._granted: deque[float] = (
+            deque()
+        )  # this and the next two in monotonic seconds: no clock that is set moves them
+        self._none_before = 0.0
+        self._closed_until = 0.0
+        self._waiting = 0
         self._lock = threading.Lock()
+        self._desk = threading.Lock()  # of the ledger: who holds it takes turns for all who wait
 
     def enter(self, *, until: float) -> bool:
         """Wait for a turn and take it; False, without waiting, if none comes before ``until`` (monotonic)."""
         while True:
             with self._lock:
-                wait = self._wait()
-                if wait <= 0:
-                    self._calls.append(self._provider_time())
-                    return True
-            if self._clock.monotonic() + wait > until:
+                self._waiting += 1
+            with self._desk:
+                turn = self._take(until)
+            if turn is None:
                 return False
-            self._clock.sleep(wait)
+            if (wait := turn - self._machine.monotonic()) > 0:
+                self._machine.sleep(wait)
+            if self._closed_until <= turn:  # no pause was asked for meanwhile
+                return True
 
     def set_time(self, provider_time: datetime) -> None:
         """Take the provider's clock from an answer."""
+        now = math.ceil(self._now())
+        ahead = round(provider_time.timestamp() * 1000) - now
         with self._lock:
-            offset = provider_time.timestamp() - self._clock.monotonic()
-            known = self._offset or 0.0
-            if self._offset is None or offset < known - DRIFT:
-                # Set for the first time, or set back: the calls so far keep their age.
-                self._calls = deque((call + offset - known for call in self._calls), self._calls.maxlen)
-                self._offset = offset
-            elif offset > known + DRIFT:
-                self._offset = offset
+            if not self._provider.heard or abs(ahead - self._provider.ahead) > DRIFT:
+                self._provider = ProviderClock(ahead, max(now, self._provider.heard + 1))
+                self._none_before = 0.0
 
     def close(self, seconds: float) -> None:
         """Allow no call for so long, as the provider asked."""
+        pause = min(seconds, LONGEST_CLOSURE)
+        until = self._machine.monotonic() + pause
+        if until <= self._closed_until:
+            return
+        self._closed_until = until
+        now, heard = self._now(), self._provider
+
+        def change(turns: Turns) -> Turns:
+            told = turns.told(heard)
+            return told.closed(math.ceil(now + told.clock.ahead + pause * 1000))
+
+        self._change(change)
+
+    def _take(self, until: float) -> float | None:
+        """A turn before ``until``, from those taken already or from the ledger."""
         with self._lock:
-            self._closed_until = max(self._closed_until, self._clock.monotonic() + min(seconds, LONGEST_CLOSURE))
+            wanted, self._waiting = self._waiting, self._waiting - 1
+            while self._granted and self._granted[0] < self._machine.monotonic() - _LATE:
+                self._granted.popleft()
+            if self._granted:
+                return self._granted.popleft() if self._granted[0] <= until else None
+            if self._none_before > until:
+                return None
+        taken = self._from_ledger(wanted, until)
+        with self._lock:
+            self._granted.extend(taken[1:])
+        return taken[0] if taken else None
 
-    def _provider_time(self) -> float:
-        return self._clock.monotonic() + (self._offset or 0.0)
+    def _from_ledger(self, wanted: int, until: float) -> tuple[float, ...]:
+        exact, monotonic, heard = self._now(), self._machine.monotonic(), self._provider
+        now = math.ceil(exact)  # no turn is given before its time
+        left = math.floor((until - monotonic) * 1000)
+        granted: tuple[int, ...] = ()
 
-    def _wait(self) -> float:
-        now = self._provider_time()
-        waits = [self._closed_until - self._clock.monotonic()]
-        for length, count in self._windows:
-            if len(self._calls) >= count:
-                waits.append(self._calls[-count] + length - now)
-        return max(waits)
+        def change(turns: Turns) -> Turns:
+            nonlocal granted
+            told = turns.told(heard)
+            given, granted = told.grant(wanted, self._plan, now=now, latest=now + told.clock.ahead + left)
+            return given if granted else turns
+
+        stored = self._change(change).told(heard)
+        here = exact + stored.clock.ahead
+        with self._lock:
+            if stored.clock.heard > self._provider.heard:
+                self._provider = stored.clock
+            if not granted:
+                self._none_before = monotonic + (stored.next_turn(self._plan, now=now) - here) / 1000
+        return tuple(monotonic + (turn - here) / 1000 for turn in granted)
+
+    def _change(self, change: Callable[[Turns], Turns]) -> Turns:
+        if self._now() >= self._alone_until:
+            try:
+                return self._ledger.change(change)
+            except StarmendError as error:
+                self._alone_until = self._now() + MINUTE
+                if self._log is not None:
+                    self._log.warning("turns at the provider are not shared for a minute", error=str(error))
+        return self._own.change(change)
+
+    def _now(self) -> float:
+        """This machine's milliseconds."""
+        return self._machine.now().timestamp() * 1000

@@ -13,12 +13,15 @@ from core.audit.history import HistoryRequest
 from core.contract import model
 from core.feeds.calendar import STEPS
 from core.feeds.lines import provider_fields
-from core.ports import Log, Metrics, ObjectWriter, SecretStore, Stream
+from core.feeds.providers import account_of, live_calls_per_minute
+from core.feeds.turns import Plan
+from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.history import pull_history
+from ingestion.pull.ledger import Ledger, OwnLedger, SharedLedger
 from ingestion.pull.pace import Clock, Pace
 
 CONCURRENT_CALLS = 16
@@ -28,7 +31,9 @@ SPARE_SECONDS = 8.0  # to write the answers before the function's time is over
 class PullRuntime:
     """Pulls live points and history of all feeds.
 
-    ``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own.
+    ``urls`` replaces providers' base URLs: by dataset, and ``<dataset>.history`` for a history of its own. ``records``
+    is where notes for the auditor go, and where all containers take their turns at a provider; without it each counts
+    alone.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class PullRuntime:
         clock: Clock,
         log: Log,
         concurrent_calls: int = CONCURRENT_CALLS,
-        notes: Callable[[], ObjectWriter] | None = None,
+        records: Callable[[], ObjectStore] | None = None,
     ) -> None:
         self._contracts = contracts
         self._secrets = secrets
@@ -52,8 +57,9 @@ class PullRuntime:
         self._flush_metrics = flush_metrics
         self._urls = urls
         self._connections = concurrent_calls
-        self._notes = notes
+        self._records = records
         self._clients: dict[tuple[str, int], FeedClient] = {}
+        self._ledgers: dict[str, Ledger] = {}
         self.clock = clock
         self.log = log
         self.pool = ThreadPoolExecutor(concurrent_calls, thread_name_prefix="provider")
@@ -90,24 +96,22 @@ class PullRuntime:
 
     def _build(self, dataset: str, feed: model.Feed) -> FeedClient:
         live = self._source(feed, feed.provider, self._urls.get(dataset, ""))
-        live_pace = self._pace(feed, live)
-        history, history_pace = live, live_pace
+        history = live
         if feed.history != feed.provider:
             own = "" if feed.history.kind != feed.provider.kind else self._urls.get(dataset, "")
             history = self._source(feed, feed.history, self._urls.get(f"{dataset}.history", own))
-            history_pace = self._pace(feed, history)
         return FeedClient(
             contract=self._contracts.dataset(dataset),
             feed=feed,
             calendar=self._contracts.calendar(feed.calendar),
             live=live,
             history=history,
-            live_pace=live_pace,
-            history_pace=history_pace,
+            live_pace=self._pace(account_of(feed, feed.provider), call_plan(feed, live)),
+            history_pace=self._history_pace(feed, history),
             stream=self._stream_of(dataset),
             metrics=self._metrics_of(dataset),
             log=self.log,
-            notes=self._notes,
+            notes=self._records,
         )
 
     def _source(self, feed: model.Feed, spec: model.Provider, url: str) -> Source:
@@ -123,10 +127,25 @@ class PullRuntime:
             step=STEPS.get(feed.calendar, 0),
         )
 
-    def _pace(self, feed: model.Feed, source: Source) -> Pace:
-        return Pace(
-            self.clock, per_minute=source.calls_per_minute or feed.calls_per_minute, per_second=source.calls_per_second
+    def _history_pace(self, feed: model.Feed, source: Source) -> Pace:
+        """Leaves to the live calls of the same account what they need, for those cannot be made later."""
+        account, plan = account_of(feed, feed.history), call_plan(feed, source)
+        live = sum(
+            live_calls_per_minute(other)
+            for other in self._contracts.feeds()
+            if account_of(other, other.provider) == account
         )
+        return self._pace(account, replace(plan, per_minute=max(plan.per_minute - live, plan.per_minute // 10, 1)))
+
+    def _pace(self, account: str, plan: Plan) -> Pace:
+        if account not in self._ledgers:
+            self._ledgers[account] = SharedLedger(self._records(), account) if self._records else OwnLedger()
+        return Pace(self.clock, plan, ledger=self._ledgers[account], log=self.log)
+
+
+def call_plan(feed: model.Feed, source: Source) -> Plan:
+    """The calls that a provider allows: by its own settings, else by the feed's."""
+    return Plan(source.calls_per_minute or feed.calls_per_minute, source.calls_per_second)
 
 
 def machine_clock() -> Clock:

@@ -87,6 +87,23 @@ data "aws_iam_policy_document" "pull" {
     resources = ["${var.warehouse_arn}/audit/broken/*"] # wildcard: a note for each slot of each feed
   }
 
+  statement {
+    sid       = "TakeTurns" # at a provider, from the one plan that all containers share
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${var.warehouse_arn}/audit/turns/*"] # wildcard: an object for each provider's account
+  }
+
+  statement {
+    sid       = "TellNoTurnsFromForbidden" # without it S3 answers 403 for a key that is not there
+    actions   = ["s3:ListBucket"]
+    resources = [var.warehouse_arn]
+    condition {
+      test     = "StringLikeIfExists"
+      variable = "s3:prefix"
+      values   = ["audit/turns/*"] # wildcard: an object for each provider's account
+    }
+  }
+
   dynamic "statement" {
     for_each = length(var.secret_arns) > 0 ? [1] : []
     content {

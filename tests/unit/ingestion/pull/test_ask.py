@@ -10,6 +10,7 @@ from tests.support.feeds import OPENING, PatientClock
 
 from core.audit.history import Evidence
 from core.errors import BadContract, InvalidData
+from core.feeds.turns import Plan
 from ingestion.providers.answers import Answer, Broken, Data, Limited, NotEntitled, Point
 from ingestion.pull.ask import Round
 from ingestion.pull.pace import Pace
@@ -28,7 +29,7 @@ def asked(call: Callable[[str], Answer], *, seconds: float = 50) -> tuple[list[s
         calls.extend(entities)
         return {entity: call(entity) for entity in entities}
 
-    single = Round(pace=Pace(clock, per_minute=600), clock=clock, until=clock.monotonic() + seconds)
+    single = Round(pace=Pace(clock, Plan(600)), clock=clock, until=clock.monotonic() + seconds)
     with ThreadPoolExecutor(1) as pool:
         answers = single.ask_all(ENTITIES, counted, pool)
     return sorted(answers), calls, single

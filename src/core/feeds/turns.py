@@ -1,0 +1,108 @@
+"""Turns at a provider: which calls its plan allows, over all that call it with the same account.
+
+``audit/turns/<account>.json`` in the warehouse bucket holds the turns of the last minute, by the provider's own clock.
+It is changed on condition that nobody else changed it, so that any number of callers take turns from one plan. A lost
+object is an empty one: at most one minute's calls are then made twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.json import canonical_json
+
+ROOT = "audit/turns/"
+MINUTE = 60_000  # all times here are milliseconds
+DRIFT = 2_000  # a provider's Date has whole seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many calls a provider allows in any minute, and in any second (0: no such limit)."""
+
+    per_minute: int
+    per_second: int = 0
+
+    def earliest(self, taken: Sequence[int]) -> int:
+        """The earliest time of the next turn after those ``taken``, which are sorted."""
+        times = [taken[-1]] if taken else [0]
+        for length, most in ((MINUTE, self.per_minute), (1_000, self.per_second)):
+            if most and len(taken) >= most:
+                times.append(taken[-most] + length)
+        return max(times)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderClock:
+    """How far a provider's clock is ahead of this machine's (UTC), and at which time of this machine that was heard."""
+
+    ahead: int = 0
+    heard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Turns that were given away (sorted epoch milliseconds of the provider's clock, at most the last minute's).
+
+    No turn is given before ``closed_until``: the provider asked for a pause.
+    """
+
+    taken: tuple[int, ...] = ()
+    closed_until: int = 0
+    clock: ProviderClock = ProviderClock()
+
+    def told(self, clock: ProviderClock) -> Turns:
+        """By the clock that was heard last. Heard first, or set back, the turns and the pause keep their age.
+
+        Where it runs ahead later, they do not: a provider whose minutes pass faster allows its calls faster.
+        """
+        if clock.heard <= self.clock.heard:
+            return self
+        moved = clock.ahead - self.clock.ahead
+        if self.clock.heard and moved >= -DRIFT:
+            return replace(self, clock=clock)
+        closed = self.closed_until + moved if self.closed_until else 0
+        return Turns(tuple(turn + moved for turn in self.taken), closed, clock)
+
+    def grant(self, count: int, plan: Plan, *, now: int, latest: int) -> tuple[Turns, tuple[int, ...]]:
+        """The next ``count`` turns, or fewer, none of them after ``latest``; ``now`` is this machine's time.
+
+        Unchanged where there are none. Turns and ``latest`` are in the provider's time.
+        """
+        here = now + self.clock.ahead
+        taken = [turn for turn in self.taken if turn > here - MINUTE]
+        granted: list[int] = []
+        while len(granted) < count and (turn := max(here, self.closed_until, plan.earliest(taken))) <= latest:
+            taken.append(turn)
+            granted.append(turn)
+        return (replace(self, taken=tuple(taken)), tuple(granted)) if granted else (self, ())
+
+    def next_turn(self, plan: Plan, *, now: int) -> int:
+        """When the next turn would be, in the provider's time."""
+        here = now + self.clock.ahead
+        return max(here, self.closed_until, plan.earliest([turn for turn in self.taken if turn > here - MINUTE]))
+
+    def closed(self, until: int) -> Turns:
+        """Without turns before ``until``."""
+        return replace(self, closed_until=max(self.closed_until, until))
+
+    def to_json(self) -> bytes:
+        """The object's bytes."""
+        return canonical_json(
+            {
+                "taken": list(self.taken),
+                "closed_until": self.closed_until,
+                "ahead": self.clock.ahead,
+                "heard": self.clock.heard,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Turns:
+        """Raises ``ValueError``, ``KeyError`` or ``TypeError`` where the bytes are none."""
+        data: dict[str, Any] = json.loads(body)
+        clock = ProviderClock(int(data["ahead"]), int(data["heard"]))
+        return cls(tuple(sorted(int(turn) for turn in data["taken"])), int(data["closed_until"]), clock)
