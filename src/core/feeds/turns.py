@@ -54,7 +54,7 @@ class Turns:
     closed_until: int = 0
     clock: ProviderClock = ProviderClock()
 
-    def told(self, clock: ProviderClock) -> Turns:
+    def by_clock(self, clock: ProviderClock) -> Turns:
         """By the clock that was heard last. Heard first, or set back, the turns and the pause keep their age.
 
         Where it runs ahead later, they do not: a provider whose minutes pass faster allows its calls faster.

@@ -15,6 +15,7 @@ from core.errors import BadContract, InvalidData
 from ingestion.providers.answers import Answer, Data, Limited, NotEntitled
 from ingestion.pull.pace import Clock, Pace
 
+CONCURRENT_CALLS = 16  # of a container to one provider
 Asked = tuple[Answer, datetime]
 Call = Callable[[Sequence[str]], Mapping[str, Answer]]  # entities that are asked for in one call
 
@@ -35,6 +36,7 @@ class Round:
         Raises what ``call`` raises, but for a missing secret, which is kept in ``secret_missing``.
         """
         groups = [entities[first : first + together] for first in range(0, len(entities), together)]
+        self._pace.announce(min(len(groups), CONCURRENT_CALLS))
         futures = [pool.submit(self.ask, group, call) for group in groups]
         wait(futures, timeout=max(0.0, self._until - self._clock.monotonic()))
         self._over.set()

@@ -1,4 +1,4 @@
-"""Where turns at a provider are kept: in this process, or in an object that all who call it change in turn."""
+"""Ledgers of turns at a provider: of this process alone, or an object that all who call it change."""
 
 from __future__ import annotations
 

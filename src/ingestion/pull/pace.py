@@ -52,7 +52,7 @@ class Pace:
         )  # this and the next two in monotonic seconds: no clock that is set moves them
         self._none_before = 0.0
         self._closed_until = 0.0
-        self._waiting = 0
+        self._waiting = self._announced = 0  # calls
         self._lock = threading.Lock()
         self._desk = threading.Lock()  # of the ledger: who holds it takes turns for all who wait
 
@@ -69,6 +69,11 @@ class Pace:
                 self._machine.sleep(wait)
             if self._closed_until <= turn:  # no pause was asked for meanwhile
                 return True
+
+    def announce(self, calls: int) -> None:
+        """So many calls are about to begin: the first of them takes the turns of all."""
+        with self._lock:
+            self._announced = calls
 
     def set_time(self, provider_time: datetime) -> None:
         """Take the provider's clock from an answer."""
@@ -89,15 +94,16 @@ class Pace:
         now, heard = self._now(), self._provider
 
         def change(turns: Turns) -> Turns:
-            told = turns.told(heard)
-            return told.closed(math.ceil(now + told.clock.ahead + pause * 1000))
+            current = turns.by_clock(heard)
+            return current.closed(math.ceil(now + current.clock.ahead + pause * 1000))
 
         self._change(change)
 
     def _take(self, until: float) -> float | None:
         """A turn before ``until``, from those taken already or from the ledger."""
         with self._lock:
-            wanted, self._waiting = self._waiting, self._waiting - 1
+            wanted = max(self._waiting, self._announced)
+            self._waiting, self._announced = self._waiting - 1, max(self._announced - 1, 0)
             while self._granted and self._granted[0] < self._machine.monotonic() - _LATE:
                 self._granted.popleft()
             if self._granted:
@@ -106,6 +112,7 @@ class Pace:
                 return None
         taken = self._from_ledger(wanted, until)
         with self._lock:
+            self._announced = 0
             self._granted.extend(taken[1:])
         return taken[0] if taken else None
 
@@ -117,11 +124,11 @@ class Pace:
 
         def change(turns: Turns) -> Turns:
             nonlocal granted
-            told = turns.told(heard)
-            given, granted = told.grant(wanted, self._plan, now=now, latest=now + told.clock.ahead + left)
+            current = turns.by_clock(heard)
+            given, granted = current.grant(wanted, self._plan, now=now, latest=now + current.clock.ahead + left)
             return given if granted else turns
 
-        stored = self._change(change).told(heard)
+        stored = self._change(change).by_clock(heard)
         here = exact + stored.clock.ahead
         with self._lock:
             if stored.clock.heard > self._provider.heard:

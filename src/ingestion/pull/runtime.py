@@ -17,6 +17,7 @@ from core.feeds.providers import account_of, live_calls_per_minute
 from core.feeds.turns import Plan
 from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
+from ingestion.pull.ask import CONCURRENT_CALLS
 from ingestion.pull.batch import Message, PullReport, pull_batch
 from ingestion.pull.events import batch_response, messages_of
 from ingestion.pull.feed_client import FeedClient
@@ -24,7 +25,6 @@ from ingestion.pull.history import pull_history
 from ingestion.pull.ledger import Ledger, OwnLedger, SharedLedger
 from ingestion.pull.pace import Clock, Pace
 
-CONCURRENT_CALLS = 16
 SPARE_SECONDS = 8.0  # to write the answers before the function's time is over
 
 
