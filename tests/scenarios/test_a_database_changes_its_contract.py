@@ -100,6 +100,33 @@ def test_a_value_that_comes_from_a_column_of_which_no_object_has_any_is_never_nu
     assert (sales.agree(), sales.verified(), sales.mail.sent) == ([], [], [])
 
 
+def test_wider_types_falsify_no_certificate_and_each_has_its_successor_when_the_run_ends(
+    sales: DatabaseSimulation,
+) -> None:
+    before = sales.lake.rows(FACT)
+    wider = {"units_sold": parse_type("bigint"), "unit_price": parse_type("decimal(14,2)")}
+
+    def of_source(table: SourceTable) -> SourceTable:
+        fields = (replace(field, type=wider.get(field.name, field.type)) for field in table.fields)
+        return replace(table, fields=tuple(fields)) if table.name == SOURCE else table
+
+    def of_fact(table: Table) -> Table:
+        columns = (replace(column, type=wider.get(column.name, column.type)) for column in table.columns)
+        return replace(table, columns=tuple(columns)) if table.name == FACT else table
+
+    sales.deployed(changed(sales.contracts, of_source, of_fact))
+    assert sales.verified() == []  # of objects that nobody has made again
+    healed = sales.heal(run="first")
+    assert healed["audit"]["kinds"] == {"outdated_partition": 4}
+    assert healed["certify"]["certificates"] >= 4  # those of the tables that are audited anyway too
+    assert (sales.verified(), sales.mail.sent, sales.lake.rows(FACT)) == ([], [], before)
+    sales.run("alter table sales_order alter units_sold type bigint, alter unit_price type numeric(14,2)")
+    sales.run("update sales_order set units_sold = 2^40, unit_price = 123456789012.34, last_updated = now()")
+    sales.extract()
+    sales.heal(run="second")
+    assert (sales.agree(), sales.verified()) == ([], [])
+
+
 @pytest.mark.parametrize("since", ["", "2026-11-01T00:00:00Z"])
 def test_the_work_that_is_told_before_is_what_is_then_done(sales: DatabaseSimulation, since: str) -> None:
     add_discounts(sales)

@@ -11,6 +11,7 @@ from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_
 from tests.support.feeds import contracts_in
 
 from auditor.changes.progress import change_progress
+from auditor.prove import read_chain
 from auditor.state import read_state
 from core.audit.repair_jobs import FetchHistory, Restate
 from core.contract.model import Column, Contracts, Entity, Feed, Take
@@ -59,14 +60,25 @@ def goes_on(feed: FeedSimulation, minutes: int, *, missing: int = 0) -> None:
     assert feed.verified() == []
 
 
+def certificates(feed: FeedSimulation) -> set[tuple[object, ...]]:
+    """What the newest certificate of each window says of its points and rows."""
+    chain, problems = read_chain(feed.lake.records, "quotes")
+    assert problems == []
+    newest = {certificate.window: certificate for certificate in chain}
+    return {(each.window, each.expected, each.present, each.absent, each.digest) for each in newest.values()}
+
+
 def slots(feed: FeedSimulation, symbol: str, hour: int) -> list[int]:
     rows = [row for row in feed.rows("fact_quote") if row["symbol"] == symbol and row["minute"].hour == hour]
     return [row["minute"].minute for row in rows]
 
 
 def test_a_symbol_that_is_added_is_owed_from_then_on(feed: FeedSimulation) -> None:
+    before = certificates(feed)
     feed.deployed(changed(feed, entities=entities("AMD", "TSLA", "ZM")))
+    assert feed.verified() == []
     goes_on(feed, 50, missing=2 * UNTRADED)
+    assert certificates(feed) >= before
     assert slots(feed, "TSLA", 16) == list(range(10, 60))
     assert slots(feed, "TSLA", 15) == []
     assert next(row for row in feed.rows("fact_quote_hourly") if row["symbol"] == "TSLA")["expected"] == 50
@@ -74,12 +86,30 @@ def test_a_symbol_that_is_added_is_owed_from_then_on(feed: FeedSimulation) -> No
 
 def test_a_symbol_that_is_taken_out_ends_and_its_past_is_still_healed_and_verified(feed: FeedSimulation) -> None:
     feed.trade(feed.now, 20, slots_an_object=15)
+    before = certificates(feed)
     feed.deployed(changed(feed, entities=entities("AMD")))
+    assert feed.verified() == []
     goes_on(feed, 30, missing=2 * UNTRADED)
+    assert certificates(feed) >= before
     assert slots(feed, "ZM", 16) == list(range(30))
     assert slots(feed, "AMD", 16) == list(range(60))
     jobs = [job for job in feed.jobs(f"after-{feed.now:%H%M}") if isinstance(job, FetchHistory)]
     assert {(job.entity, job.every) for job in jobs} == {("AMD", 0), ("ZM", 60)}
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["the old name ends", "the old name is taken out"])
+def test_a_symbol_that_is_renamed_ends_under_the_old_name_and_begins_under_the_new(
+    feed: FeedSimulation, is_told: bool
+) -> None:
+    before = certificates(feed)
+    feed.trade(feed.now, 20, slots_an_object=15)
+    ended = Entity("ZM", valid_until=f"{feed.now:%Y-%m-%dT%H:%M:%SZ}")
+    feed.deployed(changed(feed, entities=(*entities("AMD", "TSLA"), *([ended] if is_told else []))))
+    assert feed.verified() == []
+    goes_on(feed, 30, missing=2 * UNTRADED)
+    assert slots(feed, "ZM", 16) == list(range(30))
+    assert slots(feed, "TSLA", 16) == list(range(30, 60))
+    assert certificates(feed) >= before  # the past is certified as it was
 
 
 @pytest.mark.parametrize("first", [60, 300])
@@ -88,12 +118,15 @@ def test_a_cadence_that_changes_begins_a_new_grid(feed: FeedSimulation, first: i
         feed.deployed(changed(feed, every=first))
     feed.loses = lambda symbol, at: symbol == "ZM" and at.minute == 20
     feed.trade(feed.now, 20 * 60 // first, slots_an_object=15)
+    before = certificates(feed)
     feed.deployed(changed(feed, every=360 - first))
+    assert feed.verified() == []
     goes_on(feed, 30, missing=2 * UNTRADED + 1)
     expected = [*range(UNTRADED), *range(UNTRADED, 30, first // 60), *range(30, 60, 6 - first // 60)]
     assert slots(feed, "AMD", 16) == slots(feed, "ZM", 16) == expected
     assert slots(feed, "AMD", 15) == list(range(60))
     assert all(row["complete"] for row in feed.rows("fact_quote_hourly"))
+    assert certificates(feed) >= before
 
 
 def test_columns_that_are_added_or_widened_falsify_no_certificate(feed: FeedSimulation) -> None:
