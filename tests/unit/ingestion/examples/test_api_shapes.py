@@ -10,12 +10,15 @@ from decimal import Decimal
 import pytest
 from tests.fakes.secrets import MemorySecrets
 from tests.support.api_shapes import Shape, spelt
-from tests.support.scripted_server import Answer, ScriptedServer, scripted_server
+from tests.support.scripted_server import Answer, Request, ScriptedServer, scripted_server
 
 from core.contract import model
+from core.feeds.rest.spec import read_spec
 from core.time import at_epoch
 from ingestion.providers.answers import Data, NoData
 from ingestion.providers.build import build_source
+from ingestion.providers.reading.received import received
+from ingestion.providers.rest.verdict import judge_history
 
 FIRST, CASES = int(os.environ.get("API_SHAPES_FROM", "0")), int(os.environ.get("API_SHAPES", "100"))
 SILENT = "the API has a slot, the answer may speak for absences, and the slot is not among its points"
@@ -27,8 +30,14 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def read(shape: Shape, server: ScriptedServer) -> object:
-    server.answer = shape.answer
+def read(shape: Shape, server: ScriptedServer, said: list[Answer] | None = None) -> object:
+    def answer(request: Request) -> Answer:
+        given = shape.answer(request)
+        if said is not None:
+            said.append(given)
+        return given
+
+    server.answer = answer
     spec = model.Provider("rest", shape.settings(server.url))
     source = build_source(spec, every=shape.every, secret="key", secrets=MemorySecrets(key=shape.secret))
     return source.provider.history(shape.name, at_epoch(shape.start), at_epoch(shape.end))
@@ -40,7 +49,8 @@ def test_an_api_of_any_shape_is_read_exactly(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     shape = Shape(seed)
-    answer = read(shape, server)
+    said: list[Answer] = []
+    answer = read(shape, server, said)
     assert isinstance(answer, Data | NoData), (answer, vars(shape))
     points = (
         {int(point.time.timestamp()): point.values["v"] for point in answer.points} if isinstance(answer, Data) else {}
@@ -61,3 +71,18 @@ def test_an_api_of_any_shape_is_read_exactly(
         assert shape.pages != "none" or shape.word
     seen = [repr(answer), caplog.text]
     assert not [text for text in seen for secret in spelt(shape.secret) if shape.auth != "none" and secret in text]
+    if shape.range != "period" and isinstance(answer, Data) and "more pages" not in partial:
+        assert judged(shape, said) == (answer.points, answer.bad, answer.whole, partial)
+
+
+def judged(shape: Shape, said: list[Answer]) -> tuple[object, ...]:
+    """What is made of the same answers when they were saved."""
+    spec = read_spec(shape.settings("https://saved.example"))
+    saved = []
+    for answer in said:
+        body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
+        saved.append(received(answer.status, {**answer.headers, "date": answer.date}, body, request="saved"))
+    start, end = at_epoch(shape.start), at_epoch(shape.end)
+    verdict = judge_history(spec, shape.name, saved, start=start, end=end, every=shape.every)
+    assert isinstance(verdict, Data)
+    return verdict.points, verdict.bad, verdict.whole, verdict.partial
