@@ -72,6 +72,8 @@ class Shape:
         self.order = draw.choice(["up", "down", "mixed"])
         self.posts = draw.random() < 0.15 and self.pages in ("none", "link")
         self.echoes = draw.random() < 0.5 and self.format == "json" and self.layout not in ("arrays",)
+        # Some cut an answer that has no end, and say nowhere that they do.
+        self.hidden_limit = draw.choice([0, 30]) if self.range == "no end" and self.pages == "none" else 0
         self.name = draw.choice(["AAPL", "BRK B", "a/b", 'x"y', "é", "it's", "back\\slash", "100%"])
         self.others = ["other", "AAPL2"]
         self.secret = "".join(draw.choice(LETTERS) for _ in range(20)).strip().ljust(20, "x")
@@ -83,9 +85,10 @@ class Shape:
         self.count = draw.randrange(1, 60)
         self.end = self.start + self.count * self.every
         self.now = self.end + draw.randrange(0, 30) * self.every
-        self._know()
+        self.know()
 
-    def _know(self) -> None:
+    def know(self) -> None:
+        """Draw the truth for its times."""
         first = self.start - 100 * self.every
         for entity in (self.name, *self.others):
             draw = random.Random(f"{self.seed}/{entity}")
@@ -224,6 +227,8 @@ class Shape:
         ]
         if self.limit and len(records) > self.limit:
             records = records[-self.limit :] if self.seed % 2 else records[: self.limit]
+        if self.hidden_limit and not self.word:
+            records = records[: self.hidden_limit]
         if self.order == "down":
             records.reverse()
         elif self.order == "mixed":
@@ -308,4 +313,5 @@ def at(slot: int) -> dt.datetime:
 
 def spelt(secret: str) -> list[str]:
     """What must not be seen: the secret, and its way through a URL."""
-    return [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+    go = json.dumps(secret)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode(), go]

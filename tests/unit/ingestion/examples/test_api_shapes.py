@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from ingestion.providers.reading.received import received
 from ingestion.providers.rest.verdict import judge_history
 
 FIRST, CASES = int(os.environ.get("API_SHAPES_FROM", "0")), int(os.environ.get("API_SHAPES", "100"))
+LOCAL = "%Y-%m-%d %H:%M:%S"
 SILENT = "the API has a slot, the answer may speak for absences, and the slot is not among its points"
 
 
@@ -48,7 +50,25 @@ def test_an_api_of_any_shape_is_read_exactly(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    is_read_exactly(Shape(seed), server)
+    assert not [spelling for spelling in spelt(Shape(seed).secret) if spelling in caplog.text]
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("minutes", [0, 30, 60, 90])
+def test_a_time_that_clocks_show_twice_is_asked_for_from_its_first_to_its_second(
+    server: ScriptedServer, seed: int, minutes: int
+) -> None:
     shape = Shape(seed)
+    shape.zone, shape.every, shape.url_form, shape.record_form = "Europe/London", 300, LOCAL, "iso"
+    shape.pages, shape.range, shape.word, shape.limit, shape.posts = "none", "both", "", 0, False
+    shape.start = int(dt.datetime(2026, 10, 25, 0, 0, tzinfo=dt.UTC).timestamp()) + 60 * minutes
+    shape.end, shape.now = shape.start + 6 * 300, shape.start + 40 * 300
+    shape.know()
+    is_read_exactly(shape, server)
+
+
+def is_read_exactly(shape: Shape, server: ScriptedServer) -> None:
     said: list[Answer] = []
     answer = read(shape, server, said)
     assert isinstance(answer, Data | NoData), (answer, vars(shape))
@@ -69,8 +89,7 @@ def test_an_api_of_any_shape_is_read_exactly(
         assert shape.limit or shape.range == "no end", partial
     if answer.whole:
         assert shape.pages != "none" or shape.word
-    seen = [repr(answer), caplog.text]
-    assert not [text for text in seen for secret in spelt(shape.secret) if shape.auth != "none" and secret in text]
+    assert not [spelling for spelling in spelt(shape.secret) if shape.auth != "none" and spelling in repr(answer)]
     if shape.range != "period" and isinstance(answer, Data) and "more pages" not in partial:
         assert judged(shape, said) == (answer.points, answer.bad, answer.whole, partial)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.fakes.secrets import MemorySecrets
 from tests.support.api_shapes import spelt
@@ -26,7 +26,7 @@ ECHOES: dict[str, Callable[[str, Request], Answer]] = {
     "record": lambda secret, _: Answer(json.dumps({"data": [{"at": 3600, "v": secret}, {"at": secret, "v": 1}]})),
     "html": lambda secret, _: Answer(f"<p>no such key: {html.escape(secret)} {quote_plus(secret)}</p>", 404),
     "go": lambda secret, _: Answer(
-        json.dumps({"message": secret}).replace("<", "\\u003c").replace("&", "\\u0026"), 400
+        json.dumps({"message": secret}).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"), 400
     ),
     "refused": lambda secret, _: Answer(json.dumps({"message": f"{quote(secret)} is no key"}), 403),
     "next": lambda secret, _: Answer(
@@ -56,6 +56,7 @@ SPEC = {
 @pytest.mark.parametrize("echo", sorted(ECHOES))
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(secret=secrets)
+@example(secret="a<b>c&d'e\"f/g\\h")
 def test_a_secret_of_the_query_is_seen_by_the_provider_alone(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, echo: str, secret: str
 ) -> None:
