@@ -15,7 +15,7 @@ import typer
 from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
-from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, Json, Output
+from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, From, Json, Output, To
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
 
 if TYPE_CHECKING:
@@ -183,6 +183,52 @@ def suggest(
     else:
         show_suggestions(lines)
     raise typer.Exit(FINDINGS if lines else FINE)
+
+
+@app.command("try")
+@examples(
+    "contract try contracts/sales.yaml --sample rows --table staff",
+    "contract try contracts/quotes.yaml --sample objects --json",
+    "contract try contracts/quotes.yaml --answer candle.json --from 2026-11-20T15:00 --to 2026-11-20T16:00",
+)
+def try_contract(
+    file: Annotated[Path, typer.Argument(help="The contract's file.", exists=True, dir_okay=False)],
+    sample: Annotated[
+        str,
+        typer.Option("--sample", help="objects: the newest ingest objects; rows: of the database, or a feed's call."),
+    ] = "objects",
+    table: Annotated[str, typer.Option("--table", help="Only this source table.")] = "",
+    entity: Annotated[str, typer.Option("--entity", help="Of a feed: this entity instead of the first.")] = "",
+    answer: Annotated[
+        Path | None, typer.Option("--answer", help="Of a feed: a saved answer instead of a call.", exists=True)
+    ] = None,
+    status: Annotated[int, typer.Option("--status", help="The saved answer's status.")] = 200,
+    content_type: Annotated[str, typer.Option("--content-type", help="The saved answer's type.")] = "application/json",
+    answered_at: Annotated[str, typer.Option("--answered-at", help="The saved answer's time, ISO 8601, UTC.")] = "",
+    start: From = "",
+    end: To = "",
+    environment: Environment = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Run a contract against a sample, in memory: rows, refusals with reasons, the star's first lines.
+
+    Nothing is written, and a database is only read. A feed's call is live without --from and --to, else it asks for
+    history; its answer's class and why, and what becomes of the slots, are shown too. Exits 1 where something is
+    refused.
+    """
+    from cli.trying.command import TrialOrder, is_fine, run_trial, show_trial, trial_data
+    from cli.trying.feeds import SavedAnswer
+    from core.time import parse_instant
+
+    at = parse_instant(answered_at) if answered_at else None
+    saved = SavedAnswer(answer.read_bytes(), status, content_type, at) if answer else None
+    order = TrialOrder(file, sample, table, entity, start, end, saved)
+    trial, call = run_trial(order, environment, now=dt.datetime.now(dt.UTC))
+    if as_json:
+        print_json(trial_data(trial, call))
+    else:
+        show_trial(trial, call)
+    raise typer.Exit(FINE if is_fine(trial, call) else FINDINGS)
 
 
 @app.command("render")
