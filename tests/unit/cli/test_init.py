@@ -15,9 +15,10 @@ from tests.support.sources import shared_server
 LOANS = [
     "CREATE TABLE reader (reader_id int PRIMARY KEY, name text NOT NULL, card_number text, portrait bytea,"
     " joined_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now())",
-    "CREATE TABLE loan (loan_id bigint, reader_id int NOT NULL REFERENCES reader, fee numeric NOT NULL,"
+    "CREATE TABLE loan (loan_id bigint, lent_to int NOT NULL, fee numeric NOT NULL,"
     " lent_at timestamptz NOT NULL, PRIMARY KEY (loan_id, lent_at)) PARTITION BY RANGE (lent_at)",
     "CREATE TABLE loan_2026 PARTITION OF loan FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+    "ALTER TABLE loan_2026 ADD FOREIGN KEY (lent_to) REFERENCES reader",
     "CREATE TABLE branch (branch_id int PRIMARY KEY, town text NOT NULL)",
     'CREATE TABLE "Shelf Marks" (mark text NOT NULL, edited timestamp)',
     "CREATE VIEW readers AS SELECT name FROM reader",
@@ -48,7 +49,7 @@ def test_the_contract_of_a_database_is_proposed_with_a_reason_for_each_guess(
     assert list(contract["warehouse"]) == ["fact_loan", "dim_branch", "dim_reader", "dim_date"]
     assert contract["source"]["tables"]["loan"]["created_at"] == "lent_at"
     assert contract["source"]["tables"]["reader"]["changed_at"] == "updated_at"
-    assert contract["warehouse"]["fact_loan"]["columns"]["reader_id"]["references"] == "dim_reader.reader_id"
+    assert contract["warehouse"]["fact_loan"]["columns"]["lent_to"]["references"] == "dim_reader.reader_id"
     for remark in (
         "created_at: lent_at  # never null, never in the future, and indexed",
         "changed_at: updated_at  # by its name; nothing in the catalog says that every update sets it",
