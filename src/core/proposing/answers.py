@@ -103,7 +103,9 @@ def _places(value: object, path: str, depth: int) -> Iterator[tuple[str, object]
     """Every object and list that records may be, outermost first; of lists below a line of headings, the others."""
     if isinstance(value, list) and len(value) > 1 and all(isinstance(row, list) for row in value):
         headings, below = value[0], value[1]
-        if all(isinstance(cell, str) for cell in headings) and any(_number(cell) is not None for cell in below):
+        if all(isinstance(cell, str) and _number(cell) is None for cell in headings) and any(
+            _number(cell) is not None for cell in below
+        ):
             yield f"{'' if path == '@' else path}[1:]", value[1:]
             return
     yield path, value
