@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from aws.failures import reaching
 
@@ -27,25 +29,31 @@ class Schedules:
 
     def of_dataset(self, dataset: str) -> list[str]:
         """The schedules by which a dataset is asked for, as far as there are any: not those of its audits."""
-        names = {schedule_name(starts, dataset) for starts in ("request", "extract")}
-        return sorted(names & set(self._names()))
+        names = [schedule_name(starts, dataset) for starts in ("extract", "request")]
+        return [name for name in names if self._read(name) is not None]
 
     def switch(self, name: str, *, on: bool) -> bool:
-        """Switch a schedule on or off, and leave all else of it as it is; whether that changed anything."""
-        with reaching("read schedule", f"{self._group}/{name}"):
-            schedule = self._client.get_schedule(GroupName=self._group, Name=name)
-        wanted = ON if on else OFF
-        if schedule.get("State", ON) == wanted:
+        """Switch a schedule on or off, and leave all else of it as it is; whether that changed anything.
+
+        One that is no more is passed over.
+        """
+        schedule, wanted = self._read(name), ON if on else OFF
+        if schedule is None or schedule.get("State", ON) == wanted:
             return False
         kept = {field: schedule[field] for field in _KEPT if schedule.get(field)}
         with reaching("switch schedule", f"{self._group}/{name}"):
             self._client.update_schedule(**kept, State=wanted)
         return True
 
-    def _names(self) -> Iterator[str]:
-        with reaching("list schedules", self._group):
-            for page in self._client.get_paginator("list_schedules").paginate(GroupName=self._group):
-                yield from (str(schedule["Name"]) for schedule in page["Schedules"])
+    def _read(self, name: str) -> Mapping[str, Any] | None:
+        with reaching("read schedule", f"{self._group}/{name}"):
+            try:
+                schedule: Mapping[str, Any] = self._client.get_schedule(GroupName=self._group, Name=name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                return None
+            return schedule
 
 
 def schedule_name(starts: str, dataset: str) -> str:

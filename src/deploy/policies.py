@@ -207,6 +207,13 @@ def operator(place: Place) -> list[Statement]:
         ),
         Statement("Addresses", _of("sns", "ListSubscriptionsByTopic"), tuple(named["sns"])),
         Statement("Records", _of("kinesis", "PutRecords"), tuple(named["kinesis"])),
+        Statement("Pauses", _of("scheduler", "GetSchedule UpdateSchedule"), tuple(named["scheduler"])),
+        Statement(  # UpdateSchedule names the schedule's role again
+            "PassRoles",
+            ("iam:PassRole",),
+            (f"arn:{place.partition}:iam::{place.account}:role/{place.prefix}-start-*",),
+            json.dumps({"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}),
+        ),
         Statement(
             "Nameless",
             ("ce:GetCostAndUsage", "ce:ListCostAllocationTags", "cloudwatch:DescribeAlarms", "sts:GetCallerIdentity"),

@@ -55,7 +55,20 @@ OTHERWISE = {
 # Calls that only functions make, with roles of their own.
 FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish"}
 _SERVICES = {"stepfunctions": "states"}
-_ASKED = ("athena", "ce", "kinesis", "lambda", "s3", "secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts")
+_ASKED = (
+    "athena",
+    "ce",
+    "kinesis",
+    "lambda",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "stepfunctions",
+    "sts",
+)
 
 
 def allows(statements: Sequence[Statement], action: str, resource: str, **context: str) -> bool:
@@ -172,6 +185,7 @@ def test_an_operator_may_do_nothing_that_the_command_does_not_ask_for() -> None:
         "secretsmanager:DescribeSecret",
         "cloudwatch:DescribeAlarms",
         "sqs:GetQueueUrl",
+        "iam:PassRole",  # EventBridge Scheduler, of whoever updates a schedule
     }
     of_queries = {name for name in actions(operator(PLACE)) if name.startswith("glue:")} | {
         "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:GetBucketLocation",

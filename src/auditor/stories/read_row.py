@@ -97,7 +97,7 @@ class _RowReader:
             now=self._now,
             says=says,
             arrivals=tuple(arrivals),
-            unplaced=self._unplaced(),
+            unplaced=self._unplaced(holding, says, found_by, audits),
             window=window,
             certificates=certificates_of(chain, target.table.name, iso(part.start)) if part else (),
             audits=tuple(audit for audit in audits if self._speaks_of(audit, part, found_by)),
@@ -135,8 +135,7 @@ class _RowReader:
         if not rows:
             return SourceSays(has=False)
         self._located = rows[-1]
-        version = self._located.get(changed)
-        return SourceSays(has=True, version=version.isoformat(timespec="microseconds") if version else "")
+        return SourceSays(has=True, version=_text(self._located.get(changed)))
 
     def _watermark(self) -> str:
         parameters = self._services.parameters
@@ -255,8 +254,21 @@ class _RowReader:
             return False
         return canonical_keys(self._source, [values])[0] == self._key
 
-    def _unplaced(self) -> str:
-        """Why the row was taken and has no partition; empty while every row that is taken has one."""
+    def _unplaced(
+        self, holding: Holding, says: SourceSays, found_by: Sequence[tuple[str, str]], audits: Sequence[Entry]
+    ) -> str:
+        """Why the row has no place in time, so that audits alone take it; empty where it has one."""
+        changed = self._source.changed_at or self._source.created_at
+        if not changed or self._source.by_keys:
+            return ""
+        if says.has and not says.version:
+            return f"its {changed} is null, infinite or before Christ"
+        version = says.version or _text((holding.row or {}).get(self._target.version))
+        if version and parse_instant(f"{version}Z").timestamp() > self._now:
+            return f"its {changed}, {version}, is in the future"
+        last = audits[-1].run if audits else ""
+        if says.has is None and ("unplaced_row", last) in found_by:
+            return f"its {changed} is null, infinite, before Christ or in the future"
         return ""
 
     # ------------------------------------------------------------ what audits know
@@ -350,6 +362,10 @@ def _scalar(value: object, table: Table, column: str) -> pa.Scalar:
     except pa.ArrowInvalid as error:
         kind = table.column(column).type
         raise InvalidData("tell the story", f"{table.name}.{column}", f"{text!r} is no {kind}") from error
+
+
+def _text(at: datetime | None) -> str:
+    return at.isoformat(timespec="microseconds") if at is not None else ""
 
 
 def _aware(at: datetime) -> datetime:

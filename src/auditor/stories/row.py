@@ -36,7 +36,7 @@ class RowEvidence:
 
     ``marks`` are the names of its version, check and deletion columns in ``table``. ``holding`` has its versions in the
     warehouse. ``arrivals`` are its lines in ingest objects, ``found_by`` the kinds of findings that named it, each with
-    the audit's run. ``unplaced`` says why it has no partition though it was taken (empty: it has, or was not taken).
+    the audit's run. ``unplaced`` says why it has no place in time, so that audits alone take it (empty: it has one).
     """
 
     dataset: str
@@ -91,13 +91,13 @@ def name_of(key: Mapping[str, Any]) -> str:
 
 def _verdict(evidence: RowEvidence) -> tuple[Verdict, str]:
     name, refusal = name_of(evidence.key), _refusal(evidence)
+    if evidence.unplaced and evidence.says.has is not False and not _newer_refused(evidence):
+        return "unplaced", f"{name} {_taken(evidence)}, and has no place in time: {evidence.unplaced}"
     if evidence.holding.row is not None and not _newer_refused(evidence):
         return _present(evidence, name)
     older = "; an older version is in the warehouse" if evidence.holding.row is not None else ""
     if refusal is not None and (refusal.refused or refusal.halted):
         return "quarantined", f"{name} is in quarantine: {refusal.refused or refusal.halted}{older}"
-    if evidence.unplaced:
-        return "unplaced", f"{name} was taken, and has no partition: {evidence.unplaced}"
     if evidence.arrivals:
         waits = " that has no receipt yet" if evidence.arrivals[-1].receipt is None else ""
         return "missing", f"{name} is not in the warehouse, though an ingest object{waits} has it"
@@ -121,6 +121,11 @@ def _present(evidence: RowEvidence, name: str) -> tuple[Verdict, str]:
     if checked and _came_by_repair(evidence):
         return "repaired", f"{name} is there{certified}: the auditor fetched it, as it was at {checked}{behind}"
     return "extracted", f"{name} is there{certified}: it was extracted{behind}"
+
+
+def _taken(evidence: RowEvidence) -> str:
+    """Whether audits have taken a row without a place in time."""
+    return "is there" if evidence.holding.row is not None else "is not in the warehouse"
 
 
 def _came_by_repair(evidence: RowEvidence) -> bool:
@@ -195,7 +200,8 @@ def _next(evidence: RowEvidence, verdict: Verdict) -> Iterator[str]:
         yield "Mend the contract or the source, deploy, then: starmend quarantine retry"
         yield f"What else is refused: starmend quarantine list --dataset {evidence.dataset} --table {evidence.source}"
     if verdict == "unplaced":
-        yield "Mend its clock in the source or the contract; the audit places it then"
+        yield "No extraction holds it: each audit compares it by key and content, and has it fetched where it differs"
+        yield "Set the source's clock or the row's time, or let the contract compare by keys (changed_at: none)"
     if verdict == "missing":
         yield from _next_of_missing(evidence)
     if verdict == "unknown" and evidence.says.has is None:

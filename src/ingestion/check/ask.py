@@ -6,10 +6,11 @@ Reads only. Each answer comes from one snapshot of its own, and no statement is 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
@@ -90,7 +91,9 @@ def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) 
     else:
         schema = pairs_schema(reading.table, lists)
         batches = reading.pairs(session, asked, seconds=seconds, lists=[*lists.values()])
-    return {"object": asked.target, "rows": _list(batches, schema, records, asked.target), **_named(lists, reading)}
+    placing = asked.columns if isinstance(asked, LocateRows) else ()
+    rows = _list(batches, schema, records, asked.target, placing)
+    return {"object": asked.target, "rows": rows, **_named(lists, reading)}
 
 
 def _lists(extraction: Extraction, reading: TableReading, asked: RowsQuestion) -> dict[int, HashList]:
@@ -115,13 +118,15 @@ def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, An
     )
 
 
-def _list(batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str) -> int:
-    """The rows in a Parquet object; returns how many."""
+def _list(
+    batches: Iterable[list[bytes]], schema: pa.Schema, records: ObjectWriter, target: str, placing: Collection[str]
+) -> int:
+    """The rows in a Parquet object; returns how many. Times of the ``placing`` columns that are none are null."""
     body = io.BytesIO()
     rows = 0
     with pq.ParquetWriter(body, schema, compression="zstd") as writer:
         for block in _blocks(batches):
-            table = _parsed(block, schema)
+            table = _placed(block, schema, placing) if placing else _parsed(block, schema)
             rows += table.num_rows
             writer.write_table(table)
     records.write(target, body.getvalue())
@@ -139,6 +144,23 @@ def _blocks(batches: Iterable[list[bytes]]) -> Iterable[bytes]:
             held, size = [], 0
     if held:
         yield b"".join(held)
+
+
+_TIME = r"^\d{4}-\d\d-\d\d([ T][0-9:.]+)?$"  # neither infinite nor before Christ nor beyond four digits
+
+
+def _placed(block: bytes, schema: pa.Schema, placing: Collection[str]) -> pa.Table:
+    """CSV in which the times of some columns may be none that Arrow has: those are null."""
+    times = [field for field in schema if field.name in placing and pa.types.is_temporal(field.type)]
+    texts = schema
+    for field in times:
+        texts = texts.set(texts.get_field_index(field.name), pa.field(field.name, pa.string()))
+    table = _parsed(block, texts)
+    for field in times:
+        place, column = table.schema.get_field_index(field.name), table.column(field.name)
+        known = pc.if_else(pc.match_substring_regex(column, _TIME), column, pa.scalar(None, pa.string()))
+        table = table.set_column(place, field, known.cast(field.type))
+    return table
 
 
 def _parsed(block: bytes, schema: pa.Schema) -> pa.Table:
