@@ -72,8 +72,9 @@ class Shape:
         self.order = draw.choice(["up", "down", "mixed"])
         self.posts = draw.random() < 0.15 and self.pages in ("none", "link")
         self.echoes = draw.random() < 0.5 and self.format == "json" and self.layout not in ("arrays",)
-        # Some cut an answer that has no end, and say nowhere that they do.
-        self.hidden_limit = draw.choice([0, 30]) if self.range == "no end" and self.pages == "none" else 0
+        # Some cut an answer that has no end, and say nowhere that they do; who tells a limit keeps it.
+        is_open = self.range == "no end" and self.pages == "none" and not self.limit
+        self.hidden_limit = draw.choice([0, 30]) if is_open else 0
         self.name = draw.choice(["AAPL", "BRK B", "a/b", 'x"y', "é", "it's", "back\\slash", "100%"])
         self.others = ["other", "AAPL2"]
         self.secret = "".join(draw.choice(LETTERS) for _ in range(20)).strip().ljust(20, "x")
