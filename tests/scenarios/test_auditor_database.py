@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.chaos.mutations import Vandal, run_mutations
+from tests.chaos.mutations import run_mutations
 from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.vandal import Vandal
 
 from core.audit.findings import DeletedRows, OrphanKeys
 from core.audit.repair_jobs import FetchRows
