@@ -19,7 +19,7 @@ from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
 from cli.generations import as_data as generations_as_data
 from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
-from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, Folder, Json, Yes
+from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, AllowFewer, Folder, Json, Yes
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse
 
@@ -43,7 +43,6 @@ VarFiles = Annotated[
     typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
-AllowFewer = Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.commands import examples, group
-from cli.options import DEFAULT_FOLDER, AllowDestroy, Folder, Json
+from cli.options import DEFAULT_FOLDER, AllowDestroy, AllowFewer, Folder, Json
 from cli.output import FINDINGS, FINE, out, print_json, say, show
 from core.errors import Misuse
 from deploy.folders import build_folder
@@ -54,6 +54,7 @@ def up(
     orders: Orders = 50_000,
     folder: Folder = DEFAULT_FOLDER,
     allow_destroy: AllowDestroy = False,
+    allow_fewer: AllowFewer = False,
     as_json: Json = False,
 ) -> None:
     """Start the local stack; on one that runs, apply what changed.
@@ -70,7 +71,7 @@ def up(
         plan = replace(plan, secrets=_database_secrets(plan, database))
     if is_up(build_folder()):
         stack = Stack.attach(build_folder())
-        changed = _apply(stack, plan, allow_destroy=allow_destroy, as_json=as_json)
+        changed = _apply(stack, plan, allow_destroy=allow_destroy, allow_fewer=allow_fewer, as_json=as_json)
     else:
         stack = Stack.up(build_folder(), replace(plan, speed=1 if speed is None else speed), detached=True, say=say)
         changed = {"started": True, "changes": []}
@@ -98,18 +99,30 @@ def _database_secrets(plan: Plan, given: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _apply(stack: Stack, plan: Plan, *, allow_destroy: bool, as_json: bool) -> dict[str, Any]:
-    """Apply what changed to a running stack; what that was."""
+def _apply(stack: Stack, plan: Plan, *, allow_destroy: bool, allow_fewer: bool, as_json: bool) -> dict[str, Any]:
+    """Apply what changed to a running stack, new generations of tables in two steps; what that was."""
     from cli.contract_changes import refuse_changes, show_changes
+    from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built
     from core.evolution.compare import compare_contracts
+    from core.evolution.generations import plan_transition
     from deploy.plans import counts, summary
 
-    contracts = compare_contracts(stack.deployment.contracts, stack.contracts(plan))
+    environment = stack.deployment.environment
+    transition = plan_transition(stack.deployment.contracts, stack.contracts(plan), now=now())
+    contracts = compare_contracts(stack.deployment.contracts, transition.wanted)
     if not as_json:
         show_changes(contracts)
+        tell_of_building(transition.building)
     if not allow_destroy:
-        refuse_changes(stack.deployment.environment, contracts)
-    changes = stack.apply(plan, may_lose_data=allow_destroy, say=say)
+        refuse_changes(environment, contracts)
+    changes = [*stack.apply(plan, transition.first, may_lose_data=allow_destroy, say=say)]
+    if transition.building:
+        built = build(stack.deployment, transition.building)
+        if not as_json:
+            tell_of_built(built)
+        if not allow_fewer:
+            refuse_smaller(environment, built)
+        changes += stack.apply(plan, transition.last(now()), may_lose_data=allow_destroy, say=say)
     if not as_json:
         out.print(f"applied: {summary(changes)}")
     return {"started": False, "changes": counts(changes)}

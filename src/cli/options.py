@@ -44,6 +44,7 @@ AsDeployed = Annotated[
 AllowDestroy = Annotated[
     bool, typer.Option("--allow-destroy", help="Carry out a plan that takes away what holds data or values.")
 ]
+AllowFewer = Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")]
 Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=existing_folder)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]

@@ -130,14 +130,22 @@ class Stack:
         """The contracts that :meth:`apply` would deploy."""
         return contracts_of(plan.contracts, plan)
 
-    def apply(self, plan: Plan, *, may_lose_data: bool = False, say: Say = lambda _: None) -> Sequence[Change]:
-        """Deploy contracts and code as they are now, start what they newly ask for, and fill secrets that the plan has.
+    def apply(
+        self,
+        plan: Plan,
+        contracts: Contracts | None = None,
+        *,
+        may_lose_data: bool = False,
+        say: Say = lambda _: None,
+    ) -> Sequence[Change]:
+        """Deploy contracts (None: the plan's) and code as they are now, and start what they newly ask for.
 
-        No data are touched: neither the lake nor the sources. Raises ``Misuse`` where Terraform would delete what holds
-        some. Settings that the stack was started with stay, unless the plan's variables say otherwise.
+        Secrets that the plan has are filled. No data are touched: neither the lake nor the sources. Raises ``Misuse``
+        where Terraform would delete what holds some. Settings that the stack was started with stay, unless the plan's
+        variables say otherwise.
         """
         with only_worker(self.folder, "change the stack"):
-            contracts = self.contracts(plan)
+            contracts = self.contracts(plan) if contracts is None else contracts
             packed = pack(self.folder, contracts, say=say)
             standing_in = values_of(self._database, self._market)
             own = {*plan.secrets, *own_secrets(self.deployment, standing_in)}
