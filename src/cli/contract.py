@@ -15,8 +15,9 @@ import typer
 from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
-from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, From, Json, Output, To
+from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, From, Json, Output, Source, To
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
+from core.errors import Misuse
 
 if TYPE_CHECKING:
     from core.authoring.problems import Problem
@@ -192,15 +193,15 @@ def suggest(
     "contract try contracts/quotes.yaml --answer candle.json --from 2026-11-20T15:00 --to 2026-11-20T16:00",
 )
 def try_contract(
-    file: Annotated[Path, typer.Argument(help="The contract's file.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The contract's file.")],
     sample: Annotated[
         str,
         typer.Option("--sample", help="objects: the newest ingest objects; rows: of the database, or a feed's call."),
     ] = "objects",
-    table: Annotated[str, typer.Option("--table", help="Only this source table.")] = "",
-    entity: Annotated[str, typer.Option("--entity", help="Of a feed: this entity instead of the first.")] = "",
+    table: Source = "",
+    entity: Annotated[str, typer.Option("--entity", help="The entity of a feed's point, such as a symbol.")] = "",
     answer: Annotated[
-        Path | None, typer.Option("--answer", help="Of a feed: a saved answer instead of a call.", exists=True)
+        Path | None, typer.Option("--answer", help="Of a feed: a saved answer instead of a call.")
     ] = None,
     status: Annotated[int, typer.Option("--status", help="The saved answer's status.")] = 200,
     content_type: Annotated[str, typer.Option("--content-type", help="The saved answer's type.")] = "application/json",
@@ -220,7 +221,13 @@ def try_contract(
     from cli.trying.feeds import SavedAnswer
     from core.time import parse_instant
 
-    at = parse_instant(answered_at) if answered_at else None
+    for needed in (file, *([answer] if answer else [])):
+        if not needed.is_file():
+            raise Misuse("try contract", str(needed), "is no file", "Name one that is there")
+    try:
+        at = parse_instant(answered_at) if answered_at else None
+    except ValueError as error:
+        raise Misuse("try contract", answered_at, "is no instant of ISO 8601", "Like 2026-11-20T14:30:05Z") from error
     saved = SavedAnswer(answer.read_bytes(), status, content_type, at) if answer else None
     order = TrialOrder(file, sample, table, entity, start, end, saved)
     trial, call = run_trial(order, environment, now=dt.datetime.now(dt.UTC))
