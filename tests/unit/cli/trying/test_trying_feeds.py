@@ -22,7 +22,9 @@ QUOTE = b'{"c": 191.5, "d": 1.2, "dp": 0.6, "h": 192, "l": 190, "o": 190.5, "pc"
 OPEN = dt.datetime(2026, 11, 20, 15, 0, 30, tzinfo=dt.UTC)
 
 
-@pytest.mark.parametrize("name", sorted(APIS))
+@pytest.mark.parametrize(
+    "name", ["kraken", "nws", *(pytest.param(name, marks=pytest.mark.long) for name in sorted(APIS))]
+)
 def test_a_saved_answer_of_a_public_api_gives_the_slots_and_lines_that_the_api_itself_would(name: str) -> None:
     with scripted_server(lambda _request: Answer("{}")) as server:
         example = Example(name, server)

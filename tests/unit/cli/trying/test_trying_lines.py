@@ -33,7 +33,7 @@ def comparable(rows: list[dict[str, Any]], names: set[str]) -> list[str]:
     return sorted({repr(sorted((name, value) for name, value in row.items() if name in names)) for row in rows})
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(1), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))])
 def test_a_trial_takes_and_refuses_what_processing_does_and_shows_its_rows(seed: int, tmp_path: Path) -> None:
     draw, contracts = random.Random(seed), contracts_of(seed, tmp_path)
     lake = MemoryLake(contracts)
