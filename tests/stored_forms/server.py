@@ -105,6 +105,9 @@ class Session:
     def close(self) -> None:
         """Nothing is held."""
 
+    def primary(self) -> None:
+        """It is no replica."""
+
     def query(self, statement: str) -> list[list[Any]]:
         if "pg_stat_activity" in statement:
             if self._server.silent:
