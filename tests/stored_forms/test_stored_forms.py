@@ -45,6 +45,7 @@ GROWN = (
     "prices/warehouse/audit/claims/",
     "prices/warehouse/audit/runs/",
     "prices/warehouse/audit/state/",
+    "prices/warehouse/audit/turns/",  # at the provider; each container counted its own
 )
 
 

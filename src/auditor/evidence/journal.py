@@ -82,9 +82,9 @@ def entry_of(
     silenced: tuple[str, ...] = (),
     error: str = "",
 ) -> Entry:
-    """The entry of a run, by its files as far as it came. ``counts`` are those of its end."""
+    """The entry of a run, by its files as far as it came and they can be read. ``counts`` are those of its end."""
     scans = list(_scans(records, run))
-    causes = (find_run_file(records, run, "judgement") or {}).get("causes", [])
+    causes = (_read(records, run, "judgement") or {}).get("causes", [])
     windows = scans[-1].windows if scans else ()
     return Entry(
         dataset=dataset,
@@ -107,9 +107,17 @@ def entry_of(
 
 def _scans(records: ObjectReader, run: str) -> Iterator[AuditResult]:
     for attempt in range(_MOST_ATTEMPTS):
-        if (data := find_run_file(records, run, f"audit-{attempt}")) is None:
+        if (data := _read(records, run, f"audit-{attempt}")) is None:
             return
         yield AuditResult.from_data(data)
+
+
+def _read(records: ObjectReader, run: str, name: str) -> Any:
+    """A file of the run; None also where it is no JSON, for that is no reason not to tell of the rest."""
+    try:
+        return find_run_file(records, run, name)
+    except ValueError:
+        return None
 
 
 def _ranges(windows: Iterable[WindowResult]) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ object is an empty one: at most one minute's calls are then made twice.
 from __future__ import annotations
 
 import json
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from core.json import canonical_json
 
 ROOT = "audit/turns/"
 MINUTE = 60_000  # all times here are milliseconds
+LONGEST_WAIT = 15 * MINUTE  # as long as a function of AWS runs
 DRIFT = 2_000  # a provider's Date has whole seconds
 
 
@@ -27,12 +29,12 @@ class Plan:
     per_second: int = 0
 
     def earliest(self, taken: Sequence[int]) -> int:
-        """The earliest time of the next turn after those ``taken``, which are sorted."""
-        times = [taken[-1]] if taken else [0]
-        for length, most in ((MINUTE, self.per_minute), (1_000, self.per_second)):
-            if most and len(taken) >= most:
-                times.append(taken[-most] + length)
-        return max(times)
+        """The earliest time of the next turn beside those ``taken``, which are sorted.
+
+        So many turns before the last of them lie a window away; fewer than the plan allows can lie closer.
+        """
+        windows = ((MINUTE, self.per_minute), (1_000, self.per_second))
+        return max((taken[-most] + length for length, most in windows if most and len(taken) >= most), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,21 @@ class Turns:
         Unchanged where there are none. Turns and ``latest`` are in the provider's time.
         """
         here = now + self.clock.ahead
-        taken = [turn for turn in self.taken if turn > here - MINUTE]
+        taken = self._standing(here)
         granted: list[int] = []
         while len(granted) < count and (turn := max(here, self.closed_until, plan.earliest(taken))) <= latest:
-            taken.append(turn)
+            insort(taken, turn)
             granted.append(turn)
         return (replace(self, taken=tuple(taken)), tuple(granted)) if granted else (self, ())
 
     def next_turn(self, plan: Plan, *, now: int) -> int:
         """When the next turn would be, in the provider's time."""
         here = now + self.clock.ahead
-        return max(here, self.closed_until, plan.earliest([turn for turn in self.taken if turn > here - MINUTE]))
+        return max(here, self.closed_until, plan.earliest(self._standing(here)))
+
+    def _standing(self, here: int) -> list[int]:
+        """Turns that count now. One later than anybody waits for was given by a clock that has been set back since."""
+        return [turn for turn in self.taken if here - MINUTE < turn <= here + LONGEST_WAIT]
 
     def closed(self, until: int) -> Turns:
         """Without turns before ``until``."""

@@ -117,3 +117,13 @@ def test_a_turn_is_not_moved_by_a_clock_that_another_call_hears_of_meanwhile() -
     pace = Pace(time.clock, Plan(60), ledger=Between())
     assert pace.enter(until=time.clock.monotonic() + 5)
     assert time.slept == []
+
+
+def test_a_machine_whose_clock_is_set_back_waits_for_no_turn_of_the_future() -> None:
+    time, store = PatientClock(), MemoryObjects()
+    pace = container(time, Plan(5, 1), store)
+    assert all(pace.enter(until=time.clock.monotonic() + 60) for _ in range(5))
+    slept = list(time.slept)
+    time.start -= dt.timedelta(hours=1)
+    assert pace.enter(until=time.clock.monotonic())
+    assert time.slept == slept
