@@ -72,9 +72,9 @@ def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterat
 
 
 def _altered(table: SourceTable, field: Field | None, old: CatalogColumn, new: CatalogColumn) -> Iterator[SourceChange]:
-    if old.stated != new.stated:
-        is_held = field is None or fit(new.type, field.type) == "whole"
-        line = "" if is_held else column_line(new)
+    is_promised = field is not None and fit(new.type, field.type) == "whole"
+    if old.stated != new.stated and not is_promised:
+        line = "" if field is None else column_line(new)
         yield SourceChange("retyped", table.name, new.name, old.stated, new.stated, line)
     if field is not None and field.required and new.nullable and not old.nullable:
         yield SourceChange("nullable", table.name, new.name, line=column_line(new))
