@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 from tests.fakes.partitions import MemoryPartitions
 
 from aws.pointers import S3PartitionStore
@@ -38,6 +41,14 @@ def tested(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    one_request, answer = threading.Lock(), BotocoreStubber.__call__
+
+    def atomic(stubber: BotocoreStubber, *arguments: Any, **named: Any) -> Any:
+        """The imitation looks whether an object is there, then writes; S3 does both as one."""
+        with one_request:
+            return answer(stubber, *arguments, **named)
+
+    monkeypatch.setattr(BotocoreStubber, "__call__", atomic)
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
         client.create_bucket(Bucket=BUCKET)

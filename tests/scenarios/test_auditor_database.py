@@ -35,7 +35,7 @@ def rows_of(simulation: DatabaseSimulation, table: str, key: str, number: int) -
 
 def test_mutations_of_every_kind_are_healed_and_none_is_invented_while_the_source_is_written_to() -> None:
     """``make chaos`` makes a thousand."""
-    tally = run_mutations(batches=2, seed=20261120, per_batch=12)
+    tally = run_mutations(batches=2, seed=20261121, per_batch=12)
     assert tally.faults == []
     assert not tally.missed
     assert tally.figures == {"made": 24, "found": 24, "healed": 24, "invented": 0}
@@ -324,7 +324,7 @@ def test_the_sweep_goes_on_where_it_stopped_until_all_history_came_round() -> No
                 {
                     (question["table"], span.get("start", ""))
                     for question in simulation.asked
-                    for span in question["spans"]
+                    for span in question.get("spans", ())
                 }
             )
         slices = {(table, start) for spans in seen for table, start in spans if start}

@@ -128,7 +128,11 @@ def _record(headings: Sequence[Heading], cells: Sequence[str], number: int, widt
 
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of whole words; a word that is longer than a line stays whole."""
-    lines = textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
+    lines = [""]
+    for characters in range(max(width, 1), 0, -1):  # fewer than fit where some of them take two columns
+        lines = textwrap.wrap(text, characters, break_long_words=False, break_on_hyphens=False)
+        if all(cells_wide(line) <= width or len(line.split()) < 2 for line in lines):
+            break
     return lines or [""]
 
 

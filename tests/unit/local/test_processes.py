@@ -73,7 +73,9 @@ def test_all_of_a_folder_end_and_a_neighbour_stays(build: Path, number: int, dam
     mine, neighbour = start(build / "local/part"), start(build / "local-too")
     killed = number % 2 and min(mine)  # the one that started the other, so that nobody is left to end that
     if killed:
-        os.kill(killed, signal.SIGKILL)
+        gone = psutil.Process(killed)
+        gone.kill()
+        psutil.wait_procs([gone], timeout=20)
     DAMAGES[damage](build / "local/part", random.Random(number))
     assert end_below(build / "local") == len(mine) - bool(killed)
     assert (alive(mine), alive(neighbour)) == (set(), neighbour)

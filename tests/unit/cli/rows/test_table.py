@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli.rows.cells import data_cell, printable, said_cell
@@ -31,6 +31,7 @@ def words(text: str) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(tables(), st.integers(20, 120), st.booleans())
+@example(([Heading("a text", False)], [["0" * 29 + " \\x1f\u2f00"]]), 35, True)
 def test_every_cell_is_there_whole_and_columns_are_never_wider_than_the_terminal(
     table: tuple[list[Heading], list[list[str]]], width: int, wrap: bool
 ) -> None:
