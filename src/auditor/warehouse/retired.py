@@ -31,7 +31,8 @@ def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedOb
     Raises ``TransientFailure`` where the store does not answer.
     """
     now = int(services.now().timestamp())
-    retired = retired_folders(read_history(services.records, contract.dataset), contract, now=now)
+    history = read_history(services.records, contract.dataset)
+    retired = retired_folders(history, services.contracts, contract.dataset, now=now)
     left = {folder: parts for folder in sorted(retired) if (parts := dict(_partitions(services, folder)))}
     if not left:
         return ()

@@ -27,6 +27,7 @@ from core.evolution.compare_tables import compare_tables
 from core.evolution.deployments import ContractForm, Recorded
 from core.time import epoch, iso
 from core.warehouse.current_state import inputs_of
+from core.warehouse.pointer import table_of
 from core.warehouse.vacuum import GRACE, SHORTEST_GRACE
 
 DIGITS = 8
@@ -104,14 +105,15 @@ def folders_of(contract: Contract) -> set[str]:
     return {table.folder for table in contract.tables}
 
 
-def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int) -> dict[str, int]:
-    """The folders that deployments of a dataset have named and that nobody reads or writes at ``now``; since when.
+def retired_folders(history: Sequence[Recorded], contracts: Contracts, dataset: str, *, now: int) -> dict[str, int]:
+    """The folders of generations that others took the place of and nobody reads or writes at ``now``; since when.
 
-    Since an hour at least where their grace period ended, else for as long as that since they were named last.
+    ``history`` is the dataset's. Since an hour at least where their grace period ended, else for as long as that since
+    they were named last. A table that the contract has no more keeps what it has, and so does one that another
+    dataset has too.
     """
-    live = folders_of(contract)
-    if contract.beside is not None and now < epoch(contract.beside.until or iso(now + 1)) + _MARGIN:
-        live |= folders_of(contract.beside.contract)
+    live = {folder for contract in contracts for folder in _live(contract, now)}
+    names = {table.name for table in contracts.dataset(dataset).tables}
     gone: dict[str, int] = {}
     for recorded, following in zip_longest(history, history[1:]):
         deployed = recorded.form.contract
@@ -121,7 +123,18 @@ def retired_folders(history: Sequence[Recorded], contract: Contract, *, now: int
         for folder in folders_of(deployed.beside.contract) if deployed.beside else ():
             until = deployed.beside.until if deployed.beside else ""
             gone[folder] = epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
-    return {folder: since for folder, since in gone.items() if folder not in live and since <= now}
+    return {
+        folder: since
+        for folder, since in gone.items()
+        if folder not in live and table_of(folder) in names and since <= now
+    }
+
+
+def _live(contract: Contract, now: int) -> set[str]:
+    """The folders that are read or written for a dataset, or may be by writers that have not ended yet."""
+    beside = contract.beside
+    is_written = beside is not None and now < epoch(beside.until or iso(now + 1)) + _MARGIN
+    return folders_of(contract) | (folders_of(beside.contract) if beside is not None and is_written else set())
 
 
 # ---------------------------------------------------------------- one dataset

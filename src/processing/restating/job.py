@@ -113,9 +113,8 @@ def _clean(services: Services, repair: Vacuum, path: str) -> int:
     Of a retired generation all go: that no certificate rests on it the audit has seen.
     """
     name = partition_of(repair.table, path)
-    contract = services.contracts.dataset(repair.dataset)
     history, now = read_history(services.records, repair.dataset), int(services.now().timestamp())
-    if repair.table in retired_folders(history, contract, now=now):
+    if repair.table in retired_folders(history, services.contracts, repair.dataset, now=now):
         removed = remove_partition(services.records, name)
         services.log.info(
             "partition of a retired generation removed", table=repair.table, partition=path, removed=removed

@@ -196,11 +196,29 @@ def test_a_generation_may_go_an_hour_after_its_grace_period_and_never_one_that_i
         Recorded(Deployment("quotes", number, NOW + number, "", ""), ContractForm.of(each, "quotes"))
         for number, each in enumerate(steps)
     ]
-    contract = steps[-1].dataset("quotes")
+    last = steps[-1]
     old = {"fact_quote", "fact_quote_hourly"}
-    assert retired_folders(history, contract, now=NOW + 6 * HOURS + 1800) == {}
-    assert retired_folders(history, contract, now=NOW + 7 * HOURS + 1).keys() == old
+    assert retired_folders(history, last, "quotes", now=NOW + 6 * HOURS + 1800) == {}
+    assert retired_folders(history, last, "quotes", now=NOW + 7 * HOURS + 1).keys() == old
     given_up = [*history[:2], Recorded(Deployment("quotes", 2, NOW + 2, "", ""), ContractForm.of(before, "quotes"))]
     new = {each.folder for each in transition.building}
-    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 5 * HOURS) == {}
-    assert retired_folders(given_up, before.dataset("quotes"), now=NOW + 7 * HOURS).keys() == new
+    assert retired_folders(given_up, before, "quotes", now=NOW + 5 * HOURS) == {}
+    assert retired_folders(given_up, before, "quotes", now=NOW + 7 * HOURS).keys() == new
+
+
+@pytest.mark.parametrize("dataset", ["quotes", "sales"])
+def test_nothing_goes_of_a_table_that_a_contract_has_no_more_be_it_another_datasets_too(dataset: str) -> None:
+    before = shipped_contracts()
+    gone = {"quotes": {"dim_date", "fact_quote_hourly"}, "sales": {"dim_date", "fact_payment"}}[dataset]
+    assert gone <= folders(before, dataset)
+
+    def without(contract: Contract) -> Contract:
+        return replace(contract, tables=tuple(table for table in contract.tables if table.name not in gone))
+
+    after = stepped(before, changed(before, dataset, without))
+    assert after.dataset(dataset).beside is None, "nothing took the place of what was taken out"
+    history = [
+        Recorded(Deployment(dataset, number, NOW + number, "", ""), ContractForm.of(each, dataset))
+        for number, each in enumerate((before, after))
+    ]
+    assert retired_folders(history, after, dataset, now=NOW + 1000 * HOURS) == {}
