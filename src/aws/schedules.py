@@ -32,6 +32,11 @@ class Schedules:
         names = [schedule_name(starts, dataset) for starts in ("extract", "request")]
         return [name for name in names if self._read(name) is not None]
 
+    def is_on(self, name: str) -> bool:
+        """Whether there is such a schedule, and it starts something."""
+        schedule = self._read(name)
+        return schedule is not None and schedule.get("State", ON) == ON
+
     def switch(self, name: str, *, on: bool) -> bool:
         """Switch a schedule on or off, and leave all else of it as it is; whether that changed anything.
 

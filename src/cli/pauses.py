@@ -48,15 +48,17 @@ def pause(
     deployed, records, schedules = _of(environment)
     datasets_of(deployed, dataset, operation="pause")
     now, by = int(utc_now().timestamp()), identity_of(deployed.clients)
-    switched = [name for name in schedules.of_dataset(dataset) if schedules.switch(name, on=False)]
+    running = [name for name in schedules.of_dataset(dataset) if schedules.is_on(name)]
 
     def paused(before: Pauses) -> Pauses:
         after = before.paused(now, by=by, reason=reason)
         last = after.pauses[-1]
-        names = tuple(sorted({*last.schedules, *switched}))
+        names = tuple(sorted({*last.schedules, *running}))
         return Pauses((*after.pauses[:-1], replace(last, schedules=names)))
 
-    _tell(dataset, change_pauses(records, dataset, paused), switched, as_json=as_json)
+    pauses = change_pauses(records, dataset, paused)  # first: what is off and in no pause, no resume switches on again
+    switched = [name for name in running if schedules.switch(name, on=False)]
+    _tell(dataset, pauses, switched, as_json=as_json)
 
 
 @examples("resume quotes", "resume sales --env prod --json")

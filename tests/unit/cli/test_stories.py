@@ -15,6 +15,7 @@ from auditor.alarms.conclude import cause_key
 from auditor.evidence.journal import Entry
 from auditor.interventions.silences import Silence
 from auditor.repairs.triage import Cause
+from core.errors import TransientFailure
 from core.time import format_second
 
 pytestmark = pytest.mark.usefixtures("dev")
@@ -129,6 +130,30 @@ def test_a_pause_switches_schedules_off_and_a_resume_those_alone_on_again(
     assert state("extract-sales")[0] == "DISABLED"
     assert starmend("resume", "quotes").code == 2
     assert starmend("pause", "nothing").code == 2
+
+
+def test_a_pause_that_ends_half_way_leaves_no_schedule_off_for_ever(
+    account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = account.client_of("scheduler")
+    client.create_schedule_group(Name="starmend-dev")
+    client.create_schedule(
+        Name="request-quotes", GroupName="starmend-dev", ScheduleExpression="cron(* * * * ? *)", State="ENABLED",
+        Target={"Arn": "arn:aws:lambda:x", "RoleArn": "arn:aws:iam::123456789012:role/x"},
+        FlexibleTimeWindow={"Mode": "OFF"},
+    )  # fmt: skip
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise TransientFailure("write pauses", "audit/pauses/quotes.json", "no answer", "Again")
+
+    for place in ("auditor.interventions.pauses.change_pauses", "aws.schedules.Schedules.switch"):
+        with monkeypatch.context() as broken:
+            broken.setattr(place, unreachable)
+            assert starmend("pause", "quotes").code != 0
+    assert starmend("pause", "quotes").code == 0
+    assert client.get_schedule(GroupName="starmend-dev", Name="request-quotes")["State"] == "DISABLED"
+    assert starmend("resume", "quotes").code == 0
+    assert client.get_schedule(GroupName="starmend-dev", Name="request-quotes")["State"] == "ENABLED"
 
 
 def test_audits_are_listed_by_the_journal_and_shown_by_their_files(put: Put, starmend: Command) -> None:
