@@ -17,8 +17,8 @@ from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
+from cli.generations import as_changes, build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
 from cli.generations import as_data as generations_as_data
-from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, AllowFewer, Folder, Json, Yes
 from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
 from core.errors import Misuse
@@ -139,14 +139,15 @@ def drift(
 
     target = Target.of(environment, var_file or ())
     with steps() as progress:
-        terraform, packages, _ = _prepared(target, folder, progress)
+        terraform, packages, transition = _prepared(target, folder, progress)
         planned, text = _planned(target, terraform, packages, progress)
-    show_plan(planned.changes, text, as_json=as_json)
+    changes = (*planned.changes, *as_changes(transition.building))
+    show_plan(changes, text, as_json=as_json)
     if notify:
-        count_drift(target, planned.changes)
-    if planned.changes and notify:
-        tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, planned.changes)
-    raise typer.Exit(FINDINGS if planned.changes else FINE)
+        count_drift(target, changes)
+    if changes and notify:
+        tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, changes)
+    raise typer.Exit(FINDINGS if changes else FINE)
 
 
 def count_drift(target: Target, changes: Sequence[Change]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.contract.model import Contracts
     from core.evolution.generations import NewGeneration, Transition
     from deploy.target import Target
+    from deploy.terraform import Change
     from processing.restating.generations import BuiltGeneration
 
 _REFUSALS_SHOWN = 5
@@ -41,6 +42,13 @@ def tell_of_building(building: Sequence[NewGeneration]) -> None:
     """Say what will be built before the deployment's second step, which has all else that changes."""
     for new in building:
         out.print(f"{new.table}: {new.folder} is built beside {new.beside} from ingest objects, then readers see it")
+
+
+def as_changes(building: Sequence[NewGeneration]) -> list[Change]:
+    """The generations that readers do not see yet, as changes: while they are built, Terraform's plan is empty."""
+    from deploy.terraform import Change
+
+    return [Change(f"{new.beside} -> {new.folder}", ("update",)) for new in building]
 
 
 def build(deployed: Deployment, building: Sequence[NewGeneration]) -> list[BuiltGeneration]:

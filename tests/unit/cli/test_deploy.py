@@ -15,8 +15,10 @@ from tests.support.simulated_aws import ClientOf
 
 from aws.topic import SnsTopic
 from cli.deploy import tell_of_drift
+from core.contract.model import Contracts
+from core.evolution.generations import NewGeneration, Transition
 from deploy.target import Target
-from deploy.terraform import Change
+from deploy.terraform import Change, Plan
 
 REPOSITORY = Path(__file__).parents[3]
 CONTRACTS = str(REPOSITORY / "contracts")
@@ -168,3 +170,18 @@ def test_drift_is_mailed_the_gravest_first_and_never_endless() -> None:
     assert message["Subject"] == "[prod] the deployment differs from its code (delete 1, update 60)"
     assert message["Message"].splitlines()[2] == "delete  aws_s3_bucket.gone"
     assert "... and 11 more" in message["Message"]
+
+
+def test_generations_that_are_not_switched_are_drift_though_terraform_finds_none(
+    starmend: Command, named: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nothing = Contracts(())
+    building = [NewGeneration("quotes", "fact_quote", "fact_quote.5c1d09e2", "fact_quote")]
+    monkeypatch.setattr("cli.deploy._planned", lambda *_: (Plan(tmp_path, ()), tmp_path / "plan.txt"))
+    for generations, code in ((building, 1), ([], 0)):
+        transition = Transition(nothing, nothing, tuple(generations))
+        monkeypatch.setattr("cli.deploy._prepared", lambda *_, steps=transition: (None, None, steps))
+        said = starmend("deploy", "drift", *named, "--contracts", CONTRACTS, "--json")
+        assert said.code == code, said.err
+        addresses = [change["address"] for change in said.data["changes"]]
+        assert addresses == ["fact_quote -> fact_quote.5c1d09e2"] * len(generations)
