@@ -16,6 +16,7 @@ import pyarrow as pa
 from core.contract.model import Table
 from core.errors import InvalidData
 from core.evolution.generations import NewGeneration
+from core.warehouse.arrow_types import arrow_type
 from core.warehouse.keys import surrogate_ids
 from processing.derived.rollups import derive_rollup
 from processing.partitions.commit import read_partition
@@ -129,7 +130,7 @@ def _keys(services: Services, table: Table, wanted: Table) -> tuple[int, npt.NDA
         if comparable:
             values = _in_path(table, path)
             columns = [
-                pa.chunked_array([pa.repeat(pa.scalar(values[name]), snapshot.table.num_rows)])
+                pa.chunked_array([pa.repeat(values[name], snapshot.table.num_rows)])
                 if name in values
                 else snapshot.table.column(name)
                 for name in wanted.key
@@ -140,7 +141,11 @@ def _keys(services: Services, table: Table, wanted: Table) -> tuple[int, npt.NDA
     return count, np.unique(np.concatenate(hashes)) if hashes else np.zeros(0, np.int64)
 
 
-def _in_path(table: Table, path: str) -> dict[str, str]:
-    """The columns whose values are the path's."""
+def _in_path(table: Table, path: str) -> dict[str, pa.Scalar]:
+    """The columns whose values are the path's, in their types."""
     folders = dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
-    return {part.column: folders[part.name] for part in table.partition_by if part.transform == "value"}
+    return {
+        part.column: pa.scalar(folders[part.name]).cast(arrow_type(table.column(part.column).type))
+        for part in table.partition_by
+        if part.transform == "value"
+    }
