@@ -150,7 +150,7 @@ class _RowReader:
             column: _scalar(value, table, column) for column, value in zip(self._target.keys, self._key, strict=True)
         }
         holdings = [read_holding(self._services.partitions, table, path, wanted) for path in self._paths(wanted)]
-        return next((each for each in holdings if each.rows), holdings[0] if holdings else Holding(table.name))
+        return next((each for each in holdings if each.rows), holdings[0] if holdings else Holding(table.folder))
 
     def _paths(self, wanted: Mapping[str, pa.Scalar]) -> list[str]:
         """The partition that the row belongs to, where anything tells it; else the newest that there are."""
@@ -169,7 +169,7 @@ class _RowReader:
                 return [path_of(table, known)]
             except Misuse:
                 return []
-        prefix = f"{ROOT}{table.name}/"
+        prefix = f"{ROOT}{table.folder}/"
         keys = [info.key for info in self._services.records.list(prefix) if info.key.endswith(f"/{POINTER_NAME}")]
         paths = sorted((key.removeprefix(prefix).removesuffix(f"/{POINTER_NAME}") for key in keys), reverse=True)
         if len(paths) > MOST_PARTITIONS:
