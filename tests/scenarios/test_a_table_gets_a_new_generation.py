@@ -15,11 +15,13 @@ from tests.support.feeds import contracts_in
 from tests.support.lake import MemoryLake
 from tests.unit.core.evolution.test_generations import by_day
 
+from auditor.stories.object import trace
+from auditor.warehouse.partitions import target_of
 from core.audit.repair_jobs import Vacuum
 from core.contract.model import Contracts
 from core.errors import TransientFailure
 from core.evolution.generations import Transition, plan_transition
-from core.warehouse.pointer import DATA_ROOT, ROOT
+from core.warehouse.pointer import DATA_ROOT, POINTER_NAME, ROOT
 from processing.restating.generations import BuiltGeneration, build_generations
 
 OPENED = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)
@@ -64,6 +66,13 @@ def stored(feed: FeedSimulation, folder: str) -> list[str]:
     return [info.key for prefix in prefixes for info in feed.lake.records.list(prefix)]
 
 
+def current(feed: FeedSimulation, folder: str) -> list[str]:
+    """The objects that the pointers of a generation name."""
+    pointers = [info.key for info in feed.lake.records.list(f"{ROOT}{folder}/")]
+    names = [key.removeprefix(ROOT).removesuffix(f"/{POINTER_NAME}") for key in pointers]
+    return [target_of(feed.lake.partitions, name) for name in names]
+
+
 def built(feed: FeedSimulation, steps: Transition) -> list[BuiltGeneration]:
     return list(build_generations(feed.lake.services, steps.building))
 
@@ -94,6 +103,8 @@ def test_a_table_is_partitioned_anew_while_all_go_on_and_taken_back_and_removed(
     feed.deployed(steps.last(int(feed.now.timestamp())))
     new, old = feed.contracts.table("fact_quote").folder, "fact_quote"
     assert {path.rpartition("/")[2] for path in feed.lake.paths("fact_quote")} == {"day=2026-11-20"}
+    served, kept = ({trace(feed.services(), key).verdict for key in current(feed, each)} for each in (new, old))
+    assert (served, kept) == ({"current"}, {"kept"}), "readers see the new objects alone"
     assert complete(feed) == hours
     assert is_as_an_empty_lake_would_be(feed)
     assert feed.verified() == [], "certificates speak of the generation that they were made of"

@@ -197,8 +197,13 @@ def _partition_object(services: Services, key: str) -> Story:
         sentence = f"{key} {error.problem}"
         return Story(dataset, table, {"object": key, "partition": partition}, "lost", sentence, next=(error.remedy,))
     is_current = current == key
+    is_served = partition.startswith("_") or partition.partition("/")[0] in {
+        each.folder for each in services.contracts.tables()
+    }
     state = (
         "is what readers see now"
+        if is_current and is_served
+        else "is current in a generation of its table that readers do not see"
         if is_current
         else f"was replaced: version {version_of(current):,} is current"
         if (current)
@@ -209,7 +214,7 @@ def _partition_object(services: Services, key: str) -> Story:
         dataset=dataset,
         table=table,
         subject={"object": key, "partition": partition, "current": current},
-        verdict="current" if is_current else "replaced" if current else "kept",
+        verdict="current" if is_current and is_served else "replaced" if current and not is_current else "kept",
         sentence=sentence,
         events=in_order(_footer_events(footer, format_instant(stored.modified), key)),
         next=() if not footer.hold else (f"The partition must not be healed: {footer.hold}",),
