@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChangeCost:
-    """The work of one class. ``minutes`` until the audits are through; ``usd`` at list prices, the provider's apart."""
+    """The work of one class. ``minutes`` until all is made; ``usd`` at list prices, the provider's apart."""
 
     grade: str
     work: tuple[Work, ...]
@@ -55,7 +55,8 @@ class ChangeCost:
         counts = [self.total(name) for name in ("partitions", "fetched", "points")]
         words = ", ".join(part for part, count in zip(parts, counts, strict=True) if count)
         minutes = f"{self.minutes:.0f} min" if self.minutes >= 1 else "a minute"
-        return f"{self.grade}: {words}; about {minutes} of the audits, {self.usd:.2f} USD"
+        who = "deployment" if self.grade == "rebuild" else "audits"
+        return f"{self.grade}: {words}; about {minutes} of the {who}, {self.usd:.2f} USD"
 
 
 def costs_of(lake: Lake, before: Contracts, after: Contracts, changes: Sequence[Change]) -> list[ChangeCost]:

@@ -22,6 +22,7 @@ from auditor.warehouse.partitions import target_of
 from core.contract.model import Contract, Contracts, Database, Feed, Latest, SourceTable, Table
 from core.errors import PipelineBug
 from core.evolution.changes import GRADES, Change, Grade, gravest
+from core.evolution.generations import affected
 from core.feeds.calendar import validity
 from core.landing.zone import prefixes_of
 from core.ports import ObjectReader, PartitionStore
@@ -83,14 +84,17 @@ def estimate_work(lake: Lake, before: Contracts, after: Contracts, changes: Sequ
 
 
 def minutes_of(work: Iterable[Work], seconds: float, budget: Budget | None = None) -> float:
-    """How long until the audits are through: what the functions take, and the hours between the runs it needs."""
+    """How long until the audits are through: what the functions take, and the hours between the runs it needs.
+
+    What is built anew waits for no audit: the deployment does it.
+    """
     budget, several = budget or Budget(), list(work)
     rows = sum(each.fetched + each.points for each in several)
     of_run = budget.rows * Limits().attempts
     runs = max(
         1,
         ceil(rows / of_run),
-        ceil(sum(each.partitions for each in several) / budget.partitions),
+        ceil(sum(each.partitions for each in several if each.grade != "rebuild") / budget.partitions),
         ceil(sum(each.calls for each in several) / (budget.calls * Limits().attempts)),
     )
     return (runs - 1) * AUDITED_EVERY / 60 + seconds / 60
@@ -110,9 +114,10 @@ def _of_tables(
     lake: Lake, before: Contract, after: Contract, contracts: Contracts, changes: Sequence[Change]
 ) -> Iterator[Work]:
     was = {table.name: table for table in made_tables(before)}
+    rebuilt = affected(before, after)  # other partitions are no other promise of rows, and yet all are written
     for table in made_tables(after):
         old = was.get(table.name)
-        if old is None or promise_of(old) == promise_of(table):
+        if old is None or (table.name not in rebuilt and promise_of(old) == promise_of(table)):
             continue
         held = _held(lake, old)
         if not held.partitions:
@@ -123,7 +128,7 @@ def _of_tables(
         yield Work(
             after.dataset,
             table.name,
-            _grade(table, changes),
+            "rebuild" if table.name in rebuilt else _grade(table, changes),
             partitions=held.partitions,
             rows=round(held.rows),
             fetched=fetched,

@@ -42,6 +42,20 @@ def test_rows_of_many_partitions_are_told_from_some_that_are_read(months: int) -
     assert work_of(lake, lake.contract) == []
 
 
+def test_a_table_that_is_partitioned_anew_is_written_whole_though_its_rows_stay_as_they_are() -> None:
+    lake = AuditedFeed(now=TWO)
+    lake.put([("AAPL", TWO + 60 * minute) for minute in range(10)])
+    parts = tuple(
+        replace(part, name="year", transform="year") if part.transform == "month" else part
+        for part in FACT.partition_by
+    )
+    assert parts != FACT.partition_by
+    work = work_of(lake, replace(lake.contract, tables=(replace(FACT, partition_by=parts),), hash="other"))
+    assert [(each.subject, each.grade, each.partitions, each.rows) for each in work] == [
+        ("fact_quote", "rebuild", 1, 10)
+    ]
+
+
 def test_an_entity_whose_past_is_wanted_is_told_in_points_and_calls() -> None:
     lake = AuditedFeed(now=TWO)
     feed = lake.feed
@@ -63,4 +77,5 @@ def test_minutes_grow_by_the_hour_of_each_run_that_the_budget_needs() -> None:
     assert minutes_of(work, 600) == 2 * 60 + 10
     assert minutes_of(work, 600, Budget(partitions=12, rows=10**6)) == 2 * 60 + 10
     assert minutes_of([], 30) == 0.5
+    assert minutes_of([Work("quotes", "fact_quote", "rebuild", partitions=500)], 600) == 10, "the deployment builds it"
     assert list(by_grade([*work, replace(work[0], grade="restate")])) == ["restate", "additive"]
