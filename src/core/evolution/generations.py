@@ -26,8 +26,7 @@ from core.evolution.compare_sources import compare_sources
 from core.evolution.compare_tables import compare_tables
 from core.evolution.deployments import ContractForm, Recorded
 from core.time import epoch, iso
-from core.warehouse.current_state import inputs_of
-from core.warehouse.pointer import table_of
+from core.warehouse.current_state import current_table, inputs_of
 from core.warehouse.vacuum import GRACE, SHORTEST_GRACE
 
 DIGITS = 8
@@ -108,25 +107,23 @@ def folders_of(contract: Contract) -> set[str]:
 def retired_folders(history: Sequence[Recorded], contracts: Contracts, dataset: str, *, now: int) -> dict[str, int]:
     """The folders of generations that others took the place of and nobody reads or writes at ``now``; since when.
 
-    ``history`` is the dataset's. Since an hour at least where their grace period ended, else for as long as that since
-    they were named last. A table that the contract has no more keeps what it has, and so does one that another
-    dataset has too.
+    Those of current states too. ``history`` is the dataset's. Since an hour at least where their grace period ended,
+    else for as long as that since they were named last. A table that the contract has no more keeps what it has, and so
+    does one that another dataset has too.
     """
     live = {folder for contract in contracts for folder in _live(contract, now)}
-    names = {table.name for table in contracts.dataset(dataset).tables}
-    gone: dict[str, int] = {}
+    names = set(_stored(contracts.dataset(dataset)).values())
+    gone: dict[str, tuple[str, int]] = {}
     for recorded, following in zip_longest(history, history[1:]):
         deployed = recorded.form.contract
         since = following.deployment.since if following else now
-        for folder in folders_of(deployed):
-            gone[folder] = since + int(GRACE.total_seconds())
-        for folder in folders_of(deployed.beside.contract) if deployed.beside else ():
+        for folder, name in _stored(deployed).items():
+            gone[folder] = name, since + int(GRACE.total_seconds())
+        for folder, name in _stored(deployed.beside.contract).items() if deployed.beside else ():
             until = deployed.beside.until if deployed.beside else ""
-            gone[folder] = epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
+            gone[folder] = name, epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
     return {
-        folder: since
-        for folder, since in gone.items()
-        if folder not in live and table_of(folder) in names and since <= now
+        folder: since for folder, (name, since) in gone.items() if folder not in live and name in names and since <= now
     }
 
 
@@ -134,7 +131,14 @@ def _live(contract: Contract, now: int) -> set[str]:
     """The folders that are read or written for a dataset, or may be by writers that have not ended yet."""
     beside = contract.beside
     is_written = beside is not None and now < epoch(beside.until or iso(now + 1)) + _MARGIN
-    return folders_of(contract) | (folders_of(beside.contract) if beside is not None and is_written else set())
+    return {*_stored(contract), *(_stored(beside.contract) if beside is not None and is_written else ())}
+
+
+def _stored(contract: Contract) -> dict[str, str]:
+    """The names of a contract's tables, and of the current states of its sources, by their folders."""
+    sources = contract.source.tables if isinstance(contract.source, Database) else ()
+    states = (current_table(contract, each) for each in sources)
+    return {table.folder: table.name for table in (*contract.tables, *states)}
 
 
 # ---------------------------------------------------------------- one dataset

@@ -150,8 +150,8 @@ def test_a_generation_stays_a_table_s_through_other_changes() -> None:
     assert transition.first.dataset("sales").beside is None
 
 
-def test_a_source_table_of_another_key_gets_another_current_state_and_what_is_made_of_it() -> None:
-    before = shipped_contracts()
+def departments_by_name(contracts: Contracts) -> Contracts:
+    """Sales with another key of a source table that a dimension is joined from."""
 
     def rekey(contract: Contract) -> Contract:
         source = contract.source
@@ -161,12 +161,34 @@ def test_a_source_table_of_another_key_gets_another_current_state_and_what_is_ma
         )
         return replace(contract, source=replace(source, tables=tables))
 
-    transition = plan_transition(before, changed(before, "sales", rekey), now=NOW)
+    return changed(contracts, "sales", rekey)
+
+
+def test_a_source_table_of_another_key_gets_another_current_state_and_what_is_made_of_it() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, departments_by_name(before), now=NOW)
     assert [new.table for new in transition.building] == ["dim_staff"]
     beside = transition.first.dataset("sales").beside
     assert beside is not None
     assert beside.contract.source_table("department").generation
     assert not beside.contract.source_table("staff").generation
+
+
+def test_a_current_state_that_another_took_the_place_of_goes_with_the_dimension() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, departments_by_name(before), now=NOW)
+    steps = [before, transition.first, transition.last(NOW)]
+    history = [
+        Recorded(Deployment("sales", number, NOW + number, "", ""), ContractForm.of(each, "sales"))
+        for number, each in enumerate(steps)
+    ]
+    assert retired_folders(history, steps[-1], "sales", now=NOW + 6 * HOURS + 1800) == {}
+    gone = retired_folders(history, steps[-1], "sales", now=NOW + 7 * HOURS + 1)
+    assert gone.keys() == {"dim_staff", "_current/department"}
+    given_up = [*history[:2], history[0]]
+    gone = retired_folders(given_up, before, "sales", now=NOW + 7 * HOURS)
+    assert {folder.partition(".")[0] for folder in gone} == {"dim_staff", "_current/department"}
+    assert all("." in folder for folder in gone), "the new ones were given up"
 
 
 @pytest.mark.parametrize(("kind", "count"), [("int", 2), ("decimal(20,6)", 0)])
