@@ -8,7 +8,7 @@ object is an empty one: at most one minute's calls are then made twice.
 from __future__ import annotations
 
 import json
-from bisect import insort
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from core.json import canonical_json
 ROOT = "audit/turns/"
 MINUTE = 60_000  # all times here are milliseconds
 LONGEST_WAIT = 15 * MINUTE  # as long as a function of AWS runs
+LONGEST_PAUSE = 60 * MINUTE  # whatever a provider says, it is called again after an hour
 DRIFT = 2_000  # a provider's Date has whole seconds
 
 
@@ -28,13 +29,26 @@ class Plan:
     per_minute: int
     per_second: int = 0
 
-    def earliest(self, taken: Sequence[int]) -> int:
-        """The earliest time of the next turn beside those ``taken``, which are sorted.
+    def earliest(self, taken: Sequence[int], *, after: int) -> int:
+        """The earliest time, from ``after`` on, of one more turn beside those ``taken``, which are sorted.
 
-        So many turns before the last of them lie a window away; fewer than the plan allows can lie closer.
+        Also between turns that others wait for: whoever may call more often need not stand behind whoever may less.
         """
-        windows = ((MINUTE, self.per_minute), (1_000, self.per_second))
-        return max((taken[-most] + length for length, most in windows if most and len(taken) >= most), default=0)
+        windows = [(length, most) for length, most in ((MINUTE, self.per_minute), (1_000, self.per_second)) if most]
+        turn = after
+        while (later := max((_past(taken, turn, length, most) for length, most in windows), default=turn)) > turn:
+            turn = later
+        return turn
+
+
+def _past(taken: Sequence[int], turn: int, length: int, most: int) -> int:
+    """``turn``, or a later time before which each one would share a window of this length with ``most`` others."""
+    place = bisect_right(taken, turn)
+    for first in range(min(place, len(taken) - most), max(place - most, 0) - 1, -1):
+        last = first + most - 1
+        if max(taken[last], turn) - min(taken[first], turn) < length:
+            return taken[first] + length
+    return turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +89,9 @@ class Turns:
         Unchanged where there are none. Turns and ``latest`` are in the provider's time.
         """
         here = now + self.clock.ahead
-        taken = self._standing(here)
+        taken, opens = self._standing(here), self._opens(here)
         granted: list[int] = []
-        while len(granted) < count and (turn := max(here, self.closed_until, plan.earliest(taken))) <= latest:
+        while len(granted) < count and (turn := plan.earliest(taken, after=opens)) <= latest:
             insort(taken, turn)
             granted.append(turn)
         return (replace(self, taken=tuple(taken)), tuple(granted)) if granted else (self, ())
@@ -85,15 +99,19 @@ class Turns:
     def next_turn(self, plan: Plan, *, now: int) -> int:
         """When the next turn would be, in the provider's time."""
         here = now + self.clock.ahead
-        return max(here, self.closed_until, plan.earliest(self._standing(here)))
+        return plan.earliest(self._standing(here), after=self._opens(here))
 
     def _standing(self, here: int) -> list[int]:
         """Turns that count now. One later than anybody waits for was given by a clock that has been set back since."""
         return [turn for turn in self.taken if here - MINUTE < turn <= here + LONGEST_WAIT]
 
+    def _opens(self, here: int) -> int:
+        """From when on there are turns. A pause longer than any was told by a clock that has been set back since."""
+        return max(here, self.closed_until) if self.closed_until <= here + LONGEST_PAUSE + DRIFT else here
+
     def closed(self, until: int) -> Turns:
         """Without turns before ``until``."""
-        return replace(self, closed_until=max(self.closed_until, until))
+        return replace(self, closed_until=max(until, self._opens(until)))
 
     def to_json(self) -> bytes:
         """The object's bytes."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import StarmendError
-from core.feeds.turns import DRIFT, MINUTE, Plan, ProviderClock, Turns
+from core.feeds.turns import DRIFT, LONGEST_PAUSE, MINUTE, Plan, ProviderClock, Turns
 from core.ports import Log
 from ingestion.pull.ledger import Ledger, OwnLedger
 
-LONGEST_CLOSURE = 3600.0  # whatever a provider says, it is called again after an hour
 _LATE = 1.0  # seconds after which a turn that nobody used is let go
 
 
@@ -86,7 +85,7 @@ class Pace:
 
     def close(self, seconds: float) -> None:
         """Allow no call for so long, as the provider asked."""
-        pause = min(seconds, LONGEST_CLOSURE)
+        pause = min(seconds, LONGEST_PAUSE / 1000)
         until = self._machine.monotonic() + pause
         if until <= self._closed_until:
             return

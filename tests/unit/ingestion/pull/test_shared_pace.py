@@ -127,3 +127,18 @@ def test_a_machine_whose_clock_is_set_back_waits_for_no_turn_of_the_future() -> 
     time.start -= dt.timedelta(hours=1)
     assert pace.enter(until=time.clock.monotonic())
     assert time.slept == slept
+
+
+def test_a_pause_that_was_told_to_a_clock_in_the_future_ends_within_its_own_time() -> None:
+    time, store = PatientClock(), MemoryObjects()
+    time.start += dt.timedelta(hours=10)
+    ahead = container(time, Plan(5), store)
+    assert ahead.enter(until=time.clock.monotonic())
+    ahead.set_time(OPENING)
+    ahead.close(30)
+    time.start -= dt.timedelta(hours=10)
+    other = container(time, Plan(5), store)
+    assert other.enter(until=time.clock.monotonic() + 31)
+    other.close(20)
+    assert not container(time, Plan(5), store).enter(until=time.clock.monotonic() + 19)
+    assert container(time, Plan(5), store).enter(until=time.clock.monotonic() + 21)
