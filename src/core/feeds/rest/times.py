@@ -31,6 +31,7 @@ _MOST_REPEATED = 3  # hours that a clock has ever been set back by
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An instant at which no part of a date or a time is the smallest that it can be, and the same with one part moved.
 _TRIAL = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+_EVENING = datetime(2026, 11, 20, 17, 6, 7, tzinfo=UTC)
 _MOVED: dict[Unit, datetime] = {
     "second": _TRIAL.replace(second=8),
     "minute": _TRIAL.replace(minute=7),
@@ -174,12 +175,15 @@ def check_form(name: str) -> str:
         return ""
     if "%" not in name:
         return f"{name!r} is no form of time"
+    if "%Y" not in name and "%y" not in name:
+        return f"{name!r} tells no year"
     try:
-        written = _TRIAL.strftime(name)
-        datetime.strptime(written, name)  # noqa: DTZ007 it is but read
+        form = TimeForm(name)
+        if all(form.read(form.write(instant)) == form.floor(instant) for instant in (_TRIAL, _EVENING)):
+            return ""
     except ValueError as error:
         return f"{name!r} cannot be read back ({error})"
-    return "" if "%Y" in name or "%y" in name else f"{name!r} tells no year"
+    return f"{name!r} does not tell an instant: it reads another one than it wrote (%I needs %p, %M needs %H)"
 
 
 def _is_day(unit: Unit) -> bool:

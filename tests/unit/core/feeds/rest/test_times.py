@@ -70,6 +70,6 @@ def test_times_of_apis_are_read(form: str, value: object, expected: datetime) ->
     assert TimeForm(form, "America/New_York" if form == "iso" else "UTC").read(value) == expected
 
 
-@pytest.mark.parametrize("form", ["unix", "", "%H:%M", "%d %B", "%Q"])
+@pytest.mark.parametrize("form", ["unix", "", "%H:%M", "%d %B", "%Q", "%Y-%m-%d %I:%M", "%Y-%m-%d %M", "%Y %W"])
 def test_what_is_no_form_is_refused(form: str) -> None:
     assert check_form(form)
