@@ -170,7 +170,8 @@ def _session(base: str, connections: int, back_off: float) -> requests.Session:
         raise_on_status=False,
         respect_retry_after_header=True,
     )
-    session.mount(base, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry)))
+    origin = urlunsplit((*urlsplit(base)[:2], "", "", ""))  # a next page may lie on another path
+    session.mount(origin, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry)))
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     # Proxies and certificates of the environment are read once here, not for every call.
     settings = session.merge_environment_settings(base, {}, None, None, None)

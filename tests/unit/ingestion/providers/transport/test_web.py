@@ -213,6 +213,12 @@ def test_a_next_page_is_followed_on_its_own_host_alone() -> None:
         assert [request.path for request in server.requests] == ["/more?cursor=1"]
 
 
+def test_a_next_page_beside_the_base_path_is_asked_for_as_any_other_is() -> None:
+    said = iter([Answer("", 503), Answer('{"a": 1}')])
+    with scripted_server(lambda _request: next(said)) as server:
+        assert isinstance(follow(web(f"{server.url}/v2"), "/v3/more"), Reply), "tried again, within the same deadline"
+
+
 def test_nobody_there_is_broken_without_an_answer() -> None:
     with scripted_server(always(Answer("{}"))) as server:
         url = server.url
