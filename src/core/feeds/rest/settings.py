@@ -247,6 +247,11 @@ def names_in(call: Call) -> frozenset[str]:
     )
 
 
+def names_entity(call: Call) -> bool:
+    """Whether its URL or body asks for entities by name: an answer of others alone is then no answer to it."""
+    return not names_in(call).isdisjoint(("entity", "entities"))
+
+
 def attributes_of(call: Call) -> frozenset[str]:
     """The attributes of an entity that a call needs, in its URL, its body and its paths."""
     values = [getattr(call, of_field.name) for of_field in dataclasses.fields(call)]

@@ -11,11 +11,15 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
+from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions, signature
 from jmespath.parser import ParsedResult
+from jmespath.visitor import Options
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 OF_CALLS = frozenset({"entity", "entities", "start", "end", "count"})
@@ -66,7 +70,7 @@ class Path:
         """The JMESPath with its placeholders filled, escaped for the quotes that they stand in."""
         return _QUOTED.sub(lambda match: self._in_quotes(match, values), self.text) if self.names else self.text
 
-    def compiled(self, values: Mapping[str, str]) -> ParsedResult:
+    def compiled(self, values: Mapping[str, str]) -> Expression:
         """The expression for one call."""
         return _compiled(self.filled(values))
 
@@ -86,6 +90,31 @@ class Path:
         return f"`{text}`"
 
 
+class _Exact(Functions):  # type: ignore[misc]
+    """JMESPath's functions for documents without floats: its own ``to_number`` makes 1 of 1.10, of "1.10" a float."""
+
+    @signature({"types": []})  # type: ignore[untyped-decorator]
+    def _func_to_number(self, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+            return None
+        try:
+            return Decimal(value) if isinstance(value, str) else value
+        except InvalidOperation:
+            return None
+
+
+_EXACT = Options(custom_functions=_Exact())
+
+
+class Expression(ParsedResult):  # type: ignore[misc]
+    """A JMESPath that may be asked of many documents."""
+
+    def search(self, value: object, options: Options = _EXACT) -> Any:
+        """What it leads to. Raises ``JMESPathError``."""
+        return super().search(value, options)
+
+
 @lru_cache(maxsize=4096)
-def _compiled(text: str) -> ParsedResult:
-    return jmespath.compile(text)
+def _compiled(text: str) -> Expression:
+    parsed = jmespath.compile(text)
+    return Expression(parsed.expression, parsed.parsed)

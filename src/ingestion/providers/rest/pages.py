@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jmespath.exceptions import JMESPathError
 
-from core.feeds.rest.settings import LINK, HistoryCall
+from core.feeds.rest.settings import LINK, HistoryCall, names_entity
 from core.feeds.rest.templates import Path
 from ingestion.providers.answers import Answer, Broken, NoData
 from ingestion.providers.reading.classify import Reply, classify
@@ -62,7 +62,7 @@ class PageReader:
                 return outcome
             url, query = self._next()
             if not url and not query:
-                return self.ended()
+                return self.ended(self._unread())
             asked = url or str(query)
             too_many = len(self._replies) == self._call.most_pages or asked in self._followed
             if too_many or self._bytes > MOST_BYTES or not turn():
@@ -91,6 +91,8 @@ class PageReader:
         partial, whole = reason, False
         if not partial:
             partial, whole = self._own_word(self._replies[-1])
+        if not partial and self._all and not self._records and names_entity(self._call):
+            partial = "all its records are of other entities"
         is_full = bool(self._call.limit) and not self._call.is_paged and self._all >= self._call.limit
         return Pages(self._records, self._replies[0], partial, whole and not partial, is_full)
 
@@ -107,8 +109,7 @@ class PageReader:
 
     def _next(self) -> tuple[str, dict[str, str]]:
         """The URL of the next page, or what its query has beside; neither where this was the last."""
-        if self._call.next is not None and self._of_last:  # some APIs name a next page for ever
-            url = self._replies[-1].next_link if self._call.next == LINK else self._said(self._call.next)
+        if self._of_last and (url := self._next_url()):  # some APIs name a next page for ever
             return (url if isinstance(url, str) else ""), {}
         paging = self._call.pages
         if paging is None or self._has_all():
@@ -121,6 +122,29 @@ class PageReader:
         first = (0 if paging.by == "offset" else 1) if paging.first is None else paging.first
         number = first + (self._all if paging.by == "offset" else len(self._replies))
         return "", {paging.parameter: str(number)}
+
+    def _next_url(self) -> object:
+        """What the page that was read last says in the place of the next one's URL, if anything."""
+        if self._call.next == LINK:
+            return self._replies[-1].next_link
+        return self._said(self._call.next) or None
+
+    def _unread(self) -> str:
+        """A reason where the page that seems to be the last names another one in words that the contract does not read.
+
+        A count or a word of completeness decides where it is told.
+        """
+        last = self._replies[-1]
+        if (
+            not self._of_last
+            or not self._call.is_paged
+            or self._call.count is not None
+            or self._call.complete is not None
+        ):
+            return ""
+        if self._next_url() or last.next_link or names_another_page(last.document):
+            return "it names another page, and not where the contract looks for it"
+        return ""
 
     def _has_all(self) -> bool:
         return self._call.count is not None and _number(self._said(self._call.count)) == self._all
@@ -138,7 +162,7 @@ class PageReader:
             agrees = _number(count) == self._all
             return ("" if agrees else f"it says that there are {count} records, and has {self._all}"), agrees
         if self._call.is_paged:
-            return "", True
+            return "", self._of_last > 0 or not self._next_url()
         if last.next_link or names_another_page(last.document):
             return "it has another page, and the contract does not say how to follow it (next)", False
         return "", False

@@ -9,9 +9,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 
 from core.feeds.rest.settings import Call
+from core.feeds.rest.templates import Expression
 from core.feeds.rest.times import TimeForm
 from ingestion.providers.answers import Broken
 from ingestion.providers.reading.classify import Reply
@@ -70,7 +70,7 @@ class Reader:
             return Broken("records without any of the fields that the contract names", reply.evidence)
         return rows
 
-    def _paths(self) -> dict[str, ParsedResult]:
+    def _paths(self) -> dict[str, Expression]:
         """The places of the fields that columns take, of the time and of the entity."""
         call = self.call
         taken = {name: path for name, path in call.fields.items() if self.taken is None or name in self.taken}
@@ -129,7 +129,7 @@ class Reader:
         return any(_is_there(path.parsed, record) for record in records for path in paths)
 
 
-def _columns(paths: Mapping[str, ParsedResult], content: object) -> Iterator[_Row]:
+def _columns(paths: Mapping[str, Expression], content: object) -> Iterator[_Row]:
     columns = {name: path.search(content) for name, path in paths.items()}
     if any(not isinstance(column, list) for column in columns.values()):
         raise ValueError("a column that is no array")
@@ -140,7 +140,7 @@ def _columns(paths: Mapping[str, ParsedResult], content: object) -> Iterator[_Ro
         yield values, {name.strip("\0"): value for name, value in values.items()}
 
 
-def _value(path: ParsedResult, record: object) -> object:
+def _value(path: Expression, record: object) -> object:
     """The value, or the error of this one field: a record of another form is not the others' fault."""
     try:
         return path.search(record)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.feeds.calendar import slot_of
-from core.feeds.rest.settings import Call, HistoryCall, LiveCall, RestSpec
+from core.feeds.rest.settings import Call, HistoryCall, LiveCall, RestSpec, names_entity
 from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point
 from ingestion.providers.reading.classify import Reply, classify
@@ -53,6 +53,8 @@ class Verdict:
         records = self.reader(call, ask).of_entities(reply) if isinstance(reply, Reply) else reply
         if not isinstance(reply, Reply) or not isinstance(records, dict):
             return dict.fromkeys(entities, records)  # type: ignore[arg-type]
+        if records and names_entity(call) and records.keys().isdisjoint(entities):
+            return dict.fromkeys(entities, Broken("all its records are of other entities", reply.evidence))
         return {entity: self._live_of(call, reply, records.get(entity, [])) for entity in entities}
 
     def _live_of(self, call: LiveCall, reply: Reply, records: Sequence[Record]) -> Answer:

@@ -254,6 +254,54 @@ def test_a_page_that_is_not_given_leaves_what_came_and_no_more_is_said(server: S
     assert fitted(answer) == ([0], [], "its page 2 was not given")
 
 
+@pytest.mark.parametrize(
+    ("document", "settings"),
+    [
+        ({"more": 2}, {"next": "more"}),
+        ({"next_url": "/h?page=2"}, {"next": "nxt_url"}),
+        ({"next_page_token": "abc"}, {"pages": {"by": "cursor", "parameter": "token", "from": "page_token"}}),
+    ],
+)
+def test_a_page_that_names_another_where_the_contract_does_not_look_is_not_the_last(
+    server: ScriptedServer, document: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    say(server, {"items": [{"at": T, "v": 1}], **document})
+    provider = source(server, time="epoch_seconds", history={**ITEMS, **settings}).provider
+    answer = provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (answer.whole, answer.partial[:22]) == (False, "it names another page,")
+
+
+def test_an_empty_page_that_names_another_does_not_make_an_answer_whole(server: ScriptedServer) -> None:
+    say(server, {"items": [], "more": "/h?page=2"})
+    provider = source(server, time="epoch_seconds", history={**ITEMS, "next": "more"}).provider
+    answer = provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, NoData)
+    assert not answer.whole
+
+
+def test_records_of_others_alone_are_no_answer_to_a_call_for_one_by_name(server: ScriptedServer) -> None:
+    say(server, {"items": [{"at": T, "v": 1, "of": "X"}]})
+    named = {**ITEMS, "entity": "of"}
+    live = {**named, "path": "/now/{entity}"}
+    provider = source(server, time="epoch_seconds", history={**named, "path": "/h/{entity}"}, live=live).provider
+    assert fitted(provider.history("x", START, START + 2 * HOUR)) == ([], [], "all its records are of other entities")
+    assert isinstance(provider.live("x"), Broken)
+    of_all = source(server, time="epoch_seconds", history=named, live={**live, "path": "/now"}).provider
+    assert isinstance(of_all.history("x", START, START + 2 * HOUR), NoData)
+    assert isinstance(of_all.live("x"), NoData)
+
+
+def test_numbers_are_made_of_texts_and_decimals_exactly(server: ScriptedServer) -> None:
+    say(server, {"items": [{"at": T, "v": "0.10", "w": 1.10}, {"at": T + 3600, "v": "none", "w": 2}]})
+    fields = {"v": "to_number(v)", "w": "to_number(w)"}
+    provider = source(server, time="epoch_seconds", history={**ITEMS, "fields": fields}).provider
+    assert points(provider.history("x", START, START + 2 * HOUR)) == [
+        (START, {"v": Decimal("0.10"), "w": Decimal("1.10")}),
+        (START + HOUR, {"v": None, "w": 2}),
+    ]
+
+
 def test_thinned_out_records_say_nothing_of_the_slots_between_them(server: ScriptedServer) -> None:
     """Some APIs give old data by the day, whatever was asked for."""
     say(server, {"items": [{"at": T + day * 86_400, "v": 1} for day in range(9)]})
