@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 20_000_000
 SECONDS = 30
 _SECRET = re.compile(
-    r"^(api_?key|app_?id|access_?key|token|access_token|key|secret|auth|signature|sig)$", re.IGNORECASE
+    r"^(?!.*page)(.*(token|secret|passw|pwd|signature|session|[a-z]key\d?$|[_-]key\d?$).*|key|auth|sig|app_?id)$",
+    re.IGNORECASE,
 )
 _START = re.compile(r"^(start|from|since|begin|after|period1|min)", re.IGNORECASE)
 _END = re.compile(r"^(end|to|until|before|period2|max)", re.IGNORECASE)
@@ -64,7 +65,9 @@ def asked_of(url: str, document: object) -> Asked:
         else:
             query[name] = value.replace("{", "").replace("}", "")
     entity = named or next((unquote(s) for s in parts.path.split("/") if unquote(s) in words), "")
-    return Asked(f"{parts.scheme}://{parts.netloc}", path, query, secret, is_known=True, entity=entity)
+    return Asked(
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", path, query, secret, is_known=True, entity=entity
+    )
 
 
 def _segment(segment: str, words: set[str], named: str) -> str:

@@ -22,8 +22,10 @@ def secret_of_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise Misuse("read the URL of a database", "--database", str(error), _FORM) from None
+    except ValueError:  # its text may hold a part of the password
+        problem = "its host and port cannot be told"
+        remedy = f"{_FORM}; a password's own / ? # [ are written %2F %3F %23 %5B"
+        raise Misuse("read the URL of a database", "--database", problem, remedy) from None
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     place = f"{parts.scheme or '?'}://{parts.hostname or '?'}"
     if parts.scheme not in SCHEMES:
