@@ -38,7 +38,7 @@ from local.provisioning import (
     variables_of,
 )
 from local.stand_ins import fill_secrets, market_feeds, own_secrets, values_of, wants_sample
-from local.work_lock import end_worker, only_worker
+from local.work_lock import end_worker, only_worker, was_worked_on
 
 
 class Stack:
@@ -81,6 +81,7 @@ class Stack:
         """
         plan = plan or Plan()
         folder = (build / ENVIRONMENT).resolve()
+        _refuse_foreign(folder)
         with only_worker(folder, "start the stack"), ExitStack() as undo:
             _refuse_second(folder)
             _forget(folder)  # leftovers, which nothing uses any more
@@ -190,9 +191,11 @@ def down(build: Path) -> int:
     """Stop every process of a stack below ``build/local``, and remove what it left; how many processes there were.
 
     They are found by their mark, so that lost, half-written or never written files do not matter. A start that is under
-    way is ended first. Nothing there is no error.
+    way is ended first. Nothing there is no error, and a folder in which no stack ever was is left alone.
     """
     folder = (build / ENVIRONMENT).resolve()
+    if not was_worked_on(folder) and not processes_below(folder):
+        return 0
     end_worker(folder)
     with only_worker(folder, "stop the stack"):
         ended = end_below(folder)
@@ -209,6 +212,16 @@ def is_up(build: Path) -> bool:
         Stack.attach(build)
         return True
     return False
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise ``OutOfReach`` where this folder holds what no stack has left: a start would remove it."""
+    if not was_worked_on(folder) and folder.exists() and any(folder.iterdir()):
+        problem, remedy = (
+            "it holds files that no stack has left",
+            "Move them away, or start in another project's folder",
+        )
+        raise OutOfReach("start the stack", str(folder), problem, remedy)
 
 
 def _refuse_second(folder: Path) -> None:

@@ -32,6 +32,11 @@ def only_worker(folder: Path, operation: str) -> Iterator[None]:
         yield
 
 
+def was_worked_on(folder: Path) -> bool:
+    """Whether a stack was ever started in this folder: its lock stays. What lies in another is somebody else's."""
+    return folder.with_suffix(".lock").exists()
+
+
 def end_worker(folder: Path, *, within: float = 60) -> None:
     """End the process that is at work on this stack, if one is: by SIGTERM, then by SIGKILL."""
     with _lock_file(folder).open("a+", encoding="utf-8") as lock:

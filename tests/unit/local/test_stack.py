@@ -46,3 +46,13 @@ def test_where_no_stack_runs_stopping_is_no_error_and_attaching_is(tmp_path: Pat
     down(tmp_path)
     with pytest.raises(OutOfReach):
         Stack.attach(tmp_path)
+
+
+def test_what_no_stack_has_left_is_neither_removed_nor_built_upon(tmp_path: Path) -> None:
+    other = tmp_path / "local" / "bin" / "tool"
+    other.parent.mkdir(parents=True)
+    other.write_text("of another program")
+    assert down(tmp_path) == 0
+    with pytest.raises(OutOfReach, match="no stack has left"):
+        Stack.up(tmp_path, Plan())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [other]
