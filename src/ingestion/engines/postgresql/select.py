@@ -131,8 +131,8 @@ def copy_where(
 
 
 def within(reading: Reading, start: Position, until: datetime) -> str:
-    """The condition that a row's place is ``start`` or behind it, and before ``until``."""
-    conditions = [_within(reading, start, until)]
+    """The condition that a row's place is ``start`` or behind it, and before ``until``; all have it without a clock."""
+    conditions = ["true" if reading.table.by_keys else _within(reading, start, until)]
     if start.after is not None:
         conditions.append(_behind(reading, start.at, start.after))
     conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]

@@ -381,3 +381,9 @@ def test_rows_are_found_again_by_their_keys(database: ScratchDatabase) -> None:
     assert {json.loads(line)["checked_at"] for line in stored} == {"2026-11-20T00:00:00.000000Z"}
     with pytest.raises(InvalidData, match="no key"):
         copy_keys(reading, [(1, 2)], checked_at=DAY)
+
+
+def test_a_table_without_a_clock_is_read_whole_whatever_the_interval(database: ScratchDatabase) -> None:
+    session = make(database, "CREATE TABLE plain (id int PRIMARY KEY)", "INSERT INTO plain VALUES (2), (1)")
+    table = replace(source_table("plain", key=["id"], id="int"), compare="keys")
+    assert rows(session, reading_of(session, table), Position(DAY), DAY) == [{"id": 1}, {"id": 2}]
