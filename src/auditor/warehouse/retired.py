@@ -32,7 +32,7 @@ def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedOb
     """
     now = int(services.now().timestamp())
     history = read_history(services.records, contract.dataset)
-    retired = retired_folders(history, services.contracts, contract.dataset, now=now)
+    retired = retired_folders(history, services.contracts, now=now)
     left = {folder: parts for folder in sorted(retired) if (parts := dict(_partitions(services, folder)))}
     if not left:
         return ()

@@ -104,27 +104,27 @@ def folders_of(contract: Contract) -> set[str]:
     return {table.folder for table in contract.tables}
 
 
-def retired_folders(history: Sequence[Recorded], contracts: Contracts, dataset: str, *, now: int) -> dict[str, int]:
+def retired_folders(history: Sequence[Recorded], contracts: Contracts, *, now: int) -> dict[str, int]:
     """The folders of generations that others took the place of and nobody reads or writes at ``now``; since when.
 
     Those of current states too. ``history`` is the dataset's. Since an hour at least where their grace period ended,
-    else for as long as that since they were named last. A table that the contract has no more keeps what it has, and so
-    does one that another dataset has too.
+    else for as long as that since they were named last. A table that the contract has no more keeps what readers saw
+    last, and so does one that another dataset has too.
     """
     live = {folder for contract in contracts for folder in _live(contract, now)}
-    names = set(_stored(contracts.dataset(dataset)).values())
-    gone: dict[str, tuple[str, int]] = {}
+    seen: dict[str, str] = {}  # the folder that a table had last
+    gone: dict[str, int] = {}
     for recorded, following in zip_longest(history, history[1:]):
         deployed = recorded.form.contract
         since = following.deployment.since if following else now
         for folder, name in _stored(deployed).items():
-            gone[folder] = name, since + int(GRACE.total_seconds())
-        for folder, name in _stored(deployed.beside.contract).items() if deployed.beside else ():
+            seen[name] = folder
+            gone[folder] = since + int(GRACE.total_seconds())
+        for folder in _stored(deployed.beside.contract) if deployed.beside else ():
             until = deployed.beside.until if deployed.beside else ""
-            gone[folder] = name, epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
-    return {
-        folder: since for folder, (name, since) in gone.items() if folder not in live and name in names and since <= now
-    }
+            gone[folder] = epoch(until) + _MARGIN if until else since + int(GRACE.total_seconds())
+    kept = live | set(seen.values())
+    return {folder: since for folder, since in gone.items() if folder not in kept and since <= now}
 
 
 def _live(contract: Contract, now: int) -> set[str]:

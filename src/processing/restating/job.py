@@ -114,7 +114,7 @@ def _clean(services: Services, repair: Vacuum, path: str) -> int:
     """
     name = partition_of(repair.table, path)
     history, now = read_history(services.records, repair.dataset), int(services.now().timestamp())
-    if repair.table in retired_folders(history, services.contracts, repair.dataset, now=now):
+    if repair.table in retired_folders(history, services.contracts, now=now):
         removed = remove_partition(services.records, name)
         services.log.info(
             "partition of a retired generation removed", table=repair.table, partition=path, removed=removed

@@ -182,11 +182,11 @@ def test_a_current_state_that_another_took_the_place_of_goes_with_the_dimension(
         Recorded(Deployment("sales", number, NOW + number, "", ""), ContractForm.of(each, "sales"))
         for number, each in enumerate(steps)
     ]
-    assert retired_folders(history, steps[-1], "sales", now=NOW + 6 * HOURS + 1800) == {}
-    gone = retired_folders(history, steps[-1], "sales", now=NOW + 7 * HOURS + 1)
+    assert retired_folders(history, steps[-1], now=NOW + 6 * HOURS + 1800) == {}
+    gone = retired_folders(history, steps[-1], now=NOW + 7 * HOURS + 1)
     assert gone.keys() == {"dim_staff", "_current/department"}
     given_up = [*history[:2], history[0]]
-    gone = retired_folders(given_up, before, "sales", now=NOW + 7 * HOURS)
+    gone = retired_folders(given_up, before, now=NOW + 7 * HOURS)
     assert {folder.partition(".")[0] for folder in gone} == {"dim_staff", "_current/department"}
     assert all("." in folder for folder in gone), "the new ones were given up"
 
@@ -220,12 +220,12 @@ def test_a_generation_may_go_an_hour_after_its_grace_period_and_never_one_that_i
     ]
     last = steps[-1]
     old = {"fact_quote", "fact_quote_hourly"}
-    assert retired_folders(history, last, "quotes", now=NOW + 6 * HOURS + 1800) == {}
-    assert retired_folders(history, last, "quotes", now=NOW + 7 * HOURS + 1).keys() == old
+    assert retired_folders(history, last, now=NOW + 6 * HOURS + 1800) == {}
+    assert retired_folders(history, last, now=NOW + 7 * HOURS + 1).keys() == old
     given_up = [*history[:2], Recorded(Deployment("quotes", 2, NOW + 2, "", ""), ContractForm.of(before, "quotes"))]
     new = {each.folder for each in transition.building}
-    assert retired_folders(given_up, before, "quotes", now=NOW + 5 * HOURS) == {}
-    assert retired_folders(given_up, before, "quotes", now=NOW + 7 * HOURS).keys() == new
+    assert retired_folders(given_up, before, now=NOW + 5 * HOURS) == {}
+    assert retired_folders(given_up, before, now=NOW + 7 * HOURS).keys() == new
 
 
 @pytest.mark.parametrize("dataset", ["quotes", "sales"])
@@ -243,4 +243,23 @@ def test_nothing_goes_of_a_table_that_a_contract_has_no_more_be_it_another_datas
         Recorded(Deployment(dataset, number, NOW + number, "", ""), ContractForm.of(each, dataset))
         for number, each in enumerate((before, after))
     ]
-    assert retired_folders(history, after, dataset, now=NOW + 1000 * HOURS) == {}
+    assert retired_folders(history, after, now=NOW + 1000 * HOURS) == {}
+
+
+def test_of_a_table_that_was_taken_out_the_generation_that_readers_saw_last_stays() -> None:
+    before = shipped_contracts()
+    transition = plan_transition(before, rekeyed(before), now=NOW)
+    last = transition.last(NOW)
+    new = last.table("fact_sales_order").folder
+
+    def without(contract: Contract) -> Contract:
+        return replace(contract, tables=tuple(each for each in contract.tables if each.name != "fact_sales_order"))
+
+    after = stepped(last, changed(rekeyed(before), "sales", without), NOW + 8 * HOURS)
+    history = [
+        Recorded(Deployment("sales", number, NOW + 4 * HOURS * number, "", ""), ContractForm.of(each, "sales"))
+        for number, each in enumerate((before, transition.first, last, after))
+    ]
+    gone = retired_folders(history, after, now=NOW + 1000 * HOURS)
+    assert "fact_sales_order" in gone
+    assert new not in gone
