@@ -47,7 +47,7 @@ def certified(simulation: DatabaseSimulation) -> dict[str, int]:
     return {start: count for start, count in counts.items() if count}
 
 
-@pytest.mark.parametrize("missing", ["allow", "unknown"])
+@pytest.mark.parametrize("missing", [pytest.param("allow", marks=pytest.mark.long), "unknown"])
 def test_orphans_that_the_contract_accepts_are_counted_and_certified_and_nobody_hears(missing: str) -> None:
     draw = random.Random(missing)
     with source(sales_orders=60, seed=5) as database:

@@ -161,7 +161,7 @@ def epoch(feed: FeedSimulation) -> int:
     return int(feed.now.timestamp())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_random_points_of_disturbed_hours_have_the_story_that_the_disturber_knows(seed: int) -> None:
     world = run_hours(8, seed, points=9)
     assert world.wrong == []

@@ -60,7 +60,15 @@ def source_rows(simulation: Zoo, name: str) -> Mapping[str, Any]:
     return {str(row["id"]): (row["word"], amount) for row, amount in rows}
 
 
-@pytest.mark.parametrize(("kind", "month"), [("int", "ordered"), ("uuid", ""), ("char(5)", "ordered"), ("inet", "")])
+@pytest.mark.parametrize(
+    ("kind", "month"),
+    [
+        ("int", "ordered"),
+        pytest.param("uuid", "", marks=pytest.mark.long),
+        pytest.param("char(5)", "ordered", marks=pytest.mark.long),
+        ("inet", ""),
+    ],
+)
 def test_rows_come_change_and_go_by_audits_alone(kind: str, month: str) -> None:
     draw = random.Random(f"{kind} {month}")
     columns = {"id": KEYS[kind], "word": ("text", "string?"), "amount": ("numeric(12,3)", "decimal(12,3)")}
