@@ -90,7 +90,7 @@ def show_audit(
         print_json(detail)
     else:
         _print(detail)
-    raise typer.Exit(FINDINGS if detail["left"] or detail["causes"] else FINE)
+    raise typer.Exit(FINDINGS if detail["error"] or detail["left"] or detail["causes"] else FINE)
 
 
 def entry_data(entry: Entry) -> dict[str, Any]:
@@ -138,6 +138,7 @@ def _run_named(records: ObjectReader, run: str) -> str:
 
 def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
     """An audit by its files: order, findings of the first and the last scan, repairs and their outcomes, causes."""
+    from auditor.evidence.journal import find_entry
     from auditor.evidence.results import AuditResult
     from auditor.repairs.triage import MEANINGS, Cause
     from auditor.run_files import find_run_file
@@ -148,10 +149,12 @@ def read_audit(records: ObjectReader, run: str) -> dict[str, Any]:
     scans = [find_run_file(records, run, f"audit-{number}") for number in range(MOST_ATTEMPTS)]
     results = [AuditResult.from_data(scan) for scan in scans if scan is not None]
     efforts = efforts_of(records, [run], lambda _repair: True)
+    entry = find_entry(records, dataset, run)
     causes = [Cause.from_data(cause) for cause in (find_run_file(records, run, "judgement") or {}).get("causes", [])]
     return {
         "run": run,
         "dataset": dataset,
+        "error": entry.error if entry else "",
         "scheduled": bool(order.get("scheduled", False)),
         "scanned_at": [result.audited_at for result in results],
         "windows": len(results[-1].windows) if results else 0,
@@ -182,6 +185,8 @@ def _print(detail: dict[str, Any]) -> None:
     out.print(
         f"{detail['run']}: {detail['dataset']}, {how}; {detail['whole']:,} of {detail['windows']:,} windows whole"
     )
+    if detail["error"]:
+        out.print(f"failed: {detail['error']}", style="red")
     for name, title in (("found", "Found"), ("left", "Left")):
         rows = detail[name]
         out.print()

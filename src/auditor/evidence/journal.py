@@ -146,6 +146,13 @@ def entries_between(records: ObjectReader, dataset: str, start: int, end: int) -
                 yield Entry.from_json(stored.body)
 
 
+def find_entry(records: ObjectReader, dataset: str, run: str) -> Entry | None:
+    """The newest entry of a run, on whichever day it ended; None where it did not end yet. Reads no other entry."""
+    keys = [info.key for info in records.list(f"{ROOT}dataset={dataset}/") if info.key.endswith(f"-{run}.json")]
+    entries = (Entry.from_json(stored.body) for key in reversed(keys) if (stored := records.read(key)))
+    return next((entry for entry in entries if entry.run == run), None)
+
+
 def last_ended(records: ObjectReader, dataset: str, *, now: int) -> int | None:
     """When the last audit of today or yesterday ended (epoch seconds); None where there was none. Reads no entry."""
     for second in (now, now - DAY):

@@ -176,5 +176,8 @@ def test_audits_are_listed_by_the_journal_and_shown_by_their_files(put: Put, sta
     assert starmend("audits", "show", "run-1").code == 1
     put("audit/runs/run-2/order.json", {"dataset": "sales"})
     assert starmend("audits", "show", "run").code == 2
+    failure = starmend("audits", "show", "run-2", "--json")
+    assert (failure.code, failure.data["error"]) == (1, "TransientFailure: gone"), "it failed before it left anything"
+    assert "failed: TransientFailure: gone" in starmend("audits", "show", "run-2").out.replace("\n", " ")
     assert starmend("audits", "show", "nothing").code == 2
     assert starmend("audits", "list", "--from", "2026-11-02", "--to", "2026-11-01").code == 2
