@@ -151,7 +151,12 @@ def count_unplaced(reading: Reading, beyond: datetime, *, at_most: int = 10_000)
 
 
 def without_place(reading: Reading, beyond: datetime) -> str:
-    """The condition that a row has no place in time before ``beyond``: no cursor, or one before or behind all times."""
+    """The condition that a row has no place in time before ``beyond``: no cursor, or one before or behind all times.
+
+    None has where the table has no clock, and needs none.
+    """
+    if reading.table.by_keys:
+        return "false"
     first, last = _moment(FIRST_PLACE, reading.clock), _instant_bound(reading, beyond)
     changed = identifier(reading.changed.name)
     # Column by column, so that an index on either can be used.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -143,6 +143,13 @@ def test_a_table_that_was_never_analysed_is_counted_and_a_view_says_nothing_of_i
         plain, seen = inspected(database, promised("t"), view).tables
         assert (plain.rows, seen.rows) == (30, 30)
         assert {problem.gravity for problem in seen.problems} == {"note", "weak"}
+
+
+def test_a_table_that_the_contract_reads_without_a_clock_is_looked_at_like_any_other() -> None:
+    with scratch_database("CREATE TABLE plain (id int PRIMARY KEY)", "INSERT INTO plain VALUES (1), (2)") as database:
+        inspection = inspected(database, replace(source_table("plain", key=["id"], id="int"), compare="keys"))
+    assert [table.rows for table in inspection.tables] == [2]
+    assert inspection.fine, problems(inspection)
 
 
 def test_a_server_that_refuses_the_login_is_no_finding_of_a_table() -> None:

@@ -384,6 +384,8 @@ def test_rows_are_found_again_by_their_keys(database: ScratchDatabase) -> None:
 
 
 def test_a_table_without_a_clock_is_read_whole_whatever_the_interval(database: ScratchDatabase) -> None:
-    session = make(database, "CREATE TABLE plain (id int PRIMARY KEY)", "INSERT INTO plain VALUES (2), (1)")
+    session = make(database, "CREATE TABLE plain (id int UNIQUE)", "INSERT INTO plain VALUES (2), (1), (NULL)")
     table = replace(source_table("plain", key=["id"], id="int"), compare="keys")
-    assert rows(session, reading_of(session, table), Position(DAY), DAY) == [{"id": 1}, {"id": 2}]
+    reading = reading_of(session, table)
+    assert rows(session, reading, Position(DAY), DAY) == [{"id": 1}, {"id": 2}]
+    assert session.query(count_unplaced(reading, DAY))[0][0] == 1, "the row without a key alone"
