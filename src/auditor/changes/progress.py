@@ -58,10 +58,12 @@ def change_progress(records: ObjectReader, contract: Contract, *, now: int) -> l
     """
     forms = read_state(records, contract.dataset).forms
     rows = []
+    switched = _switched(contract)
     for table in made_tables(contract):
         stood, until = forms.get(table.name, ("", ""))
         is_new = stood not in (promise_of(table), form_of(table))  # deployed since the last audit
-        if table.name not in forms or not (until or is_new):
+        is_built = is_new and table.name in switched
+        if table.name not in forms or is_built or not (until or is_new):
             continue
         paths = paths_newest_first(records, table)
         place = until.removeprefix(WHOLE)
@@ -70,6 +72,14 @@ def change_progress(records: ObjectReader, contract: Contract, *, now: int) -> l
             left = _seconds_left(records, contract.dataset, done, len(paths), now=now)
             rows.append(ChangeProgress(contract.dataset, table.name, done, len(paths), _unit(table, len(paths)), left))
     return rows
+
+
+def _switched(contract: Contract) -> set[str]:
+    """The tables whose generation took another one's place lately: the deployment built them whole."""
+    if contract.beside is None or not contract.beside.until:
+        return set()
+    before = {table.name: table.folder for table in made_tables(contract.beside.contract)}
+    return {table.name for table in made_tables(contract) if before.get(table.name, table.folder) != table.folder}
 
 
 def _seconds_left(records: ObjectReader, dataset: str, done: int, total: int, *, now: int) -> int | None:
