@@ -63,6 +63,12 @@ def starting(tmp_path: Path) -> Iterator[Starting]:
     end_below(tmp_path)
 
 
+def remove(folder: Path) -> None:
+    """Remove the folder under those who write to it."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def kinds(folder: Path) -> set[str]:
     """Which parts have processes, by the folder that each was marked with."""
     return {Path(process.environ()["STARMEND_LOCAL_FOLDER"]).name for process in processes_below(folder)}
@@ -81,14 +87,14 @@ def test_whatever_is_left_of_it_is_ended_and_no_second_start_touches_it(starting
     assert {path.name for path in starting.folder.iterdir()} == files
     pids = [process.pid for process in processes_below(starting.folder)]
     (starting.folder / "emulator/emulator.json").write_text('{"pid": ')
-    shutil.rmtree(starting.folder / "database")
+    remove(starting.folder / "database")
     assert down(starting.build) == len(pids)
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not starting.folder.exists()
 
 
 def test_ending_it_while_it_starts_ends_the_start_too(starting: Starting) -> None:
-    shutil.rmtree(starting.folder)
+    remove(starting.folder)
     down(starting.build)
     assert starting.process.wait(timeout=20) != 0
     assert processes_below(starting.folder) == []
