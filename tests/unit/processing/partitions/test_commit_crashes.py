@@ -111,12 +111,13 @@ def test_a_writer_that_is_killed_at_any_effect_leaves_a_table_that_can_be_gone_o
     expected_store = MemoryPartitions()
     merging(expected_store, seed=1)
     expected = tables(expected_store)[0]
-    spawn = multiprocessing.get_context("fork")
+    server = multiprocessing.get_context("forkserver")  # a copy of this process, with its threads, may die of itself
+    server.set_forkserver_preload([__name__])
     for point in every_point(
         lambda effects: merging(effects.watch(MemoryPartitions()), seed=1), ways=("before", "after")
     ):
         store = bucket_at(endpoint)
-        writer = spawn.Process(target=_child, args=(endpoint, point))
+        writer = server.Process(target=_child, args=(endpoint, point))
         writer.start()
         writer.join(60)
         assert writer.exitcode == -signal.SIGKILL
