@@ -20,6 +20,15 @@ _CLOCKS: dict[str, ClockKind] = {
     "date": "date",
 }
 _MICROSECOND_DIGITS = 6
+# The type beneath a column's domains (`a` is of pg_attribute, `ty` of pg_type), and the innermost modifier, as `base`.
+BASE_TYPE = """CROSS JOIN LATERAL (
+  WITH RECURSIVE chain AS (
+    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typtypmod, a.atttypmod AS modifier, 0 AS depth
+    UNION ALL
+    SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, greatest(chain.modifier, chain.typtypmod), depth + 1
+    FROM chain JOIN pg_type b ON chain.typtype = 'd' AND b.oid = chain.typbasetype
+  ) SELECT oid, modifier FROM chain ORDER BY depth DESC LIMIT 1
+) AS base"""
 _NAME = re.compile(r'"(?:[^"]|"")+"|[^."]+')
 
 
@@ -163,14 +172,7 @@ JOIN origin ON origin.oid = c.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type ty ON ty.oid = a.atttypid
-CROSS JOIN LATERAL (
-  WITH RECURSIVE chain AS (
-    SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typtypmod, a.atttypmod AS modifier, 0 AS depth
-    UNION ALL
-    SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, greatest(chain.modifier, chain.typtypmod), depth + 1
-    FROM chain JOIN pg_type b ON chain.typtype = 'd' AND b.oid = chain.typbasetype
-  ) SELECT oid, modifier FROM chain ORDER BY depth DESC LIMIT 1
-) AS base
+{BASE_TYPE}
 """
 
 

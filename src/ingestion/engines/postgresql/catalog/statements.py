@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ingestion.engines.postgresql.relation import BASE_TYPE
+
 SERVER = """
 SELECT current_setting('server_version'), current_database()::text, current_user::text,
        current_setting('server_encoding'), (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'),
@@ -75,14 +77,7 @@ SELECT wanted.known, jsonb_build_object(
       'readable', has_column_privilege(c.oid, a.attnum, 'SELECT'), 'comment', col_description(c.oid, a.attnum)
     ) ORDER BY a.attnum)
     FROM pg_attribute a JOIN pg_type ty ON ty.oid = a.atttypid
-    CROSS JOIN LATERAL (
-      WITH RECURSIVE chain AS (
-        SELECT ty.oid, ty.typtype, ty.typbasetype, ty.typtypmod, a.atttypmod AS modifier, 0 AS depth
-        UNION ALL
-        SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, greatest(chain.modifier, chain.typtypmod), depth + 1
-        FROM chain JOIN pg_type b ON chain.typtype = 'd' AND b.oid = chain.typbasetype
-      ) SELECT oid, modifier FROM chain ORDER BY depth DESC LIMIT 1
-    ) AS base
+    @base_type
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]')
 )::text
 FROM wanted JOIN pg_class c ON c.oid = wanted.oid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -93,4 +88,4 @@ CROSS JOIN LATERAL (
   FROM pg_partition_tree(c.oid) AS tree JOIN pg_class leaf ON leaf.oid = tree.relid AND tree.isleaf
 ) AS sizes
 ORDER BY n.nspname, c.relname
-"""
+""".replace("@base_type", BASE_TYPE)
