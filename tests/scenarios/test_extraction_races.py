@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.objects import MemoryObjects
-from tests.support.extraction import ExtractionSandbox, ledger_sandbox, took
+from tests.support.extraction import ExtractionSandbox, ScratchDatabase, ledger_sandbox, took
 
 from core.ports import Refused, Written
 
@@ -61,47 +61,61 @@ def test_who_loses_an_object_stops_and_fails_nobody() -> None:
             other.extraction.close()
 
 
+def write_ledger(
+    database: ScratchDatabase, number: int, notes: list[str], rows: int, overlapped: threading.Event
+) -> None:
+    """Write at least ``rows`` rows, and on until rows were taken several times meanwhile (bounded by 3,000)."""
+    connection = database.connect(autocommit=False)
+    for row in range(3_000):
+        if row >= rows and overlapped.is_set():
+            break
+        connection.cursor().execute(f"INSERT INTO ledger (note) VALUES ('{number}-{row}')")
+        if row % 3:
+            connection.cursor().execute("SELECT pg_sleep(0.003)")
+        connection.commit()
+        notes.append(f"{number}-{row}")
+    connection.close()
+
+
 def test_extractors_that_overlap_all_the_time_lose_nothing_and_repeat_nothing() -> None:
-    extractors, writers, rows = 4, 3, 60
+    extractors, writers, rows, enough = 4, 3, 60, 2
     with ledger_sandbox(rows_per_object=7, margin=1) as (database, sandbox):
-        stop = threading.Event()
+        stop, overlapped = threading.Event(), threading.Event()
+        extracted: list[int] = []
+        notes: list[str] = []
 
-        def write(number: int) -> None:
-            connection = database.connect(autocommit=False)
-            for row in range(rows):
-                connection.cursor().execute(f"INSERT INTO ledger (note) VALUES ('{number}-{row}')")
-                if row % 3:
-                    connection.cursor().execute("SELECT pg_sleep(0.003)")
-                connection.commit()
-            connection.close()
-
-        def extract(sandbox: ExtractionSandbox) -> Counter[str]:
-            outcomes: Counter[str] = Counter()
+        def extract(sandbox: ExtractionSandbox) -> bool:
             while not stop.is_set():
                 result = sandbox.extract()
                 result.raise_failures()
-                outcomes[result.tables[0].outcome] += 1
-            return outcomes
+                if result.tables[0].outcome == "extracted":
+                    extracted.append(result.tables[0].rows)
+                    if len(extracted) >= enough:
+                        overlapped.set()
+            return True
 
         sandboxes = [sandbox.beside() for _ in range(extractors)]
-        writing = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+        writing = [
+            threading.Thread(target=write_ledger, args=(database, number, notes, rows, overlapped))
+            for number in range(writers)
+        ]
         for thread in writing:
             thread.start()
 
         def until_all_is_there() -> None:
-            for thread in writing:
-                thread.join()
-            sandbox.extract_until(lambda _: len(sandbox.rows()) >= writers * rows, within=20)
-            stop.set()
+            try:
+                for thread in writing:
+                    thread.join()
+                sandbox.extract_until(lambda _: len(sandbox.rows()) >= len(notes), within=20)
+            finally:
+                stop.set()
 
         ending = threading.Thread(target=until_all_is_there)
         ending.start()
-        outcomes = sum(in_threads(sandboxes, extract), Counter())
+        assert all(in_threads(sandboxes, extract)), "an extractor failed"
         ending.join()
-        assert outcomes["extracted"] > 1
-        assert Counter(row["note"] for row in sandbox.rows()) == Counter(
-            f"{number}-{row}" for number in range(writers) for row in range(rows)
-        )
+        assert overlapped.is_set()
+        assert Counter(row["note"] for row in sandbox.rows()) == Counter(notes)
         numbers = sandbox.numbers()
         assert numbers == list(range(1, len(numbers) + 1))
         facts = sandbox.facts()
