@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 
 # The time of change of a row that has a place in time lies from the first of these on and before the second, by any
 # zone's clock. One that is null, before Christ or infinite is shown in the warehouse as the second, which is no time.
@@ -46,3 +48,9 @@ def parse_instant(text: str) -> datetime:
     """Read what ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo is None else at.astimezone(UTC)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """IANA's names of the zones that the functions carry; ``localtime``, another zone on each machine, is none."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())

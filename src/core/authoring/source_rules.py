@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 
 from core.authoring.column_rules import broken_rule
 from core.authoring.name_rules import comment_fits, no_lookalikes
@@ -23,6 +22,7 @@ from core.feeds.providers import (
 )
 from core.feeds.rest.rules import unmet_by_history, unmet_by_live
 from core.feeds.rest.spec import read_spec
+from core.time import zone_names
 from core.warehouse.current_state import ENTITIES
 
 _ARRIVED = "arrived"  # the partition key of a feed's raw lines
@@ -45,7 +45,7 @@ _RELATION = re.compile(rf"{_NAME}(?:\.{_NAME})?")
 
 
 def _database_rules(contract: Contract, source: Database, problems: Problems) -> None:
-    if source.timezone not in zoneinfo.available_timezones():
+    if source.timezone not in zone_names():
         problems.add("source.timezone", f"{source.timezone!r} is no time zone", "Use an IANA name such as UTC")
     if source.sweep < source.every:
         problems.add("source.sweep", "is shorter than every", "Give the auditor time: 7 days, or an hour at least")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections.abc import Mapping, Sequence
 
 from core.errors import InvalidData
@@ -14,6 +13,7 @@ from core.proposing.star import Names, StarTable, dimension, fact
 from core.proposing.writing import Page, Value
 from core.sources.catalog import CatalogTable, ServerFacts
 from core.sources.samples import TableSample
+from core.time import zone_names
 
 _FAR = 10  # years from now that the calendar reaches
 _OLDEST_YEAR = 1900
@@ -95,7 +95,7 @@ def _write_head(page: Page, dataset: str, engine: str, server: ServerFacts, numb
 
 
 def _timezone(server: ServerFacts) -> tuple[str, str]:
-    if server.timezone in zoneinfo.available_timezones():
+    if server.timezone in zone_names():
         return server.timezone, "of times without zone: the server's own, which nothing says the applications use"
     return "UTC", f"of times without zone: a guess, for the server's own ({server.timezone}) is no IANA name"
 

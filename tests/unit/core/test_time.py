@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib.resources import files
 
 import pytest
 
-from core.time import at_epoch, epoch, format_instant, format_second, iso, parse_athena_instant, parse_instant
+from core.time import (
+    at_epoch,
+    epoch,
+    format_instant,
+    format_second,
+    iso,
+    parse_athena_instant,
+    parse_instant,
+    zone_names,
+)
 
 NEW_YORK = dt.timezone(dt.timedelta(hours=-5))
 OPENING = dt.datetime(2026, 11, 20, 9, 30, 15, 987_654, NEW_YORK)
@@ -33,3 +43,10 @@ def test_an_instant_is_read_back_in_utc() -> None:
 @pytest.mark.parametrize("text", ["2026-11-20 14:30:00.000", "2026-11-20 14:30:00.000 UTC"])
 def test_athenas_timestamps_are_utc_with_and_without_a_zone(text: str) -> None:
     assert parse_athena_instant(text) == dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)
+
+
+def test_the_zones_are_those_that_travel_with_the_functions() -> None:
+    names = zone_names()
+    assert {"UTC", "America/New_York", "Australia/Lord_Howe"} < names
+    assert "localtime" not in names, "another zone on each machine"
+    assert all(files("tzdata").joinpath("zoneinfo", *name.split("/")).is_file() for name in names)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from tests.support.contracts import GOOD, changed, problems_of, problems_of_text
 from tests.support.feeds import ROOT
 
-from core.authoring.written import Document, path_of
+from core.authoring.written import Document, _FastLoader, _StrictLoader, path_of
 
 WEATHER = (ROOT / "tests/support/weather.yaml").read_text()
 TEXT = yaml.safe_dump(GOOD, sort_keys=False)
@@ -25,6 +26,31 @@ def test_a_scalar_is_found_as_it_was_written() -> None:
 def test_a_path_leaves_out_the_branches_of_unions() -> None:
     assert path_of(("warehouse", "fact_x", "fact", "columns", "y", "from", "str")) == "warehouse.fact_x.columns.y.from"
     assert path_of(()) == "."
+
+
+def read(loader_type: Any, text: str) -> tuple[Any, list[tuple[str, Any]]]:
+    loader = loader_type(text)
+    try:
+        data = loader.construct_document(loader.get_single_node())
+        return data, [(node.value, key) for node, key in loader.keys]
+    finally:
+        loader.dispose()
+
+
+def test_the_fast_reader_reads_what_the_slow_one_reads() -> None:
+    """Whole files, and each of their lines that is a mapping by itself, with scalars that YAML changes."""
+    whole = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "contracts").rglob("*.yaml"))]
+    texts = [*whole, "a: {b: [0700, ON, 12:30, 2026-11-20, .inf, ~, 'x', \"y\\u00e9\"], 1: [z, z]}"]
+    texts += [line.strip() for text in whole for line in text.splitlines() if ": {" in line.partition("#")[0]]
+    assert len(texts) > 20
+    for text in dict.fromkeys(texts):
+        try:
+            slow = read(_StrictLoader, text)
+        except yaml.YAMLError:
+            with pytest.raises(yaml.YAMLError):
+                read(_FastLoader, text)
+        else:
+            assert read(_FastLoader, text) == slow
 
 
 @pytest.mark.parametrize(
