@@ -196,8 +196,8 @@ class _Watched:
         self.answers.append(self.provider.live(entity))
         return self.answers[-1]
 
-    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
-        return self.provider.live_all(entities)
+    def live_all(self, entities: Sequence[str], **turn: Any) -> Mapping[str, Answer]:
+        return self.provider.live_all(entities, **turn)
 
     def history(self, entity: str, start: datetime, end: datetime, **turn: Any) -> Answer:
         self.answers.append(self.provider.history(entity, start, end, **turn))

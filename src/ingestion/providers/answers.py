@@ -97,19 +97,20 @@ def always() -> bool:
 
 
 class Provider(Protocol):
-    """A source of points. Both calls may be made from several threads at once."""
+    """A source of points. All of it may be called from several threads at once.
+
+    The caller has taken the turn of one call. Each further one (another page, or another try of one that failed) waits
+    for ``turn``; False: there is none in time.
+    """
 
     def live(self, entity: str) -> Answer:
         """The entity's point as it is now."""
         ...
 
-    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
+    def live_all(self, entities: Sequence[str], *, turn: Callable[[], bool] = ...) -> Mapping[str, Answer]:
         """The points of some entities as they are now, in one call where the API has one for several."""
         ...
 
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = ...) -> Answer:
-        """The points whose slots start in ``[start, end)``: every record of the answer's data lies in it.
-
-        An answer of several pages waits for the ``turn`` of each further call; False: there is none in time.
-        """
+        """The points whose slots start in ``[start, end)``: every record of the answer's data lies in it."""
         ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from core.contract import model
@@ -48,11 +50,13 @@ def build_source(
     taken: Collection[str] | None = None,
     attributes: Mapping[str, Mapping[str, str]] | None = None,
     step: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Source:
     """A provider's client. ``secret`` is the feed's, unless the settings name another; ``url`` replaces the base URL.
 
     ``taken`` are the fields that columns take (None: all); no other is looked at. ``attributes`` are those of each
-    entity. ``step``: the seconds between points, where they lie further apart than the cadence.
+    entity. ``step``: the seconds between points, where they lie further apart than the cadence. ``sleep`` waits before
+    a call is tried again.
 
     Raises ``BadContract`` where the settings make no provider.
     """
@@ -60,14 +64,15 @@ def build_source(
     settings = dict(spec.settings)
     name = str(settings.get("secret", secret))
     credential = Credential(secrets, name) if name else None
+    web_of = partial(Web, connections=connections, sleep=sleep)
     if spec.kind == "finnhub":
-        return _finnhub(settings, credential, every=every, url=url, connections=connections, taken=taken)
+        return _finnhub(settings, credential, web_of, every=every, url=url, taken=taken)
     if spec.kind == "rest":
         rest = read_spec(settings)
         used = credential if rest.needs_secret else None
         headers = {header: value.text for header, value in rest.headers.items()}
         signing = Signing(headers, rest.auth.query, rest.auth.basic)
-        web = Web(url or rest.url, signing=signing, credential=used, connections=connections)
+        web = web_of(url or rest.url, signing=signing, credential=used)
         return Source(
             provider=Rest(web, rest, every=every, taken=taken, attributes=attributes, step=step),
             span=rest.span,
@@ -85,17 +90,17 @@ def build_source(
 def _finnhub(
     settings: Mapping[str, Any],
     credential: Credential | None,
+    web_of: Callable[..., Web],
     *,
     every: int,
     url: str,
-    connections: int,
     taken: Collection[str] | None,
 ) -> Source:
     if credential is None:
         raise BadContract("build a provider", "finnhub", "has no secret", "Name the secret of its token")
     base = url or str(settings.get("url", finnhub.URL))
     signing = Signing({finnhub.TOKEN_HEADER: "{secret}"})
-    web = Web(base, signing=signing, credential=credential, connections=connections)
+    web = web_of(base, signing=signing, credential=credential)
     pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
     provider = finnhub.Finnhub(web, every=every, taken=taken)
     return Source(provider, FINNHUB_SPAN, credential, calls_per_second=pace)

@@ -38,20 +38,23 @@ class Finnhub:
         self._columns = [name for name in _CANDLE if taken is None or name in taken]
 
     def live(self, entity: str) -> Answer:
-        reply = self._ask("/quote", {"symbol": entity})
+        return self._live(entity, always)
+
+    def live_all(self, entities: Sequence[str], *, turn: Callable[[], bool] = always) -> Mapping[str, Answer]:
+        return {entity: self._live(entity, turn) for entity in entities}
+
+    def _live(self, entity: str, turn: Callable[[], bool]) -> Answer:
+        reply = self._ask("/quote", {"symbol": entity}, turn)
         return _quote(reply) if isinstance(reply, Reply) else reply
 
-    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
-        return {entity: self.live(entity) for entity in entities}
-
-    def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:  # noqa: ARG002
+    def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:
         first, last = int(start.timestamp()), int(end.timestamp()) - 1
         query = {"symbol": entity, "resolution": self._resolution, "from": str(first), "to": str(last)}
-        reply = self._ask("/stock/candle", query)
+        reply = self._ask("/stock/candle", query, turn)
         return self._candles(reply, start, end) if isinstance(reply, Reply) else reply
 
-    def _ask(self, path: str, query: Mapping[str, str]) -> Reply | Answer:
-        answer = self._web.ask(path, query)
+    def _ask(self, path: str, query: Mapping[str, str], turn: Callable[[], bool]) -> Reply | Answer:
+        answer = self._web.ask(path, query, turn=turn)
         return answer if isinstance(answer, Broken) else classify(answer, PlainRules())
 
     def _candles(self, reply: Reply, start: datetime, end: datetime) -> Answer:

@@ -18,7 +18,7 @@ class Nobody:
     def live(self, entity: str) -> Answer:
         raise BadContract("ask for a point", entity, "the contract names no provider", "Name one, or leave it out")
 
-    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
+    def live_all(self, entities: Sequence[str], *, turn: Callable[[], bool] = always) -> Mapping[str, Answer]:  # noqa: ARG002
         return {entity: self.live(entity) for entity in entities}
 
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:  # noqa: ARG002

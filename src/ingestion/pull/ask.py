@@ -45,10 +45,14 @@ class Round:
             future.cancel()
         return {entity: answer for group in answers for entity, answer in group.items()}
 
+    def turn(self) -> bool:
+        """Wait for the turn of one more call; False where the round ends before it."""
+        return not self._over.is_set() and self._pace.enter(until=self._until) and not self._over.is_set()
+
     def ask(self, entities: Sequence[str], call: Call) -> Mapping[str, Asked]:
         """The answers of one call; none where the round ended before it."""
         for attempt in range(2):
-            if self._over.is_set() or not self._pace.enter(until=self._until) or self._over.is_set():
+            if not self.turn():
                 return {}
             try:
                 answers = call(entities)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from core.audit.broken_answers import BrokenAnswers, keep_broken
 from core.errors import StarmendError, TransientFailure
@@ -124,7 +125,8 @@ def _pull(
     calls = Round(pace=client.live_pace, clock=clock, until=until)
     asked = [name for name in newest if name in known]
     live = client.live
-    answers = calls.ask_all(asked, live.provider.live_all, pool, together=live.entities_per_call)
+    call = partial(live.provider.live_all, turn=calls.turn)
+    answers = calls.ask_all(asked, call, pool, together=live.entities_per_call)
     needed = needed_fields(client.contract, client.feed, "live")
     decisions: list[Write | Skip] = []
     for name in asked:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
 from core.contract.model import Entity
@@ -44,6 +45,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
     if entity is None:
         raise UnknownTable("fetch history", f"{request.dataset}/{request.entity}", "the contract names no such entity")
     client.forget_refusals()
+    turn = partial(client.history_pace.enter, until=until)
     settled = _Settled()
     span = int(client.history.span.total_seconds())
     for start in range(request.start, request.end, span):
@@ -53,12 +55,10 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         first, last = owed[0], owed[-1] + client.feed.every
         if not request.values_only:
             first, last = _with_witnesses(client, entity, first, last, span)
-        if not client.history_pace.enter(until=until):
+        if not turn():
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
-            answer = client.history.provider.history(
-                entity.name, at_epoch(first), at_epoch(last), turn=lambda: client.history_pace.enter(until=until)
-            )
+            answer = client.history.provider.history(entity.name, at_epoch(first), at_epoch(last), turn=turn)
         except BadContract:
             raise
         except InvalidData as error:

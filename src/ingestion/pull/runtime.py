@@ -125,6 +125,7 @@ class PullRuntime:
             taken={field.name for field in provider_fields(feed)},
             attributes={entity.name: entity.attributes for entity in feed.entities},
             step=STEPS.get(feed.calendar, 0),
+            sleep=self.clock.sleep,
         )
 
     def _history_pace(self, feed: model.Feed, source: Source) -> Pace:

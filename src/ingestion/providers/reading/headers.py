@@ -29,11 +29,13 @@ def is_limit(status: int, headers: Mapping[str, str]) -> bool:
 
 def requested_pause(headers: Mapping[str, str], now: datetime) -> float | None:
     """The seconds until the provider takes calls again, None where it names none. ``now`` is its own clock if known."""
-    for name in ("Retry-After", *_RESETS):
-        pause = _pause(headers.get(name, "").strip(), now)
-        if pause is not None:
-            return pause
-    return None
+    pauses = (_pause(headers.get(name, "").strip(), now) for name in ("Retry-After", *_RESETS))
+    return next((pause for pause in pauses if pause is not None), None)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """As ``requested_pause``, by ``Retry-After`` alone: some APIs tell the reset of a plan with every answer."""
+    return _pause(headers.get("Retry-After", "").strip(), now)
 
 
 def _pause(text: str, now: datetime) -> float | None:

@@ -39,10 +39,10 @@ class Rest:
     def live(self, entity: str) -> Answer:
         return self.live_all([entity])[entity]
 
-    def live_all(self, entities: Sequence[str]) -> Mapping[str, Answer]:
+    def live_all(self, entities: Sequence[str], *, turn: Callable[[], bool] = always) -> Mapping[str, Answer]:
         call = live_call(self._spec)
         ask = ask_live(call, entities, self._attributes.get(entities[0], {}))
-        return self._verdict.live(call, ask, entities, self._web.ask(ask.path, ask.query, ask.body))
+        return self._verdict.live(call, ask, entities, self._web.ask(ask.path, ask.query, ask.body, turn=turn))
 
     def history(self, entity: str, start: datetime, end: datetime, *, turn: Callable[[], bool] = always) -> Answer:
         call = history_call(self._spec)

@@ -55,7 +55,7 @@ class PageReader:
         ``turn`` waits for the turn of one more call, False where there is none in time. A first page that is no page is
         the answer; a later one makes the answer partial.
         """
-        answer = self._get(web, self._first_query())
+        answer = self._get(web, self._first_query(), turn)
         while True:
             outcome = self.take(answer)
             if outcome is not None:
@@ -68,7 +68,7 @@ class PageReader:
             if too_many or self._bytes > MOST_BYTES or not turn():
                 return self.ended(f"it has more pages than the {len(self._replies)} that were read")
             self._followed.add(asked)
-            answer = web.follow(url) if url else self._get(web, query)
+            answer = web.follow(url, turn=turn) if url else self._get(web, query, turn)
 
     def take(self, answer: Received | Broken) -> Pages | Answer | None:
         """Take one page; what it ends with, where it does."""
@@ -98,8 +98,8 @@ class PageReader:
 
     # ------------------------------------------------------------ the next page
 
-    def _get(self, web: Web, query: dict[str, str]) -> Received | Broken:
-        return web.ask(self._ask.path, {**self._ask.query, **query}, self._ask.body)
+    def _get(self, web: Web, query: dict[str, str], turn: Callable[[], bool]) -> Received | Broken:
+        return web.ask(self._ask.path, {**self._ask.query, **query}, self._ask.body, turn=turn)
 
     def _first_query(self) -> dict[str, str]:
         paging = self._call.pages

@@ -2,27 +2,31 @@
 
 One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
 back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however slowly an answer drips; a limit never,
-for its pause is the caller's decision. Redirects are not followed: they would carry the token to another host. The
-secret travels in headers, or in one parameter of the query; no answer and no evidence holds it.
+for its pause is the caller's decision. Each try is a call that a provider may count, so that each but the first waits
+for a ``turn``. Redirects are not followed: they would carry the token to another host. The secret travels in headers,
+or in one parameter of the query; no answer and no evidence holds it.
 """
 
 from __future__ import annotations
 
 import http.cookiejar
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, MaxRetryError
-from urllib3.util.retry import Retry
+from urllib3.exceptions import HTTPError
 
 from core.audit.history import Evidence
 from core.errors import BadContract
-from ingestion.providers.answers import Broken
+from ingestion.providers.answers import Broken, always
 from ingestion.providers.reading.classify import MAX_BODY
+from ingestion.providers.reading.headers import retry_after
 from ingestion.providers.reading.received import Received, received
 from ingestion.providers.transport.credential import Credential
 from ingestion.providers.transport.deadline import Deadline, bounded
@@ -30,8 +34,10 @@ from ingestion.providers.transport.masking import BLOT, SHORTEST_SECRET, basic, 
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3
+BACK_OFF = 0.3  # seconds before the second try, about
 LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
 _RETRIED = (500, 502, 503, 504)
+_LOST = (requests.ConnectionError, requests.Timeout, HTTPError)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -49,18 +55,6 @@ class Signing:
         return {**filled, "Authorization": f"Basic {basic(secret)}"} if self.basic else filled
 
 
-class _Retries(Retry):
-    """urllib3's retries, but a 429 is never one, and a long Retry-After ends them."""
-
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        return status_code in _RETRIED and super().is_retry(method, status_code, has_retry_after)
-
-    def increment(self, method=None, url=None, response=None, error=None, _pool=None, _stacktrace=None):  # type: ignore[no-untyped-def]
-        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_PAUSE:
-            raise MaxRetryError(_pool, url or "", None)
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-
 class Web:
     """The HTTP client of one provider."""
 
@@ -71,7 +65,8 @@ class Web:
         signing: Signing,
         credential: Credential | None,
         connections: int = 16,
-        back_off: float = 0.3,
+        back_off: float = BACK_OFF,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base = base.rstrip("/")
         self._signing = signing
@@ -80,32 +75,66 @@ class Web:
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise BadContract("reach a provider", self._base, "is no https URL", "Tokens travel encrypted: use https")
         silence_urls()
-        self._session = _session(self._base, connections, back_off)
+        self._session = _session(self._base, connections)
+        self._back_off = back_off
+        self._sleep = sleep
 
-    def ask(self, path: str, query: Mapping[str, str], body: object = None) -> Received | Broken:
+    def ask(
+        self, path: str, query: Mapping[str, str], body: object = None, *, turn: Callable[[], bool] = always
+    ) -> Received | Broken:
         """The answer at ``path`` (already escaped); a call with a JSON ``body`` is a POST. ``Broken``: none came.
 
+        ``turn`` waits for the turn of one more call, False where there is none in time: then there is no other try.
         A secret that is refused is read again, once. Raises ``InvalidData`` where it has no value.
         """
-        return self._signed(self._base + path, query, body)
+        return self._signed(self._base + path, query, body, turn)
 
-    def follow(self, url: str) -> Received | Broken:
+    def follow(self, url: str, *, turn: Callable[[], bool] = always) -> Received | Broken:
         """The answer at a URL that an answer named: of the same host, for the token travels with it."""
         whole = urljoin(self._base + "/", url)
         if urlsplit(whole)[:2] != urlsplit(self._base)[:2]:
             return Broken("its next page is on another host", Evidence(f"GET {_without_query(whole)}", 0, "", ""))
-        return self._signed(self._without_secret(whole), {}, None)
+        return self._signed(self._without_secret(whole), {}, None, turn)
 
-    def _signed(self, url: str, query: Mapping[str, str], body: object) -> Received | Broken:
+    def _signed(self, url: str, query: Mapping[str, str], body: object, turn: Callable[[], bool]) -> Received | Broken:
         secret = self._credential.value() if self._credential else ""
-        answer = self._once(url, query, body, secret)
+        answer = self._tried(url, query, body, secret, turn)
         if isinstance(answer, Received) and answer.status == 401 and self._credential:
             renewed = self._credential.renewed(secret)
             if renewed is not None:
-                return self._once(url, query, body, renewed)
+                if not turn():
+                    return Broken("no call in time with the secret as it is now", answer.evidence)
+                return self._tried(url, query, body, renewed, turn)
         return answer
 
-    def _once(self, url: str, query: Mapping[str, str], body: object, secret: str) -> Received | Broken:
+    def _tried(
+        self, url: str, query: Mapping[str, str], body: object, secret: str, turn: Callable[[], bool]
+    ) -> Received | Broken:
+        """The first answer that is worth having, or the last one of all tries."""
+        left = WHOLE_SECONDS
+        for failures in range(1, TRIES + 1):
+            started = time.monotonic()
+            answer, may_pass = self._once(url, query, body, secret, seconds=left)
+            pause = self._pause(answer, failures)
+            left -= time.monotonic() - started + pause
+            if not may_pass or failures == TRIES or pause > LONGEST_PAUSE or left <= 0:
+                break
+            self._sleep(pause)  # before the turn: one that is taken is used at once
+            if not turn():
+                break
+        return answer
+
+    def _pause(self, answer: Received | Broken, failures: int) -> float:
+        """The seconds before another try: as the provider asks, else longer with every failure."""
+        asked = None
+        if isinstance(answer, Received):
+            asked = retry_after(answer.headers, answer.provider_time or datetime.now(UTC))
+        return self._back_off * 2 ** (failures - 1) * random.uniform(0.5, 1.5) if asked is None else asked
+
+    def _once(
+        self, url: str, query: Mapping[str, str], body: object, secret: str, *, seconds: float
+    ) -> tuple[Received | Broken, bool]:
+        """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
         headers = self._signing.headers_with(secret)
         plain = requests.Request(method, url, params=dict(query)).prepare().url or url
@@ -114,19 +143,19 @@ class Web:
         prepared = self._session.prepare_request(requests.Request(method, whole, headers=headers, json=body))
         try:
             with (
-                Deadline(WHOLE_SECONDS) as deadline,
+                Deadline(seconds) as deadline,
                 self._session.send(
                     prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
                 ) as response,
             ):
                 content = _body(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
-            return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", ""))
+            return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", "")), isinstance(error, _LOST)
         masked = blotted(content, secret)
         answer = received(response.status_code, response.headers, masked, request=asked)
-        if len(secret) >= SHORTEST_SECRET:
-            return answer
-        return Received(answer.status, answer.headers, content, answer.evidence)
+        if len(secret) < SHORTEST_SECRET:
+            answer = Received(answer.status, answer.headers, content, answer.evidence)
+        return answer, answer.status in _RETRIED
 
     def _with_secret(self, url: str, value: str) -> str:
         if not self._signing.query:
@@ -159,19 +188,10 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _session(base: str, connections: int, back_off: float) -> requests.Session:
+def _session(base: str, connections: int) -> requests.Session:
     session = requests.Session()
-    retry = _Retries(
-        total=TRIES - 1,
-        status_forcelist=_RETRIED,
-        allowed_methods=("GET", "POST"),
-        backoff_factor=back_off,
-        backoff_jitter=back_off,
-        raise_on_status=False,
-        respect_retry_after_header=True,
-    )
     origin = urlunsplit((*urlsplit(base)[:2], "", "", ""))  # a next page may lie on another path
-    session.mount(origin, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections, max_retries=retry)))
+    session.mount(origin, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections)))
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     # Proxies and certificates of the environment are read once here, not for every call.
     settings = session.merge_environment_settings(base, {}, None, None, None)

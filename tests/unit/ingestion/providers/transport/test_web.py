@@ -128,9 +128,45 @@ def test_a_server_error_is_tried_three_times(status: int) -> None:
 
 
 def test_a_short_retry_after_is_waited_for_and_a_long_one_ends_the_call() -> None:
-    with scripted_server(always(Answer("later", 503, {"Retry-After": "600"}))) as server:
-        assert isinstance(ask(web(server.url), "/", {}), Broken)
-        assert len(server.requests) == 1
+    slept: list[float] = []
+    said = iter([Answer("later", 503, {"Retry-After": "4"}), Answer("later", 503, {"Retry-After": "600"})])
+    with scripted_server(lambda _request: next(said)) as server:
+        client = Web(server.url, signing=Signing(), credential=None, sleep=slept.append)
+        assert isinstance(ask(client, "/", {}), Broken)
+        assert len(server.requests) == 2
+    assert slept == [4.0]
+
+
+def test_the_reset_of_a_plan_is_no_pause_that_a_failure_asks_for() -> None:
+    said = iter([Answer("oops", 500, {"X-RateLimit-Reset": "3600"}), Answer("{}")])
+    with scripted_server(lambda _request: next(said)) as server:
+        assert isinstance(ask(web(server.url), "/", {}), Reply)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_each_try_but_the_first_waits_for_a_turn_of_the_plan(turns: int) -> None:
+    left = iter([True] * turns + [False])
+    with scripted_server(always(Answer("oops", 503))) as server:
+        answer = web(server.url).ask("/", {}, turn=lambda: next(left))
+        assert not isinstance(answer, Broken)
+        assert answer.status == 503
+        assert len(server.requests) == 1 + turns
+
+
+@pytest.mark.parametrize("has_turn", [False, True])
+def test_a_secret_that_was_rotated_is_tried_in_a_turn_of_its_own(has_turn: bool) -> None:
+    secrets = MemorySecrets(token="old-token")
+
+    def answer(request: Request) -> Answer:
+        return Answer("{}", 200 if request.headers["X-Token"] == "new-token" else 401)
+
+    with scripted_server(answer) as server:
+        client = web(server.url, secrets)
+        assert secrets.read("token") == "old-token"
+        secrets.values["token"] = "new-token"
+        said = client.ask("/", {}, turn=lambda: has_turn)
+        assert isinstance(said, Broken) is not has_turn
+        assert len(server.requests) == 1 + has_turn
 
 
 @pytest.mark.parametrize(("status", "what"), [(401, "token"), (403, "resource")])
