@@ -40,12 +40,11 @@ class TrialOrder:
 
 def contract_of(file: Path, *, today: dt.date) -> tuple[Contracts, Contract]:
     """The contracts of the file's folder, and the one that the file holds. Raises ``BadContracts``."""
-    import yaml
-
     from core.authoring.load import load
+    from core.authoring.written import Document
 
     contracts = load(file.parent, today=today)
-    named = yaml.safe_load(file.read_text(encoding="utf-8"))["dataset"]
+    named = Document(file.read_text(encoding="utf-8")).data["dataset"]
     return contracts, contracts.dataset(named)
 
 

@@ -30,7 +30,6 @@ _BRANCHES = {
     "date",
     "datetime",
 }
-_OPTIONAL = re.compile(r"[a-z)]\?\s*[,}\]]|[a-z)]\?\s*$")
 _CHECK = re.compile(r"check:\s*[><!]")
 
 
@@ -122,8 +121,6 @@ def explain_syntax(error: Exception, text: str) -> tuple[str, str]:
     remedy = "Mend the syntax"
     if _CHECK.search(line):
         remedy = 'Quote a check: check: "> 0"'
-    elif _OPTIONAL.search(line) and "{" in line:
-        remedy = 'Inside braces quote a type with a question mark: {price: "double?"}'
     return f"is no YAML: {' '.join(str(error).split())}", remedy
 
 
