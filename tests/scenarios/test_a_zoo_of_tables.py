@@ -25,6 +25,8 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
     "long_number": ("numeric", "string", "1e40 + 0.5", "0.10"),
     "double": ("float8", "double", "'1e-307'", "-0.1"),
     "wild_double": ("float8", "string", "'Infinity'", "'NaN'"),
+    "infinite": ("float8", "double", "'-Infinity'", "'NaN'"),
+    "infinite_real": ("float4", "double", "'Infinity'", "'Infinity'::float4 - 'Infinity'::float4"),
     "real": ("float4", "double", "0.1", "'3.4e38'"),
     "flag": ("boolean", "boolean", "true", "false"),
     "padded": ("char(5)", "string", "'ab'", "''"),

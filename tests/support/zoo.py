@@ -146,7 +146,8 @@ class Zoo(DatabaseSimulation):
             for field in fields:
                 kind = cage.all_columns[field.name][0].split()[0]
                 is_json = kind in ("json", "jsonb") or not isinstance(value[field.name], str)
-                raw = text[field.name] if field.type.name == "string" and is_json else value[field.name]
+                is_text = field.type.name == "double" or (field.type.name == "string" and is_json)  # -0 would be 0
+                raw = text[field.name] if is_text else value[field.name]
                 row[field.name] = self._value(field.type.name, field.type.scale, raw)
             rows.append(row)
         return rows

@@ -44,6 +44,13 @@ def double(draw: random.Random) -> str:
     return quoted(draw.choice(values), "float8")
 
 
+def wild(kind: str) -> Draw:
+    """Doubles that are infinite or no number; the last is another NaN than the one that is written."""
+    texts = ("Infinity", "-Infinity", "NaN", "-0", "1.5")
+    values = [*(quoted(text, kind) for text in texts), f"({quoted('Infinity', kind)} - {quoted('Infinity', kind)})"]
+    return lambda draw: draw.choice(values)
+
+
 def macaddr(draw: random.Random) -> str:
     return quoted(":".join(f"{draw.randrange(256):02X}" for _ in range(6)), "macaddr")
 
@@ -70,6 +77,9 @@ KEYS: dict[str, tuple[str, str, Draw]] = {
     "price": ("price", "decimal(12,3)", lambda d: number(d, 3)),
     "money": ("money", "decimal(15,2)", lambda d: quoted(number(d, 2), "money")),
     "float8": ("float8", "double", double),
+    "infinite8": ("float8", "double", wild("float8")),
+    "infinite4": ("float4", "double", wild("float4")),
+    "infinite_text": ("float8", "string", wild("float8")),
     "float4": ("float4", "double", lambda d: quoted(round(d.uniform(-100, 100), 2), "float4")),
     "char5": ("char(5)", "string", lambda d: quoted(text(d, 5), "char(5)")),
     "varchar": ("varchar(20)", "string", lambda d: quoted(text(d, 20), "varchar(20)")),

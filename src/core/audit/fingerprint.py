@@ -152,12 +152,18 @@ def key_hashes(columns: Sequence[pa.Array | pa.ChunkedArray]) -> Hashes:
         elif pa.types.is_date32(kind):
             state = hash_ints(np.asarray(values.view(pa.int32())).astype(np.int64), state)
         elif pa.types.is_floating(kind):
-            state = hash_ints((np.asarray(values, np.float64) + 0.0).view(np.int64), state)
+            state = hash_ints(_double_bits(values), state)
         else:
             state = hash_texts(key_texts(values), state)
     if state is None:
         raise ValueError("a key has at least one column")
     return state
+
+
+def _double_bits(values: pa.Array) -> Ints:
+    """The bits of doubles; minus zero is zero, and what is no number is one, whatever its sign and payload."""
+    numbers = np.asarray(values, np.float64) + 0.0
+    return np.where(np.isnan(numbers), np.nan, numbers).view(np.int64)
 
 
 def microseconds(column: pa.Array | pa.ChunkedArray) -> Ints:

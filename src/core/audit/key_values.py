@@ -7,7 +7,7 @@ int, bigint    the number
 boolean        true or false
 string         the text, as the source's line has it
 decimal        text with as many places as the type, ``0.00000001`` and never ``1E-8``
-double         the shortest text that reads as the same number; minus zero is zero
+double         the shortest text that reads as the same number, ``-Infinity`` or ``NaN``; minus zero is zero
 date           ``2026-11-20``
 timestamp      ``2026-11-20 14:30:00.000000``, in UTC
 =============  ==========================================================================
@@ -30,6 +30,7 @@ from core.time import parse_instant
 from core.zones import utc_of_wall_clock
 
 Key = tuple[KeyValue, ...]
+_NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}  # as databases write them
 _EXACT = Context(prec=80)  # Python's own has 28 digits, a decimal of the catalog 38
 
 
@@ -96,7 +97,8 @@ def _decimal(value: Any, scale: int) -> str:
 
 
 def _double(value: Any) -> str:
-    return repr(float(value) + 0.0)
+    text = repr(float(value) + 0.0)
+    return _NOT_FINITE.get(text, text)
 
 
 _READERS: dict[str, Callable[[Any], KeyValue]] = {

@@ -17,6 +17,7 @@ from processing.lines.blocks import LONGEST_LINE_BYTES, Block, LongLine
 from processing.lines.line_parser import LineParser, Unparsable, opens_everywhere
 from processing.lines.parsed import Parsed, Rejected, rows_where
 from processing.lines.rejects import separate_rejects
+from processing.lines.values import says_not_finite
 
 
 class BlockParser:
@@ -67,11 +68,14 @@ class BlockParser:
             return None
 
     def _valid(self, parsed: Parsed) -> Parsed:
-        """The rows that have every required field and finite numbers; the others are rejected."""
+        """The rows that have every required field and no number that was too large to read; the others are rejected."""
         bad: dict[int, str] = {}
         for name in self._doubles:
-            for row in rows_where(pc.invert(pc.is_finite(parsed.rows.column(name)))):
-                bad.setdefault(row, f"{name}: not a finite number")
+            rows = rows_where(pc.invert(pc.is_finite(parsed.rows.column(name))))
+            may_be = name in self._parser.wild_doubles
+            for row, raw in zip(rows, parsed.raw(rows), strict=True):
+                if not (may_be and says_not_finite(raw, name)):
+                    bad.setdefault(row, f"{name}: not a finite number")
         for name in self._required:
             column = parsed.rows.column(name)
             if column.null_count:

@@ -24,6 +24,7 @@ from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_fast_lines
 from processing.lines.instants import in_days, in_utc, in_years
 from processing.lines.nested import nested_as_text
+from processing.lines.values import bare_doubles
 
 JOINED = re.compile(rb"}[ \t\r]*{")
 THREAD_BYTES = 1 << 20
@@ -49,6 +50,8 @@ class LineParser:
         self._threads = threads
         self._known = frozenset(self.schema.names)
         self._nested = tuple(_named(source, "json"))
+        # A database's double may be infinite or no number at all; a feed's then says nothing, and is refused.
+        self.wild_doubles = tuple(_named(source, "double")) if source.keeps_content else ()
         # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
         # zone must the text be read. Dates the parser reads from numbers only, so they come as texts.
         self._timestamps = tuple(_named(source, "timestamp"))
@@ -62,10 +65,14 @@ class LineParser:
         self._alone: dict[str, LineParser] = {}
 
     def prepared(self, data: bytes) -> bytes:
-        """Lines as ``read`` takes them: newlines alone between them, nested values as the text they are."""
+        """Lines as ``read`` takes them: newlines alone between them, nested values as the text they are.
+
+        A database's infinite doubles lose their quotation marks.
+        """
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
-        return nested_as_text(data, self._nested) if self._nested else data
+        data = nested_as_text(data, self._nested) if self._nested else data
+        return bare_doubles(data, self.wild_doubles) if self.wild_doubles else data
 
     def read_fast(self, block: Block) -> pa.Table | None:
         """The same as ``read`` in less than half of the time, for many lines of one form; else None."""

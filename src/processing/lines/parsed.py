@@ -60,12 +60,9 @@ class Parsed:
         order = sorted(bad)
         keep = np.ones(self.rows.num_rows, dtype=bool)
         keep[order] = False
-        split = self.records if self.records is not None else self.block.data.split(b"\n")
-        rejected = []
-        for row in order:
-            line = int(self.lines[row])
-            raw = split[row if self.records is not None else line - self.block.first_line]
-            rejected.append(Rejected(line, bad[row], raw.rstrip(BLANKS)))
+        rejected = [
+            Rejected(int(self.lines[row]), bad[row], raw) for row, raw in zip(order, self.raw(order), strict=True)
+        ]
         return Parsed(
             block=self.block,
             rows=self.rows.filter(pa.array(keep)),
@@ -76,6 +73,15 @@ class Parsed:
             rejected=(*self.rejected, *rejected),
             unknown=self.unknown,
         )
+
+    def raw(self, rows: Sequence[int]) -> list[bytes]:
+        """The bytes of these rows as they came."""
+        if not rows:
+            return []
+        if self.records is not None:
+            return [self.records[row].rstrip(BLANKS) for row in rows]
+        lines = self.block.data.split(b"\n")
+        return [lines[int(self.lines[row]) - self.block.first_line].rstrip(BLANKS) for row in rows]
 
     @property
     def accounted(self) -> int:

@@ -24,7 +24,7 @@ from processing.lines.blocks import BOM, Block
 from processing.lines.line_parser import JOINED, MOST_JOINED, LineParser, Unparsable, joins_too_many
 from processing.lines.nested import DECODER, MOST_NESTED, members, skip_blanks, too_deep
 from processing.lines.parsed import BLANKS, Parsed, Rejected
-from processing.lines.values import looks_like
+from processing.lines.values import NOT_FINITE, looks_like
 
 _NULL = type(None)
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -176,7 +176,9 @@ class _Separation:
         if type(value) is not dict:
             return f"no JSON object: {shortened(record.decode())}"
         for name, kind, kinds in self._kinds:
-            if type(value.get(name)) not in kinds:
+            if type(value.get(name)) not in kinds and not (
+                name in self._parser.wild_doubles and value.get(name) in NOT_FINITE
+            ):
                 text = record.decode()
                 return misfit(name, _TOO_DEEP if too_deep(text) else _written(text)[name], kind)
         return ""

@@ -7,12 +7,13 @@ that it will refuse: a value that does not look like its type is worth a try of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from core.contract.types import ColumnType
 from processing.lines.decimals import MOST_WRITTEN
+from processing.lines.nested import members, too_deep
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00(:00(:00(\.0+)?)?)?(Z|[+-]00(:?00)?)?)?")
@@ -20,12 +21,49 @@ _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )
 _BITS = {"int": 32, "bigint": 64}
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # doubles as PostgreSQL writes them in JSON, as texts
+_QUOTED = {f'"{text}"': text for text in NOT_FINITE}
+_MAY_HOLD = re.compile(rb'"(?:NaN|-?Infinity)"')
 
 
 def looks_like(text: str, kind: ColumnType) -> bool:
     """Whether a text (of a number as it is written, of a string what is between its quotation marks) is of the type."""
     look = _LOOKS.get(kind.name)
     return look is None or look(text, kind)
+
+
+def bare_doubles(data: bytes, names: Collection[str]) -> bytes:
+    """The lines with each of ``NOT_FINITE`` that is a named field's value as Arrow reads it: without quotation marks.
+
+    Lines without any cost a search.
+    """
+    if not _MAY_HOLD.search(data):
+        return data
+    return b"\n".join(_bare(line, names) if _MAY_HOLD.search(line) else line for line in data.split(b"\n"))
+
+
+def says_not_finite(line: bytes, name: str) -> bool:
+    """Whether a line gives a field as one of ``NOT_FINITE``; ``1e999`` is none of them, nor is a bare ``NaN``."""
+    text = line.decode()
+    return any(text[start:end] in _QUOTED for start, end in _not_finite(text, (name,)))
+
+
+def _bare(line: bytes, names: Collection[str]) -> bytes:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return line
+    for start, end in reversed(_not_finite(text, names)):
+        text = text[:start] + _QUOTED[text[start:end]] + text[end:]
+    return text.encode()
+
+
+def _not_finite(text: str, names: Collection[str]) -> list[tuple[int, int]]:
+    try:
+        spans = [] if too_deep(text) else [(start, end) for name, start, end in members(text) if name in names]
+    except (ValueError, IndexError):  # no JSON: whoever reads it says so
+        return []
+    return [(start, end) for start, end in spans if text[start:end] in _QUOTED]
 
 
 def _integer(text: str, kind: ColumnType) -> bool:

@@ -26,6 +26,7 @@ KEYS: dict[str, tuple[str, Any]] = {
     "string": ("text", lambda n: "é\U0001f600 'quoted', \n" * (n % 5) + str(n)),
     "date": ("date", lambda n: date(1990, 1, 1) + timedelta(days=n * 37)),
     "timestamp": ("timestamp", lambda n: datetime(1985, 1, 1) + timedelta(microseconds=n * 7_919_000_003)),  # noqa: DTZ001
+    "double": ("float8", lambda n: dict(enumerate(("NaN", "-NaN", "Infinity", "-Infinity", "-0"))).get(n % 9, n / 7)),
     "decimal(10,2)": ("numeric(10,2)", lambda n: f"{n}.{n % 10}"),
 }
 
@@ -34,6 +35,8 @@ def of_type(kind: str, values: list[Any]) -> pa.Array:
     kinds = {"int": pa.int32(), "bigint": pa.int64(), "date": pa.date32(), "timestamp": pa.timestamp("us")}
     if kind.startswith("decimal"):
         return pa.array([f"{float(value):.2f}" for value in values]).cast(pa.decimal128(10, 2))
+    if kind == "double":
+        return pa.array([float("NaN" if value == "-NaN" else value) for value in values])
     return pa.array(values, kinds.get(kind, pa.string()))
 
 
@@ -86,14 +89,14 @@ def test_both_sides_have_the_same_fingerprint_and_the_same_pairs(kind: str) -> N
             rows = read(sandbox.objects.read("pairs.parquet").body)  # type: ignore[union-attr]
             chosen = np.isin(hashes & np.uint64(buckets - 1), wanted)
             expected = pa.table([*ours_keys, pa.array(ours).view(pa.timestamp("us"))], names=["k", "n", "version"])
-            assert rows.sort_by("n").equals(expected.filter(pa.array(chosen)))
+            assert repr(rows.sort_by("n").to_pylist()) == repr(expected.filter(pa.array(chosen)).to_pylist())  # NaN too
             held = [as_array(rows.column(name)) for name in ("k", "n")]
             named = tuple(zip(key_values(held[0]), key_values(held[1]), strict=True))
             nowhere = tuple((key, 999) for key, _ in named[:1])
             places = LocateRows("shop", "thing", named + nowhere, ("created_at",), "places.parquet")
             assert answer(sandbox.extraction, question_to_data(places), sandbox.objects)["rows"] == len(named)
             placed = read(sandbox.objects.read("places.parquet").body)  # type: ignore[union-attr]
-            assert placed.rename_columns(rows.column_names).sort_by("n").equals(rows.sort_by("n"))
+            assert repr(placed.rename_columns(rows.column_names).sort_by("n")) == repr(rows.sort_by("n"))
         finally:
             sandbox.extraction.close()
 

@@ -61,10 +61,15 @@ def text_in_line(column: SourceColumn, kind: ColumnType) -> str:
 
 
 def double_bits(column: SourceColumn) -> str:
-    """The bits of the double that the line's text reads as, as a bigint; minus zero is zero."""
+    """The bits of the double that the line's text reads as, as a bigint.
+
+    Minus zero is zero, and there is one NaN: infinity less infinity has another sign than the one that is written.
+    """
     name = identifier(column.name)
     text = "::text" if column.base == "real" else ""  # 0.1 as a real is not the double 0.1, but its text is
-    return f"('x' || encode(float8send({name}{text}::double precision + 0), 'hex'))::bit(64)::bigint"
+    number = f"{name}{text}::double precision"
+    canonical = f"CASE WHEN {number} = 'NaN' THEN 'NaN'::double precision ELSE {number} + 0 END"
+    return f"('x' || encode(float8send({canonical}), 'hex'))::bit(64)::bigint"
 
 
 def key_literal(value: KeyValue, column: SourceColumn, kind: ColumnType, *, timezone: str) -> str:

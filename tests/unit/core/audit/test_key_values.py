@@ -26,6 +26,8 @@ FORMS = [
     ("decimal(10,2)", ["1.5", "1.50"], pa.array([Decimal("1.50")], pa.decimal128(10, 2)), "1.50"),
     ("double", ["1e+20", "100000000000000000000"], pa.array([1e20]), "1e+20"),
     ("double", ["-0", 0, "0.0"], pa.array([-0.0]), "0.0"),
+    ("double", ["Infinity", float("inf"), "inf"], pa.array([float("inf")]), "Infinity"),
+    ("double", ["NaN", "-NaN"], pa.array([-float("nan")]), "NaN"),
     ("date", ["2026-11-20", "2026-11-20T00:00:00"], pa.array([date(2026, 11, 20)]), "2026-11-20"),
     (
         "timestamp",

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -95,6 +96,18 @@ def test_nested_values_keep_their_text() -> None:
     assert one(f'{{"id":1,"body":{text},"text":"x"}}')["body"] == text
     assert one('{"id":1,"body":null}')["body"] is None
     assert one('{"id":1,"body":"x"}')["body"] == '"x"'
+
+
+def test_a_databases_double_may_be_infinite_or_no_number_and_a_feeds_may_not() -> None:
+    """As ``row_to_json`` writes them. A bare ``NaN`` is no JSON, and ``1e999`` is no infinity, of whomever they are."""
+    lines = [b'{"id":%d,"text":"\\"share\\":\\"NaN\\"","share":%s}' % each for each in enumerate(
+        (b'"NaN"', b'"Infinity"', b'"-Infinity"', b"NaN", b"1e999", b'"nan"', b'"1.5"', b"1.5")
+    )]  # fmt: skip
+    block = Block(b"\n".join(lines) + b"\n", 0)
+    ours = parser_for(replace(SOURCE, changed_at="at")).parse(block)
+    assert list(map(str, ours.rows.column("share").to_pylist())) == ["nan", "inf", "-inf", "1.5"]
+    assert sorted(each.line for each in ours.rejected) == [3, 4, 5, 6]
+    assert parser_for(SOURCE).parse(block).rows.column("share").to_pylist() == [1.5]
 
 
 def test_missing_optional_fields_are_null_and_a_missing_required_one_rejects_the_line() -> None:
