@@ -28,9 +28,22 @@ _REFUSALS_SHOWN = 5
 
 def transition_to(target: Target, wanted: Contracts) -> Transition:
     """The steps from what is deployed there to the wanted contracts."""
+    contracts = deployed_contracts(target)
+    return transition_from(target.deployment() if contracts is not None else None, contracts, wanted)
+
+
+def transition_from(deployed: Deployment | None, contracts: Contracts | None, wanted: Contracts) -> Transition:
+    """The steps from a deployment's contracts (None: nothing is deployed) to the wanted ones, by the lake's history."""
+    from aws.objects import S3ObjectStore
+    from core.evolution.deployments import Recorded, read_history
     from core.evolution.generations import plan_transition
 
-    return plan_transition(deployed_contracts(target), wanted, now=now())
+    def history(dataset: str) -> tuple[Recorded, ...]:
+        if deployed is None:
+            return ()
+        return read_history(S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket), dataset)
+
+    return plan_transition(contracts, wanted, now=now(), history=history)
 
 
 def now() -> int:
@@ -41,14 +54,18 @@ def now() -> int:
 def tell_of_building(building: Sequence[NewGeneration]) -> None:
     """Say what will be built before the deployment's second step, which has all else that changes."""
     for new in building:
-        out.print(f"{new.table}: {new.folder} is built beside {new.beside} from ingest objects, then readers see it")
+        beside = f" beside {new.beside}" if new.beside else ""
+        out.print(f"{new.table}: {new.folder} is built{beside} from ingest objects, then readers see it")
 
 
 def as_changes(building: Sequence[NewGeneration]) -> list[Change]:
     """The generations that readers do not see yet, as changes: while they are built, Terraform's plan is empty."""
     from deploy.terraform import Change
 
-    return [Change(f"{new.beside} -> {new.folder}", ("update",)) for new in building]
+    return [
+        Change(f"{new.beside} -> {new.folder}", ("update",)) if new.beside else Change(new.folder, ("create",))
+        for new in building
+    ]
 
 
 def build(deployed: Deployment, building: Sequence[NewGeneration]) -> list[BuiltGeneration]:

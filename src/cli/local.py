@@ -102,13 +102,12 @@ def _database_secrets(plan: Plan, given: Sequence[str]) -> dict[str, str]:
 def _apply(stack: Stack, plan: Plan, *, allow_destroy: bool, allow_fewer: bool, as_json: bool) -> dict[str, Any]:
     """Apply what changed to a running stack, new generations of tables in two steps; what that was."""
     from cli.contract_changes import refuse_changes, show_changes
-    from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built
+    from cli.generations import build, now, refuse_smaller, tell_of_building, tell_of_built, transition_from
     from core.evolution.compare import compare_contracts
-    from core.evolution.generations import plan_transition
     from deploy.plans import counts, summary
 
     environment = stack.deployment.environment
-    transition = plan_transition(stack.deployment.contracts, stack.contracts(plan), now=now())
+    transition = transition_from(stack.deployment, stack.deployment.contracts, stack.contracts(plan))
     contracts = compare_contracts(stack.deployment.contracts, transition.wanted)
     if not as_json:
         show_changes(contracts)

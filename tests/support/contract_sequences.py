@@ -25,6 +25,7 @@ from core.contract.model import Contracts, Feed, Table
 from core.errors import StarmendError
 from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
+from core.evolution.deployments import Recorded, read_history, record_deployments
 from core.evolution.generations import Transition, plan_transition
 from processing.restating.generations import build_generations
 from processing.restating.rebuild import rebuild_table
@@ -101,6 +102,7 @@ class _Lake:
         self.lake = MemoryLake(contracts, now=self._clock)
         self.contracts = contracts
         self.keys: list[str] = []
+        record_deployments(self.lake.records, contracts, now=int(NOW.timestamp()), collecting=True)
         self.switched: set[str] = set()  # the folders that readers see since the last deployment
 
     def _clock(self) -> datetime:
@@ -109,7 +111,7 @@ class _Lake:
     def deploy(self, wanted: Contracts, draw: random.Random) -> bool:
         """Deploy a contract, in one step or in two; whether it was a return to what readers saw before."""
         seconds = int(self.now.timestamp())
-        transition = plan_transition(self.contracts, wanted, now=seconds)
+        transition = plan_transition(self.contracts, wanted, now=seconds, history=self.history)
         before = {table.folder for table in self.contracts.tables()}
         self.switched = set()
         self._deployed(transition.first)
@@ -126,7 +128,8 @@ class _Lake:
             for _ in build_generations(self.lake.services, transition.building[:1]):
                 break
             self.arrive()
-        again = plan_transition(self.contracts, transition.wanted, now=int(self.now.timestamp()))
+        now = int(self.now.timestamp())
+        again = plan_transition(self.contracts, transition.wanted, now=now, history=self.history)
         assert (again.first, again.building) == (transition.first, transition.building)
         list(build_generations(self.lake.services, transition.building))
         self.arrive()
@@ -134,6 +137,11 @@ class _Lake:
     def _deployed(self, contracts: Contracts) -> None:
         self.lake.deployed(contracts)
         self.contracts = contracts
+        record_deployments(self.lake.records, contracts, now=int(self.now.timestamp()), collecting=True)
+
+    def history(self, dataset: str) -> Sequence[Recorded]:
+        """What was deployed of a dataset."""
+        return read_history(self.lake.records, dataset)
 
     def arrive(self) -> None:
         """More ingest objects, in the form that is deployed, are put and processed."""

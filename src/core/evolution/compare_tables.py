@@ -85,7 +85,7 @@ def compare_tables(before: Contract, after: Contract) -> Iterator[Change]:
     )
     for name in came:
         table = after_table(after, name)
-        verdict = applied("a new table", "It is filled from the ingest objects: starmend rebuild, or the audit")
+        verdict = applied("a new table", "It is built from the ingest objects before readers see it")
         yield change_of(dataset, f"warehouse.{name}", "", table.kind, verdict)
     for name in went:
         table = after_table(before, name)

@@ -11,11 +11,14 @@ folder of its own beside the old one. The deployment then has two steps:
 
 A generation is named by a hash of what it was made from and of what it is, so that no name comes twice and a step that
 is tried again comes to the same.
+
+A table that is new, of a source that is not, goes the same way: it is built before the catalog knows of it, so that no
+reader finds it empty. One that was taken out once and comes back takes up its last generation where its rows fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -29,13 +32,15 @@ from core.time import epoch, iso
 from core.warehouse.current_state import current_table, inputs_of
 from core.warehouse.vacuum import GRACE, SHORTEST_GRACE
 
+History = Callable[[str], Sequence[Recorded]]  # the deployments of a dataset, in order
+
 DIGITS = 8
 _MARGIN = int(SHORTEST_GRACE.total_seconds())  # writers that began within the grace period have ended by then
 
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A table that is built beside the one that readers see, by their folders."""
+    """A table that is built beside the one that readers see, by their folders; ``beside`` is empty where none is."""
 
     dataset: str
     table: str
@@ -60,24 +65,27 @@ class Transition:
         built = {each.dataset for each in self.building}
         contracts = (
             _beside(contract, served[contract.dataset], self.first, until=_grace(now))
-            if contract.dataset in built
+            if contract.dataset in built and folders_of(served[contract.dataset]) - folders_of(contract)
             else replace(contract, beside=_kept(served.get(contract.dataset), contract, now))
             for contract in self.wanted
         )
         return replace(self.wanted, contracts=tuple(contracts))
 
 
-def plan_transition(deployed: Contracts | None, wanted: Contracts, *, now: int) -> Transition:
+def plan_transition(
+    deployed: Contracts | None, wanted: Contracts, *, now: int, history: History = lambda _dataset: ()
+) -> Transition:
     """The steps from what is deployed (None: nothing) to the wanted contracts, at ``now`` (epoch seconds).
 
     Where nothing but what is deployed is wanted, ``first`` is that, byte by byte. A generation that is beside already
-    is taken as it is: one that readers saw is whole, so that going back to it builds nothing.
+    is taken as it is: one that readers saw is whole, so that going back to it builds nothing. ``history`` is asked for
+    a dataset's deployments where the wanted contract has a table that the deployed one has not.
     """
     if deployed is None:
         return Transition(wanted, wanted)
     before = {contract.dataset: contract for contract in deployed}
     contracts = [
-        _in_generations(before[contract.dataset], contract, now) if contract.dataset in before else contract
+        _in_generations(before[contract.dataset], contract, now, history) if contract.dataset in before else contract
         for contract in wanted
     ]
     placed = replace(wanted, contracts=tuple(contracts))
@@ -85,7 +93,7 @@ def plan_transition(deployed: Contracts | None, wanted: Contracts, *, now: int) 
         each
         for contract in contracts
         if contract.dataset in before
-        for each in _to_build(before[contract.dataset], contract, now)
+        for each in _to_build(before[contract.dataset], contract, deployed, now)
     )
     if not building:
         first = [_at_once(before.get(contract.dataset), contract, deployed, now) for contract in contracts]
@@ -144,9 +152,10 @@ def _stored(contract: Contract) -> dict[str, str]:
 # ---------------------------------------------------------------- one dataset
 
 
-def _in_generations(before: Contract, wanted: Contract, now: int) -> Contract:
+def _in_generations(before: Contract, wanted: Contract, now: int, history: History) -> Contract:
     """The wanted contract with each of its tables in the generation that its rows fit, or in a new one."""
     known = [before]
+    past = _Past(wanted, history)
     if before.beside is not None and before.beside.is_live(now):
         known.append(before.beside.contract)
     strangers = [affected(each, wanted) for each in known]
@@ -162,24 +171,60 @@ def _in_generations(before: Contract, wanted: Contract, now: int) -> Contract:
         )
         old = _named(before.tables, table.name)
         generation = _named(home.tables, table.name).generation if home else ""  # type: ignore[union-attr]
-        if home is None and old is not None:
-            generation = _name(before, wanted, old, table)
+        if home is None:
+            generation = _name(before, wanted, old, table) if old is not None else past.generation_of(table)
         tables.append(replace(table, generation=generation))
     source = wanted.source
     if isinstance(source, Database):
-        source = replace(source, tables=tuple(_source_in_generation(known, wanted, each) for each in source.tables))
+        placed = (_source_in_generation(known, wanted, each, past) for each in source.tables)
+        source = replace(source, tables=tuple(placed))
     return replace(wanted, tables=tuple(tables), source=source)
 
 
-def _source_in_generation(known: Collection[Contract], wanted: Contract, source: SourceTable) -> SourceTable:
+def _source_in_generation(
+    known: Collection[Contract], wanted: Contract, source: SourceTable, past: _Past
+) -> SourceTable:
     """The source table with the generation of its current state."""
-    first = next(iter(known))
-    was = _source_of(first, source.name)
+    was = _source_of(next(iter(known)), source.name)
     for contract in known:
         there = _source_of(contract, source.name)
         if there is not None and source.name not in _states_affected(contract, wanted):
             return replace(source, generation=there.generation)
-    return replace(source, generation=content_hash((was, source))[:DIGITS]) if was is not None else source
+    if was is None:
+        return replace(source, generation=past.state_of(source))
+    return replace(source, generation=content_hash((was, source))[:DIGITS])
+
+
+class _Past:
+    """What the history says of tables and current states that the deployed contract of a dataset has not.
+
+    It is read where somebody asks, for most contracts have no such table.
+    """
+
+    def __init__(self, wanted: Contract, history: History) -> None:
+        self._wanted = wanted
+        self._history = history
+
+    def generation_of(self, table: Table) -> str:
+        """The generation that the table had last where its rows fit, else one after it; empty where it never was."""
+        for contract in self._newest_first():
+            last = _named(contract.tables, table.name)
+            if last is not None:
+                fits = table.name not in affected(contract, self._wanted)
+                return last.generation if fits else _name(contract, self._wanted, last, table)
+        return ""
+
+    def state_of(self, source: SourceTable) -> str:
+        """The same for the current state of a source table."""
+        for contract in self._newest_first():
+            last = _source_of(contract, source.name)
+            if last is not None:
+                fits = source.name not in _states_affected(contract, self._wanted)
+                return last.generation if fits else content_hash((last, source))[:DIGITS]
+        return ""
+
+    def _newest_first(self) -> Iterator[Contract]:
+        return (recorded.form.contract for recorded in reversed(self._history(self._wanted.dataset)))
 
 
 def affected(before: Contract, after: Contract) -> set[str]:
@@ -216,15 +261,27 @@ def _sources_affected(before: Contract, after: Contract) -> set[str]:
     return names
 
 
-def _to_build(before: Contract, wanted: Contract, now: int) -> Iterator[NewGeneration]:
-    """The generations that are not whole: those that are new, or whose building has begun."""
-    whole = folders_of(before)
+def _to_build(before: Contract, wanted: Contract, deployed: Contracts, now: int) -> Iterator[NewGeneration]:
+    """The generations that are not whole: those that are new, or whose building has begun.
+
+    Tables whose source is new too have nothing that they could be built from, and what another dataset has is there.
+    """
+    whole = {folder for contract in deployed for folder in folders_of(contract)}
     if before.beside is not None and before.beside.until and before.beside.is_live(now):
         whole |= folders_of(before.beside.contract)
     for table in wanted.tables:
         old = _named(before.tables, table.name)
-        if old is not None and table.folder not in whole:
-            yield NewGeneration(wanted.dataset, table.name, table.folder, old.folder)
+        if table.folder not in whole and (old is not None or _has_rows(before, wanted, table)):
+            yield NewGeneration(wanted.dataset, table.name, table.folder, old.folder if old else "")
+
+
+def _has_rows(before: Contract, wanted: Contract, table: Table) -> bool:
+    """Whether what is deployed has acquired rows that a new table is made of, or it is made of the contract alone."""
+    if table.kind == "rollup":
+        fact = _named(wanted.tables, table.source)
+        return fact is not None and _has_rows(before, wanted, fact)
+    sources = {*inputs_of(table)} if table.kind == "dimension" else {table.source} if table.kind == "fact" else set()
+    return before.source is not None and all(_source_of(before, name) is not None for name in sources)
 
 
 def _at_once(before: Contract | None, wanted: Contract, deployed: Contracts, now: int) -> Contract:

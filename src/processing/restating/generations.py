@@ -25,6 +25,7 @@ from processing.restating.rebuild import paths_of_pointers, rebuild_table
 from processing.services import Services
 
 TRIES = 3  # of a comparison: a commit goes to one generation first, and then to the other
+_NONE = (0, np.zeros(0, np.int64))  # the keys of a table that readers do not see yet
 _ORDER = ("fact", "dimension", "calendar", "rollup")  # what is derived comes after what it is made of
 
 
@@ -97,9 +98,9 @@ def _current_states(services: Services, dataset: str) -> set[str]:
 
 
 def _compared(services: Services, by: Services, new: NewGeneration, refusals: tuple[str, ...]) -> BuiltGeneration:
-    old, table = services.contracts.table(new.table), by.contracts.table(new.table)
+    table = by.contracts.table(new.table)
     for _ in range(TRIES):
-        before_rows, before = _keys(services, old, table)
+        before_rows, before = _keys(services, services.contracts.table(new.table), table) if new.beside else _NONE
         rows, keys = _keys(by, table, table)
         lost = len(np.setdiff1d(before, keys)) if before is not None and keys is not None else 0
         if not lost:

@@ -263,3 +263,60 @@ def test_of_a_table_that_was_taken_out_the_generation_that_readers_saw_last_stay
     gone = retired_folders(history, after, now=NOW + 1000 * HOURS)
     assert "fact_sales_order" in gone
     assert new not in gone
+
+
+def without(contracts: Contracts, *names: str) -> Contracts:
+    """The contracts without some tables of one dataset."""
+    return changed(
+        contracts,
+        "quotes" if names[0].startswith("fact_quote") else "sales",
+        lambda contract: replace(contract, tables=tuple(table for table in contract.tables if table.name not in names)),
+    )
+
+
+@pytest.mark.parametrize("name", ["fact_payment", "dim_design"])
+def test_a_new_table_is_built_before_the_catalog_knows_of_it(name: str) -> None:
+    wanted = shipped_contracts()
+    before = without(wanted, name)
+    transition = plan_transition(before, wanted, now=NOW)
+    assert [(new.table, new.folder, new.beside) for new in transition.building] == [(name, name, "")]
+    assert replace(transition.first.dataset("sales"), beside=None) == before.dataset("sales")
+    again = plan_transition(transition.first, wanted, now=NOW + 60)
+    assert (again.first, again.building) == (transition.first, transition.building)
+    last = transition.last(NOW)
+    assert last == wanted, "nothing that readers saw is gone, so nothing stays beside"
+    assert plan_transition(last, wanted, now=NOW + 60) == Transition(wanted, wanted)
+
+
+def test_a_table_that_another_dataset_has_is_there() -> None:
+    wanted = shipped_contracts()
+    assert plan_transition(without(wanted, "dim_date"), wanted, now=NOW).building == ()
+
+
+def test_a_new_table_of_a_new_source_has_nothing_to_be_built_from() -> None:
+    wanted = shipped_contracts()
+
+    def without_payments(contract: Contract) -> Contract:
+        assert isinstance(contract.source, Database)
+        tables = tuple(table for table in contract.source.tables if table.name != "payment")
+        return replace(contract, source=replace(contract.source, tables=tables))
+
+    before = changed(without(wanted, "fact_payment"), "sales", without_payments)
+    assert plan_transition(before, wanted, now=NOW) == Transition(wanted, wanted)
+
+
+def test_a_table_that_was_taken_out_comes_back_in_its_last_generation_or_in_one_after_it() -> None:
+    before = shipped_contracts()
+    rebuilt = stepped(before, rekeyed(before))
+    table = rebuilt.table("fact_sales_order")
+    gone = without(rebuilt, "fact_sales_order")
+    past = [
+        Recorded(Deployment("sales", number, NOW + HOURS * number, "", ""), ContractForm.of(each, "sales"))
+        for number, each in enumerate((before, rebuilt, gone))
+    ]
+    for wanted, is_new in ((rekeyed(before), False), (before, True)):
+        back = plan_transition(gone, wanted, now=NOW + 10**6, history=lambda _dataset: past)
+        [new] = back.building
+        assert (new.table, new.beside) == ("fact_sales_order", "")
+        assert (new.folder == table.folder) is not is_new
+        assert new.folder != "fact_sales_order", "rows of the first generation have another key"
