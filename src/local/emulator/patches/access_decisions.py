@@ -14,7 +14,8 @@ in the service's own words. What follows is where it asks another question than 
   exist, not 404.
 - Service Authorization Reference: ``events:PutEvents`` knows the condition key ``events:source``.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
-  plain HTTP refuses everything; here loopback stands for TLS.
+  plain HTTP refuses everything; here loopback stands for TLS. So does what a state machine calls that no request
+  started but a schedule: stock would refuse each of its messages to a queue with such a policy.
 
 Adds the record that CloudTrail keeps on AWS: :data:`local.emulator.decisions.FILE` in the state directory.
 """
@@ -44,6 +45,7 @@ _GET_PARAMETERS = "AmazonSSM.GetParameters"
 _GLUE = "AWSGlue."
 _OF_TABLES = frozenset({"GetTable", "CreateTable", "UpdateTable", "DeleteTable"})
 _OF_DATABASES = frozenset({"GetDatabase", "UpdateDatabase", "DeleteDatabase"})
+_LOOPBACK = "127.0.0.1"
 _TOKEN = b'"taskToken"'
 _QUERY = b'"QueryExecutionId"'
 _running: list[dict[str, Any]] = []  # what each task that runs knows: its state machine, and its token once it has one
@@ -58,6 +60,7 @@ def apply(settings: Settings) -> None:
         return
     ledger = Ledger(Path(settings.decisions))
     wrap(app, "pin_request_origin", lambda stock, address, _secure: stock(address, True))
+    wrap(stepfunctions, "_start_execution", _start_execution)
     wrap(app, "_dispatch_service_request", _dispatch)
     wrap(stepfunctions, "_execute_task", _execute_task)
     wrap(iam_actions, "extract_iam_action", _action)
@@ -76,6 +79,11 @@ def apply(settings: Settings) -> None:
         return refused
 
     wrap(iam_evaluator, "enforce", enforce)
+
+
+def _start_execution(stock: Any, *request: Any) -> Any:
+    iam_evaluator.pin_request_origin(_LOOPBACK, True)  # kept by the thread that carries the execution out
+    return stock(*request)
 
 
 def _action(stock: Any, *request: Any) -> str | None:

@@ -17,6 +17,7 @@ from tests.unit.local.emulator.functions import publish_layers
 
 from local.emulator import Emulator, decisions
 from local.emulator.decisions import Decision
+from local.emulator.schedules import Pace, write_pace
 from local.provisioning import UNPACKED_LAYERS
 
 pytestmark = pytest.mark.emulator
@@ -181,6 +182,27 @@ def test_a_task_may_be_answered_by_who_may_answer_its_state_machine(strict: Emul
     message = eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=10)[0]
     token = json.loads(message["Body"])["token"]
     assert asked(strict, "stepfunctions", "send_task_success", taskToken=token, output="{}") == told
+
+
+def test_a_state_machine_that_a_schedule_starts_may_send_to_a_queue_that_refuses_plain_http(strict: Emulator) -> None:
+    sqs, session = boto3.Session().client("sqs"), boto3.Session()
+    refused = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*",
+               "Condition": {"Bool": {"aws:SecureTransport": "false"}}}  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [refused]})
+    url = sqs.create_queue(QueueName="encrypted", Attributes={"Policy": policy})["QueueUrl"]
+    sending = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": True,
+               "Parameters": {"QueueUrl": url, "MessageBody": "x"}}  # fmt: skip
+    definition = json.dumps({"StartAt": "Send", "States": {"Send": sending}})
+    role = "arn:aws:iam::000000000000:role/least"
+    states, scheduler = session.client("stepfunctions"), session.client("scheduler")
+    arn = states.create_state_machine(name="sends", roleArn=role, definition=definition)["stateMachineArn"]
+    write_pace(strict.state_dir, Pace(60))
+    scheduler.create_schedule(
+        Name="by-the-minute", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": role, "Input": "{}"},
+    )  # fmt: skip
+    assert eventually(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), within=20)
+    scheduler.delete_schedule(Name="by-the-minute")
 
 
 @pytest.mark.parametrize(("workgroup", "told"), [("ours", "fine"), ("theirs", "AccessDeniedException")])
