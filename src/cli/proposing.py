@@ -42,8 +42,11 @@ class DatabaseAddress:
 def read_address(text: str) -> DatabaseAddress:
     """An address such as ``postgresql://user:password@host:5432/name?sslmode=verify-full&sslrootcert=FILE``.
 
-    A password that it does not hold comes from ``PGPASSWORD`` or is asked for. Raises ``Misuse``, which hides it.
+    A password that it does not hold comes from ``PGPASSWORD`` or is asked for. A server on this machine is spoken to
+    in plain text where there is no ``sslmode``, as ``up --database`` does. Raises ``Misuse``, which hides the password.
     """
+    from ingestion.engines.urls import sslmode_of
+
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -60,7 +63,7 @@ def read_address(text: str) -> DatabaseAddress:
         "username": unquote(parts.username),
         "password": unquote(parts.password or "") or _password(),
         **({"port": str(port)} if port else {}),
-        **{name: value for name, value in settings.items() if name == "sslmode"},
+        "sslmode": sslmode_of(parts.hostname, settings),
     }
     if authorities := settings.get("sslrootcert", "").replace("system", ""):
         login["sslrootcert"] = _text_of(Path(authorities))

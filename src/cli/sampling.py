@@ -22,6 +22,12 @@ _SECRET = re.compile(
 )
 _START = re.compile(r"^(start|from|since|begin|after|period1|min)", re.IGNORECASE)
 _END = re.compile(r"^(end|to|until|before|period2|max)", re.IGNORECASE)
+_ENDS = 2  # of a range
+# Of times in URLs, beside those in which answers have them.
+_URL_FORMS = (
+    *("iso_local", "date", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y%m%d"),
+    *("%Y%m%dT%H%M%S", "%Y-%m"),
+)
 _ENTITY = re.compile(
     r"^(symbols?|tickers?|stations?|entity|series|ids?|coins?|pairs?|city|location|site|sensor|device|q)$"
 )
@@ -53,7 +59,11 @@ def asked_of(url: str, document: object) -> Asked:
     parts = urlsplit(url)
     words = set(_texts(document, 0))
     named = next((value for name, value in parse_qsl(parts.query) if _ENTITY.match(name)), "")
-    path = "/".join(_segment(unquote(segment), words, named) for segment in parts.path.split("/"))
+    segments = [unquote(segment) for segment in parts.path.split("/")]
+    times = [segment for segment in segments if segment and _is_time(segment)]
+    ends = dict(zip(("{start}", "{end}"), times, strict=True)) if len(times) == _ENDS else {}
+    placed = {value: place for place, value in ends.items()}
+    path = "/".join(placed.get(segment) or _segment(segment, words, named) for segment in segments)
     query, secret = {}, ""
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if _SECRET.match(name):
@@ -62,12 +72,31 @@ def asked_of(url: str, document: object) -> Asked:
             query[name] = "{entity}"
         elif _is_time(value) and (_START.match(name) or _END.match(name)):
             query[name] = "{start}" if _START.match(name) else "{end}"
+            ends[query[name]] = value
         else:
             query[name] = value.replace("{", "").replace("}", "")
     entity = named or next((unquote(s) for s in parts.path.split("/") if unquote(s) in words), "")
-    return Asked(
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", path, query, secret, is_known=True, entity=entity
-    )
+    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    form, until = _form_and_end(ends)
+    return Asked(url, path, query, secret, is_known=True, entity=entity, form=form, until=until)
+
+
+def _form_and_end(ends: Mapping[str, str]) -> tuple[str, datetime | None]:
+    """The form that writes an address's range as the address has it, and the end that it names."""
+    from core.feeds.rest.times import EPOCHS, NoTime, TimeForm
+    from core.proposing.answers import time_form
+
+    def writes(form: str) -> bool:
+        try:
+            return all(TimeForm(form).write(TimeForm(form).read(value)) == value for value in ends.values())
+        except NoTime:
+            return False
+
+    read = time_form(list(ends.values()))
+    if not read:
+        return "", None
+    form = next(filter(writes, (read, *_URL_FORMS, *EPOCHS)), read)
+    return form, TimeForm(read).read(ends["{end}"]) if "{end}" in ends else None
 
 
 def _segment(segment: str, words: set[str], named: str) -> str:

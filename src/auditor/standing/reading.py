@@ -12,11 +12,12 @@ from typing import Any
 
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
-from auditor.evidence.completeness import COMPLETENESS
+from auditor.databases.rows.targets import slices_between, targets_of
+from auditor.evidence.completeness import COMPLETENESS, completeness_key
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
 from auditor.standing.standing import DatasetStanding, standings
-from core.contract.model import Contract
+from core.contract.model import Contract, Database
 from core.ports import ObjectReader
 from core.time import iso
 
@@ -31,12 +32,12 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     A dataset that is paused is not stale: nobody asks for anything.
     """
     dataset = contract.dataset
-    prefix = f"{COMPLETENESS}dataset={dataset}/"
-    recent = [info.key for info in records.list(prefix, after=f"{prefix}day={iso(now - RECENT)[:10]}")]
-    rows = [row for row in _read(records, recent) if not row.get("object")]
+    since = f"{COMPLETENESS}dataset={dataset}/day={iso(now - RECENT)[:10]}"
+    recent = [info.key for info in records.list(f"{COMPLETENESS}dataset={dataset}/", after=since)]
+    begun = [key for key in _windows_begun_before(contract, now - RECENT) if key < since]
+    rows = [row for row in _read(records, [*recent, *begun]) if not row.get("object")]
     causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
-    tables = [table.name for table in contract.needed_source.tables]
-    standing = standings(dataset, tables, rows)
+    standing = standings(dataset, _subjects(contract), rows)
     pause = read_pauses(records, dataset).standing
     last = max((table.audited_at for table in standing if table.audited_at is not None), default=None)
     return DatasetStanding(
@@ -48,6 +49,29 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
         silences={name: str(silence) for name, silence in read_silences(records, dataset, now=now).items()},
         paused=str(pause) if pause else "",
     )
+
+
+def _subjects(contract: Contract) -> dict[str, list[str]]:
+    """The subjects of the auditor's rows by source table: a database's are the warehouse tables that keep its rows."""
+    tables = [table.name for table in contract.needed_source.tables]
+    if not isinstance(contract.source, Database):
+        return {table: [table] for table in tables}
+    targets = targets_of(contract)
+    return {table: [target.table.name for target in targets if target.source.name == table] for table in tables}
+
+
+def _windows_begun_before(contract: Contract, at: int) -> Iterator[str]:
+    """The keys of the rows of a database's windows that lie across an instant, and of those before them.
+
+    A partition of a year is one window, whose row lies by the day on which the year began.
+    """
+    if not isinstance(contract.source, Database):
+        return
+    for target in targets_of(contract):
+        for across in slices_between(target, at, at + 1):
+            for part in (across, *slices_between(target, across.start - 1, across.start)):
+                if not part.whole:
+                    yield completeness_key(contract.dataset, part.start, subject=part.table)
 
 
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:

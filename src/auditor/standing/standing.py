@@ -6,11 +6,11 @@ are named even where nothing is known to be missing of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.time import epoch
+from core.time import epoch, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Standing:
     """A source table after its last audit; instants in epoch seconds, None where nothing is known.
 
     ``windows`` are those of which the auditor keeps rows since ``since``; ``certified`` of them have a certificate.
-    Until ``complete_until`` every window has all that is expected of it, until ``certified_until`` it is certified too.
+    Until ``complete_until`` every window has all that is expected of it, until ``certified_until`` it is certified too;
+    neither is later than the audit that found it so.
     """
 
     dataset: str
@@ -54,13 +55,19 @@ class DatasetStanding:
     paused: str = ""
 
 
-def standings(dataset: str, tables: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> tuple[Standing, ...]:
-    """The standing of each table by the auditor's rows of ``completeness``, whatever their order."""
-    by_table: dict[str, list[Mapping[str, Any]]] = {table: [] for table in tables}
-    for row in rows:
-        if row["subject"] in by_table:
-            by_table[row["subject"]].append(row)
-    return tuple(_standing(dataset, table, by_table[table]) for table in tables)
+def standings(
+    dataset: str, tables: Mapping[str, Collection[str]], rows: Iterable[Mapping[str, Any]]
+) -> tuple[Standing, ...]:
+    """The standing of each source table by the auditor's rows of ``completeness``, whatever their order.
+
+    ``tables`` are the rows' subjects by source table. Of a window that has a row for each day on which it was audited
+    the last one counts.
+    """
+    newest: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for row in sorted(rows, key=lambda row: str(row["audited_at"])):
+        newest[row["subject"], row["window_start"]] = row
+    of_table = {table: [row for row in newest.values() if row["subject"] in of] for table, of in tables.items()}
+    return tuple(_standing(dataset, table, of_table[table]) for table in tables)
 
 
 def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> Standing:
@@ -81,13 +88,14 @@ def _standing(dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> St
 
 
 def _until(rows: Sequence[Mapping[str, Any]], holds: Sequence[bool]) -> int | None:
-    """The end of the last window before the first that does not hold; None where the first does not."""
-    last = None
-    for row, fine in zip(rows, holds, strict=True):
-        if not fine:
-            break
-        last = row["window_end"]
-    return epoch(last) if last else None
+    """Until when all hold: the end of the last before the first that does not, or when it was audited before its end.
+
+    None where the first does not. Windows of several subjects may begin together; one that does not hold ends it.
+    """
+    broken = next((str(row["window_start"]) for row, fine in zip(rows, holds, strict=True) if not fine), "")
+    before = [row for row in rows if not broken or str(row["window_start"]) < broken]
+    ends = [min(epoch(row["window_end"]), epoch(row["audited_at"])) for row in before]
+    return min(max(ends), epoch(broken or iso(max(ends)))) if ends else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Asked:
     """How the answer was asked for: without a URL, it is to be filled in.
 
     ``query`` holds placeholders where the URL had the entity or an end of a range; ``secret`` is the name of the
-    parameter that held one, which is kept nowhere. ``entity`` is the one that was asked for.
+    parameter that held one, which is kept nowhere. ``entity`` is the one that was asked for. ``form`` is that of the
+    times in the URL, ``until`` the end that it named; empty and None where it had none.
     """
 
     url: str = PLACEHOLDER
@@ -42,6 +43,8 @@ class Asked:
     secret: str = ""
     is_known: bool = False
     entity: str = ""
+    form: str = ""
+    until: dt.datetime | None = None
 
 
 def propose_feed(dataset: str, document: object, asked: Asked, *, today: dt.date) -> str:
@@ -95,9 +98,11 @@ class _Feed:
                 " texts without an offset are taken for UTC: else {records: ..., zone: America/New_York}"
                 * read.is_local
             )
-            page.put(
-                3, "time", read.form, f"of {read.time or 'the names of the records'}, by its values;{zone}".rstrip(";")
-            )
+            forms: Value = read.form
+            if asked.form not in ("", read.form):
+                forms = {"urls": asked.form, "records": read.form}
+            why = f"of {read.time or 'the names of the records'}, by its values;{zone}"
+            page.put(3, "time", forms, why.rstrip(";"))
         self._write_call(page)
         page.alias(1, "history", "api") if self.is_history else page.put(
             1, "history", "none", "nobody is known who has the past: what is missed stays missing, and is alarmed"
@@ -112,9 +117,8 @@ class _Feed:
         why = "" if read.entities or asked.entity else "a guess: nothing in the answer says whose it is"
         page.put(1, "entities", list(self.entities), why)
         page.put(1, "settle", _duration(max(60, min(self.every // 6, 3600) // 60 * 60)), "how late a point may be")
-        page.put(
-            1, "complete_within", _duration(max(self.every * 2, 7200)), "there by then, or proven absent, or alarmed"
-        )
+        patience, why = _patience(self.every, self.calendar, is_live=not self.is_history)
+        page.put(1, "complete_within", _duration(patience), f"there by then, or proven absent, or alarmed{why}")
         calls = -(-len(self.entities) * 60 // self.every)
         page.put(1, "rate_limit", f"{max(60, calls)} / minute", "a guess: what its plan allows")
 
@@ -134,6 +138,8 @@ class _Feed:
             page.put(4, "query", query, "a guess: nothing tells how a time is asked for")
         elif query:
             page.put(4, "query", query)
+        if asked.until and read.instants and max(read.instants) >= asked.until:
+            page.put(4, "end", "inclusive", "the answer has the end that was asked for")
         page.put(4, "records", read.records)
         if read.shape != "rows":
             page.put(4, "shape", read.shape)
@@ -194,6 +200,16 @@ def _cadence(read: Understanding) -> tuple[int, str, str]:
     if every == read.every:
         return every, ALWAYS, "most times of the answer lie so far apart"
     return every, ALWAYS, f"most times lie {read.every} s apart; a cadence is whole minutes that divide a day"
+
+
+def _patience(every: int, calendar: str, *, is_live: bool) -> tuple[int, str]:
+    """Seconds within which points can be there, and why so many: history is asked for once a whole window is over."""
+    if is_live:
+        return max(every * 2, 7200), ""
+    longest = max(every, next((most for name, _, most in _LONGER if name == calendar), 0))
+    if longest < 3600:
+        return 3 * 3600, ": an audit asks for each hour once it is over"
+    return 2 * max(longest, _DAY), ": an audit asks for each day once it is over"
 
 
 def _duration(seconds: int) -> str:

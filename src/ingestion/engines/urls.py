@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -38,14 +39,23 @@ def secret_of_url(url: str) -> str:
     }
     if missing := [name for name, value in given.items() if not value]:
         raise Misuse("read the URL of a database", place, f"lacks {', '.join(missing)}", _FORM)
-    mode = query.get("sslmode") or ("disable" if _is_this_machine(parts.hostname or "") else "verify-full")
-    secret = {**given, "sslmode": mode} | ({"port": str(port)} if port else {})
+    secret = {**given, "sslmode": sslmode_of(parts.hostname or "", query)} | ({"port": str(port)} if port else {})
     if file := query.get("sslrootcert"):
         try:
             secret["sslrootcert"] = Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise Misuse("read the URL of a database", file, str(error), "Name a readable PEM file") from error
     return json.dumps(secret)
+
+
+def sslmode_of(host: str, settings: Mapping[str, str]) -> str:
+    """How a server proves itself, by its host and the URL's settings.
+
+    Where they say nothing of it, one on this machine does not: nobody is between.
+    """
+    if mode := settings.get("sslmode"):
+        return mode
+    return "disable" if _is_this_machine(host) and not settings.get("sslrootcert") else "verify-full"
 
 
 def _is_this_machine(host: str) -> bool:

@@ -17,6 +17,7 @@ from tests.unit.cli.currencies import CURRENCY, currency, rows_of
 from aws.deployment import Deployment
 from aws.objects import S3ObjectStore
 from core.audit.repair_jobs import read_job
+from core.contract.model import SourceTable
 from core.errors import PipelineBug
 
 pytestmark = pytest.mark.usefixtures("dev")
@@ -66,6 +67,17 @@ def test_a_pass_is_shown_table_by_table_and_a_feed_is_asked_for_this_minute(
     assert calls[-1] == ("extract", {"dataset": "sales", "tables": ["staff"]})
     assert "staff" in shown.out
     assert "1,234 rows or points" in shown.out
+
+
+def test_a_table_without_a_time_of_change_is_shown_as_left_to_audits_and_no_function_is_called_for_it_alone(
+    calls: list[tuple[str, dict[str, Any]]], account: Account, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SourceTable, "by_keys", property(lambda table: table.name == "design"))
+    said = starmend("extract", "--dataset", "sales", "--json")
+    assert {row["table"]: row["outcome"] for row in said.data}["design"] == "left to audits"
+    calls.clear()
+    alone = starmend("extract", "--dataset", "sales", "--table", "design")
+    assert (alone.code, calls, "left to audits" in alone.out, "starmend heal" in alone.out) == (0, [], True, True)
 
 
 def test_a_whole_extraction_asks_for_each_table_and_one_that_fails_stops_no_other(

@@ -15,6 +15,7 @@ from tests.support.public_apis import APIS
 from tests.support.scripted_server import Answer, Request, scripted_server
 from tests.unit.ingestion.examples.test_public_apis import EXAMPLES, Example
 
+from cli.sampling import asked_of
 from core.contract.model import Feed
 from core.feeds.rest.settings import Call, RestSpec
 from core.feeds.rest.spec import read_spec
@@ -86,6 +87,34 @@ def test_of_each_documented_api_the_records_times_and_values_are_read_as_by_the_
     expected = points(in_utc(written), written.history, document, example.field)
     assert len(expected) > 3
     assert expected in all_points(proposed_feed(document, tmp_path), document)
+
+
+# A month, and a range in one parameter: what an address has of those is no start and no end.
+@pytest.mark.parametrize("name", sorted(APIS.keys() - {"alpha_vantage", "census"}))
+def test_of_each_documented_address_the_range_is_asked_for_in_the_form_of_the_contract_written_by_hand(
+    name: str,
+) -> None:
+    with scripted_server(lambda _request: Answer("{}")) as server:
+        Example(name, server).ask()
+        asked = asked_of(f"https://api.example.org{server.requests[0].path}", [])
+    written = read_spec(contracts_in(EXAMPLES).feed(name).history.settings)
+    assert written.history is not None
+    texts = [asked.path, *asked.query.values()]
+    of_theirs = [written.history.path, *written.history.query.values()]
+    assert asked.form == written.times(written.history).urls
+    assert {end for end in ("{start}", "{end}") if end in texts or end in asked.path.split("/")} == {
+        end for end in ("{start}", "{end}") if any(end in str(text) for text in of_theirs)
+    }
+
+
+def test_an_answer_that_has_the_end_that_was_asked_for_is_one_of_an_inclusive_range_and_of_a_day_its_hours() -> None:
+    hours = [{"time": f"2026-11-2{day}T{hour:02}:00", "t": Decimal("1.5")} for day in (0, 1) for hour in range(24)]
+    asked = asked_of("https://api.example.org/h?start_date=2026-11-20&end_date=2026-11-21", {"hourly": hours})
+    text = propose_feed("weather", {"hourly": hours}, asked, today=TODAY)
+    assert "time: {urls: date, records: iso}" in text
+    assert "end: inclusive" in text
+    assert "end: inclusive" not in propose_feed("weather", {"hourly": hours[:24]}, asked, today=TODAY)
+    assert "complete_within: 2 days" in text, "nobody asks for an hour before its day is over"
 
 
 @pytest.mark.parametrize("seed", [*range(24), 145])

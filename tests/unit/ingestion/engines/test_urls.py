@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from cli.proposing import read_address
 from core.errors import Misuse
 from ingestion.engines.urls import secret_of_url
+from local.database.certificate import write_certificate
 
 
 def test_a_url_becomes_the_secret_that_a_contract_names() -> None:
@@ -20,6 +23,24 @@ def test_a_url_becomes_the_secret_that_a_contract_names() -> None:
         "password": "p/w",
         "sslmode": "verify-full",
     }
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [
+        ("localhost/shop", "disable"),
+        ("127.0.0.1:5433/shop?sslmode=require", "require"),
+        ("localhost/shop?sslrootcert=FILE", "verify-full"),  # whoever names authorities wants them asked
+        ("db.example.com/shop", "verify-full"),
+    ],
+)
+def test_init_and_up_ask_a_server_for_the_same_proof(place: str, mode: str, tmp_path: Path) -> None:
+    if "FILE" in place:
+        write_certificate(tmp_path / "server.pem", tmp_path / "key.pem")
+    url = f"postgresql://reader:pw@{place}".replace("FILE", str(tmp_path / "server.pem"))
+    asked = secret_of_url(url)
+    assert json.loads(asked)["sslmode"] == mode
+    assert json.loads(read_address(url).secret) == json.loads(asked)
 
 
 @pytest.mark.parametrize("password", ["hush/hush", "hush#hush", "hush?hush", "hush\u2100hush", "[hush", "1/hush"])
