@@ -21,6 +21,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.partitions import MemoryPartitions, MemoryWarehouse
 from tests.support.tables import ORDERS, QUOTES, column, rows_of
 
+from auditor.databases.rows.targets import targets_of
 from auditor.services import Limits, Services
 from core.audit.fingerprint import bucket_numbers, fingerprints, key_hashes, microseconds
 from core.audit.source_check import (
@@ -76,6 +77,13 @@ HOURLY = Table(
 )
 SYMBOLS = ("AAPL", "MSFT", "ZM")
 Point = tuple[str, int]
+
+
+def subject_of(contract: Contract, table: str) -> str:
+    """Whose window a row of ``completeness`` is of: a database's tables are audited as the warehouse keeps them."""
+    if not isinstance(contract.source, Database):
+        return table
+    return next(target.table.name for target in targets_of(contract) if target.source.name == table)
 
 
 def instant(seconds: int) -> datetime:

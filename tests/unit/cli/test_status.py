@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.support.audited import subject_of
 from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 from tests.unit.cli.currencies import CURRENCY, currency
@@ -41,14 +42,14 @@ def audited(account: Account, *, missing: dict[str, int] | None = None) -> None:
         for table in contract.source.tables if contract.source else ():
             lacking = (missing or {}).get(table.name, 0)
             row: dict[str, Any] = {
-                "subject": table.name,
+                "subject": subject_of(contract, table.name),
                 "window_start": format_second(start),
                 "window_end": format_second(start + dt.timedelta(hours=1)),
                 "status": "open" if lacking else "certified",
                 "missing": lacking,
                 "audited_at": format_second(NOW - dt.timedelta(minutes=20)),
             }
-            key = completeness_key(contract.dataset, int(start.timestamp()), subject=table.name)
+            key = completeness_key(contract.dataset, int(start.timestamp()), subject=row["subject"])
             put(account, key, row)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.support.audited import subject_of
 from tests.support.commands import Command, CommandResult
 from tests.unit.cli.answers import Answer, answer
 from tests.unit.cli.conftest import REPOSITORY, Account
@@ -86,9 +87,8 @@ def known(account: Account, dev: None, starmend: Command, monkeypatch: pytest.Mo
     for contract in account.deployment.contracts:
         for table in contract.source.tables if contract.source else ():
             for hours in (14, 13, 12):
-                put_window(
-                    account, contract.dataset, table.name, hours, missing=60 * (table.name == "quotes" and hours == 12)
-                )
+                missing = 60 * (table.name == "quotes" and hours == 12)
+                put_window(account, contract.dataset, subject_of(contract, table.name), hours, missing=missing)
     cause = Cause("limited", "quotes", 60, entities=("AAPL",), attempts=2).to_data()
     memory = {"open": True, "since": format_second(NOW - dt.timedelta(hours=3)), "run": "run-1", "cause": cause}
     put(account, cause_key("quotes", "limited"), memory)
@@ -105,17 +105,17 @@ def known(account: Account, dev: None, starmend: Command, monkeypatch: pytest.Mo
     return account
 
 
-def put_window(account: Account, dataset: str, table: str, hours: int, *, missing: int) -> None:
+def put_window(account: Account, dataset: str, subject: str, hours: int, *, missing: int) -> None:
     start = NOW - dt.timedelta(hours=hours)
     row = {
-        "subject": table,
+        "subject": subject,
         "window_start": format_second(start),
         "window_end": format_second(start + dt.timedelta(hours=1)),
         "status": "alarmed" if missing else "certified",
         "missing": missing,
         "audited_at": format_second(NOW - dt.timedelta(minutes=20)),
     }
-    put(account, completeness_key(dataset, int(start.timestamp()), subject=table), row)
+    put(account, completeness_key(dataset, int(start.timestamp()), subject=subject), row)
 
 
 def put(account: Account, key: str, data: object) -> None:

@@ -10,6 +10,7 @@ from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 from auditor.audits import begin_audit, end_audit
 from auditor.databases.memory import read_memory
 from auditor.evidence.completeness import COMPLETENESS
+from auditor.standing.reading import read_standing
 from auditor.state import read_state
 
 
@@ -41,6 +42,15 @@ def test_a_slice_that_is_whole_is_certified_once_and_shown_on_the_day_of_its_aud
     assert (row["status"], row["certificate"], row["subject"], row["calendar"]) == ("certified", 1, ORDER_FACT.name, "")
     assert read_memory(lake.records, DATASET).of("orders").verified == 1
     assert read_state(lake.records, DATASET).frontier == int(CLOCK.timestamp())
+
+
+def test_what_an_audit_found_is_where_the_standing_of_its_tables_looks_for_it() -> None:
+    lake = whole()
+    lake.source[3] = 30
+    audit(lake, "first")
+    contract, now = lake.services.contracts.dataset(DATASET), int(lake.now.timestamp())
+    (orders,) = read_standing(lake.records, contract, now=now).tables
+    assert (orders.table, orders.audited_at, orders.missing, orders.certified) == ("orders", now, 1, 0)
 
 
 def test_what_no_repair_brought_is_alarmed_and_stays_open_until_it_is_there() -> None:
