@@ -33,6 +33,7 @@ ROWS, QUICK_ROWS, CHANGED = 1_000_000, 200_000, 100
 LIMIT_CONTENT = 1.3
 LIMIT_RATIO, LIMIT_SECONDS, LIMIT_MB = 4.0, 3.0, 200
 DATASET, TABLE = "line_items", "line_item"
+CODE = "bench"
 TODAY = datetime(2026, 11, 20, tzinfo=UTC).date()
 _CHANGE = """
 UPDATE line_item SET last_updated = last_updated + interval '1 second'
@@ -121,7 +122,7 @@ def ours(*, login: Mapping[str, Any], folder: str, rows: int, changed: int, thre
         metrics=lambda _: Quiet(),
         log=Quiet(),
         now=lambda: now,
-        code_version="bench",
+        code_version=CODE,
         limits=Limits(workers=threads),
         source=ask,
     )
@@ -190,6 +191,8 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
     """Extract and process the table, remove all but the current objects, and prove these as a first audit does."""
     from auditor.databases.rows.proofs import Proofs
     from auditor.databases.rows.targets import ALWAYS, Slice, paths_of, targets_of
+    from auditor.warehouse.parents import references_of
+    from core.audit.fingerprint import buckets_for
     from core.warehouse.vacuum import GRACE
     from ingestion.extract.budget import Budget
     from ingestion.extract.flow import run_pass
@@ -222,9 +225,10 @@ def _load(folder: Path, login: Mapping[str, Any], rows: int) -> None:
         assert not failed, failed
     (fact,) = contracts.dataset(DATASET).tables
     list(vacuum(bucket, bucket, fact, now=datetime.now(UTC) + 10 * GRACE))
-    proofs, (target,) = Proofs(bucket, bucket, contracts.dataset(DATASET)), targets_of(contracts.dataset(DATASET))
+    proofs = Proofs(bucket, bucket, contracts.dataset(DATASET), release=CODE)
+    (target,) = targets_of(contracts.dataset(DATASET))
     for path in paths_of(target, Slice(fact.name, *ALWAYS)):
-        proofs.read(fact, path, target.compared)
+        proofs.read(target, path, buckets=buckets_for(rows), references=references_of(fact, lambda _: None))
     held = list(bucket.list("warehouse/_data/"))
     assert sum(pq.read_metadata(folder / info.key).num_rows for info in held) == rows
 

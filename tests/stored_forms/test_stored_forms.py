@@ -36,6 +36,8 @@ GROWN = (
     # A mail names keys as they are, without Python's quotation marks.
     "books/warehouse/audit/causes/books/orphan_key.json",
     "books/warehouse/audit/runs/third/judgement.json",
+    # Proofs of partitions hold the sums of their rows too.
+    *(f"{dataset}/warehouse/audit/proofs/" for dataset in ("books", "books_canary")),
     # The memory of audits knows the source's columns.
     *(f"books/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second", "third", "fourth", "fifth")),
     *(f"books_canary/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from auditor.windows import Window
 from core.contract.model import Table
-from core.errors import BrokenPointer, PipelineBug
-from core.ports import PartitionStore
+from core.errors import BrokenPointer, PipelineBug, TransientFailure
+from core.ports import PartitionObject, PartitionStore
 from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type, stored_schema
 from core.warehouse.canonical_rows import digest_rows
 from core.warehouse.footer import Footer
 from core.warehouse.order import as_array, is_strictly_sorted
-from core.warehouse.partition_objects import open_object
+from core.warehouse.partition_objects import Opened, open_object
 from core.warehouse.pointer import lost_pointer, partition_of
 from core.warehouse.row_layout import RowLayout, text_ids
 
@@ -49,6 +49,58 @@ class Held:
     def rolled_back(self) -> bool:
         return self.footer is not None and self.footer.kind == "rollback"
 
+    def with_columns(self, columns: Collection[str]) -> Held:
+        """The same with these of its columns alone."""
+        return replace(self, rows=self.rows.select([name for name in self.rows.column_names if name in columns]))
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded:
+    """A partition's object as its pointer named it, whose footer alone was read. ``problem`` as in ``Held``."""
+
+    table: Table
+    path: str
+    target: str = ""
+    opened: Opened | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return partition_of(self.table.folder, self.path)
+
+    @property
+    def sound_digest(self) -> str:
+        """The digest of the rows' bytes where they are those that a commit by the contract's rules wrote; else empty.
+
+        Nothing is decoded.
+        """
+        if self.opened is None or self.opened.footer.layout is None or not self.opened.is_sound:
+            return ""
+        is_other = self.opened.footer.layout.difference(RowLayout.of(self.table))
+        return "" if is_other else self.opened.footer.digest
+
+    def without_rows(self, columns: Collection[str]) -> Held:
+        """What is known of the partition without decoding any of its rows."""
+        rows = _schema(self.table, columns).empty_table()
+        return Held(self.table, self.path, self.target, rows, self.opened.footer if self.opened else None, self.problem)
+
+    def held(self, columns: Collection[str] | None = None, *, as_certified: bool = False) -> Held:
+        """The partition's rows, as ``read_partition`` gives them."""
+        empty = partial(Held, self.table, self.path, self.target, _schema(self.table, columns).empty_table())
+        if self.opened is None:
+            return empty(problem=self.problem)
+        footer, schema = self.opened.footer, stored_schema(self.table)
+        wanted = [name for name in schema.names if name in _schema(self.table, columns).names]
+        try:
+            rows = self.opened.read(schema, wanted or schema.names[:1], back=as_certified)
+            if not self.opened.is_sound:
+                raise PipelineBug("read object", self.target, "was altered: its digest is another")
+            if not as_certified and (difference := _other_layout(footer, self.table, rows)):
+                raise PipelineBug("read object", self.target, f"is not as the contract says: {difference}")
+        except PipelineBug as error:
+            return empty(footer=footer, problem=f"{self.target} {error.problem}")
+        return Held(self.table, self.path, self.target, _with_path(self.table, self.path, rows, columns), footer)
+
 
 def read_partition(
     store: PartitionStore,
@@ -67,39 +119,50 @@ def read_partition(
     A pointer that leads to no sound object, or that is lost, is a finding and no error. Raises ``TransientFailure``
     where the store does.
     """
-    empty = partial(Held, table, path, rows=_schema(table, columns).empty_table())
+    return find_partition(store, table, path).held(columns, as_certified=as_certified)
+
+
+def find_partition(store: PartitionStore, table: Table, path: str) -> Undecoded:
+    """The partition's object, its rows not yet decoded. Raises ``TransientFailure`` where the store does."""
+    undecoded = partial(Undecoded, table, path)
     name = partition_of(table.folder, path)
     missing = ""
     while True:
         try:
             pointer = store.read_pointer(name)
         except BrokenPointer as error:
-            return empty(target="", problem=error.problem)
+            return undecoded(problem=error.problem)
         if pointer is None:
             lost = lost_pointer(name, store.list_objects(name))
             if lost is None or store.read_pointer(name) is None:  # else it was made, and more, before they were listed
-                return empty(target="", problem=lost.problem if lost else "")
+                return undecoded(problem=lost.problem if lost else "")
             continue
         stored = store.read_object(pointer.target)
         if stored is not None:
-            break
+            return _opened(table, path, stored)
         if pointer.target == missing:  # else it may have been replaced, and removed, since the pointer was read
-            return empty(target=missing, problem=f"{missing} is missing")
+            return undecoded(missing, problem=f"{missing} is missing")
         missing = pointer.target
-    footer = None
+
+
+def read_again(store: PartitionStore, held: Held, columns: Collection[str]) -> Held:
+    """The rows of the very object that was held, whatever the pointer names by now.
+
+    Raises ``TransientFailure`` where it is gone or not what it was: then another audit sees what is there.
+    """
+    stored = store.read_object(held.target)
+    again = _opened(held.table, held.path, stored).held(columns) if stored else None
+    if again is None or again.problem or again.footer != held.footer:
+        problem = again.problem if again and again.problem else f"{held.target} was replaced while it was read"
+        raise TransientFailure("read partition", held.name, problem, "Start the audit again")
+    return again
+
+
+def _opened(table: Table, path: str, stored: PartitionObject) -> Undecoded:
     try:
-        opened = open_object(stored.key, stored.body)
-        footer = opened.footer
-        schema = stored_schema(table)
-        wanted = [name for name in schema.names if name in _schema(table, columns).names]
-        rows = opened.read(schema, wanted or schema.names[:1], back=as_certified)
-        if not opened.is_sound:
-            raise PipelineBug("read object", stored.key, "was altered: its digest is another")
-        if not as_certified and (difference := _other_layout(footer, table, rows)):
-            raise PipelineBug("read object", stored.key, f"is not as the contract says: {difference}")
+        return Undecoded(table, path, stored.key, open_object(stored.key, stored.body))
     except PipelineBug as error:
-        return empty(target=stored.key, footer=footer, problem=f"{stored.key} {error.problem}")
-    return Held(table, path, stored.key, _with_path(table, path, rows, columns), footer)
+        return Undecoded(table, path, stored.key, problem=f"{stored.key} {error.problem}")
 
 
 def _other_layout(footer: Footer, table: Table, rows: pa.Table) -> str:

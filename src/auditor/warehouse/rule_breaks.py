@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from auditor.warehouse.parents import Parents
+from auditor.warehouse.parents import References
 from core.audit.findings import BrokenRule, OrphanKeys
 from core.audit.key_values import key_texts
 from core.contract.model import Column, Table
@@ -44,11 +44,11 @@ def orphans(
     return OrphanKeys(table.dataset, table.name, column.name, column.references, keys, rows)
 
 
-def accepted_orphans(table: Table, rows: pa.Table, parents: Parents) -> int:
+def accepted_orphans(table: Table, rows: pa.Table, references: References) -> int:
     """The rows of which some value has no parent, where the contract accepts it (``missing``)."""
     lost = np.zeros(rows.num_rows, bool)
     for column in table.columns:
-        known = parents(column.references) if column.missing != "alarm" else None
+        known = references.known.get(column.name) if column.missing != "alarm" else None
         if known is not None:
             values = as_array(rows.column(column.name))
             there = pc.is_in(values, value_set=as_array(known).cast(values.type))

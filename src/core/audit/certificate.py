@@ -23,6 +23,7 @@ ROOT = "warehouse/_certificates/"
 DIGITS = 12
 FORMAT = 1
 FIRST_PREVIOUS = ""
+PROOFS = "audit/proofs/"
 AbsentPoints = Mapping[str, list[list[str]]]  # entity -> half-open ranges, ISO 8601
 
 
@@ -166,6 +167,11 @@ def head_key(dataset: str) -> str:
 def ledger_key(dataset: str, month: str) -> str:
     """The key of a month's ``Ledger``; ``month`` is ``2026-11``."""
     return f"{chain_prefix(dataset)}months/{month}.json"
+
+
+def proof_key(partition: str) -> str:
+    """The key of what audits remember of a partition: its proof, and the sums of its rows."""
+    return f"{PROOFS}{partition}.json"
 
 
 def window_name(subject: str, start: str) -> str:

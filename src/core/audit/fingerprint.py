@@ -190,6 +190,15 @@ class Fingerprint:
     content: tuple[int, ...] = field(default=(), compare=False)
 
 
+def hash_versions(versions: Ints, keys: Hashes) -> Hashes:
+    """The hash of each row: its version's, seeded with its key's."""
+    hashes = np.empty(len(keys), _U64)
+    for first in range(0, len(keys), BLOCK):
+        block = slice(first, first + BLOCK)
+        hashes[block] = _hash_block(versions[block] - POSTGRES_EPOCH, keys[block])
+    return hashes
+
+
 def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fingerprint]:
     """The fingerprint of every bucket that has rows."""
     if not len(keys):

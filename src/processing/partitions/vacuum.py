@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from core.audit.certificate import proof_key
 from core.contract.model import Table
 from core.ports import ObjectInfo, ObjectStore, PartitionStore
 from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, pointer_key
@@ -45,11 +46,13 @@ def vacuum_partition(
 def remove_partition(objects: ObjectStore, partition: str) -> int:
     """Remove a partition of a retired generation whole, the pointer first; returns how many objects that were.
 
+    What audits remember of it goes too.
+
     Interrupting it is harmless: what is left has no pointer, and goes the next time.
     """
     keys = [info.key for info in objects.list(data_prefix(partition))]
     objects.delete([pointer_key(partition)])
-    objects.delete(keys)
+    objects.delete([*keys, proof_key(partition)])
     return len(keys)
 
 

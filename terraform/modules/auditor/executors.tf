@@ -21,10 +21,10 @@ data "aws_iam_policy_document" "restate" {
   }
 
   statement {
-    sid     = "RemoveOldObjects" # what no pointer will name again, and the pointers of retired generations
+    sid     = "RemoveOldObjects" # what no pointer will name again; of retired generations the pointers and what audits remember too
     actions = ["s3:DeleteObject"]
-    # wildcard: versions and pointers of every table
-    resources = ["${var.buckets.warehouse}/warehouse/_data/*", "${var.buckets.warehouse}/warehouse/*/symlink.txt"]
+    # wildcard: versions and pointers of every table, and the proofs of its partitions
+    resources = [for key in ["warehouse/_data/*", "warehouse/*/symlink.txt", "audit/proofs/*"] : "${var.buckets.warehouse}/${key}"]
   }
 
   statement {

@@ -11,30 +11,29 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from auditor.databases.rows.content import ContentSums, content_sums, unproven
+from auditor.databases.rows.content import doubtful, unproven
 from auditor.databases.rows.differences import (
     Difference,
     compare_pairs,
     held_rows,
     keys_of,
-    our_buckets,
     unequal,
 )
-from auditor.databases.rows.holdings import Holding, known_keys, read_slices
+from auditor.databases.rows.holdings import Holding, read_slices
 from auditor.databases.rows.moves import MOST_LOCATED, HeldRows, Moves, changed_columns, located
 from auditor.databases.rows.proofs import Proofs
 from auditor.databases.rows.refused import Refused, refused_rows
+from auditor.databases.rows.sums import NEVER, BucketSums
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of, targets_of
 from auditor.databases.rows.unfilled import Fills, unfilled
 from auditor.databases.rows.unplaced import Unplaced, UnplacedDifference, compare_unplaced
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.run_files import read_run_file, run_file_key
 from auditor.services import Services
-from auditor.warehouse.parents import Parents, parents_of
-from auditor.warehouse.rule_breaks import accepted_orphans, broken_rules, orphans
+from auditor.warehouse.parents import Parents, parents_of, references_of
+from auditor.warehouse.rule_breaks import broken_rules, orphans
 from core.audit.findings import (
     BrokenPartition,
     ChangedRows,
@@ -144,7 +143,8 @@ class _Comparison:
         self._terms = terms
         self._contract = terms.contract
         self._parents: Parents = parents_of(services.partitions, services.contracts.table)
-        self._proofs = Proofs(services.partitions, services.records, terms.contract)
+        run, release = f"{terms.run}/{terms.attempt}", services.code_version
+        self._proofs = Proofs(services.partitions, services.records, terms.contract, release, run)
         self._owed_until = services.now() - timedelta(seconds=source.complete_within)
         self._beyond = services.now() + timedelta(seconds=source.complete_within)  # from there on is the future
         self._questions = 0
@@ -173,34 +173,29 @@ class _Comparison:
 
     def _compare_group(self, target: Target, slices: Sequence[Slice], until: datetime) -> Iterator[WindowResult]:
         buckets = buckets_for(self._terms.known_rows.get(target.table.name, 0))
-        workers = self._services.limits.workers
         with ThreadPoolExecutor(1) as beside:  # the source counts while we read and do the same
             asked = beside.submit(self._count, target, slices, until, buckets)
-            holdings = read_slices(self._proofs, self._contract, target, slices, workers=workers)
+            holdings = self._holdings(target, slices, buckets)
             sound = [holding for holding in holdings if holding.comparable]
-            ours = [
-                our_buckets(holding.hashes, holding.versions, until=_micros(until), buckets=buckets)
-                for holding in sound
-            ]
-            contents = [content_sums(holding, until=_micros(until), buckets=buckets) for holding in sound]
+            ours = [holding.sums(until=_micros(until), buckets=buckets) for holding in sound]
             lost = list(self._orphans(target, sound, until)) if sound else []
             compared = self._compared
             try:
-                counted = self._counted(target, slices, contents, asked.result(), until, buckets)
+                counted = self._counted(target, slices, ours, asked.result(), until, buckets)
                 unplaced = self._unplaced(target, counted)
             except _Refused as refusal:
                 compared.findings.append(self._unreadable(target, refusal))
-                counted, sound, ours, contents = _Counted({}), [], [], []
+                counted, sound, ours = _Counted({}), [], []
                 unplaced = Unplaced(_micros(self._beyond))
         for holding in holdings:
             compared.objects |= holding.objects
             compared.findings += [*holding.broken, *holding.held]
         compared.findings += lost
         numbers = {known.number for known in counted.lists}
-        for holding, our, content in zip(sound, ours, contents, strict=True):
+        for holding, our in zip(sound, ours, strict=True):
             theirs = counted.of[holding.slice]
-            doubtful = content.doubtful(counted.content_of[holding.slice], counted.lists)
-            wanted = tuple(sorted({*unequal(our, theirs), *doubtful}))
+            other_content = doubtful(our, counted.content_of[holding.slice], counted.lists)
+            wanted = tuple(sorted({*unequal(our.fingerprints, theirs), *other_content}))
             try:
                 difference = self._difference(holding, wanted, until, buckets, counted.lists)
             except _Refused as refusal:  # since it counted
@@ -215,9 +210,9 @@ class _Comparison:
             self._add_unproven(holding, unproven(holding, numbers, until=_micros(until)), difference)
             lacking = unfilled(holding, counted.lists, until=_micros(until))
             self._fills.add(self._contract.dataset, holding, lacking)
-            rule_breaks = list(self._rule_breaks(holding))
+            rule_breaks = [] if holding.in_order else list(self._rule_breaks(holding))
             compared.findings += rule_breaks
-            most = max(compared.rows.get(target.table.name, 0), holding.live.num_rows)
+            most = max(compared.rows.get(target.table.name, 0), holding.count)
             compared.rows[target.table.name] = most
             touched = [finding.kind for finding in (*rule_breaks, *lost)]
             touched += ["changed_row"] if moves_on else []
@@ -226,9 +221,21 @@ class _Comparison:
                 touched.append("unplaced_row")
             apart = {
                 "unplaced": nowhere.rows,
-                "orphans": accepted_orphans(holding.target.table, holding.live, self._parents),
+                "orphans": holding.accepted,
             }
             yield _window(holding, theirs, difference, until, touched, apart)
+
+    def _holdings(self, target: Target, slices: Sequence[Slice], buckets: int) -> list[Holding]:
+        """The slices as the warehouse has them."""
+        references = references_of(target.table, self._parents, broken=self._terms.broken)
+        workers = self._services.limits.workers
+        known_false = len(self._proofs.false)
+        holdings = read_slices(
+            self._proofs, self._contract, target, slices, buckets=buckets, references=references, workers=workers
+        )
+        for name in self._proofs.false[known_false:]:
+            self._services.log.error("remembered sums were not those of the rows; none are believed", partition=name)
+        return holdings
 
     # ------------------------------------------------------------ the source
 
@@ -248,14 +255,14 @@ class _Comparison:
         self,
         target: Target,
         slices: Sequence[Slice],
-        contents: Sequence[ContentSums],
+        ours: Sequence[BucketSums],
         counted: _Counted,
         until: datetime,
         buckets: int,
     ) -> _Counted:
         """The source's answer with the sums under lists of before, which are asked for only where rows have them."""
         known = tuple(each.number for each in counted.lists)
-        older = {number for sums in contents for number in sums.lists} - {*known}
+        older = {number for sums in ours for number in sums.lists} - {*known, NEVER}
         if not known or not older:
             return counted
         again = self._count(target, slices, until, buckets, (*known, *sorted(older)))
@@ -425,7 +432,8 @@ class _Comparison:
 
         A table in which nothing changes has an old watermark: there the time counts within which rows are promised.
         """
-        for column in target.table.columns:
+        amiss = [holding for holding in holdings if not holding.in_order]
+        for column in target.table.columns if amiss else ():
             parent = parent_of(column)
             if not parent or parent in self._terms.broken or column.missing != "alarm":
                 continue
@@ -436,7 +444,7 @@ class _Comparison:
             values = pa.chunked_array(
                 [
                     as_array(holding.live.column(column.name)).filter(pa.array(holding.versions < bound))
-                    for holding in holdings
+                    for holding in amiss
                 ]
             )
             lost = orphans(target.table, column, values, known, named=ORPHANS_NAMED)
@@ -474,13 +482,11 @@ def _window(
 
     ``apart`` is what is counted beside it: rows without a place in time, and those whose orphans are accepted.
     """
-    _, gone = known_keys(holding).tolist()
+    gone = holding.gone
     source = sum(their.rows for their in theirs.values())
     missing = len(difference.missing) + len(difference.stale) + len(difference.changed) + len(difference.refused)
     present = max(0, source - missing)
-    checked = holding.target.checked
-    repaired = int(pc.sum(pc.is_valid(holding.live.column(checked))).as_py() or 0) if checked else 0
-    repaired = min(repaired, present)
+    repaired = min(holding.repaired, present)
     marked = {"deleted_row": difference.deleted.keys, "moved_row": difference.moved.now}
     reasons = [*touched, *(kind for kind, rows in marked.items() if rows)]
     return WindowResult(

@@ -8,74 +8,31 @@ and accuses nobody: such rows are counted, and fetched again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.refused import Refused
-from core.audit.fingerprint import bucket_numbers
+from auditor.databases.rows.sums import BucketSums, hashes_of, lists_of
 from core.audit.source_check import Buckets, ListInUse, content_column
-from core.contract.model import HASH, HASH_LIST
+from core.contract.model import HASH
 from core.warehouse.order import Bools, Ints, as_array
 
-NEVER = 0  # the list of a row that was never hashed
 
-
-@dataclass(frozen=True, slots=True)
-class ContentSums:
-    """The rows of each bucket by list, how many and the sum of their hashes modulo 2**64; ``NEVER`` is a list too."""
-
-    rows: Mapping[int, Ints]
-    sums: Mapping[int, npt.NDArray[np.uint64]]
-
-    @property
-    def lists(self) -> tuple[int, ...]:
-        """The lists that any row was hashed by."""
-        return tuple(sorted(number for number in self.rows if number != NEVER))
-
-    def doubtful(self, theirs: Buckets, lists: Sequence[ListInUse]) -> tuple[int, ...]:
-        """The buckets whose rows have to be compared one by one; ``lists`` are those of the source's sums, in order."""
-        places = {known.number: place for place, known in enumerate(lists)}
-        doubtful = []
-        for bucket, their in theirs.items():
-            numbers = [number for number, rows in self.rows.items() if rows[bucket]]
-            if not numbers or not places.keys() >= set(numbers):
-                continue
-            sums = (int(self.sums[number][bucket]) != their.content[places[number]] for number in numbers)
-            if len(numbers) > 1 or any(sums):
-                doubtful.append(bucket)
-        return tuple(sorted(doubtful))
-
-
-def lists_of(rows: pa.Table) -> Ints:
-    """The list of each row; ``NEVER`` where it has none."""
-    return np.asarray(as_array(rows.column(HASH_LIST)).fill_null(NEVER)).astype(np.int64)
-
-
-def hashes_of(rows: pa.Table) -> npt.NDArray[np.uint64]:
-    """The hash of each row; 0 where it has none."""
-    return np.asarray(as_array(rows.column(HASH)).fill_null(0)).view(np.uint64)
-
-
-def content_sums(holding: Holding, *, until: int, buckets: int) -> ContentSums:
-    """The sums of the rows older than ``until`` (microseconds); of a table that keeps no hashes, none."""
-    if HASH not in holding.live.column_names:
-        return ContentSums({}, {})
-    old = holding.versions < until
-    numbers = bucket_numbers(holding.hashes, buckets)[old]
-    lists, hashes = lists_of(holding.live)[old], hashes_of(holding.live)[old]
-    rows, sums = {}, {}
-    for number in np.unique(lists).tolist():
-        of_list = lists == number
-        rows[number] = np.bincount(numbers[of_list], minlength=buckets)
-        total = np.zeros(buckets, np.uint64)
-        np.add.at(total, numbers[of_list], hashes[of_list])
-        sums[number] = total
-    return ContentSums(rows, sums)
+def doubtful(sums: BucketSums, theirs: Buckets, lists: Sequence[ListInUse]) -> tuple[int, ...]:
+    """The buckets whose rows have to be compared one by one; ``lists`` are those of the source's sums, in order."""
+    places = {known.number: place for place, known in enumerate(lists)}
+    of_bucket, buckets = sums.content_by_bucket, []
+    for bucket, their in theirs.items():
+        ours = of_bucket.get(bucket, {})
+        if not ours or not places.keys() >= ours.keys():
+            continue
+        if len(ours) > 1 or any(total != their.content[places[number]] for number, total in ours.items()):
+            buckets.append(bucket)
+    return tuple(sorted(buckets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +76,7 @@ def are_refused(pairs: pa.Table, lists: Sequence[ListInUse], refused: Refused | 
 
 def unproven(holding: Holding, computable: Collection[int], *, until: int) -> Ints:
     """The places of the rows older than ``until`` that no list of the source can prove; none where it has no lists."""
-    if not computable or HASH not in holding.live.column_names:
+    if not computable or holding.lists <= {*computable}:
         return np.zeros(0, np.int64)
     lists = lists_of(holding.live)
     return np.flatnonzero((holding.versions < until) & ~np.isin(lists, sorted(computable)))

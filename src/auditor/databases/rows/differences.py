@@ -18,7 +18,7 @@ from auditor.databases.rows.content import are_refused, compare_content
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.moves import HeldRows, Moves, instants, superseded
 from auditor.databases.rows.refused import Refused
-from core.audit.fingerprint import Hashes, bucket_numbers, fingerprints, microseconds
+from core.audit.fingerprint import bucket_numbers, microseconds
 from core.audit.key_values import Key, key_values
 from core.audit.source_check import VERSION, Buckets, ListInUse
 from core.time import NO_PLACE
@@ -45,12 +45,6 @@ class Difference:
     changed: tuple[Key, ...] = ()
     foreign: tuple[Key, ...] = ()
     refused: tuple[Key, ...] = ()
-
-
-def our_buckets(hashes: Hashes, versions: Ints, *, until: int, buckets: int) -> Buckets:
-    """The warehouse's fingerprints of the rows older than ``until`` (microseconds)."""
-    old = versions < until
-    return fingerprints(hashes, versions, buckets) if old.all() else fingerprints(hashes[old], versions[old], buckets)
 
 
 def unequal(ours: Buckets, theirs: Buckets) -> tuple[int, ...]:

@@ -1,20 +1,23 @@
-"""The warehouse's rows of a slice, as the comparison with the source needs them."""
+"""The warehouse's rows of a slice, as the comparison with the source needs them: their sums, and the rows on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from auditor.databases.rows.proofs import Proofs
+from auditor.databases.rows.live_rows import LiveRows, count_gone, live_rows
+from auditor.databases.rows.proofs import Proofs, Proven
+from auditor.databases.rows.sums import NO_ROW, BucketSums, Summary, added, sums_of_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of
+from auditor.warehouse.parents import References
 from auditor.warehouse.partitions import Held
 from core.audit.findings import BrokenPartition, HeldPartition
-from core.audit.fingerprint import Hashes, key_hashes, microseconds
+from core.audit.fingerprint import Hashes
 from core.contract.model import Contract
 from core.warehouse.order import Ints, as_array
 
@@ -23,20 +26,16 @@ from core.warehouse.order import Ints, as_array
 class Holding:
     """A slice as it is read from the warehouse.
 
-    ``live`` are the current rows, ``gone`` those that are known to be deleted; of both what a comparison needs.
-
-    ``hashes`` and ``versions`` (microseconds) are the live rows'. ``proofs`` say of each partition with rows what its
-    certificate would. ``paths`` are the slice's partitions, ``places`` for each live row the index of its own.
+    ``summaries`` are those of its sound partitions; what they say needs no row. ``decoded`` gives the rows, which are
+    read only where a partition is not remembered or something differs. ``proofs`` say of each partition with rows what
+    its certificate would. ``paths`` are the slice's partitions.
     """
 
     target: Target
     slice: Slice
-    live: pa.Table
-    gone: pa.Table
-    hashes: Hashes
-    versions: Ints
     paths: tuple[str, ...]
-    places: Ints
+    summaries: tuple[Summary, ...]
+    decoded: Callable[[], LiveRows]
     proofs: dict[str, list[object]] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
     broken: tuple[BrokenPartition, ...] = ()
@@ -44,55 +43,137 @@ class Holding:
     held: tuple[HeldPartition, ...] = ()
     missing: tuple[str, ...] = ()
 
+    # ------------------------------------------------------------ without a row
+
     @property
-    def checked(self) -> Ints:
-        """When each live row was fetched again (microseconds); 0 where it never was."""
-        column = as_array(self.live.column(self.target.checked)).cast(pa.int64())
-        return np.asarray(column.fill_null(0))
+    def count(self) -> int:
+        """The number of live rows."""
+        return sum(summary.live for summary in self.summaries)
+
+    @property
+    def newest(self) -> int:
+        """The greatest version of a live row (microseconds)."""
+        return max((summary.newest for summary in self.summaries), default=NO_ROW)
+
+    @property
+    def lists(self) -> frozenset[int]:
+        """The lists of columns that live rows were hashed by; empty where the table keeps no hashes."""
+        if not self.target.table.keeps_content:
+            return frozenset()
+        return frozenset().union(*(summary.sums.lists for summary in self.summaries))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether no row breaks a rule or lacks a parent."""
+        return all(summary.in_order for summary in self.summaries)
+
+    @property
+    def repaired(self) -> int:
+        """The number of live rows that were fetched again."""
+        return sum(summary.repaired for summary in self.summaries)
+
+    @property
+    def accepted(self) -> int:
+        """The number of live rows whose missing parents the contract accepts."""
+        return sum(summary.accepted for summary in self.summaries)
+
+    @property
+    def gone(self) -> int:
+        """The number of keys that are known to be deleted; rows tell it where they may be live in other partitions."""
+        of_each = [summary.gone for summary in self.summaries if summary.rows]
+        return count_gone(self.target, self.decoded()) if len(of_each) > 1 and any(of_each) else sum(of_each)
 
     @property
     def comparable(self) -> bool:
         """Whether all of it could be read, and may be healed."""
         return not self.broken and not self.held
 
+    def sums(self, *, until: int, buckets: int) -> BucketSums:
+        """The sums of the live rows that are older than ``until`` (microseconds)."""
+        if self.newest < until:
+            return added((summary.sums for summary in self.summaries), buckets)
+        rows, old = self.decoded(), self.versions < until
+        content = rows.content
+        kept = None if content is None else (content[0][old], content[1][old])
+        return sums_of_rows(rows.hashes[old], rows.versions[old], kept, buckets)
+
+    # ------------------------------------------------------------ the rows
+
+    @property
+    def live(self) -> pa.Table:
+        """The live rows, with what a comparison needs of them."""
+        return self.decoded().live
+
+    @property
+    def hashes(self) -> Hashes:
+        """The hash of each live row's key."""
+        return self.decoded().hashes
+
+    @property
+    def versions(self) -> Ints:
+        """The version of each live row (microseconds)."""
+        return self.decoded().versions
+
+    @property
+    def places(self) -> Ints:
+        """For each live row the partition that it lies in, by its place among the ``paths``."""
+        return self.decoded().places
+
+    @property
+    def checked(self) -> Ints:
+        """When each live row was fetched again (microseconds); 0 where it never was."""
+        column = as_array(self.live.column(self.target.checked)).cast(pa.int64())
+        return np.asarray(column.fill_null(0))
+
 
 def read_slices(
-    proofs: Proofs, contract: Contract, target: Target, slices: Sequence[Slice], *, workers: int = 8
+    proofs: Proofs,
+    contract: Contract,
+    target: Target,
+    slices: Sequence[Slice],
+    *,
+    buckets: int,
+    references: References,
+    workers: int = 8,
 ) -> list[Holding]:
     """Read the slices' partitions. Raises ``TransientFailure`` where the store does not answer."""
     paths = [paths_of(target, part) for part in slices]
+
+    def read(path: str) -> Proven:
+        return proofs.read(target, path, buckets=buckets, references=references)
+
+    def believed(proven: Proven) -> Proven:
+        return read(proven.held.path) if proven.remembered and proofs.false else proven
+
     with ThreadPoolExecutor(workers) as pool:
-        read = pool.map(
-            lambda path: proofs.read(target.table, path, target.compared), [path for group in paths for path in group]
-        )
+        proven = pool.map(believed, list(pool.map(read, [path for group in paths for path in group])))
         return [
-            holding_of(contract, target, part, [next(read) for _ in group])
+            holding_of(proofs, contract, target, part, [next(proven) for _ in group])
             for part, group in zip(slices, paths, strict=True)
         ]
 
 
-def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence[tuple[Held, list[object]]]) -> Holding:
+def holding_of(proofs: Proofs, contract: Contract, target: Target, part: Slice, proven: Sequence[Proven]) -> Holding:
     """A slice of partitions that are read, each with what its certificate would say of it."""
-    partitions = [partition for partition, _ in proven]
-    rows = pa.concat_tables(
-        [held.rows for held in partitions]
-    )  # in pieces: only single columns are made whole, in turn
-    places = np.repeat(np.arange(len(partitions)), [held.rows.num_rows for held in partitions])
-    current, gone, places = _split(target, rows, places)
+    partitions = [each.held for each in proven]
     owner = owner_of(contract, target.table.name)
 
     def broken(held: Held, problem: str) -> BrokenPartition:
         return BrokenPartition(target.table.dataset, owner, held.path if owner == target.table.name else "", problem)
 
+    @cache
+    def decoded() -> LiveRows:
+        rows = [(proofs.again(each, target) if each.remembered else each.held).rows for each in proven]
+        return live_rows(target, rows)
+
     back = "was rolled back without a hold"
     return Holding(
         target=target,
         slice=part,
-        live=current,
-        gone=gone,
-        hashes=key_hashes([current.column(name) for name in target.keys]),
-        versions=_versions(target, current),
-        proofs={held.name: proof for held, proof in proven if proof},
+        paths=tuple(held.path for held in partitions),
+        summaries=tuple(each.summary for each in proven if each.summary is not None),
+        decoded=decoded,
+        proofs={each.held.name: each.proof for each in proven if each.proof},
         objects={held.name: held.target for held in partitions},
         broken=tuple(broken(held, held.problem) for held in partitions if held.problem and not held.hold),
         rolled_back=tuple(broken(held, back) for held in partitions if held.rolled_back and not held.hold),
@@ -100,38 +181,4 @@ def holding_of(contract: Contract, target: Target, part: Slice, proven: Sequence
             HeldPartition(held.table.dataset, held.table.name, held.path, held.hold) for held in partitions if held.hold
         ),
         missing=tuple(held.path for held in partitions if not held.target),
-        paths=tuple(held.path for held in partitions),
-        places=places,
     )
-
-
-def _versions(target: Target, rows: pa.Table) -> Ints:
-    """When the rows were written; of a table without times of change all are of one version, as at the source."""
-    if target.source.by_keys:
-        return np.zeros(rows.num_rows, np.int64)
-    return microseconds(rows.column(target.version))
-
-
-def _split(target: Target, rows: pa.Table, places: Ints) -> tuple[pa.Table, pa.Table, Ints]:
-    """The current rows, the newest rows of what is known to be deleted, and the places of the current ones."""
-    none = rows.slice(0, 0)
-    deleted = pc.is_valid(rows.column(target.deleted)) if target.deleted else None
-    if target.latest:
-        if pc.all(rows.column(target.latest)).as_py():
-            return rows, none, places
-        latest = as_array(rows.column(target.latest))
-        live, places = rows.filter(latest), places[np.asarray(latest)]
-        if deleted is None:
-            return live, none, places
-        return live, rows.filter(pc.and_(deleted, pc.invert(latest))), places
-    if deleted is None or not pc.any(deleted).as_py():
-        return rows, none, places
-    return rows.filter(pc.invert(deleted)), rows.filter(deleted), places[~np.asarray(as_array(deleted))]
-
-
-def known_keys(holding: Holding) -> Ints:
-    """Count the rows of the source that the slice answers for: live ones, and those known to be gone."""
-    gone = holding.gone
-    dead = key_hashes([gone.column(name) for name in holding.target.keys]) if gone.num_rows else holding.hashes[:0]
-    distinct = len(np.setdiff1d(dead, holding.hashes))  # one that came back, or lies in another partition, is not gone
-    return np.array([holding.live.num_rows, distinct])

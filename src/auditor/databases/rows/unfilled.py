@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditor.databases.rows.content import lists_of
 from auditor.databases.rows.differences import keys_of
 from auditor.databases.rows.holdings import Holding
+from auditor.databases.rows.sums import lists_of
 from auditor.databases.rows.targets import Target
 from core.audit.findings import UnfilledRows
 from core.audit.source_check import ListInUse
-from core.contract.model import HASH
 from core.time import epoch
 from core.warehouse.order import Ints
 
@@ -36,7 +35,7 @@ def unfilled(holding: Holding, lists: Sequence[ListInUse], *, until: int) -> Unf
     """
     wanted = _wanted(holding.target)
     lacking = {known.number: [name for name in known.lacking if name in wanted] for known in lists}
-    if not any(lacking.values()) or HASH not in holding.live.column_names:
+    if not any(lacking[number] for number in holding.lists & lacking.keys()):
         return Unfilled(np.zeros(0, np.int64))
     own, old = lists_of(holding.live), holding.versions < until
     chosen, columns = np.zeros(len(old), bool), set[str]()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from auditor.databases.rows.content import hashes_of, lists_of
 from auditor.databases.rows.holdings import Holding
+from auditor.databases.rows.sums import hashes_of, lists_of
 from auditor.databases.rows.targets import Slice, Target
 from core.audit.key_values import Key, key_values
 from core.audit.source_check import MOST_UNPLACED, PLACE, ListInUse, content_column
@@ -80,10 +80,12 @@ class UnplacedDifference:
 
 def compare_unplaced(holding: Holding, unplaced: Unplaced) -> UnplacedDifference:
     """The rows without a place of one slice that are not in the warehouse as the source has them."""
-    ours = holding.versions >= unplaced.beyond  # none where no time of change tells anything
     theirs = unplaced.of(holding.slice)
     if theirs is None or not theirs.num_rows:
-        return UnplacedDifference(gone=np.flatnonzero(ours) if not unplaced.cut else None)
+        if unplaced.cut or holding.newest < unplaced.beyond:
+            return UnplacedDifference()
+        return UnplacedDifference(gone=np.flatnonzero(holding.versions >= unplaced.beyond))
+    ours = holding.versions >= unplaced.beyond  # none where no time of change tells anything
     names = holding.target.source.key
     live = [as_array(holding.live.column(name)) for name in holding.target.keys]
     keys = [as_array(theirs.column(name)).cast(our.type) for name, our in zip(names, live, strict=True)]

@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.databases.rows.content import ContentSums, compare_content
+from auditor.databases.rows.content import compare_content, doubtful
+from auditor.databases.rows.sums import BucketSums, hashes_of, lists_of, sums_of_rows
 from core.audit.fingerprint import MODULUS, Fingerprint
 from core.audit.source_check import ListInUse, content_column
 from core.contract.model import HASH, HASH_LIST
@@ -27,16 +28,10 @@ def now(rows: list[tuple[int | None, int, int, bool]], number: int) -> list[int]
     return [row[number] ^ 1 if row[3] else row[number] for row in rows]
 
 
-def sums_of(rows: list[tuple[int | None, int, int, bool]]) -> ContentSums:
-    numbers = {row[0] or 0 for row in rows}
-    of = {number: [row for row in rows if (row[0] or 0) == number] for number in numbers}
-    return ContentSums(
-        {number: np.array([len(group)]) for number, group in of.items()},
-        {
-            number: np.array([sum(row[number] if number else 0 for row in group) % MODULUS], np.uint64)
-            for number, group in of.items()
-        },
-    )
+def sums_of(rows: list[tuple[int | None, int, int, bool]]) -> BucketSums:
+    nothing = np.zeros(len(rows), np.int64)
+    table = live(rows)
+    return sums_of_rows(nothing.view(np.uint64), nothing, (lists_of(table), hashes_of(table)), 1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,7 +42,7 @@ def test_every_row_that_a_list_can_tell_of_is_told_right(
     lists = [ListInUse(number, ours=number == known[-1]) for number in known]
     content = tuple(sum(now(rows, number)) % MODULUS for number in known)
     theirs = {0: Fingerprint(len(rows), 0, 0, content)} if rows else {}
-    doubtful = sums_of(rows).doubtful(theirs, lists)
+    buckets = doubtful(sums_of(rows), theirs, lists)
     places = np.arange(len(rows))
     pairs = pa.table({content_column(number): pa.array(now(rows, number), pa.int64()) for number in known})
     difference = compare_content(live(rows), pairs, places, np.ones(len(rows), bool), lists)
@@ -59,13 +54,13 @@ def test_every_row_that_a_list_can_tell_of_is_told_right(
     alike = all(
         sum(now(rows, number)) % MODULUS == sum(row[number] for row in rows) % MODULUS for number in {*numbers} - {0}
     )
-    assert bool(doubtful) == bool(rows and provable and (len(numbers) > 1 or not alike))
+    assert bool(buckets) == bool(rows and provable and (len(numbers) > 1 or not alike))
     assert alike or changed or foreign or not provable, "a sum that differs has a row that does"
 
 
 def test_a_source_that_hashes_nothing_accuses_nobody() -> None:
     rows: list[tuple[int | None, int, int, bool]] = [(1, 5, 6, True), (None, 1, 1, False)]
-    assert sums_of(rows).doubtful({0: Fingerprint(2, 0, 0)}, []) == ()
+    assert doubtful(sums_of(rows), {0: Fingerprint(2, 0, 0)}, []) == ()
     nothing = compare_content(live(rows), pa.table({"id": [1, 2]}), np.arange(2), np.ones(2, bool), [])
     assert len(nothing.changed) == len(nothing.foreign) == 0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.holdings import holding_of_rows
 from tests.support.lake import shipped_contracts
 
-from auditor.databases.rows.differences import compare_pairs, our_buckets, unequal
+from auditor.databases.rows.differences import compare_pairs, unequal
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.targets import Slice, targets_of
 from core.audit.fingerprint import fingerprints, key_hashes, microseconds
@@ -28,9 +28,7 @@ def holding(rows: dict[int, int], name: str) -> Holding:
         target.version: pa.array(rows.values(), pa.int64()).view(pa.timestamp("us")),
         target.checked: pa.nulls(len(rows), pa.timestamp("us")),
     }
-    live = pa.table(columns)
-    hashes, versions = key_hashes([live.column(target.keys[0])]), microseconds(live.column(target.version))
-    return Holding(target, Slice(name, 0, 1), live, live.slice(0, 0), hashes, versions, ("",), np.zeros(len(rows), int))
+    return holding_of_rows(target, Slice(name, 0, 1), pa.table(columns))
 
 
 @settings(max_examples=150, deadline=None)
@@ -45,7 +43,7 @@ def test_exactly_the_rows_that_differ_are_found(source: dict[int, int], warehous
         microseconds(pa.array(old.values(), pa.int64()).view(pa.timestamp("us"))),
         BUCKETS,
     )
-    wanted = unequal(our_buckets(held.hashes, held.versions, until=UNTIL, buckets=BUCKETS), theirs)
+    wanted = unequal(held.sums(until=UNTIL, buckets=BUCKETS).fingerprints, theirs)
     pairs = pa.Table.from_arrays([keys, times.view(pa.timestamp("us"))], schema=pairs_schema(held.target.source))
     places = key_hashes([keys]) & (BUCKETS - 1)
     pairs = pairs.filter(pa.array([int(place) in wanted for place in places], pa.bool_()))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.audited import DATASET, ORDER_FACT, TABLE, database_contract
+from tests.support.holdings import holding_of_rows
 
 from auditor.databases.rows.holdings import Holding
 from auditor.databases.rows.targets import Slice, Target, targets_of
@@ -45,13 +44,10 @@ def holding(target: Target, rows: list[tuple[int | None, int]], *, start: int = 
             target.keys[0]: pa.array(range(len(rows)), pa.int32()),
             HASH_LIST: pa.array([row[0] for row in rows], pa.int32()),
             HASH: pa.array([1] * len(rows), pa.int64()),
+            target.version: pa.array([row[1] * 1_000_000 for row in rows], pa.int64()).view(pa.timestamp("us")),
         }
     )
-    versions = np.array([row[1] * 1_000_000 for row in rows], np.int64)
-    more: dict[str, Any] = {"hashes": np.zeros(len(rows), np.int64), "paths": ("",), "places": np.zeros(len(rows), int)}
-    return Holding(
-        target, Slice(target.table.name, start, start + 1), live, live.slice(0, 0), versions=versions, **more
-    )
+    return holding_of_rows(target, Slice(target.table.name, start, start + 1), live)
 
 
 @settings(max_examples=100, deadline=None)
