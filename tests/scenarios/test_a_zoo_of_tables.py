@@ -66,6 +66,8 @@ CELLS: dict[str, tuple[str, str, str, str]] = {
 }  # fmt: skip
 TYPES = [
     "CREATE TYPE mood AS ENUM ('calm', 'Wild', 'so so')",
+    "CREATE FUNCTION told(mood) RETURNS json LANGUAGE sql AS $$ SELECT json_build_object('mood', $1::text) $$",
+    "CREATE CAST (mood AS json) WITH FUNCTION told(mood)",  # which row_to_json takes, as those of hstore and geometry
     "CREATE TYPE pair AS (number int, word text)",
     "CREATE DOMAIN deep AS numeric(12,3)",
     "CREATE DOMAIN deeper AS deep CHECK (VALUE > -1000)",

@@ -32,6 +32,7 @@ from ingestion.extract.budget import Budget
 from ingestion.extract.flow import Extraction, PassResult, run_pass
 from ingestion.extract.landing import Landing
 from ingestion.extract.table import Sink
+from local.database import Database as Server
 
 DATASET, SECRET = "shop", "shop-db"
 _numbers = itertools.count(1)
@@ -83,13 +84,14 @@ def contract_of(*tables: SourceTable, timezone: str = "UTC", margin: int = 0, lo
 
 @dataclass
 class ScratchDatabase:
-    """One database of the shared server."""
+    """One database of the shared server, unless another is named."""
 
     dbname: str
+    server: Server = field(default_factory=shared_server)
 
     def connect(self, *, autocommit: bool = True) -> Connection:
         """A session of the owner, a superuser."""
-        connection = shared_server().connect(dbname=self.dbname, tls=False)
+        connection = self.server.connect(dbname=self.dbname, tls=False)
         connection.autocommit = autocommit
         return connection
 
@@ -114,7 +116,7 @@ class ScratchDatabase:
 
     def secret(self, **changes: Any) -> str:
         """The extractor's secret."""
-        server = shared_server()
+        server = self.server
         login = {
             "host": server.host,
             "port": server.port,
@@ -133,15 +135,15 @@ class ScratchDatabase:
 
 
 @contextmanager
-def scratch_database(*statements: str, encoding: str = "") -> Iterator[ScratchDatabase]:
+def scratch_database(*statements: str, encoding: str = "", server: Server | None = None) -> Iterator[ScratchDatabase]:
     """A database with these tables, readable by the extractor; dropped afterwards with every session in it."""
-    server = shared_server()
+    server = server or shared_server()
     name = f"sandbox_{next(_numbers)}"
     if encoding:
         server.make(name, encoding=encoding)
     else:
         server.copy(name)
-    database = ScratchDatabase(name)
+    database = ScratchDatabase(name, server)
     try:
         database.run(*statements, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {server.extractor.user}")
         yield database

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from pg8000.dbapi import Connection
 
 from local.database import Database, Role, generator
@@ -43,8 +44,12 @@ class Source:
 @functools.cache
 def shared_server() -> Database:
     """Started at the first call, stopped and removed when the test run ends."""
+    return _started(None)
+
+
+def _started(binaries: Path | None) -> Database:
     folder = Path(tempfile.mkdtemp(prefix="starmend-postgres-"))
-    server = Database.start(folder)
+    server = Database.start(folder, binaries=binaries)
 
     def end() -> None:
         server.stop()
@@ -52,6 +57,21 @@ def shared_server() -> Database:
 
     atexit.register(end)
     return server
+
+
+def distribution_binaries() -> Path | None:
+    """The programs of the newest PostgreSQL that the system has, with whatever extensions; None where it has none."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]  # as Debian has them
+    return max(folders, key=lambda folder: int(folder.parent.name), default=None)
+
+
+@functools.cache
+def distribution_server() -> Database:
+    """A server of the system's own PostgreSQL, as :func:`shared_server`; skips the test where there is none."""
+    binaries = distribution_binaries()
+    if binaries is None:
+        pytest.skip("the system has no PostgreSQL of its own, whose extensions could be tried")
+    return _started(binaries)
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from tests.support.sources import Source, shared_server
 
 from core.authoring.load import load
 from core.contract.model import SourceTable
+from local.database import Database
 
 DATASET = "zoo"
 Cell = Any
@@ -137,8 +138,10 @@ class Zoo(DatabaseSimulation):
         """
         cage = next(cage for cage in self.cages if cage.name == table.name)
         fields = [field for field in table.fields if not field.added]
-        texts = ", ".join(f"'{field.name}', t.\"{field.name}\"::text" for field in fields)
-        statement = f"select row_to_json(t)::text, jsonb_build_object({texts})::text from {self.relation(table.name)} t"
+        pairs = [f"'{field.name}', t.\"{field.name}\"::text" for field in fields]
+        parts = (", ".join(pairs[at : at + 50]) for at in range(0, len(pairs), 50))  # a function takes 100 arguments
+        texts = " || ".join(f"jsonb_build_object({part})" for part in parts)
+        statement = f"select row_to_json(t)::text, ({texts})::text from {self.relation(table.name)} t"
         rows = []
         for shown, printed in self.run(f"set intervalstyle = 'iso_8601'; {statement}"):
             value, text = json.loads(shown, parse_float=str), json.loads(printed)
@@ -174,8 +177,11 @@ class Zoo(DatabaseSimulation):
 
 
 @contextmanager
-def zoo(*cages: Cage, extra: Sequence[str] = (), encoding: str = "", **settings: Any) -> Iterator[Zoo]:
+def zoo(
+    *cages: Cage, extra: Sequence[str] = (), encoding: str = "", server: Database | None = None, **settings: Any
+) -> Iterator[Zoo]:
     """A simulation of these tables in a database of their own; nothing is loaded yet."""
+    server = server or shared_server()
     written = {
         "dataset": DATASET,
         "source": {
@@ -188,9 +194,9 @@ def zoo(*cages: Cage, extra: Sequence[str] = (), encoding: str = "", **settings:
         contracts = load(folder_of(Path(folder), written), today=TODAY)
     contracts = with_source(contracts, DATASET, **{"margin": 0, "settle": 0, "sweep": 1, **settings})
     statements = [statement for cage in cages for statement in cage.statements()]
-    granted = _GRANTS.format(user=shared_server().extractor.user)
-    with scratch_database(*extra, *statements, granted, encoding=encoding) as database:
-        simulation = Zoo(Source(shared_server(), database.dbname), contracts=contracts, dataset=DATASET)
+    granted = _GRANTS.format(user=server.extractor.user)
+    with scratch_database(*extra, *statements, granted, encoding=encoding, server=server) as database:
+        simulation = Zoo(Source(server, database.dbname), contracts=contracts, dataset=DATASET)
         simulation.cages = cages
         try:
             yield simulation

@@ -43,13 +43,14 @@ class Database:
         self.extractor = Role(EXTRACTOR, facts["passwords"][EXTRACTOR])
 
     @classmethod
-    def start(cls, state_dir: Path, *, port: int = 0, detached: bool = False) -> Database:
+    def start(cls, state_dir: Path, *, port: int = 0, detached: bool = False, binaries: Path | None = None) -> Database:
         """Start a server with its data below ``state_dir``; data that lie there from before are kept.
 
-        It ends with the process that started it, unless ``detached``. Raises :class:`core.errors.OutOfReach`, with
+        It ends with the process that started it, unless ``detached``. ``binaries`` is the folder of another
+        installation's programs than the project's own. Raises :class:`core.errors.OutOfReach`, with
         the reason from the server's log, when it does not come up.
         """
-        arguments = ["--port", str(port)]
+        arguments = ["--port", str(port), *(["--binaries", str(binaries)] if binaries else [])]
         child = Child.start("local.database.supervisor", arguments, state=_state_file(state_dir), detached=detached)
         database = cls(child)
         try:

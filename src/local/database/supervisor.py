@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 OWNER = "starmend_owner"
 EXTRACTOR = "starmend_extract"
 DATABASE = "totesys"
+BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # from PostgreSQL 17 on
 START_SECONDS = 30
 STOP_SECONDS = 10
 
@@ -76,7 +78,7 @@ def find_binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
-def make_cluster(files: Files, binaries: Path) -> None:
+def make_cluster(files: Files, binaries: Path, locale: Sequence[str]) -> None:
     """Run initdb with passwords (SCRAM) for both roles, a certificate, and the settings above."""
     passwords = {OWNER: secrets.token_urlsafe(18), EXTRACTOR: secrets.token_urlsafe(18)}
     write_certificate(files.certificate, files.key)
@@ -85,7 +87,7 @@ def make_cluster(files: Files, binaries: Path) -> None:
     give_away(files.data)
     command = [str(binaries / "initdb"), "--pgdata", str(files.data), "--username", OWNER, "--pwfile=/dev/stdin"]
     command += ["--auth=scram-sha-256", "--no-sync", "--no-instructions"]
-    command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    command += ["--encoding=UTF8", *locale]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -177,12 +179,13 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--parent", type=int)
+    parser.add_argument("--binaries", type=Path, help="initdb and postgres of another installation, of any version")
     options = parser.parse_args()
     daemon = Daemon(options.state, options.parent)
     files = Files.below(options.state.parent)
-    binaries = find_binaries()
+    binaries = options.binaries or find_binaries()
     if not files.credentials.exists():
-        make_cluster(files, binaries)
+        make_cluster(files, binaries, ("--locale=C",) if options.binaries else BUILTIN_LOCALE)
     server, behind = start_on_a_free_port(files, binaries)
     try:
         asyncio.run(serve(daemon, files, server, port=options.port, behind=behind))

@@ -16,6 +16,9 @@ from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn
 
 _AS_CAST = ("text", "character varying", "uuid")  # types whose text in JSON is that of a cast; so is every enum's
+# Categories in pg_type of numbers, booleans, enums and any other kind. JSON has numbers and booleans of its own, and
+# whoever made a type may have made a cast to JSON, which row_to_json takes: hstore and geometry become objects.
+_CAST_FOR_TEXTS = ("N", "B", "E", "U")
 _UTC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}")
 _COUNTERS = ("oid", "xid", "xid8", "cid")
 _WALL, _INSTANT = "timestamp without time zone", "timestamp with time zone"
@@ -85,4 +88,4 @@ def key_literal(value: KeyValue, column: SourceColumn, kind: ColumnType, *, time
 
 
 def _as_text(column: SourceColumn, kind: ColumnType) -> bool:
-    return (kind.name == "string" and column.category in ("N", "B")) or column.base in ("jsonb", "bytea")
+    return (kind.name == "string" and column.category in _CAST_FOR_TEXTS) or column.base in ("jsonb", "bytea")
