@@ -8,8 +8,9 @@ module "arrivals" {
   consumer_window_seconds  = var.process_batching_window_seconds
   region                   = var.region
   dead_queue_first         = !local.emulated
-  senders                  = { "s3.amazonaws.com" = [local.ingest_arn] }
-  tags                     = local.tags.processing
+  # By its name, which is known before the bucket is there: the queue is what all of a first apply waits for.
+  senders = { "s3.amazonaws.com" = ["arn:${local.partition}:s3:::${local.bucket_names.ingest}"] }
+  tags    = local.tags.processing
 }
 
 resource "aws_s3_bucket_notification" "arrivals" {

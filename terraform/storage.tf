@@ -8,6 +8,7 @@ locals {
     results   = { versioned = false, noncurrent_days = null, expire_days = 7 }
     code      = { versioned = true, noncurrent_days = 90, expire_days = null }
   }
+  bucket_names = { for name in keys(local.buckets) : name => "${local.prefix}-${name}-${local.account}" }
 }
 
 resource "aws_s3_bucket" "this" {
@@ -19,7 +20,7 @@ resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_145:SSE-S3 costs nothing and needs no key grants for every reader
   #checkov:skip=CKV2_AWS_61:lifecycle rules are made below, by variable
   #checkov:skip=CKV2_AWS_62:only the ingest bucket has somebody to notify
-  bucket        = "${local.prefix}-${each.key}-${local.account}"
+  bucket        = local.bucket_names[each.key]
   force_destroy = var.force_destroy
   tags          = local.tags.storage
 }
