@@ -53,7 +53,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "why": Entry("cli.stories:why", "Tell how a point or a row came to be, or why it is missing."),
         "trace": Entry("cli.stories:trace", "Tell what an object brought, and where its rows are now."),
         "alarms": Entry("cli.alarms:app", "See what the admins were called for; silence what is known."),
-        "report": Entry("cli.report.command:report", "Write one HTML page that says whether numbers are complete."),
+        "report": Entry("cli.report:report", "Write one HTML page that says whether numbers are complete."),
         "query": Entry("cli.query:query", "Ask Athena in SQL."),
         "tables": Entry("cli.tables:tables", "List the tables and views that can be queried."),
         "describe": Entry("cli.tables:describe", "Show a table's grain, key, partitions and columns."),

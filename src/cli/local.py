@@ -244,7 +244,7 @@ def _heal_tables(story: Demo, *, quiet: bool) -> int:
 
 def _heal_feed(story: Demo, traded: Traded, *, quiet: bool) -> None:
     """The auditor's part for the feed: the healed hour with its rollup, the case that cannot be healed, the proof."""
-    from cli.report.command import write_report
+    from cli.report import write_report
 
     # Both pages show the two hours of the story: the traded one, and the one that is missing whole.
     first, last = int(traded.first.timestamp()), int(traded.last.timestamp()) + 3600

@@ -19,9 +19,9 @@ from core.time import at_epoch, iso, parse_athena_instant
 
 if TYPE_CHECKING:
     from auditor.changes.progress import ChangeProgress
+    from auditor.page.report import Freshness
     from auditor.standing.standing import DatasetStanding, Standing
     from aws.deployment import Deployment
-    from cli.report.shape import Freshness
 
 
 def utc_now() -> dt.datetime:
@@ -96,8 +96,8 @@ def decisions(dataset: DatasetStanding) -> list[str]:
 
 def _freshness(deployed: Deployment) -> list[Freshness]:
     """Freshness of every fact; none where Athena cannot be asked, which is said."""
-    from cli.report.command import sources_of
-    from cli.report.gather import read_freshness
+    from auditor.page.reading.freshness import read_freshness
+    from cli.report import sources_of
 
     try:
         return read_freshness(sources_of(deployed), utc_now())
@@ -117,7 +117,7 @@ def _stale(fresh: Sequence[Freshness]) -> dict[str, list[str]]:
 
 def _title(dataset: DatasetStanding, now: int) -> str:
     """``quotes: audited 20 min ago, again in 40 min; alarms: limited``."""
-    from cli.report import words
+    from auditor.page import words
 
     last = max((table.audited_at for table in dataset.tables if table.audited_at is not None), default=None)
     if last is None or dataset.next_audit is None:

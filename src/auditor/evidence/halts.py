@@ -51,12 +51,12 @@ def halt_rows(
     """Rows of ``completeness`` by key: one for each halt, and those of ``before`` that stand no more, as released."""
     standing = halts_in(result, before)
     rows = {
-        _row_key(result.dataset, finding.key, standing[finding.key]): _row(result, finding, basis)
+        halt_key(result.dataset, finding.key, standing[finding.key]): _row(result, finding, basis)
         for finding in result.findings
         if isinstance(finding, HaltedObject)
     }
     for halted in before.keys() - standing.keys():
-        key = _row_key(result.dataset, halted, before[halted])
+        key = halt_key(result.dataset, halted, before[halted])
         stored = records.read(key)
         if stored is not None:
             over = {"status": "released", "missing": 0, "audited_at": result.audited_at, "run": basis.run}
@@ -64,8 +64,8 @@ def halt_rows(
     return rows
 
 
-def _row_key(dataset: str, key: str, day: str) -> str:
-    """One row for each object, under the day on which it was found halted."""
+def halt_key(dataset: str, key: str, day: str) -> str:
+    """The key of a halted object's row: one for each object, under the day on which it was found halted."""
     return f"{COMPLETENESS}dataset={dataset}/day={day}/halted-{key.replace('/', '.')}.json"
 
 

@@ -146,6 +146,16 @@ def entries_between(records: ObjectReader, dataset: str, start: int, end: int) -
                 yield Entry.from_json(stored.body)
 
 
+def newest_entries(records: ObjectReader, dataset: str, start: int, end: int, *, most: int) -> list[Entry]:
+    """At most so many entries of the days that ``[start, end)`` touches, the newest first; reads no others."""
+    keys: list[str] = []
+    for second in range((end - 1) // DAY * DAY, start // DAY * DAY - 1, -DAY):
+        keys += sorted((info.key for info in records.list(_folder(dataset, iso(second)[:10]))), reverse=True)
+        if len(keys) >= most:
+            break
+    return [Entry.from_json(stored.body) for key in keys[:most] if (stored := records.read(key))]
+
+
 def find_entry(records: ObjectReader, dataset: str, run: str) -> Entry | None:
     """The newest entry of a run, on whichever day it ended; None where it did not end yet. Reads no other entry."""
     keys = [info.key for info in records.list(f"{ROOT}dataset={dataset}/") if info.key.endswith(f"-{run}.json")]

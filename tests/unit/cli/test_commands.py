@@ -17,7 +17,7 @@ from cli.commands import ENTRIES, command, examples_of
 
 REPOSITORY = Path(__file__).parents[3]
 HEAVY = ("boto3", "botocore", "pyarrow", "numpy", "pandas", "pydantic", "yaml", "duckdb", "awswrangler", "requests")
-HEAVY += ("exchange_calendars", "cryptography", "sqlglot", "psutil", "vl_convert", "pg8000", "aws_lambda_powertools")
+HEAVY += ("exchange_calendars", "cryptography", "sqlglot", "psutil", "pg8000", "aws_lambda_powertools")
 
 
 def walk(given: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

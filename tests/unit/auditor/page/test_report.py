@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from cli.report.shape import freshness, lately, shape_audit, shape_receipt, shape_subjects
+from auditor.page.report import freshness, lately, shape_audit, shape_receipt
 
 AT = dt.datetime(2026, 11, 20, 15, tzinfo=dt.UTC)
 
@@ -49,10 +49,3 @@ def test_receipts_are_summed_per_source_table_the_latest_first() -> None:
     assert (design.table, design.objects) == ("design", 1)
     assert (staff.objects, staff.lines, staff.rows, staff.rejected, staff.halted) == (2, 6, 4, 2, 1)
     assert staff.median == 20
-
-
-def test_rows_of_completeness_are_summed_per_subject() -> None:
-    row = {"dataset": "sales", "subject": "staff", "status": "certified", "audited_at": "2026-11-20T15:00:00Z"}
-    counts = {"expected": 5, "present": 5, "repaired": None, "missing": 0}
-    (subject,) = shape_subjects([row | counts, row | counts | {"status": "open", "missing": 2}])
-    assert (subject.windows, subject.certified, subject.expected, subject.missing) == (2, 1, 10, 2)

@@ -13,9 +13,18 @@ from tests.support.lake import shipped_contracts
 
 from auditor.feeds.expect import expect
 from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
+from auditor.page.coverage import (
+    MOST_GAPS,
+    MOST_HOURS,
+    STATES,
+    Counts,
+    FeedView,
+    Points,
+    Status,
+    WindowSeen,
+    shape_feed,
+)
 from auditor.windows import Window, windows_between
-from cli.report import words
-from cli.report.coverage import MOST_HOURS, MOST_ROWS, STATES, Counts, FeedView, Status, WindowSeen, shape_feed
 from core.contract.model import Entity, Feed, TradingCalendar
 
 MINUTE = 60
@@ -114,7 +123,6 @@ def test_more_hours_than_fit_are_shown_by_the_day_and_count_the_same() -> None:
     assert [column.status for column in view.columns][:4] == ["certified", "certified", "certified", "unaudited"]
     assert view.columns[0].certificates == (1, 2, 3, 4, 5, 6, 7)
     assert view.rows[1].cells[3] == Counts(observed=387, missing=3)
-    assert view.rows[1].gaps[3] == "15:10-15:12"
     assert view.total.expected == 15 * 390 * 11
     assert view.windows == len(feeding.windows)
 
@@ -125,7 +133,6 @@ def test_a_day_is_no_better_than_its_worst_window() -> None:
     columns = {column.day: column for column in feeding.shaped().columns}
     assert columns["Tue 3 Nov"].status == "alarmed"
     assert (columns["Tue 3 Nov"].certified, columns["Tue 3 Nov"].windows) == (6, 7)
-    assert words.standing(columns["Tue 3 Nov"]) == "alarmed: somebody was called (6 of 7 windows certified)"
 
 
 def test_hours_before_the_feed_began_are_left_out() -> None:
@@ -137,15 +144,14 @@ def test_hours_before_the_feed_began_are_left_out() -> None:
     assert view.gaps == ()
 
 
-def test_of_many_entities_those_that_miss_most_have_rows_and_all_are_in_the_sum() -> None:
+def test_every_entity_has_a_row_in_the_contracts_order() -> None:
     names = [f"E{number:03d}" for number in range(100)]
     feeding = Feeding("2026-11-20T15:00", "2026-11-20T16:00", entities=tuple(Entity(name) for name in names))
     for name in ("E099", "E050"):
         feeding.spoil(name, "2026-11-20T15:00", minutes=int(name[1:]) // 10)
     view = feeding.shaped()
-    assert len(view.rows) == MOST_ROWS
-    assert [row.name for row in view.rows][-2:] == ["E050", "E099"]
-    assert view.entities == 100
+    assert [row.name for row in view.rows] == names
+    assert [row.name for row in view.rows if row.total.missing] == ["E050", "E099"]
     assert view.total == Counts(observed=100 * 60 - 14, missing=14)
 
 
@@ -155,15 +161,45 @@ def test_entities_owe_nothing_outside_their_validity() -> None:
     assert [row.total.expected for row in view.rows] == [10, 50]
 
 
-def test_a_cell_names_its_gaps_and_the_longest_are_listed_first() -> None:
+def test_the_longest_gaps_are_listed_first() -> None:
     feeding = an_hour()
     for minute in ("15:03", "15:17", "15:18", "15:19", "15:30", "15:32", "15:34", "15:36", "15:38"):
         feeding.spoil("AAPL", f"2026-11-20T{minute}")
     view = feeding.shaped()
-    assert view.rows[0].gaps == ("15:03, 15:17-15:19, 15:30, 15:32, 15:34, 15:36 and 1 more",)
-    assert view.rows[1].gaps == ("",)
     assert view.gap_count == 7
-    assert (view.gaps[0].entity, view.gaps[0].start, view.gaps[0].points) == ("AAPL", at("2026-11-20T15:17"), 3)
+    assert (view.gaps[0].entity, view.gaps[0].start, view.gaps[0].end, view.gaps[0].points) == (
+        "AAPL", at("2026-11-20T15:17"), at("2026-11-20T15:20"), 3,
+    )  # fmt: skip
+    assert len(view.gaps) == min(7, MOST_GAPS)
+    assert view.first_missing == at("2026-11-20T15:03")
+
+
+def drawn(points: Points, entity: int) -> list[int]:
+    """An entity's states slot by slot, as whoever reads the runs would draw them."""
+    slots = [first + place * step for first, many, step in points.slots for place in range(many)]
+    states = [STATES.index("observed")] * len(slots)
+    runs = points.runs.get(entity, ())
+    for first, many, state in zip(runs[::3], runs[1::3], runs[2::3], strict=True):
+        states[first : first + many] = [state] * many
+    return states
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_runs_say_of_every_slot_what_the_cells_do(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    feeding = Feeding("2026-11-24T14:00", "2026-11-28T00:00")
+    cells = feeding.coverage.cells
+    cells[:] = random.choice([NOT_OWED, *CODES.values(), *[OBSERVED] * 5], size=cells.shape).astype(np.uint8)
+    cells[0] = OBSERVED
+    view = feeding.shaped()
+    slots = [first + place * step for first, many, step in view.points.slots for place in range(many)]
+    assert slots == feeding.expectation.grid.slots.tolist()
+    place_of = {code: STATES.index(name) for name, code in CODES.items()} | {NOT_OWED: len(STATES)}
+    for entity in range(len(SYMBOLS)):
+        assert drawn(view.points, entity) == [place_of[code] for code in cells[entity].tolist()]
+    missing = (cells == MISSING).astype(np.int8)
+    edges = np.diff(np.pad(missing, ((0, 0), (1, 1))), axis=1)
+    assert view.gap_count == int((edges == 1).sum())
 
 
 def test_the_verdict_is_complete_only_where_everything_is_certified() -> None:

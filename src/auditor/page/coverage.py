@@ -1,18 +1,18 @@
-"""A feed on the page: entities x hours or days, each cell with its shares; gaps; and one verdict. Pure.
+"""Coverage of a feed: entities x hours or days, the points that are not plainly there, and one verdict. Pure.
 
 Counts are points, instants are epoch seconds.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Literal
 
 import numpy as np
 
-from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage, slots_of_ranges
+from auditor.feeds.points import ABSENT, LATE, MISSING, NOT_OWED, OBSERVED, REPAIRED, Coverage
 from auditor.windows import DAY, HOUR, Window
 from core.time import at_epoch
 
@@ -25,10 +25,8 @@ CODES: Mapping[str, int] = {
     "missing": MISSING,
 }
 MOST_HOURS = 40  # columns; more hours than this are shown by the day
-MOST_ROWS = 40  # entities with a row of their own; of more, those that miss most
 MOST_GAPS = 12  # that are listed one by one
-MOST_SLOTS = 240  # of which each is also shown by itself
-NAMED_IN_CELL = 6  # gaps that a cell's text names
+MOST_RUNS = 150_000  # of a feed: stretches of points, 1.5 MB
 ALL = "all"
 
 # A window's status after its last audit, from best to worst: a day has its worst one.
@@ -96,29 +94,29 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Neighbouring owed slots in one state, by their places ``[first, last)`` among the view's slots."""
-
-    first: int
-    last: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """An entity's cells, one per column; ``gaps`` says in words which points of a cell are missing.
-
-    ``stretches`` are there where the view has ``slots``.
-    """
+    """An entity's cells, one per column."""
 
     name: str
     cells: tuple[Counts, ...]
-    gaps: tuple[str, ...]
-    stretches: tuple[Stretch, ...] = ()
 
     @property
     def total(self) -> Counts:
         return total(self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Every point of a feed that is not plainly observed, in runs.
+
+    ``slots`` are the view's, as stretches (first instant, how many, seconds between two). ``runs`` holds for an entity
+    (its place among the rows) triples one after another: place of the first slot, how many, place of the state among
+    ``STATES`` (beyond them: not owed). ``unlisted`` are entities whose runs were too many.
+    """
+
+    slots: tuple[tuple[int, int, int], ...]
+    runs: Mapping[int, tuple[int, ...]]
+    unlisted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +131,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class FeedView:
-    """A feed on the page. ``rows`` are at most ``MOST_ROWS`` of ``entities``; ``all`` is the sum over all of them.
+    """A feed on the page: a row for each entity, in the contract's order, and ``all``, the sum over them.
 
     ``[start, end)`` is from the first owed slot to the end of the last. ``overdue`` of the missing points should have
     come by now. ``held`` are partitions that were rolled back on purpose, with the reason.
-    ``slots`` are those of the rows' stretches, where they are few enough to be shown one by one.
     """
 
     dataset: str
@@ -147,7 +144,6 @@ class FeedView:
     columns: tuple[Column, ...]
     all: Row
     rows: tuple[Row, ...]
-    entities: int
     gaps: tuple[Gap, ...]
     gap_count: int
     windows: int
@@ -155,9 +151,10 @@ class FeedView:
     start: int
     end: int
     overdue: int
+    first_missing: int | None
     verdict: Verdict
+    points: Points
     held: tuple[tuple[str, str], ...] = ()
-    slots: tuple[int, ...] = ()
 
     @property
     def total(self) -> Counts:
@@ -165,6 +162,7 @@ class FeedView:
 
 
 def total(cells: Sequence[Counts]) -> Counts:
+    """The sum of the cells."""
     return sum(cells, Counts())
 
 
@@ -196,49 +194,35 @@ def shape_feed(
     by_day = len(kept) > MOST_HOURS or any(seen[at].window.end - seen[at].window.start > HOUR for at in kept)
     groups = list(_grouped(seen, kept, by_day=by_day))
     bounds = [(expectation.columns(group[0]).start, expectation.columns(group[-1]).stop) for group in groups]
-    columns = tuple(_column([seen[place] for place in group]) for group in groups)
-    counted = _count(coverage, bounds)
-    slots = expectation.grid.slots[bounds[0][0] : bounds[-1][1]]
-    few = len(slots) <= MOST_SLOTS
-    rows = tuple(
-        Row(
-            expectation.grid.entities[entity],
-            tuple(_counts(counted, entity, place) for place in range(len(columns))),
-            tuple(_gap_text(coverage, entity, bound, every) for bound in bounds),
-            _stretches(coverage.cells[entity, bounds[0][0] : bounds[-1][1]]) if few else (),
-        )
-        for entity in _shown(counted["missing"].sum(axis=1), MOST_ROWS)
-    )
-    summed = {name: counts.sum(axis=0, keepdims=True) for name, counts in counted.items()}
-    everything = tuple(_counts(summed, 0, place) for place in range(len(columns)))
-    since = seen[kept[0]].window.start
-    gaps = sorted(
-        (gap for gap in _gaps(coverage) if gap.start >= since),
-        key=lambda gap: (-gap.points, gap.start, gap.entity),
-    )
+    shown = slice(bounds[0][0], bounds[-1][1])
+    cells, slots = coverage.cells[:, shown], expectation.grid.slots[shown]
+    rows = tuple(_rows(expectation.grid.entities, _count(coverage, bounds)))
+    everything = tuple(total([row.cells[place] for row in rows]) for place in range(len(bounds)))
+    runs = _runs(cells)
+    ends = slots + expectation.grid.steps[shown]
+    gap_count = sum(int((part[:, 2] == STATES.index("missing")).sum()) for part in runs.values())
     certified = sum(seen[place].status == "certified" for place in kept)
-    missing = coverage.cells[:, bounds[0][0] : bounds[-1][1]] == MISSING
-    overdue = int(missing[:, slots < due_before].sum())
+    overdue = int((cells[:, slots < due_before] == MISSING).sum())
     given_up = any(seen[place].status == "alarmed" for place in kept)
     return FeedView(
         dataset=dataset,
         table=table,
         every=every,
         unit="day" if by_day else "hour",
-        columns=columns,
-        all=Row(ALL, everything, tuple("" for _ in columns)),
+        columns=tuple(_column([seen[place] for place in group]) for group in groups),
+        all=Row(ALL, everything),
         rows=rows,
-        entities=len(expectation.grid.entities),
-        gaps=tuple(gaps[:MOST_GAPS]),
-        gap_count=len(gaps),
+        gaps=tuple(_gaps(runs, expectation.grid.entities, ends, slots)),
+        gap_count=gap_count,
         windows=len(kept),
         certified=certified,
         start=int(slots[0]),
-        end=int(slots[-1]) + every,
+        end=int(ends[-1]),
         overdue=overdue,
+        first_missing=_first_missing(runs, slots),
         verdict=_verdict(total(everything), overdue=overdue, given_up=given_up, uncertified=len(kept) - certified),
+        points=_points(runs, slots, every),
         held=tuple(held),
-        slots=tuple(slots.tolist()) if few else (),
     )
 
 
@@ -262,57 +246,76 @@ def _column(windows: Sequence[WindowSeen]) -> Column:
     )
 
 
-def _count(coverage: Coverage, bounds: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
-    """Numbers of slots per state, as ``[entity, column]``."""
-    numbers = {}
-    for name, code in CODES.items():
-        cells = coverage.cells == code
-        parts = [cells[:, first:last].sum(axis=1) for first, last in bounds]
-        numbers[name] = np.stack(parts, axis=1) if parts else np.zeros((len(cells), 0), np.int64)
-    return numbers
+def _count(coverage: Coverage, bounds: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Numbers of slots as ``[entity, column, state]``."""
+    counts = np.zeros((len(coverage.cells), len(bounds), len(STATES)), np.int64)
+    for place, (first, last) in enumerate(bounds):
+        part = coverage.cells[:, first:last]
+        for number, name in enumerate(STATES):
+            counts[:, place, number] = np.count_nonzero(part == CODES[name], axis=1)
+    return counts
 
 
-def _counts(counted: Mapping[str, np.ndarray], entity: int, column: int) -> Counts:
-    return Counts(**{name: int(counts[entity, column]) for name, counts in counted.items()})
+def _rows(entities: Sequence[str], counted: np.ndarray) -> Iterator[Row]:
+    for name, cells in zip(entities, counted.tolist(), strict=True):
+        yield Row(name, tuple(Counts(*numbers) for numbers in cells))
 
 
-def _shown(missing: np.ndarray, most: int) -> list[int]:
-    """The entities with a row of their own: all of few, else those that miss most; always in the contract's order."""
-    if len(missing) <= most:
-        return list(range(len(missing)))
-    worst = np.argsort(-missing, kind="stable")[:most]
-    return sorted(worst.tolist())
+def _runs(cells: np.ndarray) -> dict[int, np.ndarray]:
+    """What is not plainly observed, by entity: rows of first slot, length, and place of the state."""
+    place_of = np.full(max(CODES.values()) + 1, len(STATES), np.int64)  # of what is not owed
+    for place, name in enumerate(STATES):
+        place_of[CODES[name]] = place
+    runs = {}
+    for entity in np.flatnonzero((cells != OBSERVED).any(axis=1)).tolist():
+        row = cells[entity]
+        cuts = np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1, [len(row)]])
+        codes = row[cuts[:-1]]
+        runs[entity] = np.stack([cuts[:-1], np.diff(cuts), place_of[codes]], axis=1)[codes != OBSERVED]
+    return runs
 
 
-def _gap_text(coverage: Coverage, entity: int, bound: tuple[int, int], every: int) -> str:
-    """``15:03, 15:17-15:19 and 4 more``; days are named where the slots are of several."""
-    slots = coverage.expectation.grid.slots[bound[0] : bound[1]]
-    at = slots[coverage.cells[entity, bound[0] : bound[1]] == MISSING]
-    if not len(at):
-        return ""
-    cuts = np.flatnonzero(np.diff(at) > every) + 1
-    pairs = [(int(stretch[0]), int(stretch[-1])) for stretch in np.split(at, cuts)]
-    days = slots[0] // DAY != slots[-1] // DAY
-    named = [_moment(first, days) + (f"-{_moment(last, False)}" if last > first else "") for first, last in pairs]
-    more = len(named) - NAMED_IN_CELL
-    return ", ".join(named[:NAMED_IN_CELL]) + (f" and {more} more" if more > 0 else "")
+def _points(runs: Mapping[int, np.ndarray], slots: np.ndarray, every: int) -> Points:
+    """The runs as they are shown; where they are too many, those of the entities that have fewest."""
+    listed, unlisted, left = {}, [], MOST_RUNS
+    for entity in sorted(runs, key=lambda entity: (len(runs[entity]), entity)):
+        left -= len(runs[entity])
+        if left < 0:
+            unlisted.append(entity)
+        else:
+            listed[entity] = tuple(runs[entity].ravel().tolist())
+    return Points(tuple(_stretches(slots, every)), listed, tuple(sorted(unlisted)))
 
 
-def _stretches(cells: np.ndarray) -> tuple[Stretch, ...]:
-    names = {code: name for name, code in CODES.items()}
-    cuts = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
-    pairs = itertools.pairwise(cuts)
-    return tuple(Stretch(first, last, names[cells[first]]) for first, last in pairs if cells[first] in names)
+def _gaps(runs: Mapping[int, np.ndarray], entities: Sequence[str], ends: np.ndarray, slots: np.ndarray) -> list[Gap]:
+    """The longest stretches of missing points, the longest first."""
+    missing = {entity: part[part[:, 2] == STATES.index("missing")] for entity, part in runs.items()}
+    longest = nsmallest(
+        MOST_GAPS,
+        (
+            (-length, int(slots[first]), entities[entity], int(ends[first + length - 1]))
+            for entity, part in missing.items()
+            for first, length, _ in part[np.argsort(-part[:, 1], kind="stable")[:MOST_GAPS]].tolist()
+        ),
+    )
+    return [Gap(entity, start, end, -points) for points, start, entity, end in longest]
 
 
-def _moment(instant: int, day: bool) -> str:
-    return at_epoch(instant).strftime("%d %b %H:%M" if day else "%H:%M")
+def _first_missing(runs: Mapping[int, np.ndarray], slots: np.ndarray) -> int | None:
+    firsts = [part[part[:, 2] == STATES.index("missing"), 0] for part in runs.values()]
+    return min((int(slots[places[0]]) for places in firsts if len(places)), default=None)
 
 
-def _gaps(coverage: Coverage) -> Iterator[Gap]:
-    for entity, ranges, _ in coverage.ranges_of(MISSING):
-        for start, end in ranges:
-            yield Gap(entity, start, end, len(slots_of_ranges(coverage.expectation.grid.slots, [(start, end)])))
+def _stretches(slots: np.ndarray, every: int) -> Iterator[tuple[int, int, int]]:
+    """Neighbouring slots of one distance as (first instant, how many, distance)."""
+    steps = np.diff(slots)
+    first = 0
+    while first < len(slots):
+        step = int(steps[first]) if first < len(steps) else every
+        others = np.flatnonzero(steps[first:] != step)
+        last = first + int(others[0]) if len(others) else len(slots) - 1
+        yield int(slots[first]), last - first + 1, step
+        first = last + 1
 
 
 def _verdict(counts: Counts, *, overdue: int, given_up: bool, uncertified: int) -> Verdict:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, some_points
 from tests.support.lake import shipped_contracts
 
-from cli.report.coverage import Counts, FeedView
-from cli.report.gather import Range, Sources, gather
-from cli.report.page import page
-from cli.report.shape import Report, to_data
+from auditor.databases.rows.targets import ALWAYS
+from auditor.evidence.completeness import completeness_key
+from auditor.evidence.halts import halt_key
+from auditor.interventions.pauses import change_pauses
+from auditor.page.coverage import Counts, FeedView
+from auditor.page.document import pages
+from auditor.page.reading.gather import gather
+from auditor.page.reading.sources import Range, Sources
+from auditor.page.report import DatasetView, Report, to_data
+from auditor.state import change_state
+from auditor.stories.tell import tell
 from core.contract.model import Table
 from core.errors import OutOfReach
 from core.json import canonical_json
 from core.ports import StoredObject
+from core.time import epoch, iso
 
 OPENS = dt.datetime(2026, 11, 20, 15, 0, tzinfo=dt.UTC)
 CLOSES = OPENS + dt.timedelta(hours=1)
@@ -44,16 +54,10 @@ def sources(one: FeedSimulation, **more: Any) -> Sources:
         minutes = [row["minute"] for row in one.rows("fact_quote")]
         return {"fact_quote": max(minutes).replace(tzinfo=dt.UTC) if minutes else None}
 
-    given: dict[str, Any] = {
-        "contracts": one.contracts,
-        "records": one.lake.records,
-        "partitions": one.lake.partitions,
-        "parameters": one.lake.parameters,
-        "parameter_prefix": "/starmend/test",
-        "newest": newest,
-        "workers": 4,
-    }
-    return Sources(**{**given, **more})
+    given: dict[str, Any] = {"newest": newest, "workers": 4}
+    ports = {name: more.pop(name) for name in ("contracts", "records") if name in more}
+    services = replace(one.services(), parameters=one.lake.parameters, parameter_prefix="/starmend/test", **ports)
+    return Sources(services, **{**given, **more})
 
 
 def report(
@@ -80,7 +84,7 @@ def test_before_anything_has_arrived_the_newest_hours_are_empty(one: FeedSimulat
     assert quotes(made).total.expected == quotes(made).total.missing > 0
     assert [one.state for one in made.freshness if one.table == "fact_quote"] == ["unknown"]
     assert (made.audits, made.alarms, made.processed, made.notes) == ((), (), (), ())
-    assert "Nothing has arrived" in page(made)
+    assert not made.banner.complete
 
 
 def test_before_any_audit_coverage_is_what_the_facts_have(one: FeedSimulation) -> None:
@@ -113,7 +117,7 @@ def test_after_healing_the_page_says_what_was_repaired_and_by_which_audit(one: F
         0,
         1,
     )
-    assert "Complete: all 660 points" in page(made)
+    assert '"counts":[' in pages(made, "page.html")["page.html"]
     data: Any = to_data(made)
     assert data["feeds"][0]["repaired"] == missing
     assert data["feeds"][0]["missing"] == 0
@@ -152,7 +156,8 @@ def test_an_alarm_is_shown_with_its_remedy_until_it_is_over(one: FeedSimulation)
     assert (quotes(made).columns[0].status, quotes(made).verdict) == ("alarmed", "incomplete")
     one.market.heal()
     one.heal(start="2026-11-20T15:00:00Z", end="2026-11-20T16:00:00Z")
-    assert report(one, OPENS, CLOSES).alarms == ()
+    (over,) = report(one, OPENS, CLOSES).alarms
+    assert (over.open, over.name) == (False, "not_entitled")
 
 
 def test_audits_are_those_that_are_remembered_and_those_that_the_windows_know(one: FeedSimulation) -> None:
@@ -198,7 +203,8 @@ def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: Fee
     assert quotes(made).total.observed == 660
     (note,) = made.notes
     assert "timed out" in note
-    assert note in page(made)
+    assert json.dumps(note) in pages(made, "page.html")["page.html"]
+    assert not made.banner.complete
 
 
 def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
@@ -216,38 +222,103 @@ def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
     assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
 
 
-ORDERS_OF_THE_DAY = {
-    "subject": "sales_order",
-    "window_start": "2026-11-20T15:00:00Z",
-    "status": "certified",
-    "expected": 12,
-    "present": 12,
-    "repaired": 2,
-    "missing": 0,
-    "certificate": None,
-    "audited_at": "2026-11-20T16:10:00Z",
-    "run": "of-rows",
-}
+# ---------------------------------------------------------------- databases
 
 
-def test_a_database_that_was_audited_is_shown_by_its_tables(one: FeedSimulation) -> None:
-    one.lake.records.write("completeness/dataset=sales/day=2026-11-20/a.json", canonical_json(ORDERS_OF_THE_DAY))
+def a_window(start: str, end: str, *, audited: str = "2026-11-20T15:10:00Z", **more: Any) -> dict[str, Any]:
+    counts = {"expected": 12, "present": 12, "observed": 10, "late": 0, "repaired": 2, "absent": 0, "missing": 0}
+    named = {"subject": "sales_order", "window_start": start, "window_end": end, "status": "certified"}
+    return named | counts | {"certificate": None, "audited_at": audited, "run": "of-rows"} | more
+
+
+def write_row(one: FeedSimulation, row: dict[str, Any], *, day: str = "") -> None:
+    key = completeness_key("sales", epoch(row["window_start"]), subject=row["subject"], day=day)
+    one.lake.records.write(key, canonical_json(row))
+
+
+def sales(one: FeedSimulation) -> DatasetView:
     made = report(one, OPENS, CLOSES, contracts=shipped_contracts())
-    (subject,) = made.subjects
-    assert (subject.dataset, subject.name, subject.expected, subject.repaired, subject.certified) == (
-        "sales",
-        "sales_order",
-        12,
-        2,
-        1,
+    return next(view for view in made.datasets if view.name == "sales")
+
+
+def test_windows_of_databases_are_shown_where_they_overlap_the_range_whenever_they_began(one: FeedSimulation) -> None:
+    write_row(one, a_window("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z"))
+    write_row(one, a_window("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"))
+    write_row(one, a_window("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"))
+    (window,) = sales(one).windows
+    assert (iso(window.start), iso(window.end)) == ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
+    assert window.counts == Counts(observed=10, repaired=2)
+
+
+def test_of_rows_that_no_time_bounds_the_newest_day_says_what_is_so(one: FeedSimulation) -> None:
+    for day, missing in (("2026-11-18", 3), ("2026-11-20", 1), ("2026-11-19", 2)):
+        of_all = a_window(iso(0), iso(ALWAYS[1]), missing=missing, status="open", audited=f"{day}T12:00:00Z")
+        write_row(one, of_all, day=day)
+    view = sales(one)
+    assert [window.counts.missing for window in view.windows] == [1]
+    assert [condition.state for condition in view.conditions] == ["repairing"]
+
+
+def test_the_counts_of_a_database_add_up(one: FeedSimulation) -> None:
+    write_row(one, a_window("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", present=9, observed=7, absent=1, missing=2))
+    (subject,) = report(one, OPENS, CLOSES, contracts=shipped_contracts()).subjects
+    assert subject.expected == subject.present + subject.absent + subject.missing == 12
+    assert (subject.dataset, subject.name, subject.repaired, subject.certified) == ("sales", "sales_order", 2, 1)
+
+
+def test_an_object_that_stands_halted_is_no_window_and_makes_its_dataset_halted(one: FeedSimulation) -> None:
+    write_row(one, a_window("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"))
+    key = "tables/sales/sales_order/000000000001.jsonl.gz"
+    at = "2026-11-02T10:00:00Z"  # long before the range
+    halted = {"status": "halted", "missing": 7, "object": key, "reason": "99 of 100 lines are bad"}
+    one.lake.records.write(halt_key("sales", key, at[:10]), canonical_json(a_window(at, at, **halted)))
+    assert [condition.state for condition in sales(one).conditions] == ["complete"], "it stands no more"
+    change_state(one.lake.records, "sales", lambda state: replace(state, halted={key: at[:10]}))
+    view = sales(one)
+    assert [(halt.object, halt.lines, halt.reason) for halt in view.halts] == [(key, 7, "99 of 100 lines are bad")]
+    assert (view.conditions[0].state, view.conditions[0].since) == ("halted", epoch(at))
+    assert len(view.windows) == 1
+
+
+# ---------------------------------------------------------------- pauses, tables, stories
+
+
+def test_a_paused_feed_owes_nothing_that_had_not_settled_before(one: FeedSimulation) -> None:
+    an_hour(one)
+    one.heal()
+    change_pauses(
+        one.lake.records, "quotes", lambda pauses: pauses.paused(int(one.now.timestamp()), by="ann", reason="holiday")
     )
+    one.pass_time(hours=4)
+    made = report(one, OPENS)
+    assert quotes(made).total.missing == 7 * 11, "the settled minutes between the last trade and the pause"
+    (view,) = (view for view in made.datasets if view.name == "quotes")
+    assert "paused" in [condition.state for condition in view.conditions]
 
 
-def test_a_halted_object_is_no_window_of_the_table_that_it_is_of(one: FeedSimulation) -> None:
-    day = "completeness/dataset=sales/day=2026-11-20"
-    one.lake.records.write(f"{day}/a.json", canonical_json(ORDERS_OF_THE_DAY))
-    before = report(one, OPENS, CLOSES, contracts=shipped_contracts()).subjects
-    halted = {"status": "halted", "expected": 7, "present": 0, "repaired": 0, "missing": 7, "audited_at": "2026-11-20"}
-    named = {"object": "tables/sales/sales_order/000000000001.jsonl.gz", "reason": "quarantine: 99% are bad"}
-    one.lake.records.write(f"{day}/halted-a.json", canonical_json(ORDERS_OF_THE_DAY | halted | named))
-    assert report(one, OPENS, CLOSES, contracts=shipped_contracts()).subjects == before
+def test_a_table_is_shown_with_what_it_is_made_of_its_partitions_and_the_certificates_that_prove_them(
+    one: FeedSimulation,
+) -> None:
+    an_hour(one)
+    one.heal()
+    tables = {table.name: table for table in report(one, OPENS, CLOSES).tables}
+    fact, hourly = tables["fact_quote"], tables["fact_quote_hourly"]
+    assert [place.name for place in fact.upstream] == ["quotes.quotes (finnhub)"]
+    assert "fact_quote_hourly" in [place.table for place in fact.downstream]
+    assert [place.table for place in hourly.upstream] == ["fact_quote"]
+    assert len(fact.partitions) == 11
+    assert {(partition.rows, partition.version) for partition in fact.partitions} == {(60, 20)}
+    (certificate,) = fact.certificates
+    assert (certificate.number, certificate.rows, certificate.expected) == (1, 660, 660)
+    assert fact.proof == "starmend verify --dataset quotes"
+    assert (hourly.certificates, hourly.certified_through) == ((), "fact_quote")
+
+
+def test_the_story_of_a_missing_point_is_the_one_that_why_tells(one: FeedSimulation) -> None:
+    one.loses = lambda entity, slot: entity == "AMD" and slot.minute == 7
+    an_hour(one)
+    made = report(one, OPENS, CLOSES)
+    at = OPENS + dt.timedelta(minutes=7)
+    table = one.contracts.table("fact_quote")
+    told = tell(one.services(), table, {}, entity="AMD", at=at.isoformat()).to_data()
+    assert made.stories == {f"quotes/AMD/{int(at.timestamp())}": told}

@@ -1,0 +1,156 @@
+"""Reading of windows that overlap the range: what the auditor says of each, and the certificates that prove them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from auditor.evidence.absent import read_absences
+from auditor.evidence.chain import ChainReader
+from auditor.evidence.completeness import COMPLETENESS
+from auditor.evidence.halts import halt_key
+from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import PartitionScan, scan_partitions
+from auditor.feeds.points import ABSENT, REPAIRED
+from auditor.interventions.pauses import read_pauses
+from auditor.page.coverage import FeedView, Status, WindowSeen, shape_feed
+from auditor.page.reading.sources import Range, Sources
+from auditor.page.report import Halt, WindowView, shape_windows
+from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
+from core.audit.certificate import LedgerEntry, window_name
+from core.contract.model import Contract
+from core.evolution.promised import read_promises
+from core.time import iso
+
+AT_LEAST = 8  # windows that are shown of a feed of which nothing has arrived
+HALTED = "halted-"  # before the names of rows of halted objects, which are no windows
+
+Rows = list[dict[str, Any]]
+Entries = Mapping[str, LedgerEntry]
+
+
+def read_feed_rows(sources: Sources, dataset: str, span: Range) -> Rows:
+    """The auditor's rows of a feed's windows that overlap the range; they lie by the day of their start."""
+    days = dict.fromkeys(iso(second)[:10] for second in [*range(span.start, span.end, DAY), span.end - 1])
+    keys = [
+        info.key
+        for day in days
+        for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")
+        if not _name(info.key).startswith(HALTED)
+    ]
+    return list(sources.read_all(keys))
+
+
+def read_database_rows(sources: Sources, dataset: str, span: Range) -> Rows:
+    """The auditor's rows of a database's windows that may overlap the range: a month's begins before it.
+
+    Of each table those that begin in the range, and the last one before it. What no time bounds has a row for each day
+    on which it was audited, of which the newest says what is so. Names of older rows are listed, and not read.
+    """
+    newest: dict[tuple[str, str], str] = {}
+    for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/"):
+        subject, _, stamp = _name(info.key).removesuffix(".json").rpartition("-")
+        if subject and not _name(info.key).startswith(HALTED):
+            newest[subject, stamp] = info.key  # keys are listed by day
+    first, last = _stamp(span.start), _stamp(span.end)
+    chosen = {name for name in newest if first <= name[1] < last}
+    before: dict[str, str] = {}
+    for subject, stamp in newest:
+        if stamp < first:
+            before[subject] = max(stamp, before.get(subject, ""))
+    chosen |= set(before.items())
+    return list(sources.read_all([newest[name] for name in sorted(chosen)]))
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _stamp(second: int) -> str:
+    """An instant as the names of rows have it."""
+    return iso(second).replace(":", "").replace("-", "")
+
+
+def read_halts(sources: Sources, dataset: str, standing: Mapping[str, str]) -> list[Halt]:
+    """The ingest objects that stand halted: ``standing`` by key, with the day on which they were found so."""
+    keys = [halt_key(dataset, key, day) for key, day in sorted(standing.items())]
+    return [
+        Halt(row["object"], row["subject"], int(row["missing"]), row.get("reason", ""), row["window_start"])
+        for row in sources.read_all(keys)
+        if row["status"] == "halted"
+    ]
+
+
+# ---------------------------------------------------------------- databases
+
+
+def read_windows(
+    sources: Sources, dataset: str, rows: Sequence[Mapping[str, Any]], span: Range
+) -> tuple[tuple[WindowView, ...], Entries]:
+    """A database's windows, and the certificates that speak for them, by window name."""
+    windows = shape_windows(rows, span.start, span.end)
+    names = [(window_name(window.subject, iso(window.start)), iso(window.start)) for window in windows]
+    return windows, ChainReader(sources.records, dataset).entries(names)
+
+
+# ---------------------------------------------------------------- feeds
+
+
+def read_coverage(
+    sources: Sources, contract: Contract, rows: Sequence[Mapping[str, Any]], span: Range
+) -> tuple[FeedView | None, Entries]:
+    """A feed's points as the auditor would count them now, and the certificates of its windows.
+
+    No view where the range has nothing that is owed; nobody owes what had not settled when a pause began.
+    """
+    promises = read_promises(sources.contracts, contract.dataset, sources.records, now=span.now)
+    contract, feed = promises.dataset(contract.dataset), promises.feed(contract.dataset)
+    calendar = promises.calendar(feed.calendar)
+    pause = read_pauses(sources.records, contract.dataset).standing
+    settled = settled_until(feed, min(span.now, pause.since) if pause else span.now)
+    owed_until = min(span.end, settled, calendar.covers_to)
+    windows = [window for window in windows_between(feed, calendar, span.start, span.end) if window.start < owed_until]
+    if not windows or not facts_of(contract):
+        return None, {}
+    expectation = expect(feed, calendar, windows, start=max(span.start, calendar.covers_from), end=owed_until)
+    scan = scan_partitions(contract, expectation, sources.services.partitions, workers=sources.workers)
+    for absence in read_absences(sources.records, contract.dataset, windows, workers=sources.workers):
+        if absence.expires_at > span.now:
+            scan.coverage.mark_absent(absence.entity, absence.ranges)
+    names = [(window_name(feed.table.name, window.name), window.name) for window in expectation.windows]
+    entries = ChainReader(sources.records, contract.dataset).entries(names)
+    audited = {row["window_start"]: row["status"] for row in rows if row["subject"] == feed.table.name}
+    statuses = [
+        _status(window, scan.proofs[place], entries.get(names[place][0]), audited.get(window.name))
+        for place, window in enumerate(expectation.windows)
+    ]
+    view = shape_feed(
+        contract.dataset,
+        ", ".join(table.name for table in facts_of(contract)),
+        feed.every,
+        scan.coverage,
+        statuses,
+        due_before=span.now - feed.complete_within - feed.every + 1,
+        first=0 if span.asked else _first(scan, statuses),
+        held=[(window.partition, window.reason) for window in scan.held],
+    )
+    return view, entries
+
+
+def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None, row: str | None) -> WindowSeen:
+    """A window's status: certified only where its rows are those of the certificate, else as the last audit left it."""
+    if entry is not None and dict(entry.partitions) == dict(proofs):
+        return WindowSeen(window, "certified", entry.number)
+    status: Status = "changed" if entry is not None else "unaudited"
+    if row == "open" or row == "alarmed":
+        status = "alarmed" if row == "alarmed" else "open"
+    return WindowSeen(window, status, entry.number if entry else 0)
+
+
+def _first(scan: PartitionScan, statuses: Sequence[WindowSeen]) -> int:
+    """Place of the first window of which anything is known: before it the feed was not collected."""
+    known = scan.coverage.expectation.per_window(scan.coverage.cells >= min(ABSENT, REPAIRED)) > 0
+    known |= np.array([window.status != "unaudited" for window in statuses])
+    return int(np.argmax(known)) if known.any() else max(0, len(statuses) - AT_LEAST)

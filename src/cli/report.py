@@ -1,0 +1,116 @@
+"""``starmend report``: one page that says whether a number is complete."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.commands import examples
+from cli.deployed import deployment
+from cli.options import DEFAULT, Environment, From, Json, Output, To
+from cli.output import FINDINGS, FINE, out, print_json, steps
+from cli.ranges import range_of
+from deploy.folders import BUILD
+
+if TYPE_CHECKING:
+    from auditor.page.reading.sources import Sources
+    from auditor.page.report import Report
+    from aws.deployment import Deployment
+
+PAGE = Path(BUILD) / "report.html"
+
+
+@examples("report", "report --from 2026-11-20 --to 2026-11-21 --output today.html", "report --json")
+def report(
+    environment: Environment = DEFAULT,
+    file: Output = PAGE,
+    since: From = "",
+    until: To = "",
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page that says whether numbers are complete.
+
+    One verdict, a card for each dataset, coverage down to the minute, each table with what proves it, alarms and
+    audits; of the last seven days by default. The page asks nobody anything. Exits with 1 where something is incomplete
+    or alarmed, or could not be read.
+    """
+    start, end = range_of(since, until, operation="report", open_ended=True)
+    drawn = write_report(deployment(environment), file, start=start, end=end)
+    if as_json:
+        from auditor.page.report import to_data
+
+        print_json({"page": str(file), **to_data(drawn)})
+    else:
+        out.print(drawn.banner.title, style="green" if drawn.banner.complete else "red")
+        for view in drawn.datasets:
+            counts, first = view.counts, view.conditions[0]
+            known = f"{counts.missing:,} of {counts.expected:,} missing"
+            certified = f"{view.facts.certified:,} of {view.facts.windows:,} windows certified"
+            out.print(f"{view.name}: {first.state.replace('_', ' ')}; {known}, {certified}")
+        out.print(f"written to {file}")
+    raise typer.Exit(FINE if drawn.banner.complete else FINDINGS)
+
+
+def write_report(
+    deployed: Deployment,
+    to: Path,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    now: dt.datetime | None = None,
+) -> Report:
+    """Read the deployment and write the page, whole or not at all; the report that it shows.
+
+    ``[start, end)`` is the range in epoch seconds, by default the last seven days until ``now``; a feed begins with its
+    first point. Points that would make the page too large lie beside it, in the folder ``<name>.points``.
+    """
+    from auditor.page.document import pages  # slow to import, as all that reads Parquet
+    from auditor.page.reading.gather import gather
+    from auditor.page.reading.sources import Range
+
+    at = now or dt.datetime.now(dt.UTC)
+    span = Range.of(start, end, int(at.timestamp()))
+    sources = sources_of(deployed)
+    with steps() as progress, progress.step("reading the warehouse") as step:
+        report = gather(
+            sources,
+            span,
+            project=deployed.project,
+            environment=deployed.environment,
+            on_dataset=lambda name: step.update(title=f"reading {name}"),
+        )
+    with steps() as progress, progress.step("writing the page"):
+        for name, text in reversed(pages(report, to.name).items()):  # the page last: what it names is there
+            _write(to.parent / name, text)
+    return report
+
+
+def _write(to: Path, text: str) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    fresh = to.with_name(to.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(to)
+
+
+def sources_of(deployed: Deployment) -> Sources:
+    from auditor.page.reading.freshness import newest_by
+    from auditor.page.reading.sources import Sources
+    from cli.auditing import auditor_of
+
+    return Sources(
+        auditor_of(deployed),
+        newest=lambda tables: newest_by(deployed.athena, tables),
+        runs=lambda: runs_of(deployed),
+    )
+
+
+def runs_of(deployed: Deployment) -> Sequence[str]:
+    """The names of the newest audits, the newest first: a run's files lie under its execution's name."""
+    from aws.executions import StateMachine
+
+    arn = deployed.state_machines.get("audit", "")
+    return StateMachine(deployed.clients("stepfunctions"), arn).newest(50) if arn else ()
