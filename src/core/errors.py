@@ -16,6 +16,7 @@
         ├── NotGranted       AWS refuses the call: what it asked for is neither there nor absent, it was not seen
         ├── LostCommit  what a pointer promises is not there: it is not "no commit yet"; make it again
         │   └── BrokenPointer  the pointer itself names no object of its partition
+        ├── AlteredProof     what was certified and signed is not there any more: nothing is signed over it
         ├── OtherLayout      rows that were written by other rules of the contract: make the partition again
         ├── ObjectConflict   (FileExistsError) an object of that name has other content
         └── IdOutOfOrder     (ValueError) a sequential id that is not exactly the next one
@@ -91,6 +92,10 @@ class PipelineBug(StarmendError):
 
 class NotGranted(PipelineBug):
     """AWS refuses a call to this role: nothing was seen, so that nothing may be taken for absent, broken or empty."""
+
+
+class AlteredProof(PipelineBug):
+    """What was certified and signed is not there any more, or what follows it does not: somebody rewrote the past."""
 
 
 class LostCommit(PipelineBug):

@@ -180,6 +180,38 @@ class SecretStore(Protocol):
         ...
 
 
+class Signer(Protocol):
+    """A key that signs; its private half never leaves the service that keeps it."""
+
+    def public_key(self) -> bytes:
+        """SubjectPublicKeyInfo in DER."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """ECDSA over P-256 with SHA-256 of the whole message, in DER."""
+        ...
+
+
+class AnchorStore(Protocol):
+    """Objects that are written once: what counts is the first that was ever written under a key, deleted or not."""
+
+    def sequences(self, dataset: str) -> Sequence[int]:
+        """The numbers of a dataset's anchors that were ever written, ascending."""
+        ...
+
+    def last(self, dataset: str) -> int:
+        """The greatest of them; 0 where there is none."""
+        ...
+
+    def read(self, key: str) -> bytes | None:
+        """The first object that was written under this key; None where there never was one."""
+        ...
+
+    def add(self, key: str, body: bytes) -> Written | Refused:
+        """Write an object, if there never was one of this key."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRecord:
     """``data`` ends with a newline; records of one ``key`` keep their order within a call."""

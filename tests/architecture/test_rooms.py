@@ -8,14 +8,15 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.architecture.conftest import SRC, Sources
 
-WINGS = {"core", "aws", "ingestion", "processing", "auditor", "deploy", "cli", "local"}
-LAMBDAS = {"ingestion", "processing", "auditor"}
+WINGS = {"core", "aws", "ingestion", "processing", "auditor", "notary", "deploy", "cli", "local"}
+LAMBDAS = {"ingestion", "processing", "auditor", "notary"}
 MAY_IMPORT = {
     "core": set(),
     "aws": {"core"},
     "ingestion": {"core"},
     "processing": {"core"},
     "auditor": {"core"},
+    "notary": {"core"},
     "deploy": {"core", "aws"},
     "local": {"core", "aws", "deploy", *LAMBDAS},
     "cli": {"core", "aws", "deploy", "local", *LAMBDAS},

@@ -25,7 +25,7 @@ from deploy.layers.contents import kept_files
 from deploy.layers.wheels import LAMBDA, Pin, Platform, fetch_wheels, read_pins
 from deploy.zip_files import unpacked_size, write_zip
 
-ROOMS = ("core", "aws", "ingestion", "processing", "auditor")  # what of the sources runs in functions
+ROOMS = ("core", "aws", "ingestion", "processing", "auditor", "notary")  # what of the sources runs in functions
 LAYERS = ("base", "athena")
 _RULES = ("layers/build.py", "layers/bytecode.py", "layers/contents.py", "layers/wheels.py", "zip_files.py")
 _LEVEL = 6  # of 9: level 9 takes four times as long for two hundredths

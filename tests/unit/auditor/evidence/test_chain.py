@@ -9,38 +9,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 from tests.fakes.objects import MemoryObjects
+from tests.support.chains import draft
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 
 from auditor.evidence.chain import Chain
 from auditor.prove import read_chain
-from core.audit.certificate import Certificate, certificate_key, head_key, window_digest
+from core.audit.certificate import certificate_key, head_key
 from core.errors import TransientFailure
 from core.warehouse.canonical_rows import digest_rows
-
-
-def draft(hour: int, *, present: int = 60, rows: str = "a") -> Certificate:
-    parts = {"fact_quote/symbol=A": [present, rows * 64]}
-    return Certificate(
-        dataset="quotes",
-        subject="quotes",
-        number=0,
-        previous="",
-        start=f"2026-11-20T{hour:02d}:00:00Z",
-        end=f"2026-11-20T{hour + 1:02d}:00:00Z",
-        contract="c",
-        calendar="XNYS",
-        expected=60,
-        present=present,
-        observed=present,
-        repaired=0,
-        late=0,
-        absent=60 - present,
-        missing=0,
-        partitions=parts,
-        digest=window_digest(parts),
-        verified_at="2026-11-20T20:00:00Z",
-        run="r",
-    )
 
 
 def problems(store: MemoryObjects) -> list[str]:
