@@ -86,6 +86,11 @@ def due_until(feed: Feed, now: int) -> int:
     return (now - feed.settle) // length * length
 
 
+def is_owed_sooner(feed: Feed) -> bool:
+    """Whether the first points of a window are owed before it is due: what has settled of it is then looked at too."""
+    return feed.complete_within < window_seconds(feed) + feed.settle + feed.every
+
+
 def facts_of(contract: Contract) -> tuple[Table, ...]:
     """The facts that take the feed's points."""
     feed = contract.source

@@ -97,6 +97,8 @@ def _next_state(
             continue
         elif window.complete or causes_of(window, triage):
             open_windows[window.start] = OpenWindow(window.end, window.counts["missing"], causes_of(window, triage))
+        elif order.scheduled:  # what has settled of a window that is not due yet
+            open_windows.pop(window.start, None)
     of_windows = {name for window in open_windows.values() for name in window.causes}
     causes = tuple(sorted({cause.name for cause in triage.causes} - of_windows - set(triage.blamed.values())))
     before = replace(before, halted=halts_in(result, before.halted), rechecks=_rechecks(before, result, now))

@@ -23,6 +23,7 @@ from auditor.windows import (
     Window,
     due_until,
     facts_of,
+    is_owed_sooner,
     partitions_of,
     settled_until,
     window_seconds,
@@ -44,6 +45,7 @@ SWEPT_WINDOWS = 24  # certified windows beyond that, scanned again in each run
 class FeedOrder:
     """The windows of a feed's run, the same for every attempt. ``start`` and ``end`` cut them (epoch seconds).
 
+    The last window may not be due yet (``is_owed_sooner``): then ``end`` cuts it where its points have settled.
     ``scheduled``: the run was not asked for a range, so it also moves the frontier on to ``frontier``, and remembers
     the ``targets`` that the partitions had when it began. ``outdated`` are the partitions that it makes again, whose
     windows are among the ``windows``.
@@ -97,7 +99,8 @@ def choose_windows(
     """Choose what a run audits.
 
     With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
-    windows that no audit has scanned, those that are not whole, and certified ones whose partitions have changed.
+    windows that no audit has scanned, those that are not whole, and certified ones whose partitions have changed; and
+    what has settled of the next window, where its points are owed before it is due.
     """
     contract, feed, calendar = feed_of(services, dataset)
     if start is not None and end is not None:
@@ -113,7 +116,8 @@ def _due(
     dataset = contract.dataset
     state = read_state(services.records, dataset)
     pause = read_pauses(services.records, dataset).standing
-    due = due_until(feed, min(now, pause.since) if pause else now)  # what settles later is owed by nobody meanwhile
+    owing = min(now, pause.since) if pause else now  # what settles later is owed by nobody meanwhile
+    due, settled = due_until(feed, owing), settled_until(feed, owing)
     frontier = state.frontier if state.frontier is not None else _first_window(services, feed, dataset, due)
     fresh = windows_between(feed, calendar, frontier, due)
     most = _most_windows(services, feed)
@@ -125,13 +129,15 @@ def _due(
     again = _in_turn(
         [Window(begin, window.end) for begin, window in state.open.items() if window.end <= due], most, now=now
     )
-    again += [Window(begin, begin + window_seconds(feed)) for begin, at in state.rechecks.items() if at <= now][:most]
+    rechecked = [Window(begin, begin + window_seconds(feed)) for begin, at in state.rechecks.items() if at <= now]
+    again += [window for window in rechecked if window.end <= due][:most]
     again += _changed(contract, feed, state, certified, targets)
     again += _swept(services, contract, calendar, before=since, now=now)
     outdated, restated = _outdated(services, contract, feed, calendar, frontier)
     again += restated
-    windows = sorted({*taken, *again})
-    bounds = (windows[0].start, windows[-1].end) if windows else (due, due)
+    early = windows_between(feed, calendar, due, settled) if is_owed_sooner(feed) and reached == due else []
+    windows = sorted({*taken, *again, *early})
+    bounds = (windows[0].start, settled if early else windows[-1].end) if windows else (due, due)
     frontier = max(reached, frontier)
     return FeedOrder(
         dataset, run, tuple(windows), *bounds, scheduled=True, frontier=frontier, targets=targets, outdated=outdated

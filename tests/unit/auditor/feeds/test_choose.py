@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, points_of
+from tests.support.audited import DATASET, FACT, HOUR, TWO, AuditedFeed, feed_contract, points_of
 
 from auditor.audits import begin_audit, end_audit, open_audit
 from auditor.feeds.choose import FeedOrder, choose_windows, months_between
 from auditor.services import Limits
 from auditor.state import read_state
+from core.contract.model import Contract, Feed
 from core.errors import UnknownTable
 from core.time import iso
 
@@ -65,6 +66,43 @@ def test_the_next_run_goes_on_behind_the_last_and_comes_back_to_what_is_open() -
     lake.now += HOUR
     lake.put(points_of(TWO + 2 * HOUR, TWO + 3 * HOUR))
     assert starts(choose(lake)) == [TWO, TWO + HOUR, TWO + 2 * HOUR]  # the second's partitions were committed to
+
+
+def owed_soon() -> Contract:
+    """A feed whose points are owed half an hour after they are over, while its windows are hours."""
+    contract = feed_contract()
+    assert isinstance(contract.source, Feed)
+    return replace(contract, source=replace(contract.source, complete_within=1800))
+
+
+def test_what_has_settled_of_the_next_window_is_audited_where_its_points_are_owed_before_it_ends() -> None:
+    lake = AuditedFeed(owed_soon(), now=TWO + HOUR + 1_800)
+    lake.put(points_of(TWO, TWO + HOUR + 1_500))
+    order = choose(lake)
+    assert starts(order) == [TWO, TWO + HOUR]
+    assert order.end == lake.now - 180 - 59
+    assert [order.has_all_of(window) for window in order.windows] == [True, False]
+    assert order.frontier == TWO + HOUR, "it is due when it has ended, as ever"
+    audit(lake, "first")
+    state = read_state(lake.records, DATASET)
+    assert (state.frontier, dict(state.open)) == (TWO + HOUR, {})
+    assert starts(choose_windows_of(feed_contract(), now=lake.now)) == [TWO], "others wait for its end"
+
+
+def choose_windows_of(contract: Contract, *, now: int) -> FeedOrder:
+    lake = AuditedFeed(contract, now=now)
+    lake.put(points_of(TWO, TWO + HOUR))
+    return choose(lake)
+
+
+def test_a_window_that_was_blamed_before_its_end_is_not_once_it_lacks_nothing() -> None:
+    lake = AuditedFeed(owed_soon(), now=TWO + HOUR + 3_000)
+    lake.put(points_of(TWO, TWO + HOUR + 120))
+    audit(lake, "first")
+    assert read_state(lake.records, DATASET).open[TWO + HOUR].causes == ("overdue",)
+    lake.put(points_of(TWO, TWO + HOUR + 2_880))
+    audit(lake, "second")
+    assert read_state(lake.records, DATASET).open == {}
 
 
 def test_a_certified_window_rests_until_its_partition_has_another_object() -> None:
