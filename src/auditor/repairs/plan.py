@@ -371,12 +371,13 @@ def _ask_dataset(
             calls = asked
         gaps += calls
     allowed = _allowed_calls(draft, feed)
+    current = _current(feed)
     chosen: dict[tuple[str, int], list[HistoryCallPlan]] = {}
     late: dict[str, int] = {}
     jobs = 0
     for gap in sorted(gaps, key=lambda gap: (gap.start, gap.entity)):
         fits = draft.calls < allowed and draft.rows + gap.points <= draft.budget.rows
-        job = gap.entity, _former(gap, feed)
+        job = gap.entity, _former(gap, feed, current)
         new_job = len(chosen.get(job, ())) % RANGES_PER_JOB == 0
         if not fits or (new_job and len(draft.repairs) + jobs >= draft.budget.jobs):
             late[gap.entity] = late.get(gap.entity, 0) + gap.points
@@ -399,10 +400,14 @@ def _unpublished(feed: Feed, context: PlanContext) -> Ranges:
     return ((context.now - delay - feed.every + 1, FOREVER),) if delay and context.now else ()
 
 
-def _former(gap: HistoryCallPlan, feed: Feed) -> int:
+def _current(feed: Feed) -> frozenset[str]:
+    """The entities that have not ended."""
+    return frozenset(entity.name for entity in feed.entities if validity(entity)[1] == FOREVER)
+
+
+def _former(gap: HistoryCallPlan, feed: Feed, current: frozenset[str]) -> int:
     """The gap's cadence where an earlier contract owes it: another one, or of an entity that has ended; else 0."""
-    ended = all(validity(entity)[1] < FOREVER for entity in feed.entities if entity.name == gap.entity)
-    return gap.every if gap.every != feed.every or ended else 0
+    return gap.every if gap.every != feed.every or gap.entity not in current else 0
 
 
 def _fetch(dataset: str, entity: str, every: int, calls: Sequence[HistoryCallPlan]) -> FetchHistory:
@@ -422,12 +427,15 @@ def _waiting(context: PlanContext) -> dict[str, Ranges]:
 
 def _ask_again(draft: _Draft, context: PlanContext) -> None:
     """Ask for proven absences that have expired, with what calls are left. Nothing waits for it: they are believed."""
+    current: dict[str, frozenset[str]] = {}
     for recheck in context.rechecks if context.attempt == 1 else ():
         feed = context.contracts.feed(recheck.dataset)
+        if recheck.dataset not in current:
+            current[recheck.dataset] = _current(feed)
         if _refusal(recheck.entity, context) or len(draft.repairs) >= draft.budget.jobs:
             continue
         calls = plan_calls(recheck.entity, recheck.ranges, feed, context.contracts.calendar(feed.calendar))
-        now = [call for call in calls if not _former(call, feed)]
+        now = [call for call in calls if not _former(call, feed, current[recheck.dataset])]
         now = now[: max(0, min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls))]
         if now:
             draft.repairs.append(_fetch(recheck.dataset, recheck.entity, 0, now))

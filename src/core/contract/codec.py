@@ -42,11 +42,11 @@ def from_data(kind: Any, data: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _from_union(get_args(kind), data)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
-        attributes = {json_name(field): field.name for field in dataclasses.fields(kind)}
-        if unknown := set(data) - set(attributes):
+        attributes = _attributes(kind)
+        if unknown := data.keys() - attributes.keys():
             raise ValueError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
-        return kind(**{attributes[name]: from_data(hints[attributes[name]], item) for name, item in data.items()})
+        read = ((*attributes[name], item) for name, item in data.items())
+        return kind(**{attribute: from_data(hint, item) for attribute, hint, item in read})
     if origin is tuple:
         arguments = get_args(kind)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -73,6 +73,13 @@ def _from_union(options: tuple[Any, ...], data: Any) -> Any:
     if classes:
         raise ValueError(f"none of {[option.__name__ for option in classes]} fits {data!r}")
     return data
+
+
+@functools.cache
+def _attributes(kind: Any) -> dict[str, tuple[str, Any]]:
+    """The attributes of a dataclass with their types, by their names in JSON."""
+    hints = _hints(kind)
+    return {json_name(field): (field.name, hints[field.name]) for field in dataclasses.fields(kind)}
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -21,9 +21,22 @@ _SPAN = re.compile(r"(\d{1,6}) (minute|hour|day)s?")
 _OF_HISTORY = frozenset({"start", "end", "count"})
 
 
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    """Settings that are the same where their text is."""
+
+    text: str
+    content: Mapping[str, Any] = dataclasses.field(compare=False)
+
+
 def read_spec(settings: Mapping[str, Any]) -> RestSpec:
     """Raises ``BadContract`` naming the setting that is wrong and what would be right."""
-    spec: RestSpec = _read(RestSpec, settings, "")
+    return _checked(_Settings(repr(settings), settings))
+
+
+@lru_cache(maxsize=64)  # plans ask for it again for every entity
+def _checked(settings: _Settings) -> RestSpec:
+    spec: RestSpec = _read(RestSpec, settings.content, "")
     for name, header in spec.headers.items():
         _known(header.names, {"secret"}, f"headers.{name}")
     for role, call in (("live", spec.live), ("history", spec.history)):
