@@ -1,7 +1,7 @@
-"""Simulated days of a feed whose provider has moods, before the real pull, processing and auditor.
+"""Simulated weeks of a feed whose provider has moods, before the real pull, processing and auditor.
 
 No point that the provider had when it was asked may be certified absent, no healed value may differ, every hole ends
-absent, and whatever is mailed is over once the provider is well again.
+absent, every outage is mailed once and its end is told, and nothing is open once the provider is well again.
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ import datetime as dt
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.chaos.run import Options, Result
+from tests.fakes.event_bus import MemoryEventBus
 from tests.stored_forms.lake import contracts_of
 from tests.support.answering_provider import HARMLESS, MOODS, STEP, Provider
+from tests.support.crashpoints import Effects
 from tests.support.feed_simulation import FeedSimulation
+from tests.support.outages_told import OutagesTold
 from tests.support.scripted_server import scripted_server
 
 from auditor.evidence.absent import Absence, read_absences
-from auditor.windows import Window
+from auditor.services import Limits, Services
+from auditor.windows import Window, due_until
 from core.feeds.lines import PointLine, encode_line
 from core.ports import StreamRecord
 
 START = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 LOST, HOLES, LATE = 0.08, 0.02, 0.02
+LONG = 8 * 3600  # seconds; what is missing for so long must have been told, though it is promised within two hours
 CALM_HOURS = 30  # at the end: holes in which something spoke against them take a day, and some hours till asked
 FACT = "fact_price"
 
@@ -34,8 +39,23 @@ class MoodyFeed(FeedSimulation):
     """The feed of the stored forms, ``prices``, asked of a provider with moods."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(provider, contracts=contracts_of("prices"), dataset="prices", at=START)  # type: ignore[arg-type]
+        contracts, limits = (
+            contracts_of("prices"),
+            Limits(grace_seconds=0, workers=1),
+        )  # threads would cost more than reads
+        super().__init__(provider, contracts=contracts, dataset="prices", at=START, limits=limits)  # type: ignore[arg-type]
         self.provider = provider
+        self.bus = MemoryEventBus()
+        self.told = OutagesTold(self.bus, self.mail)
+
+    def services(self, effects: Effects | None = None) -> Services:
+        """With a bus that somebody listens to."""
+        return replace(super().services(effects), bus=self.bus)
+
+    @property
+    def present(self) -> set[tuple[str, int]]:
+        """The points that the warehouse has."""
+        return {(row["symbol"], _second(row["minute"])) for row in self.rows(FACT)}
 
     def hour(self, lost: Callable[[str, int], bool]) -> None:
         """Six slots pass; what is not lost on the way is delivered, and what the provider's mood spoils is pulled."""
@@ -58,12 +78,18 @@ class MoodyFeed(FeedSimulation):
         self.acquisition.stream.records.append(StreamRecord(symbol, line))
 
 
+def _second(minute: dt.datetime) -> int:
+    return int(minute.replace(tzinfo=dt.UTC).timestamp())
+
+
 @dataclass
 class Tally:
     answers: int = 0
     points: int = 0
     absent: int = 0
     mails: int = 0
+    outages: int = 0
+    ends: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -105,6 +131,8 @@ def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
         if calm >= CALM_HOURS:
             _judge(feed, tally, first, first + hours * 3600, f"seed {seed}")
         tally.answers, tally.mails = provider.answers, len(feed.mail.sent)
+        tally.outages, tally.ends = feed.told.opened, feed.told.over
+        tally.wrong += feed.told.wrong
     return tally
 
 
@@ -120,6 +148,17 @@ def _audit(feed: MoodyFeed, tally: Tally, where: str) -> None:
                 tally.absent += 1
                 if feed.provider.has(absence.entity, slot):
                     tally.wrong.append(f"{where}: {absence.entity} {slot} is certified absent")
+    missing = list(_missing(feed))
+    long_ago = feed.provider.now - LONG
+    overdue = {symbol for symbol, slot in missing if slot < long_ago}
+    feed.told.after_audit(where, missing={symbol for symbol, _ in missing}, overdue=overdue)
+
+
+def _missing(feed: MoodyFeed) -> Iterator[tuple[str, int]]:
+    """The points of windows that are due, from the first audit's on, and neither there nor proven absent."""
+    settled = feed.present | {(a.entity, s) for a in _absences(feed) for f, e in a.ranges for s in range(f, e, STEP)}
+    for slot in range(int(START.timestamp()) - 3600, due_until(feed.feed, feed.provider.now), STEP):
+        yield from ((symbol, slot) for symbol in SYMBOLS if (symbol, slot) not in settled)
 
 
 def _absences(feed: MoodyFeed) -> list[Absence]:
@@ -128,10 +167,7 @@ def _absences(feed: MoodyFeed) -> list[Absence]:
 
 
 def _judge(feed: MoodyFeed, tally: Tally, first: int, last: int, where: str) -> None:
-    rows = {}
-    for row in feed.rows(FACT):
-        at = int(row["minute"].replace(tzinfo=dt.UTC).timestamp())
-        rows[row["symbol"], at] = row["price"]
+    rows = {(row["symbol"], _second(row["minute"])): row["price"] for row in feed.rows(FACT)}
     absent = {(a.entity, slot) for a in _absences(feed) for s, e in a.ranges for slot in range(s, e, STEP)}
     for symbol in SYMBOLS:
         for slot in range(first, last, STEP):
@@ -158,10 +194,13 @@ def feeds(options: Options) -> Result:
         total.points += tally.points
         total.absent += tally.absent
         total.mails += tally.mails
+        total.outages += tally.outages
+        total.ends += tally.ends
         total.wrong += tally.wrong
         options.progress(f"{number + 1} weeks, {total.answers} answers, {len(total.wrong)} wrong", now=True)
     figures = {
         "answers": total.answers, "points": total.points, "absent": total.absent, "mails": total.mails,
+        "outages": total.outages, "ends": total.ends,
         "wrong": len(total.wrong), "moods": len(MOODS), "harmless": len(HARMLESS),
     }  # fmt: skip
     return Result(figures, total.wrong)
