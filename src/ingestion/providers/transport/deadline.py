@@ -13,8 +13,7 @@ import threading
 import time
 from typing import Any
 
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _of_thread = threading.local()
@@ -120,7 +119,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def bounded(adapter: HTTPAdapter) -> HTTPAdapter:
-    """The adapter, whose direct connections heed the deadline of the thread that uses them."""
-    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return adapter
+def bounded(manager: PoolManager) -> PoolManager:
+    """The manager, whose connections heed the deadline of the thread that uses them."""
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return manager
