@@ -103,7 +103,8 @@ class Turns:
 
     def _standing(self, here: int) -> list[int]:
         """Turns that count now. One later than anybody waits for was given by a clock that has been set back since."""
-        return [turn for turn in self.taken if here - MINUTE < turn <= here + LONGEST_WAIT]
+        first, end = bisect_right(self.taken, here - MINUTE), bisect_right(self.taken, here + LONGEST_WAIT)
+        return list(self.taken[first:end])
 
     def _opens(self, here: int) -> int:
         """From when on there are turns. A pause longer than any was told by a clock that has been set back since."""

@@ -64,4 +64,5 @@ def _entries(document: object) -> Iterator[tuple[str, object]]:
     """Entries with their names in one spelling: ``nextPageToken`` and ``next_page_token`` are one."""
     if isinstance(document, Mapping):
         for name, value in document.items():
-            yield "".join(letter for letter in str(name).lower() if letter.isalnum()), value
+            plain = str(name).lower()
+            yield plain if plain.isalnum() else "".join(filter(str.isalnum, plain)), value

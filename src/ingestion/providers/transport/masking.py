@@ -6,12 +6,14 @@ import base64
 import html
 import json
 import logging
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 BLOT = "***"
 SHORTEST_SECRET = 8  # a shorter one may be a word of the data, and is blotted out in evidence alone
 
 
+@lru_cache(maxsize=16)  # one for each call would cost as much as reading the answer
 def spellings(secret: str) -> tuple[bytes, ...]:
     """The secret as it is, in URLs, in JSON, in HTML and as basic authentication; the longest first."""
     plain = json.dumps(secret)[1:-1]
