@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import pyarrow as pa
 
@@ -49,6 +49,7 @@ class Layout:
     basis: str = ""
 
     @classmethod
+    @lru_cache(maxsize=256)  # every commit asks for it, and the hash of its columns takes as long as a small merge
     def of(cls, table: Table) -> Layout:
         """The layout of a contract's table."""
         stored = {column.name: column for column in table.stored_columns}
