@@ -208,15 +208,18 @@ def renamed(dataset_name: str, of: str = "quotes") -> tuple[Contract, tuple[Tabl
     contract = shipped_contracts().dataset(of)
     if dataset_name == of:
         return contract, contract.tables
-    names = {
-        table.name: table.name.replace("quote", dataset_name).replace("dim_", f"dim_{dataset_name}_")
-        for table in contract.tables
-    }
+    names = {table.name: _renamed(table.name, dataset_name, of) for table in contract.tables}
     tables = tuple(
         replace(table, name=names[table.name], dataset=dataset_name, source=names.get(table.source, table.source))
         for table in contract.tables
     )
     return replace(contract, dataset=dataset_name, tables=tables), tables
+
+
+def _renamed(table: str, dataset_name: str, of: str) -> str:
+    if of != "quotes" or table.startswith("dim_"):
+        return f"{table}_{dataset_name}"
+    return table.replace("quote", dataset_name)
 
 
 def tables_of(
@@ -353,7 +356,7 @@ def planted() -> Report:
             for name in ("quotes", "trades", "rates", "funds", "bonds", "canary")
             for table in tables_of(name, entities=SYMBOLS[:4], refused=name == "funds")
         )
-        + tuple(tables_of("sales", "sales")),
+        + tuple(table for name in ("sales", "stock", "ledger") for table in tables_of(name, "sales")),
         audits=tuple(
             [audit("quotes", hours, 40 * (hours % 3), 0) for hours in range(1, 14)]
             + [

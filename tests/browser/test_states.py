@@ -1,0 +1,70 @@
+"""A dataset in every state, in a browser: banner, card, dataset's page and table's page say so."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import Opener
+from tests.support.pages import STATES_PLANTED, planted
+
+from auditor.page.condition import LOOK_AT
+from auditor.page.document import pages
+
+WORDS = {"canary_failed": "canary failed", "unplaced": "unplaced rows", "outdated": "outdated contract"}
+
+
+def test_every_state_is_shown_in_banner_card_and_table(open_page: Opener) -> None:
+    report = planted()
+    tab = open_page(pages(report, "page.html"))
+    banner = tab.text("#banner")
+    assert "Not complete: 5 of 9 datasets need somebody" in banner
+    assert "The next audit comes at 17:55, in 35 min." in banner
+    seen = {}
+    for state, name in STATES_PLANTED.items():
+        word = WORDS.get(state, state)
+        assert word in tab.text(f"#card-{name} .badges"), name
+        assert (f"{name}:" in banner) == (state in LOOK_AT), "the banner names those who need somebody"
+        seen[name] = word
+    tables = {table.dataset: table.name for table in report.tables if table.kind == "fact"}
+    for name, word in seen.items():
+        tab.go(f"#/table/{tables[name]}")
+        assert word in tab.text(".badges"), f"the page of {tables[name]}"
+        tab.go(f"#/dataset/{name}")
+        assert word in tab.text("#conditions"), f"the page of {name}"
+
+
+def test_what_a_state_rests_on_is_told_where_it_is_shown(open_page: Opener) -> None:
+    tab = open_page(pages(planted(), "page.html"))
+    assert "14 of 36 months under the new contract" in tab.text("#card-ledger")
+    tab.go("#/dataset/ledger")
+    assert tab.page.locator("progress").get_attribute("value") == "14"
+    tab.go("#/dataset/sales")
+    assert "tables/sales/sales_order/000000000017.jsonl.gz" in tab.text("#halts")
+    tab.go("#/dataset/funds")
+    assert "the provider refuses to give its history" in tab.text("#alarms")
+    tab.go("#/alarm/quotes/limited")
+    assert "over" in tab.text(".lead")
+    tab.go("#/audit/audit-stock-20261127T1220")
+    assert "TimeoutError: the check function did not answer" in tab.text()
+
+
+def test_monthly_windows_of_databases_are_on_the_page_that_shows_a_week(open_page: Opener) -> None:
+    tab = open_page(pages(planted(), "page.html"))
+    tab.go("#/dataset/stock")
+    assert tab.texts(".heat thead th") == ["table", "Sep 2026", "Oct 2026", "Nov 2026"]
+    tab.page.locator(".heat a.cell").last.click()
+    assert "stock_move · Nov 2026" in tab.text("h1")
+    assert "certificate 40" in tab.text(".facts")
+
+
+def test_counts_add_up_wherever_they_are_shown(open_page: Opener) -> None:
+    tab = open_page(pages(planted(), "page.html"))
+    for view in planted().datasets:
+        counts = view.counts
+        parts = f"{counts.present:,} present + {counts.absent:,} absent + {counts.missing:,} missing"
+        assert tab.text(f"#card-{view.name} .figures") == f"{counts.expected:,} expected = {parts}"
+
+
+def test_an_address_that_is_no_more_says_so(open_page: Opener) -> None:
+    tab = open_page(pages(planted(), "page.html"))
+    for kind in ("dataset", "table", "audit", "alarm", "no-such-kind"):
+        tab.go(f"#/{kind}/<b>gone/x")
+        assert "nothing of that name" in tab.text()
