@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
-import venv
 from pathlib import Path
-from typing import Any
 
-import pyarrow  # its folder is where the dependencies are
 import pytest
+from tests.support.wheels import install_wheel, run
 
 from deploy.folders import MODULE, ROOT
 from deploy.layers.build import plan_layers
 from deploy.packaging import build_code_zip
 
-PACKED = ("src", "terraform", "contracts", "docs/cost", "README.md", "pyproject.toml", "setup.py", "MANIFEST.in")
 # Several commands in one process: what is tested is where they look, not how soon they start.
 COMMANDS = """
 import contextlib, io, json, sys
@@ -48,33 +43,10 @@ print(json.dumps({
 """
 
 
-def run(*command: str | Path, **settings: Any) -> str:
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **settings)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``bin`` of an environment that holds the wheel and borrows what it depends on."""
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "checkout"
-    for name in PACKED:
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        run("cp", "-r", ROOT / name, copy / name)
-    for file in ROOT.glob("requirements*"):
-        run("cp", file, copy)
-    build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
-    run(sys.executable, "-c", build, folder, cwd=copy)
-    (wheel,) = folder.glob("*.whl")
-    own = folder / "environment"
-    venv.create(own, with_pip=False)
-    python = own / "bin" / "python"
-    options = ["--quiet", "--no-index", "--no-deps", "--no-compile", "--disable-pip-version-check"]
-    run(sys.executable, "-m", "pip", "--python", python, "install", *options, wheel)
-    (site,) = own.glob("lib/python*/site-packages")
-    (site / "borrowed.pth").write_text(str(Path(pyarrow.__file__).parents[1]))
-    return own / "bin"
+    return install_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")

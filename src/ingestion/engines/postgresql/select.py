@@ -198,7 +198,8 @@ def _copy(reading: Reading, fields: Sequence[Field], condition: str, checked_at:
     if checked_at is not None:
         columns.append(f"{literal(format_instant(checked_at), 'text')} AS {reading.table.checked_mark}")
     rows = f"SELECT {', '.join(columns)} FROM {reading.source} AS stored {condition}"
-    return f"COPY (SELECT row_to_json(line) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
+    # The star says the whole row, also of a table that has a column ``line``.
+    return f"COPY (SELECT row_to_json(line.*) FROM ({rows}) AS line) TO STDOUT {COPY_OPTIONS}"
 
 
 def _output(reading: Reading, field: Field, *, is_check: bool) -> str:

@@ -9,28 +9,16 @@ from tests.support.database_simulation import DatabaseSimulation, with_source
 from tests.support.extraction import scratch_database
 from tests.support.generated_databases import generated_database
 from tests.support.lake import shipped_contracts
+from tests.support.own_databases import Tally, judged, session_of, try_own_database
 from tests.support.proposed import ENGINE, loaded, proposed_text, taken
 from tests.support.sources import Source, shared_server, source
 
-from core.contract.model import Contract, Database, Table
+from core.contract.model import Contract, Table
 from core.proposing.roles import understand
-from core.sources.judging import server_problems, table_problems
-from ingestion.engines.login import Login
-from ingestion.engines.port import Session, Timeouts
-from ingestion.engines.postgresql.session import connect
 
 pytestmark = pytest.mark.database
 SALES_ORDERS = 400
 DEMONSTRATION = 50_000  # orders: what the hand-written partitions are for
-
-
-def session_of(dbname: str) -> Session:
-    """A session as the role that extracts."""
-    server = shared_server()
-    user = server.extractor
-    certificate = server.certificate.read_text()
-    login = Login(server.host, server.port, dbname, user.user, user.password, "verify-full", certificate)
-    return connect(login, application="proposing", timeouts=Timeouts(5, 60))
 
 
 def shape(contract: Contract, table: Table) -> object:
@@ -86,6 +74,13 @@ def test_of_a_generated_database_each_table_plays_its_part_and_every_row_arrives
     assert problems_of(seed, tmp_path) == []
 
 
+@pytest.mark.parametrize("seed", [0, 1, 20261129])
+def test_a_dump_that_nobody_has_seen_is_promised_unedited_loads_whole_and_heals(seed: int, tmp_path: Path) -> None:
+    tally = Tally()
+    try_own_database(seed, tmp_path, tally)
+    assert tally.faults == []
+
+
 def problems_of(seed: int, folder: Path) -> list[str]:
     """What is wrong with the proposal for a generated database; an empty list where nothing is."""
     generated = generated_database(seed)
@@ -120,14 +115,3 @@ def problems_of(seed: int, folder: Path) -> list[str]:
         finally:
             simulation.close()
     return wrong
-
-
-def judged(contract: Contract, session: Session) -> list[str]:
-    """What whoever holds a contract against its database has to say of it, beside remarks."""
-    database = contract.source
-    assert isinstance(database, Database)
-    server, described = ENGINE.server(session), ENGINE.described(session, database.tables)
-    problems = list(server_problems(database, server))
-    for table in database.tables:
-        problems += table_problems(database, table, described.get(table.name), server)
-    return [f"{each.place}: {each.problem}" for each in problems if each.gravity != "note"]
