@@ -92,6 +92,7 @@ locals {
   scheduling = {
     group                = aws_scheduler_schedule_group.this.name
     enabled              = var.schedules_enabled
+    paused               = var.paused_datasets
     permissions_boundary = var.permissions_boundary
   }
 

@@ -243,6 +243,12 @@ variable "schedules_enabled" {
   default     = false
 }
 
+variable "paused_datasets" {
+  description = "Datasets that an operator paused (starmend pause): their schedules of acquisition stay off. `starmend deploy` says which."
+  type        = set(string)
+  default     = []
+}
+
 variable "drop_one_entity" {
   description = "Fault switch for demos and game days: a seed leaves one entity out each minute; empty leaves none out."
   type        = string

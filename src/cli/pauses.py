@@ -39,8 +39,8 @@ def pause(
 ) -> None:
     """Pause a dataset: it is not asked for, and owes nothing new.
 
-    Its schedules are switched off. Audits go on by what is there; they do not miss what would have come since. Status
-    and mails say so. A deploy switches the schedules on again where schedules_enabled is true: pause again after it.
+    Its schedules are switched off, and a deploy leaves them off. Audits go on by what is there; they do not miss what
+    would have come since. Status and mails say so.
     """
     from auditor.interventions.pauses import Pauses, change_pauses
     from aws.account import identity_of

@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from auditor.interventions.pauses import paused_datasets
 from aws.deployment import Deployment
 from aws.objects import S3ObjectStore
 from core.authoring.load import load
@@ -164,7 +165,8 @@ def apply_again(
     Raises ``Misuse`` before anything is touched where the plan would delete what holds data or values.
     """
     terraform = terraform_of(folder, emulator)
-    planned = terraform.plan(variables, refresh=False)
+    paused = paused_datasets(S3ObjectStore(deployment.clients("s3"), deployment.warehouse_bucket))
+    planned = terraform.plan({**variables, "paused_datasets": paused}, refresh=False)
     refuse_to_lose_data(ENVIRONMENT, planned.changes, may_lose_data=may_lose_data)
     if planned.changes:
         terraform.apply(planned)

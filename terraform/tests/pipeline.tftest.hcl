@@ -353,6 +353,24 @@ run "defaults" {
   }
 }
 
+run "a_paused_dataset_rests_and_is_audited" {
+  command = plan
+
+  variables {
+    schedules_enabled = true
+    paused_datasets   = ["sales"]
+  }
+
+  assert {
+    condition = (
+      module.databases[0].schedules["sales"].state == "DISABLED"
+      && module.feeds[0].schedules["quotes"].state == "ENABLED"
+      && module.auditor[0].schedules["sales"].state == "ENABLED"
+    )
+    error_message = "A deployment leaves a paused dataset's acquisition off, and nothing else."
+  }
+}
+
 run "schedules_on_in_a_private_network" {
   command = plan
 

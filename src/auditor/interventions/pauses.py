@@ -14,6 +14,7 @@ from typing import Any
 
 from core.change import Remembered
 from core.json import canonical_json
+from core.ports import ObjectReader
 from core.time import epoch, iso
 
 ROOT = "audit/pauses/"
@@ -80,6 +81,13 @@ class Pauses:
     def from_json(cls, body: bytes) -> Pauses:
         """Read what ``to_json`` gave."""
         return cls(tuple(Pause.from_data(pause) for pause in json.loads(body)["pauses"]))
+
+
+def paused_datasets(records: ObjectReader) -> list[str]:
+    """The datasets whose pause stands, in order. Raises ``TransientFailure`` where the store does not answer."""
+    keys = [info.key for info in records.list(ROOT)]
+    names = [key.removeprefix(ROOT).removesuffix(".json") for key in keys]
+    return sorted(name for name in names if read_pauses(records, name).standing)
 
 
 _PAUSES = Remembered(Pauses, ROOT, "pauses")

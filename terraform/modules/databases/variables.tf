@@ -77,10 +77,11 @@ variable "functions" {
 }
 
 variable "scheduling" {
-  description = "The group of every schedule, whether they fire, and the boundary of the roles that start what they start."
+  description = "The group of every schedule, whether they fire, those that rest, and the boundary of the roles that start what they start."
   type = object({
     group                = string
     enabled              = bool
+    paused               = optional(set(string), [])
     permissions_boundary = optional(string)
   })
 }

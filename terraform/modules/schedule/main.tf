@@ -55,7 +55,7 @@ resource "aws_scheduler_schedule" "this" {
   description         = each.value.description
   group_name          = var.scheduling.group
   schedule_expression = each.value.expression
-  state               = var.scheduling.enabled ? "ENABLED" : "DISABLED"
+  state               = var.scheduling.enabled && !contains(var.scheduling.paused, each.key) ? "ENABLED" : "DISABLED"
 
   flexible_time_window {
     mode = "OFF"
