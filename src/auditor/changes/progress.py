@@ -12,7 +12,7 @@ from typing import Any
 from auditor.state import read_state
 from auditor.warehouse.outdated import WHOLE, made_tables, paths_newest_first, promise_of
 from core.contract.model import TIME_UNITS, Contract, Table
-from core.evolution.deployments import read_deployments
+from core.evolution.deployments import read_history
 from core.ports import ObjectReader
 from core.warehouse.current_state import CURRENT
 from core.warehouse.row_layout import form_of
@@ -22,7 +22,7 @@ from core.warehouse.row_layout import form_of
 class ChangeProgress:
     """A table that is not through: ``done`` of ``total`` ``unit`` are under the contract, newest first.
 
-    ``seconds_left`` goes by the pace since the deployment; None where nothing is done yet.
+    ``seconds_left`` goes by the pace since the deployment that changed it; None where nothing is done yet.
     """
 
     dataset: str
@@ -69,7 +69,7 @@ def change_progress(records: ObjectReader, contract: Contract, *, now: int) -> l
         place = until.removeprefix(WHOLE)
         done = paths.index(place) if not is_new and place in paths else 0
         if len(paths) > done:
-            left = _seconds_left(records, contract.dataset, done, len(paths), now=now)
+            left = _seconds_left(_since(records, table), done, len(paths), now=now)
             rows.append(ChangeProgress(contract.dataset, table.name, done, len(paths), _unit(table, len(paths)), left))
     return rows
 
@@ -82,11 +82,19 @@ def _switched(contract: Contract) -> set[str]:
     return {table.name for table in made_tables(contract) if before.get(table.name, table.folder) != table.folder}
 
 
-def _seconds_left(records: ObjectReader, dataset: str, done: int, total: int, *, now: int) -> int | None:
-    history = read_deployments(records, dataset)
-    if not done or not history:
-        return None
-    return (now - history[-1].since) * (total - done) // done
+def _since(records: ObjectReader, table: Table) -> int | None:
+    """When it was deployed what the table is made by now: deployments since then changed something else."""
+    since = None
+    for recorded in reversed(read_history(records, table.dataset)):
+        promises = {promise_of(each) for each in made_tables(recorded.form.contract) if each.name == table.name}
+        if promise_of(table) not in promises:
+            break
+        since = recorded.deployment.since
+    return since
+
+
+def _seconds_left(since: int | None, done: int, total: int, *, now: int) -> int | None:
+    return None if not done or since is None else (now - since) * (total - done) // done
 
 
 def _unit(table: Table, total: int) -> str:

@@ -37,6 +37,10 @@ def test_a_table_is_told_from_its_deployment_until_it_is_through() -> None:
     assert stands(promise_of(FACT), "") == [begins]
     goes_on = "fact_quote: 4 of 12 partitions under the new contract, done in about 40 min"
     assert stands(promise_of(fact), "symbol=ZM/month=2026-04") == [goes_on]
+    other = replace(contract, quarantine_minimum=contract.quarantine_minimum + 1)
+    others = replace(contracts, contracts=(other,))
+    record_deployment(lake.records, others, "test", now=lake.now - 60, collecting=True)
+    assert stands(promise_of(fact), "symbol=ZM/month=2026-04") == [goes_on], "that did not change the table"
     assert stands(promise_of(fact), "") == stands(form_of(fact), "") == []
 
 
