@@ -125,10 +125,7 @@ def deployed_contracts(target: Target) -> Contracts | None:
     Where they are of a release that this one cannot read, it says so and gives None, unless they name generations of
     tables: readers would see others. Then it raises ``PipelineBug``.
     """
-    from aws.deployment import code_bucket, described_in
-
-    bucket = code_bucket(target.project, target.environment, target.account.id)
-    if described_in(target.clients, bucket) is None:
+    if not target.is_deployed:
         return None
     deployed = target.deployment()
     try:

@@ -195,6 +195,8 @@ def apply(
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages, transition = _prepared(target, folder, progress)
+        if transition.building and not allow_destroy:
+            packages = _foreseen(target, terraform, transition, progress)
         planned, text = _planned(target, terraform, packages, progress, saved=saved)
     changes = changes_to_apply(target, transition.wanted)
     costs = costs_to_apply(target, transition.wanted, changes)
@@ -365,6 +367,16 @@ def _packages(target: Target, contracts: Contracts, progress: Steps) -> Packages
     return _packaged(contracts, target.folder, progress, layers_for=platform)
 
 
+def _foreseen(target: Target, terraform: Terraform, transition: Transition, progress: Steps) -> Packages:
+    """Refuse what the second step would delete before the first is taken and hours are built; the first's packages."""
+    from deploy.refusals import refuse_to_lose_data
+
+    last = _packages(target, transition.last(now()), progress)
+    planned, _ = _planned(target, terraform, last, progress)
+    refuse_to_lose_data(target.environment, planned.changes, may_lose_data=target.may_lose_data)
+    return _packages(target, transition.first, progress)
+
+
 def _switch(target: Target, terraform: Terraform, transition: Transition, *, allow_destroy: bool, quiet: bool) -> None:
     """The deployment's second step: the wanted contracts, whose tables are built; each catalog table is one update."""
     from deploy.refusals import refuse_to_lose_data
@@ -388,10 +400,21 @@ def _planned(
 
     with progress.step("planning" if saved is None else "reading the saved plan"):
         if saved is None:
-            planned = terraform.plan(packages.variables)
+            planned = terraform.plan({**packages.variables, "paused_datasets": _paused(target)})
         else:
             planned = terraform.read_plan(take_plan(saved, origin_of(target, packages), target.folder / "saved.plan"))
         return planned, _written(target, "plan.txt", planned.text)
+
+
+def _paused(target: Target) -> list[str]:
+    """The datasets that are paused: a deployment leaves their schedules off."""
+    from auditor.interventions.pauses import paused_datasets
+    from aws.objects import S3ObjectStore
+
+    if not target.is_deployed:
+        return []
+    deployed = target.deployment()
+    return paused_datasets(S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket))
 
 
 def _written(target: Target, name: str, text: str) -> Path:

@@ -151,6 +151,14 @@ class Target:
     def state_key(self) -> str:
         return f"{self.environment}/terraform.tfstate"
 
+    @property
+    def is_deployed(self) -> bool:
+        """Whether there is a deployment that describes itself under these names."""
+        return self._description() is not None
+
+    def _description(self) -> Mapping[str, Any] | None:
+        return described_in(self.clients, code_bucket(self.project, self.environment, self.account.id))
+
     def refuse_names_of_another(self) -> None:
         """Raise ``Misuse`` where the account has a deployment with this one's names that is not this one.
 
@@ -158,9 +166,9 @@ class Target:
         does another region, whose deployment shares the roles and buckets. The description in the bucket of that name
         says whose it is.
         """
-        bucket = code_bucket(self.project, self.environment, self.account.id)
-        if (described := described_in(self.clients, bucket)) is None:
+        if (described := self._description()) is None:
             return
+        bucket = code_bucket(self.project, self.environment, self.account.id)
         own = {"project": self.project, "environment": self.environment, "region": self.region}
         if other := {name: described.get(name) for name, value in own.items() if described.get(name) != value}:
             whose = ", ".join(f"{name} {value}" for name, value in other.items())

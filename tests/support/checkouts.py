@@ -20,6 +20,8 @@ def checkout(folder: Path, root: Path = ROOT) -> Path:
         shutil.copytree(root / name, copy / name, ignore=ignored)
     for lock in root.glob("requirements*.lock"):
         shutil.copy(lock, copy)
+    (copy / "docs").mkdir()
+    shutil.copytree(root / "docs/cost", copy / "docs/cost")  # what a change of contracts will take is told by it
     return copy
 
 

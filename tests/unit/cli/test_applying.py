@@ -1,0 +1,263 @@
+"""`deploy apply` from end to end on a simulated account, with a Terraform that puts the description and no more.
+
+It is killed before and after each of its effects and given again: it comes to the same lake and the same deployment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.commands import Command
+from tests.support.lake import quote
+from tests.support.simulated_aws import REGION
+from tests.unit.cli.conftest import REPOSITORY, Account, rendered
+from tests.unit.core.evolution.test_generations import by_day
+
+from auditor.interventions.pauses import Pauses, change_pauses
+from aws.deployment import DESCRIPTION
+from aws.objects import S3ObjectStore
+from core.contract.codec import load_rendered
+from core.contract.model import Contracts
+from core.evolution.deployments import read_deployments
+from core.rendering.render import render
+from core.warehouse.pointer import ROOT
+from deploy.target import Target
+from deploy.terraform import Change, Plan
+from processing.events import ObjectEvent
+from processing.process import process_objects
+
+ACCOUNT = "123456789012"
+FEEDS = "feeds/quotes/2026/11/20/14/{}.gz"
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class Terraform:
+    """What a plan describes is deployed when it is applied; ``kill_at`` is the effect before which the process ends."""
+
+    account: Account
+    deletes: tuple[Change, ...] = ()
+    kill_at: int = -1
+    effects: list[str] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def effect(self, name: str) -> None:
+        if len(self.effects) == self.kill_at:
+            raise Killed
+        self.effects.append(name)
+
+    def output(self) -> dict[str, Any]:
+        return {"secrets": {}, "alarm_topic": ""}
+
+    def plan(self, variables: Mapping[str, Any]) -> Plan:
+        self.variables = dict(variables)
+        text = Path(variables["contracts_file"]).read_text(encoding="utf-8")
+        changes = [Change("aws_s3_object.contracts", ("update",))] if text != self.deployed() else []
+        wanted = load_rendered(text.encode())
+        is_last = wanted.table("fact_quote").folder != "fact_quote"
+        Path(variables["contracts_file"]).with_suffix(".plan").write_text(text, encoding="utf-8")
+        file = Path(variables["contracts_file"]).with_suffix(".plan")
+        return Plan(file, (*changes, *(self.deletes if is_last else ())))
+
+    def apply(self, plan: Plan, *, on_line: Callable[[str], None]) -> None:
+        """The contracts first, then what names them, as ``terraform/description.tf`` has it."""
+        s3, bucket = self.account.client_of("s3"), self.account.deployment.buckets["code"]
+        text = plan.file.read_bytes()
+        sha256 = hashlib.sha256(text).hexdigest()
+        key = f"contracts/{sha256}.json"
+        described = json.loads(s3.get_object(Bucket=bucket, Key=DESCRIPTION)["Body"].read())
+        self.effect("contracts")
+        s3.put_object(Bucket=bucket, Key=key, Body=text)
+        self.effect("description")
+        described |= {"contracts_key": key, "contracts_sha256": sha256}
+        s3.put_object(Bucket=bucket, Key=DESCRIPTION, Body=json.dumps(described).encode())
+        self.effect("applied")
+
+    def deployed(self) -> str:
+        s3, bucket = self.account.client_of("s3"), self.account.deployment.buckets["code"]
+        described = json.loads(s3.get_object(Bucket=bucket, Key=DESCRIPTION)["Body"].read())
+        text: bytes = s3.get_object(Bucket=bucket, Key=described["contracts_key"])["Body"].read()
+        return text.decode()
+
+
+@dataclass(frozen=True)
+class Packages:
+    contracts: Path
+    layers: tuple[()] = ()
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return {"contracts_file": str(self.contracts)}
+
+
+@pytest.fixture
+def wanted() -> Contracts:
+    return by_day(load_rendered(rendered().encode()))
+
+
+@pytest.fixture
+def terraform(account: Account, wanted: Contracts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Terraform:
+    """A deployment with two points of the feed; its author wants days instead of months."""
+    fake = Terraform(account)
+    folder = tmp_path / "build/dev"
+    folder.mkdir(parents=True)
+
+    def packaged(contracts: Contracts, *_: object, **__: object) -> Packages:
+        file = folder / "contracts.json"
+        file.write_text(render(contracts), encoding="utf-8")
+        return Packages(file)
+
+    def recorded(*given: Any) -> None:
+        fake.effect("recorded")
+        record(*given)
+
+    def built(*given: Any) -> Any:
+        fake.effect("building")
+        answer = build(*given)
+        fake.effect("built")
+        return answer
+
+    from cli.deploy import _record_contracts as record
+    from cli.generations import build
+
+    monkeypatch.setattr("cli.deploy._record_contracts", recorded)
+    monkeypatch.setattr("cli.deploy.build", built)
+    monkeypatch.setattr("cli.deploy._checked_contracts", lambda _folder: wanted)
+    monkeypatch.setattr("cli.deploy._packaged", packaged)
+    monkeypatch.setattr("cli.deploy._smoke", lambda *_: [])
+    monkeypatch.setattr("cli.deploy.costs_to_apply", lambda *_: [])
+    monkeypatch.setattr("deploy.next_steps.next_steps", lambda *_: [])
+    monkeypatch.setattr(Target, "terraform", lambda _target: fake)
+    keys = [account.put(FEEDS.format(number), [point(number)]) for number in (1, 2)]
+    process(account, *keys)
+    return fake
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    file = tmp_path / "account.tfvars"
+    file.write_text(f'account = "{ACCOUNT}"\nregion = "{REGION}"\nforce_destroy = false\n')
+    return ["--env", "dev", "--var-file", str(file), "--contracts", str(REPOSITORY / "contracts"), "--yes", "--json"]
+
+
+def point(number: int) -> bytes:
+    return quote("ZM", f"2026-11-20T14:3{number}:00Z", f"{number}.5")
+
+
+def process(account: Account, *keys: str) -> None:
+    from aws.deployment import Deployment
+    from cli.operating import services_of
+
+    deployed = Deployment.find(account.deployment.buckets["code"], "dev", {})
+    assert process_objects([ObjectEvent("", key) for key in keys], services_of(deployed)) == {}
+
+
+def pointers(account: Account) -> dict[str, str]:
+    """The partitions of the feed's tables with what they lead to, but for names of objects."""
+    keys = [key for key in account.warehouse_keys(ROOT) if key.endswith("symlink.txt") and "fact_quote" in key]
+    names = [key.removeprefix(ROOT).removesuffix("/symlink.txt") for key in keys]
+    return {name: account.pointer(name).rpartition("/")[0] for name in names}
+
+
+def records(account: Account) -> S3ObjectStore:
+    return S3ObjectStore(account.client_of("s3"), account.deployment.warehouse_bucket)
+
+
+@contextmanager
+def as_it_was(account: Account) -> Iterator[None]:
+    """After the block the buckets of code and warehouse hold what they held before it."""
+    s3 = account.client_of("s3")
+    buckets = (account.deployment.buckets["code"], account.deployment.warehouse_bucket)
+
+    def keys(bucket: str) -> list[str]:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+    kept = {
+        (bucket, key): s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        for bucket in buckets
+        for key in keys(bucket)
+    }
+    yield
+    for bucket in buckets:
+        for key in keys(bucket):
+            s3.delete_object(Bucket=bucket, Key=key)
+    for (bucket, key), body in kept.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+STEP = ("contracts", "description", "applied", "recorded")
+EFFECTS = (*STEP, "building", "built", *STEP)
+IN_SHORT = (5, 8)  # what is built nobody has heard of; half of the second step is taken
+
+
+@pytest.mark.parametrize("numbers", [IN_SHORT, pytest.param(range(len(EFFECTS)), marks=pytest.mark.long)])
+def test_a_deployment_that_is_killed_at_any_effect_and_given_again_comes_to_the_same(
+    numbers: Sequence[int],
+    terraform: Terraform,
+    account: Account,
+    starmend: Command,
+    options: list[str],
+    wanted: Contracts,
+) -> None:
+    reached: set[str] = set()
+    for number in numbers:
+        with as_it_was(account):
+            terraform.kill_at, terraform.effects = number, []
+            with pytest.raises(Killed):
+                starmend("deploy", "apply", *options)
+            assert tuple(terraform.effects) == EFFECTS[:number]
+            terraform.kill_at = -1
+            said = starmend("deploy", "apply", *options)
+            assert said.code == 0, (number, said.err)
+            contract = (deployed := load_rendered(terraform.deployed().encode())).dataset("quotes")
+            folder = deployed.table("fact_quote").folder
+            partitions = {"fact_quote/symbol=ZM/month=2026-11", f"{folder}/symbol=ZM/day=2026-11-20"}
+            assert (contract.hash, partitions - {*pointers(account)}) == (wanted.dataset("quotes").hash, set()), number
+            assert contract.beside is not None, "what readers saw until now is written for the grace period"
+            assert read_deployments(records(account), "quotes")[-1].contract == contract.hash, number
+            reached.add(json.dumps(pointers(account)))
+    assert len(reached) == 1
+
+
+@pytest.mark.long
+def test_a_deployment_that_is_through_has_nothing_left_to_do(
+    terraform: Terraform, account: Account, starmend: Command, options: list[str]
+) -> None:
+    assert starmend("deploy", "apply", *options).code == 0
+    assert tuple(terraform.effects) == EFFECTS
+    history = read_deployments(records(account), "quotes")
+    terraform.effects = []
+    assert starmend("deploy", "apply", *options).code == 0
+    assert terraform.effects == ["recorded"]
+    assert read_deployments(records(account), "quotes") == history
+
+
+def test_what_the_second_step_would_delete_is_refused_before_the_first(
+    terraform: Terraform, account: Account, starmend: Command, options: list[str]
+) -> None:
+    terraform.deletes = (Change("aws_s3_bucket.gone", ("delete",)),)
+    before = terraform.deployed()
+    said = starmend("deploy", "apply", *options)
+    assert said.code == 2
+    assert "aws_s3_bucket.gone" in said.err
+    assert (terraform.effects, terraform.deployed()) == ([], before)
+
+
+def test_a_deployment_leaves_the_schedules_of_paused_datasets_off(
+    terraform: Terraform, account: Account, starmend: Command, options: list[str]
+) -> None:
+    change_pauses(records(account), "sales", lambda before: before.paused(1, by="alice", reason=""))
+    change_pauses(records(account), "quotes", lambda _: Pauses().paused(1, by="alice", reason="").resumed(2))
+    assert starmend("deploy", "apply", *options).code == 0
+    assert terraform.variables["paused_datasets"] == ["sales"]
