@@ -92,7 +92,7 @@ def _halted(facts: Facts) -> Condition | None:
     if facts.halts == 1:
         their, them = "its", "it"
     text = f"{objects} halted: most of {their} lines break the contract, and nothing of {them} was taken"
-    doing = "Nothing, until the contract or the source is mended: starmend quarantine list, then starmend replay"
+    doing = "It waits until contract or source are mended: starmend quarantine list, then starmend replay"
     return Condition("halted", text, doing, facts.halted_since)
 
 
@@ -100,7 +100,9 @@ def _canary(facts: Facts) -> Condition | None:
     if facts.canary is not False:
         return None
     text = "The gap that was planted on purpose was not healed in time: the auditor does not do its work"
-    return Condition("canary_failed", text, "Nothing by itself: look at the auditor's executions and at the runbook")
+    return Condition(
+        "canary_failed", text, "Nothing mends that by itself: look at the auditor's executions, and at the runbook"
+    )
 
 
 def _late(facts: Facts) -> Condition | None:
@@ -145,7 +147,10 @@ def _paused(facts: Facts) -> Condition | None:
     if not facts.paused:
         return None
     return Condition(
-        "paused", facts.paused.capitalize(), "Nothing new is owed until starmend resume", facts.paused_since
+        "paused",
+        facts.paused[0].upper() + facts.paused[1:],
+        "Nothing new is owed until starmend resume",
+        facts.paused_since,
     )
 
 
@@ -187,7 +192,7 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
     states: list[State] = [first.state for _, first in leading]
     worst: State = min(states, key=STATES.index, default="unaudited")
     whole = words.count(len(leading), "dataset")
-    concerned = look_at or waiting
+    concerned = sorted(look_at or waiting, key=lambda pair: STATES.index(pair[1].state))
     if look_at:
         title = f"Not complete: {len(look_at):,} of {whole} {'needs' if len(look_at) == 1 else 'need'} somebody"
     elif waiting:

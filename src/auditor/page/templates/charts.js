@@ -47,7 +47,7 @@ function draw(holder, readout, names, series) {
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: { x: { time: false, range: [-0.6, names.length - 0.4] }, y: { range: (_, low, high) => [0, high * 1.08 || 1] } },
     axes: [
-      { ...axis, grid: { show: false }, splits: () => places.filter((at) => at % every === 0), values: (_, at) => at.map((place) => names[place]) },
+      { ...axis, size: 34, grid: { show: false }, splits: () => places.filter((at) => at % every === 0), values: (_, at) => at.map((place) => names[place]) },
       { ...axis, size: 62, values: (_, at) => at.map((value) => Number.isInteger(value) ? number(value) : "") },
     ],
     series: [{}, ...series.map(([state]) => ({

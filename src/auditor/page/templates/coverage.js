@@ -112,7 +112,8 @@ function drawMap(map, rows, found, redraw, status) {
     `Show ${Math.min(200, rows.length - shown.length)} more of ${number(rows.length)}`) : null;
   return [readout, box, more];
 }
-const hint = () => "Point at a cell, or go there with the arrow keys, to read its figures; follow it to what lies within.";
+const hint = () => matchMedia("(hover: none)").matches ? "Tap a cell for what lies within it."
+  : "Point at a cell, or go there with the arrow keys, to read its figures; follow it to what lies within.";
 
 function mapHead(map) {
   const days = map.columns.some((column) => column.day);

@@ -12,7 +12,7 @@ function homePage() {
   return [
     verdict(),
     DATA.notes.length ? section("notes", "What could not be read", el("ul", { class: "note" }, DATA.notes.map((note) => el("li", {}, note)))) : null,
-    section("datasets", "Datasets", el("ul", { class: "cards" }, DATA.datasets.map(card))),
+    section("datasets", "Datasets", el("ul", { class: "cards" }, worstFirst(DATA.datasets).map(card))),
     open.length ? section("alarms", "Open alarms", open.map(alarmCard)) : null,
     section("tables", "Tables", tableIndex()),
     section("audits", "Gaps found and healed, by audit", audits(DATA.audits)),
@@ -37,6 +37,11 @@ function verdict() {
 }
 
 // ---------------------------------------------------------------- cards
+
+function worstFirst(datasets) {
+  const order = Object.keys(STATE_WORDS), place = (dataset) => order.indexOf(dataset.conditions[0].state);
+  return [...datasets].sort((one, two) => place(one) - place(two) || one.name.localeCompare(two.name));
+}
 
 function card(dataset) {
   const first = dataset.conditions[0], whole = expected(dataset.counts), href = path("dataset", dataset.name);

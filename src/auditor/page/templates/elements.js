@@ -22,15 +22,19 @@ const path = (...parts) => "#/" + parts.map(encodeURIComponent).join("/");
 const link = (href, ...children) => el("a", { href }, ...children);
 const code = (text) => el("code", {}, text);
 
+/** A command as it is given for the deployment that the page is about. */
+const given = (text) => DATA.environment === "local" ? text : `${text} --env ${DATA.environment}`;
+
 /** A command with a button that copies it. */
-function command(text) {
+function command(words) {
+  const text = given(words);
   const button = el("button", { type: "button", class: "copy", "aria-label": `Copy: ${text}` }, "copy");
   button.addEventListener("click", () => {
     const done = () => { button.textContent = "copied"; };
     if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, () => selectText(shown));
     else selectText(shown);
   });
-  const shown = code(text);
+  const shown = el("code", {}, text.split(" ").map((word, at) => [at ? " " : "", el("span", { class: word.length < 32 ? "word" : null }, word)]));
   return el("span", { class: "command" }, shown, button);
 }
 function selectText(element) {

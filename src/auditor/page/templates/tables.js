@@ -87,7 +87,7 @@ function partitions(each) {
     el("details", { open: each.partitions.length <= 12 }, el("summary", {}, `${count(each.partition_count, "partition")} with their versions`),
       table("Partitions", ["partition", "#certified rows", "#version", "go back"], each.partitions.map(([name, rows, version]) =>
         [code(name || "(whole table)"), rows === null ? "–" : number(rows), version === null ? "–" : String(version),
-          version > 1 ? code(`starmend rollback ${each.name} ${name || "''"} --to ${version - 1}`) : "–"])),
+          version > 1 ? code(given(`starmend rollback ${[each.name, name].filter(Boolean).join(" ")} --to-version ${version - 1}`)) : "–"])),
       rest > 0 ? el("p", { class: "soft" }, `and ${number(rest)} older ones`) : null)];
 }
 

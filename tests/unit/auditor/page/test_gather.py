@@ -222,6 +222,20 @@ def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
     assert [note.partition(" could")[0] for note in made.notes] == ["receipts of quotes"]
 
 
+def test_the_page_counts_what_the_auditor_counted(one: FeedSimulation) -> None:
+    """Two ways: the page reads the rows, the auditor left its counts."""
+    one.loses = some_points(7, 0.1)
+    an_hour(one)
+    one.market.fail("forbidden", symbol="AMD", endpoint="candle")
+    one.heal()
+    keys = [info.key for info in one.lake.records.list("completeness/dataset=quotes/")]
+    rows = [json.loads(stored.body) for key in keys if (stored := one.lake.records.read(key))]
+    counts = quotes(report(one, OPENS, CLOSES)).total
+    names = ("expected", "present", "observed", "late", "repaired", "absent", "missing")
+    assert counts.repaired > 0 < counts.missing
+    assert {name: getattr(counts, name) for name in names} == {name: sum(row[name] for row in rows) for name in names}
+
+
 # ---------------------------------------------------------------- databases
 
 
