@@ -8,15 +8,14 @@ is 418 (Binance: an address that went on after a 429), and a 403 whose headers s
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import requests
+
 _RESETS = ("X-Ratelimit-Reset", "Ratelimit-Reset", "X-Rate-Limit-Reset", "X-Ratelimit-Reset-After")
 _REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Remaining")
-_ATTRIBUTE = r""";\s*([^;,="\s]+)\s*(?:=\s*(?:"([^"]*)"|([^;,"]*)))?"""
-_LINK = re.compile(rf"<([^>]*)>((?:\s*{_ATTRIBUTE})*)")
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e11  # smaller numbers are seconds from now
 
 
@@ -80,8 +79,7 @@ def provider_clock(headers: Mapping[str, str]) -> datetime | None:
 
 def next_link(link_header: str) -> str:
     """The URL that a Link header calls the next page; empty where it names none."""
-    for link in _LINK.finditer(link_header):
-        for name, quoted, plain in re.findall(_ATTRIBUTE, link[2]):
-            if name.lower() == "rel" and "next" in (quoted or plain.strip(" '")).lower().split():
-                return link[1].strip()
+    for link in requests.utils.parse_header_links(link_header):
+        if "next" in str(link.get("rel", "")).split():
+            return str(link["url"])
     return ""

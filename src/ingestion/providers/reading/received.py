@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from urllib3 import HTTPHeaderDict
+from requests.structures import CaseInsensitiveDict
 
 from core.audit.history import Evidence
 from core.time import format_second
@@ -37,7 +37,7 @@ class Received:
 
 def received(status: int, headers: Mapping[str, str], body: bytes, *, request: str) -> Received:
     """An answer with its evidence; ``request`` names the call, without its secret."""
-    spelt = headers if isinstance(headers, HTTPHeaderDict) else HTTPHeaderDict(headers)
+    spelt = CaseInsensitiveDict(headers)
     clock = provider_clock(spelt)
     text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")[:EVIDENCE_CHARACTERS]
     return Received(status, spelt, body, Evidence(request, status, text, format_second(clock) if clock else ""))

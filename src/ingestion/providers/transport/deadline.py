@@ -13,7 +13,8 @@ import threading
 import time
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 _of_thread = threading.local()
@@ -119,7 +120,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def bounded(manager: PoolManager) -> PoolManager:
-    """The manager, whose connections heed the deadline of the thread that uses them."""
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return manager
+def bounded(adapter: HTTPAdapter) -> HTTPAdapter:
+    """The adapter, whose direct connections heed the deadline of the thread that uses them."""
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return adapter

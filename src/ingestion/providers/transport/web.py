@@ -1,6 +1,6 @@
 """HTTP calls of a provider, with time-outs, retries and bounded bodies. What an answer means is ``reading``'s.
 
-One pool per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
+One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
 back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however slowly an answer drips; a limit never,
 for its pause is the caller's decision. Each try is a call that a provider may count, so that each but the first waits
 for a ``turn``. Redirects are not followed: they would carry the token to another host. The secret travels in headers,
@@ -9,14 +9,17 @@ or in one parameter of the query; no answer and no evidence holds it.
 
 from __future__ import annotations
 
+import http.cookiejar
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from urllib3 import BaseHTTPResponse
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from core.audit.history import Evidence
@@ -25,9 +28,8 @@ from ingestion.providers.answers import Broken, always
 from ingestion.providers.reading.classify import MAX_BODY
 from ingestion.providers.reading.headers import retry_after
 from ingestion.providers.reading.received import Received, received
-from ingestion.providers.transport.connections import open_pool
 from ingestion.providers.transport.credential import Credential
-from ingestion.providers.transport.deadline import Deadline
+from ingestion.providers.transport.deadline import Deadline, bounded
 from ingestion.providers.transport.masking import BLOT, SHORTEST_SECRET, basic, blotted, silence_urls
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
@@ -35,8 +37,8 @@ TRIES = 3
 BACK_OFF = 0.3  # seconds before the second try, about
 LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
 _RETRIED = (500, 502, 503, 504)
+_LOST = (requests.ConnectionError, requests.Timeout, HTTPError)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_HEADERS = {"User-Agent": "starmend", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,7 @@ class Web:
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise BadContract("reach a provider", self._base, "is no https URL", "Tokens travel encrypted: use https")
         silence_urls()
-        named = {name.lower() for name in signing.headers}
-        self._headers = {name: value for name, value in _HEADERS.items() if name.lower() not in named}
-        self._pool = open_pool(parts, connections, connect=CONNECT_SECONDS, read=READ_SECONDS)
+        self._session = _session(self._base, connections)
         self._back_off = back_off
         self._sleep = sleep
 
@@ -91,7 +91,7 @@ class Web:
 
     def follow(self, url: str, *, turn: Callable[[], bool] = always) -> Received | Broken:
         """The answer at a URL that an answer named: of the same host, for the token travels with it."""
-        whole = urldefrag(urljoin(self._base + "/", url)).url
+        whole = urljoin(self._base + "/", url)
         if urlsplit(whole)[:2] != urlsplit(self._base)[:2]:
             return Broken("its next page is on another host", Evidence(f"GET {_without_query(whole)}", 0, "", ""))
         return self._signed(self._without_secret(whole), {}, None, turn)
@@ -136,23 +136,23 @@ class Web:
     ) -> tuple[Received | Broken, bool]:
         """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
-        plain = _with_query(url, urlencode(query))
+        headers = self._signing.headers_with(secret)
+        plain = requests.Request(method, url, params=dict(query)).prepare().url or url
         asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
-        target = _target(self._with_secret(plain, urlencode({"": secret})[1:]))
-        headers = {**self._headers, **self._signing.headers_with(secret)}
+        whole: Any = self._with_secret(plain, urlencode({"": secret})[1:])
+        prepared = self._session.prepare_request(requests.Request(method, whole, headers=headers, json=body))
         try:
             with (
                 Deadline(seconds) as deadline,
-                self._pool.request(
-                    method, target, headers=headers, json=body, redirect=False, preload_content=False
+                self._session.send(
+                    prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
                 ) as response,
             ):
                 content = _body(response, deadline)
-        except (HTTPError, OSError) as error:
-            nothing = Evidence(asked, 0, "", "")
-            return Broken(f"no answer ({type(error).__name__})", nothing), isinstance(error, HTTPError)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", "")), isinstance(error, _LOST)
         masked = blotted(content, secret)
-        answer = received(response.status, response.headers, masked, request=asked)
+        answer = received(response.status_code, response.headers, masked, request=asked)
         if len(secret) < SHORTEST_SECRET:
             answer = Received(answer.status, answer.headers, content, answer.evidence)
         return answer, answer.status in _RETRIED
@@ -160,7 +160,7 @@ class Web:
     def _with_secret(self, url: str, value: str) -> str:
         if not self._signing.query:
             return url
-        return _with_query(url, f"{self._signing.query}={value}")
+        return f"{url}{'&' if urlsplit(url).query else '?'}{self._signing.query}={value}"
 
     def _without_secret(self, url: str) -> str:
         """The URL without the secret's parameter, which some APIs repeat in their links."""
@@ -170,17 +170,17 @@ class Web:
         return url if len(others) == len(pairs) else urlunsplit(parts._replace(query=urlencode(others)))
 
 
-def _body(response: BaseHTTPResponse, deadline: Deadline) -> bytes:
+def _body(response: requests.Response, deadline: Deadline) -> bytes:
     """At most one byte more than ``MAX_BODY``. What has come is taken at once: waiting for more may take for ever."""
     parts: list[bytes] = []
     size = 0
-    while size <= MAX_BODY and (part := response.read1(64 * 1024, decode_content=True)):
+    while size <= MAX_BODY and (part := response.raw.read1(64 * 1024, decode_content=True)):
         parts.append(part)
         size += len(part)
         if deadline.is_over:
-            raise TimeoutError(f"no whole answer in {WHOLE_SECONDS} s")
+            raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
     if deadline.is_over:
-        raise TimeoutError(f"no whole answer in {WHOLE_SECONDS} s")
+        raise requests.ReadTimeout(f"no whole answer in {WHOLE_SECONDS} s")
     return b"".join(parts)[: MAX_BODY + 1]
 
 
@@ -188,11 +188,19 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _with_query(url: str, query: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+def _session(base: str, connections: int) -> requests.Session:
+    session = requests.Session()
+    origin = urlunsplit((*urlsplit(base)[:2], "", "", ""))  # a next page may lie on another path
+    session.mount(origin, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections)))
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    # Proxies and certificates of the environment are read once here, not for every call.
+    settings = session.merge_environment_settings(base, {}, None, None, None)
+    session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
+    session.trust_env = False
+    return session
 
 
-def _target(url: str) -> str:
-    """What a server is asked for: path and query."""
-    parts = urlsplit(url)
-    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+def _cause(error: Exception) -> str:
+    """The name of the error's cause; the text of these errors may hold the whole URL."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return type(reason).__name__ if reason is not None else type(error).__name__

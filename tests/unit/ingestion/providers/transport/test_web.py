@@ -62,48 +62,6 @@ def test_a_newline_that_was_pasted_with_the_token_does_no_harm() -> None:
         assert server.requests[0].headers["X-Token"] == SECRET
 
 
-def test_a_header_of_the_contract_stands_for_the_one_that_all_calls_have() -> None:
-    with scripted_server(always(Answer("{}"))) as server:
-        Web(server.url, signing=Signing({"user-agent": "us@example.com"}), credential=None).ask("/", {}, {"a": [1]})
-        Web(server.url, signing=Signing({}), credential=None).ask("", {})
-    posted, plain = (sorted(f"{name}: {value}" for name, value in asked.headers.items()) for asked in server.requests)
-    assert [line for line in posted if "gent" in line or "ype" in line] == [
-        "Content-Type: application/json",
-        "user-agent: us@example.com",
-    ]
-    assert {"Accept-Encoding: gzip, deflate", "Accept: */*", "User-Agent: starmend"} <= set(plain)
-    assert server.requests[1].path == "/"
-
-
-@pytest.mark.parametrize("scheme", ["http://", ""])
-def test_a_proxy_of_the_environment_is_asked_for_all_but_loopback(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    asked: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                while b"\r\n\r\n" not in b"".join(asked):
-                    asked.append(connection.recv(4096))
-                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-
-        threading.Thread(target=serve, daemon=True).start()
-        proxy = f"{scheme}us:pass@127.0.0.1:{listening.getsockname()[1]}"
-        monkeypatch.setenv("https_proxy", proxy)
-        monkeypatch.setenv("all_proxy", proxy)
-        monkeypatch.setattr("ingestion.providers.transport.web.TRIES", 1)
-        answer = ask(web("https://api.example"), "/quote", {})
-        with scripted_server(always(Answer("{}"))) as server:
-            assert isinstance(ask(web(server.url), "/", {}), Reply)
-    assert isinstance(answer, Broken)
-    lines = b"".join(asked).split(b"\r\n")
-    assert lines[0].startswith(b"CONNECT api.example:443 ")
-    assert b"dXM6cGFzcw==" in next(line for line in lines if line.lower().startswith(b"proxy-authorization:"))
-    assert SECRET.encode() not in b"".join(asked)
-
-
 def test_connections_are_kept_and_cookies_are_not() -> None:
     with scripted_server(always(Answer("{}", headers={"Set-Cookie": "session=1; Path=/"}))) as server:
         client = web(server.url)
@@ -284,7 +242,7 @@ def test_a_next_page_is_followed_on_its_own_host_alone() -> None:
     with scripted_server(always(Answer("{}"))) as thief, scripted_server(always(Answer('{"a": 1}'))) as server:
         client = web(server.url)
         refused = follow(client, f"{thief.url}/more?cursor=1")
-        followed = follow(client, "/more?cursor=1#top")
+        followed = follow(client, "/more?cursor=1")
         assert isinstance(refused, Broken)
         assert isinstance(followed, Reply)
         assert thief.requests == []
