@@ -54,6 +54,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
     metrics = DatasetMetrics(settings.project, settings.environment)
     queue, topic = settings.process_queue_url, settings.alarm_topic
     source, letters = settings.source_function, settings.dead_letter_queue_url
+    restate = settings.restate_function
     limits, workgroup = limits_of(settings.audit_limits), settings.athena_workgroup
     services = Services(
         contracts=settings.contracts,
@@ -69,6 +70,7 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         runbook=settings.runbook_url,
         limits=limits,
         source=SourceFunction(clients("lambda"), source) if source else None,
+        reshape=SourceFunction(clients("lambda"), restate, "reshape lines") if restate else None,
         parameters=SsmParameterStore(clients("ssm")),
         parameter_prefix=settings.parameter_prefix,
         dead_letters=SqsDeadLetters(clients("sqs"), letters, queue) if letters else None,

@@ -42,6 +42,7 @@ class QueryRunner(Protocol):
 
 
 AskSource = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question about a database in, its answer out
+AskProcessing = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # a question of ``core.landing.reshaping``, its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Limits:
     ``points`` is how many owed points of a feed one run reads the rows of: scheduled runs take as many windows as that
     allows, and for a range with more of them Athena is asked, at most ``query_seconds`` for each question.
     ``sweep_rows`` is how many rows of a database the slow sweep of all history may read in one run, ``sweep_objects``
-    how many objects of the warehouse the one for unreferenced objects lists.
+    how many objects of the warehouse the one for unreferenced objects lists. Of each source table,
+    ``sample_lines`` of each of ``sample_objects`` ingest objects are compared with the star, in ``sample_partitions``
+    partitions of each of its tables (``databases.samples``).
     """
 
     attempts: int = 3
@@ -76,6 +79,9 @@ class Limits:
     grace_seconds: int = 900  # three receives of the queue; before that the event may still be on its way
     sweep_rows: int = 2_000_000
     sweep_objects: int = 10_000
+    sample_objects: int = 2
+    sample_lines: int = 500
+    sample_partitions: int = 4
     workers: int = 16
     budget: Budget = field(default_factory=Budget)
 
@@ -87,7 +93,8 @@ class Services:
     ``ingest`` is the landing zone, to be read; ``records`` the warehouse bucket, where the auditor writes below
     ``audit/``, ``completeness/`` and ``warehouse/_certificates/`` and nowhere else. ``processing`` is the queue of
     objects to process, ``mail`` the admins; tasks whose role has no business with them get none. ``now`` is aware.
-    For databases: ``source`` asks acquisition about the database (``core.audit.source_check``), ``parameters`` are the
+    For databases: ``source`` asks acquisition about the database (``core.audit.source_check``), ``reshape`` processing
+    for the rows that lines give (None: no sample of lines is compared), ``parameters`` are the
     pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
     ranges that are too large to read. ``bus`` hears of everything an audit saw and did (None: nobody listens);
     ``pause`` is called before what it refused is offered again. ``report`` is where the health page can be read, if
@@ -107,6 +114,7 @@ class Services:
     runbook: str = "docs/runbook.md"
     limits: Limits = field(default_factory=Limits)
     source: AskSource | None = None
+    reshape: AskProcessing | None = None
     parameters: ParameterStore | None = None
     parameter_prefix: str = ""
     dead_letters: DeadLetterQueue | None = None

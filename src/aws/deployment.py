@@ -189,6 +189,7 @@ class Deployment:
             "STARMEND_ATHENA_WORKGROUP": self.workgroup,
             "STARMEND_ATHENA_DATABASE": self.database,
             "STARMEND_SOURCE_FUNCTION": self.functions.get("check", ""),
+            "STARMEND_RESTATE_FUNCTION": self.functions.get("restate", ""),
             "STARMEND_DEAD_LETTER_QUEUE_URL": self.dead_letter_queues.get("arrivals", ""),
         }
 

@@ -40,6 +40,7 @@ class Settings:
     event_bus: str = ""
     audit_limits: Mapping[str, Any] = field(default_factory=dict)
     source_function: str = ""
+    restate_function: str = ""
     dead_letter_queue_url: str = ""
     athena_workgroup: str = ""
     athena_database: str = ""
@@ -74,6 +75,7 @@ class Settings:
             event_bus=environment.get("STARMEND_EVENT_BUS", ""),
             audit_limits=json.loads(environment.get("STARMEND_AUDIT_LIMITS") or "{}"),
             source_function=environment.get("STARMEND_SOURCE_FUNCTION", ""),
+            restate_function=environment.get("STARMEND_RESTATE_FUNCTION", ""),
             dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),
             athena_workgroup=environment.get("STARMEND_ATHENA_WORKGROUP", ""),
             athena_database=environment.get("STARMEND_ATHENA_DATABASE", ""),

@@ -19,10 +19,14 @@ from tests.support.database_simulation import DatabaseSimulation, database_simul
 from tests.support.vandal import EVENT_LOST, Vandal
 
 from auditor.repairs.triage import describe
+from auditor.services import Limits
 from core.audit.findings import REPORTED
 
 PER_BATCH = 10
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
+EVERY_LINE = Limits(
+    workers=2, sample_objects=10_000, sample_partitions=10_000
+)  # so that what is altered is found at once
 MOST_RUNS = 4  # of the state machine, until a batch is healed
 
 
@@ -49,6 +53,7 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
     """So many batches of ``per_batch`` mutations each."""
     tally = Tally()
     with database_simulation(sales_orders=sales_orders, seed=seed) as simulation:
+        simulation.limits = EVERY_LINE
         vandal = Vandal(simulation, seed)
         assert simulation.heal()["audit"]["healthy"]
         for number in range(batches):

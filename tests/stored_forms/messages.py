@@ -24,6 +24,14 @@ from core.audit.source_check import (
     question_from_data,
     question_to_data,
 )
+from core.landing.reshaping import (
+    ReshapedPart,
+    ReshapeLines,
+    parts_from_data,
+    parts_to_data,
+    reshaping_from_data,
+    reshaping_to_data,
+)
 
 NINE, TEN = 1_795_165_200, 1_795_168_800  # 2026-11-20 09:00 and 10:00 UTC
 EXAMPLES: dict[str, Any] = {
@@ -84,6 +92,8 @@ def example_lines() -> str:
     lines += [_there_and_back("outcome", one, HistoryOutcome.from_data, one.to_data()) for one in _outcomes()]
     lines.append(_ended(RepairOutcome("done", "", NINE, counts={"rows": 3}, effort=Effort(1.5, 0.75, 2, 3, 4, 5))))
     lines += [_there_and_back("question", one, question_from_data, question_to_data(one)) for one in _questions()]
+    lines.append(_there_and_back("question", RESHAPE_LINES, reshaping_from_data, reshaping_to_data(RESHAPE_LINES)))
+    lines.append(_there_and_back("answer", RESHAPED, parts_from_data, parts_to_data(RESHAPED)))
     full = {0: Fingerprint(3, NINE * 1_000_000, 2**63), 5: Fingerprint(1, -1, 7)}
     buckets: tuple[dict[int, Fingerprint], ...] = (full, {})
     lines.append(_there_and_back("buckets", buckets, buckets_from_data, buckets_to_data(buckets)))
@@ -147,6 +157,12 @@ def _outcomes() -> list[HistoryOutcome]:
         HistoryOutcome("broken", reason="status 500"),
         HistoryOutcome("secret_missing", reason="it has no value"),
     ]
+
+
+RESHAPE_LINES = ReshapeLines(
+    "books", "book", ("tables/books/book/000000000001.jsonl.gz",), 500, 4, "run", "audit/runs/run/book"
+)
+RESHAPED = (ReshapedPart("fact_book", "month=2026-11", "audit/runs/run/book-0000.parquet", 12),)
 
 
 def _questions() -> list[Question]:

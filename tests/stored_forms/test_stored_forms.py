@@ -16,6 +16,8 @@ HASHED = ("ingest/lists", "ingest/tables", "ingest/repair", "warehouse/receipts"
 # rows of ``completeness`` name. And one answer proved an absence then: the point that the exchange lacks is absent from
 # the second audit on now, so that all evidence of its hour is of another time. Keys of rows are written in one form,
 # and states say how far partitions were looked at for the contract's columns.
+RUNS = ("first", "second", "third", "fourth", "fifth")
+SAMPLED = ("sample.json", "reshaped/")
 GROWN = (
     *(f"{dataset}/warehouse/audit/log/" for dataset in ("books", "books_canary", "prices")),
     *(f"{dataset}/warehouse/audit/journal/" for dataset in ("books", "books_canary", "prices")),
@@ -38,6 +40,9 @@ GROWN = (
     "books/warehouse/audit/runs/third/judgement.json",
     # Proofs of partitions hold the sums of their rows too.
     *(f"{dataset}/warehouse/audit/proofs/" for dataset in ("books", "books_canary")),
+    # A run says which ingest objects it compared the star with, and keeps the rows that their lines gave.
+    *(f"books/warehouse/audit/runs/{run}/{name}" for run in RUNS for name in SAMPLED),
+    *(f"books_canary/warehouse/audit/runs/{run}/{name}" for run in RUNS[:2] for name in SAMPLED),
     # The memory of audits knows the source's columns.
     *(f"books/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second", "third", "fourth", "fifth")),
     *(f"books_canary/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second")),

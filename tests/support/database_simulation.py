@@ -47,6 +47,7 @@ from processing.partitions.commit import read_partition
 from processing.plan import plan_source
 from processing.process import process_messages
 from processing.restating.job import restate_job
+from processing.restating.reshape import reshape_lines
 
 DATASET = "sales"
 
@@ -229,6 +230,7 @@ class DatabaseSimulation:
             mail=watch(self.mail),
             limits=self.limits,
             source=self._ask,
+            reshape=lambda question: reshape_lines(self.lake.services, json.loads(json.dumps(question))),
             parameters=watch(self.lake.parameters),
             parameter_prefix="/starmend/test",
             dead_letters=self.dead_letters,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.support.database_simulation import DatabaseSimulation
 
-from core.contract.model import Table
+from core.contract.model import Column, Table, Take
 from core.landing.ingest_objects import ObjectFacts, decode_facts, table_prefix
 from core.landing.zone import landing_of
 from core.warehouse.arrow_types import stored_schema
@@ -62,6 +62,7 @@ class Vandal:
             "rows gone from Parquet": self.drop_rows,
             "rows altered in Parquet": self.alter_rows,
             "rows dropped by a commit": self.commit_fewer,
+            "value altered by a commit": self.commit_other_value,
             "current rows dropped by a commit": self.commit_fewer_current,
             "partition's object deleted": self.delete_partition_object,
             "pointer deleted": self.delete_pointer,
@@ -237,6 +238,33 @@ class Vandal:
         what = f"{name}/{path}: row {key} dropped by a commit"
         return Mutation(what, self._names_row_or_carrier(FACTS[name], key, "missing_row", "stale_row", version=version))
 
+    def commit_other_value(self) -> Mutation | None:
+        """Somebody with the keys commits a partition in which one value is another, in good order."""
+        name = self.draw.choice(list(FACTS))
+        path = self.draw.choice(self.simulation.lake.paths(name))
+        if not self._once(f"{name}/{path}"):
+            return None
+        rows = self.simulation.lake.snapshot(name, path).table
+        position = self.draw.randrange(rows.num_rows)
+        key = rows.column(f"{FACTS[name]}_id")[position].as_py()
+        return self.alter_value(name, path, position) if self._once(f"{FACTS[name]}/{key}") else None
+
+    def alter_value(self, name: str, path: str, position: int) -> Mutation | None:
+        """Commit the partition with another value in some column of one row."""
+        table, rows = self.simulation.contracts.table(name), self.simulation.lake.snapshot(name, path).table
+        plain = [column.name for column in table.columns if isinstance(column.rule, Take) and _is_free(table, column)]
+        told = [column for column in plain if rows.column(column)[position].as_py() is not None]
+        column = self.draw.choice(told)
+        values = rows.column(column).to_pylist()
+        values[position] = _another(values[position])
+        at, field = rows.schema.get_field_index(column), rows.schema.field(column)
+        version = rows.column("last_updated")[position].as_py()
+        key = rows.column(f"{FACTS[name]}_id")[position].as_py()
+        self._commit(table, path, rows.set_column(at, field, pa.array(values, field.type)))
+        as_part, as_row = names_partition(name, path), self._names_row_or_carrier(FACTS[name], key, version=version)
+        what = f"{name}/{path}: {column} of row {key} altered by a commit"
+        return Mutation(what, lambda finding: as_part(finding) or as_row(finding))
+
     def commit_fewer_current(self) -> Mutation | None:
         source = self.draw.choice(["staff", "design", "address", "transaction"])
         if not self._once(f"_current/{source}"):
@@ -396,6 +424,21 @@ class Vandal:
         stored = self.simulation.lake.parameters.values
         stored[name] = self.draw.choice([value for value in values if value != stored[name]])
         return Mutation(f"{name} altered", names_parameter(name))
+
+
+def _is_free(table: Table, column: Column) -> bool:
+    """Whether another value of the column breaks nothing that an audit looks at without the line."""
+    used = {*table.key, *table.version, *table.history_of, table.deleted, table.checked}
+    used |= {part.column for part in table.partition_by}
+    kinds = ("int", "bigint", "decimal", "string", "boolean")
+    is_ruled = bool(column.references or column.check or column.one_of)
+    return column.name not in used and not is_ruled and column.type.name in kinds
+
+
+def _another(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return value + "x" if isinstance(value, str) else value + 1 if value < 9 else value - 1
 
 
 # ---------------------------------------------------------------- what names a harm

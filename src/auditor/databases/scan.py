@@ -7,7 +7,7 @@ those rows of the source that are in doubt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
@@ -17,8 +17,9 @@ from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
 from auditor.databases.rows.targets import database_of
+from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
-from auditor.evidence.results import AuditResult
+from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
@@ -59,10 +60,13 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     shapes = look_at_source(services, contract, source, memory.shapes) if is_loaded and not source.canary else Shapes()
     terms = ComparisonTerms(contract, order.run, attempt, watermarks, memory.rows, frozenset(broken))
     compared = compare_slices(services, terms, order.slices)
+    newest = {name: arrival.memory.verified for name, arrival in arrivals.items()}
+    sampled = compare_sample(services, contract, order, newest)
     findings = [
         *(finding for arrival in arrivals.values() for finding in arrival.findings),
         *derived,
         *compared.findings,
+        *sampled.findings,
         *_parameter_findings(services, source, names, arrivals, before, now),
         *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
         *_slow_sweep(order, source),
@@ -75,7 +79,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,
-        windows=tuple(compared.windows),
+        windows=tuple(_as_sampled(window, sampled) for window in compared.windows),
         findings=(*findings, *outdated, *unreferenced.findings),
         targets=compared.objects,
         objects_until="",
@@ -87,6 +91,14 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes))
+
+
+def _as_sampled(window: WindowResult, sampled: Sampled) -> WindowResult:
+    """The window, which is not whole where a partition of it does not say what its lines say."""
+    if sampled.altered.isdisjoint(window.partitions):
+        return window
+    kinds = (finding.kind for finding in sampled.findings)
+    return replace(window, touched_by=tuple(dict.fromkeys([*window.touched_by, *kinds])))
 
 
 def _parameter_findings(

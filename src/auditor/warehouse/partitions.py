@@ -119,10 +119,10 @@ def read_partition(
     A pointer that leads to no sound object, or that is lost, is a finding and no error. Raises ``TransientFailure``
     where the store does.
     """
-    return find_partition(store, table, path).held(columns, as_certified=as_certified)
+    return locate_partition(store, table, path).held(columns, as_certified=as_certified)
 
 
-def find_partition(store: PartitionStore, table: Table, path: str) -> Undecoded:
+def locate_partition(store: PartitionStore, table: Table, path: str) -> Undecoded:
     """The partition's object, its rows not yet decoded. Raises ``TransientFailure`` where the store does."""
     undecoded = partial(Undecoded, table, path)
     name = partition_of(table.folder, path)

@@ -257,7 +257,11 @@ class StaleDerived:
 
 @dataclass(frozen=True, slots=True)
 class BrokenPartition:
-    """A pointer to nothing, an object that is not what a commit wrote, or rows that were certified and are gone."""
+    """A partition that must be made again.
+
+    Its pointer leads to nothing, its object is not what a commit wrote, rows of it were certified and are gone, or are
+    not as the lines say that they were made of.
+    """
 
     dataset: str
     table: str

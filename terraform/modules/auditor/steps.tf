@@ -55,6 +55,7 @@ locals {
   parameters = flatten(var.databases[*].parameters)
   look_grants = {
     AskTheDatabase    = { actions = ["lambda:InvokeFunction"], resources = var.databases[*].check.arn }
+    AskForLines       = { actions = ["lambda:InvokeFunction"], resources = [module.restate.arn] } # a sample, shaped again to compare
     CompareParameters = { actions = ["ssm:GetParameters"], resources = local.parameters }
     ReadSequence      = { actions = ["s3:GetObject"], resources = flatten(var.databases[*].objects) } # their metadata say which interval
   }
@@ -76,6 +77,7 @@ locals {
     STARMEND_ATHENA_WORKGROUP      = var.athena.workgroup.name
     STARMEND_ATHENA_DATABASE       = var.athena.database.name
     STARMEND_SOURCE_FUNCTION       = one(var.databases[*].check.name)
+    STARMEND_RESTATE_FUNCTION      = local.has_databases ? module.restate.name : null
     STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url
   }
   step_environment = {

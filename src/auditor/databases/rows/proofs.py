@@ -19,7 +19,7 @@ from auditor.databases.rows.live_rows import summarise
 from auditor.databases.rows.sums import Summary
 from auditor.databases.rows.targets import Target
 from auditor.warehouse.parents import References
-from auditor.warehouse.partitions import Held, Undecoded, find_partition, proof_of, read_again
+from auditor.warehouse.partitions import Held, Undecoded, locate_partition, proof_of, read_again
 from core.audit.certificate import proof_key
 from core.audit.fingerprint import HASH
 from core.contract.model import Contract
@@ -118,7 +118,7 @@ class Proofs:
         name = partition_of(target.table.folder, path)
         stored = self.records.read(proof_key(name))
         known = Memory.from_json(stored.body) if stored else Memory()
-        undecoded = find_partition(self.store, target.table, path)
+        undecoded = locate_partition(self.store, target.table, path)
         summary = self._summary(known, undecoded, buckets, references)
         is_rechecked = summary is not None and self._by_chance(name)
         if summary is not None and not is_rechecked and not self.false:

@@ -1,0 +1,170 @@
+"""The star held against the lines that it was made of: a sample in each audit, column by column.
+
+That the source is unchanged since extraction, the hash of each row's content proves. That the star holds what the line
+said is proven here: processing shapes a sample of lines again, and wherever the star has a row of that key under the
+hash of that very line, each column must be what the line gives. A partition that says something else is made again,
+and no window that rests on it is certified meanwhile.
+
+Each audit draws, by its run, ``sample_lines`` lines of each of some objects of a source table: of the newest, of
+``sample_objects - 1`` others, and of as many that repairs brought (2, 500: at most 1,500 lines). It reads at most
+``sample_partitions`` partitions (4) of each of the table's facts, and its current state. So a row whose value was
+altered is found in one audit with the probability p that its object, its line and its partition are drawn: of a table
+with ``n`` rows in large objects about 500 / n where its rows lie in a few partitions each. In ``k`` audits that is
+1 - (1 - p)**k; a column that is wrong throughout is found at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from auditor.databases.choose import DatabaseOrder
+from auditor.databases.rows.sums import NEVER, hashes_of, lists_of
+from auditor.databases.rows.targets import Target, targets_of
+from auditor.run_files import find_run_file, run_file_key, write_run_file
+from auditor.services import Services
+from auditor.warehouse.partitions import locate_partition
+from core.audit.findings import BrokenPartition, ChangedRows, Finding
+from core.audit.key_values import Key, key_values
+from core.contract.model import HASH, HASH_LIST, Contract, Latest, Table
+from core.errors import TransientFailure
+from core.landing.ingest_objects import TableObject
+from core.landing.reshaping import ReshapedPart, ReshapeLines, parts_from_data, reshaping_to_data
+from core.landing.whereabouts import repair_name
+from core.landing.zone import REPAIR
+from core.time import at_epoch
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.current_state import CURRENT
+from core.warehouse.order import Bools, as_array, locate, sort_rows
+from core.warehouse.pointer import partition_of
+from core.warehouse.row_layout import why_outdated
+
+SAMPLE = "sample"  # the run's file of the objects that it chose
+REPAIRS_WITHIN = timedelta(days=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What a sample showed: findings, the names of partitions that are altered, and how many rows were compared."""
+
+    findings: tuple[Finding, ...] = ()
+    altered: frozenset[str] = frozenset()
+    rows: int = 0
+
+
+def compare_sample(services: Services, contract: Contract, order: DatabaseOrder, newest: Mapping[str, int]) -> Sampled:
+    """Compare a sample of each source table whose slices the run looks at; the same one in every scan of the run.
+
+    ``newest`` are the numbers, by source table, up to which all objects are processed. Where processing does not
+    answer, nothing is compared, and the log says so.
+    """
+    if services.reshape is None:
+        return Sampled()
+    looked_at = {part.table for part in order.slices}
+    targets = {target.table.folder: target for target in targets_of(contract) if target.table.name in looked_at}
+    total = Sampled()
+    for table, objects in _objects(services, order, [target.source.name for target in targets.values()], newest):
+        place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
+        lines, partitions = services.limits.sample_lines, services.limits.sample_partitions
+        question = ReshapeLines(contract.dataset, table, objects, lines, partitions, order.run, place)
+        try:
+            parts = parts_from_data(services.reshape(reshaping_to_data(question)))
+        except TransientFailure as error:
+            services.log.error("no sample of lines was compared", table=table, reason=str(error))
+            continue
+        for part in parts:
+            if part.folder in targets:
+                total = _joined(total, _compared(services, contract, targets[part.folder], part))
+    return total
+
+
+def _objects(
+    services: Services, order: DatabaseOrder, tables: Iterable[str], newest: Mapping[str, int]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The objects of each table that the run compares lines of, as its first scan chose them."""
+    chosen = find_run_file(services.records, order.run, SAMPLE)
+    if chosen is None:
+        chosen = {table: list(_chosen(services, order, table, newest.get(table, 0))) for table in dict.fromkeys(tables)}
+        write_run_file(services.records, order.run, SAMPLE, chosen)
+    return ((table, tuple(objects)) for table, objects in chosen.items() if objects)
+
+
+def _chosen(services: Services, order: DatabaseOrder, table: str, newest: int) -> Iterator[str]:
+    draw = random.Random(f"{order.run}\n{table}")
+    most = services.limits.sample_objects
+    numbers = {newest, *draw.sample(range(1, newest + 1), min(most - 1, newest))} if newest else set()
+    yield from (TableObject(order.dataset, table, number).key for number in sorted(numbers))
+    prefix = f"{REPAIR}{order.dataset}/{table}/"
+    since = at_epoch(order.taken_at) - REPAIRS_WITHIN * draw.random()
+    later = services.ingest.list(prefix, after=f"{prefix}{repair_name(since, '')}")
+    yield from (info.key for info in islice(later, most - 1))
+
+
+def _joined(before: Sampled, part: Sampled) -> Sampled:
+    return Sampled(before.findings + part.findings, before.altered | part.altered, before.rows + part.rows)
+
+
+def _compared(services: Services, contract: Contract, target: Target, part: ReshapedPart) -> Sampled:
+    """The star's rows of one partition against those that lines give. What is broken or outdated is found elsewhere."""
+    stored, table = services.records.read(part.object), target.table
+    undecoded = locate_partition(services.partitions, table, part.path)
+    opened = undecoded.opened
+    if stored is None or opened is None or why_outdated(opened.footer.layout, opened.schema, table):
+        return Sampled()
+    held = undecoded.held({*(column.name for column in table.columns), HASH, HASH_LIST})
+    if held.problem or held.hold:
+        return Sampled()
+    star, lines = _of_same_line(table, held.rows, pq.read_table(pa.BufferReader(stored.body)))
+    unequal = {name: _unequal(star.column(name), lines.column(name)) for name in _columns(table)}
+    columns = [name for name, rows in unequal.items() if rows.any()]
+    if not columns:
+        return Sampled(rows=star.num_rows)
+    at = np.flatnonzero(np.logical_or.reduce([unequal[name] for name in columns]))
+    keys = _keys(target, star.take(pa.array(at)))
+    if table.name.startswith(f"{CURRENT}/"):  # a state is made of every object there is: its rows are fetched again
+        finding: Finding = ChangedRows(contract.dataset, target.source.name, keys)
+    else:
+        rows = f"{len(at)} of {star.num_rows} sampled rows are not as their lines say"
+        problem = f"{rows}: {', '.join(columns)} of {', '.join(map(str, keys[0]))}"
+        finding = BrokenPartition(contract.dataset, table.name, part.path, problem)
+    return Sampled((finding,), frozenset({partition_of(table.folder, part.path)}), star.num_rows)
+
+
+def _of_same_line(table: Table, star: pa.Table, lines: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows of both that have one key and the hash of one line's content, side by side."""
+    names = table.stored_key
+    order, _ = sort_rows([as_array(lines.column(name)) for name in names])
+    lines = lines.take(pa.array(order))
+    ours = [as_array(star.column(name)) for name in names]
+    theirs = [as_array(lines.column(name)).cast(our.type) for name, our in zip(names, ours, strict=True)]
+    places, known = locate(theirs, ours)
+    star, lines = star.filter(pa.array(known)), lines.take(pa.array(places[known]))
+    is_same = (lists_of(star) == lists_of(lines)) & (hashes_of(star) == hashes_of(lines)) & (lists_of(star) > NEVER)
+    return star.filter(pa.array(is_same)), lines.filter(pa.array(is_same))
+
+
+def _columns(table: Table) -> list[str]:
+    """The columns that a line alone decides: no marks of repairs, and no flag that the merge sets."""
+    merged = {column.name for column in table.columns if isinstance(column.rule, Latest)}
+    marks = {table.deleted, table.checked, HASH, HASH_LIST}
+    return [name for name in stored_schema(table).names if name not in merged | marks]
+
+
+def _unequal(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> Bools:
+    star, line = as_array(ours), as_array(theirs).cast(ours.type)
+    same = pc.fill_null(pc.equal(star, line), False)
+    same = pc.or_(same, pc.and_(pc.is_null(star, nan_is_null=True), pc.is_null(line, nan_is_null=True)))
+    return ~np.asarray(same)
+
+
+def _keys(target: Target, rows: pa.Table) -> tuple[Key, ...]:
+    keys: list[Key] = list(zip(*[key_values(as_array(rows.column(name))) for name in target.keys], strict=True))
+    return tuple(dict.fromkeys(keys))

@@ -1,0 +1,109 @@
+"""A value that somebody altered in the star, in good order: found by the lines that the star was made of."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from tests.chaos.mutations import EVERY_LINE
+from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.vandal import Mutation, Vandal
+
+from auditor import steps
+from auditor.evidence.results import AuditResult
+from auditor.run_files import read_run_file
+from auditor.services import Limits
+from core.audit.findings import REPORTED, BrokenPartition, ChangedRows
+from core.errors import TransientFailure
+from core.warehouse.current_state import current_table
+from processing.partitions.commit import read_partition
+
+FACT = "fact_sales_order"
+AUDITS = 40
+
+
+@pytest.fixture(scope="module")
+def lake() -> Iterator[DatabaseSimulation]:
+    with database_simulation(sales_orders=60, seed=3) as simulation:
+        assert simulation.heal()["audit"]["healthy"]
+        yield simulation
+
+
+def alter(lake: DatabaseSimulation, seed: int) -> tuple[str, int, Mutation]:
+    """Another value in a row of the sales orders, its hash left as it was."""
+    vandal = Vandal(lake, seed)
+    path = vandal.draw.choice(lake.lake.paths(FACT))
+    position = vandal.draw.randrange(lake.lake.snapshot(FACT, path).table.num_rows)
+    mutation = vandal.alter_value(FACT, path, position)
+    assert mutation is not None
+    return path, position, mutation
+
+
+def lines_of(lake: DatabaseSimulation) -> int:
+    return sum(lake.lake.snapshot(FACT, path).table.num_rows for path in lake.lake.paths(FACT))
+
+
+def test_an_altered_value_is_found_made_again_and_not_certified_meanwhile(lake: DatabaseSimulation) -> None:
+    lake.limits = EVERY_LINE
+    path, _, mutation = alter(lake, 1)
+    answers = lake.heal(run="altered")
+    [finding] = [each for each in lake.findings("altered") if each.kind not in REPORTED]
+    assert isinstance(finding, BrokenPartition)
+    assert mutation.named(finding)
+    assert "1 of" in finding.problem
+    first = AuditResult.from_data(read_run_file(lake.lake.records, "altered", "audit-0"))
+    [window] = [window for window in first.windows if f"{FACT}/{path}" in window.partitions]
+    assert not window.whole
+    assert answers["verify"]["healthy"]
+    assert lake.agree() == []
+    assert lake.verified() == []
+
+
+def test_an_altered_value_is_found_within_as_many_audits_as_the_sample_says(lake: DatabaseSimulation) -> None:
+    """A third of the lines in each audit: seven audits leave one in 17 unseen, and forty one in ten million."""
+    lake.limits = Limits(workers=2, sample_objects=10_000, sample_partitions=10_000, sample_lines=lines_of(lake) // 3)
+    taken = []
+    for seed in range(2):
+        _, _, mutation = alter(lake, 10 + seed)
+        for number in range(1, AUDITS + 1):
+            run = f"sampled-{seed}-{number}"
+            lake.heal(run=run)
+            if any(mutation.named(finding) for finding in lake.findings(run)):
+                break
+        else:
+            pytest.fail(f"{mutation.what}: not found in {AUDITS} audits")
+        taken.append(number)
+        assert lake.agree() == [], "healed by the run that found it"
+    assert len(taken) == 2
+
+
+def test_an_altered_row_of_a_current_state_is_fetched_again(lake: DatabaseSimulation) -> None:
+    lake.limits = EVERY_LINE
+    table = current_table(lake.contract, lake.contract.source_table("staff"))
+    snapshot = read_partition(lake.lake.partitions, table, "")
+    assert snapshot is not None
+    emails = snapshot.table.column("email_address").to_pylist()
+    place = random.Random(5).randrange(len(emails))
+    at = snapshot.table.schema.get_field_index("email_address")
+    altered = pa.array([*emails[:place], "x@example.com", *emails[place + 1 :]], pa.string())
+    key = snapshot.table.column("staff_id")[place].as_py()
+    Vandal(lake, 0)._commit(table, "", snapshot.table.set_column(at, "email_address", altered))
+    lake.heal(run="current")
+    assert [each for each in lake.findings("current") if isinstance(each, ChangedRows)] == [
+        ChangedRows(lake.dataset, "staff", ((key,),))
+    ]
+    assert lake.agree() == []
+    assert [each for each in lake.audited() if each.kind not in REPORTED] == []
+
+
+def test_where_processing_does_not_answer_the_audit_goes_on_and_says_so(lake: DatabaseSimulation) -> None:
+    def gone(_question: object) -> dict[str, object]:
+        raise TransientFailure("reshape lines", "restate", "throttled", "")
+
+    services = replace(lake.services(), reshape=gone)
+    steps.audit_step({"dataset": lake.dataset, "run": "unanswered", "order": {"dataset": lake.dataset}}, services)
+    assert [each for each in lake.findings("unanswered") if each.kind not in REPORTED] == []
+    assert lake.log.about("no sample of lines")
