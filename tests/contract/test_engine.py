@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -159,3 +159,12 @@ def test_a_failed_statement_closes_the_session(served: Served) -> None:
     with pytest.raises(UnknownTable):
         rows(reading.lines_between(served.session, START, FAR, seconds=10))
     assert served.session.closed
+
+
+def test_all_pairs_of_a_table_without_a_clock_are_listed_whose_key_is_never_null(served: Served) -> None:
+    reading = served.reading(replace(ITEM, created_at="", changed_at="", compare="keys"))
+    asked = ListPairs("shop", "item", Span(), 1, (0,), "")
+    pairs = [line for batch in reading.pairs(served.session, asked, seconds=10) for line in batch]
+    assert sorted(line.split(b",")[0] for line in pairs) == [b"1", b"10", b"2", b"3"]
+    question = CountBuckets("shop", "item", (Span(),), 1, "2026-11-21T00:00:00Z")
+    assert reading.fingerprints(served.session, question, seconds=10)[0][0].rows == len(ROWS)

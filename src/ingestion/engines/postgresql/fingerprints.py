@@ -111,7 +111,8 @@ def _placed(reading: Reading) -> list[str]:
     """Conditions for rows that an interval can hold."""
     first, last = literal(FIRST_PLACE, _WALL), literal(NO_PLACE, _WALL)
     conditions = [] if reading.table.by_keys else [f"{reading.cursor} >= {first}", f"{reading.cursor} < {last}"]
-    return conditions + [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
+    conditions += [f"{identifier(key.name)} IS NOT NULL" for key in reading.keys if not key.not_null]
+    return conditions or ["true"]
 
 
 def _span(reading: Reading, span: Span, column: str) -> list[str]:
