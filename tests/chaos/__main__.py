@@ -78,6 +78,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, help="how much of it; without it each run's full measure")
     parser.add_argument("--seed", type=int, default=SEED, help="everything that is random follows from it")
     parser.add_argument("--list", action="store_true", help="list the runs")
+    parser.add_argument(
+        "--given", type=Path, metavar="FOLDER", help="scripts of others' databases, for foreign_schemas"
+    )
     parser.add_argument("--file", type=Path, default=FILE, help="where the results go (default: build/chaos.json)")
     given = parser.parse_args(arguments)
     runs = discover()
@@ -93,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)  # noqa: T201
         scratch = Path(tempfile.mkdtemp(prefix="starmend-chaos-"))
         try:
-            if not carry_out(name, run, Options(given.seed, scratch, given.runs), given.file):
+            if not carry_out(name, run, Options(given.seed, scratch, given.runs, given.given), given.file):
                 bad.append(name)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

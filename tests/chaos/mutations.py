@@ -75,6 +75,7 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
                 findings += simulation.findings(run, look)
         if answers["audit"]["idle"]:
             break
+    vandal.adopt()
     simulation.extract()
     left = [*simulation.agree(), *map(describe, amiss(simulation, run=f"left-{seed}-{number}"))]
     for mutation in mutations:

@@ -14,11 +14,15 @@ QUIET_SECONDS = 5.0
 
 @dataclass
 class Options:
-    """``runs`` is how much of it (None: the run's own full measure), ``scratch`` a folder that goes at the end."""
+    """``runs`` is how much of it (None: the run's own full measure), ``scratch`` a folder that goes at the end.
+
+    ``given`` is a folder of things to be tried that are not the project's own.
+    """
 
     seed: int
     scratch: Path
     runs: int | None = None
+    given: Path | None = None
     _told: float = field(default=float("-inf"), repr=False)
 
     def amount(self, full: int) -> int:

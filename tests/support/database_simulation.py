@@ -343,7 +343,8 @@ class DatabaseSimulation:
         """The tables that have the rows of a source table, each with the columns that are the source's as they are."""
         plan = plan_source(self.contract, table)
         for fact in plan.facts:
-            yield fact.name, _taken(fact, plan.source), [row for row in self.lake.rows(fact.name) if row["is_latest"]]
+            rows = [row for row in self.lake.rows(fact.name) if row.get("is_latest", row.get(fact.deleted) is None)]
+            yield fact.name, _taken(fact, plan.source), rows
         if plan.current is not None:
             for name, rows in self.all_current(table):
                 yield name, _taken(plan.current, plan.source), [row for row in rows if row["deleted_at"] is None]

@@ -52,6 +52,7 @@ class Vandal:
         self._deleted: dict[str, ObjectFacts] = {}  # ingest objects that are gone
         self._undone: list[str] = []  # kinds whose turn is to come, before any comes again
         self.done: set[str] = set()  # kinds that did harm
+        self._orphaned = False  # and nobody has mended it
         self.kinds: dict[str, Callable[[], Mutation | None]] = {
             "row deleted at the source": self.delete_at_source,
             "row written at the source with an old time": self.write_late,
@@ -59,6 +60,7 @@ class Vandal:
             "row changed at the source without a new time": self.change_silently,
             "row changed at the source with a time of the future": self.set_ahead,
             "row moved at the source without a new time": self.move_silently,
+            "row orphaned at the source": self.orphan,
             "rows gone from Parquet": self.drop_rows,
             "rows altered in Parquet": self.alter_rows,
             "rows dropped by a commit": self.commit_fewer,
@@ -157,6 +159,25 @@ class Vandal:
         self.simulation.run(f"update {table} set {column} = {value}, {time} where {table}_id = %s", number)
         named = names_row(table, number, "stale_row", "missing_row", "changed_row")
         return Mutation(f"{table} {number} changed with a time of {ahead} ahead", named)
+
+    def orphan(self) -> Mutation | None:
+        """A reference to a row that is not there, past the foreign key, until ``adopt`` brings it."""
+        number = self._row("sales_order")
+        if number is None:
+            return None
+        design = 1_000_000 + number
+        self.simulation.run(
+            "set local session_replication_role = replica;"
+            f" update sales_order set design_id = {design} where sales_order_id = {number}"
+        )
+        self._orphaned = True
+        return Mutation(f"sales order {number} refers to design {design}, which is not there", names_orphan(design))
+
+    def adopt(self) -> None:
+        """Bring the rows that orphans refer to."""
+        if self._orphaned:
+            self.simulation.changes.adopt()
+            self._orphaned = False
 
     def change_silently(self) -> Mutation | None:
         """A bulk update past whatever sets the time of change."""
@@ -449,6 +470,14 @@ def names_row(table: str, key: int, *kinds: str) -> Named:
         if finding.kind == "broken_object":  # the whole partition is made again: its rows are not looked at one by one
             return False
         return finding.kind in kinds and finding.table == table and (key,) in finding.keys
+
+    return named
+
+
+def names_orphan(design: int) -> Named:
+    def named(finding: Any) -> bool:
+        place = (finding.kind, getattr(finding, "table", ""), getattr(finding, "column", ""))
+        return place == ("orphan_key", "fact_sales_order", "design_id") and str(design) in finding.keys
 
     return named
 

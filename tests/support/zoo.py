@@ -32,6 +32,11 @@ EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO {user}', folder);
 END LOOP; END $$"""
 
 
+def grants(user: str) -> str:
+    """A statement that lets a role read every table of a database."""
+    return _GRANTS.format(user=user)
+
+
 def canonical(document: Any) -> str:
     return json.dumps(document, sort_keys=True)
 
@@ -194,7 +199,7 @@ def zoo(
         contracts = load(folder_of(Path(folder), written), today=TODAY)
     contracts = with_source(contracts, DATASET, **{"margin": 0, "settle": 0, "sweep": 1, **settings})
     statements = [statement for cage in cages for statement in cage.statements()]
-    granted = _GRANTS.format(user=server.extractor.user)
+    granted = grants(server.extractor.user)
     with scratch_database(*extra, *statements, granted, encoding=encoding, server=server) as database:
         simulation = Zoo(Source(server, database.dbname), contracts=contracts, dataset=DATASET)
         simulation.cages = cages

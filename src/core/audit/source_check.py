@@ -19,7 +19,7 @@ import pyarrow as pa
 from core.audit.findings import Keys
 from core.audit.fingerprint import Fingerprint
 from core.contract.codec import from_data, to_data
-from core.contract.model import SourceTable
+from core.contract.model import RESERVED, SourceTable
 from core.sources.catalog import CatalogColumn
 from core.warehouse.arrow_types import arrow_type
 
@@ -207,10 +207,15 @@ def unplaced_schema(source: SourceTable, lists: Iterable[int] = ()) -> pa.Schema
 
 
 def _hashed(source: SourceTable, time: str, lists: Iterable[int]) -> pa.Schema:
-    schema = rows_schema(source, source.key).append(pa.field(time, pa.timestamp("us")))
+    schema = rows_schema(source, source.key).append(pa.field(beside_key(source, time), pa.timestamp("us")))
     for number in lists:
         schema = schema.append(pa.field(content_column(number), pa.int64()))
     return schema
+
+
+def beside_key(source: SourceTable, name: str) -> str:
+    """What ``VERSION`` and ``PLACE`` are called beside the key's columns, one of which may have that name itself."""
+    return f"{RESERVED}{name}" if name in source.key else name
 
 
 def content_column(number: int) -> str:

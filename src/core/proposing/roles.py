@@ -14,6 +14,7 @@ from typing import Literal
 from core.proposing.clocks import Clocks, find_clocks, is_business_time
 from core.proposing.naming import one_of_many, plain_name
 from core.sources.catalog import CatalogColumn, CatalogTable, Reference
+from core.sources.fitting import proposed
 from core.sources.samples import TableSample
 
 Role = Literal["fact", "dimension", "absorbed", "left out"]
@@ -128,8 +129,12 @@ def _others(table: CatalogTable, kept: Mapping[str, Understood]) -> list[str]:
 
 def _names_one_row(reference: Reference, table: CatalogTable, kept: Mapping[str, Understood]) -> bool:
     parent = kept.get(reference.table)
-    exact = parent is not None and len(reference.columns) == 1 and reference.theirs == parent.table.key
-    return exact and reference.table != table.relation
+    if parent is None or len(reference.columns) != 1 or reference.theirs != parent.table.key:
+        return False
+    ours, theirs = table.column(reference.columns[0]), parent.table.column(reference.theirs[0])
+    if ours is None or theirs is None or proposed(ours.type) != proposed(theirs.type):  # as int and bigint
+        return False
+    return reference.table != table.relation
 
 
 def _role(known: Understood, parents: Sequence[Understood], children: Sequence[CatalogTable]) -> tuple[Role, str]:

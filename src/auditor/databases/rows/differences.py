@@ -20,7 +20,7 @@ from auditor.databases.rows.moves import HeldRows, Moves, instants, superseded
 from auditor.databases.rows.refused import Refused
 from core.audit.fingerprint import bucket_numbers, microseconds
 from core.audit.key_values import Key, key_values
-from core.audit.source_check import VERSION, Buckets, ListInUse
+from core.audit.source_check import VERSION, Buckets, ListInUse, beside_key
 from core.time import NO_PLACE
 from core.warehouse.order import Bools, Ints, as_array, locate, seen_at, sort_rows
 
@@ -77,7 +77,7 @@ def compare_pairs(
     theirs = [as_array(pairs.column(name)).cast(our.type) for name, our in zip(target.source.key, ours, strict=True)]
     order, _ = sort_rows(theirs)
     theirs = [their.take(pa.array(order)) for their in theirs]
-    source_versions = microseconds(pairs.column(VERSION))[order]
+    source_versions = microseconds(pairs.column(beside_key(target.source, VERSION)))[order]
     places, known = locate(theirs, ours)
     met = places[known]
     old = source_versions < until

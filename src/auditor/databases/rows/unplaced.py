@@ -17,7 +17,7 @@ from auditor.databases.rows.sums import hashes_of, lists_of
 from auditor.databases.rows.targets import Slice, Target
 from core.audit.key_values import Key, key_values
 from core.audit.source_check import MOST_UNPLACED, PLACE, ListInUse, content_column
-from core.contract.model import HASH
+from core.contract.model import HASH, RESERVED
 from core.warehouse.order import Bools, Ints, as_array, locate, sort_rows
 
 NAMED = 20  # keys that the admins are told
@@ -52,7 +52,8 @@ class Unplaced:
         """Those that lie in a slice by the time that slices bound; in a slice that is everything, all."""
         if self.rows is None or part.whole:
             return self.rows
-        places = as_array(self.rows.column(PLACE))
+        own = f"{RESERVED}{PLACE}"  # where the key has a column of that name
+        places = as_array(self.rows.column(own if own in self.rows.column_names else PLACE))
         known = np.asarray(places.is_valid())
         at = np.asarray(places.fill_null(0).view(pa.int64()))
         return self.rows.filter(pa.array(known & (at >= part.start * 1_000_000) & (at < part.end * 1_000_000)))
