@@ -126,7 +126,7 @@ class Chain(ChainReader):
                 if draft.window not in current:
                     current[draft.window] = self.ledger(month_of(draft.start)).windows.get(draft.window)
                 entry = current[draft.window]
-                if entry is not None and _same_claim(entry, draft):
+                if entry is not None and entry.says_the_same(draft):
                     break
                 certificate = _next(head, draft, entry)
                 if not self._put(certificate):  # somebody else's number, or my own with a lost answer: look
@@ -201,12 +201,3 @@ def _next(head: Head, draft: Certificate, entry: LedgerEntry | None) -> Certific
         replaces=entry.number if entry else 0,
         changed=differences(entry, draft) if entry else {},
     )
-
-
-def _same_claim(entry: LedgerEntry, draft: Certificate) -> bool:
-    """Whether the window's certificate already says what the draft would."""
-    return _claim(entry) == _claim(entry_of(draft))
-
-
-def _claim(entry: LedgerEntry) -> bytes:
-    return canonical_json(asdict(replace(entry, number=0, hash="")))

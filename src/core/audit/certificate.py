@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from core.errors import InvalidData
@@ -76,7 +76,7 @@ class Certificate:
 
     def to_json(self) -> bytes:
         """The canonical bytes: sorted, without spaces, one newline at the end."""
-        return canonical_json(_written_claims(asdict(self)))
+        return canonical_json(_written_claims(_claims_of(self)))
 
     @property
     def hash(self) -> str:
@@ -99,13 +99,18 @@ class Certificate:
             raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
 
 
+def _claims_of(value: Certificate | LedgerEntry) -> dict[str, Any]:
+    """The fields as they are: what they hold is JSON's, and a copy of it is a third of what an audit spends on them."""
+    return {claim.name: getattr(value, claim.name) for claim in fields(value)}
+
+
 def _written_claims(claims: dict[str, Any]) -> dict[str, Any]:
     """The claims without those that earlier releases did not know, where they say nothing: so bytes and hash stay."""
     return {name: value for name, value in claims.items() if value or name not in ("columns", "unplaced", "orphans")}
 
 
 def _claim(certificate: Certificate) -> Any:
-    data = asdict(certificate)
+    data = _claims_of(certificate)
     for name in ("number", "previous", "verified_at", "run", "replaces", "changed", "evidence"):
         del data[name]
     return json.loads(canonical_json(data))
@@ -216,6 +221,12 @@ class LedgerEntry:
     unplaced: int = 0
     orphans: int = 0
 
+    def says_the_same(self, draft: Certificate) -> bool:
+        """Whether it already claims what the draft would, which has no place in the chain yet."""
+        names = [claim.name for claim in fields(self) if claim.name not in ("number", "hash")]
+        own, other = ({name: getattr(value, name) for name in names} for value in (self, draft))
+        return canonical_json(own) == canonical_json(other)
+
 
 def entry_of(certificate: Certificate) -> LedgerEntry:
     """A certificate as its ledger holds it."""
@@ -240,7 +251,7 @@ class Ledger:
         return canonical_json(
             {
                 "format": FORMAT,
-                "windows": {name: _written_claims(asdict(window)) for name, window in self.windows.items()},
+                "windows": {name: _written_claims(_claims_of(entry)) for name, entry in self.windows.items()},
             }
         )
 

@@ -23,11 +23,10 @@ def to_data(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         data = {}
-        for field in dataclasses.fields(value):
-            content = getattr(value, field.name)
-            is_tag = get_origin(_hints(type(value))[field.name]) is Literal and field.name in ("rule", "kind")
-            if is_tag or field.default is dataclasses.MISSING or content != field.default:
-                data[json_name(field)] = to_data(content)
+        for field in _fields(type(value)):
+            content = getattr(value, field.attribute)
+            if field.always or content != field.default:
+                data[field.name] = to_data(content)
         return data
     if isinstance(value, tuple | list):
         return [to_data(item) for item in value]
@@ -42,11 +41,10 @@ def from_data(kind: Any, data: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _from_union(get_args(kind), data)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        attributes = _attributes(kind)
-        if unknown := data.keys() - attributes.keys():
+        known = _fields_by_name(kind)
+        if unknown := data.keys() - known.keys():
             raise ValueError(f"{kind.__name__}: unknown fields {sorted(unknown)}")
-        read = ((*attributes[name], item) for name, item in data.items())
-        return kind(**{attribute: from_data(hint, item) for attribute, hint, item in read})
+        return kind(**{known[name].attribute: from_data(known[name].hint, item) for name, item in data.items()})
     if origin is tuple:
         arguments = get_args(kind)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
@@ -75,16 +73,33 @@ def _from_union(options: tuple[Any, ...], data: Any) -> Any:
     return data
 
 
-@functools.cache
-def _attributes(kind: Any) -> dict[str, tuple[str, Any]]:
-    """The attributes of a dataclass with their types, by their names in JSON."""
-    hints = _hints(kind)
-    return {json_name(field): (field.name, hints[field.name]) for field in dataclasses.fields(kind)}
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a dataclass in JSON; ``always``: also where it equals its default."""
+
+    name: str
+    attribute: str
+    hint: Any
+    default: Any
+    always: bool
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: Any) -> tuple[_Field, ...]:
+    """The fields of a dataclass, read once: what they are does not change, and an audit writes thousands of values."""
+    hints = get_type_hints(kind)
+
+    def field_of(field: dataclasses.Field[Any]) -> _Field:
+        hint = hints[field.name]
+        is_tag = get_origin(hint) is Literal and field.name in ("rule", "kind")
+        return _Field(json_name(field), field.name, hint, field.default, is_tag or field.default is dataclasses.MISSING)
+
+    return tuple(map(field_of, dataclasses.fields(kind)))
+
+
+@functools.cache
+def _fields_by_name(kind: Any) -> dict[str, _Field]:
+    return {field.name: field for field in _fields(kind)}
 
 
 def content_hash(value: Any) -> str:

@@ -33,6 +33,8 @@ def unfilled(holding: Holding, lists: Sequence[ListInUse], *, until: int) -> Unf
 
     One that the source has only ``since`` a time is lacking in rows of that time and later alone.
     """
+    if not any(known.lacking for known in lists):
+        return Unfilled(np.zeros(0, np.int64))
     wanted = _wanted(holding.target)
     lacking = {known.number: [name for name in known.lacking if name in wanted] for known in lists}
     if not any(lacking[number] for number in holding.lists & lacking.keys()):
@@ -49,10 +51,11 @@ def unfilled(holding: Holding, lists: Sequence[ListInUse], *, until: int) -> Unf
 
 def _wanted(target: Target) -> dict[str, int]:
     """The source's columns that the table is made from, and the version (microseconds) from which on rows have each."""
+    taken = target.fields
     return {
         field.name: epoch(field.since) * 1_000_000 if field.since else np.iinfo(np.int64).min
         for field in target.source.fields
-        if field.name in target.fields and not field.added
+        if field.name in taken and not field.added
     }
 
 
