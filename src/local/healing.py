@@ -16,8 +16,10 @@ from aws.objects import S3ObjectStore
 from aws.pointers import S3PartitionStore
 from core.errors import PipelineBug
 from core.time import format_second
-from local.invoking import POLL_SECONDS, Say, query_rows
+from local.invoking import Say, query_rows
 from local.stack import Stack
+
+WATCH_SECONDS = 0.5  # each look reads the whole history of the execution, which costs the emulator as much as a step
 
 HOURLY = """
     select symbol, date_format(hour, '%H:00') as hour, open, high, low, close, minutes, repaired, complete
@@ -49,7 +51,7 @@ def audit(
     given = {"dataset": dataset} | ({"start": format_second(start), "end": format_second(end)} if start and end else {})
     run = f"demo-{uuid.uuid4().hex[:12]}"
     arn = machine.start(run, given)
-    for state in machine.watch(arn, every=POLL_SECONDS):
+    for state in machine.watch(arn, every=WATCH_SECONDS):
         say(f"  {state}")
     done = machine.describe(arn)
     if done.status != "SUCCEEDED":

@@ -67,7 +67,7 @@ def test_each_session_has_an_opening_or_a_close_in_it(session: str) -> None:
     assert all(row["complete"] for row in hourly)
 
 
-@settings(max_examples=6, phases=[Phase.generate])  # an example takes seconds: no shrinking
+@settings(max_examples=4, phases=[Phase.generate])  # an example takes seconds: no shrinking
 @given(session=st.sampled_from(sorted(SESSIONS)), seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
 def test_any_loss_heals_to_what_a_run_without_it_has(session: str, seed: int, share: float) -> None:
     heals(session, seed, share)

@@ -8,9 +8,9 @@ from tests.chaos.crash_scenarios import SCENARIOS
 
 # How many single points and pairs; the first two are all in memory and quick.
 AMOUNTS = {
-    "warehouse commit": (None, 60),
-    "derived table": (None, 60),
-    "processing batch": (15, 8),
+    "warehouse commit": (None, 20),
+    "derived table": (None, 20),
+    "processing batch": (10, 4),
     "extraction pass": (12, 12),
 }
 

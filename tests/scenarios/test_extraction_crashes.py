@@ -101,7 +101,7 @@ def test_after_a_crash_at_any_effect_the_next_pass_makes_it_whole(database: Scra
 
 def test_after_crash_upon_crash_it_still_becomes_whole(database: ScratchDatabase) -> None:
     chance = random.Random(20261120)
-    for _ in range(60):
+    for _ in range(25):
         sandbox = fresh(database)
         for _ in range(chance.randint(2, 5)):
             attempt(database, sandbox, Effects(Point(chance.randrange(12), chance.choice(("before", "after", "lost")))))

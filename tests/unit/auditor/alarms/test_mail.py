@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auditor.alarms.mail import NAMED, SUBJECT, compose
@@ -37,6 +37,8 @@ def test_the_message_holds_what_an_admin_needs_to_know() -> None:
 
 
 @pytest.mark.parametrize("name", [*MEANINGS, "something_new"])
+@settings(max_examples=10)
+@example(dataset="d" * 60)
 @given(dataset=st.from_regex(r"[a-z_]{1,60}", fullmatch=True))
 def test_every_subject_fits_and_every_text_links_its_section(name: str, dataset: str) -> None:
     subject, text = compose(Cause(name, dataset, 1), environment="a-long-environment", runbook="docs/runbook.md")
