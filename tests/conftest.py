@@ -2,7 +2,7 @@
 
 Tests of one file stay together, for they share what the file starts (an emulator, a database); all tests of the shared
 stack stay together, whatever their file, so that the real Terraform is applied once. They are the longest chain and
-come first: whatever is left then fills the cores to the end. Those that share a plan stay together too.
+come first: whatever is left then fills the cores to the end. Those that share a plan or a browser stay together too.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     # Not when all are collected: by then pytest-xdist has read the marks.
     file = str(item.path.relative_to(item.config.rootpath))
-    shared = next((name for name in ("stack", "planner") if name in getattr(item, "fixturenames", ())), file)
+    shared = next((name for name in ("stack", "planner", "browser") if name in getattr(item, "fixturenames", ())), file)
     item.add_marker(pytest.mark.xdist_group(shared))
 
 

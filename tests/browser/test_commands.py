@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from tests.browser.conftest import Opener
-from tests.support.pages import planted
+from tests.support.pages import dataset, fed, planted
 
+from auditor.feeds.points import MISSING
 from auditor.page.document import pages
 from cli.commands import SECTIONS
 
@@ -50,3 +52,15 @@ def test_every_command_on_the_page_is_one_that_the_command_line_takes(open_page:
     assert {parsed(command) for command in sorted(commands)} >= {
         "audit", "audits", "alarms", "query", "quarantine", "replay", "rollback", "verify", "why",
     }  # fmt: skip
+
+
+def test_a_name_that_a_shell_would_take_for_something_else_is_quoted(open_page: Opener) -> None:
+    name = "it's $(date) & `x`; <b>"
+    view = fed("trades", entities=(name, "AMD"), spoil={(name, "2026-11-25T15:03:00Z"): (MISSING, 1)}, status="open")
+    tab = open_page(pages(replace(planted(), datasets=(dataset("trades", view),)), "page.html"))
+    tab.go("#/dataset/trades")
+    tab.page.locator(".gaps a").click()
+    tab.page.wait_for_selector("#verdict")
+    assert name in tab.text("h1")
+    (command,) = (text for text in tab.texts("code") if text.startswith("starmend why"))
+    assert shlex.split(command)[3:5] == ["--entity", name]

@@ -16,7 +16,7 @@ from core.errors import BrokenPointer
 from core.landing.zone import QUARANTINE
 from core.warehouse.pointer import partition_of, version_of
 
-MOST_POINTERS = 60  # of a table that are read, of its newest partitions
+MOST_POINTERS = 24  # of a table that are read, of its newest partitions
 MOST_OBJECTS = 20  # with refused lines that are read, of a source table
 MOST_LISTED = 5_000  # names of objects with refused lines
 

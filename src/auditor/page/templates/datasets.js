@@ -111,7 +111,7 @@ function progress(change) {
 
 function halts(dataset) {
   return [table("Halted objects", ["object", "table", "#lines", "since", "reason", "to do"], dataset.halts.map((halt) =>
-    [code(halt.object), halt.table, number(halt.lines), moment(Date.parse(halt.since) / 1000), halt.reason, command(`starmend replay ${halt.object}`)])),
+    [code(halt.object), halt.table, number(halt.lines), moment(Date.parse(halt.since) / 1000), halt.reason, command(`starmend replay ${word(halt.object)}`)])),
   el("p", {}, "Look at their lines: ", command(`starmend quarantine list --dataset ${dataset.name}`))];
 }
 

@@ -22,6 +22,9 @@ const path = (...parts) => "#/" + parts.map(encodeURIComponent).join("/");
 const link = (href, ...children) => el("a", { href }, ...children);
 const code = (text) => el("code", {}, text);
 
+/** A word of a command, in quotes where a shell would take it for something else. */
+const word = (text) => /^[A-Za-z0-9._:/@=-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
+
 /** A command as it is given for the deployment that the page is about. */
 const given = (text) => DATA.environment === "local" ? text : `${text} --env ${DATA.environment}`;
 

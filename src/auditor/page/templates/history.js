@@ -72,7 +72,7 @@ function auditPage(audit) {
       ["certificates issued", number(audit.certified)], others.length ? ["else found", others.join(", ")] : null,
       audit.causes.length ? ["told the admins of", audit.causes.map((name) => [link(path("alarm", audit.dataset, name), name.replace(/_/g, " ")), " "])] : null,
       audit.error ? ["failed with", code(audit.error)] : null,
-      ["all of it", command(`starmend audits show ${audit.run}`)],
+      ["all of it", command(`starmend audits show ${word(audit.run)}`)],
     ]),
   ];
 }

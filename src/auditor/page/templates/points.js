@@ -164,7 +164,7 @@ function story(dataset, name, slot, first, state, many) {
   const told = DATA.stories[`${dataset.name}/${name}/${slot}`], ofGap = DATA.stories[`${dataset.name}/${name}/${first}`];
   const fact = DATA.tables.find((each) => each.dataset === dataset.name && each.kind === "fact");
   const column = dataset.grid.columns.find(([from, to]) => from <= slot && slot < to);
-  const ask = fact ? command(`starmend why ${fact.name} --entity ${name} --at ${iso(slot)}`) : null;
+  const ask = fact ? command(`starmend why ${fact.name} --entity ${word(name)} --at ${iso(slot)}`) : null;
   const known = el("p", { class: "lead", id: "verdict" }, told ? [badge(told.fine ? "complete" : "alarmed", { complete: ["✓", told.verdict.replace("_", " ")], alarmed: ["!", told.verdict.replace("_", " ")] }), " ", told.sentence]
     : state ? [el("span", { class: `swatch ${state.replace(" ", "-")}`, "aria-hidden": "true" }), `${POINT_WORDS[state][0].toUpperCase()}${POINT_WORDS[state].slice(1)}.`,
       many > 1 ? ` One of ${number(many)} neighbouring points in this state, from ${moment(first)} on.` : ""] : null);

@@ -87,7 +87,7 @@ function partitions(each) {
     el("details", { open: each.partitions.length <= 12 }, el("summary", {}, `${count(each.partition_count, "partition")} with their versions`),
       table("Partitions", ["partition", "#certified rows", "#version", "go back"], each.partitions.map(([name, rows, version]) =>
         [code(name || "(whole table)"), rows === null ? "–" : number(rows), version === null ? "–" : String(version),
-          version > 1 ? code(given(`starmend rollback ${[each.name, name].filter(Boolean).join(" ")} --to-version ${version - 1}`)) : "–"])),
+          version > 1 ? code(given(`starmend rollback ${[each.name, name].filter(Boolean).map(word).join(" ")} --to-version ${version - 1}`)) : "–"])),
       rest > 0 ? el("p", { class: "soft" }, `and ${number(rest)} older ones`) : null)];
 }
 
@@ -99,8 +99,8 @@ function quarantine(each) {
       const [object, line] = refused.examples[at];
       return [reason, number(lines), el("span", {}, `line ${line} of `, code(object))];
     })),
-    el("p", {}, "Look at them, and take them once contract or source are mended: ", command(`starmend quarantine list --dataset ${each.dataset} --table ${each.source}`), " ",
-      command(`starmend quarantine retry --dataset ${each.dataset} --table ${each.source}`))];
+    el("p", {}, "Look at them, and take them once contract or source are mended: ", command(`starmend quarantine list --dataset ${each.dataset} --table ${word(each.source)}`), " ",
+      command(`starmend quarantine retry --dataset ${each.dataset} --table ${word(each.source)}`))];
 }
 
 function freshness(list) {

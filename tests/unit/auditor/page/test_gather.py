@@ -15,10 +15,11 @@ from tests.support.lake import shipped_contracts
 from auditor.databases.rows.targets import ALWAYS
 from auditor.evidence.completeness import completeness_key
 from auditor.evidence.halts import halt_key
+from auditor.evidence.journal import Entry, newest_entries, write_entry
 from auditor.interventions.pauses import change_pauses
 from auditor.page.coverage import Counts, FeedView
 from auditor.page.document import pages
-from auditor.page.reading.gather import gather
+from auditor.page.reading.gather import fine_since, gather
 from auditor.page.reading.sources import Range, Sources
 from auditor.page.report import DatasetView, Report, to_data
 from auditor.state import change_state
@@ -336,3 +337,28 @@ def test_the_story_of_a_missing_point_is_the_one_that_why_tells(one: FeedSimulat
     table = one.contracts.table("fact_quote")
     told = tell(one.services(), table, {}, entity="AMD", at=at.isoformat()).to_data()
     assert made.stories == {f"quotes/AMD/{int(at.timestamp())}": told}
+
+
+# ---------------------------------------------------------------- since when
+
+
+def ended(hour: int, **more: Any) -> Entry:
+    return Entry("quotes", f"run-{hour}", f"2026-11-20T{hour:02d}:10:00Z", **more)
+
+
+def test_all_has_been_fine_since_the_first_audit_after_the_last_that_was_not() -> None:
+    fine = [ended(18), ended(17), ended(16)]
+    assert fine_since([*fine, ended(15, missing=3), ended(14)]) == epoch("2026-11-20T16:10:00Z")
+    assert fine_since([ended(19, error="TimeoutError"), *fine]) is None
+    assert fine_since([ended(19, causes=("limited",)), *fine]) is None
+    assert fine_since([]) is None
+
+
+def test_the_newest_entries_of_the_journal_come_first_and_no_others_are_read(one: FeedSimulation) -> None:
+    for day, hour in ((18, 9), (19, 9), (19, 23), (20, 1), (20, 2)):
+        entry = Entry("quotes", f"run-{day}-{hour}", f"2026-11-{day}T{hour:02d}:00:00Z")
+        write_entry(one.lake.records, entry)
+    start, end = epoch("2026-11-19T00:00:00Z"), epoch("2026-11-20T03:00:00Z")
+    newest = newest_entries(one.lake.records, "quotes", start, end, most=3)
+    assert [entry.run for entry in newest] == ["run-20-2", "run-20-1", "run-19-23"]
+    assert len(newest_entries(one.lake.records, "quotes", start, end, most=30)) == 4
