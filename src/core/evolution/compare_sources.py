@@ -142,7 +142,10 @@ def _compare_source_fields(
             verdict = Verdict("refused", "no ingest object that is there has it, and it may not be null", road)
         else:
             since = new[name].since
-            reason = "ingest objects that are there have none; the audit fetches their rows again, the newest first"
+            reason = (
+                "ingest objects that are there have none; the audit fetches the rows that the source has again, the "
+                "newest first; in versions that it has no more the value stays null"
+            )
             verdict = applied(f"the source has it since {since}; in older rows it is null" if since else reason)
         yield change_of(dataset, f"{place}.{name}", "", new[name].type, verdict)
     for name in went:
