@@ -61,6 +61,7 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
         super().__init__(func_name, config, code_zip)
         self.memory_limit = int(config.get("MemorySize", 128)) * MIB
+        self.retired = False
         self._over = 0
         self._request_id = ""
         self._started: Any = None
@@ -80,7 +81,23 @@ class Environment(lambda_runtime.Worker):  # type: ignore[misc]  # MiniStack has
         if process is not None:
             process.send_signal(signal.SIGKILL)
 
+    def retire(self) -> bool:
+        """End with the invocation under way, because the function was changed; whether there is one."""
+        self.retired = True  # first: an invocation that ends now sees it
+        return bool(self._lock.locked())  # MiniStack holds it for as long as an invocation takes
+
     def invoke(self, event: Any, request_id: str, **rest: Any) -> dict[str, Any]:
+        try:
+            return self._answer(event, request_id, **rest)
+        except BaseException:
+            self.retired = True  # MiniStack has no more use for it
+            raise
+        finally:
+            if self.retired:
+                self._end()
+                self._discard_tmpdir()
+
+    def _answer(self, event: Any, request_id: str, **rest: Any) -> dict[str, Any]:
         self._over, self._request_id = 0, request_id
         with memory.over(self):
             try:

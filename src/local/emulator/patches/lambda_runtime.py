@@ -12,6 +12,9 @@ Restores, from the Lambda Developer Guide:
   invocation is warm (stock: every exception costs a cold start).
 - Every line printed before the handler returned belongs to that invocation's log. Stock waits up to 50 ms for lines
   that may not come; a mark at the end of each invocation makes it exact, and a warm call ten times faster.
+- "Invocations" while a function is updated: those under way end in the environment that they began in, with the code
+  and the configuration of before (Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle").
+  Stock ends the process, so that each deployment failed what was being processed.
 - The log's REPORT line says the most memory that the environment had.
 """
 
@@ -19,6 +22,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +37,8 @@ from local.emulator.execution.worker import Environment, Machine, last
 from local.emulator.patching import wrap
 from local.emulator.settings import Settings
 
+_invalidating = threading.local()  # ``now``: this thread lets go of environments because their function has changed
+
 
 def apply(settings: Settings) -> None:
     temporary = Path(tempfile.gettempdir())
@@ -43,6 +50,9 @@ def apply(settings: Settings) -> None:
     wrap(lambda_runtime, "_worker_class_for", _environment_for)
     wrap(lambda_svc, "_execute_function_warm", _execute_with_error_types)
     wrap(lambda_svc, "_probe_peak_memory_mb", _peak_memory)
+    for owner in (lambda_runtime, lambda_svc):  # which has the name of its own
+        wrap(owner, "invalidate_worker", _invalidate)
+    wrap(lambda_runtime, "kill_workers", _kill_workers)
 
 
 def _environment_for(stock: Any, config: dict[str, Any]) -> Any:
@@ -56,6 +66,22 @@ def _execute_with_error_types(stock: Any, function: Any, event: Any, request_id:
     if isinstance(body, dict) and ERROR_KEY in body:
         return _failed({**body[ERROR_KEY], "requestId": request_id}, result.get("log", ""))
     return result
+
+
+def _invalidate(stock: Any, *args: Any, **kwargs: Any) -> None:
+    """Let go of a function's environments: those at work end by themselves."""
+    _invalidating.now = True
+    try:
+        stock(*args, **kwargs)
+    finally:
+        _invalidating.now = False
+
+
+def _kill_workers(stock: Any, workers: Iterable[Any]) -> None:
+    doomed = list(workers)
+    if getattr(_invalidating, "now", False):
+        doomed = [each for each in doomed if not (isinstance(each, Environment) and each.retire())]
+    stock(doomed)
 
 
 def _failed(body: dict[str, Any], log: str) -> dict[str, Any]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import boto3
 import pytest
@@ -142,3 +146,58 @@ def test_step_functions_catch_an_error_by_its_class(session, function):
         lambda: (d := client.describe_execution(executionArn=execution))["status"] != "RUNNING" and d, within=10
     )
     assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", "caught")
+
+
+WAITING = """
+import json, os, urllib.request
+def handler(event, context):
+    if event.get("ask"):
+        urllib.request.urlopen(event["ask"], timeout=60).read()
+    return os.environ.get("RELEASE")
+"""
+
+
+class Gate:
+    """An address on loopback that answers once it is opened; ``reached`` when somebody waits there."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+        gate = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                gate.reached.set()
+                gate.opened.wait(60)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self.opened.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_an_invocation_under_way_ends_as_it_began_while_its_function_is_updated(session):
+    create(session, "waiting", {"index.py": WAITING}, Environment={"Variables": {"RELEASE": "old"}})
+    session.client("lambda").update_function_configuration(FunctionName="waiting", Timeout=90)
+    gate = Gate()
+    with ThreadPoolExecutor(1) as beside, closing(gate):
+        answer = beside.submit(invoke, session, "waiting", ask=gate.url)
+        assert gate.reached.wait(60)
+        session.client("lambda").update_function_configuration(
+            FunctionName="waiting", Environment={"Variables": {"RELEASE": "new"}}
+        )
+        body = archive({"index.py": WAITING + "# a release"})
+        session.client("lambda").update_function_code(FunctionName="waiting", ZipFile=body)
+        assert invoke(session, "waiting") == "new"
+        gate.opened.set()
+        assert answer.result(60) == "old"
