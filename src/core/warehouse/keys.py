@@ -223,14 +223,17 @@ def in_partitions(table: Table, rows: pa.Table) -> pa.Array:
         values = as_array(rows[part.column])
         result &= np.asarray(values.is_valid())
         if part.transform == "value":
-            texts = values.cast(pa.string())
-            good = pc.match_substring_regex(texts, f"^{SAFE_VALUE.pattern}$")
-            if part.values:
-                good = pc.and_(good, pc.is_in(texts, value_set=pa.array(part.values, pa.string())))
-            result &= np.asarray(good.fill_null(False))
+            result &= np.asarray(_has_place(part, values.cast(pa.string())).fill_null(False))
         elif part.transform in _TIME_CODE and table.since:
             result &= ~_before_first(part, table.since, values)
     return pa.array(result)
+
+
+def _has_place(part: Partition, texts: pa.Array) -> pa.Array:
+    if not part.values:
+        return pc.match_substring_regex(texts, f"^{SAFE_VALUE.pattern}$")
+    safe = [value for value in part.values if SAFE_VALUE.fullmatch(value)]  # an expression takes longer over each text
+    return pc.is_in(texts, value_set=pa.array(safe, pa.string()))
 
 
 def before_first_partition(table: Table, rows: pa.Table) -> Bools:
