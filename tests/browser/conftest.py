@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make test installs it")
+from playwright import sync_api
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BUILD = Path(__file__).parents[2] / "build" / "page"  # screenshots

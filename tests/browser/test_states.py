@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.browser.conftest import Opener
-from tests.support.pages import STATES_PLANTED, planted
+from dataclasses import replace
 
-from auditor.page.condition import LOOK_AT
+from tests.browser.conftest import Opener
+from tests.support.pages import STATES_PLANTED, dataset, planted
+
+from auditor.page.condition import LOOK_AT, banner
 from auditor.page.document import pages
 
 WORDS = {"canary_failed": "canary failed", "unplaced": "unplaced rows", "outdated": "outdated contract"}
@@ -61,6 +63,25 @@ def test_counts_add_up_wherever_they_are_shown(open_page: Opener) -> None:
         counts = view.counts
         parts = f"{counts.present:,} present + {counts.absent:,} absent + {counts.missing:,} missing"
         assert tab.text(f"#card-{view.name} .figures") == f"{counts.expected:,} expected = {parts}"
+
+
+def test_a_deployment_of_which_nothing_is_known_yet_has_a_page_too(open_page: Opener) -> None:
+    views = (dataset("sales", audited_at=None, next_audit=None, fine_since=None), dataset("quotes", audited_at=None))
+    empty = replace(
+        planted(), datasets=views, tables=(), audits=(), alarms=(), freshness=(), processed=(), stories={},
+        banner=banner([(view.facts, view.conditions) for view in views]), notes=("freshness: no answer",),
+    )  # fmt: skip
+    tab = open_page(pages(empty, "page.html"))
+    assert "Not complete yet: 2 of 2 datasets on the way" in tab.text("#banner")
+    assert "freshness: no answer" in tab.text("#notes")
+    for address in ("#/dataset/sales", "#/dataset/quotes", "#/dataset/quotes/at/2026-11-25", "#/point/quotes/A/x"):
+        tab.go(address)
+        assert tab.text()
+    tab.go("#/dataset/sales")
+    assert "not audited yet" in tab.text("#conditions")
+    assert "The range owes nothing." in tab.text("#coverage")
+    bare = open_page(pages(replace(empty, datasets=(), banner=banner([])), "bare.html"))
+    assert "Nobody can tell" in bare.text("#banner")
 
 
 def test_an_address_that_is_no_more_says_so(open_page: Opener) -> None:

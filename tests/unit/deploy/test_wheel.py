@@ -92,6 +92,11 @@ def test_the_wheel_holds_terraform_s_files_as_they_are_here(installed: Path) -> 
     assert there == {name: hashlib.sha256((MODULE / name).read_bytes()).hexdigest() for name in ours}
 
 
+def test_the_wheel_holds_what_the_page_is_drawn_with(installed: Path) -> None:
+    (packed,) = installed.parent.glob("lib/python*/site-packages/auditor/page/templates")
+    assert digests(packed) == digests(ROOT / "src/auditor/page/templates")
+
+
 def test_the_wheel_names_what_it_needs_and_the_lock_of_a_checkout_holds_it(installed: Path) -> None:
     (metadata,) = installed.parent.glob("lib/python*/site-packages/starmend-*.dist-info/METADATA")
     needed = {

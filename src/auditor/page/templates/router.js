@@ -6,7 +6,7 @@ const ROUTES = {
   dataset: (name, kind, ...rest) => {
     const dataset = datasetNamed(name);
     if (!dataset) return null;
-    if (kind === "at" && dataset.kind === "feed") return timePage(dataset, ...rest);
+    if (kind === "at" && dataset.grid.unit !== "window") return timePage(dataset, ...rest);
     return kind === "window" ? windowPage(dataset, ...rest) : datasetPage(dataset);
   },
   point: (name, entity, stamp) => datasetNamed(name) && pointPage(datasetNamed(name), entity, stamp),
