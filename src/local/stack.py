@@ -88,7 +88,6 @@ class Stack:
             folder.mkdir(parents=True)
             undo.callback(_forget, folder)
             contracts = contracts_of(plan.contracts, plan)
-            packed = pack(folder, contracts, say=say)
             say("starting the emulator and what the contracts ask for")
             emulator = Emulator.start(
                 folder / "emulator",
@@ -101,14 +100,16 @@ class Stack:
             )
             undo.callback(emulator.stop)
             _set_pace(emulator, plan)
-            database = _sample(folder, contracts, plan.secrets, detached=detached)
-            if database:
-                undo.callback(database.stop)
-            market = _market(folder, contracts, plan, plan.secrets, detached=detached)
-            if market:
-                undo.callback(market.stop)
-            with ThreadPoolExecutor(1) as beside:
+            with ThreadPoolExecutor(2) as beside:
+                packing = beside.submit(pack, folder, contracts, say=say)
+                database = _sample(folder, contracts, plan.secrets, detached=detached)
+                if database:
+                    undo.callback(database.stop)
                 filled = beside.submit(_fill, database, plan)
+                market = _market(folder, contracts, plan, plan.secrets, detached=detached)
+                if market:
+                    undo.callback(market.stop)
+                packed = packing.result()
                 say("applying Terraform")
                 variables = variables_of(emulator, _urls(contracts, market, plan.secrets), packed, plan)
                 deployment = apply(folder, emulator, variables, say=say)
