@@ -42,7 +42,7 @@ def test_a_calendar_reaches_from_the_facts_first_day_to_the_end_of_next_year(tmp
 
 def test_a_calendar_that_does_not_reach_back_so_far_is_a_problem(tmp_path: Path) -> None:
     text = (ROOT / "tests/support/weather.yaml").read_text()
-    text = text.replace("calendar: always", "calendar: XKRX").replace("since: 2026-01-01", "since: 1900-01-01")
+    text = text.replace("calendar: always", "calendar: XBOM").replace("since: 2026-01-01", "since: 1900-01-01")
     (tmp_path / "weather.yaml").write_text(text)
     (problem,) = [problem for problem in examine(tmp_path, today=TODAY)[1] if not problem.warning]
     assert problem.path == "source.calendar"

@@ -119,12 +119,12 @@ def agrees(contract: Any, what: object) -> bool:
 
 def test_generated_contracts_fit_as_far_as_their_shape_does() -> None:
     refused = 0
-    for seed in range(400):
+    for seed in range(150):
         draw = random.Random(seed)
         good = good_contract(draw)
         agrees(good, seed)
         refused += agrees(written_contract(draw), seed)
-    assert refused > 10
+    assert refused > 2
     assert problems(GOOD) == []
 
 
