@@ -30,10 +30,12 @@ from bench.record import Record
 from core.audit.source_check import Span
 
 ROWS, QUICK_ROWS, CHANGED = 1_000_000, 200_000, 100
-LIMIT_CONTENT = 1.3
+LIMIT_CONTENT, LIMIT_WAREHOUSE_MS = 1.3, 300
 LIMIT_RATIO, LIMIT_SECONDS, LIMIT_MB = 4.0, 3.0, 200
 DATASET, TABLE = "line_items", "line_item"
 CODE = "bench"
+WAREHOUSE = "warehouse"
+BEFORE = "line_item_before"
 TODAY = datetime(2026, 11, 20, tzinfo=UTC).date()
 _CHANGE = """
 UPDATE line_item SET last_updated = last_updated + interval '1 second'
@@ -53,7 +55,11 @@ def content_1m(options: Options) -> Record:
 
 
 def find_100_in_1m(options: Options) -> Record:
-    """A hundred rows have another version at the source."""
+    """A hundred rows have another version at the source.
+
+    Beside ours, which compares the source with the lake, reladiff finds the same rows over two connections to
+    PostgreSQL, of which one has the table as it was, and a plain ``EXCEPT`` within one database, both by all columns.
+    """
     limits = {"limit_seconds": LIMIT_SECONDS, "limit_mb": LIMIT_MB}
     return _measure(options, "find_100_in_1m", changed=CHANGED, limits=limits)
 
@@ -68,20 +74,41 @@ def _measure(
         login = extract._login(server, tls=False)
         _load(folder, login, rows)
         if changed:
-            connection = server.connect(tls=False)
-            connection.autocommit = True
-            connection.cursor().execute(_CHANGE.format(step=rows // changed, last=changed - 1))
-            connection.cursor().execute("VACUUM ANALYZE line_item")
-            connection.close()
+            _change(server, rows, changed)
         given = {"login": login, "folder": str(folder)}
         contestants = [
             Contestant(OURS, "bench.fingerprints:ours", {**given, "rows": rows, "changed": changed}, compared=False),
             Contestant(FLOOR, "bench.fingerprints:floor", given, compared=False),
         ]
+        if statement:
+            held = {"folder": str(folder), "rows": rows}
+            contestants.append(Contestant(WAREHOUSE, "bench.fingerprints:warehouse", held, compared=False))
         if statement and shutil.which("psql"):
             contestants.append(Contestant("psql", "bench.fingerprints:psql", given, compared=False))
+        if changed:
+            told = {"login": login, "changed": changed}
+            contestants.append(Contestant("reladiff", "bench.peers.reladiff_:diff", told, compared=False))
+            contestants.append(Contestant("EXCEPT", "bench.fingerprints:except_rows", told, compared=False))
         result = race(contestants, threads=2, options=options)
-    return result.record(name, rows=rows, changed=changed, **limits)
+    ours_alone: dict[str, float] = {}
+    if statement:  # what of it is our own side, when it is remembered
+        ours_alone = {"warehouse_ms": round(result.median(WAREHOUSE), 1), "limit_warehouse_ms": LIMIT_WAREHOUSE_MS}
+        ours_alone["warehouse_cpu_ms"] = round(result.cpu_ms[WAREHOUSE], 1)
+        result = result.without(WAREHOUSE)
+    return result.record(name, rows=rows, changed=changed, **limits, **ours_alone)
+
+
+def _change(server: Any, rows: int, changed: int) -> None:
+    """Keep the table as it was, and change some rows of it."""
+    connection = server.connect(tls=False)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(f"CREATE TABLE {BEFORE} (LIKE line_item INCLUDING ALL)")
+    cursor.execute(f"INSERT INTO {BEFORE} SELECT * FROM line_item ORDER BY line_id")
+    cursor.execute(_CHANGE.format(step=rows // changed, last=changed - 1))
+    for table in ("line_item", BEFORE):
+        cursor.execute(f"VACUUM ANALYZE {table}")
+    connection.close()
 
 
 MEASURES: dict[str, Callable[[Options], Record]] = {
@@ -154,6 +181,44 @@ def floor(*, login: Mapping[str, Any], folder: str, threads: int) -> Callable[[]
         held = sum(pq.read_table(path, columns=["line_id", "last_updated"]).num_rows for path in paths)
         assert rows == held
         return int(rows)
+
+    return run
+
+
+def warehouse(*, folder: str, rows: int, threads: int) -> Callable[[], int]:
+    """Our own side of the comparison: every partition's bytes and digest, and its sums as they are remembered."""
+    from auditor.databases.rows.holdings import read_slices
+    from auditor.databases.rows.proofs import Proofs
+    from auditor.databases.rows.targets import ALWAYS, Slice, targets_of
+    from auditor.warehouse.parents import references_of
+    from core.audit.fingerprint import buckets_for
+
+    contract = _contracts().dataset(DATASET)
+    (fact,), (target,), bucket = contract.tables, targets_of(contract), FolderBucket(Path(folder))
+    buckets, references, numbers = buckets_for(rows), references_of(fact, lambda _: None), count()
+    until = int(datetime.now(UTC).timestamp()) * 1_000_000
+
+    def run() -> int:
+        proofs = Proofs(bucket, bucket, contract, CODE, f"warehouse-{next(numbers)}")
+        part = Slice(fact.name, *ALWAYS)
+        more: dict[str, Any] = {"buckets": buckets, "references": references, "workers": threads}
+        [holding] = read_slices(proofs, contract, target, [part], **more)
+        sums = holding.sums(until=until, buckets=buckets)
+        assert sum(of.rows for of in sums.fingerprints.values()) == holding.count == rows
+        return rows
+
+    return run
+
+
+def except_rows(*, login: Mapping[str, Any], changed: int, threads: int) -> Callable[[], int]:  # noqa: ARG001
+    """The rows of each table that the other has not, by all columns, in one statement each."""
+    session = extract._connector(login).open()
+
+    def run() -> int:
+        for ours, theirs in (("line_item", BEFORE), (BEFORE, "line_item")):
+            rows = session.query(f"SELECT * FROM {ours} EXCEPT SELECT * FROM {theirs}")
+            assert len(rows) == changed
+        return changed
 
     return run
 

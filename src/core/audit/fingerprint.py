@@ -216,7 +216,7 @@ def fingerprints(keys: Hashes, versions: Ints, buckets: int) -> Mapping[int, Fin
     return {bucket: Fingerprint(count, last, total) for bucket, count, last, total in rows}
 
 
-ROWS_PER_BUCKET, FEWEST, MOST = 2_048, 16, 4_096
+ROWS_PER_BUCKET, FEWEST, MOST = 512, 16, 4_096
 
 
 def buckets_for(rows: int) -> int:

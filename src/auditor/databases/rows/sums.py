@@ -175,30 +175,26 @@ class Summary:
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready data, with a seal over all of it."""
-        data = {
-            "all": self.rows,
-            "gone": self.gone,
-            "repaired": self.repaired,
-            "accepted": self.accepted,
-            "parents": self.parents,
-            "buckets": self.sums.buckets,
-            **self.sums._data(),
-        }
-        return {**data, "seal": _seal(data)}
+        data = {**self._numbers(), **self.sums._data()}
+        return {**data, "seal": self._seal()}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Summary:
         """Read what ``to_data`` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is none."""
-        content = {name: value for name, value in data.items() if name != "seal"}
-        if data["seal"] != _seal(content):
-            raise ValueError("the seal is another")
         bucket, number, rows, newest = (np.array(data[name], np.int64) for name in _COLUMNS[:4])
         keys, hashes = (np.array(data[name], _U64) for name in _COLUMNS[4:])
         sums = BucketSums(data["buckets"], bucket, number, rows, newest, keys, hashes)
-        if len({len(data[name]) for name in _COLUMNS}) != 1 or int(sums.rows.sum()) > data["all"]:
-            raise ValueError("the sums are not of these rows")
-        return cls(data["all"], data["gone"], data["repaired"], data["accepted"], True, data["parents"], sums)
+        summary = cls(data["all"], data["gone"], data["repaired"], data["accepted"], True, data["parents"], sums)
+        if data["seal"] != summary._seal() or len({len(data[name]) for name in _COLUMNS}) != 1:
+            raise ValueError("the seal is another")
+        return summary
 
+    def _numbers(self) -> dict[str, Any]:
+        names = ("gone", "repaired", "accepted", "parents")
+        return {"all": self.rows, "buckets": self.sums.buckets, **{name: getattr(self, name) for name in names}}
 
-def _seal(data: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(data)).hexdigest()
+    def _seal(self) -> str:
+        seal = hashlib.sha256(canonical_json(self._numbers()))
+        for name in _COLUMNS:
+            seal.update(getattr(self.sums, name).tobytes())
+        return seal.hexdigest()

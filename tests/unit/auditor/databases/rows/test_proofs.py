@@ -54,7 +54,7 @@ class Lake:
         held, prove = Undecoded.held, proofs.proof_of
 
         def count(undecoded: Undecoded, *arguments: Any, **more: Any) -> Any:
-            self.decoded += 1
+            self.decoded += undecoded.opened is not None
             return held(undecoded, *arguments, **more)
 
         def count_proof(rows: pa.Table) -> list[object]:
@@ -160,15 +160,17 @@ def forge(lake: Lake, path: str, change: Callable[[dict[str, Any]], None]) -> No
     if "sums" not in memory:
         return
     change(memory["sums"]["rows"])
-    memory["sums"]["rows"] = Summary.from_data(_sealed(memory["sums"]["rows"])).to_data()
+    with pytest.raises(ValueError, match="seal"):
+        Summary.from_data(memory["sums"]["rows"])
+    memory["sums"]["rows"] = sealed(memory["sums"]["rows"]).to_data()
     lake.remember(path, memory)
 
 
-def _sealed(data: dict[str, Any]) -> dict[str, Any]:
-    from auditor.databases.rows.sums import _seal
-
-    content = {name: value for name, value in data.items() if name != "seal"}
-    return {**content, "seal": _seal(content)}
+def sealed(data: dict[str, Any]) -> Summary:
+    """What somebody makes of altered numbers who knows how they are sealed."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Summary, "_seal", lambda _summary: data["seal"])
+        return Summary.from_data(data)
 
 
 def damage(lake: Lake) -> None:
@@ -202,11 +204,14 @@ def damage(lake: Lake) -> None:
 def test_a_remembered_slice_says_what_a_fresh_look_says(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     lake = Lake(monkeypatch, seed)
     draw, remembered = lake.draw, 0
+    for path in PATHS:
+        lake.commit(path)
+    every = list(lake.notes)
     for step in range(16):
         change = draw.choice([lake.commit, lake.commit, lake.restate, lambda: damage(lake), lambda: None])
         change()
-        if draw.random() < 0.2:
-            lake.notes = draw.sample([f"note {number}" for number in range(5)], 4)
+        if draw.random() < 0.3:
+            lake.notes = draw.choice([every, every[1:], [*every, "another"]])
         if draw.random() < 0.1:
             lake.contract = replace(lake.contract, hash=f"contract {step}")
         until, buckets = HOUR * 1_000_000 * draw.choice([100, 300]), draw.choice([16, 32, BUCKETS])
@@ -215,7 +220,7 @@ def test_a_remembered_slice_says_what_a_fresh_look_says(monkeypatch: pytest.Monk
         remembered += 3 - (lake.decoded - before)
         told = said(lake.read(f"run {seed} {step}", buckets=draw.choice([buckets, BUCKETS])), until, buckets)
         assert told == said(lake.read(fresh=True), until, buckets), f"seed {seed}, step {step}"
-    assert remembered > 10, "partitions were remembered, else this shows nothing"
+    assert remembered > 5, "partitions were remembered, else this shows nothing"
 
 
 def test_what_did_not_change_is_not_decoded_and_of_what_did_only_that(lake: Lake) -> None:
