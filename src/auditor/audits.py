@@ -43,9 +43,17 @@ class DatasetAudit(Protocol):
 
     @classmethod
     def begin(
-        cls, services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+        cls,
+        services: Services,
+        dataset: str,
+        run: str,
+        *,
+        start: int | None,
+        end: int | None,
+        now: int,
+        tables: Sequence[str] = (),
     ) -> DatasetAudit:
-        """Choose what to audit: a range (epoch seconds), or what is due. Writes nothing."""
+        """Choose what to audit: a range (epoch seconds), or what is due; of some source tables. Writes nothing."""
         ...
 
     @classmethod
@@ -67,13 +75,20 @@ class DatasetAudit(Protocol):
 
 
 def begin_audit(
-    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+    services: Services,
+    dataset: str,
+    run: str,
+    *,
+    start: int | None,
+    end: int | None,
+    now: int,
+    tables: Sequence[str] = (),
 ) -> DatasetAudit:
     """Choose what to audit and write it down; a run that began already keeps its choice."""
     known = find_run_file(services.records, run, "order")
     if known is not None:
         return _reopen(services, known)
-    audit = _kind_of(services, dataset).begin(services, dataset, run, start=start, end=end, now=now)
+    audit = _kind_of(services, dataset).begin(services, dataset, run, start=start, end=end, now=now, tables=tables)
     write_run_file(services.records, run, "order", audit.order.to_data())
     return audit
 

@@ -29,13 +29,14 @@ More = ParamSpec("More")
 class AuditRequest:
     """The execution's input. ``start`` and ``end`` bound a range, empty for what is due; ``now`` is empty for now.
 
-    All three are ISO 8601.
+    All three are ISO 8601. ``tables`` are the source tables of a database that are compared; empty: all of them.
     """
 
     dataset: str
     start: str = ""
     end: str = ""
     now: str = ""
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

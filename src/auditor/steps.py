@@ -43,6 +43,7 @@ def audit_step(event: AuditInput, services: Services) -> ScanAnswer:
         start=epoch(request.start) if request.start else None,
         end=epoch(request.end) if request.end else None,
         now=epoch(request.now) if request.now else int(services.now().timestamp()),
+        tables=request.tables,
     )
     return summarise(audit.order, audit.scan(attempt=0), attempt=0)
 

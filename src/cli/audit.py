@@ -10,7 +10,8 @@ import typer
 from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
-from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Full, Json, To
+from cli.operating import check_source
+from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Full, Json, Source, To
 from cli.output import FINDINGS, FINE, out, print_json, show, show_first, steps
 from cli.ranges import range_of, refuse_range_and_full
 from core.time import iso
@@ -24,6 +25,7 @@ from core.time import iso
 def audit(
     dry_run: DryRun = False,
     dataset: Dataset = "",
+    table: Source = "",
     start: From = "",
     end: To = "",
     full: Full = False,
@@ -32,8 +34,8 @@ def audit(
 ) -> None:
     """Look for what is missing or broken; repair nothing.
 
-    Audits the windows that are due, those of a range, or with --full all; --dry-run also shows the repairs that `heal`
-    would plan. Exits with 1 where there are findings.
+    Audits the windows that are due, those of a range, or with --full all; with --table the rows of that one table are
+    compared. --dry-run also shows the repairs that `heal` would plan. Exits with 1 where there are findings.
     """
     from auditor.audits import begin_audit, summarise
     from auditor.events import to_event
@@ -44,6 +46,7 @@ def audit(
     if full:
         refuse_range_and_full(start, end, operation="audit")
     deployed = deployment(environment)
+    check_source(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="audit")
     auditor = auditor_of(deployed)
     findings: list[dict[str, Any]] = []
@@ -56,7 +59,8 @@ def audit(
                 seconds = int(now.timestamp())
                 services = with_promises(auditor, name)
                 begin, until = whole_range(deployed, name) if full else (first, last)
-                begun = begin_audit(services, name, run_name(now), start=begin, end=until, now=seconds)
+                tables = (table,) if table else ()
+                begun = begin_audit(services, name, run_name(now), start=begin, end=until, now=seconds, tables=tables)
                 result = begun.scan(attempt=0)
             summaries.append(to_event(summarise(begun.order, result, attempt=0)))
             findings += finding_rows(name, result.findings)

@@ -12,7 +12,8 @@ from cli.auditing import datasets_of, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
-from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Full, Json, To
+from cli.operating import check_source
+from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Full, Json, Source, To
 from cli.output import FAILURE, FINDINGS, FINE, print_json, say, show, show_first, steps
 from cli.ranges import Range, range_of, refuse_range_and_full
 from core.errors import PipelineBug
@@ -29,6 +30,7 @@ MACHINE = "audit"
 @examples("heal", "heal --dataset quotes --full", "heal --dataset sales --from 2026-11-01 --to 2026-12-01 --json")
 def heal(
     dataset: Dataset = "",
+    table: Source = "",
     start: From = "",
     end: To = "",
     full: Full = False,
@@ -39,11 +41,12 @@ def heal(
 ) -> None:
     """Find, repair, prove: run the deployed auditor and watch it.
 
-    One execution for each dataset, over the windows that are due, those of a range, or with --full all of them. Exits
-    with 1 where something is left unhealed, and names it.
+    One execution for each dataset, over the windows that are due, those of a range, or with --full all of them; with
+    --table the rows of that one table are compared. Exits with 1 where something is left unhealed, and names it.
     """
     first, last = range_of(start, end, operation="heal")
     deployed = deployment(environment)
+    check_source(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="heal")
     if not as_deployed:
         refuse_other_contracts(deployed, datasets, operation="heal")
@@ -51,17 +54,17 @@ def heal(
         refuse_range_and_full(start, end, operation="heal")
     span = (first, last)
     ranges = {name: whole_range(deployed, name) if full else span for name in datasets}
-    rows, left = run_auditor(deployed, ranges, now=now)
+    rows, left = run_auditor(deployed, ranges, now=now, table=table)
     show_healed(rows, left, as_json=as_json)
     raise typer.Exit(exit_code_of(rows))
 
 
 def run_auditor(
-    deployed: Deployment, ranges: Mapping[str, Range], *, now: str = ""
+    deployed: Deployment, ranges: Mapping[str, Range], *, now: str = "", table: str = ""
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """One execution for each dataset, watched to its end: how each ended, and what is left by cause.
 
-    ``ranges`` are in epoch seconds; without ends it is what is due.
+    ``ranges`` are in epoch seconds; without ends it is what is due. ``table`` is the only one that is compared.
     Raises ``PipelineBug`` where the deployment has no auditor.
     """
     from aws.executions import StateMachine
@@ -77,7 +80,7 @@ def run_auditor(
     left: list[dict[str, Any]] = []
     with steps() as progress:
         for name, (first, last) in ranges.items():
-            order = {"dataset": name}
+            order: dict[str, Any] = {"dataset": name} | ({"tables": [table]} if table else {})
             if first is not None and last is not None:
                 order |= {"start": iso(first), "end": iso(last)}
             if now:

@@ -28,9 +28,17 @@ class DatabaseAudit:
 
     @classmethod
     def begin(
-        cls, services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+        cls,
+        services: Services,
+        dataset: str,
+        run: str,
+        *,
+        start: int | None,
+        end: int | None,
+        now: int,
+        tables: Sequence[str] = (),
     ) -> DatabaseAudit:
-        return cls(services, choose_slices(services, dataset, run, start=start, end=end, now=now))
+        return cls(services, choose_slices(services, dataset, run, start=start, end=end, now=now, tables=tables))
 
     @classmethod
     def reopen(cls, services: Services, order: Mapping[str, Any]) -> DatabaseAudit:

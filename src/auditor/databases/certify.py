@@ -59,6 +59,8 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
 
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
+        if order.tables:  # of all others it knows nothing: what is open there stays so
+            return replace(before, open={**before.open, **open_windows}, causes=tuple({*before.causes, *causes}))
         swept = result.swept_until if order.scheduled else before.swept_until
         return replace(
             before,

@@ -35,7 +35,8 @@ class DatabaseOrder:
     ``sweep`` is where the next sweep goes on. ``scheduled``: the run was not asked for a range. ``taken_at`` (epoch
     seconds) is when the slices were chosen. ``sweep_seconds`` is how long all history takes at the pace that the row
     budget allows, where that is longer than the contract's ``sweep``; else 0. ``outdated`` are the partitions that the
-    run makes again, whose slices are among the ``slices``.
+    run makes again, whose slices are among the ``slices``. ``tables`` are the source tables that alone are compared,
+    where somebody named some; such a run is not ``scheduled``.
     """
 
     dataset: str
@@ -46,19 +47,25 @@ class DatabaseOrder:
     taken_at: int
     sweep_seconds: int = 0
     outdated: Outdated = field(default_factory=Outdated)
+    tables: tuple[str, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         slow = {"sweep_seconds": self.sweep_seconds} if self.sweep_seconds else {}
-        return slow | {
-            "kind": KIND,
-            "dataset": self.dataset,
-            "run": self.run,
-            "slices": [[part.table, part.start, part.end] for part in self.slices],
-            "scheduled": self.scheduled,
-            "sweep": list(self.sweep),
-            "taken_at": iso(self.taken_at),
-            **self.outdated.to_data(),
-        }
+        named = {"tables": list(self.tables)} if self.tables else {}
+        return (
+            slow
+            | named
+            | {
+                "kind": KIND,
+                "dataset": self.dataset,
+                "run": self.run,
+                "slices": [[part.table, part.start, part.end] for part in self.slices],
+                "scheduled": self.scheduled,
+                "sweep": list(self.sweep),
+                "taken_at": iso(self.taken_at),
+                **self.outdated.to_data(),
+            }
+        )
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> DatabaseOrder:
@@ -71,20 +78,35 @@ class DatabaseOrder:
             taken_at=epoch(data["taken_at"]),
             sweep_seconds=data.get("sweep_seconds", 0),
             outdated=Outdated.from_data(data),
+            tables=tuple(data.get("tables", ())),
         )
 
 
 def choose_slices(
-    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+    services: Services,
+    dataset: str,
+    run: str,
+    *,
+    start: int | None,
+    end: int | None,
+    now: int,
+    tables: Sequence[str] = (),
 ) -> DatabaseOrder:
-    """Choose what a run compares: the slices of a range (epoch seconds), or recent ones and a share of all others."""
+    """Choose what a run compares: the slices of a range (epoch seconds), or recent ones and a share of all others.
+
+    Of named ``tables`` it is a range, or what is recent, and no share of others.
+    """
     contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
     memory = read_memory(services.records, dataset)
+    if tables:
+        targets = tuple(target for target in targets if target.source.name in tables)
     if start is not None and end is not None:
         chosen = [part for target in targets for part in slices_between(target, start, end)]
-        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now)
+        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now, tables=tuple(tables))
     recent = recent_slices(targets, memory, now=now)
+    if tables:
+        return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=tuple(tables))
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)
     slices = tuple(sorted({*recent, *swept.slices, *restated}))

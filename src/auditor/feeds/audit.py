@@ -28,7 +28,15 @@ class FeedAudit:
 
     @classmethod
     def begin(
-        cls, services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
+        cls,
+        services: Services,
+        dataset: str,
+        run: str,
+        *,
+        start: int | None,
+        end: int | None,
+        now: int,
+        tables: Sequence[str] = (),  # noqa: ARG003 - a feed has one
     ) -> FeedAudit:
         return cls(services, choose_windows(services, dataset, run, start=start, end=end, now=now))
 

@@ -65,3 +65,20 @@ def test_what_no_repair_brought_is_alarmed_and_stays_open_until_it_is_there() ->
     lake.put({3: 30})
     assert audit(lake, "second").certificates == 1
     assert read_state(lake.records, DATASET).open == {}
+
+
+def test_a_run_of_one_table_compares_no_other_and_leaves_open_what_others_lack() -> None:
+    lake = whole()
+    lake.source[3] = 30
+    audit(lake, "first")
+    before = read_state(lake.records, DATASET)
+    assert before.causes != ()
+    order = {"start": None, "end": None, "now": int(lake.now.timestamp())}
+    named = begin_audit(lake.services, DATASET, "named", **order, tables=("orders",))
+    assert {part.table for part in named.order.slices} == {ORDER_FACT.name}
+    other = begin_audit(lake.services, DATASET, "other", **order, tables=("nothing",))
+    assert (other.order.slices, other.order.scheduled) == ((), False)
+    other.scan(attempt=0)
+    end_audit(lake.services, other, attempt=0)
+    after = read_state(lake.records, DATASET)
+    assert (after.open, after.causes, after.frontier) == (before.open, before.causes, before.frontier)
