@@ -53,7 +53,15 @@ def find_clocks(table: CatalogTable, sample: TableSample) -> Clocks:
         if both and sample.before.get((changed, created), 0) > both / 100:
             # Whatever it is called, what is older than the change is no making.
             created, why_created = "", ""
+    if changed and created and _differ(table, changed, created):
+        created, why_created = "", ""  # where the change is null, the making would have to take its place
     return Clocks(created, changed, why_created, why_changed)
+
+
+def _differ(table: CatalogTable, changed: str, created: str) -> bool:
+    """Whether a time of change that may be null is of another kind than that of the making."""
+    first, second = table.column(changed), table.column(created)
+    return bool(first and second and first.nullable and first.type.kind != second.type.kind)
 
 
 def is_clock_name(name: str) -> bool:

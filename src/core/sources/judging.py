@@ -156,6 +156,12 @@ def _cursor_problems(
         )
         remedy = f"Write timezone: {server.timezone} if the application does so, or have a timestamptz made of it"
         yield SourceProblem(place, "weak", problem, remedy)
+    other = catalog.column(names[1]) if len(names) > 1 else None
+    if cursor.nullable and other is not None and other.type.kind != cursor.type.kind:
+        problem = (
+            f"it may be null and is {cursor.stated}, and {other.name}, which would take its place, is {other.stated}"
+        )
+        yield SourceProblem(place, "broken", problem, "Have it declared NOT NULL, or name another created_at")
     if cursor.nullable and len(names) < 2:
         problem = "it may be null, and a row where it is has no place and is not extracted"
         yield SourceProblem(place, "weak", problem, "Have it declared NOT NULL, or name a created_at")
