@@ -127,13 +127,13 @@ def try_history(
 
 @contextmanager
 def served(saved: SavedAnswer) -> Iterator[str]:
-    """The address of a server that gives the saved answer to the first request, and has nothing else."""
+    """The address of a server that gives the saved answer to the first request and when that is tried again."""
     given: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            is_first = not given
             given.append(self.path)
+            is_first = self.path == given[0]
             body = saved.body if is_first else b"{}"
             self.send_response_only(saved.status if is_first else 404)
             self.send_header("Date", format_datetime(saved.answered_at or datetime.now(UTC), usegmt=True))

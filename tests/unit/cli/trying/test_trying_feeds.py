@@ -74,6 +74,7 @@ def test_a_live_answer_is_classified_and_told_why(body: bytes, status: int, kind
     with served(SavedAnswer(body, status, kind, OPEN)) as url:
         trial = try_live(contracts_in(ROOT / "contracts"), "quotes", "AAPL", secrets=NoSecret(), urls={"quotes": url})
     assert trial.answers[0].answer == answer
+    assert status < 500 or trial.answers[0].why.startswith(f"status {status}"), "the saved one, when tried again too"
     assert trial.why.partition(":")[0] == why
     assert trial.slots == ({"observed": (("2026-11-20T15:00:00Z", "2026-11-20T15:01:00Z"),)} if not why else {})
     assert trial.fine is (not why)
