@@ -64,7 +64,7 @@ from core.contract.model import Contracts, Feed, Table, TradingCalendar
 from core.feeds.calendar import FOREVER, validity
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import covers
-from core.feeds.providers import history_delay
+from core.feeds.providers import history_delay, plan_of
 from core.landing.ingest_objects import TableObject
 
 OBJECTS_PER_JOB = 100
@@ -459,11 +459,7 @@ def _refusal(entity: str, context: PlanContext) -> str:
 
 def _allowed_calls(draft: _Draft, feed: Feed) -> int:
     """Calls of the provider that the run may make, by its budget and by the contract's rate."""
-    return min(draft.budget.calls, _calls_a_minute(feed) * REPAIR_MINUTES)
-
-
-def _calls_a_minute(feed: Feed) -> int:
-    return int(feed.history.settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+    return min(draft.budget.calls, plan_of(feed, feed.history).per_minute * REPAIR_MINUTES)
 
 
 def _split_rebuilt(

@@ -20,7 +20,7 @@ from core.authoring.calendars import ALWAYS, calendar_names, known_until, tradin
 from core.authoring.lookups import read_lookups
 from core.authoring.problems import BadContracts, Problem, Problems
 from core.authoring.resolve import resolve
-from core.authoring.rules import check_contract, shared_tables_agree
+from core.authoring.rules import check_contract, contradicted_plans, shared_tables_agree
 from core.authoring.written import Document, explain_key, explain_shape, explain_syntax
 from core.contract.codec import content_hash
 from core.contract.model import Contract, Contracts, Database, Feed, Lookup, TradingCalendar
@@ -141,6 +141,11 @@ def _disagreements(loaded: list[tuple[Problems, Contract]], contracts: Contracts
         problems.append(
             Problem(files[name], "dataset", f"{name!r} is declared twice", "Give each file its own dataset")
         )
+    sound = [contract for of_file, contract in loaded if all(problem.warning for problem in of_file.items)]
+    problems += [
+        Problem(files[contract.dataset], "source.rate_limit", problem, remedy)
+        for contract, problem, remedy in contradicted_plans(sound)
+    ]
     owners: dict[str, str] = {}
     for _, contract in loaded:
         if isinstance(contract.source, Database) and contract.source.canary:

@@ -6,7 +6,8 @@ Each rule gets a resolved contract (and, for references, all of them) and adds w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from core.authoring.column_rules import column_rules, is_longer, literals_fit, types_fit
@@ -29,6 +30,7 @@ from core.contract.model import (
     TakeByKind,
 )
 from core.contract.references import shows_newest, unknown_key
+from core.feeds.providers import plans_of_accounts
 from core.warehouse.current_state import ENTITIES
 
 ROWS_PER_PARTITION = 100_000  # a commit costs its partition
@@ -236,6 +238,18 @@ def rows_per_partition(feed: Feed, table: Table) -> int:
             entities = 1 if part.transform == "value" else -(-len(feed.entities) // part.buckets)
     open_share = 1.0 if feed.calendar == "always" else 0.25
     return int(span / feed.every * entities * open_share)
+
+
+def contradicted_plans(contracts: Iterable[Contract]) -> Iterator[tuple[Contract, str, str]]:
+    """Yields each contract that tells another plan of an account than one before it, what it says, and a remedy."""
+    remedy = "It is one account with one plan: tell the same in both, or give each a secret of its own"
+    for account, plans in plans_of_accounts(contracts).items():
+        for (known, first), (contract, plan) in itertools.pairwise(plans):
+            limits = (("minute", plan.per_minute, first.per_minute), ("second", plan.per_second, first.per_second))
+            for unit, ours, theirs in limits:
+                if ours and theirs and ours != theirs:
+                    problem = f"allows {account} {ours} calls a {unit}, and {known.dataset} {theirs}"
+                    yield contract, problem, remedy
 
 
 def shared_tables_agree(contracts: Contracts) -> Iterator[tuple[Contract, Table]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -10,8 +11,10 @@ from core.contract.model import Column, Contract, Feed, Provider, Table, Take, T
 from core.errors import BadContract
 from core.feeds.lines import Kind, provider_fields
 from core.feeds.rest.spec import read_spec
+from core.feeds.turns import Plan
 
 FINNHUB_RESOLUTIONS = {60: "1", 300: "5", 900: "15", 1800: "30", 3600: "60", 86_400: "D"}  # seconds: its name
+FINNHUB_CALLS_PER_SECOND = 30  # of every plan, beside the plan's calls a minute
 FINNHUB_SPAN = timedelta(days=30)  # at most a month of intraday candles in one call
 _NUMBERS = ("decimal", "double", "int", "bigint")
 NO_PROVIDER = "none"  # of a history: what was missed stays missing, and is alarmed
@@ -67,6 +70,36 @@ def account_of(feed: Feed, provider: Provider) -> str:
     host = urlsplit(str(provider.settings.get("url", ""))).netloc or provider.kind
     secret = str(provider.settings.get("secret", feed.secret))
     return "/".join(part for part in (host.replace(":", "_"), secret) if part)
+
+
+def plan_of(feed: Feed, provider: Provider) -> Plan:
+    """The calls that a provider allows as the feed tells it: by the provider's own settings, else by the feed's."""
+    settings, per_second = provider.settings, FINNHUB_CALLS_PER_SECOND if provider.kind == "finnhub" else 0
+    per_minute = int(settings.get("calls_per_minute", 0)) or feed.calls_per_minute
+    return Plan(per_minute, int(settings.get("calls_per_second", per_second)))
+
+
+def plans_of_accounts(contracts: Iterable[Contract]) -> dict[str, list[tuple[Contract, Plan]]]:
+    """What each contract whose feed calls with an account says of its plan."""
+    plans: dict[str, list[tuple[Contract, Plan]]] = {}
+    for contract in contracts:
+        feed = contract.source
+        if isinstance(feed, Feed):
+            for provider in (feed.provider, feed.history):
+                of_account, entry = (
+                    plans.setdefault(account_of(feed, provider), []),
+                    (contract, plan_of(feed, provider)),
+                )
+                if provider.kind != NO_PROVIDER and entry not in of_account[-1:]:
+                    of_account.append(entry)
+    return plans
+
+
+def strictest(plans: Iterable[Plan]) -> Plan:
+    """The plan that holds where several are told of one account: it is one, and nobody knows which of them is true."""
+    of_account = list(plans)
+    per_second = [plan.per_second for plan in of_account if plan.per_second]
+    return Plan(min(plan.per_minute for plan in of_account), min(per_second, default=0))
 
 
 def history_span(provider: Provider) -> timedelta:

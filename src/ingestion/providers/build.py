@@ -26,16 +26,14 @@ from ingestion.providers.transport.web import Signing, Web
 class Source:
     """A provider's client, and the limits of its calls.
 
-    ``span``: the longest history of one call. ``delay``: how late it publishes history. ``calls_per_minute`` 0: the
-    feed's rate; ``calls_per_second`` 0: no such limit. ``entities_per_call``: of one live call.
+    ``span``: the longest history of one call. ``delay``: how late it publishes history. ``entities_per_call``: of one
+    live call.
     """
 
     provider: Provider
     span: timedelta
     credential: Credential | None
     delay: timedelta = timedelta()
-    calls_per_minute: int = 0
-    calls_per_second: int = 0
     entities_per_call: int = 1
 
 
@@ -78,8 +76,6 @@ def build_source(
             span=rest.span,
             credential=used,
             delay=rest.delay,
-            calls_per_minute=rest.calls_per_minute,
-            calls_per_second=rest.calls_per_second,
             entities_per_call=rest.live.entities_per_call if rest.live else 1,
         )
     if spec.kind == NO_PROVIDER:
@@ -101,6 +97,5 @@ def _finnhub(
     base = url or str(settings.get("url", finnhub.URL))
     signing = Signing({finnhub.TOKEN_HEADER: "{secret}"})
     web = web_of(base, signing=signing, credential=credential)
-    pace = int(settings.get("calls_per_second", finnhub.CALLS_PER_SECOND))
     provider = finnhub.Finnhub(web, every=every, taken=taken)
-    return Source(provider, FINNHUB_SPAN, credential, calls_per_second=pace)
+    return Source(provider, FINNHUB_SPAN, credential)

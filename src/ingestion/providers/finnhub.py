@@ -20,7 +20,6 @@ from ingestion.providers.transport.web import Web
 
 URL = "https://finnhub.io/api/v1"
 TOKEN_HEADER = "X-Finnhub-Token"
-CALLS_PER_SECOND = 30  # of every plan, beside the plan's calls a minute
 LAST_INSTANT = 253_402_300_799  # year 9999
 _CANDLE = ("o", "h", "l", "c", "v")
 

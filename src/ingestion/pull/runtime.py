@@ -13,7 +13,7 @@ from core.audit.history import HistoryRequest
 from core.contract import model
 from core.feeds.calendar import STEPS
 from core.feeds.lines import provider_fields
-from core.feeds.providers import account_of, live_calls_per_minute
+from core.feeds.providers import account_of, live_calls_per_minute, plan_of, plans_of_accounts, strictest
 from core.feeds.turns import Plan
 from core.ports import Log, Metrics, ObjectStore, SecretStore, Stream
 from ingestion.providers.build import Source, build_source
@@ -106,8 +106,8 @@ class PullRuntime:
             calendar=self._contracts.calendar(feed.calendar),
             live=live,
             history=history,
-            live_pace=self._pace(account_of(feed, feed.provider), call_plan(feed, live)),
-            history_pace=self._history_pace(feed, history),
+            live_pace=self._pace(account_of(feed, feed.provider), self._plan(feed, feed.provider)),
+            history_pace=self._history_pace(feed),
             stream=self._stream_of(dataset),
             metrics=self._metrics_of(dataset),
             log=self.log,
@@ -128,9 +128,14 @@ class PullRuntime:
             sleep=self.clock.sleep,
         )
 
-    def _history_pace(self, feed: model.Feed, source: Source) -> Pace:
+    def _plan(self, feed: model.Feed, provider: model.Provider) -> Plan:
+        """The plan of the provider's account, of which other feeds may say something too."""
+        of_others = plans_of_accounts(self._contracts).get(account_of(feed, provider), ())
+        return strictest([plan_of(feed, provider), *(plan for _, plan in of_others)])
+
+    def _history_pace(self, feed: model.Feed) -> Pace:
         """Leaves to the live calls of the same account what they need, for those cannot be made later."""
-        account, plan = account_of(feed, feed.history), call_plan(feed, source)
+        account, plan = account_of(feed, feed.history), self._plan(feed, feed.history)
         live = sum(
             live_calls_per_minute(other)
             for other in self._contracts.feeds()
@@ -142,11 +147,6 @@ class PullRuntime:
         if account not in self._ledgers:
             self._ledgers[account] = SharedLedger(self._records(), account) if self._records else OwnLedger()
         return Pace(self.clock, plan, ledger=self._ledgers[account], log=self.log)
-
-
-def call_plan(feed: model.Feed, source: Source) -> Plan:
-    """The calls that a provider allows: by its own settings, else by the feed's."""
-    return Plan(source.calls_per_minute or feed.calls_per_minute, source.calls_per_second)
 
 
 def machine_clock() -> Clock:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.support.feeds import ROOT
+from tests.support.feeds import ROOT, TODAY
 from tests.support.lake import shipped_contracts
 
 from core.authoring.load import examine
@@ -148,3 +148,19 @@ def test_points_that_no_fact_could_take_are_refused(tmp_path: Path, change: Chan
 
 def columns(contract: dict[str, Any]) -> dict[str, Any]:
     return contract["warehouse"]["fact_weather"]["columns"]
+
+
+def test_two_plans_of_one_account_are_refused_with_the_feed_that_tells_the_other(tmp_path: Path) -> None:
+    text = (ROOT / "tests/support/weather.yaml").read_text()
+    (tmp_path / "weather.yaml").write_text(text)
+    other = text.replace("dataset: weather", "dataset: winds").replace("fact_weather", "fact_wind")
+    (tmp_path / "winds.yaml").write_text(other)
+    assert [problem.problem for problem in examine(tmp_path, today=TODAY)[1]] == []
+    (tmp_path / "winds.yaml").write_text(other.replace("30 / minute", "60 / minute"))
+    problems = [problem for problem in examine(tmp_path, today=TODAY)[1] if not problem.warning]
+    assert [(problem.file, problem.path) for problem in problems] == [("winds.yaml", "source.rate_limit")]
+    assert problems[0].problem == "allows weather.example/weather-key 60 calls a minute, and weather 30"
+    (tmp_path / "winds.yaml").write_text(
+        other.replace("30 / minute", "60 / minute").replace("secret: weather-key", "secret: winds-key")
+    )
+    assert [problem for problem in examine(tmp_path, today=TODAY)[1] if not problem.warning] == []

@@ -17,8 +17,12 @@ from core.feeds.providers import (
     history_delay,
     history_span,
     needed_fields,
+    plan_of,
+    plans_of_accounts,
     provider_secrets,
+    strictest,
 )
+from core.feeds.turns import Plan
 
 WEATHER = yaml.safe_load((ROOT / "tests/support/weather.yaml").read_text())
 
@@ -40,6 +44,17 @@ def test_a_feed_needs_the_secrets_of_all_its_providers() -> None:
 def test_a_providers_span_is_known_without_asking_it() -> None:
     assert history_span(Provider("finnhub")) == dt.timedelta(days=30)
     assert history_span(Provider("rest", WEATHER["source"]["provider"]["rest"])) == dt.timedelta(days=31)
+
+
+def test_the_plan_of_an_account_is_the_strictest_of_those_that_its_feeds_tell() -> None:
+    contracts = contracts_in()
+    quotes, feed = contracts.dataset("quotes"), contracts.feed("quotes")
+    slower = dataclasses.replace(quotes, dataset="slower", source=dataclasses.replace(feed, calls_per_minute=20))
+    told = plans_of_accounts([quotes, slower])["finnhub/finnhub-token"]
+    assert {contract.dataset for contract, _ in told} == {"quotes", "slower"}
+    assert strictest(plan for _, plan in told) == Plan(20, 30)
+    assert strictest([Plan(60), Plan(90, 5)]) == Plan(60, 5), "a second of which nobody says anything is no limit"
+    assert plan_of(feed, Provider("rest", {"calls_per_minute": 5})) == Plan(5)
 
 
 def test_what_can_be_compared_are_the_providers_numbers() -> None:

@@ -38,7 +38,6 @@ def test_an_api_without_a_secret_in_its_headers_has_no_credential() -> None:
 def test_limits_are_those_of_the_settings() -> None:
     source = built("rest", REST | {"span": "7 days", "delay": "15 minutes", "calls_per_minute": 5})
     assert (source.span, source.delay) == (timedelta(days=7), timedelta(minutes=15))
-    assert (source.calls_per_minute, source.calls_per_second) == (5, 0)
 
 
 def test_what_makes_no_provider_is_refused() -> None:

@@ -8,11 +8,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from tests.fakes.log import MemoryLog
 from tests.fakes.objects import MemoryObjects
-from tests.support.feeds import OPENING, PatientClock
+from tests.support.feeds import OPENING, Acquisition, PatientClock, contracts_in
 
 from core.errors import OutOfReach
 from core.feeds.turns import ROOT, Plan, Turns
@@ -88,6 +89,18 @@ def test_threads_of_all_containers_share_the_plan() -> None:
     kept = store.read(f"{ROOT}{ACCOUNT}.json")
     assert kept is not None
     assert len(Turns.from_json(kept.body).taken) == 60
+
+
+def test_feeds_that_tell_different_plans_of_one_account_keep_the_strictest() -> None:
+    contracts = contracts_in()
+    quotes, feed = contracts.dataset("quotes"), contracts.feed("quotes")
+    strict = replace(quotes, dataset="strict", source=replace(feed, calls_per_minute=20))
+    both = replace(contracts, contracts=(quotes, strict))
+    acquisition = Acquisition(contracts=both, dataset="quotes", url="http://127.0.0.1:1", token="token")
+    clients = [acquisition.runtime.client(name) for name in ("quotes", "strict")]
+    until = acquisition.time.clock.monotonic()
+    paces = [pace for client in clients for pace in (client.live_pace, client.history_pace)]
+    assert sum(paces[turn % 4].enter(until=until) for turn in range(100)) <= 20
 
 
 def test_an_object_that_is_lost_or_no_longer_read_begins_anew() -> None:
