@@ -7,7 +7,7 @@ and ``MOST_SLOTS`` allow; what a call covers beside its gaps is not taken.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -30,6 +30,21 @@ class HistoryCallPlan:
     points: int
     wanted: Ranges
     every: int
+
+
+@dataclass(slots=True)
+class CallPlanner:
+    """``plan_calls`` for many entities: for the same ranges the calls are the same, and an outage is everybody's."""
+
+    feed: Feed
+    calendar: TradingCalendar
+    _by_ranges: dict[Ranges, list[HistoryCallPlan]] = field(default_factory=dict)
+
+    def __call__(self, entity: str, ranges: Ranges) -> list[HistoryCallPlan]:
+        """The calls of ``plan_calls``."""
+        if ranges not in self._by_ranges:
+            self._by_ranges[ranges] = plan_calls("", ranges, self.feed, self.calendar)
+        return [replace(call, entity=entity) for call in self._by_ranges[ranges]]
 
 
 def plan_calls(entity: str, ranges: Ranges, feed: Feed, calendar: TradingCalendar) -> list[HistoryCallPlan]:

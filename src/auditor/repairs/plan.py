@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from auditor.evidence.doubts import Doubt
-from auditor.repairs.history_calls import HistoryCallPlan, plan_calls
+from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan, plan_calls
 from auditor.repairs.ranges import without
 from auditor.repairs.remedies import (
     LAST,
@@ -350,22 +350,24 @@ def _ask_dataset(
 ) -> None:
     feed = context.contracts.feed(dataset)
     calendar = context.contracts.calendar(feed.calendar)
-    waiting = _waiting(context)
+    waiting, unpublished = _waiting(context), _unpublished(feed, context)
+    rebuilt_facts = _rebuilt_facts(dataset, findings, context)
+    calls_of = CallPlanner(feed, calendar)
     gaps: list[HistoryCallPlan] = []
     for finding in missing:
         refusal = _refusal(finding.entity, context)
         if refusal:
             draft.unrepairable.append(Unrepairable(finding, "not_entitled", refusal))
             continue
-        ranges, rebuilt = _split_rebuilt(finding, feed, calendar, findings, context)
+        ranges, rebuilt = _split_rebuilt(finding, feed, calendar, rebuilt_facts)
         draft.defer("missing_point", rebuilt, "their partition is made again first", finding.entity)
-        calls = plan_calls(finding.entity, ranges, feed, calendar)
+        calls = calls_of(finding.entity, ranges)
         for taken, why in (
-            (_unpublished(feed, context), "the provider publishes them later (delay)"),
+            (unpublished, "the provider publishes them later (delay)"),
             (waiting.get(finding.entity, ()), "the source has just been asked"),
         ):
             ranges = without(ranges, taken)
-            asked = plan_calls(finding.entity, ranges, feed, calendar) if taken else calls
+            asked = calls_of(finding.entity, ranges) if taken else calls
             points = sum(call.points for call in calls) - sum(call.points for call in asked)
             draft.defer("missing_point", points, why, finding.entity)
             calls = asked
@@ -462,22 +464,24 @@ def _allowed_calls(draft: _Draft, feed: Feed) -> int:
     return min(draft.budget.calls, plan_of(feed, feed.history).per_minute * REPAIR_MINUTES)
 
 
-def _split_rebuilt(
-    missing_points: MissingPoints,
-    feed: Feed,
-    calendar: TradingCalendar,
-    findings: Sequence[Finding],
-    context: PlanContext,
-) -> tuple[Ranges, int]:
-    """The ranges that no partition covers which is made again in this attempt, and how many points the others are."""
+def _rebuilt_facts(dataset: str, findings: Sequence[Finding], context: PlanContext) -> list[tuple[Table, str]]:
+    """The partitions of facts that are made again in this attempt, before anything of them is asked for."""
     if context.attempt > 1:
-        return missing_points.ranges, 0
+        return []
     broken = [
         (context.contracts.table(finding.table), finding.partition)
         for finding in findings
-        if isinstance(finding, BrokenPartition) and finding.dataset == missing_points.dataset
+        if isinstance(finding, BrokenPartition) and finding.dataset == dataset
     ]
-    facts = [(table, path) for table, path in broken if table.kind == "fact"]
+    return [(table, path) for table, path in broken if table.kind == "fact"]
+
+
+def _split_rebuilt(
+    missing_points: MissingPoints, feed: Feed, calendar: TradingCalendar, facts: Sequence[tuple[Table, str]]
+) -> tuple[Ranges, int]:
+    """The ranges that no partition covers which is made again in this attempt, and how many points the others are."""
+    if not facts:
+        return missing_points.ranges, 0
     kept = []
     for start, end in missing_points.ranges:
         if not any(
