@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # The time of change of a row that has a place in time lies from the first of these on and before the second, by any
 # zone's clock. One that is null, before Christ or infinite is shown in the warehouse as the second, which is no time.
@@ -54,3 +55,15 @@ def parse_instant(text: str) -> datetime:
 def zone_names() -> frozenset[str]:
     """IANA's names of the zones that the functions carry; ``localtime``, another zone on each machine, is none."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of an IANA name by the database that the functions carry, whatever the machine has of its own.
+
+    Raises ``ZoneInfoNotFoundError`` for another name.
+    """
+    if name not in zone_names():
+        raise ZoneInfoNotFoundError(name)
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, name)

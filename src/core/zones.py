@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import lru_cache
-from importlib.resources import files
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tzdata
 
+from core.time import zone_of
 from core.warehouse.order import as_array
 
 _NAIVE = pa.timestamp("us")
@@ -70,11 +68,5 @@ def _change_between(timezone: str, before: int, after: int) -> int:
 @lru_cache(maxsize=1 << 16)
 def _offset(timezone: str, second: int) -> int:
     """Seconds that the wall clock is ahead of UTC at a second of 1970's."""
-    offset = (_EPOCH + dt.timedelta(seconds=second)).astimezone(_zone(timezone)).utcoffset()
+    offset = (_EPOCH + dt.timedelta(seconds=second)).astimezone(zone_of(timezone)).utcoffset()
     return int(offset.total_seconds()) if offset else 0
-
-
-@lru_cache
-def _zone(timezone: str) -> ZoneInfo:
-    with files(tzdata).joinpath("zoneinfo", *timezone.split("/")).open("rb") as file:
-        return ZoneInfo.from_file(file, timezone)

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfoNotFoundError
 from core.errors import BadContract
 from core.feeds.rest.settings import Call, HistoryCall, LiveCall, Paging, RestSpec, Times, names_in
 from core.feeds.rest.templates import NoTemplate, Path, Template
-from core.feeds.rest.times import check_form, zone_of
+from core.feeds.rest.times import check_form
+from core.time import zone_of
 
 _SPAN = re.compile(r"(\d{1,6}) (minute|hour|day)s?")
 _OF_HISTORY = frozenset({"start", "end", "count"})
@@ -167,7 +168,7 @@ def _checked_times(times: Times, place: str) -> Times:
             raise _bad(place, problem, remedy)
     try:
         zone_of(times.zone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except ZoneInfoNotFoundError:
         raise _bad(f"{place}.zone", f"{times.zone!r} is no time zone", "Use an IANA name such as UTC") from None
     return times
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from core.time import format_second
+from core.time import format_second, zone_of
 
 Unit = Literal["second", "minute", "hour", "day", "month", "year"]
 EPOCHS = {
@@ -161,12 +160,6 @@ class TimeForm:
     @property
     def _described(self) -> str:
         return "ISO 8601 text" if self.name == "iso" else f"text of the form {_PATTERNS.get(self.name, self.name)}"
-
-
-@lru_cache(maxsize=64)
-def zone_of(name: str) -> ZoneInfo:
-    """Raises ``ZoneInfoNotFoundError`` or ``ValueError`` for what is no zone."""
-    return ZoneInfo(name)
 
 
 def check_form(name: str) -> str:

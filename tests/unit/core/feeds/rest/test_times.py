@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.feeds.rest.times import EPOCHS, NoTime, TimeForm, check_form
+from core.time import zone_names, zone_of
 
-ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
+ZONES = sorted(zone_names() - {"Factory"})
 LOCAL = "%Y-%m-%d %H:%M:%S"
 FORMS = ["iso", "iso_local", "date", *EPOCHS, LOCAL, "%Y%m%d%H", "%Y-%m", "%d/%m/%Y %H:%M"]
 seconds = st.integers(
@@ -73,3 +76,22 @@ def test_times_of_apis_are_read(form: str, value: object, expected: datetime) ->
 @pytest.mark.parametrize("form", ["unix", "", "%H:%M", "%d %B", "%Q", "%Y-%m-%d %I:%M", "%Y-%m-%d %M", "%Y %W"])
 def test_what_is_no_form_is_refused(form: str) -> None:
     assert check_form(form)
+
+
+def test_zones_are_those_that_the_functions_carry_whatever_the_machine_has(tmp_path: Path) -> None:
+    (tmp_path / "Europe").mkdir()
+    utc = files("tzdata").joinpath("zoneinfo", "UTC").read_bytes()
+    (tmp_path / "Europe/Berlin").write_bytes(utc)  # an outdated machine, to say the least
+    zoneinfo.reset_tzpath(to=[str(tmp_path)])
+    zoneinfo.ZoneInfo.clear_cache()
+    zone_of.cache_clear()
+    try:
+        summer = TimeForm("iso", "Europe/Berlin").read("2026-07-01T12:00:00")
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+        zone_of.cache_clear()
+    assert summer == datetime(2026, 7, 1, 10, tzinfo=UTC)
+    for name in ("localtime", "Mars/Olympus", "../UTC", ""):
+        with pytest.raises(zoneinfo.ZoneInfoNotFoundError):
+            zone_of(name)
