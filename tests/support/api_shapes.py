@@ -170,15 +170,17 @@ class Shape:
         total = len(records)
         offset = self._offset(query)
         page = records if self.pages == "none" else records[offset : offset + self.page_size]
+        if self._is_gap(query, offset):
+            page = []
         more = offset + len(page) < total
         meta: dict[str, Any] = {"total": total if self.seed % 2 else str(total), "done": True}
         headers = {}
         if self.pages == "link" and more:
-            headers["Link"] = f'<{self._at(parts.path, query, offset + len(page))}>; rel="next"'
+            headers["Link"] = f'<{self._at(parts.path, query, offset + len(page), is_gap=not page)}>; rel="next"'
         if self.pages == "next" and more:
-            meta["next"] = self._at(parts.path, query, offset + len(page))
+            meta["next"] = self._at(parts.path, query, offset + len(page), is_gap=not page)
         if self.pages == "cursor":
-            meta["cursor"] = f"c:{offset + len(page)}" if more else None
+            meta["cursor"] = f"{'c' if page else 'g'}:{offset + len(page)}" if more else None
         if self.echoes:
             meta["echo"] = {"url": request.path, "headers": request.headers, "key": self.secret}
         return Answer(self._body(page, meta), 200, headers, format_datetime(at(self.now), usegmt=True))
@@ -194,10 +196,15 @@ class Shape:
                 return request.headers.get("Authorization") == f"Basic {expected}"
         return True
 
-    def _at(self, path: str, query: dict[str, str], offset: int) -> str:
+    def _is_gap(self, query: dict[str, str], offset: int) -> bool:
+        """A third of the APIs with links or cursors have an empty page in front of each but the first."""
+        after_gap = query.get("gap") == "1" or query.get("after", "").startswith("g:")
+        return self.pages in ("link", "next", "cursor") and self.seed % 3 == 0 and offset > 0 and not after_gap
+
+    def _at(self, path: str, query: dict[str, str], offset: int, *, is_gap: bool) -> str:
         """A link; half of the APIs repeat the key in it."""
         kept = {name: value for name, value in query.items() if name != "api_key" or self.seed % 2}
-        return f"{path}?{urlencode({**kept, 'at': str(offset)})}"
+        return f"{path}?{urlencode({**kept, 'at': str(offset), 'gap': str(int(is_gap))})}"
 
     def _offset(self, query: dict[str, str]) -> int:
         if self.pages == "page":
@@ -205,7 +212,7 @@ class Shape:
         if self.pages == "offset":
             return int(query.get("n", "0"))
         if self.pages == "cursor":
-            return int(query.get("after", "c:0").removeprefix("c:"))
+            return int(query.get("after", "c:0")[2:])
         return int(query.get("at", "0"))
 
     def _records(self, entity: str, query: dict[str, str]) -> list[tuple[str, int, Decimal | None]]:

@@ -18,6 +18,7 @@ from ingestion.providers.rest.asking import Ask
 from ingestion.providers.rest.records import Reader
 from ingestion.providers.transport.web import Web
 
+MOST_EMPTY = 3  # pages in a row: some APIs have an empty one in the middle, some name a next page for ever
 MOST_BYTES = 32 * 1024 * 1024  # of all pages of an answer
 
 
@@ -45,6 +46,7 @@ class PageReader:
         self._records: list[Record] = []
         self._replies: list[Reply] = []
         self._of_last = 0
+        self._empty = 0  # pages in a row, up to the last
         self._all = 0
         self._bytes = 0
         self._followed: set[str] = set()
@@ -64,6 +66,8 @@ class PageReader:
             if not url and not query:
                 return self.ended(self._unread())
             asked = url or str(query)
+            if url in self._followed and self._empty:
+                return self.ended(self._unread())
             too_many = len(self._replies) == self._call.most_pages or asked in self._followed
             if too_many or self._bytes > MOST_BYTES or not turn():
                 return self.ended(f"it has more pages than the {len(self._replies)} that were read")
@@ -82,6 +86,7 @@ class PageReader:
         self._replies.append(reply)
         self._bytes += reply.size
         self._of_last = sum(len(records) for records in of_page.values())
+        self._empty = 0 if self._of_last else self._empty + 1
         self._all += self._of_last
         self._records += of_page.get(self._ask.values["entity"], [])
         return None
@@ -109,7 +114,7 @@ class PageReader:
 
     def _next(self) -> tuple[str, dict[str, str]]:
         """The URL of the next page, or what its query has beside; neither where this was the last."""
-        if self._of_last and (url := self._next_url()):  # some APIs name a next page for ever
+        if self._empty < MOST_EMPTY and (url := self._next_url()):
             return (url if isinstance(url, str) else ""), {}
         paging = self._call.pages
         if paging is None or self._has_all():

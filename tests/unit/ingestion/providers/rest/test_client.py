@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
@@ -278,6 +280,26 @@ def test_an_empty_page_that_names_another_does_not_make_an_answer_whole(server: 
     answer = provider.history("x", START, START + 2 * HOUR)
     assert isinstance(answer, NoData)
     assert not answer.whole
+
+
+@pytest.mark.parametrize("empty", [1, 2])
+def test_empty_pages_in_the_middle_are_followed_to_those_behind_them(server: ScriptedServer, empty: int) -> None:
+    first, last = {"items": [{"at": T, "v": 1}], "more": "/h?p=0"}, {"items": [{"at": T + 3600, "v": 2}]}
+    between = [{"items": [], "more": f"/h?p={number}"} for number in range(1, empty + 1)]
+    pages = iter([first, *between, last])
+    server.answer = lambda _request: Answer(json.dumps(next(pages)))
+    provider = source(server, time="epoch_seconds", history={**ITEMS, "next": "more"}).provider
+    answer = provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (len(answer.points), answer.whole) == (2, True)
+
+
+def test_a_next_page_that_is_named_for_ever_is_given_up_after_three_empty_ones(server: ScriptedServer) -> None:
+    numbers = itertools.count()
+    server.answer = lambda _request: Answer(json.dumps({"items": [], "more": f"/h?p={next(numbers)}"}))
+    provider = source(server, time="epoch_seconds", history={**ITEMS, "next": "more"}).provider
+    assert provider.history("x", START, START + 2 * HOUR) == NoData(ANY, whole=False)
+    assert len(server.requests) == 3
 
 
 def test_records_of_others_alone_are_no_answer_to_a_call_for_one_by_name(server: ScriptedServer) -> None:
