@@ -154,7 +154,7 @@ def test_a_part_that_is_rewritten_while_it_is_waited_for_is_not_taken_for_empty(
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     eventually(lambda: database.rows(waiting) == [[1]], within=10, every=0.01)
     rewriting.commit()
-    extracting.join(30)
+    extracting.join()
     rewriting.close()
     assert [row["id"] for row in sandbox.rows()] == [1, 2]
 

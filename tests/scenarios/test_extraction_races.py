@@ -28,7 +28,7 @@ class Meeting(MemoryObjects):
         self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None, **options: Any
     ) -> Written | Refused:
         if key.endswith("000000000001.jsonl.gz"):
-            self.barrier.wait(10)
+            self.barrier.wait(60)
         return super().write(key, body, metadata=metadata, **options)
 
 
@@ -42,7 +42,7 @@ def in_threads(sandboxes: list[ExtractionSandbox], work: Any) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     return results
 
 

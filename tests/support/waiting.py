@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 60.0  # seconds: a wait that ends when it may costs nothing, and a busy machine takes ten times as long
 
 
 def eventually(predicate: Callable[[], T], *, within: float, every: float = 0.05) -> T:
     """The first truthy answer of the predicate; AssertionError, with its last answer, after ``within`` seconds.
 
+    Never before :data:`PATIENCE`: ``within`` says what a quiet machine needs.
+
     An AssertionError inside the predicate means "not yet"; any other exception is the caller's mistake and passes.
     """
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + max(within, PATIENCE)
     while True:
         try:
             answer, why = predicate(), ""
@@ -23,5 +26,5 @@ def eventually(predicate: Callable[[], T], *, within: float, every: float = 0.05
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s; last answer: {answer!r} {why}")
+            raise AssertionError(f"not within {max(within, PATIENCE)} s; last answer: {answer!r} {why}")
         time.sleep(every)

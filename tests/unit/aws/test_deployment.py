@@ -130,5 +130,5 @@ def test_a_stack_that_is_not_up_is_asked_twice_and_named_with_the_way_to_start_i
         with pytest.raises(NotDeployed, match=rf"127.0.0.1:{port}: the stack on this machine is not up\. Start it"):
             Deployment.attach(tmp_path)
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert len(asked) == 2

@@ -96,7 +96,7 @@ def test_whatever_is_left_of_it_is_ended_and_no_second_start_touches_it(starting
 def test_ending_it_while_it_starts_ends_the_start_too(starting: Starting) -> None:
     remove(starting.folder)
     down(starting.build)
-    assert starting.process.wait(timeout=20) != 0
+    assert starting.process.wait(timeout=120) != 0
     assert processes_below(starting.folder) == []
     assert not starting.folder.exists()
     down(starting.build)  # again: nothing happens

@@ -29,7 +29,7 @@ def test_the_next_item_is_made_while_one_is_used_and_no_other() -> None:
 
     items = read_ahead(source())
     assert next(items) == 0
-    assert started[1].wait(5)
+    assert started[1].wait(60)
     assert not started[2].is_set()
     assert list(items) == [1, 2]
 

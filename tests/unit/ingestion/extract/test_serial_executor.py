@@ -12,7 +12,7 @@ def test_work_is_done_beside_in_order_and_awaited_at_the_end() -> None:
     go = threading.Event()
 
     def first() -> None:
-        assert go.wait(5)
+        assert go.wait(60)
         done.append(1)
 
     with SerialExecutor() as lane:

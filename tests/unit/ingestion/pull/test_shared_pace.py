@@ -80,7 +80,7 @@ def test_threads_of_all_containers_share_the_plan() -> None:
     start = threading.Barrier(32)
 
     def call(number: int) -> bool:
-        start.wait(20)
+        start.wait(60)
         return paces[number % 4].enter(until=time.clock.monotonic())
 
     with ThreadPoolExecutor(32) as pool:

@@ -207,7 +207,7 @@ def test_a_slow_answer_outlasts_an_impatient_caller(market: Market | MarketContr
             headers={"X-Finnhub-Token": market.token},
             timeout=0.2,
         )
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     assert caller.quote().status_code == 200
 
 

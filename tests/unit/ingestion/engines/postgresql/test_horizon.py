@@ -88,7 +88,7 @@ def test_a_statement_under_way_counts(database: ScratchDatabase) -> None:
         bound = read_bound(session, own_role_may_write=False)
         assert bound.at is not None
         assert bound.at < bound.now
-    running.join(10)
+    running.join()
     busy.close()
 
 
@@ -171,7 +171,7 @@ def test_a_message_that_commits_and_goes_on_holds_the_bound_at_its_arrival(datab
     eventually(lambda: session.query(waits) == [[1]], within=5, every=0.005)
     bound = read_bound(session, own_role_may_write=False)
     holder.close()
-    running.join(10)
+    running.join()
     written = session.query("SELECT last_updated AT TIME ZONE 'UTC' + interval '1 ms' FROM ledger")[0][0]
     assert bound.at is not None
     assert bound.at <= written

@@ -44,12 +44,12 @@ class Watched:
 def test_only_what_takes_too_much_while_it_is_watched_is_ended() -> None:
     watch, greedy, modest, unwatched = MemoryWatch(), Watched(MIB), Watched(1 << 50), Watched(MIB)
     with watch.over(unwatched):
-        assert unwatched.ended.wait(10)
+        assert unwatched.ended.wait(60)
     unwatched.ended.clear()
     with watch.over(modest), watch.over(greedy):
-        assert greedy.ended.wait(10)
+        assert greedy.ended.wait(60)
         greedy.ended.clear()
-        assert greedy.ended.wait(10)  # a second look: all that is watched has been looked at since
+        assert greedy.ended.wait(60)  # a second look: all that is watched has been looked at since
     assert greedy.used > MIB
     assert not modest.ended.is_set()
     assert not unwatched.ended.is_set()
