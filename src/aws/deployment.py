@@ -94,7 +94,7 @@ class Deployment:
     def attach(cls, folder: Path) -> Deployment:
         """The stack on this machine that ``remember`` was called for. Raises ``NotDeployed`` where none is up."""
         file = folder / LOCAL_STACK
-        remedy = "Start it: make up; or name another deployment: --env"
+        remedy = "Start it: starmend up; or name another deployment: --env"
         if not file.exists():
             raise NotDeployed("find the deployment", str(file), "there is no stack on this machine", remedy)
         try:

@@ -100,7 +100,7 @@ def test_the_stack_of_this_machine_is_remembered_by_its_place_alone(client_of: C
     Deployment.find(BUCKET, "dev", {}).remember(tmp_path)
     describe(client_of, database="renamed_since")
     assert Deployment.attach(tmp_path).database == "renamed_since"
-    with pytest.raises(NotDeployed, match="make up"):
+    with pytest.raises(NotDeployed, match="starmend up"):
         Deployment.attach(tmp_path / "elsewhere")
 
 

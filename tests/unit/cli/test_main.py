@@ -19,7 +19,7 @@ def test_a_failure_is_one_line_with_its_remedy(starmend: Command) -> None:
     said = starmend("status", "--env", "local")
     assert (said.code, len(said.err.strip().splitlines())) == (3, 1)
     assert said.err.startswith("error: find the deployment")
-    assert "make up" in said.err
+    assert "starmend up" in said.err
 
 
 def test_an_option_that_is_not_there_is_a_usage_error(starmend: Command) -> None:
