@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
@@ -137,10 +136,11 @@ class Web:
         """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
         headers = self._signing.headers_with(secret)
-        plain = requests.Request(method, url, params=dict(query)).prepare().url or url
+        request = requests.Request(method, url, params=dict(query), headers=headers, json=body)
+        prepared = self._session.prepare_request(request)
+        plain = prepared.url or url
         asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
-        whole: Any = self._with_secret(plain, urlencode({"": secret})[1:])
-        prepared = self._session.prepare_request(requests.Request(method, whole, headers=headers, json=body))
+        prepared.url = self._with_secret(plain, urlencode({"": secret})[1:])
         try:
             with (
                 Deadline(seconds) as deadline,
