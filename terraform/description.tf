@@ -18,6 +18,8 @@ locals {
     secrets            = { for name, secret in aws_secretsmanager_secret.source : name => secret.name }
     alarms             = local.alarm_names
     alarm_topic        = aws_sns_topic.alarms.arn
+    anchors            = local.proves ? local.anchor_bucket : ""
+    signing_keys       = aws_kms_key.proof[*].arn
     contracts_key      = aws_s3_object.contracts.key
     contracts_sha256   = filesha256(var.contracts_file)
     code_version       = substr(var.code_zip.hash, 0, 12) # as in the package itself, for its functions

@@ -114,6 +114,7 @@ locals {
     one(module.databases[*].functions),
     one(module.feeds[*].functions),
     one(module.auditor[*].functions),
+    one(module.notary[*].functions),
   )
 
   queues = merge(

@@ -448,6 +448,35 @@ variable "audit_retry_seconds" {
   }
 }
 
+variable "proof" {
+  description = <<-EOT
+    Sign how far the certificates have gone. keys: how many keys there were, one more to rotate; bucket: one with Object Lock that
+    is not ours, perhaps in another account (empty: we make one); lock_days: for how long an anchor of ours cannot be deleted.
+  EOT
+  type = object({
+    enabled   = optional(bool, false)
+    keys      = optional(number, 1)
+    bucket    = optional(string, "")
+    lock_days = optional(number, 400)
+  })
+  default = {}
+
+  validation {
+    condition     = var.proof.keys >= 1 && var.proof.keys <= 20 && floor(var.proof.keys) == var.proof.keys
+    error_message = "proof.keys: 1 to 20; one more than before makes a new key."
+  }
+
+  validation {
+    condition     = var.proof.lock_days >= 1 && var.proof.lock_days <= 36500
+    error_message = "proof.lock_days: 1 to 36500 (S3's limit)."
+  }
+
+  validation {
+    condition     = var.proof.bucket == "" || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.proof.bucket))
+    error_message = "proof.bucket: the name of a bucket with Object Lock, or empty."
+  }
+}
+
 variable "access_log_bucket" {
   description = "An existing bucket of the region for access logs of the ingest and warehouse buckets; null: none are kept."
   type        = string

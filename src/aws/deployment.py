@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from core.errors import NotDeployed, OutOfReach, PipelineBug, StarmendError
 
 DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
 LOCAL_STACK = "stack.json"  # where the stack of this machine is
+_OPTIONAL = {"anchors", "signing_keys"}  # of a deployment that signs its certificates
 _ABSENT = MISSING | {"NoSuchBucket"}
 
 
@@ -65,6 +66,8 @@ class Deployment:
     contracts_key: str
     contracts_sha256: str
     code_version: str
+    anchors: str = ""  # the bucket of signed anchors; empty: nothing is signed
+    signing_keys: Sequence[str] = ()
     aws_environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -81,10 +84,12 @@ class Deployment:
             _read(clients, bucket, DESCRIPTION, "find the deployment", f"Deploy it: {remedy}", absent=NotDeployed)
         )
         names = {attribute.name for attribute in fields(cls)} - {"aws_environment"}
-        if missing := names - description.keys():
+        if missing := names - _OPTIONAL - description.keys():
             problem = f"is of another release: it does not say {', '.join(sorted(missing))}"
             raise PipelineBug("find the deployment", place, problem, f"Deploy this release: {remedy}")
-        deployment = cls(**{name: description[name] for name in names}, aws_environment=aws_environment)
+        deployment = cls(
+            **{name: description[name] for name in names & description.keys()}, aws_environment=aws_environment
+        )
         region = {"AWS_REGION": deployment.region, "AWS_DEFAULT_REGION": deployment.region}
         deployment = replace(deployment, aws_environment={**aws_environment, **region})
         deployment.enter()

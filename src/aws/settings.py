@@ -44,6 +44,8 @@ class Settings:
     dead_letter_queue_url: str = ""
     athena_workgroup: str = ""
     athena_database: str = ""
+    anchor_bucket: str = ""
+    signing_keys: tuple[str, ...] = ()  # by age, the newest last
     memory_mb: int = 0  # of the function; 0: this is none
     contracts_text: bytes | None = field(default=None, repr=False)  # where they are no file beside the code
 
@@ -79,6 +81,8 @@ class Settings:
             dead_letter_queue_url=environment.get("STARMEND_DEAD_LETTER_QUEUE_URL", ""),
             athena_workgroup=environment.get("STARMEND_ATHENA_WORKGROUP", ""),
             athena_database=environment.get("STARMEND_ATHENA_DATABASE", ""),
+            anchor_bucket=environment.get("STARMEND_ANCHOR_BUCKET", ""),
+            signing_keys=tuple(json.loads(environment.get("STARMEND_SIGNING_KEYS") or "[]")),
             memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0),
         )
 

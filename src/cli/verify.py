@@ -11,26 +11,33 @@ from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Dataset, Environment, From, Json, To
 from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
+from cli.proof import AnchorBucket, PublicKeys, prove_anchors
 from cli.ranges import range_of
+from core.errors import Misuse
 
 
-@examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --json")
+@examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --public-key starmend.pem")
 def verify(
     dataset: Dataset = "",
     start: From = "",
     end: To = "",
+    public_key: PublicKeys = [],  # noqa: B006 never changed
+    anchors: AnchorBucket = "",
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Prove the certificates again from the objects alone.
 
-    Checks the chain, and the rows that its certificates speak of. Exits with 1, naming what does not hold.
+    Checks the chain, and the rows that its certificates speak of; with a public key also what was signed outside the
+    lake, so that nobody who can write it has rewritten its past. Exits with 1, naming what does not hold.
     """
     from auditor.prove import verify as prove
     from aws.objects import S3ObjectStore
     from aws.pointers import S3PartitionStore
 
     first, last = range_of(start, end, operation="verify")
+    if anchors and not public_key:
+        raise Misuse("verify", "--anchors", "proves nothing without a key", "Name one: --public-key FILE")
     deployed = deployment(environment)
     s3 = deployed.clients("s3")
     records = S3ObjectStore(s3, deployed.warehouse_bucket)
@@ -61,10 +68,17 @@ def verify(
                 }
                 for failure in verified.failures
             ]
+    proofs: list[dict[str, Any]] = []
+    if public_key:
+        names = [each["dataset"] for each in totals]
+        proofs, denied = prove_anchors(deployed, names, keys=public_key, bucket=anchors)
+        failures += denied
     if as_json:
-        print_json({"verified": totals, "failures": failures})
+        print_json({"verified": totals, "failures": failures} | ({"proven": proofs} if proofs else {}))
     else:
         show("Verified", totals, as_json=False)
+        if proofs:
+            show("Proven by signature", proofs, as_json=False)
         if failures:
             show_first("Does not hold", failures, total=f"{len(failures):,} certificates or partitions do not hold")
     raise typer.Exit(FINDINGS if failures else FINE)

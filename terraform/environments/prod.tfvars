@@ -16,3 +16,6 @@ schedules_enabled = false
 force_destroy = false
 
 log_retention_days = 90
+
+# How far the certificates have gone is signed, and kept where nobody can delete it for 400 days (docs/proof.md).
+proof = { enabled = true }

@@ -538,3 +538,55 @@ run "a_private_network_that_others_use" {
     error_message = "Our functions use the endpoints' own names."
   }
 }
+
+run "proof" {
+  command = plan
+
+  variables {
+    proof = { enabled = true, keys = 2 }
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket.anchors[0].object_lock_enabled
+      && one(aws_s3_bucket_versioning.anchors[0].versioning_configuration).status == "Enabled"
+      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).mode == "COMPLIANCE"
+      && one(one(aws_s3_bucket_object_lock_configuration.anchors[0].rule).default_retention).days == 400
+    )
+    error_message = "Nobody deletes an anchor while its lock lasts."
+  }
+
+  assert {
+    condition = length(aws_kms_key.proof) == 2 && alltrue([
+      for key in aws_kms_key.proof : key.key_usage == "SIGN_VERIFY" && key.customer_master_key_spec == "ECC_NIST_P256"
+    ])
+    error_message = "The keys sign by ECDSA over P-256, which is what the proof is by."
+  }
+
+  assert {
+    condition     = local.functions.notary == "starmend-test-notary" && contains(keys(local.alarms), "function-errors-notary")
+    error_message = "A notary that refuses to sign is an alarm."
+  }
+}
+
+run "proof_is_off_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(aws_s3_bucket.anchors) == 0 && length(aws_kms_key.proof) == 0 && length(module.notary) == 0
+    error_message = "A key costs a dollar a month."
+  }
+}
+
+run "proof_in_another_account" {
+  command = plan
+
+  variables {
+    proof = { enabled = true, bucket = "company-anchors" }
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.anchors) == 0 && local.anchors_arn == "arn:aws:s3:::company-anchors"
+    error_message = "The anchors go to the bucket that is named, and no other is made."
+  }
+}

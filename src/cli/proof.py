@@ -1,0 +1,147 @@
+"""``starmend proof``: the keys and anchors that prove, outside the lake, how far the certificates had gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.auditing import datasets_of
+from cli.commands import examples, group
+from cli.deployed import deployment
+from cli.options import DEFAULT, Dataset, Environment, Json, Output
+from cli.output import FINDINGS, FINE, out, print_json, show, steps
+from core.errors import Misuse
+
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+
+app = group("Get the key and the anchors that prove how far the certificates had gone.")
+
+NO_FILE = Path()
+PublicKeys = Annotated[
+    list[Path],
+    typer.Option("--public-key", metavar="FILE", help="A key (PEM) to prove the anchors by; may be given again."),
+]
+ANCHORS = "The anchors' bucket, where it is not the deployment's."
+AnchorBucket = Annotated[str, typer.Option("--anchors", metavar="BUCKET", help=ANCHORS)]
+
+
+@app.command("key")
+@examples("proof key", "proof key --output starmend.pem")
+def key(environment: Environment = DEFAULT, output: Output = NO_FILE) -> None:
+    """Print the newest public key (PEM), to be kept where nobody who runs the pipeline can change it."""
+    from aws.signing import KmsSigner
+    from cli.signatures import as_pem
+
+    deployed = deployment(environment)
+    _anchor_bucket(deployed, "")
+    pem = as_pem(KmsSigner(deployed.clients("kms"), deployed.signing_keys[-1]).public_key())
+    if output == NO_FILE:
+        out.print(pem, end="")
+    else:
+        output.write_text(pem, encoding="ascii")
+
+
+@app.command("sign")
+@examples("proof sign", "proof sign --dataset quotes")
+def sign(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: Json = False) -> None:
+    """Let the notary sign now how far the certificates have gone.
+
+    Exits with 3, naming the certificate, where it refuses: what was signed before is not there any more.
+    """
+    from aws.functions import invoke
+
+    deployed = deployment(environment)
+    _anchor_bucket(deployed, "")
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for name in datasets_of(deployed, dataset, operation="sign"):
+            with progress.step(f"signing {name}"):
+                rows.append(invoke(deployed.clients("lambda"), deployed.functions["notary"], {"dataset": name}))
+    show("Signed (0: nothing new)", rows, as_json=as_json)
+
+
+@app.command("anchors")
+@examples("proof anchors", "proof anchors --dataset quotes --json")
+def list_anchors(
+    dataset: Dataset = "", anchors: AnchorBucket = "", environment: Environment = DEFAULT, as_json: Json = False
+) -> None:
+    """List the anchors: which certificate each names, when it was signed, and by which key.
+
+    Proves nothing; that is what verify does. Exits with 1 where their chain is broken.
+    """
+    from aws.anchors import S3AnchorStore
+    from notary.prove import read_anchors
+
+    deployed = deployment(environment)
+    store = S3AnchorStore(deployed.clients("s3"), _anchor_bucket(deployed, anchors))
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for name in datasets_of(deployed, dataset, operation="list anchors"):
+        chain, broken = read_anchors(store, name)
+        problems += broken
+        rows += [
+            {
+                "dataset": name,
+                "anchor": anchor.sequence,
+                "certificate": anchor.number,
+                "signed_at": anchor.signed_at,
+                "key": anchor.key[:12],
+                "introduces_key": bool(anchor.introduces),
+            }
+            for anchor in chain
+        ]
+    if as_json:
+        print_json({"anchors": rows, "problems": problems})
+    else:
+        show("Anchors", rows, as_json=False)
+        for problem in problems:
+            out.print(problem)
+    raise typer.Exit(FINDINGS if problems else FINE)
+
+
+def prove_anchors(
+    deployed: Deployment, datasets: list[str], *, keys: list[Path], bucket: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(how far each dataset is proven, what denies it) by these public keys, as rows."""
+    import datetime as dt
+
+    from aws.anchors import S3AnchorStore
+    from aws.objects import S3ObjectStore
+    from cli.signatures import holds, read_public_key
+    from notary.prove import prove_chain
+
+    trusted = [read_public_key(file) for file in keys]
+    s3 = deployed.clients("s3")
+    store = S3AnchorStore(s3, _anchor_bucket(deployed, bucket))
+    records = S3ObjectStore(s3, deployed.warehouse_bucket)
+    proofs, failures = [], []
+    for name in datasets:
+        proven = prove_chain(
+            name, records=records, anchors=store, trusted=trusted, holds=holds, now=dt.datetime.now(dt.UTC)
+        )
+        proofs.append(
+            {
+                "dataset": name,
+                "anchors": proven.anchors,
+                "signed_until": proven.number,
+                "signed_at": proven.signed_at,
+                "failures": len(proven.problems),
+            }
+        )
+        failures += [
+            {"dataset": name, "certificate": 0, "window": "", "partition": "", "problem": problem}
+            for problem in proven.problems
+        ]
+    return proofs, failures
+
+
+def _anchor_bucket(deployed: Deployment, given: str) -> str:
+    """The bucket of anchors. Raises ``Misuse`` where the deployment signs nothing and none is named."""
+    if bucket := given or deployed.anchors:
+        return bucket
+    problem = "its certificates are not signed"
+    remedy = "Ask for it: proof = { enabled = true } in the environment's file, and deploy (docs/proof.md)"
+    raise Misuse("prove", deployed.environment, problem, remedy)

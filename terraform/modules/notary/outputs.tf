@@ -1,0 +1,4 @@
+output "functions" {
+  description = "Function names by role."
+  value       = { notary = module.notary.name }
+}
