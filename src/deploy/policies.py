@@ -93,7 +93,7 @@ _BUCKETS = (
     "GetEncryptionConfiguration PutEncryptionConfiguration GetLifecycleConfiguration PutLifecycleConfiguration "
     "GetBucketNotification PutBucketNotification GetBucketLogging PutBucketLogging GetBucketAcl GetBucketCORS "
     "GetBucketWebsite GetAccelerateConfiguration GetBucketRequestPayment GetReplicationConfiguration "
-    "GetBucketObjectLockConfiguration"
+    "GetBucketObjectLockConfiguration PutBucketObjectLockConfiguration"
 )
 _OBJECTS = (
     "GetObject PutObject DeleteObject GetObjectVersion DeleteObjectVersion GetObjectTagging PutObjectTagging "
@@ -180,6 +180,13 @@ def operator(place: Place) -> list[Statement]:
             _of("s3", "PutObject DeleteObject DeleteObjectVersion AbortMultipartUpload ListMultipartUploadParts"),
             tuple(f"{arn}/*" for arn in _data(place)),
         ),
+        Statement("Prove", _of("s3", "GetObjectVersion ListBucketVersions"), _anchors(place)),
+        Statement(
+            "ProofKeys",
+            _of("kms", "GetPublicKey"),
+            tuple(place.arn("kms", "key/*")),
+            json.dumps({"StringEquals": {"aws:ResourceTag/project": place.project}}),
+        ),
         Statement("Functions", _of("lambda", "InvokeFunction GetFunctionConfiguration"), tuple(named["lambda"])),
         Statement(
             "Queues",
@@ -255,6 +262,11 @@ def _description(place: Place) -> tuple[str, ...]:
     """What every command begins with: what is deployed, and by which contracts."""
     code = f"arn:{place.partition}:s3:::{place.prefix}-code-{place.account}"
     return (f"{code}/{DESCRIPTION}", f"{code}/contracts/*")
+
+
+def _anchors(place: Place) -> tuple[str, ...]:
+    bucket = f"arn:{place.partition}:s3:::{place.prefix}-anchors-{place.account}"
+    return (bucket, f"{bucket}/anchors/*")
 
 
 def _buckets(place: Place) -> tuple[str, ...]:
