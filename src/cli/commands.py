@@ -70,7 +70,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "audits": Entry("cli.audits:app", "See the audits that there were, what each found and did."),
         "heal": Entry("cli.heal:heal", "Find, repair, prove: run the deployed auditor and watch it."),
         "verify": Entry("cli.verify:verify", "Prove the certificates again from the objects alone."),
-        "proof": Entry("cli.proof:app", "Get the key and the anchors that prove how far the certificates had gone."),
+        "proof": Entry("cli.proof:app", "Prove by signature that the past was not rewritten."),
     },
     "Mending": {
         "quarantine": Entry("cli.quarantine:app", "Look at refused lines, and process their objects again."),

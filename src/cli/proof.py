@@ -17,7 +17,7 @@ from core.errors import Misuse
 if TYPE_CHECKING:
     from aws.deployment import Deployment
 
-app = group("Get the key and the anchors that prove how far the certificates had gone.")
+app = group("Prove by signature that the past was not rewritten.")
 
 NO_FILE = Path()
 PublicKeys = Annotated[

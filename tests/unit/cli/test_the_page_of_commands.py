@@ -70,7 +70,7 @@ def typed(file: Path) -> set[tuple[str, ...]]:
     text = file.read_text(encoding="utf-8")
     if file.suffix == ".md":
         text = "\n".join(re.findall(r"`([^`]+)`", text))
-    found = re.findall(r"(?:\bstarmend|\$\(STARMEND\)) ([a-z]+)(?: ([a-z]+))?\b", text)
+    found = re.findall(r"(?:(?<!inject )\bstarmend|\$\(STARMEND\)) ([a-z]+)(?: ([a-z]+))?\b", text)
     return {tuple(word for word in words if word) for words in found}
 
 
