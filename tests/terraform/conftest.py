@@ -25,7 +25,6 @@ from deploy.terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "terraform"
-PROOF = {"enabled": True, "keys": 2}  # off unless asked for
 BEFORE = Path(__file__).with_name("state_before_modules.json.gz")
 
 
@@ -58,7 +57,7 @@ def state() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def deployed(planner: Planner, state: dict[str, Any]) -> dict[str, Any]:
     """The whole plan over that state: the deployment ``starmend-test`` as it will be."""
-    return planner.shown(state, proof=PROOF)
+    return planner.shown(state)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +115,6 @@ def longest(planner: Planner, deployed: dict[str, Any], tmp_path_factory: pytest
         emulator_endpoint=None,
         contracts_file=str(folder / "contracts.json"),
         analyst_principals=[f"arn:aws:iam::{ACCOUNT}:role/people"],
-        proof=PROOF,
         **PRIVATE_NETWORK,
     )
 
