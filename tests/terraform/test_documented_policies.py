@@ -41,6 +41,7 @@ BEYOND_THE_TYPES = {
     r"iam:(UpdateRole|UpdateRoleDescription|DetachRolePolicy|DeleteRolePolicy)": "a role changed",
     r"s3:(GetObjectVersion|AbortMultipartUpload|ListMultipartUploadParts)": "large packages; the state's old versions",
     r"s3:(Get|Put)BucketLogging": "access_log_bucket",
+    r"s3:PutBucketObjectLockConfiguration": "the anchors, which no plan here asks for",
     r"s3:GetBucketLocation|s3:ListBucketVersions": "the state's bucket, buckets that are emptied",
 }
 # The names of botocore's operations that are authorized as another action; None: as no action of a policy's.
@@ -53,12 +54,13 @@ OTHERWISE = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }  # fmt: skip
 # Calls that only functions make, with roles of their own.
-FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish"}
+FUNCTIONS_ALONE = {"states:SendTaskSuccess", "states:SendTaskFailure", "sns:Publish", "kms:Sign"}
 _SERVICES = {"stepfunctions": "states"}
 _ASKED = (
     "athena",
     "ce",
     "kinesis",
+    "kms",
     "lambda",
     "s3",
     "scheduler",
@@ -162,7 +164,7 @@ def called_by(*folders: str) -> set[str]:
             )
             if isinstance(name, str) and name in known:
                 found |= {OTHERWISE.get(action, action) for action in known[name]}
-    return found - {"athena:GetSession"}
+    return found - {"athena:GetSession", "kms:Verify", "kms:Encrypt"}  # names of other things, too
 
 
 def test_whatever_the_command_asks_for_somebody_may_ask() -> None:
