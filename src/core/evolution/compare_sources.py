@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from core.contract.model import Contract, Database, Entity, Feed, SourceTable
+from core.contract.model import CHECKED, DELETED, Contract, Database, Entity, Feed, SourceTable
 from core.contract.model import Field as SourceField
 from core.evolution.changes import Change
 from core.evolution.elements import (
@@ -19,6 +19,11 @@ from core.evolution.elements import (
 )
 
 _NEXT = applied("it holds from the next run on")
+_MARK = Verdict(
+    "refused",
+    "what is there was written with a mark of the pipeline's own by this name",
+    "Show the source's column by another name, in a view; or keep it in the contract, nullable",
+)
 _FROM_ITS_DEPLOYMENT = applied(
     "it holds from its deployment on; what was owed before is told by the contract of that time"
 )
@@ -127,6 +132,12 @@ def _compare_source_table(dataset: str, place: str, was: SourceTable, becomes: S
     def fields(where: str, old: tuple[SourceField, ...], new: tuple[SourceField, ...]) -> Iterator[Change]:
         yield from _compare_source_fields(dataset, where, old, new)
 
+    for mark, old, new in (
+        (CHECKED, was.checked_mark, becomes.checked_mark),
+        (DELETED, was.deleted_mark, becomes.deleted_mark),
+    ):
+        if old != new:
+            yield change_of(dataset, f"{place}.fields.{mark}", old, new, _MARK)
     rules = {**_SOURCE_TABLE_RULES, "name": Verdict("refused", "it is another table", "Give it its own name")}
     yield from compare_fields(dataset, place, was, becomes, rules, inner={"fields": fields})
 

@@ -237,3 +237,28 @@ def test_datasets_and_tables_that_come_are_additive_and_those_that_go_are_refuse
 def test_marks_are_compared_too() -> None:
     added = Latest()
     assert changes_of(with_column("price", rule=added))[0].grade == "restate"
+
+
+def test_a_source_column_that_takes_a_mark_s_name_is_refused_over_rows_that_have_the_mark() -> None:
+    """Lines that are there say by it when they were fetched again: as the source's column it would be read wrongly."""
+
+    def with_field(name: str) -> Callable[[Contract], Contract]:
+        def change(contract: Contract) -> Contract:
+            assert isinstance(contract.source, Database)
+            table = contract.source.tables[0]
+            own = Field(name, parse_type("timestamp"), required=False)
+            fields = (own, *(field for field in table.fields if field.name != name))
+            return replace(
+                contract,
+                source=replace(contract.source, tables=(replace(table, fields=fields), *contract.source.tables[1:])),
+            )
+
+        return change
+
+    contracts = shipped_contracts()
+    name = next(each.dataset for each in contracts if isinstance(each.source, Database))
+    for mark in ("checked_at", "deleted_at"):
+        other = tuple(with_field(mark)(each) if each.dataset == name else each for each in contracts)
+        assert gravest(compare_contracts(contracts, replace(contracts, contracts=other))) == "refused"
+        back = compare_contracts(replace(contracts, contracts=other), contracts)
+        assert gravest(back) == "refused", "and so is the way back"
