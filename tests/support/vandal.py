@@ -109,9 +109,12 @@ class Vandal:
 
     # ------------------------------------------------------------ the source
 
-    def _row(self, table: str, age: str = "1 minute") -> int | None:
-        """A row that the warehouse has had the time to take."""
-        rows = self.simulation.run(f"select {table}_id from {table} order by 1")
+    def _row(self, table: str, *, older_than: str = "") -> int | None:
+        """A row, one that was last changed so long ago."""
+        old = f"where last_updated < timezone('UTC', now()) - interval '{older_than}'" if older_than else ""
+        rows = self.simulation.run(f"select {table}_id from {table} {old} order by 1")
+        if not rows:
+            return None
         number = int(self.draw.choice(rows)[0])
         return number if self._once(f"{table}/{number}") else None
 
@@ -161,8 +164,11 @@ class Vandal:
         return Mutation(f"{table} {number} changed with a time of {ahead} ahead", named)
 
     def orphan(self) -> Mutation | None:
-        """A reference to a row that is not there, past the foreign key, until ``adopt`` brings it."""
-        number = self._row("sales_order")
+        """A reference to a row that is not there, past the foreign key, until ``adopt`` brings it.
+
+        Of an old row: of one that has just changed the parent might still be on its way, and nothing is told.
+        """
+        number = self._row("sales_order", older_than="1 hour")
         if number is None:
             return None
         design = 1_000_000 + number
