@@ -2,7 +2,8 @@
 
 An outage is told once: each mail of a cause that is open names an entity or a day that none of its earlier ones named.
 Its end is told: by one event for each cause that was opened, and not before its points are settled. And none is kept
-quiet: whoever lacks points for long is named by a cause that is open.
+quiet: whoever lacks points for long is named by a cause that is open, or was until lately. For where the provider is
+well again and has no point, its outage is over, and the point is proven absent by a second answer some hours later.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from tests.fakes.mail import MemoryMail
 from auditor.notifications.compose import ALARM
 
 Day = tuple[str, str]  # an entity, and a day of which points are missing
+OF_VALUES = {"disputed_value"}  # causes of points that are there
+LATELY = 8  # audits, one an hour
 
 
 @dataclass
@@ -30,6 +33,7 @@ class OutagesTold:
     _open: dict[str, set[Day]] = field(default_factory=dict)
     _heard: int = 0
     _mails: int = 0
+    _unnamed: dict[str, int] = field(default_factory=dict)  # audits since an entity was named by an open cause
 
     def after_audit(self, where: str, *, missing: Collection[str], overdue: Collection[str]) -> None:
         """Compare what was told by an audit with the entities of which something is missing, or has been for long."""
@@ -47,11 +51,13 @@ class OutagesTold:
                 self.over += 1
                 if self._open.pop(event["kind"], None) is None:
                     self.wrong.append(f"{where}: {event['kind']} is over, and nobody was told that it began")
-        named = {entity for days in self._open.values() for entity, _ in days}
-        for entity in sorted(set(overdue) - named):
-            self.wrong.append(f"{where}: {entity} lacks points for long, and nobody was told")
-        if self._open and not missing:
-            self.wrong.append(f"{where}: nothing is missing, and the end of {sorted(self._open)} was not told")
+        self._unnamed = {entity: audits + 1 for entity, audits in self._unnamed.items()}
+        self._unnamed |= {entity: 0 for days in self._open.values() for entity, _ in days}
+        for entity in sorted(overdue):
+            if self._unnamed.get(entity, LATELY) >= LATELY:
+                self.wrong.append(f"{where}: {entity} lacks points for long, and nobody was told")
+        if (of_points := sorted(self._open.keys() - OF_VALUES)) and not missing:
+            self.wrong.append(f"{where}: nothing is missing, and the end of {of_points} was not told")
 
     def _hear_of(self, cause: str, days: set[Day], where: str) -> None:
         known = self._open.get(cause)
