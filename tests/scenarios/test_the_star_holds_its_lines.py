@@ -9,7 +9,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 from tests.chaos.mutations import EVERY_LINE
-from tests.support.database_simulation import DatabaseSimulation, database_simulation
+from tests.support.database_simulation import DatabaseSimulation, database_simulation, quick_contracts
+from tests.support.sources import source
 from tests.support.vandal import Mutation, Vandal
 
 from auditor import steps
@@ -17,6 +18,8 @@ from auditor.evidence.results import AuditResult
 from auditor.run_files import read_run_file
 from auditor.services import Limits
 from core.audit.findings import REPORTED, BrokenPartition, ChangedRows
+from core.contract.model import CHECKED, Column, Contracts, Take
+from core.contract.types import parse_type
 from core.errors import TransientFailure
 from core.warehouse.current_state import current_table
 from processing.partitions.commit import read_partition
@@ -107,3 +110,38 @@ def test_where_processing_does_not_answer_the_audit_goes_on_and_says_so(lake: Da
     steps.audit_step({"dataset": lake.dataset, "run": "unanswered", "order": {"dataset": lake.dataset}}, services)
     assert [each for each in lake.findings("unanswered") if each.kind not in REPORTED] == []
     assert lake.log.about("no sample of lines")
+
+
+def with_other_name_of_mark() -> Contracts:
+    """The shipped contracts, whose fact says under a name of its own too when a row was fetched again."""
+    contracts = quick_contracts()
+    contract = contracts.dataset("sales")
+    column = Column("seen_again_at", parse_type("timestamp"), Take(CHECKED))
+    tables = [
+        replace(table, columns=(*table.columns, column)) if table.name == FACT else table for table in contract.tables
+    ]
+    changed = replace(contract, tables=tuple(tables))
+    others = [each for each in contracts if each.dataset != "sales"]
+    return replace(contracts, contracts=(*others, changed))
+
+
+def test_what_a_repair_says_of_a_row_under_another_name_is_no_other_value() -> None:
+    """The row is fetched again under the hash of its first line, which knew of no repair."""
+    with source(sales_orders=20, seed=4) as database:
+        lake = DatabaseSimulation(database, contracts=with_other_name_of_mark(), seed=4)
+        try:
+            lake.extract()
+            lake.limits = EVERY_LINE
+            assert lake.heal()["audit"]["healthy"]
+            path = lake.lake.paths(FACT)[0]
+            rows = lake.lake.snapshot(FACT, path).table
+            latest = rows.filter(rows.column("is_latest"))
+            Vandal(lake, 4).drop_row(FACT, path, latest.column("sales_order_id")[0].as_py())
+            lake.heal(run="dropped")
+            assert {each.kind for each in lake.findings("dropped") if each.kind not in REPORTED}
+            again = lake.lake.snapshot(FACT, path).table
+            assert again.num_rows - again.column("seen_again_at").null_count == 1
+            lake.heal(run="after")
+            assert [each for each in lake.findings("after") if each.kind not in REPORTED] == []
+        finally:
+            lake.close()

@@ -34,7 +34,7 @@ from auditor.services import Services
 from auditor.warehouse.partitions import locate_partition
 from core.audit.findings import BrokenPartition, ChangedRows, Finding
 from core.audit.key_values import Key, key_values
-from core.contract.model import HASH, HASH_LIST, Contract, Latest, Table
+from core.contract.model import HASH, HASH_LIST, Contract, Latest, Surrogate, Table, Take
 from core.errors import TransientFailure
 from core.landing.ingest_objects import TableObject
 from core.landing.reshaping import ReshapedPart, ReshapeLines, parts_from_data, reshaping_to_data
@@ -123,7 +123,7 @@ def _compared(services: Services, contract: Contract, target: Target, part: Resh
     if held.problem or held.hold:
         return Sampled()
     star, lines = _of_same_line(table, held.rows, pq.read_table(pa.BufferReader(stored.body)))
-    unequal = {name: _unequal(star.column(name), lines.column(name)) for name in _columns(table)}
+    unequal = {name: _unequal(star.column(name), lines.column(name)) for name in _columns(target)}
     columns = [name for name, rows in unequal.items() if rows.any()]
     if not columns:
         return Sampled(rows=star.num_rows)
@@ -151,11 +151,21 @@ def _of_same_line(table: Table, star: pa.Table, lines: pa.Table) -> tuple[pa.Tab
     return star.filter(pa.array(is_same)), lines.filter(pa.array(is_same))
 
 
-def _columns(table: Table) -> list[str]:
-    """The columns that a line alone decides: no marks of repairs, and no flag that the merge sets."""
-    merged = {column.name for column in table.columns if isinstance(column.rule, Latest)}
-    marks = {table.deleted, table.checked, HASH, HASH_LIST}
-    return [name for name in stored_schema(table).names if name not in merged | marks]
+def _columns(target: Target) -> list[str]:
+    """The columns that a line's hashed content alone decides: no flag that the merge sets, and no mark of repairs.
+
+    A row that was fetched again has the hash of its first line, and other marks, under whatever names.
+    """
+    added = {field.name for field in target.source.fields if field.added}
+    others = {HASH, HASH_LIST}
+    for column in target.table.columns:
+        rule = column.rule
+        if isinstance(rule, Latest) or (isinstance(rule, Take) and rule.field in added):
+            others.add(column.name)
+    for column in target.table.columns:
+        if isinstance(column.rule, Surrogate) and not others.isdisjoint(column.rule.columns):
+            others.add(column.name)
+    return [name for name in stored_schema(target.table).names if name not in others]
 
 
 def _unequal(ours: pa.ChunkedArray, theirs: pa.ChunkedArray) -> Bools:
