@@ -63,7 +63,7 @@ def sign_chain(
 
 
 def _is_due(last: Anchor, now: datetime) -> bool:
-    return now - datetime.fromisoformat(last.signed_at) >= HEARTBEAT
+    return now - last.instant >= HEARTBEAT
 
 
 def last_anchor(anchors: AnchorStore, dataset: str) -> Anchor | None:

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from core.errors import InvalidData
@@ -23,6 +24,7 @@ ROOT = "anchors/"
 DIGITS = 12
 FORMAT = 1
 FIRST_PREVIOUS = ""
+_WHOLE = ("format", "sequence", "number")  # all other claims are texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Anchor:
         return replace(self, signature=base64.b64encode(signature).decode())
 
     @property
+    def instant(self) -> datetime:
+        """When it was signed (aware)."""
+        return datetime.fromisoformat(self.signed_at)
+
+    @property
     def signature_bytes(self) -> bytes:
         """The signature in DER; empty where it is no base64."""
         return _decoded(self.signature)
@@ -79,15 +86,18 @@ class Anchor:
 
     @classmethod
     def from_json(cls, body: bytes, *, key: str) -> Anchor:
-        """Raises ``InvalidData`` where the bytes are no anchor."""
+        """Raises ``InvalidData`` where the bytes are no anchor, or say something that none can say."""
         try:
             data = json.loads(body)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}")
             anchor = cls(**data)
-            if not isinstance(anchor.number, int) or not isinstance(anchor.sequence, int):
-                raise TypeError("number and sequence are whole numbers")
-        except (ValueError, KeyError, TypeError) as error:
+            for name, claim in data.items():
+                if type(claim) is not (int if name in _WHOLE else str):
+                    raise TypeError(f"{name} is {claim!r}")
+            if anchor.number < 0 or anchor.instant.tzinfo is None:
+                raise ValueError(f"number {anchor.number}, signed at {anchor.signed_at}")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidData("read anchor", key, f"is no anchor ({error!r})", "It was altered") from error
         else:
             return anchor

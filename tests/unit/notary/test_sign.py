@@ -181,6 +181,26 @@ def test_an_altered_anchor_shows(proof: Proof, claims: dict[str, object], proble
     assert problem in " ".join(proof.prove().problems)
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *({name: 5} for name in ("dataset", "previous", "hash", "signed_at", "key", "introduces", "signature")),
+        *({name: value} for name in ("key", "signature", "signed_at") for value in ([], None, {"a": 1})),
+        *({"number": value} for value in (-1, True, 5.0, None)),
+        *({"signed_at": value} for value in ("", "yesterday", "2026-11-20T22:00:00")),
+    ],
+)
+def test_what_no_anchor_can_say_is_named_by_who_proves_and_by_who_signs(
+    proof: Proof, claims: dict[str, object]
+) -> None:
+    """Whoever may add an object to the anchors may write anything into it."""
+    altered(proof, 2, claims)
+    assert "000000000002.json is no anchor" in proof.prove().problems[0]
+    proof.now += HEARTBEAT
+    with pytest.raises(AlteredProof, match=r"000000000002\.json: is no anchor"):
+        proof.sign()
+
+
 def test_an_anchor_that_is_altered_before_the_last_shows_by_its_hash_and_its_signature(proof: Proof) -> None:
     altered(proof, 1, {"number": 1})
     assert len(proof.prove().problems) >= 2
