@@ -22,14 +22,14 @@ class S3AnchorStore:
         self._objects = S3ObjectStore(client, bucket)
 
     def sequences(self, dataset: str) -> Sequence[int]:
-        numbers = {sequence_of(version["Key"]) for version in self._versions(anchor_prefix(dataset))}
+        numbers = {sequence_of(dataset, version["Key"]) for version in self._versions(anchor_prefix(dataset))}
         return sorted(number for number in numbers if number)
 
     def last(self, dataset: str) -> int:
         return max(self.sequences(dataset), default=0)
 
     def read(self, key: str) -> bytes | None:
-        versions = [version for version in self._versions(key) if version["Key"] == key]
+        versions = list(self._versions_of(key))
         if not versions:
             return None
         first = versions[-1]  # S3 lists the versions of a key from the newest to the oldest
@@ -44,9 +44,12 @@ class S3AnchorStore:
                 return bytes(stream.read())
 
     def add(self, key: str, body: bytes) -> Written | Refused:
-        if next(self._versions(key), None) is not None:
+        if next(self._versions_of(key), None) is not None:
             return Refused()
         return self._objects.write(key, body, if_absent=True, content_type="application/json")
+
+    def _versions_of(self, key: str) -> Iterator[Any]:
+        return (version for version in self._versions(key) if version["Key"] == key)
 
     def _versions(self, prefix: str) -> Iterator[Any]:
         with reaching("list object versions", self._place(prefix)):

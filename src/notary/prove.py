@@ -65,13 +65,16 @@ def read_anchors(anchors: AnchorStore, dataset: str) -> tuple[list[Anchor], list
     chain: list[Anchor] = []
     problems: list[str] = []
     previous: str | None = FIRST_PREVIOUS
-    number = 0
-    sequences = set(anchors.sequences(dataset))
-    for sequence in range(1, max(sequences, default=0) + 1):
+    number = before = 0
+    for sequence in anchors.sequences(dataset):
+        if sequence > before + 1:
+            problems.append(_missing(dataset, before + 1, sequence - 1))
+            previous = None
+        before = sequence
         key = anchor_key(dataset, sequence)
-        body = anchors.read(key) if sequence in sequences else None
+        body = anchors.read(key)
         if body is None:
-            problems.append(f"{key} is missing")
+            problems.append(_missing(dataset, sequence, sequence))
             previous = None
             continue
         try:
@@ -89,6 +92,12 @@ def read_anchors(anchors: AnchorStore, dataset: str) -> tuple[list[Anchor], list
         chain.append(anchor)
         previous, number = anchor.body_hash, anchor.number
     return chain, problems
+
+
+def _missing(dataset: str, first: int, last: int) -> str:
+    """That these anchors are missing, in one line: who adds one of a far number makes a gap as long as he likes."""
+    key = anchor_key(dataset, first)
+    return f"{key} is missing" if first == last else f"{key} and all up to {last:,} are missing"
 
 
 def _unsigned(chain: Sequence[Anchor], dataset: str, trusted: Sequence[bytes], holds: Holds) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.fakes.anchors import MemoryAnchors, MemorySigner
 from tests.support.simulated_aws import ClientOf
 
@@ -33,6 +34,28 @@ def test_an_anchor_is_written_once(client_of: ClientOf) -> None:
         store.add(anchor_key("quotes_more", 3), b"another dataset's")
         assert store.read(FIRST) == b"one"
         assert (store.sequences("quotes"), store.last("quotes")) == ([1, 2], 2)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "anchors/quotes/older/000000000007.json",
+        "anchors/quotes/00000000000\u00b2.json",
+        "anchors/quotes/\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661.json",
+        f"{FIRST}.bak",
+        "anchors/quotes/+00000000001.json",
+    ],
+)
+def test_an_object_beside_the_anchors_is_none_of_them(client_of: ClientOf, key: str) -> None:
+    client = locked_bucket(client_of)
+    client.put_object(Bucket="anchors", Key=key, Body=b"another")
+    memory = MemoryAnchors()
+    memory.bodies[key] = b"another"
+    stores: list[AnchorStore] = [memory, S3AnchorStore(client, "anchors")]
+    for store in stores:
+        assert store.last("quotes") == 0
+        assert isinstance(store.add(FIRST, b"one"), Written)
+        assert (store.sequences("quotes"), store.read(FIRST)) == ([1], b"one")
 
 
 def test_neither_a_later_version_nor_a_delete_marker_hides_what_was_written_first(client_of: ClientOf) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from core.audit.anchors import anchor_prefix, sequence_of
+from core.audit.anchors import sequence_of
 from core.ports import Refused, Written
 
 
@@ -18,7 +18,7 @@ class MemoryAnchors:
         self.bodies: dict[str, bytes] = {}
 
     def sequences(self, dataset: str) -> Sequence[int]:
-        numbers = (sequence_of(key) for key in self.bodies if key.startswith(anchor_prefix(dataset)))
+        numbers = (sequence_of(dataset, key) for key in self.bodies)
         return sorted(number for number in numbers if number)
 
     def last(self, dataset: str) -> int:

@@ -130,7 +130,8 @@ def anchor_key(dataset: str, sequence: int) -> str:
     return f"{anchor_prefix(dataset)}{sequence:0{DIGITS}d}.json"
 
 
-def sequence_of(key: str) -> int | None:
-    """The number in an anchor's key; None where it is another object's."""
-    name = key.rpartition("/")[2]
-    return int(name[:DIGITS]) if name[DIGITS:] == ".json" and name[:DIGITS].isdigit() else None
+def sequence_of(dataset: str, key: str) -> int | None:
+    """The number of the dataset's anchor that has this key; None where it is another object's."""
+    digits = key.removeprefix(anchor_prefix(dataset)).removesuffix(".json")
+    is_number = len(digits) == DIGITS and digits.isascii() and digits.isdigit()
+    return int(digits) if is_number and anchor_key(dataset, int(digits)) == key else None

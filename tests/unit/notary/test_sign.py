@@ -219,6 +219,14 @@ def test_a_missing_anchor_and_a_hidden_end_show(proof: Proof) -> None:
     assert "has no anchor" in hidden.prove().problems[0]
 
 
+def test_an_anchor_of_a_far_number_is_one_problem_and_not_one_for_each_number_before_it(proof: Proof) -> None:
+    proof.anchors.bodies[anchor_key("quotes", 10**12 - 1)] = b"{}"
+    assert proof.prove().problems[:2] == (
+        "anchors/quotes/000000000003.json and all up to 999,999,999,998 are missing",
+        "anchors/quotes/999999999999.json is no anchor (KeyError('format'))",
+    )
+
+
 def test_another_key_signs_nothing_that_holds(proof: Proof) -> None:
     stranger = MemorySigner()
     assert "which is not trusted" in " ".join(proof.prove(stranger).problems)
