@@ -62,8 +62,11 @@ def asked_of(url: str, document: object) -> Asked:
     segments = [unquote(segment) for segment in parts.path.split("/")]
     times = [segment for segment in segments if segment and _is_time(segment)]
     ends = dict(zip(("{start}", "{end}"), times, strict=True)) if len(times) == _ENDS else {}
-    placed = {value: place for place, value in ends.items()}
-    path = "/".join(placed.get(segment) or _segment(segment, words, named) for segment in segments)
+    places = iter(ends)  # by their order: the ends of a range of one day are one text
+    path = "/".join(
+        next(places) if segment and segment in ends.values() else _segment(segment, words, named)
+        for segment in segments
+    )
     query, secret = {}, ""
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if _SECRET.match(name):

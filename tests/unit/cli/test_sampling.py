@@ -15,3 +15,9 @@ def test_no_secret_of_an_address_becomes_part_of_a_contract(name: str) -> None:
     assert "hush" not in repr(asked)
     assert asked.secret == name
     assert asked.query == {"symbol": "{entity}", "page_token": "7"}
+
+
+def test_a_range_of_one_day_in_the_path_has_two_ends() -> None:
+    url = "https://api.example.org/v2/aggs/ticker/AAPL/range/1/day/2023-01-09/2023-01-09"
+    asked = asked_of(url, {"results": [{"t": 1673240400000, "c": 130.15}]})
+    assert asked.path == "/v2/aggs/ticker/AAPL/range/1/day/{start}/{end}"
