@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,14 +57,14 @@ def asked_of(url: str, document: object) -> Asked:
     from core.proposing.feed import Asked
 
     parts = urlsplit(url)
-    words = set(_texts(document, 0))
     named = next((value for name, value in parse_qsl(parts.query) if _ENTITY.match(name)), "")
     segments = [unquote(segment) for segment in parts.path.split("/")]
+    owner = _owner(segments, document)
     times = [segment for segment in segments if segment and _is_time(segment)]
     ends = dict(zip(("{start}", "{end}"), times, strict=True)) if len(times) == _ENDS else {}
     places = iter(ends)  # by their order: the ends of a range of one day are one text
     path = "/".join(
-        next(places) if segment and segment in ends.values() else _segment(segment, words, named)
+        next(places) if segment and segment in ends.values() else _segment(segment, {owner, named})
         for segment in segments
     )
     query, secret = {}, ""
@@ -78,10 +78,9 @@ def asked_of(url: str, document: object) -> Asked:
             ends[query[name]] = value
         else:
             query[name] = value.replace("{", "").replace("}", "")
-    entity = named or next((unquote(s) for s in parts.path.split("/") if unquote(s) in words), "")
     url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     form, until = _form_and_end(ends)
-    return Asked(url, path, query, secret, is_known=True, entity=entity, form=form, until=until)
+    return Asked(url, path, query, secret, is_known=True, entity=named or owner, form=form, until=until)
 
 
 def _form_and_end(ends: Mapping[str, str]) -> tuple[str, datetime | None]:
@@ -102,25 +101,33 @@ def _form_and_end(ends: Mapping[str, str]) -> tuple[str, datetime | None]:
     return form, TimeForm(read).read(ends["{end}"]) if "{end}" in ends else None
 
 
-def _segment(segment: str, words: set[str], named: str) -> str:
-    if segment and (segment in words or segment == named):
-        return "{entity}"
-    return quote(segment, safe="@:,;=+$!*()~'")
+def _owner(segments: Sequence[str], document: object) -> str:
+    """The part of a path that the answer knows: a value of it, and only where there is none, a name in it."""
+    texts = list(_texts(document, 0))
+    for are_names in (False, True):
+        words = {text for text, is_name in texts if is_name == are_names}
+        if owner := next((segment for segment in segments if segment and segment in words), ""):
+            return owner
+    return ""
 
 
-def _texts(document: object, depth: int) -> Iterator[str]:
-    """The texts of a document that may be an entity's name, and the names in it."""
+def _segment(segment: str, entities: Collection[str]) -> str:
+    return "{entity}" if segment and segment in entities else quote(segment, safe="@:,;=+$!*()~'")
+
+
+def _texts(document: object, depth: int) -> Iterator[tuple[str, bool]]:
+    """The texts of a document that may be an entity's name, and whether they are names in it."""
     if depth > 6:
         return
     if isinstance(document, Mapping):
         for name, value in document.items():
-            yield str(name)
+            yield str(name), True
             yield from _texts(value, depth + 1)
     elif isinstance(document, list):
         for value in document[:50]:
             yield from _texts(value, depth + 1)
     elif isinstance(document, str) and 1 < len(document) <= 40:
-        yield document
+        yield document, False
 
 
 def _is_time(value: str) -> bool:

@@ -21,3 +21,10 @@ def test_a_range_of_one_day_in_the_path_has_two_ends() -> None:
     url = "https://api.example.org/v2/aggs/ticker/AAPL/range/1/day/2023-01-09/2023-01-09"
     asked = asked_of(url, {"results": [{"t": 1673240400000, "c": 130.15}]})
     assert asked.path == "/v2/aggs/ticker/AAPL/range/1/day/{start}/{end}"
+
+
+def test_a_name_in_the_answer_is_no_entity_where_a_value_of_it_stands_in_the_path_too() -> None:
+    """Polygon's addresses and answers, as its documentation has them."""
+    url = "https://api.polygon.io/v2/aggs/ticker/AAPL/range/1/day/2023-01-09/2023-02-10?apiKey=hush"
+    asked = asked_of(url, {"ticker": "AAPL", "results": [{"t": 1673240400000, "c": 130.15}]})
+    assert (asked.path, asked.entity) == ("/v2/aggs/ticker/{entity}/range/1/day/{start}/{end}", "AAPL")
