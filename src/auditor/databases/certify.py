@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from auditor.canary import gap_to_plant
@@ -60,7 +61,8 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
         if order.tables:  # of all others it knows nothing: what is open there stays so
-            return replace(before, open={**before.open, **open_windows}, causes=tuple({*before.causes, *causes}))
+            still_open = _both_open(before.open, open_windows)
+            return replace(before, open=still_open, causes=tuple(sorted({*before.causes, *causes})))
         swept = result.swept_until if order.scheduled else before.swept_until
         return replace(
             before,
@@ -76,3 +78,13 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     if memory is not None:
         change_memory(services.records, order.dataset, lambda before: before.updated_by(memory))
     change_state(services.records, order.dataset, next_state)
+
+
+def _both_open(before: Mapping[int, OpenWindow], after: Mapping[int, OpenWindow]) -> dict[int, OpenWindow]:
+    """What is open by either count; of rows the greater one, for some of them may be in both."""
+    windows = {**after, **before}
+    for start in before.keys() & after.keys():
+        was, now = before[start], after[start]
+        causes = tuple(sorted({*was.causes, *now.causes}))
+        windows[start] = OpenWindow(max(was.end, now.end), max(was.missing, now.missing), causes)
+    return windows

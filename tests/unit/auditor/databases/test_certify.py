@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 
 from auditor.audits import begin_audit, end_audit
+from auditor.databases.certify import EVERYTHING
 from auditor.databases.memory import read_memory
 from auditor.evidence.completeness import COMPLETENESS
 from auditor.standing.reading import read_standing
-from auditor.state import read_state
+from auditor.state import OpenWindow, change_state, read_state
 
 
 def audit(lake: AuditedDatabase, run: str) -> Any:
@@ -82,3 +84,20 @@ def test_a_run_of_one_table_compares_no_other_and_leaves_open_what_others_lack()
     end_audit(lake.services, other, attempt=0)
     after = read_state(lake.records, DATASET)
     assert (after.open, after.causes, after.frontier) == (before.open, before.causes, before.frontier)
+
+
+def test_a_run_of_one_table_counts_no_less_open_than_others_left() -> None:
+    """The count is the metric ``unhealed``, by which the admins' alarm ends."""
+    lake = whole()
+    lake.source[3] = 30
+    left = OpenWindow(int(CLOCK.timestamp()), 7, ("missing_row/sales/others",))
+    change_state(lake.records, DATASET, lambda state: replace(state, open={EVERYTHING: left}, causes=left.causes))
+    order = {"start": None, "end": None, "now": int(lake.now.timestamp())}
+    named = begin_audit(lake.services, DATASET, "named", **order, tables=("orders",))
+    named.scan(attempt=0)
+    end_audit(lake.services, named, attempt=0)
+    after = read_state(lake.records, DATASET)
+    window = after.open[EVERYTHING]
+    assert window.missing == 7
+    assert len(window.causes) == 2
+    assert {*left.causes} < {*window.causes} == {*after.causes}
