@@ -23,6 +23,7 @@ from core.contract.types import parse_type
 from core.errors import TransientFailure
 from core.warehouse.current_state import current_table
 from processing.partitions.commit import read_partition
+from processing.restating.reshape import reshape_lines
 
 FACT = "fact_sales_order"
 AUDITS = 40
@@ -110,6 +111,21 @@ def test_where_processing_does_not_answer_the_audit_goes_on_and_says_so(lake: Da
     steps.audit_step({"dataset": lake.dataset, "run": "unanswered", "order": {"dataset": lake.dataset}}, services)
     assert [each for each in lake.findings("unanswered") if each.kind not in REPORTED] == []
     assert lake.log.about("no sample of lines")
+
+
+def test_lines_are_not_compared_while_processing_goes_by_another_contract(lake: DatabaseSimulation) -> None:
+    """A deployment updates one function after the other: here processing has a column less."""
+    lake.limits = EVERY_LINE
+    table = lake.contracts.table(FACT)
+    fewer = replace(table, columns=tuple(column for column in table.columns if column.name != "units_sold"))
+    assert fewer != table
+    tables = tuple(fewer if each.name == FACT else each for each in lake.contract.tables)
+    before = replace(lake.contract, tables=tables, hash="another")
+    others = [each for each in lake.contracts if each.dataset != lake.dataset]
+    processing = replace(lake.lake.services, contracts=replace(lake.contracts, contracts=(*others, before)))
+    services = replace(lake.services(), reshape=lambda question: reshape_lines(processing, question))
+    steps.audit_step({"dataset": lake.dataset, "run": "deploying", "order": {"dataset": lake.dataset}}, services)
+    assert [each for each in lake.findings("deploying") if each.kind not in REPORTED] == []
 
 
 def with_other_name_of_mark() -> Contracts:

@@ -74,7 +74,7 @@ def compare_sample(services: Services, contract: Contract, order: DatabaseOrder,
     for table, objects in _objects(services, order, [target.source.name for target in targets.values()], newest):
         place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
         lines, partitions = services.limits.sample_lines, services.limits.sample_partitions
-        question = ReshapeLines(contract.dataset, table, objects, lines, partitions, order.run, place)
+        question = ReshapeLines(contract.dataset, table, objects, lines, partitions, order.run, place, contract.hash)
         try:
             parts = parts_from_data(services.reshape(reshaping_to_data(question)))
         except TransientFailure as error:

@@ -20,7 +20,8 @@ class ReshapeLines:
     """The question: at most ``lines`` of each object of a source table, chosen by the ``seed``.
 
     The rows of at most ``parts`` partitions of each table are written, drawn by how many rows of the sample they have,
-    to objects whose keys begin with ``target``.
+    to objects whose keys begin with ``target``. ``contract`` is the hash of the one that audits the star (empty:
+    any); while a deployment goes on, processing may go by another.
     """
 
     dataset: str
@@ -30,6 +31,7 @@ class ReshapeLines:
     parts: int
     seed: str
     target: str
+    contract: str = ""
 
 
 @dataclass(frozen=True, slots=True)

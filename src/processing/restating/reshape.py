@@ -25,6 +25,8 @@ from processing.shape import Origin
 def reshape_lines(services: Services, question: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a question (``core.landing.reshaping``), JSON-ready; objects that are gone give nothing.
 
+    Nor do any where the question is of another contract than the one at hand.
+
     Raises ``InvalidData`` where it is no question, or names a table that the contract has not.
     """
     try:
@@ -32,6 +34,9 @@ def reshape_lines(services: Services, question: Mapping[str, Any]) -> dict[str, 
         plan = plan_source(services.contracts.dataset(asked.dataset), asked.table)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidData("reshape lines", repr(dict(question))[:200], str(error)) from error
+    if asked.contract not in ("", plan.contract.hash):
+        services.log.info("no lines are shaped by another contract", dataset=asked.dataset, wanted=asked.contract)
+        return parts_to_data(())
     shaped: dict[tuple[str, str], list[pa.Table]] = {}
     for key in asked.objects:
         for part in _parts(services, plan, key, asked):
