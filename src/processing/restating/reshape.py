@@ -21,6 +21,10 @@ from processing.plan import SourcePlan, plan_source
 from processing.services import Services
 from processing.shape import Origin
 
+MOST_BYTES = (
+    32 << 20
+)  # of a sample of an object's lines, which is in memory whole and takes several times as much as rows
+
 
 def reshape_lines(services: Services, question: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to a question (``core.landing.reshaping``), JSON-ready; objects that are gone give nothing.
@@ -63,16 +67,22 @@ def _parts(services: Services, plan: SourcePlan, key: str, asked: ReshapeLines) 
 def sample_lines(blocks: Iterable[Block | LongLine], *, most: int, seed: str) -> list[bytes]:
     """At most so many of the lines, each with the same chance, whatever their number; the same ones for a seed.
 
-    Lines that are too long to be taken apart are passed over.
+    Lines that are too long to be taken apart are passed over. Long ones make the sample smaller: it has at most
+    ``MOST_BYTES``, or one line.
     """
-    draw, kept, seen = random.Random(seed), list[bytes](), 0
+    draw, kept, seen, size = random.Random(seed), list[bytes](), 0, 0
     for block in blocks:
         for line in filter(None, block.data.split(b"\n")) if isinstance(block, Block) else ():
             seen += 1
             if len(kept) < most:
                 kept.append(line + b"\n")
+                size += len(kept[-1])
             elif (place := draw.randrange(seen)) < most:
+                size += len(line) + 1 - len(kept[place])
                 kept[place] = line + b"\n"
+            while size > MOST_BYTES and len(kept) > 1:
+                size -= len(kept.pop(draw.randrange(len(kept))))
+                most = len(kept)
     return kept
 
 

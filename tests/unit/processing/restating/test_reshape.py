@@ -26,6 +26,17 @@ def test_every_line_is_as_likely_as_any_other() -> None:
     assert sum(drawn.values()) == 400 * 30
 
 
+def test_long_lines_make_the_sample_smaller_and_stay_as_likely_as_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of documents: 500 lines of a megabyte were half a gigabyte, before they were parsed."""
+    monkeypatch.setattr("processing.restating.reshape.MOST_BYTES", 50)
+    samples = [sample_lines(BLOCKS, most=30, seed=str(seed)) for seed in range(400)]
+    assert {len(sample) for sample in samples} == {10}
+    drawn = Counter(line for sample in samples for line in sample)
+    assert sum(drawn[line + b"\n"] for line in LINES[:150]) == pytest.approx(2000, abs=190)
+    longest = [Block(b"x" * 60 + b"\n" + b"y" * 70 + b"\n", 1)]
+    assert len(sample_lines(longest, most=30, seed="a")) == 1
+
+
 def test_a_seed_draws_the_same_lines_and_a_small_object_is_taken_whole() -> None:
     assert sample_lines(BLOCKS, most=30, seed="a") == sample_lines(BLOCKS, most=30, seed="a")
     assert sample_lines(BLOCKS, most=30, seed="a") != sample_lines(BLOCKS, most=30, seed="b")
