@@ -45,7 +45,7 @@ def read_address(text: str) -> DatabaseAddress:
     A password that it does not hold comes from ``PGPASSWORD`` or is asked for. A server on this machine is spoken to
     in plain text where there is no ``sslmode``, as ``up --database`` does. Raises ``Misuse``, which hides the password.
     """
-    from ingestion.engines.urls import sslmode_of
+    from ingestion.engines.urls import authorities_of, sslmode_of
 
     try:
         parts = urlsplit(text)
@@ -65,7 +65,7 @@ def read_address(text: str) -> DatabaseAddress:
         **({"port": str(port)} if port else {}),
         "sslmode": sslmode_of(parts.hostname, settings),
     }
-    if authorities := settings.get("sslrootcert", "").replace("system", ""):
+    if authorities := authorities_of(settings):
         login["sslrootcert"] = _text_of(Path(authorities))
     address = DatabaseAddress(ENGINES[parts.scheme], login["dbname"], json.dumps(login))
     _refuse_bad_login(address)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from core.errors import Misuse
 
+SYSTEM = "system"  # libpq's word for the authorities that the machine trusts
 SCHEMES = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql"}
 _FORM = "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
 
@@ -40,7 +41,7 @@ def secret_of_url(url: str) -> str:
     if missing := [name for name, value in given.items() if not value]:
         raise Misuse("read the URL of a database", place, f"lacks {', '.join(missing)}", _FORM)
     secret = {**given, "sslmode": sslmode_of(parts.hostname or "", query)} | ({"port": str(port)} if port else {})
-    if file := query.get("sslrootcert"):
+    if file := authorities_of(query):
         try:
             secret["sslrootcert"] = Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -51,11 +52,20 @@ def secret_of_url(url: str) -> str:
 def sslmode_of(host: str, settings: Mapping[str, str]) -> str:
     """How a server proves itself, by its host and the URL's settings.
 
-    Where they say nothing of it, one on this machine does not: nobody is between.
+    Where they say nothing of it, one on this machine does not: nobody is between. With the system's authorities no less
+    than ``verify-full`` will do, as for libpq (PostgreSQL documentation, "Database Connection Control Functions").
     """
+    if settings.get("sslrootcert") == SYSTEM:
+        return "verify-full"
     if mode := settings.get("sslmode"):
         return mode
     return "disable" if _is_this_machine(host) and not settings.get("sslrootcert") else "verify-full"
+
+
+def authorities_of(settings: Mapping[str, str]) -> str:
+    """The file of the authorities that a URL names; empty where they are the system's."""
+    named = settings.get("sslrootcert", "")
+    return "" if named == SYSTEM else named
 
 
 def _is_this_machine(host: str) -> bool:
