@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from auditor.evidence.results import AuditResult
 from auditor.run_files import read_run_file
 from auditor.services import Limits
 from core.audit.findings import REPORTED, BrokenPartition, ChangedRows
-from core.contract.model import CHECKED, Column, Contracts, Take
+from core.contract.model import CHECKED, Column, Contracts, Table, Take
 from core.contract.types import parse_type
 from core.errors import TransientFailure
 from core.warehouse.current_state import current_table
@@ -128,36 +129,46 @@ def test_lines_are_not_compared_while_processing_goes_by_another_contract(lake: 
     assert [each for each in lake.findings("deploying") if each.kind not in REPORTED] == []
 
 
-def with_other_name_of_mark() -> Contracts:
-    """The shipped contracts, whose fact says under a name of its own too when a row was fetched again."""
+def with_fact(change: Callable[[Table], Table]) -> Contracts:
+    """The shipped contracts with another table of sales orders."""
     contracts = quick_contracts()
     contract = contracts.dataset("sales")
-    column = Column("seen_again_at", parse_type("timestamp"), Take(CHECKED))
-    tables = [
-        replace(table, columns=(*table.columns, column)) if table.name == FACT else table for table in contract.tables
-    ]
-    changed = replace(contract, tables=tuple(tables))
+    tables = tuple(change(table) if table.name == FACT else table for table in contract.tables)
     others = [each for each in contracts if each.dataset != "sales"]
-    return replace(contracts, contracts=(*others, changed))
+    return replace(contracts, contracts=(*others, replace(contract, tables=tables)))
+
+
+@contextmanager
+def loaded(contracts: Contracts) -> Iterator[DatabaseSimulation]:
+    with source(sales_orders=20, seed=4) as database:
+        lake = DatabaseSimulation(database, contracts=contracts, seed=4)
+        try:
+            lake.extract()
+            lake.limits = EVERY_LINE
+            yield lake
+        finally:
+            lake.close()
 
 
 def test_what_a_repair_says_of_a_row_under_another_name_is_no_other_value() -> None:
     """The row is fetched again under the hash of its first line, which knew of no repair."""
-    with source(sales_orders=20, seed=4) as database:
-        lake = DatabaseSimulation(database, contracts=with_other_name_of_mark(), seed=4)
-        try:
-            lake.extract()
-            lake.limits = EVERY_LINE
-            assert lake.heal()["audit"]["healthy"]
-            path = lake.lake.paths(FACT)[0]
-            rows = lake.lake.snapshot(FACT, path).table
-            latest = rows.filter(rows.column("is_latest"))
-            Vandal(lake, 4).drop_row(FACT, path, latest.column("sales_order_id")[0].as_py())
-            lake.heal(run="dropped")
-            assert {each.kind for each in lake.findings("dropped") if each.kind not in REPORTED}
-            again = lake.lake.snapshot(FACT, path).table
-            assert again.num_rows - again.column("seen_again_at").null_count == 1
-            lake.heal(run="after")
-            assert [each for each in lake.findings("after") if each.kind not in REPORTED] == []
-        finally:
-            lake.close()
+    column = Column("seen_again_at", parse_type("timestamp"), Take(CHECKED))
+    with loaded(with_fact(lambda fact: replace(fact, columns=(*fact.columns, column)))) as lake:
+        assert lake.heal()["audit"]["healthy"]
+        path = lake.lake.paths(FACT)[0]
+        rows = lake.lake.snapshot(FACT, path).table
+        latest = rows.filter(rows.column("is_latest"))
+        Vandal(lake, 4).drop_row(FACT, path, latest.column("sales_order_id")[0].as_py())
+        lake.heal(run="dropped")
+        assert {each.kind for each in lake.findings("dropped") if each.kind not in REPORTED}
+        again = lake.lake.snapshot(FACT, path).table
+        assert again.num_rows - again.column("seen_again_at").null_count == 1
+        lake.heal(run="after")
+        assert [each for each in lake.findings("after") if each.kind not in REPORTED] == []
+
+
+def test_a_fact_that_keeps_no_hash_of_its_lines_is_compared_by_none() -> None:
+    """Its version has no mark of repairs: nothing says which line a row is of."""
+    with loaded(with_fact(lambda fact: replace(fact, version=("last_updated",)))) as lake:
+        assert lake.heal()["audit"]["healthy"]
+        assert lake.heal(run="again")["audit"]["healthy"]

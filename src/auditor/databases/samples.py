@@ -69,7 +69,8 @@ def compare_sample(services: Services, contract: Contract, order: DatabaseOrder,
     if services.reshape is None:
         return Sampled()
     looked_at = {part.table for part in order.slices}
-    targets = {target.table.folder: target for target in targets_of(contract) if target.table.name in looked_at}
+    chosen = (target for target in targets_of(contract) if target.table.name in looked_at)
+    targets = {target.table.folder: target for target in chosen if target.table.keeps_content}
     total = Sampled()
     for table, objects in _objects(services, order, [target.source.name for target in targets.values()], newest):
         place = run_file_key(order.run, f"reshaped/{table}").removesuffix(".json")
