@@ -6,7 +6,6 @@ Each rule gets a resolved contract (and, for references, all of them) and adds w
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -244,12 +243,12 @@ def contradicted_plans(contracts: Iterable[Contract]) -> Iterator[tuple[Contract
     """Yields each contract that tells another plan of an account than one before it, what it says, and a remedy."""
     remedy = "It is one account with one plan: tell the same in both, or give each a secret of its own"
     for account, plans in plans_of_accounts(contracts).items():
-        for (known, first), (contract, plan) in itertools.pairwise(plans):
-            limits = (("minute", plan.per_minute, first.per_minute), ("second", plan.per_second, first.per_second))
-            for unit, ours, theirs in limits:
-                if ours and theirs and ours != theirs:
-                    problem = f"allows {account} {ours} calls a {unit}, and {known.dataset} {theirs}"
-                    yield contract, problem, remedy
+        for unit in ("minute", "second"):
+            told = [(contract, calls) for contract, plan in plans if (calls := getattr(plan, f"per_{unit}"))]
+            for contract, calls in told[1:]:
+                known, first = told[0]
+                if calls != first:
+                    yield contract, f"allows {account} {calls} calls a {unit}, and {known.dataset} {first}", remedy
 
 
 def shared_tables_agree(contracts: Contracts) -> Iterator[tuple[Contract, Table]]:
