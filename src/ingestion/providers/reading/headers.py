@@ -8,14 +8,16 @@ is 418 (Binance: an address that went on after a 429), and a 403 whose headers s
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import requests
-
 _RESETS = ("X-Ratelimit-Reset", "Ratelimit-Reset", "X-Rate-Limit-Reset", "X-Ratelimit-Reset-After")
 _REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Remaining")
+_QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)'  # one that nothing ends goes to the end: no text is looked at twice
+_LINK = re.compile(rf'<([^<>]*)>((?:[^",]|{_QUOTED})*)')  # the target, and its parameters
+_PARAMETER = re.compile(rf';\s*([^\s=;"]+)(?:\s*=\s*({_QUOTED}|[^\s;"]*))?')
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e11  # smaller numbers are seconds from now
 
 
@@ -78,8 +80,17 @@ def provider_clock(headers: Mapping[str, str]) -> datetime | None:
 
 
 def next_link(link_header: str) -> str:
-    """The URL that a Link header calls the next page; empty where it names none."""
-    for link in requests.utils.parse_header_links(link_header):
-        if "next" in str(link.get("rel", "")).split():
-            return str(link["url"])
+    """The URL that a Link header calls the next page; empty where it names none.
+
+    Read by the grammar of RFC 8288: quoted text may hold whatever else separates, and neither the names of parameters
+    nor the words of ``rel`` know capitals.
+    """
+    for target, parameters in _LINK.findall(link_header):
+        relations = (_unquoted(value) for name, value in _PARAMETER.findall(parameters) if name.lower() == "rel")
+        if "next" in next(relations, "").lower().split():
+            return str(target).strip()
     return ""
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value.strip("\"'"))
