@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -35,6 +35,7 @@ CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 8.0, 15.0
 TRIES = 3
 BACK_OFF = 0.3  # seconds before the second try, about
 LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
+LONGEST_SHOWN = 200  # characters of an address that is not followed
 _RETRIED = (500, 502, 503, 504)
 _LOST = (requests.ConnectionError, requests.Timeout, HTTPError)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -90,13 +91,25 @@ class Web:
 
     def follow(self, url: str, *, turn: Callable[[], bool] = always) -> Received | Broken:
         """The answer at a URL that an answer named: of the same host, for the token travels with it."""
-        whole = urljoin(self._base + "/", url)
-        if urlsplit(whole)[:2] != urlsplit(self._base)[:2]:
-            return Broken("its next page is on another host", Evidence(f"GET {_without_query(whole)}", 0, "", ""))
+        try:
+            whole, _ = urldefrag(urljoin(self._base + "/", url))  # a parameter behind a fragment is not sent
+            origin = urlsplit(whole)[:2]
+        except ValueError:  # half an IPv6 address
+            return self._unfollowed(url, "its next page has an address that is none")
+        if origin != urlsplit(self._base)[:2]:
+            return self._unfollowed(whole, "its next page is on another host")
         return self._signed(self._without_secret(whole), {}, None, turn)
 
+    def _unfollowed(self, url: str, reason: str) -> Broken:
+        """The refusal of a next page, whose URL may hold the secret anywhere."""
+        shown = blotted(_without_query(url)[:LONGEST_SHOWN].encode("utf-8", "replace"), self._secret()).decode()
+        return Broken(reason, Evidence(f"GET {shown}", 0, "", ""))
+
+    def _secret(self) -> str:
+        return self._credential.value() if self._credential else ""
+
     def _signed(self, url: str, query: Mapping[str, str], body: object, turn: Callable[[], bool]) -> Received | Broken:
-        secret = self._credential.value() if self._credential else ""
+        secret = self._secret()
         answer = self._tried(url, query, body, secret, turn)
         if isinstance(answer, Received) and answer.status == 401 and self._credential:
             renewed = self._credential.renewed(secret)
@@ -164,10 +177,12 @@ class Web:
 
     def _without_secret(self, url: str) -> str:
         """The URL without the secret's parameter, which some APIs repeat in their links."""
+        if not self._signing.query:
+            return url
         parts = urlsplit(url)
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
-        others = [(name, value) for name, value in pairs if name != self._signing.query]
-        return url if len(others) == len(pairs) else urlunsplit(parts._replace(query=urlencode(others)))
+        pairs = parts.query.split("&")  # not parsed and written again: a cursor goes back as it came
+        others = [pair for pair in pairs if unquote_plus(pair.partition("=")[0]) != self._signing.query]
+        return url if len(others) == len(pairs) else urlunsplit(parts._replace(query="&".join(others)))
 
 
 def _body(response: requests.Response, deadline: Deadline) -> bytes:

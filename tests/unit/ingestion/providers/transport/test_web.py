@@ -249,6 +249,30 @@ def test_a_next_page_is_followed_on_its_own_host_alone() -> None:
         assert [request.path for request in server.requests] == ["/more?cursor=1"]
 
 
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    [
+        ("/more?cursor=1#top", f"/more?cursor=1&key={SECRET}"),
+        ("/more#top", f"/more?key={SECRET}"),
+        ("/more?cursor=%FF%FE&key=old&q=a%20b", f"/more?cursor=%FF%FE&q=a%20b&key={SECRET}"),
+        ("/more?k%65y=old", f"/more?key={SECRET}"),
+    ],
+)
+def test_a_next_page_is_asked_for_as_it_is_named_with_the_secret_in_its_query(named: str, asked: str) -> None:
+    with scripted_server(always(Answer("{}"))) as server:
+        credential = Credential(MemorySecrets(token=SECRET), "token")
+        Web(server.url, signing=Signing(query="key"), credential=credential).follow(named)
+        assert [request.path for request in server.requests] == [asked]
+
+
+@pytest.mark.parametrize("url", ["https://[x", "//[::1/h?page=2", "https://x\u2100/h", f"https://thief/{SECRET}/more"])
+def test_a_next_page_that_is_no_address_is_not_followed_and_not_shown_with_the_secret(url: str) -> None:
+    answer = web("https://api.example.com/v1").follow(url)
+    assert isinstance(answer, Broken)
+    assert answer.reason.startswith("its next page")
+    assert SECRET not in answer.evidence.request
+
+
 def test_a_next_page_beside_the_base_path_is_asked_for_as_any_other_is() -> None:
     said = iter([Answer("", 503), Answer('{"a": 1}')])
     with scripted_server(lambda _request: next(said)) as server:
