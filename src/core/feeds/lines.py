@@ -28,6 +28,7 @@ Provenance = Literal["observed", "repaired"]
 Value = str | int | bool | Decimal | datetime | None
 MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from being written out
 ADDED = ("kind", "provenance", "fetched_at", "dataset")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"-?\d{1,60}(\.\d{1,60})?([eE][+-]?\d{1,3})?")
 _NUMERIC = ("int", "bigint", "decimal", "double")
 _LARGEST = {"int": 2**31, "bigint": 2**63}
@@ -92,6 +93,8 @@ def _written(field: Field, value: object, *, place: str) -> object:
         instant = value.astimezone(UTC)
         return format_instant(instant) if kind == "timestamp" else instant.date().isoformat()
     if kind in ("string", "timestamp", "date") and isinstance(value, str):
+        if _HALF_A_PAIR.search(value):  # JSON may name one, and no UTF-8 holds it
+            raise _unfit(field, value, place)
         return value
     if kind == "string" and isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)

@@ -106,6 +106,7 @@ def test_values_are_written_as_the_contract_types_them(kind: str, value: object,
         ("boolean", 1),
         ("timestamp", 1_795_185_000),
         ("string", {"a": 1}),
+        ("string", json.loads('"\\ud83d"')),  # half a character, which JSON may name and UTF-8 cannot hold
     ],
 )
 def test_what_cannot_be_of_the_type_is_refused(kind: str, value: object) -> None:
