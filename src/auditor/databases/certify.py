@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from auditor.canary import gap_to_plant
 from auditor.databases.choose import DatabaseOrder
 from auditor.databases.memory import change_memory, kept_for_certifying
-from auditor.databases.rows.targets import ALWAYS, database_of, targets_of
+from auditor.databases.rows.targets import ALWAYS, all_slices, database_of, targets_of
 from auditor.evidence.certificates import Basis, Certified, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
 from auditor.evidence.halts import halt_rows, halts_in
@@ -57,12 +56,17 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     causes = tuple(sorted(cause.name for cause in triage.causes))
     missing = sum(window.counts["missing"] for window in result.windows)
     end = max((window.end for window in result.windows), default=0)
+    may_close = order.scheduled or _compares_everything(services, order)
 
     def next_state(before: DatasetState) -> DatasetState:
         open_windows = {EVERYTHING: OpenWindow(end, missing, causes)} if missing or causes else {}
-        if order.tables:  # of all others it knows nothing: what is open there stays so
-            still_open = _both_open(before.open, open_windows)
-            return replace(before, open=still_open, causes=tuple(sorted({*before.causes, *causes})))
+        if not may_close:  # of all else it knows nothing: what is open there stays so until an audit that looks
+            kept = before.open.get(EVERYTHING, OpenWindow(0, 0))
+            if open_windows:
+                joined = tuple(sorted({*kept.causes, *causes}))
+                open_windows = {EVERYTHING: OpenWindow(max(kept.end, end), max(kept.missing, missing), joined)}
+            still = tuple(sorted({*before.causes, *causes}))
+            return replace(before, open={**before.open, **open_windows}, causes=still)
         swept = result.swept_until if order.scheduled else before.swept_until
         return replace(
             before,
@@ -80,11 +84,10 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
     change_state(services.records, order.dataset, next_state)
 
 
-def _both_open(before: Mapping[int, OpenWindow], after: Mapping[int, OpenWindow]) -> dict[int, OpenWindow]:
-    """What is open by either count; of rows the greater one, for some of them may be in both."""
-    windows = {**after, **before}
-    for start in before.keys() & after.keys():
-        was, now = before[start], after[start]
-        causes = tuple(sorted({*was.causes, *now.causes}))
-        windows[start] = OpenWindow(max(was.end, now.end), max(was.missing, now.missing), causes)
-    return windows
+def _compares_everything(services: Services, order: DatabaseOrder) -> bool:
+    """Whether a run that was asked for a range compares all history, as ``heal --full`` does."""
+    if order.tables:
+        return False
+    contract, _ = database_of(services.contracts, order.dataset)
+    everything = {part for target in targets_of(contract) for part in all_slices(target, order.taken_at)}
+    return everything <= {*order.slices}

@@ -9,6 +9,7 @@ from typing import Any
 from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 
 from auditor.audits import begin_audit, end_audit
+from auditor.databases.audit import DatabaseAudit
 from auditor.databases.certify import EVERYTHING
 from auditor.databases.memory import read_memory
 from auditor.evidence.completeness import COMPLETENESS
@@ -101,3 +102,23 @@ def test_a_run_of_one_table_counts_no_less_open_than_others_left() -> None:
     assert window.missing == 7
     assert len(window.causes) == 2
     assert {*left.causes} < {*window.causes} == {*after.causes}
+
+
+def test_a_run_over_a_range_leaves_open_what_is_open_elsewhere_and_one_over_all_does_not() -> None:
+    lake = whole()
+    lake.source[3] = 30
+    audit(lake, "first")
+    before = read_state(lake.records, DATASET)
+    lake.put({3: 30})
+    whole_history = {"start": 0, "end": int(lake.now.timestamp()), "now": int(lake.now.timestamp())}
+    everything = begin_audit(lake.services, DATASET, "everything", **whole_history)
+    assert isinstance(everything, DatabaseAudit)
+    elsewhere = DatabaseAudit(lake.services, replace(everything.order, run="elsewhere", slices=()))
+    elsewhere.scan(attempt=0)
+    end_audit(lake.services, elsewhere, attempt=0)
+    after = read_state(lake.records, DATASET)
+    assert before.causes
+    assert (after.open, after.causes) == (before.open, before.causes)
+    everything.scan(attempt=0)
+    end_audit(lake.services, everything, attempt=0)
+    assert (read_state(lake.records, DATASET).open, read_state(lake.records, DATASET).causes) == ({}, ())
