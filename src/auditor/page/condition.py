@@ -13,12 +13,12 @@ from typing import Literal
 from auditor.page import words
 
 State = Literal[
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "paused",
+    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "unread", "paused",
     "uncertified", "complete",
 ]  # fmt: skip
 # From worst to best. Somebody should look at the first ones; the others end by themselves, or were wanted.
 STATES: tuple[State, ...] = (
-    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "paused",
+    "alarmed", "halted", "canary_failed", "late", "unplaced", "outdated", "repairing", "unaudited", "unread", "paused",
     "uncertified", "complete",
 )  # fmt: skip
 LOOK_AT: frozenset[State] = frozenset({"alarmed", "halted", "canary_failed", "late", "unplaced"})
@@ -33,7 +33,8 @@ class Facts:
     start of the first window that lacks something. ``alarms`` are open causes with the time since when they are.
     ``halts`` are ingest objects that stand halted, ``unplaced`` rows without a place in time. ``changes`` say how far
     tables are under the new contract, a sentence each. ``stale`` are tables that are older than promised. ``canary`` is
-    whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told).
+    whether the newest gap planted in it was healed (None: it is no canary, or nothing can be told). ``unread`` are
+    parts that could not be read: then nothing is known to be whole.
     """
 
     dataset: str
@@ -52,6 +53,7 @@ class Facts:
     paused: str = ""
     paused_since: int | None = None
     canary: bool | None = None
+    unread: int = 0
     audited_at: int | None = None
     next_audit: int | None = None
     fine_since: int | None = None
@@ -138,9 +140,15 @@ def _repairing(facts: Facts) -> Condition | None:
 
 
 def _unaudited(facts: Facts) -> Condition | None:
-    if facts.audited_at is not None or facts.missing or facts.alarms:
+    if facts.audited_at is not None or facts.missing or facts.alarms or facts.unread:
         return None
     return Condition("unaudited", "No audit has looked at it yet", "The next audit does; at once: starmend heal")
+
+
+def _unread(facts: Facts) -> Condition | None:
+    parts = words.count(facts.unread, "part")
+    text, doing = f"{parts} of it could not be read, so nobody can tell", "The notes say which, and why"
+    return Condition("unread", text, doing) if facts.unread else None
 
 
 def _paused(facts: Facts) -> Condition | None:
@@ -163,7 +171,7 @@ def _whole(facts: Facts) -> Condition:
     return Condition("complete", text, "Nothing needs to be done", facts.fine_since)
 
 
-_RULES = (_alarmed, _halted, _canary, _late, _unplaced, _outdated, _repairing, _unaudited, _paused)
+_RULES = (_alarmed, _halted, _canary, _late, _unplaced, _outdated, _repairing, _unaudited, _unread, _paused)
 
 
 # ---------------------------------------------------------------- all datasets
@@ -188,8 +196,9 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
     """The verdict over datasets with their conditions; ``unread`` parts could not be read, so nothing is claimed."""
     leading = [(facts, holding[0]) for facts, holding in datasets]
     look_at = [(facts, first) for facts, first in leading if first.state in LOOK_AT]
-    waiting = [(facts, first) for facts, first in leading if first.state not in LOOK_AT | WHOLE]
-    states: list[State] = [first.state for _, first in leading]
+    waiting = [(facts, first) for facts, first in leading if first.state not in LOOK_AT | WHOLE | {"unread"}]
+    is_unread = bool(unread) or any(first.state == "unread" for _, first in leading)
+    states: list[State] = [first.state for _, first in leading] + (["unread"] if is_unread and leading else [])
     worst: State = min(states, key=STATES.index, default="unaudited")
     whole = words.count(len(leading), "dataset")
     concerned = sorted(look_at or waiting, key=lambda pair: STATES.index(pair[1].state))
@@ -197,14 +206,14 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
         title = f"Not complete: {len(look_at):,} of {whole} {'needs' if len(look_at) == 1 else 'need'} somebody"
     elif waiting:
         title = f"Not complete yet: {len(waiting):,} of {whole} on the way"
-    elif unread or not leading:
+    elif is_unread or not leading:
         title = "Nobody can tell: not everything could be read"
     else:
         title = f"Complete: {'the one dataset' if len(leading) == 1 else f'all {whole}'}"
     times = [first.since for _, first in concerned or leading if first.since is not None]
     return Banner(
         state=worst,
-        complete=not concerned and not unread and bool(leading),
+        complete=not concerned and not is_unread and bool(leading),
         title=title,
         since=(min if concerned else max)(times, default=None),
         doing=tuple(f"{facts.dataset}: {first.text}. {first.doing}." for facts, first in concerned),

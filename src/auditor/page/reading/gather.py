@@ -58,6 +58,7 @@ class _Dataset:
     coverage: FeedView | None = None
     windows: tuple[WindowView, ...] = ()
     known: tuple[Known, ...] = field(default=())
+    unread: int = 0
 
 
 def gather(
@@ -111,7 +112,7 @@ def gather(
 
 def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _Dataset:
     """All that is stored about a dataset in the range."""
-    name, is_feed = contract.dataset, isinstance(contract.source, Feed)
+    name, is_feed, before = contract.dataset, isinstance(contract.source, Feed), len(notes.texts)
     reader = read_feed_rows if is_feed else read_database_rows
     rows: Rows = notes.unless(f"completeness of {name}", [], reader, sources, name, span)
     covered: tuple[FeedView | None, Entries] = (None, {})
@@ -134,6 +135,8 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
     canary: bool | None = None
     if contract.needed_source.canary:
         canary = notes.unless(f"canary {name}", None, canary_healed, sources.services, name, now=now)
+    pause: Pause | None = notes.unless(f"pauses of {name}", None, _pause, sources, name)
+    deployed = notes.unless(f"deployments of {name}", None, _deployed, sources, name) if changes else None
     return _Dataset(
         contract,
         rows,
@@ -142,12 +145,13 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
         tuple(alarms),
         tuple(halts),
         tuple(changes),
-        deployed=notes.unless(f"deployments of {name}", None, _deployed, sources, name) if changes else None,
-        pause=notes.unless(f"pauses of {name}", None, _pause, sources, name),
+        deployed=deployed,
+        pause=pause,
         canary=canary,
         coverage=covered[0],
         windows=seen[0],
         known=tuple(known),
+        unread=len(notes.texts) - before,
     )
 
 
@@ -212,6 +216,7 @@ def _facts(dataset: _Dataset, span: Range, stale: Sequence[str]) -> Facts:
         paused=str(pause) if pause else "",
         paused_since=pause.since if pause else None,
         canary=dataset.canary,
+        unread=dataset.unread,
         audited_at=last,
         next_audit=None if last is None else max(last + AUDITED_EVERY, span.now),
         fine_since=fine_since(dataset.journal),

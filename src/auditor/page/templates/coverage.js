@@ -27,7 +27,10 @@ const worse = (one, two) => Object.keys(MARK_WORDS).indexOf(one) > Object.keys(M
 /** The heat map of a dataset's whole range. */
 function coverage(dataset) {
   const grid = dataset.grid;
-  if (!grid.rows.length) return el("p", { class: "soft" }, "The range owes nothing.");
+  if (!grid.rows.length) {
+    const unread = dataset.conditions.some((condition) => condition.state === "unread");
+    return el("p", { class: "soft" }, unread ? "Nothing of it could be read." : "The range owes nothing.");
+  }
   if (grid.unit === "window") return windowMap(dataset);
   const level = topLevel(grid);
   return heatMap({

@@ -4,7 +4,7 @@
 const STATE_WORDS = {
   alarmed: ["!", "alarmed"], halted: ["■", "halted"], canary_failed: ["✗", "canary failed"], late: ["◔", "late"],
   unplaced: ["?", "unplaced rows"], outdated: ["↻", "outdated contract"], repairing: ["…", "repairing"],
-  unaudited: ["○", "not audited yet"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
+  unaudited: ["○", "not audited yet"], unread: ["?", "could not be read"], paused: ["‖", "paused"], uncertified: ["◐", "not all certified"],
   complete: ["✓", "complete"],
 };
 const MARK_WORDS = {

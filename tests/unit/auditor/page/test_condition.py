@@ -28,6 +28,7 @@ def test_each_state_follows_from_what_is_known() -> None:
     assert states(canary=False) == ["canary_failed"]
     assert states(canary=True) == states(canary=None) == ["complete"]
     assert states(audited_at=None, windows=0, certified=0) == ["unaudited"]
+    assert states(audited_at=None, windows=0, certified=0, unread=1) == states(unread=2) == ["unread"]
 
 
 def test_a_pause_and_a_contract_that_changes_leave_the_rest_to_be_said_too() -> None:
@@ -53,6 +54,10 @@ def test_the_banner_is_complete_only_where_every_dataset_is_whole_and_all_was_re
     assert (whole.complete, whole.title, whole.since) == (True, "Complete: all 2 datasets", 400)
     assert verdict({}, {}, unread=1).title.startswith("Nobody can tell")
     assert not verdict({}, {}, unread=1).complete
+    assert verdict({}, {}, unread=1).state == "unread", "no green mark beside a verdict that nobody can give"
+    partly = verdict({}, {"unread": 1})
+    assert (partly.complete, partly.state, partly.title[:15]) == (False, "unread", "Nobody can tell")
+    assert verdict({"missing": 1}, {"unread": 1}).title == "Not complete yet: 1 of 2 datasets on the way"
     assert not verdict().complete
 
 
@@ -78,6 +83,7 @@ FACTS = st.builds(
     changes=st.sampled_from(((), ("1 of 2 months",))),
     paused=st.sampled_from(("", "paused")),
     canary=st.sampled_from((None, True, False)),
+    unread=st.integers(0, 1),
     audited_at=st.sampled_from((None, 5)),
 )
 
@@ -91,10 +97,9 @@ def test_whatever_is_known_nothing_that_is_missing_is_called_complete(datasets: 
         assert order == sorted(set(order)), "the worst first, each once"
         names = {condition.state for condition in said}
         broken = facts.missing or facts.overdue or facts.alarms or facts.halts or facts.unplaced or facts.stale
-        assert bool(broken or facts.canary is False or facts.changes or facts.audited_at is None) == (
-            said[0].state not in WHOLE
-        )
-        assert not (broken and "complete" in names)
+        is_known = facts.audited_at is not None and not facts.unread
+        assert bool(broken or facts.canary is False or facts.changes or not is_known) == (said[0].state not in WHOLE)
+        assert not ((broken or facts.unread) and "complete" in names)
         assert facts.certified < facts.windows or "uncertified" not in names
     assert banner(found).complete == all(said[0].state in WHOLE for _, said in found)
     assert (banner(found).state in LOOK_AT) == any(said[0].state in LOOK_AT for _, said in found)

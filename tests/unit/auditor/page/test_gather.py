@@ -208,6 +208,26 @@ def test_what_cannot_be_read_costs_its_part_of_the_page_and_is_noted(traded: Fee
     assert not made.banner.complete
 
 
+def test_nothing_that_could_not_be_read_is_called_complete(one: FeedSimulation) -> None:
+    an_hour(one)
+    one.heal()
+
+    class Unreachable:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(one.lake.records, name)
+
+        def list(self, prefix: str, **more: Any) -> Any:
+            if prefix.startswith("audit/absent"):
+                raise OutOfReach("list objects", prefix, "timed out", "Try again")
+            return one.lake.records.list(prefix, **more)
+
+    made = report(one, OPENS, CLOSES, records=Unreachable())
+    assert [note.partition(" could")[0] for note in made.notes] == ["coverage of quotes"]
+    (states,) = ([each.state for each in view.conditions] for view in made.datasets if view.name == "quotes")
+    assert states == ["unread"]
+    assert not made.banner.complete
+
+
 def test_a_receipt_that_is_no_json_is_noted(traded: FeedSimulation) -> None:
 
     class Torn:
