@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.browser.conftest import Opener
-from tests.support.pages import STATES_PLANTED, dataset, planted
+from tests.support.pages import STATES_PLANTED, dataset, months, planted, window
 
 from auditor.page.condition import LOOK_AT, banner
 from auditor.page.document import pages
@@ -82,6 +82,15 @@ def test_a_deployment_of_which_nothing_is_known_yet_has_a_page_too(open_page: Op
     assert "The range owes nothing." in tab.text("#coverage")
     bare = open_page(pages(replace(empty, datasets=(), banner=banner([])), "bare.html"))
     assert "Nobody can tell" in bare.text("#banner")
+
+
+def test_a_window_is_found_where_another_table_has_one_that_begins_with_it(open_page: Opener) -> None:
+    days = [window("event", f"2026-11-{day:02d}T00:00:00Z", f"2026-11-{day + 1:02d}T00:00:00Z") for day in (1, 2)]
+    views = (dataset("shop", [*days, *months("orders", 1)]),)
+    tab = open_page(pages(replace(planted(), datasets=views, tables=()), "page.html"))
+    for name, title in (("orders", "orders · Nov 2026"), ("event", "event · Sun 1 Nov")):
+        tab.go(f"#/dataset/shop/window/{name}/2026-11-01T00:00:00Z")
+        assert title in tab.text("h1")
 
 
 def test_an_address_that_is_no_more_says_so(open_page: Opener) -> None:

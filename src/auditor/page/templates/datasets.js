@@ -142,10 +142,11 @@ function overTime(dataset) {
 
 /** A database's window: its counts, its certificate, what to run. */
 function windowPage(dataset, name, stamp) {
-  const grid = dataset.grid, row = grid.rows.indexOf(name), at = grid.columns.findIndex(([start]) => iso(start) === stamp);
-  const mark = grid.unit === "window" && grid.marks.find((each) => each[0] === row && each[1] === at);
+  const grid = dataset.grid, row = grid.rows.indexOf(name);
+  // A day and a month may begin together: the window is the one of this table.
+  const mark = grid.unit === "window" && grid.marks.find((each) => each[0] === row && iso(grid.columns[each[1]][0]) === stamp);
   if (!mark) return [missingPage(`${dataset.name} has no window ${stamp} of ${name}.`)];
-  const counts = cellsOf(grid, row)[at], [start, end] = grid.columns[at], [, , status, certificate, audited] = mark;
+  const [, at, status, certificate, audited] = mark, counts = cellsOf(grid, row)[at], [start, end] = grid.columns[at];
   const bounds = end >= FOREVER ? "" : ` --from ${iso(start)} --to ${iso(end)}`;
   const made = DATA.tables.filter((each) => each.dataset === dataset.name && each.source === name);
   return [
