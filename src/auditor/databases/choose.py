@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,6 +108,7 @@ def choose_slices(
     recent = recent_slices(targets, memory, now=now)
     if tables:
         return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=tuple(tables))
+    recent += open_slices(targets, memory, services.limits, now=now)
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)
     slices = tuple(sorted({*recent, *swept.slices, *restated}))
@@ -136,6 +138,18 @@ def recent_slices(targets: Sequence[Target], memory: Memory, *, now: int) -> lis
         elif target.column or memory.rows.get(target.table.name, 0) <= SMALL:
             slices += slices_between(target, now - RECENT, now)
     return slices
+
+
+def open_slices(targets: Sequence[Target], memory: Memory, limits: Limits, *, now: int) -> list[Slice]:
+    """The slices that were not whole when they were compared last, the newest first, up to the budget of rows.
+
+    A cause that the sweep found in an old month is not over because the next audit looks elsewhere. Never fewer than
+    one.
+    """
+    existing = {part for target in targets for part in all_slices(target, now)}
+    known = sorted({Slice(*part) for part in memory.open} & existing, key=lambda part: -part.start)
+    rows = itertools.accumulate(memory.rows.get(part.table, 0) for part in known)
+    return [part for part, until in zip(known, rows, strict=True) if until <= limits.sweep_rows or part is known[0]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Memory:
     ``tables`` by source table. ``sweep`` is the slice (table and start) at which the sweep of all history goes on,
     ``swept_at`` when it took its last share (epoch seconds). ``rows`` by warehouse table: the most rows that a slice
     was seen to have. ``redriven`` are dead letters that had their second chance. ``shapes`` is the source's catalog.
+    ``open`` are slices (table, start, end) that were not whole when they were compared last: each audit looks again.
     """
 
     tables: Mapping[str, TableMemory] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Memory:
     rows: Mapping[str, int] = field(default_factory=dict)
     redriven: tuple[str, ...] = ()
     shapes: Shapes = field(default_factory=Shapes)
+    open: tuple[tuple[str, int, int], ...] = ()
 
     def of(self, table: str) -> TableMemory:
         return self.tables.get(table, TableMemory())
@@ -70,7 +72,8 @@ class Memory:
         return replace(later, tables=tables, redriven=newest_redriven(self.redriven, later.redriven))
 
     def to_json(self) -> bytes:
-        return canonical_json(asdict(self))
+        data = asdict(self)
+        return canonical_json(data if self.open else {name: value for name, value in data.items() if name != "open"})
 
     @classmethod
     def from_json(cls, body: bytes) -> Memory:
@@ -80,7 +83,8 @@ class Memory:
         }
         sweep = (str(data["sweep"][0]), int(data["sweep"][1]))
         shapes = from_data(Shapes, data.get("shapes", {}))
-        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]), shapes)
+        still = tuple((str(table), int(start), int(end)) for table, start, end in data.get("open", ()))
+        return cls(tables, sweep, data["swept_at"], data["rows"], tuple(data["redriven"]), shapes, still)
 
 
 # ---------------------------------------------------------------- what a scan would remember, until it is certified

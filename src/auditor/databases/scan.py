@@ -90,7 +90,15 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
     tables = {name: arrival.memory for name, arrival in arrivals.items()}
     rows = {**memory.rows, **compared.rows}
-    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes))
+    still = _still_open(memory, order, result)
+    return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
+
+
+def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:
+    """The slices that are not whole, as far as this scan and those before it know."""
+    compared = {(part.table, part.start, part.end) for part in order.slices}
+    whole = {(result.subject_of(window), window.start, window.end) for window in result.windows if window.whole}
+    return tuple(sorted(({*memory.open} | compared) - whole))
 
 
 def _as_sampled(window: WindowResult, sampled: Sampled) -> WindowResult:

@@ -12,6 +12,7 @@ from auditor.audits import begin_audit, end_audit
 from auditor.databases.audit import DatabaseAudit
 from auditor.databases.certify import EVERYTHING
 from auditor.databases.memory import read_memory
+from auditor.databases.rows.targets import ALWAYS
 from auditor.evidence.completeness import COMPLETENESS
 from auditor.standing.reading import read_standing
 from auditor.state import OpenWindow, change_state, read_state
@@ -65,9 +66,11 @@ def test_what_no_repair_brought_is_alarmed_and_stays_open_until_it_is_there() ->
     assert (row["status"], row["expected"], row["missing"]) == ("alarmed", 3, 1)
     [window] = read_state(lake.records, DATASET).open.values()
     assert window.missing == 1
+    assert read_memory(lake.records, DATASET).open == ((ORDER_FACT.name, *ALWAYS),)
     lake.put({3: 30})
     assert audit(lake, "second").certificates == 1
     assert read_state(lake.records, DATASET).open == {}
+    assert read_memory(lake.records, DATASET).open == ()
 
 
 def test_a_run_of_one_table_compares_no_other_and_leaves_open_what_others_lack() -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.audited import AuditedDatabase
 from tests.support.lake import shipped_contracts
 
-from auditor.databases.choose import recent_slices, swept_slices
-from auditor.databases.memory import Memory
+from auditor.databases.choose import choose_slices, open_slices, recent_slices, swept_slices
+from auditor.databases.memory import Memory, change_memory
 from auditor.databases.rows.targets import Slice, all_slices, targets_of
 from auditor.services import Limits
 from core.contract.model import Database
@@ -91,3 +92,25 @@ def test_after_a_silence_the_budget_cuts_one_large_share_and_that_is_no_slow_swe
     memory = Memory(rows=LARGE, swept_at=NOW - 3 * DAY)
     swept = swept_slices(TARGETS, SOURCE, memory, recent(NOW), Limits(sweep_rows=300_000), now=NOW)
     assert (len(swept.slices), swept.seconds) == (5, 0)
+
+
+def test_what_was_not_whole_is_compared_again_the_newest_first_within_the_budget() -> None:
+    some = next(part for part in history(NOW) if not part.whole).table
+    old = sorted(part for part in history(NOW) if part.table == some)[:3]
+    gone = ("no_such_table", 0, DAY)
+    memory = Memory(rows=LARGE, open=(gone, *((part.table, part.start, part.end) for part in old)))
+    assert open_slices(TARGETS, memory, Limits(sweep_rows=10**9), now=NOW) == old[::-1]
+    assert open_slices(TARGETS, memory, Limits(sweep_rows=120_000), now=NOW) == old[:0:-1]
+    assert open_slices(TARGETS, memory, Limits(sweep_rows=1), now=NOW) == [old[2]]
+    assert open_slices(TARGETS, Memory(rows=LARGE), Limits(), now=NOW) == []
+
+
+def test_every_scheduled_audit_looks_again_at_what_a_sweep_found_open() -> None:
+    lake, now = AuditedDatabase(CONTRACT), NOW
+    part = max(history(NOW), key=lambda part: part.start)
+    found = Memory(rows=LARGE, swept_at=NOW, open=((part.table, part.start, part.end),))
+    change_memory(lake.records, CONTRACT.dataset, lambda _: found)
+    for _ in range(3):
+        now += HOUR
+        order = choose_slices(lake.services, CONTRACT.dataset, "run", start=None, end=None, now=now)
+        assert part in order.slices

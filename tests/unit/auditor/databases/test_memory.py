@@ -25,6 +25,7 @@ MEMORIES = st.builds(
     st.integers(0, 9),
     st.dictionaries(st.just("fact_order"), st.integers(0, 9)),
     st.lists(st.sampled_from("abcd"), unique=True).map(tuple),
+    open=st.lists(st.tuples(st.just("fact_order"), st.integers(0, 9), st.integers(10, 19)), unique=True).map(tuple),
 )
 
 
