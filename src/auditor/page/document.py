@@ -51,6 +51,7 @@ def pages(report: Report, name: str) -> dict[str, str]:
 def _json(value: object) -> str:
     """JSON that may stand in a script: nothing in it ends the element, opens a comment or another script."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a character, which JSON may name
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

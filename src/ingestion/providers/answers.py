@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 
 from core.audit.history import Evidence
 
+LONGEST_EXCERPT = 100  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -89,6 +91,14 @@ class Broken:
 
 
 Answer = Data | NoData | NotEntitled | Limited | Broken
+
+
+def excerpt(value: object) -> str:
+    """The beginning of what an answer or an error of reading it says, as text that mails and files can hold.
+
+    JSON may name half a character, which no UTF-8 holds.
+    """
+    return str(value)[:LONGEST_EXCERPT].encode("utf-8", "replace").decode()
 
 
 def always() -> bool:

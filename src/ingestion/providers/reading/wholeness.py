@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ingestion.providers.answers import excerpt
+
 _NEXT = {
     "next",
     "nexturl",
@@ -39,7 +41,7 @@ def error_in(document: object) -> str:
     """The error that a document names beside or instead of its content; empty where it names none."""
     for name, value in _entries(document):
         if name in _ERRORS and value:
-            return str(value)[:100]
+            return excerpt(value)
     return ""
 
 

@@ -9,7 +9,7 @@ from jmespath.exceptions import JMESPathError
 
 from core.feeds.rest.settings import LINK, HistoryCall, names_entity
 from core.feeds.rest.templates import Path
-from ingestion.providers.answers import Answer, Broken, NoData
+from ingestion.providers.answers import Answer, Broken, NoData, excerpt
 from ingestion.providers.reading.classify import Reply, classify
 from ingestion.providers.reading.received import Received
 from ingestion.providers.reading.slots import Record
@@ -165,7 +165,7 @@ class PageReader:
         if self._call.count is not None:
             count = self._said(self._call.count)
             agrees = _number(count) == self._all
-            return ("" if agrees else f"it says that there are {count} records, and has {self._all}"), agrees
+            return ("" if agrees else f"it says that there are {excerpt(count)} records, and has {self._all}"), agrees
         if self._call.is_paged:
             return "", self._of_last > 0 or not self._next_url()
         if last.next_link or names_another_page(last.document):

@@ -13,7 +13,7 @@ from jmespath.exceptions import JMESPathError
 from core.feeds.rest.settings import Call
 from core.feeds.rest.templates import Expression
 from core.feeds.rest.times import TimeForm
-from ingestion.providers.answers import Broken
+from ingestion.providers.answers import Broken, excerpt
 from ingestion.providers.reading.classify import Reply
 from ingestion.providers.reading.slots import Record
 from ingestion.providers.reading.wholeness import error_in
@@ -61,7 +61,7 @@ class Reader:
                 return Broken(_without_records(reply.document), reply.evidence)
             rows = list(self._raw(content))
         except _UNREADABLE as error:
-            return Broken(f"records that the contract does not describe ({error})", reply.evidence)
+            return Broken(f"records that the contract does not describe ({excerpt(error)})", reply.evidence)
         if not rows and (error_text := error_in(reply.document)):
             return Broken(f"an error instead of records ({error_text})", reply.evidence)
         fields = [name for name in self._paths() if name not in (_TIME, _ENTITY)]
@@ -108,13 +108,13 @@ class Reader:
             return Record(None, fields, content, is_empty=is_empty)
         time = values[_TIME]
         if isinstance(time, Exception):
-            return Record(None, {}, content, str(time))
+            return Record(None, {}, content, excerpt(time))
         try:
             instant = self.form.read(time) - self.offset
         except _UNREADABLE as error:
-            return Record(None, {}, content, str(error)[:100])
+            return Record(None, {}, content, excerpt(error))
         spoilt = [value for value in fields.values() if isinstance(value, Exception)]
-        return Record(instant, fields, content, str(spoilt[0])[:100] if spoilt else "", is_empty)
+        return Record(instant, fields, content, excerpt(spoilt[0]) if spoilt else "", is_empty)
 
     def _is_null(self, value: object) -> bool:
         return value is None or any(_means(marker, value) for marker in self.call.nulls)

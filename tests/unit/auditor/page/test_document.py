@@ -86,3 +86,10 @@ def test_the_chart_library_is_the_one_that_was_published() -> None:
     folder = files("auditor.page") / "templates" / "uplot"
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in VENDORED}
     assert hashes == VENDORED
+
+
+def test_half_a_character_in_an_answer_does_not_keep_the_page_from_being_written() -> None:
+    half = json.loads('"\\ud83d"')
+    first, *others = planted().alarms
+    text = pages(replace(planted(), alarms=(replace(first, answer=half), *others)), "page.html")["page.html"]
+    assert b'"answer":"\\ud83d"' in text.encode()

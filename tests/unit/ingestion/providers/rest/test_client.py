@@ -378,3 +378,25 @@ def test_what_was_not_told_cannot_be_asked(server: ScriptedServer) -> None:
         source(server, history=ROWS).provider.live("x")
     with pytest.raises(BadContract, match="is no provider"):
         build_source(model.Provider("soap"), every=60, secret="key", secrets=MemorySecrets())
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        ('{"error": "\\ud83d"}', {}),
+        ('{"items": "\\ud83d"}', {"records": "sort_by(items, &at)"}),
+        ('{"items": [{"at": "\\ud83d", "v": 1}]}', {}),
+        ('{"items": [{"at": 1795132800, "v": 1}], "count": "\\ud83d"}', {"count": "count"}),
+        ('{"error": "' + "x" * 10_000 + '"}', {}),
+    ],
+)
+def test_why_an_answer_is_not_believed_is_a_text_that_a_mail_can_hold(
+    server: ScriptedServer, body: str, settings: dict[str, Any]
+) -> None:
+    server.answer = lambda _request: Answer(body)
+    provider = source(server, time="epoch_seconds", history={**ITEMS, **settings}).provider
+    answer = provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Broken | Data)
+    reason = answer.reason if isinstance(answer, Broken) else answer.partial
+    assert reason
+    assert len(reason.encode()) < 300
