@@ -150,7 +150,10 @@ class Web:
         method = "GET" if body is None else "POST"
         headers = self._signing.headers_with(secret)
         request = requests.Request(method, url, params=dict(query), headers=headers, json=body)
-        prepared = self._session.prepare_request(request)
+        try:
+            prepared = self._session.prepare_request(request)
+        except (requests.RequestException, UnicodeError):  # what an answer named may be no text that a URL can hold
+            return self._unfollowed(url, "its next page has an address that is none"), False
         plain = prepared.url or url
         asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
         prepared.url = self._with_secret(plain, urlencode({"": secret})[1:])

@@ -400,3 +400,20 @@ def test_why_an_answer_is_not_believed_is_a_text_that_a_mail_can_hold(
     reason = answer.reason if isinstance(answer, Broken) else answer.partial
     assert reason
     assert len(reason.encode()) < 300
+
+
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [
+        ("token", {"pages": {"by": "cursor", "parameter": "token", "from": "token"}}),
+        ("more", {"next": "more"}),
+    ],
+)
+def test_a_next_page_named_by_half_a_character_is_not_given_and_ends_nothing_else(
+    server: ScriptedServer, said: str, settings: dict[str, Any]
+) -> None:
+    server.answer = lambda _request: Answer(f'{{"items": [{{"at": {T}, "v": 1}}], "{said}": "/h?page=\\ud83d"}}')
+    provider = source(server, time="epoch_seconds", history={**ITEMS, **settings}).provider
+    answer = provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert (len(answer.points), answer.whole, bool(answer.partial)) == (1, False, True)
