@@ -244,9 +244,9 @@ def contradicted_plans(contracts: Iterable[Contract]) -> Iterator[tuple[Contract
     remedy = "It is one account with one plan: tell the same in both, or give each a secret of its own"
     for account, plans in plans_of_accounts(contracts).items():
         for unit in ("minute", "second"):
-            told = [(contract, calls) for contract, plan in plans if (calls := getattr(plan, f"per_{unit}"))]
-            for contract, calls in told[1:]:
-                known, first = told[0]
+            limits = [(contract, calls) for contract, plan in plans if (calls := getattr(plan, f"per_{unit}"))]
+            for contract, calls in limits[1:]:
+                known, first = limits[0]
                 if calls != first:
                     yield contract, f"allows {account} {calls} calls a {unit}, and {known.dataset} {first}", remedy
 
