@@ -25,9 +25,6 @@ class S3AnchorStore:
         numbers = {sequence_of(dataset, version["Key"]) for version in self._versions(anchor_prefix(dataset))}
         return sorted(number for number in numbers if number)
 
-    def last(self, dataset: str) -> int:
-        return max(self.sequences(dataset), default=0)
-
     def read(self, key: str) -> bytes | None:
         versions = list(self._versions_of(key))
         if not versions:

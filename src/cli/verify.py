@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -58,16 +59,7 @@ def verify(
                     "failures": len(verified.failures),
                 }
             )
-            failures += [
-                {
-                    "dataset": failure.dataset,
-                    "certificate": failure.certificate,
-                    "window": failure.window,
-                    "partition": failure.partition,
-                    "problem": failure.problem,
-                }
-                for failure in verified.failures
-            ]
+            failures += map(asdict, verified.failures)
     proofs: list[dict[str, Any]] = []
     if public_key:
         names = [each["dataset"] for each in totals]

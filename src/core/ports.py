@@ -199,10 +199,6 @@ class AnchorStore(Protocol):
         """The numbers of a dataset's anchors that were ever written, ascending."""
         ...
 
-    def last(self, dataset: str) -> int:
-        """The greatest of them; 0 where there is none."""
-        ...
-
     def read(self, key: str) -> bytes | None:
         """The first object that was written under this key; None where there never was one."""
         ...

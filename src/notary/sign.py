@@ -68,7 +68,7 @@ def _is_due(last: Anchor, now: datetime) -> bool:
 
 def last_anchor(anchors: AnchorStore, dataset: str) -> Anchor | None:
     """The newest anchor; None where there is none. Raises ``AlteredProof`` where it is none."""
-    sequence = anchors.last(dataset)
+    sequence = max(anchors.sequences(dataset), default=0)
     if not sequence:
         return None
     key = anchor_key(dataset, sequence)

@@ -21,9 +21,6 @@ class MemoryAnchors:
         numbers = (sequence_of(dataset, key) for key in self.bodies)
         return sorted(number for number in numbers if number)
 
-    def last(self, dataset: str) -> int:
-        return max(self.sequences(dataset), default=0)
-
     def read(self, key: str) -> bytes | None:
         return self.bodies.get(key)
 
