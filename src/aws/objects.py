@@ -41,6 +41,19 @@ class S3ObjectStore:
                 raise
             return OpenObject(_stat(key, answer), answer["Body"])
 
+    def read_end(self, key: str, length: int) -> StoredObject | None:
+        with reaching("read object", self._place(key)):
+            try:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=-{length}")
+            except ClientError as error:
+                if code_of(error) in MISSING:
+                    return None
+                raise
+            with answer["Body"] as stream:
+                body = stream.read()
+            size = int(answer.get("ContentRange", "").rpartition("/")[2] or len(body))
+            return StoredObject(_stat(key, {**answer, "ContentLength": size}), body)
+
     def stat(self, key: str) -> ObjectStat | None:
         with reaching("stat object", self._place(key)):
             try:

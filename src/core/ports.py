@@ -84,6 +84,14 @@ class ObjectReader(Protocol):
         ...
 
 
+class TailReader(Protocol):
+    """Reads the ends of objects, where Parquet keeps what it says of itself."""
+
+    def read_end(self, key: str, length: int) -> StoredObject | None:
+        """The object's last ``length`` bytes, all of a shorter one; ``stat.size`` is the whole object's. None: none."""
+        ...
+
+
 class ObjectWriter(Protocol):
     """Writes whole objects of one bucket; they are durable when ``write`` returns ``Written``."""
 

@@ -8,8 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.architecture.conftest import SRC, Sources
 
-WINGS = {"core", "aws", "ingestion", "processing", "auditor", "notary", "deploy", "cli", "local"}
-LAMBDAS = {"ingestion", "processing", "auditor", "notary"}
+WINGS = {"core", "aws", "ingestion", "processing", "auditor", "notary", "mirror", "deploy", "cli", "local"}
+LAMBDAS = {"ingestion", "processing", "auditor", "notary", "mirror"}
 MAY_IMPORT = {
     "core": set(),
     "aws": {"core"},
@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "processing": {"core"},
     "auditor": {"core"},
     "notary": {"core"},
+    "mirror": {"core"},
     "deploy": {"core", "aws"},
     "local": {"core", "aws", "deploy", *LAMBDAS},
     "cli": {"core", "aws", "deploy", "local", *LAMBDAS},

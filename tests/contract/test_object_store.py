@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from typing import cast
 
 import pytest
 from tests.fakes.objects import MemoryObjects
@@ -10,7 +11,7 @@ from tests.support.simulated_aws import ClientOf
 
 from aws.objects import S3ObjectStore
 from core.errors import PipelineBug
-from core.ports import ObjectStore, Refused, Written
+from core.ports import ObjectStore, Refused, TailReader, Written
 
 BUCKET = "ingest-bucket"
 
@@ -50,6 +51,16 @@ def test_a_stream_gives_the_same_bytes(store: ObjectStore) -> None:
     with opened.stream as stream:
         assert stream.read(4) == b"0123"
         assert stream.read() == b"456789"
+
+
+@pytest.mark.parametrize(("length", "end"), [(4, b"6789"), (10, b"0123456789"), (64, b"0123456789")])
+def test_the_end_of_an_object_comes_with_the_size_of_the_whole(store: ObjectStore, length: int, end: bytes) -> None:
+    written = store.write("a", b"0123456789")
+    assert isinstance(written, Written)
+    stored = cast(TailReader, store).read_end("a", length)
+    assert stored is not None
+    assert (stored.body, stored.stat.size, stored.stat.etag) == (end, 10, written.etag)
+    assert cast(TailReader, store).read_end("b", length) is None
 
 
 def test_of_two_creators_the_second_is_refused_and_the_first_ones_bytes_stay(store: ObjectStore) -> None:

@@ -31,6 +31,10 @@ class MemoryObjects:
         stored = self._found("open", key)
         return OpenObject(stored[0], io.BytesIO(stored[1])) if stored else None
 
+    def read_end(self, key: str, length: int) -> StoredObject | None:
+        stored = self._found("read_end", key)
+        return StoredObject(stored[0], stored[1][-length:]) if stored else None
+
     def stat(self, key: str) -> ObjectStat | None:
         stored = self._found("stat", key)
         return stored[0] if stored else None

@@ -1,0 +1,158 @@
+"""The state of a table's mirror: which object each partition had in the last snapshot, and what older snapshots name.
+
+One gzipped JSON object beside the metadata, which names it. It says nothing that could not be read out of pointers,
+footers and manifests again; it is there so that a snapshot of eleven changed partitions reads eleven of them.
+
+Whatever a snapshot names is held for an interval of sequence numbers, from the snapshot that brought it to the one that
+no longer had it: it is live as long as a live snapshot's number lies in it. This is the one rule for manifests, lists
+and Parquet objects alike.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from core.errors import InvalidData
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredFile:
+    """The object of a partition as a snapshot names it.
+
+    ``partition`` is its path below the folder of the table's generation, ``etag`` that of the pointer which named it.
+    ``snapshot`` and ``sequence`` are of the snapshot that brought it. ``form`` is the number of its columns' types
+    among the state's ``forms``.
+    ``columns`` has for each column with statistics: field id, bytes, values, nulls, and the
+    bounds as Iceberg writes them, in hex (null: unknown).
+    """
+
+    partition: str
+    etag: str
+    key: str
+    size: int
+    rows: int
+    snapshot: int
+    sequence: int
+    form: int
+    columns: tuple[tuple[Any, ...], ...] = ()
+    offsets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest of the last snapshot: the ``entry`` of its list, as JSON, and the files that are live in it."""
+
+    key: str
+    entry: Mapping[str, Any]
+    files: tuple[MirroredFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object that the snapshots ``first`` to before ``end`` name, by their sequence numbers.
+
+    Where both are the same no snapshot ever named it: a state, which goes as soon as there is a newer one.
+    """
+
+    key: str
+    first: int
+    end: int
+
+    def is_live(self, sequences: Collection[int]) -> bool:
+        """Whether one of the live snapshots names it."""
+        return any(self.first <= sequence < self.end for sequence in sequences)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """What the mirror knows of the last snapshot of a table.
+
+    ``folder`` is that of the table's generation. ``forms`` are the types of stored columns, by name. ``replaced`` are
+    Parquet objects that the last snapshot no longer names, ``superseded`` manifests, lists and states.
+    """
+
+    folder: str = ""
+    forms: tuple[Mapping[str, str], ...] = ()
+    manifests: tuple[Manifest, ...] = ()
+    replaced: tuple[Held, ...] = ()
+    superseded: tuple[Held, ...] = ()
+
+    @property
+    def files(self) -> dict[str, MirroredFile]:
+        """The files of the last snapshot by partition."""
+        return {file.partition: file for manifest in self.manifests for file in manifest.files}
+
+    def held_objects(self, sequences: Collection[int]) -> frozenset[str]:
+        """The keys of all Parquet objects that the last snapshot or a live one names."""
+        current = {file.key for manifest in self.manifests for file in manifest.files}
+        return frozenset(current | {held.key for held in self.replaced if held.is_live(sequences)})
+
+    def expired(self, sequences: Collection[int]) -> tuple[Held, ...]:
+        """What the mirror itself wrote and no live snapshot names any more."""
+        return tuple(held for held in self.superseded if not held.is_live(sequences))
+
+    def without_expired(self, sequences: Collection[int]) -> MirrorState:
+        """The state once nobody needs to know of what no live snapshot names."""
+        return replace(
+            self,
+            replaced=tuple(held for held in self.replaced if held.is_live(sequences)),
+            superseded=tuple(held for held in self.superseded if held.is_live(sequences)),
+        )
+
+    def to_json(self) -> bytes:
+        """Gzipped JSON."""
+        data = {
+            "format": FORMAT,
+            "folder": self.folder,
+            "forms": [dict(form) for form in self.forms],
+            "manifests": [
+                {"key": manifest.key, "entry": manifest.entry, "files": [_written(file) for file in manifest.files]}
+                for manifest in self.manifests
+            ],
+            "replaced": [[held.key, held.first, held.end] for held in self.replaced],
+            "superseded": [[held.key, held.first, held.end] for held in self.superseded],
+        }
+        return gzip.compress(orjson.dumps(data), 1, mtime=0)
+
+    @classmethod
+    def from_json(cls, body: bytes, *, key: str) -> MirrorState:
+        """Raises ``InvalidData`` where the bytes are no state: the next snapshot then reads every partition."""
+        try:
+            data = orjson.loads(gzip.decompress(body))
+            if data["format"] != FORMAT:
+                raise ValueError(f"format {data['format']}")
+            return cls(
+                folder=data["folder"],
+                forms=tuple(data["forms"]),
+                manifests=tuple(
+                    Manifest(each["key"], each["entry"], tuple(MirroredFile(*file) for file in each["files"]))
+                    for each in data["manifests"]
+                ),
+                replaced=tuple(Held(*held) for held in data["replaced"]),
+                superseded=tuple(Held(*held) for held in data["superseded"]),
+            )
+        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+            remedy = "The next run of the mirror reads all partitions again"
+            raise InvalidData("read mirror state", key, f"is no state ({error!r})", remedy) from error
+
+
+def _written(file: MirroredFile) -> list[Any]:
+    return [
+        file.partition,
+        file.etag,
+        file.key,
+        file.size,
+        file.rows,
+        file.snapshot,
+        file.sequence,
+        file.form,
+        file.columns,
+        file.offsets,
+    ]

@@ -1,0 +1,168 @@
+"""A snapshot of one table: what changed is read, written into manifests, and becomes the table's next version.
+
+Effects in order: what no live snapshot names goes; manifests, their list and the state are written under names of
+their own; then the metadata, by a conditional PUT of the next version. That PUT is the commit. After it the hint is
+moved. So a run that is killed leaves the table before its commit or after it, and the next run goes on from there: a
+version that the hint does not know yet refuses the PUT, is read, and the run begins again on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyiceberg.table.metadata import TableMetadataV2
+
+from core.contract.model import Table
+from core.errors import TransientFailure
+from core.mirroring.names import hint_key, metadata_key, table_prefix
+from core.mirroring.state import MirroredFile, MirrorState
+from core.ports import Refused
+from mirror.changes import Changes, read_changes
+from mirror.columns import unreadable_columns
+from mirror.reading import Mirror, MirrorServices, read_mirror
+from mirror.snapshot import Writing, write_snapshot, write_without_expired
+from mirror.table import (
+    METADATA_KEPT,
+    all_but_current,
+    as_promised,
+    expired_snapshots,
+    following,
+    live_sequences,
+    new_table,
+    next_instant,
+    to_json,
+    without_snapshots,
+)
+
+TRIES = 3  # a run that was killed after its commit costs the next one a try
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """The table is mirrored as it was when its pointers were listed; ``location`` is that of its metadata.
+
+    ``changed`` partitions are new in its last snapshot: none where it was so already. ``problems`` are partitions that
+    could not be read, which keep the file that they had.
+    """
+
+    table: str
+    version: int
+    location: str
+    changed: int
+    partitions: int
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """No snapshot was made: objects of these partitions have columns that no engine reads as the contract's types.
+
+    The audit makes such partitions again (``auditor.warehouse.outdated``); until then the last snapshot stays.
+    """
+
+    table: str
+    version: int
+    partitions: Mapping[str, str]
+
+
+def mirror_table(table: Table, services: MirrorServices) -> Mirrored | Waits:
+    """Bring a table's mirror up to its pointers, in one snapshot; running it again changes nothing.
+
+    Raises ``TransientFailure`` where a store does not answer or other runs are faster three times.
+    """
+    mirror = read_mirror(table.name, services.objects)
+    for _ in range(TRIES):
+        outcome = _attempt(table, mirror, services)
+        if outcome is not None:
+            return outcome
+        mirror = read_mirror(table.name, services.objects, least=mirror.version + 1)
+        _move_hint(table.name, mirror.version, services)
+    remedy = "Run one at a time: starmend mirror run"
+    raise TransientFailure("mirror table", table.name, "other runs were faster", remedy)
+
+
+def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored | Waits | None:
+    """None: another run has made the next version."""
+    known = mirror.state.files if mirror.state.folder == table.folder else {}
+    changes = read_changes(
+        table, known, objects=services.objects, partitions=services.partitions, workers=services.workers
+    )
+    before = mirror.metadata or _new_table(table, services)
+    promised = as_promised(before, table, {name for each in changes.read for name in each.footer.types})
+    if unreadable := _unreadable(table, mirror.state, known, changes):
+        return Waits(table.name, mirror.version, unreadable)
+    writing = Writing(table, mirror, promised, services, services.unique())
+    if mirror.metadata is None or promised is not before or changes.read or mirror.state.folder != table.folder:
+        _delete_expired(mirror, table.name, services)
+        after = write_snapshot(writing, changes.read)
+    elif _is_due(mirror, services):
+        _delete_expired(mirror, table.name, services)
+        after = write_without_expired(writing)
+    else:
+        return _mirrored(table, mirror.version, 0, len(known), changes, services)
+    expired = expired_snapshots(after, services.now()) if mirror.state_key else all_but_current(after)
+    if not _commit(table.name, mirror.version, without_snapshots(after, expired), services):
+        return None
+    return _mirrored(table, mirror.version + 1, len(changes.read), len(known | _by_path(changes)), changes, services)
+
+
+def _new_table(table: Table, services: MirrorServices) -> TableMetadataV2:
+    return new_table(table, f"{services.root}{table_prefix(table.name)}", services.unique(), services.now())
+
+
+def _by_path(changes: Changes) -> dict[str, object]:
+    return {each.path: each for each in changes.read}
+
+
+def _mirrored(
+    table: Table, version: int, changed: int, count: int, changes: Changes, services: MirrorServices
+) -> Mirrored:
+    location = f"{services.root}{metadata_key(table.name, version)}"
+    return Mirrored(table.name, version, location, changed, count, changes.problems)
+
+
+def _unreadable(
+    table: Table, state: MirrorState, known: Mapping[str, MirroredFile], changes: Changes
+) -> dict[str, str]:
+    """Partitions with columns that cannot be read as the contract's types, and which those are."""
+    read = {each.path: unreadable_columns(table, each.footer.types) for each in changes.read}
+    by_form = [unreadable_columns(table, form) for form in state.forms]
+    kept = {path: by_form[file.form] for path, file in known.items() if path not in read}
+    return {path: ", ".join(columns) for path, columns in {**kept, **read}.items() if columns}
+
+
+def _is_due(mirror: Mirror, services: MirrorServices) -> bool:
+    """Whether snapshots have expired, or what only they named is still there."""
+    if mirror.metadata is None:
+        return False
+    left = [held for held in mirror.state.expired(live_sequences(mirror.metadata)) if held.first < held.end]
+    return bool(left or expired_snapshots(mirror.metadata, services.now()))
+
+
+def _delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None:
+    """Delete what the committed metadata do not name, and those that their log does not name."""
+    if mirror.metadata is None:
+        return
+    gone = [held.key for held in mirror.state.expired(live_sequences(mirror.metadata))]
+    if mirror.version > METADATA_KEPT + 1:
+        gone.append(metadata_key(table, mirror.version - METADATA_KEPT - 1))
+    if gone:
+        services.objects.delete(gone)
+
+
+def _commit(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:
+    """Put the version after this one; False where there is one already."""
+    if version:
+        location = f"{services.root}{metadata_key(table, version)}"
+        metadata = following(metadata, location, next_instant(metadata, services.now()))
+    key = metadata_key(table, version + 1)
+    written = services.objects.write(key, to_json(metadata), if_absent=True, content_type="application/json")
+    if isinstance(written, Refused):
+        return False
+    _move_hint(table, version + 1, services)
+    return True
+
+
+def _move_hint(table: str, version: int, services: MirrorServices) -> None:
+    services.objects.write(hint_key(table), str(version).encode(), content_type="text/plain")

@@ -1,0 +1,72 @@
+"""A table's mirror as it is: the version that is current, its metadata and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyiceberg.table.metadata import TableMetadataV2
+
+from core.errors import InvalidData, PipelineBug
+from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key
+from core.mirroring.state import MirrorState
+from core.ports import ObjectReader, PartitionStore
+from mirror.changes import LakeStore
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorServices:
+    """What the mirror works with. ``root`` is what makes a location of a key, ``s3://<bucket>/``.
+
+    ``unique`` gives 32 hex digits that were never used before.
+    """
+
+    objects: LakeStore
+    partitions: PartitionStore
+    root: str
+    now: Callable[[], datetime]
+    unique: Callable[[], str]
+    workers: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A table's mirror as of a version; version 0: there is none yet. An empty ``state_key``: its state is lost."""
+
+    version: int
+    metadata: TableMetadataV2 | None
+    state: MirrorState
+    state_key: str = ""
+
+
+def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
+    """The mirror as the hint names it, or a version that is known to be there.
+
+    Raises ``PipelineBug`` where the metadata cannot be read.
+    """
+    hint = None if least else objects.read(hint_key(table))
+    version = least or (int(hint.body) if hint else 0)
+    if not version:
+        return Mirror(0, None, MirrorState())
+    key = metadata_key(table, version)
+    stored = objects.read(key)
+    if stored is None:
+        raise PipelineBug("read mirror", key, "is not there", f"Begin again: starmend mirror reset {table}")
+    try:
+        metadata = TableMetadataV2.model_validate_json(stored.body)
+    except ValueError as error:
+        raise PipelineBug("read mirror", key, f"is no table's metadata: {error}") from error
+    place = metadata.properties.get(STATE_PROPERTY, "")
+    return Mirror(version, metadata, *_read_state(place, objects))
+
+
+def _read_state(key: str, objects: ObjectReader) -> tuple[MirrorState, str]:
+    """The state, and its key; where it cannot be read, one that knows of no partition, and no key."""
+    stored = objects.read(key) if key else None
+    if stored is None:
+        return MirrorState(), ""
+    try:
+        return MirrorState.from_json(stored.body, key=key), key
+    except InvalidData:
+        return MirrorState(), ""

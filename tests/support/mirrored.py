@@ -1,0 +1,195 @@
+"""A lake whose objects lie in a folder, so that engines open its mirror, and what they read there."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.table import StaticTable
+from tests.support.contracts import GOOD, TODAY, folder_of
+from tests.support.lake import MemoryLake
+
+from core.authoring.load import load
+from core.contract.model import Contracts, Table
+from core.mirroring.names import metadata_key
+from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+from core.warehouse.keys import bucket_of
+from mirror.commit import Mirrored, mirror_table
+from mirror.reading import MirrorServices, read_mirror
+
+
+class FolderObjects:
+    """A bucket whose keys are paths. ``before`` and ``after`` are asked about each effect."""
+
+    def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
+        self.folder = folder
+        self.counts: dict[str, int] = {}
+        self.before: Callable[[str, str], None] = lambda _effect, _key: None
+        self.after: Callable[[str, str], None] = lambda _effect, _key: None
+        self._clock = clock
+        self._stats: dict[str, ObjectStat] = {}
+        self._lock = threading.Lock()
+
+    def read(self, key: str) -> StoredObject | None:
+        self._count("read", key)
+        stat = self._stats.get(key)
+        return StoredObject(stat, (self.folder / key).read_bytes()) if stat else None
+
+    def read_end(self, key: str, length: int) -> StoredObject | None:
+        self._count("read_end", key)
+        stat = self._stats.get(key)
+        return StoredObject(stat, (self.folder / key).read_bytes()[-length:]) if stat else None
+
+    def open(self, key: str) -> OpenObject | None:
+        stat = self._stats.get(key)
+        return OpenObject(stat, (self.folder / key).open("rb")) if stat else None
+
+    def stat(self, key: str) -> ObjectStat | None:
+        return self._stats.get(key)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        self._count("list", prefix)
+        stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
+        return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
+
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_absent: bool = False,
+        if_match: str = "",
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/octet-stream",
+    ) -> Written | Refused:
+        self._count("write", key)
+        with self._lock:
+            there = self._stats.get(key)
+            if (if_absent and there) or (if_match and (there is None or there.etag != if_match)):
+                return Refused()
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            path = self.folder / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+            self._stats[key] = ObjectStat(key, len(body), etag, self._clock(), dict(metadata or {}))
+        self.after("write", key)
+        return Written(etag)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        keys = list(keys)
+        self._count("delete", keys[0])
+        for key in keys:
+            if self._stats.pop(key, None):
+                (self.folder / key).unlink()
+        self.after("delete", keys[0])
+
+    def _count(self, effect: str, key: str) -> None:
+        self.before(effect, key)
+        with self._lock:
+            self.counts[effect] = self.counts.get(effect, 0) + 1
+
+
+class MirroredLake:
+    """A ``MemoryLake`` whose warehouse is copied into a folder and mirrored there; ``now`` is set by whoever tests."""
+
+    def __init__(self, lake: MemoryLake, folder: Path, *, seed: str = "a") -> None:
+        self.lake = lake
+        self.now = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+        self.objects = FolderObjects(folder, lambda: self.now)
+        numbers = itertools.count(1)
+        self.services = MirrorServices(
+            objects=self.objects,
+            partitions=lake.partitions,
+            root=f"{folder}/",
+            now=lambda: self.now,
+            unique=lambda: hashlib.md5(f"{seed}{next(numbers)}".encode(), usedforsecurity=False).hexdigest(),
+            workers=4,
+        )
+
+    def copy(self) -> None:
+        """The warehouse as it is now, pointers and objects."""
+        for key, body in list(self.lake.partitions.objects.items()):
+            known = self.objects.stat(key)
+            if known is None or (key.endswith(".txt") and (self.objects.folder / key).read_bytes() != body):
+                self.objects.write(key, body)
+
+    def mirror(self, name: str) -> Mirrored:
+        """The table as it is, mirrored a minute later."""
+        self.copy()
+        self.now += timedelta(minutes=1)
+        outcome = mirror_table(self.table(name), self.services)
+        assert isinstance(outcome, Mirrored), outcome
+        return outcome
+
+    def table(self, name: str) -> Table:
+        return self.lake.services.contracts.table(name)
+
+    def opened(self, name: str) -> StaticTable:
+        """The mirror's last version as PyIceberg opens it."""
+        version = read_mirror(name, self.objects).version
+        return StaticTable.from_metadata(f"{self.objects.folder}/{metadata_key(name, version)}")
+
+    def rows_by_pointers(self, name: str) -> list[tuple[Any, ...]]:
+        """The rows by way of the pointers: the columns of the contract, and the numbers of buckets."""
+        table = self.table(name)
+        rows: list[tuple[Any, ...]] = []
+        for path in self.lake.paths(name):
+            values = dict(folder.split("=") for folder in path.split("/")) if path else {}
+            stored = self.lake.snapshot(name, path).table
+            columns = []
+            for column in table.columns:
+                in_path = [p for p in table.partition_by if p.column == column.name and p.transform == "value"]
+                if in_path:
+                    text = values[in_path[0].name]
+                    columns.append([int(text) if column.type.name in ("int", "bigint") else text] * stored.num_rows)
+                else:
+                    columns.append(stored.column(column.name).to_pylist())
+            for part in table.partition_by:
+                if part.transform == "bucket":
+                    columns.append(bucket_of(stored.column(part.column), part.buckets).tolist())
+            rows += zip(*columns, strict=True)
+        return in_order(rows)
+
+
+def in_order(rows: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
+    """Rows sorted by what they look like: order is no promise."""
+    return sorted((tuple(row) for row in rows), key=repr)
+
+
+def rows_of(table: pa.Table) -> list[tuple[Any, ...]]:
+    """The rows of an Arrow table, in order."""
+    return in_order(zip(*[column.to_pylist() for column in table.columns], strict=True)) if table.num_columns else []
+
+
+class Shop(MirroredLake):
+    """The lake of ``tests.support.contracts.GOOD``, or of another contract of its source."""
+
+    def __init__(self, folder: Path, contract: Mapping[str, Any] = GOOD, *, seed: str = "a") -> None:
+        super().__init__(MemoryLake(self._loaded(folder, contract)), folder / "lake", seed=seed)
+        self._folder = folder
+        self.sales = self._batches = 0
+
+    def _loaded(self, folder: Path, contract: Mapping[str, Any]) -> Contracts:
+        written = folder / "contracts"
+        written.mkdir(parents=True, exist_ok=True)
+        return load(folder_of(written, dict(contract)), today=TODAY)
+
+    def deployed(self, contract: Mapping[str, Any]) -> None:
+        """Processing and the mirror go on with another contract."""
+        self.lake.deployed(self._loaded(self._folder, contract))
+
+    def sell(self, count: int, *, created: str, **more: Any) -> None:
+        """So many new sales of a time, processed."""
+        self._batches += 1
+        lines = []
+        for _ in range(count):
+            self.sales += 1
+            sale = {"sale_id": self.sales, "person_id": self.sales % 7, "created_at": created, "changed_at": created}
+            lines.append(sale | {"price": self.sales + 0.25, "note": f"Sale {self.sales}"} | more)
+        assert self.lake.process(self.lake.put_table("shop", "sale", self._batches, lines)) == {}

@@ -1,0 +1,87 @@
+"""A mirror that is killed before or after any of its effects: the next run goes on, and readers see whole snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.mirrored import Shop, rows_of
+
+from core.mirroring.names import metadata_prefix, version_of_metadata
+from mirror.commit import mirror_table
+from mirror.reading import read_mirror
+
+SALES = "fact_sale"
+EFFECTS = ("write", "delete")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that it would have caught was raised."""
+
+
+def prepared(folder: Path) -> Shop:
+    """A mirror of two snapshots, of which the first has expired by now, and of a partition that changed since."""
+    shop = Shop(folder)
+    shop.sell(3, created="2026-10-01T00:00:00")
+    shop.mirror(SALES)
+    shop.now += timedelta(hours=7)
+    shop.sell(3, created="2026-11-01T00:00:00")
+    shop.mirror(SALES)
+    shop.sell(3, created="2026-10-02T00:00:00")
+    shop.copy()
+    return shop
+
+
+def moments(folder: Path) -> Iterator[tuple[str, int]]:
+    """Before and after every effect of a run."""
+    shop = prepared(folder)
+    effects: list[str] = []
+    shop.objects.before = lambda effect, _key: effects.append(effect) if effect in EFFECTS else None
+    mirror_table(shop.table(SALES), shop.services)
+    assert set(effects) == set(EFFECTS)
+    yield from ((when, number) for number in range(len(effects)) for when in ("before", "after"))
+
+
+def test_killed_at_any_effect_the_mirror_converges_and_was_whole_all_the_time(tmp_path: Path) -> None:
+    for number, (when, place) in enumerate(moments(tmp_path / "counted")):
+        shop = prepared(tmp_path / str(number))
+        before = rows_of(shop.opened(SALES).scan().to_arrow())
+        left = [place]
+
+        def kill(effect: str, _key: str, left: list[int] = left) -> None:
+            if effect in EFFECTS:
+                left[0] -= 1
+                if left[0] == -1:
+                    raise Killed
+
+        setattr(shop.objects, when, kill)
+        with pytest.raises(Killed):
+            mirror_table(shop.table(SALES), shop.services)
+        setattr(shop.objects, when, lambda _effect, _key: None)
+        wanted = shop.rows_by_pointers(SALES)
+        assert rows_of(shop.opened(SALES).scan().to_arrow()) in (before, wanted), (when, place)
+        shop.mirror(SALES)
+        shop.sell(1, created="2026-11-03T00:00:00")
+        shop.mirror(SALES)
+        assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES), (when, place)
+        keys = [info.key for info in shop.objects.list(metadata_prefix(SALES))]
+        assert read_mirror(SALES, shop.objects).version == max(version_of_metadata(key) or 0 for key in keys)
+
+
+def test_of_two_runs_at_once_one_commits_and_the_other_goes_on_from_there(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(3, created="2026-10-01T00:00:00")
+    shop.copy()
+    others = [1]
+
+    def other(effect: str, key: str) -> None:
+        if others and effect == "write" and version_of_metadata(key):
+            others.clear()
+            mirror_table(shop.table(SALES), shop.services)
+
+    shop.objects.before = other
+    outcome = mirror_table(shop.table(SALES), shop.services)
+    assert not others
+    assert (outcome.version, rows_of(shop.opened(SALES).scan().to_arrow())) == (1, shop.rows_by_pointers(SALES))
