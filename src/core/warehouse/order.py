@@ -209,7 +209,7 @@ def _total_order(values: pa.Array) -> pa.Array:
 # ---------------------------------------------------------------- order of versions
 
 # What a transaction writes while a check is under way bears a later time than the check: that is no wrong clock.
-_NEAR = pa.scalar(timedelta(minutes=30), pa.duration("us"))
+_NEAR = timedelta(minutes=30)
 
 
 def seen_at(written: pa.Array, checked: pa.Array) -> pa.Array:

@@ -25,7 +25,7 @@ from core.time import NO_PLACE
 from core.warehouse.order import Bools, Ints, as_array, locate, seen_at, sort_rows
 
 # Versions of rows without a place in time, which the source's pairs do not have (``unplaced`` compares them).
-_NO_PLACE = microseconds(pa.array([NO_PLACE - timedelta(days=1)], pa.timestamp("us")))[0]
+_NO_PLACE = np.datetime64(NO_PLACE - timedelta(days=1), "us").astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ def places(names):
 
 IMPORT = """
 import importlib
-for name in sys.argv[2].split(","):
+handlers, late = sys.argv[2].split(","), sys.argv[3].split(",")
+for name in handlers:
+    importlib.import_module(name)
+heavy = sorted({"pandas", "awswrangler"} & set(sys.modules))
+for name in filter(None, late):
     importlib.import_module(name)
 versions = {}
 from importlib.metadata import distributions
@@ -43,7 +47,8 @@ strange = [
     module.__file__ for module in list(sys.modules.values())
     if getattr(module, "__file__", None) and not module.__file__.startswith((code, *packages, *standard))
 ]
-print(json.dumps({"versions": versions, "strange": strange, "modules": sorted({n.split(".")[0] for n in sys.modules})}))
+modules = sorted({name.split(".")[0] for name in sys.modules})
+print(json.dumps({"versions": versions, "strange": strange, "modules": modules, "heavy": heavy}))
 """
 
 PROCESS = """
@@ -132,7 +137,7 @@ def run(script: str, code: Path, layers: tuple[str, ...], *arguments: str) -> di
 def test_every_handler_imports_from_its_own_packages_alone(layers: tuple[str, ...], code: Path) -> None:
     modules = [handler for handler, given in functions().items() if given == layers]
     late = ["awswrangler"] if "athena" in layers else []  # the first query imports it
-    report = run(IMPORT, code, layers, ",".join([*modules, *late]))
+    report = run(IMPORT, code, layers, ",".join(modules), ",".join(late))
     pins = layer_pins()
     assert report["versions"] == {name: pin.version for layer in layers for name, pin in pins[layer].items()}
     assert report["strange"] == []
@@ -140,6 +145,7 @@ def test_every_handler_imports_from_its_own_packages_alone(layers: tuple[str, ..
     assert {"pyarrow", "orjson", "botocore"} <= imported
     assert imported.isdisjoint({"pydantic", "yaml", "exchange_calendars", "typer", "rich", "duckdb"})
     assert ("pandas" in imported) == ("athena" in layers)
+    assert report["heavy"] == [], "a value of Arrow's made at import alone imports pandas, 300 ms of each cold start"
 
 
 def test_an_object_becomes_facts_with_the_layer_of_all_functions(code: Path) -> None:
