@@ -16,7 +16,7 @@ from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
 from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, From, Json, Output, Source, To
-from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps
+from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps, write_file
 from core.errors import Misuse
 
 if TYPE_CHECKING:
@@ -246,8 +246,7 @@ def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build
     from core.rendering.render import render
 
     text = render(load(folder, today=today()))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    write_file(file, text, operation="render contracts")
     out.print(f"wrote {file} ({len(text):,} bytes)")
 
 
@@ -271,6 +270,5 @@ def docs(
     if file == Path("-"):
         sys.stdout.write(text)
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    write_file(file, text, operation="write the reference")
     out.print(f"wrote {file} ({len(text):,} bytes)")

@@ -79,7 +79,7 @@ def _sink(file: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    fresh = file.with_name(f"{file.name}.new")
+    fresh = file.parent / f"{file.name}.new"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with fresh.open("wb") as stream:

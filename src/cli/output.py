@@ -7,14 +7,16 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from cli.rows.cells import is_number, said_cell
 from cli.rows.table import Heading, table_lines
+from core.errors import Misuse
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -81,6 +83,20 @@ def json_value(value: Any) -> Any:
     if hasattr(value, "item"):  # a numpy scalar
         return value.item()
     return str(value)
+
+
+def write_file(file: Path, text: str, *, operation: str) -> None:
+    """Write a file that appears when it is whole, and its folder. Raises ``Misuse`` where it cannot be written."""
+    fresh = file.parent / f"{file.name}.new"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(file)
+    except (OSError, ValueError) as error:  # the latter: a name that none can be
+        with suppress(OSError, ValueError):
+            fresh.unlink(missing_ok=True)
+        problem = getattr(error, "strerror", None) or str(error)
+        raise Misuse(operation, str(file), problem, "Name a file that can be written") from error
 
 
 class Steps:

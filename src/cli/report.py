@@ -12,7 +12,7 @@ import typer
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Environment, From, Json, Output, To
-from cli.output import FINDINGS, FINE, out, print_json, steps
+from cli.output import FINDINGS, FINE, out, print_json, steps, write_file
 from cli.ranges import range_of
 from deploy.folders import BUILD
 
@@ -85,15 +85,8 @@ def write_report(
         )
     with steps() as progress, progress.step("writing the page"):
         for name, text in reversed(pages(report, to.name).items()):  # the page last: what it names is there
-            _write(to.parent / name, text)
+            write_file(to.parent / name, text, operation="write the page")
     return report
-
-
-def _write(to: Path, text: str) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    fresh = to.with_name(to.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(to)
 
 
 def sources_of(deployed: Deployment) -> Sources:

@@ -29,10 +29,14 @@ def origin_of(target: Target, packages: Packages) -> dict[str, str]:
 
 
 def save_plan(plan: Path, origin: Mapping[str, str], out: Path) -> None:
-    """Write Terraform's plan and its origin into one file."""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(plan, PLAN)
-        archive.writestr(ORIGIN, json.dumps(origin, indent=1))
+    """Write Terraform's plan and its origin into one file. Raises ``Misuse`` where it cannot be written."""
+    try:
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(plan, PLAN)
+            archive.writestr(ORIGIN, json.dumps(origin, indent=1))
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise Misuse("save the plan", str(out), problem, "Name a file that can be written") from error
 
 
 def take_plan(file: Path, origin: Mapping[str, str], out: Path) -> Path:

@@ -101,3 +101,13 @@ def test_contracts_are_compared_with_a_revision(starmend: Command, folder: Path)
     nothing = starmend("contract", "diff", "--contracts", str(folder), "--against", "--output=x")
     assert nothing.code == 2
     assert "no revision" in nothing.err
+
+
+@pytest.mark.parametrize("command", [("render", "--contracts", CONTRACTS), ("docs",)])
+def test_an_output_that_cannot_be_written_is_refused_by_name(
+    starmend: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    said = starmend("contract", *command, "--output", str(tmp_path / "file/below"))
+    assert said.code == 2
+    assert f"{tmp_path}/file/below" in said.err

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cli.output import print_json, show, show_first, steps
+from cli.output import print_json, show, show_first, steps, write_file
+from core.errors import Misuse
 
 
 def test_json_keeps_decimals_exact_and_times_readable(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +51,13 @@ def test_without_a_terminal_a_step_says_its_seconds_on_standard_error(capsys: py
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("packaging (0.")
+
+
+def test_a_file_is_written_whole_and_with_its_folder_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "folder/file"
+    write_file(file, "text", operation="write it")
+    assert file.read_text() == "text"
+    for place in (file / "below", tmp_path, Path("/"), tmp_path / "\0"):
+        with pytest.raises(Misuse, match=r"write it: .*Name a file that can be written"):
+            write_file(place, "text", operation="write it")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]

@@ -38,3 +38,9 @@ def test_what_is_no_saved_plan_is_refused_with_the_way_to_make_one(body: bytes |
         file.write_bytes(body)
     with pytest.raises(Misuse, match="deploy plan --output"):
         take_plan(file, ORIGIN, tmp_path / "taken")
+
+
+def test_a_plan_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "plan").write_bytes(b"terraform's own")
+    with pytest.raises(Misuse, match="Name a file that can be written"):
+        save_plan(tmp_path / "plan", ORIGIN, tmp_path / "missing/saved.zip")
