@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,11 @@ from cli.auditing import datasets_of
 from cli.commands import examples, group
 from cli.deployed import deployment
 from cli.options import DEFAULT, Dataset, Environment, Json, Output
-from cli.output import FINDINGS, FINE, out, print_json, show, steps
+from cli.output import FINDINGS, FINE, out, print_json, show, steps, write_file
 from core.errors import Misuse
 
 if TYPE_CHECKING:
+    from auditor.evidence.links import Links
     from aws.deployment import Deployment
 
 app = group("Prove by signature that the past was not rewritten.")
@@ -41,7 +43,7 @@ def key(environment: Environment = DEFAULT, output: Output = NO_FILE) -> None:
     if output == NO_FILE:
         out.print(pem, end="")
     else:
-        output.write_text(pem, encoding="ascii")
+        write_file(output, pem, operation="proof key")
 
 
 @app.command("sign")
@@ -103,29 +105,28 @@ def list_anchors(
 
 
 def prove_anchors(
-    deployed: Deployment, datasets: list[str], *, keys: list[Path], bucket: str
+    deployed: Deployment, chains: Mapping[str, Links], *, keys: list[Path], bucket: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """(how far each dataset is proven, what denies it) by these public keys, as rows."""
+    """(how far each dataset's chain is proven, what denies it) by these public keys, as rows."""
     import datetime as dt
 
     from aws.anchors import S3AnchorStore
-    from aws.objects import S3ObjectStore
     from cli.signatures import holds, read_public_key
-    from notary.prove import prove_chain
+    from notary.prove import Chained, prove_chain
 
     trusted = [read_public_key(file) for file in keys]
-    s3 = deployed.clients("s3")
-    store = S3AnchorStore(s3, _anchor_bucket(deployed, bucket))
-    records = S3ObjectStore(s3, deployed.warehouse_bucket)
+    store = S3AnchorStore(deployed.clients("s3"), _anchor_bucket(deployed, bucket))
     proofs, failures = [], []
-    for name in datasets:
+    for name, links in chains.items():
+        chained = Chained(links.hashes, links.head.number)
         proven = prove_chain(
-            name, records=records, anchors=store, trusted=trusted, holds=holds, now=dt.datetime.now(dt.UTC)
+            name, chained=chained, anchors=store, trusted=trusted, holds=holds, now=dt.datetime.now(dt.UTC)
         )
         proofs.append(
             {
                 "dataset": name,
                 "anchors": proven.anchors,
+                "signed_since": proven.since,
                 "signed_until": proven.number,
                 "signed_at": proven.signed_at,
                 "failures": len(proven.problems),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
 from cli.proof import AnchorBucket, PublicKeys, prove_anchors
 from cli.ranges import range_of
 from core.errors import Misuse
+
+if TYPE_CHECKING:
+    from auditor.evidence.links import Links
 
 
 @examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --public-key starmend.pem")
@@ -30,7 +33,8 @@ def verify(
     """Prove the certificates again from the objects alone.
 
     Checks the chain, and the rows that its certificates speak of; with a public key also what was signed outside the
-    lake, so that nobody who can write it has rewritten its past. Exits with 1, naming what does not hold.
+    lake, so that nobody who can write it has rewritten its past. Exits with 1, naming what does not hold. Windows that
+    were certified otherwise before, and rows that no certificate speaks of, are shown and are no failure.
     """
     from auditor.prove import verify as prove
     from aws.objects import S3ObjectStore
@@ -45,6 +49,9 @@ def verify(
     partitions = S3PartitionStore(s3, deployed.warehouse_bucket)
     totals: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
+    restated: list[dict[str, Any]] = []
+    uncertified: list[dict[str, Any]] = []
+    chains: dict[str, Links] = {}
     with steps() as progress:
         for name in datasets_of(deployed, dataset, operation="verify"):
             with progress.step(f"verifying {name}"):
@@ -56,21 +63,31 @@ def verify(
                     "dataset": name,
                     "certificates": verified.certificates,
                     "windows": verified.windows,
+                    "restated": len(verified.restated),
+                    "uncertified": len(verified.uncertified),
                     "failures": len(verified.failures),
                 }
             )
             failures += map(asdict, verified.failures)
+            restated += map(asdict, verified.restated)
+            uncertified += ({"dataset": name, **asdict(each)} for each in verified.uncertified)
+            chains[name] = verified.links
     proofs: list[dict[str, Any]] = []
     if public_key:
-        names = [each["dataset"] for each in totals]
-        proofs, denied = prove_anchors(deployed, names, keys=public_key, bucket=anchors)
+        proofs, denied = prove_anchors(deployed, chains, keys=public_key, bucket=anchors)
         failures += denied
     if as_json:
-        print_json({"verified": totals, "failures": failures} | ({"proven": proofs} if proofs else {}))
+        said = {"verified": totals, "failures": failures, "restated": restated, "uncertified": uncertified}
+        print_json(said | ({"proven": proofs} if proofs else {}))
     else:
         show("Verified", totals, as_json=False)
         if proofs:
             show("Proven by signature", proofs, as_json=False)
+        if restated:
+            of_concern = sorted(restated, key=lambda each: each["replaces"] - each["certificate"])
+            show_first("Certified otherwise before", of_concern, total=f"{len(restated):,} windows")
+        if uncertified:
+            show_first("In no certificate", uncertified, total=f"{len(uncertified):,} partitions")
         if failures:
             show_first("Does not hold", failures, total=f"{len(failures):,} certificates or partitions do not hold")
     raise typer.Exit(FINDINGS if failures else FINE)

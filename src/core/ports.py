@@ -211,6 +211,10 @@ class AnchorStore(Protocol):
         """The first object that was written under this key; None where there never was one."""
         ...
 
+    def read_all(self, dataset: str) -> Iterator[tuple[int, bytes | None]]:
+        """Each number of a dataset's anchors, ascending, with its object as ``read`` gives it."""
+        ...
+
     def add(self, key: str, body: bytes) -> Written | Refused:
         """Write an object, if there never was one of this key."""
         ...

@@ -6,29 +6,41 @@ has to be: so a key may be rotated, and who trusts the new one alone proves the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.audit.anchors import FIRST_PREVIOUS, Anchor, anchor_key, anchor_prefix, fingerprint
-from core.audit.certificate import certificate_key, hash_of
+from core.audit.certificate import certificate_key, head_key
 from core.errors import InvalidData
-from core.ports import AnchorStore, ObjectReader
+from core.ports import AnchorStore
 
 LATEST = timedelta(hours=26)  # the oldest that the last anchor may be: its notary's heartbeat, and time to be late
+SKEW = timedelta(minutes=5)  # between the notary's clock and that of whoever proves
+CAUGHT_UP = timedelta(hours=3)  # within which an audit moves a head on that a crash left behind
 Holds = Callable[[bytes, bytes, bytes], bool]  # (public key in DER, message, signature) -> whether the signature holds
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """What lies in the lake of a chain: the SHA-256 of each certificate's bytes by number, and its head's number."""
+
+    hashes: Mapping[int, str]
+    head: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proven:
     """How far a chain is proven: up to certificate ``number``, signed at ``signed_at``; ``problems`` deny it.
 
-    Certificates after ``number`` are chained to it and not signed yet.
+    Certificates after ``number`` are chained to it and not signed yet. ``since`` is when the first anchor was signed:
+    what was certified before stands as it was found then.
     """
 
     dataset: str
     anchors: int
     number: int
+    since: str
     signed_at: str
     problems: tuple[str, ...]
 
@@ -36,7 +48,7 @@ class Proven:
 def prove_chain(
     dataset: str,
     *,
-    records: ObjectReader,
+    chained: Chained,
     anchors: AnchorStore,
     trusted: Sequence[bytes],
     holds: Holds,
@@ -48,50 +60,61 @@ def prove_chain(
     """
     chain, problems = read_anchors(anchors, dataset)
     problems += _unsigned(chain, dataset, trusted, holds)
-    problems += _stale(chain, dataset, now)
-    for anchor in _one_of_each_number(chain):
-        key = certificate_key(dataset, anchor.number)
-        stored = records.read(key)
-        if stored is None:
-            problems.append(f"{key} was signed on {anchor.signed_at} and is missing")
-        elif hash_of(stored.body) != anchor.hash:
-            problems.append(f"{key} is not the one that was signed on {anchor.signed_at}")
-    last = chain[-1] if chain else None
-    return Proven(dataset, len(chain), last.number if last else 0, last.signed_at if last else "", tuple(problems))
+    problems += _untimely(chain, dataset, now)
+    problems += _altered(chain, dataset, chained)
+    problems += _old_head(chain, dataset, chained.head, now)
+    if not chain:
+        return Proven(dataset, 0, 0, "", "", tuple(problems))
+    first, last = chain[0], chain[-1]
+    return Proven(dataset, len(chain), last.number, first.signed_at, last.signed_at, tuple(problems))
 
 
 def read_anchors(anchors: AnchorStore, dataset: str) -> tuple[list[Anchor], list[str]]:
     """All anchors that can be read, in order, and what is wrong with their chain."""
     chain: list[Anchor] = []
     problems: list[str] = []
-    previous: str | None = FIRST_PREVIOUS
-    number = before = 0
-    for sequence in anchors.sequences(dataset):
-        if sequence > before + 1:
-            problems.append(_missing(dataset, before + 1, sequence - 1))
-            previous = None
-        before = sequence
+    before: Anchor | None = None  # None too where it cannot be read: then nothing is known of what follows it
+    place = 0
+    for sequence, body in anchors.read_all(dataset):
+        if sequence > place + 1:
+            problems.append(_missing(dataset, place + 1, sequence - 1))
+            before = None
+        is_first, place = sequence == 1, sequence
         key = anchor_key(dataset, sequence)
-        body = anchors.read(key)
-        if body is None:
-            problems.append(_missing(dataset, sequence, sequence))
-            previous = None
-            continue
         try:
-            anchor = Anchor.from_json(body, key=key)
+            anchor = Anchor.from_json(body, key=key) if body is not None else None
         except InvalidData as error:
             problems.append(f"{key} {error.problem}")
-            previous = None
+            before = None
+            continue
+        if anchor is None:
+            problems.append(_missing(dataset, sequence, sequence))
+            before = None
             continue
         if (anchor.dataset, anchor.sequence) != (dataset, sequence) or anchor.to_json() != body:
             problems.append(f"{key} says it is another")
-        if previous is not None and anchor.previous != previous:
-            problems.append(f"{key} does not follow the one before it: one of the two was altered")
-        if anchor.number < number:
-            problems.append(f"{key} speaks of a shorter chain than the one before it")
+        if before is not None or is_first:
+            problems += (f"{key} {text}" for text in _link_problems(anchor, before))
         chain.append(anchor)
-        previous, number = anchor.body_hash, anchor.number
+        before = anchor
     return chain, problems
+
+
+def _link_problems(anchor: Anchor, before: Anchor | None) -> Iterator[str]:
+    """What is wrong between an anchor and the one before it (None: it is the first)."""
+    if anchor.previous != (before.body_hash if before else FIRST_PREVIOUS):
+        yield "does not follow the one before it: one of the two was altered"
+    if before is None:
+        return
+    if anchor.number < before.number:
+        yield "speaks of a shorter chain than the one before it"
+    elif anchor.number == before.number and anchor.hash != before.hash:
+        yield "speaks of another certificate than the one before it"
+    if anchor.instant < before.instant:
+        yield f"was signed on {anchor.signed_at}, before the one before it"
+    signs_next = fingerprint(before.introduced_key) if before.introduced_key else before.key
+    if anchor.key != signs_next:
+        yield f"was signed by key {anchor.key[:12]}, while the one before it says that {signs_next[:12]} signs"
 
 
 def _missing(dataset: str, first: int, last: int) -> str:
@@ -118,16 +141,34 @@ def _unsigned(chain: Sequence[Anchor], dataset: str, trusted: Sequence[bytes], h
     return problems
 
 
-def _stale(chain: Sequence[Anchor], dataset: str, now: datetime) -> list[str]:
-    """No anchor at all, or none of late: what came since may have been taken away together with its anchors."""
+def _untimely(chain: Sequence[Anchor], dataset: str, now: datetime) -> list[str]:
+    """No anchor at all, or none of late: what came since may have been taken away together with its anchors.
+
+    One of a time that has not come would hide that for as long.
+    """
     if not chain:
         return [f"{anchor_prefix(dataset)} has no anchor: nothing proves how long the chain was"]
-    if now - chain[-1].instant > LATEST:
-        return [f"the last anchor is of {chain[-1].signed_at}: the notary has not signed since, or its work is hidden"]
+    last = chain[-1]
+    if now - last.instant > LATEST:
+        return [f"the last anchor is of {last.signed_at}: the notary has not signed since, or its work is hidden"]
+    if last.instant - now > SKEW:
+        return [f"the last anchor is of {last.signed_at}, which has not come yet: its clock is wrong, or yours"]
     return []
 
 
-def _one_of_each_number(chain: Sequence[Anchor]) -> list[Anchor]:
-    """An anchor for each hash of each certificate that they name: several in a row may name the same."""
+def _altered(chain: Sequence[Anchor], dataset: str, chained: Chained) -> Iterator[str]:
+    """Certificates that are missing or are not those that were signed, each told once for each hash of it."""
     named: Mapping[tuple[int, str], Anchor] = {(anchor.number, anchor.hash): anchor for anchor in chain}
-    return [anchor for (number, _), anchor in named.items() if number]
+    for (number, signed), anchor in named.items():
+        stored = chained.hashes.get(number)
+        if number and stored is None:
+            yield f"{certificate_key(dataset, number)} was signed on {anchor.signed_at} and is missing"
+        elif number and stored != signed:
+            yield f"{certificate_key(dataset, number)} is not the one that was signed on {anchor.signed_at}"
+
+
+def _old_head(chain: Sequence[Anchor], dataset: str, head: int, now: datetime) -> Iterator[str]:
+    """A head that names less than what was signed long ago: an old one was put in the place of a newer one."""
+    signed = max((anchor.number for anchor in chain if now - anchor.instant > CAUGHT_UP), default=0)
+    if head < signed:
+        yield f"{head_key(dataset)} names certificate {head}, and {signed} was signed long ago: it is an old one"

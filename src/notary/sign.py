@@ -106,6 +106,8 @@ def chain_end(records: ObjectReader, dataset: str, last: ChainEnd) -> ChainEnd:
             raise AlteredProof("follow chain", key, error.problem, _UNSIGNED) from error
         if (certificate.dataset, certificate.number, certificate.previous) != (dataset, number, end.hash):
             raise AlteredProof("follow chain", key, "does not follow the certificate before it", _UNSIGNED)
+        if certificate.to_json() != body:
+            raise AlteredProof("follow chain", key, "is not written as certificates are", _UNSIGNED)
         end = ChainEnd(number, hash_of(body))
     return end
 

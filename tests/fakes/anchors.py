@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from core.audit.anchors import sequence_of
+from core.audit.anchors import anchor_key, sequence_of
 from core.ports import Refused, Written
 
 
@@ -23,6 +23,9 @@ class MemoryAnchors:
 
     def read(self, key: str) -> bytes | None:
         return self.bodies.get(key)
+
+    def read_all(self, dataset: str) -> Iterator[tuple[int, bytes | None]]:
+        return ((number, self.read(anchor_key(dataset, number))) for number in self.sequences(dataset))
 
     def add(self, key: str, body: bytes) -> Written | Refused:
         if key in self.bodies:

@@ -11,7 +11,7 @@ from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_
 from tests.support.feeds import contracts_in
 
 from auditor.changes.progress import change_progress
-from auditor.prove import read_chain
+from auditor.evidence.links import read_links
 from auditor.state import read_state
 from core.audit.repair_jobs import FetchHistory, Restate
 from core.contract.model import Column, Contracts, Entity, Feed, Take
@@ -62,9 +62,9 @@ def goes_on(feed: FeedSimulation, minutes: int, *, missing: int = 0) -> None:
 
 def certificates(feed: FeedSimulation) -> set[tuple[object, ...]]:
     """What the newest certificate of each window says of its points and rows."""
-    chain, problems = read_chain(feed.lake.records, "quotes")
-    assert problems == []
-    newest = {certificate.window: certificate for certificate in chain}
+    links = read_links(feed.lake.records, "quotes")
+    assert links.failures == []
+    newest = {certificate.window: certificate for certificate in links.certificates}
     return {(each.window, each.expected, each.present, each.absent, each.digest) for each in newest.values()}
 
 

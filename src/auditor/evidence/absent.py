@@ -141,6 +141,16 @@ def keep(store: ObjectWriter, evidence: Iterable[Evident]) -> int:
     return count
 
 
+def kept_absence(store: ObjectReader, key: str) -> Absence | None:
+    """The absence of this key; None where it is missing, or is not what its key says."""
+    stored = store.read(key)
+    try:
+        absence = Absence.from_json(stored.body) if stored else None
+        return absence if absence and absence.key == key else None
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
 def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
     """All absences that are kept for the windows' days, expired ones too, in order of key."""
     bodies = bodies_of_days(store, lambda day: prefix(dataset, day), windows, workers=workers)

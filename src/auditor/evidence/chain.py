@@ -46,11 +46,15 @@ class ChainReader:
 
     def _head_of(self, body: bytes | None) -> Head:
         try:
-            return Head(**json.loads(body)) if body is not None else Head()
-        except (ValueError, TypeError) as error:
+            head = Head(**json.loads(body)) if body is not None else Head()
+            if type(head.number) is not int or head.number < 0 or type(head.hash) is not str:
+                raise ValueError(f"number {head.number!r}, hash {head.hash!r}")
+        except (ValueError, TypeError, RecursionError) as error:
             raise InvalidData(
                 "read head", head_key(self.dataset), f"is no head ({error!r})", "It was altered"
             ) from error
+        else:
+            return head
 
     def certificate(self, number: int) -> Certificate | None:
         """The certificate of this number, if there is one. Raises ``InvalidData`` where the object is none."""
@@ -67,7 +71,7 @@ class ChainReader:
         start = certificate_key(self.dataset, after) if after else chain_prefix(self.dataset)
         for info in self._reader.list(chain_prefix(self.dataset), after=start):
             number = number_of(info.key)
-            if number is not None:
+            if number and certificate_key(self.dataset, number) == info.key:
                 yield number
 
     def ledger(self, month: str) -> Ledger:

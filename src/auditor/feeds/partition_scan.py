@@ -34,13 +34,15 @@ class PartitionScan:
     """The points of the windows as ``coverage``, and what is wrong with the partitions that can hold them.
 
     ``proofs`` holds per window what its certificate would say of each partition with rows of it. ``targets`` are the
-    objects that were read, by partition (empty: there is none), ``folders`` the tables' by their names. ``rolled_back``
+    objects that were read, by partition (empty: there is none), ``sizes`` how many rows they have in all, ``folders``
+    the tables' by their names. ``rolled_back``
     are without a hold: findings only where something is missing of them or differs from what was certified.
     """
 
     coverage: Coverage
     proofs: list[dict[str, list[Any]]]
     targets: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
     broken: list[BrokenPartition] = field(default_factory=list)
     rolled_back: list[BrokenPartition] = field(default_factory=list)
@@ -72,8 +74,10 @@ def scan_partitions(
         scan.coverage = Coverage(expectation)
         scan.folders[table.name] = table.folder
         wanted = partitions_of(table, feed, expectation.windows)
-        for partition, proofs in _read_all(store, table, feed, wanted, workers=workers, as_certified=as_certified):
+        read = _read_all(store, table, feed, wanted, workers=workers, as_certified=as_certified)
+        for partition, size, proofs in read:
             _add_partition(scan, table, feed, partition)
+            scan.sizes[partition.name] = size
             for window, proof in proofs.items():
                 scan.proofs[places[window]][partition.name] = proof
             if parents is not None and partition.rows.num_rows:
@@ -92,11 +96,11 @@ def _read_all(
     *,
     workers: int,
     as_certified: bool,
-) -> Iterator[tuple[Held, dict[Window, list[Any]]]]:
-    """The partitions with the rows of their windows, and what a certificate would say of each window's."""
+) -> Iterator[tuple[Held, int, dict[Window, list[Any]]]]:
+    """The partitions with the rows of their windows, how many rows there are, and the proof of each window's."""
     times = column_of(table, feed.time_column)
 
-    def read(path: str) -> tuple[Held, dict[Window, list[Any]]]:
+    def read(path: str) -> tuple[Held, int, dict[Window, list[Any]]]:
         partition = read_partition(store, table, path, as_certified=as_certified)
         proofs: dict[Window, list[Any]] = {}
         kept = []
@@ -107,7 +111,7 @@ def _read_all(
                 kept.append(rows)
         # Only the windows' rows are kept: a month of one symbol costs no more than the hours that are scanned.
         rows = pa.concat_tables(kept).combine_chunks() if kept else partition.rows.slice(0, 0)
-        return replace(partition, rows=rows), proofs
+        return replace(partition, rows=rows), partition.rows.num_rows, proofs
 
     # A few at a time: what was read of a partition is let go before the next ones come, however many there are.
     paths = list(wanted)

@@ -95,6 +95,8 @@ class Anchor:
             for name, claim in data.items():
                 if type(claim) is not (int if name in _WHOLE else str):
                     raise TypeError(f"{name} is {claim!r}")
+                if type(claim) is str:
+                    claim.encode()  # refuses half a character, which nobody could print
             if anchor.number < 0 or anchor.instant.tzinfo is None:
                 raise ValueError(f"number {anchor.number}, signed at {anchor.signed_at}")
         except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from core.errors import InvalidData
 from core.json import canonical_json
+from core.time import epoch
 
 ROOT = "warehouse/_certificates/"
 DIGITS = 12
@@ -94,8 +95,9 @@ class Certificate:
             data = json.loads(body)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}")
+            _check_claims(data)
             return cls(**{**data, "evidence": tuple(data["evidence"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
 
 
@@ -143,6 +145,59 @@ def differences(before: Certificate | LedgerEntry, after: Certificate) -> dict[s
     return changes
 
 
+# ---------------------------------------------------------------- claims as they may be: anybody may have written them
+
+_TEXTS = ("dataset", "subject", "previous", "contract", "calendar", "digest", "run")
+_TIMES = ("start", "end", "verified_at")
+_COUNTS = (
+    "format", "number", "replaces", "expected", "present", "observed", "repaired", "late", "absent", "missing",
+    "unplaced", "orphans",
+)  # fmt: skip
+
+
+def _check_claims(claims: Mapping[str, Any]) -> None:
+    """Raises ``ValueError``, or whatever Python has for it, where a claim is none that a certificate can make."""
+    for name, is_possible in _POSSIBLE.items():
+        if name in claims and not is_possible(claims[name]):
+            raise ValueError(f"{name} is {claims[name]!r}"[:200])
+
+
+def _is_text(value: Any) -> bool:
+    if type(value) is str:
+        value.encode()  # refuses half a character, which nobody could print
+    return type(value) is str
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_time(value: Any) -> bool:
+    if type(value) is str:
+        epoch(value)
+    return type(value) is str
+
+
+def _are_pairs(value: Any, of: Callable[[Any], bool]) -> bool:
+    return type(value) is list and all(type(pair) is list and len(pair) == 2 and all(map(of, pair)) for pair in value)
+
+
+def _is_proof(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and _is_count(value[0]) and _is_text(value[1])
+
+
+_POSSIBLE: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(_TEXTS, _is_text),
+    **dict.fromkeys(_TIMES, _is_time),
+    **dict.fromkeys(_COUNTS, _is_count),
+    "partitions": lambda value: all(map(_is_text, value)) and all(map(_is_proof, value.values())),
+    "absent_points": lambda value: all(_are_pairs(ranges, _is_time) for ranges in value.values()),
+    "columns": lambda value: all(_are_pairs(columns, _is_text) for columns in value.values()),
+    "evidence": lambda value: type(value) is list and all(map(_is_text, value)),
+    "changed": lambda value: type(value) is dict,
+}
+
+
 # ---------------------------------------------------------------- keys
 
 
@@ -158,10 +213,9 @@ def certificate_key(dataset: str, number: int) -> str:
 
 def number_of(key: str) -> int | None:
     """The number in a certificate's key; None where it is another object's."""
-    name = key.rpartition("/")[2]
-    return (
-        int(name[:DIGITS]) if len(name) == DIGITS + 5 and name[:DIGITS].isdigit() and name.endswith(".json") else None
-    )
+    digits = key.rpartition("/")[2].removesuffix(".json")
+    is_number = key.endswith(".json") and len(digits) == DIGITS and digits.isascii() and digits.isdigit()
+    return int(digits) if is_number else None
 
 
 def head_key(dataset: str) -> str:

@@ -27,7 +27,8 @@ ANCHORS = "starmend-dev-anchors-123456789012"
 def test_where_nothing_is_certified_nothing_fails(account: Account, starmend: Command) -> None:
     said = starmend("verify", "--dataset", "quotes", "--json")
     assert (said.code, said.data["failures"]) == (0, [])
-    assert said.data["verified"] == [{"dataset": "quotes", "certificates": 0, "windows": 0, "failures": 0}]
+    counts = dict.fromkeys(("certificates", "windows", "restated", "uncertified", "failures"), 0)
+    assert said.data["verified"] == [{"dataset": "quotes"} | counts]
 
 
 def test_half_a_range_is_a_usage_error(account: Account, starmend: Command) -> None:
@@ -78,6 +79,11 @@ def test_a_signed_chain_is_proven_by_the_public_key(signed: Signed, starmend: Co
     assert [(proof["signed_until"], proof["failures"]) for proof in said["proven"]] == [(3, 0)]
     listed = starmend("proof", "anchors", "--dataset", "quotes", "--json")
     assert (listed.code, [row["certificate"] for row in listed.data["anchors"]]) == (0, [3])
+
+
+def test_a_key_that_cannot_be_written_is_refused_by_name(signed: Signed, starmend: Command) -> None:
+    said = starmend("proof", "key", "--output", str(signed.key / "below"))
+    assert (said.code, "Name a file that can be written" in said.err) == (2, True)
 
 
 def test_a_past_that_was_rewritten_with_its_head_is_found_by_the_key_alone(signed: Signed, starmend: Command) -> None:

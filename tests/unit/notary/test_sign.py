@@ -15,13 +15,14 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.chains import draft
 
 from auditor.evidence.chain import Chain
+from auditor.evidence.links import read_links
 from cli.signatures import as_pem, holds, read_public_key
-from core.audit.anchors import Anchor, anchor_key, introduction
+from core.audit.anchors import Anchor, anchor_key, fingerprint, introduction
 from core.audit.certificate import Certificate, certificate_key, head_key
 from core.errors import AlteredProof, Misuse, PipelineBug, TransientFailure
 from core.json import canonical_json
 from core.ports import Refused, Written
-from notary.prove import Proven, prove_chain
+from notary.prove import Chained, Proven, prove_chain
 from notary.sign import HEARTBEAT, sign_chain
 
 NOW = datetime(2026, 11, 20, 20, tzinfo=UTC)
@@ -44,9 +45,9 @@ class Proof:
 
     def prove(self, *trusted: MemorySigner) -> Proven:
         keys = [signer.public_key() for signer in trusted or self.signers[:1]]
-        return prove_chain(
-            "quotes", records=self.records, anchors=self.anchors, trusted=keys, holds=holds, now=self.now
-        )
+        links = read_links(self.records, "quotes")
+        chained = Chained(links.hashes, links.head.number)
+        return prove_chain("quotes", chained=chained, anchors=self.anchors, trusted=keys, holds=holds, now=self.now)
 
     def put(self, key: str, body: bytes) -> None:
         self.records.write(key, body)
@@ -68,7 +69,7 @@ def proof() -> Proof:
 
 
 def test_the_end_of_the_chain_is_signed_and_proven(proof: Proof) -> None:
-    assert proof.prove() == Proven("quotes", 2, 5, "2026-11-20T22:00:00Z", ())
+    assert proof.prove() == Proven("quotes", 2, 5, "2026-11-20T21:00:00Z", "2026-11-20T22:00:00Z", ())
     proof.issue(15)
     assert proof.prove().number == 5, "the sixth is not signed yet, which is no problem"
     assert not proof.prove().problems
@@ -92,7 +93,7 @@ def test_an_empty_chain_is_signed_too_so_that_none_can_be_made_up_for_the_time_b
     assert (anchor.sequence, anchor.number, anchor.hash) == (1, 0, "")
     proof.issue(10)
     proof.sign()
-    assert proof.prove() == Proven("quotes", 2, 1, "2026-11-20T22:00:00Z", ())
+    assert proof.prove() == Proven("quotes", 2, 1, "2026-11-20T21:00:00Z", "2026-11-20T22:00:00Z", ())
 
 
 # ---------------------------------------------------------------- who can write the lake
@@ -148,6 +149,16 @@ def test_what_does_not_follow_is_not_signed(proof: Proof) -> None:
     stranger = replace(draft(15), number=6, previous="0" * 64)
     proof.put(certificate_key("quotes", 6), stranger.to_json())
     with pytest.raises(AlteredProof, match="does not follow"):
+        proof.sign()
+
+
+@pytest.mark.parametrize("body", [b'{"number": 7,', b'{"run":"another",'])
+def test_what_others_could_read_otherwise_is_not_signed(proof: Proof, body: bytes) -> None:
+    """A claim that is made twice: of two readers one takes the first, the other the last."""
+    proof.issue(15)
+    key = certificate_key("quotes", 6)
+    proof.put(key, proof.certificate(6).to_json().replace(b"{", body, 1))
+    with pytest.raises(AlteredProof, match="is not written as certificates are"):
         proof.sign()
 
 
@@ -266,6 +277,44 @@ def test_who_cannot_sign_cannot_introduce_a_key_of_his_own(proof: Proof) -> None
     told = " ".join(proof.prove(honest).problems)
     assert "000000000003.json has a signature that does not hold" in told
     assert "000000000004.json was signed by key" in told, "it is not trusted"
+
+
+def test_a_key_that_was_retired_signs_nothing_more(proof: Proof) -> None:
+    """Whoever trusts it too would believe whatever it signs after it introduced its successor."""
+    old, new = proof.signers[0], MemorySigner()
+    proof.signers = [old, new]
+    proof.sign()
+    forged = replace(proof.certificate(5), number=6, previous=proof.certificate(5).hash)
+    proof.put(certificate_key("quotes", 6), forged.to_json())
+    proof.signers = [old]
+    last = proof.anchors.read(anchor_key("quotes", 3))
+    assert last is not None
+    before = Anchor.from_json(last, key="")
+    draft_of = replace(before, sequence=4, previous=before.body_hash, number=6, hash=forged.hash, introduces="")
+    signed = replace(draft_of, signature="").signed(old.sign(replace(draft_of, signature="").message))
+    proof.anchors.add(anchor_key("quotes", 4), signed.to_json())
+    assert f"says that {fingerprint(new.public_key())[:12]} signs" in " ".join(proof.prove(old, new).problems)
+
+
+def test_clocks_that_go_back_or_are_ahead_show(proof: Proof) -> None:
+    proof.now -= timedelta(hours=1, minutes=30)
+    proof.issue(15)
+    proof.sign()
+    assert "before the one before it" in proof.prove().problems[0]
+    ahead = Proof()
+    ahead.now += timedelta(days=300)
+    ahead.sign()
+    ahead.now = NOW
+    assert "has not come yet" in ahead.prove().problems[0]
+
+
+def test_an_old_head_in_the_place_of_a_newer_one_shows_when_an_audit_would_have_moved_it_on(proof: Proof) -> None:
+    proof.put(head_key("quotes"), canonical_json({"number": 3, "hash": proof.certificate(3).hash}))
+    assert not proof.prove().problems, "an audit may have crashed just now"
+    proof.now += timedelta(hours=3, seconds=1)
+    assert proof.prove().problems == (
+        f"{head_key('quotes')} names certificate 3, and 5 was signed long ago: it is an old one",
+    )
 
 
 def test_of_two_runs_one_signs(proof: Proof) -> None:

@@ -13,14 +13,14 @@ from tests.support.chains import draft
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 
 from auditor.evidence.chain import Chain
-from auditor.prove import read_chain
+from auditor.evidence.links import read_links
 from core.audit.certificate import certificate_key, head_key
 from core.errors import TransientFailure
 from core.warehouse.canonical_rows import digest_rows
 
 
 def problems(store: MemoryObjects) -> list[str]:
-    return [one.problem for one in read_chain(store, "quotes")[1]]
+    return [failure.problem for failure in read_links(store, "quotes").failures]
 
 
 def test_certificates_are_numbered_and_name_the_one_before() -> None:
@@ -76,9 +76,9 @@ def test_issuers_at_once_never_fork_the_chain() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    chain, failures = read_chain(store, "quotes")
-    assert failures == []
-    assert sorted(one.start for one in chain) == sorted(draft(hour).start for hour in range(23))
+    links = read_links(store, "quotes")
+    assert links.failures == []
+    assert sorted(one.start for one in links.certificates) == sorted(draft(hour).start for hour in range(23))
 
 
 def test_a_removed_head_is_named() -> None:
