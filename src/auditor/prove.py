@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from auditor.databases.prove import partition_problems
-from auditor.evidence.links import Failure, Links, Restated, read_links
-from auditor.feeds.prove import window_problems
+from auditor.proof.database_slices import partition_problems
+from auditor.proof.feed_windows import window_problems
+from auditor.proof.links import Failure, Links, Restated, read_links
+from auditor.proof.uncertified import Uncertified, find_uncertified
 from auditor.warehouse.retired import since_of
-from auditor.warehouse.uncertified import Uncertified, find_uncertified
 from core.audit.certificate import Certificate
 from core.audit.overtaken import folders_in, speaking
 from core.contract.model import Contract, Contracts, Database, Table

@@ -16,7 +16,7 @@ from cli.output import FINDINGS, FINE, out, print_json, show, steps, write_file
 from core.errors import Misuse
 
 if TYPE_CHECKING:
-    from auditor.evidence.links import Links
+    from auditor.proof.links import Links
     from aws.deployment import Deployment
 
 app = group("Prove by signature that the past was not rewritten.")

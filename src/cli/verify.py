@@ -17,7 +17,7 @@ from cli.ranges import range_of
 from core.errors import Misuse
 
 if TYPE_CHECKING:
-    from auditor.evidence.links import Links
+    from auditor.proof.links import Links
 
 
 @examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --public-key starmend.pem")

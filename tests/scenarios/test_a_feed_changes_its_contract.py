@@ -11,7 +11,7 @@ from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_
 from tests.support.feeds import contracts_in
 
 from auditor.changes.progress import change_progress
-from auditor.evidence.links import read_links
+from auditor.proof.links import read_links
 from auditor.state import read_state
 from core.audit.repair_jobs import FetchHistory, Restate
 from core.contract.model import Column, Contracts, Entity, Feed, Take

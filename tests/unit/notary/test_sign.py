@@ -15,7 +15,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.chains import draft
 
 from auditor.evidence.chain import Chain
-from auditor.evidence.links import read_links
+from auditor.proof.links import read_links
 from cli.signatures import as_pem, holds, read_public_key
 from core.audit.anchors import Anchor, anchor_key, fingerprint, introduction
 from core.audit.certificate import Certificate, certificate_key, head_key

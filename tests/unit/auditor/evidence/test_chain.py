@@ -13,7 +13,7 @@ from tests.support.chains import draft
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 
 from auditor.evidence.chain import Chain
-from auditor.evidence.links import read_links
+from auditor.proof.links import read_links
 from core.audit.certificate import certificate_key, head_key
 from core.errors import TransientFailure
 from core.warehouse.canonical_rows import digest_rows

@@ -7,8 +7,8 @@ from dataclasses import replace
 from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 
 from auditor.audits import begin_audit, end_audit
-from auditor.databases.prove import partition_problems
 from auditor.evidence.chain import ChainReader
+from auditor.proof.database_slices import partition_problems
 from core.audit.certificate import Certificate
 
 
