@@ -47,7 +47,7 @@ format: $(VENV)/.dev ## Put the code into the house style
 bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (ARGS=--quick for two minutes)
 	$(VENV)-bench/bin/python -m bench $(ARGS)
 
-chaos: $(VENV)/.dev terraform ## Run the long randomised and fault runs into build/chaos.json
+chaos: $(VENV)/.dev $(VENV)/.engines terraform ## Run the long randomised and fault runs into build/chaos.json
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
@@ -71,7 +71,7 @@ destroy: terraform ## Remove the deployment
 
 ##@ House
 clean: ## Remove virtual environments and everything built
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-layers build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-engines $(VENV)-layers build
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,11 @@ $(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/python -m pip install --quiet --no-compile --requirement requirements-bench.lock
 	$(VENV)-bench/bin/python -m pip install --quiet --no-deps --editable .
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.engines: requirements-engines.lock
+	$(PYTHON) -m venv $(VENV)-engines
+	$(VENV)-engines/bin/python -m pip install --quiet --no-compile --requirement requirements-engines.lock
 	@mkdir -p $(VENV) && touch $@
 
 $(VENV)/.checkov: requirements-checkov.lock

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.fakes.objects import MemoryObjects
 
-from core.ports import ObjectInfo, PartitionObject, Pointer, Refused, Written
+from core.ports import ObjectInfo, ObjectStat, PartitionObject, Pointer, Refused, StoredObject, Written
 from core.warehouse.pointer import (
     ROOT,
     data_prefix,
@@ -62,6 +62,12 @@ class MemoryPartitions:
         with self._lock:
             body = self.objects.get(key)
             return PartitionObject(key, body, self.modified[key]) if body is not None else None
+
+    def read(self, key: str) -> StoredObject | None:
+        stored = self.read_object(key)
+        if stored is None:
+            return None
+        return StoredObject(ObjectStat(key, len(stored.body), _etag(stored.body), stored.modified), stored.body)
 
     def write_object(self, partition: str, name: str, body: bytes) -> str:
         key = object_key(partition, name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyiceberg.table import StaticTable
 from tests.support.contracts import GOOD, TODAY, folder_of
 from tests.support.lake import MemoryLake
@@ -18,6 +19,7 @@ from tests.support.lake import MemoryLake
 from core.authoring.load import load
 from core.contract.model import Contracts, Table
 from core.mirroring.names import metadata_key
+from core.mirroring.state import MirroredFile
 from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
 from core.warehouse.keys import bucket_of
 from mirror.commit import Mirrored, mirror_table
@@ -55,7 +57,8 @@ class FolderObjects:
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         self._count("list", prefix)
-        stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
+        with self._lock:
+            stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
         return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
 
     def write(
@@ -96,12 +99,13 @@ class FolderObjects:
 
 
 class MirroredLake:
-    """A ``MemoryLake`` whose warehouse is copied into a folder and mirrored there; ``now`` is set by whoever tests."""
+    """A ``MemoryLake`` whose warehouse lies in a folder too and is mirrored there; ``now`` is set by whoever tests."""
 
     def __init__(self, lake: MemoryLake, folder: Path, *, seed: str = "a") -> None:
         self.lake = lake
         self.now = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
         self.objects = FolderObjects(folder, lambda: self.now)
+        self._write_through()
         numbers = itertools.count(1)
         self.services = MirrorServices(
             objects=self.objects,
@@ -112,16 +116,17 @@ class MirroredLake:
             workers=4,
         )
 
-    def copy(self) -> None:
-        """The warehouse as it is now, pointers and objects."""
-        for key, body in list(self.lake.partitions.objects.items()):
-            known = self.objects.stat(key)
-            if known is None or (key.endswith(".txt") and (self.objects.folder / key).read_bytes() != body):
-                self.objects.write(key, body)
+    def _write_through(self) -> None:
+        put = self.lake.partitions._put
+
+        def put_twice(key: str, body: bytes) -> None:
+            self.objects.write(key, body)
+            put(key, body)
+
+        self.lake.partitions._put = put_twice  # type: ignore[method-assign]
 
     def mirror(self, name: str) -> Mirrored:
         """The table as it is, mirrored a minute later."""
-        self.copy()
         self.now += timedelta(minutes=1)
         outcome = mirror_table(self.table(name), self.services)
         assert isinstance(outcome, Mirrored), outcome
@@ -140,20 +145,7 @@ class MirroredLake:
         table = self.table(name)
         rows: list[tuple[Any, ...]] = []
         for path in self.lake.paths(name):
-            values = dict(folder.split("=") for folder in path.split("/")) if path else {}
-            stored = self.lake.snapshot(name, path).table
-            columns = []
-            for column in table.columns:
-                in_path = [p for p in table.partition_by if p.column == column.name and p.transform == "value"]
-                if in_path:
-                    text = values[in_path[0].name]
-                    columns.append([int(text) if column.type.name in ("int", "bigint") else text] * stored.num_rows)
-                else:
-                    columns.append(stored.column(column.name).to_pylist())
-            for part in table.partition_by:
-                if part.transform == "bucket":
-                    columns.append(bucket_of(stored.column(part.column), part.buckets).tolist())
-            rows += zip(*columns, strict=True)
+            rows += _rows_of(table, path, self.lake.snapshot(name, path).table)
         return in_order(rows)
 
 
@@ -193,3 +185,31 @@ class Shop(MirroredLake):
             sale = {"sale_id": self.sales, "person_id": self.sales % 7, "created_at": created, "changed_at": created}
             lines.append(sale | {"price": self.sales + 0.25, "note": f"Sale {self.sales}"} | more)
         assert self.lake.process(self.lake.put_table("shop", "sale", self._batches, lines)) == {}
+
+
+def rows_of_objects(lake: MirroredLake, name: str, files: Iterable[MirroredFile]) -> list[tuple[Any, ...]]:
+    """The rows of these objects, read by Arrow: the columns of the contract, and the numbers of buckets."""
+    table = lake.table(name)
+    rows: list[tuple[Any, ...]] = []
+    for file in files:
+        stored = pq.read_table(lake.objects.folder / file.key, partitioning=None)
+        rows += _rows_of(table, file.partition, stored)
+    return in_order(rows)
+
+
+def _rows_of(table: Table, path: str, stored: pa.Table) -> Iterable[tuple[Any, ...]]:
+    values = dict(folder.split("=") for folder in path.split("/")) if path else {}
+    columns = []
+    for column in table.columns:
+        in_path = [part for part in table.partition_by if part.column == column.name and part.transform == "value"]
+        if in_path:
+            text = values[in_path[0].name]
+            columns.append([int(text) if column.type.name in ("int", "bigint") else text] * stored.num_rows)
+        elif column.name in stored.column_names:
+            columns.append(stored.column(column.name).to_pylist())
+        else:
+            columns.append([None] * stored.num_rows)
+    for part in table.partition_by:
+        if part.transform == "bucket":
+            columns.append(bucket_of(stored.column(part.column), part.buckets).tolist())
+    return zip(*columns, strict=True)

@@ -16,24 +16,26 @@ from core.audit.certificate import Ledger, LedgerEntry, chain_prefix
 from core.audit.findings import UnreferencedObjects
 from core.audit.overtaken import folders_in, speaking
 from core.contract.model import Contract
+from core.errors import PipelineBug
 from core.evolution.deployments import read_history
 from core.evolution.generations import retired_folders
+from core.mirroring.held import HeldObjects
 from core.time import epoch
-from core.warehouse.pointer import DATA_ROOT, POINTER_NAME, ROOT, parse_object
+from core.warehouse.pointer import DATA_ROOT, POINTER_NAME, ROOT, parse_object, table_of
 
 MOST = 1000  # objects that one run lists of a generation
 LONGEST = 40 * 86_400  # seconds that one stays for its certificates: by then the sweeps have come to all of history
 
 
-def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedObjects, ...]:
-    """The partitions of retired generations, as objects that nothing points to.
+def find_retired(services: Services, contract: Contract, held: HeldObjects) -> tuple[UnreferencedObjects, ...]:
+    """The partitions of retired generations, as objects that nothing points to, not even a snapshot of the mirror.
 
     Raises ``TransientFailure`` where the store does not answer.
     """
     now = int(services.now().timestamp())
     history = read_history(services.records, contract.dataset)
     retired = retired_folders(history, services.contracts, now=now)
-    left = {folder: parts for folder in sorted(retired) if (parts := dict(_partitions(services, folder)))}
+    left = {folder: parts for folder in sorted(retired) if (parts := _unheld_partitions(services, folder, held))}
     if not left:
         return ()
     certified = _certified_folders(services, contract)
@@ -43,6 +45,15 @@ def find_retired(services: Services, contract: Contract) -> tuple[UnreferencedOb
         if folder not in certified or retired[folder] <= now - LONGEST
         for path, (objects, size) in parts.items()
     )
+
+
+def _unheld_partitions(services: Services, folder: str, held: HeldObjects) -> dict[str, tuple[int, int]]:
+    """Paths of a generation's partitions, with their objects' number and bytes; none while its mirror names one."""
+    try:
+        is_held = any(key.startswith(f"{DATA_ROOT}{folder}/") for key in held.of(table_of(folder)))
+    except PipelineBug:
+        return {}
+    return {} if is_held else dict(_partitions(services, folder))
 
 
 def _partitions(services: Services, folder: str) -> Iterator[tuple[str, tuple[int, int]]]:

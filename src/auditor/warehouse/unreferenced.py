@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 
 from auditor.evidence.results import AuditResult
@@ -23,6 +24,7 @@ from auditor.warehouse.retired import find_retired
 from core.audit.findings import UnreferencedObjects
 from core.contract.model import Contract, Contracts, Table
 from core.errors import NotGranted, PipelineBug
+from core.mirroring.held import HeldObjects
 from core.ports import ObjectInfo
 from core.warehouse.current_state import current_table, inputs_of
 from core.warehouse.pointer import DATA_ROOT, data_prefix, parse_object, partition_of
@@ -53,13 +55,14 @@ def find_unreferenced(
         before = AuditResult.from_data(read_run_file(services.records, run, "audit-0"))
         named = [finding for finding in before.findings if isinstance(finding, UnreferencedObjects)]
         again = [partition_of(finding.table, finding.partition) for finding in named]
-        return Unreferenced(_in_partitions(services, tables, again), before.swept_until)
-    retired = find_retired(services, contract) if scheduled else ()
+        return Unreferenced(_in_partitions(services, tables, again, HeldObjects(services.records)), before.swept_until)
+    held = HeldObjects(services.records)
+    retired = find_retired(services, contract, held) if scheduled else ()
     near = sorted(audited)[:AUDITED]
-    findings = _in_partitions(services, tables, near)
+    findings = _in_partitions(services, tables, near, held)
     if not scheduled:
         return Unreferenced(findings, state.swept_until)
-    swept, until = _sweep(services, tables, state.swept_until, passed=set(near))
+    swept, until = _sweep(services, tables, state.swept_until, held, passed=set(near))
     return Unreferenced((*retired, *findings, *swept), until)
 
 
@@ -76,26 +79,26 @@ def _folder(table: Table) -> str:
 
 
 def _in_partitions(
-    services: Services, tables: Sequence[Table], names: Sequence[str]
+    services: Services, tables: Sequence[Table], names: Sequence[str], held: HeldObjects
 ) -> tuple[UnreferencedObjects, ...]:
     """Of the named partitions, each listed no further than the sweep would."""
 
     def scan(name: str) -> UnreferencedObjects | None:
         infos, _ = _take(services.records.list(data_prefix(name)), services.limits.sweep_objects)
-        return _finding_of(services, tables, name, infos)
+        return _finding_of(services, tables, name, infos, held)
 
     with ThreadPoolExecutor(services.limits.workers) as pool:
         return tuple(finding for finding in pool.map(scan, names) if finding is not None)
 
 
 def _sweep(
-    services: Services, tables: Sequence[Table], after: str, *, passed: Collection[str]
+    services: Services, tables: Sequence[Table], after: str, held: HeldObjects, *, passed: Collection[str]
 ) -> tuple[tuple[UnreferencedObjects, ...], str]:
     infos, until = _take(_listed(services, tables, after), services.limits.sweep_objects)
     parts = [(name, list(objects)) for name, objects in groupby(infos, key=lambda info: _number(info)[0])]
     with ThreadPoolExecutor(services.limits.workers) as pool:
         others = [part for part in parts if part[0] not in passed]
-        findings = pool.map(lambda part: _finding_of(services, tables, *part), others)
+        findings = pool.map(lambda part: _finding_of(services, tables, part[0], part[1], held), others)
         return tuple(finding for finding in findings if finding is not None), until
 
 
@@ -128,25 +131,24 @@ def _number(info: ObjectInfo) -> tuple[str, int]:
 
 
 def _finding_of(
-    services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo]
+    services: Services, tables: Sequence[Table], name: str, infos: Sequence[ObjectInfo], held: HeldObjects
 ) -> UnreferencedObjects | None:
     """The objects of a partition that could go; none of one whose pointer leads nowhere, for that is repaired first."""
     table = next((table for table in tables if name == table.folder or name.startswith(f"{table.folder}/")), None)
     if table is None or len(infos) < 2:
         return None
     path = name.removeprefix(table.folder).lstrip("/")
-    now, grace = services.now(), FOUND_AFTER
+    plan_for = partial(plan_vacuum, name, infos, held=held.of(table.name), now=services.now(), grace=FOUND_AFTER)
     try:
         pointer = services.partitions.read_pointer(name)
-        if not pointer or not plan_vacuum(name, infos, current=pointer.target, dailies=(), now=now, grace=grace).remove:
+        if not pointer or not plan_for(current=pointer.target, dailies=()).remove:
             return None
-        held = read_partition(services.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
-        if held.problem or held.footer is None:
+        read = read_partition(services.partitions, table, path, list(table.key)[:1])  # its footer names what else stays
+        if read.problem or read.footer is None:
             return None
-        dailies = {daily.key for daily in held.footer.dailies}
-        plan = plan_vacuum(name, infos, current=held.target, dailies=dailies, now=now, grace=grace)
+        plan = plan_for(current=read.target, dailies={daily.key for daily in read.footer.dailies})
     except NotGranted:  # what was not seen is no partition without old objects
         raise
-    except PipelineBug:  # a pointer to what no commit made
+    except PipelineBug:  # a pointer to what no commit made, or a mirror that cannot be read
         return None
     return UnreferencedObjects(table.dataset, table.folder, path, len(plan.remove), plan.bytes) if plan.remove else None

@@ -1,9 +1,10 @@
 """Vacuum: the objects of a partition that no pointer can name again and no reader still reads. Pure.
 
 What stays: the current object; what was replaced, for a grace period counted from its successor's time; the last object
-of each day for a week (the current footer names them); and whatever has a greater number than the current one, for its
-writer may still be on the way to swap. The name of an object does not say whether it was ever current, nor need it:
-with a number not above the pointer's it can never become current, for its swap expects a pointer that is gone.
+of each day for a week (the current footer names them); what a snapshot of the mirror names; and whatever has a greater
+number than the current one, for its writer may still be on the way to swap. The name of an object does not say whether
+it was ever current, nor need it: with a number not above the pointer's it can never become current, for its swap
+expects a pointer that is gone.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ def plan_vacuum(
     *,
     current: str,
     dailies: Collection[str],
+    held: Collection[str],
     now: datetime,
     grace: timedelta = GRACE,
 ) -> VacuumPlan:
-    """Choose the objects of one partition to remove. ``dailies`` are the keys that the current object's footer names.
+    """Choose the objects of one partition to remove.
+
+    ``dailies`` are the keys that the current object's footer names, ``held`` those that snapshots of the mirror name
+    (``core.mirroring.held``).
 
     A successor's time is that of the latest object with the next greater number there is: never too early. So a
     part of the listing, cut between two numbers, is enough: what is chosen from it is chosen from the whole too. Raises
@@ -59,6 +64,8 @@ def plan_vacuum(
     replaced = dict(zip(numbers[1:], (written[number] for number in numbers), strict=False))
     remove = []
     for key, info in listed.items():
+        if key in held:
+            continue
         version = version_of(key)
         since = info.modified if version == limit else max(info.modified, replaced.get(version, now))
         day = info.modified.date()

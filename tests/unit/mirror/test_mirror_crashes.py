@@ -30,7 +30,6 @@ def prepared(folder: Path) -> Shop:
     shop.sell(3, created="2026-11-01T00:00:00")
     shop.mirror(SALES)
     shop.sell(3, created="2026-10-02T00:00:00")
-    shop.copy()
     return shop
 
 
@@ -73,7 +72,6 @@ def test_killed_at_any_effect_the_mirror_converges_and_was_whole_all_the_time(tm
 def test_of_two_runs_at_once_one_commits_and_the_other_goes_on_from_there(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     shop.sell(3, created="2026-10-01T00:00:00")
-    shop.copy()
     others = [1]
 
     def other(effect: str, key: str) -> None:

@@ -24,8 +24,10 @@ def info(version: int, hour: float, letter: str = "a") -> ObjectInfo:
     return ObjectInfo(key(version, letter), 10, "e", START + hour * HOUR)
 
 
-def removed(objects: list[ObjectInfo], *, current: str, hour: float, dailies: tuple[str, ...] = ()) -> list[str]:
-    plan = plan_vacuum(PLACE, objects, current=current, dailies=dailies, now=START + hour * HOUR)
+def removed(
+    objects: list[ObjectInfo], *, current: str, hour: float, dailies: tuple[str, ...] = (), held: tuple[str, ...] = ()
+) -> list[str]:
+    plan = plan_vacuum(PLACE, objects, current=current, dailies=dailies, held=held, now=START + hour * HOUR)
     assert plan.bytes == 10 * len(plan.remove)
     assert plan.stay == len(objects) - len(plan.remove)
     return list(plan.remove)
@@ -35,6 +37,11 @@ def test_the_grace_counts_from_the_successor_s_time() -> None:
     objects = [info(1, 0), info(2, 10)]
     assert removed(objects, current=key(2), hour=15.9) == []
     assert removed(objects, current=key(2), hour=16) == [key(1)]
+
+
+def test_what_a_snapshot_names_stays_however_old() -> None:
+    objects = [info(1, 0), info(2, 1), info(3, 2)]
+    assert removed(objects, current=key(3), hour=1000, held=(key(1),)) == [key(2)]
 
 
 def test_the_current_object_stays_however_old() -> None:
@@ -60,10 +67,10 @@ def test_the_last_of_each_day_stays_for_a_week() -> None:
 
 def test_a_grace_below_an_hour_is_refused() -> None:
     with pytest.raises(InvalidData, match="too short"):
-        plan_vacuum(PLACE, [], current=key(1), dailies=(), now=START, grace=timedelta(minutes=59))
+        plan_vacuum(PLACE, [], current=key(1), dailies=(), held=(), now=START, grace=timedelta(minutes=59))
 
 
 def test_what_is_no_object_of_a_commit_is_left_alone() -> None:
     stranger = ObjectInfo(f"warehouse/_data/{PLACE}/notes.txt", 1, "e", START)
-    plan = plan_vacuum(PLACE, [stranger, info(1, 0)], current=key(1), dailies=(), now=START + 1000 * HOUR)
+    plan = plan_vacuum(PLACE, [stranger, info(1, 0)], current=key(1), dailies=(), held=(), now=START + 1000 * HOUR)
     assert plan.remove == ()

@@ -1,0 +1,72 @@
+"""Vacuum beside a mirror: a slow reader of a live snapshot finds its objects, and all of them go in the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.mirrored import Shop, rows_of
+
+from core.errors import PipelineBug
+from core.mirroring.held import held_objects
+from core.mirroring.names import hint_key
+from mirror.reading import read_mirror
+from mirror.table import SNAPSHOTS_KEPT
+from processing.partitions.vacuum import vacuum
+
+SALES = "fact_sale"
+HOUR = timedelta(hours=1)
+
+
+def removed(shop: Shop) -> set[str]:
+    plans = vacuum(shop.lake.partitions, shop.objects, shop.table(SALES), now=shop.now, grace=HOUR)
+    return {key for plan in plans for key in plan.remove}
+
+
+def test_a_slow_reader_of_a_live_snapshot_finds_all_objects_and_they_go_after_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(2, created="2026-11-01T00:00:00")
+    shop.mirror(SALES)
+    reader, rows = shop.opened(SALES), shop.rows_by_pointers(SALES)
+    first = held_objects(shop.objects, SALES)
+    shop.sell(2, created="2026-11-02T00:00:00")
+    shop.now += 2 * HOUR
+    shop.sell(2, created="2026-11-03T00:00:00")  # no snapshot names what was in between
+    shop.now += 2 * HOUR
+    shop.mirror(SALES)
+    unnamed = removed(shop)
+    assert unnamed
+    assert not unnamed & first
+    assert rows_of(reader.scan().to_arrow()) == rows
+    shop.now += SNAPSHOTS_KEPT
+    shop.mirror(SALES)  # nothing changed; the first snapshot has expired
+    assert removed(shop) == first
+    assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES)
+
+
+def test_where_the_hint_lags_what_the_newest_version_names_stays(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(2, created="2026-11-01T00:00:00")
+    shop.mirror(SALES)
+    shop.sell(2, created="2026-11-02T00:00:00")
+    shop.mirror(SALES)
+    held = held_objects(shop.objects, SALES)
+    shop.objects.write(hint_key(SALES), b"1")
+    assert held_objects(shop.objects, SALES) == held
+
+
+def test_a_mirror_that_cannot_be_read_holds_everything(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for day in (1, 2):
+        shop.sell(2, created=f"2026-11-{day:02d}T00:00:00")
+        shop.now += 2 * HOUR
+    shop.mirror(SALES)
+    shop.objects.delete([read_mirror(SALES, shop.objects).state_key])
+    with pytest.raises(PipelineBug, match="is not there"):
+        held_objects(shop.objects, SALES)
+    assert removed(shop) == set()
+
+
+def test_a_table_without_a_mirror_holds_nothing(tmp_path: Path) -> None:
+    assert held_objects(Shop(tmp_path).objects, SALES) == frozenset()
