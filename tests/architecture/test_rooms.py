@@ -8,7 +8,19 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.architecture.conftest import SRC, Sources
 
-WINGS = {"core", "aws", "ingestion", "processing", "auditor", "notary", "mirror", "deploy", "cli", "local"}
+WINGS = {
+    "core",
+    "aws",
+    "ingestion",
+    "processing",
+    "auditor",
+    "notary",
+    "mirror",
+    "deploy",
+    "cli",
+    "local",
+    "starmend_reader",
+}
 LAMBDAS = {"ingestion", "processing", "auditor", "notary", "mirror"}
 MAY_IMPORT = {
     "core": set(),
@@ -18,6 +30,7 @@ MAY_IMPORT = {
     "auditor": {"core"},
     "notary": {"core"},
     "mirror": {"core"},
+    "starmend_reader": {"core"},
     "deploy": {"core", "aws"},
     "local": {"core", "aws", "deploy", *LAMBDAS},
     "cli": {"core", "aws", "deploy", "local", *LAMBDAS},

@@ -17,7 +17,7 @@ import pyarrow as pa
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import Coverage
 from auditor.warehouse.parents import Parents
-from auditor.warehouse.partitions import Held, proof_of, read_partition, rows_of_window
+from auditor.warehouse.partitions import Held, read_partition, rows_of_window
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from auditor.windows import Window, facts_of, partitions_of
 from core.audit.findings import BrokenPartition, BrokenRule, HeldPartition, OrphanKeys
@@ -25,6 +25,7 @@ from core.contract.model import Contract, Feed, Table
 from core.errors import of_kind
 from core.feeds.partitions import column_of
 from core.ports import PartitionStore
+from core.warehouse.canonical_rows import proof_of
 
 PROVENANCE = "provenance"
 

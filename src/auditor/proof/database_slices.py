@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from auditor.databases.rows.targets import targets_of
-from auditor.warehouse.partitions import proof_of, read_partition
+from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import Certificate, window_digest
 from core.contract.model import Contract
 from core.evolution.certified import table_as_certified
 from core.ports import PartitionStore
+from core.warehouse.canonical_rows import proof_of
 
 
 def partition_problems(

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from auditor.windows import Window
 from core.contract.model import Table
 from core.errors import BrokenPointer, PipelineBug, TransientFailure
 from core.ports import PartitionObject, PartitionStore
-from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type, stored_schema
-from core.warehouse.canonical_rows import digest_rows
+from core.warehouse.arrow_types import stored_schema, table_schema
+from core.warehouse.canonical_rows import rows_between
 from core.warehouse.footer import Footer
+from core.warehouse.keys import with_path_columns
 from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.partition_objects import Opened, open_object
 from core.warehouse.pointer import lost_pointer, partition_of
@@ -81,16 +81,16 @@ class Undecoded:
 
     def without_rows(self, columns: Collection[str]) -> Held:
         """What is known of the partition without decoding any of its rows."""
-        rows = _schema(self.table, columns).empty_table()
+        rows = table_schema(self.table, columns).empty_table()
         return Held(self.table, self.path, self.target, rows, self.opened.footer if self.opened else None, self.problem)
 
     def held(self, columns: Collection[str] | None = None, *, as_certified: bool = False) -> Held:
         """The partition's rows, as ``read_partition`` gives them."""
-        empty = partial(Held, self.table, self.path, self.target, _schema(self.table, columns).empty_table())
+        empty = partial(Held, self.table, self.path, self.target, table_schema(self.table, columns).empty_table())
         if self.opened is None:
             return empty(problem=self.problem)
         footer, schema = self.opened.footer, stored_schema(self.table)
-        wanted = [name for name in schema.names if name in _schema(self.table, columns).names]
+        wanted = [name for name in schema.names if name in table_schema(self.table, columns).names]
         try:
             rows = self.opened.read(schema, wanted or schema.names[:1], back=as_certified)
             if not self.opened.is_sound:
@@ -99,7 +99,7 @@ class Undecoded:
                 raise PipelineBug("read object", self.target, f"is not as the contract says: {difference}")
         except PipelineBug as error:
             return empty(footer=footer, problem=f"{self.target} {error.problem}")
-        return Held(self.table, self.path, self.target, _with_path(self.table, self.path, rows, columns), footer)
+        return Held(self.table, self.path, self.target, with_path_columns(self.table, self.path, rows, columns), footer)
 
 
 def read_partition(
@@ -190,40 +190,6 @@ def target_of(store: PartitionStore, name: str) -> str:
     return pointer.target if pointer else ""
 
 
-def _schema(table: Table, columns: Collection[str] | None) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field(column.name, arrow_type(column.type))
-            for column in table.columns
-            if columns is None or column.name in columns
-        ]
-        + [kept for kept in CONTENT_FIELDS if table.keeps_content and kept.name in (columns or ())]
-    )
-
-
-def _with_path(table: Table, path: str, rows: pa.Table, columns: Collection[str] | None) -> pa.Table:
-    """The columns in the contract's order, those whose value is the path's included."""
-    folders = dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
-    in_path = {part.column: folders[part.name] for part in table.partition_by if part.transform == "value"}
-    schema = _schema(table, columns)
-    arrays = [
-        pa.repeat(pa.scalar(in_path[each.name]).cast(each.type), rows.num_rows)
-        if each.name in in_path
-        else rows.column(each.name)
-        for each in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
 def rows_of_window(rows: pa.Table, time_column: str, window: Window) -> pa.Table:
     """The rows whose instants lie in the window, in their order."""
-    times = rows.column(time_column)
-    low, high = (
-        pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in (window.start, window.end)
-    )
-    return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
-
-
-def proof_of(rows: pa.Table) -> list[object]:
-    """A certificate's proof of rows: how many, and their digest."""
-    return [rows.num_rows, digest_rows(rows)]
+    return rows_between(rows, time_column, window.start, window.end)

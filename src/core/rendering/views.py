@@ -6,6 +6,8 @@ Both conditions are columns that the pipeline itself keeps right, so a view adds
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.contract.model import Aggregated, Column, Contracts, Latest, Table
@@ -24,18 +26,43 @@ def catalog_views(contracts: Contracts) -> dict[str, dict[str, Any]]:
     that a query of the view reads no more than it names. The tables of canaries get none.
     """
     tables = catalog_tables(contracts)
+    return {view.name: _rendered(view, tables[view.table.name]) for view in views_of(contracts, tables)}
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMember:
+    """The key as which a column shows values that no row of ``parent`` has in its column ``of``, and nulls."""
+
+    parent: str
+    of: str
+    key: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view: the rows of its table in which the boolean column ``condition`` is true, without that column.
+
+    ``unknown`` has the columns that show the unknown member.
+    """
+
+    name: str
+    table: Table
+    condition: str
+    description: str
+    unknown: Mapping[str, UnknownMember] = field(default_factory=dict)
+
+
+def views_of(contracts: Contracts, taken: Mapping[str, Any]) -> Iterator[View]:
+    """The views of the contracts' tables; a name that is ``taken`` by a table stays the table's."""
     canaries = {contract.dataset for contract in contracts if contract.source and contract.source.canary}
-    views = {}
     for table in contracts.tables():
         if table.dataset in canaries:
             continue
         for column in table.columns:
             suffix, about = _condition_of(table, column)
             name = f"{table.name}_{suffix}"
-            if suffix and name not in tables:
-                unknown = _unknown_members(contracts, table)
-                views[name] = _view(table.name, tables[table.name], column.name, about, unknown)
-    return views
+            if suffix and name not in taken:
+                yield View(name, table, column.name, about, _unknown_members(contracts, table))
 
 
 def _condition_of(table: Table, column: Column) -> tuple[str, str]:
@@ -48,23 +75,30 @@ def _condition_of(table: Table, column: Column) -> tuple[str, str]:
     return "", ""
 
 
-def _unknown_members(contracts: Contracts, table: Table) -> dict[str, str]:
-    """The columns in which a value that no parent has, or none, is the parent's unknown member, each as SQL."""
-    shown = {}
-    for column in table.columns:
-        if refers_to_unknown(column):
-            parent, key = parent_of(column), unknown_key(contracts.table(parent_of(column)))
-            stands_for = f"'{key}'" if isinstance(key, str) else str(key)
-            known = f'"{column.name}" in (select "{column.references.partition(".")[2]}" from "{parent}")'
-            shown[column.name] = f'case when {known} then "{column.name}" else {stands_for} end "{column.name}"'
-    return shown
+def _unknown_members(contracts: Contracts, table: Table) -> dict[str, UnknownMember]:
+    """The columns in which a value that no parent has, or none, is the parent's unknown member."""
+    return {
+        column.name: UnknownMember(
+            parent_of(column), column.references.partition(".")[2], unknown_key(contracts.table(parent_of(column)))
+        )
+        for column in table.columns
+        if refers_to_unknown(column)
+    }
 
 
-def _view(table: str, entry: dict[str, Any], condition: str, about: str, unknown: dict[str, str]) -> dict[str, Any]:
-    shown = [column for column in (*entry["columns"], *entry["partition_keys"]) if column["name"] != condition]
+def _shown(column: str, unknown: UnknownMember) -> str:
+    """A column that shows the unknown member, as SQL."""
+    stands_for = f"'{unknown.key}'" if isinstance(unknown.key, str) else str(unknown.key)
+    known = f'"{column}" in (select "{unknown.of}" from "{unknown.parent}")'
+    return f'case when {known} then "{column}" else {stands_for} end "{column}"'
+
+
+def _rendered(view: View, entry: dict[str, Any]) -> dict[str, Any]:
+    shown = [column for column in (*entry["columns"], *entry["partition_keys"]) if column["name"] != view.condition]
+    unknown = {name: _shown(name, member) for name, member in view.unknown.items()}
     values = ", ".join(unknown.get(column["name"], f'"{column["name"]}"') for column in shown)
     return {
-        "description": about,
-        "sql": f'select {values} from "{table}" where "{condition}"',
+        "description": view.description,
+        "sql": f'select {values} from "{view.table.name}" where "{view.condition}"',
         "columns": [{**column, "trino": _TRINO.get(column["type"], column["type"])} for column in shown],
     }

@@ -5,6 +5,8 @@ A timestamp is ``timestamp('us')`` without zone and UTC by construction, for Ath
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from core.contract.model import HASH, HASH_LIST, SourceTable, Table
@@ -41,6 +43,20 @@ def stored_schema(table: Table) -> pa.Schema:
         for column in table.stored_columns
     ]
     return pa.schema([*columns, *(CONTENT_FIELDS if table.keeps_content else ())])
+
+
+def table_schema(table: Table, columns: Collection[str] | None = None) -> pa.Schema:
+    """All columns of the table, those whose value is the path's too, or the named ones; in the contract's order.
+
+    The hash of the rows' content (``CONTENT_FIELDS``) is no column of the table, and comes where it is named.
+    """
+    promised = [
+        pa.field(column.name, arrow_type(column.type))
+        for column in table.columns
+        if columns is None or column.name in columns
+    ]
+    hashed = [kept for kept in CONTENT_FIELDS if table.keeps_content and kept.name in (columns or ())]
+    return pa.schema([*promised, *hashed])
 
 
 def line_schema(source: SourceTable) -> pa.Schema:

@@ -33,6 +33,18 @@ def digest_rows(rows: pa.Table) -> str:
     return digest.hexdigest()
 
 
+def rows_between(rows: pa.Table, time_column: str, start: int, end: int) -> pa.Table:
+    """The rows whose instants lie in ``[start, end)`` (epoch seconds), in their order."""
+    times = rows.column(time_column)
+    low, high = (pa.scalar(second * 1_000_000, pa.int64()).cast(pa.timestamp("us")) for second in (start, end))
+    return rows.filter(pc.and_(pc.greater_equal(times, low), pc.less(times, high)))
+
+
+def proof_of(rows: pa.Table) -> list[object]:
+    """A certificate's proof of rows: how many, and their digest."""
+    return [rows.num_rows, digest_rows(rows)]
+
+
 def _type_name(kind: pa.DataType) -> str:
     """The name of a type in the digest, which no library changes."""
     if pa.types.is_decimal(kind):

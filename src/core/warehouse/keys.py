@@ -7,7 +7,7 @@ warehouse for ever. No Python loop over rows; only over the distinct values of a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.contract.model import Partition, Table
 from core.errors import InvalidData, MissingColumns
-from core.warehouse.arrow_types import stored_schema
+from core.warehouse.arrow_types import stored_schema, table_schema
 from core.warehouse.order import Bools, Ints, as_array
 
 SAFE_VALUE = re.compile(r"[A-Za-z0-9._-]+")
@@ -156,6 +156,25 @@ def partition_rows(table: Table, rows: pa.Table) -> Mapping[str, pa.Table]:
         path: sorted_rows.slice(int(first), int(last - first))
         for path, first, last in zip(paths, bounds[:-1], bounds[1:], strict=True)
     }
+
+
+def values_in(path: str) -> dict[str, str]:
+    """The values of a partition's path by their names."""
+    return dict(folder.partition("=")[::2] for folder in path.split("/")) if path else {}
+
+
+def with_path_columns(table: Table, path: str, rows: pa.Table, columns: Collection[str] | None = None) -> pa.Table:
+    """Stored rows of a partition with the columns whose value is the path's, in the contract's order."""
+    values = values_in(path)
+    in_path = {part.column: values[part.name] for part in table.partition_by if part.transform == "value"}
+    schema = table_schema(table, columns)
+    arrays = [
+        pa.repeat(pa.scalar(in_path[each.name]).cast(each.type), rows.num_rows)
+        if each.name in in_path
+        else rows.column(each.name)
+        for each in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def partition_codes(table: Table, rows: pa.Table) -> tuple[Ints, list[str]]:

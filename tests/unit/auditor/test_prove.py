@@ -15,10 +15,11 @@ from auditor.evidence.absent import absences_of, keep
 from auditor.evidence.chain import Chain
 from auditor.prove import Failure, verify
 from auditor.services import Services
-from auditor.warehouse.partitions import proof_of, read_partition
+from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import Certificate, certificate_key, head_key, window_digest
 from core.audit.history import Evidence
 from core.time import epoch, iso
+from core.warehouse.canonical_rows import proof_of
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows
 
 OPENING = datetime(2026, 11, 20, 15, tzinfo=UTC)

@@ -19,13 +19,13 @@ from auditor.databases.rows.live_rows import summarise
 from auditor.databases.rows.sums import Summary
 from auditor.databases.rows.targets import Target
 from auditor.warehouse.parents import References
-from auditor.warehouse.partitions import Held, Undecoded, locate_partition, proof_of, read_again
+from auditor.warehouse.partitions import Held, Undecoded, locate_partition, read_again
 from core.audit.certificate import proof_key
 from core.audit.fingerprint import HASH
 from core.contract.model import Contract
 from core.json import canonical_json
 from core.ports import ObjectStore, PartitionStore
-from core.warehouse.canonical_rows import FORMAT
+from core.warehouse.canonical_rows import FORMAT, proof_of
 from core.warehouse.pointer import partition_of
 
 RECHECKED = 16  # one partition of so many is computed again in each run, by chance, to find a memory that was forged

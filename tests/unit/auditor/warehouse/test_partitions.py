@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.tables import QUOTES, rows_of
 
-from auditor.warehouse.partitions import proof_of, read_partition, rows_of_window
+from auditor.warehouse.partitions import read_partition, rows_of_window
 from auditor.windows import Window
 from core.ports import PartitionObject
+from core.warehouse.canonical_rows import proof_of
 from core.warehouse.pointer import partition_of
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows
 

@@ -20,10 +20,11 @@ from auditor.databases.rows.proofs import Proofs
 from auditor.databases.rows.sums import Summary
 from auditor.databases.rows.targets import ALWAYS, Slice, Target, targets_of
 from auditor.warehouse.parents import References, references_of
-from auditor.warehouse.partitions import Undecoded, proof_of, read_partition
+from auditor.warehouse.partitions import Undecoded, read_partition
 from core.audit.certificate import proof_key
 from core.contract.model import HASH, HASH_LIST, Partition
 from core.json import canonical_json
+from core.warehouse.canonical_rows import proof_of
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, restate
 
 BUCKETS = 64

@@ -1,0 +1,89 @@
+"""A bucket as the reader sees it: through an Arrow file system, with errors that say what to do next."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
+
+from core.errors import NotGranted, OutOfReach, PipelineBug, StarmendError
+from core.ports import ObjectInfo, ObjectStat, OpenObject, StoredObject
+
+# Arrow tells S3's answers in the text of an OSError alone.
+_REFUSED = ("ACCESS_DENIED", "HTTP status 403", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH")
+_DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def reaching(operation: str, place: str) -> Iterator[None]:
+    """Errors of Arrow's file systems as ours; that there is no such object stays ``FileNotFoundError``."""
+    try:
+        yield
+    except (FileNotFoundError, StarmendError):
+        raise
+    except OSError as error:
+        if isinstance(error, PermissionError) or any(word in str(error) for word in _REFUSED):
+            remedy = "Take the analyst's role, or ask an operator for it"
+            raise NotGranted(operation, place, f"these credentials may not read it: {error}", remedy) from error
+        raise OutOfReach(operation, place, str(error), "Try again; look at network, region and credentials") from error
+    except pa.ArrowException as error:
+        raise PipelineBug(operation, place, f"cannot be decoded: {error}", "Ask an operator to rebuild it") from error
+
+
+class Storage:
+    """The objects of one bucket (``core.ports.ObjectReader``). Paths of its file system are ``<bucket>/<key>``."""
+
+    def __init__(self, filesystem: FileSystem, bucket: str) -> None:
+        self.filesystem = filesystem
+        self.bucket = bucket
+
+    def path(self, key: str) -> str:
+        """An object's path in the file system."""
+        return f"{self.bucket}/{key}"
+
+    def place(self, key: str) -> str:
+        """An object as messages name it."""
+        return f"s3://{self.bucket}/{key}"
+
+    def read(self, key: str) -> StoredObject | None:
+        """The whole object; None where there is none."""
+        opened = self.open(key)
+        if opened is None:
+            return None
+        with reaching("read", self.place(key)):
+            return StoredObject(opened.stat, opened.stream.read())
+
+    def open(self, key: str) -> OpenObject | None:
+        """The object as a stream; None where there is none."""
+        try:
+            with reaching("read", self.place(key)), self.filesystem.open_input_stream(self.path(key)) as stream:
+                body = stream.read()
+        except FileNotFoundError:
+            return None
+        return OpenObject(ObjectStat(key, len(body), "", _DAWN), io.BytesIO(body))
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """The object's size and time; None where there is none."""
+        with reaching("look for", self.place(key)):
+            info = self.filesystem.get_file_info(self.path(key))
+        return ObjectStat(key, info.size, "", _time_of(info)) if info.type == FileType.File else None
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose keys begin with ``prefix``, in key order."""
+        folder = prefix.rpartition("/")[0]
+        selector = FileSelector(self.path(folder), recursive=True, allow_not_found=True)
+        with reaching("list", self.place(prefix)):
+            infos = self.filesystem.get_file_info(selector)
+        skipped = len(self.bucket) + 1
+        files = ((info.path[skipped:], info) for info in infos if info.type == FileType.File)
+        for key, info in sorted(files, key=lambda file: file[0]):
+            if key.startswith(prefix) and key > after:
+                yield ObjectInfo(key, info.size, "", _time_of(info))
+
+
+def _time_of(info: FileInfo) -> datetime:
+    return datetime.fromtimestamp(info.mtime_ns / 1e9, UTC) if info.mtime_ns is not None else _DAWN

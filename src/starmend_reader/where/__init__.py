@@ -1,0 +1,1 @@
+"""Conditions of a read, and what they leave of partitions and rows. Pure."""

@@ -1,0 +1,79 @@
+"""Partitions that can hold rows of a read: by the conditions on what the paths are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import pyarrow as pa
+
+from core.contract.model import TIME_UNITS, Partition, Table
+from core.feeds.partitions import unit_bounds
+from core.warehouse.arrow_types import arrow_type
+from core.warehouse.keys import bucket_of, values_in
+from starmend_reader.where.conditions import Condition
+
+MOST_FOLDERS = 64  # that are listed one by one; beyond it the table's is
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+_TICK = timedelta(microseconds=1)
+
+
+def may_hold(table: Table, path: str, conditions: Sequence[Condition]) -> bool:
+    """Whether rows of the partition can satisfy all conditions."""
+    values = values_in(path)
+    return all(
+        _part_may_hold(table, part, values[part.name], condition)
+        for part in table.partition_by
+        for condition in conditions
+        if condition.column in (part.name, part.column)
+    )
+
+
+def folders(table: Table, conditions: Sequence[Condition]) -> list[str]:
+    """The folders below the table's (empty: its own) in which all partitions that can hold rows lie."""
+    levels: list[list[str]] = []
+    for part in table.partition_by:
+        values = _values_of(table, part, conditions)
+        if values is None or len(values) * len(list(product(*levels))) > MOST_FOLDERS:
+            break
+        levels.append([f"{part.name}={value}/" for value in values])
+    return ["".join(names) for names in product(*levels)]
+
+
+def _values_of(table: Table, part: Partition, conditions: Sequence[Condition]) -> list[str] | None:
+    """The values of a level that conditions leave; None where they leave more than they name."""
+    for condition in conditions:
+        if condition.allowed is None or condition.column not in (part.name, part.column):
+            continue
+        known = [value for value in condition.allowed if value is not None]
+        if condition.column == part.name or part.transform == "value":
+            return sorted({str(value) for value in known})
+        if part.transform == "bucket":
+            return sorted({str(number) for number in _buckets(table, part, known)})
+    return None
+
+
+def _part_may_hold(table: Table, part: Partition, text: str, condition: Condition) -> bool:
+    if condition.column == part.name or part.transform == "value":
+        value: Any = int(text) if part.transform == "bucket" else text
+        return condition.holds_between(value, value)
+    if part.transform in TIME_UNITS:
+        first, last = unit_bounds(part.transform, text)
+        low, high = _EPOCH + timedelta(seconds=first), _EPOCH + timedelta(seconds=last) - _TICK
+        if table.column(part.column).type.name == "date":
+            return condition.holds_between(_date(low), _date(high))
+        return condition.holds_between(low, high)
+    if condition.allowed is None:
+        return True
+    return int(text) in _buckets(table, part, [value for value in condition.allowed if value is not None])
+
+
+def _date(at: datetime) -> date:
+    return at.date()
+
+
+def _buckets(table: Table, part: Partition, values: Sequence[Any]) -> set[int]:
+    kind = arrow_type(table.column(part.column).type)
+    return {int(number) for number in bucket_of(pa.array(values, kind), part.buckets)}
