@@ -70,5 +70,5 @@ def _earliest_after(footer: Footer, written: Mapping[str, datetime], at: datetim
 
 
 def _not_kept(partition: str, at: datetime, problem: str) -> NotKept:
-    remedy = "Ask for a later time: each state is kept for hours, the last one of a day for a week"
+    remedy = "Ask for a later time: each state is kept for six hours, the last of a day with commits for a week"
     return NotKept("read as of", f"{partition} at {format_second(at)}", problem, remedy)
