@@ -141,6 +141,7 @@ locals {
       extract = [for dataset in local.databases : dataset.every_seconds]
       request = [for dataset in local.feeds : 60]
       notary  = local.proves ? [3600] : []
+      page    = local.publishes ? [3600] : []
     } : name => min(3 * max(min(seconds...), 100), local.longest_span) if var.schedules_enabled && length(seconds) > 0
   }
 

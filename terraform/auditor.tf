@@ -40,6 +40,20 @@ resource "aws_athena_workgroup" "auditor" {
   }
 }
 
+# A mail is opened a day later, so its link lasts: the company's own front, or AWS's console, where one signs in first. An
+# address that a function's role signs would end with that role's session (docs/decisions/the-page-is-behind-a-sign-in.md).
+locals {
+  publishes = local.has_sources && var.health_page.enabled
+  page_key  = "page/report.html"
+
+  consoles = { aws = "console.aws.amazon.com", aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }
+  console  = try("${var.region}.${local.consoles[local.partition]}", null)
+  page_in_console = !local.publishes || local.emulated || local.console == null ? null : join("", [
+    "https://${local.console}/s3/object/${aws_s3_bucket.this["warehouse"].id}?region=${var.region}&prefix=${local.page_key}",
+  ])
+  page_link = var.report_url != "" ? var.report_url : local.page_in_console
+}
+
 module "auditor" {
   count  = local.has_sources ? 1 : 0
   source = "./modules/auditor"
@@ -78,8 +92,11 @@ module "auditor" {
     topic_arn   = aws_sns_topic.alarms.arn
     key_arn     = aws_kms_key.alarms.arn
     runbook_url = var.runbook_url
-    report_url  = var.report_url != "" ? var.report_url : null
+    report_url  = local.page_link
   }
+
+  page      = var.health_page.enabled
+  page_tags = { component = "auditor" }
 
   event_bus_arn = var.event_bus != "" ? "arn:${local.partition}:events:${var.region}:${local.account}:event-bus/${var.event_bus}" : null
 

@@ -83,6 +83,25 @@ data "aws_iam_policy_document" "tls_only" {
     }
   }
 
+  # The company's own front, with its own sign-in, reads the page and nothing else. This makes nothing public.
+  dynamic "statement" {
+    for_each = each.key == "warehouse" && length(var.health_page.distributions) > 0 ? [1] : []
+    content {
+      sid       = "FrontReadsPage"
+      actions   = ["s3:GetObject"]
+      resources = ["${aws_s3_bucket.this[each.key].arn}/page/*"] # wildcard: the page, and points beside it
+      principals {
+        type        = "Service"
+        identifiers = ["cloudfront.amazonaws.com"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "AWS:SourceArn"
+        values   = var.health_page.distributions
+      }
+    }
+  }
+
   # Where data matter nobody deletes a bucket beside Terraform, not even an empty one; `deploy` refuses plans that would.
   dynamic "statement" {
     for_each = var.force_destroy ? [] : [1]

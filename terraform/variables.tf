@@ -160,13 +160,32 @@ variable "runbook_url" {
 }
 
 variable "report_url" {
-  description = "Where the health page (starmend report) is published; mails and events link it. Empty: it is not."
+  description = "Where people open the health page; mails and events link it. Empty: its object in AWS's console, where it is written."
   type        = string
   default     = ""
 
   validation {
     condition     = var.report_url == "" || can(regex("^https?://[^\\s]+$", var.report_url))
     error_message = "report_url: an address that begins with https://, or empty."
+  }
+}
+
+variable "health_page" {
+  description = <<-EOT
+    The page that says whether numbers are complete (starmend report), written into the warehouse bucket every hour. distributions: ARNs
+    of CloudFront distributions of the company's own that may read it, and nothing else there; report_url is then their address.
+  EOT
+  type = object({
+    enabled       = optional(bool, true)
+    distributions = optional(list(string), [])
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for arn in var.health_page.distributions : can(regex("^arn:aws[a-z-]*:cloudfront::[0-9]{12}:distribution/[A-Z0-9]+$", arn))
+    ])
+    error_message = "health_page.distributions: exact ARNs, such as arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE."
   }
 }
 

@@ -20,7 +20,6 @@ from deploy.folders import ROOT, SOURCES
 PYTHON = ROOT / ".venv-layers" / "bin" / "python"
 TESTS = [f"tests/unit/{wing}" for wing in ("core", "processing", "ingestion", "auditor")]
 OPTIONS = ["-m", "not stack and not emulator and not database", "--hypothesis-profile=brief"]
-OPTIONS += ["--ignore=tests/unit/auditor/page"]  # no function makes the page: it is left out of their package
 PROCESSES = ["--numprocesses=2", "--dist=loadgroup"]
 
 

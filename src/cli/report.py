@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.options import DEFAULT, Environment, From, Json, Output, To
-from cli.output import FINDINGS, FINE, out, print_json, steps, write_file
+from cli.output import FINDINGS, FINE, out, print_json, say, steps, write_file
 from cli.ranges import range_of
+from core.errors import NotDeployed
 from deploy.folders import BUILD
 
 if TYPE_CHECKING:
@@ -24,12 +26,21 @@ if TYPE_CHECKING:
 PAGE = Path(BUILD) / "report.html"
 
 
-@examples("report", "report --from 2026-11-20 --to 2026-11-21 --output today.html", "report --json")
+@examples(
+    "report",
+    "report --open",
+    "report --from 2026-11-20 --to 2026-11-21 --output today.html",
+    "report --link --env prod",
+)
 def report(
     environment: Environment = DEFAULT,
     file: Output = PAGE,
     since: From = "",
     until: To = "",
+    open_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Only print a signed address of the page that the deployment wrote last.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write one HTML page that says whether numbers are complete.
@@ -38,6 +49,9 @@ def report(
     audits; of the last seven days by default. The page asks nobody anything. Exits with 1 where something is incomplete
     or alarmed, or could not be read.
     """
+    if link:
+        _print_link(deployment(environment), as_json=as_json)
+        return
     start, end = range_of(since, until, operation="report", open_ended=True)
     drawn = write_report(deployment(environment), file, start=start, end=end)
     if as_json:
@@ -52,7 +66,37 @@ def report(
             certified = f"{view.facts.certified:,} of {view.facts.windows:,} windows certified"
             out.print(f"{view.name}: {first.state.replace('_', ' ')}; {known}, {certified}")
         out.print(f"written to {file}")
+    if open_it:
+        webbrowser.open(file.resolve().as_uri())
     raise typer.Exit(FINE if drawn.banner.complete else FINDINGS)
+
+
+def _print_link(deployed: Deployment, *, as_json: bool) -> None:
+    """Print an address of the deployment's own page, for somebody without credentials; raises ``NotDeployed``."""
+    from auditor.page.publish import KEY
+    from aws.links import signed_link
+    from aws.objects import S3ObjectStore
+
+    client, bucket, now = deployed.clients("s3"), deployed.warehouse_bucket, dt.datetime.now(dt.UTC)
+    written = S3ObjectStore(client, bucket).stat(KEY)
+    if written is None:
+        remedy = "It is written every hour while schedules run; read it here: starmend report --open"
+        raise NotDeployed("link the page", f"s3://{bucket}/{KEY}", "the deployment has written none yet", remedy)
+    signed = signed_link(client, bucket, KEY, now=now)
+    if as_json:
+        print_json(
+            {
+                "link": signed.url,
+                "made": written.modified.isoformat(timespec="seconds"),
+                "until": signed.until.isoformat(timespec="seconds"),
+                "ends_with_session": signed.session,
+            }
+        )
+        return
+    out.print(signed.url)
+    sooner = ", and no longer than the session of the credentials that signed it" if signed.session else ""
+    say(f"the page of {written.modified:%Y-%m-%d %H:%M} UTC, for whoever has this link until")
+    say(f"{signed.until:%Y-%m-%d %H:%M} UTC{sooner}")
 
 
 def write_report(

@@ -75,9 +75,11 @@ run "with_databases" {
   variables {
     canaries = ["sales"]
     databases = {
-      check      = { name = "starmend-test-check", arn = "arn:aws:lambda:eu-west-1:111122223333:function:starmend-test-check" }
-      parameters = ["arn:aws:ssm:eu-west-1:111122223333:parameter/sales/*/timestamp"]
-      objects    = ["arn:aws:s3:::ingest/tables/sales/*"]
+      check = { name = "starmend-test-check", arn = "arn:aws:lambda:eu-west-1:111122223333:function:starmend-test-check" }
+      parameters = [
+        for key in ["timestamp", "latest_object"] : "arn:aws:ssm:eu-west-1:111122223333:parameter/sales/*/${key}"
+      ]
+      objects = ["arn:aws:s3:::ingest/tables/sales/*"]
     }
   }
 
@@ -96,6 +98,22 @@ run "with_databases" {
       verify   = ["lambda:InvokeFunction", "sqs:ReceiveMessage", "ssm:GetParameters"]
     })
     error_message = "Only the steps that look ask the database; only the one that queues writes parameters and moves dead letters."
+  }
+
+  assert {
+    condition = jsonencode({
+      for statement in data.aws_iam_policy_document.page.statement : statement.sid => statement.actions
+      }) == jsonencode({
+      ReadRecords       = ["s3:GetObject"]
+      ReadLines         = ["s3:GetObject"]
+      Find              = ["s3:ListBucket"]
+      ReadLatestObjects = ["ssm:GetParameters"]
+      WritePage         = ["s3:PutObject"]
+      }) && toset(flatten([
+        for statement in data.aws_iam_policy_document.page.statement : tolist(statement.resources)
+        if contains(["WritePage", "ReadLatestObjects"], statement.sid)
+    ])) == toset(["arn:aws:s3:::warehouse/page/*", "arn:aws:ssm:eu-west-1:111122223333:parameter/sales/*/latest_object"])
+    error_message = "The page's function reads, and writes the page alone."
   }
 
   assert {

@@ -353,6 +353,85 @@ run "defaults" {
   }
 }
 
+run "the_page_is_opened_where_one_signs_in" {
+  command = plan
+
+  assert {
+    condition = local.page_link == join("", [
+      "https://eu-west-1.console.aws.amazon.com/s3/object/${aws_s3_bucket.this["warehouse"].id}",
+      "?region=eu-west-1&prefix=page/report.html",
+    ])
+    error_message = "Mails link the page's object in AWS's console, where a day later one signs in just as well."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.tls_only["warehouse"].statement : statement.effect == "Deny"
+    ])
+    error_message = "Unless a front of the company's own is named, the bucket's policy lets nobody read anything."
+  }
+
+  assert {
+    condition = (
+      output.functions["page"] == "starmend-test-page"
+      && contains(keys(output.alarms), "function-errors-page") && contains(keys(output.alarms), "throttles-page")
+    )
+    error_message = "The page's function is watched as all are."
+  }
+}
+
+run "the_page_is_behind_the_company_s_own_front" {
+  command = plan
+
+  variables {
+    report_url  = "https://data.example.com/health/report.html"
+    health_page = { distributions = ["arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE"] }
+  }
+
+  assert {
+    condition     = local.page_link == "https://data.example.com/health/report.html"
+    error_message = "Mails link the company's own front."
+  }
+
+  assert {
+    condition = jsonencode([
+      for statement in data.aws_iam_policy_document.tls_only["warehouse"].statement : [
+        statement.sid, statement.actions, statement.resources, one(statement.principals).type,
+        one(statement.principals).identifiers, one(statement.condition).variable, one(statement.condition).values,
+      ] if statement.effect != "Deny"
+      ]) == jsonencode([[
+        "FrontReadsPage", ["s3:GetObject"], ["${aws_s3_bucket.this["warehouse"].arn}/page/*"], "Service",
+        ["cloudfront.amazonaws.com"], "AWS:SourceArn", ["arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE"],
+    ]])
+    error_message = "That front reads the page, and nothing else."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, document in data.aws_iam_policy_document.tls_only :
+      name == "warehouse" || alltrue([for statement in document.statement : statement.effect == "Deny"])
+    ])
+    error_message = "No other bucket is opened."
+  }
+}
+
+run "no_page" {
+  command = plan
+
+  variables {
+    schedules_enabled = true
+    health_page       = { enabled = false }
+  }
+
+  assert {
+    condition = (
+      local.page_link == null && !contains(keys(output.functions), "page")
+      && !contains(keys(aws_cloudwatch_metric_alarm.schedule_silent), "page")
+    )
+    error_message = "Where no page is wanted there is none, no alarm of it and no link to it."
+  }
+}
+
 run "a_paused_dataset_rests_and_is_audited" {
   command = plan
 
@@ -406,7 +485,7 @@ run "schedules_on_in_a_private_network" {
     condition = alltrue([
       for alarm in aws_cloudwatch_metric_alarm.schedule_silent :
       alarm.treat_missing_data == "breaching" && alarm.period % 60 == 0
-    ]) && toset(keys(aws_cloudwatch_metric_alarm.schedule_silent)) == toset(["extract", "request"])
+    ]) && toset(keys(aws_cloudwatch_metric_alarm.schedule_silent)) == toset(["extract", "page", "request"])
     error_message = "A schedule that falls silent is an alarm."
   }
 

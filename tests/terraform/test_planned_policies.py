@@ -38,7 +38,7 @@ def documents(resources: list[Resource]) -> Policies:
     arns: dict[str, str] = {}
     for resource in resources:
         values = resource["values"]
-        if resource["type"] == "aws_iam_role_policy":
+        if resource["type"] == "aws_iam_role_policy" and values.get("policy"):  # a new function's is not known yet
             policies.setdefault(values["role"], []).append(json.loads(values["policy"]))
         if resource["type"] == "aws_iam_policy":
             arns[values["name"]] = values["policy"]

@@ -103,7 +103,7 @@ def test_names_that_fit_are_whole(deployed: dict[str, Any]) -> None:
     assert planned['aws_iam_role.deliver["quotes"]'] == "starmend-test-deliver-quotes"
     assert planned['aws_kinesis_firehose_delivery_stream.feed["quotes"]'] == "starmend-test-quotes"
     schedules = {name for address, name in planned.items() if "aws_scheduler_schedule.this" in address}
-    assert schedules == {"extract-sales", "request-quotes", "audit-sales", "audit-quotes"}
+    assert schedules == {"extract-sales", "request-quotes", "audit-sales", "audit-quotes", "page-every-hour"}
 
 
 def test_every_type_has_a_request_or_a_reason_for_none(planned: list[Resource]) -> None:

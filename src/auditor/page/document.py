@@ -27,10 +27,14 @@ SCRIPTS = (
 CHARTS = "uplot/uPlot.iife.min"
 
 
-def pages(report: Report, name: str) -> dict[str, str]:
-    """The files of the page by name: first the page itself, then the points beside it, which it loads when asked to."""
+def pages(report: Report, name: str, *, most_points: int | None = None) -> dict[str, str]:
+    """The files of the page by name: first the page itself, then the points beside it, which it loads when asked to.
+
+    ``most_points`` is how many characters of points stand within it, by default ``MOST_POINTS``.
+    """
     data, beside = page_data(report), {}
-    folder, left = f"{name.removesuffix('.html')}.points", MOST_POINTS
+    folder = f"{name.removesuffix('.html')}.points"
+    left = MOST_POINTS if most_points is None else most_points
     within: dict[str, Data] = {}
     outside: dict[str, str] = {}
     for view in sorted(report.datasets, key=lambda view: view.name):

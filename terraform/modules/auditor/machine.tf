@@ -14,6 +14,7 @@ locals {
   functions = merge(
     { for step, function in module.step : step => function.name },
     { restate = module.restate.name, repair = module.repair.name },
+    { for page in module.page : "page" => page.name },
   )
 }
 

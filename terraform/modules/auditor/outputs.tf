@@ -1,5 +1,5 @@
 output "functions" {
-  description = "Function names by role: the steps, restate and repair."
+  description = "Function names by role: the steps, restate and repair, the page."
   value       = local.functions
 }
 

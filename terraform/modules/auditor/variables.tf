@@ -93,6 +93,18 @@ variable "admins" {
   })
 }
 
+variable "page" {
+  description = "Whether a function writes the health page every hour."
+  type        = bool
+  default     = true
+}
+
+variable "page_tags" {
+  description = "Cost tags of what writes the page, on top of the provider's: it repairs nothing."
+  type        = map(string)
+  default     = {}
+}
+
 variable "event_bus_arn" {
   description = "The bus that hears of findings, repairs, certificates and alarms; null: none does."
   type        = string

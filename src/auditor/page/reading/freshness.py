@@ -56,7 +56,7 @@ def _owed(sources: Sources, contract: Contract, now: dt.datetime) -> dt.datetime
 
 def newest_by(athena: QueryRunner, tables: Sequence[Table]) -> Mapping[str, dt.datetime | None]:
     """The newest instant in each fact, asked of Athena in one query: of a feed's point, or of a row's change."""
-    instants = {table.name: _instant_column(table) for table in tables}
+    instants = {table.name: instant_column(table) for table in tables}
     parts = [
         f'select \'{name}\' as name, cast(max("{column}") as varchar) as newest from "{name}"'
         for name, column in instants.items()
@@ -68,7 +68,7 @@ def newest_by(athena: QueryRunner, tables: Sequence[Table]) -> Mapping[str, dt.d
     return {row["name"]: _utc(row["newest"]) for row in answers}
 
 
-def _instant_column(table: Table) -> str:
+def instant_column(table: Table) -> str:
     """The key's instant: a feed's point, or a version's change. Empty where the key has none."""
     timed = [column.name for column in table.columns if column.name in table.key and column.type.name == "timestamp"]
     return timed[-1] if timed else ""
