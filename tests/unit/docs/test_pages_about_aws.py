@@ -17,7 +17,7 @@ PATCHES = REPOSITORY / "src/local/emulator/patches"
 
 def code(page: str) -> str:
     """Inline code and blocks of a page."""
-    return "\n".join(block or words for block, words in re.findall(r"```\n(.*?)```|`([^`\n]+)`", page, re.DOTALL))
+    return "\n".join(block or words for block, words in re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", page, re.DOTALL))
 
 
 @pytest.mark.parametrize("name", PAGES)
