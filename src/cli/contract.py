@@ -15,7 +15,7 @@ import typer
 from cli.commands import examples, group
 from cli.contract_changes import DEPLOYED, as_data, contracts_against, show_changes
 from cli.deployed import deployment
-from cli.options import DEFAULT, DEFAULT_FOLDER, Dataset, Environment, Folder, From, Json, Output, Source, To
+from cli.options import DEFAULT, DEFAULT_FOLDER, OUTPUT, Dataset, Environment, Folder, From, Json, Output, Source, To
 from cli.output import FINDINGS, FINE, USAGE, err, out, print_json, say, show, steps, write_file
 from core.errors import Misuse
 
@@ -248,6 +248,46 @@ def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build
     text = render(load(folder, today=today()))
     write_file(file, text, operation="render contracts")
     out.print(f"wrote {file} ({len(text):,} bytes)")
+
+
+@app.command()
+@examples(
+    "contract export --odcs",
+    "contract export --odcs --dataset sales --output catalog/contracts",
+    "contract export --dbt --schema starmend_prod --output models/starmend.yml",
+)
+def export(
+    folder: Folder = DEFAULT_FOLDER,
+    odcs: Annotated[
+        bool, typer.Option("--odcs", help="Open Data Contract Standard: a document of each dataset, into a folder.")
+    ] = False,
+    dbt: Annotated[
+        bool, typer.Option("--dbt", help="dbt's sources of all tables, with tests and freshness, into a file.")
+    ] = False,
+    dataset: Dataset = "",
+    schema: Annotated[
+        str, typer.Option("--schema", help="The catalog's database, PROJECT_ENVIRONMENT, that dbt reads.")
+    ] = "starmend_dev",
+    file: Annotated[Path | None, typer.Option("--output", help=OUTPUT)] = None,
+) -> None:
+    """Write the contracts in the form of another tool.
+
+    Without --output the documents go to build/odcs and the sources to build/dbt/sources.yml.
+    """
+    from cli.exports import DBT_FILE, ODCS_FOLDER, export_dbt, export_odcs
+    from core.authoring.load import load
+
+    if odcs == dbt:
+        raise Misuse("export contracts", "--odcs, --dbt", "are two forms", "Give one of them")
+    if dbt and dataset:
+        raise Misuse("export contracts", "--dataset", "is for --odcs", "Leave it out: dbt's sources are one file")
+    contracts = load(folder, today=today())
+    if odcs:
+        written = export_odcs(contracts, file or ODCS_FOLDER, dataset=dataset)
+    else:
+        written = export_dbt(contracts, file or DBT_FILE, schema=schema)
+    for path in written:
+        out.print(f"wrote {path}")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.support.commands import Command
 from tests.unit.cli.conftest import Account
 
@@ -103,7 +104,9 @@ def test_contracts_are_compared_with_a_revision(starmend: Command, folder: Path)
     assert "no revision" in nothing.err
 
 
-@pytest.mark.parametrize("command", [("render", "--contracts", CONTRACTS), ("docs",)])
+@pytest.mark.parametrize(
+    "command", [("render", "--contracts", CONTRACTS), ("docs",), ("export", "--dbt", "--contracts", CONTRACTS)]
+)
 def test_an_output_that_cannot_be_written_is_refused_by_name(
     starmend: Command, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
@@ -111,3 +114,35 @@ def test_an_output_that_cannot_be_written_is_refused_by_name(
     said = starmend("contract", *command, "--output", str(tmp_path / "file/below"))
     assert said.code == 2
     assert f"{tmp_path}/file/below" in said.err
+
+
+def test_contracts_are_exported_as_documents_and_as_sources(starmend: Command, tmp_path: Path) -> None:
+    folder, file = tmp_path / "odcs", tmp_path / "models/starmend.yml"
+    one = starmend(
+        "contract", "export", "--odcs", "--dataset", "sales", "--contracts", CONTRACTS, "--output", str(folder)
+    )
+    assert (one.code, [path.name for path in folder.iterdir()]) == (0, ["sales.odcs.yaml"])
+    assert yaml.safe_load((folder / "sales.odcs.yaml").read_text())["kind"] == "DataContract"
+    sources = starmend(
+        "contract", "export", "--dbt", "--schema", "lake_prod", "--contracts", CONTRACTS, "--output", str(file)
+    )
+    assert sources.code == 0
+    [source] = yaml.safe_load(file.read_text())["sources"]
+    assert source["schema"] == "{{ var('starmend_schema', 'lake_prod') }}"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ((), "Give one of them"),
+        (("--odcs", "--dbt"), "Give one of them"),
+        (("--odcs", "--dataset", "sale"), "is no dataset with a star of its own"),
+        (("--dbt", "--dataset", "sales"), "is for --odcs"),
+    ],
+)
+def test_an_export_that_cannot_be_meant_is_refused(
+    starmend: Command, tmp_path: Path, options: tuple[str, ...], problem: str
+) -> None:
+    said = starmend("contract", "export", *options, "--contracts", CONTRACTS, "--output", str(tmp_path / "out"))
+    assert (said.code, problem in said.err) == (2, True)
+    assert not (tmp_path / "out").exists()

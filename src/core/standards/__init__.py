@@ -1,0 +1,1 @@
+"""Contracts in the forms that other tools of the field read."""
