@@ -38,10 +38,11 @@ def written_pair(draw: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def loaded(contract: dict[str, Any], folder: Path) -> Contracts | None:
     """The contracts as they were resolved; None where the check refuses them."""
-    (folder / "lookups").mkdir(exist_ok=True)
-    for name, text in LOOKUPS.items():
-        (folder / "lookups" / f"{name}.csv").write_text(text)
-    (folder / "shop.yaml").write_text(yaml.safe_dump(contract, sort_keys=False))
+    if not (folder / "lookups").exists():
+        (folder / "lookups").mkdir()
+        for name, text in LOOKUPS.items():
+            (folder / "lookups" / f"{name}.csv").write_text(text)
+    (folder / "shop.yaml").write_text(yaml.dump(contract, Dumper=yaml.CSafeDumper, sort_keys=False))
     contracts, problems = examine(folder, today=TODAY)
     return None if any(not problem.warning for problem in problems) else contracts
 

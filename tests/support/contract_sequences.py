@@ -19,7 +19,7 @@ from typing import Any
 from tests.support.contract_changes import loaded
 from tests.support.fitting_lines import lines_of
 from tests.support.generated_contracts import changed, good_contract
-from tests.support.lake import NOW, MemoryLake
+from tests.support.lake import NOW, MemoryLake, landing
 
 from core.contract.model import Contracts, Feed, Table
 from core.errors import StarmendError
@@ -59,7 +59,7 @@ def play(draw: random.Random, folder: Path) -> Played:
         try:
             outcome.met["rolled back" if lake.deploy(wanted, draw) else str(grade)] += 1
             fault = lake.difference(restated=False) if lake.switched else ""
-            if not fault:
+            if fault == "":
                 lake.arrive()
                 fault = lake.difference()
         except StarmendError as error:
@@ -102,8 +102,10 @@ class _Lake:
         self.lake = MemoryLake(contracts, now=self._clock)
         self.contracts = contracts
         self.keys: list[str] = []
-        record_deployments(self.lake.records, contracts, now=int(NOW.timestamp()), collecting=True)
+        self._deployments: list[tuple[Contracts, int]] = []
+        self._record()
         self.switched: set[str] = set()  # the folders that readers see since the last deployment
+        self._empty: tuple[Contracts, MemoryLake, int] | None = None  # under which contracts, with how many of the keys
 
     def _clock(self) -> datetime:
         return self.now
@@ -115,8 +117,8 @@ class _Lake:
         before = {table.folder for table in self.contracts.tables()}
         self.switched = set()
         self._deployed(transition.first)
-        self.arrive()
         if transition.building:
+            self.arrive()
             self._build(transition, draw)
             self._deployed(transition.last(seconds))
         self.switched = {table.folder for table in self.contracts.tables()} - before
@@ -137,7 +139,11 @@ class _Lake:
     def _deployed(self, contracts: Contracts) -> None:
         self.lake.deployed(contracts)
         self.contracts = contracts
-        record_deployments(self.lake.records, contracts, now=int(self.now.timestamp()), collecting=True)
+        self._record()
+
+    def _record(self) -> None:
+        self._deployments.append((self.contracts, int(self.now.timestamp())))
+        record_deployments(self.lake.records, self.contracts, now=self._deployments[-1][1], collecting=True)
 
     def history(self, dataset: str) -> Sequence[Recorded]:
         """What was deployed of a dataset."""
@@ -169,14 +175,8 @@ class _Lake:
 
     def difference(self, *, restated: bool = True) -> str | None:
         """What differs from an empty lake; None where nothing is compared, for the contract rejects lines it has."""
-        empty = MemoryLake(self.contracts, now=self._clock)
-        plain = plan_transition(None, self.contracts, now=0).first
-        empty.deployed(plain)
-        for key in self.keys:
-            stored = self.lake.ingest.read(key)
-            assert stored is not None
-            empty.ingest.write(key, stored.body)
-        if empty.process(*self.keys) or any(empty.receipt(key)["rejected"] for key in self.keys):
+        empty = self._empty_lake()
+        if empty is None:
             return None
         for table in _told(self.contracts):
             if table.folder in self.switched and self.lake.rows(table.name) != empty.rows(table.name):
@@ -188,6 +188,37 @@ class _Lake:
             if self.lake.rows(table.name) != empty.rows(table.name):
                 return f"{table.folder} is not what an empty lake would hold"
         return ""
+
+    def _empty_lake(self) -> MemoryLake | None:
+        """A lake that rows of no other contract came into, with all that has come; None where this one rejects any.
+
+        It knows what was deployed when, for the entities of earlier contracts stay in dimensions for ever. What has
+        come lies in one object for each source there: which lines come together makes no difference, and that lake is
+        played in a quarter of the time.
+        """
+        if self._empty is None or self._empty[0] is not self.contracts:
+            lake = MemoryLake(self.contracts, now=self._clock)
+            lake.deployed(plan_transition(None, self.contracts, now=0).first)
+            for contracts, since in self._deployments:
+                record_deployments(lake.records, contracts, now=since, collecting=True)
+            self._empty = self.contracts, lake, 0
+        _, lake, known = self._empty
+        bodies: dict[tuple[str, str], list[bytes]] = {}
+        last: dict[tuple[str, str], str] = {}
+        for key in self.keys[known:]:
+            stored = self.lake.ingest.read(key)
+            assert stored is not None
+            source = landing(key).dataset, landing(key).table
+            bodies.setdefault(source, []).append(stored.body)
+            last[source] = key
+        for source, parts in bodies.items():
+            lake.ingest.write(last[source], b"".join(parts))
+        fresh = last.values()
+        if lake.process(*fresh) or any(lake.receipt(key)["rejected"] for key in fresh):
+            self._empty = None
+            return None
+        self._empty = self.contracts, lake, len(self.keys)
+        return lake
 
 
 def _told(contracts: Contracts) -> Sequence[Table]:
