@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _RESETS = ("X-Ratelimit-Reset", "Ratelimit-Reset", "X-Rate-Limit-Reset", "X-Ratelimit-Reset-After")
 _REMAINING = ("X-Ratelimit-Remaining", "Ratelimit-Remaining", "X-Rate-Limit-Remaining")
@@ -66,6 +67,7 @@ def _date(text: str) -> datetime | None:
     return instant
 
 
+@lru_cache(maxsize=64)  # the answers of a second have one date, which is read of each of them several times
 def _http_date(text: str) -> datetime | None:
     try:
         instant = parsedate_to_datetime(text)

@@ -148,10 +148,10 @@ class Web:
     ) -> tuple[Received | Broken, bool]:
         """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
-        headers = self._signing.headers_with(secret)
+        headers = {**self._session.headers, **self._signing.headers_with(secret)}
         request = requests.Request(method, url, params=dict(query), headers=headers, json=body)
         try:
-            prepared = self._session.prepare_request(request)
+            prepared = request.prepare()  # the session has nothing else to add, and looks long for it
         except (requests.RequestException, UnicodeError):  # what an answer named may be no text that a URL can hold
             return self._unfollowed(url, "its next page has an address that is none"), False
         plain = prepared.url or url
