@@ -67,10 +67,14 @@ def adds_a_column(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLa
     shop["warehouse"]["fact_order"]["columns"]["note"] = "string"
 
 
-def every_note_is_there(lake: LivingLake) -> None:
-    rows = query_rows(lake.deployment, "select order_id, note from fact_order")
-    assert len(rows) > 70
-    assert [row for row in rows if row["note"] != f"note {row['order_id']}"] == []
+def every_note_that_the_source_has_is_there(lake: LivingLake) -> None:
+    """A version that the source has overwritten before the column was there has none, for nobody can say it."""
+    with lake.shop.lock:
+        current = {tuple(row) for row in lake.shop.asked("select order_id, changed_at from orders")}
+        rows = query_rows(lake.deployment, "select order_id, changed_at, note from fact_order")
+    owed = [row for row in rows if (row["order_id"], row["changed_at"].replace(tzinfo=None)) in current]
+    assert len(owed) > 60
+    assert [row for row in owed if row["note"] != f"note {row['order_id']}"] == []
 
 
 def widens_types(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLake) -> None:
@@ -168,7 +172,7 @@ def _now() -> str:
 
 
 WALK = (
-    Change("a column is added", adds_a_column, after=every_note_is_there),
+    Change("a column is added", adds_a_column, after=every_note_that_the_source_has_is_there),
     Change("types are widened", widens_types, after=wide_values_arrive),
     Change("a mapping changes", changes_a_mapping, after=every_day_is_of_the_change),
     Change("a history is added", adds_a_history, after=one_version_is_the_latest),
@@ -186,6 +190,11 @@ WALK = (
         after=what_the_source_has_is_there,
     ),
 )
+
+
+def is_first_word(text: str) -> bool:
+    """Whether it is of an alarm that had nothing to judge by until now, and finds that all is well."""
+    return '"NewStateValue": "OK"' in text and '"OldStateValue": "INSUFFICIENT_DATA"' in text
 
 
 def walked(lake: LivingLake, reader: Reader, mails: Callable[[], list[str]], change: Change) -> list[str]:
@@ -210,7 +219,7 @@ def walked(lake: LivingLake, reader: Reader, mails: Callable[[], list[str]], cha
     except AssertionError as error:
         faults.append(f"{change.after.__name__}: {error}")
     faults += lake.differences()
-    heard = [text for text in mails()[told:] if not any(word in text for word in change.asked)]
+    heard = [text for text in mails()[told:] if not is_first_word(text) and not any(map(text.count, change.asked))]
     faults += [f"mailed: {text[:1500]}" for text in heard]
     faults += [f"read: {wrong}" for wrong in reader.wrong]
     reader.wrong.clear()
@@ -225,6 +234,8 @@ def test_every_change_of_contracts_is_walked_through_while_all_go_on(tmp_path: P
         lake.extract()
         assert lake.operator.gives("heal").code == 0
         assert lake.differences() == []
+        # The first audit ends those of a new deployment.
+        eventually(lambda: not lake.alarms_that_are_not_over(), within=600, every=2)
         reader = Reader(lake.deployment, QUESTIONS)
         with deployed.mailbox(lake.deployment, "admins") as mails, lake.meanwhile(lake.shop.turn, reader.turn):
             for change in WALK:

@@ -203,6 +203,18 @@ class LivingLake:
         await_receipts(self.deployment, "")
         return answer
 
+    def alarms_that_are_not_over(self) -> list[str]:
+        """The names of those that will still tell their end."""
+        pages = (
+            self.deployment.clients("cloudwatch")
+            .get_paginator("describe_alarms")
+            .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        )
+        alarms = [
+            alarm for page in pages for kind in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(kind, ())
+        ]
+        return [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+
     def differences(self) -> list[str]:
         """Where a table is not what an empty lake would hold into which all ingest objects are played.
 
