@@ -69,12 +69,18 @@ def adds_a_column(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLa
 
 def every_note_that_the_source_has_is_there(lake: LivingLake) -> None:
     """A version that the source has overwritten before the column was there has none, for nobody can say it."""
-    with lake.shop.lock:
-        current = {tuple(row) for row in lake.shop.asked("select order_id, changed_at from orders")}
-        rows = query_rows(lake.deployment, "select order_id, changed_at, note from fact_order")
-    owed = [row for row in rows if (row["order_id"], row["changed_at"].replace(tzinfo=None)) in current]
+    owed = versions_that_the_source_has(lake, "orders", "order_id", "fact_order")
     assert len(owed) > 60
     assert [row for row in owed if row["note"] != f"note {row['order_id']}"] == []
+
+
+def versions_that_the_source_has(lake: LivingLake, source: str, key: str, fact: str) -> list[dict[str, Any]]:
+    """The fact's rows that are still as the source has them."""
+    with lake.shop.lock:
+        current = dict(lake.shop.asked(f"select {key}, changed_at from {source}"))
+        rows = query_rows(lake.deployment, f"select * from {fact}")
+    athena_rounds = dt.timedelta(milliseconds=1)
+    return [row for row in rows if abs(row["changed_at"] - current[row[key]]) <= athena_rounds]
 
 
 def widens_types(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLake) -> None:
@@ -86,9 +92,9 @@ def widens_types(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLak
 def wide_values_arrive(lake: LivingLake) -> None:
     lake.shop.alters("alter table orders alter units type bigint, alter price type numeric(14,2)")
     lake.shop.alters("update orders set units = 2^40, price = 123456789012.34, changed_at = now() where order_id = 1")
-    lake.extract()
-    sql = "select units, price from fact_order where order_id = 1 order by changed_at desc limit 1"
-    assert [tuple(row.values()) for row in query_rows(lake.deployment, sql)] == [(2**40, Decimal("123456789012.34"))]
+    sql = f"select units, price from fact_order where order_id = 1 and units >= {2**40}"
+    arrived = eventually(lambda: query_rows(lake.deployment, sql), within=600, every=5)  # once the source has settled
+    assert {row["price"] for row in arrived} == {Decimal("123456789012.34")}
 
 
 def changes_a_mapping(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLake) -> None:
@@ -161,10 +167,9 @@ def takes_the_new_name(shop: dict[str, Any], _quotes: dict[str, Any], _lake: Liv
 
 def what_the_source_has_is_there(lake: LivingLake) -> None:
     """Of versions that it has no more nobody can ask it: their amounts came under the former name alone."""
-    sql = "select payment_id, max_by(amount, changed_at) as amount from fact_payment group by 1"
-    rows = query_rows(lake.deployment, sql)
-    assert len(rows) > 70
-    assert [row for row in rows if row["amount"] is None] == []
+    owed = versions_that_the_source_has(lake, "payment", "payment_id", "fact_payment")
+    assert len(owed) > 60
+    assert [row for row in owed if row["amount"] is None] == []
 
 
 def _now() -> str:
@@ -240,5 +245,5 @@ def test_every_change_of_contracts_is_walked_through_while_all_go_on(tmp_path: P
         with deployed.mailbox(lake.deployment, "admins") as mails, lake.meanwhile(lake.shop.turn, reader.turn):
             for change in WALK:
                 faults[change.name] = walked(lake, reader, mails, change)
-                assert faults[change.name] == []
+    assert {name: wrong for name, wrong in faults.items() if wrong} == {}
     assert reader.answers > len(WALK) * len(QUESTIONS)
