@@ -193,6 +193,8 @@ locals {
     ]
   }
 
+  proofs = ["warehouse/_certificates/", "warehouse/_contracts/"]
+
   glue         = "arn:${local.partition}:glue:${var.region}:${local.account}"
   glue_tables  = "${local.glue}:table/${aws_glue_catalog_database.this.name}"
   data_catalog = "arn:${local.partition}:athena:${var.region}:${local.account}:datacatalog/AwsDataCatalog"
@@ -237,6 +239,23 @@ data "aws_iam_policy_document" "analyst" {
     sid       = "ReadDescription" # what `starmend query` and `starmend report` go by: names, and the deployed contracts
     actions   = ["s3:GetObject"]
     resources = [for key in ["deployment.json", "contracts/*"] : "${aws_s3_bucket.this["code"].arn}/${key}"] # wildcard: a hash
+  }
+
+  statement {
+    sid       = "ReadProofs" # what `starmend-reader` reads the past by: certificates, and which contract held when
+    actions   = ["s3:GetObject"]
+    resources = [for root in local.proofs : "${local.warehouse_arn}/${root}*"] # wildcard: the chains and histories of all datasets
+  }
+
+  statement {
+    sid       = "ListProofs"
+    actions   = ["s3:ListBucket"]
+    resources = [local.warehouse_arn]
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = [for root in local.proofs : "${root}*"] # wildcard: the chains and histories of all datasets
+    }
   }
 
   statement {

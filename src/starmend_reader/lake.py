@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import operator
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, reduce
 from pathlib import Path
@@ -52,7 +52,7 @@ def connect(lake: str | None = None, *, filesystem: FileSystem | None = None) ->
     if not named:
         named, settings = _local_stack()
     bucket = named.removeprefix("s3://").rstrip("/")
-    code = Storage(filesystem or _s3(bucket, settings), bucket)
+    code = Storage(filesystem or s3_filesystem(bucket, settings), bucket)
     description = json.loads(_body(code, DESCRIPTION))
     try:
         key, warehouse = description["contracts_key"], description["buckets"]["warehouse"]
@@ -75,12 +75,17 @@ def read(
     return connect(lake).read(name, where=where, columns=columns, as_of=as_of)
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Lake:
-    """A lake: what was promised of it (``contracts``), and the bucket of its tables."""
+    """A lake: what was promised of it (``contracts``), the bucket of its tables, and the clock that tells the time."""
 
     contracts: Contracts
     warehouse: Storage
+    clock: Callable[[], datetime] = _utc_now
 
     @cached_property
     def relations(self) -> Mapping[str, Relation]:
@@ -106,11 +111,9 @@ class Lake:
         Raises ``UnknownTable`` and ``Misuse`` for what is not there, ``NotKept`` where a state of the past is not whole
         any more, ``NotProven`` where the certified rows are not there, ``LostCommit`` where the lake itself is broken.
         """
-        now = datetime.now(UTC)
+        now = self.clock()
         instant = self._instant(as_of, now)
-        past = (
-            self if instant is None else Lake(contracts_at(self.warehouse, self.contracts, instant.at), self.warehouse)
-        )
+        past = replace(self, contracts=contracts_at(self.warehouse, self.contracts, instant.at)) if instant else self
         relation = past._relation(name)
         conditions = conditions_of(where, relation.columns, place=name)
         wanted = _chosen(relation, columns)
@@ -125,7 +128,7 @@ class Lake:
             raise NotKept("read as of", f"{name} at {format_second(instant.at)}", problem, "Ask for a later time")
         objects = [(part.key, _key_values(relation, part.path)) for part in parts]
         stored = stored_columns(relation)
-        shown = past._shown(relation, as_of)
+        shown = self._shown(relation, as_of)
         rows = _condition(relation, conditions, shown)
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -241,7 +244,7 @@ def _body(storage: Storage, key: str) -> bytes:
     return stored.body
 
 
-def _s3(bucket: str, settings: Mapping[str, str]) -> S3FileSystem:
+def s3_filesystem(bucket: str, settings: Mapping[str, str]) -> S3FileSystem:
     """S3 by AWS's settings: what they leave open, Arrow finds as the SDK does (profiles, single sign-on, roles)."""
     region = settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION")
     endpoint = settings.get("AWS_ENDPOINT_URL_S3") or settings.get("AWS_ENDPOINT_URL")

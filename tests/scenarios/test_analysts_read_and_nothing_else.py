@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from botocore.exceptions import ClientError
 from sqlglot import exp
 
 from aws.objects import S3ObjectStore
+from core.errors import NotGranted
 from core.rendering.catalog import catalog_tables
 from core.rendering.views import catalog_views
 from deploy.folders import ROOT
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
+from starmend_reader import connect
+from starmend_reader.lake import s3_filesystem
 
 pytestmark = pytest.mark.stack
 QUERIES = ROOT / "terraform/queries"
@@ -29,8 +33,8 @@ Client = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
-def analyst(stack: Stack) -> Iterator[Client]:
-    """Clients with the credentials of somebody who has the policy and nothing else, over tables that hold rows."""
+def keys(stack: Stack) -> Iterator[dict[str, str]]:
+    """The credentials of somebody who has the policy and nothing else, over tables that hold rows."""
     invoke(stack.deployment, "extract", {"dataset": "sales"})
     await_receipts(stack.deployment, "tables/sales/")
     iam, sts = stack.deployment.clients("iam"), stack.deployment.clients("sts")
@@ -48,14 +52,18 @@ def analyst(stack: Stack) -> Iterator[Client]:
     ]
     for policy in ours:
         iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy)
-    keys = sts.assume_role(RoleArn=role, RoleSessionName="reads")["Credentials"]
-    session = botocore.session.get_session()
-    session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-    config = Config(s3={"addressing_style": "path"})
-    yield lambda service: session.create_client(service, config=config)
+    yield sts.assume_role(RoleArn=role, RoleSessionName="reads")["Credentials"]
     for policy in ours:
         iam.detach_role_policy(RoleName=ROLE, PolicyArn=policy)
     iam.delete_role(RoleName=ROLE)
+
+
+@pytest.fixture(scope="module")
+def analyst(keys: dict[str, str]) -> Client:
+    session = botocore.session.get_session()
+    session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    config = Config(s3={"addressing_style": "path"})
+    return lambda service: session.create_client(service, config=config)
 
 
 def is_refused(call: Callable[..., Any], **arguments: Any) -> bool:
@@ -94,6 +102,25 @@ def test_an_analyst_reads_no_ingest_object_no_quarantine_and_no_secret(stack: St
     assert is_refused(s3.list_objects_v2, Bucket=ours.warehouse_bucket, Prefix="quarantine/")
     secret = f"{ours.project}/{ours.environment}/sales-db"
     assert is_refused(analyst("secretsmanager").get_secret_value, SecretId=secret)
+
+
+def test_an_analyst_reads_the_open_tables_without_athena(stack: Stack, keys: dict[str, str]) -> None:
+    settings = stack.deployment.aws_environment | {
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+    }
+    lake = connect(
+        stack.deployment.buckets["code"], filesystem=s3_filesystem(stack.deployment.buckets["code"], settings)
+    )
+    before = datetime.now(UTC)
+    for name, relation in lake.relations.items():
+        rows = lake.read(name)
+        assert rows.arrow().schema == relation.columns
+        if relation.table is not None:
+            assert lake.read(name, as_of=before).arrow() == rows.arrow()
+    with pytest.raises(NotGranted, match="Take the analyst's role"):
+        lake.warehouse.read("warehouse/_current/counterparty/symlink.txt")
 
 
 def test_an_analyst_changes_nothing(stack: Stack, analyst: Client) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
@@ -40,5 +41,6 @@ def write_file(path: Path, body: bytes, modified: datetime | None = None) -> Non
 
 
 def lake_in(folder: Path) -> Lake:
-    """The lake as its reader sees it."""
-    return connect(CODE, filesystem=SubTreeFileSystem(str(folder), LocalFileSystem()))
+    """The lake as its reader sees it on the day after."""
+    lake = connect(CODE, filesystem=SubTreeFileSystem(str(folder), LocalFileSystem()))
+    return replace(lake, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
