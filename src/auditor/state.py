@@ -36,7 +36,8 @@ class DatasetState:
     chance. ``halted`` are the ingest objects that stood halted, by key, with the day on which they were found so.
     ``rechecks`` are recent windows with proven absences, by start, and when these are to be asked for again.
     ``forms`` says for each table by which form (``core.warehouse.row_layout``) its partitions are looked at, and the
-    one up to which, newest first, all are of it (empty: all are).
+    one up to which, newest first, all are of it (empty: all are). ``shown`` is the number of the certificate up to
+    which ``completeness`` has the rows of a feed's windows.
     """
 
     frontier: int | None = None
@@ -49,11 +50,12 @@ class DatasetState:
     halted: Mapping[str, str] = field(default_factory=dict)
     rechecks: Mapping[int, int] = field(default_factory=dict)
     forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    shown: int = 0
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
         data["rechecks"] = {str(start): due for start, due in self.rechecks.items()}
-        for optional in ("redriven", "halted", "rechecks", "forms"):
+        for optional in ("redriven", "halted", "rechecks", "forms", "shown"):
             if not data[optional]:
                 del data[optional]
         return canonical_json(data)

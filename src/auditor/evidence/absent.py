@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 from typing import Any, Protocol
 
 from auditor.windows import DAY, HOUR, Window
@@ -26,6 +27,7 @@ from core.time import epoch, iso
 
 ROOT = "audit/absent/"
 SOONEST, LATEST = 6 * HOUR, 365 * DAY  # until an absence is asked for again
+NEAR = 7  # days that are no further apart are listed together
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -153,16 +155,34 @@ def kept_absence(store: ObjectReader, key: str) -> Absence | None:
 
 def read_absences(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Absence]:
     """All absences that are kept for the windows' days, expired ones too, in order of key."""
-    bodies = bodies_of_days(store, lambda day: prefix(dataset, day), windows, workers=workers)
+    bodies = bodies_of_days(store, f"{ROOT}dataset={dataset}/", windows, workers=workers)
     return [Absence.from_json(body) for body in bodies]
 
 
-def bodies_of_days(
-    store: ObjectReader, folder_of: Callable[[str], str], windows: Iterable[Window], *, workers: int
-) -> list[bytes]:
-    """The objects in the folders of the windows' days, in order of key."""
-    days = sorted({iso(start)[:10] for window in windows for start in range(window.start, window.end, DAY)})
+def bodies_of_days(store: ObjectReader, folder: str, windows: Iterable[Window], *, workers: int) -> list[bytes]:
+    """The objects in the windows' days, which are folders of a folder, in order of key.
+
+    Days that lie near each other are one listing: little lies in each, and most often nothing.
+    """
+    wanted = sorted({start // DAY for window in windows for start in range(window.start, window.end, DAY)})
+    days = {f"{folder}{iso(day * DAY)[:10]}" for day in wanted}
     with ThreadPoolExecutor(workers) as pool:
-        listed = pool.map(lambda day: [info.key for info in store.list(folder_of(day))], days)
-        stored = pool.map(store.read, [key for keys in listed for key in keys])
-        return [each.body for each in stored if each]
+        listed = pool.map(lambda span: list(_keys_between(store, folder, *span)), _spans(wanted))
+        keys = [key for of_span in listed for key in of_span if key.rpartition("/")[0] in days]
+        return [each.body for each in pool.map(store.read, keys) if each]
+
+
+def _spans(days: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last of days that lie near each other."""
+    first = None
+    for day, following in zip_longest(days, days[1:]):
+        first = day if first is None else first
+        if following is None or following - day > NEAR:
+            yield first, day
+            first = None
+
+
+def _keys_between(store: ObjectReader, folder: str, first: int, last: int) -> Iterator[str]:
+    """The keys in a folder's days from the first to the last."""
+    begin, end = (f"{folder}{iso(day * DAY)[:10]}" for day in (first, last + 1))
+    return takewhile(lambda key: key < end, (info.key for info in store.list(folder, after=begin)))

@@ -123,22 +123,25 @@ class Chain(ChainReader):
         and beside others: a claim is never made twice in a row for one window.
         """
         head = self.catch_up()
-        current: dict[str, LedgerEntry | None] = {}
+        ledgers: dict[str, Mapping[str, LedgerEntry]] = {}  # a month's is read once, however many windows it has
+        own: dict[str, LedgerEntry] = {}
         issued: list[Certificate] = []
         for draft in drafts:
+            month = month_of(draft.start)
             for _ in range(TRIES):
-                if draft.window not in current:
-                    current[draft.window] = self.ledger(month_of(draft.start)).windows.get(draft.window)
-                entry = current[draft.window]
+                if month not in ledgers:
+                    ledgers[month] = self.ledger(month).windows
+                entry = own.get(draft.window) or ledgers[month].get(draft.window)
                 if entry is not None and entry.says_the_same(draft):
                     break
                 certificate = _next(head, draft, entry)
                 if not self._put(certificate):  # somebody else's number, or my own with a lost answer: look
                     head = self.catch_up()
-                    current.clear()
+                    ledgers.clear()
+                    own.clear()
                     continue
                 issued.append(certificate)
-                current[draft.window] = entry_of(certificate)
+                own[draft.window] = entry_of(certificate)
                 head = Head(certificate.number, certificate.hash)
                 break
             else:

@@ -109,7 +109,7 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 def read_claims(store: ObjectReader, dataset: str, windows: Iterable[Window], *, workers: int = 8) -> list[Claim]:
     """All claims about the windows' days, in order of key."""
-    bodies = bodies_of_days(store, lambda day: prefix(dataset, day), windows, workers=workers)
+    bodies = bodies_of_days(store, f"{ROOT}dataset={dataset}/", windows, workers=workers)
     return [Claim.from_json(body) for body in bodies]
 
 

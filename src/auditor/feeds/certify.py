@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from auditor.evidence.certificates import Basis, Certified, issue_certificates
+from auditor.evidence.certificates import Basis, Certified, Entries, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
 from auditor.evidence.halts import halt_rows, halts_in
 from auditor.evidence.results import AuditResult, WindowResult
@@ -17,34 +17,57 @@ from auditor.windows import DAY, Window, facts_of, partitions_of
 from core.audit.repair_jobs import RepairJob, Restate, write_job
 from core.contract.model import Contract, Feed
 from core.feeds.partitions import period_of
-from core.time import iso
+from core.time import epoch, iso
 
 
 def certify_windows(services: Services, order: FeedOrder, result: AuditResult, triage: Triage) -> Certified:
     """End an audit with the result of its last scan. ``jobs`` make the windows' rollups again.
 
     ``completeness`` shows windows that were read to their end: who scanned ten minutes of an hour knows nothing better
-    of the hour.
+    of the hour. What it shows already is not written again: a partition of a month has hundreds of certified windows,
+    which are all read again as often as anything comes to it.
     """
     contract, feed, calendar = feed_of(services, order.dataset)
     basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
     issued, entries = issue_certificates(services.records, result, basis)
+    state = read_state(services.records, order.dataset)
+    shown = _shown(state, result, entries, now=int(services.now().timestamp()))
     rows = {}
     for window in result.windows:
-        if window.was_read:
+        if window.was_read and window.start not in shown:
             alarmed = bool(causes_of(window, triage))
             key = completeness_key(order.dataset, window.start)
             rows[key] = completeness_row(result, window, basis, entries, alarmed=alarmed)
-    rows |= halt_rows(services.records, result, basis, read_state(services.records, order.dataset).halted)
+    rows |= halt_rows(services.records, result, basis, state.halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _write_rollup_jobs(services, contract, feed, order, result)
     certified = {entry.start for entry in entries.values()}
+    newest = max((entry.number for entry in entries.values()), default=0)
     change_state(
         services.records,
         order.dataset,
-        lambda before: _next_state(before, services, order, result, triage, certified),
+        lambda before: replace(
+            _next_state(before, services, order, result, triage, certified), shown=max(before.shown, newest)
+        ),
     )
     return Certified(issued, jobs)
+
+
+def _shown(state: DatasetState, result: AuditResult, entries: Entries, *, now: int) -> set[int]:
+    """The starts of windows whose rows are there and would say the same: recent ones that stay certified as they were.
+
+    Older ones come by when they are swept, and have their rows written anew, which brings back one that was lost.
+    """
+    since = now - RECENT_DAYS * DAY
+    numbers = {epoch(entry.start): entry.number for entry in entries.values()}
+    return {
+        window.start
+        for window in result.windows
+        if window.whole
+        and window.start not in state.open
+        and since <= window.start < (state.frontier or 0)
+        and numbers.get(window.start, state.shown + 1) <= state.shown
+    }
 
 
 def causes_of(window: WindowResult, triage: Triage) -> tuple[str, ...]:

@@ -1,29 +1,35 @@
 """A feed's ingest objects against their receipts: what was not processed, and what was processed and is gone.
 
 Objects of a feed lie under the hour in which they arrived, and their receipts begin with the same hour, so the two
-listings of an hour are compared name by name. Hours are compared from where the last audit stood, those of the last
-days again, and all older ones in a slow sweep: nothing grows with the age of the lake.
+listings are compared name by name. Hours are compared from where the last audit stood, those of the last days again,
+and all older ones in a slow sweep: nothing grows with the age of the lake.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import takewhile
+from typing import Any
 
 from auditor.evidence.halts import halt_of
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
-from core.landing.zone import FEEDS, RECEIPTS
+from core.landing.zone import FEEDS, RECEIPTS, landing_of
 from core.ports import ObjectInfo, ObjectReader
 
 RECENT = timedelta(days=2)
 SWEEP_DAYS = 7
 MOST_SWEPT = 48  # hours of arrival that one audit sweeps
 FORMAT = "%Y/%m/%d/%H"
-# A committed receipt names its partitions and is longer than this; only short ones can be of a halted object.
-HALTED_BYTES = 4_096
+MOST_LISTED = timedelta(days=7)  # of arrivals in one listing, so that what is long is listed side by side
+HALTED_BYTES = 4_096  # a halted object's receipt names no partitions, and is shorter than this
+_HOUR = len("2026/11/20/14")
+CLOCKS = timedelta(hours=1)  # more than any two clocks differ: S3's dates receipts, a function's the audits
 
 
 def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str] = ()) -> list[str]:
@@ -38,7 +44,7 @@ def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str
     begin = max(first, min(_hour(stood) if stood else first, last - RECENT))
     recent = _hours(begin, last)
     total = int((begin - first) / timedelta(hours=1))
-    share = min(MOST_SWEPT, -(-total // (SWEEP_DAYS * 24)))
+    share = min(MOST_SWEPT, total)
     turn = int(last.timestamp()) // 3600
     swept = {(turn * share + number) % total for number in range(share)} if total > 0 else set()
     of_halts = {"/".join(key.split("/")[2:6]) for key in halted}
@@ -64,6 +70,28 @@ def first_hour(ingest: ObjectReader, dataset: str) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownHalts:
+    """What earlier audits know of halted objects: those that stood, and up to when receipts were read for others.
+
+    ``read_until`` None: nobody has read any, so all are read.
+    """
+
+    standing: Collection[str] = ()
+    read_until: datetime | None = None
+
+    @classmethod
+    def of(cls, standing: Collection[str], stood: str) -> KnownHalts:
+        """By the state's memory: an audit that ended in the hour ``stood`` read what was written before that hour."""
+        return cls(standing, _hour(stood) - CLOCKS if stood else None)
+
+    def may_tell_more(self, receipt: ObjectInfo, key: str) -> bool:
+        """Whether the object's receipt may say that it stands halted."""
+        if receipt.size >= HALTED_BYTES:
+            return False
+        return self.read_until is None or receipt.modified >= self.read_until or key in self.standing
+
+
 def compare_hours(
     contract: Contract,
     hours: Sequence[str],
@@ -73,58 +101,65 @@ def compare_hours(
     code_version: str,
     now: datetime,
     grace: int,
+    known: KnownHalts | None = None,
     workers: int = 8,
 ) -> tuple[list[UnprocessedObject | HaltedObject], list[LostObject]]:
     """A feed's objects of those hours without a receipt, ``grace`` seconds old, and receipts without an object.
 
     Objects that stand halted are among the first; they count as not processed where another contract or other code may
-    read them now. Raises ``TransientFailure`` where a store does not answer.
+    read them now. Hours that follow one another are one listing, however little arrived in each, and of the receipts
+    only those are read that no earlier audit has. Raises ``TransientFailure`` where a store does not answer.
     """
-    dataset = contract.dataset
+    dataset, halts = contract.dataset, known or KnownHalts()
     unprocessed: list[UnprocessedObject | HaltedObject] = []
     lost: list[LostObject] = []
+    settled = now - timedelta(seconds=grace)
 
-    def compare(hour: str) -> tuple[list[UnprocessedObject], list[LostObject]]:
-        return _compare(dataset, hour, ingest, records, settled=now - timedelta(seconds=grace))
+    def halted(receipt: ObjectInfo) -> Mapping[str, Any]:
+        stored = records.read(receipt.key)
+        content: Mapping[str, Any] = json.loads(stored.body) if stored else {}
+        return content if content.get("outcome") == "halted" else {}
 
     with ThreadPoolExecutor(workers) as pool:
-        for without_receipt, gone in pool.map(compare, hours):
-            unprocessed += without_receipt
-            lost += gone
-        prefixes = [_receipt_prefix(dataset, hour) for hour in hours]
-        for halted in pool.map(lambda prefix: list(_halted(contract, prefix, records, code_version)), prefixes):
-            unprocessed += halted
+        for objects, receipts in pool.map(partial(_arrived, dataset, ingest, records), _spans(hours)):
+            overdue = [key for key, info in objects.items() if key not in receipts and info.modified <= settled]
+            unprocessed += [UnprocessedObject(dataset, key, "it has no receipt") for key in sorted(overdue)]
+            lost += [LostObject(dataset, key) for key in sorted(receipts.keys() - objects.keys())]
+            short = [receipt for key, receipt in receipts.items() if halts.may_tell_more(receipt, key)]
+            for receipt in pool.map(halted, short):
+                unprocessed += [halt_of(contract, receipt, code_version=code_version)] if receipt else []
     return unprocessed, lost
 
 
-def _receipt_prefix(dataset: str, hour: str) -> str:
-    """The beginning of the keys of receipts whose objects arrived in the hour."""
-    return f"{RECEIPTS}dataset={dataset}/source_table={dataset}/{hour.replace('/', '-')}-"
+def _spans(hours: Sequence[str]) -> list[tuple[str, str]]:
+    """Hours that follow one another as the first and the hour after the last, of a week at most."""
+    spans: list[tuple[str, str]] = []
+    for hour in hours:
+        following = (_hour(hour) + timedelta(hours=1)).strftime(FORMAT)
+        if spans and spans[-1][1] == hour and _hour(hour) - _hour(spans[-1][0]) < MOST_LISTED:
+            spans[-1] = (spans[-1][0], following)
+        else:
+            spans.append((hour, following))
+    return spans
 
 
-def _compare(
-    dataset: str, hour: str, ingest: ObjectReader, records: ObjectReader, *, settled: datetime
-) -> tuple[list[UnprocessedObject], list[LostObject]]:
-    objects = {info.key: info for info in ingest.list(f"{FEEDS}{dataset}/{hour}/")}
-    receipts = records.list(_receipt_prefix(dataset, hour))
-    processed = {_object_of(dataset, hour, receipt) for receipt in receipts}
-    overdue = [key for key, info in objects.items() if key not in processed and info.modified <= settled]
-    unprocessed = [UnprocessedObject(dataset, key, "it has no receipt") for key in sorted(overdue)]
-    return unprocessed, [LostObject(dataset, key) for key in sorted(processed - objects.keys())]
+def _arrived(
+    dataset: str, ingest: ObjectReader, records: ObjectReader, span: tuple[str, str]
+) -> tuple[dict[str, ObjectInfo], dict[str, ObjectInfo]]:
+    """The objects of a span and their receipts, both by the key of the object.
+
+    Receipts are listed first: an object that arrives meanwhile is no receipt without an object.
+    """
+    folder, begins = f"{FEEDS}{dataset}/", f"{RECEIPTS}dataset={dataset}/source_table={dataset}/"
+    receipts = {}
+    for info in _between(records, begins, *(hour.replace("/", "-") for hour in span)):
+        hour, rest = info.key[len(begins) :][:_HOUR], info.key[len(begins) + _HOUR :].removesuffix(".json")
+        if rest.startswith("-"):
+            receipts[f"{folder}{hour.replace('-', '/')}/{rest[1:]}"] = info
+    objects = {info.key: info for info in _between(ingest, folder, *span) if landing_of(info.key)}
+    return objects, receipts
 
 
-def _object_of(dataset: str, hour: str, receipt: ObjectInfo) -> str:
-    """The key of the object that a receipt is of."""
-    name = receipt.key.rpartition("/")[2].removesuffix(".json")
-    return f"{FEEDS}{dataset}/{hour}/{name.removeprefix(hour.replace('/', '-') + '-')}"
-
-
-def _halted(
-    contract: Contract, prefix: str, records: ObjectReader, code_version: str
-) -> Iterable[UnprocessedObject | HaltedObject]:
-    """Objects of which nothing was taken."""
-    for info in records.list(prefix):
-        stored = records.read(info.key) if info.size < HALTED_BYTES else None
-        receipt = json.loads(stored.body) if stored else {}
-        if receipt.get("outcome") == "halted":
-            yield halt_of(contract, receipt, code_version=code_version)
+def _between(reader: ObjectReader, folder: str, first: str, last: str) -> Iterator[ObjectInfo]:
+    """The objects below a folder whose names lie between the beginnings of two names."""
+    return takewhile(lambda info: info.key < folder + last, reader.list(folder, after=folder + first))

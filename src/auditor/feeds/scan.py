@@ -14,7 +14,7 @@ from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
-from auditor.feeds.objects import compare_hours, first_hour, hours_to_scan
+from auditor.feeds.objects import KnownHalts, compare_hours, first_hour, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
@@ -116,6 +116,7 @@ def _scan_objects(services: Services, contract: Contract, now: datetime) -> tupl
         code_version=services.code_version,
         now=now,
         grace=services.limits.grace_seconds,
+        known=KnownHalts.of(state.halted, state.objects_from),
         workers=services.limits.workers,
     )
     return [*unprocessed, *lost], hours[-1] if hours else ""

@@ -41,6 +41,22 @@ def test_a_whole_window_is_certified_once_and_the_certificate_holds() -> None:
     assert (proven.certificates, proven.failures) == (1, ())
 
 
+def test_rows_of_windows_that_stay_certified_are_not_written_again_until_something_changes() -> None:
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + HOUR))
+    audit(lake, "first")
+    lake.put(points_of(TWO + HOUR, TWO + 2 * HOUR))  # in the same partition, so that all of its windows are read again
+    lake.now += HOUR
+    audit(lake, "second")
+    assert [row["run"] for row in rows(lake).values()] == ["first", "second"]
+    lake.put(points_of(TWO, TWO + HOUR), provenance="repaired", price="2")
+    lake.now += HOUR
+    lake.put(points_of(TWO + 2 * HOUR, TWO + 3 * HOUR))
+    audit(lake, "third")
+    assert [row["run"] for row in rows(lake).values()] == ["third", "second", "third"]
+    assert [row["certificate"] for row in rows(lake).values()] == [3, 2, 4]
+
+
 def test_a_window_with_a_gap_is_open_and_alarmed_when_it_is_overdue() -> None:
     lake = AuditedFeed(now=TWO + HOUR + 200)
     lake.put(points_of(TWO, TWO + HOUR - 60))

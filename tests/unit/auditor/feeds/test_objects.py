@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 from tests.support.audited import DATASET, feed_contract
 
-from auditor.feeds.objects import FORMAT, SWEEP_DAYS, compare_hours, first_hour, hours_to_scan
+from auditor.feeds.objects import FORMAT, SWEEP_DAYS, KnownHalts, compare_hours, first_hour, hours_to_scan
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.landing.zone import landing_of
 
@@ -90,3 +90,47 @@ def test_a_halted_object_is_found_every_time_and_processed_once_another_contract
     assert compare(ingest, records) == ([HaltedObject(DATASET, key("halted"), "rejected", "")], [])
     [finding], _ = compare(ingest, records, code="newer")
     assert (finding.key, finding.reason) == (key("halted"), "it was halted: rejected")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    turns=st.lists(
+        st.tuples(st.integers(0, 5), st.booleans(), st.integers(0, 240)),
+        min_size=1,
+        max_size=25,
+        unique_by=lambda t: t[2],
+    )
+)
+def test_no_halt_is_missed_for_not_reading_twice(turns: list[tuple[int, bool, int]]) -> None:
+    """Objects are processed to a halt or to rows, at any minute, as often as one likes; an audit follows each time."""
+    moment = NOW
+    ingest, records = MemoryObjects(clock=lambda: moment), MemoryObjects(clock=lambda: moment)
+    known = KnownHalts()
+    for place, halts, minutes in sorted(turns, key=lambda turn: turn[2]):
+        moment = NOW + timedelta(minutes=minutes)
+        name = key(str(place))
+        ingest.write(name, b"")
+        receipt = {"outcome": "halted" if halts else "committed", "object": name, "reason": "r", "at": minutes}
+        records.write(receipt_key(name), json.dumps(receipt).encode())
+        every = {"ingest": ingest, "records": records, "code_version": "new", "now": moment, "grace": 900}
+        found = compare_hours(CONTRACT, [HOUR], known=known, **every)  # type: ignore[arg-type]
+        assert found == compare_hours(CONTRACT, [HOUR], **every)  # type: ignore[arg-type]
+        known = KnownHalts.of({finding.key for finding in found[0]}, moment.strftime(FORMAT))
+
+
+def test_hours_that_follow_one_another_are_one_listing_and_a_receipt_that_was_read_is_not_read_again() -> None:
+    ingest, records = MemoryObjects(clock=lambda: NOW), MemoryObjects(clock=lambda: NOW)
+    hours = [f"2026/11/{day:02d}/{hour:02d}" for day in (19, 20) for hour in range(24)]
+    for hour in hours:
+        ingest.write(key("a", hour), b"")
+        records.write(receipt_key(key("a", hour)), b'{"outcome": "committed"}')
+    ingest.write(key("b", "2026/11/21/00"), b"")  # the hour after the last
+    asked: list[str] = []
+    records.fail = lambda effect, at: asked.append(f"{effect} {at}")  # type: ignore[func-returns-value]
+    given = {"ingest": ingest, "records": records, "code_version": "new", "now": NOW, "grace": 0}
+    assert compare_hours(CONTRACT, hours, **given) == ([], [])  # type: ignore[arg-type]
+    assert len(asked) == len(hours)
+    asked.clear()
+    later = KnownHalts.of((), (NOW + timedelta(hours=2)).strftime(FORMAT))
+    assert compare_hours(CONTRACT, hours, known=later, **given) == ([], [])  # type: ignore[arg-type]
+    assert asked == []
