@@ -1,4 +1,4 @@
-"""What every ObjectStore promises: the one in memory, and the one over S3."""
+"""What every ObjectStore promises: the one in memory, and the one over S3 (of moto, and of the benchmark)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import cast
 
 import pytest
+from bench.calls.simulated import SimulatedAws
 from tests.fakes.objects import MemoryObjects
 from tests.support.simulated_aws import ClientOf
 
@@ -16,10 +17,12 @@ from core.ports import ObjectStore, Refused, TailReader, Written
 BUCKET = "ingest-bucket"
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", "s3", "simulated"])
 def store(request: pytest.FixtureRequest) -> ObjectStore:
     if request.param == "memory":
         return MemoryObjects()
+    if request.param == "simulated":
+        return S3ObjectStore(SimulatedAws().client("s3"), BUCKET)
     client = request.getfixturevalue("client_of")("s3")
     client.create_bucket(Bucket=BUCKET)
     return S3ObjectStore(client, BUCKET)

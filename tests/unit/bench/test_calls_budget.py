@@ -1,0 +1,37 @@
+"""Calls of AWS per operation: within the written budget, and no more of them in an old lake than in a young one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.calls import OLD_DAYS, YOUNG_DAYS
+from bench.calls.deployed import ANCHORS
+from bench.calls.feed_lake import FeedLake, age_with_sweep
+from bench.calls.operations import AUDIT, LAST_HOUR, Calls, budget, calls_of_feed, differences
+
+
+@pytest.fixture(scope="module")
+def young(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Calls]:
+    days = age_with_sweep(YOUNG_DAYS, LAST_HOUR)
+    return calls_of_feed(FeedLake(tmp_path_factory.mktemp("young"), days=days))
+
+
+def test_every_operation_keeps_to_its_budget(young: dict[str, Calls]) -> None:
+    assert differences(young, budget()["feed"]) == []
+
+
+def test_a_lake_that_has_just_begun_asks_for_no_more(young: dict[str, Calls], tmp_path: Path) -> None:
+    empty = calls_of_feed(FeedLake(tmp_path, days=0))
+    assert differences({"process": empty["process"]}, {"process": young["process"]}) == []
+    assert all(sum(empty[step].values()) <= sum(young[step].values()) for step in AUDIT)
+
+
+@pytest.mark.long
+def test_three_years_ask_for_what_months_do(young: dict[str, Calls], tmp_path: Path) -> None:
+    lake = FeedLake(tmp_path, days=age_with_sweep(OLD_DAYS, LAST_HOUR))
+    old = calls_of_feed(lake)
+    sign, anchors = old.pop("sign"), len(lake.functions.aws.bucket(ANCHORS).objects)
+    assert differences(old, {name: young[name] for name in old}) == []
+    # The last anchor is found by listing all of them: a page for each thousand.
+    assert sum(sign.values()) <= sum(young["sign"].values()) + anchors // 1000
