@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright import sync_api
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BUILD = Path(__file__).parents[2] / "build" / "page"  # screenshots
@@ -32,6 +31,8 @@ def browser() -> Iterator[Any]:
     if program is None:
         assert os.environ.get("STARMEND_BROWSER") != "required", "there has to be a browser: .ci/run installs chromium"
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path (Debian: apt-get install chromium)")
+    from playwright import sync_api  # not by every process that collects the tests
+
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE

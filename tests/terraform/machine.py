@@ -6,14 +6,14 @@ that cfn-lint carries is AWS's own. Neither knows our functions, nor what time-o
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib.util
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-import cfnlint.data.schemas.other.step_functions as step_functions
 from jsonschema.validators import validator_for
 from statelint.config import Config
 from statelint.linter import Linter
@@ -46,7 +46,12 @@ LONGEST = 99_999_999  # seconds of a time-out or a wait
 
 @cache
 def _schema() -> Any:
-    schema = json.loads(importlib.resources.files(step_functions).joinpath("statemachine.json").read_text())
+    # cfn-lint itself is not imported, for it brings sympy and networkx.
+    spec = importlib.util.find_spec("cfnlint")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    [package] = map(Path, spec.submodule_search_locations)
+    schema = json.loads((package / "data/schemas/other/step_functions/statemachine.json").read_text(encoding="utf-8"))
     return validator_for(schema)(schema)
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import parliament
 from tests.terraform.planned import Resource, short
 
 # Where Terraform holds a policy; what AWS computes itself (a bucket's or a topic's own attribute) is no grant of ours.
@@ -43,6 +42,8 @@ def policies(planned: Sequence[Resource]) -> Iterator[tuple[str, dict[str, Any],
 
 def lint(planned: Sequence[Resource]) -> Iterator[str]:
     """Actions, resources of actions and condition keys that do not exist."""
+    import parliament  # not by every process that collects the tests: with what it needs 0.3 s
+
     seen: set[str] = set()
     for address, document, trust in policies(planned):
         for statement in document["Statement"] if trust else ():
