@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 # So packages are installed without: of 11,000 files few are ever imported, and to compile them all takes as long as to unpack them.
 
-.PHONY: help terraform demo up down test test-fast test-layers lint checkov format bench chaos cost package plan deploy destroy bootstrap clean
+.PHONY: help terraform demo up down test test-fast test-layers lint checkov format bench chaos cost package reader plan deploy destroy bootstrap clean
 
 ##@ Try it
 demo: terraform ## Run all of it on this machine: database, pipeline, star schema (KEEP=1 leaves it up)
@@ -56,6 +56,9 @@ cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured wor
 ##@ Deploy (ENV=dev|prod)
 package: $(VENV)/.runtime ## Build the Lambda packages into build/
 	$(STARMEND) deploy package
+
+reader: $(VENV)/.dev ## Build the wheel of starmend-reader, for analysts, into build/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build src/starmend_reader/packaging
 
 bootstrap: $(VENV)/.runtime ## Make the bucket that holds Terraform's state
 	$(STARMEND) deploy bootstrap --env $(ENV)

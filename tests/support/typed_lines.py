@@ -6,6 +6,8 @@ operations and options of aws in the descriptions of the services that AWS publi
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from botocore import xform_name
 
 from cli.commands import command
 from core.errors import Misuse
+from starmend_reader.command import parser
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -106,10 +109,23 @@ def _problem(words: Sequence[str], *, whole: bool) -> str:
             return _of_make(rest)
         case "aws":
             return _of_aws(rest, whole=whole)
+        case "starmend-reader":
+            return _of_the_reader(rest)
         case known if known in OTHERS | SHELL:
             return ""
         case other:
             return f"what is {other}?"
+
+
+def _of_the_reader(words: Sequence[str]) -> str:
+    """What the reader's command line would say; it exits where it takes none of it."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            parser().parse_args(words)
+    except SystemExit:
+        return said.getvalue().strip().splitlines()[-1]
+    return ""
 
 
 def _choices(words: Sequence[str]) -> Iterator[list[str]]:

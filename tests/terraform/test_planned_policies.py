@@ -81,13 +81,20 @@ def test_an_analyst_reads_the_log_of_what_was_processed(documents: Policies) -> 
     assert may(documents, "analyst", "glue:GetTable", f"{GLUE}:table/starmend_test/fact_sales_order_now")
 
 
+@pytest.mark.parametrize("root", ["warehouse/_certificates/", "warehouse/_contracts/"])
+def test_an_analyst_reads_the_certificates_and_which_contract_held_when(documents: Policies, root: str) -> None:
+    assert may(documents, "analyst", "s3:GetObject", f"{BUCKETS['warehouse']}/{root}quotes/000000000001.json")
+    assert may(documents, "analyst", "s3:ListBucket", BUCKETS["warehouse"], s3_prefix=f"{root}quotes/")
+    assert not may(documents, "analyst", "s3:PutObject", f"{BUCKETS['warehouse']}/{root}quotes/000000000001.json")
+
+
 @pytest.mark.parametrize(
     "key",
     [
         "warehouse/_current/staff/symlink.txt",
         "warehouse/_data/_current/staff/v000000000001-0.parquet",
         "warehouse/_data/",
-        "warehouse/_certificates/quotes/000000000001.json",
+        "warehouse/_proofs/quotes/000000000001.json",
         "warehouse/fact_quote_of_others/symlink.txt",
         "warehouse/_data/dim_staff_private/v000000000001-0.parquet",
         "quarantine/tables/sales/staff/000000000001.jsonl",
