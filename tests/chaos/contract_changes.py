@@ -18,6 +18,7 @@ RUNS_OF_EACH = 5000
 def contract_changes(options: Options) -> Result:
     """Sequences of contracts that are deployed over data, and pairs that are judged.
 
+    In every second sequence columns of the sources get other names too.
     ``differing`` are sequences that end otherwise than in an empty lake, and pairs whose class is wrong; each fault has
     the number that brings it back. ``runs`` are the sequences, ``compared`` the lakes in them.
     """
@@ -26,7 +27,8 @@ def contract_changes(options: Options) -> Result:
     faults = []
     compared = 0
     for number in range(amount):
-        played = play(random.Random(f"{options.seed}/{number}"), options.scratch)
+        renaming = random.Random(f"{options.seed}/renaming/{number}") if number % 2 else None
+        played = play(random.Random(f"{options.seed}/{number}"), options.scratch, renaming=renaming)
         deployed += played.met
         compared += played.compared
         if played.fault:

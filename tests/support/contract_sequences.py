@@ -8,6 +8,7 @@ into which the same ingest objects are played.
 from __future__ import annotations
 
 import copy
+import gzip
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from tests.support.contract_changes import loaded
 from tests.support.fitting_lines import lines_of
 from tests.support.generated_contracts import changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
+from tests.support.renamed_columns import lines_by, rename_source_column, without_former_names
 
 from core.contract.model import Contracts, Feed, Table
 from core.errors import StarmendError
@@ -27,9 +29,11 @@ from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
 from core.evolution.deployments import Recorded, read_history, record_deployments
 from core.evolution.generations import Transition, plan_transition
+from core.landing.former_names import names_now
 from processing.restating.generations import build_generations
 from processing.restating.rebuild import rebuild_table
 
+RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
 TRIES = 20  # changes that its author tries; many are refused by the check
 
@@ -43,10 +47,13 @@ class Played:
     fault: str = ""
 
 
-def play(draw: random.Random, folder: Path) -> Played:
-    """Play one sequence; ``fault`` says what differs, empty where nothing does."""
+def play(draw: random.Random, folder: Path, *, renaming: random.Random | None = None) -> Played:
+    """Play one sequence; ``fault`` says what differs, empty where nothing does.
+
+    With ``renaming`` columns of the sources get other names now and then; the empty lake had them from the start.
+    """
     outcome = Played()
-    contracts = list(_contracts(draw, folder))
+    contracts = list(_contracts(draw, folder, renaming))
     if not contracts:
         return outcome
     lake = _Lake(contracts[0])
@@ -73,7 +80,7 @@ def play(draw: random.Random, folder: Path) -> Played:
     return outcome
 
 
-def _contracts(draw: random.Random, folder: Path) -> Iterator[Contracts]:
+def _contracts(draw: random.Random, folder: Path, renaming: random.Random | None) -> Iterator[Contracts]:
     """A contract and what its author makes of it, one change after another; now and then he takes one back."""
     written: list[dict[str, Any]] = [good_contract(draw)]
     if (first := loaded(written[0], folder)) is None:
@@ -86,6 +93,8 @@ def _contracts(draw: random.Random, folder: Path) -> Iterator[Contracts]:
         else:
             after = copy.deepcopy(written[-1])
             changed(after, draw)
+        if renaming is not None and renaming.random() < RENAMES:
+            rename_source_column(after, renaming)
         contracts = loaded(after, folder) if after != written[-1] else None
         if contracts is not None:
             written.append(after)
@@ -197,8 +206,9 @@ class _Lake:
         played in a quarter of the time.
         """
         if self._empty is None or self._empty[0] is not self.contracts:
-            lake = MemoryLake(self.contracts, now=self._clock)
-            lake.deployed(plan_transition(None, self.contracts, now=0).first)
+            plain = without_former_names(self.contracts)
+            lake = MemoryLake(plain, now=self._clock)
+            lake.deployed(plan_transition(None, plain, now=0).first)
             for contracts, since in self._deployments:
                 record_deployments(lake.records, contracts, now=since, collecting=True)
             self._empty = self.contracts, lake, 0
@@ -209,7 +219,11 @@ class _Lake:
             stored = self.lake.ingest.read(key)
             assert stored is not None
             source = landing(key).dataset, landing(key).table
-            bodies.setdefault(source, []).append(stored.body)
+            names = names_now(self.contracts.dataset(source[0]).source_table(source[1]))
+            body = (
+                gzip.compress(lines_by(names, gzip.decompress(stored.body).splitlines()), 1) if names else stored.body
+            )
+            bodies.setdefault(source, []).append(body)
             last[source] = key
         for source, parts in bodies.items():
             lake.ingest.write(last[source], b"".join(parts))

@@ -64,11 +64,11 @@ def lines_of(contract: Contract, contracts: Contracts, source: SourceTable, *, c
             line[feed.time_column] = iso(slot * feed.every)
         if len(lines) == count and source.changed_at:
             line[source.changed_at] = "2026-11-20T14:30:00"
-        lines.append(_encoded(line))
+        lines.append(encoded(line))
     return lines
 
 
-def _encoded(line: Mapping[str, Any]) -> bytes:
+def encoded(line: Mapping[str, Any]) -> bytes:
     """One line; decimals are written digit by digit."""
     parts = (f"{json.dumps(name)}:{_as_json(value)}" for name, value in line.items())
     return f"{{{','.join(parts)}}}\n".encode()

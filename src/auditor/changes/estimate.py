@@ -205,7 +205,7 @@ def _new_fields(before: Contract, after: Contract, table: Table) -> list:  # typ
     now = [field for source in _sources(after, table) for field in source.fields if not field.added]
     if table.kind == "dimension" and inputs_of(table) and not table.name.startswith(f"{CURRENT}/"):
         return []  # it is computed from current states, whose rows these are
-    return [field for field in now if field.name in used and field.name not in was]
+    return [field for field in now if field.name in used and not was & {field.name, *field.was}]
 
 
 def _sources(contract: Contract, table: Table) -> list[SourceTable]:

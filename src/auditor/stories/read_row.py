@@ -33,6 +33,7 @@ from core.audit.repair_jobs import ExtractAgain, FetchRows, Repair, run_prefix
 from core.audit.source_check import REFUSED, LocateRows, question_to_data
 from core.contract.model import Contract, Table
 from core.errors import InvalidData, Misuse, StarmendError
+from core.landing.former_names import line_now
 from core.landing.ingest_objects import parse_table_key, table_prefix
 from core.landing.state import ParameterNames
 from core.landing.whereabouts import Whereabouts
@@ -247,7 +248,8 @@ class _RowReader:
                     yield str(refused["object"])
 
     def _is_line(self, fields: Fields) -> bool:
-        values = [fields.get(name) for name in self._source.key]
+        by_name = line_now(self._source, fields)
+        values = [by_name.get(name) for name in self._source.key]
         if tuple(values) == self._key:
             return True
         if all(self._source.field(name).type.name in _EXACT for name in self._source.key):

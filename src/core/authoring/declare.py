@@ -122,6 +122,7 @@ class FieldShape(Shape):
     nullable: bool = False
     comment: str = ""
     since: Moment = None
+    was: Names | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -284,6 +285,7 @@ class ColumnShape(Shape):
     round: Literal["half_even"] | None = None
     comment: str = ""
     unit: str = ""
+    was: Names | None = None
 
     @model_validator(mode="before")
     @classmethod

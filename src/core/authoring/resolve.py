@@ -124,6 +124,10 @@ def _source(shape: declare.ContractShape, problems: Problems) -> Database | Feed
     )
 
 
+def _each(names: str | list[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
 def _instant(value: dt.date | dt.datetime | None) -> str:
     if value is None:
         return ""
@@ -139,7 +143,14 @@ NO_TIME = "none"  # as changed_at: no column of the table tells when a row chang
 
 def _source_table(name: str, shape: declare.SourceTableShape) -> SourceTable:
     fields = [
-        Field(column, field.type, not field.nullable, field.comment, since=_instant(field.since))
+        Field(
+            column,
+            field.type,
+            not field.nullable,
+            field.comment,
+            since=_instant(field.since),
+            was=_each(field.was),
+        )
         for column, field in shape.columns.items()
     ]
     table = SourceTable(
@@ -193,13 +204,15 @@ def _feed_line(shape: declare.ContractShape, source: declare.FeedShape, problems
             if column.surrogate or column.lookup or column.aggregate:
                 continue
             for field in names:
-                rounding = column.round or ""
-                known = fields.setdefault(field, Field(field, column.type, required=False, round=rounding))
+                rounding, former = column.round or "", _each(column.was)
+                known = fields.setdefault(field, Field(field, column.type, required=False, round=rounding, was=former))
                 path = f"warehouse.{table_name}.columns.{name}"
                 if field not in (entity, time) and column.form is None and known.type != column.type:
                     problems.add(path, f"{field!r} is {known.type} elsewhere, {column.type} here", "Give it one type")
                 elif known.round != rounding:
                     problems.add(f"{path}.round", f"{field!r} is rounded otherwise elsewhere", "Say the same of both")
+                elif known.was != former:
+                    problems.add(f"{path}.was", f"{field!r} has other former names elsewhere", "Say the same of both")
     return SourceTable(name=shape.dataset, key=(entity, time), fields=tuple(fields.values()))
 
 
@@ -312,6 +325,9 @@ def _columns(
         if shape.round and (not of_feed or shape.type.name not in ("decimal", "int", "bigint")):
             remedy = "Leave it out: databases and doubles keep the digits that they have"
             problems.add(f"{where}.round", "only a feed's decimals and integers are rounded", remedy)
+        if shape.was and (not of_feed or isinstance(shape.source, declare.ByKindShape)):
+            remedy = "Of a database, say it of the source's column; of two fields, give each a column of its own"
+            problems.add(f"{where}.was", "former names are those of one field of a line", remedy)
         columns.append(
             Column(
                 name=name,

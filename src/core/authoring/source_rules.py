@@ -90,7 +90,24 @@ def _source_table_rules(table: SourceTable, path: str, problems: Problems) -> No
         problems.add(path, f"{ENTITIES!r} is the word for a feed's entities", "Read it through a view of another name")
     for field in table.fields:
         _field_rules(field, f"{path}.columns.{field.name}", problems)
-    no_lookalikes(names, f"{path}.columns", problems)
+    former_names(table, f"{path}.columns", problems)
+    no_lookalikes([*names, *(name for field in table.fields for name in field.was)], f"{path}.columns", problems)
+
+
+def former_names(table: SourceTable, path: str, problems: Problems) -> None:
+    """Lines are read by a former name, so that it can be that of one field alone."""
+    known = {field.name for field in table.fields}
+    for field in table.fields:
+        for name in field.was:
+            if name in known:
+                remedy = "Lines under it cannot be told apart: read one of the two through a view of another name"
+                problems.add(f"{path}.{field.name}.was", f"{name!r} is another field's name, or former name", remedy)
+            if name.startswith(RESERVED):
+                remedy = "Leave it out: no line of a source has it"
+                problems.add(
+                    f"{path}.{field.name}.was", f"names that begin with {RESERVED!r} are the pipeline's", remedy
+                )
+            known.add(name)
 
 
 def _clock_rules(table: SourceTable, path: str, problems: Problems) -> None:
@@ -148,7 +165,8 @@ def _points_are_named(feed: Feed, problems: Problems) -> None:
     if _ARRIVED in {field.name for field in feed.table.fields}:
         remedy = "Call the field otherwise where the provider's answer is described"
         problems.add("source", f"{_ARRIVED!r} is the partition key of the raw lines", remedy)
-    no_lookalikes([field.name for field in feed.table.fields], "warehouse", problems)
+    former_names(feed.table, "source", problems)
+    no_lookalikes([name for field in feed.table.fields for name in (field.name, *field.was)], "warehouse", problems)
 
 
 def _facts_take_points(feed: Feed, fact: Table, path: str, problems: Problems) -> None:

@@ -113,6 +113,7 @@ class Column:
     ``rank`` orders the values of a version column, lowest first. A null in a ``required`` column breaks the contract.
     ``missing`` says what a value is that ``references`` a parent which is not there: told to the admins (``alarm``),
     accepted (``allow``), or the parent's unknown member (``unknown``); the latter two are counted and certified.
+    ``was`` are the names under which older rows have it, the last one first (current states alone: no star column has).
     """
 
     name: str
@@ -127,6 +128,7 @@ class Column:
     immutable: bool = False
     required: bool = False
     missing: Literal["alarm", "allow", "unknown"] = "alarm"
+    was: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- partitions
@@ -234,7 +236,8 @@ class Field:
 
     ``round`` says how a feed's number is rounded to its type (``half_even``); empty: one that has more digits is
     refused. ``since`` is when the source began to have values of it (ISO, empty: they are asked of it for every row):
-    in rows of an older version it is null, and that is how they are.
+    in rows of an older version it is null, and that is how they are. ``was`` are the names that the source had for it
+    before, the last one first: lines that are there are read by them (``core.landing.former_names``).
     """
 
     name: str
@@ -244,6 +247,7 @@ class Field:
     added: bool = False
     round: str = ""
     since: str = ""
+    was: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from core.contract.model import CHECKED, DELETED, Contract, Database, Entity, Feed, SourceTable
 from core.contract.model import Field as SourceField
@@ -42,6 +43,7 @@ _FIELD_RULES: Mapping[str, Rule] = {
     "comment": applied("a word to readers"),
     "added": applied("a mark of repairs"),
     "since": applied("rows of an older version are not asked for; all others are"),
+    "was": Verdict("restate", "lines under these names are read as its own", "Partitions are made again from them"),
     "round": Verdict("restate", "numbers with more digits are taken, or refused, in another way"),
 }
 _SOURCE_TABLE_RULES: Mapping[str, Rule] = {
@@ -146,7 +148,15 @@ def _compare_source_fields(
     dataset: str, place: str, was: tuple[SourceField, ...], becomes: tuple[SourceField, ...]
 ) -> Iterator[Change]:
     came, went, both = compare_named({field.name: field for field in was}, {field.name: field for field in becomes})
-    new = {field.name: field for field in becomes}
+    old, new = ({field.name: field for field in fields} for fields in (was, becomes))
+    renamed = {name: former for name in came if (former := next((each for each in new[name].was if each in went), ""))}
+    for name, former in renamed.items():
+        verdict = applied("the source's column has another name; lines under the former one are read as this one")
+        yield change_of(dataset, f"{place}.{name}", former, name, verdict)
+        before = replace(old[former], name=name, was=new[name].was)
+        yield from compare_fields(dataset, f"{place}.{name}", before, new[name], _FIELD_RULES)
+    came = [name for name in came if name not in renamed]
+    went = [name for name in went if name not in renamed.values()]
     for name in came:
         if new[name].required and not new[name].added:
             road = "Declare it nullable (with a ?): the audit fills old rows"
@@ -160,12 +170,11 @@ def _compare_source_fields(
             verdict = applied(f"the source has it since {since}; in older rows it is null" if since else reason)
         yield change_of(dataset, f"{place}.{name}", "", new[name].type, verdict)
     for name in went:
-        old = next(field for field in was if field.name == name)
         verdict = applied("it is no longer fetched; ingest objects that are there keep it")
-        yield change_of(dataset, f"{place}.{name}", old.type, "", verdict)
-    for name, old, changed in both:
-        yield from compare_fields(dataset, f"{place}.{name}", old, changed, _FIELD_RULES)
-    if not came and not went and [field.name for field in was] != [field.name for field in becomes]:
+        yield change_of(dataset, f"{place}.{name}", old[name].type, "", verdict)
+    for name, before, changed in both:
+        yield from compare_fields(dataset, f"{place}.{name}", before, changed, _FIELD_RULES)
+    if not (came or went or renamed) and [field.name for field in was] != [field.name for field in becomes]:
         yield change_of(dataset, place, "", "", applied("fields are written in another order"))
 
 

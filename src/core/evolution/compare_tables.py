@@ -59,6 +59,7 @@ _COLUMN_RULES: Mapping[str, Rule] = {
     "rank": _rank,
     "immutable": applied("held from now on, and by the audit for older rows"),
     "required": _check,
+    "was": applied("older rows are read by it"),
 }
 _TABLE_RULES: Mapping[str, Rule] = {
     "dataset": applied("another contract keeps it"),

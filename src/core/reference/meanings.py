@@ -44,6 +44,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "nullable": "Whether it may be null; as `?` at the end of the type.",
         "comment": "What it is, in words.",
         "since": "From when on the source has it: a column that was added later.",
+        "was": "Its former names in the source, the last one first: lines under them are read as this column.",
     },
     "FeedShape": {
         "kind": "Says that it is a feed.",
@@ -123,6 +124,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "round": "How a feed's number with more digits than its type is rounded. Without it such a number is refused.",
         "comment": "What it is, in words.",
         "unit": "What it is measured in.",
+        "was": "Of a feed: the former names of its field, the last one first: lines under them are read as this one.",
     },
     "ReferenceShape": {
         "on": "The `table.column` that its values are of. Write the key in quotes: YAML reads on as true.",

@@ -124,6 +124,11 @@ def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
         "analysts": False,
         "columns": [
             _column(field.name, _RAW_TYPES.get(field.type.name, "string"), field.comment) for field in source.fields
+        ]
+        + [
+            _column(name, _RAW_TYPES.get(field.type.name, "string"), f"former name of {field.name}")
+            for field in source.fields
+            for name in field.was
         ],
         **_partitioned([_hour_of_arrival(contract)] if is_feed else []),
     }

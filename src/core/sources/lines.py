@@ -19,9 +19,10 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
 _STAR_NAME = 63
 
 
-def column_line(column: CatalogColumn) -> str:
-    """``colour: string?``, below a source table's ``columns``."""
-    return f"{text(column.name)}: {type_text(proposed(column.type), nullable=column.nullable)}"
+def column_line(column: CatalogColumn, *, was: str = "") -> str:
+    """``colour: string?``, below a source table's ``columns``; with its former name where it has one."""
+    kind = type_text(proposed(column.type), nullable=column.nullable)
+    return f"{text(column.name)}: {{type: {text(kind)}, was: {text(was)}}}" if was else f"{text(column.name)}: {kind}"
 
 
 def warehouse_line(column: CatalogColumn) -> str:

@@ -59,7 +59,9 @@ def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterat
             yield SourceChange("dropped", table.name, column.name, column.stated)
             continue
         renamed[other.name] = column.name
-        line = column_line(other) if column.name in promised else ""
+        if other.name in promised and column.name in promised[other.name].was:
+            continue  # the contract says so already
+        line = column_line(other, was=column.name) if column.name in promised else ""
         yield SourceChange("renamed", table.name, column.name, column.name, other.name, line)
     for column in new:
         field = promised.get(column.name)  # one that is back, as it was promised, is no news

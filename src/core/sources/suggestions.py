@@ -57,8 +57,9 @@ def _of_table(contract: Contract, table: SourceTable, catalog: CatalogTable) -> 
         if field.added:
             continue
         if known is None:
-            others = f"; {', '.join(column.name for column in spare)} may have its values" if spare else ""
-            reason = f"{catalog.relation} has no {field.name}{others}"
+            others = ", ".join(column.name for column in spare)
+            reason = f"{catalog.relation} has no {field.name}"
+            reason += f"; {others} may have its values: say there was: {text(field.name)}" if spare else ""
             yield Suggestion(contract.dataset, f"{columns}.{field.name}", (), reason, replaces=True)
         elif fit(known.type, field.type) != "whole" or (field.required and known.nullable):
             reason = f"{field.name} is {known.stated}{', which may be null' if known.nullable else ''}"

@@ -5,7 +5,8 @@ A timestamp is ``timestamp('us')`` without zone and UTC by construction, for Ath
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Container
 
 import pyarrow as pa
 
@@ -26,10 +27,20 @@ _PLAIN: dict[str, pa.DataType] = {
 # Beside the contract's columns: no catalog names them, and no certificate's digest counts them.
 CONTENT_FIELDS = (pa.field(HASH_LIST, pa.int32()), pa.field(HASH, pa.int64()))
 
+FORMER = "starmend_was"  # of a field: the names under which older objects have it, a JSON list
+
 
 def arrow_type(kind: ColumnType) -> pa.DataType:
     """The Arrow type that holds every value of a contract type exactly."""
     return pa.decimal128(kind.precision, kind.scale) if kind.name == "decimal" else _PLAIN[kind.name]
+
+
+def stored_name(field: pa.Field, present: Container[str]) -> str:
+    """The name under which an object with these columns has a field: its own, else the last of its former ones."""
+    if field.name in present or not field.metadata or FORMER.encode() not in field.metadata:
+        return str(field.name)
+    former = json.loads(field.metadata[FORMER.encode()])
+    return next((name for name in former if name in present), str(field.name))
 
 
 def stored_schema(table: Table) -> pa.Schema:
@@ -39,7 +50,12 @@ def stored_schema(table: Table) -> pa.Schema:
     """
     key = set(table.key)
     columns = [
-        pa.field(column.name, arrow_type(column.type), nullable=column.name not in key)
+        pa.field(
+            column.name,
+            arrow_type(column.type),
+            nullable=column.name not in key,
+            metadata={FORMER: json.dumps(column.was)} if column.was else None,
+        )
         for column in table.stored_columns
     ]
     return pa.schema([*columns, *(CONTENT_FIELDS if table.keeps_content else ())])

@@ -31,7 +31,9 @@ def current_table(contract: Contract, source: SourceTable) -> Table:
         kind="dimension",
         description=f"current state of {source.name}",
         key=source.key,
-        columns=tuple(Column(field.name, field.type, Take(field.name), field.comment) for field in source.fields),
+        columns=tuple(
+            Column(field.name, field.type, Take(field.name), field.comment, was=field.was) for field in source.fields
+        ),
         source=source.name,
         version=tuple(name for name in newest if name in names),
         deleted=source.deleted_mark,

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import PipelineBug
+from core.warehouse.arrow_types import stored_name
 from core.warehouse.footer import NAME, Footer
 
 HASH_BESIDE = 400_000  # bytes; from here on a thread of its own hashes while Parquet is decoded
@@ -91,15 +92,16 @@ class Opened:
     ) -> pa.Table:
         target = schema if names is None else pa.schema([schema.field(name) for name in names])
         present = self._present
-        rows = self._decode([name for name in target.names if name in present], group)
+        names = [stored_name(field, present) for field in target]
+        rows = self._decode([name for name in names if name in present], group)
         if proven:
             self.prove()
         if rows.schema.equals(target):
             return rows
         count = self.footer.rows if group is None else self._file.metadata.row_group(group).num_rows
         columns = [
-            self._as_type(rows[field.name], field, back) if field.name in present else pa.nulls(count, field.type)
-            for field in target
+            self._as_type(rows[name], field, back) if name in present else pa.nulls(count, field.type)
+            for name, field in zip(names, target, strict=True)
         ]
         return pa.Table.from_arrays(columns, schema=target)
 

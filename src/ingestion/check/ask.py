@@ -34,6 +34,7 @@ from core.audit.source_check import (
 )
 from core.errors import InvalidData, PipelineBug
 from core.landing.content import HashList
+from core.landing.former_names import list_now
 from core.ports import ObjectWriter
 from core.time import parse_instant
 from ingestion.engines.port import TableReading
@@ -103,7 +104,8 @@ def _lists(extraction: Extraction, reading: TableReading, asked: RowsQuestion) -
     table = reading.table.name
     numbers = [number or extraction.lists.number(table, reading.hash_list) for number in asked.lists]
     known = {number: extraction.lists.known(table, number) for number in numbers}
-    return {number: columns for number, columns in known.items() if columns is not None and reading.can_hash(columns)}
+    lists = {number: list_now(reading.table, columns) for number, columns in known.items() if columns is not None}
+    return {number: columns for number, columns in lists.items() if reading.can_hash(columns)}
 
 
 def _named(lists: Mapping[int, HashList], reading: TableReading) -> dict[str, Any]:

@@ -29,7 +29,9 @@ class BlockParser:
     def __init__(self, parser: LineParser) -> None:
         self._parser = parser
         self._required = tuple(field.name for field in parser.source.fields if field.required)
-        self._doubles = tuple(field.name for field in parser.source.fields if field.type.name == "double")
+        self._doubles = {
+            field.name: (field.name, *field.was) for field in parser.source.fields if field.type.name == "double"
+        }
         self._drifted = False
 
     def parse(self, block: Block | LongLine) -> Parsed:
@@ -70,11 +72,11 @@ class BlockParser:
     def _valid(self, parsed: Parsed) -> Parsed:
         """The rows that have every required field and no number that was too large to read; the others are rejected."""
         bad: dict[int, str] = {}
-        for name in self._doubles:
+        for name, written in self._doubles.items():
             rows = rows_where(pc.invert(pc.is_finite(parsed.rows.column(name))))
             may_be = name in self._parser.wild_doubles
             for row, raw in zip(rows, parsed.raw(rows), strict=True):
-                if not (may_be and says_not_finite(raw, name)):
+                if not (may_be and any(says_not_finite(raw, each) for each in written)):
                     bad.setdefault(row, f"{name}: not a finite number")
         for name in self._required:
             column = parsed.rows.column(name)

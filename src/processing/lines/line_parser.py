@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 
 from core.contract.model import SourceTable
+from core.landing.former_names import under_new_names, with_former_names
 from core.warehouse.arrow_types import line_schema
 from core.warehouse.order import Ints
 from processing.lines.blocks import BLOCK_BYTES, Block, newlines
@@ -40,26 +41,31 @@ class Unparsable(ValueError):
 class LineParser:
     """Reads lines of one source table.
 
-    ``timezone`` is that of timestamps which carry none. ``threads`` lets large blocks use several cores.
+    ``timezone`` is that of timestamps which carry none. ``threads`` lets large blocks use several cores. ``written`` is
+    the source table with the names that lines may have for its fields, former ones too.
     """
 
     def __init__(self, source: SourceTable, *, timezone: str = "UTC", threads: bool = False) -> None:
         self.source = source
         self.schema = line_schema(source)
+        self.written = with_former_names(source)
+        self._as_written = line_schema(self.written)
         self._timezone = timezone
         self._threads = threads
-        self._known = frozenset(self.schema.names)
-        self._nested = tuple(_named(source, "json"))
+        self._known = frozenset(self._as_written.names)
+        self._nested = tuple(_named(self.written, "json"))
         # A database's double may be infinite or no number at all; a feed's then says nothing, and is refused.
-        self.wild_doubles = tuple(_named(source, "double")) if source.keeps_content else ()
+        self.wild_doubles = tuple(_named(self.written, "double")) if source.keeps_content else ()
         # Timestamps with and without zone are read alike and land in UTC; only where "without zone" means another
         # zone must the text be read. Dates the parser reads from numbers only, so they come as texts.
-        self._timestamps = tuple(_named(source, "timestamp"))
+        self._timestamps = tuple(_named(self.written, "timestamp"))
         self._local = () if timezone == "UTC" else self._timestamps
-        as_read = dict.fromkeys((*self._local, *_named(source, "date")), pa.string())
-        self._wire = pa.schema([pa.field(field.name, as_read.get(field.name, field.type)) for field in self.schema])
-        self._decimals = frozenset(_named(source, "decimal"))
-        as_parsed = {name: wide(self.schema.field(name).type) for name in self._decimals}
+        as_read = dict.fromkeys((*self._local, *_named(self.written, "date")), pa.string())
+        self._wire = pa.schema(
+            [pa.field(field.name, as_read.get(field.name, field.type)) for field in self._as_written]
+        )
+        self._decimals = frozenset(_named(self.written, "decimal"))
+        as_parsed = {name: wide(self._as_written.field(name).type) for name in self._decimals}
         self._parsed = pa.schema([pa.field(field.name, as_parsed.get(field.name, field.type)) for field in self._wire])
         self._to_cast = bool(as_read or as_parsed)
         self._alone: dict[str, LineParser] = {}
@@ -128,7 +134,7 @@ class LineParser:
     def accepts(self, name: str, text: str) -> bool:
         """Whether a text is a value of one field, whatever the others are."""
         if name not in self._alone:
-            source = replace(self.source, key=(), fields=(self.source.field(name),))
+            source = replace(self.source, key=(), fields=(replace(self.written.field(name), was=()),))
             self._alone[name] = LineParser(source, timezone=self._timezone)
         alone = self._alone[name]
         try:
@@ -148,19 +154,22 @@ class LineParser:
         return frozenset(seen - self._known)
 
     def _typed(self, rows: pa.Table) -> pa.Table:
+        return under_new_names(self._cast(rows), self.source)
+
+    def _cast(self, rows: pa.Table) -> pa.Table:
         if not self._to_cast:
             for name in self._timestamps:
                 in_years(rows.column(name))
-            return rows.select(self.schema.names)
+            return rows.select(self._as_written.names)
         columns = []
-        for field in self.schema:
+        for field in self._as_written:
             column = rows.column(field.name)
             if field.name in self._local:
                 column = in_utc(column, self._timezone)
             if column.type != field.type:
                 column = in_days(column) if pa.types.is_date(field.type) else column.cast(field.type)
             columns.append(in_years(column) if pa.types.is_temporal(field.type) else column)
-        return pa.table(columns, names=self.schema.names)
+        return pa.table(columns, names=self._as_written.names)
 
 
 def _is_text(data: bytes) -> bool:

@@ -115,7 +115,7 @@ class _Separation:
         self._parser = parser
         self._records = records
         self._lines = parser.prepared(b"\n".join(records)).split(b"\n")
-        self._types = {field.name: field.type for field in parser.source.fields}
+        self._types = {field.name: field.type for field in parser.written.fields}
         self._kinds = [
             (name, kind, frozenset(_KINDS[kind.name])) for name, kind in self._types.items() if kind.name != "json"
         ]

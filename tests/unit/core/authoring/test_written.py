@@ -135,7 +135,7 @@ def test_an_unknown_key_is_answered_with_the_keys_of_its_place_and_no_others(tmp
     problems = problems_of(tmp_path, changed("warehouse/fact_sale/columns/price", {"type": "int", "refernces": "x"}))
     assert [problem.remedy for problem in problems] == ["Did you mean 'references'?"]
     problems = problems_of(tmp_path, changed("source/tables/sale/columns/price", {"type": "int", "zzz": 1}))
-    assert [problem.remedy for problem in problems] == ["Use one of: comment, nullable, since, type"]
+    assert [problem.remedy for problem in problems] == ["Use one of: comment, nullable, since, type, was"]
 
 
 def test_an_origin_that_is_half_told_is_one_problem(tmp_path: Path) -> None:

@@ -262,3 +262,37 @@ def test_a_source_column_that_takes_a_mark_s_name_is_refused_over_rows_that_have
         assert gravest(compare_contracts(contracts, replace(contracts, contracts=other))) == "refused"
         back = compare_contracts(replace(contracts, contracts=other), contracts)
         assert gravest(back) == "refused", "and so is the way back"
+
+
+def test_a_column_that_says_its_former_name_is_renamed_and_keeps_the_rules_of_both() -> None:
+    def with_units(name: str, kind: str, *, was: tuple[str, ...] = (), required: bool = True) -> Contracts:
+        def of_contract(contract: Contract) -> Contract:
+            if not isinstance(contract.source, Database) or contract.dataset != "sales":
+                return contract
+            field = Field(name, parse_type(kind), required=required, was=was)
+            tables = (
+                replace(table, fields=tuple(field if each.name == "units_sold" else each for each in table.fields))
+                if table.name == "sales_order"
+                else table
+                for table in contract.source.tables
+            )
+            return replace(contract, source=replace(contract.source, tables=tuple(tables)))
+
+        contracts = shipped_contracts()
+        return replace(contracts, contracts=tuple(map(of_contract, contracts)))
+
+    before = with_units("units_sold", "int")
+    (change,) = compare_contracts(before, with_units("units", "int", was=("units_sold",)))
+    assert (change.place, change.was, change.becomes, change.grade) == (
+        "source.tables.sales_order.fields.units",
+        "units_sold",
+        "units",
+        "additive",
+    )
+    narrower = compare_contracts(before, with_units("units", "boolean", was=("units_sold",)))
+    assert [change.grade for change in narrower] == ["additive", "rebuild"]
+    stranger = compare_contracts(before, with_units("units", "int"))
+    assert [change.grade for change in stranger] == ["refused", "additive"]
+    nullable = with_units("units_sold", "int", required=False)
+    again = compare_contracts(nullable, with_units("units", "int", was=("units_sold",)))
+    assert [change.grade for change in again] == ["additive", "rebuild"]
