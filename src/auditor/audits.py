@@ -17,6 +17,7 @@ from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Cause, Triage, triage_findings
 from auditor.run_files import find_run_file, read_run_file, write_run_file
 from auditor.services import Services
+from auditor.windows import Scope
 from core.audit.findings import CLEARED, REPORTED, MissingPoints
 from core.contract.model import Database, Feed
 from core.time import iso
@@ -42,18 +43,8 @@ class DatasetAudit(Protocol):
         ...
 
     @classmethod
-    def begin(
-        cls,
-        services: Services,
-        dataset: str,
-        run: str,
-        *,
-        start: int | None,
-        end: int | None,
-        now: int,
-        tables: Sequence[str] = (),
-    ) -> DatasetAudit:
-        """Choose what to audit: a range (epoch seconds), or what is due; of some source tables. Writes nothing."""
+    def begin(cls, services: Services, dataset: str, run: str, scope: Scope) -> DatasetAudit:
+        """Choose what to audit. Writes nothing."""
         ...
 
     @classmethod
@@ -74,21 +65,12 @@ class DatasetAudit(Protocol):
         ...
 
 
-def begin_audit(
-    services: Services,
-    dataset: str,
-    run: str,
-    *,
-    start: int | None,
-    end: int | None,
-    now: int,
-    tables: Sequence[str] = (),
-) -> DatasetAudit:
+def begin_audit(services: Services, dataset: str, run: str, scope: Scope) -> DatasetAudit:
     """Choose what to audit and write it down; a run that began already keeps its choice."""
     known = find_run_file(services.records, run, "order")
     if known is not None:
         return _reopen(services, known)
-    audit = _kind_of(services, dataset).begin(services, dataset, run, start=start, end=end, now=now, tables=tables)
+    audit = _kind_of(services, dataset).begin(services, dataset, run, scope)
     write_run_file(services.records, run, "order", audit.order.to_data())
     return audit
 

@@ -27,6 +27,7 @@ from auditor.processing_log.compaction import compact_log
 from auditor.promises import record_contract, with_promises
 from auditor.repairs.execute import queue_objects, write_jobs
 from auditor.services import Services
+from auditor.windows import Scope
 from core.time import epoch
 
 
@@ -40,10 +41,12 @@ def audit_step(event: AuditInput, services: Services) -> ScanAnswer:
         services,
         request.dataset,
         event.run,
-        start=epoch(request.start) if request.start else None,
-        end=epoch(request.end) if request.end else None,
-        now=epoch(request.now) if request.now else int(services.now().timestamp()),
-        tables=request.tables,
+        Scope(
+            now=epoch(request.now) if request.now else int(services.now().timestamp()),
+            start=epoch(request.start) if request.start else None,
+            end=epoch(request.end) if request.end else None,
+            tables=request.tables,
+        ),
     )
     return summarise(audit.order, audit.scan(attempt=0), attempt=0)
 

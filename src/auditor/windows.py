@@ -41,6 +41,19 @@ class Window:
         return self.start < end and start < self.end
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an audit is asked for: the range ``[start, end)``, or what is due, as of ``now``.
+
+    Of a database of the named ``tables`` alone, where there are any: a range of them, or what is recent.
+    """
+
+    now: int
+    start: int | None = None
+    end: int | None = None
+    tables: tuple[str, ...] = ()
+
+
 def window_seconds(feed: Feed) -> int:
     """The length of the feed's windows."""
     return HOUR if feed.every < HOUR else DAY

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from auditor.windows import Scope
 from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
@@ -59,8 +60,8 @@ def audit(
                 seconds = int(now.timestamp())
                 services = with_promises(auditor, name)
                 begin, until = whole_range(deployed, name) if full else (first, last)
-                tables = (table,) if table else ()
-                begun = begin_audit(services, name, run_name(now), start=begin, end=until, now=seconds, tables=tables)
+                scope = Scope(seconds, begin, until, tables=(table,) if table else ())
+                begun = begin_audit(services, name, run_name(now), scope)
                 result = begun.scan(attempt=0)
             summaries.append(to_event(summarise(begun.order, result, attempt=0)))
             findings += finding_rows(name, result.findings)

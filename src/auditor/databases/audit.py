@@ -16,6 +16,7 @@ from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport
 from auditor.repairs.triage import Triage
 from auditor.services import Services
+from auditor.windows import Scope
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,8 @@ class DatabaseAudit:
     feed: None = None
 
     @classmethod
-    def begin(
-        cls,
-        services: Services,
-        dataset: str,
-        run: str,
-        *,
-        start: int | None,
-        end: int | None,
-        now: int,
-        tables: Sequence[str] = (),
-    ) -> DatabaseAudit:
-        return cls(services, choose_slices(services, dataset, run, start=start, end=end, now=now, tables=tables))
+    def begin(cls, services: Services, dataset: str, run: str, scope: Scope) -> DatabaseAudit:
+        return cls(services, choose_slices(services, dataset, run, scope))
 
     @classmethod
     def reopen(cls, services: Services, order: Mapping[str, Any]) -> DatabaseAudit:

@@ -19,7 +19,7 @@ from auditor.databases.rows.targets import (
 )
 from auditor.services import Limits, Services
 from auditor.warehouse.outdated import Outdated, choose_outdated
-from auditor.windows import DAY
+from auditor.windows import DAY, Scope
 from core.contract.model import Contract, Database
 from core.time import epoch, iso
 
@@ -83,31 +83,19 @@ class DatabaseOrder:
         )
 
 
-def choose_slices(
-    services: Services,
-    dataset: str,
-    run: str,
-    *,
-    start: int | None,
-    end: int | None,
-    now: int,
-    tables: Sequence[str] = (),
-) -> DatabaseOrder:
-    """Choose what a run compares: the slices of a range (epoch seconds), or recent ones and a share of all others.
-
-    Of named ``tables`` it is a range, or what is recent, and no share of others.
-    """
+def choose_slices(services: Services, dataset: str, run: str, scope: Scope) -> DatabaseOrder:
+    """Choose what a run compares: the slices of a range, or recent ones and a share of all others (of all tables)."""
     contract, source = database_of(services.contracts, dataset)
     targets = targets_of(contract)
-    memory = read_memory(services.records, dataset)
-    if tables:
-        targets = tuple(target for target in targets if target.source.name in tables)
-    if start is not None and end is not None:
-        chosen = [part for target in targets for part in slices_between(target, start, end)]
-        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now, tables=tuple(tables))
+    memory, now = read_memory(services.records, dataset), scope.now
+    if scope.tables:
+        targets = tuple(target for target in targets if target.source.name in scope.tables)
+    if scope.start is not None and scope.end is not None:
+        chosen = [part for target in targets for part in slices_between(target, scope.start, scope.end)]
+        return DatabaseOrder(dataset, run, tuple(chosen), False, memory.sweep, now, tables=scope.tables)
     recent = recent_slices(targets, memory, now=now)
-    if tables:
-        return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=tuple(tables))
+    if scope.tables:
+        return DatabaseOrder(dataset, run, tuple(recent), False, memory.sweep, now, tables=scope.tables)
     recent += open_slices(targets, memory, services.limits, now=now)
     swept = swept_slices(targets, source, memory, recent, services.limits, now=now)
     outdated, restated = _outdated(services, contract, targets, memory)

@@ -16,6 +16,7 @@ from auditor.repairs.outcomes import JobReport, settle_history
 from auditor.repairs.triage import Triage
 from auditor.services import Services
 from auditor.state import change_state
+from auditor.windows import Scope
 from core.contract.model import Feed
 
 
@@ -27,18 +28,8 @@ class FeedAudit:
     order: FeedOrder
 
     @classmethod
-    def begin(
-        cls,
-        services: Services,
-        dataset: str,
-        run: str,
-        *,
-        start: int | None,
-        end: int | None,
-        now: int,
-        tables: Sequence[str] = (),  # noqa: ARG003 - a feed has one
-    ) -> FeedAudit:
-        return cls(services, choose_windows(services, dataset, run, start=start, end=end, now=now))
+    def begin(cls, services: Services, dataset: str, run: str, scope: Scope) -> FeedAudit:
+        return cls(services, choose_windows(services, dataset, run, scope))
 
     @classmethod
     def reopen(cls, services: Services, order: Mapping[str, Any]) -> FeedAudit:

@@ -20,6 +20,7 @@ from auditor.warehouse.partitions import target_of
 from auditor.windows import (
     DAY,
     HOUR,
+    Scope,
     Window,
     due_until,
     facts_of,
@@ -93,21 +94,19 @@ class FeedOrder:
         )
 
 
-def choose_windows(
-    services: Services, dataset: str, run: str, *, start: int | None, end: int | None, now: int
-) -> FeedOrder:
+def choose_windows(services: Services, dataset: str, run: str, scope: Scope) -> FeedOrder:
     """Choose what a run audits.
 
-    With ``start`` and ``end`` (epoch seconds) it is that range, as far as it has settled. Else it is what is due:
-    windows that no audit has scanned, those that are not whole, and certified ones whose partitions have changed; and
-    what has settled of the next window, where its points are owed before it is due.
+    A range is audited as far as it has settled. Else it is what is due: windows that no audit has scanned, those that
+    are not whole, and certified ones whose partitions have changed; and what has settled of the next window, where its
+    points are owed before it is due.
     """
     contract, feed, calendar = feed_of(services, dataset)
-    if start is not None and end is not None:
-        cut = (start, max(start, min(end, settled_until(feed, now))))
+    if scope.start is not None and scope.end is not None:
+        cut = (scope.start, max(scope.start, min(scope.end, settled_until(feed, scope.now))))
         windows = windows_between(feed, calendar, *cut)
         return FeedOrder(dataset, run, tuple(windows), *cut, scheduled=False, frontier=0, targets={})
-    return _due(services, contract, feed, calendar, run, now=now)
+    return _due(services, contract, feed, calendar, run, now=scope.now)
 
 
 def _due(

@@ -20,6 +20,24 @@ Keys = tuple[tuple[KeyValue, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class OfRows:
+    """Something about rows of a source table, by their keys."""
+
+    dataset: str
+    table: str
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class OfPartition:
+    """Something about a partition of a table."""
+
+    dataset: str
+    table: str
+    partition: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnprocessedObject:
     """An ingest object without a receipt, or a halted one that another contract or other code may take."""
 
@@ -77,111 +95,87 @@ class MissingObject:
 
 
 @dataclass(frozen=True, slots=True)
-class MissingRows:
+class MissingRows(OfRows):
     """Rows that the source has and the warehouse has not."""
 
-    dataset: str
-    table: str
-    keys: Keys
     kind: Literal["missing_row"] = "missing_row"
 
 
 @dataclass(frozen=True, slots=True)
-class StaleRows:
+class StaleRows(OfRows):
     """Rows that the warehouse has in another version than the source."""
 
-    dataset: str
-    table: str
-    keys: Keys
     kind: Literal["stale_row"] = "stale_row"
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedRows:
+class ChangedRows(OfRows):
     """Rows whose content differs from the source's although key and version are the same."""
 
-    dataset: str
-    table: str
-    keys: Keys
     kind: Literal["changed_row"] = "changed_row"
 
 
 @dataclass(frozen=True, slots=True)
-class UnhashedRows:
+class UnhashedRows(OfRows):
     """Rows that cannot be compared by content: never hashed, or by a list that the source cannot compute any more.
 
     ``keys`` are those that are fetched again now, ``rows`` counts all of them.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     rows: int
     kind: Literal["unhashed_row"] = "unhashed_row"
 
 
 @dataclass(frozen=True, slots=True)
-class UnfilledRows:
+class UnfilledRows(OfRows):
     """Rows that were read before the contract had some of the source's ``columns``, which are null in them.
 
     ``keys`` are those that are fetched again now, ``rows`` counts all of them.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     rows: int
     columns: tuple[str, ...]
     kind: Literal["unfilled_row"] = "unfilled_row"
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedRows:
+class RefusedRows(OfRows):
     """Rows that were fetched as the source has them now, and refused by the contract: they lie in quarantine.
 
     They are not fetched again before they or the contract change. ``reasons`` are some of those in the quarantine.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     reasons: tuple[str, ...] = ()
     kind: Literal["refused_row"] = "refused_row"
 
 
 @dataclass(frozen=True, slots=True)
-class UnplacedRows:
+class UnplacedRows(OfRows):
     """Rows without a place in time: the source's time of change is null, infinite, before Christ or in the future.
 
     No extraction holds them. They are compared by key and content, and fetched by key where that differs, which is
     another finding. ``keys`` are some of them, ``rows`` counts all, up to ten thousand.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     rows: int
     kind: Literal["unplaced_row"] = "unplaced_row"
 
 
 @dataclass(frozen=True, slots=True)
-class DeletedRows:
+class DeletedRows(OfRows):
     """Rows that the source no longer has and the warehouse does not know to be deleted.
 
     ``versions`` are the warehouse's newest of them, and ``checked`` when they were fetched again (empty: never):
     together they tell which ingest object holds each row last.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     versions: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
     kind: Literal["deleted_row"] = "deleted_row"
 
 
 @dataclass(frozen=True, slots=True)
-class MovedRows:
+class MovedRows(OfRows):
     """Rows that the warehouse has as current in another partition of a fact than the source, which has them still.
 
     A column that the contract declares immutable has changed. ``table`` is the source's, ``columns`` are those of the
@@ -189,9 +183,6 @@ class MovedRows:
     to none); ``versions`` and ``checked`` are the held rows', as in ``DeletedRows``.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     fact: str
     columns: tuple[str, ...]
     partitions: tuple[tuple[str, str], ...]
@@ -201,12 +192,9 @@ class MovedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenRule:
+class BrokenRule(OfPartition):
     """Rows of a partition that break a rule of the contract; ``example`` is the first of them."""
 
-    dataset: str
-    table: str
-    partition: str
     rule: str
     rows: int
     example: str
@@ -214,15 +202,12 @@ class BrokenRule:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputedValue:
+class DisputedValue(OfPartition):
     """An observed value that the provider's history contradicts by more than the contract's tolerance.
 
     ``at`` is the point's slot (ISO 8601), ``value`` the warehouse's and ``provider_value`` the provider's, as written.
     """
 
-    dataset: str
-    table: str
-    partition: str
     column: str
     entity: str
     at: str
@@ -245,49 +230,37 @@ class OrphanKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class StaleDerived:
+class StaleDerived(OfPartition):
     """A derived partition that is not what its inputs give."""
 
-    dataset: str
-    table: str
-    partition: str
     problem: str
     kind: Literal["stale_derived"] = "stale_derived"
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenPartition:
+class BrokenPartition(OfPartition):
     """A partition that must be made again.
 
     Its pointer leads to nothing, its object is not what a commit wrote, rows of it were certified and are gone, or are
     not as the lines say that they were made of.
     """
 
-    dataset: str
-    table: str
-    partition: str
     problem: str
     kind: Literal["broken_object"] = "broken_object"
 
 
 @dataclass(frozen=True, slots=True)
-class OutdatedPartition:
+class OutdatedPartition(OfPartition):
     """Rows that were made by columns of an earlier contract: one that is new is null in them, or of another origin."""
 
-    dataset: str
-    table: str
-    partition: str
     problem: str
     kind: Literal["outdated_partition"] = "outdated_partition"
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPartition:
+class HeldPartition(OfPartition):
     """A partition that was rolled back on purpose: reported, and left alone."""
 
-    dataset: str
-    table: str
-    partition: str
     reason: str
     kind: Literal["held_partition"] = "held_partition"
 
@@ -313,12 +286,9 @@ class DeadLetters:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreferencedObjects:
+class UnreferencedObjects(OfPartition):
     """Objects of a partition that no pointer can name again and no reader still reads (``core.warehouse.vacuum``)."""
 
-    dataset: str
-    table: str
-    partition: str
     objects: int
     bytes: int
     kind: Literal["unreferenced_object"] = "unreferenced_object"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from core.audit.efforts import IDEAS, Effort
-from core.audit.findings import Keys
+from core.audit.findings import OfPartition, OfRows
 from core.audit.history import HistoryOutcome, Ranges
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
@@ -30,30 +30,40 @@ _RUN = re.compile(r"[A-Za-z0-9._-]{1,120}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reprocess:
-    """Queue ingest objects to be processed again."""
+class OfObjects:
+    """Something to be done with ingest objects, by their keys."""
 
     dataset: str
     objects: tuple[str, ...]
-    kind: Literal["reprocess"] = "reprocess"
 
 
 @dataclass(frozen=True, slots=True)
-class Restate:
-    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs."""
+class OfPartitions:
+    """Something to be done with partitions of a table."""
 
     dataset: str
     table: str
     partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocess(OfObjects):
+    """Queue ingest objects to be processed again."""
+
+    kind: Literal["reprocess"] = "reprocess"
+
+
+@dataclass(frozen=True, slots=True)
+class Restate(OfPartitions):
+    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs."""
+
     kind: Literal["restate"] = "restate"
 
 
 @dataclass(frozen=True, slots=True)
-class Revive:
+class Revive(OfObjects):
     """Bring back S3's own old versions of ingest objects."""
 
-    dataset: str
-    objects: tuple[str, ...]
     kind: Literal["revive"] = "revive"
 
 
@@ -84,16 +94,13 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class FetchRows:
+class FetchRows(OfRows):
     """Extract rows by key, outside the sequence.
 
     ``deleted``: the warehouse has them where the source has them no more (``DeletedRows``, ``MovedRows``): the version
     that it has of each is marked as deleted.
     """
 
-    dataset: str
-    table: str
-    keys: Keys
     deleted: bool = False
     versions: tuple[str, ...] = ()
     checked: tuple[str, ...] = ()
@@ -131,22 +138,16 @@ class Redrive:
 
 
 @dataclass(frozen=True, slots=True)
-class Vacuum:
+class Vacuum(OfPartitions):
     """Remove the unreferenced objects of these partitions (``core.warehouse.vacuum``)."""
 
-    dataset: str
-    table: str
-    partitions: tuple[str, ...]
     kind: Literal["vacuum"] = "vacuum"
 
 
 @dataclass(frozen=True, slots=True)
-class PlantGap:
+class PlantGap(OfPartition):
     """Take a row out of a canary's fact, once a day (ISO 8601), for the next audit to find."""
 
-    dataset: str
-    table: str
-    partition: str
     day: str
     kind: Literal["plant_gap"] = "plant_gap"
 

@@ -12,6 +12,7 @@ from auditor.databases.audit import DatabaseAudit
 from auditor.evidence.results import AuditResult
 from auditor.feeds.audit import FeedAudit
 from auditor.run_files import read_run_file
+from auditor.windows import Scope
 from core.audit.findings import DeadLetters, Finding, HeldPartition, SlowSweep, UnreferencedObjects
 from core.errors import InvalidData, UnknownTable
 
@@ -20,7 +21,7 @@ Lake = AuditedFeed | AuditedDatabase
 
 def begin(lake: Lake, *, run: str = "run", dataset: str = DATASET) -> DatasetAudit:
     now = int(CLOCK.timestamp())
-    return begin_audit(lake.services, dataset, run, start=None, end=None, now=now)
+    return begin_audit(lake.services, dataset, run, Scope(now))
 
 
 @pytest.mark.parametrize(("lake", "kind"), [(AuditedFeed(), FeedAudit), (AuditedDatabase(), DatabaseAudit)])
@@ -29,7 +30,7 @@ def test_an_audit_is_of_the_kind_of_its_dataset_and_a_run_that_began_keeps_its_c
     assert isinstance(begun, kind)
     assert isinstance(open_audit(lake.services, "run"), kind)
     assert open_audit(lake.services, "run").order == begun.order
-    again = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=TWO)
+    again = begin_audit(lake.services, DATASET, "run", Scope(TWO, TWO, TWO + HOUR))
     assert again.order == begun.order
 
 
@@ -52,7 +53,7 @@ def test_a_run_that_never_began_and_a_dataset_that_nobody_promises_are_refused()
 def test_the_end_counts_what_is_alarmed_and_what_still_heals() -> None:
     lake = AuditedFeed(now=TWO + HOUR + 200)
     lake.put([point for point in points_of(TWO, TWO + HOUR) if point[1] != TWO])
-    audit = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=lake.now)
+    audit = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
     audit.scan(attempt=0)
     settle_audit(lake.services, audit, attempt=0)
     answer = end_audit(lake.services, audit, attempt=0)

@@ -8,6 +8,7 @@ from auditor.audits import begin_audit, open_audit, summarise
 from auditor.databases.audit import DatabaseAudit
 from auditor.databases.memory import kept_for_certifying, read_memory
 from auditor.repairs.outcomes import JobReport
+from auditor.windows import Scope
 from core.audit.repair_jobs import ExtractAgain
 
 
@@ -16,7 +17,7 @@ def test_a_scan_keeps_its_memory_in_the_run_and_repairs_are_remembered_at_once()
     lake.arrive(1)
     lake.source = {1: 10}
     lake.put({2: 20})
-    audit = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=int(CLOCK.timestamp()))
+    audit = begin_audit(lake.services, DATASET, "run", Scope(int(CLOCK.timestamp())))
     assert isinstance(audit, DatabaseAudit)
     assert audit.feed is None
     answer = summarise(audit.order, audit.scan(attempt=0), attempt=0)

@@ -16,10 +16,11 @@ from auditor.databases.rows.targets import ALWAYS
 from auditor.evidence.completeness import COMPLETENESS
 from auditor.standing.reading import read_standing
 from auditor.state import OpenWindow, change_state, read_state
+from auditor.windows import Scope
 
 
 def audit(lake: AuditedDatabase, run: str) -> Any:
-    begun = begin_audit(lake.services, DATASET, run, start=None, end=None, now=int(lake.now.timestamp()))
+    begun = begin_audit(lake.services, DATASET, run, Scope(int(lake.now.timestamp())))
     begun.scan(attempt=0)
     return end_audit(lake.services, begun, attempt=0)
 
@@ -79,10 +80,10 @@ def test_a_run_of_one_table_compares_no_other_and_leaves_open_what_others_lack()
     audit(lake, "first")
     before = read_state(lake.records, DATASET)
     assert before.causes != ()
-    order = {"start": None, "end": None, "now": int(lake.now.timestamp())}
-    named = begin_audit(lake.services, DATASET, "named", **order, tables=("orders",))
+    now = int(lake.now.timestamp())
+    named = begin_audit(lake.services, DATASET, "named", Scope(now, tables=("orders",)))
     assert {part.table for part in named.order.slices} == {ORDER_FACT.name}
-    other = begin_audit(lake.services, DATASET, "other", **order, tables=("nothing",))
+    other = begin_audit(lake.services, DATASET, "other", Scope(now, tables=("nothing",)))
     assert (other.order.slices, other.order.scheduled) == ((), False)
     other.scan(attempt=0)
     end_audit(lake.services, other, attempt=0)
@@ -96,8 +97,8 @@ def test_a_run_of_one_table_counts_no_less_open_than_others_left() -> None:
     lake.source[3] = 30
     left = OpenWindow(int(CLOCK.timestamp()), 7, ("missing_row/sales/others",))
     change_state(lake.records, DATASET, lambda state: replace(state, open={EVERYTHING: left}, causes=left.causes))
-    order = {"start": None, "end": None, "now": int(lake.now.timestamp())}
-    named = begin_audit(lake.services, DATASET, "named", **order, tables=("orders",))
+    now = int(lake.now.timestamp())
+    named = begin_audit(lake.services, DATASET, "named", Scope(now, tables=("orders",)))
     named.scan(attempt=0)
     end_audit(lake.services, named, attempt=0)
     after = read_state(lake.records, DATASET)
@@ -113,8 +114,8 @@ def test_a_run_over_a_range_leaves_open_what_is_open_elsewhere_and_one_over_all_
     audit(lake, "first")
     before = read_state(lake.records, DATASET)
     lake.put({3: 30})
-    whole_history = {"start": 0, "end": int(lake.now.timestamp()), "now": int(lake.now.timestamp())}
-    everything = begin_audit(lake.services, DATASET, "everything", **whole_history)
+    now = int(lake.now.timestamp())
+    everything = begin_audit(lake.services, DATASET, "everything", Scope(now, 0, now))
     assert isinstance(everything, DatabaseAudit)
     elsewhere = DatabaseAudit(lake.services, replace(everything.order, run="elsewhere", slices=()))
     elsewhere.scan(attempt=0)

@@ -13,6 +13,7 @@ from auditor.databases.choose import choose_slices, open_slices, recent_slices, 
 from auditor.databases.memory import Memory, change_memory
 from auditor.databases.rows.targets import Slice, all_slices, targets_of
 from auditor.services import Limits
+from auditor.windows import Scope
 from core.contract.model import Database
 from core.time import epoch
 
@@ -112,5 +113,5 @@ def test_every_scheduled_audit_looks_again_at_what_a_sweep_found_open() -> None:
     change_memory(lake.records, CONTRACT.dataset, lambda _: found)
     for _ in range(3):
         now += HOUR
-        order = choose_slices(lake.services, CONTRACT.dataset, "run", start=None, end=None, now=now)
+        order = choose_slices(lake.services, CONTRACT.dataset, "run", Scope(now))
         assert part in order.slices

@@ -11,6 +11,7 @@ from auditor.databases.choose import DatabaseOrder, choose_slices
 from auditor.databases.memory import Memory, change_memory
 from auditor.databases.scan import DatabaseScan, scan_database
 from auditor.run_files import read_run_file
+from auditor.windows import Scope
 from core.audit.findings import DeadLetters, SlowSweep
 
 NOW = int(CLOCK.timestamp())
@@ -30,7 +31,7 @@ class Letters:
 
 
 def scan(lake: AuditedDatabase, **changes: Any) -> DatabaseScan:
-    order = choose_slices(lake.services, DATASET, "run", start=None, end=None, now=NOW)
+    order = choose_slices(lake.services, DATASET, "run", Scope(NOW))
     return scan_database(lake.services, DatabaseOrder(**{**_fields(order), **changes}), attempt=0)
 
 

@@ -14,6 +14,7 @@ from tests.support.audited import DATASET, TABLE, TWO, AuditedDatabase, AuditedF
 
 from auditor.alarms.conclude import conclude
 from auditor.audits import begin_audit, end_audit
+from auditor.windows import Scope
 from core.landing.ingest_objects import RepairObject
 from core.landing.zone import landing_of
 from core.time import iso
@@ -37,7 +38,7 @@ class Audits:
         run = f"run-{self.turn}"
         self.lake.now += timedelta(hours=12) if isinstance(self.lake, AuditedDatabase) else 12 * 3600  # type: ignore[operator]
         services = self.lake.services
-        audit = begin_audit(services, DATASET, run, start=None, end=None, now=int(services.now().timestamp()))
+        audit = begin_audit(services, DATASET, run, Scope(int(services.now().timestamp())))
         audit.scan(attempt=0)
         end_audit(services, audit, attempt=0)
         conclude(services, DATASET, run, environment="test", counts={})

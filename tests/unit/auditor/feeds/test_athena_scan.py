@@ -18,6 +18,7 @@ from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
 from auditor.feeds.points import missing_points
 from auditor.services import Limits
+from auditor.windows import Scope
 from core.warehouse.pointer import partition_of
 
 END = TWO + 2 * HOUR
@@ -39,7 +40,7 @@ def lake_with(points: set[tuple[str, int]]) -> AuditedFeed:
 
 
 def order_of(lake: AuditedFeed) -> FeedOrder:
-    order = begin_audit(lake.services, DATASET, "run", start=TWO, end=END, now=lake.now).order
+    order = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, END)).order
     assert isinstance(order, FeedOrder)
     return order
 

@@ -8,6 +8,7 @@ from tests.support.audited import DATASET, HOUR, TWO, AuditedFeed, points_of
 from auditor.audits import begin_audit, open_audit, summarise
 from auditor.feeds.audit import FeedAudit
 from auditor.repairs.outcomes import JobReport
+from auditor.windows import Scope
 from core.audit.history import Evidence, HistoryOutcome
 from core.audit.repair_jobs import FetchHistory
 
@@ -16,7 +17,7 @@ from core.audit.repair_jobs import FetchHistory
 def test_an_answer_that_is_whole_proves_an_absence_and_another_one_leaves_it_in_doubt(whole: bool) -> None:
     lake = AuditedFeed()
     lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO)])
-    audit = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=lake.now)
+    audit = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
     assert isinstance(audit, FeedAudit)
     assert audit.feed == lake.feed
     before = summarise(audit.order, audit.scan(attempt=0), attempt=0)

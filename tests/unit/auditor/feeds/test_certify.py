@@ -14,12 +14,13 @@ from auditor.feeds.certify import causes_of
 from auditor.prove import verify
 from auditor.repairs.triage import Cause, Triage
 from auditor.state import read_state
+from auditor.windows import Scope
 from core.audit.repair_jobs import Restate, find_job
 
 
 def audit(lake: AuditedFeed, run: str, *, end: int | None = None) -> Any:
     start = None if end is None else TWO
-    begun = begin_audit(lake.services, DATASET, run, start=start, end=end, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, run, Scope(lake.now, start, end))
     begun.scan(attempt=0)
     return end_audit(lake.services, begun, attempt=0)
 

@@ -13,18 +13,19 @@ from auditor.audits import begin_audit, end_audit, open_audit
 from auditor.feeds.choose import FeedOrder, choose_windows, months_between
 from auditor.services import Limits
 from auditor.state import read_state
+from auditor.windows import Scope
 from core.contract.model import Contract, Feed
 from core.errors import UnknownTable
 from core.time import iso
 
 
 def choose(lake: AuditedFeed, start: int | None = None, end: int | None = None) -> FeedOrder:
-    return choose_windows(lake.services, DATASET, "run", start=start, end=end, now=lake.now)
+    return choose_windows(lake.services, DATASET, "run", Scope(lake.now, start, end))
 
 
 def audit(lake: AuditedFeed, run: str) -> FeedOrder:
     """One audit without repairs."""
-    begun = begin_audit(lake.services, DATASET, run, start=None, end=None, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, run, Scope(lake.now))
     begun.scan(attempt=0)
     end_audit(lake.services, begun, attempt=0)
     order = begun.order
@@ -52,7 +53,7 @@ def test_the_first_audit_begins_where_the_first_object_arrived_and_takes_what_a_
     assert starts(order) == [TWO, TWO + HOUR, TWO + 2 * HOUR]
     assert order.frontier == TWO + 3 * HOUR
     few = replace(lake.services, limits=Limits(workers=2, points=2 * 180))
-    assert len(choose_windows(few, DATASET, "run", start=None, end=None, now=lake.now).windows) == 2
+    assert len(choose_windows(few, DATASET, "run", Scope(lake.now)).windows) == 2
 
 
 def test_the_next_run_goes_on_behind_the_last_and_comes_back_to_what_is_open() -> None:
@@ -117,14 +118,14 @@ def test_a_certified_window_rests_until_its_partition_has_another_object() -> No
 def test_a_stored_order_is_the_order() -> None:
     lake = AuditedFeed()
     lake.put(points_of(TWO, TWO + HOUR))
-    begun = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, "run", Scope(lake.now))
     assert open_audit(lake.services, "run").order == begun.order
     assert f"{FACT.name}/symbol=ZM/month=2026-11" in begun.order.to_data()["targets"]
 
 
 def test_a_dataset_that_no_contract_names_is_refused() -> None:
     with pytest.raises(UnknownTable):
-        choose_windows(AuditedFeed().services, "nothing", "run", start=None, end=None, now=TWO)
+        choose_windows(AuditedFeed().services, "nothing", "run", Scope(TWO))
 
 
 @given(start=st.integers(0, 2**31), length=st.integers(-10, 200 * 86_400))

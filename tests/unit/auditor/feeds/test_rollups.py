@@ -25,7 +25,7 @@ from auditor.evidence.chain import ChainReader
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
 from auditor.feeds.rollups import stale_rollups
-from auditor.windows import Window
+from auditor.windows import Scope, Window
 from core.audit.certificate import window_name
 from core.audit.findings import StaleDerived
 
@@ -38,7 +38,7 @@ def lake() -> AuditedFeed:
     """One hour, certified, without a rollup."""
     lake = AuditedFeed(feed_contract(tables=(FACT, HOURLY)))
     lake.put(points_of(TWO, TWO + HOUR))
-    begun = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, "run", Scope(lake.now))
     begun.scan(attempt=0)
     assert end_audit(lake.services, begun, attempt=0).certificates == 1
     return lake

@@ -14,6 +14,7 @@ from auditor.evidence.results import AuditResult
 from auditor.repairs.outcomes import JobReport
 from auditor.run_files import read_run_file
 from auditor.state import read_state
+from auditor.windows import Scope
 from core.audit.findings import DeadLetters
 from core.audit.history import Evidence
 from core.audit.repair_jobs import Redrive
@@ -33,7 +34,7 @@ def lake() -> AuditedFeed:
 
 
 def scan(lake: AuditedFeed, *, certify: bool = False, run: str = "run", attempt: int = 0) -> AuditResult:
-    begun = begin_audit(lake.services, DATASET, run, start=TWO, end=TWO + HOUR, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, run, Scope(lake.now, TWO, TWO + HOUR))
     result = begun.scan(attempt=attempt)
     if certify:
         end_audit(lake.services, begun, attempt=attempt)
@@ -111,10 +112,10 @@ def test_dead_letters_of_the_feed_have_one_second_chance() -> None:
     lake.put(points_of(TWO, TWO + HOUR))
     assert scan(lake).findings == (DeadLetters(DATASET, ("a",)),)
     for _ in range(2):
-        audit = begin_audit(lake.services, DATASET, "run", start=TWO, end=TWO + HOUR, now=lake.now)
+        audit = begin_audit(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
         audit.settle([JobReport(1, Redrive(DATASET, ("a",)), "done")])
         assert scan(lake, run="again").findings == ()
-    begun = begin_audit(lake.services, DATASET, "scheduled", start=None, end=None, now=lake.now)
+    begun = begin_audit(lake.services, DATASET, "scheduled", Scope(lake.now))
     begun.scan(attempt=0)
     end_audit(lake.services, begun, attempt=0)
     assert read_state(lake.records, DATASET).redriven == ("a",)  # the state that an audit leaves remembers it too

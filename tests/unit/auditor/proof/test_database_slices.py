@@ -9,6 +9,7 @@ from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
 from auditor.audits import begin_audit, end_audit
 from auditor.evidence.chain import ChainReader
 from auditor.proof.database_slices import partition_problems
+from auditor.windows import Scope
 from core.audit.certificate import Certificate
 
 
@@ -18,7 +19,7 @@ def certified() -> tuple[AuditedDatabase, Certificate]:
     lake.source = {1: 10, 2: 20}
     lake.put(lake.source)
     lake.arrive(1)
-    audit = begin_audit(lake.services, DATASET, "run", start=None, end=None, now=int(CLOCK.timestamp()))
+    audit = begin_audit(lake.services, DATASET, "run", Scope(int(CLOCK.timestamp())))
     audit.scan(attempt=0)
     assert end_audit(lake.services, audit, attempt=0).certificates == 1
     certificate = ChainReader(lake.records, DATASET).certificate(1)
