@@ -41,7 +41,7 @@ def list_audits(
 ) -> None:
     """List the audits that ended, the newest first: of two days, or of a range.
 
-    Exits with 1 where the last audit of a dataset failed or left something behind.
+    Exits with 1 where the last audit of a dataset failed or left an alarm.
     """
     from auditor.evidence.journal import entries_between
     from aws.objects import S3ObjectStore

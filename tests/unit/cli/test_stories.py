@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.support.commands import Command
@@ -181,3 +182,18 @@ def test_audits_are_listed_by_the_journal_and_shown_by_their_files(put: Put, sta
     assert "failed: TransientFailure: gone" in starmend("audits", "show", "run-2").out.replace("\n", " ")
     assert starmend("audits", "show", "nothing").code == 2
     assert starmend("audits", "list", "--from", "2026-11-02", "--to", "2026-11-01").code == 2
+
+
+@pytest.mark.parametrize(
+    ("newer", "code"),
+    [({}, 0), ({"left": {"missing_point": 2}}, 0), ({"causes": ("limited",)}, 1), ({"error": "x"}, 1)],
+)
+def test_audits_are_amiss_where_the_last_of_a_dataset_failed_or_left_an_alarm(
+    put: Put, starmend: Command, newer: dict[str, Any], code: int
+) -> None:
+    older = Entry("quotes", "run-1", format_second(NOW - dt.timedelta(hours=3)), error="gone", causes=("limited",))
+    last = Entry("quotes", "run-2", format_second(NOW - dt.timedelta(hours=1)), **newer)
+    for entry in (older, last):
+        put(entry.key, entry.to_json())
+    assert starmend("audits", "list").code == code
+    assert starmend("audits", "list", "--json", "--limit", "1").code == code
