@@ -94,15 +94,15 @@ def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored
         return Waits(table.name, mirror.version, unreadable)
     writing = Writing(table, mirror, promised, services, services.unique())
     if mirror.metadata is None or promised is not before or changes.read or mirror.state.folder != table.folder:
-        _delete_expired(mirror, table.name, services)
+        delete_expired(mirror, table.name, services)
         after = write_snapshot(writing, changes.read)
     elif _is_due(mirror, services):
-        _delete_expired(mirror, table.name, services)
+        delete_expired(mirror, table.name, services)
         after = write_without_expired(writing)
     else:
         return _mirrored(table, mirror.version, 0, len(known), changes, services)
     expired = expired_snapshots(after, services.now()) if mirror.state_key else all_but_current(after)
-    if not _commit(table.name, mirror.version, without_snapshots(after, expired), services):
+    if not commit_version(table.name, mirror.version, without_snapshots(after, expired), services):
         return None
     return _mirrored(table, mirror.version + 1, len(changes.read), len(known | _by_path(changes)), changes, services)
 
@@ -140,7 +140,7 @@ def _is_due(mirror: Mirror, services: MirrorServices) -> bool:
     return bool(left or expired_snapshots(mirror.metadata, services.now()))
 
 
-def _delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None:
+def delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None:
     """Delete what the committed metadata do not name, and those that their log does not name."""
     if mirror.metadata is None:
         return
@@ -151,8 +151,8 @@ def _delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> Non
         services.objects.delete(gone)
 
 
-def _commit(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:
-    """Put the version after this one; False where there is one already."""
+def commit_version(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:
+    """Put the version after this one, and move the hint; False where there is one already."""
     if version:
         location = f"{services.root}{metadata_key(table, version)}"
         metadata = following(metadata, location, next_instant(metadata, services.now()))

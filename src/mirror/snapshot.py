@@ -83,7 +83,7 @@ def write_snapshot(writing: Writing, read: Iterable[ReadPartition]) -> TableMeta
         sequence=writing.sequence,
         at=next_instant(writing.promised, writing.services.now()),
         manifest_list=f"{writing.services.root}{place}",
-        state=_write_state(writing, after),
+        state=write_state(writing, after),
         summary=_summary(writing, after, changed),
     )
     return with_snapshot(writing.promised, draft)
@@ -91,10 +91,10 @@ def write_snapshot(writing: Writing, read: Iterable[ReadPartition]) -> TableMeta
 
 def write_without_expired(writing: Writing) -> TableMetadataV2:
     """Write the state alone, without what no live snapshot names: the metadata to be committed has no new snapshot."""
-    return with_state(writing.promised, _write_state(writing, _state_before(writing)))
+    return with_state(writing.promised, write_state(writing, state_before(writing)))
 
 
-def _state_before(writing: Writing) -> MirrorState:
+def state_before(writing: Writing) -> MirrorState:
     """The last state without what had expired when it was written, for that is deleted by now."""
     mirror = writing.mirror
     state = mirror.state.without_expired(live_sequences(mirror.metadata)) if mirror.metadata else mirror.state
@@ -106,7 +106,7 @@ def _state_before(writing: Writing) -> MirrorState:
 
 def _with_files(writing: Writing, read: Iterable[ReadPartition]) -> tuple[MirrorState, dict[str, MirroredFile]]:
     """The last state with the types of all columns that were read, and the files that are new."""
-    state, schema = _state_before(writing), writing.promised.schema()
+    state, schema = state_before(writing), writing.promised.schema()
     kept = state.forms if writing.known else ()
     forms = {tuple(sorted(form.items())): number for number, form in enumerate(kept)}
     changed = {}
@@ -152,7 +152,8 @@ def _write_manifests(writing: Writing, changed: Mapping[str, MirroredFile]) -> l
         return [*pool.map(write, enumerate(plan.written)), *plan.kept]
 
 
-def _write_state(writing: Writing, state: MirrorState) -> str:
+def write_state(writing: Writing, state: MirrorState) -> str:
+    """Write the state that goes with the version; its key."""
     key = state_key(writing.table.name, writing.sequence, writing.unique)
     writing.services.objects.write(key, state.to_json(), content_type="application/gzip")
     return key

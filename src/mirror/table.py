@@ -22,6 +22,7 @@ from pyiceberg.table.update import (
     AddPartitionSpecUpdate,
     AddSchemaUpdate,
     AddSnapshotUpdate,
+    RemoveSnapshotRefUpdate,
     RemoveSnapshotsUpdate,
     SetCurrentSchemaUpdate,
     SetDefaultSpecUpdate,
@@ -133,6 +134,38 @@ def with_snapshot(metadata: TableMetadataV2, draft: SnapshotDraft) -> TableMetad
         SetSnapshotRefUpdate(ref_name=MAIN_BRANCH, type=SnapshotRefType.BRANCH, snapshot_id=draft.number),
         SetPropertiesUpdate(updates={STATE_PROPERTY: draft.state}),
     ).model_copy(update={"last_updated_ms": draft.at})
+
+
+def with_tagged_snapshot(
+    metadata: TableMetadataV2,
+    draft: SnapshotDraft,
+    *,
+    parent: Snapshot | None,
+    tags: Iterable[str],
+    gone: Iterable[str],
+) -> TableMetadataV2:
+    """The table with a snapshot beside its own line, a twin of ``parent``, that the tags name; without other tags."""
+    snapshot = Snapshot(
+        snapshot_id=draft.number,
+        parent_snapshot_id=parent.snapshot_id if parent else None,
+        sequence_number=draft.sequence,
+        timestamp_ms=draft.at,
+        manifest_list=draft.manifest_list,
+        summary=Summary(Operation.REPLACE, **draft.summary),
+        schema_id=parent.schema_id if parent else metadata.current_schema_id,
+    )
+    return _updated(
+        metadata,
+        AddSnapshotUpdate(snapshot=snapshot),
+        *(SetSnapshotRefUpdate(ref_name=tag, type=SnapshotRefType.TAG, snapshot_id=draft.number) for tag in tags),
+        *(RemoveSnapshotRefUpdate(ref_name=tag) for tag in gone),
+        SetPropertiesUpdate(updates={STATE_PROPERTY: draft.state}),
+    ).model_copy(update={"last_updated_ms": draft.at})
+
+
+def certified_tags(metadata: TableMetadataV2, prefix: str) -> list[str]:
+    """The names of tags that begin so."""
+    return [name for name in metadata.refs if name.startswith(prefix)]
 
 
 def next_instant(metadata: TableMetadataV2, now: datetime) -> int:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import random
+import statistics
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.run import Options, Result
+from tests.chaos.writers import environment
 from tests.support.contracts import changed
 from tests.support.engines import ENGINES, Engines, engines, text_rows
 from tests.support.mirrored import Shop, rows_of_objects
 
+from aws.clients import Clients
+from aws.objects import S3ObjectStore
+from aws.pointers import S3PartitionStore
 from core.mirroring.names import metadata_key
-from mirror.reading import read_mirror
+from core.warehouse.pointer import object_name, partition_of
+from local.emulator import Emulator
+from mirror.commit import Mirrored, mirror_table
+from mirror.reading import MirrorServices, read_mirror
 
 SALES = "fact_sale"
 MOMENTS = 1_000
@@ -92,4 +105,109 @@ def _writers(shop: Shop, seed: int) -> Iterator[threading.Lock]:
             thread.join()
 
 
-RUNS: dict[str, Callable[[Options], Result]] = {"mirror_engines": mirror_engines}
+# ---------------------------------------------------------------- what a snapshot costs
+
+
+SIZES = (1_000, 10_000)
+CHANGED = 11
+MOST_SECONDS = {1_000: 2.0, 10_000: 5.0}
+COMMITS = 20
+
+
+def mirror_snapshots(options: Options) -> Result:
+    """Snapshots of 11 changed partitions of 1,000 and of 10,000, over the emulator's S3. ``--runs``: snapshots of each.
+
+    A third of them change partitions that lie in different manifests. A request is what goes over the wire.
+    """
+    figures: dict[str, Any] = {}
+    faults: list[str] = []
+    with Emulator.start(options.scratch / "emulator") as emulator, environment(emulator):
+        for size in SIZES:
+            options.progress(f"{size} partitions", now=True)
+            many = _Many(options.scratch / str(size), size)
+            seconds, cpu, requests = many.snapshots(options.amount(COMMITS), random.Random(options.seed))
+            pages = -(-size // 1_000)
+            most = 3 * CHANGED + 11 + pages
+            figures[f"partitions_{size}"] = {
+                "changed": CHANGED,
+                "seconds": round(statistics.median(seconds), 2),
+                "least_seconds": round(min(seconds), 2),
+                "cpu_seconds": round(statistics.median(cpu), 2),
+                "requests": statistics.median(requests),
+                "most_requests": max(requests),
+                "state_bytes": many.state_bytes,
+            }
+            if max(requests) > most:
+                faults.append(f"{max(requests)} requests for {CHANGED} of {size} partitions, promised are {most}")
+            if min(seconds) > MOST_SECONDS[size]:  # the least: others may be busy on the machine
+                faults.append(f"{min(seconds):.1f} s for {size} partitions, promised are {MOST_SECONDS[size]}")
+    return Result(figures, faults)
+
+
+class _Many:
+    """A table of many partitions on the emulator, all with the same rows but for their names."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        shop = Shop(folder, changed("warehouse/fact_sale/partition_by", ["bucket(sale_id, 100)", "day(created_at)"]))
+        shop.sell(1, created="2026-11-01T00:00:00")
+        (self._body,) = [body for key, body in shop.lake.partitions.objects.items() if key.endswith(".parquet")]
+        self._table = shop.table(SALES)
+        self._requests = [0]
+        client = Clients()("s3")
+        client.meta.events.register("before-send.s3", self._count)
+        self._bucket = f"warehouse-{size}"
+        client.create_bucket(Bucket=self._bucket)
+        self._objects = S3ObjectStore(client, self._bucket)
+        self._store = S3PartitionStore(client, self._bucket)
+        days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(size // 100)]
+        self._paths = [f"sale_id_bucket={bucket}/day={day}" for bucket in range(100) for day in days]
+        part = self._table.partition_by[0].name
+        self._paths = [path.replace("sale_id_bucket", part) for path in self._paths]
+        self._versions = dict.fromkeys(self._paths, 0)
+        self._commit(self._paths)
+        self._services = MirrorServices(
+            objects=self._objects,
+            partitions=self._store,
+            root=f"s3://{self._bucket}/",
+            now=lambda: datetime.now(UTC),
+            unique=lambda: uuid.uuid4().hex,
+        )
+        mirror_table(self._table, self._services)
+
+    @property
+    def state_bytes(self) -> int:
+        stat = self._objects.stat(read_mirror(SALES, self._objects).state_key)
+        return stat.size if stat else 0
+
+    def snapshots(self, count: int, draw: random.Random) -> tuple[list[float], list[float], list[int]]:
+        """Seconds, seconds of CPU and requests of each of so many snapshots."""
+        seconds, cpu, requests = [], [], []
+        hot = draw.sample(self._paths, CHANGED)
+        for number in range(count):
+            self._commit(draw.sample(self._paths, CHANGED) if number % 3 == 2 else hot)
+            self._requests[0] = 0
+            began, used = time.perf_counter(), time.process_time()
+            outcome = mirror_table(self._table, self._services)
+            seconds.append(time.perf_counter() - began)
+            cpu.append(time.process_time() - used)
+            requests.append(self._requests[0])
+            assert isinstance(outcome, Mirrored)
+            assert outcome.changed == CHANGED, outcome
+        return seconds, cpu, requests
+
+    def _commit(self, paths: list[str]) -> None:
+        def commit(path: str) -> None:
+            partition = partition_of(self._table.folder, path)
+            self._versions[path] += 1
+            key = self._store.write_object(partition, object_name(self._versions[path], uuid.uuid4().hex), self._body)
+            pointer = self._store.read_pointer(partition)
+            self._store.swap_pointer(partition, key, expected=pointer.etag if pointer else None)
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(commit, paths))
+
+    def _count(self, **_: Any) -> None:
+        self._requests[0] += 1
+
+
+RUNS: dict[str, Callable[[Options], Result]] = {"mirror_engines": mirror_engines, "mirror_snapshots": mirror_snapshots}

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.table import StaticTable
+from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import GOOD, TODAY, folder_of
 from tests.support.lake import MemoryLake
 
@@ -98,6 +99,17 @@ class FolderObjects:
             self.counts[effect] = self.counts.get(effect, 0) + 1
 
 
+def write_through(partitions: MemoryPartitions, objects: FolderObjects) -> None:
+    """From now on whatever is put into memory is written into the folder before."""
+    put = partitions._put
+
+    def put_twice(key: str, body: bytes) -> None:
+        objects.write(key, body)
+        put(key, body)
+
+    partitions._put = put_twice  # type: ignore[method-assign]
+
+
 class MirroredLake:
     """A ``MemoryLake`` whose warehouse lies in a folder too and is mirrored there; ``now`` is set by whoever tests."""
 
@@ -105,7 +117,7 @@ class MirroredLake:
         self.lake = lake
         self.now = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
         self.objects = FolderObjects(folder, lambda: self.now)
-        self._write_through()
+        write_through(lake.partitions, self.objects)
         numbers = itertools.count(1)
         self.services = MirrorServices(
             objects=self.objects,
@@ -115,15 +127,6 @@ class MirroredLake:
             unique=lambda: hashlib.md5(f"{seed}{next(numbers)}".encode(), usedforsecurity=False).hexdigest(),
             workers=4,
         )
-
-    def _write_through(self) -> None:
-        put = self.lake.partitions._put
-
-        def put_twice(key: str, body: bytes) -> None:
-            self.objects.write(key, body)
-            put(key, body)
-
-        self.lake.partitions._put = put_twice  # type: ignore[method-assign]
 
     def mirror(self, name: str) -> Mirrored:
         """The table as it is, mirrored a minute later."""

@@ -95,8 +95,10 @@ class MirrorState:
         return frozenset(current | {held.key for held in self.replaced if held.is_live(sequences)})
 
     def expired(self, sequences: Collection[int]) -> tuple[Held, ...]:
-        """What the mirror itself wrote and no live snapshot names any more."""
-        return tuple(held for held in self.superseded if not held.is_live(sequences))
+        """What the mirror itself wrote and no live snapshot names any more, by none of its intervals."""
+        named = {manifest.key for manifest in self.manifests}
+        named |= {held.key for held in self.superseded if held.is_live(sequences)}
+        return tuple(held for held in self.superseded if held.key not in named)
 
     def without_expired(self, sequences: Collection[int]) -> MirrorState:
         """The state once nobody needs to know of what no live snapshot names."""

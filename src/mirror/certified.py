@@ -1,0 +1,179 @@
+"""Certified snapshots: what was proven of the objects of a snapshot, kept under a tag.
+
+A snapshot that was proven gets a twin, which names the same manifests and says in its summary what was proven of them,
+by which certificates and up to when. The tags ``certified`` and ``certified-<day>`` name the twin; the table itself
+goes on without it. The proof is made elsewhere, from the objects alone (``auditor.prove``), through
+``MirroredPartitions``: so what is claimed of a snapshot was seen in its very objects, whatever was committed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pyiceberg.table.metadata import TableMetadataV2
+
+from core.contract.model import Table
+from core.errors import InvalidData, TransientFailure
+from core.mirroring.names import manifest_list_key
+from core.mirroring.state import Held
+from core.ports import PartitionObject, PartitionStore, Pointer, Refused, Written
+from core.time import iso
+from mirror.commit import TRIES, commit_version, delete_expired
+from mirror.manifests import encode_manifest_list
+from mirror.reading import Mirror, MirrorServices, read_mirror
+from mirror.snapshot import Writing, state_before, write_state
+from mirror.table import SnapshotDraft, certified_tags, next_instant, with_tagged_snapshot
+
+TAG = "certified"
+TAGS_KEPT = timedelta(days=7)  # of days; the objects that they name stay as long
+UNTIL, CERTIFICATES, GROUP = "starmend.certified_until", "starmend.certificates", "starmend.group"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was proven: all windows that end by ``until`` (epoch seconds).
+
+    ``certificates`` are the last of each dataset's chain, ``<dataset>/<number> <hash>``: it stands for all before it.
+    ``group`` is the same for all tables that were proven together.
+    """
+
+    until: int
+    certificates: tuple[str, ...]
+    group: str
+
+    @property
+    def tags(self) -> tuple[str, str]:
+        """The tags that name a snapshot of which this holds."""
+        return TAG, f"{TAG}-{iso(self.until)[:10]}"
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """The claim as a snapshot's summary says it."""
+        return {UNTIL: iso(self.until), CERTIFICATES: ", ".join(self.certificates), GROUP: self.group}
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The tags of a table name snapshot ``snapshot``, of which ``claim`` holds; it is new in metadata ``version``."""
+
+    table: str
+    version: int
+    snapshot: int
+    claim: Claim
+
+
+class MirroredPartitions:
+    """``core.ports.PartitionStore`` in which the pointers of some tables are those of their mirrors' last snapshots."""
+
+    def __init__(self, store: PartitionStore, mirrors: Mapping[str, Mirror]) -> None:
+        """``mirrors`` by the folder of a table's generation."""
+        self._store = store
+        self._targets = {
+            f"{folder}/{path}" if path else folder: file.key
+            for folder, mirror in mirrors.items()
+            for path, file in mirror.state.files.items()
+        }
+        self._folders = frozenset(mirrors)
+
+    def read_pointer(self, partition: str) -> Pointer | None:
+        if partition.partition("/")[0] not in self._folders:
+            return self._store.read_pointer(partition)
+        target = self._targets.get(partition)
+        return Pointer(target, "") if target else None
+
+    def list_objects(self, partition: str) -> Sequence[str]:
+        if partition.partition("/")[0] in self._folders and partition not in self._targets:
+            return ()  # in the snapshot it has no commit yet
+        return self._store.list_objects(partition)
+
+    def read_object(self, key: str) -> PartitionObject | None:
+        return self._store.read_object(key)
+
+    def write_object(self, partition: str, name: str, body: bytes) -> str:
+        raise InvalidData("write object", f"{partition}/{name}", f"a snapshot of {len(body)} bytes more is another")
+
+    def swap_pointer(self, partition: str, target: str, *, expected: str | None) -> Written | Refused:
+        raise InvalidData("swap pointer", partition, f"a snapshot that names {target} is another ({expected})")
+
+
+def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: MirrorServices) -> Certified:
+    """Tag the last snapshot of ``proven``, a version of the mirror that may not be the last any more.
+
+    Where the tags name a twin of it already, of which the same was claimed, nothing is done. Raises
+    ``TransientFailure`` where the snapshot has expired while it was proven, or other runs were faster three times.
+    """
+    for _ in range(TRIES):
+        mirror = read_mirror(table.name, services.objects)
+        if mirror.metadata is None or proven.metadata is None:
+            break
+        if known := _known(mirror.metadata, proven.metadata, claim):
+            return Certified(table.name, mirror.version, known, claim)
+        number = proven.metadata.current_snapshot_id
+        if number is None or mirror.metadata.snapshot_by_id(number) is None:
+            break
+        writing = Writing(table, mirror, mirror.metadata, services, services.unique())
+        delete_expired(mirror, table.name, services)
+        metadata = _write(writing, proven, claim)
+        if commit_version(table.name, mirror.version, metadata, services):
+            return Certified(table.name, mirror.version + 1, writing.number, claim)
+    remedy = "Certify it again: starmend mirror certify"
+    raise TransientFailure("certify snapshot", table.name, "it went on while it was proven", remedy)
+
+
+def _known(metadata: TableMetadataV2, proven: TableMetadataV2, claim: Claim) -> int:
+    """The snapshot that the tag names, if it is a twin of the proven one with this claim; else 0."""
+    tagged = metadata.snapshot_by_name(TAG)
+    summary = dict(tagged.summary.additional_properties) if tagged and tagged.summary else {}
+    says = {name: summary.get(name) for name in claim.summary}
+    is_twin = tagged is not None and tagged.parent_snapshot_id == proven.current_snapshot_id
+    return tagged.snapshot_id if tagged is not None and is_twin and says == claim.summary else 0
+
+
+def _write(writing: Writing, proven: Mirror, claim: Claim) -> TableMetadataV2:
+    """Write the twin's list of manifests and the state; the metadata to be committed."""
+    services, snapshot = writing.services, proven.metadata.current_snapshot() if proven.metadata else None
+    parent = snapshot.snapshot_id if snapshot else None
+    place = manifest_list_key(writing.table.name, writing.sequence, writing.unique)
+    body = encode_manifest_list(
+        place,
+        proven.state.manifests,
+        root=services.root,
+        snapshot=writing.number,
+        parent=parent,
+        sequence=writing.sequence,
+    )
+    services.objects.write(place, body, content_type="application/avro")
+    first, end = writing.sequence, writing.sequence + 1
+    current = writing.mirror.state
+    listed = {manifest.key for manifest in current.manifests}
+    files = {file.key for file in current.files.values()}
+    state = state_before(writing)
+    manifests = [Held(each.key, first, end) for each in proven.state.manifests if each.key not in listed]
+    replaced = [Held(file.key, first, end) for file in proven.state.files.values() if file.key not in files]
+    state = replace(
+        state,
+        replaced=(*state.replaced, *replaced),
+        superseded=(*state.superseded, *manifests, Held(place, first, end)),
+    )
+    counts = dict(snapshot.summary.additional_properties) if snapshot and snapshot.summary else {}
+    totals = {name: value for name, value in counts.items() if name.startswith(("total-", "starmend."))}
+    draft = SnapshotDraft(
+        number=writing.number,
+        sequence=writing.sequence,
+        at=next_instant(writing.promised, services.now()),
+        manifest_list=f"{services.root}{place}",
+        state=write_state(writing, state),
+        summary=totals | claim.summary,
+    )
+    gone = _past_tags(writing.promised, services.now())
+    return with_tagged_snapshot(
+        writing.promised, draft, parent=snapshot, tags=claim.tags, gone=[tag for tag in gone if tag not in claim.tags]
+    )
+
+
+def _past_tags(metadata: TableMetadataV2, now: datetime) -> list[str]:
+    """The tags of days that are long past."""
+    oldest = f"{TAG}-{(now - TAGS_KEPT).date().isoformat()}"
+    return [tag for tag in certified_tags(metadata, f"{TAG}-") if tag < oldest]
