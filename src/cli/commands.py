@@ -73,6 +73,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "proof": Entry("cli.proof:app", "Prove by signature that the past was not rewritten."),
     },
     "Mending": {
+        "mirror": Entry("cli.mirror:app", "Keep Iceberg tables over the star's objects, for every engine."),
         "quarantine": Entry("cli.quarantine:app", "Look at refused lines, and process their objects again."),
         "replay": Entry("cli.replay:replay", "Process ingest objects again."),
         "rebuild": Entry("cli.warehouse:rebuild", "Make a table anew from the ingest objects alone."),

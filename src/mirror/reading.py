@@ -52,7 +52,12 @@ def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
     key = metadata_key(table, version)
     stored = objects.read(key)
     if stored is None:
-        raise PipelineBug("read mirror", key, "is not there", f"Begin again: starmend mirror reset {table}")
+        raise PipelineBug(
+            "read mirror",
+            key,
+            "is not there",
+            f"Begin again: delete the folder it lies in, then starmend mirror run {table}",
+        )
     try:
         metadata = TableMetadataV2.model_validate_json(stored.body)
     except ValueError as error:

@@ -1,0 +1,122 @@
+"""``starmend mirror``: the Iceberg tables over the star's objects: made, certified, looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.auditing import datasets_of
+from cli.commands import examples, group
+from cli.completion import complete_table
+from cli.deployed import deployment
+from cli.operating import table_of
+from cli.options import DEFAULT, Dataset, Environment, Json
+from cli.output import FINDINGS, FINE, show, steps
+
+if TYPE_CHECKING:
+    from aws.deployment import Deployment
+    from core.contract.model import Table
+    from mirror.commit import Mirrored, Waits
+    from mirror.reading import MirrorServices
+
+app = group("Keep Iceberg tables over the star's objects, for every engine.")
+
+Tables = Annotated[
+    list[str], typer.Argument(help="Only these tables; all where none is named.", autocompletion=complete_table)
+]
+
+
+@app.command("run")
+@examples("mirror run", "mirror run fact_quote dim_symbol")
+def run(tables: Tables = [], environment: Environment = DEFAULT, as_json: Json = False) -> None:  # noqa: B006 never changed
+    """Bring the Iceberg tables up to what the pointers lead to: a snapshot for each table that changed.
+
+    Exits with 1 where a table waits for older partitions to be made again, or a partition cannot be read. Its
+    neighbours go on.
+    """
+    from mirror.commit import mirror_table
+
+    deployed = deployment(environment)
+    services = _services(deployed)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for table in _chosen(deployed, tables):
+            with progress.step(f"mirroring {table.name}"):
+                rows.append(_row(mirror_table(table, services)))
+    show("Mirrored", rows, as_json=as_json)
+    raise typer.Exit(FINDINGS if any(row["problem"] for row in rows) else FINE)
+
+
+@app.command("status")
+@examples("mirror status", "mirror status fact_quote --json")
+def status(tables: Tables = [], environment: Environment = DEFAULT, as_json: Json = False) -> None:  # noqa: B006 never changed
+    """Show how far each mirror is: its last snapshot, partitions that changed since, and what is certified.
+
+    ``location`` is what engines without a catalog open. Exits with 1 where partitions have changed since.
+    """
+    from mirror.standing import standing_of
+
+    deployed = deployment(environment)
+    services = _services(deployed)
+    rows = [standing_of(table, services).to_data() for table in _chosen(deployed, tables)]
+    show("Mirrors", rows, as_json=as_json)
+    raise typer.Exit(FINDINGS if any(row["behind"] for row in rows) else FINE)
+
+
+@app.command("certify")
+@examples("mirror certify", "mirror certify --dataset quotes")
+def certify(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: Json = False) -> None:
+    """Prove the certificates in the mirrors' last snapshots, and move the tag ``certified`` to them.
+
+    All tables of a dataset go together. Exits with 1 where nothing of one can be certified, naming why.
+    """
+    from cli.certifying import Uncertified, certify_dataset
+    from core.time import iso
+
+    deployed = deployment(environment)
+    services = _services(deployed)
+    rows: list[dict[str, Any]] = []
+    with steps() as progress:
+        for name in datasets_of(deployed, dataset, operation="certify"):
+            with progress.step(f"proving {name}"):
+                outcome = certify_dataset(deployed.contracts, name, services)
+            if isinstance(outcome, Uncertified):
+                rows.append({"dataset": name, "table": "", "snapshot": 0, "until": "", "problem": outcome.problem})
+                continue
+            rows += [
+                {
+                    "dataset": name,
+                    "table": each.table,
+                    "snapshot": each.snapshot,
+                    "until": iso(each.claim.until),
+                    "problem": "",
+                }
+                for each in outcome
+            ]
+    show("Certified", rows, as_json=as_json)
+    raise typer.Exit(FINDINGS if any(row["problem"] for row in rows) else FINE)
+
+
+def _services(deployed: Deployment) -> MirrorServices:
+    from mirror.runtime import build_services  # pyiceberg takes its time to import
+
+    return build_services(deployed.clients, deployed.warehouse_bucket)
+
+
+def _chosen(deployed: Deployment, names: list[str]) -> list[Table]:
+    contracts = deployed.contracts
+    return [table_of(contracts, name) for name in names] if names else list(contracts.tables())
+
+
+def _row(outcome: Mirrored | Waits) -> dict[str, Any]:
+    from mirror.commit import Waits
+
+    problems = outcome.partitions if isinstance(outcome, Waits) else outcome.problems
+    first = next((f"{path}: {problem}" for path, problem in problems.items()), "")
+    return {
+        "table": outcome.table,
+        "version": outcome.version,
+        "changed": 0 if isinstance(outcome, Waits) else outcome.changed,
+        "problem": f"{first} (and {len(problems) - 1} more)" if len(problems) > 1 else first,
+    }
