@@ -1,4 +1,4 @@
-"""How far a table's mirror is: what its last snapshot is of, what changed since, and what of it is certified."""
+"""Standing of a table's mirror: what its last snapshot is of, what changed since, and what of it is certified."""
 
 from __future__ import annotations
 
