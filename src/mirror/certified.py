@@ -21,10 +21,10 @@ from core.mirroring.state import Held
 from core.ports import PartitionObject, PartitionStore, Pointer, Refused, Written
 from core.time import iso
 from mirror.commit import TRIES, commit_version, delete_expired
-from mirror.manifests import encode_manifest_list
+from mirror.iceberg.manifests import encode_manifest_list
+from mirror.iceberg.table import SnapshotDraft, certified_tags, next_instant, with_tagged_snapshot
 from mirror.reading import Mirror, MirrorServices, read_mirror
 from mirror.snapshot import Writing, state_before, write_state
-from mirror.table import SnapshotDraft, certified_tags, next_instant, with_tagged_snapshot
 
 TAG = "certified"
 TAGS_KEPT = timedelta(days=7)  # of days; the objects that they name stay as long

@@ -17,8 +17,8 @@ from core.errors import InvalidData, LostCommit, PipelineBug
 from core.mirroring.state import MirroredFile
 from core.ports import ObjectStore, PartitionStore, TailReader
 from core.warehouse.pointer import POINTER_NAME, ROOT, partition_of, remedy_of
-from mirror.footers import ObjectFooter, read_footer
-from mirror.partitions import partition_values
+from mirror.iceberg.footers import ObjectFooter, read_footer
+from mirror.iceberg.partitions import partition_values
 
 
 class LakeStore(ObjectStore, TailReader, Protocol):

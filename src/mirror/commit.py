@@ -19,10 +19,8 @@ from core.mirroring.names import hint_key, metadata_key, table_prefix
 from core.mirroring.state import MirroredFile, MirrorState
 from core.ports import Refused
 from mirror.changes import Changes, read_changes
-from mirror.columns import unreadable_columns
-from mirror.reading import Mirror, MirrorServices, read_mirror
-from mirror.snapshot import Writing, write_snapshot, write_without_expired
-from mirror.table import (
+from mirror.iceberg.columns import unreadable_columns
+from mirror.iceberg.table import (
     METADATA_KEPT,
     all_but_current,
     as_promised,
@@ -34,6 +32,8 @@ from mirror.table import (
     to_json,
     without_snapshots,
 )
+from mirror.reading import Mirror, MirrorServices, read_mirror
+from mirror.snapshot import Writing, write_snapshot, write_without_expired
 
 TRIES = 3  # a run that was killed after its commit costs the next one a try
 

@@ -12,12 +12,10 @@ from core.contract.model import Table
 from core.mirroring.names import manifest_key, manifest_list_key, state_key
 from core.mirroring.state import Held, Manifest, MirroredFile, MirrorState
 from mirror.changes import ReadPartition
-from mirror.footers import statistics_of
-from mirror.manifests import Encoding, encode_manifest, encode_manifest_list
-from mirror.partitions import partition_values
-from mirror.plan import ManifestContent, plan_manifests
-from mirror.reading import Mirror, MirrorServices
-from mirror.table import (
+from mirror.iceberg.footers import statistics_of
+from mirror.iceberg.manifests import Encoding, encode_manifest, encode_manifest_list
+from mirror.iceberg.partitions import partition_values
+from mirror.iceberg.table import (
     SnapshotDraft,
     live_sequences,
     next_instant,
@@ -25,6 +23,8 @@ from mirror.table import (
     with_snapshot,
     with_state,
 )
+from mirror.plan import ManifestContent, plan_manifests
+from mirror.reading import Mirror, MirrorServices
 
 
 @dataclass(frozen=True, slots=True)

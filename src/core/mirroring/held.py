@@ -1,7 +1,7 @@
 """Parquet objects that snapshots of the mirror name: they outlast whatever else would let them go.
 
 Read from the mirror's own objects alone, by whoever removes objects of partitions. Snapshots expire first
-(``mirror.table.SNAPSHOTS_KEPT``); the object goes with the next vacuum.
+(``mirror.iceberg.table.SNAPSHOTS_KEPT``); the object goes with the next vacuum.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from tests.support.mirrored import MirroredLake, Shop, in_order, rows_of
 from core.mirroring.names import metadata_prefix
 from core.warehouse.pointer import pointer_key
 from mirror.commit import mirror_table
+from mirror.iceberg.table import METADATA_KEPT
 from mirror.reading import read_mirror
-from mirror.table import METADATA_KEPT
 
 SALES = "fact_sale"
 LEVELS = (

@@ -11,8 +11,8 @@ from tests.support.mirrored import Shop, rows_of
 from core.errors import PipelineBug
 from core.mirroring.held import held_objects
 from core.mirroring.names import hint_key
+from mirror.iceberg.table import SNAPSHOTS_KEPT
 from mirror.reading import read_mirror
-from mirror.table import SNAPSHOTS_KEPT
 from processing.partitions.vacuum import vacuum
 
 SALES = "fact_sale"

@@ -3,7 +3,7 @@
 All of it is pure.
 
 Format version 2, which every engine reads; 3 cannot be gone back from. The metadata are the place where field ids are
-kept (``mirror.columns``).
+kept (``mirror.iceberg.columns``).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from pyiceberg.types import IcebergType
 from core.contract.model import HASH, HASH_LIST, Table
 from core.errors import of_kind
 from core.mirroring.names import STATE_PROPERTY
-from mirror.columns import FieldIds, column_names, schema_of
-from mirror.partitions import spec_of
+from mirror.iceberg.columns import FieldIds, column_names, schema_of
+from mirror.iceberg.partitions import spec_of
 
 METADATA_KEPT = 20  # versions of the metadata before the current one
 SNAPSHOTS_KEPT = timedelta(hours=6)  # as long as replaced objects stay (``core.warehouse.vacuum.GRACE``)

@@ -25,7 +25,7 @@ from pyiceberg.typedef import Record
 
 from core.contract.model import GroupValue, Partition, Table
 from core.errors import InvalidData
-from mirror.columns import FieldIds
+from mirror.iceberg.columns import FieldIds
 
 _TRANSFORMS: dict[str, Transform[Any, Any]] = {
     "year": YearTransform(),

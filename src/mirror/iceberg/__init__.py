@@ -1,0 +1,1 @@
+"""Tables as Iceberg says them: columns, partitions, statistics, manifests and metadata."""
