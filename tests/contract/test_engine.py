@@ -85,7 +85,7 @@ def test_rows_are_fetched_by_key_with_the_time_of_the_check(served: Served) -> N
 def test_fingerprints_are_those_that_the_auditor_computes_and_pairs_name_the_rows(served: Served) -> None:
     spans = (Span("2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z"), Span("2026-11-20T12:00:01Z", "2026-11-20T13:00:00Z"))
     question = CountBuckets("shop", "item", spans, 1, "2026-11-21T00:00:00Z", column="last_updated")
-    answers = served.reading().fingerprints(served.session, question, seconds=10)
+    answers = served.reading().fingerprints(served.session, question, seconds=10).spans
     assert [answer[0].rows for answer in answers] == [1, 3]
     for answer, keys in zip(answers, ([2], [1, 3, 10]), strict=True):
         versions = [NOON.replace(tzinfo=None) + timedelta(seconds=second) for key, *_, second in ROWS if key in keys]
@@ -101,6 +101,33 @@ def test_rows_that_no_interval_holds_are_counted(served: Served) -> None:
     served.database.run("INSERT INTO item VALUES (20, 'null', 1, NULL), (21, 'far', 1, '2999-01-01 00:00:00')")
     assert served.reading().count_unplaced(served.session, FAR, seconds=10) == 2
     assert served.reading().count_rows(served.session, seconds=10) == len(ROWS) + 2
+
+
+SPANS = (Span("2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z"), Span("2026-11-20T12:00:01Z", "2026-11-21T00:00:00Z"))
+
+
+@pytest.mark.parametrize(("spans", "column"), [((Span(),), ""), (SPANS, "last_updated")])
+def test_rows_that_no_interval_holds_are_counted_by_the_scan_of_the_others(
+    served: Served, spans: tuple[Span, ...], column: str
+) -> None:
+    """A sweep reads each row once, and what it counts of the rows that have a place is what it counted without."""
+    without = CountBuckets("shop", "item", spans, 4, "2026-11-20T13:00:00Z", column)
+    expected = served.reading().fingerprints(served.session, without, seconds=10).spans
+    served.database.run(
+        "INSERT INTO item VALUES (20, 'null', 1, NULL), (21, 'far', 1, '2999-01-01'), (22, 'never', 1, 'infinity'),"
+        " (23, 'before', 1, '-infinity'), (24, 'old', 1, '0044-03-15 BC'), (25, 'soon', 1, '2026-11-20 13:30:00')"
+    )
+    before = rows_scanned(served)
+    counted = served.reading().fingerprints(served.session, replace(without, beyond="2026-11-20T14:00:00Z"), seconds=10)
+    assert (counted.spans, counted.unplaced) == (expected, 5)
+    assert rows_scanned(served) - before == len(ROWS) + 6
+
+
+def rows_scanned(served: Served) -> int:
+    """The rows of the table that were read one after another, by the server's own count."""
+    served.session.query("SELECT pg_stat_force_next_flush()")
+    ((scanned,),) = served.session.query("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'item'")
+    return int(scanned)
 
 
 def test_a_transaction_that_may_still_write_holds_the_horizon(served: Served) -> None:
@@ -167,4 +194,4 @@ def test_all_pairs_of_a_table_without_a_clock_are_listed_whose_key_is_never_null
     pairs = [line for batch in reading.pairs(served.session, asked, seconds=10) for line in batch]
     assert sorted(line.split(b",")[0] for line in pairs) == [b"1", b"10", b"2", b"3"]
     question = CountBuckets("shop", "item", (Span(),), 1, "2026-11-21T00:00:00Z")
-    assert reading.fingerprints(served.session, question, seconds=10)[0][0].rows == len(ROWS)
+    assert reading.fingerprints(served.session, question, seconds=10).spans[0][0].rows == len(ROWS)

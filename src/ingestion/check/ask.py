@@ -36,7 +36,6 @@ from core.errors import InvalidData, PipelineBug
 from core.landing.content import HashList
 from core.landing.former_names import list_now
 from core.ports import ObjectWriter
-from core.time import parse_instant
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
@@ -79,9 +78,8 @@ def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) 
     lists = _lists(extraction, reading, asked)
     if isinstance(asked, CountBuckets):
         counted = reading.fingerprints(session, asked, seconds=seconds, lists=[*lists.values()])
-        beyond = parse_instant(asked.beyond) if asked.beyond else None
-        unplaced = {UNPLACED: reading.count_unplaced(session, beyond, seconds=seconds)} if beyond else {}
-        return {"spans": buckets_to_data(tuple(counted)), **unplaced, **_named(lists, reading)}
+        unplaced = {UNPLACED: counted.unplaced} if asked.beyond else {}
+        return {"spans": buckets_to_data(counted.spans), **unplaced, **_named(lists, reading)}
     if isinstance(asked, LocateRows):
         keys = canonical_keys(reading.table, asked.keys)
         schema = rows_schema(reading.table, [*reading.table.key, *asked.columns])

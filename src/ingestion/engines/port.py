@@ -153,6 +153,17 @@ class RowReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The fingerprint of each bucket that has rows, by span, and how many rows no interval will hold.
+
+    The latter up to a bound of the engine's, and 0 where the question does not ask for them.
+    """
+
+    spans: tuple[Mapping[int, Fingerprint], ...]
+    unplaced: int = 0
+
+
 class RowComparison(Protocol):
     """Answers the auditor's questions about one table, each from one snapshot.
 
@@ -165,8 +176,8 @@ class RowComparison(Protocol):
 
     def fingerprints(
         self, session: Session, question: CountBuckets, *, seconds: float, lists: Sequence[HashList] = ()
-    ) -> list[dict[int, Fingerprint]]:
-        """The fingerprint of each bucket that has rows, by span; the hashes are those of ``core.audit.fingerprint``."""
+    ) -> Counted:
+        """What the question counts; the hashes are those of ``core.audit.fingerprint``."""
         ...
 
     def pairs(

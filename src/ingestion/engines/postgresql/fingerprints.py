@@ -15,17 +15,25 @@ from core.time import FIRST_PLACE, NO_PLACE, parse_instant
 from ingestion.engines.postgresql.quoting import identifier, literal
 from ingestion.engines.postgresql.relation import SourceColumn, clock_of
 from ingestion.engines.postgresql.rendering import double_bits, text_in_line, whole_number
-from ingestion.engines.postgresql.select import Reading, among, without_place
+from ingestion.engines.postgresql.select import Reading, among, never_held, without_place
 
 _WALL = "timestamp without time zone"
 
 
 def count_buckets(
-    reading: Reading, spans: Sequence[Span], *, column: str, until: datetime, buckets: int, hashes: Sequence[str] = ()
+    reading: Reading,
+    spans: Sequence[Span],
+    *,
+    column: str,
+    until: datetime,
+    buckets: int,
+    hashes: Sequence[str] = (),
+    beyond: datetime | None = None,
 ) -> tuple[str, Sequence[int | None]]:
     """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
 
-    ``hashes`` are those of the rows' content (``content``), whose sums come behind the others.
+    ``hashes`` are those of the rows' content (``content``), whose sums come behind the others. With ``beyond`` the same
+    scan counts the rows that no interval before it will hold too, as stretch 0: no other row is without a version.
 
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
     which span each of them is (None: between two spans).
@@ -42,11 +50,17 @@ def count_buckets(
         starts = {parse_instant(span.start): number for number, span in enumerate(spans)}
         span_of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
     content = [f"{expression} AS c{place}" for place, expression in enumerate(hashes)]
-    columns = ", ".join([f"{stretch} AS s", f"{_hash(reading)} AS h", f"{version} AS v", *content])
     sums = "".join(f", sum(c{place})" for place in range(len(hashes)))
-    rows = f"SELECT {columns} FROM {reading.source} WHERE {' AND '.join(conditions)}"
+    chosen = " AND ".join(conditions)
+    if beyond is not None:
+        unplaced = never_held(reading, beyond)
+        chosen = f"({chosen}) OR {unplaced}"
+        version = f"CASE WHEN {unplaced} THEN NULL ELSE {version} END"
+    columns = ", ".join([f"{stretch} AS s", f"{_hash(reading)} AS h", f"{version} AS v", *content])
+    rows = f"SELECT {columns} FROM {reading.source} WHERE {chosen}"
+    stretch = "s" if beyond is None else "CASE WHEN v IS NULL THEN 0 ELSE s END"
     statement = (
-        f"SELECT s, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h)){sums}"
+        f"SELECT {stretch}, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h)){sums}"
         f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1, 2"  # OFFSET 0: so that the key is hashed once
     )
     return statement, span_of

@@ -140,14 +140,15 @@ def within(reading: Reading, start: Position, until: datetime) -> str:
 
 
 def count_unplaced(reading: Reading, beyond: datetime, *, at_most: int = 10_000) -> str:
-    """Counts the rows, at most ``at_most``, that no interval before ``beyond`` will hold.
-
-    Those are the rows without a key, and those that have no place in time.
-    """
-    keyless = [f"{identifier(key.name)} IS NULL" for key in reading.keys if not key.not_null]
-    condition = " OR ".join([without_place(reading, beyond), *keyless])
-    limited = f"SELECT 1 FROM {reading.source} WHERE {condition} LIMIT {at_most:d}"
+    """Counts the rows, at most ``at_most``, that no interval before ``beyond`` will hold."""
+    limited = f"SELECT 1 FROM {reading.source} WHERE {never_held(reading, beyond)} LIMIT {at_most:d}"
     return f"SELECT count(*) FROM ({limited}) AS unplaced"
+
+
+def never_held(reading: Reading, beyond: datetime) -> str:
+    """The condition that no interval before ``beyond`` will hold a row: it has no key, or no place in time."""
+    keyless = [f"{identifier(key.name)} IS NULL" for key in reading.keys if not key.not_null]
+    return f"({' OR '.join([without_place(reading, beyond), *keyless])})"
 
 
 def without_place(reading: Reading, beyond: datetime) -> str:

@@ -12,7 +12,7 @@ from core.contract.model import SourceTable
 from core.landing.content import HashList
 from core.landing.ingest_objects import KeyValue, Position
 from core.time import parse_instant
-from ingestion.engines.port import Session
+from ingestion.engines.port import Counted, Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, copy_unplaced, count_buckets
 from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot
@@ -103,10 +103,11 @@ class PostgresTable:
 
     def fingerprints(
         self, session: Session, question: CountBuckets, *, seconds: float, lists: Sequence[HashList] = ()
-    ) -> list[dict[int, Fingerprint]]:
-        """The fingerprints of all spans, by one scan."""
+    ) -> Counted:
+        """The fingerprints of all spans and the number of rows that no interval will hold, by one scan."""
+        beyond = parse_instant(question.beyond) if question.beyond else None
         if not question.spans:
-            return []
+            return Counted((), self.count_unplaced(session, beyond, seconds=seconds) if beyond else 0)
         until = parse_instant(question.until)
         statement, span_of = count_buckets(
             self.reading,
@@ -115,16 +116,21 @@ class PostgresTable:
             until=until,
             buckets=question.buckets,
             hashes=[content_hash(columns) for columns in lists],
+            beyond=beyond,
         )
+        unplaced = 0
         answers: list[dict[int, Fingerprint]] = [{} for _ in question.spans]
         for stretch, bucket, rows, newest, total, *content in session.query(
             in_snapshot(self.reading, statement, seconds=seconds)
         ):
+            if not stretch:
+                unplaced += rows
+                continue
             span = span_of[stretch - 1]
             if span is not None:
                 sums = tuple(int(part or 0) % MODULUS for part in content)
                 answers[span][bucket] = Fingerprint(rows, (newest - _EPOCH) // _MICROSECOND, int(total) % MODULUS, sums)
-        return answers
+        return Counted(tuple(answers), min(unplaced, MOST_UNPLACED))
 
     def pairs(
         self, session: Session, question: ListPairs, *, seconds: float, lists: Sequence[HashList] = ()
