@@ -24,12 +24,25 @@ COUNTS = ("expected", "present", "observed", "late", "repaired", "absent", "miss
 def completeness_key(dataset: str, start: int, *, subject: str = "", day: str = "") -> str:
     """``completeness/dataset=<dataset>/day=<yyyy-mm-dd>/[<subject>-]<window start>.json``.
 
-    The day is that of the start unless another is given; a slash in the subject becomes a dot.
+    The day is that of the start unless another is given; a slash in the subject becomes a dot. No name begins with an
+    underscore, for Athena takes such an object for hidden:
+    https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     """
+    return completeness_keys(dataset, start, subject=subject, day=day)[0]
+
+
+def completeness_keys(dataset: str, start: int, *, subject: str = "", day: str = "") -> tuple[str, ...]:
+    """The keys under which a window's row may lie: that of today, and that of earlier releases where it was another."""
     name = iso(start)
     stamp = name.replace(":", "").replace("-", "")
     prefix = f"{subject.replace('/', '.')}-" if subject else ""
-    return f"{COMPLETENESS}dataset={dataset}/day={day or name[:10]}/{prefix}{stamp}.json"
+    names = dict.fromkeys((seen_by_athena(prefix), prefix))
+    return tuple(f"{COMPLETENESS}dataset={dataset}/day={day or name[:10]}/{each}{stamp}.json" for each in names)
+
+
+def seen_by_athena(name: str) -> str:
+    """A name without the underscore at its beginning: that of a current state."""
+    return name.removeprefix("_")
 
 
 def completeness_row(

@@ -13,7 +13,7 @@ from typing import Any
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.rows.targets import slices_between, targets_of
-from auditor.evidence.completeness import COMPLETENESS, completeness_key
+from auditor.evidence.completeness import COMPLETENESS, completeness_keys
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
 from auditor.standing.standing import DatasetStanding, standings
@@ -71,7 +71,7 @@ def _windows_begun_before(contract: Contract, at: int) -> Iterator[str]:
         for across in slices_between(target, at, at + 1):
             for part in (across, *slices_between(target, across.start - 1, across.start)):
                 if not part.whole:
-                    yield completeness_key(contract.dataset, part.start, subject=part.table)
+                    yield from completeness_keys(contract.dataset, part.start, subject=part.table)
 
 
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.memory import read_memory
 from auditor.databases.rows.targets import ALWAYS, Slice, Target, slices_between, targets_of
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.completeness import completeness_key
+from auditor.evidence.completeness import completeness_keys
 from auditor.evidence.journal import Entry, last_ended
 from auditor.evidence.results import AuditResult
 from auditor.interventions.pauses import read_pauses
@@ -196,9 +196,10 @@ class _RowReader:
             return {}
         days = [iso(self._now - number * DAY)[:10] for number in range(3)] if part.whole else [""]
         for day in days:
-            key = completeness_key(self._contract.dataset, part.start, subject=self._target.table.name, day=day)
-            if stored := self._services.records.read(key):
-                return json.loads(stored.body)  # type: ignore[no-any-return]
+            subject = self._target.table.name
+            for key in completeness_keys(self._contract.dataset, part.start, subject=subject, day=day):
+                if stored := self._services.records.read(key):
+                    return json.loads(stored.body)  # type: ignore[no-any-return]
         return {}
 
     # ------------------------------------------------------------ the lines that it came in

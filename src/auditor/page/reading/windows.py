@@ -9,7 +9,7 @@ import numpy as np
 
 from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
-from auditor.evidence.completeness import COMPLETENESS
+from auditor.evidence.completeness import COMPLETENESS, seen_by_athena
 from auditor.evidence.halts import halt_key
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
@@ -53,7 +53,7 @@ def read_database_rows(sources: Sources, dataset: str, span: Range) -> Rows:
     for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/"):
         subject, _, stamp = _name(info.key).removesuffix(".json").rpartition("-")
         if subject and not _name(info.key).startswith(HALTED):
-            newest[subject, stamp] = info.key  # keys are listed by day
+            newest[seen_by_athena(subject), stamp] = info.key  # keys are listed by day, and earlier releases' first
     first, last = _stamp(span.start), _stamp(span.end)
     chosen = {name for name in newest if first <= name[1] < last}
     before: dict[str, str] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from tests.fakes.objects import MemoryObjects
 
 from auditor.evidence.certificates import Basis, issue_certificates
-from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
+from auditor.evidence.completeness import completeness_key, completeness_keys, completeness_row, write_completeness
 from auditor.evidence.results import AuditResult, WindowResult
 from core.landing.records import COMPLETENESS_COLUMNS
 
@@ -37,7 +37,7 @@ def test_a_window_is_certified_alarmed_or_open() -> None:
 def test_the_key_names_dataset_day_subject_and_start() -> None:
     assert completeness_key("quotes", 3_600) == "completeness/dataset=quotes/day=1970-01-01/19700101T010000Z.json"
     key = completeness_key("sales", 0, subject="_current/design", day="2026-11-20")
-    assert key == "completeness/dataset=sales/day=2026-11-20/_current.design-19700101T000000Z.json"
+    assert key == "completeness/dataset=sales/day=2026-11-20/current.design-19700101T000000Z.json"
 
 
 def test_a_row_takes_the_place_of_the_earlier_one() -> None:
@@ -48,3 +48,12 @@ def test_a_row_takes_the_place_of_the_earlier_one() -> None:
     stored = store.read("completeness/a")
     assert stored is not None
     assert json.loads(stored.body) == {"status": "certified"}
+
+
+def test_no_name_is_hidden_from_athena_and_those_of_earlier_releases_are_found() -> None:
+    keys = completeness_keys("sales", 0, subject="_current/design")
+    assert [key.rpartition("/")[2] for key in keys] == [
+        "current.design-19700101T000000Z.json",
+        "_current.design-19700101T000000Z.json",
+    ]
+    assert len(completeness_keys("sales", 0, subject="fact_sales_order")) == 1
