@@ -169,6 +169,24 @@ def test_conditions_leave_the_rows_that_sql_leaves(folder: Path, lake: Lake, whe
     assert in_order(rows.arrow()) == in_order(duckdb.sql(sql).to_arrow_table()), condition
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("deleted_at", "!=", dt.datetime(2026, 1, 1)),  # noqa: DTZ001
+        ("deleted_at", "not in", [dt.datetime(2026, 1, 1)]),  # noqa: DTZ001
+        ("deleted_at", "in", [dt.datetime(2026, 11, 20, 12)]),  # noqa: DTZ001
+        ("deleted_at", ">=", dt.datetime(2026, 1, 1)),  # noqa: DTZ001
+        ("deleted_at", "=", None),
+        ("deleted_at", "!=", None),
+    ],
+)
+def test_a_null_satisfies_nothing_but_what_asks_for_it(folder: Path, lake: Lake, where: tuple[str, str, Any]) -> None:
+    paths = files(folder, lake, "fact_sales_order")
+    by_sql = duckdb.sql(f"select sales_order_id, last_updated from read_parquet({paths}) where {as_sql(where)}")
+    rows = lake.read("fact_sales_order", where=[where], columns=["sales_order_id", "last_updated"])
+    assert in_order(rows.arrow()) == in_order(by_sql.to_arrow_table())
+
+
 def test_only_what_can_hold_the_rows_is_read(lake: Lake) -> None:
     assert len(lake.read("fact_quote").objects) == 3
     assert len(lake.read("fact_quote", where={"symbol": "AMD"}).objects) == 1

@@ -1,0 +1,93 @@
+"""Scans of objects that were written by earlier contracts, and of a reader that stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+from core.errors import LostCommit, PipelineBug
+from starmend_reader import scan
+from starmend_reader.storage import Storage
+
+SCHEMA = pa.schema([("id", pa.int64()), ("price", pa.decimal128(14, 3)), ("note", pa.string()), ("month", pa.string())])
+SHOWN = {name: pc.field(name) for name in SCHEMA.names}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    (tmp_path / "bucket").mkdir()
+    return Storage(SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "bucket")
+
+
+def put(storage: Storage, key: str, rows: pa.Table, **more: int) -> None:
+    with storage.filesystem.open_output_stream(storage.path(key)) as sink:
+        pq.write_table(rows, sink, store_schema=False, **more)
+
+
+def test_a_column_that_is_new_is_null_and_a_narrower_type_is_widened(storage: Storage) -> None:
+    put(
+        storage,
+        "old",
+        pa.table({"id": pa.array([1], pa.int32()), "price": pa.array([Decimal("1.25")], pa.decimal128(5, 2))}),
+    )
+    new = pa.table(
+        [[2], [Decimal("2.125")], ["x"]], schema=pa.schema([SCHEMA.field(name) for name in SCHEMA.names[:3]])
+    )
+    put(storage, "new", new)
+    objects = [("old", {"month": "2026-10"}), ("new", {"month": "2026-11"})]
+    rows = pa.Table.from_batches(scan.parquet_batches(storage, objects, SCHEMA, SHOWN, None), SCHEMA)
+    assert rows.to_pylist() == [
+        {"id": 1, "price": Decimal("1.250"), "note": None, "month": "2026-10"},
+        {"id": 2, "price": Decimal("2.125"), "note": "x", "month": "2026-11"},
+    ]
+    found = scan.parquet_batches(storage, objects, SCHEMA, SHOWN, pc.field("note").is_null())
+    assert [batch.num_rows for batch in found] == [1]
+
+
+def test_no_more_is_read_ahead_than_is_allowed_however_slow_the_reader_is() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    with ThreadPoolExecutor(2) as pool:
+        results = scan._ahead(pool, str, items(), 4)
+        assert (next(results), taken) == ("0", [0, 1, 2, 3])
+        assert (next(results), taken) == ("1", [0, 1, 2, 3, 4])
+        results.close()
+    assert len(taken) == 5
+
+
+def test_a_reader_may_stop(storage: Storage) -> None:
+    put(storage, "many", pa.table({"id": list(range(1_000))}), row_group_size=10)
+    schema = pa.schema([("id", pa.int64())])
+    batches = scan.parquet_batches(storage, [("many", {})], schema, {"id": pc.field("id")}, None)
+    assert next(batches)["id"].to_pylist() == list(range(10))
+    batches.close()
+    assert list(batches) == []
+
+
+def test_row_groups_that_hold_none_of_the_rows_are_not_read(storage: Storage) -> None:
+    put(storage, "many", pa.table({"id": list(range(1_000))}), row_group_size=10)
+    schema = pa.schema([("id", pa.int64())])
+    asked = scan.parquet_batches(storage, [("many", {})], schema, {"id": pc.field("id")}, pc.field("id") == 995)
+    assert [batch["id"].to_pylist() for batch in asked] == [[995]]
+
+
+def test_an_object_that_is_gone_or_broken_is_named(storage: Storage) -> None:
+    with pytest.raises(LostCommit, match="s3://bucket/gone"):
+        list(scan.parquet_batches(storage, [("gone", {})], SCHEMA, SHOWN, None))
+    with storage.filesystem.open_output_stream(storage.path("broken")) as sink:
+        sink.write(b"no Parquet")
+    with pytest.raises(PipelineBug, match="s3://bucket/broken"):
+        list(scan.parquet_batches(storage, [("broken", {})], SCHEMA, SHOWN, None))

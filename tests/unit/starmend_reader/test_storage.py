@@ -1,0 +1,54 @@
+"""A bucket through an Arrow file system: what it says where it cannot be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+from core.errors import NotGranted, OutOfReach, PipelineBug
+from starmend_reader.storage import Storage, reaching
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        # As Arrow 25 tells S3's answers.
+        (
+            OSError("When reading information for key 'k' in bucket 'b': AWS Error ACCESS_DENIED during HeadObject"),
+            NotGranted,
+        ),
+        (OSError("AWS Error UNKNOWN (HTTP status 403) during HeadObject operation: No response body."), NotGranted),
+        (PermissionError(13, "Permission denied"), NotGranted),
+        (OSError("AWS Error NETWORK_CONNECTION during GetObject operation: curlCode: 7"), OutOfReach),
+        (pa.ArrowInvalid("Parquet magic bytes not found in footer."), PipelineBug),
+    ],
+)
+def test_an_error_says_what_to_do_next(error: Exception, becomes: type[Exception]) -> None:
+    with pytest.raises(becomes) as raised, reaching("read", "s3://b/k"):
+        raise error
+    assert "s3://b/k" in str(raised.value)
+
+
+def test_nothing_there_stays_nothing(tmp_path: Path) -> None:
+    storage = Storage(SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "bucket")
+    assert storage.read("a/b") is None
+    assert storage.stat("a/b") is None
+    assert list(storage.list("a/")) == []
+    with pytest.raises(FileNotFoundError), reaching("read", "s3://b/k"):
+        raise FileNotFoundError("k")
+
+
+def test_objects_are_listed_by_prefix_in_key_order(tmp_path: Path) -> None:
+    for name in ("a/x2", "a/x1/deep", "a/y", "b/x"):
+        (path := tmp_path / "bucket" / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    storage = Storage(SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "bucket")
+    listed = list(storage.list("a/x"))
+    assert [info.key for info in listed] == ["a/x1/deep", "a/x2"]
+    assert [info.key for info in storage.list("a/", after="a/x2")] == ["a/y"]
+    assert {(info.size, int(info.modified.timestamp())) for info in listed} == {(2, 1_700_000_000)}
