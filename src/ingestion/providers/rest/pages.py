@@ -58,11 +58,13 @@ class PageReader:
         the answer; a later one makes the answer partial.
         """
         answer = self._get(web, self._first_query(), turn)
+        place = self._ask.path
         while True:
             outcome = self.take(answer)
             if outcome is not None:
                 return outcome
             url, query = self._next()
+            url = web.place(place, url) if url else ""
             if not url and not query:
                 return self.ended(self._unread())
             asked = url or str(query)
@@ -73,6 +75,7 @@ class PageReader:
                 return self.ended(f"it has more pages than the {len(self._replies)} that were read")
             self._followed.add(asked)
             answer = web.follow(url, turn=turn) if url else self._get(web, query, turn)
+            place = url or place
 
     def take(self, answer: Received | Broken) -> Pages | Answer | None:
         """Take one page; what it ends with, where it does."""
@@ -82,7 +85,8 @@ class PageReader:
             if not self._replies:
                 return of_page  # type: ignore[return-value]
             number = len(self._replies) + 1
-            return self.ended("" if isinstance(reply, NoData) else f"its page {number} was not given")
+            is_end = isinstance(reply, NoData) and (reply.evidence.status == 200 or not self._is_named())
+            return self.ended("" if is_end else f"its page {number} was not given")
         self._replies.append(reply)
         self._bytes += reply.size
         self._of_last = sum(len(records) for records in of_page.values())
@@ -127,6 +131,11 @@ class PageReader:
         first = (0 if paging.by == "offset" else 1) if paging.first is None else paging.first
         number = first + (self._all if paging.by == "offset" else len(self._replies))
         return "", {paging.parameter: str(number)}
+
+    def _is_named(self) -> bool:
+        """Whether the page before named this one: then it has to be there, and a cursor that expired is no end."""
+        paging = self._call.pages
+        return bool(self._next_url()) or (paging is not None and paging.by == "cursor")
 
     def _next_url(self) -> object:
         """What the page that was read last says in the place of the next one's URL, if anything."""

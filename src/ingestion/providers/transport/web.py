@@ -100,6 +100,14 @@ class Web:
             return self._unfollowed(whole, "its next page is on another host")
         return self._signed(self._without_secret(whole), {}, None, turn)
 
+    def place(self, of: str, url: str = "") -> str:
+        """The URL of a reference in the answer at ``of``, a path or a URL, by RFC 3986; one that is none as it is."""
+        asked = of if urlsplit(of).scheme else self._base + of
+        try:
+            return urljoin(asked, url)
+        except ValueError:  # half an IPv6 address
+            return url
+
     def _unfollowed(self, url: str, reason: str) -> Broken:
         """The refusal of a next page, whose URL may hold the secret anywhere."""
         shown = blotted(_without_query(url)[:LONGEST_SHOWN].encode("utf-8", "replace"), self._secret()).decode()

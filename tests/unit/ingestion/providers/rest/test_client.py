@@ -417,3 +417,53 @@ def test_a_next_page_named_by_half_a_character_is_not_given_and_ends_nothing_els
     answer = provider.history("x", START, START + 2 * HOUR)
     assert isinstance(answer, Data)
     assert (len(answer.points), answer.whole, bool(answer.partial)) == (1, False, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "end", "partial"),
+    [
+        (
+            {"next": "more"},
+            Answer('{"error": "unknown"}', 404),
+            "its page 2 was not given",
+        ),  # as of a cursor that expired
+        (
+            {"pages": {"by": "cursor", "parameter": "after", "from": "more"}},
+            Answer('{"error": "unknown"}', 404),
+            "its page 2 was not",
+        ),
+        ({"next": "more"}, Answer('{"status": "none"}'), ""),
+        ({"pages": {"by": "page", "parameter": "page"}}, Answer('{"error": "unknown"}', 404), ""),
+    ],
+)
+def test_no_data_is_the_end_of_numbered_pages_and_of_a_page_that_was_named_only_where_it_says_so_itself(
+    server: ScriptedServer, settings: dict[str, Any], end: Answer, partial: str
+) -> None:
+    pages = iter([Answer(json.dumps({"items": [{"at": T, "v": 1}], "more": "/h?page=2"})), end])
+    server.answer = lambda _request: next(pages)
+    history = {**ROWS, **settings, "time": "at"}
+    answer = source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 2 * HOUR)
+    assert isinstance(answer, Data)
+    assert answer.partial.startswith(partial) if partial else answer.partial == ""
+    assert answer.whole == (not partial)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("?page=2", "/v1/h?page=2"), ("/v1/h?page=2", "/v1/h?page=2"), ("h/2", "/v1/h/2"), ("./h?page=2", "/v1/h?page=2")],
+)
+def test_a_reference_to_the_next_page_is_one_from_the_page_that_names_it(
+    server: ScriptedServer, first: str, second: str
+) -> None:
+    """RFC 3986, section 5.1.3: the base is the address that the answer came from."""
+    pages = iter([{"items": [], "more": first}, {"items": [], "more": "?page=3"}, {"items": [{"at": T, "v": 1}]}])
+    asked = []
+
+    def answer(request: Any) -> Answer:
+        asked.append(request.path)
+        return Answer(json.dumps(next(pages)))
+
+    server.answer = answer
+    history = {**ITEMS, "next": "more", "path": "/v1/h"}
+    source(server, time="epoch_seconds", history=history).provider.history("x", START, START + 2 * HOUR)
+    assert [path.partition("&")[0] for path in asked[1:]] == [second, second.partition("?")[0] + "?page=3"]
