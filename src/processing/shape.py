@@ -30,7 +30,7 @@ from core.contract.model import (
 from core.errors import PipelineBug
 from core.warehouse.arrow_types import CONTENT_FIELDS, arrow_type
 from core.warehouse.keys import surrogate_ids
-from core.warehouse.order import as_array
+from core.warehouse.order import as_array, one_zero
 from processing.lines.instants import in_utc, in_years, time_of_day
 from processing.lines.parsed import rows_where
 
@@ -73,7 +73,8 @@ def shape(table: Table, rows: pa.Table, origin: Origin) -> Shaped:
             derived.append((column.name, column.rule))
         elif isinstance(column.rule, Take | TakeByKind | LookedUp):
             values = _values(column, rows, origin)
-            columns[column.name] = _cast(column, values, origin, bad)
+            cast = _cast(column, values, origin, bad)
+            columns[column.name] = one_zero(cast) if column.name in table.key else cast
     for name, rule in derived:
         columns[name] = surrogate_ids([columns[used] for used in rule.columns])
     ordered = [column for column in table.columns if column.name in columns]

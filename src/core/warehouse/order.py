@@ -206,6 +206,11 @@ def _total_order(values: pa.Array) -> pa.Array:
     return pa.array(ordered, mask=np.asarray(values.is_null()))
 
 
+def one_zero(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Values of a key: doubles without the minus of a zero, for databases take both zeros for one value."""
+    return pc.add(values, pa.scalar(0.0, values.type)) if pa.types.is_floating(values.type) else values
+
+
 # ---------------------------------------------------------------- order of versions
 
 # What a transaction writes while a check is under way bears a later time than the check: that is no wrong clock.

@@ -19,7 +19,7 @@ import pyarrow.json as pj
 from core.contract.model import SourceTable
 from core.landing.former_names import under_new_names, with_former_names
 from core.warehouse.arrow_types import line_schema
-from core.warehouse.order import Ints
+from core.warehouse.order import Ints, one_zero
 from processing.lines.blocks import BLOCK_BYTES, Block, newlines
 from processing.lines.decimals import MOST_WRITTEN, too_small, wide
 from processing.lines.fast_lines import LEAST_LINES, read_fast_lines
@@ -53,6 +53,7 @@ class LineParser:
         self._timezone = timezone
         self._threads = threads
         self._known = frozenset(self._as_written.names)
+        self._double_keys = tuple(name for name in source.key if source.field(name).type.name == "double")
         self._nested = tuple(_named(self.written, "json"))
         # A database's double may be infinite or no number at all; a feed's then says nothing, and is refused.
         self.wild_doubles = tuple(_named(self.written, "double")) if source.keeps_content else ()
@@ -154,7 +155,11 @@ class LineParser:
         return frozenset(seen - self._known)
 
     def _typed(self, rows: pa.Table) -> pa.Table:
-        return under_new_names(self._cast(rows), self.source)
+        rows = under_new_names(self._cast(rows), self.source)
+        for name in self._double_keys:
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, rows.schema.field(place), one_zero(rows.column(place)))
+        return rows
 
     def _cast(self, rows: pa.Table) -> pa.Table:
         if not self._to_cast:

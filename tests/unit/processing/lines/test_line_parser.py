@@ -88,3 +88,9 @@ def test_a_long_line_is_read_with_threads_as_without(size: int) -> None:
     one, many = LineParser(SOURCE).read(data, 2), LineParser(SOURCE, threads=True).read(data, 2)
     assert one.equals(many)
     assert one.column("id").to_pylist() == [1, 2]
+
+
+def test_a_double_of_the_key_has_one_zero() -> None:
+    source = SourceTable("point", ("at",), (Field("at", parse_type("double")), Field("value", parse_type("double"))))
+    rows = LineParser(source).read(b'{"at":-0.0,"value":-0.0}\n{"at":0,"value":0}', 2)
+    assert str(rows.to_pydict()) == "{'at': [0.0, 0.0], 'value': [-0.0, 0.0]}"
