@@ -15,7 +15,7 @@ from pyiceberg.table.metadata import TableMetadataV2
 
 from core.contract.model import Table
 from core.errors import TransientFailure
-from core.mirroring.names import hint_key, metadata_key, table_prefix
+from core.mirroring.names import hint_key, metadata_key, metadata_prefix, table_prefix
 from core.mirroring.state import MirroredFile, MirrorState
 from core.ports import Refused
 from mirror.changes import Changes, read_changes
@@ -34,7 +34,9 @@ from mirror.iceberg.table import (
 )
 from mirror.reading import Mirror, MirrorServices, read_mirror
 from mirror.snapshot import Writing, write_snapshot, write_without_expired
+from mirror.sweep import unnamed_objects
 
+SWEEP_EVERY = 64  # versions
 TRIES = 3  # a run that was killed after its commit costs the next one a try
 
 
@@ -141,14 +143,17 @@ def _is_due(mirror: Mirror, services: MirrorServices) -> bool:
 
 
 def delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None:
-    """Delete what the committed metadata do not name, and those that their log does not name."""
+    """Delete what the committed metadata do not name, and now and then what killed runs left."""
     if mirror.metadata is None:
         return
     gone = [held.key for held in mirror.state.expired(live_sequences(mirror.metadata))]
     if mirror.version > METADATA_KEPT + 1:
         gone.append(metadata_key(table, mirror.version - METADATA_KEPT - 1))
+    if mirror.version % SWEEP_EVERY == 0:
+        listing = services.objects.list(metadata_prefix(table))
+        gone += unnamed_objects(table, mirror, listing, root=services.root, now=services.now())
     if gone:
-        services.objects.delete(gone)
+        services.objects.delete(dict.fromkeys(gone))
 
 
 def commit_version(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:

@@ -83,3 +83,36 @@ def test_of_two_runs_at_once_one_commits_and_the_other_goes_on_from_there(tmp_pa
     outcome = mirror_table(shop.table(SALES), shop.services)
     assert not others
     assert (outcome.version, rows_of(shop.opened(SALES).scan().to_arrow())) == (1, shop.rows_by_pointers(SALES))
+
+
+def test_what_killed_runs_left_goes_and_what_an_engine_finds_named_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = prepared(tmp_path)
+    for place in range(3):
+        left = [place]
+
+        def kill(effect: str, _key: str, left: list[int] = left) -> None:
+            left[0] -= effect == "write"
+            if left[0] == -1:
+                raise Killed
+
+        shop.objects.after = kill
+        with pytest.raises(Killed):
+            mirror_table(shop.table(SALES), shop.services)
+    shop.objects.after = lambda _effect, _key: None
+    shop.now += timedelta(days=2)
+    monkeypatch.setattr("mirror.commit.SWEEP_EVERY", 1)
+    for day in (4, 5, 6):
+        shop.sell(1, created=f"2026-11-{day:02d}T00:00:00")
+        shop.mirror(SALES)
+    opened, io = shop.opened(SALES), shop.opened(SALES).io
+    named = {snapshot.manifest_list for snapshot in opened.metadata.snapshots}
+    named |= {each.manifest_path for snapshot in opened.metadata.snapshots for each in snapshot.manifests(io)}
+    stored = {f"{shop.services.root}{info.key}" for info in shop.objects.list(metadata_prefix(SALES))}
+    late = {held.key for held in read_mirror(SALES, shop.objects).state.superseded}  # goes with the next version
+    late |= {read_mirror(SALES, shop.objects).state_key}
+    assert named <= stored
+    assert {key for key in stored - named if not key.endswith((".json", ".text"))} <= {
+        f"{shop.services.root}{key}" for key in late
+    }
