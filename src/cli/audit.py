@@ -7,7 +7,6 @@ from typing import Any
 
 import typer
 
-from auditor.windows import Scope
 from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
@@ -42,6 +41,7 @@ def audit(
     from auditor.events import to_event
     from auditor.promises import with_promises
     from auditor.repairs.execute import make_plan
+    from auditor.windows import Scope
 
     first, last = range_of(start, end, operation="audit")
     if full:
