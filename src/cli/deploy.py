@@ -17,22 +17,31 @@ from cli.commands import examples, group
 from cli.contract import print_problems
 from cli.contract_changes import as_data as changes_as_data
 from cli.contract_changes import changes_to_apply, in_words, refuse_changes, show_changes
+from cli.drift import count_drift, tell_of_drift
 from cli.generations import as_changes, build, now, refuse_smaller, tell_of_building, tell_of_built, transition_to
 from cli.generations import as_data as generations_as_data
 from cli.options import DEFAULT_FOLDER, ENVIRONMENT, OUTPUT, AllowDestroy, AllowFewer, Folder, Json, Yes
-from cli.output import FINDINGS, FINE, USAGE, Steps, err, out, print_json, say, steps
+from cli.output import FINDINGS, FINE, USAGE, Steps, out, print_json, say, steps
+from cli.plans import (
+    build_uploaded_layers,
+    carry_out,
+    keep_text,
+    make_plan,
+    short_path,
+    show_plan,
+    tell_of_uncompiled_layers,
+)
 from core.errors import Misuse
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
-    from aws.topic import SnsTopic
     from cli.smoke import Checked
     from core.contract.model import Contracts
     from core.evolution.generations import Transition
     from deploy.layers.wheels import Platform
     from deploy.packaging import Packages
     from deploy.target import Target
-    from deploy.terraform import Change, Plan, Terraform
+    from deploy.terraform import Terraform
     from processing.restating.generations import BuiltGeneration
 
 app = group("Put the pipeline into an AWS account, change it there, remove it.")
@@ -46,7 +55,6 @@ Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64,
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"
-_COLOURS = {"delete": "red", "replace": "yellow", "update": "blue", "create": "green"}
 
 
 @app.command()
@@ -64,7 +72,7 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         packages = _packaged(
             contracts, (build_folder() / "packages").resolve(), progress, layers_for=Platform(architecture=architecture)
         )
-        _tell_of_uncompiled_layers()
+        tell_of_uncompiled_layers()
         with progress.step("building the layers"):
             layers = [packages.build_layer(layer.name) for layer in packages.layers]
     rows = [_file_row(file) for file in (packages.code.file, *layers)]
@@ -112,7 +120,7 @@ def plan(
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages, transition = _prepared(target, folder, progress)
-        planned, text = _planned(target, terraform, packages, progress)
+        planned, text = make_plan(target, terraform, packages, progress)
     if file:
         save_plan(planned.file, origin_of(target, packages), file)
     changes = changes_to_apply(target, transition.wanted)
@@ -140,7 +148,7 @@ def drift(
     target = Target.of(environment, var_file or ())
     with steps() as progress:
         terraform, packages, transition = _prepared(target, folder, progress)
-        planned, text = _planned(target, terraform, packages, progress)
+        planned, text = make_plan(target, terraform, packages, progress)
     changes = (*planned.changes, *as_changes(transition.building))
     show_plan(changes, text, as_json=as_json)
     if notify:
@@ -148,27 +156,6 @@ def drift(
     if changes and notify:
         tell_of_drift(SnsTopic(target.clients("sns"), terraform.output()["alarm_topic"]), environment, changes)
     raise typer.Exit(FINDINGS if changes else FINE)
-
-
-def count_drift(target: Target, changes: Sequence[Change]) -> None:
-    """Say how much differs, nothing too: the alarm ``deployment-drift`` keeps its state until somebody looks again."""
-    from aws.metrics import put_metric
-    from core.metrics import DEPLOYMENT, DRIFTED
-
-    cloudwatch = target.clients("cloudwatch")
-    put_metric(cloudwatch, target.project, target.environment, DEPLOYMENT, DRIFTED, len(changes))
-
-
-def tell_of_drift(topic: SnsTopic, environment: str, changes: Sequence[Change]) -> None:
-    """Mail the admins what differs, the gravest first."""
-    from deploy.plans import gravest_first, summary, verb
-
-    lines = [f"{verb(change):8}{change.address}" for change in gravest_first(changes)]
-    shown = [*lines[:50], *([f"... and {len(lines) - 50} more"] if len(lines) > 50 else [])]
-    head = f"{environment} is not what its code says: {summary(changes)}."
-    remedy = f"What to do: starmend deploy plan --env {environment}; deploy it, or take back what was changed by hand."
-    text = "\n".join([head, "", *shown, "", remedy])
-    topic.publish(f"[{environment}] the deployment differs from its code ({summary(changes)})", text)
 
 
 @app.command()
@@ -186,8 +173,6 @@ def apply(
 
     A table whose key, partitions or types change is built anew beside the old one, compared with it, and switched.
     """
-    from aws.account import secrets_without_value
-    from deploy.next_steps import next_steps
     from deploy.plans import as_data, summary
     from deploy.refusals import refuse_to_lose_data
     from deploy.target import Target
@@ -197,7 +182,7 @@ def apply(
         terraform, packages, transition = _prepared(target, folder, progress)
         if transition.building and not allow_destroy:
             packages = _foreseen(target, terraform, transition, progress)
-        planned, text = _planned(target, terraform, packages, progress, saved=saved)
+        planned, text = make_plan(target, terraform, packages, progress, saved=saved)
     changes = changes_to_apply(target, transition.wanted)
     costs = costs_to_apply(target, transition.wanted, changes)
     if not as_json:
@@ -210,34 +195,18 @@ def apply(
     if planned.changes or transition.building:
         what = "; ".join([*([in_words(changes)] if changes else []), summary(planned.changes)])
         agree(yes, f"Apply this ({what}) to {environment} (account {target.account.id}, {target.region})?")
-        _build_uploaded_layers(packages, planned)
-        _carry_out(terraform, planned)
-    deployed = target.deployment()
-    _record_contracts(target, deployed)
+        build_uploaded_layers(packages, planned)
+        carry_out(terraform, planned)
+    _record_contracts(target)
     built: list[BuiltGeneration] = []
     if transition.building:
-        built = build(deployed, transition.building)
-        if not as_json:
-            tell_of_built(built)
-        if not allow_fewer:
-            refuse_smaller(environment, built)
+        built = _build_generations(target, transition, allow_fewer=allow_fewer, quiet=as_json)
         _switch(target, terraform, transition, allow_destroy=allow_destroy, quiet=as_json)
-        deployed = target.deployment()
-        _record_contracts(target, deployed)
-    outputs = terraform.output()
-    empty = secrets_without_value(target.clients, outputs["secrets"])
-    checks = _smoke(deployed, empty)
-    todo = next_steps(target, outputs["alarm_topic"], empty)
-    if as_json:
-        smoke = [asdict(check) for check in checks]
-        plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes, costs)}
-        plan_data |= {"generations": generations_as_data(built)} if built else {}
-        print_json({"plan": plan_data, "smoke": smoke, "next": todo})
-    else:
-        out.print(f"deployed: {environment}" + ("" if _works(checks) else ", but not everything works"))
-        for number, step in enumerate(todo, 1):
-            out.print(f"  {number}. {step}")
-    raise typer.Exit(FINE if _works(checks) else FINDINGS)
+        _record_contracts(target)
+    plan_data = {**as_data(planned.changes, text), "contracts": changes_as_data(changes, costs)}
+    plan_data |= {"generations": generations_as_data(built)} if built else {}
+    works = _try_and_tell(target, terraform, plan_data if as_json else None)
+    raise typer.Exit(FINE if works else FINDINGS)
 
 
 @app.command()
@@ -267,10 +236,10 @@ def destroy(
     if not planned.changes:
         out.print(f"nothing of {environment} is deployed")
         return
-    file = _written(target, "destroy.txt", planned.text)
+    file = keep_text(target, "destroy.txt", planned.text)
     show_plan(planned.changes, file, as_json=False)
     agree(yes, f"Destroy {environment} (account {target.account.id}, {target.region}) and all its data?")
-    _carry_out(terraform, planned)
+    carry_out(terraform, planned)
     out.print(f"destroyed: {environment}; its state stays in s3://{target.state_bucket}")
 
 
@@ -338,16 +307,11 @@ def _file_row(file: Path) -> dict[str, Any]:
 
     body = file.read_bytes()
     return {
-        "file": str(_shown(file)),
+        "file": str(short_path(file)),
         "bytes": len(body),
         "unpacked": unpacked_size(file),
         "sha256": hashlib.sha256(body).hexdigest(),
     }
-
-
-def _shown(file: Path) -> Path:
-    """The path as somebody in this folder would write it."""
-    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def _prepared(target: Target, folder: Path, progress: Steps) -> tuple[Terraform, Packages, Transition]:
@@ -372,7 +336,7 @@ def _foreseen(target: Target, terraform: Terraform, transition: Transition, prog
     from deploy.refusals import refuse_to_lose_data
 
     last = _packages(target, transition.last(now()), progress)
-    planned, _ = _planned(target, terraform, last, progress)
+    planned, _ = make_plan(target, terraform, last, progress)
     refuse_to_lose_data(target.environment, planned.changes, may_lose_data=target.may_lose_data)
     return _packages(target, transition.first, progress)
 
@@ -383,116 +347,56 @@ def _switch(target: Target, terraform: Terraform, transition: Transition, *, all
 
     with steps() as progress:
         packages = _packages(target, transition.last(now()), progress)
-        planned, text = _planned(target, terraform, packages, progress)
+        planned, text = make_plan(target, terraform, packages, progress)
     if not quiet:
         show_plan(planned.changes, text, as_json=False)
     if not allow_destroy:
         refuse_to_lose_data(target.environment, planned.changes, may_lose_data=target.may_lose_data)
-    _build_uploaded_layers(packages, planned)
-    _carry_out(terraform, planned)
+    build_uploaded_layers(packages, planned)
+    carry_out(terraform, planned)
 
 
-def _planned(
-    target: Target, terraform: Terraform, packages: Packages, progress: Steps, *, saved: Path | None = None
-) -> tuple[Plan, Path]:
-    """A plan, new or saved; its text, in Terraform's own words, is kept beside the packages."""
-    from deploy.saved_plans import origin_of, take_plan
-
-    with progress.step("planning" if saved is None else "reading the saved plan"):
-        if saved is None:
-            planned = terraform.plan({**packages.variables, "paused_datasets": _paused(target)})
-        else:
-            planned = terraform.read_plan(take_plan(saved, origin_of(target, packages), target.folder / "saved.plan"))
-        return planned, _written(target, "plan.txt", planned.text)
+def _build_generations(
+    target: Target, transition: Transition, *, allow_fewer: bool, quiet: bool
+) -> list[BuiltGeneration]:
+    """The new generations of tables, built beside the old ones; one with fewer rows is refused."""
+    built = build(target.deployment(), transition.building)
+    if not quiet:
+        tell_of_built(built)
+    if not allow_fewer:
+        refuse_smaller(target.environment, built)
+    return built
 
 
-def _paused(target: Target) -> list[str]:
-    """The datasets that are paused: a deployment leaves their schedules off."""
-    from auditor.interventions.pauses import paused_datasets
-    from aws.objects import S3ObjectStore
-
-    if not target.is_deployed:
-        return []
-    deployed = target.deployment()
-    return paused_datasets(S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket))
-
-
-def _written(target: Target, name: str, text: str) -> Path:
-    file = target.folder / name
-    file.write_text(text, encoding="utf-8")
-    return _shown(file)
-
-
-def show_plan(
-    changes: Sequence[Change], text: Path, *, as_json: bool, contracts: Mapping[str, Any] | None = None
-) -> None:
-    """Print every address, the gravest change first, and the counts."""
-    from deploy.plans import as_data, gravest_first, loses_data, summary, verb
-
-    if as_json:
-        print_json({**as_data(changes, text), "contracts": contracts or changes_as_data(())})
-        return
-    for change in gravest_first(changes):
-        out.print(f"{verb(change):8}", style=_COLOURS.get(verb(change), "yellow"), end="")
-        attributes = f": {', '.join(change.attributes)}" if change.attributes else ""
-        out.print(change.address + attributes)
-    out.print(f"{summary(changes)}; in full: {text}")
-    if lost := [change.address for change in changes if loses_data(change)]:
-        err.print(f"data will be lost: {len(lost)} of these hold data or values", style="red")
-
-
-def _build_uploaded_layers(packages: Packages, planned: Plan) -> None:
-    """Build the layers that the plan uploads; what is in the account already nobody needs to have built."""
-    from deploy.plans import uploaded_packages
-
-    uploaded = uploaded_packages(planned.changes)
-    if uploaded & {layer.name for layer in packages.layers}:
-        _tell_of_uncompiled_layers()
-    for layer in packages.layers:
-        if layer.name in uploaded:
-            with steps() as progress, progress.step(f"building the layer {layer.name}"):
-                packages.build_layer(layer.name)
-
-
-def _tell_of_uncompiled_layers() -> None:
-    from deploy.layers.bytecode import find_compiler
-    from deploy.layers.wheels import LAMBDA_PYTHON
-
-    if find_compiler(LAMBDA_PYTHON) is None:
-        text = f"without Python {LAMBDA_PYTHON} layers are not compiled: each cold start takes a second of CPU longer"
-        err.print(text)
-
-
-def _carry_out(terraform: Terraform, planned: Plan) -> None:
-    """Apply a plan that was shown, with a progress bar that counts its resources."""
-    from deploy.plans import summary
-
-    with steps() as progress, progress.step(summary(planned.changes), total=_effects(planned.changes)) as step:
-        done = 0
-
-        def count(line: str) -> None:
-            nonlocal done
-            if any(word in line for word in ("Creation complete", "Modifications complete", "Destruction complete")):
-                done += 1
-                step.update(done=done)
-
-        terraform.apply(planned, on_line=count)
-
-
-def _record_contracts(target: Target, deployed: Deployment) -> None:
+def _record_contracts(target: Target) -> None:
     """Append what is deployed now to the lake's history of contracts; one that an earlier apply left out too."""
     from aws.objects import S3ObjectStore
     from core.evolution.deployments import record_deployments
 
+    deployed = target.deployment()
     records = S3ObjectStore(deployed.clients("s3"), deployed.warehouse_bucket)
     collecting = target.settings.get("schedules_enabled") is True
     now = int(dt.datetime.now(dt.UTC).timestamp())
     record_deployments(records, deployed.contracts, now=now, collecting=collecting)
 
 
-def _effects(changes: Sequence[Change]) -> int:
-    """Number of resources made, changed or removed; a replaced one counts twice."""
-    return sum(len(change.actions) for change in changes)
+def _try_and_tell(target: Target, terraform: Terraform, plan_data: Mapping[str, Any] | None) -> bool:
+    """Try everything once and say what to do next, as JSON with the data of the plan; whether everything works."""
+    from aws.account import secrets_without_value
+    from deploy.next_steps import next_steps
+
+    outputs = terraform.output()
+    empty = secrets_without_value(target.clients, outputs["secrets"])
+    checks = _smoke(target.deployment(), empty)
+    works = not any(check.problem for check in checks)
+    todo = next_steps(target, outputs["alarm_topic"], empty)
+    if plan_data is not None:
+        print_json({"plan": plan_data, "smoke": [asdict(check) for check in checks], "next": todo})
+        return works
+    out.print(f"deployed: {target.environment}" + ("" if works else ", but not everything works"))
+    for number, step in enumerate(todo, 1):
+        out.print(f"  {number}. {step}")
+    return works
 
 
 def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:
@@ -505,7 +409,3 @@ def _smoke(deployed: Deployment, empty_secrets: Sequence[str]) -> list[Checked]:
             if check.problem:
                 say(f"  does not work: {check.what}: {check.problem}")
     return checks
-
-
-def _works(checks: Sequence[Checked]) -> bool:
-    return not any(check.problem for check in checks)

@@ -14,7 +14,7 @@ from tests.support.layers import built_layers
 from tests.support.simulated_aws import ClientOf
 
 from aws.topic import SnsTopic
-from cli.deploy import tell_of_drift
+from cli.drift import tell_of_drift
 from core.contract.model import Contracts
 from core.evolution.generations import NewGeneration, Transition
 from deploy.target import Target
@@ -177,7 +177,7 @@ def test_generations_that_are_not_switched_are_drift_though_terraform_finds_none
 ) -> None:
     nothing = Contracts(())
     building = [NewGeneration("quotes", "fact_quote", "fact_quote.5c1d09e2", "fact_quote")]
-    monkeypatch.setattr("cli.deploy._planned", lambda *_: (Plan(tmp_path, ()), tmp_path / "plan.txt"))
+    monkeypatch.setattr("cli.deploy.make_plan", lambda *_: (Plan(tmp_path, ()), tmp_path / "plan.txt"))
     for generations, code in ((building, 1), ([], 0)):
         transition = Transition(nothing, nothing, tuple(generations))
         monkeypatch.setattr("cli.deploy._prepared", lambda *_, steps=transition: (None, None, steps))
