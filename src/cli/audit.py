@@ -10,7 +10,7 @@ import typer
 from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_rows, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
-from cli.operating import check_source
+from cli.operating import check_compared
 from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Full, Json, Source, To
 from cli.output import FINDINGS, FINE, out, print_json, show, show_first, steps
 from cli.ranges import range_of, refuse_range_and_full
@@ -47,7 +47,7 @@ def audit(
     if full:
         refuse_range_and_full(start, end, operation="audit")
     deployed = deployment(environment)
-    check_source(deployed.contracts, dataset, table)
+    check_compared(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="audit")
     auditor = auditor_of(deployed)
     findings: list[dict[str, Any]] = []

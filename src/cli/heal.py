@@ -12,7 +12,7 @@ from cli.auditing import datasets_of, run_name, whole_range
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
-from cli.operating import check_source
+from cli.operating import check_compared
 from cli.options import DEFAULT, AsDeployed, Dataset, Environment, From, Full, Json, Source, To
 from cli.output import FAILURE, FINDINGS, FINE, print_json, say, show, show_first, steps
 from cli.ranges import Range, range_of, refuse_range_and_full
@@ -46,7 +46,7 @@ def heal(
     """
     first, last = range_of(start, end, operation="heal")
     deployed = deployment(environment)
-    check_source(deployed.contracts, dataset, table)
+    check_compared(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="heal")
     if not as_deployed:
         refuse_other_contracts(deployed, datasets, operation="heal")

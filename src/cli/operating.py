@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.deployed import quiet_metrics
 from cli.output import say
 from core.authoring.problems import nearest
+from core.contract.model import Database
 from core.errors import UnknownTable
 
 if TYPE_CHECKING:
@@ -64,3 +65,18 @@ def check_source(contracts: Contracts, dataset: str, table: str) -> None:
     known = sorted(source.name for source in contract.source.tables) if contract.source else []
     if table and table not in known:
         raise UnknownTable("find table", f"{dataset}/{table}", "is no source table", nearest(table, known))
+
+
+def check_compared(contracts: Contracts, dataset: str, table: str) -> None:
+    """``check_source``; raises ``UnknownTable`` too where no warehouse table can be compared with the database's."""
+    from auditor.databases.rows.targets import targets_of
+
+    check_source(contracts, dataset, table)
+    contract = contracts.dataset(dataset) if table else None
+    if contract is None or not isinstance(contract.source, Database):
+        return
+    compared = sorted({target.source.name for target in targets_of(contract)})
+    if table not in compared:
+        problem = "no table of the warehouse takes its key and its version, so that its rows are compared with nothing"
+        remedy = f"Take them into a fact or a dimension; compared are: {', '.join(compared) or 'none'}"
+        raise UnknownTable("audit", f"{dataset}/{table}", problem, remedy)

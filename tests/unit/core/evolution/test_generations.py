@@ -54,6 +54,20 @@ def by_day(contracts: Contracts) -> Contracts:
     return contracts
 
 
+def by_hour(contracts: Contracts) -> Contracts:
+    """What ``by_day`` made, by hour."""
+    for name in ("fact_quote", "fact_quote_hourly"):
+        contracts = with_table(contracts, name, by_the_hour)
+    return contracts
+
+
+def by_the_hour(table: Table) -> Table:
+    parts = (
+        replace(part, name="hour", transform="hour") if part.transform == "day" else part for part in table.partition_by
+    )
+    return replace(table, partition_by=tuple(parts))
+
+
 def rekeyed(contracts: Contracts) -> Contracts:
     return with_table(contracts, "fact_sales_order", lambda table: replace(table, key=("sales_order_id",)))
 
@@ -320,3 +334,23 @@ def test_a_table_that_was_taken_out_comes_back_in_its_last_generation_or_in_one_
         assert (new.table, new.beside) == ("fact_sales_order", "")
         assert (new.folder == table.folder) is not is_new
         assert new.folder != "fact_sales_order", "rows of the first generation have another key"
+
+
+def test_a_second_change_within_the_grace_period_takes_nothing_from_readers_of_the_generation_before_the_last() -> None:
+    """It is written no more; what was there stays until its own grace period is over, and going back builds it anew."""
+    month = shipped_contracts()
+    first = plan_transition(month, by_day(month), now=NOW)
+    day = first.last(NOW)
+    second = plan_transition(day, by_hour(by_day(month)), now=NOW + HOURS)
+    hour = second.last(NOW + HOURS)
+    steps = ((0, month), (1, first.first), (2, day), (HOURS, second.first), (HOURS + 1, hour))
+    history = [
+        Recorded(Deployment("quotes", number, NOW + after, "", ""), ContractForm.of(each, "quotes"))
+        for number, (after, each) in enumerate(steps)
+    ]
+    assert retired_folders(history, hour, now=NOW + 6 * HOURS + 1800) == {}
+    assert retired_folders(history, hour, now=NOW + 7 * HOURS + 1).keys() == {"fact_quote", "fact_quote_hourly"}
+    back = plan_transition(hour, month, now=NOW + 2 * HOURS)
+    known = {"fact_quote", "fact_quote_hourly", *(table.folder for table in (*day.tables(), *hour.tables()))}
+    assert {each.table for each in back.building} == {"fact_quote", "fact_quote_hourly"}
+    assert not {each.folder for each in back.building} & known, "rows that were not written are never taken for whole"
