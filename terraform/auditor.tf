@@ -114,8 +114,9 @@ module "auditor" {
     retry_seconds = var.audit_retry_seconds
   }
 
-  restate_memory_mb = var.process_memory_mb
-  functions         = local.function_settings
-  scheduling        = local.scheduling
-  tags              = local.audit_tags
+  restate_memory_mb    = var.process_memory_mb
+  at_scale_concurrency = var.at_scale_concurrency
+  functions            = local.function_settings
+  scheduling           = local.scheduling
+  tags                 = local.audit_tags
 }

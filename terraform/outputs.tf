@@ -46,7 +46,7 @@ output "schedules" {
 }
 
 output "state_machines" {
-  description = "ARNs of the state machines by role: audit."
+  description = "ARNs of the state machines by role: audit, at-scale."
   value       = local.description.state_machines
 }
 

@@ -331,6 +331,17 @@ variable "process_memory_mb" {
   }
 }
 
+variable "at_scale_concurrency" {
+  description = "Jobs of `starmend rebuild --at-scale` that are carried out side by side, within the account's concurrency of functions."
+  type        = number
+  default     = 16
+
+  validation {
+    condition     = var.at_scale_concurrency >= 1 && var.at_scale_concurrency <= 10000
+    error_message = "at_scale_concurrency: 1 to 10000; Lambda gives an account 1,000 functions at once, a new one 10."
+  }
+}
+
 variable "process_batching_window_seconds" {
   description = "How long the process function's trigger gathers objects before it calls the function."
   type        = number

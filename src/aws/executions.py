@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws.failures import reaching
+from botocore.exceptions import ClientError
+
+from aws.failures import code_of, reaching
 
 _ENTERED = "StateEntered"
 
@@ -37,10 +39,24 @@ class StateMachine:
             answer = self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(data))
         return str(answer["executionArn"])
 
+    def find(self, name: str) -> Execution | None:
+        """The execution of that name; None where none was started, or Step Functions has forgotten it."""
+        execution = f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+        with reaching("describe execution", execution):
+            try:
+                return self._described(execution)
+            except ClientError as error:
+                if code_of(error) == "ExecutionDoesNotExist":
+                    return None
+                raise
+
     def describe(self, execution: str) -> Execution:
         """The execution as it is now."""
         with reaching("describe execution", execution):
-            answer = self._client.describe_execution(executionArn=execution)
+            return self._described(execution)
+
+    def _described(self, execution: str) -> Execution:
+        answer = self._client.describe_execution(executionArn=execution)
         output = json.loads(answer.get("output") or "{}")
         return Execution(execution, answer["status"], output, answer.get("cause") or "")
 

@@ -31,13 +31,19 @@ Partition = Annotated[
 ]
 
 
-@examples("rebuild dim_currency", "rebuild fact_sales_order --partition month=2026-11")
+@examples(
+    "rebuild dim_currency",
+    "rebuild fact_sales_order --partition month=2026-11",
+    "rebuild fact_quote --at-scale",
+)
 def rebuild(
     table: Annotated[str, typer.Argument(help="A fact or dimension.", autocompletion=complete_table)],
     partition: Annotated[
         str | None, typer.Option("--partition", help="Only this one, by its path.", autocompletion=complete_partition)
     ] = None,
     allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
+    at_scale: Annotated[bool, typer.Option("--at-scale", help="By many functions at once, not here.")] = False,
+    resume: Annotated[str, typer.Option("--resume", help="Go on with this run at scale.", metavar="RUN")] = "",
     as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,
@@ -45,7 +51,8 @@ def rebuild(
     """Make a table anew from the ingest objects alone.
 
     Partition by partition, while readers and writers go on. A partition from which keys or newer rows would go stays
-    as it is, unless --allow-fewer lets it.
+    as it is, unless --allow-fewer lets it. With --at-scale functions make the partitions of a fact or rollup side by
+    side, each from the objects that have its rows; exits with 1 where some were left, which --resume takes up again.
     """
     from processing.restating.rebuild import rebuild_table
 
@@ -53,6 +60,13 @@ def rebuild(
     dataset = table_of(deployed.contracts, table).dataset
     if not as_deployed:
         refuse_other_contracts(deployed, [dataset], operation="rebuild")
+    if at_scale or resume:
+        if partition is not None:
+            raise Misuse("rebuild", table, "one partition is no work for many", "Leave --at-scale or --partition out")
+        from cli.at_scale.rebuild import rebuild_at_scale
+
+        rebuild_at_scale(deployed, table, allow_fewer=allow_fewer, resume=resume, as_json=as_json)
+        return
     rows: list[dict[str, Any]] = []
     with steps() as progress, progress.step(f"rebuilding {table}") as step:
         read = 0

@@ -45,6 +45,8 @@ variables {
   limits            = {}
   timing            = { step_seconds = 300, wait_seconds = 90, retry_seconds = 10 }
   restate_memory_mb = 1769
+
+  at_scale_concurrency = 16
   functions = {
     code               = { bucket = "b", key = "k", hash = "h", architecture = "x86_64", layers = {} }
     environment        = {}

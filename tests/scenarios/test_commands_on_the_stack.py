@@ -48,6 +48,17 @@ def test_an_object_is_replayed_and_a_table_rebuilt_without_a_change(extracted: S
     assert not any(table["changed"] for table in rebuilt.data)
 
 
+def test_a_fact_is_rebuilt_at_scale_without_a_change_and_a_finished_run_is_not_done_again(
+    extracted: Stack, starmend: Command
+) -> None:
+    rebuilt = starmend("rebuild", "fact_sales_order", "--at-scale", "--json")
+    assert rebuilt.code == 0, rebuilt.err
+    assert rebuilt.data["jobs"] >= 1
+    assert rebuilt.data["left"] == []
+    again = starmend("rebuild", "fact_sales_order", "--resume", rebuilt.data["run"], "--json")
+    assert (again.code, again.data) == (0, rebuilt.data)
+
+
 def test_the_page_is_drawn(extracted: Stack, starmend: Command, tmp_path: Path) -> None:
     drawn = starmend("report", "--output", str(tmp_path / "page.html"), "--json")
     assert drawn.code in (0, 1), drawn.err  # 1: it shows what other scenarios left to be healed

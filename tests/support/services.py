@@ -66,6 +66,19 @@ def _machine(machine: Resource, resources: list[Resource]) -> Needs:
     for url in set(re.findall(r'"QueueUrl": *"([^"]+)"', machine["definition"])):
         [queue] = [resource["values"] for resource in resources if resource["values"].get("url") == url]
         yield machine["role_arn"], "sqs:SendMessage", queue["arn"]
+    if "DISTRIBUTED" in machine["definition"]:
+        yield from _distributed(machine)
+
+
+def _distributed(machine: Resource) -> Needs:
+    """Step Functions Developer Guide, "IAM policies for using Distributed Map states"."""
+    role, execution = machine["role_arn"], machine["arn"].replace(":stateMachine:", ":execution:")
+    for bucket in set(re.findall(r'"Bucket": *"([^"]+)"', machine["definition"])):
+        yield role, "s3:ListBucket", f"arn:aws:s3:::{bucket}"
+    yield role, "states:StartExecution", machine["arn"]
+    for action in ("states:DescribeExecution", "states:StopExecution"):
+        yield role, action, f"{execution}:any"
+        yield role, action, f"{execution}/any"
 
 
 def _delivery(delivery: Resource, resources: list[Resource]) -> Needs:

@@ -54,9 +54,27 @@ class Reprocess(OfObjects):
 
 
 @dataclass(frozen=True, slots=True)
-class Restate(OfPartitions):
-    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs."""
+class Inputs:
+    """The ingest objects that partitions are made of, as they were known ``at`` a time (ISO 8601).
 
+    ``objects`` are all that may have rows of them. What came later lies behind ``after``, a key for each prefix.
+    """
+
+    objects: tuple[str, ...]
+    after: tuple[tuple[str, str], ...]
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restate(OfPartitions):
+    """Make partitions again: facts whole from the ingest objects, derived ones from their inputs.
+
+    ``inputs`` spare a fact's partitions the reading of all objects of their source; None: nobody has looked them up.
+    ``allow_fewer``: even where keys or newer rows would go.
+    """
+
+    inputs: Inputs | None = None
+    allow_fewer: bool = False
     kind: Literal["restate"] = "restate"
 
 

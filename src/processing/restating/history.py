@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
+from core.audit.repair_jobs import Inputs
 from core.contract.model import Table
 from core.landing.ingest_objects import content_promise
 from core.landing.zone import RECEIPTS, landing_of, prefixes_of
 from core.ports import ObjectInfo
+from core.time import parse_instant
 from processing.parse_object import parse_object
 from processing.partitions.commit import SourceRef
 from processing.plan import SourcePlan
@@ -16,6 +19,8 @@ from processing.records.receipts import read_receipts
 from processing.restating.spill_buffer import SpillBuffer
 from processing.services import Services
 from processing.shape import Origin
+
+CLOCKS = timedelta(minutes=15)  # more than S3's clock and that of whoever looked the inputs up may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +36,26 @@ class _Refusal:
 
 
 class History:
-    """All ingest objects of a source table, and their rows of one warehouse table by partition."""
+    """The ingest objects of a source table, and their rows of one warehouse table by partition.
+
+    Of all of them, or of some ``partitions``; all objects are read, unless ``inputs`` say which ones have their rows.
+    """
 
     def __init__(
         self,
         services: Services,
         plan: SourcePlan,
         table: Table,
-        partition: str | None,
+        partitions: Collection[str] | None,
         buffer: SpillBuffer,
         progress: Callable[[str], None],
+        inputs: Inputs | None = None,
     ) -> None:
         self._services = services
         self._plan = plan
         self._table = table
-        self._partition = partition
+        self._partitions = partitions
+        self._inputs = inputs
         self._progress = progress
         self._known: set[tuple[str, str]] = set()
         self._refusals: dict[str, _Refusal] = {}
@@ -59,13 +69,22 @@ class History:
 
     def read_new(self) -> None:
         """Read the objects that were not there the last time."""
+        if self._inputs is not None and not self._known:
+            for key in self._inputs.objects:
+                self._read(key)
+        for info in self._listed():
+            if (info.key, info.etag) not in self._known and landing_of(info.key):
+                self._read(info.key)
+
+    def _listed(self) -> Iterator[ObjectInfo]:
+        """The objects that may not have been read: all, or those that came since the inputs were looked up."""
         dataset, source = self._plan.contract.dataset, self._plan.source.name
+        after = dict(self._inputs.after) if self._inputs else {}
+        since = parse_instant(self._inputs.at) - CLOCKS if self._inputs else None
         for prefix in prefixes_of(self._services.contracts, dataset, source):
-            for info in self._services.ingest.list(prefix):
-                if (info.key, info.etag) not in self._known and landing_of(info.key):
-                    self._read(info)
-                    self._known.add((info.key, info.etag))
-                    self._progress(info.key)
+            for info in self._services.ingest.list(prefix, after=after.get(prefix, "")):
+                if since is None or info.modified >= since:
+                    yield info
 
     def gave_more(self, path: str) -> Iterator[str]:
         """The ingest objects that may have given a partition rows that they do not give now, and why.
@@ -90,8 +109,8 @@ class History:
                     yield str(refusal)
         yield from (str(refusal) for key, refusal in self._refusals.items() if key not in accounted)
 
-    def _read(self, info: ObjectInfo) -> None:
-        opened = self._services.ingest.open(info.key)
+    def _read(self, key: str) -> None:
+        opened = self._services.ingest.open(key)
         if opened is None:
             return
         services, plan = self._services, self._plan
@@ -100,15 +119,17 @@ class History:
                 stream,
                 plan,
                 Origin(plan.contract, services.contracts, opened.stat.modified),
-                place=info.key,
+                place=key,
                 now=services.now(),
                 timer=services.timer,
                 threads=services.threads,
                 promise=content_promise(opened.stat.metadata),
             )
         if parsed.halted or parsed.rejected_lines:
-            self._refusals[info.key] = _Refusal(info.key, parsed.rejected_lines, parsed.halted)
+            self._refusals[key] = _Refusal(key, parsed.rejected_lines, parsed.halted)
         for part in parsed.parts:
-            if part.table.folder == self._table.folder and self._partition in (None, part.path):
+            if part.table.folder == self._table.folder and (self._partitions is None or part.path in self._partitions):
                 self.buffer.add(part.path, part.rows)
-                self.refs.setdefault(part.path, []).append(SourceRef(info.key, opened.stat.etag))
+                self.refs.setdefault(part.path, []).append(SourceRef(key, opened.stat.etag))
+        self._known.add((key, opened.stat.etag))
+        self._progress(key)

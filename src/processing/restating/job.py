@@ -6,11 +6,12 @@ sources, and calendars and a feed's entities from the contract.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.audit.efforts import measured
-from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
+from core.audit.repair_jobs import Inputs, PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
 from core.evolution.deployments import read_history
@@ -25,7 +26,7 @@ from processing.partitions.commit import Committed, Outcome
 from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import remove_partition, vacuum_partition
 from processing.restating.plant import plant_gap
-from processing.restating.rebuild import rebuild_table
+from processing.restating.rebuild import rebuild_partitions, rebuild_table
 from processing.services import Services
 
 WRITES_OF_A_VERSION = 2  # the object and its pointer
@@ -43,18 +44,21 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     started, done, failed = services.now(), Work(), []
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
-    for path in paths:
+    together = isinstance(repair, Restate) and repair.inputs is not None  # their objects are read once for all
+    for part in (paths,) if together else tuple((path,) for path in paths):
+        place = f"{repair.table}/{', '.join(part)}"
         try:
-            done += _repair(services, repair, path)
+            for work in _repair(services, repair, part):
+                done += work
         except TransientFailure:
             raise
         except Exception as failure:
-            error = described(failure, repair.kind, f"{repair.table}/{path}")
+            error = described(failure, repair.kind, place)
             if isinstance(error, TransientFailure):
                 raise error from failure
-            failed.append(f"{repair.table}/{path}: {error}")
+            failed.append(f"{place}: {error}")
             services.log.error(
-                "partition left as it was", repair=repair.kind, table=repair.table, partition=path, reason=str(error)
+                "partition left as it was", repair=repair.kind, table=repair.table, partition=place, reason=str(error)
             )
     outcome = RepairOutcome(
         result="failed" if failed else "done",
@@ -100,11 +104,27 @@ def _derived(outcome: Outcome) -> Work:
     return Work(int(is_new), outcome.rows, 0, WRITES_OF_A_VERSION * is_new)
 
 
-def _repair(services: Services, repair: Restate | Vacuum | PlantGap, path: str) -> Work:
-    """Carry out the repair of one partition."""
-    if isinstance(repair, Restate):
-        return _restate(services, repair, path)
-    return Work(_clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair))
+def _repair(services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequence[str]) -> Iterator[Work]:
+    """Carry out the repair of a partition, or of several that are made of the same objects."""
+    if isinstance(repair, Restate) and repair.inputs is not None:
+        yield from _rebuilt_together(services, repair, repair.inputs)
+        return
+    for path in paths:
+        if isinstance(repair, Restate):
+            yield _restate(services, repair, path)
+        else:
+            yield Work(_clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair))
+
+
+def _rebuilt_together(services: Services, repair: Restate, inputs: Inputs) -> Iterator[Work]:
+    """Partitions of a fact from the objects that have their rows, each of which is read once."""
+    read: set[str] = set()
+    counted = 0
+    for rebuilt in rebuild_partitions(
+        services, repair.table, repair.partitions, inputs, allow_fewer=repair.allow_fewer, progress=read.add
+    ):
+        yield Work(rebuilt.changed, rebuilt.rows, len(read) - counted, WRITES_OF_A_VERSION * rebuilt.changed)
+        counted = len(read)
 
 
 def _clean(services: Services, repair: Vacuum, path: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from core.audit.repair_jobs import Inputs
 from core.contract.model import Table
 from core.errors import InvalidData, present
 from core.warehouse.current_state import inputs_of
@@ -69,7 +70,8 @@ def rebuild_table(
     contract = services.contracts.dataset(table.dataset)
     if table.kind == "fact":
         plan = plan_source(contract, table.source)
-        yield from _rebuild(services, plan, table, partition, allow_fewer, progress, refusals)
+        paths = None if partition is None else (partition,)
+        yield from _rebuild(services, plan, table, paths, allow_fewer, progress, refusals)
         return
     if table.kind != "dimension":
         remedy = "Rebuild the fact that it is made of"
@@ -83,29 +85,48 @@ def rebuild_table(
     yield Rebuilt(name, "", outcome.version, outcome.rows, isinstance(outcome, Committed))
 
 
+def rebuild_partitions(
+    services: Services,
+    name: str,
+    paths: Collection[str],
+    inputs: Inputs,
+    *,
+    allow_fewer: bool = False,
+    progress: Callable[[str], None] = lambda _done: None,
+) -> Iterator[Rebuilt]:
+    """Rebuild some partitions of a fact from the ingest objects that have their rows, each of which is read once.
+
+    Else as ``rebuild_table``: what arrives meanwhile is taken, and what would lose rows stays as it is.
+    """
+    table = services.contracts.table(name)
+    plan = plan_source(services.contracts.dataset(table.dataset), table.source)
+    yield from _rebuild(services, plan, table, paths, allow_fewer, progress, None, inputs)
+
+
 def _rebuild(
     services: Services,
     plan: SourcePlan,
     table: Table,
-    partition: str | None,
+    paths: Collection[str] | None,
     allow_fewer: bool,
     progress: Callable[[str], None],
     refusals: list[str] | None,
+    inputs: Inputs | None = None,
 ) -> Iterator[Rebuilt]:
     with tempfile.TemporaryDirectory(prefix="starmend-rebuild-") as folder:
-        history = History(services, plan, table, partition, SpillBuffer(Path(folder)), progress)
+        history = History(services, plan, table, paths, SpillBuffer(Path(folder)), progress, inputs)
         history.read_new()
         if refusals is not None:
             refusals += [each for each in history.refused if each not in refusals]
         refused: list[InvalidData] = []
-        for path in history.buffer.paths if partition is None else (partition,):
+        for path in history.buffer.paths if paths is None else paths:
             try:
                 rebuilt = _restate(services, plan, table, path, history, allow_fewer)
             except InvalidData as error:
                 refused.append(error)
                 continue
             yield rebuilt
-        if partition is None:
+        if paths is None:
             refused += _broken_besides(services, table, history)
         if len(refused) == 1:
             raise refused[0]

@@ -8,6 +8,11 @@ output "machine" {
   value       = aws_sfn_state_machine.audit
 }
 
+output "at_scale" {
+  description = "The state machine that carries out the jobs of a folder side by side."
+  value       = aws_sfn_state_machine.at_scale
+}
+
 output "schedules" {
   description = "The schedules of the state machine by dataset."
   value       = module.schedule.schedules

@@ -140,6 +140,11 @@ variable "restate_memory_mb" {
   type        = number
 }
 
+variable "at_scale_concurrency" {
+  description = "Jobs of one run at scale that are carried out side by side."
+  type        = number
+}
+
 variable "functions" {
   description = "What all functions share: code package, layers, settings, how long logs are kept, X-Ray traces, their roles' boundary."
   type = object({

@@ -1,0 +1,150 @@
+"""Index from partitions to the ingest objects that have rows of them, made of the receipts and kept beside them.
+
+A receipt names the partitions that its object's rows went to, and is read once for that: a block of receipts (a day of
+arrivals, a thousand numbers of a sequence) has an object below ``audit/arrivals/`` that holds what they say, with the
+ETag of each. It is a memory, not the truth: what it does not know, or knows otherwise, is read from the receipts.
+
+An object may have rows that its receipt does not name: one that was never processed, that halted, of which lines were
+rejected or lay before the first partition. Such ones count for every partition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from core.audit.repair_jobs import Inputs
+from core.contract.model import Feed, Table
+from core.json import canonical_json
+from core.landing.whereabouts import repair_name
+from core.landing.zone import FEEDS, RECEIPTS, REPAIR, landing_of, prefixes_of
+from core.ports import ObjectInfo
+from core.time import format_instant
+from processing.services import Services
+
+ROOT = "audit/arrivals/"
+LATE = timedelta(days=1)  # that an object may come after the time in its name: as long as Firehose tries
+_BLOCK = {"feed": len("2026-11-20"), "table": 9, "repair": len("repair-20261120")}  # of a receipt's name
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The objects of a source table at a time: by partition of one warehouse table, and those that count for all."""
+
+    by_path: Mapping[str, frozenset[str]]
+    doubtful: frozenset[str]
+    after: tuple[tuple[str, str], ...]
+    at: str
+
+    def inputs_of(self, paths: Iterable[str]) -> Inputs:
+        """All objects that may have rows of these partitions, in order of key."""
+        objects = self.doubtful.union(*(self.by_path.get(path, frozenset()) for path in paths))
+        return Inputs(tuple(sorted(objects)), self.after, self.at)
+
+
+def read_arrivals(services: Services, table: Table) -> Arrivals:
+    """The objects of a fact's source by the fact's partitions. Reads receipts that no index knows, and writes it.
+
+    Raises ``TransientFailure`` where a store does not answer.
+    """
+    at = services.now()
+    said = _Receipts(services, table.dataset, table.source).read()
+    by_path: dict[str, set[str]] = {}
+    doubtful: set[str] = set()
+    after: list[tuple[str, str]] = []
+    for prefix in prefixes_of(services.contracts, table.dataset, table.source):
+        last = ""
+        for info in services.ingest.list(prefix):
+            if landing_of(info.key) is None:
+                continue
+            last, places = info.key, said.get(info.key)
+            if places is None:
+                doubtful.add(info.key)
+            for folder, path in places or ():
+                if folder == table.folder:
+                    by_path.setdefault(path, set()).add(info.key)
+        after.append((prefix, _bound(prefix, last, at)))
+    frozen = {path: frozenset(objects) for path, objects in by_path.items()}
+    return Arrivals(frozen, frozenset(doubtful), tuple(after), format_instant(at))
+
+
+def _bound(prefix: str, last: str, at: datetime) -> str:
+    """The key behind which whatever arrives from now on lies."""
+    late = at - LATE
+    if prefix.startswith(FEEDS):
+        return min(last, f"{prefix}{late:%Y/%m/%d/%H}")
+    return min(last, f"{prefix}{repair_name(late, '')}") if prefix.startswith(REPAIR) else last
+
+
+# ---------------------------------------------------------------- what receipts say
+
+Places = tuple[tuple[str, str], ...]  # (folder, path) of each partition
+
+
+class _Receipts:
+    """The receipts of one source table, block by block."""
+
+    def __init__(self, services: Services, dataset: str, source: str) -> None:
+        self._services = services
+        self._folder = f"{RECEIPTS}dataset={dataset}/source_table={source}/"
+        self._index = f"{ROOT}dataset={dataset}/source_table={source}/"
+        self._is_feed = isinstance(services.contracts.dataset(dataset).source, Feed)
+
+    def read(self) -> dict[str, Places | None]:
+        """The places of each object by its key; None where its receipt does not name them all."""
+        said: dict[str, Places | None] = {}
+        for block, infos in groupby(self._services.records.list(self._folder), key=self._block_of):
+            said |= self._of_block(block, {self._name(info.key): info for info in infos})
+        return said
+
+    def _name(self, key: str) -> str:
+        return key.removeprefix(self._folder)
+
+    def _block_of(self, info: ObjectInfo) -> str:
+        name = self._name(info.key)
+        kind = "repair" if name.startswith("repair-") else "feed" if self._is_feed else "table"
+        return name[: _BLOCK[kind]]
+
+    def _of_block(self, block: str, listed: Mapping[str, ObjectInfo]) -> dict[str, Places | None]:
+        key = f"{self._index}{block}.json"
+        stored = self._services.records.read(key)
+        known = _entries(stored.body if stored else None)
+        fresh = [name for name, info in listed.items() if known.get(name, {}).get("etag") != info.etag]
+        entries = {name: entry for name, entry in known.items() if name in listed} | self._read(listed, fresh)
+        if entries != known:
+            self._services.records.write(key, canonical_json(entries), content_type="application/json")
+        return {
+            entry["object"]: None
+            if entry["places"] is None
+            else tuple((place[0], place[1]) for place in entry["places"])
+            for entry in entries.values()
+        }
+
+    def _read(self, listed: Mapping[str, ObjectInfo], names: list[str]) -> dict[str, dict[str, Any]]:
+        with ThreadPoolExecutor(self._services.workers) as pool:
+            stored = pool.map(lambda name: self._services.records.read(listed[name].key), names)
+            return {
+                name: {"etag": receipt.stat.etag, **_entry(json.loads(receipt.body))}
+                for name, receipt in zip(names, stored, strict=True)
+                if receipt
+            }
+
+
+def _entry(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """What the index keeps of a receipt."""
+    is_doubtful = receipt["outcome"] == "halted" or receipt["rejected"] or receipt.get("outside")
+    places = sorted([part["table"], part["partition"]] for part in receipt["partitions"])
+    return {"object": receipt["object"], "places": None if is_doubtful else places}
+
+
+def _entries(body: bytes | None) -> dict[str, dict[str, Any]]:
+    """The index of a block; nothing where it cannot be read."""
+    try:
+        return {str(name): dict(entry) for name, entry in json.loads(body or b"{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
