@@ -70,6 +70,7 @@ class SimulatedAws:
     """An account with buckets, parameters and queues that are made on first use; ``calls`` counts by service and call.
 
     ``clock`` dates what is written; ``answers`` says what services that hold nothing here are to answer, by operation.
+    ``wait`` is called with each operation and what it is asked for, before it takes place: a network may be slow.
     """
 
     def __init__(self, clock: Clock = lambda: datetime.now(UTC), **answers: Callable[[Answer], Answer]) -> None:
@@ -77,6 +78,7 @@ class SimulatedAws:
         self.buckets: dict[str, Bucket] = {}
         self.parameters: dict[str, str] = {}
         self.calls: Counter[tuple[str, str]] = Counter()
+        self.wait: Callable[[str, Answer], None] = lambda _operation, _asked: None
         self._answers = answers
         self._lock = threading.RLock()
 
@@ -100,6 +102,7 @@ class SimulatedAws:
 
     def _answer(self, model: Any, context: Answer, **_: Any) -> tuple[Any, Answer]:
         service, name = model.service_model.service_name, model.name
+        self.wait(name, context["parameters"])
         with self._lock:
             self.calls[service, name] += 1
             answer = self._answers.get(name) or getattr(self, f"_{service}_{name}")

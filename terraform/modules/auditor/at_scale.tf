@@ -77,7 +77,7 @@ data "aws_iam_policy_document" "at_scale" {
     sid     = "FollowChildren"
     actions = ["states:DescribeExecution", "states:StopExecution"]
     # wildcard: its own executions and their children
-    resources = ["${local.at_scale_arns["execution"]}:*", "${local.at_scale_arns["execution"]}/*"]
+    resources = [for children in ["", "/Jobs"] : "${local.at_scale_arns["execution"]}${children}:*"]
   }
 }
 
