@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 # So packages are installed without: of 11,000 files few are ever imported, and to compile them all takes as long as to unpack them.
 
-.PHONY: help terraform demo up down test test-fast test-layers test-standards lint checkov format bench chaos cost package reader plan deploy \
+.PHONY: help terraform demo up down test test-fast test-layers test-standards lint checkov format bench chaos cost scale package reader plan deploy \
   destroy bootstrap clean
 
 ##@ Try it
@@ -56,6 +56,9 @@ chaos: $(VENV)/.dev $(VENV)/.engines $(VENV)/.standards terraform ## Run the lon
 
 cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
 	$(BIN)/python docs/cost/estimate.py
+
+scale: $(VENV)/.dev ## Compute docs/scale.md from docs/scale/: big work, its time, money and limits
+	$(BIN)/python docs/scale/estimate.py
 
 ##@ Deploy (ENV=dev|prod)
 package: $(VENV)/.runtime ## Build the Lambda packages into build/
