@@ -57,7 +57,8 @@ class Story:
         infos = [ObjectInfo(key, 1, "", modified) for key, modified in self.written.items()]
         current = self.line[-1][0]
         dailies = {daily.key for daily in self.footers[current].dailies}
-        for key in plan_vacuum(PLACE, infos, current=current, dailies=dailies, now=self.now).remove:
+        held = [key for place, (key, _) in enumerate(self.line) if place % 5 == 4]  # by snapshots of the mirror
+        for key in plan_vacuum(PLACE, infos, current=current, dailies=dailies, held=held, now=self.now).remove:
             del self.written[key]
 
     def truth(self, at: datetime) -> str:
