@@ -10,6 +10,7 @@ from auditor.evidence.doubts import Doubt
 from auditor.repairs.outcomes import JobReport, latest_by_entity
 from auditor.repairs.plan import Plan
 from auditor.repairs.ranges import overlap, without
+from auditor.repairs.units import other_units
 from auditor.windows import HOUR
 from core.audit.findings import (
     ChangedSource,
@@ -416,7 +417,7 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
     """A few of the findings in words; changes of a source in their own order, the newest first."""
     texts = [describe(finding) for finding in findings]
     is_in_order = all(isinstance(finding, ChangedSource) for finding in findings)
-    return tuple(texts if is_in_order else sorted(texts))[:SAMPLE]
+    return (*other_units(findings), *(texts if is_in_order else sorted(texts)))[:SAMPLE]
 
 
 def _named_places(findings: Sequence[Finding]) -> Places:
