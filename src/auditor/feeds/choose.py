@@ -6,12 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from auditor.evidence.chain import ChainReader
-from auditor.feeds.objects import first_hour
+from auditor.feeds.begin import began
 from auditor.interventions.pauses import read_pauses
 from auditor.services import Services
 from auditor.state import DatasetState, read_state
@@ -32,7 +31,6 @@ from auditor.windows import (
 )
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
-from core.evolution.deployments import read_deployments, switched_on
 from core.feeds.partitions import period_of
 from core.time import epoch, iso
 from core.warehouse.pointer import partition_of
@@ -190,12 +188,8 @@ def _first_window(services: Services, feed: Feed, dataset: str, due: int) -> int
     began is a backfill, for which an audit is given a range.
     """
     length = window_seconds(feed)
-    begins = [due]
-    if (since := switched_on(read_deployments(services.records, dataset))) is not None:
-        begins.append(since)
-    if hour := first_hour(services.ingest, dataset):
-        begins.append(int(datetime.strptime(hour, "%Y/%m/%d/%H").replace(tzinfo=UTC).timestamp()))
-    return min(min(begins) // length * length, due - length)
+    begin = began(services, dataset)
+    return min((due if begin is None else min(begin, due)) // length * length, due - length)
 
 
 def _targets(services: Services, contract: Contract, feed: Feed, windows: Sequence[Window]) -> dict[str, str]:

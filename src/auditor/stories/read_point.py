@@ -19,9 +19,8 @@ from auditor.evidence.claims import prefix as claims_prefix
 from auditor.evidence.completeness import completeness_key
 from auditor.evidence.journal import Entry, last_ended
 from auditor.evidence.results import AuditResult
+from auditor.feeds.begin import began
 from auditor.feeds.choose import feed_of
-from auditor.feeds.objects import FORMAT as HOUR_FORMAT
-from auditor.feeds.objects import first_hour
 from auditor.interventions.pauses import read_pauses
 from auditor.promises import with_promises
 from auditor.repairs.plan import Plan
@@ -38,7 +37,6 @@ from core.audit.repair_jobs import FetchHistory, Repair
 from core.contract.codec import from_data
 from core.contract.model import Feed, Table, TradingCalendar
 from core.errors import InvalidData, Misuse
-from core.evolution.deployments import read_deployments, switched_on
 from core.feeds.calendar import entities_at, slot_of, spans_of_cadence
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import column_of
@@ -143,13 +141,13 @@ class _PointReader:
             now=self._now,
             due=self._due,
             overdue=self._slot + self._feed.complete_within,
-            not_owed=self._not_owed(),
+            not_owed=self._not_owed(row),
             paused=f"{self._table.dataset} is {pause}" if pause is not None and unsettled else "",
             next_audit=max(last + AUDITED_EVERY, self._now) if last else 0,
             asked_again=asked_again,
         )
 
-    def _not_owed(self) -> str:
+    def _not_owed(self, row: Fields) -> str:
         feed, calendar, slot = self._feed, self._calendar, self._slot
         try:
             is_expected = bool(len(expected_slots(calendar, every=feed.every, start=slot, end=slot + 1)))
@@ -159,18 +157,10 @@ class _PointReader:
             return f"the calendar {calendar.name} expects nothing then"
         if self._entity not in {entity.name for entity in entities_at(feed, slot)}:
             return f"the contract does not expect {self._entity} then"
-        begun = self._begun()
-        if slot + self._step <= begun:
-            return f"the pipeline began at {iso(begun)}; starmend heal with --from and --to fetches what was before"
+        begin = began(self._services, self._table.dataset)
+        if begin is not None and slot + self._step <= begin and not row:  # else an audit was given a range of before
+            return f"the pipeline began at {iso(begin)}; starmend heal with --from and --to fetches what was before"
         return ""
-
-    def _begun(self) -> int:
-        """When the schedules were switched on or the first object arrived, the earlier; 0 where nobody knows."""
-        dataset = self._table.dataset
-        begins = [since] if (since := switched_on(read_deployments(self._services.records, dataset))) else []
-        if hour := first_hour(self._services.ingest, dataset):
-            begins.append(int(datetime.strptime(hour, HOUR_FORMAT).replace(tzinfo=UTC).timestamp()))
-        return min(begins, default=0)
 
     def _window(self) -> Window | None:
         try:

@@ -11,9 +11,10 @@ from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.completeness import COMPLETENESS, seen_by_athena
 from auditor.evidence.halts import halt_key
+from auditor.feeds.begin import began
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
-from auditor.feeds.points import ABSENT, REPAIRED
+from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.interventions.pauses import read_pauses
 from auditor.page.coverage import FeedView, Status, WindowSeen, shape_feed
 from auditor.page.reading.sources import Range, Sources
@@ -126,6 +127,9 @@ def read_coverage(
         _status(window, scan.proofs[place], entries.get(names[place][0]), audited.get(window.name))
         for place, window in enumerate(expectation.windows)
     ]
+    begin = None if span.asked else began(sources.services, contract.dataset)
+    if begin is not None:
+        _forget_what_was_before(scan, statuses, begin, feed.every)
     view = shape_feed(
         contract.dataset,
         ", ".join(table.name for table in facts_of(contract)),
@@ -137,6 +141,16 @@ def read_coverage(
         held=[(window.partition, window.reason) for window in scan.held],
     )
     return view, entries
+
+
+def _forget_what_was_before(scan: PartitionScan, seen: Sequence[WindowSeen], begin: int, every: int) -> None:
+    """Owe no missing point of before the feed was collected, unless an audit was given its window."""
+    expectation = scan.coverage.expectation
+    for place, found in enumerate(seen):
+        if found.status == "unaudited":
+            cells = scan.coverage.cells[:, expectation.columns(place)]
+            early = expectation.grid.slots[expectation.columns(place)] + every <= begin
+            cells[(cells == MISSING) & early] = NOT_OWED
 
 
 def _status(window: Window, proofs: Mapping[str, Any], entry: LedgerEntry | None, row: str | None) -> WindowSeen:

@@ -130,6 +130,26 @@ def test_a_feed_begins_with_its_first_point_unless_a_start_is_named(traded: Feed
     assert [cell.missing for cell in named.all.cells] == [330, 0]
 
 
+def test_what_was_before_the_feed_began_is_owed_only_where_an_audit_was_given_it(one: FeedSimulation) -> None:
+    """As a story tells it: an operator has an hour of the day before healed, of which one point cannot be had."""
+    an_hour(one)
+    before = OPENS - dt.timedelta(days=1)
+    one.market.fail("forbidden", symbol="AMD", endpoint="candle")
+    one.heal(run="of-before", start=iso(int(before.timestamp())), end=iso(int(before.timestamp()) + 3600))
+    made = report(one)
+    view = quotes(made)
+    since = 7 * 11  # settled minutes after the hour, in which nothing came
+    assert view.total == Counts(observed=660, repaired=600, missing=60 + since), "and nothing of the hours between"
+    assert view.overdue == 60
+    (view_of,) = (view for view in made.datasets if view.name == "quotes")
+    assert [condition.state for condition in view_of.conditions][:1] == ["alarmed"]
+    table = one.contracts.table("fact_quote")
+    told = tell(one.services(), table, {}, entity="AMD", at=before.isoformat())
+    assert (told.verdict, "AMD" in told.sentence) == ("alarmed", True)
+    between = tell(one.services(), table, {}, entity="AMD", at=(before + dt.timedelta(hours=2)).isoformat())
+    assert between.verdict == "not_owed"
+
+
 def test_points_that_have_not_settled_are_owed_by_nobody(one: FeedSimulation) -> None:
     one.trade(OPENS, 20)
     view = quotes(report(one))
