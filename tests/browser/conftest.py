@@ -13,6 +13,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BUILD = Path(__file__).parents[2] / "build" / "page"  # screenshots
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
 PATIENCE = 120_000  # milliseconds: a busy machine
 MODES: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -21,22 +22,25 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
+def browser_program() -> str | None:
+    """Where chromium is; None: this machine has none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window; the tests are skipped on a machine that has none, unless one is required.
 
     No longer than a module: while it is there this thread has a running event loop, which other tests may not have.
     """
-    program = next((path for name in NAMES if (path := shutil.which(name))), None)
+    program = browser_program()
     if program is None:
         assert os.environ.get("STARMEND_BROWSER") != "required", "there has to be a browser: .ci/run installs chromium"
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the path (Debian: apt-get install chromium)")
     from playwright import sync_api  # not by every process that collects the tests
 
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
-        )
+        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS, timeout=PATIENCE)
         yield started
         started.close()
 

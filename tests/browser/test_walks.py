@@ -144,3 +144,14 @@ def test_on_a_phone_the_page_is_no_wider_than_the_phone_and_shows_the_first_gap(
     gap = tab.page.locator(".heat .cell.gap").first.bounding_box()
     assert gap is not None
     assert 0 <= gap["x"] <= 390 - gap["width"]
+
+
+def test_names_of_bars_do_not_touch_each_other_at_any_width(open_page: Opener) -> None:
+    tab = open_page(pages(planted(), "page.html"))
+    for wide, many in ((260, 16), (260, 3), (326, 24), (700, 60), (1180, 200), (1180, 2)):
+        names = [f"27 Nov {number // 60:02d}:{number % 60:02d}" for number in range(many)]
+        every, widest = tab.page.evaluate(
+            "([names, wide]) => [namedEvery(names, wide), ruler.measureText(names[0]).width]", [names, wide]
+        )
+        assert every * wide / many >= widest + 8, (wide, many)
+        assert every == 1 or (every - 1) * wide / many < widest + 16, "no more are left out than must be"

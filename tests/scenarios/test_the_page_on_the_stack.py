@@ -104,7 +104,7 @@ def test_databases_and_a_feed_are_drawn_as_they_are_until_they_are_healed(
         for part in ("verdict", "sentence", "events"):
             assert told[part] == story[part], asked
 
-    # The databases: what was refused; every window that overlaps the page's days, counted as the audits left it in `completeness`.
+    # The databases: what was refused; every window that overlaps the page's days, as `completeness` has it.
     tab.go("#/table/fact_sales_order")
     assert "the test refuses it" in tab.text("#quarantine")
     seen = {(name, start): rest for name, start, *rest in tab.page.evaluate(WINDOWS, SALES)}

@@ -358,12 +358,16 @@ def planted() -> Report:
         )
         + tuple(table for name in ("sales", "stock", "ledger") for table in tables_of(name, "sales")),
         audits=tuple(
-            [audit("quotes", hours, 40 * (hours % 3), 0) for hours in range(1, 14)]
-            + [
-                audit("trades", 2, 6, 6),
-                audit("funds", 2, 60, 60, causes=("not_entitled",), certified=6),
-                audit("stock", 5, error="TimeoutError: the check function did not answer"),
-            ]
+            sorted(
+                [audit("quotes", hours, 40 * (hours % 3), 0) for hours in range(1, 14)]
+                + [
+                    audit("trades", 2, 6, 6),
+                    audit("funds", 2, 60, 60, causes=("not_entitled",), certified=6),
+                    audit("stock", 5, error="TimeoutError: the check function did not answer"),
+                ],
+                key=lambda view: view.at,
+                reverse=True,
+            )
         ),
         alarms=(
             alarm("funds"),

@@ -30,7 +30,7 @@ INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)", re.DOTALL)
 BLOCKS = ("", "sh")  # languages of blocks whose lines are all typed; others hold data, drawings or answers
 TO_FILL_IN = re.compile(r"<[a-zA-Z][^<>|]*>|…")
 # What a page may tell people to type beside the project's own: named here, and no more is known of them.
-OTHERS = {"jq", "curl", "pip", "pipx", "uv", "cd", "export", "tail", "python"}
+OTHERS = {"jq", "curl", "pip", "pipx", "uv", "cd", "export", "tail", "python", "dbt", "datacontract", "jupyter"}
 # Of the AWS CLI, and in no service's description: what it brings of its own, with the options that pages use.
 OF_THE_CLI = {
     ("s3", "ls"): {"--recursive"},

@@ -34,13 +34,23 @@ function bars(label, names, series, unit) {
   el("details", {}, el("summary", {}, "The same as a table"), table(label, [unit, ...series.map(([, text]) => `#${text}`)], rows)));
 }
 
+const NAMES_FONT = "12px system-ui, sans-serif", VALUES_WIDE = 62, APART = 16;
+const ruler = document.createElement("canvas").getContext("2d");
+
+/** Each how manyth bar is named, so that no name touches the next. */
+function namedEvery(names, width) {
+  ruler.font = NAMES_FONT;
+  const widest = Math.max(1, ...names.map((name) => ruler.measureText(name).width)) + APART;
+  return Math.max(1, Math.ceil((widest * names.length) / width));
+}
+
 function draw(holder, readout, names, series) {
   holder.textContent = "";
   const places = names.map((_, at) => at), stacked = [];
   series.forEach(([, , values], at) => stacked.push(values.map((value, place) => value + (at ? stacked[at - 1][place] : 0))));
   const width = Math.max(260, holder.clientWidth || 600);
-  const every = Math.ceil(names.length / Math.max(2, Math.floor(width / 90)));
-  const ink = style("--soft"), line = style("--line"), font = "12px system-ui, sans-serif";
+  const every = namedEvery(names, width - VALUES_WIDE);
+  const ink = style("--soft"), line = style("--line"), font = NAMES_FONT;
   const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
   const chart = new uPlot({
     width, height: 170, legend: { show: false }, padding: [10, 12, 0, 0],
@@ -48,7 +58,7 @@ function draw(holder, readout, names, series) {
     scales: { x: { time: false, range: [-0.6, names.length - 0.4] }, y: { range: (_, low, high) => [0, high * 1.08 || 1] } },
     axes: [
       { ...axis, size: 34, grid: { show: false }, splits: () => places.filter((at) => at % every === 0), values: (_, at) => at.map((place) => names[place]) },
-      { ...axis, size: 62, values: (_, at) => at.map((value) => Number.isInteger(value) ? number(value) : "") },
+      { ...axis, size: VALUES_WIDE, values: (_, at) => at.map((value) => Number.isInteger(value) ? number(value) : "") },
     ],
     series: [{}, ...series.map(([state]) => ({
       fill: (u) => fillOf(state, u.ctx), stroke: style("--card"), width: 0.5, points: { show: false },

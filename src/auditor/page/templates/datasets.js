@@ -28,12 +28,12 @@ function verdict() {
     el("span", { class: "sign", "aria-hidden": "true" }, banner.complete ? "✓" : sign),
     el("div", {}, el("h1", { tabindex: "-1" }, banner.title),
       el("p", { class: "when" },
-        banner.since !== null ? el("span", {}, `${banner.complete ? "So since" : "Since"} ${moment(banner.since)} (${length(Math.max(0, DATA.made - banner.since))}). `) : null,
-        banner.next_audit !== null ? el("span", {}, banner.next_audit <= DATA.made ? "The next audit is due now." : `The next audit comes at ${clock(banner.next_audit)}, in ${length(banner.next_audit - DATA.made)}.`)
+        banner.since !== null ? el("span", {}, `${banner.complete ? "So since" : "Since"} ${about(banner.since)} (${length(Math.max(0, DATA.made - banner.since))}). `) : null,
+        banner.next_audit !== null ? el("span", {}, banner.next_audit <= DATA.made ? "The next audit is due now." : `The next audit comes at ${clock(minute(banner.next_audit))}, in ${length(banner.next_audit - DATA.made)}.`)
           : el("span", {}, "No audit has ended yet.")),
       banner.doing.length ? el("ul", { class: "doing" }, banner.doing.slice(0, 5).map((text) => { const [name] = text.split(":"); return el("li", {}, link(path("dataset", name), name), text.slice(name.length)); }),
         banner.doing.length > 5 ? el("li", {}, link("#/?datasets", `and ${banner.doing.length - 5} more`)) : null) : null,
-      el("p", { class: "soft made" }, `${DATA.project} / ${DATA.environment}, ${moment(DATA.range[0])} to ${moment(DATA.range[1])}, made ${moment(DATA.made)}. All times are UTC.`)));
+      el("p", { class: "soft made" }, `${DATA.project} / ${DATA.environment}, ${about(DATA.range[0])} to ${about(DATA.range[1])}, made ${about(DATA.made)}. All times are UTC.`)));
 }
 
 // ---------------------------------------------------------------- cards
@@ -53,7 +53,7 @@ function card(dataset) {
     el("p", { class: "figures" }, `${number(whole)} expected = ${number(dataset.counts[0] + dataset.counts[1] + dataset.counts[2])} present + ${number(dataset.counts[3])} absent + `,
       el("b", { class: dataset.counts[4] ? "bad" : null }, `${number(dataset.counts[4])} missing`)),
     el("p", { class: "soft" }, `${number(dataset.certified)} of ${count(dataset.windows, "window")} certified`,
-      dataset.audited !== null ? `; audited ${moment(dataset.audited)}` : "; never audited"));
+      dataset.audited !== null ? `; audited ${about(dataset.audited)}` : "; never audited"));
 }
 
 /** The dataset's time at a glance: a bar for each column of its grid, its height the share that is missing. */
@@ -89,7 +89,7 @@ function datasetPage(dataset) {
     facts([
       ["certified", `${number(dataset.certified)} of ${count(dataset.windows, "window")}`],
       ["complete within", length(dataset.within)],
-      ["last audit", moment(dataset.audited)], ["next audit", dataset.next === null ? null : moment(dataset.next)],
+      ["last audit", about(dataset.audited)], ["next audit", dataset.next === null ? null : about(dataset.next)],
       ["audit it now", command(`starmend audit --dataset ${dataset.name}`)],
       ["prove it", command(`starmend verify --dataset ${dataset.name}`)],
     ]),
@@ -102,7 +102,7 @@ function datasetPage(dataset) {
 
 function condition(each) {
   return el("li", { class: `condition ${each.state}` }, badge(each.state),
-    el("span", {}, " ", each.text, ". ", el("span", { class: "soft" }, each.doing, ".", each.since !== null ? ` Since ${moment(each.since)}.` : "")));
+    el("span", {}, " ", each.text, ". ", el("span", { class: "soft" }, each.doing, ".", each.since !== null ? ` Since ${about(each.since)}.` : "")));
 }
 
 function progress(change) {
@@ -111,7 +111,7 @@ function progress(change) {
 
 function halts(dataset) {
   return [table("Halted objects", ["object", "table", "#lines", "since", "reason", "to do"], dataset.halts.map((halt) =>
-    [code(halt.object), halt.table, number(halt.lines), moment(Date.parse(halt.since) / 1000), halt.reason, command(`starmend replay ${word(halt.object)}`)])),
+    [code(halt.object), halt.table, number(halt.lines), about(Date.parse(halt.since) / 1000), halt.reason, command(`starmend replay ${word(halt.object)}`)])),
   el("p", {}, "Look at their lines: ", command(`starmend quarantine list --dataset ${dataset.name}`))];
 }
 
@@ -156,7 +156,7 @@ function windowPage(dataset, name, stamp) {
     tiles(counts), bar(counts),
     facts([
       ["window", end >= FOREVER ? "all rows" : `${moment(start)} to ${moment(end)}`],
-      ["certificate", certificate ? String(certificate) : "none"], ["audited", moment(audited)],
+      ["certificate", certificate ? String(certificate) : "none"], ["audited", about(audited)],
       made.length ? ["becomes", made.map((each) => [link(path("table", each.name), each.name), " "])] : null,
       ["audit it again", command(`starmend audit --dataset ${dataset.name}${bounds}`)],
       ["prove it", command(`starmend verify --dataset ${dataset.name}${bounds}`)],

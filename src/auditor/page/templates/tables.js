@@ -8,7 +8,7 @@ function tableList(tables) {
     const fresh = DATA.freshness.find((fact) => fact.table === each.name);
     return [link(path("table", each.name), each.name), each.kind, each.grain || "–",
       state.has(each.dataset) ? [link(path("dataset", each.dataset), each.dataset), " ", badge(state.get(each.dataset))] : each.dataset,
-      number(each.partition_count), each.certificate_count ? number(each.certificate_count) : "–", fresh ? moment(fresh.newest) : "–"];
+      number(each.partition_count), each.certificate_count ? number(each.certificate_count) : "–", fresh ? about(fresh.newest) : "–"];
   }));
 }
 
@@ -107,7 +107,7 @@ function freshness(list) {
   if (!list.length) return el("p", { class: "soft" }, "Nobody could be asked how fresh the tables are.");
   const sign = { fresh: "✓ fresh", old: "! older than allowed", unknown: "no rows yet" };
   const rows = list.map((fact) => [
-    link(path("table", fact.table), fact.table), moment(fact.newest),
+    link(path("table", fact.table), fact.table), about(fact.newest),
     fact.behind === null ? "–" : fact.feed ? fact.behind === 0 ? "nothing owed is newer" : `${length(fact.behind)} behind` : `${length(fact.behind)} old`,
     length(fact.limit), meter(fact),
     el("span", { class: fact.state === "old" && fact.feed ? "bad" : null }, fact.state === "old" && !fact.feed ? "? quiet, or nothing comes" : sign[fact.state]),

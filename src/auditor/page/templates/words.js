@@ -37,6 +37,9 @@ function moment(second) {
   const year = new Date(second * 1000).getUTCFullYear();
   return `${day(second)}${year === THIS_YEAR ? "" : ` ${year}`} ${clock(second)}`;
 }
+/** Of what happened at any second (an audit, a mail) people read the minute. */
+const minute = (second) => second === null || second === undefined ? second : second - (second % 60);
+const about = (second) => moment(minute(second));
 function month(second) {
   const at = new Date(second * 1000);
   return `${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
