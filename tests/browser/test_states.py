@@ -98,3 +98,28 @@ def test_an_address_that_is_no_more_says_so(open_page: Opener) -> None:
     for kind in ("dataset", "table", "audit", "alarm", "no-such-kind"):
         tab.go(f"#/{kind}/<b>gone/x")
         assert "nothing of that name" in tab.text()
+
+
+def test_each_state_alone_is_the_banner_s_verdict(open_page: Opener) -> None:
+    """With eight others beside it a state may hide; alone it says what is so, in words, sign and colour."""
+    report = planted()
+    views = {view.name: view for view in report.datasets}
+    verdicts = {}
+    for state, name in STATES_PLANTED.items():
+        view = views[name]
+        alone = replace(report, datasets=(view,), tables=(), banner=banner([(view.facts, view.conditions)]))
+        tab = open_page(pages(alone, f"{state}.html"))
+        head = tab.page.locator("#banner")
+        shade = "complete" if state == "paused" else state  # all that is owed is there, and nothing new is
+        assert shade in str(head.get_attribute("class")).split(), state
+        verdicts[state] = tab.text("#banner h1")
+        if state != "complete":
+            first = next(condition for condition in view.conditions if condition.state == state)
+            assert f"{name}: {first.text}. {first.doing}." in tab.text("#banner .doing"), state
+        assert tab.page.title().startswith(verdicts[state])
+        tab.page.close()
+    somebody = dict.fromkeys(LOOK_AT & set(verdicts), "Not complete: 1 of 1 dataset needs somebody")
+    on_the_way = dict.fromkeys(["repairing", "outdated"], "Not complete yet: 1 of 1 dataset on the way")
+    whole = dict.fromkeys(["complete", "paused"], "Complete: the one dataset")
+    assert verdicts == {**somebody, **on_the_way, **whole}
+    assert set(somebody) == {"alarmed", "halted", "canary_failed", "late", "unplaced"}

@@ -18,6 +18,7 @@ from tests.support.sessions import Hour
 from auditor.page.publish import KEY
 from aws.objects import S3ObjectStore
 from core.landing.zone import QUARANTINE
+from core.time import epoch, iso
 from local.demo import first_day
 from local.healing import audit
 from local.invoking import await_receipts, invoke, query_rows
@@ -27,7 +28,7 @@ from local.trading import AFTER_THE_MINUTE, QUOTES
 pytestmark = pytest.mark.stack
 __all__ = ["browser", "open_page"]
 SALES = "sales"
-BOUNDED = "2000-01-01 00:00:00"  # windows that no time bounds begin in 1970
+BOUNDED = "2000-01-01T00:00:00Z"  # windows that no time bounds begin in 1970
 
 # What the page's own scripts say of each bounded window of a database: the counts of ``coverage.STATES``.
 WINDOWS = """(name) => {
@@ -108,16 +109,17 @@ def test_databases_and_a_feed_are_drawn_as_they_are_until_they_are_healed(
     tab.go("#/table/fact_sales_order")
     assert "the test refuses it" in tab.text("#quarantine")
     seen = {(name, start): rest for name, start, *rest in tab.page.evaluate(WINDOWS, SALES)}
+    since = iso(tab.page.evaluate("DATA.range[0]"))
     rows = query_rows(
         deployment,
-        "select subject, cast(to_unixtime(window_start) as bigint) as start, status, observed, repaired, late, absent,"
-        f" missing from completeness where dataset = '{SALES}' and status not in ('halted', 'released')"
-        f" and window_start > timestamp '{BOUNDED}' and window_end > now() - interval '7' day",
+        "select subject, window_start, status, observed, repaired, late, absent, missing from completeness"
+        f" where dataset = '{SALES}' and status not in ('halted', 'released')"
+        f" and window_start > '{BOUNDED}' and window_end > '{since}'",
     )
     assert len(rows) >= 3
     counted = ("observed", "repaired", "late", "absent", "missing")
     for row in rows:
-        status, *counts = seen[row["subject"], int(row["start"])]
+        status, *counts = seen[row["subject"], epoch(row["window_start"])]
         assert counts == [row[name] for name in counted], row
         assert status == row["status"] or status == "changed", row
     for contract in deployment.contracts:

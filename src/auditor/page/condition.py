@@ -181,6 +181,8 @@ _RULES = (_alarmed, _halted, _canary, _late, _unplaced, _outdated, _repairing, _
 class Banner:
     """The verdict over all datasets: a state (the worst), a title, since when, what is being done, the next audit.
 
+    ``doing`` has a sentence for each dataset that keeps it from being complete, and for each that rests.
+
     ``complete``: nothing that is owed is missing, and nobody need look at anything.
     """
 
@@ -210,12 +212,17 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
         title = "Nobody can tell: not everything could be read"
     else:
         title = f"Complete: {'the one dataset' if len(leading) == 1 else f'all {whole}'}"
+    told = {facts.dataset for facts, _ in concerned}
+    resting = [  # not for a look, but for whoever wonders why nothing new comes
+        (facts, each) for facts, holding in datasets for each in holding
+        if each.state == "paused" and facts.dataset not in told
+    ]  # fmt: skip
     times = [first.since for _, first in concerned or leading if first.since is not None]
     return Banner(
         state=worst,
         complete=not concerned and not is_unread and bool(leading),
         title=title,
         since=(min if concerned else max)(times, default=None),
-        doing=tuple(f"{facts.dataset}: {first.text}. {first.doing}." for facts, first in concerned),
+        doing=tuple(f"{facts.dataset}: {first.text}. {first.doing}." for facts, first in [*concerned, *resting]),
         next_audit=min((facts.next_audit for facts, _ in leading if facts.next_audit is not None), default=None),
     )
