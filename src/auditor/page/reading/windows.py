@@ -146,8 +146,8 @@ def read_coverage(
 def _forget_what_was_before(scan: PartitionScan, seen: Sequence[WindowSeen], begin: int, every: int) -> None:
     """Owe no missing point of before the feed was collected, unless an audit was given its window."""
     expectation = scan.coverage.expectation
-    for place, found in enumerate(seen):
-        if found.status == "unaudited":
+    for place, window in enumerate(seen):
+        if window.status == "unaudited":
             cells = scan.coverage.cells[:, expectation.columns(place)]
             early = expectation.grid.slots[expectation.columns(place)] + every <= begin
             cells[(cells == MISSING) & early] = NOT_OWED
