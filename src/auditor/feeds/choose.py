@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from auditor.evidence.chain import ChainReader
-from auditor.feeds.begin import began
+from auditor.feeds.objects import began
 from auditor.interventions.pauses import read_pauses
 from auditor.services import Services
 from auditor.state import DatasetState, read_state

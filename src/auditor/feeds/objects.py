@@ -17,8 +17,10 @@ from itertools import takewhile
 from typing import Any
 
 from auditor.evidence.halts import halt_of
+from auditor.services import Services
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
+from core.evolution.deployments import read_deployments, switched_on
 from core.landing.zone import FEEDS, RECEIPTS, landing_of
 from core.ports import ObjectInfo, ObjectReader
 
@@ -68,6 +70,17 @@ def first_hour(ingest: ObjectReader, dataset: str) -> str:
         if len(parts) == 5:
             return "/".join(parts[:4])
     return ""
+
+
+def began(services: Services, dataset: str) -> int | None:
+    """When the schedules were switched on or the first object arrived, the earlier (epoch seconds); None: nobody knows.
+
+    Of the time before, only what somebody asks for is owed. Raises ``TransientFailure`` where a store does not answer.
+    """
+    begins = [since] if (since := switched_on(read_deployments(services.records, dataset))) is not None else []
+    if hour := first_hour(services.ingest, dataset):
+        begins.append(int(_hour(hour).timestamp()))
+    return min(begins, default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,10 +212,10 @@ def banner(datasets: Sequence[tuple[Facts, Sequence[Condition]]], *, unread: int
         title = "Nobody can tell: not everything could be read"
     else:
         title = f"Complete: {'the one dataset' if len(leading) == 1 else f'all {whole}'}"
-    told = {facts.dataset for facts, _ in concerned}
+    named = {facts.dataset for facts, _ in concerned}
     resting = [  # not for a look, but for whoever wonders why nothing new comes
         (facts, each) for facts, holding in datasets for each in holding
-        if each.state == "paused" and facts.dataset not in told
+        if each.state == "paused" and facts.dataset not in named
     ]  # fmt: skip
     times = [first.since for _, first in concerned or leading if first.since is not None]
     return Banner(

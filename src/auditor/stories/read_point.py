@@ -19,8 +19,8 @@ from auditor.evidence.claims import prefix as claims_prefix
 from auditor.evidence.completeness import completeness_key
 from auditor.evidence.journal import Entry, last_ended
 from auditor.evidence.results import AuditResult
-from auditor.feeds.begin import began
 from auditor.feeds.choose import feed_of
+from auditor.feeds.objects import began
 from auditor.interventions.pauses import read_pauses
 from auditor.promises import with_promises
 from auditor.repairs.plan import Plan

@@ -11,8 +11,8 @@ from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.completeness import COMPLETENESS, seen_by_athena
 from auditor.evidence.halts import halt_key
-from auditor.feeds.begin import began
 from auditor.feeds.expect import expect
+from auditor.feeds.objects import began
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, NOT_OWED, REPAIRED
 from auditor.interventions.pauses import read_pauses
