@@ -21,11 +21,12 @@ from starmend_reader.where.pruning import folders, may_hold
 
 KINDS = {"entity": "string", "at": "timestamp", "day": "date", "number": "bigint"}
 COLUMNS = tuple(Column(name, parse_type(kind), Take(name)) for name, kind in KINDS.items())
+# No level but that of a column's own value has a column's name: contracts that say so are refused.
 LEVELS = {
-    "entity": [Partition("entity", "entity", "value"), Partition("e", "entity", "bucket", buckets=3)],
+    "entity": [Partition("entity", "entity", "value"), Partition("entity_bucket", "entity", "bucket", buckets=3)],
     "at": [Partition(f"of_{unit}", "at", unit) for unit in ("year", "month", "day", "hour")],  # type: ignore[arg-type]
     "day": [Partition("month", "day", "month")],
-    "number": [Partition("number", "number", "bucket", buckets=5)],
+    "number": [Partition("number_bucket", "number", "bucket", buckets=5)],
 }
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
