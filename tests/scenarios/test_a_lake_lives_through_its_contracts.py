@@ -158,18 +158,21 @@ def the_source_renames_a_column(lake: LivingLake) -> None:
     lake.operator.gives("heal", "--dataset", "shop")
 
 
+HALTED = ("failed-tables-shop", "function-errors-extract", "gaps-unhealed-shop")  # till the contract knows the new name
+
+
 def takes_the_new_name(shop: dict[str, Any], _quotes: dict[str, Any], _lake: LivingLake) -> None:
     columns = shop["source"]["tables"]["payment"]["columns"]
     del columns["amount"]
-    columns["paid"] = "decimal(10,2)?"  # no older object has it
+    columns["paid"] = {"type": "decimal(10,2)", "was": "amount"}
     shop["warehouse"]["fact_payment"]["columns"]["amount"] = {"type": "decimal(10,2)", "from": "paid"}
 
 
-def what_the_source_has_is_there(lake: LivingLake) -> None:
-    """Of versions that it has no more nobody can ask it: their amounts came under the former name alone."""
-    owed = versions_that_the_source_has(lake, "payment", "payment_id", "fact_payment")
-    assert len(owed) > 60
-    assert [row for row in owed if row["amount"] is None] == []
+def every_version_has_its_amount(lake: LivingLake) -> None:
+    """Those that the source has overwritten too: their objects have it under its former name."""
+    rows = query_rows(lake.deployment, "select payment_id, amount from fact_payment")
+    assert len(rows) > 70
+    assert [row for row in rows if row["amount"] is None] == []
 
 
 def _now() -> str:
@@ -190,9 +193,9 @@ WALK = (
     Change(
         "a column of the source is renamed",
         takes_the_new_name,
-        asked=("changed by itself", "unreadable"),
+        asked=("changed by itself", "unreadable", *HALTED),
         before=the_source_renames_a_column,
-        after=what_the_source_has_is_there,
+        after=every_version_has_its_amount,
     ),
 )
 

@@ -1,8 +1,9 @@
 """Changes of the source itself: its catalog now, against what the last audit saw of it.
 
 Each audit asks for the columns of the contract's tables and the names of those beside them. A change is told once, and
-is a finding for a day, so that a run that dies before its message costs nobody the news. What the contract does not
-promise and was there at the first look is no change.
+is a finding for a day, so that a run that dies before its message costs nobody the news, or until the contract has
+taken it: for that the look before the first change of the day is kept. What the contract does not promise and was there
+at the first look is no change.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ class Shapes:
     """The source as an audit saw it: columns by the contract's table, relations beside them, and recent changes.
 
     A table that is ``gone`` stays among ``tables`` as it was last. ``changes`` are table, text and the second in which
-    the change was seen first (ISO 8601).
+    the change was seen first (ISO 8601); ``former`` are the tables of which there are changes, as they were before.
     """
 
     tables: Mapping[str, tuple[CatalogColumn, ...]] = field(default_factory=dict)
     others: tuple[str, ...] = ()
     changes: tuple[tuple[str, str, str], ...] = ()
     gone: tuple[str, ...] = ()
+    former: Mapping[str, tuple[CatalogColumn, ...]] = field(default_factory=dict)
 
 
 def look_at_source(services: Services, contract: Contract, source: Database, before: Shapes) -> Shapes:
@@ -47,21 +49,31 @@ def look_at_source(services: Services, contract: Contract, source: Database, bef
         return before
     tables, others = shapes_from_data(answer)
     now = services.now()
-    recent = [change for change in before.changes if change[2] >= _second(now - NEWS)]
-    known = {(table, text) for table, text, _ in recent}
-    seen = changes_of_tables(
-        source.tables,
-        {**before.tables, **dict.fromkeys(before.others, ())},
-        {**tables, **dict.fromkeys(others, ())},
-    )
-    news = [
-        (change.table, str(change), _second(now))
-        for change in seen
-        if (change.table, str(change)) not in known and not (change.kind == "gone" and change.table in before.gone)
+    news = {(table, text): at for table, text, at in before.changes if at >= _second(now - NEWS)}
+    former = {name: columns for name, columns in before.former.items() if any(table == name for table, _ in news)}
+    there, others_before = {**tables, **dict.fromkeys(others, ())}, dict.fromkeys(before.others, ())
+    fresh = {change.table for change in changes_of_tables(source.tables, {**before.tables, **others_before}, there)}
+    seen = [
+        change
+        for change in changes_of_tables(source.tables, {**before.tables, **former, **others_before}, there)
+        if (change.table, str(change)) in news
+        or (change.table in fresh and not (change.kind == "gone" and change.table in before.gone))
     ]
+    beside = {place: at for place, at in news.items() if place[0] not in former and place[0] not in tables}
+    changes = beside | {(change.table, str(change)): _second(now) for change in seen}
     gone = tuple(table.name for table in source.tables if table.name in before.tables and table.name not in tables)
     tables |= {name: before.tables[name] for name in gone}
-    return Shapes(tables, others, (*recent, *news), gone)
+    return Shapes(
+        tables,
+        others,
+        tuple((*place, news.get(place, at)) for place, at in changes.items()),
+        gone,
+        {
+            change.table: former.get(change.table, before.tables[change.table])
+            for change in seen
+            if change.table in before.tables
+        },
+    )
 
 
 def changed_source(dataset: str, shapes: Shapes) -> list[ChangedSource]:

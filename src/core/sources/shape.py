@@ -24,7 +24,8 @@ Columns = Sequence[CatalogColumn]
 class SourceChange:
     """A change of one table: of its ``column``, or of the whole (empty). ``was`` and ``now`` are names or types.
 
-    ``line`` is the contract's line that takes the change, empty where there is none to write.
+    Of a column that was dropped, ``now`` is the type that the contract still promises. ``line`` is the contract's line
+    that takes the change, empty where there is none to write.
     """
 
     kind: ChangeKind
@@ -37,7 +38,7 @@ class SourceChange:
     def __str__(self) -> str:
         text = {
             "added": f"column {self.column} ({self.now}) was added",
-            "dropped": f"column {self.column} ({self.was}) was dropped",
+            "dropped": f"column {self.column} ({self.was}) was dropped{self.now and ', promised as '}{self.now}",
             "renamed": f"column {self.was} was renamed to {self.now}",
             "retyped": f"column {self.column} was {self.was} and is {self.now}",
             "nullable": f"column {self.column} may be null now",
@@ -48,7 +49,10 @@ class SourceChange:
 
 
 def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterator[SourceChange]:
-    """The changes of a table that both looks saw, each once; what the contract does not need to know is left out."""
+    """The changes of a table that both looks saw, each once.
+
+    What the contract does not need to know is left out, and what it has taken: a change is over with its line.
+    """
     promised = {field.name: field for field in table.fields if not field.added}
     lost = [column for column in before if not _column(now, column.name)]
     new = [column for column in now if not _column(before, column.name)]
@@ -56,11 +60,12 @@ def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterat
     for column in lost:
         other = next((each for each in new if column.number and each.number == column.number), None)
         if other is None:
-            yield SourceChange("dropped", table.name, column.name, column.stated)
+            promise = str(promised[column.name].type) if column.name in promised else ""
+            yield SourceChange("dropped", table.name, column.name, column.stated, promise)
             continue
         renamed[other.name] = column.name
-        if other.name in promised and column.name in promised[other.name].was:
-            continue  # the contract says so already
+        if other.name in promised and column.name not in promised:
+            continue  # the contract knows it by its new name already
         line = column_line(other, was=column.name) if column.name in promised else ""
         yield SourceChange("renamed", table.name, column.name, column.name, other.name, line)
     for column in new:
