@@ -33,12 +33,10 @@ class ManifestPlan:
     written: tuple[ManifestContent, ...]
 
 
-def plan_manifests(
-    manifests: Sequence[Manifest], changed: Mapping[str, MirroredFile], *, afresh: bool = False
-) -> ManifestPlan:
+def plan_manifests(manifests: Sequence[Manifest], changed: Mapping[str, MirroredFile]) -> ManifestPlan:
     """Choose the manifests of a snapshot in which ``changed`` are the new files by partition.
 
-    With ``afresh`` none is kept, as where the bounds of a column are to be written in another type.
+    Bounds of a column that was widened since stay as they are in manifests that are kept: engines read them by length.
     """
     kept: list[Manifest] = []
     written: list[ManifestContent] = []
@@ -49,7 +47,7 @@ def plan_manifests(
         removed = tuple(file for file in manifest.files if file.partition in changed)
         if not manifest.files:
             continue  # it told the last snapshot's readers what was removed
-        if not removed and not afresh:
+        if not removed:
             kept.append(manifest)
         elif len(live) + len(together) <= MOST_FILES:
             together += live

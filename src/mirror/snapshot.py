@@ -19,7 +19,6 @@ from mirror.iceberg.table import (
     SnapshotDraft,
     live_sequences,
     next_instant,
-    with_other_types,
     with_snapshot,
     with_state,
 )
@@ -48,10 +47,9 @@ class Writing:
         return int(self.unique[:15], 16) + 1
 
     @property
-    def known(self) -> Mapping[str, MirroredFile]:
-        """The files of the last snapshot, if it is of the same generation."""
-        state = self.mirror.state
-        return state.files if state.folder == self.table.folder else {}
+    def goes_on(self) -> bool:
+        """Whether the last snapshot is of the same generation, so that its files stay unless they are replaced."""
+        return self.mirror.state.folder == self.table.folder
 
 
 def write_snapshot(writing: Writing, read: Iterable[ReadPartition]) -> TableMetadataV2:
@@ -107,7 +105,7 @@ def state_before(writing: Writing) -> MirrorState:
 def _with_files(writing: Writing, read: Iterable[ReadPartition]) -> tuple[MirrorState, dict[str, MirroredFile]]:
     """The last state with the types of all columns that were read, and the files that are new."""
     state, schema = state_before(writing), writing.promised.schema()
-    kept = state.forms if writing.known else ()
+    kept = state.forms if writing.goes_on else ()
     forms = {tuple(sorted(form.items())): number for number, form in enumerate(kept)}
     changed = {}
     for each in read:
@@ -137,9 +135,7 @@ def _write_manifests(writing: Writing, changed: Mapping[str, MirroredFile]) -> l
         sequence=writing.sequence,
         values=lambda path: partition_values(writing.table, path),
     )
-    before = writing.mirror.metadata
-    afresh = before is not None and with_other_types(before.schema(), writing.promised.schema())
-    plan = plan_manifests(writing.mirror.state.manifests if writing.known else (), changed, afresh=afresh)
+    plan = plan_manifests(writing.mirror.state.manifests if writing.goes_on else (), changed)
 
     def write(numbered: tuple[int, ManifestContent]) -> Manifest:
         number, content = numbered
@@ -164,7 +160,7 @@ def _replaced(writing: Writing, changed: Mapping[str, MirroredFile]) -> list[Hel
     return [
         Held(file.key, file.sequence, writing.sequence)
         for path, file in writing.mirror.state.files.items()
-        if path in changed or not writing.known
+        if path in changed or not writing.goes_on
     ]
 
 
@@ -186,7 +182,7 @@ def _superseded(writing: Writing, manifests: Iterable[Manifest]) -> list[Held]:
 def _summary(writing: Writing, state: MirrorState, changed: Mapping[str, MirroredFile]) -> dict[str, str]:
     """Iceberg's own counts, and which generation of the table the snapshot is of."""
     files = state.files.values()
-    removed = [file for path, file in writing.mirror.state.files.items() if path in changed or not writing.known]
+    removed = [file for path, file in writing.mirror.state.files.items() if path in changed or not writing.goes_on]
     counts = {
         "added-data-files": len(changed),
         "deleted-data-files": len(removed),

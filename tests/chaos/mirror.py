@@ -26,11 +26,13 @@ from aws.pointers import S3PartitionStore
 from core.mirroring.names import metadata_key
 from core.warehouse.pointer import object_name, partition_of
 from local.emulator import Emulator
+from mirror.certified import Claim, certify_snapshot
 from mirror.commit import Mirrored, mirror_table
 from mirror.reading import MirrorServices, read_mirror
 
 SALES = "fact_sale"
 MOMENTS = 1_000
+TAGGED = 0.2  # of the moments: their snapshots are certified too
 HISTORY = 50  # moments of a lake of its own
 LEVELS = ("day(created_at)", "month(created_at)", "hour(created_at)", ["bucket(sale_id, 3)", "month(created_at)"])
 
@@ -76,6 +78,14 @@ def _moment(shop: Shop, readers: Engines, draw: random.Random) -> Iterator[str]:
     for engine in ENGINES:
         if readers.rows(engine, metadata) != wanted:
             yield f"{engine} reads other rows at version {mirror.version}"
+    if draw.random() < TAGGED:
+        twin = certify_snapshot(
+            shop.table(SALES), mirror, Claim(int(shop.now.timestamp()), ("shop/1 -",), "-"), shop.services
+        )
+        metadata = str(shop.objects.folder / metadata_key(SALES, twin.version))
+        for engine in ENGINES:
+            if readers.rows(engine, metadata, snapshot=twin.snapshot) != wanted:
+                yield f"{engine} reads other rows of the tag at version {twin.version}"
     older = draw.choice(mirror.metadata.snapshots).snapshot_id
     first, *others = [readers.rows(engine, metadata, snapshot=older) for engine in ENGINES]
     if any(rows != first for rows in others):

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadataV2
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Operation, Snapshot, Summary
@@ -31,7 +30,6 @@ from pyiceberg.table.update import (
     TableUpdate,
     update_table_metadata,
 )
-from pyiceberg.types import IcebergType
 
 from core.contract.model import HASH, HASH_LIST, Table
 from core.errors import of_kind
@@ -109,12 +107,6 @@ def as_promised(metadata: TableMetadataV2, table: Table, stored: Iterable[str]) 
         return metadata
     changed = _updated(metadata, *updates)
     return changed.model_copy(update={"last_column_id": max(wanted.last, changed.last_column_id)})
-
-
-def with_other_types(before: Schema, after: Schema) -> bool:
-    """Whether a column that both have is of another type."""
-    types: dict[int, IcebergType] = {field.field_id: field.field_type for field in before.fields}
-    return any(types.get(field.field_id, field.field_type) != field.field_type for field in after.fields)
 
 
 def with_snapshot(metadata: TableMetadataV2, draft: SnapshotDraft) -> TableMetadataV2:
