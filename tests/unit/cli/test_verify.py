@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from dataclasses import dataclass
+import re
+import shlex
 from pathlib import Path
 
 import pytest
-from tests.support.chains import draft
 from tests.support.commands import Command
-from tests.unit.cli.conftest import Account
+from tests.support.signed_account import SignedAccount
+from tests.unit.cli.conftest import REPOSITORY, Account
 
-from auditor.evidence.chain import Chain
-from aws.anchors import S3AnchorStore
-from aws.deployment import DESCRIPTION
-from aws.objects import S3ObjectStore
-from aws.signing import KmsSigner
 from core.errors import AlteredProof
-from notary.sign import sign_chain
 
 pytestmark = pytest.mark.usefixtures("dev")
+KEY = "starmend.pem"
 ANCHORS = "starmend-dev-anchors-123456789012"
 
 
@@ -38,67 +32,86 @@ def test_half_a_range_is_a_usage_error(account: Account, starmend: Command) -> N
 # ---------------------------------------------------------------- by signature
 
 
-@dataclass
-class Signed:
-    """A deployment whose certificates are signed: what its notary does, and the file of its public key."""
-
-    account: Account
-    key: Path
-    signer: KmsSigner
-
-    def issue(self, *hours: int) -> None:
-        store = S3ObjectStore(self.account.client_of("s3"), self.account.deployment.warehouse_bucket)
-        Chain(store, "quotes").issue([draft(hour) for hour in hours])
-
-    def sign(self) -> None:
-        client = self.account.client_of("s3")
-        records = S3ObjectStore(client, self.account.deployment.warehouse_bucket)
-        anchors = S3AnchorStore(client, ANCHORS)
-        sign_chain("quotes", records=records, anchors=anchors, signers=[self.signer], now=dt.datetime.now(dt.UTC))
-
-
 @pytest.fixture
-def signed(account: Account, starmend: Command, tmp_path: Path) -> Signed:
-    s3, kms = account.client_of("s3"), account.client_of("kms")
-    s3.create_bucket(Bucket=ANCHORS, ObjectLockEnabledForBucket=True)
-    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    code = account.deployment.buckets["code"]
-    description = json.loads(s3.get_object(Bucket=code, Key=DESCRIPTION)["Body"].read())
-    description |= {"anchors": ANCHORS, "signing_keys": [made]}
-    s3.put_object(Bucket=code, Key=DESCRIPTION, Body=json.dumps(description).encode())
-    signed = Signed(account, tmp_path / "starmend.pem", KmsSigner(kms, made))
-    assert starmend("proof", "key", "--output", str(signed.key)).code == 0
+def signed(account: Account, starmend: Command) -> SignedAccount:
+    signed = SignedAccount(account.client_of, dict(account.deployment.buckets), ANCHORS)
+    signed.make_bucket(ANCHORS)
+    signed.deploy(keys=1)
     signed.issue(14, 15, 16)
     signed.sign()
+    assert starmend("proof", "key", "--output", KEY).code == 0
     return signed
 
 
-def test_a_signed_chain_is_proven_by_the_public_key(signed: Signed, starmend: Command) -> None:
-    assert starmend("proof", "key").out == signed.key.read_text()
-    said = starmend("verify", "--dataset", "quotes", "--public-key", str(signed.key), "--json").data
+def test_a_signed_chain_is_proven_by_the_public_key(signed: SignedAccount, starmend: Command) -> None:
+    assert starmend("proof", "key").out == Path(KEY).read_text()
+    said = starmend("verify", "--dataset", "quotes", "--public-key", KEY, "--json").data
     assert [(proof["signed_until"], proof["failures"]) for proof in said["proven"]] == [(3, 0)]
     listed = starmend("proof", "anchors", "--dataset", "quotes", "--json")
     assert (listed.code, [row["certificate"] for row in listed.data["anchors"]]) == (0, [3])
 
 
-def test_a_key_that_cannot_be_written_is_refused_by_name(signed: Signed, starmend: Command) -> None:
-    said = starmend("proof", "key", "--output", str(signed.key / "below"))
+def test_a_key_that_cannot_be_written_is_refused_by_name(signed: SignedAccount, starmend: Command) -> None:
+    said = starmend("proof", "key", "--output", f"{KEY}/below")
     assert (said.code, "Name a file that can be written" in said.err) == (2, True)
 
 
-def test_a_past_that_was_rewritten_with_its_head_is_found_by_the_key_alone(signed: Signed, starmend: Command) -> None:
+def test_a_past_that_was_rewritten_with_its_head_is_found_by_the_key_alone(
+    account: Account, signed: SignedAccount, starmend: Command
+) -> None:
     """Whoever writes the lake makes a whole new chain that fits in itself: only what was signed tells."""
-    client, bucket = signed.account.client_of("s3"), signed.account.deployment.warehouse_bucket
-    for key in signed.account.warehouse_keys("warehouse/_certificates/"):
+    client, bucket = account.client_of("s3"), account.deployment.warehouse_bucket
+    for key in account.warehouse_keys("warehouse/_certificates/"):
         client.delete_object(Bucket=bucket, Key=key)
     signed.issue(14, 15)
     unsigned = starmend("verify", "--dataset", "quotes", "--json").data["failures"]
     assert not [failure for failure in unsigned if not failure["window"]], "the chain is whole in itself"
-    said = starmend("verify", "--dataset", "quotes", "--public-key", str(signed.key), "--json")
+    said = starmend("verify", "--dataset", "quotes", "--public-key", KEY, "--json")
     assert said.code == 1
     assert "was signed on" in said.data["failures"][-1]["problem"]
     with pytest.raises(AlteredProof):
         signed.sign()
+
+
+COMMAND = re.compile(r"^(?:starmend|aws s3 sync) .*$", re.MULTILINE)
+
+
+def test_the_page_s_commands_rotate_the_key_and_move_the_anchors_without_a_gap(
+    signed: SignedAccount, starmend: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the page's order, each after what it says happens before it: nothing is taken from what was proven."""
+    monkeypatch.delenv("STARMEND_DEPLOYMENT")
+    page = (REPOSITORY / "docs/proof.md").read_text()
+    lines = page.replace("prod", "dev").replace("111122223333", "123456789012")
+    commands = [shlex.split(line) for line in COMMAND.findall(lines)]
+    keep, prove, listed, sync, of_old = [
+        words[1:] for words in commands if words[-1] not in ("anchors", "certificates")
+    ]
+    assert starmend(*keep).code == 0
+    assert starmend(*prove, "--dataset", "quotes").code == 0
+    signed.deploy(keys=2)
+    introduction = signed.sign()
+    assert introduction is not None
+    assert introduction.introduced_key == signed.signers[1].public_key()
+    signed.issue(17)
+    signed.sign()
+    assert starmend("proof", "key", "--env", "dev", "--output", "new.pem").code == 0
+    proven = [starmend(*prove[:-1], key, "--dataset", "quotes", "--json").data["proven"] for key in (KEY, "new.pem")]
+    assert proven[0] == proven[1]
+    assert (proven[0][0]["signed_until"], proven[0][0]["failures"]) == (4, 0)
+
+    signed.make_bucket("company-anchors")
+    signed.sync(*(word.removeprefix("s3://") for word in sync[2:]))
+    signed.deploy(keys=2, anchors="company-anchors")
+    signed.issue(18)
+    signed.sign()
+    told = starmend(*listed, "--dataset", "quotes", "--json").data
+    assert ([row["certificate"] for row in told["anchors"]], told["problems"]) == ([3, 3, 4, 5], [])
+    for key in (KEY, "new.pem"):
+        moved = starmend(*prove[:-1], key, "--dataset", "quotes", "--json")
+        assert (moved.code, moved.data["proven"][0]["signed_until"]) == (0, 5)
+    old = starmend(*of_old, "--dataset", "quotes", "--json")
+    assert (old.code, old.data["proven"][0]["signed_until"]) == (0, 4), "it proves what it holds"
 
 
 def test_who_asks_for_a_proof_where_nothing_is_signed_is_told_how_to_get_one(
