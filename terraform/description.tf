@@ -19,7 +19,7 @@ locals {
     alarms             = local.alarm_names
     alarm_topic        = aws_sns_topic.alarms.arn
     anchors            = local.proves ? local.anchor_bucket : ""
-    signing_keys       = aws_kms_key.proof[*].arn
+    signing_keys       = local.signing_keys
     contracts_key      = aws_s3_object.contracts.key
     contracts_sha256   = filesha256(var.contracts_file)
     code_version       = substr(var.code_zip.hash, 0, 12) # as in the package itself, for its functions

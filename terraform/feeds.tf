@@ -141,7 +141,7 @@ resource "aws_iam_role_policy" "deliver" {
   for_each = local.feeds
 
   name   = "grants"
-  role   = aws_iam_role.deliver[each.key].id
+  role   = aws_iam_role.deliver[each.key].name
   policy = data.aws_iam_policy_document.deliver[each.key].json
 }
 

@@ -6,8 +6,10 @@ locals {
   own_anchors = local.proves && var.proof.bucket == ""
   notary_role = "arn:${local.partition}:iam::${local.account}:role/${local.prefix}-notary"
 
-  anchor_bucket = local.own_anchors ? one(aws_s3_bucket.anchors[*].id) : var.proof.bucket
+  # Names that a plan knows, so that it shows every grant whole. The keys are named by alias.
+  anchor_bucket = local.own_anchors ? "${local.prefix}-anchors-${local.account}" : var.proof.bucket
   anchors_arn   = "arn:${local.partition}:s3:::${local.anchor_bucket}"
+  signing_keys  = [for number in range(local.proves ? var.proof.keys : 0) : "alias/${local.prefix}-proof-${number + 1}"]
 }
 
 module "notary" {
@@ -19,7 +21,8 @@ module "notary" {
   warehouse_arn = local.warehouse_arn
   anchor_bucket = local.anchor_bucket
   anchors_arn   = local.anchors_arn
-  signing_keys  = aws_kms_key.proof[*].arn
+  signing_keys  = local.signing_keys
+  keys_arn      = "arn:${local.partition}:kms:${var.region}:${local.account}:key"
   functions     = local.function_settings
   scheduling    = local.scheduling
   tags          = local.audit_tags
@@ -73,6 +76,13 @@ resource "aws_kms_key" "proof" {
   tags                     = local.audit_tags
 }
 
+resource "aws_kms_alias" "proof" {
+  count = length(local.signing_keys)
+
+  name          = local.signing_keys[count.index]
+  target_key_id = aws_kms_key.proof[count.index].id
+}
+
 # ---------------------------------------------------------------- the anchors
 
 resource "aws_s3_bucket" "anchors" {
@@ -83,7 +93,7 @@ resource "aws_s3_bucket" "anchors" {
   #checkov:skip=CKV_AWS_145:anchors are public by nature: they prove, and hold no data
   #checkov:skip=CKV2_AWS_61:nothing in it ever goes
   #checkov:skip=CKV2_AWS_62:nobody waits for an anchor
-  bucket              = "${local.prefix}-anchors-${local.account}"
+  bucket              = local.anchor_bucket
   object_lock_enabled = true
   force_destroy       = var.force_destroy
   tags                = local.audit_tags
@@ -149,8 +159,8 @@ data "aws_iam_policy_document" "anchors" {
   statement {
     sid       = "RefusePlainHttp"
     effect    = "Deny"
-    actions   = ["s3:*"]                                                            # wildcard: a Deny of everything
-    resources = [aws_s3_bucket.anchors[0].arn, "${aws_s3_bucket.anchors[0].arn}/*"] # wildcard: a Deny of everything
+    actions   = ["s3:*"]                                      # wildcard: a Deny of everything
+    resources = [local.anchors_arn, "${local.anchors_arn}/*"] # wildcard: a Deny of everything
     principals {
       type        = "*" # wildcard: a Deny for everybody
       identifiers = ["*"]
@@ -166,7 +176,7 @@ data "aws_iam_policy_document" "anchors" {
     sid       = "NotaryAloneAdds"
     effect    = "Deny"
     actions   = ["s3:PutObject"]
-    resources = ["${aws_s3_bucket.anchors[0].arn}/*"] # wildcard: every anchor
+    resources = ["${local.anchors_arn}/*"] # wildcard: every anchor
     principals {
       type        = "*" # wildcard: a Deny for everybody else
       identifiers = ["*"]

@@ -102,6 +102,43 @@ data "aws_iam_policy_document" "tls_only" {
     }
   }
 
+  # Where certificates are signed they are written once, by whoever it is, also within the hour before they are signed.
+  dynamic "statement" {
+    for_each = each.key == "warehouse" && local.proves ? [1] : []
+    content {
+      sid     = "CertificatesAreWrittenOnce"
+      effect  = "Deny"
+      actions = ["s3:PutObject"]
+      resources = [
+        "${aws_s3_bucket.this[each.key].arn}/warehouse/_certificates/*/0*.json", # wildcard: the numbered ones of each dataset
+        "${aws_s3_bucket.this[each.key].arn}/warehouse/_contracts/*",            # wildcard: what they were promised by
+      ]
+      principals {
+        type        = "*" # wildcard: a Deny for everybody
+        identifiers = ["*"]
+      }
+      condition {
+        test     = "Null"
+        variable = "s3:if-none-match"
+        values   = ["true"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = each.key == "warehouse" && local.proves && !var.force_destroy ? [1] : []
+    content {
+      sid       = "CertificatesStay"
+      effect    = "Deny"
+      actions   = ["s3:DeleteObject"]
+      resources = ["${aws_s3_bucket.this[each.key].arn}/warehouse/_certificates/*"] # wildcard: all of them
+      principals {
+        type        = "*" # wildcard: a Deny for everybody
+        identifiers = ["*"]
+      }
+    }
+  }
+
   # Where data matter nobody deletes a bucket beside Terraform, not even an empty one; `deploy` refuses plans that would.
   dynamic "statement" {
     for_each = var.force_destroy ? [] : [1]

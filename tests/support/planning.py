@@ -90,6 +90,7 @@ class Planner:
                 name: {"hash": digit * 64, "file": "not built"} for name, digit in (("base", "a"), ("athena", "b"))
             },
             "admin_emails": ["admin@example.com"],
+            "proof": {"enabled": True, "keys": 2},
             "analyst_principals": [f"arn:aws:iam::{ACCOUNT}:role/people"],
         }
         runner = Terraform(root, folder / "work", account)

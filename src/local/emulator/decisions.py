@@ -16,7 +16,10 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """An access decision; ``resource`` is an ARN, ``prefix`` the one that a listing names, ``source`` an event's."""
+    """An access decision; ``resource`` is an ARN.
+
+    ``prefix`` is the one that a listing names, ``source`` an event's, ``aliases`` a key's (apart by spaces).
+    """
 
     role: str
     action: str
@@ -24,6 +27,7 @@ class Decision:
     allowed: bool
     prefix: str | None = None
     source: str | None = None
+    aliases: str = ""
 
 
 class Ledger:

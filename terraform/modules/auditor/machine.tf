@@ -57,7 +57,7 @@ resource "aws_iam_role" "machine" {
 
 resource "aws_iam_role_policy" "machine" {
   name   = "grants"
-  role   = aws_iam_role.machine.id
+  role   = aws_iam_role.machine.name
   policy = data.aws_iam_policy_document.machine.json
 }
 

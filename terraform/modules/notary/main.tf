@@ -39,7 +39,12 @@ data "aws_iam_policy_document" "notary" {
   statement {
     sid       = "Sign"
     actions   = ["kms:Sign", "kms:GetPublicKey"]
-    resources = var.signing_keys
+    resources = ["${var.keys_arn}/*"] # wildcard: of the account's keys those that have one of our aliases
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = var.signing_keys
+    }
   }
 }
 

@@ -24,8 +24,13 @@ variable "anchors_arn" {
 }
 
 variable "signing_keys" {
-  description = "ARNs of the keys that sign, by age, the newest last."
+  description = "Aliases of the keys that sign, by age, the newest last."
   type        = list(string)
+}
+
+variable "keys_arn" {
+  description = "What the ARNs of the account's keys begin with."
+  type        = string
 }
 
 variable "functions" {

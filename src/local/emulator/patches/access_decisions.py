@@ -12,7 +12,9 @@ in the service's own words. What follows is where it asks another question than 
   its ancestors, the database and the catalog, each; stock asks about the database alone.
 - Amazon S3 API Reference, GetObject and HeadObject: who may not ``s3:ListBucket`` gets 403 for a key that does not
   exist, not 404.
-- Service Authorization Reference: ``events:PutEvents`` knows the condition key ``events:source``.
+- Service Authorization Reference: ``events:PutEvents`` knows the condition key ``events:source``, a PUT of an object
+  ``s3:if-none-match`` and ``s3:if-match``, a use of a key ``kms:ResourceAliases``.
+- IAM User Guide, "aws:PrincipalArn": who acts as a role is compared by the role's ARN; stock has the session's.
 - IAM User Guide, "aws:SecureTransport": stock takes plain HTTP on loopback for what it is, so that a policy against
   plain HTTP refuses everything; here loopback stands for TLS. So does what a state machine calls that no request
   started but a schedule: stock would refuse each of its messages to a queue with such a policy.
@@ -30,7 +32,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import athena, stepfunctions
+from ministack.services import athena, kms, stepfunctions
 
 from local.emulator.decisions import Decision, Ledger
 from local.emulator.patching import wrap
@@ -52,6 +54,9 @@ _running: list[dict[str, Any]] = []  # what each task that runs knows: its state
 _EVENTS_TARGET = "AWSEvents.PutEvents"
 _PUT_EVENTS = "events:PutEvents"
 _event_sources: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("event_sources", default=())
+_CONDITIONS = ("if-none-match", "if-match")  # of a PUT
+_ALIASES = "kms:ResourceAliases"
+_aliases: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("aliases", default=())
 _every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
 
 
@@ -65,17 +70,21 @@ def apply(settings: Settings) -> None:
     wrap(stepfunctions, "_execute_task", _execute_task)
     wrap(iam_actions, "extract_iam_action", _action)
     wrap(iam_actions, "extract_resource_arn", _resource)
+    wrap(iam_actions, "s3_service_context", _s3_context)
+    wrap(iam_evaluator, "_resolve_condition_key", _condition_key)
 
     def enforce(stock: Any, key: str, action: str, *about: Any, resource_arn: str = "*", **more: Any) -> Any:
         refused = None
         context = more.pop("service_context", None) or {}
+        if aliases := _aliases.get() if action.startswith("kms:") else ():
+            context = {**context, _ALIASES: list(aliases)}
         prefix = context.get("s3:prefix")
         sources = _event_sources.get() if action == _PUT_EVENTS else (None,)
         for resource, source in itertools.product(_every_resource.get() or (resource_arn,), sources):
             known = context | ({"events:source": source} if source is not None else {})
             refused = refused or stock(key, action, *about, resource_arn=resource, service_context=known, **more)
             if role := _role_of(key):
-                ledger.write(Decision(role, action, resource, refused is None, prefix, source))
+                ledger.write(Decision(role, action, resource, refused is None, prefix, source, " ".join(aliases)))
         return refused
 
     wrap(iam_evaluator, "enforce", enforce)
@@ -105,6 +114,11 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
     _every_resource.set(several)
     if service == "events" and headers.get("x-amz-target") == _EVENTS_TARGET:
         _event_sources.set(tuple(sorted({entry.get("Source", "") for entry in json.loads(body)["Entries"]})))
+    if service == "kms":
+        key = kms._resolve_key(json.loads(body or b"{}").get("KeyId", "")) or {}
+        named = (alias for alias, key_id in kms._aliases.items() if key_id == key.get("KeyId"))
+        _aliases.set(tuple(sorted(alias[alias.index("alias/") :] for alias in named)))
+        return str(key.get("Arn", resource))
     if service == "athena" and _QUERY in body:
         _, region, account = more
         query = athena._executions.get(json.loads(body)["QueryExecutionId"])
@@ -112,6 +126,18 @@ def _resource(stock: Any, service: str, method: str, path: str, headers: Any, bo
     if service == "states" and _TOKEN in body:
         return _machine_of(json.loads(body)["taskToken"]) or resource
     return resource
+
+
+def _s3_context(stock: Any, action: str, query: Any, path: str = "", headers: Any = None) -> dict[str, Any]:
+    given = {f"s3:{name}": headers[name] for name in _CONDITIONS if headers and headers.get(name)}
+    return dict(stock(action, query, path, headers)) | (given if action == "s3:PutObject" else {})
+
+
+def _condition_key(stock: Any, key: str, context: Any) -> Any:
+    arn = str(stock(key, context)) if key.lower() == "aws:principalarn" else ""
+    if ":assumed-role/" not in arn:
+        return stock(key, context)
+    return f"arn:aws:iam::{arn.split(':')[4]}:role/{arn.split('/')[1]}"
 
 
 def _catalog_path(operation: str, request: dict[str, Any], region: str, account: str) -> tuple[str, ...]:

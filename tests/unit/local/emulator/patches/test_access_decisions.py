@@ -65,14 +65,31 @@ GRANTS: dict[str, Any] = {
             "Resource": "arn:aws:events:us-east-1:000000000000:event-bus/default",
             "Condition": {"StringEquals": {"events:source": "ours"}},
         },
+        {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": "arn:aws:s3:::listed/once/*"},
+        {
+            "Effect": "Allow",
+            "Action": "kms:Sign",
+            "Resource": "arn:aws:kms:us-east-1:000000000000:key/*",
+            "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/ours"]}},
+        },
     ],
 }
-REFUSE_PLAIN_HTTP = {
+BUCKET_POLICY = {
     "Version": "2012-10-17",
-    "Statement": {
-        "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::listed/*",
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    },
+    "Statement": [
+        {
+            "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::listed/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+        {
+            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::listed/once/*",
+            "Condition": {"Null": {"s3:if-none-match": "true"}},
+        },
+        {
+            "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::listed/seen/*",
+            "Condition": {"StringNotEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/least"}},
+        },
+    ],
 }  # fmt: skip
 
 
@@ -108,7 +125,7 @@ def make(session: boto3.Session) -> None:
     for bucket in ("listed", "unlisted"):
         s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket="listed", Key="seen/it", Body=b"")
-    s3.put_bucket_policy(Bucket="listed", Policy=json.dumps(REFUSE_PLAIN_HTTP))
+    s3.put_bucket_policy(Bucket="listed", Policy=json.dumps(BUCKET_POLICY))
     for queue in ("open", "closed"):
         session.client("sqs").create_queue(QueueName=queue)
     for name in ("/p/one", "/p/two", "/other"):
@@ -226,6 +243,29 @@ def test_events_may_be_put_by_who_may_under_their_source(strict: Emulator) -> No
     assert put("ours", "theirs") == "AccessDeniedException"
     bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
     assert Decision("least", "events:PutEvents", bus, True, source="ours") in decisions.read(strict.state_dir)
+
+
+def test_what_is_to_be_written_once_may_be_written_by_who_asks_for_that(strict: Emulator) -> None:
+    """S3 User Guide, "Enforce conditional writes on Amazon S3 buckets"."""
+    once = {"Bucket": "listed", "Key": "once/it", "Body": "x"}
+    assert asked(strict, "s3", "put_object", **once) == "AccessDenied"
+    assert asked(strict, "s3", "put_object", **once, IfNoneMatch="*") == "fine"
+    assert asked(strict, "s3", "put_object", **once, IfNoneMatch="*") == "PreconditionFailed"
+    etag = boto3.Session().client("s3").head_object(Bucket="listed", Key="once/it")["ETag"]
+    assert asked(strict, "s3", "put_object", **once, IfMatch=etag) == "AccessDenied"
+
+
+def test_a_key_may_sign_for_who_may_use_one_of_its_aliases(strict: Emulator) -> None:
+    """KMS Developer Guide, "kms:ResourceAliases"."""
+    kms = boto3.Session().client("kms")
+    for alias, told in (("alias/ours", "fine"), ("alias/theirs", "AccessDeniedException")):
+        key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+        kms.create_alias(AliasName=alias, TargetKeyId=key)
+        for name in (alias, key):
+            signing = {"KeyId": name, "Message": "x", "SigningAlgorithm": "ECDSA_SHA_256"}
+            assert asked(strict, "kms", "sign", **signing) == told
+        decision = Decision("least", "kms:Sign", key, told == "fine", aliases=alias)
+        assert decision in decisions.read(strict.state_dir)
 
 
 def test_every_decision_can_be_read_and_roots_calls_are_none(strict: Emulator) -> None:
