@@ -102,7 +102,7 @@ resource "aws_s3_bucket" "anchors" {
 resource "aws_s3_bucket_versioning" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket = aws_s3_bucket.anchors[0].id
+  bucket = aws_s3_bucket.anchors[0].bucket
   versioning_configuration {
     status = "Enabled"
   }
@@ -112,7 +112,7 @@ resource "aws_s3_bucket_versioning" "anchors" {
 resource "aws_s3_bucket_object_lock_configuration" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket = aws_s3_bucket.anchors[0].id
+  bucket = aws_s3_bucket.anchors[0].bucket
   rule {
     default_retention {
       mode = var.force_destroy ? "GOVERNANCE" : "COMPLIANCE"
@@ -126,7 +126,7 @@ resource "aws_s3_bucket_object_lock_configuration" "anchors" {
 resource "aws_s3_bucket_server_side_encryption_configuration" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket = aws_s3_bucket.anchors[0].id
+  bucket = aws_s3_bucket.anchors[0].bucket
   rule {
     apply_server_side_encryption_by_default {
       sse_algorithm = "AES256"
@@ -137,7 +137,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "anchors" {
 resource "aws_s3_bucket_public_access_block" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket                  = aws_s3_bucket.anchors[0].id
+  bucket                  = aws_s3_bucket.anchors[0].bucket
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -147,7 +147,7 @@ resource "aws_s3_bucket_public_access_block" "anchors" {
 resource "aws_s3_bucket_ownership_controls" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket = aws_s3_bucket.anchors[0].id
+  bucket = aws_s3_bucket.anchors[0].bucket
   rule {
     object_ownership = "BucketOwnerEnforced"
   }
@@ -192,7 +192,7 @@ data "aws_iam_policy_document" "anchors" {
 resource "aws_s3_bucket_policy" "anchors" {
   count = local.own_anchors ? 1 : 0
 
-  bucket = aws_s3_bucket.anchors[0].id
+  bucket = aws_s3_bucket.anchors[0].bucket
   policy = one(data.aws_iam_policy_document.anchors[*].json)
 
   depends_on = [aws_s3_bucket_public_access_block.anchors] # S3 refuses to change both at once

@@ -70,6 +70,19 @@ def test_neither_a_later_version_nor_a_delete_marker_hides_what_was_written_firs
     assert isinstance(store.add(FIRST, b"after the marker"), Refused)
 
 
+def test_all_anchors_are_read_with_a_request_for_each_and_one_more(client_of: ClientOf) -> None:
+    client = locked_bucket(client_of)
+    memory, store = MemoryAnchors(), S3AnchorStore(client, "anchors")
+    for number in range(1, 31):
+        for each in (memory, store):
+            each.add(anchor_key("quotes", number), b"%d" % number)
+    client.put_object(Bucket="anchors", Key=FIRST, Body=b"forged")
+    requests: list[str] = []
+    client.meta.events.register("before-call.s3", lambda model, **_: requests.append(model.name))
+    assert list(store.read_all("quotes")) == list(memory.read_all("quotes"))
+    assert sorted(requests) == ["GetObject"] * 30 + ["ListObjectVersions"]
+
+
 def test_a_key_signs_what_its_public_half_proves(client_of: ClientOf) -> None:
     client = client_of("kms")
     made = client.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]

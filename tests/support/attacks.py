@@ -66,14 +66,14 @@ class Rights:
         return cls(grants, refusals, prefix)
 
     def allow(self, action: str, resource: str, **context: str) -> bool:
-        """Whether any of the roles may; ``context`` holds condition keys, ``s3_if-none-match`` for ``s3:``."""
+        """Whether any of the roles may; ``context`` holds condition keys."""
         return any(self._allows(role, action, resource, context) for role in self.roles)
 
     def _allows(self, role: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
         asked = EvalContext(
             principal_arn=f"arn:aws:iam::{ACCOUNT}:role/{self.prefix}-{role}", principal_type="AssumedRole",
             principal_account=ACCOUNT, action=action, resource_arn=resource, region="us-east-1",
-            secure_transport=True, service_context=dict(context),
+            secure_transport=True, service_context={name.lower(): value for name, value in context.items()},
         )  # fmt: skip
         return evaluate(asked, [*self.roles[role], *self.refusals]).decision == "Allow"
 

@@ -28,7 +28,7 @@ class Grant:
         """Whether a role with this grant alone may do what was asked, as the emulator's own policy engine decides."""
         about = {"Action": self.action, "Resource": self.resource, "Condition": json.loads(self.conditions)}
         aliases = asked.aliases.split() or None
-        named = {"s3:prefix": asked.prefix, "events:source": asked.source, "kms:ResourceAliases": aliases}
+        named = {"s3:prefix": asked.prefix, "events:source": asked.source, "kms:resourcealiases": aliases}
         named = {key: value for key, value in named.items() if value is not None}
         context = EvalContext(
             principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{asked.role}/any", principal_type="AssumedRole",

@@ -146,7 +146,7 @@ def inline_policies_of_a_role(planned: Sequence[Resource]) -> Iterator[str]:
         if not policy.knows("policy"):  # a new function's, whose log has no ARN yet; the longest plan knows all
             continue
         role = str(policy.values.get("role") or policy.address)
-        sizes[role] = sizes.get(role, 0) + len(policy.values["policy"])
+        sizes[role] = sizes.get(role, 0) + len(policy.values.get("policy") or "")
     yield from (
         f"{role}: inline policies of {size} characters, at most 10240" for role, size in sizes.items() if size > 10_240
     )

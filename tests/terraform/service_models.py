@@ -325,6 +325,7 @@ CALLS: dict[str, Call] = {
 # Types whose requests have a model that constrains nothing that we set: documented limits hold them, or there are none.
 UNCONSTRAINED = {
     "aws_s3_bucket_logging": "names a bucket and a prefix",
+    "aws_s3_bucket_object_lock_configuration": "a mode, and days that a variable bounds",
     "aws_s3_bucket_policy": "its size is documented, its grants are linted",
     "aws_s3_bucket_public_access_block": "four truths",
     "aws_security_group": "EC2's model says nothing of lengths",

@@ -41,7 +41,6 @@ BEYOND_THE_TYPES = {
     r"iam:(UpdateRole|UpdateRoleDescription|DetachRolePolicy|DeleteRolePolicy)": "a role changed",
     r"s3:(GetObjectVersion|AbortMultipartUpload|ListMultipartUploadParts)": "large packages; the state's old versions",
     r"s3:(Get|Put)BucketLogging": "access_log_bucket",
-    r"s3:PutBucketObjectLockConfiguration": "the anchors, which no plan here asks for",
     r"s3:GetBucketLocation|s3:ListBucketVersions": "the state's bucket, buckets that are emptied",
 }
 # The names of botocore's operations that are authorized as another action; None: as no action of a policy's.

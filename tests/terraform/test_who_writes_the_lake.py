@@ -399,6 +399,8 @@ def test_the_notary_alone_signs_and_adds_anchors_and_writes_nothing_else(longest
     assert not notary.allow("kms:Sign", key, **{"kms:ResourceAliases": f"alias/{prefix}-alarms"})
     assert not notary.allow("kms:Sign", key)
     assert notary.allow("s3:PutObject", anchor)
+    assert notary.allow("s3:ListBucket", lake), "asked without a prefix, S3 tells it that a certificate is missing"
+    assert not notary.allow("s3:ListBucket", lake, **{"s3:prefix": ""})
     assert notary.allow("s3:GetObject", f"{lake}/warehouse/_certificates/quotes/000000000001.json")
     head = "warehouse/_certificates/quotes/head.json"
     for name in (head, "warehouse/fact_quote/symlink.txt", "audit/a", "receipts/a"):

@@ -55,7 +55,7 @@ _EVENTS_TARGET = "AWSEvents.PutEvents"
 _PUT_EVENTS = "events:PutEvents"
 _event_sources: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("event_sources", default=())
 _CONDITIONS = ("if-none-match", "if-match")  # of a PUT
-_ALIASES = "kms:ResourceAliases"
+_ALIASES = "kms:resourcealiases"  # as the evaluator looks a key up
 _aliases: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("aliases", default=())
 _every_resource: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("every_resource", default=())
 
