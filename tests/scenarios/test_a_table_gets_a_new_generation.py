@@ -6,22 +6,29 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+from tests.fakes.anchors import MemoryAnchors, MemorySigner
 from tests.support.crashpoints import WAYS, Crash, Effects, Point
 from tests.support.feed_simulation import FeedSimulation, feed_simulation, with_entities
 from tests.support.feeds import contracts_in
 from tests.support.lake import MemoryLake
 from tests.unit.core.evolution.test_generations import by_day
 
+from auditor.proof.links import read_links
 from auditor.stories.object import trace
 from auditor.warehouse.partitions import target_of
+from cli.signatures import holds
 from core.audit.repair_jobs import Vacuum
 from core.contract.model import Contracts
 from core.errors import TransientFailure
 from core.evolution.generations import Transition, plan_transition
 from core.warehouse.pointer import DATA_ROOT, POINTER_NAME, ROOT
+from notary.prove import Chained, Proven, prove_chain
+from notary.sign import sign_chain
+from processing.partitions.commit import CommitContext, restate
 from processing.restating.generations import BuiltGeneration, build_generations
 
 OPENED = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)
@@ -188,3 +195,48 @@ def replace_services(lake: MemoryLake, contracts: Contracts) -> MemoryLake:
     look.partitions = lake.partitions
     look.services = replace(lake.services, contracts=contracts)
     return look
+
+
+def test_a_chain_stays_signed_and_proven_while_history_is_rebuilt_and_rows_come_late(feed: FeedSimulation) -> None:
+    """The notary signs after each step of honest work, and whoever has its key alone is told of no lie."""
+    records, anchors, signer = feed.lake.records, MemoryAnchors(), MemorySigner()
+
+    def signed() -> Proven:
+        stores = {"records": records, "anchors": anchors}
+        sign_chain("quotes", signers=[signer], now=feed.now, **stores)  # type: ignore[arg-type]
+        assert feed.verified() == []
+        links = read_links(records, "quotes")
+        chained, keys = Chained(links.hashes, links.head.number), [signer.public_key()]
+        return prove_chain("quotes", chained=chained, anchors=anchors, trusted=keys, holds=holds, now=feed.now)
+
+    assert signed().problems == ()
+    feed.loses_event = lambda _key: True
+    trades_on(feed, 20)
+    feed.loses_event = lambda _key: False
+    trades_on(feed, 30)
+    feed.pass_time(minutes=5)
+    audited(feed)
+    assert signed().problems == (), "objects were processed late"
+
+    steps = transition(feed, by_day(feed.contracts))
+    feed.deployed(steps.first)
+    built(feed, steps)
+    feed.deployed(steps.last(int(feed.now.timestamp())))
+    assert signed().problems == (), "certificates speak of the generation that they were made of"
+    trades_on(feed, 60)
+    feed.pass_time(minutes=5)
+    audited(feed)
+    assert signed().problems == ()
+
+    table = feed.contracts.table("fact_quote")
+    for path in feed.lake.paths("fact_quote"):
+        rows = feed.lake.snapshot("fact_quote", path).table
+        restate(feed.lake.partitions, table, path, partial(lambda kept: (kept, ()), rows), context=CommitContext("x"))
+    feed.pass_time(hours=12)
+    for _ in range(2):
+        feed.pass_time(hours=1)
+        audited(feed)
+    assert stored(feed, "fact_quote") == [], "the old generation is gone"
+    last = signed()
+    assert last.problems == ()
+    assert last.number == len(read_links(records, "quotes").hashes) > 4

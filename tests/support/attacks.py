@@ -16,8 +16,7 @@ from tests.support.planning import ACCOUNT
 
 from auditor.evidence.chain import Chain, ChainReader
 from auditor.prove import Verified, verify
-from auditor.warehouse.partitions import proof_of, read_partition, rows_of_window
-from auditor.windows import Window
+from auditor.warehouse.partitions import read_partition
 from aws.pointers import S3PartitionStore
 from cli.signatures import holds
 from core.audit.certificate import Certificate, window_digest
@@ -26,6 +25,7 @@ from core.errors import AlteredProof
 from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
 from core.time import epoch
 from core.warehouse.arrow_types import stored_schema
+from core.warehouse.canonical_rows import proof_of, rows_between
 from notary.prove import Chained, Proven, prove_chain
 from notary.sign import sign_chain
 from processing.partitions.commit import CommitContext, restate
@@ -215,11 +215,11 @@ class SignedLake:
     def claims_of_now(self, number: int, *, without: Sequence[str] = ()) -> dict[str, Any]:
         """What a certificate of that window would say of its rows as they are now, less these columns."""
         certificate = self.certificate(number)
-        window = Window(epoch(certificate.start), epoch(certificate.end))
+        span = epoch(certificate.start), epoch(certificate.end)
         proofs = {}
         for name in certificate.partitions:
             held = read_partition(partitions_in(self.objects), self.table, name.partition("/")[2])
-            proofs[name] = proof_of(rows_of_window(held.rows, "minute", window).drop_columns(list(without)))
+            proofs[name] = proof_of(rows_between(held.rows, "minute", *span).drop_columns(list(without)))
         return {"partitions": proofs, "digest": window_digest(proofs)}
 
     def certify(self, attacker: Attacker, certificate: Certificate, **claims: Any) -> Certificate:
