@@ -38,6 +38,7 @@ VARIABLES = "variables.json"  # what Terraform was applied with
 IN_TIME = ("request-",)  # schedules that ask a provider, whose clock no stack turns faster
 # Go's default is 100, with which a quarter of what an apply costs the processor is garbage collection.
 GOGC = "400"
+RUNNING_PROVIDERS = "TF_REATTACH_PROVIDERS"
 Say = Callable[[str], None]
 
 
@@ -128,9 +129,14 @@ def variables_of(emulator: Emulator, provider_urls: Mapping[str, str], packed: P
 
 
 def terraform_of(folder: Path, emulator: Emulator) -> Terraform:
-    """The runner of a stack's Terraform, whose processes are found as the others are."""
+    """The runner of a stack's Terraform, whose processes are found as the others are.
+
+    A provider that runs already, as one in a debugger does, is used where Terraform's own variable names it.
+    """
     work = folder / "terraform"
-    return Terraform(MODULE, work, emulator.environment() | marked(work) | {"GOGC": os.environ.get("GOGC", GOGC)})
+    given = {name: os.environ[name] for name in (RUNNING_PROVIDERS,) if name in os.environ}
+    variables = emulator.environment() | marked(work) | {"GOGC": os.environ.get("GOGC", GOGC)} | given
+    return Terraform(MODULE, work, variables)
 
 
 def read_variables(folder: Path) -> dict[str, Any]:

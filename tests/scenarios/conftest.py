@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from tests.support.checkouts import checkout_elsewhere
 from tests.support.commands import Command, commands
+from tests.support.provider import standing_provider
 from tests.support.sessions import Hour, session_hour
 from tests.support.state import Resource, managed
 
 from deploy.terraform import Change, Terraform, emulator_backend
-from local.emulator import REGION
-from local.provisioning import STATE_BUCKET, Plan
+from local.emulator import ACCOUNT, REGION
+from local.provisioning import RUNNING_PROVIDERS, STATE_BUCKET, Plan
 from local.stack import Stack
 from local.trading import feed_of
 
@@ -35,6 +36,15 @@ PLAN = Plan(
     margin=1,
     variables=VARIABLES,
 )
+# A provider's account before there is an emulator, which no call can leave.
+EMULATED = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": ACCOUNT,
+    "AWS_SECRET_ACCESS_KEY": "emulator",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 _PACKAGE = """
 import json, sys
 from pathlib import Path
@@ -98,7 +108,8 @@ def switched_on(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Switc
     command = [sys.executable, "-c", _PACKAGE, variables["contracts_file"], str(copy / "build")]
     environment = {**os.environ, "PYTHONPATH": str(copy / "src")}
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True)
-    terraform = Terraform(copy / "terraform", copy / "build/terraform", stack.emulator.environment())
+    provider = {name: os.environ[name] for name in (RUNNING_PROVIDERS,) if name in os.environ}
+    terraform = Terraform(copy / "terraform", copy / "build/terraform", stack.emulator.environment() | provider)
     terraform.init(emulator_backend(stack.emulator.endpoint, STATE_BUCKET, REGION))
     plan = terraform.plan(variables | json.loads(done.stdout))
     return Switch(plan.changes, list(managed({"values": plan.values})))
@@ -113,9 +124,16 @@ def resources(stack: Stack) -> list[Resource]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The emulator with the real Terraform applied, a small sales source, the market."""
-    with Stack.up(tmp_path_factory.mktemp("build"), PLAN) as running:
-        yield running
+    """The emulator with the real Terraform applied, a small sales source, the market.
+
+    All commands of Terraform speak to one provider: where the emulator is, their variables tell it.
+    """
+    folder = tmp_path_factory.mktemp("provider")
+    with standing_provider(folder, EMULATED) as provider, pytest.MonkeyPatch.context() as patched:
+        for name, value in provider.items():
+            patched.setenv(name, value)
+        with Stack.up(tmp_path_factory.mktemp("build"), PLAN) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")
