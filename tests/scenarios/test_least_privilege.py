@@ -44,8 +44,10 @@ EXCEPTIONS: Mapping[str, str] = {
     r"repair (TakeTurns|TellNoTurnsFromForbidden) s3:.*":
         "the pull function's own, and within what the repair function may do to the files of its runs",
     r"restate RemoveOldObjects s3:DeleteObject .*": "no object of a new stack has outlived its grace period",
-    r"check WriteRepairs s3:PutObject .*/lists/.*|(audit|verify) Read s3:GetObject .*/quarantine/.*":
-        "a repair may be the first to hash by a new contract, and what it brought may be refused",
+    r"check WriteRepairs s3:PutObject .*/lists/.*|(audit|verify) Read s3:GetObject .*/quarantine/.*"
+    r"|page ReadLines s3:GetObject .*/feeds/.*":
+        "a repair may be the first to hash by a new contract, and what it brought may be refused; a story looks for its"
+        " point's line in objects of the two days after it, and whether there are any here is a matter of the weekday",
     r"audit WriteDown s3:PutObject .*/_contracts/.*":
         "an audit by a contract that no deployment wrote down, for its last step was cut off",
     r"(pull|repair) (NoteBrokenAnswers|KeepBadRecords) s3:PutObject .*":
