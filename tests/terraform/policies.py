@@ -30,6 +30,8 @@ EXCUSED = {
     # Of 2021, which the linter's table does not know: KMS Developer Guide, "kms:ResourceAliases".
     ("UNKNOWN_CONDITION_FOR_ACTION", "Unknown condition kms:ResourceAliases for action kms:Sign"),
     ("UNKNOWN_CONDITION_FOR_ACTION", "Unknown condition kms:ResourceAliases for action kms:GetPublicKey"),
+    # It would have the ARNs of express executions, too; the children of the map are standard ones.
+    ("RESOURCE_MISMATCH", "states:DescribeExecution"),
 }
 SERVICES = {"cloudwatch", "events", "firehose", "lambda", "s3", "scheduler", "states"}
 ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:\S+|\*")
