@@ -78,7 +78,7 @@ def _distributed(machine: Resource) -> Needs:
     yield role, "states:StartExecution", machine["arn"]
     for action in ("states:DescribeExecution", "states:StopExecution"):
         yield role, action, f"{execution}:any"
-        yield role, action, f"{execution}/Jobs:any"
+        yield role, action, f"{execution}/any:any"
 
 
 def _delivery(delivery: Resource, resources: list[Resource]) -> Needs:

@@ -17,7 +17,6 @@ locals {
     States = {
       "Each job" = {
         Type                       = "Map"
-        Label                      = "Jobs"
         MaxConcurrency             = var.at_scale_concurrency
         ToleratedFailurePercentage = 100
         ItemReader = {
@@ -77,7 +76,7 @@ data "aws_iam_policy_document" "at_scale" {
     sid     = "FollowChildren"
     actions = ["states:DescribeExecution", "states:StopExecution"]
     # wildcard: its own executions and their children
-    resources = [for children in ["", "/Jobs"] : "${local.at_scale_arns["execution"]}${children}:*"]
+    resources = [for children in ["", "/*"] : "${local.at_scale_arns["execution"]}${children}:*"]
   }
 }
 
