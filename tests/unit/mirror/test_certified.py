@@ -171,3 +171,15 @@ def test_tags_of_days_go_after_a_week_and_their_objects_with_them(audited: Audit
     assert set(audited.opened().metadata.refs) == {"main", TAG, "certified-2026-11-29"}
     assert len(held - held_objects(audited.objects, QUOTES)) == 1
     assert audited.tagged() == rows_of(audited.opened().scan().to_arrow())
+
+
+def test_what_is_committed_while_it_is_proven_neither_helps_nor_harms_the_proof(audited: Audited) -> None:
+    entities = [audited.window.feed.entities[1].name]
+
+    def commit(effect: str, key: str) -> None:
+        if entities and effect == "list" and key.startswith("warehouse/_certificates/"):
+            audited.window.commit(entities.pop(), 60, price=2)  # what the pointers lead to now is not certified
+
+    audited.objects.before = commit
+    assert {each.claim.until for each in audited.certify()} == {epoch(END)}
+    assert not entities
