@@ -12,9 +12,11 @@ import pytest
 import sqlglot
 from tests.support.exported import generated, written_by_hand
 
+from auditor.databases.choose import AUDITED_EVERY
 from auditor.databases.rows.targets import targets_of
 from core.contract.model import Contracts, Database
 from core.landing.records import COMPLETENESS_COLUMNS
+from core.standards.completeness import AUDITED_EVERY as EXPECTED_EVERY
 from core.standards.completeness import Promise, is_compared, promise_of
 from core.warehouse.current_state import current_table
 
@@ -120,3 +122,7 @@ def test_a_feed_may_be_silent_for_as_long_as_its_calendar_is() -> None:
     assert promise.audited == (contracts.feed("quotes").table.name,)
     days = promise.seconds / 86_400
     assert 3.5 < days < 5  # from Friday's close over a long weekend, and no longer
+
+
+def test_audits_come_as_often_as_is_counted_on() -> None:
+    assert EXPECTED_EVERY == AUDITED_EVERY
