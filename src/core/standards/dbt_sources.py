@@ -2,7 +2,7 @@
 
 Tests are dbt's own four (``unique``, ``not_null``, ``accepted_values``, ``relationships``), so that a project needs no
 package; what a contract checks beyond them is ``not_null`` of an expression. Freshness asks the table ``completeness``
-(``core.standards.completeness``). The form is that of dbt 1.10 and later:
+(``core.standards.completeness``). The form is that of dbt 1.11:
 https://docs.getdbt.com/reference/source-properties
 """
 
