@@ -72,7 +72,8 @@ def _rename_column(contract: dict[str, Any], draw: random.Random) -> None:
 def _rename_field(contract: dict[str, Any], draw: random.Random) -> None:
     """A column of a feed's fact takes its field under another name, and so do all that take it."""
     facts = [star for star in contract["warehouse"].values() if star["kind"] == "fact"]
-    taken = {_taken(name, column) for fact in facts for name, column in _items(fact)} & {"volume", "extra", "price"}
+    fields = [_taken(name, column) for fact in facts for name, column in _items(fact)]
+    taken = {field for field in fields if field in ("volume", "extra", "price")}
     calls = [contract["source"][role].get("rest") for role in ("provider", "history") if role in contract["source"]]
     if not taken or not all(isinstance(call, dict) for call in calls):
         return
