@@ -24,6 +24,7 @@ from core.audit.repair_jobs import RepairJob, RepairOutcome, Revive, write_job, 
 
 COUNTS: Mapping[str, Any] = {"expected": 60, "present": 60}
 AT = "2026-11-20T20:00:00Z"
+RUNS = ("before", "a", "b", "c", "d", "r")  # each certifies an hour of its own
 
 
 @pytest.fixture
@@ -44,7 +45,8 @@ def ran(services: Services, *, run: str = "r", found: int = 2, left: int = 1, ca
         write_run_file(services.records, run, f"audit-{attempt}", result.to_data())
     job = write_job(services.records, RepairJob("quotes", run, Revive("quotes", ("a",))), attempt=1, number=0)
     write_outcome(services.records, job, RepairOutcome("done", "", 1, revived=("a",)))
-    Chain(services.records, "quotes").issue([replace(CERTIFICATE, run=run, start=f"2026-11-20T15:00:00Z{run}")])
+    start = f"2026-11-20T{10 + RUNS.index(run)}:00:00Z"
+    Chain(services.records, "quotes").issue([replace(CERTIFICATE, run=run, start=start)])
     data = {"causes": [Cause(name, "quotes", 7).to_data() for name in causes], "healing": 0, "alarmed": 7}
     write_run_file(services.records, run, "judgement", data)
 
