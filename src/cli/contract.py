@@ -254,7 +254,7 @@ def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build
 @examples(
     "contract export --odcs",
     "contract export --odcs --dataset sales --output catalog/contracts",
-    "contract export --dbt --schema starmend_prod --output models/starmend.yml",
+    "contract export --dbt --catalog starmend_prod --output models/starmend.yml",
 )
 def export(
     folder: Folder = DEFAULT_FOLDER,
@@ -266,7 +266,7 @@ def export(
     ] = False,
     dataset: Dataset = "",
     schema: Annotated[
-        str, typer.Option("--schema", help="The catalog's database, PROJECT_ENVIRONMENT, that dbt reads.")
+        str, typer.Option("--catalog", help="The catalog's database, PROJECT_ENVIRONMENT, that dbt reads.")
     ] = "starmend_dev",
     file: Annotated[Path | None, typer.Option("--output", help=OUTPUT)] = None,
 ) -> None:

@@ -11,7 +11,7 @@ from core.audit.efforts import Effort
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.fingerprint import Fingerprint
 from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest
-from core.audit.repair_jobs import Repair, RepairOutcome, executor_of, repair_from_data, repair_to_data
+from core.audit.repair_jobs import Inputs, Repair, RepairOutcome, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
     DescribeTables,
@@ -35,6 +35,7 @@ from core.landing.reshaping import (
 
 NINE, TEN = 1_795_165_200, 1_795_168_800  # 2026-11-20 09:00 and 10:00 UTC
 EXAMPLES: dict[str, Any] = {
+    "allow_fewer": True,
     "at": "2026-11-20T09:00:00Z",
     "bytes": 4096,
     "checked": ("2026-11-20T10:00:00.000000Z",),
@@ -49,6 +50,11 @@ EXAMPLES: dict[str, Any] = {
     "entity": "AAA",
     "fact": "fact_price",
     "example": "symbol=AAA, price=-1",
+    "inputs": Inputs(
+        objects=("tables/books/book/000000000001.jsonl.gz",),
+        after=(("tables/books/book/", "tables/books/book/000000000001.jsonl.gz"),),
+        at="2026-11-20T09:00:00Z",
+    ),
     "key": "tables/books/book/000000000001.jsonl.gz",
     "keys": ((1, "a", True), (2, "é", False)),
     "messages": ("0123abcd",),

@@ -124,7 +124,7 @@ def test_contracts_are_exported_as_documents_and_as_sources(starmend: Command, t
     assert (one.code, [path.name for path in folder.iterdir()]) == (0, ["sales.odcs.yaml"])
     assert yaml.safe_load((folder / "sales.odcs.yaml").read_text())["kind"] == "DataContract"
     sources = starmend(
-        "contract", "export", "--dbt", "--schema", "lake_prod", "--contracts", CONTRACTS, "--output", str(file)
+        "contract", "export", "--dbt", "--catalog", "lake_prod", "--contracts", CONTRACTS, "--output", str(file)
     )
     assert sources.code == 0
     [source] = yaml.safe_load(file.read_text())["sources"]
