@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,7 @@ Where = Mapping[str, Any] | Iterable[tuple[str, str, Any]]
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not in")
 _ALIASES = {"==": "=", "<>": "!="}
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")  # than microseconds: what Python passes over
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ class Condition:
 
     def of(self, shown: pc.Expression, kind: pa.DataType) -> pc.Expression:
         """It as an expression over a column; as in SQL, it never holds of a null but where null is asked for."""
-        known = pa.array([value for value in self.values if value is not None], kind)
+        values = [value for value in self.values if value is not None]
+        zeros = [-value for value in values if value == 0] if pa.types.is_floating(kind) else []
+        known = pa.array([*values, *zeros], kind)  # Arrow looks doubles up by their bits: 0.0 is not -0.0
         asks_null = None in self.values
         match self.operator:
             case "=" | "in":
@@ -82,11 +86,16 @@ def conditions_of(where: Where | None, schema: pa.Schema, *, place: str) -> tupl
 
 
 def _triples(where: Iterable[Any], place: str) -> list[tuple[str, str, Any]]:
-    triples = list(where)
-    if isinstance(where, str) or not all(isinstance(each, Sequence) and len(each) == 3 for each in triples):
+    triples = list(where) if isinstance(where, Iterable) and not isinstance(where, str) else [where]
+    if not all(_is_triple(each) for each in triples):
         remedy = 'Such as: where={"symbol": "AAPL"}, or: where=[("minute", ">=", "2026-11-20")]'
         raise Misuse("read where", place, f"{where!r} is no list of (column, operator, value)", remedy)
     return [(name, operator, value) for name, operator, value in triples]
+
+
+def _is_triple(each: Any) -> bool:
+    is_row = isinstance(each, Sequence) and not isinstance(each, str) and len(each) == 3
+    return is_row and isinstance(each[1], str)
 
 
 def _condition(name: str, operator: str, value: Any, schema: pa.Schema, place: str) -> Condition:
@@ -139,15 +148,21 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
 def _instant(value: Any) -> datetime:
     """UTC without a zone, as the tables have it: an aware instant is converted, a day is its first instant."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if isinstance(at, date) and not isinstance(at, datetime):
+    if not isinstance(at, date) or getattr(at, "nanosecond", 0) or (isinstance(value, str) and _FINER.search(value)):
+        _refuse(value)
+    if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=UTC)
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
 def _day(value: Any) -> date:
+    """A day; an instant stands for one where it is its first, for ``<`` would leave out the day of another."""
     if isinstance(value, str):
         return date.fromisoformat(value)
-    return value.date() if isinstance(value, datetime) else value
+    if not isinstance(value, datetime):
+        return value if isinstance(value, date) else _refuse(value)
+    at = _instant(value)
+    return at.date() if at.time() == time() else _refuse(value)
 
 
 def _refuse(value: Any) -> Any:
