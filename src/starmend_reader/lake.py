@@ -119,21 +119,24 @@ class Lake:
         wanted = _chosen(relation, columns)
         if relation.table is None:
             return past._records(relation, conditions, wanted, instant)
+        placed = [each for each in conditions if each.column not in relation.unknown]  # paths have what was stored
         if instant is None:
-            parts = current_parts(self.warehouse, relation.table, conditions)
+            parts = current_parts(self.warehouse, relation.table, placed)
         elif is_kept(relation.table, self.contracts, now=now):
-            parts = past._parts_at(relation.table, conditions, instant)
+            parts = past._parts_at(relation.table, placed, instant)
         else:
             problem = f"its partitions of then ({relation.table.folder}) were built anew, and the old ones are removed"
             raise NotKept("read as of", f"{name} at {format_second(instant.at)}", problem, "Ask for a later time")
         objects = [(part.key, _key_values(relation, part.path)) for part in parts]
         stored = stored_columns(relation)
         shown = self._shown(relation, as_of)
-        rows = _condition(relation, conditions, shown)
+        beyond = [each for each in conditions if each.is_beyond_statistics(relation.columns.field(each.column).type)]
+        rows = _condition(relation, [each for each in conditions if each not in beyond], shown)
+        held = _together(relation, beyond, shown)
 
         def batches() -> Iterator[pa.RecordBatch]:
             columns_shown = {each: shown[each] for each in wanted.names}
-            return parquet_batches(self.warehouse, objects, stored, columns_shown, rows)
+            return parquet_batches(self.warehouse, objects, stored, columns_shown, rows, held)
 
         return Rows(name, wanted, tuple(key for key, _ in objects), batches)
 
@@ -230,9 +233,17 @@ def _condition(
     relation: Relation, conditions: Sequence[Condition], shown: Mapping[str, pc.Expression]
 ) -> pc.Expression | None:
     """All that rows are held to, a view's condition included; None where that is nothing."""
+    asked = _together(relation, conditions, shown)
+    if not relation.condition:
+        return asked
+    own = pc.field(relation.condition)
+    return own if asked is None else asked & own
+
+
+def _together(
+    relation: Relation, conditions: Sequence[Condition], shown: Mapping[str, pc.Expression]
+) -> pc.Expression | None:
     expressions = [each.of(shown[each.column], relation.columns.field(each.column).type) for each in conditions]
-    if relation.condition:
-        expressions.append(pc.field(relation.condition))
     return reduce(operator.and_, expressions) if expressions else None
 
 

@@ -23,6 +23,7 @@ GZIP = b"\x1f\x8b"
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 Scanned = Mapping[str, pc.Expression]  # the columns that are shown, and what each is of the stored ones
+_HELD = "starmend_held"  # beside them: whether a row is held to what statistics do not know
 
 
 def parquet_batches(
@@ -31,11 +32,12 @@ def parquet_batches(
     schema: pa.Schema,
     shown: Scanned,
     rows: pc.Expression | None,
+    beyond: pc.Expression | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of Parquet objects, each with its partition's values, in order.
 
     ``schema`` has all columns, the partition's too: one that an object lacks is null, a narrower type is widened. Row
-    groups whose statistics exclude all rows are not read.
+    groups whose statistics exclude all ``rows`` are not read. What is said ``beyond`` that is asked of each row alone.
     """
     form = ds.ParquetFileFormat()
 
@@ -50,8 +52,10 @@ def parquet_batches(
     def read(item: tuple[str, ds.Fragment]) -> pa.Table:
         key, piece = item
         with _reading(storage, key):
-            return piece.to_table(schema=schema, columns=dict(shown), filter=rows, use_threads=False)
+            table = piece.to_table(schema=schema, columns={**shown, **held}, filter=rows, use_threads=False)
+            return table.filter(table[_HELD]).drop_columns([_HELD]) if held else table
 
+    held = {} if beyond is None else {_HELD: beyond}
     with ThreadPoolExecutor(FOOTERS_AHEAD) as footers, ThreadPoolExecutor(AHEAD) as groups:
         pieces = (piece for groups_of in _ahead(footers, row_groups, objects, FOOTERS_AHEAD) for piece in groups_of)
         for table in _ahead(groups, read, pieces, AHEAD):

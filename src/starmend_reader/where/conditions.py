@@ -35,6 +35,10 @@ class Condition:
         """The values that it allows alone; None where there are others."""
         return self.values if self.operator in ("=", "in") else None
 
+    def is_beyond_statistics(self, kind: pa.DataType) -> bool:
+        """Whether NaN satisfies it: least and greatest value of a row group are told without."""
+        return pa.types.is_floating(kind) and self.operator in ("!=", "not in")
+
     def holds_between(self, low: Any, high: Any) -> bool:
         """Whether it can hold of a value in ``[low, high]``."""
         match self.operator:
@@ -86,7 +90,7 @@ def conditions_of(where: Where | None, schema: pa.Schema, *, place: str) -> tupl
 
 
 def _triples(where: Iterable[Any], place: str) -> list[tuple[str, str, Any]]:
-    triples = list(where) if isinstance(where, Iterable) and not isinstance(where, str) else [where]
+    triples: list[Any] = list(where) if isinstance(where, Iterable) and not isinstance(where, str) else [where]
     if not all(_is_triple(each) for each in triples):
         remedy = 'Such as: where={"symbol": "AAPL"}, or: where=[("minute", ">=", "2026-11-20")]'
         raise Misuse("read where", place, f"{where!r} is no list of (column, operator, value)", remedy)
@@ -148,7 +152,11 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
 def _instant(value: Any) -> datetime:
     """UTC without a zone, as the tables have it: an aware instant is converted, a day is its first instant."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(at, date) or getattr(at, "nanosecond", 0) or (isinstance(value, str) and _FINER.search(value)):
+    if (
+        not isinstance(at, date)
+        or getattr(at, "nanosecond", False)
+        or (isinstance(value, str) and _FINER.search(value))
+    ):
         _refuse(value)
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=UTC)

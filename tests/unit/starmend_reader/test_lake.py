@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +23,8 @@ from tests.support.known_lake import OPENED, known_lake
 from tests.support.lake import MemoryLake, department, order, shipped_contracts, staff
 from tests.support.lake_folder import CODE, lake_in, write_lake
 
-from core.contract.model import Contracts
+from core.contract.model import Contracts, Partition, Table
+from core.contract.types import parse_type
 from core.errors import LostCommit, Misuse, NotDeployed, PipelineBug, UnknownTable
 from core.evolution.deployments import record_deployment
 from core.rendering.views import catalog_views
@@ -105,14 +109,58 @@ def test_an_unknown_parent_is_shown_as_the_views_sql_shows_it(tmp_path: Path) ->
     assert asked.num_rows >= 1
 
 
-def with_unknown_staff(contracts: Contracts) -> Contracts:
-    def changed(table: Any) -> Any:
+def test_an_unknown_parent_is_found_in_whatever_partition_its_value_has(tmp_path: Path) -> None:
+    bucket = Partition("staff_bucket", "sales_staff_id", "bucket", buckets=16)
+    contracts = with_unknown_staff(shipped_contracts(), bucket)
+    memory = MemoryLake(contracts)
+    memory.process(
+        memory.put_table("sales", "department", 1, [department(1, "Sales")]),
+        memory.put_table("sales", "staff", 1, [staff(1, 1)]),
+        memory.put_table("sales", "sales_order", 1, [order(1), *(order(id, staff_id=75 + id) for id in range(2, 7))]),
+    )
+    write_lake(memory, tmp_path)
+    lake = lake_in(tmp_path)
+    for where in ({"sales_staff_id": -1}, [("sales_staff_id", "<", 0)], [("sales_staff_id", "in", [-1])]):
+        asked = lake.read("fact_sales_order_now", where=where, columns=["sales_order_id"]).arrow()
+        assert sorted(asked["sales_order_id"].to_pylist()) == [2, 3, 4, 5, 6]
+    assert len(lake.read("fact_sales_order", where={"sales_staff_id": 77}).objects) == 1
+
+
+def test_a_double_that_is_no_number_differs_from_each(folder: Path, lake: Lake) -> None:
+    lake = dataclasses.replace(lake, contracts=with_tables(lake.contracts, with_double_price))
+    path = folder / lake.warehouse.path(lake.read("fact_quote", where={"symbol": "AMD"}).objects[0])
+    body, stat = path.read_bytes(), path.stat()
+    rows = pq.read_table(path)
+    prices = pa.array([math.nan, *([5.0] * (rows.num_rows - 1))])
+    try:
+        pq.write_table(rows.set_column(rows.column_names.index("price"), "price", prices), path)
+        different = lake.read("fact_quote", where=[("symbol", "=", "AMD"), ("price", "!=", 5)], columns=["price"])
+        assert str(different.arrow()["price"].to_pylist()) == "[nan]"
+    finally:
+        path.write_bytes(body)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def with_double_price(table: Table) -> Table:
+    columns = (
+        dataclasses.replace(each, type=parse_type("double")) if each.name == "price" else each for each in table.columns
+    )
+    return dataclasses.replace(table, columns=tuple(columns))
+
+
+def with_unknown_staff(contracts: Contracts, *parts: Partition) -> Contracts:
+    def changed(table: Table) -> Table:
         columns = tuple(
             dataclasses.replace(each, missing="unknown") if each.name == "sales_staff_id" else each
             for each in table.columns
         )
-        return dataclasses.replace(table, columns=columns)
+        added = parts if table.name == "fact_sales_order" else ()
+        return dataclasses.replace(table, columns=columns, partition_by=(*table.partition_by, *added))
 
+    return with_tables(contracts, changed)
+
+
+def with_tables(contracts: Contracts, changed: Callable[[Table], Table]) -> Contracts:
     return dataclasses.replace(
         contracts,
         contracts=tuple(dataclasses.replace(each, tables=tuple(map(changed, each.tables))) for each in contracts),

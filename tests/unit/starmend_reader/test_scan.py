@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -16,6 +17,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from core.errors import LostCommit, PipelineBug
 from starmend_reader import scan
 from starmend_reader.storage import Storage
+from starmend_reader.where.conditions import conditions_of
 
 SCHEMA = pa.schema([("id", pa.int64()), ("price", pa.decimal128(14, 3)), ("note", pa.string()), ("month", pa.string())])
 SHOWN = {name: pc.field(name) for name in SCHEMA.names}
@@ -82,6 +84,20 @@ def test_row_groups_that_hold_none_of_the_rows_are_not_read(storage: Storage) ->
     schema = pa.schema([("id", pa.int64())])
     asked = scan.parquet_batches(storage, [("many", {})], schema, {"id": pc.field("id")}, pc.field("id") == 995)
     assert [batch["id"].to_pylist() for batch in asked] == [[995]]
+
+
+@pytest.mark.parametrize("where", [("size", "!=", 5.0), ("size", "not in", [5.0, 7.0])])
+def test_statistics_hide_no_value_that_they_do_not_know(storage: Storage, where: tuple[str, str, object]) -> None:
+    put(storage, "nan", pa.table({"size": [5.0, math.nan, 5.0, 5.0, 6.0, 5.0]}), row_group_size=2)
+    size = pc.field("size")
+    schema = pa.schema([("size", pa.float64())])
+    (condition,) = conditions_of([where], schema, place="f")
+    assert condition.is_beyond_statistics(pa.float64())
+    held = condition.of(size, pa.float64())
+    found = scan.parquet_batches(storage, [("nan", {})], schema, {"size": size}, size > -1e300, held)
+    assert [batch["size"].to_pylist() for batch in found] == [[6.0]]
+    found = scan.parquet_batches(storage, [("nan", {})], schema, {"size": size}, None, held)
+    assert str([value for batch in found for value in batch["size"].to_pylist()]) == "[nan, 6.0]"
 
 
 def test_an_object_that_is_gone_or_broken_is_named(storage: Storage) -> None:

@@ -50,7 +50,9 @@ def test_a_value_that_would_have_to_be_bent_is_refused(column: str, value: Any) 
         conditions_of([(column, "<", value)], SCHEMA, place="f")
 
 
-@pytest.mark.parametrize("value", [dt.datetime(2026, 11, 19, 19, tzinfo=WEST), pd.Timestamp("2026-11-20"), "2026-11-20"])
+@pytest.mark.parametrize(
+    "value", [dt.datetime(2026, 11, 19, 19, tzinfo=WEST), pd.Timestamp("2026-11-20"), "2026-11-20"]
+)
 def test_the_first_instant_of_a_day_stands_for_it(value: Any) -> None:
     (condition,) = conditions_of({"day": value}, SCHEMA, place="f")
     assert condition.values == (dt.date(2026, 11, 20),)
