@@ -25,8 +25,10 @@ from core.landing.zone import FEEDS, RECEIPTS, landing_of
 from core.ports import ObjectInfo, ObjectReader
 
 RECENT = timedelta(days=2)
-SWEEP_DAYS = 7
 MOST_SWEPT = 48  # hours of arrival that one audit sweeps
+# Audits in which all older hours come round, of which the least is taken that is enough. Primes, so that audits of the
+# same hours of the day meet all of them too; far apart, so that a sweep is seldom begun anew as the lake grows.
+_ROUNDS = (5, 11, 23, 47, 97, 197, 397, 797, 1597, 3203, 6421)
 FORMAT = "%Y/%m/%d/%H"
 MOST_LISTED = timedelta(days=7)  # of arrivals in one listing, so that what is long is listed side by side
 HALTED_BYTES = 4_096  # a halted object's receipt names no partitions, and is shorter than this
@@ -43,14 +45,24 @@ def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str
     if not since:
         return []
     first, last = _hour(since), now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    begin = max(first, min(_hour(stood) if stood else first, last - RECENT))
-    recent = _hours(begin, last)
-    total = int((begin - first) / timedelta(hours=1))
-    share = min(MOST_SWEPT, total)
-    turn = int(last.timestamp()) // 3600
-    swept = {(turn * share + number) % total for number in range(share)} if total > 0 else set()
+    begin = max(first, min(_hour(stood), last) - RECENT) if stood else first
     of_halts = {"/".join(key.split("/")[2:6]) for key in halted}
-    return sorted({*recent, *of_halts, *((first + timedelta(hours=number)).strftime(FORMAT) for number in swept)})
+    return sorted({*_hours(begin, last), *of_halts, *_swept(first, begin, turn=int(last.timestamp()) // 3600)})
+
+
+def _swept(first: datetime, begin: datetime, *, turn: int) -> Iterator[str]:
+    """The hours from ``first`` to before ``begin`` whose turn it is: those of a block of hours in each round.
+
+    Blocks are counted from 1970 on, so that a lake which grows by an hour an audit moves none of them.
+    """
+    low, high = (int(at.timestamp()) // 3600 for at in (first, begin))
+    blocks = range(low // MOST_SWEPT, -(-high // MOST_SWEPT))
+    enough = (number for number in _ROUNDS if number >= len(blocks))
+    rounds = 1 if high - low <= MOST_SWEPT else next(enough, _ROUNDS[-1])
+    for block in blocks:
+        if block % rounds == turn % rounds:
+            hours = range(max(low, block * MOST_SWEPT), min(high, (block + 1) * MOST_SWEPT))
+            yield from (datetime.fromtimestamp(hour * 3600, UTC).strftime(FORMAT) for hour in hours)
 
 
 def _hour(text: str) -> datetime:
@@ -95,14 +107,20 @@ class KnownHalts:
 
     @classmethod
     def of(cls, standing: Collection[str], stood: str) -> KnownHalts:
-        """By the state's memory: an audit that ended in the hour ``stood`` read what was written before that hour."""
+        """By the state's memory: an audit that ended in the hour ``stood`` read what was written before that hour.
+
+        But for receipts that were written when their hour of arrival was no longer looked at in every audit.
+        """
         return cls(standing, _hour(stood) - CLOCKS if stood else None)
 
     def may_tell_more(self, receipt: ObjectInfo, key: str) -> bool:
         """Whether the object's receipt may say that it stands halted."""
         if receipt.size >= HALTED_BYTES:
             return False
-        return self.read_until is None or receipt.modified >= self.read_until or key in self.standing
+        if self.read_until is None or receipt.modified >= self.read_until or key in self.standing:
+            return True
+        arrived = "/".join(key.split("/")[2:6])
+        return arrived <= (receipt.modified - RECENT + CLOCKS).strftime(FORMAT)
 
 
 def compare_hours(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.objects import MemoryObjects
 from tests.support.audited import DATASET, feed_contract
 
-from auditor.feeds.objects import FORMAT, SWEEP_DAYS, KnownHalts, compare_hours, first_hour, hours_to_scan
+from auditor.feeds.objects import FORMAT, KnownHalts, compare_hours, first_hour, hours_to_scan
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.landing.zone import landing_of
 
@@ -54,9 +54,20 @@ def test_all_hours_come_round_within_the_sweep(age: int) -> None:
     since = (NOW - timedelta(hours=age)).strftime(FORMAT)
     scanned: set[str] = set()
     stood = (NOW - timedelta(hours=1)).strftime(FORMAT)
-    for number in range(SWEEP_DAYS * 24 + 48):
+    for number in range(24 * 9):
         scanned |= set(hours_to_scan(since=since, stood=stood, now=NOW + timedelta(hours=number)))
     assert scanned >= {(NOW - timedelta(hours=number)).strftime(FORMAT) for number in range(age + 1)}
+
+
+@pytest.mark.parametrize(("days", "every"), [(13, 1), (60, 1), (400, 1), (400, 24)])
+def test_the_sweep_leaves_no_hour_out_while_the_lake_grows(days: int, every: int) -> None:
+    """By audits that come every so many hours, the last of them an hour before: each hour within two rounds."""
+    since = (NOW - timedelta(days=days)).strftime(FORMAT)
+    missing = {(NOW - timedelta(hours=number)).strftime(FORMAT) for number in range(49, 24 * days + 1)}
+    for number in range(4 * days // 2 + 12):
+        now = NOW + timedelta(hours=every * number)
+        missing -= set(hours_to_scan(since=since, stood=(now - timedelta(hours=every)).strftime(FORMAT), now=now))
+    assert not missing
 
 
 def test_before_the_first_object_there_is_no_hour() -> None:
@@ -116,6 +127,44 @@ def test_no_halt_is_missed_for_not_reading_twice(turns: list[tuple[int, bool, in
         found = compare_hours(CONTRACT, [HOUR], known=known, **every)  # type: ignore[arg-type]
         assert found == compare_hours(CONTRACT, [HOUR], **every)  # type: ignore[arg-type]
         known = KnownHalts.of({finding.key for finding in found[0]}, moment.strftime(FORMAT))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    age=st.integers(0, 24 * 12), gaps=st.lists(st.integers(1, 80), min_size=1, max_size=6), halts=st.integers(0, 7200)
+)
+def test_an_old_object_that_halts_when_it_is_processed_again_is_found_by_some_audit(
+    age: int, gaps: list[int], halts: int
+) -> None:
+    """However far audits lie apart, and however long after it came."""
+    moment = NOW - timedelta(hours=age)
+    ingest, records = MemoryObjects(clock=lambda: moment), MemoryObjects(clock=lambda: moment)
+    first = moment.strftime(FORMAT)
+    name, stood, found = key("a", first), "", False
+    ingest.write(name, b"")
+    again = NOW + timedelta(minutes=halts)
+    audits = [NOW + timedelta(hours=sum(gaps[: number + 1])) for number in range(len(gaps))]
+    audits = [at for at in audits if at < again] + [again + timedelta(hours=1 + number) for number in range(24)]
+    is_halted = False
+    for at in audits:
+        if at > again and not is_halted:
+            moment, is_halted = again, True
+            records.write(receipt_key(name), json.dumps({"outcome": "halted", "object": name, "reason": "r"}).encode())
+        elif not is_halted:
+            records.write(receipt_key(name), b'{"outcome": "committed"}')
+        moment = at
+        compared = compare_hours(
+            CONTRACT,
+            hours_to_scan(since=first, stood=stood, now=at),
+            ingest=ingest,
+            records=records,
+            code_version="new",
+            now=at,
+            grace=900,
+            known=KnownHalts.of((), stood),
+        )
+        found, stood = found or bool(compared[0]), at.strftime(FORMAT)
+    assert found
 
 
 def test_hours_that_follow_one_another_are_one_listing_and_a_receipt_that_was_read_is_not_read_again() -> None:
