@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMATS = ("csv", "json", "parquet")
-_CONDITION = re.compile(r"\s*(?P<column>\w+)\s*(?P<operator><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*(?P<column>\w+)\s*(?P<operator>[<>=!]+)\s*(?P<value>.*?)\s*", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,28 +87,49 @@ def _condition(text: str) -> tuple[str, str, str | None]:
     if match is None:
         raise Misuse("read where", text, "is no condition", "Such as: --where 'minute >= 2026-11-20'")
     value = match["value"]
-    if value == "null":
+    if value.lower() == "null":
         return match["column"], match["operator"], None
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return match["column"], match["operator"], value[1:-1] if is_quoted else value
 
 
 def write_rows(rows: Rows, form: str, sink: BinaryIO) -> None:
-    """Write rows while they are read; in JSON, a row a line, decimals are text, so that they are exact."""
+    """Write rows while they are read; in JSON, a row a line, decimals are text, so that they are exact.
+
+    CSV has no lists: it holds them as JSON.
+    """
     batches = rows.batches()
     if form == "json":
         for batch in batches:
             sink.writelines(_lines(batch.to_pylist()))
         return
     stream = pa.PythonFile(sink, mode="w")
-    with csv.CSVWriter(stream, rows.schema) if form == "csv" else parquet.ParquetWriter(stream, rows.schema) as writer:
+    if form == "parquet":
+        with parquet.ParquetWriter(stream, rows.schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return
+    with csv.CSVWriter(stream, _flat(rows.schema.empty_table()).schema) as writer:
         for batch in batches:
-            writer.write_batch(batch)
+            writer.write_table(_flat(pa.Table.from_batches([batch])))
+
+
+def _flat(rows: pa.Table) -> pa.Table:
+    """Rows with their lists and structs as JSON."""
+    for place, column in enumerate(rows.schema):
+        if pa.types.is_nested(column.type):
+            texts = [None if value is None else _text(value) for value in rows.column(place).to_pylist()]
+            rows = rows.set_column(place, pa.field(column.name, pa.string()), [pa.array(texts, pa.string())])
+    return rows
 
 
 def _lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     for row in rows:
-        yield json.dumps(row, default=_json, ensure_ascii=False).encode() + b"\n"
+        yield _text(row).encode() + b"\n"
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, default=_json, ensure_ascii=False)
 
 
 def _json(value: Any) -> str:

@@ -52,10 +52,13 @@ class Rows:
         """All rows as a Polars data frame."""
         import polars as pl
 
-        return pl.DataFrame(self)
+        return pl.DataFrame(self.arrow())  # read by us, so that what fails is an error of ours
 
     def duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
-        """A relation of DuckDB that streams the rows whenever it is asked; in the connection it has the rows' name."""
+        """A relation of DuckDB that streams the rows whenever it is asked; in the connection it has the rows' name.
+
+        Where reading fails meanwhile, it is DuckDB that raises, with our error as its text.
+        """
         import duckdb
 
         connection = connection or duckdb.connect()

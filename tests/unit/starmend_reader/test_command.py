@@ -39,6 +39,17 @@ def test_each_form_holds_the_rows(lake: Lake, tmp_path: Path, form: str) -> None
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
 
 
+def test_lists_are_json_in_csv(lake: Lake, tmp_path: Path) -> None:
+    file = tmp_path / "log.csv"
+    assert command.main(["read", "processing_log", "--output", str(file)]) == 0
+    rows = lake.read("processing_log").arrow().to_pylist()
+    lists = [name for name, value in rows[0].items() if isinstance(value, list)]
+    assert lists
+    written = duckdb.sql(f"select * from read_csv('{file}', all_varchar=true)").to_arrow_table().to_pylist()
+    for name in lists:
+        assert [json.loads(row[name]) if row[name] else None for row in written] == [row[name] for row in rows]
+
+
 def test_rows_of_a_condition_go_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     asked = ["--where", "sales_order_id >= 3", "--where", "unit_price != 25.00", "--as-of", "quotes/2"]
     assert command.main([*ORDERS, *asked, "--format", "json"]) == 0
@@ -56,6 +67,9 @@ def test_rows_of_a_condition_go_to_standard_output(capfdbinary: pytest.CaptureFi
         ("note = ''", ("note", "=", "")),
         ("note = 'null'", ("note", "=", "null")),
         ("note = a >= b", ("note", "=", "a >= b")),
+        ("note == a", ("note", "==", "a")),
+        ("note<>a", ("note", "<>", "a")),
+        ("note = NULL", ("note", "=", None)),
     ],
 )
 def test_a_condition_is_read_as_it_is_meant(text: str, condition: tuple[str, str, str | None]) -> None:
@@ -74,6 +88,7 @@ def test_tables_are_listed_with_their_columns_and_keys(capsys: pytest.CaptureFix
     ("given", "code", "said"),
     [
         (["read", "fact_quote", "--where", "price"], 2, "is no condition"),
+        (["read", "fact_quote", "--where", "symbol => AAPL"], 2, "'=>' is no operator"),
         (["read", "fact_quote", "--as-of", "tomorrow"], 2, "neither a time nor a certificate"),
         (["read", "fact_quote", "--output", "no/such/folder/rows.csv"], 2, "can be written"),
         (["read", "completeness", "--as-of", "quotes/1"], 3, "keeps no past"),

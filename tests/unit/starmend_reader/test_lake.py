@@ -350,8 +350,11 @@ def test_a_state_of_which_an_object_is_removed_is_refused_whole(folder: Path, la
     try:
         with pytest.raises(NotKept, match="is removed"):
             lake.read("fact_sales_order", as_of="quotes/1")
-        with pytest.raises(LostCommit, match="is removed by now"):
-            past.arrow()
+        for use in (past.arrow, past.pandas, past.polars):
+            with pytest.raises(LostCommit, match="is removed by now"):
+                use()
+        with pytest.raises(duckdb.Error, match="is removed by now"):
+            past.duckdb().fetchall()
         assert lake.read("fact_sales_order", where={"month": "2026-10"}, as_of="quotes/1").arrow().num_rows == 2
     finally:
         hidden.rename(path)
