@@ -34,10 +34,13 @@ def signed_link(client: Any, bucket: str, key: str, *, now: dt.datetime) -> Link
     profile, SSO, an instance), and not where somebody put them into the environment.
     """
     with reaching("sign a link", f"s3://{bucket}/{key}"):
-        credentials = botocore.session.get_session().get_credentials()
+        session = botocore.session.get_session()
+        credentials = session.get_credentials()
+        if credentials:
+            credentials.get_frozen_credentials()  # a role's and SSO's are fetched, and their end known, at first use
         ends: dt.datetime | None = getattr(credentials, "_expiry_time", None)  # the SDK tells it nowhere else
         until = min(now + LONGEST, ends) if ends else now + LONGEST
-        signing = botocore.session.get_session().create_client(
+        signing = session.create_client(
             "s3", region_name=client.meta.region_name, config=client.meta.config.merge(Config(signature_version="s3v4"))
         )
         seconds = max(1, int((until - now).total_seconds()))
