@@ -31,6 +31,7 @@ def certify_dataset(
     They are claimed up to the first window that is not whole, was not audited, or does not hold in the snapshots; a
     chain that is broken is claimed of nothing. Raises ``TransientFailure`` where a store does not answer.
     """
+    state = read_state(services.objects, dataset)  # before the proof: what is certified meanwhile was not proven
     tables = {table.folder: table for table in contracts.dataset(dataset).tables}
     for table in tables.values():
         if isinstance(outcome := mirror_table(table, services), Waits):
@@ -38,7 +39,7 @@ def certify_dataset(
     mirrors = {folder: read_mirror(table.name, services.objects) for folder, table in tables.items()}
     partitions = MirroredPartitions(services.partitions, mirrors)
     verified = verify(contracts, dataset, records=services.objects, partitions=partitions, workers=workers)
-    until = certified_until(verified, read_state(services.objects, dataset))
+    until = certified_until(verified, state)
     if not until:
         problem = verified.failures[0].problem if verified.failures else "no window of it is certified yet"
         return Uncertified(dataset, problem)
@@ -52,7 +53,7 @@ def certify_dataset(
 def certified_until(verified: Verified, state: DatasetState) -> int:
     """The instant (epoch seconds) up to which every window is certified and was proven; 0: nothing is.
 
-    A failure that names no window is of the chain itself.
+    ``state`` is of before the proof. A failure that names no window is of the chain itself.
     """
     if not verified.windows or state.frontier is None:
         return 0

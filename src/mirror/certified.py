@@ -104,8 +104,9 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
     Where the tags name a twin of it already, of which the same was claimed, nothing is done. Raises
     ``TransientFailure`` where the snapshot has expired while it was proven, or other runs were faster three times.
     """
+    least = 0
     for _ in range(TRIES):
-        mirror = read_mirror(table.name, services.objects)
+        mirror = read_mirror(table.name, services.objects, least=least)
         if mirror.metadata is None or proven.metadata is None:
             break
         if known := _known(mirror.metadata, proven.metadata, claim):
@@ -118,6 +119,7 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
         metadata = _write(writing, proven, claim)
         if commit_version(table.name, mirror.version, metadata, services):
             return Certified(table.name, mirror.version + 1, writing.number, claim)
+        least = mirror.version + 1  # it is there, whatever the hint says
     remedy = "Certify it again: starmend mirror certify"
     raise TransientFailure("certify snapshot", table.name, "it went on while it was proven", remedy)
 

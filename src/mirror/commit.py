@@ -15,7 +15,7 @@ from pyiceberg.table.metadata import TableMetadataV2
 
 from core.contract.model import Table
 from core.errors import TransientFailure
-from core.mirroring.names import hint_key, metadata_key, metadata_prefix, table_prefix
+from core.mirroring.names import hint_key, metadata_key, metadata_prefix, table_prefix, version_of_hint
 from core.mirroring.state import MirroredFile, MirrorState
 from core.ports import Refused
 from mirror.changes import Changes, read_changes
@@ -79,7 +79,7 @@ def mirror_table(table: Table, services: MirrorServices) -> Mirrored | Waits:
         if outcome is not None:
             return outcome
         mirror = read_mirror(table.name, services.objects, least=mirror.version + 1)
-        _move_hint(table.name, mirror.version, services)
+        move_hint(table.name, mirror.version, services)
     remedy = "Run one at a time: starmend mirror run"
     raise TransientFailure("mirror table", table.name, "other runs were faster", remedy)
 
@@ -165,9 +165,24 @@ def commit_version(table: str, version: int, metadata: TableMetadataV2, services
     written = services.objects.write(key, to_json(metadata), if_absent=True, content_type="application/json")
     if isinstance(written, Refused):
         return False
-    _move_hint(table, version + 1, services)
+    move_hint(table, version + 1, services)
     return True
 
 
-def _move_hint(table: str, version: int, services: MirrorServices) -> None:
-    services.objects.write(hint_key(table), str(version).encode(), content_type="text/plain")
+def move_hint(table: str, version: int, services: MirrorServices) -> None:
+    """Let the hint name a version, unless it names a later one.
+
+    On condition of what was read of it: a run that slept after its commit would lead readers back to a version which
+    may be gone when it wakes.
+    """
+    objects, key = services.objects, hint_key(table)
+    for _ in range(TRIES):
+        hint = objects.read(key)
+        if hint is not None and version_of_hint(table, hint.body) >= version:
+            return
+        etag = hint.stat.etag if hint else ""
+        written = objects.write(
+            key, str(version).encode(), if_absent=not etag, if_match=etag, content_type="text/plain"
+        )
+        if not isinstance(written, Refused):
+            return

@@ -9,7 +9,7 @@ from datetime import datetime
 from pyiceberg.table.metadata import TableMetadataV2
 
 from core.errors import InvalidData, PipelineBug
-from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key
+from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader, PartitionStore
 from mirror.changes import LakeStore
@@ -46,7 +46,7 @@ def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
     Raises ``PipelineBug`` where the metadata cannot be read.
     """
     hint = None if least else objects.read(hint_key(table))
-    version = least or (int(hint.body) if hint else 0)
+    version = least or (version_of_hint(table, hint.body) if hint else 0)
     if not version:
         return Mirror(0, None, MirrorState())
     key = metadata_key(table, version)

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from core.errors import InvalidData, PipelineBug
-from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key
+from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader
 
@@ -42,7 +42,7 @@ def held_objects(objects: ObjectReader, table: str) -> frozenset[str]:
     hint = objects.read(hint_key(table))
     if hint is None:
         return frozenset()
-    version = int(hint.body)
+    version = version_of_hint(table, hint.body)
     metadata = _metadata(objects, table, version)
     while (later := _metadata(objects, table, version + 1)) is not None:
         version, metadata = version + 1, later

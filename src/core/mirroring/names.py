@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from core.errors import PipelineBug
+
 ROOT = "warehouse/_iceberg/"
 HINT = "version-hint.text"
 STATE_PROPERTY = "starmend.state"  # of a table's metadata: the key of the state that goes with it
@@ -52,6 +54,15 @@ def manifest_list_key(table: str, sequence: int, unique: str) -> str:
 def state_key(table: str, sequence: int, unique: str) -> str:
     """The key of a state."""
     return f"{metadata_prefix(table)}{sequence:08d}-{unique}.state.json.gz"
+
+
+def version_of_hint(table: str, body: bytes) -> int:
+    """The version that a hint names. Raises ``PipelineBug`` where it names none, for it is the mirror's own."""
+    text = body.strip()
+    if not (text.isascii() and text.isdigit()):
+        remedy = "Bring back S3's own old version of it"
+        raise PipelineBug("read mirror", hint_key(table), f"names no version ({text[:40]!r})", remedy)
+    return int(text)
 
 
 def version_of_metadata(key: str) -> int | None:

@@ -21,13 +21,14 @@ from tests.support.feeds import contracts_in
 from tests.support.mirrored import FolderObjects, rows_of, write_through
 from tests.unit.auditor.test_prove import OPENING, Certified
 
+from auditor.prove import Verified, verify
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, state_key
 from cli.certifying import Uncertified, certify_dataset
 from core.mirroring.held import held_objects
-from core.mirroring.names import metadata_key
+from core.mirroring.names import hint_key, metadata_key
 from core.time import epoch
-from mirror.certified import CERTIFICATES, GROUP, TAG, UNTIL, certify_snapshot
+from mirror.certified import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
 from mirror.commit import mirror_table
 from mirror.reading import MirrorServices, read_mirror
 
@@ -183,3 +184,26 @@ def test_what_is_committed_while_it_is_proven_neither_helps_nor_harms_the_proof(
     audited.objects.before = commit
     assert {each.claim.until for each in audited.certify()} == {epoch(END)}
     assert not entities
+
+
+def test_what_an_audit_certifies_while_the_snapshots_are_proven_is_not_claimed(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*arguments: Any, **named: Any) -> Verified:
+        verified = verify(*arguments, **named)
+        audited.state(DatasetState(frontier=epoch("2026-11-20T17:00:00Z")))
+        return verified
+
+    monkeypatch.setattr("cli.certifying.verify", slow)
+    assert {each.claim.until for each in audited.certify()} == {epoch(END)}
+
+
+def test_where_the_hint_lags_the_tag_moves_all_the_same(audited: Audited) -> None:
+    audited.certify()
+    audited.objects.write(hint_key(QUOTES), b"1")
+    proven = read_mirror(QUOTES, audited.objects)
+    assert proven.version == 1
+    claim = Claim(epoch(END), ("quotes/1 a",), "group")
+    table = audited.services.contracts.table(QUOTES)
+    assert certify_snapshot(table, proven, claim, audited.mirroring).version == 3
+    assert audited.objects.read(hint_key(QUOTES)).body == b"3"  # type: ignore[union-attr]

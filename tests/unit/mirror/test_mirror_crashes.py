@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 from tests.support.mirrored import Shop, rows_of
 
-from core.mirroring.names import metadata_prefix, version_of_metadata
+from core.errors import PipelineBug
+from core.mirroring.held import held_objects
+from core.mirroring.names import hint_key, metadata_prefix, version_of_metadata
 from mirror.commit import mirror_table
+from mirror.iceberg.table import METADATA_KEPT
 from mirror.reading import read_mirror
 
 SALES = "fact_sale"
@@ -84,6 +88,36 @@ def test_of_two_runs_at_once_one_commits_and_the_other_goes_on_from_there(tmp_pa
     outcome = mirror_table(shop.table(SALES), shop.services)
     assert not others
     assert (outcome.version, rows_of(shop.opened(SALES).scan().to_arrow())) == (1, shop.rows_by_pointers(SALES))
+
+
+def test_a_run_that_slept_after_its_commit_leads_nobody_back_when_it_wakes(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(1, created="2026-10-01T00:00:00")
+    awake = [1]
+
+    def sleep(effect: str, key: str) -> None:
+        if awake and effect == "write" and key == hint_key(SALES):
+            awake.clear()
+            for day in range(1, METADATA_KEPT + 4):
+                shop.sell(1, created=f"2026-11-{day:02d}T00:00:00")
+                mirror_table(shop.table(SALES), shop.services)
+
+    shop.objects.before = sleep
+    mirror_table(shop.table(SALES), shop.services)
+    assert not awake
+    shop.sell(1, created="2026-10-02T00:00:00")
+    assert shop.mirror(SALES).version == METADATA_KEPT + 5
+    assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES)
+
+
+def test_a_hint_that_names_no_version_is_told_by_its_key(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(1, created="2026-10-01T00:00:00")
+    shop.mirror(SALES)
+    shop.objects.write(hint_key(SALES), b"v1")
+    for read in (read_mirror, lambda table, objects: held_objects(objects, table)):
+        with pytest.raises(PipelineBug, match=re.escape(hint_key(SALES))):
+            read(SALES, shop.objects)
 
 
 def test_what_killed_runs_left_goes_and_what_an_engine_finds_named_stays(
