@@ -6,6 +6,7 @@ import json
 import operator
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property, reduce
@@ -52,15 +53,7 @@ def connect(lake: str | None = None, *, filesystem: FileSystem | None = None) ->
     if not named:
         named, settings = _local_stack()
     bucket = named.removeprefix("s3://").rstrip("/")
-    code = Storage(filesystem or s3_filesystem(bucket, settings), bucket)
-    description = json.loads(_body(code, DESCRIPTION))
-    try:
-        key, warehouse = description["contracts_key"], description["buckets"]["warehouse"]
-        contracts = load_rendered(_body(code, key))
-    except (ValueError, KeyError, TypeError) as error:
-        remedy = "Install the reader of the release that was deployed"
-        raise PipelineBug("connect", code.place(DESCRIPTION), f"is of another release: {error}", remedy) from error
-    return Lake(contracts, Storage(code.filesystem, warehouse))
+    return deployed_in(Storage(filesystem or s3_filesystem(bucket, settings), bucket))
 
 
 def read(
@@ -81,15 +74,20 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake: what was promised of it (``contracts``), the bucket of its tables, and the clock that tells the time."""
+    """A lake: what was promised of it (``contracts``), the bucket of its tables, and the clock that tells the time.
+
+    With the ``code`` bucket that describes it each read is by the contracts that are deployed then, ``contracts_key``.
+    """
 
     contracts: Contracts
     warehouse: Storage
     clock: Callable[[], datetime] = _utc_now
+    code: Storage | None = None
+    contracts_key: str = ""
 
     @cached_property
     def relations(self) -> Mapping[str, Relation]:
-        """What can be read, by name: tables, their views ``_now`` and ``_complete``, and the pipeline's records."""
+        """What could be read at the connection: tables, views ``_now`` and ``_complete``, the pipeline's records."""
         return relations_of(self.contracts)
 
     def read(
@@ -111,6 +109,22 @@ class Lake:
         Raises ``UnknownTable`` and ``Misuse`` for what is not there, ``NotKept`` where a state of the past is not whole
         any more, ``NotProven`` where the certified rows are not there, ``LostCommit`` where the lake itself is broken.
         """
+        return self._as_deployed()._read(name, where=where, columns=columns, as_of=as_of)
+
+    def _as_deployed(self) -> Lake:
+        """It by the contracts of now: whoever is connected for days would read tables that were built anew since."""
+        if self.code is None or description_of(self.code)[0] == self.contracts_key:
+            return self
+        return replace(deployed_in(self.code), clock=self.clock)
+
+    def _read(
+        self,
+        name: str,
+        *,
+        where: Where | None = None,
+        columns: Sequence[str] | None = None,
+        as_of: str | datetime | None = None,
+    ) -> Rows:
         now = self.clock()
         instant = self._instant(as_of, now)
         past = replace(self, contracts=contracts_at(self.warehouse, self.contracts, instant.at)) if instant else self
@@ -182,7 +196,7 @@ class Lake:
         """What each column shows: itself, or the unknown member for values that no row of the parent has."""
         shown = {name: pc.field(name) for name in relation.columns.names}
         for name, member in relation.unknown.items():
-            known = self.read(member.parent, columns=[member.of], as_of=as_of).arrow().column(0)
+            known = self._read(member.parent, columns=[member.of], as_of=as_of).arrow().column(0)
             key = pa.scalar(member.key, relation.columns.field(name).type)
             shown[name] = pc.if_else(pc.is_in(shown[name], value_set=known), shown[name], key)
         return shown
@@ -247,6 +261,30 @@ def _together(
     return reduce(operator.and_, expressions) if expressions else None
 
 
+def deployed_in(code: Storage) -> Lake:
+    """The lake that a code bucket describes now. Raises ``NotDeployed`` and ``PipelineBug``."""
+    key, warehouse = description_of(code)
+    with _of_this_release(code):
+        contracts = load_rendered(_body(code, key))
+    return Lake(contracts, Storage(code.filesystem, warehouse), code=code, contracts_key=key)
+
+
+def description_of(code: Storage) -> tuple[str, str]:
+    """The key of the contracts that are deployed, and the warehouse bucket."""
+    with _of_this_release(code):
+        description = json.loads(_body(code, DESCRIPTION))
+        return str(description["contracts_key"]), str(description["buckets"]["warehouse"])
+
+
+@contextmanager
+def _of_this_release(code: Storage) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        remedy = "Install the reader of the release that was deployed"
+        raise PipelineBug("connect", code.place(DESCRIPTION), f"is of another release: {error}", remedy) from error
+
+
 def _body(storage: Storage, key: str) -> bytes:
     stored = storage.read(key)
     if stored is None:
@@ -275,5 +313,9 @@ def _local_stack() -> tuple[str, Mapping[str, str]]:
     if not STACK.exists():
         remedy = f'Name a lake: connect("s3://…-code-…"), or {LAKE} in the environment'
         raise NotDeployed("connect", str(STACK), "no lake is named, and no stack is up here", remedy)
-    where = json.loads(STACK.read_text(encoding="utf-8"))
-    return str(where["bucket"]), where["aws_environment"]
+    try:
+        where = json.loads(STACK.read_text(encoding="utf-8"))
+        return str(where["bucket"]), dict(where["aws_environment"])
+    except (ValueError, KeyError, TypeError) as error:
+        remedy = f"Start it anew, or name a lake in {LAKE}"
+        raise NotDeployed("connect", str(STACK), f"does not say where the stack is: {error!r}", remedy) from error

@@ -12,7 +12,7 @@ import pyarrow as pa
 from core.contract.model import TIME_UNITS, Partition, Table
 from core.feeds.partitions import unit_bounds
 from core.warehouse.arrow_types import arrow_type
-from core.warehouse.keys import bucket_of, values_in
+from core.warehouse.keys import SAFE_VALUE, bucket_of, values_in
 from starmend_reader.where.conditions import Condition
 
 MOST_FOLDERS = 64  # that are listed one by one; beyond it the table's is
@@ -49,7 +49,7 @@ def _values_of(table: Table, part: Partition, conditions: Sequence[Condition]) -
             continue
         known = [value for value in condition.allowed if value is not None]
         if condition.column == part.name or part.transform == "value":
-            return sorted({str(value) for value in known})
+            return sorted({str(value) for value in known if SAFE_VALUE.fullmatch(str(value))})  # no path has others
         if part.transform == "bucket":
             return sorted({str(number) for number in _buckets(table, part, known)})
     return None

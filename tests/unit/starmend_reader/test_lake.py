@@ -8,6 +8,7 @@ import json
 import math
 import os
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.known_lake import OPENED, known_lake
 from tests.support.lake import MemoryLake, department, order, shipped_contracts, staff
-from tests.support.lake_folder import CODE, lake_in, write_lake
+from tests.support.lake_folder import CODE, lake_in, write_file, write_lake
 
 from core.contract.model import Contracts, Partition, Table
 from core.contract.types import parse_type
@@ -282,6 +283,30 @@ def test_no_lake_and_a_lake_of_another_release_are_told_apart(folder: Path, lake
         connect("other-code", filesystem=lake.warehouse.filesystem)
 
 
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}"])
+def test_a_description_that_is_none_is_refused_by_name(lake: Lake, folder: Path, text: str) -> None:
+    write_file(folder / "none-code/deployment.json", text.encode())
+    with pytest.raises(PipelineBug, match="is of another release"):
+        connect("none-code", filesystem=lake.warehouse.filesystem)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"bucket": "x", "aws_environment": 5}'])
+def test_a_stack_that_does_not_say_where_it_is_is_none(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STARMEND_LAKE", raising=False)
+    write_file(tmp_path / "build/local/stack.json", text.encode())
+    with pytest.raises(NotDeployed, match="does not say where the stack is"):
+        connect()
+
+
+@pytest.mark.parametrize("symbol", ["a//b", "/", "a\0b", "..", "ü", "x" * 200, "AMD/month=2026-11", ""])
+def test_a_value_that_no_path_can_have_has_no_rows(lake: Lake, symbol: str) -> None:
+    assert lake.read("fact_quote", where={"symbol": symbol}).arrow().num_rows == 0
+    assert lake.read("fact_quote", where={"symbol": [symbol, "AMD"]}).objects
+
+
 # ---------------------------------------------------------------- as it was
 
 
@@ -374,27 +399,33 @@ def test_a_lost_pointer_is_no_partition_without_rows(folder: Path, lake: Lake) -
         pointer.write_text(text)
 
 
+def test_whoever_is_connected_reads_a_table_that_is_built_anew_meanwhile(tmp_path: Path) -> None:
+    contracts = shipped_contracts()
+    memory = MemoryLake(contracts)
+    memory.process(memory.put_table("sales", "sales_order", 1, [order(1)]))
+    write_lake(memory, tmp_path)
+    lake = lake_in(tmp_path)
+    assert lake.read("fact_sales_order").arrow()["sales_order_id"].to_pylist() == [1]
+    memory.deployed(with_tables(contracts, anew))
+    memory.process(memory.put_table("sales", "sales_order", 2, [order(1), order(2)]))
+    write_lake(memory, tmp_path)
+    assert lake.read("fact_sales_order").arrow()["sales_order_id"].to_pylist() == [1, 2]
+    shutil.rmtree(tmp_path / lake.warehouse.bucket / "warehouse/fact_sales_order")  # as vacuum does, a grace later
+    assert lake.read("fact_sales_order_now").arrow()["sales_order_id"].to_pylist() == [1, 2]
+
+
+def anew(table: Table) -> Table:
+    return dataclasses.replace(table, generation="1234abcd") if table.name == "fact_sales_order" else table
+
+
 def test_the_past_of_a_generation_that_is_gone_is_refused(tmp_path: Path) -> None:
     contracts = shipped_contracts()
     memory = MemoryLake(contracts)
     first, then = (int(dt.datetime(2026, 11, 20, hour, tzinfo=dt.UTC).timestamp()) for hour in (14, 16))
     record_deployment(memory.records, contracts, "sales", now=first)
     memory.process(memory.put_table("sales", "sales_order", 1, [order(1)]))
-    anew = dataclasses.replace(
-        contracts,
-        contracts=tuple(
-            dataclasses.replace(
-                each,
-                tables=tuple(
-                    dataclasses.replace(table, generation="1234abcd") if table.name == "fact_sales_order" else table
-                    for table in each.tables
-                ),
-            )
-            for each in contracts
-        ),
-    )
-    record_deployment(memory.records, anew, "sales", now=then)
-    memory.deployed(anew)
+    record_deployment(memory.records, with_tables(contracts, anew), "sales", now=then)
+    memory.deployed(with_tables(contracts, anew))
     memory.process(memory.put_table("sales", "sales_order", 2, [order(2)]))
     write_lake(memory, tmp_path)
     lake = lake_in(tmp_path)
