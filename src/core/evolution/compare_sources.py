@@ -28,6 +28,11 @@ _MARK = Verdict(
 _FROM_ITS_DEPLOYMENT = applied(
     "it holds from its deployment on; what was owed before is told by the contract of that time"
 )
+_BOTH = Verdict(
+    "refused",
+    "lines that are there have values under each of these names",
+    "Show the renamed column by a name that no line has, in a view, and say that as its new name",
+)
 _SECRET = applied("another secret is read", "Fill it before schedules go on: starmend secret set")
 
 
@@ -37,13 +42,20 @@ def _required(_was: bool, becomes: bool) -> Verdict:
     return applied("lines without it are taken from now on")
 
 
+def _former_names(was: tuple[str, ...], becomes: tuple[str, ...]) -> Verdict:
+    if lost := ", ".join(name for name in was if name not in becomes):
+        road = f"Say all of its former names, the last one first: was: [{', '.join(dict.fromkeys([*becomes, *was]))}]"
+        return Verdict("refused", f"lines under {lost} would be read without a value of it", road)
+    return Verdict("restate", "lines under these names are read as its own", "Partitions are made again from them")
+
+
 _FIELD_RULES: Mapping[str, Rule] = {
     "type": by_type,
     "required": _required,
     "comment": applied("a word to readers"),
     "added": applied("a mark of repairs"),
     "since": applied("rows of an older version are not asked for; all others are"),
-    "was": Verdict("restate", "lines under these names are read as its own", "Partitions are made again from them"),
+    "was": _former_names,
     "round": Verdict("restate", "numbers with more digits are taken, or refused, in another way"),
 }
 _SOURCE_TABLE_RULES: Mapping[str, Rule] = {
@@ -149,11 +161,16 @@ def _compare_source_fields(
 ) -> Iterator[Change]:
     came, went, both = compare_named({field.name: field for field in was}, {field.name: field for field in becomes})
     old, new = ({field.name: field for field in fields} for fields in (was, becomes))
+    for name in new:
+        in_lines = [each for each in (name, *new[name].was) if each in old]
+        if len(in_lines) > 1:
+            yield change_of(dataset, f"{place}.{name}.was", "", ", ".join(in_lines), _BOTH)
     renamed = {name: former for name in came if (former := next((each for each in new[name].was if each in went), ""))}
     for name, former in renamed.items():
         verdict = applied("the source's column has another name; lines under the former one are read as this one")
         yield change_of(dataset, f"{place}.{name}", former, name, verdict)
-        before = replace(old[former], name=name, was=new[name].was)
+        names = tuple(each for each in (former, *old[former].was) if each != name)
+        before = replace(old[former], name=name, was=names)
         yield from compare_fields(dataset, f"{place}.{name}", before, new[name], _FIELD_RULES)
     came = [name for name in came if name not in renamed]
     went = [name for name in went if name not in renamed.values()]

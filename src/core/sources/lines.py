@@ -19,10 +19,19 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"}
 _STAR_NAME = 63
 
 
-def column_line(column: CatalogColumn, *, was: str = "") -> str:
-    """``colour: string?``, below a source table's ``columns``; with its former name where it has one."""
+def column_line(column: CatalogColumn, *, was: Sequence[str] = ()) -> str:
+    """``colour: string?``, below a source table's ``columns``; with its former names where it has any."""
     kind = type_text(proposed(column.type), nullable=column.nullable)
-    return f"{text(column.name)}: {{type: {text(kind)}, was: {text(was)}}}" if was else f"{text(column.name)}: {kind}"
+    former = [name for name in was if name != column.name]
+    if not former:
+        return f"{text(column.name)}: {kind}"
+    return f"{text(column.name)}: {{type: {text(kind)}, was: {names_list(former)}}}"
+
+
+def names_list(names: Sequence[str]) -> str:
+    """``boss``, or ``[manager, boss]``."""
+    listed = ", ".join(map(text, names))
+    return listed if len(names) == 1 else f"[{listed}]"
 
 
 def warehouse_line(column: CatalogColumn) -> str:

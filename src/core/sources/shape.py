@@ -66,12 +66,14 @@ def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterat
         renamed[other.name] = column.name
         if other.name in promised and column.name not in promised:
             continue  # the contract knows it by its new name already
-        line = column_line(other, was=column.name) if column.name in promised else ""
+        field = promised.get(column.name)
+        line = column_line(other, was=(column.name, *field.was)) if field else ""
         yield SourceChange("renamed", table.name, column.name, column.name, other.name, line)
     for column in new:
         field = promised.get(column.name)  # one that is back, as it was promised, is no news
         if column.name not in renamed and (field is None or fit(column.type, field.type) != "whole"):
-            yield SourceChange("added", table.name, column.name, "", column.stated, column_line(column))
+            line = column_line(column, was=field.was if field else ())
+            yield SourceChange("added", table.name, column.name, "", column.stated, line)
     for column in now:
         old = _column(before, renamed.get(column.name, column.name))
         if old is not None:
@@ -81,10 +83,10 @@ def changes_between(table: SourceTable, before: Columns, now: Columns) -> Iterat
 def _altered(table: SourceTable, field: Field | None, old: CatalogColumn, new: CatalogColumn) -> Iterator[SourceChange]:
     is_promised = field is not None and fit(new.type, field.type) == "whole"
     if old.stated != new.stated and not is_promised:
-        line = "" if field is None else column_line(new)
+        line = "" if field is None else column_line(new, was=field.was)
         yield SourceChange("retyped", table.name, new.name, old.stated, new.stated, line)
     if field is not None and field.required and new.nullable and not old.nullable:
-        yield SourceChange("nullable", table.name, new.name, line=column_line(new))
+        yield SourceChange("nullable", table.name, new.name, line=column_line(new, was=field.was))
 
 
 def changes_of_tables(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from core.contract.model import Contract, Database, SourceTable, Table, Take
 from core.sources.catalog import CatalogColumn, CatalogTable
 from core.sources.fitting import fit, proposed
-from core.sources.lines import column_line, star_name, table_lines, text, warehouse_line
+from core.sources.lines import column_line, names_list, star_name, table_lines, text, warehouse_line
 from core.sources.shape import spare_columns
 
 
@@ -59,12 +59,16 @@ def _of_table(contract: Contract, table: SourceTable, catalog: CatalogTable) -> 
         if known is None:
             others = ", ".join(column.name for column in spare)
             reason = f"{catalog.relation} has no {field.name}"
-            reason += f"; {others} may have its values: say there was: {text(field.name)}" if spare else ""
+            reason += (
+                f"; {others} may have its values: say there was: {names_list((field.name, *field.was))}"
+                if spare
+                else ""
+            )
             yield Suggestion(contract.dataset, f"{columns}.{field.name}", (), reason, replaces=True)
         elif fit(known.type, field.type) != "whole" or (field.required and known.nullable):
             reason = f"{field.name} is {known.stated}{', which may be null' if known.nullable else ''}"
             path = f"{columns}.{field.name}"
-            yield Suggestion(contract.dataset, path, (column_line(known),), reason, replaces=True)
+            yield Suggestion(contract.dataset, path, (column_line(known, was=field.was),), reason, replaces=True)
             yield from _narrower(contract, stars, known, reason)
 
 

@@ -296,3 +296,30 @@ def test_a_column_that_says_its_former_name_is_renamed_and_keeps_the_rules_of_bo
     nullable = with_units("units_sold", "int", required=False)
     again = compare_contracts(nullable, with_units("units", "int", was=("units_sold",)))
     assert [change.grade for change in again] == ["additive", "rebuild"]
+
+
+def test_a_name_under_which_lines_have_a_column_is_never_forgotten_nor_given_to_another() -> None:
+    def with_fields(**was: tuple[str, ...]) -> Contracts:
+        def of_contract(contract: Contract) -> Contract:
+            if not isinstance(contract.source, Database) or contract.dataset != "sales":
+                return contract
+            new = tuple(Field(name, parse_type("int"), required=False, was=names) for name, names in was.items())
+            tables = (
+                replace(table, fields=(*table.fields, *new)) if table.name == "sales_order" else table
+                for table in contract.source.tables
+            )
+            return replace(contract, source=replace(contract.source, tables=tuple(tables)))
+
+        contracts = shipped_contracts()
+        return replace(contracts, contracts=tuple(map(of_contract, contracts)))
+
+    renamed = with_fields(second=("first",))
+    assert gravest(compare_contracts(renamed, with_fields(third=("second", "first")))) == "additive"
+    assert gravest(compare_contracts(renamed, with_fields(first=("second",)))) == "additive"
+    (_, forgotten) = compare_contracts(renamed, with_fields(third=("second",)))
+    assert (forgotten.grade, "was: [second, first]" in forgotten.road) == ("refused", True)
+    assert gravest(compare_contracts(renamed, with_fields(second=()))) == "refused"
+    two = with_fields(first=(), second=())
+    assert gravest(compare_contracts(two, with_fields(second=("first",)))) == "refused"
+    assert gravest(compare_contracts(two, with_fields(third=("second", "first")))) == "refused"
+    assert gravest(compare_contracts(two, with_fields(first=(), third=("second",)))) == "additive"

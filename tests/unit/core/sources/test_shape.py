@@ -88,6 +88,19 @@ def test_a_promised_column_that_comes_back_is_told_where_it_is_of_another_type()
     assert (change.kind, change.line) == ("added", "c: bigint?")
 
 
+def test_the_line_of_a_change_forgets_no_former_name() -> None:
+    fields = tuple(replace(field, was=("first",)) if field.name != "a" else field for field in TABLE.fields)
+    table = replace(TABLE, fields=fields)
+    before = CatalogColumn("b", TYPES["text"], "text", number=2)
+    (change,) = changes_between(table, [before], [replace(before, name="third")])
+    assert change.line == 'third: {type: "string?", was: [b, first]}'
+    (change,) = changes_between(table, [before], [replace(before, name="first")])
+    assert change.line == 'first: {type: "string?", was: b}'
+    number = CatalogColumn("c", TYPES["integer"], "integer", number=3)
+    (change,) = changes_between(table, [number], [replace(number, type=TYPES["text"], stated="text")])
+    assert change.line == 'c: {type: "string?", was: first}'
+
+
 def test_a_type_that_would_refuse_every_value_is_refused_by_name() -> None:
     wrong = [CatalogColumn("a", TYPES["text"], "text"), CatalogColumn("c", TYPES["bigint"], "bigint")]
     with pytest.raises(InvalidData, match="a is text, which no int can hold"):
