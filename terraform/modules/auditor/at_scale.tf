@@ -90,7 +90,7 @@ resource "aws_iam_role" "at_scale" {
 
 resource "aws_iam_role_policy" "at_scale" {
   name   = "grants"
-  role   = aws_iam_role.at_scale.id
+  role   = aws_iam_role.at_scale.name
   policy = data.aws_iam_policy_document.at_scale.json
 }
 
