@@ -14,7 +14,7 @@ locals {
     queues             = { for name, queue in local.queues : name => queue.url }
     dead_letter_queues = { for name, queue in local.queues : name => queue.dead_url }
     streams            = { for name, stream in aws_kinesis_stream.feed : name => stream.name }
-    state_machines     = merge([for auditor in module.auditor : { audit = auditor.machine.arn, at-scale = auditor.at_scale.arn }]...)
+    state_machines     = merge([for auditor in module.auditor : { audit = auditor.machine.arn, at-scale = auditor.at_scale }]...)
     secrets            = { for name, secret in aws_secretsmanager_secret.source : name => secret.name }
     alarms             = local.alarm_names
     alarm_topic        = aws_sns_topic.alarms.arn

@@ -9,8 +9,8 @@ output "machine" {
 }
 
 output "at_scale" {
-  description = "The state machine that carries out the jobs of a folder side by side."
-  value       = aws_sfn_state_machine.at_scale
+  description = "The ARN of the state machine that carries out the jobs of a folder side by side, which a plan knows by its name."
+  value       = "${trimsuffix(local.at_scale_arns["stateMachine"], local.at_scale)}${aws_sfn_state_machine.at_scale.name}"
 }
 
 output "schedules" {
