@@ -58,11 +58,13 @@ class Inputs:
     """The ingest objects that partitions are made of, as they were known ``at`` a time (ISO 8601).
 
     ``objects`` are all that may have rows of them. What came later lies behind ``after``, a key for each prefix.
+    ``placing`` says by which folder and which rules of placing they were looked up (empty: an earlier release did).
     """
 
     objects: tuple[str, ...]
     after: tuple[tuple[str, str], ...]
     at: str
+    placing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

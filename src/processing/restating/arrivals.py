@@ -5,7 +5,8 @@ arrivals, a thousand numbers of a sequence) has an object below ``audit/arrivals
 ETag of each. It is a memory, not the truth: what it does not know, or knows otherwise, is read from the receipts.
 
 An object may have rows that its receipt does not name: one that was never processed, that halted, of which lines were
-rejected or lay before the first partition. Such ones count for every partition.
+rejected or lay before the first partition, or that was processed by a contract which had no such table, or placed its
+rows otherwise (``core.evolution.placing``). Such ones count for every partition.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 from core.audit.repair_jobs import Inputs
 from core.contract.model import Feed, Table
+from core.evolution.deployments import read_history
+from core.evolution.placing import folders_by_contract, placing_of
 from core.json import canonical_json
 from core.landing.whereabouts import repair_name
 from core.landing.zone import FEEDS, RECEIPTS, REPAIR, landing_of, prefixes_of
@@ -40,19 +43,23 @@ class Arrivals:
     doubtful: frozenset[str]
     after: tuple[tuple[str, str], ...]
     at: str
+    placing: str = ""
 
     def inputs_of(self, paths: Iterable[str]) -> Inputs:
         """All objects that may have rows of these partitions, in order of key."""
         objects = self.doubtful.union(*(self.by_path.get(path, frozenset()) for path in paths))
-        return Inputs(tuple(sorted(objects)), self.after, self.at)
+        return Inputs(tuple(sorted(objects)), self.after, self.at, self.placing)
 
 
 def read_arrivals(services: Services, table: Table) -> Arrivals:
     """The objects of a fact's source by the fact's partitions. Reads receipts that no index knows, and writes it.
 
-    Raises ``TransientFailure`` where a store does not answer.
+    Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where an earlier contract cannot be read.
     """
     at = services.now()
+    contract = services.contracts.dataset(table.dataset)
+    earlier = [recorded.form.contract for recorded in read_history(services.records, table.dataset)]
+    folders = folders_by_contract(contract, table, earlier)
     said = _Receipts(services, table.dataset, table.source).read()
     by_path: dict[str, set[str]] = {}
     doubtful: set[str] = set()
@@ -62,15 +69,22 @@ def read_arrivals(services: Services, table: Table) -> Arrivals:
         for info in services.ingest.list(prefix):
             if landing_of(info.key) is None:
                 continue
-            last, places = info.key, said.get(info.key)
-            if places is None:
+            last = info.key
+            by, places = said.get(info.key, ("", None))
+            if places is None or not folders.get(by):
                 doubtful.add(info.key)
-            for folder, path in places or ():
-                if folder == table.folder:
+                continue
+            for folder, path in places:
+                if folder in folders[by]:
                     by_path.setdefault(path, set()).add(info.key)
         after.append((prefix, _bound(prefix, last, at)))
     frozen = {path: frozenset(objects) for path, objects in by_path.items()}
-    return Arrivals(frozen, frozenset(doubtful), tuple(after), format_instant(at))
+    return Arrivals(frozen, frozenset(doubtful), tuple(after), format_instant(at), known_by(services, table))
+
+
+def known_by(services: Services, table: Table) -> str:
+    """What the objects of partitions are looked up by: under another folder or placing they are others."""
+    return f"{table.folder} {placing_of(services.contracts.dataset(table.dataset), table)}"
 
 
 def _bound(prefix: str, last: str, at: datetime) -> str:
@@ -95,9 +109,9 @@ class _Receipts:
         self._index = f"{ROOT}dataset={dataset}/source_table={source}/"
         self._is_feed = isinstance(services.contracts.dataset(dataset).source, Feed)
 
-    def read(self) -> dict[str, Places | None]:
-        """The places of each object by its key; None where its receipt does not name them all."""
-        said: dict[str, Places | None] = {}
+    def read(self) -> dict[str, tuple[str, Places | None]]:
+        """Each object's contract and places by its key; None where its receipt does not name them all."""
+        said: dict[str, tuple[str, Places | None]] = {}
         for block, infos in groupby(self._services.records.list(self._folder), key=self._block_of):
             said |= self._of_block(block, {self._name(info.key): info for info in infos})
         return said
@@ -110,20 +124,16 @@ class _Receipts:
         kind = "repair" if name.startswith("repair-") else "feed" if self._is_feed else "table"
         return name[: _BLOCK[kind]]
 
-    def _of_block(self, block: str, listed: Mapping[str, ObjectInfo]) -> dict[str, Places | None]:
+    def _of_block(self, block: str, listed: Mapping[str, ObjectInfo]) -> dict[str, tuple[str, Places | None]]:
         key = f"{self._index}{block}.json"
         stored = self._services.records.read(key)
         known = _entries(stored.body if stored else None)
+        known = {name: entry for name, entry in known.items() if "contract" in entry}  # earlier releases' had none
         fresh = [name for name, info in listed.items() if known.get(name, {}).get("etag") != info.etag]
         entries = {name: entry for name, entry in known.items() if name in listed} | self._read(listed, fresh)
         if entries != known:
             self._services.records.write(key, canonical_json(entries), content_type="application/json")
-        return {
-            entry["object"]: None
-            if entry["places"] is None
-            else tuple((place[0], place[1]) for place in entry["places"])
-            for entry in entries.values()
-        }
+        return {entry["object"]: (entry["contract"], _places(entry)) for entry in entries.values()}
 
     def _read(self, listed: Mapping[str, ObjectInfo], names: list[str]) -> dict[str, dict[str, Any]]:
         with ThreadPoolExecutor(self._services.workers) as pool:
@@ -139,7 +149,13 @@ def _entry(receipt: Mapping[str, Any]) -> dict[str, Any]:
     """What the index keeps of a receipt."""
     is_doubtful = receipt["outcome"] == "halted" or receipt["rejected"] or receipt.get("outside")
     places = sorted([part["table"], part["partition"]] for part in receipt["partitions"])
-    return {"object": receipt["object"], "places": None if is_doubtful else places}
+    contract = receipt.get("contract_hash", "")
+    return {"object": receipt["object"], "contract": contract, "places": None if is_doubtful else places}
+
+
+def _places(entry: Mapping[str, Any]) -> Places | None:
+    places = entry["places"]
+    return None if places is None else tuple((folder, path) for folder, path in places)
 
 
 def _entries(body: bytes | None) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ from processing.ingest import described
 from processing.partitions.commit import Committed, Outcome
 from processing.partitions.state import Current, read_state
 from processing.partitions.vacuum import remove_partition, vacuum_partition
+from processing.restating.arrivals import known_by
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_partitions, rebuild_table
 from processing.services import Services
@@ -117,7 +118,14 @@ def _repair(services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequ
 
 
 def _rebuilt_together(services: Services, repair: Restate, inputs: Inputs) -> Iterator[Work]:
-    """Partitions of a fact from the objects that have their rows, each of which is read once."""
+    """Partitions of a fact from the objects that have their rows, each of which is read once.
+
+    Raises ``InvalidData`` where the contract has placed rows in other partitions since the objects were looked up.
+    """
+    if inputs.placing and inputs.placing != known_by(services, services.contracts.table(repair.table)):
+        problem = "its rows lie in other partitions than when their objects were looked up"
+        remedy = f"Begin anew: starmend rebuild {repair.table} --at-scale"
+        raise InvalidData("rebuild", repair.table, problem, remedy)
     read: set[str] = set()
     counted = 0
     for rebuilt in rebuild_partitions(

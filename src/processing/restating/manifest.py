@@ -21,7 +21,8 @@ ALIKE = 1.25  # times as many objects as the largest of its partitions needs, at
 def plan_rebuild(services: Services, table: Table, *, allow_fewer: bool = False) -> list[Restate]:
     """The jobs that rebuild a fact from its ingest objects, or compute a rollup again.
 
-    Raises ``InvalidData`` for other tables: a dimension is one partition.
+    Raises ``InvalidData`` for other tables: a dimension is one partition. And where no partition is known, but objects
+    are there that may have rows of it.
     """
     if table.kind == "rollup":
         paths = list(paths_of_pointers(services, table))
@@ -33,6 +34,9 @@ def plan_rebuild(services: Services, table: Table, *, allow_fewer: bool = False)
     arrivals = read_arrivals(services, table)
     nothing: frozenset[str] = frozenset()
     there = dict.fromkeys(paths_of_pointers(services, table), nothing)  # also what no receipt speaks of
+    if arrivals.doubtful and not there and not arrivals.by_path:
+        problem = f"{len(arrivals.doubtful)} ingest objects may have rows of it, and of no partition is it known"
+        raise InvalidData("plan a rebuild", table.name, problem, f"Rebuild it here: starmend rebuild {table.name}")
     groups = grouped({**there, **arrivals.by_path}, known=len(arrivals.doubtful))
     return [
         Restate(table.dataset, table.name, tuple(group), arrivals.inputs_of(group), allow_fewer) for group in groups

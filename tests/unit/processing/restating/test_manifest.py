@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.lake import NOW, MemoryLake, order, shipped_contracts
-from tests.support.rebuild_histories import halting, random_lake
+from tests.support.rebuild_histories import halting, random_lake, with_table
 
 from core.audit.repair_jobs import RepairJob, find_outcome, write_job
+from core.contract.model import Table
+from core.errors import InvalidData
+from core.evolution.deployments import record_deployment
 from processing.restating.arrivals import ROOT, read_arrivals
 from processing.restating.job import restate_job
 from processing.restating.manifest import ALIKE, MOST_PARTITIONS, grouped, plan_rebuild
@@ -80,6 +84,57 @@ def test_what_halted_or_was_never_processed_counts_for_every_partition() -> None
     lake.process(halted)
     waiting = lake.put_table("sales", "sales_order", 3, good)
     assert read_arrivals(lake.services, table).doubtful == {halted, waiting}
+
+
+def three_orders(*days: str) -> MemoryLake:
+    lake = MemoryLake(shipped_contracts())
+    for number, day in enumerate(days, 1):
+        line = order(number, "2026-11-20T10:00:00.000", created_at=f"{day}T00:00:00")
+        lake.process(lake.put_table("sales", "sales_order", number, [line]))
+    record_deployment(lake.records, lake.services.contracts, "sales", now=0)
+    return lake
+
+
+def deployed(lake: MemoryLake, table: Table, digest: str = "another") -> None:
+    lake.deployed(with_table(lake.services.contracts, table, hash=digest))
+
+
+def test_a_generation_has_the_objects_that_were_processed_before_it() -> None:
+    lake = three_orders("2026-01-05", "2026-01-06", "2026-02-05")
+    rows = lake.rows(FACT)
+    deployed(lake, replace(lake.services.contracts.table(FACT), generation="next"))
+    assert rebuilt(lake) == []
+    assert lake.rows(FACT) == rows
+    opened = [
+        len(job.inputs.objects)
+        for job in plan_rebuild(lake.services, lake.services.contracts.table(FACT))
+        if job.inputs
+    ]
+    assert sorted(opened) == [1, 2], "their partitions are the same, and so the receipts speak of them too"
+
+
+def test_objects_that_another_contract_placed_otherwise_count_for_every_partition() -> None:
+    lake = three_orders("2026-01-05", "2026-01-06", "2026-02-05")
+    fact = lake.services.contracts.table(FACT)
+    by_day = tuple(replace(part, name="day", transform="day") for part in fact.partition_by)
+    deployed(lake, replace(fact, generation="next", partition_by=by_day))
+    with pytest.raises(InvalidData, match="3 ingest objects may have rows"):
+        plan_rebuild(lake.services, lake.services.contracts.table(FACT))
+    newer = order(4, "2026-11-20T10:00:00.000", created_at="2026-01-05T00:00:00")
+    lake.process(lake.put_table("sales", "sales_order", 4, [newer]))
+    assert rebuilt(lake) == []
+    assert [row["sales_order_id"] for row in lake.rows(FACT)] == [1, 4]
+
+
+def test_a_job_of_another_placing_is_left_and_says_so() -> None:
+    lake = three_orders("2026-01-05")
+    [job] = plan_rebuild(lake.services, lake.services.contracts.table(FACT))
+    key = write_job(lake.records, RepairJob("sales", "run", job), attempt=1, number=0)
+    deployed(lake, replace(lake.services.contracts.table(FACT), generation="next"))
+    restate_job(lake.services, key)
+    outcome = find_outcome(lake.records, key)
+    assert outcome is not None
+    assert (outcome.result, "Begin anew" in outcome.reason, lake.paths(FACT)) == ("failed", True, [])
 
 
 def test_a_receipt_is_read_once_for_the_index_and_again_when_it_changes() -> None:
