@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.contract.model import Contracts
 
 app = group("Check, show and render the contracts.")
+CATALOG = "starmend_dev"
 
 
 def today() -> dt.date:
@@ -267,7 +268,7 @@ def export(
     dataset: Dataset = "",
     schema: Annotated[
         str, typer.Option("--catalog", help="The catalog's database, PROJECT_ENVIRONMENT, that dbt reads.")
-    ] = "starmend_dev",
+    ] = CATALOG,
     file: Annotated[Path | None, typer.Option("--output", help=OUTPUT)] = None,
 ) -> None:
     """Write the contracts in the form of another tool.
@@ -281,6 +282,8 @@ def export(
         raise Misuse("export contracts", "--odcs, --dbt", "are two forms", "Give one of them")
     if dbt and dataset:
         raise Misuse("export contracts", "--dataset", "is for --odcs", "Leave it out: dbt's sources are one file")
+    if odcs and schema != CATALOG:
+        raise Misuse("export contracts", "--catalog", "is for --dbt", "Leave it out: a contract knows no account")
     contracts = load(folder, today=today())
     if odcs:
         written = export_odcs(contracts, file or ODCS_FOLDER, dataset=dataset)

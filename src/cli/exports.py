@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,11 @@ def export_odcs(contracts: Contracts, folder: Path, *, dataset: str) -> list[Pat
 
 
 def export_dbt(contracts: Contracts, file: Path, *, schema: str) -> list[Path]:
-    """The sources of all datasets, in one file."""
+    """The sources of all datasets, in one file. Raises ``Misuse`` where ``schema`` can be no database's name."""
     from core.standards.dbt_sources import dbt_sources
 
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", schema):  # it stands in a template
+        raise Misuse("export contracts", "--catalog", f"{schema!r} is no database", "Name one, such as starmend_prod")
     return [_write(file, dbt_sources(contracts, schema=schema))]
 
 

@@ -12,7 +12,7 @@ from core.contract.model import Column, Contract, Contracts, Source, Table
 from core.contract.references import parent_of
 from core.contract.types import ColumnType
 from core.rendering.catalog import catalog_tables, column_comment
-from core.standards.sql import condition
+from core.standards.sql import condition, quoted
 
 VERSION = "v3.2.0"
 FILE = "{dataset}.odcs.yaml"  # by which documents refer to each other
@@ -131,7 +131,7 @@ def _quality(table: Table, column: Column) -> Iterable[Entry]:
     if values:
         yield _library("invalidValues", "conformity", "The values that the contract lists.", validValues=list(values))
     if kept := condition(column):
-        query = f"select count(*) from {table.name} where not ({kept})"
+        query = f"select count(*) from {quoted(table.name)} where not ({kept})"
         yield {"type": "sql", "dimension": "conformity", "description": kept, "query": query, "mustBe": 0}
 
 

@@ -22,7 +22,7 @@ from core.standards.sql import condition, key_of, literal, quoted
 SOURCE = "starmend"
 SCHEMA_VARIABLE = "starmend_schema"
 COMPLETENESS = "{{ this.incorporate(path={'identifier': 'completeness'}) }}"
-_TEMPLATE = re.compile(r"\{[{%#]|[}%#]\}")
+_TEMPLATE = re.compile(r"[{}%#]*(?:\{[{%#]|[}%#]\})[{}%#]*")  # whole runs: beside a brace another mark would begin
 
 Entry = dict[str, Any]
 
@@ -35,7 +35,7 @@ def dbt_sources(contracts: Contracts, *, schema: str) -> Entry:
     canaries = {contract.dataset for contract in contracts if contract.source and contract.source.canary}
     tables = []
     for name, entry in {**catalog, **views}.items():
-        table = star.get(name) or star.get(name.rpartition("_")[0])
+        table = star.get(name.rpartition("_")[0] if name in views else name)
         if table is not None and table.dataset in canaries:
             continue
         columns = [*entry["columns"], *entry.get("partition_keys", ())]

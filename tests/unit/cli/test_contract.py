@@ -138,6 +138,8 @@ def test_contracts_are_exported_as_documents_and_as_sources(starmend: Command, t
         (("--odcs", "--dbt"), "Give one of them"),
         (("--odcs", "--dataset", "sale"), "is no dataset with a star of its own"),
         (("--dbt", "--dataset", "sales"), "is for --odcs"),
+        (("--odcs", "--catalog", "lake_prod"), "is for --dbt"),
+        (("--dbt", "--catalog", "it's"), "is no database"),
     ],
 )
 def test_an_export_that_cannot_be_meant_is_refused(

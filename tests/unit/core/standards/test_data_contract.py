@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from jsonschema import Draft201909Validator
 from tests.support.exported import generated, written_by_hand
@@ -80,10 +82,20 @@ def test_a_document_says_keys_types_rules_and_service_levels() -> None:
     assert (symbol["primaryKeyPosition"], symbol["partitionKeyPosition"], symbol["required"]) == (1, 1, True)
     assert symbol["relationships"] == [{"type": "foreignKey", "to": "dim_symbol.symbol"}]
     assert (price["logicalType"], price["physicalType"]) == ("number", "decimal(18,6)")
-    assert price["quality"][0]["query"] == 'select count(*) from fact_quote where not ("price" > 0)'
+    assert price["quality"][0]["query"] == 'select count(*) from "fact_quote" where not ("price" > 0)'
     assert (month["partitioned"], month["partitionKeyPosition"]) == (True, 2)
     values = column_of(fact, "provenance")["quality"][0]
     assert (values["metric"], values["arguments"]) == (
         "invalidValues",
         {"validValues": ["observed", "late", "repaired"]},
     )
+
+
+def test_a_table_may_have_a_word_of_sql_for_its_name() -> None:
+    contracts = written_by_hand()["own"]
+    renamed = replace(contracts.table("fact_quote"), name="order")
+    quotes = replace(contracts.dataset("quotes"), tables=(renamed, contracts.table("dim_symbol")))
+    others = tuple(each for each in contracts if each.dataset == "sales")  # its dates are promised there
+    document = data_contracts(replace(contracts, contracts=(quotes, *others)))["quotes.odcs.yaml"]
+    query = column_of(table_of(document, "order"), "price")["quality"][0]["query"]
+    assert duckdb.execute(f'with "order" as (select -1 as price) {query}').fetchall() == [(1,)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jinja2 import Environment
 from tests.support.exported import generated, written_by_hand
 
 from core.contract.model import Contracts
@@ -77,6 +81,20 @@ def test_generated_sources_name_columns_that_are_there(tmp_path: Path) -> None:
     assert accepted > CONTRACTS // 3
 
 
-def test_a_text_that_looks_like_a_template_is_none() -> None:
-    assert inert("a {{ b }} c") == "a {{ '{{' }} b {{ '}}' }} c"
+@given(st.text(alphabet="{}%#-'a ", max_size=12))
+@example('{"a": {}}')
+def test_a_text_that_looks_like_a_template_is_none(text: str) -> None:
+    assert Environment(autoescape=False).from_string(inert(text)).render() == text
+
+
+def test_a_text_without_marks_stays_as_it_is() -> None:
     assert inert("{a: 1}") == "{a: 1}"
+
+
+def test_the_pipelines_own_tables_have_no_rules_of_one_that_is_called_like_their_beginning() -> None:
+    contracts = written_by_hand()["own"]
+    renamed = replace(contracts.table("fact_quote"), name="processing")
+    quotes = replace(contracts.dataset("quotes"), tables=(renamed, contracts.table("dim_symbol")))
+    tables = tables_of(replace(contracts, contracts=(quotes,)))
+    assert "config" in tables["processing"]
+    assert not {"config", "data_tests"} & set(tables["processing_log"])
