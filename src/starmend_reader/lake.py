@@ -210,6 +210,8 @@ class Lake:
             raise NotKept("read as of", relation.name, "is replaced row by row, and keeps no past", remedy)
         objects = []
         for info in self.warehouse.list(relation.location):
+            if info.key.rpartition("/")[2].startswith(("_", ".")):  # hidden from Athena: rows of earlier releases
+                continue
             values = values_in(info.key.removeprefix(relation.location).rpartition("/")[0])
             by_key = [(condition, values[condition.column]) for condition in conditions if condition.column in values]
             if set(values) == set(relation.keys) and all(each.holds_between(value, value) for each, value in by_key):

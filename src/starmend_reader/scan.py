@@ -19,6 +19,7 @@ from starmend_reader.storage import Storage, reaching
 
 AHEAD = 4  # row groups, or objects of lines, that are read before they are asked for
 FOOTERS_AHEAD = 16
+BLOCK = 1 << 20
 GZIP = b"\x1f\x8b"
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -81,7 +82,9 @@ def line_batches(
                 raise FileNotFoundError(key)
             body = stored_object.body
             body = gzip.decompress(body) if body.startswith(GZIP) else body
-            lines = pa_json.read_json(pa.BufferReader(body), parse_options=options) if body else stored.empty_table()
+            blocks = pa_json.ReadOptions(block_size=max(len(body), BLOCK))  # no line lies in two
+            source = pa.BufferReader(body)
+            lines = pa_json.read_json(source, blocks, options) if body else stored.empty_table()
             columns = [
                 pa.repeat(pa.scalar(values[each.name], each.type), lines.num_rows)
                 if each.name in values

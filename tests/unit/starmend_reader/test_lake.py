@@ -283,6 +283,17 @@ def test_no_lake_and_a_lake_of_another_release_are_told_apart(folder: Path, lake
         connect("other-code", filesystem=lake.warehouse.filesystem)
 
 
+def test_a_row_that_athena_does_not_see_is_none(folder: Path, lake: Lake) -> None:
+    rows = lake.read("completeness")
+    path = folder / lake.warehouse.path(rows.objects[0])
+    earlier = path.with_name(f"_{path.name}")  # as earlier releases named the row of a current state
+    write_file(earlier, path.read_bytes().replace(b'"certified"', b'"alarmed"'))
+    try:
+        assert in_order(lake.read("completeness").arrow()) == in_order(rows.arrow())
+    finally:
+        earlier.unlink()
+
+
 @pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}"])
 def test_a_description_that_is_none_is_refused_by_name(lake: Lake, folder: Path, text: str) -> None:
     write_file(folder / "none-code/deployment.json", text.encode())

@@ -100,6 +100,14 @@ def test_statistics_hide_no_value_that_they_do_not_know(storage: Storage, where:
     assert str([value for batch in found for value in batch["size"].to_pylist()]) == "[nan, 6.0]"
 
 
+def test_a_line_may_be_long(storage: Storage) -> None:
+    schema = pa.schema([("note", pa.string())])
+    with storage.filesystem.open_output_stream(storage.path("lines")) as sink:
+        sink.write(b"".join(b'{"note": "%s"}\n' % (b"x" * size) for size in (1, 3_000_000, 1)))
+    rows = scan.line_batches(storage, [("lines", {})], schema, {"note": pc.field("note")}, None)
+    assert [len(note) for batch in rows for note in batch["note"].to_pylist()] == [1, 3_000_000, 1]
+
+
 def test_an_object_that_is_gone_or_broken_is_named(storage: Storage) -> None:
     with pytest.raises(LostCommit, match="s3://bucket/gone"):
         list(scan.parquet_batches(storage, [("gone", {})], SCHEMA, SHOWN, None))
