@@ -31,6 +31,7 @@ from core.contract.model import Contracts
 from core.evolution.deployments import record_deployments
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import entities_in, period_of
+from core.feeds.sweeps import whose_turn
 from core.json import canonical_json
 from core.landing.zone import landing_of
 from core.time import at_epoch, format_second, iso
@@ -58,15 +59,15 @@ def contracts_in(folder: Path, *, days: int) -> Contracts:
 
 
 def age_with_sweep(days: int, hour: int) -> int:
-    """The least age from so many days on, of which the audit of an hour sweeps a Wednesday: one day of history a run.
+    """The least age from so many days on, of which the audit of an hour sweeps a working day: one day of history a run.
 
     As ``auditor.feeds.choose`` takes them in turn; on a weekend there would be nothing to sweep.
     """
     now = int((OPENING + dt.timedelta(hours=hour) + AUDIT_AT).timestamp())
     while True:
         first = int((OPENING - dt.timedelta(days=days)).replace(hour=0).timestamp())
-        past = (now - RECENT_DAYS * 86_400 - first) // 86_400
-        if past > 0 and at_epoch(first + now // 3600 % past * 86_400).weekday() == 2:
+        swept = whose_turn(first // 86_400, (now - RECENT_DAYS * 86_400) // 86_400, now // 3600)
+        if any(at_epoch(day * 86_400).weekday() < 5 for day in swept):
             return days
         days += 1
 

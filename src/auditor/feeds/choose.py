@@ -32,6 +32,7 @@ from auditor.windows import (
 from core.contract.model import Contract, Feed, TradingCalendar
 from core.errors import UnknownTable
 from core.feeds.partitions import period_of
+from core.feeds.sweeps import whose_turn
 from core.time import epoch, iso
 from core.warehouse.pointer import partition_of
 
@@ -221,11 +222,12 @@ def _changed(
 def _swept(services: Services, contract: Contract, calendar: TradingCalendar, *, before: int, now: int) -> list[Window]:
     """The certified windows of one day of the past, in turn: all of history comes round, a little at a time."""
     first = max(min((epoch(fact.since) for fact in facts_of(contract)), default=before), calendar.covers_from)
-    days = max(0, (before - first) // DAY)
-    if not days:
-        return []
-    day = first + (now // HOUR % days) * DAY
-    return certified_windows(services, contract, day, day + DAY)[:SWEPT_WINDOWS]
+    days = range(-(-first // DAY), before // DAY)
+    return [
+        window
+        for day in whose_turn(days.start, days.stop, now // HOUR)
+        for window in certified_windows(services, contract, day * DAY, (day + 1) * DAY)[:SWEPT_WINDOWS]
+    ]
 
 
 def certified_windows(services: Services, contract: Contract, start: int, end: int) -> list[Window]:

@@ -21,14 +21,12 @@ from auditor.services import Services
 from core.audit.findings import HaltedObject, LostObject, UnprocessedObject
 from core.contract.model import Contract
 from core.evolution.deployments import read_deployments, switched_on
+from core.feeds.sweeps import whose_turn
 from core.landing.zone import FEEDS, RECEIPTS, landing_of
 from core.ports import ObjectInfo, ObjectReader
 
 RECENT = timedelta(days=2)
 MOST_SWEPT = 48  # hours of arrival that one audit sweeps
-# Audits in which all older hours come round, of which the least is taken that is enough. Primes, so that audits of the
-# same hours of the day meet all of them too; far apart, so that a sweep is seldom begun anew as the lake grows.
-_ROUNDS = (5, 11, 23, 47, 97, 197, 397, 797, 1597, 3203, 6421)
 FORMAT = "%Y/%m/%d/%H"
 MOST_LISTED = timedelta(days=7)  # of arrivals in one listing, so that what is long is listed side by side
 HALTED_BYTES = 4_096  # a halted object's receipt names no partitions, and is shorter than this
@@ -51,18 +49,12 @@ def hours_to_scan(*, since: str, stood: str, now: datetime, halted: Iterable[str
 
 
 def _swept(first: datetime, begin: datetime, *, turn: int) -> Iterator[str]:
-    """The hours from ``first`` to before ``begin`` whose turn it is: those of a block of hours in each round.
-
-    Blocks are counted from 1970 on, so that a lake which grows by an hour an audit moves none of them.
-    """
+    """The hours from ``first`` to before ``begin`` whose turn it is: a block of them, or all where they are few."""
     low, high = (int(at.timestamp()) // 3600 for at in (first, begin))
     blocks = range(low // MOST_SWEPT, -(-high // MOST_SWEPT))
-    enough = (number for number in _ROUNDS if number >= len(blocks))
-    rounds = 1 if high - low <= MOST_SWEPT else next(enough, _ROUNDS[-1])
-    for block in blocks:
-        if block % rounds == turn % rounds:
-            hours = range(max(low, block * MOST_SWEPT), min(high, (block + 1) * MOST_SWEPT))
-            yield from (datetime.fromtimestamp(hour * 3600, UTC).strftime(FORMAT) for hour in hours)
+    for block in whose_turn(blocks.start, blocks.stop, turn) if high - low > MOST_SWEPT else blocks:
+        for hour in range(max(low, block * MOST_SWEPT), min(high, (block + 1) * MOST_SWEPT)):
+            yield datetime.fromtimestamp(hour * 3600, UTC).strftime(FORMAT)
 
 
 def _hour(text: str) -> datetime:
