@@ -17,7 +17,7 @@ from core.audit.findings import ChangedSource
 from core.audit.source_check import REFUSED, DescribeTables, question_to_data, shapes_from_data
 from core.contract.model import Contract, Database
 from core.sources.catalog import CatalogColumn
-from core.sources.shape import changes_of_tables
+from core.sources.shape import SourceChange, changes_of_tables
 from core.time import iso
 
 NEWS = timedelta(days=1)  # for which a change is a finding
@@ -53,14 +53,19 @@ def look_at_source(services: Services, contract: Contract, source: Database, bef
     former = {name: columns for name, columns in before.former.items() if any(table == name for table, _ in news)}
     there, others_before = {**tables, **dict.fromkeys(others, ())}, dict.fromkeys(before.others, ())
     fresh = {change.table for change in changes_of_tables(source.tables, {**before.tables, **others_before}, there)}
+    known = {_place(change) for change in changes_of_tables(source.tables, former, before.tables)}  # no news any more
     seen = [
         change
         for change in changes_of_tables(source.tables, {**before.tables, **former, **others_before}, there)
-        if (change.table, str(change)) in news
-        or (change.table in fresh and not (change.kind == "gone" and change.table in before.gone))
+        if _place(change) in news
+        or (
+            change.table in fresh
+            and _place(change) not in known
+            and not (change.kind == "gone" and change.table in before.gone)
+        )
     ]
     beside = {place: at for place, at in news.items() if place[0] not in former and place[0] not in tables}
-    changes = beside | {(change.table, str(change)): _second(now) for change in seen}
+    changes = beside | {_place(change): _second(now) for change in seen}
     gone = tuple(table.name for table in source.tables if table.name in before.tables and table.name not in tables)
     tables |= {name: before.tables[name] for name in gone}
     return Shapes(
@@ -86,6 +91,10 @@ def changed_source(dataset: str, shapes: Shapes) -> list[ChangedSource]:
         ChangedSource(dataset, table, tuple(text for _, text in reversed(of_table)), min(of_table)[0])
         for table, of_table in newest_first
     ]
+
+
+def _place(change: SourceChange) -> tuple[str, str]:
+    return change.table, str(change)
 
 
 def _second(at: datetime) -> str:

@@ -118,3 +118,12 @@ def test_whatever_happened_nothing_is_told_of_a_source_that_is_as_the_contract_s
         shapes = look(contract(id="int", b="int"), now, shapes, at=START + timedelta(minutes=minute))
     written = contract(**{each.name: each.stated for each in now})
     assert told(look(written, now, shapes, at=START + HOUR)) == []
+
+
+def test_a_change_of_yesterday_is_not_told_again_with_those_of_today() -> None:
+    columns, shapes = [ID, AMOUNT], look(PROMISED, [ID, AMOUNT], Shapes(), at=START)
+    for number, hour in enumerate((1, 20, 27), 3):
+        columns.append(column(f"note{number}", "string", number))
+        shapes = look(PROMISED, columns, shapes, at=START + hour * HOUR)
+    assert [text.split()[1] for text in told(shapes)] == ["note5", "note4"]
+    assert {text.split()[1]: at for _, text, at in shapes.changes}["note4"] == "2026-11-21T08:00:00Z"
