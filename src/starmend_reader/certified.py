@@ -14,7 +14,7 @@ from core.warehouse.arrow_types import table_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
 from core.warehouse.keys import with_path_columns
 from core.warehouse.partition_objects import open_object
-from starmend_reader.errors import NotProven
+from starmend_reader.errors import NotKept, NotProven
 from starmend_reader.partitions import Past
 from starmend_reader.storage import Storage
 
@@ -26,17 +26,25 @@ def certified_key(
 ) -> str:
     """The object of a partition that a certificate names: the first, from its time on, whose rows it proves.
 
-    Raises ``NotProven`` where there is none, ``NotKept`` where the object of its time is removed.
+    What was current as the audit began may be removed: what it committed after its repairs proves the same rows.
+    Raises ``NotProven`` where there is none, ``NotKept`` where that may be because objects of its time are removed.
     """
     proven = certificate.partitions[past.name]
     later = sorted({time for time in past.written.values() if at < time <= at + AUDIT})
     tried: list[str] = []
+    removed: NotKept | None = None
     for time in (at, *later):
-        key = past.at(time)
+        try:
+            key = past.at(time)
+        except NotKept as error:
+            removed = removed or error
+            continue
         if key and key not in tried:
             tried.append(key)
             if _proof(storage, certificate, contract, table, past.path, key) == list(proven):
                 return key
+    if removed:
+        raise removed
     name = f"{certificate.dataset}/{certificate.number}"
     problem = f"none of {', '.join(tried) or 'its objects'} holds the {proven[0]} rows of {name}"
     raise NotProven("read as of a certificate", past.name, problem, "Ask an operator to run: starmend verify")

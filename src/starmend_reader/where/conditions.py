@@ -63,6 +63,8 @@ class Condition:
         zeros = [-value for value in values if value == 0] if pa.types.is_floating(kind) else []
         known = pa.array([*values, *zeros], kind)  # Arrow looks doubles up by their bits: 0.0 is not -0.0
         asks_null = None in self.values
+        if asks_null and not values:  # also of lists and structs, which Arrow looks nothing up in
+            return shown.is_null() if self.operator in ("=", "in") else shown.is_valid()
         match self.operator:
             case "=" | "in":
                 among = shown.is_valid() & pc.is_in(shown, value_set=known)
@@ -113,6 +115,10 @@ def _condition(name: str, operator: str, value: Any, schema: pa.Schema, place: s
         raise Misuse("read where", f"{place}.{name}", problem, "Give a list to in and not in, a value to the others")
     kind = schema.field(name).type
     values = tuple(typed(each, kind, f"{place}.{name}") for each in (value if _is_several(value) else [value]))
+    if pa.types.is_nested(kind) and any(each is not None for each in values):
+        raise Misuse(
+            "read where", f"{place}.{name}", f"is a {kind}", "Compare it where the rows are; null alone is known"
+        )
     if None in values and operator not in ("=", "!=", "in", "not in"):
         raise Misuse("read where", f"{place}.{name}", f"nothing is {operator} null", "Use = None or != None")
     return Condition(name, operator, values)

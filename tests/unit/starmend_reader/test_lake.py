@@ -377,6 +377,39 @@ def test_certified_rows_are_proven_and_altered_ones_refused(folder: Path, lake: 
         key.write_text(text)
 
 
+def test_certified_rows_are_found_in_what_the_audit_committed_after_its_repairs(folder: Path, lake: Lake) -> None:
+    where = {"symbol": "AMD"}
+    (current,) = lake.read("fact_quote", where=where).objects
+    path = folder / lake.warehouse.path(current)
+    stat = path.stat()
+    (aside := folder / "aside").mkdir()
+    earlier = [each for each in path.parent.iterdir() if each != path]
+    try:
+        os.utime(path, (stat.st_atime, stat.st_mtime + 300))  # the audit began at the time of its certificate
+        for each in earlier:
+            each.rename(aside / each.name)
+        assert lake.read("fact_quote", where=where, as_of="quotes/2").objects == (current,)
+        os.utime(path, (stat.st_atime, stat.st_mtime + 7200))
+        with pytest.raises(NotKept, match="is removed"):
+            lake.read("fact_quote", where=where, as_of="quotes/2")
+    finally:
+        for each in earlier:
+            (aside / each.name).rename(each)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_list_is_null_or_not_and_nothing_else(lake: Lake) -> None:
+    nested = [each.name for each in lake.relations["processing_log"].columns if pa.types.is_nested(each.type)]
+    rows = lake.read("processing_log").arrow()
+    for each in nested:
+        for operator in ("=", "!="):
+            asked = lake.read("processing_log", where=[(each, operator, None)]).arrow()
+            nulls = rows[each].null_count
+            assert asked.num_rows == (nulls if operator == "=" else rows.num_rows - nulls)
+        with pytest.raises(Misuse, match="null alone is known"):
+            lake.read("processing_log", where=[(each, "in", [[]])])
+
+
 def test_a_state_of_which_an_object_is_removed_is_refused_whole(folder: Path, lake: Lake) -> None:
     past = lake.read("fact_sales_order", as_of="quotes/1")
     now = set(lake.read("fact_sales_order").objects)
