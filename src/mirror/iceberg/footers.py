@@ -6,6 +6,7 @@ Texts outside a key have no bounds (``processing.partitions.parquet``). Bounds a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +16,13 @@ import pyarrow.parquet as pq
 from pyiceberg.conversions import to_bytes
 from pyiceberg.schema import Schema
 from pyiceberg.types import DecimalType, IcebergType, StringType
-from pyiceberg.utils.truncate import truncate_upper_bound_text_string
 
 from core.errors import PipelineBug
 from core.ports import StoredObject, TailReader
 
 USUAL_END = 65_536  # bytes that hold the footer of nearly every object
 _TRAILER = 8  # bytes: the footer's length, and Parquet's mark
+_SURROGATES, _AFTER_SURROGATES = 0xD800, 0xE000  # code points that are no characters lie between
 _BOUND = 16  # characters of a text, Iceberg's own default
 
 
@@ -124,9 +125,21 @@ def _lower_bytes(value: Any, kind: IcebergType) -> str:
 
 
 def _upper_bytes(value: Any, kind: IcebergType) -> str | None:
-    if isinstance(value, str):
-        value = truncate_upper_bound_text_string(value, _BOUND)
+    if isinstance(value, str) and len(value) > _BOUND:
+        value = _after(value[:_BOUND])
     return None if value is None else _serialised(value, kind).hex()
+
+
+def _after(beginning: str) -> str | None:
+    """The least text that comes after all texts which begin so; None: there is none.
+
+    Not ``pyiceberg``'s, which steps from U+D7FF to a surrogate that no UTF-8 has.
+    """
+    kept = beginning.rstrip(chr(sys.maxunicode))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_AFTER_SURROGATES if following == _SURROGATES else following)
 
 
 def _serialised(value: Any, kind: Any) -> bytes:
