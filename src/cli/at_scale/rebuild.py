@@ -23,7 +23,7 @@ SHOWN = 20  # jobs that were left
 def rebuild_at_scale(deployed: Deployment, table: str, *, allow_fewer: bool, resume: str, as_json: bool) -> None:
     """Carry the rebuild out and print what came of it; exits with 1 where partitions were left."""
     from aws.executions import StateMachine
-    from cli.at_scale.run import RunAtScale
+    from cli.at_scale.run import RunAtScale, run_name
     from processing.restating.manifest import plan_rebuild
 
     arn = deployed.state_machines.get(MACHINE, "")
@@ -31,7 +31,7 @@ def rebuild_at_scale(deployed: Deployment, table: str, *, allow_fewer: bool, res
         raise NotDeployed("rebuild", MACHINE, "there is no such state machine", "Deploy again: make deploy")
     services = services_of(deployed)
     machine = StateMachine(deployed.clients("stepfunctions"), arn)
-    run = RunAtScale(services.records, machine, resume or f"rebuild-{table}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}")
+    run = RunAtScale(services.records, machine, resume or run_name(table, dt.datetime.now(dt.UTC)))
     with steps() as progress:
         if resume:
             manifest = run.again()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.audit.repair_jobs import (
@@ -32,7 +33,16 @@ if TYPE_CHECKING:
 
 RUNNING = "RUNNING"
 WORKERS = 16
+LONGEST_TABLE = 48  # characters of a table's name in a run's
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two looks
+
+
+def run_name(table: str, now: datetime) -> str:
+    """A new run's name, short enough with any attempt: an execution's name has 80 characters at most.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+    """
+    return f"rebuild-{table[:LONGEST_TABLE]}-{now:%Y%m%dT%H%M%S}"
 
 
 @dataclass(frozen=True, slots=True)

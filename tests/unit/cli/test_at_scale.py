@@ -6,14 +6,16 @@ import random
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 from tests.support.lake import MemoryLake
 from tests.support.rebuild_histories import random_lake
 
 from aws.executions import Execution
-from cli.at_scale.run import RunAtScale
+from cli.at_scale.run import RunAtScale, run_name
 from core.audit.repair_jobs import Restate
 from core.errors import Misuse
 from processing.restating.job import restate_job
@@ -111,3 +113,10 @@ def test_a_partition_that_would_lose_rows_is_left_with_its_reason_and_stops_no_o
     [left] = run.left(manifest)
     assert left.partitions == bare[0].partitions
     assert "no ingest object has rows of it" in left.reason
+
+
+def test_the_run_of_the_longest_table_has_a_name_that_an_execution_may_have() -> None:
+    longest = Loader().load_service_model("stepfunctions", "service-2")["shapes"]["Name"]["max"]
+    name = run_name("f" * 63, datetime(2026, 11, 20, 9, tzinfo=UTC))
+    assert len(f"{name}-9999") <= longest
+    assert name.endswith("-20261120T090000")
