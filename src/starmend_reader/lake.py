@@ -29,7 +29,7 @@ from starmend_reader.partitions import Part, Past, current_parts, in_parallel, p
 from starmend_reader.relations import Relation, relations_of, stored_columns
 from starmend_reader.rows import Rows
 from starmend_reader.scan import line_batches, parquet_batches
-from starmend_reader.storage import Storage, reaching
+from starmend_reader.storage import Storage, check_profile, reaching
 from starmend_reader.where.conditions import Condition, Where, conditions_of
 from starmend_reader.where.pruning import may_hold
 
@@ -296,7 +296,9 @@ def _body(storage: Storage, key: str) -> bytes:
 
 
 def s3_filesystem(bucket: str, settings: Mapping[str, str]) -> S3FileSystem:
-    """S3 by AWS's settings: what they leave open, Arrow finds as the SDK does (profiles, single sign-on, roles)."""
+    """S3 by AWS's settings: what they leave open, Arrow finds by the SDK in it (``storage.check_profile``)."""
+    if not settings.get("AWS_ACCESS_KEY_ID"):
+        check_profile(settings)
     region = settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION")
     endpoint = settings.get("AWS_ENDPOINT_URL_S3") or settings.get("AWS_ENDPOINT_URL")
     if not region:

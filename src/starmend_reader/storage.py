@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from configparser import Error as ConfigError
+from configparser import RawConfigParser
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
@@ -16,6 +19,30 @@ from core.ports import ObjectInfo, ObjectStat, OpenObject, StoredObject
 # Arrow tells S3's answers in the text of an OSError alone.
 _REFUSED = ("ACCESS_DENIED", "HTTP status 403", "INVALID_ACCESS_KEY", "SIGNATURE_DOES_NOT_MATCH")
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def check_profile(settings: Mapping[str, str]) -> None:
+    """Refuse a profile of AWS's files that takes a role by another one's credentials (``role_arn``).
+
+    The SDK within Arrow knows none of it and asks without credentials, so that S3 refuses whoever has the role: its
+    chain has environment, keys of a profile, process, web identity, single sign-on, containers and instances. Raises
+    ``NotGranted``.
+    """
+    name = settings.get("AWS_PROFILE") or settings.get("AWS_DEFAULT_PROFILE") or "default"
+    home = Path("~/.aws").expanduser()
+    files = (
+        (settings.get("AWS_CONFIG_FILE") or home / "config", name if name == "default" else f"profile {name}"),
+        (settings.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials", name),
+    )
+    said: set[str] = set()
+    for file, section in files:
+        parsed = RawConfigParser(strict=False)
+        with suppress(ConfigError, UnicodeDecodeError):  # it is Arrow's to say what is wrong with it
+            parsed.read(file, encoding="utf-8")
+            said |= set(parsed[section]) if parsed.has_section(section) else set()
+    if "role_arn" in said and not said & {"aws_access_key_id", "credential_process", "web_identity_token_file"}:
+        remedy = f"Give another profile: credential_process = aws configure export-credentials --profile {name}"
+        raise NotGranted("connect", f"profile {name}", "takes a role by other credentials, which Arrow cannot", remedy)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from core.errors import NotGranted, OutOfReach, PipelineBug
-from starmend_reader.storage import Storage, reaching
+from starmend_reader.lake import s3_filesystem
+from starmend_reader.storage import Storage, check_profile, reaching
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,37 @@ def test_objects_are_listed_by_prefix_in_key_order(tmp_path: Path) -> None:
     assert [info.key for info in listed] == ["a/x1/deep", "a/x2"]
     assert [info.key for info in storage.list("a/", after="a/x2")] == ["a/y"]
     assert {(info.size, int(info.modified.timestamp())) for info in listed} == {(2, 1_700_000_000)}
+
+
+PROFILES = """\
+[default]
+region = eu-west-2
+[profile person]
+aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+s3 =
+  max_concurrent_requests = 20
+[profile analyst]
+role_arn = arn:aws:iam::111122223333:role/analyst
+source_profile = person
+[profile lake]
+credential_process = aws configure export-credentials --profile analyst
+[profile pod]
+role_arn = arn:aws:iam::111122223333:role/analyst
+web_identity_token_file = /token
+"""
+
+
+@pytest.mark.parametrize("profile", ["", "person", "analyst", "lake", "pod", "none"])
+def test_a_role_that_arrow_cannot_take_is_refused_before_s3_is_asked_by_nobody(profile: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(PROFILES)
+    settings = {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_PROFILE": profile,
+    }
+    if profile != "analyst":
+        check_profile(settings)
+        return
+    with pytest.raises(NotGranted, match="credential_process = aws configure export-credentials --profile analyst"):
+        s3_filesystem("bucket", settings)
+    s3_filesystem("bucket", settings | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "x"})
