@@ -64,7 +64,7 @@ def typed_in(page: Path) -> Iterator[Typed]:
             yield from (Typed(name, line.strip(), whole=True) for line in lines if line.strip())
     for words in INLINE.findall(FENCE.sub("", text)):
         line = " ".join(words.split())
-        if re.match(r"(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?(starmend|make|aws) [^-=]", line):
+        if re.match(r"(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?(starmend|starmend-reader|make|aws) [^-=]", line):
             yield Typed(name, line, whole=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.support import typed_lines
 from tests.support.typed_lines import ROOT, problems, typed_in
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -15,3 +16,16 @@ def test_every_command_line_is_one_that_would_be_taken(page: Path, monkeypatch: 
     monkeypatch.chdir(ROOT)  # where somebody stands who reads it
     wrong = {str(typed): found for typed in typed_in(page) if (found := problems(typed))}
     assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["starmend-reader list", "starmend audits lost", "make nothing", "aws s3api get-nothing --bucket b"]
+)
+def test_a_line_that_would_not_be_taken_is_found_in_a_sentence_too(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed_lines, "ROOT", tmp_path)
+    (page := tmp_path / "page.md").write_text(f"So `{line}` shows it.\n")
+    (typed,) = typed_in(page)
+    monkeypatch.undo()
+    assert problems(typed) != []
