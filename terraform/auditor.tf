@@ -96,7 +96,7 @@ module "auditor" {
   }
 
   page      = var.health_page.enabled
-  page_tags = { component = "auditor" }
+  page_tags = { component = "page" }
 
   event_bus_arn = var.event_bus != "" ? "arn:${local.partition}:events:${var.region}:${local.account}:event-bus/${var.event_bus}" : null
 

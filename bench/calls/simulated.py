@@ -121,7 +121,12 @@ class SimulatedAws:
 
     def _s3_GetObject(self, asked: Answer) -> Answer:  # noqa: N802
         stored = self._found(asked, "NoSuchKey")
-        return {**_attributes(stored), "Body": io.BytesIO(stored.body)}
+        if "Range" not in asked:
+            return {**_attributes(stored), "Body": io.BytesIO(stored.body)}
+        size = len(stored.body)
+        end = stored.body[-int(asked["Range"].removeprefix("bytes=-")) :]
+        told = {"ContentLength": len(end), "ContentRange": f"bytes {size - len(end)}-{size - 1}/{size}"}
+        return {**_attributes(stored), **told, "Body": io.BytesIO(end)}
 
     def _s3_HeadObject(self, asked: Answer) -> Answer:  # noqa: N802
         return _attributes(self._found(asked, "404"))

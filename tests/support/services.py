@@ -12,7 +12,8 @@ from typing import Any
 from local.emulator.decisions import Decision
 
 Resource = Mapping[str, Any]
-Needs = Iterator[tuple[str, str, str]]  # role, action, resource
+Needs = Iterator[tuple[str, ...]]  # role, action, resource, and of a listing its prefix
+JOBS = "audit/runs/any/jobs/"  # a folder that a map is given
 
 
 def asked_by_services(resources: Iterable[Resource], asked: Iterable[Decision]) -> list[Decision]:
@@ -30,7 +31,10 @@ def asked_by_services(resources: Iterable[Resource], asked: Iterable[Decision]) 
         for need in _READ[resource["type"]](resource["values"], resources)
     ]
     needs += _encrypted_topics(resources, asked)
-    return [Decision(roles.get(role, role), action, resource, allowed=True) for role, action, resource in needs]
+    return [
+        Decision(roles.get(role, role), action, resource, allowed=True, prefix=next(iter(prefix), None))
+        for role, action, resource, *prefix in needs
+    ]
 
 
 def _function(function: Resource, resources: list[Resource]) -> Needs:
@@ -74,7 +78,7 @@ def _distributed(machine: Resource) -> Needs:
     """Step Functions Developer Guide, "IAM policies for using Distributed Map states"."""
     role, execution = machine["role_arn"], machine["arn"].replace(":stateMachine:", ":execution:")
     for bucket in set(re.findall(r'"Bucket": *"([^"]+)"', machine["definition"])):
-        yield role, "s3:ListBucket", f"arn:aws:s3:::{bucket}"
+        yield role, "s3:ListBucket", f"arn:aws:s3:::{bucket}", JOBS
     yield role, "states:StartExecution", machine["arn"]
     for action in ("states:DescribeExecution", "states:StopExecution"):
         yield role, action, f"{execution}:any"

@@ -40,6 +40,7 @@ WHO = "User: arn:aws:sts::123456789012:assumed-role/starmend-test-process/1 is n
 READS: Mapping[str, tuple[str, Callable[[ClientOf], Any]]] = {
     "S3ObjectStore.read": ("s3:GetObject", lambda of: S3ObjectStore(of("s3"), BUCKET).read("a")),
     "S3ObjectStore.open": ("s3:GetObject", lambda of: S3ObjectStore(of("s3"), BUCKET).open("a")),
+    "S3ObjectStore.read_end": ("s3:GetObject", lambda of: S3ObjectStore(of("s3"), BUCKET).read_end("a", 4)),
     "S3ObjectStore.stat": ("s3:GetObject", lambda of: S3ObjectStore(of("s3"), BUCKET).stat("a")),
     "S3ObjectStore.list": ("s3:ListBucket", lambda of: list(S3ObjectStore(of("s3"), BUCKET).list("a"))),
     "S3PartitionStore.read_pointer": (

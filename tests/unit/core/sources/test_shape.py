@@ -60,13 +60,17 @@ def test_the_changes_replayed_over_the_first_look_give_the_second(pair: tuple[li
         if change.kind == "dropped":
             shape.pop(change.column)
     shape |= renamed
+    promised = {field.name for field in TABLE.fields}
+    numbers = {column.number: column.name for column in now}
+    for column in before:  # what got the name that the contract knows is no news
+        if column.name not in promised and numbers.get(column.number, column.name) in promised:
+            del shape[column.name]
     for change in changes:
         if change.kind == "retyped":
             assert shape[change.column] == change.was
             shape[change.column] = change.now
         elif change.kind == "added":
             shape[change.column] = change.now
-    promised = {field.name for field in TABLE.fields}
     assert {name: kind for name, kind in shape.items() if name not in promised} == {
         column.name: column.stated for column in now if column.name not in promised
     }
