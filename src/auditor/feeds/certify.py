@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from auditor.evidence.certificates import Basis, Certified, Entries, issue_certificates
 from auditor.evidence.completeness import completeness_key, completeness_row, write_completeness
@@ -19,25 +20,32 @@ from core.contract.model import Contract, Feed
 from core.feeds.partitions import period_of
 from core.time import epoch, iso
 
+Rows = dict[str, dict[str, Any]]  # of completeness, by key
+
 
 def certify_windows(services: Services, order: FeedOrder, result: AuditResult, triage: Triage) -> Certified:
     """End an audit with the result of its last scan. ``jobs`` make the windows' rollups again.
 
     ``completeness`` shows windows that were read to their end: who scanned ten minutes of an hour knows nothing better
     of the hour. What it shows already is not written again: a partition of a month has hundreds of certified windows,
-    which are all read again as often as anything comes to it.
+    which are all read again as often as anything comes to it. So the row of a window that is not whole follows the
+    state that remembers it as open: were it the other way round, a run that ends between the two would leave a row
+    which no later audit takes for stale. For the same reason the state is of before the certificates.
     """
     contract, feed, calendar = feed_of(services, order.dataset)
     basis = Basis(order.run, contract.hash, f"{calendar.name} ({calendar.version})", contract.tables)
-    issued, entries = issue_certificates(services.records, result, basis)
     state = read_state(services.records, order.dataset)
+    issued, entries = issue_certificates(services.records, result, basis)
     shown = _shown(state, result, entries, now=int(services.now().timestamp()))
-    rows = {}
+    rows: Rows = {}
+    rows_of_open: Rows = {}
     for window in result.windows:
         if window.was_read and window.start not in shown:
             alarmed = bool(causes_of(window, triage))
             key = completeness_key(order.dataset, window.start)
-            rows[key] = completeness_row(result, window, basis, entries, alarmed=alarmed)
+            (rows if window.whole else rows_of_open)[key] = completeness_row(
+                result, window, basis, entries, alarmed=alarmed
+            )
     rows |= halt_rows(services.records, result, basis, state.halted)
     write_completeness(services.records, rows, workers=services.limits.workers)
     jobs = _write_rollup_jobs(services, contract, feed, order, result)
@@ -50,6 +58,7 @@ def certify_windows(services: Services, order: FeedOrder, result: AuditResult, t
             _next_state(before, services, order, result, triage, certified), shown=max(before.shown, newest)
         ),
     )
+    write_completeness(services.records, rows_of_open, workers=services.limits.workers)
     return Certified(issued, jobs)
 
 

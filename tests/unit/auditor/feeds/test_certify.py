@@ -95,3 +95,42 @@ def test_the_causes_of_a_window_are_those_of_its_entities_and_of_its_partitions(
     causes = tuple(Cause(name, DATASET, 1) for name in ("broken_rule", "not_entitled", "orphan_key"))
     triage = Triage(causes, 0, {"ZM": "not_entitled", "AAPL": "overdue"})
     assert causes_of(window, triage) == ("broken_rule", "not_entitled")
+
+
+class Killed(BaseException):
+    """The run is gone: nothing that it would have caught was raised."""
+
+
+def test_a_run_that_dies_at_any_write_leaves_no_row_that_stays_stale() -> None:
+    """Whole, with a gap in a run that dies, and whole again by the very objects: the row says so in the end."""
+    for dies_at in range(40):
+        lake = AuditedFeed()
+        lake.put(points_of(TWO, TWO + HOUR - 60))
+        gap = dict(lake.partitions.objects)
+        lake.put(points_of(TWO + HOUR - 60, TWO + HOUR))
+        whole = dict(lake.partitions.objects)
+        audit(lake, "whole")
+        lake.partitions.objects.update(gap)
+        left = [dies_at]
+
+        def kill(effect: str, _key: str, left: list[int] = left) -> None:
+            left[0] -= effect == "write"
+            if left[0] < 0:
+                raise Killed
+
+        lake.records.fail = kill
+        lake.now += 60
+        try:
+            audit(lake, "gap")
+        except Killed:
+            is_over = False
+        else:
+            is_over = True
+        lake.records.fail = lambda _effect, _key: None
+        lake.partitions.objects.update(whole)
+        lake.now += 60
+        audit(lake, "healed")
+        assert {row["status"] for row in rows(lake).values()} == {"certified"}, dies_at
+        if is_over:
+            return
+    raise AssertionError("it never came to its end")
