@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from core.audit.certificate import Certificate, certificate_key
 from core.contract.model import Contract, Contracts, Table
@@ -37,13 +37,22 @@ def instant_of(as_of: str | datetime, storage: Storage, datasets: Collection[str
         at = datetime.fromtimestamp(epoch(certificate.verified_at), UTC)
     else:
         try:
-            given = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-        except ValueError as error:
+            at = _utc(as_of)
+        except (ValueError, TypeError, OverflowError) as error:
             raise Misuse("read as of", str(as_of), "is neither a time nor a certificate", remedy) from error
-        at = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     if at > now:
         raise Misuse("read as of", format_second(at), "lies in the future", remedy)
     return Instant(at, certificate)
+
+
+def _utc(given: object) -> datetime:
+    """An instant; a day is its first one."""
+    given = datetime.fromisoformat(given) if isinstance(given, str) else given
+    if isinstance(given, date) and not isinstance(given, datetime):
+        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
+    if not isinstance(given, datetime):
+        raise TypeError(f"{given!r} is no time")
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _certificate(storage: Storage, dataset: str, number: int, datasets: Collection[str]) -> Certificate:

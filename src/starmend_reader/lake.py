@@ -227,10 +227,11 @@ class Lake:
 
 
 def _chosen(relation: Relation, columns: Sequence[str] | None) -> pa.Schema:
-    if isinstance(columns, str) or (columns is not None and not columns):
-        raise Misuse("read", relation.name, f"columns={columns!r} are none", 'Give a list: columns=["price"]')
-    names = relation.columns.names if columns is None else list(columns)
-    if strange := [name for name in names if name not in relation.columns.names]:
+    names = relation.columns.names if columns is None else [] if isinstance(columns, str) else list(columns)
+    if not names or len(set(names)) < len(names):
+        problem = f"columns={columns!r} are none, or one twice"
+        raise Misuse("read", relation.name, problem, 'Give a list: columns=["price"]')
+    if strange := [str(name) for name in names if name not in relation.columns.names]:
         remedy = f"Its columns are {', '.join(relation.columns.names)}"
         raise Misuse("read", relation.name, f"has no column {', '.join(strange)}", remedy)
     return pa.schema([relation.columns.field(name) for name in names])

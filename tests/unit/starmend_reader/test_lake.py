@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -252,6 +253,8 @@ def test_only_what_can_hold_the_rows_is_read(lake: Lake) -> None:
         ({"name": "raw_quotes"}, UnknownTable, "is no table or view"),
         ({"name": "fact_quote", "columns": ["prise"]}, Misuse, "has no column prise"),
         ({"name": "fact_quote", "columns": "price"}, Misuse, "Give a list"),
+        ({"name": "fact_quote", "columns": ["price", "price"]}, Misuse, "one twice"),
+        ({"name": "fact_quote", "columns": [5]}, Misuse, "has no column 5"),
         ({"name": "fact_quote", "where": {"prise": 1}}, Misuse, "has no column 'prise'"),
         ({"name": "fact_quote", "where": [("price", "~", 1)]}, Misuse, "is no operator"),
         ({"name": "fact_quote", "where": [("price", "<", None)]}, Misuse, "nothing is < null"),
@@ -259,6 +262,9 @@ def test_only_what_can_hold_the_rows_is_read(lake: Lake) -> None:
         ({"name": "fact_quote", "where": [("minute", ">", "noon")]}, Misuse, "'noon' is no timestamp"),
         ({"name": "fact_quote", "where": "price > 1"}, Misuse, "is no list of"),
         ({"name": "fact_quote", "as_of": "yesterday"}, Misuse, "neither a time nor a certificate"),
+        ({"name": "fact_quote", "as_of": 5}, Misuse, "neither a time nor a certificate"),
+        ({"name": "fact_quote", "as_of": pd.NaT}, Misuse, "neither a time nor a certificate"),
+        ({"name": "fact_quote", "as_of": dt.date(2026, 11, 22)}, Misuse, "lies in the future"),
         ({"name": "fact_quote", "as_of": "2026-11-22"}, Misuse, "lies in the future"),
         ({"name": "fact_quote", "as_of": "quotes/99"}, Misuse, "there is none"),
         ({"name": "fact_quote", "as_of": "quote/1"}, Misuse, "is of no dataset here"),
