@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from tests.support import deployed
-from tests.support.sessions import STEADY, judged_gap
+from tests.support.sessions import STEADY, Hour, judged_gap
 from tests.support.waiting import eventually
 
 from aws.executions import StateMachine
@@ -29,6 +29,7 @@ from local.demo import await_horizon
 from local.healing import audit
 from local.invoking import await_receipts, invoke
 from local.stack import Stack
+from local.trading import trade
 
 pytestmark = pytest.mark.stack
 
@@ -120,6 +121,32 @@ def held(stack: Stack) -> float:
     """One more pass, and for how long the horizon has been held so far, in seconds."""
     invoke(stack.deployment, "extract", {"dataset": "sales"})
     return deployed.metric_sum(stack.deployment, "HorizonHeldSeconds", dataset="sales")
+
+
+def test_a_provider_whose_answers_make_no_sense_is_told_once_and_so_is_that_it_does_again(
+    stack: Stack, hour: Hour
+) -> None:
+    """For a while pages instead of quotes, minute by minute: one mail when it began, one when it was over."""
+    alarm = "provider-broken-quotes"
+    first = hour(3) + dt.timedelta(minutes=45)
+    asked = 0
+    with shortened(stack, alarm, Period=60), deployed.mailbox(stack.deployment, "provider-broken") as mail:
+        fault = stack.market.fail("html", endpoint="quote")
+        try:
+            for number in range(3):
+                asked += trade(stack, first + dt.timedelta(minutes=number), minutes=1).asked
+            begun = eventually(lambda: mails_of(stack, mail(), alarm, "ALARM"), within=60)
+        finally:
+            stack.market.heal(fault)
+        assert "Runbook: docs/runbook.md#provider-broken" in begun[0]["AlarmDescription"]
+        assert eventually(
+            lambda: deployed.metric_sum(stack.deployment, "ProviderBroken", dataset="quotes") >= asked, within=60
+        )
+        over = eventually(lambda: mails_of(stack, mail(), alarm, "OK"), within=180)
+        assert (len(mails_of(stack, mail(), alarm, "ALARM")), len(over)) == (1, 1)
+    minutes = f"minute >= timestamp '{first:%Y-%m-%d %H:%M:%S}' and minute < timestamp '{hour(4):%Y-%m-%d %H:%M:%S}'"
+    stored = stack.deployment.athena.query(f"select count(*) as points from fact_quote where {minutes}")
+    assert stored["points"][0] == 0, "a page is no quote"
 
 
 def test_what_nobody_processes_grows_old_on_the_queue_and_the_data_are_no_longer_fresh(stack: Stack) -> None:
