@@ -56,15 +56,17 @@ def test_the_changes_replayed_over_the_first_look_give_the_second(pair: tuple[li
     shape = {column.name: column.stated for column in before}
     changes = [*changes_between(TABLE, before, now)]
     renamed = {change.now: shape.pop(change.was) for change in changes if change.kind == "renamed"}
+    promised = {field.name for field in TABLE.fields}
+    numbers = {column.number: column.name for column in now}
+    for column in before:  # what got the name that the contract knows is no news
+        name = numbers.get(column.number, column.name)
+        is_lost = column.name not in numbers.values() and name not in {column.name for column in before}
+        if is_lost and column.name not in promised and name in promised:
+            renamed[name] = shape.pop(column.name)
     for change in changes:
         if change.kind == "dropped":
             shape.pop(change.column)
     shape |= renamed
-    promised = {field.name for field in TABLE.fields}
-    numbers = {column.number: column.name for column in now}
-    for column in before:  # what got the name that the contract knows is no news
-        if column.name not in promised and numbers.get(column.number, column.name) in promised:
-            del shape[column.name]
     for change in changes:
         if change.kind == "retyped":
             assert shape[change.column] == change.was
