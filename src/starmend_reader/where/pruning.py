@@ -76,4 +76,6 @@ def _date(at: datetime) -> date:
 
 def _buckets(table: Table, part: Partition, values: Sequence[Any]) -> set[int]:
     kind = arrow_type(table.column(part.column).type)
+    if pa.types.is_floating(kind):  # both zeros: their texts differ
+        values = [*values, *(-value for value in values if value == 0)]
     return {int(number) for number in bucket_of(pa.array(values, kind), part.buckets)}

@@ -85,6 +85,17 @@ def test_no_partition_with_a_row_that_is_asked_for_is_left_out(
         assert any(f"{path}/".startswith(folder) for folder in folders(table, known)), path
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_one_zero_is_found_where_the_other_lies(zero: float) -> None:
+    column = Column("size", parse_type("double"), Take("size"))
+    table = Table("f", "d", "fact", "", ("size",), (column,), partition_by=(Partition("b", "size", "bucket", 64),))
+    schema = table_schema(table)
+    known = conditions_of({"size": -zero}, schema, place="f")
+    (path,) = partition_rows(table, pa.table({"size": [zero]}, schema=schema))
+    assert may_hold(table, path, known)
+    assert f"{path}/" in folders(table, known)
+
+
 @given(table=tables(), rows=st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=20))
 def test_a_partition_that_is_named_by_its_keys_is_read_alone(table: Table, rows: list[dict[str, Any]]) -> None:
     schema = table_schema(table)
