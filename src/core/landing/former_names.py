@@ -45,10 +45,14 @@ def under_new_names(rows: pa.Table, source: SourceTable) -> pa.Table:
 
 
 def line_now(source: SourceTable, line: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a line by the names of today."""
+    """The fields of a line by the names of today; where one is null, the last name before has it, as in all rows."""
     former = names_now(source)
-    older = {former[name]: value for name, value in line.items() if name in former}
-    return {**older, **{name: value for name, value in line.items() if name not in former}}
+    now = {name: value for name, value in line.items() if name not in former}
+    for field in source.fields:
+        written = [line[name] for name in (field.name, *field.was) if name in line]
+        if written:
+            now[field.name] = next((value for value in written if value is not None), None)
+    return now
 
 
 def list_now(source: SourceTable, columns: HashList) -> HashList:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.contract.model import Field, SourceTable
 from core.contract.types import parse_type
@@ -58,6 +60,16 @@ def test_a_line_that_has_both_is_read_by_the_newest_name_that_is_not_null() -> N
     read = parsed(lines)
     assert read.rows.column("paid").to_pylist() == [Decimal("1.50"), Decimal("2.00")]
     assert [rejected.reason for rejected in read.rejected] == ["paid: required, but missing or null"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["paid", "amount", "sum"]), st.sampled_from([1, 2, 3, None]), min_size=1).filter(
+        lambda line: any(value is not None for value in line.values())
+    )
+)
+def test_a_line_alone_says_what_the_row_says_that_was_read_of_it(line: dict[str, int | None]) -> None:
+    (paid,) = parsed([{name: value for name, value in TODAY.items() if name != "paid"} | line]).rows["paid"].to_pylist()
+    assert line_now(TABLE, line) == {"paid": int(paid)}
 
 
 def test_a_bad_value_is_told_under_the_name_that_the_line_has() -> None:
