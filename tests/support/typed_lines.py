@@ -27,7 +27,8 @@ from starmend_reader.command import parser
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)", re.DOTALL)
-BLOCKS = ("", "sh")  # languages of blocks whose lines are all typed; others hold data, drawings or answers
+BLOCKS = ("", "sh")  # languages of blocks whose lines are all typed
+DATA = ("diff", "hcl", "ini", "json", "python", "sql", "text", "yaml")  # of those that hold data, drawings or answers
 TO_FILL_IN = re.compile(r"<[a-zA-Z][^<>|]*>|…")
 # What a page may tell people to type beside the project's own: named here, and no more is known of them.
 OTHERS = {"jq", "curl", "pip", "pipx", "uv", "cd", "export", "tail", "python", "dbt", "datacontract", "jupyter"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import typed_lines
-from tests.support.typed_lines import ROOT, problems, typed_in
+from tests.support.typed_lines import BLOCKS, DATA, FENCE, ROOT, problems, typed_in
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -16,6 +16,14 @@ def test_every_command_line_is_one_that_would_be_taken(page: Path, monkeypatch: 
     monkeypatch.chdir(ROOT)  # where somebody stands who reads it
     wrong = {str(typed): found for typed in typed_in(page) if (found := problems(typed))}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_block_is_passed_over_because_of_how_it_is_marked(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    blocks = FENCE.findall(text)
+    assert {language for _, language, _ in blocks} <= {*BLOCKS, *DATA}
+    assert text.count("```") == 2 * len(blocks)
 
 
 @pytest.mark.parametrize(
