@@ -37,7 +37,7 @@ class Received:
 
 def received(status: int, headers: Mapping[str, str], body: bytes, *, request: str) -> Received:
     """An answer with its evidence; ``request`` names the call, without its secret."""
-    spelt = CaseInsensitiveDict(headers)
+    spelt = headers if isinstance(headers, CaseInsensitiveDict) else CaseInsensitiveDict(headers)
     clock = provider_clock(spelt)
     text = body[: EVIDENCE_CHARACTERS * 4].decode("utf-8", "replace")[:EVIDENCE_CHARACTERS]
     return Received(status, spelt, body, Evidence(request, status, text, format_second(clock) if clock else ""))

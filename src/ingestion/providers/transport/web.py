@@ -1,6 +1,6 @@
 """HTTP calls of a provider, with time-outs, retries and bounded bodies. What an answer means is ``reading``'s.
 
-One session per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
+One adapter per provider, its connections shared by the calling threads. Retried are lost connections and 5xx, with
 back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however slowly an answer drips; a limit never,
 for its pause is the caller's decision. Each try is a call that a provider may count, so that each but the first waits
 for a ``turn``. Redirects are not followed: they would carry the token to another host. The secret travels in headers,
@@ -9,16 +9,17 @@ or in one parameter of the query; no answer and no evidence holds it.
 
 from __future__ import annotations
 
-import http.cookiejar
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import default_headers
 from urllib3.exceptions import HTTPError
 
 from core.audit.history import Evidence
@@ -75,7 +76,9 @@ class Web:
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise BadContract("reach a provider", self._base, "is no https URL", "Tokens travel encrypted: use https")
         silence_urls()
-        self._session = _session(self._base, connections)
+        # An adapter alone: what a session does besides is for redirects and cookies, of which there are none here.
+        self._adapter = bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections))
+        self._settings = _settings(self._base)
         self._back_off = back_off
         self._sleep = sleep
 
@@ -156,10 +159,10 @@ class Web:
     ) -> tuple[Received | Broken, bool]:
         """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
-        headers = {**self._session.headers, **self._signing.headers_with(secret)}
+        headers = {**default_headers(), **self._signing.headers_with(secret)}
         request = requests.Request(method, url, params=dict(query), headers=headers, json=body)
         try:
-            prepared = request.prepare()  # the session has nothing else to add, and looks long for it
+            prepared = request.prepare()
         except (requests.RequestException, UnicodeError):  # what an answer named may be no text that a URL can hold
             return self._unfollowed(url, "its next page has an address that is none"), False
         plain = prepared.url or url
@@ -168,8 +171,8 @@ class Web:
         try:
             with (
                 Deadline(seconds) as deadline,
-                self._session.send(
-                    prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False, stream=True
+                self._adapter.send(
+                    prepared, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), **self._settings
                 ) as response,
             ):
                 content = _body(response, deadline)
@@ -214,16 +217,10 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _session(base: str, connections: int) -> requests.Session:
-    session = requests.Session()
-    origin = urlunsplit((*urlsplit(base)[:2], "", "", ""))  # a next page may lie on another path
-    session.mount(origin, bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections)))
-    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-    # Proxies and certificates of the environment are read once here, not for every call.
-    settings = session.merge_environment_settings(base, {}, None, None, None)
-    session.proxies, session.verify, session.cert = settings["proxies"], settings["verify"], settings["cert"]
-    session.trust_env = False
-    return session
+def _settings(base: str) -> dict[str, Any]:
+    """Proxies and certificates of the environment, read once and not for every call."""
+    settings = requests.Session().merge_environment_settings(base, {}, None, None, None)
+    return {name: settings[name] for name in ("proxies", "verify", "cert")}
 
 
 def _cause(error: Exception) -> str:
