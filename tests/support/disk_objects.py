@@ -18,8 +18,9 @@ T = TypeVar("T")
 class DiskObjects:
     """``core.ports.ObjectStore``; what is known of the objects is in memory, their bodies are files."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.folder = folder
+        self._clock = clock
         self._stats: dict[str, ObjectStat] = {}
         self._lock = threading.Lock()
 
@@ -30,6 +31,10 @@ class DiskObjects:
         stat = self._stats.get(key)
         return StoredObject(stat, self._file(key).read_bytes()) if stat else None
 
+    def read_end(self, key: str, length: int) -> StoredObject | None:
+        stat = self._stats.get(key)
+        return StoredObject(stat, self._file(key).read_bytes()[-length:]) if stat else None
+
     def open(self, key: str) -> OpenObject | None:
         stat = self._stats.get(key)
         return OpenObject(stat, self._file(key).open("rb")) if stat else None
@@ -38,7 +43,8 @@ class DiskObjects:
         return self._stats.get(key)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
+        with self._lock:
+            stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
         return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
 
     def write(
@@ -56,7 +62,7 @@ class DiskObjects:
             if (if_absent and there) or (if_match and (there is None or there.etag != if_match)):
                 return Refused()
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            stat = ObjectStat(key, len(body), etag, datetime.now(UTC), dict(metadata or {}))
+            stat = ObjectStat(key, len(body), etag, self._clock(), dict(metadata or {}))
             self._file(key).write_bytes(body)
             self._stats[key] = stat if there is None else replace(stat, version_id="again")
             return Written(etag)
@@ -65,7 +71,7 @@ class DiskObjects:
         """An object that ``fill`` writes to a file, piece by piece; what it returned."""
         result = fill(self._file(key))
         size = self._file(key).stat().st_size
-        self._stats[key] = ObjectStat(key, size, f"{size}-{key}", datetime.now(UTC))
+        self._stats[key] = ObjectStat(key, size, f"{size}-{key}", self._clock())
         return result
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -74,4 +80,4 @@ class DiskObjects:
                 self._file(key).unlink()
 
     def _file(self, key: str) -> Path:
-        return self._folder / key.replace("/", "%")
+        return self.folder / key.replace("/", "%")

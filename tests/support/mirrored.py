@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,88 +14,62 @@ import pyarrow.parquet as pq
 from pyiceberg.table import StaticTable
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import GOOD, TODAY, folder_of
+from tests.support.disk_objects import DiskObjects
 from tests.support.lake import MemoryLake
 
 from core.authoring.load import load
 from core.contract.model import Contracts, Table
 from core.mirroring.names import metadata_key
 from core.mirroring.state import MirroredFile
-from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
+from core.ports import ObjectInfo, Refused, StoredObject, Written
 from core.warehouse.keys import bucket_of
 from mirror.commit import Mirrored, mirror_table
 from mirror.reading import MirrorServices, read_mirror
 
 
-class FolderObjects:
+class FolderObjects(DiskObjects):
     """A bucket whose keys are paths. ``before`` and ``after`` are asked about each effect."""
 
     def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
-        self.folder = folder
+        super().__init__(folder, clock)
         self.counts: dict[str, int] = {}
         self.before: Callable[[str, str], None] = lambda _effect, _key: None
         self.after: Callable[[str, str], None] = lambda _effect, _key: None
-        self._clock = clock
-        self._stats: dict[str, ObjectStat] = {}
-        self._lock = threading.Lock()
 
     def read(self, key: str) -> StoredObject | None:
         self._count("read", key)
-        stat = self._stats.get(key)
-        return StoredObject(stat, (self.folder / key).read_bytes()) if stat else None
+        return super().read(key)
 
     def read_end(self, key: str, length: int) -> StoredObject | None:
         self._count("read_end", key)
-        stat = self._stats.get(key)
-        return StoredObject(stat, (self.folder / key).read_bytes()[-length:]) if stat else None
-
-    def open(self, key: str) -> OpenObject | None:
-        stat = self._stats.get(key)
-        return OpenObject(stat, (self.folder / key).open("rb")) if stat else None
-
-    def stat(self, key: str) -> ObjectStat | None:
-        return self._stats.get(key)
+        return super().read_end(key, length)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         self._count("list", prefix)
-        with self._lock:
-            stats = [self._stats[key] for key in sorted(self._stats) if key.startswith(prefix) and key > after]
-        return iter([ObjectInfo(stat.key, stat.size, stat.etag, stat.modified) for stat in stats])
+        return super().list(prefix, after=after)
 
-    def write(
-        self,
-        key: str,
-        body: bytes,
-        *,
-        if_absent: bool = False,
-        if_match: str = "",
-        metadata: Mapping[str, str] | None = None,
-        content_type: str = "application/octet-stream",
-    ) -> Written | Refused:
+    def write(self, key: str, body: bytes, **conditions: Any) -> Written | Refused:
         self._count("write", key)
-        with self._lock:
-            there = self._stats.get(key)
-            if (if_absent and there) or (if_match and (there is None or there.etag != if_match)):
-                return Refused()
-            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            path = self.folder / key
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(body)
-            self._stats[key] = ObjectStat(key, len(body), etag, self._clock(), dict(metadata or {}))
-        self.after("write", key)
-        return Written(etag)
+        written = super().write(key, body, **conditions)
+        if isinstance(written, Written):
+            self.after("write", key)
+        return written
 
     def delete(self, keys: Iterable[str]) -> None:
         keys = list(keys)
         self._count("delete", keys[0])
-        for key in keys:
-            if self._stats.pop(key, None):
-                (self.folder / key).unlink()
+        super().delete(keys)
         self.after("delete", keys[0])
 
     def _count(self, effect: str, key: str) -> None:
         self.before(effect, key)
         with self._lock:
             self.counts[effect] = self.counts.get(effect, 0) + 1
+
+    def _file(self, key: str) -> Path:
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 def write_through(partitions: MemoryPartitions, objects: FolderObjects) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from decimal import Decimal
-from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-COST = Path(__file__).parents[3] / "docs" / "cost"
+from tests.support.computed_pages import DOCS, estimate_of
 
 
 @pytest.fixture(scope="module")
 def estimate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("estimate", COST / "estimate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return estimate_of("cost")
 
 
 def test_the_page_says_what_its_files_give(estimate: ModuleType) -> None:
-    page = (COST.parent / "cost.md").read_text(encoding="utf-8")
+    page = (DOCS / "cost.md").read_text(encoding="utf-8")
     assert estimate.written(page) == page, "run: make cost"
 
 
