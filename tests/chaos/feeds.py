@@ -1,7 +1,8 @@
 """Simulated weeks of a feed whose provider has moods, before the real pull, processing and auditor.
 
-No point that the provider had when it was asked may be certified absent, no healed value may differ, every hole ends
-absent, every outage is mailed once and its end is told, and nothing is open once the provider is well again.
+No point that the provider had when it was asked may be certified absent, no healed value may differ (though answers in
+good form have the values of another time, entity or unit for hours), every hole ends absent, every outage is mailed
+once and its end is told, and nothing is open once the provider is well again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from tests.chaos.run import Options, Result
 from tests.fakes.event_bus import MemoryEventBus
 from tests.stored_forms.lake import contracts_of
-from tests.support.answering_provider import HARMLESS, MOODS, STEP, Provider
+from tests.support.answering_provider import ERRORS, HARMLESS, MOODS, STEP, Provider
 from tests.support.crashpoints import Effects
 from tests.support.feed_simulation import FeedSimulation
 from tests.support.outages_told import OutagesTold
@@ -31,6 +32,7 @@ START = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 LOST, HOLES, LATE = 0.08, 0.02, 0.02
 LONG = 8 * 3600  # seconds; what is missing for so long must have been told, though it is promised within two hours
+KNOWN_HOURS = 12  # at the beginning, in which values are right: what nothing is known of can be held against nothing
 CALM_HOURS = 30  # at the end: holes in which something spoke against them take a day, and some hours till asked
 FACT = "fact_price"
 
@@ -55,7 +57,7 @@ class MoodyFeed(FeedSimulation):
     @property
     def present(self) -> set[tuple[str, int]]:
         """The points that the warehouse has."""
-        return {(row["symbol"], _second(row["minute"])) for row in self.rows(FACT)}
+        return {(row["symbol"], second(row["minute"])) for row in self.rows(FACT)}
 
     def hour(self, lost: Callable[[str, int], bool]) -> None:
         """Six slots pass; what is not lost on the way is delivered, and what the provider's mood spoils is pulled."""
@@ -78,7 +80,7 @@ class MoodyFeed(FeedSimulation):
         self.acquisition.stream.records.append(StreamRecord(symbol, line))
 
 
-def _second(minute: dt.datetime) -> int:
+def second(minute: dt.datetime) -> int:
     return int(minute.replace(tzinfo=dt.UTC).timestamp())
 
 
@@ -103,7 +105,7 @@ def moody(seed: int) -> Iterator[MoodyFeed]:
 
 def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
     """So many hours with moods, then calm ones until everything must have ended."""
-    draw, tally = random.Random(seed), Tally()
+    draw, errors, tally = random.Random(seed), random.Random(f"errors of {seed}"), Tally()
     with moody(seed) as feed:
         provider = feed.provider
         first = provider.now
@@ -122,9 +124,10 @@ def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
                 provider.mood = draw.choice(list(MOODS)) if draw.random() < 0.5 else ""
                 provider.live_mood = draw.choice(["zeros", "html", "no date"]) if draw.random() < 0.15 else ""
                 until = hour + draw.randint(1, 6)
+                provider.error = errors.choice(list(ERRORS)) if hour >= KNOWN_HOURS else ""
             feed.hour(lambda symbol, slot: (symbol, slot) in unlucky)
             _audit(feed, tally, f"seed {seed}, hour {hour} ({provider.mood or 'well'})")
-        provider.mood = provider.live_mood = ""
+        provider.mood = provider.live_mood = provider.error = ""
         for hour in range(calm):
             feed.hour(lambda _symbol, _slot: False)
             _audit(feed, tally, f"seed {seed}, calm hour {hour}")
@@ -167,7 +170,7 @@ def _absences(feed: MoodyFeed) -> list[Absence]:
 
 
 def _judge(feed: MoodyFeed, tally: Tally, first: int, last: int, where: str) -> None:
-    rows = {(row["symbol"], _second(row["minute"])): row["price"] for row in feed.rows(FACT)}
+    rows = {(row["symbol"], second(row["minute"])): row["price"] for row in feed.rows(FACT)}
     absent = {(a.entity, slot) for a in _absences(feed) for s, e in a.ranges for slot in range(s, e, STEP)}
     for symbol in SYMBOLS:
         for slot in range(first, last, STEP):
@@ -201,7 +204,7 @@ def feeds(options: Options) -> Result:
     figures = {
         "answers": total.answers, "points": total.points, "absent": total.absent, "mails": total.mails,
         "outages": total.outages, "ends": total.ends,
-        "wrong": len(total.wrong), "moods": len(MOODS), "harmless": len(HARMLESS),
+        "wrong": len(total.wrong), "moods": len(MOODS), "harmless": len(HARMLESS), "errors": len(ERRORS) - 1,
     }  # fmt: skip
     return Result(figures, total.wrong)
 

@@ -31,7 +31,8 @@ Record = dict[str, Any]
 class Provider:
     """Prices of entities every ten minutes. ``holes`` are points that it never had; ``late`` those that it has later.
 
-    ``mood`` spoils history answers while it lasts, ``live_mood`` live ones; None is a good day.
+    ``mood`` spoils history answers while it lasts, ``live_mood`` live ones; none is a good day. ``error`` gives history
+    answers in good form the values of something else.
     """
 
     seed: int
@@ -40,6 +41,7 @@ class Provider:
     late: dict[tuple[str, int], int] = field(default_factory=dict)
     mood: str = ""
     live_mood: str = ""
+    error: str = ""
     url: str = ""
     answers: int = 0
 
@@ -72,7 +74,7 @@ class Provider:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         start, end = (int(dt.datetime.fromisoformat(query[name]).timestamp()) for name in ("start", "end"))
         records = [
-            {"time": iso(slot), "price": float_free(self.price(entity, slot))}
+            {"time": iso(slot), "price": float_free(ERRORS[self.error](self, entity, slot))}
             for slot in range(-(-start // STEP) * STEP, end, STEP)
             if slot < self.now - STEP and self.has(entity, slot)
         ]
@@ -165,5 +167,12 @@ MOODS: dict[str, Callable[[Provider, str, list[Record]], Answer]] = {
     "banned": lambda _p, date, _records: Answer("{}", 418, {"Retry-After": "0.1"}, date),
     "limited inside": lambda _p, date, _records: Answer('{"code": 429, "status": "error"}', date=date),
     "nonsense": lambda _p, date, _records: Answer("{", date=date),
+}
+ERRORS: dict[str, Callable[[Provider, str, int], Decimal]] = {
+    "": Provider.price,
+    "local time": lambda p, entity, slot: p.price(entity, slot + 4 * 3600),
+    "another day": lambda p, entity, slot: p.price(entity, slot - 24 * 3600),
+    "another entity": lambda p, entity, slot: p.price(f"{entity}.B", slot),
+    "another unit": lambda p, entity, slot: 100 * p.price(entity, slot),
 }
 HARMLESS = ("", "reordered", "duplicated", "surplus")

@@ -8,6 +8,7 @@ from typing import Any
 
 from auditor.evidence.doubts import Doubt
 from core.audit.findings import Finding, findings_from_data, findings_to_data
+from core.audit.history import KnownValue
 from core.audit.repair_jobs import Compare, FetchHistory
 from core.contract.codec import from_data, to_data
 from core.time import epoch, iso
@@ -51,7 +52,8 @@ class AuditResult:
 
     ``sample`` is what is to be compared with the provider's history, once in a run; ``rechecks`` are proven absences
     that it is time to ask for again. ``doubts`` are missing points that the source says it has not and that are not
-    proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on.
+    proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on. ``known`` are values near
+    what is to be asked for, by entity.
     """
 
     dataset: str
@@ -65,6 +67,7 @@ class AuditResult:
     swept_until: str = ""
     doubts: tuple[Doubt, ...] = ()
     rechecks: tuple[FetchHistory, ...] = ()
+    known: Mapping[str, tuple[KnownValue, ...]] = field(default_factory=dict)
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -83,6 +86,7 @@ class AuditResult:
             "swept_until": self.swept_until,
             **({"doubts": to_data(self.doubts)} if self.doubts else {}),
             **({"rechecks": to_data(self.rechecks)} if self.rechecks else {}),
+            **({"known": to_data(self.known)} if self.known else {}),
         }
 
     @classmethod
@@ -99,6 +103,7 @@ class AuditResult:
             swept_until=data.get("swept_until", ""),
             doubts=from_data(tuple[Doubt, ...], data.get("doubts", ())),
             rechecks=from_data(tuple[FetchHistory, ...], data.get("rechecks", ())),
+            known=from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {})),
         )
 
 

@@ -14,6 +14,7 @@ from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
+from auditor.feeds.known_values import known_values
 from auditor.feeds.objects import KnownHalts, compare_hours, first_hour, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
@@ -30,8 +31,9 @@ from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import BrokenPartition, BrokenRule, DisputedValue, Finding, HeldPartition, MissingPoints
+from core.audit.history import KnownValue, Ranges
 from core.audit.repair_jobs import Compare, FetchHistory
-from core.contract.model import Contract, Feed
+from core.contract.model import Contract, Feed, TradingCalendar
 from core.feeds.partitions import covers, period_of
 from core.time import epoch, iso
 
@@ -60,7 +62,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     Raises ``TransientFailure`` where a store does not answer, ``InvalidData`` where Athena has to be asked and fails.
     """
     contract, feed, calendar = feed_of(services, order.dataset)
-    now = services.now()
+    now, last = services.now(), services.limits.attempts
     seconds = int(now.timestamp())
     expectation = expect(feed, calendar, order.windows, start=order.start, end=order.end)
     absences, expired = believed_absences(services, order.dataset, order.windows)
@@ -83,6 +85,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
     outdated = find_outdated(services, contract, order.outdated)
+    rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
@@ -94,7 +97,8 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         sample=sample,
         swept_until=unreferenced.until,
         doubts=weighed.doubts,
-        rechecks=_rechecks(order.dataset, feed, weighed) if not attempt else (),
+        rechecks=rechecks,
+        known=_known(services, contract, feed, calendar, [*findings, *rechecks]) if attempt < last else {},
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     return result
@@ -149,6 +153,24 @@ def _rechecks(dataset: str, feed: Feed, weighed: Weighed) -> tuple[FetchHistory,
     return tuple(
         FetchHistory(dataset, entity, ranges, sum((end - start) // feed.every for start, end in ranges))
         for entity, ranges in weighed.due.items()
+    )
+
+
+def _known(
+    services: Services,
+    contract: Contract,
+    feed: Feed,
+    calendar: TradingCalendar,
+    asked: Sequence[Finding | FetchHistory],
+) -> Mapping[str, tuple[KnownValue, ...]]:
+    """Values near the points that the source is going to be asked for, as many as a run may make calls."""
+    ranges: dict[str, Ranges] = {}
+    for each in asked:
+        if isinstance(each, MissingPoints | FetchHistory):
+            ranges[each.entity] = (*ranges.get(each.entity, ()), *each.ranges)
+    limits = services.limits
+    return known_values(
+        services.partitions, contract, feed, calendar, ranges, calls=limits.budget.calls, workers=limits.workers
     )
 
 

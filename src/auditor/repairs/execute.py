@@ -67,7 +67,9 @@ def make_plan(services: Services, order: AuditOrder, *, attempt: int) -> Plan:
     doubts = tuple(
         doubt for doubt in result.doubts if doubt.of_this_run or (order.scheduled and doubt.asked_again > now)
     )
-    context = PlanContext(services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks, now)
+    context = PlanContext(
+        services.contracts, attempt, left, refused, result.sample, doubts, result.rechecks, now, result.known
+    )
     return plan_repairs(result.findings, context)
 
 

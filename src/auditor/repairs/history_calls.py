@@ -17,6 +17,7 @@ from core.feeds.calendar import spans_of_cadence
 from core.feeds.grid import Slots, expected_slots
 from core.feeds.providers import history_span
 
+ROOM = 3  # slots on each side that a call leaves free for known values, which its answer is held against
 MOST_SLOTS = 5_000  # of one call: a long answer is cut by some providers, and some of them do not say so
 
 
@@ -69,7 +70,8 @@ def _missing(owed: Slots, ranges: list[tuple[int, int]]) -> Slots:
 
 
 def _calls(entity: str, missing: Slots, owed: Slots, feed: Feed, every: int) -> Iterator[HistoryCallPlan]:
-    span = max(every, int(history_span(feed.history).total_seconds()))
+    span = int(history_span(feed.history).total_seconds())
+    span = max(every, span - 2 * ROOM * every if span > 8 * ROOM * every else span)
     places = np.searchsorted(owed, missing)
     first = 0
     while first < len(missing):

@@ -46,7 +46,7 @@ from core.audit.findings import (
     WrongParameter,
     size_of,
 )
-from core.audit.history import Ranges
+from core.audit.history import NEAR, KnownValue, Ranges
 from core.audit.repair_jobs import (
     Compare,
     ExtractAgain,
@@ -115,7 +115,8 @@ class PlanContext:
     ``attempt`` counts from 1: what lies in S3 had its chance in the first. ``refused`` are the entities whose history
     the provider refuses (``*``: all of them), with the reason. ``sample`` is to be compared if calls are left for it,
     and ``rechecks`` are to be asked for. ``doubts`` are points that were asked for just now, and wait. ``now`` (epoch
-    seconds, 0: not known) tells what the provider has published by its contract's ``delay``.
+    seconds, 0: not known) tells what the provider has published by its contract's ``delay``. ``known`` are values of
+    entities near what is missing, which go with its calls.
     """
 
     contracts: Contracts
@@ -126,6 +127,7 @@ class PlanContext:
     doubts: tuple[Doubt, ...] = ()
     rechecks: tuple[FetchHistory, ...] = ()
     now: int = 0
+    known: Mapping[str, tuple[KnownValue, ...]] = field(default_factory=dict)
 
 
 class _Draft:
@@ -390,7 +392,7 @@ def _ask_dataset(
         draft.rows += gap.points
     for (entity, every), of_entity in chosen.items():
         for part in _chunks(of_entity, RANGES_PER_JOB):
-            draft.repairs.append(_fetch(dataset, entity, every, part))
+            draft.repairs.append(_fetch(dataset, entity, every, part, context))
     why = f"over the budget of {allowed} calls, {draft.budget.rows} rows and {draft.budget.jobs} jobs a run"
     for entity, points in late.items():
         draft.defer("missing_point", points, why, entity)
@@ -412,12 +414,16 @@ def _former(gap: HistoryCallPlan, feed: Feed, current: frozenset[str]) -> int:
     return gap.every if gap.every != feed.every or gap.entity not in current else 0
 
 
-def _fetch(dataset: str, entity: str, every: int, calls: Sequence[HistoryCallPlan]) -> FetchHistory:
+def _fetch(
+    dataset: str, entity: str, every: int, calls: Sequence[HistoryCallPlan], context: PlanContext
+) -> FetchHistory:
     """The job of some calls; it says which points it is for where a call covers others too."""
     asked = tuple((call.start, call.end) for call in calls)
     wanted = tuple(pair for call in calls for pair in call.wanted)
     points = sum(call.points for call in calls)
-    return FetchHistory(dataset, entity, asked, points, every, () if wanted == asked else wanted)
+    first, last = min(start for start, _ in asked) - NEAR, max(end for _, end in asked) + NEAR
+    known = tuple(each for each in context.known.get(entity, ()) if first <= each.slot < last)
+    return FetchHistory(dataset, entity, asked, points, every, () if wanted == asked else wanted, known)
 
 
 def _waiting(context: PlanContext) -> dict[str, Ranges]:
@@ -440,7 +446,7 @@ def _ask_again(draft: _Draft, context: PlanContext) -> None:
         now = [call for call in calls if not _former(call, feed, current[recheck.dataset])]
         now = now[: max(0, min(RANGES_PER_JOB, _allowed_calls(draft, feed) - draft.calls))]
         if now:
-            draft.repairs.append(_fetch(recheck.dataset, recheck.entity, 0, now))
+            draft.repairs.append(_fetch(recheck.dataset, recheck.entity, 0, now, context))
             draft.calls += len(now)
 
 

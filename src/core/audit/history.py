@@ -13,6 +13,7 @@ from typing import Any, Literal
 from core.time import epoch, iso
 
 Ranges = tuple[tuple[int, int], ...]
+NEAR = 7 * 86_400  # seconds: values from further away than this are not held against an answer
 Result = Literal["answered", "not_entitled", "limited", "broken", "secret_missing"]
 
 
@@ -58,12 +59,22 @@ class BadPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownValue:
+    """A value that the warehouse has of an entity: its slot (epoch seconds), the history's field, and its digits."""
+
+    slot: int
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRequest:
     """Fetch the expected points of one entity whose slots start in ``[start, end)``, epoch seconds.
 
     ``wanted``: only those of them that lie in these ranges; empty: all. ``values_only``: the provider's values go
     into the outcome instead of the stream. ``every`` (seconds; 0: those of the contract) says that an earlier contract
-    expects them, of this entity and at this cadence.
+    expects them, of this entity and at this cadence. ``known`` are values near the interval or inside of it, which the
+    answer is held against: one whose values are another time's is broken.
     """
 
     dataset: str
@@ -73,6 +84,7 @@ class HistoryRequest:
     values_only: bool = False
     every: int = 0
     wanted: Ranges = ()
+    known: tuple[KnownValue, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -82,6 +94,7 @@ class HistoryRequest:
             **({"only_tell": True} if self.values_only else {}),
             **({"every": self.every} if self.every else {}),
             **({"wanted": _written(self.wanted)} if self.wanted else {}),
+            **({"known": [[iso(each.slot), each.field, each.value] for each in self.known]} if self.known else {}),
         }
 
     @classmethod
@@ -90,14 +103,16 @@ class HistoryRequest:
         interval = epoch(data["start"]), epoch(data["end"])
         values_only, every = bool(data.get("only_tell")), int(data.get("every", 0))
         wanted = _read(data.get("wanted", ()))
-        return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every, wanted)
+        known = tuple(KnownValue(epoch(at), str(field), str(value)) for at, field, value in data.get("known", ()))
+        return cls(str(data["dataset"]), str(data["entity"]), *interval, values_only, every, wanted, known)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryOutcome:
     """The outcome of a request. Its sets of slots are disjoint; with ``answered`` they cover all that was expected.
 
-    ``healed``: durable in the stream as ``repaired``. ``absent``: the provider answered and has none, see
+    ``healed``: durable in the stream as ``repaired``; ``unwitnessed`` are those of them whose answer held no value that
+    was known before, so that nothing spoke for it but itself. ``absent``: the provider answered and has none, see
     ``evidence``; one answer is no proof yet, unless they are among the ``whole``: the answer said for itself that it
     leaves nothing out. ``silent`` are those of ``absent`` that an answer without any point is about. ``pending``:
     slots that are not over by the provider's own clock, or not published yet. ``refused``: slots whose record makes
@@ -121,6 +136,7 @@ class HistoryOutcome:
     refused: Ranges = ()
     unproven: Ranges = ()
     bad: tuple[BadPoint, ...] = ()
+    unwitnessed: Ranges = ()
 
     def to_data(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -154,7 +170,7 @@ class HistoryOutcome:
         )
 
 
-_OPTIONAL = ("whole", "silent", "refused", "unproven")  # sets that are written where they are not empty
+_OPTIONAL = ("whole", "silent", "refused", "unproven", "unwitnessed")  # sets that are written where they are not empty
 
 
 def _written(ranges: Ranges) -> list[list[str]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Union
 
 from core.audit.efforts import IDEAS, Effort
 from core.audit.findings import OfPartition, OfRows
-from core.audit.history import HistoryOutcome, Ranges
+from core.audit.history import HistoryOutcome, KnownValue, Ranges
 from core.contract.codec import from_data, to_data
 from core.errors import InvalidData
 from core.json import canonical_json
@@ -91,7 +91,8 @@ class Revive(OfObjects):
 class FetchHistory:
     """Ask the provider for these ranges of one entity, one call each, into the feed's stream.
 
-    ``wanted`` are the points that are missing within them, as ranges; empty: all. ``every``: see ``HistoryRequest``.
+    ``wanted`` are the points that are missing within them, as ranges; empty: all. ``every`` and ``known``: see
+    ``HistoryRequest``.
     """
 
     dataset: str
@@ -100,6 +101,7 @@ class FetchHistory:
     points: int
     every: int = 0
     wanted: Ranges = ()
+    known: tuple[KnownValue, ...] = ()
     kind: Literal["fetch_history"] = "fetch_history"
 
 

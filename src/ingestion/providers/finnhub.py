@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+from core.feeds.calendar import slot_of
 from core.feeds.providers import FINNHUB_RESOLUTIONS
 from core.time import at_epoch
 from ingestion.providers.answers import Answer, Broken, Data, NoData, Point, always
@@ -72,7 +73,11 @@ class Finnhub:
         records = [_candle(time, values) for time, values in zip(times, rows, strict=True)]
         if records and all(record.time is None for record in records):
             return Broken("candle times that are no whole seconds", evidence)
-        fitted = fit(records, start=start, end=end, every=self._every)
+        clock = reply.provider_time
+        published = at_epoch(slot_of(clock.timestamp(), self._every)) if clock else None
+        fitted = fit(records, start=start, end=end, every=self._every, published=published)
+        if fitted.shifted:
+            return Broken(f"{fitted.shifted}: candles of another time than asked for", evidence)
         if fitted.elsewhere:
             return Broken("candles of another interval than asked for", evidence)
         if fitted.is_nonsense:

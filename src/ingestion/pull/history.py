@@ -8,12 +8,13 @@ point is told with its slot, and keeps no other from being taken.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
-from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, Ranges, Result
+from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, KnownValue, Ranges, Result
 from core.contract.model import Entity
 from core.errors import BadContract, InvalidData, TransientFailure, UnknownTable
 from core.feeds.calendar import expected_between, ranges, slot_of, slots_in, validity
@@ -23,12 +24,14 @@ from core.feeds.providers import NO_PROVIDER, needed_fields
 from core.ports import StreamRecord
 from core.time import at_epoch, parse_instant
 from ingestion.providers.answers import Answer, Data, Limited, NoData, NotEntitled, Point
+from ingestion.providers.reading.known_values import Closeness, contradiction
 from ingestion.providers.reading.slots import LONGEST_CONTENT
 from ingestion.pull.deliver import deliver
 from ingestion.pull.feed_client import FeedClient
 from ingestion.pull.pace import Clock
 
 WITNESS_SECONDS, MOST_WITNESSES = 86_400, 100  # on each side of what is asked for
+ENOUGH_KNOWN = 3  # slots with known values, on each side
 MOST_BAD = 20  # records of one request that are told with their content
 
 
@@ -55,6 +58,7 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         first, last = owed[0], owed[-1] + client.feed.every
         if not request.values_only:
             first, last = _with_witnesses(client, entity, first, last, span)
+            first, last = _with_known(request.known, first, last, span)
         if not turn():
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
@@ -67,7 +71,10 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
         if request.values_only and isinstance(answer, Data):
             _take_values(settled, client, answer, owed)
             continue
-        stopped = _settle(settled, client, entity, answer, owed, clock=clock, until=until)
+        if reason := _contradiction(client, answer, request.known, first, last):
+            return settled.outcome(client, "broken", reason)
+        known = {each.slot for each in request.known}
+        stopped = _settle(settled, client, entity, answer, owed, known=known, clock=clock, until=until)
         if stopped is not None:
             return stopped
     return settled.outcome(client, "answered")
@@ -78,6 +85,7 @@ class _Settled:
 
     def __init__(self) -> None:
         self.healed: set[int] = set()
+        self.unwitnessed: set[int] = set()
         self.absent: set[int] = set()
         self.whole: set[int] = set()
         self.silent: set[int] = set()
@@ -109,6 +117,7 @@ class _Settled:
             refused=packed(self.refused),
             unproven=packed(self.unproven),
             bad=tuple(self.bad),
+            unwitnessed=packed(self.unwitnessed),
         )
 
 
@@ -135,6 +144,28 @@ def _with_witnesses(client: FeedClient, entity: Entity, first: int, last: int, s
     return before[0] if before else first, after[-1] + client.feed.every if after else last
 
 
+def _with_known(known: tuple[KnownValue, ...], first: int, last: int, span: int) -> tuple[int, int]:
+    """The interval with some of the known values on either side, as far as the span allows.
+
+    They may lie beyond a night or a weekend.
+    """
+    slots = {each.slot for each in known}
+    for slot in sorted((slot for slot in slots if slot < first), reverse=True)[:ENOUGH_KNOWN]:
+        first = slot if last - slot <= span else first
+    for slot in sorted(slot for slot in slots if slot >= last)[:ENOUGH_KNOWN]:
+        last = slot + 1 if slot + 1 - first <= span else last
+    return first, last
+
+
+def _contradiction(client: FeedClient, answer: Answer, known: tuple[KnownValue, ...], first: int, last: int) -> str:
+    """Why an answer for the interval is another time's or another entity's, by what is known; else empty."""
+    if not isinstance(answer, Data):
+        return ""
+    sample = client.feed.sample
+    inside = [each for each in known if first <= each.slot < last]
+    return contradiction(answer.points, inside, Closeness(Decimal(sample.tolerance) if sample.points else None))
+
+
 def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:
     """Keep the answer's numbers of the owed slots."""
     fields = [field.name for field in provider_fields(client.feed)]
@@ -152,6 +183,7 @@ def _settle(
     answer: Answer,
     owed: list[int],
     *,
+    known: Set[int],
     clock: Clock,
     until: float,
 ) -> HistoryOutcome | None:
@@ -169,6 +201,7 @@ def _settle(
     taken = _take(client, entity, answer, complete, fetched_at=clock.now())
     _deliver_all(client, entity, taken.records, clock=clock, until=until)
     settled.healed |= taken.filled
+    settled.unwitnessed |= taken.filled if known.isdisjoint(taken.slots) else set()
     settled.refused |= taken.bad.keys()
     settled.pending |= set(owed) - set(complete)
     settled.bad += list(taken.bad.values())[: MOST_BAD - len(settled.bad)]
@@ -199,12 +232,13 @@ def _current(client: FeedClient, answer: Data | NoData, clock: Clock) -> int:
 
 @dataclass(frozen=True)
 class _Taken:
-    """The records for the stream with their slots, and the records that make no point."""
+    """The records for the stream, their slots, the records that make no point, and all ``slots`` of the answer."""
 
     records: list[StreamRecord] = field(default_factory=list)
     filled: set[int] = field(default_factory=set)
     bad: dict[int, BadPoint] = field(default_factory=dict)
     is_silent: bool = False
+    slots: Set[int] = frozenset()
 
 
 def _take(
@@ -213,8 +247,8 @@ def _take(
     """Take each sound record of the complete slots. A null where a column needs a value says that there is nothing."""
     if isinstance(answer, NoData):
         return _Taken(is_silent=True)
-    taken = _Taken(is_silent=not answer.points and not answer.bad)
     points = {int(point.time.timestamp()): point for point in answer.points if point.time}
+    taken = _Taken(is_silent=not answer.points and not answer.bad, slots=points.keys())
     for record in answer.bad:
         slot = int(record.slot.timestamp())
         taken.bad[slot] = BadPoint(slot, record.reason, record.content)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from core.audit.efforts import Effort, measured
-from core.audit.history import HistoryOutcome, HistoryRequest
+from core.audit.history import NEAR, HistoryOutcome, HistoryRequest
 from core.audit.repair_jobs import (
     Compare,
     FetchHistory,
@@ -134,9 +134,14 @@ def _history(
 
 
 def _ask(clients: RepairClients, repair: FetchHistory | Compare, start: int, end: int) -> HistoryCall:
-    every, wanted = (repair.every, repair.wanted) if isinstance(repair, FetchHistory) else (0, ())
+    every, wanted, known = (
+        (repair.every, repair.wanted, repair.known) if isinstance(repair, FetchHistory) else (0, (), ())
+    )
     inside = tuple((max(start, first), min(end, last)) for first, last in wanted if first < end and start < last)
-    request = HistoryRequest(repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every, inside)
+    near = tuple(each for each in known if start - NEAR <= each.slot < end + NEAR)
+    request = HistoryRequest(
+        repair.dataset, repair.entity, start, end, isinstance(repair, Compare), every, inside, known=near
+    )
     outcome = HistoryOutcome.from_data(clients.ask(request.to_data()))
     if isinstance(repair, FetchHistory):
         for record in outcome.bad:

@@ -20,6 +20,7 @@ from core.time import at_epoch
 from ingestion.providers.answers import BadRecord, Point
 
 LONGEST_CONTENT = 300  # characters of a record that are kept
+ABOUT = 3  # steps that a shift may be told inexactly by: points may lack at both ends
 ENOUGH_TO_TELL = 8  # records, from which on what they have in common is no coincidence
 
 
@@ -43,13 +44,15 @@ class Record:
 class Fitted:
     """Points and bad records by slot. ``partial`` says why the answer speaks for the absence of nothing.
 
-    ``elsewhere``: there are records, and all of them are of another interval.
+    ``elsewhere``: there are records, and all of them are of another interval. ``shifted`` says by how much the times
+    look early or late where they do: then each value may be another slot's, and none of them may be used.
     """
 
     points: tuple[Point, ...]
     bad: tuple[BadRecord, ...]
     partial: str = ""
     elsewhere: bool = False
+    shifted: str = ""
 
     @property
     def is_nonsense(self) -> bool:
@@ -67,6 +70,7 @@ def fit(
     keep: str = "last",
     asked: tuple[datetime, datetime] | None = None,
     step: int = 0,
+    published: datetime | None = None,
 ) -> Fitted:
     """Fit records to the slots of ``[start, end)``, in order of time.
 
@@ -97,8 +101,13 @@ def fit(
             bad.append(outcome)
     is_other = bool(outside) and not _neighbour(outside, start, end, timedelta(seconds=every))
     elsewhere = is_other and not by_slot
+    shifted = ""
+    if is_other and by_slot:
+        times = [record.time for of_slot in by_slot.values() for record in of_slot if record.time] + outside
+        shifted = _shift(times, asked or (start, end), published, timedelta(seconds=step or every))
     partial = partial or ("it is of another interval than was asked for" if is_other else "")
-    return Fitted(tuple(points), tuple(bad), partial or _coarser(points, step or every), elsewhere)
+    partial = partial or _coarser(points, step or every)
+    return Fitted(tuple(points), tuple(bad), partial, elsewhere, shifted)
 
 
 def _of_slot(slot: int, records: Sequence[Record], align: Align, keep: str) -> Point | BadRecord | None:
@@ -127,6 +136,25 @@ def _neighbour(outside: Sequence[datetime], start: datetime, end: datetime, step
     APIs whose interval includes its end give one record more; one that is shifted gives others.
     """
     return min(outside) < start < max(outside) or all(start - step <= time < end + step for time in outside)
+
+
+def _shift(
+    times: Sequence[datetime], asked: tuple[datetime, datetime], published: datetime | None, step: timedelta
+) -> str:
+    """By how much the times look early or late; empty where they do not.
+
+    An answer that has as much before what was asked for as it lacks at its end has its times early, as happens where
+    one side takes local time for UTC. One that begins early and ends where it should is rounded, and no error. Of a few
+    steps nobody can tell whether it was either.
+    """
+    start, end = asked[0], min(asked[1], published or asked[1])
+    first, last = min(times), max(times)
+    early = start - first, end - step - last
+    late = last - (asked[1] - step), first - start
+    for word, (surplus, lacking) in (("early", early), ("late", late)):
+        if surplus > ABOUT * step and abs(surplus - lacking) <= ABOUT * step:
+            return f"its times look {word} by {surplus}"
+    return ""
 
 
 def _coarser(points: Sequence[Point], every: int) -> str:

@@ -98,7 +98,10 @@ class Verdict:
             keep=call.keep,
             asked=_shifted(ask, self._spec.offset),
             step=self._step,
+            published=self._published(clock, end),
         )
+        if fitted.shifted and not pages.is_full and not pages.partial:
+            return Broken(f"{fitted.shifted}: records of another time than asked for", evidence)
         if fitted.elsewhere or (not pages.is_full and _is_elsewhere(ask, pages.records, start, end)):
             return Broken("records of another interval than asked for", evidence)
         if fitted.is_nonsense:
@@ -123,11 +126,14 @@ class Verdict:
             return f"none of its records is of what was asked for, and {reason}"
         if times and (pages.is_full or ask.start == EARLIEST) and min(times) >= start + step:
             return f"its records begin within what was asked for, and {reason}"
-        clock = pages.first.provider_time
-        published = at_epoch(self._slot(clock - self._spec.delay)) if clock else end
+        published = self._published(pages.first.provider_time, end)
         if times and (pages.is_full or ask.end == LATEST) and max(times) < min(end, published) - step:
             return f"its records end within what was asked for, and {reason}"
         return ""
+
+    def _published(self, clock: datetime | None, end: datetime) -> datetime:
+        """Up to when there can be records, as far as the provider's clock tells it."""
+        return at_epoch(self._slot(clock - self._spec.delay)) if clock else end
 
 
 def _times(records: Sequence[Record]) -> list[datetime]:

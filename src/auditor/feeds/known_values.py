@@ -1,0 +1,164 @@
+"""Values that the warehouse has near missing points: what an answer about these points is held against.
+
+They go with the requests for history (``core.audit.history.KnownValue``), so that acquisition, which reads no table,
+can tell an answer of another time or entity. Some lie before what a call is for, some behind it, some between its
+gaps; of either side some that were observed, and some that came from the history itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from auditor.feeds.points import MICROSECONDS
+from auditor.feeds.sample import FROM_HISTORY, PROVENANCE
+from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
+from auditor.warehouse.partitions import read_partition
+from auditor.windows import Window, partitions_of
+from core.audit.history import NEAR, KnownValue, Ranges
+from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
+from core.feeds.grid import Slots, expected_slots
+from core.feeds.partitions import column_of, entities_in
+from core.feeds.providers import NO_PROVIDER, comparable, history_span
+from core.ports import PartitionStore
+
+EACH = 2  # values of a column on one side of a call (or between its gaps), of each provenance
+REACH = 100  # owed slots on each side, among which they are looked for
+
+Fields = tuple[tuple[Column, str], ...]  # columns of a table, each with the history's field
+Calls = Mapping[str, Sequence[HistoryCallPlan]]  # by entity
+
+
+def known_values(
+    store: PartitionStore,
+    contract: Contract,
+    feed: Feed,
+    calendar: TradingCalendar,
+    ranges: Mapping[str, Ranges],
+    *,
+    calls: int,
+    workers: int,
+) -> dict[str, tuple[KnownValue, ...]]:
+    """Values near the calls that these ranges of entities need, for the first so many ``calls``.
+
+    A partition that cannot be read has none. Raises ``TransientFailure`` where the store does not answer.
+    """
+    columns = comparable(contract, feed)
+    if not ranges or not columns or feed.history.kind == NO_PROVIDER:
+        return {}
+    planner = CallPlanner(feed, calendar)
+    planned = [call for entity, of_entity in ranges.items() for call in planner(entity, of_entity)]
+    planned = sorted(planned, key=lambda call: (call.start, call.entity))[:calls]
+    by_entity: dict[str, list[HistoryCallPlan]] = {}
+    for call in planned:
+        by_entity.setdefault(call.entity, []).append(call)
+    few = replace(feed, entities=tuple(entity for entity in feed.entities if entity.name in by_entity))
+    windows = _windows(feed, calendar, planned)
+    known: dict[str, dict[KnownValue, None]] = {}
+    for table in {table.name: table for table, _, _ in columns}.values():
+        fields = tuple((column, field) for owner, column, field in columns if owner.name == table.name)
+        for entity, value in _of_table(store, table, few, windows, by_entity, fields, workers=workers):
+            known.setdefault(entity, {})[value] = None
+    return {entity: tuple(sorted(values, key=lambda each: (each.slot, each.field))) for entity, values in known.items()}
+
+
+def _windows(feed: Feed, calendar: TradingCalendar, calls: Iterable[HistoryCallPlan]) -> list[Window]:
+    """The time around each call in which values are near, as far as one answer can hold them."""
+    span = int(history_span(feed.history).total_seconds())
+    windows: dict[Window, None] = {}
+    for start, end in {(call.start, call.end) for call in calls}:
+        reach = min(NEAR, max(0, span - (end - start)))
+        first, last = max(start - reach, calendar.covers_from), min(end + reach, calendar.covers_to)
+        before = expected_slots(calendar, every=feed.every, start=min(first, start), end=start)[-REACH:]
+        after = expected_slots(calendar, every=feed.every, start=end, end=max(last, end))[:REACH]
+        first = int(before[0]) if len(before) else start
+        windows[Window(first, int(after[-1]) + feed.every if len(after) else end)] = None
+    return sorted(windows)
+
+
+def _of_table(
+    store: PartitionStore,
+    table: Table,
+    feed: Feed,
+    windows: Sequence[Window],
+    calls: Calls,
+    fields: Fields,
+    *,
+    workers: int,
+) -> Iterator[tuple[str, KnownValue]]:
+    """The values of one table, by entity; a partition's alone, so that some are found twice as near as others."""
+    times, entities = column_of(table, feed.time_column), column_of(table, feed.entity_column)
+    has_provenance = PROVENANCE in {column.name for column in table.columns}
+    names = {times, entities, *(column.name for column, _ in fields), *((PROVENANCE,) if has_provenance else ())}
+    wanted = [
+        path
+        for path in partitions_of(table, feed, windows)
+        if not calls.keys().isdisjoint(entities_in(table, feed, path))
+    ]
+
+    def read(path: str) -> pa.Table:
+        return _near(read_partition(store, table, path, names).rows, times, entities, windows, list(calls))
+
+    with ThreadPoolExecutor(workers) as pool:
+        near = [rows for rows in pool.map(read, wanted) if rows.num_rows]
+    if not near:
+        return
+    rows = pa.concat_tables(near).combine_chunks()
+    order = pc.sort_indices(rows, sort_keys=[(entities, "ascending"), (times, "ascending")])
+    rows = rows.take(order)
+    slots = np.asarray(rows.column(times).cast(pa.int64())) // MICROSECONDS
+    repaired = (
+        np.asarray(pc.equal(rows.column(PROVENANCE), FROM_HISTORY).fill_null(False))
+        if has_provenance
+        else np.zeros(len(slots), bool)
+    )
+    of_entity = _Bounds.of(rows.column(entities))
+    for entity, of_calls in calls.items():
+        part = of_entity.slice_of(entity)
+        near_calls = (_nearest(slots[part], repaired[part], call) for call in of_calls)
+        places = np.unique(np.fromiter((part.start + place for each in near_calls for place in each), np.int64))
+        for row, slot in zip(rows.take(places).to_pylist(), slots[places].tolist(), strict=True):
+            for column, field in fields:
+                if row[column.name] is not None:
+                    yield entity, KnownValue(slot, field, str(row[column.name]))
+
+
+def _near(rows: pa.Table, times: str, entities: str, windows: Sequence[Window], names: Sequence[str]) -> pa.Table:
+    """The rows of these entities between the first window's start and the last one's end."""
+    if not rows.num_rows:
+        return rows
+    first, last = windows[0].start, max(window.end for window in windows)
+    instants = rows.column(times).cast(pa.timestamp("us")).cast(pa.int64())
+    inside = pc.and_(pc.greater_equal(instants, first * MICROSECONDS), pc.less(instants, last * MICROSECONDS))
+    return rows.filter(pc.and_(inside, pc.is_in(rows.column(entities), value_set=pa.array(names, pa.string()))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Where each entity's rows begin and end in a sorted column."""
+
+    bounds: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> _Bounds:
+        runs = pc.run_end_encode(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+        ends = runs.run_ends.to_pylist()
+        return cls(dict(zip(runs.values.to_pylist(), zip([0, *ends[:-1]], ends, strict=True), strict=True)))
+
+    def slice_of(self, entity: str) -> slice:
+        return slice(*self.bounds.get(entity, (0, 0)))
+
+
+def _nearest(slots: Slots, repaired: np.ndarray, call: HistoryCallPlan) -> Iterator[int]:
+    """Places of rows before, behind and between the gaps of a call, the nearest first."""
+    before, behind = int(np.searchsorted(slots, call.start)), int(np.searchsorted(slots, call.end))
+    for of_history in (False, True):
+        of_kind = repaired == of_history
+        yield from np.flatnonzero(of_kind[:before])[-EACH:].tolist()
+        yield from (before + np.flatnonzero(of_kind[before:behind])[:EACH]).tolist()
+        yield from (behind + np.flatnonzero(of_kind[behind:])[:EACH]).tolist()

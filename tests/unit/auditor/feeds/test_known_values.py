@@ -1,0 +1,66 @@
+"""Values near missing points, which go with the request for them."""
+
+from __future__ import annotations
+
+from tests.support.audited import CALENDAR, DATASET, HOUR, TWO, AuditedFeed, points_of
+
+from auditor.feeds.choose import choose_windows
+from auditor.feeds.known_values import known_values
+from auditor.feeds.scan import scan_feed
+from auditor.repairs.execute import make_plan
+from auditor.windows import Scope
+from core.audit.history import KnownValue
+from core.audit.repair_jobs import FetchHistory, repair_from_data, repair_to_data
+from core.time import epoch
+
+MIDNIGHT = epoch("2026-12-01T00:00:00Z")
+
+
+def known_of(lake: AuditedFeed, *gaps: tuple[int, int], calls: int = 10) -> dict[str, tuple[KnownValue, ...]]:
+    ranges = {"AAPL": gaps, "ZM": gaps}
+    return known_values(lake.partitions, lake.contract, lake.feed, CALENDAR, ranges, calls=calls, workers=2)
+
+
+def test_they_lie_on_both_sides_and_between_the_gaps_whatever_partition_has_them() -> None:
+    lake = AuditedFeed()
+    gaps = ((MIDNIGHT - 600, MIDNIGHT + 600), (MIDNIGHT + 1200, MIDNIGHT + 1260))
+    missing = {slot for start, end in gaps for slot in range(start, end, 60)}
+    there = [(s, at) for s, at in points_of(MIDNIGHT - HOUR, MIDNIGHT + HOUR, symbols=["AAPL", "MSFT"])]
+    lake.put([point for point in there if point[1] not in missing], price="7")
+    known = known_of(lake, *gaps)
+    before = [MIDNIGHT - 720, MIDNIGHT - 660]
+    between, behind = [MIDNIGHT + 600, MIDNIGHT + 660], [MIDNIGHT + 1260, MIDNIGHT + 1320]
+    assert known == {"AAPL": tuple(KnownValue(at, "price", "7.000000") for at in [*before, *between, *behind])}
+
+
+def test_of_those_that_came_from_the_history_some_are_among_them() -> None:
+    lake = AuditedFeed()
+    observed, repaired = points_of(TWO, TWO + 600, symbols=["ZM"]), points_of(TWO - HOUR, TWO - 1800, symbols=["ZM"])
+    lake.put(observed, price="7")
+    lake.put(repaired, price="8", provenance="repaired")
+    known = known_of(lake, (TWO + 600, TWO + 660))
+    assert [(each.slot - TWO, each.value) for each in known["ZM"]] == [
+        (-1920, "8.000000"),
+        (-1860, "8.000000"),
+        (480, "7.000000"),
+        (540, "7.000000"),
+    ]
+
+
+def test_no_more_calls_are_looked_at_than_a_run_may_make() -> None:
+    lake = AuditedFeed()
+    lake.put(points_of(TWO, TWO + 600), price="7")
+    assert known_of(lake, (TWO + 600, TWO + 660), calls=1).keys() == {"AAPL"}
+    assert known_of(lake, (TWO + 600, TWO + 660), calls=0) == {}
+
+
+def test_the_request_for_missing_points_takes_them_along() -> None:
+    lake = AuditedFeed()
+    lake.put([point for point in points_of(TWO, TWO + HOUR) if point != ("ZM", TWO + 600)], price="7")
+    order = choose_windows(lake.services, DATASET, "run", Scope(lake.now, TWO, TWO + HOUR))
+    scan_feed(lake.services, order, attempt=0)
+    [job] = [
+        repair for repair in make_plan(lake.services, order, attempt=1).repairs if isinstance(repair, FetchHistory)
+    ]
+    assert {each.slot - TWO for each in job.known} == {480, 540, 660, 720}
+    assert repair_from_data(repair_to_data(job)) == job
