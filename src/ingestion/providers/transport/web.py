@@ -5,6 +5,9 @@ back-off, at most ``TRIES`` times and within ``WHOLE_SECONDS`` in all, however s
 for its pause is the caller's decision. Each try is a call that a provider may count, so that each but the first waits
 for a ``turn``. Redirects are not followed: they would carry the token to another host. The secret travels in headers,
 or in one parameter of the query; no answer and no evidence holds it.
+
+What is the same for every call (the pool of connections with its proxy and certificates, the headers) is made by
+requests once, and the calls go through its pool: as much as that would each of them cost again.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import default_headers
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 from core.audit.history import Evidence
@@ -38,7 +43,7 @@ BACK_OFF = 0.3  # seconds before the second try, about
 LONGEST_PAUSE = 5.0  # a longer pause asked for by a 503 is not waited for
 LONGEST_SHOWN = 200  # characters of an address that is not followed
 _RETRIED = (500, 502, 503, 504)
-_LOST = (requests.ConnectionError, requests.Timeout, HTTPError)
+_TIMEOUT = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -78,7 +83,9 @@ class Web:
         silence_urls()
         # An adapter alone: what a session does besides is for redirects and cookies, of which there are none here.
         self._adapter = bounded(HTTPAdapter(pool_connections=2, pool_maxsize=connections))
-        self._settings = _settings(self._base)
+        self._pool: HTTPConnectionPool | None = None
+        self._is_whole = False  # whether a call names its whole URL, as a proxy of plain HTTP wants it
+        self._headers: tuple[str, Mapping[str, str]] = ("", {})  # of the last secret
         self._back_off = back_off
         self._sleep = sleep
 
@@ -159,35 +166,74 @@ class Web:
     ) -> tuple[Received | Broken, bool]:
         """The answer of one call, and whether the next one may get a better one."""
         method = "GET" if body is None else "POST"
-        headers = {**default_headers(), **self._signing.headers_with(secret)}
-        request = requests.Request(method, url, params=dict(query), headers=headers, json=body)
         try:
-            prepared = request.prepare()
+            plain = prepared(url, query)
         except (requests.RequestException, UnicodeError):  # what an answer named may be no text that a URL can hold
             return self._unfollowed(url, "its next page has an address that is none"), False
-        plain = prepared.url or url
         asked = blotted(f"{method} {self._with_secret(plain, BLOT)}".encode(), secret).decode()
-        prepared.url = self._with_secret(plain, urlencode({"": secret})[1:])
+        target = self._with_secret(plain, urlencode({"": secret})[1:])
         try:
-            with (
-                Deadline(seconds) as deadline,
-                self._adapter.send(
-                    prepared, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), **self._settings
-                ) as response,
-            ):
-                content = _body(response, deadline)
+            with Deadline(seconds) as deadline:
+                response = self._send(method, target, body, secret)
+                try:
+                    content = _body(response, deadline)
+                finally:
+                    response.close()
         except (requests.RequestException, HTTPError, OSError) as error:
-            return Broken(f"no answer ({_cause(error)})", Evidence(asked, 0, "", "")), isinstance(error, _LOST)
+            return Broken(f"no answer ({type(error).__name__})", Evidence(asked, 0, "", "")), isinstance(
+                error, HTTPError
+            )
         masked = blotted(content, secret)
-        answer = received(response.status_code, response.headers, masked, request=asked)
+        answer = received(response.status, response.headers, masked, request=asked)
         if len(secret) < SHORTEST_SECRET:
             answer = Received(answer.status, answer.headers, content, answer.evidence)
         return answer, answer.status in _RETRIED
 
+    def _send(self, method: str, url: str, body: object, secret: str) -> BaseHTTPResponse:
+        """One call. Raises what requests and urllib3 raise."""
+        pool, headers = self._pool or self._connected(), self._headers_with(secret)
+        sent: dict[str, Any] = {}
+        if body is not None:
+            prepared = requests.Request(method, self._base, headers=headers, json=body).prepare()
+            headers, sent = dict(prepared.headers), {"body": prepared.body}
+        return pool.urlopen(
+            method,
+            url if self._is_whole else url[url.index("/", url.index("//") + 2) :],
+            headers=headers,
+            redirect=False,
+            assert_same_host=False,  # a proxy's pool is asked for the URL of another one
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=_TIMEOUT,
+            **sent,
+        )
+
+    def _connected(self) -> HTTPConnectionPool:
+        """The pool of connections to the provider, by the environment's proxies and certificates."""
+        request = requests.Request("GET", self._base).prepare()
+        settings: dict[str, Any] = dict(requests.Session().merge_environment_settings(self._base, {}, None, None, None))
+        proxies, verify, cert = (settings[name] for name in ("proxies", "verify", "cert"))
+        adapter: Any = self._adapter
+        pool = adapter.get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        adapter.cert_verify(pool, request.url, verify, cert)  # by the bundle of certifi, unless the environment has one
+        self._is_whole = urlsplit(adapter.request_url(request, proxies)).scheme != ""
+        self._pool = pool
+        return pool  # type: ignore[no-any-return]
+
+    def _headers_with(self, secret: str) -> Mapping[str, str]:
+        """The headers of each call with this secret, as requests sends them."""
+        of, headers = self._headers
+        if not headers or of != secret:
+            given = {**default_headers(), **self._signing.headers_with(secret)}
+            headers = dict(requests.Request("GET", self._base, headers=given).prepare().headers)
+            self._headers = secret, headers
+        return headers
+
     def _with_secret(self, url: str, value: str) -> str:
         if not self._signing.query:
             return url
-        return f"{url}{'&' if urlsplit(url).query else '?'}{self._signing.query}={value}"
+        return _with_query(url, f"{self._signing.query}={value}")
 
     def _without_secret(self, url: str) -> str:
         """The URL without the secret's parameter, which some APIs repeat in their links."""
@@ -199,11 +245,11 @@ class Web:
         return url if len(others) == len(pairs) else urlunsplit(parts._replace(query="&".join(others)))
 
 
-def _body(response: requests.Response, deadline: Deadline) -> bytes:
+def _body(response: BaseHTTPResponse, deadline: Deadline) -> bytes:
     """At most one byte more than ``MAX_BODY``. What has come is taken at once: waiting for more may take for ever."""
     parts: list[bytes] = []
     size = 0
-    while size <= MAX_BODY and (part := response.raw.read1(64 * 1024, decode_content=True)):
+    while size <= MAX_BODY and (part := response.read1(64 * 1024, decode_content=True)):
         parts.append(part)
         size += len(part)
         if deadline.is_over:
@@ -213,17 +259,22 @@ def _body(response: requests.Response, deadline: Deadline) -> bytes:
     return b"".join(parts)[: MAX_BODY + 1]
 
 
+def prepared(url: str, query: Mapping[str, str]) -> str:
+    """The URL as requests writes it: escaped, its host in ASCII, without a fragment.
+
+    Raises ``requests.RequestException`` or ``UnicodeError`` where it is none.
+    """
+    return _with_query(_without_fragment(url), urlencode(query))
+
+
+@lru_cache(maxsize=2048)  # the paths of a plan's entities, minute after minute
+def _without_fragment(url: str) -> str:
+    return urldefrag(requests.Request("GET", url).prepare().url or url)[0]
+
+
 def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _settings(base: str) -> dict[str, Any]:
-    """Proxies and certificates of the environment, read once and not for every call."""
-    settings = requests.Session().merge_environment_settings(base, {}, None, None, None)
-    return {name: settings[name] for name in ("proxies", "verify", "cert")}
-
-
-def _cause(error: Exception) -> str:
-    """The name of the error's cause; the text of these errors may hold the whole URL."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return type(reason).__name__ if reason is not None else type(error).__name__
+def _with_query(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url

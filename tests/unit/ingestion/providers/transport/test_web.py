@@ -9,8 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import certifi
 import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.fakes.secrets import MemorySecrets
 from tests.support.scripted_server import Answer, Request, scripted_server
 
@@ -20,7 +27,7 @@ from ingestion.providers.answers import Broken, Limited, NotEntitled
 from ingestion.providers.reading.classify import MAX_BODY, PlainRules, Reply, classify
 from ingestion.providers.reading.exact_json import read_exact
 from ingestion.providers.transport.credential import Credential
-from ingestion.providers.transport.web import Signing, Web
+from ingestion.providers.transport.web import Signing, Web, prepared
 
 SECRET = "s3cret-token"
 HEADERS = {"X-Token": "{secret}", "Accept": "application/json"}
@@ -277,6 +284,54 @@ def test_a_next_page_beside_the_base_path_is_asked_for_as_any_other_is() -> None
     said = iter([Answer("", 503), Answer('{"a": 1}')])
     with scripted_server(lambda _request: next(said)) as server:
         assert isinstance(follow(web(f"{server.url}/v2"), "/v3/more"), Reply), "tried again, within the same deadline"
+
+
+_PARTS = st.text("abz019-._~ %+&=?/:;,@!$'()*äß\u20ac", max_size=12)
+
+
+@given(st.lists(_PARTS, max_size=3), st.dictionaries(_PARTS.filter(bool), _PARTS, max_size=3), st.booleans())
+def test_a_url_is_the_one_that_requests_would_ask_for(parts: list[str], query: dict[str, str], fixed: bool) -> None:
+    path = "".join(f"/{quote(part, safe='')}" for part in parts) + ("?fixed=a%20b" if fixed else "")
+    url = f"https://api.example.com/v1{path}"
+    theirs = requests.Request("GET", url, params=query).prepare().url
+    assert prepared(url, query) == theirs
+
+
+def test_headers_are_those_that_requests_would_send() -> None:
+    with scripted_server(always(Answer("{}"))) as server:
+        ask(web(server.url), "/quote", {"symbol": "A"})
+        web(server.url).ask("/quote", {}, {"b": [1, "ä"]})
+        session = requests.Session()
+        session.trust_env = False
+        signed = {"X-Token": SECRET, "Accept": "application/json"}
+        session.get(f"{server.url}/quote", params={"symbol": "A"}, headers=signed)
+        session.post(f"{server.url}/quote", json={"b": [1, "ä"]}, headers=signed)
+        got, posted, get, post = ((r.path, r.headers) for r in server.requests)
+        assert (got, posted) == (get, post)
+
+
+def test_certificates_are_those_of_certifi_unless_the_environment_names_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    pool: Any = web("https://api.example.com")._connected()
+    assert (pool.cert_reqs, pool.ca_certs) == ("CERT_REQUIRED", certifi.where())
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    pool = web("https://api.example.com")._connected()
+    assert (pool.cert_reqs, pool.ca_certs) == ("CERT_REQUIRED", str(bundle))
+
+
+def test_a_proxy_of_the_environment_is_asked_for_the_whole_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted_server(always(Answer('{"a": 1}'))) as proxy:
+        for name in ("http_proxy", "no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("no_proxy", "elsewhere.example")
+        assert isinstance(ask(web("http://localhost:9"), "/quote", {"a": "b"}), Reply)
+        assert [request.path for request in proxy.requests] == ["http://localhost:9/quote?a=b"]
 
 
 def test_nobody_there_is_broken_without_an_answer() -> None:
