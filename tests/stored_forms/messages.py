@@ -10,7 +10,7 @@ from typing import Any, get_args
 from core.audit.efforts import Effort
 from core.audit.findings import Finding, findings_from_data, findings_to_data
 from core.audit.fingerprint import Fingerprint
-from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest
+from core.audit.history import BadPoint, Evidence, HistoryOutcome, HistoryRequest, KnownValue
 from core.audit.repair_jobs import Inputs, Repair, RepairOutcome, executor_of, repair_from_data, repair_to_data
 from core.audit.source_check import (
     CountBuckets,
@@ -57,6 +57,7 @@ EXAMPLES: dict[str, Any] = {
     ),
     "key": "tables/books/book/000000000001.jsonl.gz",
     "keys": ((1, "a", True), (2, "é", False)),
+    "known": (KnownValue(NINE, "o", "101.500000"),),
     "messages": ("0123abcd",),
     "name": "/starmend/test/books/book/sequential_id",
     "number": 7,
@@ -139,6 +140,7 @@ def _requests() -> list[HistoryRequest]:
         HistoryRequest("prices", "AAA", NINE, TEN),
         HistoryRequest("prices", "AAA", NINE, TEN, values_only=True),
         HistoryRequest("prices", "AAA", NINE, TEN, wanted=((NINE, NINE + 600),)),
+        HistoryRequest("prices", "AAA", NINE, TEN, known=(KnownValue(NINE, "o", "101.500000"),)),
     ]
 
 
@@ -147,6 +149,7 @@ def _outcomes() -> list[HistoryOutcome]:
     ranges = ((NINE, NINE + 600), (NINE + 1200, TEN))
     return [
         HistoryOutcome("answered", ranges, ((NINE + 600, NINE + 1200),), ((TEN, TEN + 600),), evidence=(evidence,)),
+        HistoryOutcome("answered", ranges, unwitnessed=ranges[:1], evidence=(evidence,)),
         HistoryOutcome("answered", values={NINE: {"o": "105.054"}}, evidence=(evidence,)),
         HistoryOutcome(
             "answered",

@@ -48,7 +48,7 @@ class Closeness:
 def contradiction(points: Sequence[Point], known: Sequence[KnownValue], closeness: Closeness) -> str:
     """Why the points are not to be believed; empty where nothing known speaks against them."""
     judged = [
-        _Field(ours, _told(points, field), closeness)
+        _Field(ours, _answered(points, field), closeness)
         for field, ours in _by_field(known).items()
         if len(set(ours.values())) > 1
     ]
@@ -68,7 +68,7 @@ def _by_field(known: Iterable[KnownValue]) -> dict[str, dict[int, Decimal]]:
     return by_field
 
 
-def _told(points: Sequence[Point], field: str) -> dict[int, Decimal]:
+def _answered(points: Sequence[Point], field: str) -> dict[int, Decimal]:
     numbers = {int(point.time.timestamp()): _number(point.values.get(field)) for point in points if point.time}
     return {slot: number for slot, number in numbers.items() if number is not None}
 
@@ -116,13 +116,13 @@ class _Field:
         """The distance at which most of the known values are found, how many, and how many at the second one."""
         order = sorted((value, slot) for slot, value in self._theirs.items())
         values = [value for value, _ in order]
-        found: Counter[int] = Counter()
+        distances: Counter[int] = Counter()
         for slot, ours in self._ours.items():
             reach = self._closeness.reach(ours, ours) * 2
             near = order[bisect_left(values, ours - reach) : bisect_right(values, ours + reach)]
-            found.update(other - slot for value, other in near if self._closeness.agree(ours, value))
-        found.pop(0, None)
-        (first, second) = [*found.most_common(2), (0, 0), (0, 0)][:2]
+            distances.update(other - slot for value, other in near if self._closeness.agree(ours, value))
+        distances.pop(0, None)
+        (first, second) = [*distances.most_common(2), (0, 0), (0, 0)][:2]
         return first, second[1]
 
     def scaled(self) -> str:
