@@ -14,12 +14,12 @@ from auditor.feeds.absence.proof import Weighed
 from auditor.feeds.athena_scan import is_too_large, scan_with_athena
 from auditor.feeds.choose import FeedOrder, feed_of
 from auditor.feeds.expect import Expectation, expect
-from auditor.feeds.known_values import known_values
 from auditor.feeds.objects import KnownHalts, compare_hours, first_hour, hours_to_scan
 from auditor.feeds.partition_scan import PartitionScan, scan_partitions
 from auditor.feeds.points import ABSENT, MISSING, Coverage, iso_ranges, missing_points, slots_of_ranges
 from auditor.feeds.rollups import stale_rollups
-from auditor.feeds.sample import choose_sample, disputed_values, provider_values
+from auditor.feeds.values.known import known_values
+from auditor.feeds.values.sample import choose_sample, disputed_values, provider_values
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auditor.feeds.points import MICROSECONDS
-from auditor.feeds.sample import FROM_HISTORY, PROVENANCE
+from auditor.feeds.values.sample import FROM_HISTORY, PROVENANCE
 from auditor.repairs.history_calls import CallPlanner, HistoryCallPlan
 from auditor.warehouse.partitions import read_partition
 from auditor.windows import Window, partitions_of

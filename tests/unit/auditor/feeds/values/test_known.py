@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.support.audited import CALENDAR, DATASET, HOUR, TWO, AuditedFeed, points_of
 
 from auditor.feeds.choose import choose_windows
-from auditor.feeds.known_values import known_values
 from auditor.feeds.scan import scan_feed
+from auditor.feeds.values.known import known_values
 from auditor.repairs.execute import make_plan
 from auditor.windows import Scope
 from core.audit.history import KnownValue

@@ -10,7 +10,7 @@ from tests.support.audited import CALENDAR, DATASET, HOUR, TWO, AuditedFeed, fee
 
 from auditor.feeds.expect import expect
 from auditor.feeds.partition_scan import scan_partitions
-from auditor.feeds.sample import choose_sample, disputed_values
+from auditor.feeds.values.sample import choose_sample, disputed_values
 from auditor.windows import Window
 from core.audit.certificate import LedgerEntry, window_name
 from core.audit.repair_jobs import Compare
