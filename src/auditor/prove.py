@@ -101,7 +101,7 @@ def _order(certificate: Certificate) -> tuple[int, int]:
 def _history(records: ObjectReader, dataset: str) -> tuple[Sequence[Recorded], list[Failure]]:
     """The dataset's contracts; none of them, and why, where what was promised then is not known."""
     try:
-        return read_history(records, dataset), []
+        return read_history(records, dataset, thoroughly=True), []
     except InvalidData as error:
         return (), [Failure(dataset, 0, "", "", f"{error.place} {error.problem}")]
 

@@ -4,16 +4,19 @@
 by its SHA-256 the object ``warehouse/_contracts/<dataset>/forms/<sha256>.json``: the resolved contract with calendar
 and lookups as they were. Both are put if absent and never changed; a contract that comes back is stored once.
 
+Each deployment's object repeats those before it, so that the newest tells the whole history, however long it is. Who
+proves something reads every object, and holds them to one another (``thoroughly``).
+
 Whoever applied a deployment appends to it when all of it is there, and so does each audit that runs by a contract which
 the history does not end with. What is not recorded yet holds from now on.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +31,8 @@ ROOT = "warehouse/_contracts/"
 DIGITS = 12
 FORMAT = 1
 TRIES = 20
+MOST_KNOWN = 128  # contracts that a process keeps beside a history's: each step of an audit reads the same ones
+_KNOWN: dict[str, ContractForm] = {}  # by hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +94,50 @@ class Deployment:
     form: str
     collecting: bool = True
 
-    def to_json(self) -> bytes:
-        """The canonical bytes."""
+    def to_json(self, before: Sequence[Deployment] = ()) -> bytes:
+        """The canonical bytes of its object, which repeats the deployments ``before`` it."""
         return canonical_json(
-            {
-                "format": FORMAT,
-                "dataset": self.dataset,
-                "number": self.number,
-                "since": iso(self.since),
-                "contract": self.contract,
-                "form": self.form,
-                "collecting": self.collecting,
-            }
+            {"format": FORMAT, "dataset": self.dataset, "number": self.number, **self._said()}
+            | {"before": [deployment._said() for deployment in before]}
         )
+
+    def _said(self) -> dict[str, Any]:
+        return {
+            "since": iso(self.since),
+            "contract": self.contract,
+            "form": self.form,
+            "collecting": self.collecting,
+        }
 
     @classmethod
     def from_json(cls, body: bytes, *, key: str) -> Deployment:
         """Raises ``InvalidData`` where the bytes are no deployment."""
+        return _Read.of(body, key).deployment
+
+    @classmethod
+    def _from_data(cls, dataset: str, number: int, said: Mapping[str, Any]) -> Deployment:
+        return cls(dataset, number, epoch(said["since"]), said["contract"], said["form"], bool(said["collecting"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A deployment's object: what it says of itself, and of those before it (None: an earlier release wrote it)."""
+
+    deployment: Deployment
+    before: list[Deployment] | None
+
+    @classmethod
+    def of(cls, body: bytes, key: str) -> _Read:
+        """Raises ``InvalidData`` where the bytes are none."""
         try:
             data: dict[str, Any] = json.loads(body)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}")
-            return cls(
-                data["dataset"],
-                data["number"],
-                epoch(data["since"]),
-                data["contract"],
-                data["form"],
-                bool(data["collecting"]),
-            )
+            dataset = data["dataset"]
+            said = data.get("before")
+            if said is not None:
+                said = [Deployment._from_data(dataset, place, each) for place, each in enumerate(said, 1)]
+            return cls(Deployment._from_data(dataset, data["number"], data), said)
         except (ValueError, KeyError, TypeError) as error:
             remedy = "It was altered: bring back S3's own old version"
             raise InvalidData("read deployment", key, f"is no deployment ({error!r})", remedy) from error
@@ -151,32 +171,47 @@ def form_key(dataset: str, form: str) -> str:
     return f"{deployments_prefix(dataset)}forms/{form}.json"
 
 
-def read_deployments(store: ObjectReader, dataset: str) -> list[Deployment]:
+def read_deployments(store: ObjectReader, dataset: str, *, thoroughly: bool = False) -> list[Deployment]:
     """The deployments in order; none where the lake is of a release that kept no history.
 
-    Raises ``InvalidData`` where an object is none.
+    Reads the last object, and further back only those that an earlier release wrote; ``thoroughly`` reads all. Raises
+    ``InvalidData`` where one is no deployment, and thoroughly where one says something else of those before it.
     """
-    prefix = deployments_prefix(dataset)
-    deployments = []
-    for info in store.list(prefix):
-        name = info.key.removeprefix(prefix)
-        if len(name) == DIGITS + 5 and name[:DIGITS].isdigit() and (stored := store.read(info.key)):
-            deployments.append(Deployment.from_json(stored.body, key=info.key))
+    newest_first: list[_Read] = []
+    for key in reversed(_listed(store, dataset)):
+        if (stored := store.read(key)) is not None:
+            newest_first.append(_Read.of(stored.body, key))
+            if newest_first[-1].before is not None and not thoroughly:
+                break
+    before = newest_first[-1].before if newest_first and not thoroughly else None
+    deployments = [*(before or ()), *(read.deployment for read in reversed(newest_first))]
+    for place, read in enumerate(reversed(newest_first) if thoroughly else ()):
+        if read.before not in (None, deployments[:place]):
+            key, problem = deployment_key(dataset, read.deployment.number), "disagrees with those before it"
+            raise InvalidData("read deployment", key, problem, "One was altered: bring back S3's own old versions")
     return deployments
 
 
-def read_history(store: ObjectReader, dataset: str) -> tuple[Recorded, ...]:
-    """The deployments with their contracts, in order.
+def _listed(store: ObjectReader, dataset: str) -> list[str]:
+    """The keys of the deployments' objects, which sort before the folder of contracts."""
+    prefix = deployments_prefix(dataset)
+    listed = itertools.takewhile(lambda key: key[len(prefix)].isdigit(), (info.key for info in store.list(prefix)))
+    return [key for key in listed if len(key) == len(prefix) + DIGITS + 5 and key[len(prefix) : -5].isdigit()]
+
+
+def read_history(store: ObjectReader, dataset: str, *, thoroughly: bool = False) -> tuple[Recorded, ...]:
+    """The deployments with their contracts, in order. A contract is named by its hash and so read once by a process.
 
     Raises ``InvalidData`` where an object is altered or gone: what was promised then is not known, and not guessed.
+    ``thoroughly``, as in ``read_deployments``, nothing is taken from what was read before.
     """
-    forms: dict[str, ContractForm] = {}
-    recorded = []
-    for deployment in read_deployments(store, dataset):
-        if deployment.form not in forms:
-            forms[deployment.form] = _read_form(store, dataset, deployment.form)
-        recorded.append(Recorded(deployment, forms[deployment.form]))
-    return tuple(recorded)
+    forms: dict[str, ContractForm] = {} if thoroughly else _KNOWN
+    deployments = read_deployments(store, dataset, thoroughly=thoroughly)
+    read = {form: forms.get(form) or _read_form(store, dataset, form) for form in {each.form for each in deployments}}
+    if len(_KNOWN) + len(read) > MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN.update(read)
+    return tuple(Recorded(deployment, read[deployment.form]) for deployment in deployments)
 
 
 def _read_form(store: ObjectReader, dataset: str, form: str) -> ContractForm:
@@ -185,12 +220,7 @@ def _read_form(store: ObjectReader, dataset: str, form: str) -> ContractForm:
     if stored is None or hash_of(stored.body) != form:
         problem = "is missing" if stored is None else "was altered"
         raise InvalidData("read contract", key, problem, "Bring back S3's own old version of it")
-    return _form_of(stored.body, key)
-
-
-@functools.lru_cache(maxsize=64)  # each step of an audit reads the same ones, and a contract takes 50 ms to parse
-def _form_of(body: bytes, key: str) -> ContractForm:
-    return ContractForm.from_json(body, key=key)
+    return ContractForm.from_json(stored.body, key=key)
 
 
 def record_deployment(
@@ -218,7 +248,7 @@ def record_deployment(
         number = last.number + 1 if last else 1
         deployment = Deployment(dataset, number, since, form.contract.hash, name, is_on)
         key = deployment_key(dataset, number)
-        answer = store.write(key, deployment.to_json(), if_absent=True, content_type="application/json")
+        answer = store.write(key, deployment.to_json(history), if_absent=True, content_type="application/json")
         if not isinstance(answer, Refused):
             return deployment
     raise TransientFailure(

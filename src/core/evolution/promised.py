@@ -59,7 +59,9 @@ def contracts_at_all_times(contracts: Contracts, dataset: str, history: Sequence
 
 
 def read_promises(contracts: Contracts, dataset: str, store: ObjectReader, *, now: int) -> Contracts:
-    """``contracts_at_all_times`` by the history in the warehouse bucket."""
+    """``contracts_at_all_times`` by the history in the warehouse bucket, which is read for a feed alone."""
+    if not any(contract.dataset == dataset and isinstance(contract.source, Feed) for contract in contracts):
+        return contracts
     return contracts_at_all_times(contracts, dataset, read_history(store, dataset), now=now)
 
 

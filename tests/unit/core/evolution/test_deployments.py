@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -19,6 +21,7 @@ from core.evolution.deployments import (
     record_deployment,
     switched_on,
 )
+from core.ports import StoredObject
 from core.time import epoch
 
 NOON = epoch("2026-11-20T12:00:00Z")
@@ -92,10 +95,78 @@ def test_a_contract_that_is_gone_or_altered_is_told_and_not_guessed() -> None:
     key = form_key("quotes", deployment.form)
     store.write(key, b"{}")
     with pytest.raises(InvalidData, match="was altered"):
-        read_history(store, "quotes")
+        read_history(store, "quotes", thoroughly=True)
     store.delete([key])
     with pytest.raises(InvalidData, match="is missing"):
-        read_history(store, "quotes")
+        read_history(store, "quotes", thoroughly=True)
     store.write(deployment_key("quotes", 1), b"[]")
     with pytest.raises(InvalidData, match="is no deployment"):
         read_deployments(store, "quotes")
+
+
+class Counting(MemoryObjects):
+    """Objects that say how many of them were read."""
+
+    reads = 0
+
+    def read(self, key: str) -> StoredObject | None:
+        self.reads += 1
+        return super().read(key)
+
+
+def of_an_earlier_release(store: MemoryObjects, number: int) -> None:
+    """The deployment's object as it was written before one repeated those before it."""
+    key = deployment_key("quotes", number)
+    stored = store.read(key)
+    assert stored is not None
+    data = json.loads(stored.body)
+    del data["before"]
+    store.write(key, json.dumps(data).encode())
+
+
+def test_the_last_object_tells_a_history_however_long_it_is() -> None:
+    store = Counting()
+    recorded = [record_deployment(store, every(60 + number), "quotes", now=NOON + number) for number in range(40)]
+    store.reads = 0
+    assert read_deployments(store, "quotes") == recorded
+    assert store.reads == 1
+    assert read_deployments(store, "quotes", thoroughly=True) == recorded
+    assert store.reads == 41
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_release_wrote_each_deployment_the_history_is_the_same(seed: int) -> None:
+    draw, store = random.Random(seed), MemoryObjects()
+    recorded = []
+    for number in range(1, 9):
+        recorded.append(record_deployment(store, every(60 + number), "quotes", now=NOON + number))
+        if draw.random() < 0.5:
+            of_an_earlier_release(store, number)
+        assert read_deployments(store, "quotes") == recorded
+        assert read_deployments(store, "quotes", thoroughly=True) == recorded
+
+
+@pytest.mark.parametrize("harm", ["altered", "gone", "forged"])
+def test_who_proves_something_finds_deployments_that_disagree(harm: str) -> None:
+    """Whoever may add a deployment could else make the past another one."""
+    store = MemoryObjects()
+    first, *_, last = [record_deployment(store, every(60 + number), "quotes", now=NOON + number) for number in range(3)]
+    if harm == "altered":
+        store.write(deployment_key("quotes", 1), replace(first, since=0).to_json())
+    elif harm == "gone":
+        store.delete([deployment_key("quotes", 2)])
+    else:
+        added = replace(last, number=4)
+        store.write(deployment_key("quotes", 4), added.to_json([replace(first, since=0), last, last]))
+    with pytest.raises(InvalidData, match="disagrees with those before it"):
+        read_history(store, "quotes", thoroughly=True)
+
+
+def test_a_contract_that_this_process_knows_is_not_read_again_but_by_whoever_proves_something() -> None:
+    store = Counting()
+    deployment = record_deployment(store, every(77), "quotes", now=NOON)
+    before = read_history(store, "quotes")
+    store.delete([form_key("quotes", deployment.form)])
+    assert read_history(store, "quotes") == before
+    with pytest.raises(InvalidData, match="is missing"):
+        read_history(store, "quotes", thoroughly=True)
