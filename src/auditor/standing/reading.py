@@ -1,6 +1,6 @@
 """Reading of what the standing of a dataset rests on: the auditor's rows of recent windows, and open causes.
 
-Reading grows with the windows that are asked for, not with the age of the lake, but for the names of older rows.
+Reading grows with the windows that are asked for, not with the age of the lake.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import Any
 
 from auditor.alarms.conclude import ROOT as CAUSES
 from auditor.databases.choose import AUDITED_EVERY
-from auditor.databases.rows.targets import slices_between, targets_of
-from auditor.evidence.completeness import COMPLETENESS, completeness_keys
+from auditor.databases.rows.targets import targets_of
+from auditor.databases.window_rows import row_keys_since
 from auditor.interventions.pauses import read_pauses
 from auditor.interventions.silences import read_silences
 from auditor.standing.standing import DatasetStanding, standings
 from core.contract.model import Contract, Database
 from core.ports import ObjectReader
-from core.time import iso
 
 DAY = 86_400
 RECENT = 62 * DAY  # two monthly windows, and all that a sweep of a week looked at lately
@@ -32,10 +31,7 @@ def read_standing(records: ObjectReader, contract: Contract, *, now: int, stale:
     A dataset that is paused is not stale: nobody asks for anything.
     """
     dataset = contract.dataset
-    since = f"{COMPLETENESS}dataset={dataset}/day={iso(now - RECENT)[:10]}"
-    recent = [info.key for info in records.list(f"{COMPLETENESS}dataset={dataset}/", after=since)]
-    begun = [key for key in _windows_begun_before(contract, now - RECENT) if key < since]
-    rows = [row for row in _read(records, [*recent, *begun]) if not row.get("object")]
+    rows = [row for row in _read(records, row_keys_since(records, contract, now - RECENT)) if not row.get("object")]
     causes = _read(records, [info.key for info in records.list(f"{CAUSES}{dataset}/")])
     standing = standings(dataset, _subjects(contract), rows)
     pause = read_pauses(records, dataset).standing
@@ -58,20 +54,6 @@ def _subjects(contract: Contract) -> dict[str, list[str]]:
         return {table: [table] for table in tables}
     targets = targets_of(contract)
     return {table: [target.table.name for target in targets if target.source.name == table] for table in tables}
-
-
-def _windows_begun_before(contract: Contract, at: int) -> Iterator[str]:
-    """The keys of the rows of a database's windows that lie across an instant, and of those before them.
-
-    A partition of a year is one window, whose row lies by the day on which the year began.
-    """
-    if not isinstance(contract.source, Database):
-        return
-    for target in targets_of(contract):
-        for across in slices_between(target, at, at + 1):
-            for part in (across, *slices_between(target, across.start - 1, across.start)):
-                if not part.whole:
-                    yield from completeness_keys(contract.dataset, part.start, subject=part.table)
 
 
 def _read(records: ObjectReader, keys: Sequence[str]) -> Iterator[dict[str, Any]]:

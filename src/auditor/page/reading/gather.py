@@ -1,7 +1,7 @@
 """Reading of the whole page, dataset by dataset.
 
 A part that cannot be read costs that part and is noted, for a page that is missing because something is broken helps
-nobody. Reading grows with the windows that are asked for, not with the age of the lake, but for names of older rows.
+nobody. Reading grows with the windows that are asked for, not with the age of the lake.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _read(sources: Sources, contract: Contract, span: Range, notes: Notes) -> _D
     """All that is stored about a dataset in the range."""
     name, is_feed, before = contract.dataset, isinstance(contract.source, Feed), len(notes.texts)
     reader = read_feed_rows if is_feed else read_database_rows
-    rows: Rows = notes.unless(f"completeness of {name}", [], reader, sources, name, span)
+    rows: Rows = notes.unless(f"completeness of {name}", [], reader, sources, contract, span)
     covered: tuple[FeedView | None, Entries] = (None, {})
     seen: tuple[tuple[WindowView, ...], Entries] = ((), {})
     if is_feed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from auditor.databases.window_rows import row_keys_since
 from auditor.evidence.absent import read_absences
 from auditor.evidence.chain import ChainReader
 from auditor.evidence.completeness import COMPLETENESS, seen_by_athena
@@ -21,10 +22,11 @@ from auditor.page.reading.sources import Range, Sources
 from auditor.page.report import Halt, WindowView, shape_windows
 from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
 from core.audit.certificate import LedgerEntry, window_name
-from core.contract.model import Contract
+from core.contract.model import Contract, Database
 from core.evolution.promised import read_promises
 from core.time import iso
 
+LOOKED_BACK = 62 * DAY  # at least, before a range: two monthly windows
 AT_LEAST = 8  # windows that are shown of a feed of which nothing has arrived
 HALTED = "halted-"  # before the names of rows of halted objects, which are no windows
 
@@ -32,29 +34,36 @@ Rows = list[dict[str, Any]]
 Entries = Mapping[str, LedgerEntry]
 
 
-def read_feed_rows(sources: Sources, dataset: str, span: Range) -> Rows:
+def read_feed_rows(sources: Sources, contract: Contract, span: Range) -> Rows:
     """The auditor's rows of a feed's windows that overlap the range; they lie by the day of their start."""
     days = dict.fromkeys(iso(second)[:10] for second in [*range(span.start, span.end, DAY), span.end - 1])
     keys = [
         info.key
         for day in days
-        for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/day={day}/")
+        for info in sources.records.list(f"{COMPLETENESS}dataset={contract.dataset}/day={day}/")
         if not _name(info.key).startswith(HALTED)
     ]
     return list(sources.read_all(keys))
 
 
-def read_database_rows(sources: Sources, dataset: str, span: Range) -> Rows:
+def read_database_rows(sources: Sources, contract: Contract, span: Range) -> Rows:
     """The auditor's rows of a database's windows that may overlap the range: a month's begins before it.
 
     Of each table those that begin in the range, and the last one before it. What no time bounds has a row for each day
-    on which it was audited, of which the newest says what is so. Names of older rows are listed, and not read.
+    on which it was audited, of which the newest says what is so. Rows are looked for from two sweeps before the range
+    on, which come to every window; further back only where nothing was audited since.
     """
+    sweep = contract.source.sweep if isinstance(contract.source, Database) else 0
+    since = span.start - max(LOOKED_BACK, 2 * sweep)
+    return _database_rows(sources, contract, span, since) or _database_rows(sources, contract, span, 0)
+
+
+def _database_rows(sources: Sources, contract: Contract, span: Range, since: int) -> Rows:
     newest: dict[tuple[str, str], str] = {}
-    for info in sources.records.list(f"{COMPLETENESS}dataset={dataset}/"):
-        subject, _, stamp = _name(info.key).removesuffix(".json").rpartition("-")
-        if subject and not _name(info.key).startswith(HALTED):
-            newest[seen_by_athena(subject), stamp] = info.key  # keys are listed by day, and earlier releases' first
+    for key in row_keys_since(sources.records, contract, since):
+        subject, _, stamp = _name(key).removesuffix(".json").rpartition("-")
+        if subject and not _name(key).startswith(HALTED):
+            newest[seen_by_athena(subject), stamp] = key  # keys come by day, and earlier releases' first
     first, last = _stamp(span.start), _stamp(span.end)
     chosen = {name for name in newest if first <= name[1] < last}
     before: dict[str, str] = {}
