@@ -42,6 +42,18 @@ def utc_of_wall_clock(wall: pa.ChunkedArray | pa.Array, timezone: str) -> pa.Arr
     return pa.array(utc, pa.int64(), mask=np.asarray(column.is_null())).view(_NAIVE)
 
 
+def clock_changes(timezone: str, hours: tuple[dt.datetime, dt.datetime]) -> dict[dt.datetime, dt.timedelta]:
+    """How far a zone's wall clock is ahead of UTC, by the first of its hours from which on it is.
+
+    ``hours`` are the first one that is looked at and the one behind the last. As ``utc_of_wall_clock`` reads them.
+    """
+    walls = np.arange(*(np.datetime64(hour, "h") for hour in hours)).astype("datetime64[us]").view(np.int64)
+    ahead = walls - np.asarray(utc_of_wall_clock(pa.array(walls).view(_NAIVE), timezone).view(pa.int64()))
+    places = np.flatnonzero(np.diff(ahead, prepend=ahead[0] - 1))
+    instants = pa.array(walls[places]).view(_NAIVE).to_pylist()
+    return dict(zip(instants, (dt.timedelta(microseconds=each) for each in ahead[places].tolist()), strict=True))
+
+
 def _changes(days: npt.NDArray[np.int64], timezone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Periods of one offset that these days lie in: the first time by its own offset, and the offset, in us."""
     midnights = np.unique(np.clip((days[:, None] + _NEAR).ravel(), _EARLIEST, _LATEST)).tolist()

@@ -141,6 +141,11 @@ def test_a_transaction_that_may_still_write_holds_the_horizon(served: Served) ->
     assert held.holder is not None
 
 
+def test_a_server_that_is_no_replica_shows_all_it_has_at_once(served: Served) -> None:
+    served.engine.catch_up(served.session)
+    assert not served.session.closed
+
+
 def test_what_the_server_lacks_is_named_table_by_table(served: Served) -> None:
     other = source_table("nowhere", key=["id"], id="int", last_updated="timestamp")
     more = source_table("item", key=["id"], id="int", colour="string", last_updated="timestamp")

@@ -6,8 +6,9 @@ somebody should know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.contract.model import Database, Field, SourceTable
@@ -16,6 +17,7 @@ from core.sources.fitting import fit, proposed
 
 Gravity = Literal["broken", "weak", "note"]
 MANY_ROWS = 100_000  # from which a scan of the whole table at each extraction is felt
+Offsets = Mapping[datetime, timedelta]
 _CLOCKS = ("instant", "wall", "date")
 
 
@@ -51,6 +53,22 @@ def server_problems(source: Database, server: ServerFacts) -> Iterator[SourcePro
         problem = f"its encoding is {server.encoding}"
         remedy = "A row whose bytes are no text of it is refused alone, and lies in quarantine"
         yield SourceProblem(server.database, "note", problem, remedy)
+
+
+def zone_problem(timezone: str, ours: Offsets, theirs: Offsets) -> SourceProblem | None:
+    """The problem of a server whose time zone data are others than ours: rows of those hours would differ for ever.
+
+    ``ours`` and ``theirs`` are what ``core.zones.clock_changes`` says of the same hours.
+    """
+    for at in sorted({*ours, *theirs}):
+        if ours.get(at) != theirs.get(at):
+            said = [f"{max((hour, ahead) for hour, ahead in of.items() if hour <= at)[1]}" for of in (theirs, ours)]
+            problem = (
+                f"its time zone data are others: from {at} on it is {said[0]} ahead of UTC there, {said[1]} by ours"
+            )
+            remedy = "Update the older of both: the server's tzdata, or Starmend's"
+            return SourceProblem(timezone, "weak", problem, remedy)
+    return None
 
 
 def table_problems(

@@ -75,6 +75,7 @@ def _described(extraction: Extraction) -> dict[str, Any]:
 def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) -> dict[str, Any]:
     reading = extraction.reading(asked.table)
     session, seconds = extraction.session(), extraction.statement_seconds
+    extraction.engine.catch_up(session)  # the pass that read these rows may have asked another replica, or the primary
     lists = _lists(extraction, reading, asked)
     if isinstance(asked, CountBuckets):
         counted = reading.fingerprints(session, asked, seconds=seconds, lists=[*lists.values()])

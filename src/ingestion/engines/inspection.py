@@ -12,12 +12,14 @@ from datetime import datetime
 from core.contract.model import Database, SourceTable
 from core.errors import InvalidData, OutOfReach, PipelineBug, StarmendError
 from core.sources.catalog import CatalogTable, ServerFacts
-from core.sources.judging import Gravity, SourceProblem, server_problems, table_problems
+from core.sources.judging import Gravity, SourceProblem, server_problems, table_problems, zone_problem
+from core.zones import clock_changes
 from ingestion.engines.failures import UnprintableValue
 from ingestion.engines.port import Connector, Engine, Session, TableReading
 
 SAMPLE_ROWS = 20_000
 SECONDS = 30.0  # of one statement
+FIRST_HOUR = datetime(2000, 1, 1)  # noqa: DTZ001 - of a wall clock: from when on time zone data are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Inspector:
             catalog = self.engine.described(session, self.source.tables)
             is_any_lost = any(table.name not in catalog for table in self.source.tables)
             listed = self.engine.listed(session) if is_any_lost else []
+            problems = [*server_problems(self.source, server), *self._zone(session)]
             tables = []
             for table in self.source.tables:
                 if session.closed:  # by a statement that failed
@@ -79,7 +82,21 @@ class Inspector:
                 tables.append(self._table(session, table, catalog.get(table.name), server, listed))
         finally:
             session.close()
-        return Inspection(server, tuple(server_problems(self.source, server)), tuple(tables))
+        return Inspection(server, tuple(problems), tuple(tables))
+
+    def _zone(self, session: Session) -> Iterator[SourceProblem]:
+        """The problem of time zone data that are not ours, where times are of a zone."""
+        zone = self.source.timezone
+        if zone == "UTC":
+            return
+        hours = FIRST_HOUR, datetime(self.now.year + 2, 1, 1)  # noqa: DTZ001 - of a wall clock
+        try:
+            theirs = self.engine.clock_changes(session, zone, hours)
+        except OutOfReach as error:
+            yield SourceProblem(zone, "broken", error.problem, "Write a timezone that the server knows")
+            return
+        if problem := zone_problem(zone, clock_changes(zone, hours), theirs):
+            yield problem
 
     def _table(
         self,

@@ -263,3 +263,18 @@ class Engine(Protocol):
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon, outside a transaction and before any snapshot of rows begins."""
         ...
+
+    def catch_up(self, session: Session) -> None:
+        """Wait until a replica shows what its primary has committed by now; nothing where the secret names no primary.
+
+        Raises ``TransientFailure`` where that takes too long, or the replica follows another server by now.
+        """
+        ...
+
+    def clock_changes(self, session: Session, timezone: str, hours: Sequence[datetime]) -> dict[datetime, timedelta]:
+        """The offsets of a zone's wall clock by the server's own time zone data, as ``core.zones.clock_changes``.
+
+        ``hours`` are the first of the wall clock's hours and the one behind the last. Raises ``OutOfReach`` also where
+        the server knows no such zone.
+        """
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from core.contract.model import SourceTable
 from core.ports import SecretStore
@@ -16,6 +17,8 @@ from ingestion.engines.postgresql.catalog.describe import catalog_column, descri
 from ingestion.engines.postgresql.catalog.samples import sampled
 from ingestion.engines.postgresql.content import read_server
 from ingestion.engines.postgresql.horizon.bound import read_bound
+from ingestion.engines.postgresql.horizon.replica import catch_up
+from ingestion.engines.postgresql.quoting import literal
 from ingestion.engines.postgresql.relation import Relations, read_relations
 from ingestion.engines.postgresql.select import plan_reading
 from ingestion.engines.postgresql.session import APPLICATION, PostgresConnector
@@ -83,3 +86,18 @@ class PostgreSql:
     def bound(self, session: Session, *, own_role_may_write: bool, lookback: int = 0) -> Bound:
         """The bound of the safe horizon."""
         return read_bound(session, own_role_may_write=own_role_may_write, lookback=lookback)
+
+    def catch_up(self, session: Session) -> None:
+        """Wait for a replica."""
+        catch_up(session)
+
+    def clock_changes(self, session: Session, timezone: str, hours: Sequence[datetime]) -> dict[datetime, timedelta]:
+        """The offsets of a zone's wall clock by the server's ``pg_timezone_names``."""
+        first, last = (literal(at, "timestamp without time zone") for at in hours)
+        name = literal(timezone, "text")
+        walls = f"SELECT generate_series({first}, {last} - interval '1 hour', interval '1 hour') AS at"
+        offsets = f"SELECT at, at - (at AT TIME ZONE {name} AT TIME ZONE 'UTC') AS ahead FROM ({walls}) AS walls"
+        changes = "ahead IS DISTINCT FROM lag(ahead) OVER (ORDER BY at) AS changes"
+        told = f"SELECT at, extract(epoch FROM ahead)::int AS ahead, {changes} FROM ({offsets}) AS offsets"
+        rows = session.query(f"SELECT at, ahead FROM ({told}) AS told WHERE changes")
+        return {at: timedelta(seconds=ahead) for at, ahead in rows}

@@ -7,11 +7,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.fakes.secrets import MemorySecrets
 from tests.support.extraction import SECRET, ScratchDatabase, contract_of, scratch_database, source_table
 
+from core import zones
 from core.contract.model import Database, SourceTable
 from core.errors import OutOfReach
 from ingestion.engines.build import engine_named
@@ -155,3 +157,24 @@ def test_a_table_that_the_contract_reads_without_a_clock_is_looked_at_like_any_o
 def test_a_server_that_refuses_the_login_is_no_finding_of_a_table() -> None:
     with scratch_database(*made("t")[:1]) as database, pytest.raises(OutOfReach):
         inspected(database, promised("t"), secret=database.secret(password="wrong"))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Apia"])
+def test_the_servers_time_zone_data_are_ours(zone: str) -> None:
+    with scratch_database(*made("t")[:1]) as database:
+        assert inspected(database, promised("t"), timezone=zone).problems == ()
+
+
+def test_a_server_with_older_time_zone_data_and_one_that_knows_no_such_zone_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Egypt has had summer time again since 2023: as if ours were of before."""
+    monkeypatch.setattr(zones, "zone_of", lambda _: ZoneInfo("Etc/GMT-2"))
+    with scratch_database(*made("t")[:1]) as database:
+        (problem,) = inspected(database, promised("t"), timezone="Africa/Cairo").problems
+        assert (problem.place, problem.gravity) == ("Africa/Cairo", "weak")
+        assert "from 2000-04-28 01:00:00 on it is 3:00:00 ahead of UTC there, 2:00:00 by ours" in problem.problem
+        (unknown,) = inspected(database, promised("t"), timezone="Mars/Olympus").problems
+        assert (unknown.place, unknown.gravity) == ("Mars/Olympus", "broken")
+    zones._offset.cache_clear()
+    zones._change_between.cache_clear()

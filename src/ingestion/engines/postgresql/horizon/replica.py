@@ -61,6 +61,18 @@ def promoted(session: Session) -> TransientFailure:
     return TransientFailure("take horizon", session.place, problem, _PROMOTED)
 
 
+def catch_up(session: Session, *, patience: float = PATIENCE) -> None:
+    """Wait until a replica shows whatever its primary, where the secret names it, shows now.
+
+    Raises ``TransientFailure`` where it does not within ``patience`` seconds, and as ``wait_for``.
+    """
+    primary = session.primary()
+    if primary is None or is_the_primary(session, primary):
+        return
+    if reason := wait_for(session, end_of_log(primary), patience=patience):
+        raise TransientFailure("ask replica", session.place, reason, "The next attempt asks it again")
+
+
 def wait_for(session: Session, end: LogEnd, *, patience: float = PATIENCE) -> str:
     """Wait until the replica has replayed so far; why it has not, empty once it has.
 
