@@ -108,7 +108,7 @@ def extract_1m(options: Options) -> Record:
         ]
         if shutil.which("psql") is None:
             contestants = contestants[:1]
-        result = race(contestants, threads=2, options=options)
+        result = race(contestants, threads=2, options=options, server=_postmaster(options))
     record = result.record(
         "extract_1m", rows=rows, limit_ratio=LIMIT_RATIO, limit_mb=LIMIT_MB, first_object_share=_first_share(sink)
     )
@@ -327,6 +327,12 @@ def _server(options: Options) -> Any:
     from local.database import Database as Server
 
     return Server.start(options.scratch / "postgres")
+
+
+def _postmaster(options: Options) -> int:
+    """The server's first process."""
+    [file] = (options.scratch / "postgres").rglob("postmaster.pid")
+    return int(file.read_text().split()[0])
 
 
 def _login(server: Any, *, tls: bool) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _measure(
             told = {"login": login, "changed": changed}
             contestants.append(Contestant("reladiff", "bench.peers.reladiff_:diff", told, compared=False))
             contestants.append(Contestant("EXCEPT", "bench.fingerprints:except_rows", told, compared=False))
-        result = race(contestants, threads=2, options=options)
+        result = race(contestants, threads=2, options=options, server=extract._postmaster(options))
     ours_alone: dict[str, float] = {}
     if statement:  # what of it is our own side, when it is remembered
         ours_alone = {"warehouse_ms": round(result.median(WAREHOUSE), 1), "limit_warehouse_ms": LIMIT_WAREHOUSE_MS}

@@ -43,23 +43,26 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Milliseconds of every turn, peak megabytes of the first run in a fresh process, and the cores' median time."""
+    """Milliseconds of every turn, peak megabytes of the first run in a fresh process, and the cores' median time.
+
+    ``server_ms`` is the cores' median time for the server that all of them ask, where they ask one.
+    """
 
     turns: Mapping[str, Sequence[float]]
     peak_mb: Mapping[str, float]
     cpu_ms: Mapping[str, float]
+    server_ms: Mapping[str, float] = field(default_factory=dict)
 
     def median(self, name: str) -> float:
         return statistics.median(self.turns[name])
 
     def without(self, name: str) -> Result:
         """The others: for a figure that is told apart from them."""
-        others = self.turns.keys() - {name}
-        return Result(
-            {other: times for other, times in self.turns.items() if other in others},
-            {other: peak for other, peak in self.peak_mb.items() if other in others},
-            {other: busy for other, busy in self.cpu_ms.items() if other in others},
-        )
+
+        def of_others(figures: Mapping[str, Any]) -> dict[str, Any]:
+            return {other: figure for other, figure in figures.items() if other != name}
+
+        return Result(*map(of_others, (self.turns, self.peak_mb, self.cpu_ms, self.server_ms)))
 
     def record(self, name: str, **details: Any) -> Record:
         """The contestants called ``ours`` and ``floor`` are what they are called, all others are peers."""
@@ -73,6 +76,11 @@ class Result:
             details={
                 "peak_mb": {name: round(peak, 1) for name, peak in self.peak_mb.items()},
                 "cpu_ms": {name: round(busy, 3) for name, busy in self.cpu_ms.items()},
+                **(
+                    {"server_ms": {name: round(busy) for name, busy in self.server_ms.items()}}
+                    if self.server_ms
+                    else {}
+                ),
                 "turns": {name: len(times) for name, times in self.turns.items()},
                 "fastest": {name: round(min(times), 3) for name, times in self.turns.items()},
                 **details,
@@ -83,7 +91,7 @@ class Result:
 class Runner:
     """A contestant's process. Ends with the ``with`` block, whatever happens in it."""
 
-    def __init__(self, contestant: Contestant, *, threads: int) -> None:
+    def __init__(self, contestant: Contestant, *, threads: int, server: int = 0) -> None:
         cores = sorted(os.sched_getaffinity(0))[-threads:]
         order = {
             "target": contestant.target,
@@ -94,6 +102,8 @@ class Runner:
         environment = os.environ | dict.fromkeys(_THREADS, str(threads)) | dict(contestant.environment)
         self.name = contestant.name
         self.cpu: list[float] = []
+        self.server: list[float] = []
+        self._server = server
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.contestant", json.dumps(order)],
             cwd=ROOT,
@@ -113,8 +123,11 @@ class Runner:
 
     def time(self) -> float:
         """Do the work once; milliseconds."""
+        before = server_time(self._server)
         self.begin()
-        return self.finish()
+        elapsed = self.finish()
+        self.server.append(server_time(self._server) - before)
+        return elapsed
 
     def begin(self) -> None:
         """Have the work done once, and do not wait."""
@@ -160,8 +173,11 @@ def race(
     threads: int,
     options: Options,
     check: Callable[[Mapping[str, Path]], None] | None = None,
+    server: int = 0,
 ) -> Result:
     """Compare, measure memory, warm up, then take turns; the first contestant sets the pace.
+
+    ``server`` is the process of the PostgreSQL that they ask, whose time is measured too.
 
     ``check`` is given the files with the compared contestants' results and raises where they differ. A contestant whose
     first run takes longer than the budget, and several times as long as the first contestant's, has had its turn.
@@ -178,7 +194,7 @@ def race(
     with ExitStack() as running:
         warm: list[Runner] = []
         for contestant in contestants:
-            runner = running.enter_context(Runner(contestant, threads=threads))
+            runner = running.enter_context(Runner(contestant, threads=threads, server=server))
             first, peaks[contestant.name] = runner.first(saved.get(contestant.name))
             options.say(f"{contestant.name}: {first:.4g} ms cold, peak {peaks[contestant.name]:.0f} MB")
             pace = pace or first
@@ -192,7 +208,8 @@ def race(
         if check is not None:
             check(saved)
         take_turns(warm, turns, options)
-    return Result(turns, peaks, {runner.name: statistics.median(runner.cpu) for runner in warm})
+    busy = {runner.name: statistics.median(runner.cpu) for runner in warm}
+    return Result(turns, peaks, busy, {runner.name: statistics.median(runner.server) for runner in warm if server})
 
 
 def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], options: Options) -> None:
@@ -204,3 +221,23 @@ def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], opti
     for runner in runners:
         figures = f"{statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns"
         options.say(f"{runner.name}: {figures}, {statistics.median(runner.cpu):.4g} ms of the cores")
+
+
+def server_time(pid: int) -> float:
+    """Milliseconds that a PostgreSQL's processes have spent, those that have ended too; 0 of none."""
+    if not pid:
+        return 0.0
+    ticks = sum(_ticks(pid)[1:])
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and (seen := _ticks(int(folder.name)))[0] == pid:
+            ticks += sum(seen[1:3])
+    return ticks * 1_000 / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> list[int]:
+    """Parent, and ticks for itself (user, system) and for children that have ended; none of an ended process."""
+    try:
+        parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return [0, 0, 0, 0, 0]
+    return [int(parts[1]), *(int(part) for part in parts[11:15])]
