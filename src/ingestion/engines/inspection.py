@@ -92,7 +92,7 @@ class Inspector:
         hours = FIRST_HOUR, datetime(self.now.year + 2, 1, 1)  # noqa: DTZ001 - of a wall clock
         try:
             theirs = self.engine.clock_changes(session, zone, hours)
-        except OutOfReach as error:
+        except (OutOfReach, PipelineBug) as error:
             yield SourceProblem(zone, "broken", error.problem, "Write a timezone that the server knows")
             return
         if problem := zone_problem(zone, clock_changes(zone, hours), theirs):

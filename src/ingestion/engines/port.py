@@ -274,7 +274,7 @@ class Engine(Protocol):
     def clock_changes(self, session: Session, timezone: str, hours: Sequence[datetime]) -> dict[datetime, timedelta]:
         """The offsets of a zone's wall clock by the server's own time zone data, as ``core.zones.clock_changes``.
 
-        ``hours`` are the first of the wall clock's hours and the one behind the last. Raises ``OutOfReach`` also where
-        the server knows no such zone.
+        ``hours`` are the first of the wall clock's hours and the one behind the last. Raises ``PipelineBug``
+        where the server knows no such zone.
         """
         ...

@@ -91,7 +91,8 @@ def test_what_the_auditor_asks_of_a_replica_waits_until_it_shows_what_its_primar
             cursor = admin.cursor()
 
             def told(statement: str) -> object:
-                return cursor.execute(statement).fetchone()[0]
+                cursor.execute(statement)
+                return cursor.fetchone()[0]
 
             told("SELECT pg_wal_replay_pause()::text")
             eventually(lambda: told("SELECT pg_get_wal_replay_pause_state()") == "paused", within=5, every=0.01)
