@@ -184,6 +184,12 @@ def is_up_to_date(listed: Mapping[str, str], ledger: Ledger, intact: Collection[
     return known == dict(listed) and {day for day in ledger.files if day >= first_day} <= {*intact}
 
 
+def touched_days(listed: Mapping[str, str], ledger: Ledger, read: Mapping[str, Row]) -> set[str]:
+    """The days that rows leave or come to, by what was read and what is not listed any more."""
+    moved = {day for name, (_, day) in ledger.receipts.items() if name in read or name not in listed}
+    return moved | {row.day for row in read.values()}
+
+
 def plan_copy(
     listed: Mapping[str, str],
     ledger: Ledger,
@@ -195,9 +201,9 @@ def plan_copy(
 ) -> tuple[Ledger, dict[str, list[bytes]]]:
     """The block's ledger after the copy, and the lines of each day to write, the newest day first.
 
-    ``kept`` are the rows of the intact days, ``read`` those that were read. A receipt that is not listed any more
-    leaves the copy; one that was not read yet leaves its old row in it. Days that nothing changes are not written, and
-    the ledger has no ETag of those that are.
+    ``kept`` are the rows of the intact days that others come to or leave, ``read`` those that were read. A receipt that
+    is not listed any more leaves the copy; one that was not read yet leaves its old row in it. Days that nothing
+    changes are not written, and the ledger has no ETag of those that are.
     """
     gone = ledger.receipts.keys() - listed.keys()
     receipts = {name: known for name, known in ledger.receipts.items() if name not in gone}
@@ -205,8 +211,7 @@ def plan_copy(
     lines: dict[str, list[bytes]] = {}
     for _, row in sorted(({name: row for name, row in kept.items() if name not in gone} | dict(read)).items()):
         lines.setdefault(row.day, []).append(row.line)
-    moved = {ledger.receipts[name][1] for name in {*read, *gone} if name in ledger.receipts}
-    touched = moved | {row.day for row in read.values()} | (ledger.files.keys() - {*intact})
+    touched = touched_days(listed, ledger, read) | (ledger.files.keys() - {*intact})
     days = sorted((day for day in touched if day >= first_day), reverse=True)
     files = {day: etag for day, etag in ledger.files.items() if day >= first_day and day not in days}
     return Ledger(receipts, files), {day: lines.get(day, []) for day in days}

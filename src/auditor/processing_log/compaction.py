@@ -12,9 +12,10 @@ reader may see it in both.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
 from itertools import groupby
 
 from auditor.evidence.results import AuditResult
@@ -35,6 +36,7 @@ from auditor.processing_log.blocks import (
     row_of,
     rows_in,
     series_of,
+    touched_days,
 )
 from auditor.run_files import find_run_file
 from auditor.services import Services
@@ -44,6 +46,7 @@ from core.ports import ObjectInfo, Written
 MOST_READ = 2_000  # receipts that are new or changed, in one run
 MOST_BLOCKS = 50  # of one series, from its tail on
 SWEPT_BLOCKS = 4  # of one series, behind its tail
+NEWEST, TURNS = 2, 24  # days whose objects are looked at in every run, and hours in which all others have their turn
 _BEYOND = "~"  # sorts behind whatever a name has
 
 
@@ -153,14 +156,22 @@ class _Compaction:
             return True
         listed = {name: info.etag for name, info in keys.items()}
         ledger = self._ledger(series, block)
-        if is_up_to_date(listed, ledger, self._unchanged(series, block, ledger), first_day=self._first_day):
+        damaged = self._damaged(series, block, ledger)
+        if is_up_to_date(listed, ledger, ledger.files.keys() - damaged, first_day=self._first_day):
             return True
-        copies = self._copies(series, block, ledger)
-        kept = {name: row for day, copy in copies.items() for name, row in rows_in(copy, day, ledger).items()}
-        names = plan_reading(listed, ledger, copies, first_day=self._first_day, most=self._left)
-        read = self._read({name: keys[name] for name in names})
+        read: dict[str, Row] = {}
+        copies: dict[str, bytes] = {}
+        most, lost = self._left, {*damaged}
+        while lost or most:  # what turns out to be lost of the days that are written again has to be read too
+            names = plan_reading(listed, ledger, ledger.files.keys() - damaged, first_day=self._first_day, most=most)
+            read |= self._read({name: keys[name] for name in names if name not in read})
+            days = (touched_days(listed, ledger, read) & ledger.files.keys()) - damaged - copies.keys()
+            copies |= self._copies(series, block, ledger, days)
+            most, lost = 0, days - copies.keys()
+            damaged |= lost
         self._left -= len(read)
-        after, lines = plan_copy(listed, ledger, kept, read, copies, first_day=self._first_day)
+        kept = {name: row for day, copy in copies.items() for name, row in rows_in(copy, day, ledger).items()}
+        after, lines = plan_copy(listed, ledger, kept, read, ledger.files.keys() - damaged, first_day=self._first_day)
         if not lines and after == ledger:
             return False  # nothing more may be read in this run
         etags = {day: self._write_day(series.copy_key(block, day), lines[day]) for day in lines}
@@ -180,14 +191,23 @@ class _Compaction:
             stats = list(pool.map(lambda day: self._store.stat(series.copy_key(block, day)), days))
         return Ledger(files={day: "" for day, stat in zip(days, stats, strict=True) if stat})
 
-    def _unchanged(self, series: Series, block: str, ledger: Ledger) -> list[str]:
-        """The days whose object is as the ledger says, by its ETag."""
-        stats = {day: self._store.stat(series.copy_key(block, day)) for day in ledger.files}
-        return [day for day, stat in stats.items() if stat and stat.etag == ledger.files[day]]
+    def _damaged(self, series: Series, block: str, ledger: Ledger) -> set[str]:
+        """The days whose object is not as the ledger says, by its ETag, of those that this run looks at."""
+        looked = [day for day, etag in ledger.files.items() if etag and self._is_looked_at(day)]
+        with ThreadPoolExecutor(self._services.limits.workers) as pool:
+            stats = pool.map(lambda day: self._store.stat(series.copy_key(block, day)), looked)
+            found = {day for day, stat in zip(looked, stats, strict=True) if not stat or stat.etag != ledger.files[day]}
+        return found | {day for day, etag in ledger.files.items() if not etag}
 
-    def _copies(self, series: Series, block: str, ledger: Ledger) -> Mapping[str, bytes]:
-        """The content of the days' objects that are as the ledger says."""
-        stored = {day: self._store.read(series.copy_key(block, day)) for day in ledger.files}
+    def _is_looked_at(self, day: str) -> bool:
+        """Whether the day is one of the newest, which others may write, or it is its turn in this hour."""
+        now = self._services.now()
+        turn = (date.fromisoformat(day).toordinal() - int(now.timestamp()) // 3_600) % TURNS
+        return turn == 0 or day >= f"{now - timedelta(days=NEWEST):%Y-%m-%d}"
+
+    def _copies(self, series: Series, block: str, ledger: Ledger, days: Collection[str]) -> dict[str, bytes]:
+        """The content of the objects of these days that are as the ledger says."""
+        stored = {day: self._store.read(series.copy_key(block, day)) for day in days}
         return {
             day: gzip.decompress(copy.body)
             for day, copy in stored.items()
