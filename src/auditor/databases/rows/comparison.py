@@ -342,7 +342,10 @@ class _Comparison:
         dataset, table = self._contract.dataset, target.source.name
         span, numbers = _span(holding.slice), tuple(known.number for known in lists)
         pairs = ListPairs(dataset, table, span, buckets, wanted, self._answer_key(), target.column, numbers)
-        rows = self._rows_of(pairs)
+        with ThreadPoolExecutor(1) as beside:  # the source looks for its rows while we decode ours
+            asked = beside.submit(self._rows_of, pairs)
+            holding.decoded()
+            rows = asked.result()
         refused = self._refused(table) if lists else None
         difference = compare_pairs(
             holding, rows, wanted=wanted, buckets=buckets, until=_micros(until), lists=lists, refused=refused
