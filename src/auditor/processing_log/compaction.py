@@ -196,8 +196,10 @@ class _Compaction:
         looked = [day for day, etag in ledger.files.items() if etag and self._is_looked_at(day)]
         with ThreadPoolExecutor(self._services.limits.workers) as pool:
             stats = pool.map(lambda day: self._store.stat(series.copy_key(block, day)), looked)
-            found = {day for day, stat in zip(looked, stats, strict=True) if not stat or stat.etag != ledger.files[day]}
-        return found | {day for day, etag in ledger.files.items() if not etag}
+            etags = {day: stat.etag if stat else "" for day, stat in zip(looked, stats, strict=True)}
+        return {day for day, etag in etags.items() if etag != ledger.files[day]} | {
+            day for day, etag in ledger.files.items() if not etag
+        }
 
     def _is_looked_at(self, day: str) -> bool:
         """Whether the day is one of the newest, which others may write, or it is its turn in this hour."""

@@ -98,6 +98,6 @@ class PostgreSql:
         walls = f"SELECT generate_series({first}, {last} - interval '1 hour', interval '1 hour') AS at"
         offsets = f"SELECT at, at - (at AT TIME ZONE {name} AT TIME ZONE 'UTC') AS ahead FROM ({walls}) AS walls"
         changes = "ahead IS DISTINCT FROM lag(ahead) OVER (ORDER BY at) AS changes"
-        told = f"SELECT at, extract(epoch FROM ahead)::int AS ahead, {changes} FROM ({offsets}) AS offsets"
-        rows = session.query(f"SELECT at, ahead FROM ({told}) AS told WHERE changes")
+        marked = f"SELECT at, extract(epoch FROM ahead)::int AS ahead, {changes} FROM ({offsets}) AS offsets"
+        rows = session.query(f"SELECT at, ahead FROM ({marked}) AS marked WHERE changes")
         return {at: timedelta(seconds=ahead) for at, ahead in rows}
