@@ -16,6 +16,7 @@ from mirror.iceberg.footers import statistics_of
 from mirror.iceberg.manifests import Encoding, encode_manifest, encode_manifest_list
 from mirror.iceberg.partitions import partition_values
 from mirror.iceberg.table import (
+    SPECS,
     SnapshotDraft,
     live_sequences,
     next_instant,
@@ -196,4 +197,6 @@ def _summary(writing: Writing, state: MirrorState, changed: Mapping[str, Mirrore
         "total-files-size": sum(file.size for file in files),
         "total-delete-files": 0,
     }
-    return {name: str(count) for name, count in counts.items()} | {"starmend.folder": writing.table.folder}
+    specs = {manifest.entry["partition_spec_id"] for manifest in state.manifests} | {writing.promised.default_spec_id}
+    layout = {"starmend.folder": writing.table.folder, SPECS: ",".join(map(str, sorted(specs)))}
+    return {name: str(count) for name, count in counts.items()} | layout

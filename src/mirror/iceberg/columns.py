@@ -89,14 +89,15 @@ def _bucket_names(table: Table) -> list[str]:
     return [part.name for part in table.partition_by if part.transform == "bucket"]
 
 
-def schema_of(table: Table, ids: FieldIds, schema_id: int) -> Schema:
-    """The table's columns; ``ids`` has all of their names."""
+def schema_of(table: Table, ids: FieldIds, schema_id: int, kept: Iterable[NestedField] = ()) -> Schema:
+    """The table's columns, whose names ``ids`` has, and behind them those of the ``kept`` that are not among them."""
     fields = [_field(column, ids.by_name[column.name]) for column in table.columns]
     for part in table.partition_by:
         if part.transform == "bucket":
             doc = f"crc32 of {part.column} modulo {part.buckets}"
             fields.append(NestedField(ids.by_name[part.name], part.name, IntegerType(), required=False, doc=doc))
-    return Schema(*fields, schema_id=schema_id)
+    known = {field.field_id for field in fields}
+    return Schema(*fields, *(field for field in kept if field.field_id not in known), schema_id=schema_id)
 
 
 def _field(column: Column, number: int) -> NestedField:

@@ -38,14 +38,14 @@ _TRANSFORMS: dict[str, Transform[Any, Any]] = {
 _EPOCH = date(1970, 1, 1)
 
 
-def spec_of(table: Table, ids: FieldIds, known: Iterable[PartitionSpec]) -> PartitionSpec:
+def spec_of(table: Table, ids: FieldIds, known: Iterable[PartitionSpec], *, last: int = 0) -> PartitionSpec:
     """The spec of the contract's partitions: one of the ``known`` where it is the same, else the next.
 
-    A field that an earlier spec had too keeps its id.
+    A field that an earlier spec had too keeps its id; others get ids after the ``last`` that was ever given.
     """
     earlier = list(known)
     numbers = {_likeness(field): field.field_id for spec in earlier for field in spec.fields}
-    last = max([PARTITION_FIELD_ID_START - 1, *numbers.values()])
+    last = max([PARTITION_FIELD_ID_START - 1, last, *numbers.values()])
     fields = []
     for part in table.partition_by:
         source = _source(table, part)

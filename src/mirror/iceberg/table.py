@@ -21,6 +21,8 @@ from pyiceberg.table.update import (
     AddPartitionSpecUpdate,
     AddSchemaUpdate,
     AddSnapshotUpdate,
+    RemovePartitionSpecsUpdate,
+    RemoveSchemasUpdate,
     RemoveSnapshotRefUpdate,
     RemoveSnapshotsUpdate,
     SetCurrentSchemaUpdate,
@@ -30,6 +32,7 @@ from pyiceberg.table.update import (
     TableUpdate,
     update_table_metadata,
 )
+from pyiceberg.types import NestedField
 
 from core.contract.model import HASH, HASH_LIST, Table
 from core.errors import of_kind
@@ -39,6 +42,8 @@ from mirror.iceberg.partitions import spec_of
 
 METADATA_KEPT = 20  # versions of the metadata before the current one
 SNAPSHOTS_KEPT = timedelta(hours=6)  # as long as replaced objects stay (``core.warehouse.vacuum.GRACE``)
+TAGS_KEPT = timedelta(days=7)  # and with them what they name: so long a row that was erased is in an object at most
+SPECS = "starmend.specs"  # of a snapshot's summary: the numbers of the partition specs that its manifests are of
 _MAPPING = "schema.name-mapping.default"
 _UNCATALOGUED = (HASH_LIST, HASH)  # stored beside the contract's columns; a reader passes over them by their ids
 
@@ -86,6 +91,8 @@ def ids_of(metadata: TableMetadataV2) -> FieldIds:
 def as_promised(metadata: TableMetadataV2, table: Table, stored: Iterable[str]) -> TableMetadataV2:
     """The table with the columns and partitions of the contract; the same value where it has them.
 
+    Behind the contract's columns come those that partitions of live snapshots are of (``_sources``).
+
     ``stored`` are names of columns in objects: whatever an object holds has an id, also what no contract names now.
     """
     ids = ids_of(metadata)
@@ -93,20 +100,57 @@ def as_promised(metadata: TableMetadataV2, table: Table, stored: Iterable[str]) 
     updates: list[TableUpdate] = []
     if wanted != ids:
         updates.append(SetPropertiesUpdate(updates={_MAPPING: wanted.mapping.model_dump_json()}))
-    schema = schema_of(table, wanted, max(known.schema_id for known in metadata.schemas) + 1)
+    schema = schema_of(table, wanted, max(known.schema_id for known in metadata.schemas) + 1, _sources(metadata))
     if schema != metadata.schema():
         same = [known.schema_id for known in metadata.schemas if known == schema]
         updates += [] if same else [AddSchemaUpdate(schema=schema)]
         updates.append(SetCurrentSchemaUpdate(schema_id=same[0] if same else -1))
-    spec = spec_of(table, wanted, metadata.partition_specs)
+    spec = spec_of(table, wanted, metadata.partition_specs, last=metadata.last_partition_id or 0)
     if spec.spec_id != metadata.default_spec_id:
         is_known = any(known.spec_id == spec.spec_id for known in metadata.partition_specs)
         updates += [] if is_known else [AddPartitionSpecUpdate(spec=spec)]
         updates.append(SetDefaultSpecUpdate(spec_id=spec.spec_id))
-    if not updates:
-        return metadata
-    changed = _updated(metadata, *updates)
-    return changed.model_copy(update={"last_column_id": max(wanted.last, changed.last_column_id)})
+    if updates:
+        changed = _updated(metadata, *updates)
+        metadata = changed.model_copy(update={"last_column_id": max(wanted.last, changed.last_column_id)})
+    return _without_unused(metadata)
+
+
+def _specs_in_use(metadata: TableMetadataV2) -> set[int]:
+    """The partition specs of live snapshots and of the next one; all, where a snapshot is of an earlier release."""
+    used = {metadata.default_spec_id}
+    for snapshot in metadata.snapshots:
+        numbers = snapshot.summary.additional_properties.get(SPECS) if snapshot.summary else None
+        if numbers is None:
+            return {spec.spec_id for spec in metadata.partition_specs}
+        used |= {int(number) for number in numbers.split(",")}
+    return used
+
+
+def _sources(metadata: TableMetadataV2) -> list[NestedField]:
+    """The columns whose values partitions of live snapshots are of.
+
+    Iceberg's Java library binds all of a table's specs to its current columns, and refuses a table where one of these
+    is gone (apache/iceberg issue 10234). The void transform would be no way out: the old manifests' values are of the
+    old spec, and readers take the column from them. So it stays in the table until no snapshot needs it.
+    """
+    used = _specs_in_use(metadata)
+    numbers = {field.source_id for spec in metadata.partition_specs if spec.spec_id in used for field in spec.fields}
+    fields = {field.field_id: field for schema in metadata.schemas for field in schema.fields}
+    return [fields[number] for number in sorted(numbers) if number in fields]
+
+
+def _without_unused(metadata: TableMetadataV2) -> TableMetadataV2:
+    """The table without specs and columns of snapshots that are gone; the same value where there are none."""
+    specs = {spec.spec_id for spec in metadata.partition_specs} - _specs_in_use(metadata)
+    of_snapshots = {snapshot.schema_id for snapshot in metadata.snapshots} | {metadata.current_schema_id}
+    schemas = {schema.schema_id for schema in metadata.schemas} - of_snapshots
+    updates: list[TableUpdate] = []
+    if specs:
+        updates.append(RemovePartitionSpecsUpdate(spec_ids=sorted(specs)))
+    if schemas:
+        updates.append(RemoveSchemasUpdate(schema_ids=sorted(schemas)))
+    return _updated(metadata, *updates) if updates else metadata
 
 
 def with_snapshot(metadata: TableMetadataV2, draft: SnapshotDraft) -> TableMetadataV2:
@@ -134,9 +178,8 @@ def with_tagged_snapshot(
     *,
     parent: Snapshot | None,
     tags: Iterable[str],
-    gone: Iterable[str],
 ) -> TableMetadataV2:
-    """The table with a snapshot beside its own line, a twin of ``parent``, that the tags name; without other tags."""
+    """The table with a snapshot beside its own line, a twin of ``parent``, that the tags name."""
     snapshot = Snapshot(
         snapshot_id=draft.number,
         parent_snapshot_id=parent.snapshot_id if parent else None,
@@ -150,14 +193,26 @@ def with_tagged_snapshot(
         metadata,
         AddSnapshotUpdate(snapshot=snapshot),
         *(SetSnapshotRefUpdate(ref_name=tag, type=SnapshotRefType.TAG, snapshot_id=draft.number) for tag in tags),
-        *(RemoveSnapshotRefUpdate(ref_name=tag) for tag in gone),
         SetPropertiesUpdate(updates={STATE_PROPERTY: draft.state}),
     ).model_copy(update={"last_updated_ms": draft.at})
 
 
-def certified_tags(metadata: TableMetadataV2, prefix: str) -> list[str]:
-    """The names of tags that begin so."""
-    return [name for name in metadata.refs if name.startswith(prefix)]
+def expired_tags(metadata: TableMetadataV2, now: datetime, kept: timedelta = TAGS_KEPT) -> list[str]:
+    """The tags of snapshots that are older than ``kept``."""
+    oldest = milliseconds(now - kept)
+    at = {snapshot.snapshot_id: snapshot.timestamp_ms for snapshot in metadata.snapshots}
+    return [
+        name
+        for name, reference in metadata.refs.items()
+        if reference.snapshot_ref_type == SnapshotRefType.TAG and at.get(reference.snapshot_id, 0) < oldest
+    ]
+
+
+def without_tags(metadata: TableMetadataV2, tags: Collection[str]) -> TableMetadataV2:
+    """The table without these tags; what they named is as old as any other snapshot then."""
+    if not tags:
+        return metadata
+    return _updated(metadata, *(RemoveSnapshotRefUpdate(ref_name=tag) for tag in tags))
 
 
 def next_instant(metadata: TableMetadataV2, now: datetime) -> int:
