@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from core.change import Remembered
 from core.json import canonical_json
-
-ROOT = "audit/state/"
+from core.mirroring.audited import STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +75,5 @@ class DatasetState:
         return cls(**{**data, "causes": tuple(data["causes"]), **optional})
 
 
-_STATES = Remembered(DatasetState, ROOT, "state")
+_STATES = Remembered(DatasetState, STATES, "state")
 state_key, read_state, change_state = _STATES.key, _STATES.read, _STATES.change

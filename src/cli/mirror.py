@@ -17,6 +17,7 @@ from cli.output import FINDINGS, FINE, show, steps
 if TYPE_CHECKING:
     from aws.deployment import Deployment
     from core.contract.model import Table
+    from mirror.certified.star import CertifiedStar
     from mirror.commit import Mirrored, Waits
     from mirror.reading import MirrorServices
 
@@ -69,10 +70,10 @@ def status(tables: Tables = [], environment: Environment = DEFAULT, as_json: Jso
 def certify(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: Json = False) -> None:
     """Prove the certificates in the mirrors' last snapshots, and move the tag ``certified`` to them.
 
-    All tables of a dataset go together. Exits with 1 where nothing of one can be certified, naming why.
+    All tables of a dataset go together. Exits with 1 where nothing of one can be certified, or a table could not follow
+    the others, naming why.
     """
-    from cli.certifying import Uncertified, certify_dataset
-    from core.time import iso
+    from mirror.certified.step import Uncertified, certify_dataset
 
     deployed = deployment(environment)
     services = _services(deployed)
@@ -80,22 +81,29 @@ def certify(dataset: Dataset = "", environment: Environment = DEFAULT, as_json: 
     with steps() as progress:
         for name in datasets_of(deployed, dataset, operation="certify"):
             with progress.step(f"proving {name}"):
-                outcome = certify_dataset(deployed.contracts, name, services)
+                outcome = certify_dataset(deployed.contracts, name, services, again=True)
             if isinstance(outcome, Uncertified):
                 rows.append({"dataset": name, "table": "", "snapshot": 0, "until": "", "problem": outcome.problem})
-                continue
-            rows += [
-                {
-                    "dataset": name,
-                    "table": each.table,
-                    "snapshot": each.snapshot,
-                    "until": iso(each.claim.until),
-                    "problem": "",
-                }
-                for each in outcome
-            ]
+            else:
+                rows += _certified_rows(name, outcome)
     show("Certified", rows, as_json=as_json)
     raise typer.Exit(FINDINGS if any(row["problem"] for row in rows) else FINE)
+
+
+def _certified_rows(dataset: str, star: CertifiedStar) -> list[dict[str, Any]]:
+    """A row for each table: what its tag claims, and why it does not claim more."""
+    from core.time import iso
+
+    return [
+        {
+            "dataset": dataset,
+            "table": name,
+            "snapshot": star.tables[name].snapshot if name in star.tables else 0,
+            "until": iso(star.tables[name].until) if name in star.tables else "",
+            "problem": star.problems.get(name, ""),
+        }
+        for name in dict.fromkeys([*star.tables, *star.problems])
+    ]
 
 
 def _services(deployed: Deployment) -> MirrorServices:

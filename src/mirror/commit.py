@@ -25,12 +25,14 @@ from mirror.iceberg.table import (
     all_but_current,
     as_promised,
     expired_snapshots,
+    expired_tags,
     following,
     live_sequences,
     new_table,
     next_instant,
     to_json,
     without_snapshots,
+    without_tags,
 )
 from mirror.reading import Mirror, MirrorServices, read_mirror
 from mirror.snapshot import Writing, write_snapshot, write_without_expired
@@ -93,20 +95,36 @@ def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored
     before = mirror.metadata or _new_table(table, services)
     promised = as_promised(before, table, {name for each in changes.read for name in each.footer.types})
     if unreadable := _unreadable(table, mirror.state, known, changes):
-        return Waits(table.name, mirror.version, unreadable)
+        version = _let_go(Writing(table, mirror, before, services, services.unique()))
+        return None if version is None else Waits(table.name, version, unreadable)
     writing = Writing(table, mirror, promised, services, services.unique())
     if mirror.metadata is None or promised is not before or changes.read or mirror.state.folder != table.folder:
         delete_expired(mirror, table.name, services)
-        after = write_snapshot(writing, changes.read)
-    elif _is_due(mirror, services):
-        delete_expired(mirror, table.name, services)
-        after = write_without_expired(writing)
+        version = _committed(writing, write_snapshot(writing, changes.read))
     else:
-        return _mirrored(table, mirror.version, 0, len(known), changes, services)
-    expired = expired_snapshots(after, services.now()) if mirror.state_key else all_but_current(after)
-    if not commit_version(table.name, mirror.version, without_snapshots(after, expired), services):
+        version = _let_go(writing)
+    if version is None:
         return None
-    return _mirrored(table, mirror.version + 1, len(changes.read), len(known | _by_path(changes)), changes, services)
+    return _mirrored(table, version, len(changes.read), len(known | _by_path(changes)), changes, services)
+
+
+def _let_go(writing: Writing) -> int | None:
+    """The version without what has expired, the last one where nothing has; None: another run has made the next."""
+    if not _is_due(writing.mirror, writing.services):
+        return writing.mirror.version
+    delete_expired(writing.mirror, writing.table.name, writing.services)
+    return _committed(writing, write_without_expired(writing))
+
+
+def _committed(writing: Writing, after: TableMetadataV2) -> int | None:
+    """The version that was committed; None: another run has made it."""
+    mirror, now = writing.mirror, writing.services.now()
+    after = without_tags(after, expired_tags(after, now))
+    expired = expired_snapshots(after, now) if mirror.state_key else all_but_current(after)
+    is_committed = commit_version(
+        writing.table.name, mirror.version, without_snapshots(after, expired), writing.services
+    )
+    return mirror.version + 1 if is_committed else None
 
 
 def _new_table(table: Table, services: MirrorServices) -> TableMetadataV2:
@@ -135,11 +153,12 @@ def _unreadable(
 
 
 def _is_due(mirror: Mirror, services: MirrorServices) -> bool:
-    """Whether snapshots have expired, or what only they named is still there."""
+    """Whether snapshots or tags have expired, or what only they named is still there."""
     if mirror.metadata is None:
         return False
     left = [held for held in mirror.state.expired(live_sequences(mirror.metadata)) if held.first < held.end]
-    return bool(left or expired_snapshots(mirror.metadata, services.now()))
+    now = services.now()
+    return bool(left or expired_snapshots(mirror.metadata, now) or expired_tags(mirror.metadata, now))
 
 
 def delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from core.contract.model import Table
 from core.mirroring.names import metadata_key
 from core.time import at_epoch, format_second
-from mirror.certified import TAG, UNTIL
+from mirror.certified.tags import TAG, UNTIL
 from mirror.changes import pointers_of
 from mirror.reading import MirrorServices, read_mirror
 

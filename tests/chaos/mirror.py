@@ -26,7 +26,7 @@ from aws.pointers import S3PartitionStore
 from core.mirroring.names import metadata_key
 from core.warehouse.pointer import object_name, partition_of
 from local.emulator import Emulator
-from mirror.certified import Claim, certify_snapshot
+from mirror.certified.tags import Claim, certify_snapshot
 from mirror.commit import Mirrored, mirror_table
 from mirror.reading import MirrorServices, read_mirror
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,19 +23,28 @@ from tests.support.feeds import contracts_in
 from tests.support.mirrored import FolderObjects, rows_of, write_through
 from tests.unit.auditor.test_prove import OPENING, Certified
 
-from auditor.prove import Verified, verify
+from auditor.prove import verify
 from auditor.services import Services
 from auditor.state import DatasetState, OpenWindow, state_key
-from cli.certifying import Uncertified, certify_dataset
+from auditor.warehouse.partitions import read_partition
+from core.audit.certificate import certificate_key, window_digest
 from core.mirroring.held import held_objects
 from core.mirroring.names import hint_key, metadata_key
 from core.time import epoch
-from mirror.certified import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
+from core.warehouse.canonical_rows import proof_of, rows_between
+from mirror.certified.star import CertifiedStar, star_key
+from mirror.certified.step import Uncertified, certify_dataset
+from mirror.certified.tags import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
 from mirror.commit import mirror_table
-from mirror.reading import MirrorServices, read_mirror
+from mirror.reading import Mirror, MirrorServices, read_mirror
 
 QUOTES = "fact_quote"
 END = "2026-11-20T16:00:00Z"
+CLAIM = Claim(epoch(END), ("quotes/1 a",), "group")
+
+
+class Killed(Exception):
+    """The run ends here."""
 
 
 class Audited:
@@ -72,9 +83,31 @@ class Audited:
     def state(self, state: DatasetState) -> None:
         self.objects.write(state_key("quotes"), state.to_json())
 
-    def certify(self) -> Any:
+    def certify(self, *, again: bool = True) -> CertifiedStar | Uncertified:
         self.now += timedelta(minutes=1)
-        return certify_dataset(self.services.contracts, "quotes", self.mirroring)
+        return certify_dataset(self.services.contracts, "quotes", self.mirroring, again=again)
+
+    def star(self, *, again: bool = True) -> CertifiedStar:
+        star = self.certify(again=again)
+        assert isinstance(star, CertifiedStar), star
+        return star
+
+    def mirror(self) -> Mirror:
+        """The fact, mirrored a minute later."""
+        self.now += timedelta(minutes=1)
+        mirror_table(self.window.table, self.mirroring)
+        return read_mirror(QUOTES, self.objects)
+
+    def issue(self, start: str, end: str) -> None:
+        """Certify a window as it is, unless its certificate says the same already."""
+        proofs = {}
+        for entity in self.window.feed.entities:
+            held = read_partition(self.services.partitions, self.window.table, self.window.path(entity.name))
+            rows = rows_between(held.rows, "minute", epoch(start), epoch(end))
+            if rows.num_rows:
+                proofs[held.name] = proof_of(rows)
+        with suppress(IndexError):  # none was issued
+            self.window.issue(start=start, end=end, partitions=proofs, digest=window_digest(proofs))
 
     def opened(self, table: str = QUOTES) -> StaticTable:
         version = read_mirror(table, self.objects).version
@@ -93,8 +126,8 @@ def audited(tmp_path: Path) -> Audited:
 
 
 def test_the_tag_names_a_snapshot_whose_summary_says_what_was_proven(audited: Audited) -> None:
-    tables = audited.certify()
-    assert {each.table for each in tables} == {t.name for t in audited.services.contracts.dataset("quotes").tables}
+    tables = audited.star().tables
+    assert set(tables) == {t.name for t in audited.services.contracts.dataset("quotes").tables}
     opened = audited.opened()
     snapshot = opened.snapshot_by_name(TAG)
     assert snapshot is not None
@@ -102,75 +135,166 @@ def test_the_tag_names_a_snapshot_whose_summary_says_what_was_proven(audited: Au
     assert snapshot == opened.snapshot_by_name("certified-2026-11-20")
     assert snapshot.summary[UNTIL] == END
     assert snapshot.summary[CERTIFICATES] == f"quotes/1 {audited.window.certificate.hash}"
-    groups = {audited.opened(each.table).snapshot_by_name(TAG).summary[GROUP] for each in tables}  # type: ignore[union-attr, index]
+    groups = {audited.opened(name).snapshot_by_name(TAG).summary[GROUP] for name in tables}  # type: ignore[union-attr, index]
     assert len(groups) == 1
     assert audited.tagged() == rows_of(opened.scan().to_arrow())
 
 
-def test_later_rows_go_into_the_table_and_leave_the_tag_where_it_was_proven(audited: Audited) -> None:
-    audited.certify()
+def test_a_tag_stays_where_it_was_proven_until_the_certificates_speak_of_what_came_later(audited: Audited) -> None:
+    audited.star()
     before = audited.tagged()
     entity = audited.window.feed.entities[1].name
     audited.window.commit(entity, 60, price=2)  # the certified rows are others now
-    audited.now += timedelta(hours=8)
-    mirror_table(audited.window.table, audited.mirroring)
+    audited.mirror()
+    kept = audited.star()
+    assert kept.until == epoch(END)
+    assert "its rows from 2026-11-20T15:00:00Z on are not those of certificate 1" in kept.problems[QUOTES]
     assert audited.tagged() == before
     assert rows_of(audited.opened().scan().to_arrow()) != before
-    refused = audited.certify()
-    assert not isinstance(refused, Uncertified)  # nothing of the window holds, and so nothing is claimed of it
-    assert {each.claim.until for each in refused} == {int(OPENING.timestamp())}
+    audited.window.issue()
+    assert audited.star(again=False).problems == {}
+    assert audited.tagged() == rows_of(audited.opened().scan().to_arrow()) != before
 
 
 def test_nothing_is_claimed_from_the_first_window_on_that_is_not_whole(audited: Audited) -> None:
-    hour = epoch("2026-11-20T15:00:00Z")
-    audited.state(
-        DatasetState(frontier=epoch("2026-11-20T18:00:00Z"), open={epoch(END): OpenWindow(epoch(END) + 3600, 3)})
-    )
-    assert {each.claim.until for each in audited.certify()} == {epoch(END)}
-    audited.state(DatasetState(frontier=epoch("2026-11-20T18:00:00Z"), open={hour: OpenWindow(epoch(END), 3)}))
-    assert {each.claim.until for each in audited.certify()} == {hour}
+    hour, late = epoch("2026-11-20T15:00:00Z"), epoch("2026-11-20T18:00:00Z")
+    audited.state(DatasetState(frontier=late, open={hour: OpenWindow(epoch(END), 3)}))
+    assert audited.star().until == hour
+    audited.state(DatasetState(frontier=late, open={epoch(END): OpenWindow(epoch(END) + 3600, 3)}))
+    assert audited.star().until == epoch(END)
+
+
+def test_rows_that_no_certificate_speaks_of_bound_the_claim(audited: Audited) -> None:
+    audited.state(DatasetState(frontier=epoch("2026-11-20T18:00:00Z")))
+    audited.window.commit(audited.window.feed.entities[1].name, 70, price=2)
+    audited.issue("2026-11-20T15:00:00Z", END)  # of ten minutes more no certificate speaks
+    star = audited.star()
+    assert (star.until, star.problems) == (epoch(END), {})
+    assert {tagged.until for tagged in star.tables.values()} == {epoch(END)}  # all of the group
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_claimed_piece_by_piece_is_what_the_proof_of_all_finds(tmp_path: Path, seed: int) -> None:
+    """Against ``auditor.prove``, which reads the whole chain and all rows, and against itself without a memory."""
+    draw, audited = random.Random(seed), Audited(tmp_path)
+    hours = [f"2026-11-20T{hour}:00:00Z" for hour in range(15, 20)]
+    entities = [entity.name for entity in audited.window.feed.entities]
+    frontier = epoch(hours[draw.randint(1, 4)])
+    audited.state(DatasetState(frontier=frontier))
+    for step in range(2, 7):
+        for _ in range(draw.randint(0, 2)):
+            audited.window.commit(draw.choice(entities), draw.randint(1, 240), price=step)
+        for start, end in itertools.pairwise(hours):
+            if draw.random() < 0.5:
+                audited.issue(start, end)
+        star = audited.star()
+        key = star_key("quotes")
+        memory = audited.objects.read(key)
+        assert memory is not None
+        audited.objects.delete([key])
+        whole = audited.star()
+        stays = QUOTES in star.problems
+        assert whole.until == oracle(audited, frontier)
+        assert whole.until <= star.until if stays else whole.until == star.until
+        audited.objects.write(key, memory.body)
+
+
+def oracle(audited: Audited, frontier: int) -> int:
+    """The first instant that is not certified, by the proof of all certificates and a look at the minutes."""
+    services, table = audited.services, audited.window.table
+    verified = verify(services.contracts, "quotes", records=audited.objects, partitions=services.partitions, workers=2)
+    failed = [epoch(failure.window.rpartition("/")[2]) for failure in verified.failures if failure.partition]
+    spans = {(epoch(each.start), epoch(each.end)) for each in verified.links.certificates}
+    minutes = {
+        epoch(f"{minute}")
+        for entity in audited.window.feed.entities
+        for minute in read_partition(services.partitions, table, audited.window.path(entity.name))
+        .rows["minute"]
+        .to_pylist()
+    }
+    unspoken = [minute for minute in minutes if not any(start <= minute < end for start, end in spans)]
+    return min([frontier, *failed, *unspoken])
 
 
 def test_a_chain_that_was_altered_is_claimed_of_nothing(audited: Audited) -> None:
+    audited.mirror()
     audited.objects.write("warehouse/_certificates/quotes/000000000001.json", b"{}")
     assert isinstance(audited.certify(), Uncertified)
     assert audited.opened().snapshot_by_name(TAG) is None
 
 
+def test_a_certificate_that_does_not_follow_what_was_claimed_is_claimed_of_nothing(audited: Audited) -> None:
+    audited.star()
+    tagged = audited.tagged()
+    audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
+    issued = audited.window.issue()
+    key = certificate_key("quotes", issued.number)
+    audited.objects.write(key, replace(issued, previous="0" * 64).to_json())
+    refused = audited.certify()
+    assert isinstance(refused, Uncertified)
+    assert "does not follow" in refused.problem
+    assert audited.tagged() == tagged
+
+
 def test_proving_the_same_again_makes_no_version(audited: Audited) -> None:
-    first = audited.certify()
-    assert audited.certify() == first
+    first = audited.star()
+    assert audited.star() == first
+
+
+def test_where_the_audits_say_nothing_new_three_objects_are_read_and_none_is_written(audited: Audited) -> None:
+    audited.star()
+    audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
+    audited.objects.counts.clear()
+    audited.star(again=False)
+    assert audited.objects.counts == {"read": 3}
+
+
+def test_of_what_was_proven_before_no_object_is_read_again(audited: Audited) -> None:
+    audited.star()
+    entity = audited.window.feed.entities[1].name
+    audited.window.commit(entity, 60, price=2)
+    read: list[str] = []
+    audited.objects.before = lambda effect, key: read.append(key) if effect == "read" else None
+    audited.star()
+    assert {key for key in read if key.endswith(".parquet")} == {
+        file.key for path, file in read_mirror(QUOTES, audited.objects).state.files.items() if f"={entity}/" in path
+    }
 
 
 def test_what_went_on_while_it_was_proven_is_not_in_the_tag(audited: Audited) -> None:
-    mirror_table(audited.window.table, audited.mirroring)
-    proven = read_mirror(QUOTES, audited.objects)
+    proven = audited.mirror()
     rows = rows_of(audited.opened().scan().to_arrow())
     audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
-    audited.now += timedelta(minutes=1)
-    mirror_table(audited.window.table, audited.mirroring)
-    claim = replace(audited.certify()[0].claim, until=epoch(END))
-    certify_snapshot(audited.window.table, proven, claim, audited.mirroring)
+    audited.mirror()
+    certify_snapshot(audited.window.table, proven, CLAIM, audited.mirroring)
     assert audited.tagged() == rows
     objects = {file.key for file in proven.state.files.values()}
     audited.now += timedelta(hours=7)
-    mirror_table(audited.window.table, audited.mirroring)
-    mirror_table(audited.window.table, audited.mirroring)
+    audited.mirror()
+    audited.mirror()
     assert audited.tagged() == rows
     assert objects <= held_objects(audited.objects, QUOTES)
 
 
-def test_tags_of_days_go_after_a_week_and_their_objects_with_them(audited: Audited) -> None:
-    (first, *_) = audited.certify()
+def test_tags_go_after_a_week_and_their_objects_with_them_whoever_certifies_or_not(audited: Audited) -> None:
+    audited.star()
     held = held_objects(audited.objects, QUOTES)
     audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
-    audited.now += timedelta(days=9)
-    later = replace(first.claim, until=epoch("2026-11-29T00:00:00Z"))
-    mirror_table(audited.window.table, audited.mirroring)
-    certify_snapshot(audited.window.table, read_mirror(QUOTES, audited.objects), later, audited.mirroring)
-    mirror_table(audited.window.table, audited.mirroring)
-    assert set(audited.opened().metadata.refs) == {"main", TAG, "certified-2026-11-29"}
+    audited.mirror()
+    audited.now += timedelta(days=6)
+    audited.mirror()
+    assert held <= held_objects(audited.objects, QUOTES)
+    audited.now += timedelta(days=1)
+    audited.mirror()  # nothing has changed since
+    assert set(audited.opened().metadata.refs) == {"main"}
     assert len(held - held_objects(audited.objects, QUOTES)) == 1
+
+
+def test_a_claim_goes_back_when_what_was_claimed_is_a_week_old(audited: Audited) -> None:
+    audited.star()
+    audited.window.commit(audited.window.feed.entities[1].name, 60, price=2)
+    audited.now += timedelta(days=8)
+    assert audited.star().until == int(OPENING.timestamp())
     assert audited.tagged() == rows_of(audited.opened().scan().to_arrow())
 
 
@@ -178,32 +302,58 @@ def test_what_is_committed_while_it_is_proven_neither_helps_nor_harms_the_proof(
     entities = [audited.window.feed.entities[1].name]
 
     def commit(effect: str, key: str) -> None:
-        if entities and effect == "list" and key.startswith("warehouse/_certificates/"):
+        if entities and effect == "read" and "/months/" in key:
             audited.window.commit(entities.pop(), 60, price=2)  # what the pointers lead to now is not certified
 
     audited.objects.before = commit
-    assert {each.claim.until for each in audited.certify()} == {epoch(END)}
+    assert audited.star().until == epoch(END)
     assert not entities
 
 
-def test_what_an_audit_certifies_while_the_snapshots_are_proven_is_not_claimed(
-    audited: Audited, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def slow(*arguments: Any, **named: Any) -> Verified:
-        verified = verify(*arguments, **named)
-        audited.state(DatasetState(frontier=epoch("2026-11-20T17:00:00Z")))
-        return verified
+def test_what_an_audit_certifies_while_the_snapshots_are_proven_is_not_claimed(audited: Audited) -> None:
+    states = [DatasetState(frontier=epoch("2026-11-20T17:00:00Z"))]
 
-    monkeypatch.setattr("cli.certifying.verify", slow)
-    assert {each.claim.until for each in audited.certify()} == {epoch(END)}
+    def certify(effect: str, key: str) -> None:
+        if states and effect == "read" and "/months/" in key:
+            audited.state(states.pop())
+
+    audited.objects.before = certify
+    assert audited.star().until == epoch(END)
+    assert not states
 
 
 def test_where_the_hint_lags_the_tag_moves_all_the_same(audited: Audited) -> None:
-    audited.certify()
+    audited.star()
     audited.objects.write(hint_key(QUOTES), b"1")
     proven = read_mirror(QUOTES, audited.objects)
     assert proven.version == 1
-    claim = Claim(epoch(END), ("quotes/1 a",), "group")
     table = audited.services.contracts.table(QUOTES)
-    assert certify_snapshot(table, proven, claim, audited.mirroring).version == 3
+    assert certify_snapshot(table, proven, CLAIM, audited.mirroring).version == 3
     assert audited.objects.read(hint_key(QUOTES)).body == b"3"  # type: ignore[union-attr]
+
+
+def test_a_run_that_is_killed_at_any_effect_is_ended_by_the_next(tmp_path: Path) -> None:
+    whole = Audited(tmp_path / "whole")
+    effects: list[str] = []
+    whole.objects.before = lambda effect, key: effects.append(key) if effect == "write" else None
+    whole.star()
+    of_tags = [number for number, key in enumerate(effects) if "/_iceberg/fact_quote/" in key or "_certified" in key]
+    assert len(of_tags[5:]) == 5  # the first ones are of the mirror itself
+    for number in of_tags[5:]:
+        audited = Audited(tmp_path / str(number))
+        left = [number]
+
+        def kill(effect: str, key: str, left: list[int] = left) -> None:
+            if effect == "write":
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed(key)
+
+        audited.objects.before = kill
+        try:
+            audited.certify()
+        except Killed:
+            audited.objects.before = lambda _effect, _key: None
+            audited.star(again=False)
+        assert audited.star(again=False).until == epoch(END)
+        assert audited.tagged() == whole.tagged()

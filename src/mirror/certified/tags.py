@@ -2,32 +2,29 @@
 
 A snapshot that was proven gets a twin, which names the same manifests and says in its summary what was proven of them,
 by which certificates and up to when. The tags ``certified`` and ``certified-<day>`` name the twin; the table itself
-goes on without it. The proof is made elsewhere, from the objects alone (``auditor.prove``), through
-``MirroredPartitions``: so what is claimed of a snapshot was seen in its very objects, whatever was committed since.
+goes on without it. The proof is made before (``mirror.certified.proof``), of the very objects of the snapshot, whatever
+was committed since. Tags go when what they name is a week old (``mirror.iceberg.table.TAGS_KEPT``), also where nobody
+certifies any more: else they would hold rows that were erased.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from pyiceberg.table.metadata import TableMetadataV2
 
 from core.contract.model import Table
-from core.errors import InvalidData, TransientFailure
+from core.errors import TransientFailure
 from core.mirroring.names import manifest_list_key
 from core.mirroring.state import Held
-from core.ports import PartitionObject, PartitionStore, Pointer, Refused, Written
 from core.time import iso
-from mirror.commit import TRIES, commit_version, delete_expired
+from mirror.commit import TRIES, commit_version, delete_expired, move_hint
 from mirror.iceberg.manifests import encode_manifest_list
-from mirror.iceberg.table import SnapshotDraft, certified_tags, next_instant, with_tagged_snapshot
+from mirror.iceberg.table import SnapshotDraft, next_instant, with_tagged_snapshot
 from mirror.reading import Mirror, MirrorServices, read_mirror
 from mirror.snapshot import Writing, state_before, write_state
 
 TAG = "certified"
-TAGS_KEPT = timedelta(days=7)  # of days; the objects that they name stay as long
 UNTIL, CERTIFICATES, GROUP = "starmend.certified_until", "starmend.certificates", "starmend.group"
 
 
@@ -64,40 +61,6 @@ class Certified:
     claim: Claim
 
 
-class MirroredPartitions:
-    """``core.ports.PartitionStore`` in which the pointers of some tables are those of their mirrors' last snapshots."""
-
-    def __init__(self, store: PartitionStore, mirrors: Mapping[str, Mirror]) -> None:
-        """``mirrors`` by the folder of a table's generation."""
-        self._store = store
-        self._targets = {
-            f"{folder}/{path}" if path else folder: file.key
-            for folder, mirror in mirrors.items()
-            for path, file in mirror.state.files.items()
-        }
-        self._folders = frozenset(mirrors)
-
-    def read_pointer(self, partition: str) -> Pointer | None:
-        if partition.partition("/")[0] not in self._folders:
-            return self._store.read_pointer(partition)
-        target = self._targets.get(partition)
-        return Pointer(target, "") if target else None
-
-    def list_objects(self, partition: str) -> Sequence[str]:
-        if partition.partition("/")[0] in self._folders and partition not in self._targets:
-            return ()  # in the snapshot it has no commit yet
-        return self._store.list_objects(partition)
-
-    def read_object(self, key: str) -> PartitionObject | None:
-        return self._store.read_object(key)
-
-    def write_object(self, partition: str, name: str, body: bytes) -> str:
-        raise InvalidData("write object", f"{partition}/{name}", f"a snapshot of {len(body)} bytes more is another")
-
-    def swap_pointer(self, partition: str, target: str, *, expected: str | None) -> Written | Refused:
-        raise InvalidData("swap pointer", partition, f"a snapshot that names {target} is another ({expected})")
-
-
 def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: MirrorServices) -> Certified:
     """Tag the last snapshot of ``proven``, a version of the mirror that may not be the last any more.
 
@@ -107,6 +70,8 @@ def certify_snapshot(table: Table, proven: Mirror, claim: Claim, services: Mirro
     least = 0
     for _ in range(TRIES):
         mirror = read_mirror(table.name, services.objects, least=least)
+        if least:  # whoever made this version may have died before it moved the hint
+            move_hint(table.name, mirror.version, services)
         if mirror.metadata is None or proven.metadata is None:
             break
         if known := _known(mirror.metadata, proven.metadata, claim):
@@ -169,13 +134,4 @@ def _write(writing: Writing, proven: Mirror, claim: Claim) -> TableMetadataV2:
         state=write_state(writing, state),
         summary=totals | claim.summary,
     )
-    gone = _past_tags(writing.promised, services.now())
-    return with_tagged_snapshot(
-        writing.promised, draft, parent=snapshot, tags=claim.tags, gone=[tag for tag in gone if tag not in claim.tags]
-    )
-
-
-def _past_tags(metadata: TableMetadataV2, now: datetime) -> list[str]:
-    """The tags of days that are long past."""
-    oldest = f"{TAG}-{(now - TAGS_KEPT).date().isoformat()}"
-    return [tag for tag in certified_tags(metadata, f"{TAG}-") if tag < oldest]
+    return with_tagged_snapshot(writing.promised, draft, parent=snapshot, tags=claim.tags)

@@ -1,0 +1,191 @@
+"""Proof of objects against the certificates: before which instant all of their rows are the certified ones.
+
+A certificate names, for each partition with rows of its window, their number and digest. So an object is compared row
+by row, whatever was committed since: of a feed's fact the rows of each window, of a database's table all rows of the
+partition. Rows that no certificate speaks of bound it, and so do windows whose rows are others. What is computed from
+other tables holds as far as the very objects do that it was computed from.
+
+The certificates are those that the ledgers name. Whether a ledger says what the chain does is what ``starmend verify``
+proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from core.audit.certificate import LedgerEntry
+from core.contract.model import Contract, Feed, Table
+from core.errors import InvalidData, LostCommit, PipelineBug
+from core.evolution.certified import table_as_certified
+from core.feeds.partitions import TIME_DIGITS, column_of, unit_bounds
+from core.ports import ObjectReader
+from core.time import epoch, iso
+from core.warehouse.arrow_types import stored_schema
+from core.warehouse.canonical_rows import proof_of, rows_between
+from core.warehouse.current_state import ENTITIES, current_table
+from core.warehouse.keys import values_in, with_path_columns
+from core.warehouse.order import as_array
+from core.warehouse.partition_objects import Opened, open_object
+from core.warehouse.pointer import partition_of
+from mirror.certified.ledgers import Ledgers
+
+ALL_TIME = (0, 253_402_300_799)  # 1970 to 9999: of rows that no time bounds
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object of a partition: ``path`` below the folder of its table."""
+
+    table: Table
+    path: str
+    key: str
+
+    @property
+    def partition(self) -> str:
+        """The partition's name, as certificates have it."""
+        return partition_of(self.table.folder, self.path)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The time that the rows lie in by their path alone, epoch seconds, half-open."""
+        start, end = ALL_TIME
+        values = values_in(self.path)
+        for part in self.table.partition_by:
+            if part.transform in TIME_DIGITS:
+                first, last = unit_bounds(part.transform, values[part.name])
+                start, end = max(start, first), min(end, last)
+        return start, end
+
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether rows of it may lie in ``[start, end)``."""
+        first, last = self.bounds
+        return max(first, start) < min(last, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """All rows before ``until`` (epoch seconds) are as certified; ``problem`` says what of the next ones is not."""
+
+    until: int
+    problem: str = ""
+
+
+class Prover:
+    """The certificates of one dataset, held against objects."""
+
+    def __init__(self, contract: Contract, objects: ObjectReader, *, until: int) -> None:
+        """Nothing at or after ``until`` is claimed, and so nothing of it is compared."""
+        self._contract, self._objects, self._limit = contract, objects, until
+        self._ledgers = Ledgers(objects, contract.dataset)
+        states = [current_table(contract, each) for each in contract.source.tables] if contract.source else []
+        self._tables = {table.folder: table for table in (*contract.tables, *states)}
+        self._proven: dict[str, Proven] = {}
+
+    def prove(self, place: Place) -> Proven:
+        """Before which instant the object's rows are as certified. Raises ``TransientFailure``."""
+        if place.key not in self._proven:  # a fact's object comes again as what a rollup was computed from
+            self._proven[place.key] = self._prove(place)
+        return self._proven[place.key]
+
+    def _prove(self, place: Place) -> Proven:
+        table = place.table
+        if table.kind == "calendar" or (table.kind == "dimension" and table.source == ENTITIES):
+            return Proven(self._limit)  # made of the contract alone
+        try:
+            rows = self._read(place)
+            if table.kind == "rollup" or rows.opened.footer.inputs:
+                return self._of_inputs(rows.opened.footer.inputs)
+            if isinstance(self._contract.source, Feed):
+                return self._of_windows(rows, column_of(table, self._contract.source.time_column))
+            return self._of_slice(rows)
+        except (InvalidData, PipelineBug, ValueError, LookupError) as error:
+            problem = error.problem if isinstance(error, InvalidData | PipelineBug) else repr(error)
+            return self._bounded(place, place.bounds[0], problem)
+
+    def _read(self, place: Place) -> _Rows:
+        stored = self._objects.read(place.key)
+        if stored is None:
+            raise LostCommit("prove snapshot", place.key, f"{place.key} is missing", "starmend heal")
+        return _Rows(place, open_object(place.key, stored.body), self._ledgers)
+
+    def _bounded(self, place: Place, until: int, problem: str) -> Proven:
+        return Proven(until, f"{place.partition}: {problem}") if until < self._limit else Proven(self._limit)
+
+    def _of_inputs(self, inputs: Mapping[str, str]) -> Proven:
+        """As far as the least of the objects that it was computed from."""
+        proofs = [self.prove(self._place(name, key)) for name, key in inputs.items() if key]
+        return min(proofs, key=lambda proven: proven.until, default=Proven(self._limit))
+
+    def _place(self, partition: str, key: str) -> Place:
+        folder = next(name for name in self._tables if partition == name or partition.startswith(f"{name}/"))
+        return Place(self._tables[folder], partition.removeprefix(folder).lstrip("/"), key)
+
+    def _of_slice(self, rows: _Rows) -> Proven:
+        """A database's partition: its rows are those of the newest certificate that names it, all of them, or none."""
+        place, start = rows.place, rows.place.bounds[0]
+        entries = [
+            entry
+            for window, entry in self._ledgers.between(*place.bounds).items()
+            if window.rpartition("/")[0] == place.table.name and place.partition in entry.partitions
+        ]
+        newest = max(entries, key=lambda entry: entry.number, default=None)
+        if newest is None:
+            if not rows.opened.footer.rows:
+                return Proven(self._limit)
+            return self._bounded(place, start, "no certificate speaks of its rows")
+        if proof_of(rows.as_of(newest)) == list(newest.partitions[place.partition]):
+            return Proven(self._limit)
+        return self._bounded(place, start, f"its rows are not those of certificate {newest.number}")
+
+    def _of_windows(self, rows: _Rows, times_in: str) -> Proven:
+        """A feed's partition: each window's rows are compared with its newest certificate."""
+        place = rows.place
+        times = rows.instants(times_in)
+        is_proven = times >= self._limit * _MICROSECONDS
+        until, problem = self._limit, ""
+        entries = self._ledgers.between(*place.bounds).values()
+        for entry in sorted(entries, key=lambda entry: -entry.number):
+            start, end = epoch(entry.start), epoch(entry.end)
+            if start >= until:
+                continue
+            within = (times >= start * _MICROSECONDS) & (times < end * _MICROSECONDS)
+            if not within.any() and place.partition not in entry.partitions:
+                continue
+            of_window = rows_between(rows.as_of(entry), times_in, start, end)
+            if (proof_of(of_window) if of_window.num_rows else None) == entry.partitions.get(place.partition):
+                is_proven |= within
+            elif not within.any() or not is_proven[within].all():  # else newer certificates speak of all that is there
+                until, problem = start, f"its rows from {entry.start} on are not those of certificate {entry.number}"
+        if not is_proven.all() and (first := int(times[~is_proven].min()) // _MICROSECONDS) < until:
+            until, problem = first, f"no certificate speaks of its rows at {iso(first)}"
+        return self._bounded(place, until, problem)
+
+
+class _Rows:
+    """An object's rows, with the columns and types that certificates found in its table."""
+
+    def __init__(self, place: Place, opened: Opened, ledgers: Ledgers) -> None:
+        self.place, self.opened, self._ledgers = place, opened, ledgers
+        self._by_columns: dict[tuple[tuple[str, str], ...], pa.Table] = {}
+
+    def instants(self, column: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """A column of times, as microseconds since 1970."""
+        rows = self.opened.read(stored_schema(self.place.table), [column])
+        return np.asarray(as_array(rows.column(column)).cast(pa.timestamp("us")).cast(pa.int64()))
+
+    def as_of(self, entry: LedgerEntry) -> pa.Table:
+        """The rows as a certificate saw them."""
+        table = self.place.table
+        columns = self._ledgers.columns(entry, table.name, table.folder)
+        if columns not in self._by_columns:
+            seen = table_as_certified(table, {table.name: columns} if columns else {})
+            schema = stored_schema(seen)
+            wanted = [column.name for column in seen.stored_columns]
+            stored = self.opened.read(schema, wanted or schema.names[:1], back=True)
+            self._by_columns[columns] = with_path_columns(seen, self.place.path, stored)
+        return self._by_columns[columns]

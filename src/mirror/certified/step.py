@@ -1,0 +1,192 @@
+"""Certification of a dataset's mirrors: their last snapshots are proven, and the tags move to them together.
+
+Effects in order: a snapshot of each table, a twin with its tags in each, the views of the twins, and what was done
+(``star``). A run that is killed in between leaves some tables of the new group and some of the old one, each of which
+says so; the next run does the same again and finds done what is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from core.audit.certificate import Certificate, Head
+from core.contract.model import Contract, Contracts, Table
+from core.errors import InvalidData
+from core.mirroring.audited import Audited, read_audited
+from core.mirroring.views import ViewCatalog, certified_view
+from mirror.certified.ledgers import certificates_since
+from mirror.certified.proof import Place, Proven, Prover
+from mirror.certified.star import CertifiedStar, CertifiedTable, change_star, read_star
+from mirror.certified.tags import Claim, certify_snapshot
+from mirror.commit import Waits, mirror_table
+from mirror.iceberg.table import TAGS_KEPT
+from mirror.reading import Mirror, MirrorServices, read_mirror
+
+READ_AT_ONCE = 4  # objects, which are decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertified:
+    """Nothing of the dataset was proven, and why."""
+
+    dataset: str
+    problem: str
+
+
+def certify_dataset(
+    contracts: Contracts,
+    dataset: str,
+    services: MirrorServices,
+    *,
+    views: ViewCatalog | None = None,
+    again: bool = False,
+) -> CertifiedStar | Uncertified:
+    """Prove the certificates in the very objects of the mirrors, and tag what holds, as one group.
+
+    It costs three requests where the audits have said nothing new since the last time, unless it is asked for
+    ``again``. Of what has changed since the last proof the objects are read; of all of them the first time. A table of
+    which less holds than was claimed before keeps its tag, until the snapshot is a week old. Raises
+    ``TransientFailure`` where a store does not answer. Where there are ``views``, those of the tagged tables follow.
+    """
+    contract = contracts.dataset(dataset)
+    try:
+        audited = read_audited(services.objects, contract)
+        before = read_star(services.objects, dataset)
+        considered = f"{audited.head.number} {audited.head.hash} {audited.until}"
+        if considered == before.considered and not again:
+            return before
+        if not audited.until:
+            return Uncertified(dataset, "no window of it is certified yet")
+        news = certificates_since(services.objects, dataset, Head(before.number, before.hash), audited.head)
+    except InvalidData as error:
+        return Uncertified(dataset, f"{error.place} {error.problem}")
+    for table in contract.tables:
+        if isinstance(outcome := mirror_table(table, services), Waits):
+            return Uncertified(dataset, f"{table.name} waits for {len(outcome.partitions)} partitions of older types")
+    mirrors = {table.name: read_mirror(table.name, services.objects) for table in contract.tables}
+    proofs = _prove_tables(contract, mirrors, before, audited, news, services)
+    star = _tagged(contract, mirrors, proofs, before, audited, services)
+    star = replace(star, considered=considered)
+    if views is not None:
+        _make_views(contract, star, views)
+    return change_star(services.objects, dataset, lambda stored: star if stored == before else stored)
+
+
+# ---------------------------------------------------------------- what holds
+
+
+def _prove_tables(
+    contract: Contract,
+    mirrors: Mapping[str, Mirror],
+    before: CertifiedStar,
+    audited: Audited,
+    news: Iterable[Certificate],
+    services: MirrorServices,
+) -> dict[str, Proven]:
+    """How far each table's last snapshot holds. What was proven before and has not changed since is not read."""
+    prover = Prover(contract, services.objects, until=audited.until)
+    touched = {path for certificate in news for path in _paths_in(certificate)}
+    for name, mirror in mirrors.items():
+        proven_until = before.sequence_of(name)
+        touched |= {path for path, file in mirror.state.files.items() if file.sequence > proven_until}
+    proofs = {}
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        for table in contract.tables:
+            is_known = before.sequence_of(table.name) > 0
+            since = before.until if is_known else 0
+            places = [
+                place
+                for place in _places(table, mirrors[table.name])
+                if not is_known or place.path in touched or place.overlaps(since, audited.until)
+            ]
+            proofs[table.name] = _least(prover, places, audited.until, pool)
+    return proofs
+
+
+def _least(prover: Prover, places: Iterable[Place], until: int, pool: Executor) -> Proven:
+    """How far all of the places hold. Those of later rows than the first that does not are not looked at."""
+    least, ordered = Proven(until), sorted(places, key=lambda place: place.bounds)
+    for first in range(0, len(ordered), 2 * READ_AT_ONCE):
+        part = ordered[first : first + 2 * READ_AT_ONCE]
+        if part[0].bounds[0] >= least.until:
+            break
+        least = min([least, *pool.map(prover.prove, part)], key=lambda proven: proven.until)
+    return least
+
+
+def _places(table: Table, mirror: Mirror) -> Iterator[Place]:
+    if mirror.state.folder == table.folder:
+        yield from (Place(table, path, file.key) for path, file in mirror.state.files.items())
+
+
+def _paths_in(certificate: Certificate) -> Iterator[str]:
+    """The paths of the partitions that a certificate speaks of, or speaks of no more.
+
+    Below the table's folder: tables that are computed from others lie in partitions of the same paths.
+    """
+    for name in (*certificate.partitions, *certificate.changed.get("partitions", ())):
+        yield name.partition("/")[2]
+
+
+# ---------------------------------------------------------------- what is claimed of it
+
+
+def _tagged(
+    contract: Contract,
+    mirrors: Mapping[str, Mirror],
+    proofs: Mapping[str, Proven],
+    before: CertifiedStar,
+    audited: Audited,
+    services: MirrorServices,
+) -> CertifiedStar:
+    """The star after all tables of which no less holds than before were tagged as one group."""
+    now = int(services.now().timestamp())
+    claimed = before.until if now - before.at < TAGS_KEPT.total_seconds() else 0  # the snapshots are gone by then
+    together = {name: proven for name, proven in proofs.items() if proven.until and proven.until >= claimed}
+    problems = {name: proven.problem for name, proven in proofs.items() if name not in together}
+    if not together:
+        return replace(before, problems=problems)
+    until = min(proven.until for proven in together.values())
+    heads = (f"{contract.dataset}/{audited.head.number} {audited.head.hash}",)
+    claim = Claim(until, heads, _group([str(until), *heads, *_snapshots(mirrors[name] for name in together)]))
+    tables = dict(before.tables)
+    for table in contract.tables:
+        if table.name in together:
+            mirror = mirrors[table.name]
+            tagged = certify_snapshot(table, mirror, claim, services)
+            tables[table.name] = CertifiedTable(tagged.snapshot, tagged.version, _sequence(mirror), until, claim.group)
+    return CertifiedStar(
+        until=until,
+        at=before.at if claim.group == before.group else now,
+        number=audited.head.number,
+        hash=audited.head.hash,
+        group=claim.group,
+        tables=tables,
+        problems=problems,
+    )
+
+
+def _make_views(contract: Contract, star: CertifiedStar, views: ViewCatalog) -> None:
+    """Let the views of the star's last group name their snapshots; others stay in the group that they were made of."""
+    for table in contract.tables:
+        tagged = star.tables.get(table.name)
+        if tagged is not None and tagged.group == star.group:
+            views.put_view(
+                certified_view(contract, table, snapshot=tagged.snapshot, until=tagged.until, database=views.database)
+            )
+
+
+def _snapshots(mirrors: Iterable[Mirror]) -> Iterator[str]:
+    return (str(mirror.metadata.current_snapshot_id) for mirror in mirrors if mirror.metadata)
+
+
+def _sequence(mirror: Mirror) -> int:
+    snapshot = mirror.metadata.current_snapshot() if mirror.metadata else None
+    return (snapshot.sequence_number or 0) if snapshot else 0
+
+
+def _group(words: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]

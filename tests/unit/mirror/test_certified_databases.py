@@ -1,0 +1,188 @@
+"""Certification of a database's mirrors: slices that hold, dimensions by what they were computed from, and the rest."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.contracts import GOOD
+from tests.support.mirrored import Shop, rows_of
+
+from auditor.databases.rows.targets import Slice, slices_of, targets_of
+from auditor.evidence.chain import Chain
+from auditor.prove import verify
+from auditor.state import DatasetState, state_key
+from auditor.warehouse.partitions import read_partition
+from core.audit.certificate import Certificate, window_digest
+from core.evolution.certified import columns_of
+from core.mirroring.audited import read_audited
+from core.time import epoch, iso
+from core.warehouse.canonical_rows import proof_of
+from mirror.certified.star import CertifiedStar, star_key
+from mirror.certified.step import certify_dataset
+from mirror.certified.tags import TAG
+
+SALES, PERSONS = "fact_sale", "dim_person"
+
+
+class AuditedShop(Shop):
+    """A shop whose audits certify each slice as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, GOOD)
+        self._persons = 0
+
+    def hire(self, *numbers: int, name: str = "Ann") -> None:
+        self._persons += 1
+        at = self.now.replace(tzinfo=None) - timedelta(days=1)
+        lines = [{"person_id": number, "name": name, "changed_at": at.isoformat()} for number in numbers]
+        assert self.lake.process(self.lake.put_table("shop", "person", self._persons, lines)) == {}
+
+    def audit(self, *, but: str = "") -> None:
+        """Certify all slices, but for those of which a partition has this in its name."""
+        contract = self.lake.services.contracts.dataset("shop")
+        drafts = []
+        for target in targets_of(contract):
+            partitions: dict[Slice, dict[str, list[object]]] = {}
+            for path in self.lake.paths(SALES) if target.table.name == SALES else [""]:
+                held = read_partition(self.lake.partitions, target.table, path)
+                (part,) = slices_of(target, path)
+                partitions.setdefault(part, {})[held.name] = proof_of(held.rows)
+            drafts += [
+                self._draft(part, proofs)
+                for part, proofs in partitions.items()
+                if not but or not any(but in name for name in proofs)
+            ]
+        Chain(self.objects, "shop").issue(drafts)
+        self.objects.write(state_key("shop"), DatasetState(frontier=int(self.now.timestamp())).to_json())
+
+    def _draft(self, part: Slice, partitions: dict[str, list[object]]) -> Certificate:
+        contract = self.lake.services.contracts.dataset("shop")
+        rows = sum(int(str(proof[0])) for proof in partitions.values())
+        counts = {"expected": rows, "present": rows, "observed": rows} | dict.fromkeys(
+            ("repaired", "late", "absent", "missing"), 0
+        )
+        return Certificate(
+            dataset="shop",
+            subject=part.table,
+            number=0,
+            previous="",
+            start=iso(part.start),
+            end=iso(part.end),
+            contract=contract.hash,
+            calendar="",
+            partitions=partitions,
+            digest=window_digest(partitions),
+            verified_at=iso(int(self.now.timestamp())),
+            run="r",
+            columns=columns_of([target.table for target in targets_of(contract)], partitions),
+            **counts,
+        )
+
+    def certify(self, *, again: bool = False) -> CertifiedStar:
+        self.now += timedelta(minutes=1)
+        star = certify_dataset(self.lake.services.contracts, "shop", self.services, again=again)
+        assert isinstance(star, CertifiedStar), star
+        return star
+
+    def owed(self) -> int:
+        """Up to when rows are owed to the last audit."""
+        return read_audited(self.objects, self.lake.services.contracts.dataset("shop")).until
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> AuditedShop:
+    shop = AuditedShop(tmp_path)
+    shop.hire(*range(7))
+    for month in (9, 10, 11):
+        shop.sell(3, created=f"2026-{month:02d}-01T00:00:00")
+    shop.audit()
+    return shop
+
+
+def tagged(shop: Shop, table: str) -> list[tuple[object, ...]]:
+    opened = shop.opened(table)
+    snapshot = opened.snapshot_by_name(TAG)
+    assert snapshot is not None
+    return rows_of(opened.scan(snapshot_id=snapshot.snapshot_id).to_arrow())
+
+
+def test_all_that_is_owed_is_claimed_and_the_star_is_one_group(shop: AuditedShop) -> None:
+    star = shop.certify()
+    assert star.until == shop.owed() == int(shop.now.timestamp()) - 60 - 1_800
+    assert {table.group for table in star.tables.values()} == {star.group}
+    assert set(star.tables) == {SALES, PERSONS}
+    assert tagged(shop, SALES) == shop.rows_by_pointers(SALES)
+
+
+def test_a_slice_that_was_never_certified_bounds_the_claim_by_its_beginning(tmp_path: Path) -> None:
+    shop = AuditedShop(tmp_path)
+    shop.hire(1)
+    for month in (9, 10):
+        shop.sell(3, created=f"2026-{month:02d}-01T00:00:00")
+    shop.audit(but="2026-10")
+    assert shop.certify().until == epoch("2026-10-01")
+
+
+def test_a_dimension_of_other_rows_than_the_certified_ones_stays_behind_and_its_fact_goes_on(shop: AuditedShop) -> None:
+    first = shop.certify()
+    before = tagged(shop, PERSONS)
+    shop.hire(3, name="Bo")
+    shop.sell(1, created="2026-11-02T00:00:00")
+    shop.audit(but="_current")
+    second = shop.certify()
+    assert second.until > first.until
+    assert second.tables[SALES].group == second.group != second.tables[PERSONS].group
+    assert "_current/person: its rows are not those of certificate" in second.problems[PERSONS]
+    assert tagged(shop, PERSONS) == before
+    shop.audit()
+    third = shop.certify()
+    assert {table.group for table in third.tables.values()} == {third.group}
+    assert tagged(shop, PERSONS) == shop.rows_by_pointers(PERSONS) != before
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_claimed_piece_by_piece_is_what_a_proof_of_everything_finds(tmp_path: Path, seed: int) -> None:
+    """Against ``auditor.prove``, which reads the whole chain, and against itself without a memory."""
+    draw = random.Random(seed)
+    shop = AuditedShop(tmp_path)
+    shop.hire(*range(7))
+    for _ in range(6):
+        for _ in range(draw.randint(0, 3)):
+            shop.sell(draw.randint(1, 3), created=f"2026-{draw.randint(8, 11):02d}-{draw.randint(1, 9):02d}T00:00:00")
+        if draw.random() < 0.3:
+            shop.hire(draw.randint(0, 9), name=f"Name {draw.random()}")
+        shop.audit(but=draw.choice(["", "2026-08", "2026-10", "_current", "2026-11"]))
+        star = shop.certify()
+        known = shop.objects.read(star_key("shop"))
+        shop.objects.delete([star_key("shop")])
+        whole = shop.certify(again=True)
+        expected = _oracle(shop)
+        assert whole.until == min([least for least in expected.values() if least], default=0)
+        assert all(star.tables[name].until <= expected[name] for name in star.tables if name not in star.problems)
+        assert star.until == whole.until or star.problems
+        assert known is not None
+        shop.objects.write(star_key("shop"), known.body)
+
+
+def _oracle(shop: AuditedShop) -> dict[str, int]:
+    """How far each table holds, as the proof of all certificates and rows by the pointers finds it."""
+    verified = verify(
+        shop.lake.services.contracts, "shop", records=shop.objects, partitions=shop.lake.partitions, workers=2
+    )
+    ends = dict.fromkeys((SALES, PERSONS), shop.owed())
+    bad = {failure.window for failure in verified.failures}
+    bad |= {
+        f"{SALES}/{iso(epoch(path.removeprefix('month=') + '-01'))}"
+        for path in shop.lake.paths(SALES)
+        if not any(f"{SALES}/{path}" in certificate.partitions for certificate in verified.links.certificates)
+    }
+    for window in bad:
+        subject, _, start = window.rpartition("/")
+        table = SALES if subject == SALES else PERSONS
+        ends[table] = min(ends[table], epoch(start))
+    if not any("_current/person" in certificate.partitions for certificate in verified.links.certificates):
+        ends[PERSONS] = 0
+    return ends
