@@ -25,6 +25,8 @@ from sqlglot.schema import MappingSchema
 
 log = logging.getLogger("starmend.athena")
 
+AT = "@"  # between a table's name and the snapshot of it that a query names
+
 Columns = Mapping[tuple[str, str], Mapping[str, str]]
 
 # Functions of Trino's that neither sqlglot nor DuckDB knows.
@@ -61,8 +63,23 @@ def tables_of(tree: exp.Expr, database: str) -> set[tuple[str, str]]:
         table.set("catalog", None)
         if not table.db:
             table.set("db", exp.to_identifier(database, quoted=True))
+        _name_snapshot(table)
         names.add((table.db, table.name))
     return names
+
+
+def _name_snapshot(table: exp.Table) -> None:
+    """``FOR VERSION AS OF`` a number makes a table of its own, which goes by the name that the query has for it."""
+    version = table.args.get("version")
+    if version is None:
+        return
+    number = version.expression
+    if version.name != "VERSION" or not (isinstance(number, exp.Literal) and number.is_int):
+        raise ValueError("NOT_SUPPORTED: only FOR VERSION AS OF a snapshot's number is known here")
+    if not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+    table.set("this", exp.to_identifier(f"{table.name}{AT}{number.name}", quoted=True))
+    table.set("version", None)
 
 
 def translate(tree: exp.Expr, columns: Columns) -> Iterator[str]:

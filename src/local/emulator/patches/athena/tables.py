@@ -20,8 +20,10 @@ from typing import Any
 from urllib.parse import urlparse
 
 import duckdb
+import pyarrow as pa
 from ministack.services import athena, glue, s3
 
+from local.emulator.patches.athena.dialect import AT
 from local.emulator.patches.athena.hive_types import compatible, duckdb_type
 from local.emulator.patches.athena.partition_projection import locate
 
@@ -46,9 +48,12 @@ class Table:
     name: str
     definition: dict[str, Any]
     splits: tuple[Split, ...]
+    rows: pa.Table | None = None  # of an Iceberg table, which its metadata tell how to read
 
     @property
     def columns(self) -> list[tuple[str, str]]:
+        if self.rows is not None:
+            return [(field.name, duckdb_type(_catalog_type(field.type))) for field in self.rows.schema]
         return _typed(self.definition["StorageDescriptor"].get("Columns"))
 
     @property
@@ -60,8 +65,26 @@ def _typed(columns: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
     return [(column["Name"], duckdb_type(column.get("Type") or "string")) for column in columns or []]
 
 
+_CATALOG_TYPES = {
+    "large_string": "string",
+    "int32": "int",
+    "int64": "bigint",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "timestamp[us]": "timestamp",
+}
+
+
+def _catalog_type(kind: pa.DataType) -> str:
+    """An Arrow type in the catalog's words."""
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    return _CATALOG_TYPES.get(str(kind), str(kind))
+
+
 def find(database: str, name: str) -> dict[str, Any] | None:
-    """The catalog's definition; names are case-insensitive, as in Athena."""
+    """The catalog's definition; names are case-insensitive, as in Athena, and may end with a snapshot."""
+    name = name.partition(AT)[0]
     definition = glue._tables.get(f"{database}/{name}") or glue._tables.get(f"{database.lower()}/{name.lower()}")
     return dict(definition) if definition else None
 
@@ -78,6 +101,11 @@ def view_text(definition: dict[str, Any]) -> str | None:
 
 def snapshot(database: str, name: str, definition: dict[str, Any]) -> Table:
     """The table with all its objects as they are now; called where no request can change the store meanwhile."""
+    if str((definition.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG":
+        from local.emulator.patches.athena import iceberg  # pyiceberg takes its time to import
+
+        rows, locations = iceberg.read_snapshot(definition, name)
+        return Table(database, name, definition, tuple(Split(url, _target(url), ()) for url in locations), rows)
     registered = glue._partitions.get(f"{database}/{name}") or []
     splits: list[Split] = []
     for location, values in locate(definition, registered):
@@ -126,6 +154,10 @@ def create_view(connection: duckdb.DuckDBPyConnection, table: Table, folder: Pat
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, table: Table, folder: Path) -> str:
+    if table.rows is not None:
+        name = f"__iceberg_{table.database}_{table.name}"
+        connection.register(name, table.rows)
+        return f"SELECT * FROM {_quoted(name)}"
     if not table.splits:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {_quoted(name)}" for name, kind in table.columns + table.keys)
         return f"SELECT {nothing} WHERE FALSE"
