@@ -9,7 +9,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-FILES = ("requirements-lambda-base.lock", "requirements-lambda-athena.lock")
+FILES = tuple(f"requirements-lambda-{layer}.lock" for layer in ("base", "athena", "iceberg"))
 FOLDERS = ("terraform", "contracts", "docs/cost")
 LEFT_OUT = shutil.ignore_patterns(
     "environments", "tests", ".terraform", "*.tfstate*", "*.tfplan", "*.py", "__pycache__"

@@ -18,7 +18,7 @@ from tests.support.layers import unpacked_layers
 from deploy.folders import ROOT, SOURCES
 
 PYTHON = ROOT / ".venv-layers" / "bin" / "python"
-TESTS = [f"tests/unit/{wing}" for wing in ("core", "processing", "ingestion", "auditor")]
+TESTS = [f"tests/unit/{wing}" for wing in ("core", "processing", "ingestion", "auditor", "mirror")]
 OPTIONS = ["-m", "not stack and not emulator and not database", "--hypothesis-profile=brief"]
 PROCESSES = ["--numprocesses=2", "--dist=loadgroup"]
 

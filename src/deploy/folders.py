@@ -14,7 +14,7 @@ _PACKED = SOURCES / "deploy" / "files"
 IS_INSTALLED = _PACKED.is_dir()  # from a wheel; else this is a checkout
 ROOT = _PACKED if IS_INSTALLED else SOURCES.parent
 MODULE = ROOT / "terraform"
-LOCKS = {name: ROOT / f"requirements-lambda-{name}.lock" for name in ("base", "athena")}
+LOCKS = {name: ROOT / f"requirements-lambda-{name}.lock" for name in ("base", "athena", "iceberg")}
 CONTRACTS, ENVIRONMENTS, BUILD = "contracts", "environments", "build"  # below a project's folder
 _OF_A_CHECKOUT = "terraform/environments"
 

@@ -1,7 +1,8 @@
 """Layers of the functions: the packages that they import, exactly as locked, for Lambda's Python and machine.
 
-*base* is for every function, *athena* holds what asking Athena needs beside it. The same locks give the same bytes,
-whoever builds them and where; what was built once is built again only when a lock, the services or the rules change.
+*base* is for every function, *athena* holds what asking Athena needs beside it, *iceberg* what the mirror needs. The
+same locks give the same bytes, whoever builds them and where; what was built once is built again only when a lock, the
+services or the rules change.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from deploy.layers.contents import kept_files
 from deploy.layers.wheels import LAMBDA, Pin, Platform, fetch_wheels, read_pins
 from deploy.zip_files import unpacked_size, write_zip
 
-ROOMS = ("core", "aws", "ingestion", "processing", "auditor", "notary")  # what of the sources runs in functions
-LAYERS = ("base", "athena")
+# What of the sources runs in functions.
+ROOMS = ("core", "aws", "ingestion", "processing", "auditor", "notary", "mirror")
+LAYERS = ("base", "athena", "iceberg")
 _RULES = ("layers/build.py", "layers/bytecode.py", "layers/contents.py", "layers/wheels.py", "zip_files.py")
 _LEVEL = 6  # of 9: level 9 takes four times as long for two hundredths
 
@@ -46,14 +48,16 @@ class Layers:
 
     base: Path
     athena: Path
+    iceberg: Path
 
     def __iter__(self) -> Iterator[tuple[str, Path]]:
         yield "base", self.base
         yield "athena", self.athena
+        yield "iceberg", self.iceberg
 
 
 def build_layers(folder: Path, platform: Platform = LAMBDA) -> Layers:
-    """``base.zip`` and ``athena.zip`` in the folder; for another platform than the default in a folder of its name.
+    """A zip for each layer in the folder; for another platform than the default in a folder of its name.
 
     Processes that build at the same time wait for each other. Raises ``OutOfReach`` where a wheel cannot be had, and
     :class:`InvalidData` where the locks contradict each other.
@@ -82,14 +86,16 @@ def _folder_of(folder: Path, platform: Platform) -> Path:
 
 
 def layer_pins() -> dict[str, dict[str, Pin]]:
-    """What each layer holds: *athena* is locked with all that it stands on, and holds what *base* does not."""
-    base, whole = (read_pins(LOCKS[name]) for name in LAYERS)
-    for name, pin in base.items():
-        if whole.get(name) != pin:
-            other = whole[name].version if name in whole else "not at all"
-            problem = f"pins {name} {pin.version}, {LOCKS['athena'].name} {other}"
-            raise InvalidData("read the layers' locks", LOCKS["base"].name, problem, "Lock both again together")
-    return {"base": base, "athena": {name: pin for name, pin in whole.items() if name not in base}}
+    """What each layer holds: the others are locked with all that they stand on, and hold what *base* does not."""
+    base, *others = (read_pins(LOCKS[name]) for name in LAYERS)
+    for layer, whole in zip(LAYERS[1:], others, strict=True):
+        for name, pin in base.items():
+            if whole.get(name) != pin:
+                other = whole[name].version if name in whole else "not at all"
+                problem = f"pins {name} {pin.version}, {LOCKS[layer].name} {other}"
+                raise InvalidData("read the layers' locks", LOCKS["base"].name, problem, "Lock all again together")
+    beside = [{name: pin for name, pin in whole.items() if name not in base} for whole in others]
+    return dict(zip(LAYERS, (base, *beside), strict=True))
 
 
 @cache

@@ -1,8 +1,8 @@
 """Files of a wheel that a function needs: what Lambda's 250 MB have no room for is left out.
 
 Left out is what no import of ours reaches: tests, headers and sources of compiled code, Arrow Flight, second copies of
-a library under another name, and the descriptions of AWS services that no function speaks to. ``libarrow_substrait``
-has to stay, ``pyarrow.lib`` is linked against it. Licences stay.
+a library under another name, clients of other catalogs, and the descriptions of AWS services that no function speaks
+to. ``libarrow_substrait`` has to stay, ``pyarrow.lib`` is linked against it. Licences stay.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _LEFT_OUT = {
     ),
     "aws_lambda_powertools": re.compile(r"aws_lambda_powertools/event_handler/openapi/swagger_ui/.*\.(js|css)$"),
     "boto3": re.compile(r"boto3/(data|examples)/.*"),  # resources: only clients are used
+    "pyiceberg": re.compile(r"(hive_metastore|fb303)/.*"),  # of another catalog
+    "pydantic": re.compile(r"pydantic/v1/.*"),  # what it was, for whoever imports that by name
+    "zstandard": re.compile(r"zstandard/(_cffi\..*|backend_cffi\.py)"),  # a second way to the same library, for PyPy
 }
 _SERVICE = re.compile(r"botocore/data/(?P<service>[^/]+)/.+")
 _UNUSED_OF_A_SERVICE = re.compile(r"/examples-1\.json(\.gz)?$")
