@@ -2,8 +2,9 @@
 
 Effects in order: what no live snapshot names goes; manifests, their list and the state are written under names of
 their own; then the metadata, by a conditional PUT of the next version. That PUT is the commit. After it the hint is
-moved. So a run that is killed leaves the table before its commit or after it, and the next run goes on from there: a
-version that the hint does not know yet refuses the PUT, is read, and the run begins again on top of it.
+moved, and the catalog told. So a run that is killed leaves the table before its commit or after it, and the next run
+goes on from there: a version that the hint does not know yet refuses the PUT, is read, and the run begins again on top
+of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from core.errors import TransientFailure
 from core.mirroring.names import hint_key, metadata_key, metadata_prefix, table_prefix, version_of_hint
 from core.mirroring.state import MirroredFile, MirrorState
 from core.ports import Refused
+from mirror.catalog import tell_catalog
 from mirror.changes import Changes, read_changes
 from mirror.iceberg.columns import unreadable_columns
 from mirror.iceberg.table import (
@@ -111,6 +113,7 @@ def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored
 def _let_go(writing: Writing) -> int | None:
     """The version without what has expired, the last one where nothing has; None: another run has made the next."""
     if not _is_due(writing.mirror, writing.services):
+        _tell_again(writing.table, writing.mirror, writing.services)
         return writing.mirror.version
     delete_expired(writing.mirror, writing.table.name, writing.services)
     return _committed(writing, write_without_expired(writing))
@@ -125,6 +128,12 @@ def _committed(writing: Writing, after: TableMetadataV2) -> int | None:
         writing.table.name, mirror.version, without_snapshots(after, expired), writing.services
     )
     return mirror.version + 1 if is_committed else None
+
+
+def _tell_again(table: Table, mirror: Mirror, services: MirrorServices) -> None:
+    """Tell the catalog of what is there already: the run that committed it may have died before it did."""
+    if mirror.metadata is not None:
+        tell_catalog(table.name, mirror.version, mirror.metadata, services)
 
 
 def _new_table(table: Table, services: MirrorServices) -> TableMetadataV2:
@@ -176,7 +185,7 @@ def delete_expired(mirror: Mirror, table: str, services: MirrorServices) -> None
 
 
 def commit_version(table: str, version: int, metadata: TableMetadataV2, services: MirrorServices) -> bool:
-    """Put the version after this one, and move the hint; False where there is one already."""
+    """Put the version after this one, move the hint and tell the catalog; False where there is one already."""
     if version:
         location = f"{services.root}{metadata_key(table, version)}"
         metadata = following(metadata, location, next_instant(metadata, services.now()))
@@ -185,6 +194,7 @@ def commit_version(table: str, version: int, metadata: TableMetadataV2, services
     if isinstance(written, Refused):
         return False
     move_hint(table, version + 1, services)
+    tell_catalog(table, version + 1, metadata, services)
     return True
 
 

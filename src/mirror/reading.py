@@ -9,6 +9,7 @@ from datetime import datetime
 from pyiceberg.table.metadata import TableMetadataV2
 
 from core.errors import InvalidData, PipelineBug
+from core.mirroring.catalog import MirrorCatalog
 from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader, PartitionStore
@@ -19,7 +20,8 @@ from mirror.changes import LakeStore
 class MirrorServices:
     """What the mirror works with. ``root`` is what makes a location of a key, ``s3://<bucket>/``.
 
-    ``unique`` gives 32 hex digits that were never used before.
+    ``unique`` gives 32 hex digits that were never used before. ``catalog`` is told of each version, where
+    there is one.
     """
 
     objects: LakeStore
@@ -27,6 +29,7 @@ class MirrorServices:
     root: str
     now: Callable[[], datetime]
     unique: Callable[[], str]
+    catalog: MirrorCatalog | None = None
     workers: int = 16
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.table import StaticTable
+from tests.fakes.catalog import MemoryCatalog
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import GOOD, TODAY, folder_of
 from tests.support.disk_objects import DiskObjects
@@ -92,12 +93,16 @@ class MirroredLake:
         self.objects = FolderObjects(folder, lambda: self.now)
         write_through(lake.partitions, self.objects)
         numbers = itertools.count(1)
+        self.catalog = MemoryCatalog(table.name for table in lake.services.contracts.tables())
+        self.catalog.before = lambda table: self.objects.before("move", table)
+        self.catalog.after = lambda table: self.objects.after("move", table)
         self.services = MirrorServices(
             objects=self.objects,
             partitions=lake.partitions,
             root=f"{folder}/",
             now=lambda: self.now,
             unique=lambda: hashlib.md5(f"{seed}{next(numbers)}".encode(), usedforsecurity=False).hexdigest(),
+            catalog=self.catalog,
             workers=4,
         )
 

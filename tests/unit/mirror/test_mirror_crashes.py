@@ -18,7 +18,7 @@ from mirror.iceberg.table import METADATA_KEPT
 from mirror.reading import read_mirror
 
 SALES = "fact_sale"
-EFFECTS = ("write", "delete")
+EFFECTS = ("write", "delete", "move")
 
 
 class Killed(BaseException):
@@ -47,6 +47,11 @@ def moments(folder: Path) -> Iterator[tuple[str, int]]:
     yield from ((when, number) for number in range(len(effects)) for when in ("before", "after"))
 
 
+def catalogued(shop: Shop) -> int | None:
+    """The version that the catalog leads to."""
+    return version_of_metadata(shop.catalog.target(SALES).location)
+
+
 def test_killed_at_any_effect_the_mirror_converges_and_was_whole_all_the_time(tmp_path: Path) -> None:
     for number, (when, place) in enumerate(moments(tmp_path / "counted")):
         shop = prepared(tmp_path / str(number))
@@ -66,11 +71,13 @@ def test_killed_at_any_effect_the_mirror_converges_and_was_whole_all_the_time(tm
         wanted = shop.rows_by_pointers(SALES)
         assert rows_of(shop.opened(SALES).scan().to_arrow()) in (before, wanted), (when, place)
         shop.mirror(SALES)
+        assert catalogued(shop) == read_mirror(SALES, shop.objects).version, (when, place)
         shop.sell(1, created="2026-11-03T00:00:00")
         shop.mirror(SALES)
         assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES), (when, place)
         keys = [info.key for info in shop.objects.list(metadata_prefix(SALES))]
-        assert read_mirror(SALES, shop.objects).version == max(version_of_metadata(key) or 0 for key in keys)
+        last = read_mirror(SALES, shop.objects).version
+        assert last == catalogued(shop) == max(version_of_metadata(key) or 0 for key in keys)
 
 
 def test_of_two_runs_at_once_one_commits_and_the_other_goes_on_from_there(tmp_path: Path) -> None:
@@ -106,6 +113,7 @@ def test_a_run_that_slept_after_its_commit_leads_nobody_back_when_it_wakes(tmp_p
     mirror_table(shop.table(SALES), shop.services)
     assert not awake
     shop.sell(1, created="2026-10-02T00:00:00")
+    assert catalogued(shop) == METADATA_KEPT + 4
     assert shop.mirror(SALES).version == METADATA_KEPT + 5
     assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES)
 
