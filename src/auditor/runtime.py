@@ -24,6 +24,7 @@ from aws.queue import SqsQueue
 from aws.settings import Settings
 from aws.source_function import SourceFunction
 from aws.topic import SnsTopic
+from core.mirroring.lag import MirrorPromise
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ def runtime_of(settings: Settings, clients: Clients) -> Runtime:
         report=settings.report_url,
         project=settings.project,
         memory_mb=settings.memory_mb,
+        mirror=MirrorPromise(settings.mirror_seconds, settings.mirror_within_seconds)
+        if settings.mirror_seconds
+        else None,
         athena=Athena(workgroup, settings.athena_database, limits.query_seconds) if workgroup else None,
     )
     return Runtime(services, settings.environment, metrics.flush)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from core.contract.model import Contracts
 from core.errors import PipelineBug
+from core.mirroring.lag import MirrorPromise
 from core.ports import EventBus, Log, Metrics, ObjectReader, ObjectStore, ParameterStore, PartitionStore, Queue
 
 
@@ -98,7 +99,8 @@ class Services:
     pipeline's, below ``parameter_prefix``, and ``dead_letters`` processing's. ``athena`` finds what is missing of
     ranges that are too large to read. ``bus`` hears of everything an audit saw and did (None: nobody listens);
     ``pause`` is called before what it refused is offered again. ``report`` is where the health page can be read, if
-    anywhere. ``memory_mb`` is what the function has, 0 outside of one.
+    anywhere. ``memory_mb`` is what the function has, 0 outside of one. ``mirror`` is what its schedule
+    promises, where it has one.
     """
 
     contracts: Contracts
@@ -124,6 +126,7 @@ class Services:
     report: str = ""
     project: str = "starmend"
     memory_mb: int = 0
+    mirror: MirrorPromise | None = None
 
     def needed_source(self) -> AskSource:
         if self.source is None:

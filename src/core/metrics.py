@@ -93,6 +93,12 @@ AUDIT_FINISHED = Metric("AuditFinished", "audits that reached their end")
 AUDIT_FAILED = Metric("AuditFailed", "audits that failed in one of their steps", watched=False)
 EVENTS_UNSENT = Metric("EventsUnsent", "events about an audit that the event bus did not take", watched=False)
 
+# ---------------------------------------------------------------- the mirror
+
+MIRROR_LAG = Metric(
+    "MirrorLagSeconds", "age of the first commit that a table's mirror lacks after a run; 0: none", "Seconds"
+)
+
 # ---------------------------------------------------------------- the deployment itself
 
 DEPLOYMENT = "deployment"  # in the place of a dataset

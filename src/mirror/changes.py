@@ -14,9 +14,10 @@ from typing import Protocol
 
 from core.contract.model import Table
 from core.errors import InvalidData, LostCommit, PipelineBug
+from core.mirroring.lag import list_pointers
 from core.mirroring.state import MirroredFile
 from core.ports import ObjectStore, PartitionStore, TailReader
-from core.warehouse.pointer import POINTER_NAME, ROOT, partition_of, remedy_of
+from core.warehouse.pointer import partition_of, remedy_of
 from mirror.iceberg.footers import ObjectFooter, read_footer
 from mirror.iceberg.partitions import partition_values
 
@@ -45,12 +46,7 @@ class Changes:
 
 def pointers_of(objects: ObjectStore, table: Table) -> dict[str, str]:
     """The ETag of each partition's pointer by path. Raises ``TransientFailure``."""
-    folder = f"{ROOT}{table.folder}/"
-    return {
-        info.key.removeprefix(folder).removesuffix(POINTER_NAME).strip("/"): info.etag
-        for info in objects.list(folder)
-        if info.key.endswith(f"/{POINTER_NAME}")
-    }
+    return {path: info.etag for path, info in list_pointers(objects, table).items()}
 
 
 def read_changes(

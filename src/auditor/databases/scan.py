@@ -23,6 +23,7 @@ from auditor.evidence.results import AuditResult, WindowResult
 from auditor.repairs.dead_letters import find_dead_letters
 from auditor.run_files import write_run_file
 from auditor.services import Services
+from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
@@ -71,6 +72,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         *find_dead_letters(services.dead_letters, order.dataset, memory.redriven),
         *_slow_sweep(order, source),
         *changed_source(order.dataset, shapes),
+        *find_lagging_mirrors(services, contract),
     ]
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt

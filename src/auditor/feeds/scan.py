@@ -25,6 +25,7 @@ from auditor.repairs.outcomes import read_reports
 from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
+from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.parents import parents_of
 from auditor.warehouse.unreferenced import find_unreferenced
@@ -86,11 +87,12 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     )
     outdated = find_outdated(services, contract, order.outdated)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
+    lagging = find_lagging_mirrors(services, contract)
     result = AuditResult(
         dataset=order.dataset,
         subject=feed.table.name,
         windows=tuple(windows),
-        findings=(*objects, *findings, *letters, *outdated, *unreferenced.findings),
+        findings=(*objects, *findings, *letters, *lagging, *outdated, *unreferenced.findings),
         targets=targets,
         objects_until=until,
         audited_at=iso(seconds),

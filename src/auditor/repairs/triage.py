@@ -16,6 +16,7 @@ from core.audit.findings import (
     ChangedSource,
     Finding,
     HeldPartition,
+    LaggingMirror,
     MissingPoints,
     OutdatedPartition,
     UnfilledRows,
@@ -149,6 +150,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "the database changed by itself, and the contract does not say so",
         "Look at each change: starmend contract suggest writes the contract's lines. What keeps a promise from being "
         "held stops its table alone, under its name. Nothing is lost: what is new stays in the database",
+    ),
+    "lagging_mirror": (
+        "the Iceberg tables of other engines have been behind the star for longer than the contract says",
+        "Look at the mirror function's log and its dead letters; starmend mirror run names what a table waits for",
     ),
     "unreferenced_object": (
         "objects of the warehouse that nothing points to could not be removed",
@@ -421,9 +426,9 @@ def _details(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _named_places(findings: Sequence[Finding]) -> Places:
-    """What of a cause is news of its own while it is open: a table that cannot be read, a change of the source."""
-    unreadable = {finding.table: (("", ""),) for finding in findings if isinstance(finding, UnreadableTable)}
-    return unreadable | {
+    """What of a cause is news of its own while it is open: a table, a change of the source."""
+    tables = {finding.table for finding in findings if isinstance(finding, UnreadableTable | LaggingMirror)}
+    return dict.fromkeys(sorted(tables), (("", ""),)) | {
         f"{finding.table}: {change}": ((finding.since, finding.since),)
         for finding in findings
         if isinstance(finding, ChangedSource)

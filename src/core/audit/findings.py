@@ -335,8 +335,24 @@ class ChangedSource:
     kind: Literal["changed_source"] = "changed_source"
 
 
+@dataclass(frozen=True, slots=True)
+class LaggingMirror:
+    """The Iceberg mirror of a table, which has been behind its pointers for longer than the contract says.
+
+    ``behind`` counts partitions, ``since`` is the time of the first commit that it lacks (ISO 8601). ``problem`` says
+    why its own objects cannot be read, where they cannot: then nothing is counted.
+    """
+
+    dataset: str
+    table: str
+    behind: int = 0
+    since: str = ""
+    problem: str = ""
+    kind: Literal["lagging_mirror"] = "lagging_mirror"
+
+
 # Nothing of the data is amiss: what is only reported, and what is only cleared away or completed.
-REPORTED = ("held_partition", "slow_sweep", "unplaced_row", "changed_source")
+REPORTED = ("held_partition", "slow_sweep", "unplaced_row", "changed_source", "lagging_mirror")
 CLEARED = ("unreferenced_object", "unhashed_row")
 
 Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
@@ -367,6 +383,7 @@ Finding = Union[  # noqa: UP007  (the codec reads the members at run time)
     SlowSweep,
     UnreadableTable,
     ChangedSource,
+    LaggingMirror,
 ]
 
 
