@@ -7,7 +7,7 @@ locals {
   alarm_kinds = [
     "dead-letters", "function-errors", "throttles", "queue-age", "schedule-silent", "freshness", "quarantine",
     "halted-objects", "failed-tables", "horizon-held", "provider-refused", "provider-broken", "secret-missing",
-    "delivery-late", "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "deployment-drift",
+    "delivery-late", "gaps-unhealed", "audit-failed", "audit-silent", "canary-dead", "deployment-drift", "mirror-late",
     "pipeline-unhealthy",
   ]
 
@@ -174,6 +174,7 @@ locals {
     { for name, alarm in aws_cloudwatch_metric_alarm.schedule_silent : "schedule-silent-${name}" => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_composite_alarm.freshness : "freshness-${name}" => alarm.alarm_name },
     one(module.auditor[*].alarms),
+    one(module.mirror[*].alarms),
   )
   alarm_names = merge(local.watched, { pipeline-unhealthy = aws_cloudwatch_composite_alarm.unhealthy.alarm_name })
 }

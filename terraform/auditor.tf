@@ -95,6 +95,8 @@ module "auditor" {
     report_url  = local.page_link
   }
 
+  mirror = local.mirrors && var.schedules_enabled ? var.mirror : null # else nobody runs it, and it may be late
+
   page      = var.health_page.enabled
   page_tags = { component = "page" }
 

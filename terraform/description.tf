@@ -20,6 +20,7 @@ locals {
     alarm_topic        = aws_sns_topic.alarms.arn
     anchors            = local.proves ? local.anchor_bucket : ""
     signing_keys       = local.signing_keys
+    mirror_database    = local.mirrors ? local.mirror_database : ""
     contracts_key      = aws_s3_object.contracts.key
     contracts_sha256   = filesha256(var.contracts_file)
     code_version       = substr(var.code_zip.hash, 0, 12) # as in the package itself, for its functions

@@ -103,6 +103,7 @@ locals {
     "SCHEDULED_TIME",
     "<aws.scheduler.scheduled-time>",
   )
+  scheduled_minute = replace(jsonencode({ time = "SCHEDULED_TIME" }), "SCHEDULED_TIME", "<aws.scheduler.scheduled-time>")
 }
 
 # ---------------------------------------------------------------- by role, for outputs, alarms and the dashboard
@@ -115,12 +116,14 @@ locals {
     one(module.feeds[*].functions),
     one(module.auditor[*].functions),
     one(module.notary[*].functions),
+    one(module.mirror[*].functions),
   )
 
   queues = merge(
     { arrivals = module.arrivals },
     { for queue in module.requests : "requests" => queue },
     { for queue in module.repairs : "repairs" => queue },
+    { for mirror in module.mirror : "mirror" => mirror.queue },
   )
 
   # The functions' own metrics: where they are, and what tells those of this deployment from another's.

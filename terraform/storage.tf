@@ -258,7 +258,14 @@ resource "aws_secretsmanager_secret" "source" {
 
 # A layer's hash is of its lock and the rules that it is built by, so that a plan needs no built layer: only whoever uploads one does.
 locals {
-  layers   = var.layer_zips == null ? {} : { for name, layer in var.layer_zips : name => layer }
+  layers = var.layer_zips == null ? {} : {
+    for name, layer in var.layer_zips : name => layer if name != "iceberg" || var.mirror.enabled
+  }
+  layer_descriptions = {
+    base    = "What every function imports"
+    athena  = "What asking Athena needs beside it"
+    iceberg = "What making Iceberg tables needs beside it"
+  }
   packages = merge({ code = var.code_zip }, local.layers)
 }
 
@@ -280,7 +287,7 @@ resource "aws_lambda_layer_version" "this" {
   for_each = local.layers
 
   layer_name               = "${local.prefix}-${each.key}"
-  description              = { base = "What every function imports", athena = "What asking Athena needs beside it" }[each.key]
+  description              = local.layer_descriptions[each.key]
   s3_bucket                = aws_s3_object.package[each.key].bucket
   s3_key                   = aws_s3_object.package[each.key].key # another hash is another key, and another version
   compatible_runtimes      = ["python3.12"]

@@ -83,8 +83,9 @@ variable "code_zip" {
 variable "layer_zips" {
   description = "The functions' layers: the hash of what each is made from, and its zip, read where a plan uploads it; null for none."
   type = object({
-    base   = object({ hash = string, file = string })
-    athena = object({ hash = string, file = string })
+    base    = object({ hash = string, file = string })
+    athena  = object({ hash = string, file = string })
+    iceberg = object({ hash = string, file = string })
   })
   default = null
 
@@ -186,6 +187,29 @@ variable "health_page" {
       for arn in var.health_page.distributions : can(regex("^arn:aws[a-z-]*:cloudfront::[0-9]{12}:distribution/[A-Z0-9]+$", arn))
     ])
     error_message = "health_page.distributions: exact ARNs, such as arn:aws:cloudfront::111122223333:distribution/E1EXAMPLE."
+  }
+}
+
+variable "mirror" {
+  description = "Iceberg tables of the star for other engines (docs/iceberg.md): how often, how far behind, how long a run may take."
+  type = object({
+    enabled         = optional(bool, false)
+    every_minutes   = optional(number, 5)
+    within_minutes  = optional(number) # before it is late; null: what the contract says of the data, complete_within
+    timeout_seconds = optional(number, 120)
+  })
+  default = {}
+
+  validation {
+    condition = (
+      var.mirror.every_minutes >= 1 && var.mirror.every_minutes <= 1440 && floor(var.mirror.every_minutes) == var.mirror.every_minutes
+    )
+    error_message = "mirror.every_minutes: a whole number from 1 to 1440."
+  }
+
+  validation {
+    condition     = var.mirror.timeout_seconds >= 30 && var.mirror.timeout_seconds <= 900
+    error_message = "mirror.timeout_seconds: 30 to 900 (Lambda's limit); the first run over a large lake reads every footer."
   }
 }
 

@@ -12,20 +12,28 @@ _SEND_AT_ONCE = 10  # SendMessageBatch's limit
 
 
 class SqsQueue:
-    """``core.ports.Queue`` over SQS."""
+    """``core.ports.Queue`` over SQS.
 
-    def __init__(self, client: Any, url: str) -> None:
+    ``group`` is the field of messages whose value is their group, for a FIFO queue: of each group SQS hands out one
+    batch at a time, in order. The queue itself tells what was sent twice, by its content.
+    """
+
+    def __init__(self, client: Any, url: str, *, group: str = "") -> None:
         self._client = client
         self._url = url
+        self._group = group
 
     def send(self, messages: Sequence[Mapping[str, object]]) -> Sequence[int]:
         refused: list[int] = []
         for start in range(0, len(messages), _SEND_AT_ONCE):
             entries = [
-                {"Id": str(index), "MessageBody": json.dumps(message)}
+                {"Id": str(index), "MessageBody": json.dumps(message), **self._group_of(message)}
                 for index, message in enumerate(messages[start : start + _SEND_AT_ONCE], start)
             ]
             with reaching("send messages", self._url):
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
             refused += [int(refusal["Id"]) for refusal in answer.get("Failed", [])]
         return refused
+
+    def _group_of(self, message: Mapping[str, object]) -> dict[str, str]:
+        return {"MessageGroupId": str(message[self._group])} if self._group else {}

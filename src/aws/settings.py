@@ -46,6 +46,10 @@ class Settings:
     athena_database: str = ""
     anchor_bucket: str = ""
     signing_keys: tuple[str, ...] = ()  # by age, the newest last
+    mirror_database: str = ""  # of the catalog, where the mirror is scheduled
+    mirror_queue_url: str = ""
+    mirror_seconds: int = 0  # from one run of the mirror to the next; 0: nobody runs it
+    mirror_within_seconds: int = 0  # how far it may be behind; 0: as long as the contract says that data may be late
     memory_mb: int = 0  # of the function; 0: this is none
     contracts_text: bytes | None = field(default=None, repr=False)  # where they are no file beside the code
 
@@ -83,6 +87,10 @@ class Settings:
             athena_database=environment.get("STARMEND_ATHENA_DATABASE", ""),
             anchor_bucket=environment.get("STARMEND_ANCHOR_BUCKET", ""),
             signing_keys=tuple(json.loads(environment.get("STARMEND_SIGNING_KEYS") or "[]")),
+            mirror_database=environment.get("STARMEND_MIRROR_DATABASE", ""),
+            mirror_queue_url=environment.get("STARMEND_MIRROR_QUEUE_URL", ""),
+            mirror_seconds=int(environment.get("STARMEND_MIRROR_SECONDS") or 0),
+            mirror_within_seconds=int(environment.get("STARMEND_MIRROR_WITHIN_SECONDS") or 0),
             memory_mb=int(environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") or 0),
         )
 

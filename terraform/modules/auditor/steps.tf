@@ -79,6 +79,8 @@ locals {
     STARMEND_SOURCE_FUNCTION       = one(var.databases[*].check.name)
     STARMEND_RESTATE_FUNCTION      = local.has_databases ? module.restate.name : null
     STARMEND_DEAD_LETTER_QUEUE_URL = var.arrivals.dead_url
+    STARMEND_MIRROR_SECONDS        = try(tostring(60 * var.mirror.every_minutes), null)
+    STARMEND_MIRROR_WITHIN_SECONDS = try(tostring(60 * var.mirror.within_minutes), null)
   }
   step_environment = {
     audit  = local.look_environment

@@ -93,6 +93,15 @@ variable "admins" {
   })
 }
 
+variable "mirror" {
+  description = "How often the mirror runs and how far it may be behind, which tell when it is late; null: no schedule runs it."
+  type = object({
+    every_minutes  = number
+    within_minutes = optional(number)
+  })
+  default = null
+}
+
 variable "page" {
   description = "Whether a function writes the health page every hour."
   type        = bool

@@ -8,10 +8,12 @@ data "aws_partition" "current" {}
 
 locals {
   receives  = 3
-  dead_name = "${var.name}-dead"
+  suffix    = var.fifo ? ".fifo" : "" # which SQS asks of the name
+  live_name = "${var.name}${local.suffix}"
+  dead_name = "${var.name}-dead${local.suffix}"
   account   = data.aws_caller_identity.current.account_id
   arns      = "arn:${data.aws_partition.current.partition}:sqs:${var.region}:${local.account}"
-  arn       = "${local.arns}:${var.name}"
+  arn       = "${local.arns}:${local.live_name}"
   dead_arn  = "${local.arns}:${local.dead_name}"
 }
 
@@ -60,6 +62,7 @@ data "aws_iam_policy_document" "access" {
 
 resource "aws_sqs_queue" "dead" {
   name                      = local.dead_name
+  fifo_queue                = var.fifo
   message_retention_seconds = 14 * 24 * 3600 # SQS's longest
   sqs_managed_sse_enabled   = true
   policy                    = data.aws_iam_policy_document.access["dead"].json
@@ -68,8 +71,10 @@ resource "aws_sqs_queue" "dead" {
 }
 
 resource "aws_sqs_queue" "this" {
-  name                      = var.name
-  message_retention_seconds = 4 * 24 * 3600
+  name                        = local.live_name
+  fifo_queue                  = var.fifo
+  content_based_deduplication = var.fifo ? true : null
+  message_retention_seconds   = 4 * 24 * 3600
   # What Lambda asks for, so that retries never overlap: six time-outs and the time in which a batch is gathered.
   visibility_timeout_seconds = 6 * var.consumer_timeout_seconds + var.consumer_window_seconds
   receive_wait_time_seconds  = 20

@@ -25,6 +25,12 @@ variable "senders" {
   default     = {}
 }
 
+variable "fifo" {
+  description = "Hand out the messages of a group one batch at a time, in order, and each once in five minutes."
+  type        = bool
+  default     = false
+}
+
 variable "dead_queue_first" {
   description = "Name the dead-letter queue only once it exists, as AWS demands; false: at once, for which the emulator waits."
   type        = bool
