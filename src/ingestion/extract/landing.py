@@ -27,19 +27,25 @@ class Landing:
     def state(self, table: str, stored: StoredState) -> TableState:
         """The start of the table's next object, as the objects prove it: those beyond the stored id are adopted.
 
-        Lists from the stored id on (the whole sequence only where that is lost): one request where nothing is beyond
-        and the newest object is known from the last pass. Raises ``ObjectConflict`` where the newest object was not
-        written by an extraction.
+        Lists from the stored id on (the whole sequence only where that is lost). Where the newest object is known from
+        the last pass, one look at the name of its successor tells the same for a twelfth of the price, for ids have no
+        holes. Raises ``ObjectConflict`` where the newest object was not written by an extraction.
         """
         known = TableObject(self._dataset, table, stored.number or 0)
-        beyond = [
-            target.number
-            for info in self._objects.list(table_prefix(self._dataset, table), after=known.key)
-            if (target := parse_table_key(info.key))
-        ]
+        beyond = [] if self._is_last(known) else self._beyond(known)
         number = beyond[-1] if beyond else known.number
         newest = self.facts(TableObject(self._dataset, table, number)) if number else None
         return plan_adoption(stored, beyond, newest)
+
+    def _is_last(self, known: TableObject) -> bool:
+        """Whether it is the object that the last pass left as the newest, and none has come since."""
+        remembered, _ = self._facts.get(known.table, ("", None))
+        successor = TableObject(self._dataset, known.table, known.number + 1)
+        return remembered == known.key and self._objects.stat(successor.key) is None
+
+    def _beyond(self, known: TableObject) -> list[int]:
+        listed = self._objects.list(table_prefix(self._dataset, known.table), after=known.key)
+        return [target.number for info in listed if (target := parse_table_key(info.key))]
 
     def facts(self, target: TableObject) -> ObjectFacts | None:
         """The object's metadata; None where there is no such object."""
