@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from auditor.page.document import pages
 from auditor.page.reading.gather import gather
+from auditor.page.reading.listings import ListedOnce
 from auditor.page.reading.newest import newest_stored
 from auditor.page.reading.sources import Range, Sources
 from auditor.services import Services
@@ -22,6 +24,7 @@ def publish_page(_event: object, services: Services, *, environment: str) -> dic
     A part that could not be read is told on the page and counted in ``unread``. Raises
     ``TransientFailure`` where the page could not be written: the one before stays.
     """
+    services = replace(services, records=ListedOnce(services.records))
     span = Range.of(None, None, int(services.now().timestamp()))
     sources = Sources(services, newest=lambda tables: newest_stored(services, tables))
     report = gather(sources, span, project=services.project, environment=environment)

@@ -10,10 +10,12 @@ from heapq import nlargest
 import pyarrow.compute as pc
 
 from auditor.page.reading.freshness import instant_column
+from auditor.page.reading.listings import ListedOnce
 from auditor.services import Services
 from auditor.warehouse.outdated import paths_newest_first
 from auditor.warehouse.partitions import read_partition
 from core.contract.model import Table
+from core.ports import ObjectReader
 from core.warehouse.pointer import POINTER_NAME, pointer_key
 
 PARTITIONS = 8  # of a fact: of the newest times, and again of those that changed last
@@ -36,14 +38,15 @@ def _newest(services: Services, table: Table, column: str) -> dt.datetime | None
         ).as_py()
         return instant
 
-    paths = paths_newest_first(services.records, table)[:PARTITIONS] + _changed_last(services, table)
+    records = ListedOnce(services.records)
+    paths = paths_newest_first(records, table)[:PARTITIONS] + _changed_last(records, table)
     with ThreadPoolExecutor(services.limits.workers) as pool:
         instants = [instant for instant in pool.map(latest, dict.fromkeys(paths)) if instant is not None]
     return max(instants).replace(tzinfo=dt.UTC) if instants else None
 
 
-def _changed_last(services: Services, table: Table) -> list[str]:
+def _changed_last(records: ObjectReader, table: Table) -> list[str]:
     folder = pointer_key(table.folder).removesuffix(POINTER_NAME)
-    pointers = (info for info in services.records.list(folder) if info.key.endswith(f"/{POINTER_NAME}"))
+    pointers = (info for info in records.list(folder) if info.key.endswith(f"/{POINTER_NAME}"))
     last = nlargest(PARTITIONS, pointers, key=lambda info: (info.modified, info.key))
     return [info.key.removeprefix(folder).removesuffix(POINTER_NAME).rstrip("/") for info in last]

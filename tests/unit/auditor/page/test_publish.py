@@ -10,13 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.fakes.objects import MemoryObjects
 from tests.support.feed_simulation import FeedSimulation, feed_simulation
 
 from auditor.page import publish
 from auditor.page.document import pages
 from auditor.page.publish import FOLDER, KEY, NAME, publish_page
-from auditor.page.reading import newest
+from auditor.page.reading import listings, newest
 from auditor.page.reading.gather import gather
+from auditor.page.reading.listings import ListedOnce
 from auditor.page.reading.newest import newest_stored
 from auditor.page.reading.sources import Range, Sources
 from core.errors import OutOfReach
@@ -49,6 +51,18 @@ class Watched:
         if self._fails and key.endswith(self._fails):
             raise OutOfReach("write object", key, "timed out", "Try again")
         self.written[key] = (content_type, body)
+
+
+class Counted(Watched):
+    """One whose listings are noted, too."""
+
+    def __init__(self, store: ObjectReader) -> None:
+        super().__init__(store)
+        self.listed: list[str] = []
+
+    def list(self, prefix: str, *, after: str = "") -> Any:
+        self.listed.append(prefix)
+        return self._store.list(prefix, after=after)
 
 
 def published(traded: FeedSimulation, **more: Any) -> tuple[dict[str, Any], dict[str, tuple[str, bytes]]]:
@@ -90,6 +104,29 @@ def test_a_page_that_cannot_be_written_is_an_error_and_one_of_which_a_part_canno
     said, written = published(traded)
     assert said["unread"] == 1
     assert b"timed out" in written[KEY][1]
+
+
+def test_a_page_asks_for_each_listing_once_and_for_a_week_of_windows_in_one(traded: FeedSimulation) -> None:
+    """Eight stories of missing points look at the same journals, causes and receipts."""
+    records = Counted(traded.lake.records)
+    publish_page({}, replace(traded.services(), records=records), environment="test")
+    assert [prefix for prefix in records.listed if records.listed.count(prefix) > 1] == []
+    assert "completeness/dataset=quotes/" in records.listed
+    assert len(records.listed) < 75, "each costs what a PUT does"
+
+
+def test_long_listings_are_not_kept_and_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "MOST_KEPT", 3)
+    store = MemoryObjects()
+    for number in range(5):
+        store.write(f"a/{number}", b"")
+    records = Counted(store)
+    once = ListedOnce(records)  # type: ignore[arg-type]
+    for prefix, after in (("a/", ""), ("a/", "a/2"), ("a/", "a/1"), ("b/", "")):
+        names = [info.key for info in store.list(prefix, after=after)]
+        assert [[info.key for info in once.list(prefix, after=after)] for _ in range(2)] == [names, names]
+    assert records.listed.count("a/") == 5, "of two, two, and one"
+    assert records.listed.count("b/") == 1
 
 
 def all_but(ahead: str) -> Callable[[str, dt.datetime], bool]:
