@@ -25,12 +25,13 @@ from core.warehouse.pointer import remedy_of
 from starmend_reader.certified import certified_key
 from starmend_reader.errors import NotKept, NotProven
 from starmend_reader.instants import Instant, contracts_at, instant_of, is_kept
-from starmend_reader.partitions import Part, Past, current_parts, in_parallel, past_partitions
+from starmend_reader.partitions import Listed, Part, Past, current_parts, in_parallel, past_partitions
 from starmend_reader.relations import Relation, relations_of, stored_columns
 from starmend_reader.rows import Rows
 from starmend_reader.scan import line_batches, parquet_batches
 from starmend_reader.storage import Storage, check_profile, reaching
 from starmend_reader.where.conditions import Condition, Where, conditions_of
+from starmend_reader.where.projection import is_listed
 from starmend_reader.where.pruning import may_hold
 
 DESCRIPTION = "deployment.json"
@@ -132,12 +133,16 @@ class Lake:
         conditions = conditions_of(where, relation.columns, place=name)
         wanted = _chosen(relation, columns)
         if relation.table is None:
-            return past._records(relation, conditions, wanted, instant)
+            return past._records(relation, conditions, wanted, instant, now)
         placed = [each for each in conditions if each.column not in relation.unknown]  # paths have what was stored
+
+        def listed(path: str) -> bool:
+            return is_listed(relation.projection, values_in(path), now)
+
         if instant is None:
-            parts = current_parts(self.warehouse, relation.table, placed)
+            parts = current_parts(self.warehouse, relation.table, placed, listed)
         elif is_kept(relation.table, self.contracts, now=now):
-            parts = past._parts_at(relation.table, placed, instant)
+            parts = past._parts_at(relation.table, placed, instant, listed)
         else:
             problem = f"its partitions of then ({relation.table.folder}) were built anew, and the old ones are removed"
             raise NotKept("read as of", f"{name} at {format_second(instant.at)}", problem, "Ask for a later time")
@@ -165,12 +170,12 @@ class Lake:
             raise UnknownTable("read", name, "is no table or view", f"There are {', '.join(self.relations)}")
         return self.relations[name]
 
-    def _parts_at(self, table: Table, conditions: Sequence[Condition], instant: Instant) -> list[Part]:
+    def _parts_at(self, table: Table, conditions: Sequence[Condition], instant: Instant, listed: Listed) -> list[Part]:
         """The partitions as they were, without those that had no rows yet.
 
         Those that a certificate names hold the rows that it proves.
         """
-        pasts = past_partitions(self.warehouse, table, conditions)
+        pasts = past_partitions(self.warehouse, table, conditions, listed)
         certificate = instant.certificate
         named = certificate.partitions if certificate else {}
         contract = self.contracts.dataset(table.dataset)
@@ -183,12 +188,9 @@ class Lake:
         keys = in_parallel(key_of, pasts)
         there = {past.name for past in pasts}
         for name in named:
+            path = name.removeprefix(table.folder).lstrip("/")
             is_ours = name == table.folder or name.startswith(f"{table.folder}/")
-            if (
-                is_ours
-                and name not in there
-                and may_hold(table, name.removeprefix(table.folder).lstrip("/"), conditions)
-            ):
+            if is_ours and name not in there and listed(path) and may_hold(table, path, conditions):
                 raise NotProven("read as of a certificate", name, "its pointer is gone", remedy_of(name))
         return [Part(past.path, key) for past, key in zip(pasts, keys, strict=True) if key]
 
@@ -202,7 +204,12 @@ class Lake:
         return shown
 
     def _records(
-        self, relation: Relation, conditions: Sequence[Condition], wanted: pa.Schema, instant: Instant | None
+        self,
+        relation: Relation,
+        conditions: Sequence[Condition],
+        wanted: pa.Schema,
+        instant: Instant | None,
+        now: datetime,
     ) -> Rows:
         """The rows of a record of the pipeline, JSON lines in folders by its partition keys."""
         if instant is not None:
@@ -214,7 +221,8 @@ class Lake:
                 continue
             values = values_in(info.key.removeprefix(relation.location).rpartition("/")[0])
             by_key = [(condition, values[condition.column]) for condition in conditions if condition.column in values]
-            if set(values) == set(relation.keys) and all(each.holds_between(value, value) for each, value in by_key):
+            is_ours = set(values) == set(relation.keys) and is_listed(relation.projection, values, now)
+            if is_ours and all(each.holds_between(value, value) for each, value in by_key):
                 objects.append((info.key, values))
         shown = {name: pc.field(name) for name in relation.columns.names}
         rows = _condition(relation, conditions, shown)

@@ -32,6 +32,7 @@ from starmend_reader.where.conditions import Condition
 from starmend_reader.where.pruning import folders, may_hold
 
 WORKERS = 16  # small objects at once: each is a round trip
+Listed = Callable[[str], bool]  # whether the catalog lists a partition, by its path
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -59,22 +60,27 @@ class Past:
         return object_at(self.name, self.current, self.written, at, lambda key: read_footer(self.storage, key))
 
 
-def current_parts(storage: Storage, table: Table, conditions: Sequence[Condition]) -> list[Part]:
+def current_parts(
+    storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed = lambda _: True
+) -> list[Part]:
     """The partitions that can hold rows of the conditions, as their pointers have them, in order of their paths.
 
-    Raises ``LostCommit`` where a pointer names no object of its partition.
+    Those that are not ``listed`` are as good as not there. Raises ``LostCommit`` where a pointer names no object of its
+    partition.
     """
-    paths = _paths(storage, table, conditions)
+    paths = _paths(storage, table, conditions, listed)
     return in_parallel(lambda path: Part(path, _target(storage, table, path)), paths)
 
 
-def past_partitions(storage: Storage, table: Table, conditions: Sequence[Condition]) -> list[Past]:
+def past_partitions(
+    storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed = lambda _: True
+) -> list[Past]:
     """The partitions that can hold rows of the conditions, with their past, in order of their paths.
 
-    Raises ``LostCommit`` where one has lost its pointer.
+    Those that are not ``listed`` are as good as not there. Raises ``LostCommit`` where one has lost its pointer.
     """
-    stored = dict(_objects(storage, table, conditions))
-    pointed = _paths(storage, table, conditions)
+    stored = dict(_objects(storage, table, conditions, listed))
+    pointed = _paths(storage, table, conditions, listed)
     for path in sorted(stored.keys() - set(pointed)):
         if lost := lost_pointer(partition_of(table.folder, path), [info.key for info in stored[path]]):
             raise lost
@@ -109,7 +115,7 @@ def in_parallel(work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         return list(pool.map(work, items))
 
 
-def _paths(storage: Storage, table: Table, conditions: Sequence[Condition]) -> list[str]:
+def _paths(storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed) -> list[str]:
     root = f"{ROOT}{table.folder}/"
     paths = [
         info.key.removeprefix(root).removesuffix(POINTER_NAME).rstrip("/")
@@ -117,18 +123,18 @@ def _paths(storage: Storage, table: Table, conditions: Sequence[Condition]) -> l
         for info in storage.list(f"{root}{folder}")
         if info.key.endswith(f"/{POINTER_NAME}")
     ]
-    return sorted(path for path in paths if may_hold(table, path, conditions))
+    return sorted(path for path in paths if listed(path) and may_hold(table, path, conditions))
 
 
 def _objects(
-    storage: Storage, table: Table, conditions: Sequence[Condition]
+    storage: Storage, table: Table, conditions: Sequence[Condition], listed: Listed
 ) -> Iterator[tuple[str, tuple[ObjectInfo, ...]]]:
     """The objects of each partition that can hold rows, by its path."""
     root = f"{DATA_ROOT}{table.folder}/"
     for folder in folders(table, conditions):
         objects = [info for info in storage.list(f"{root}{folder}") if parse_object(info.key)]
         for path, infos in groupby(objects, key=lambda info: info.key.removeprefix(root).rpartition("/")[0]):
-            if may_hold(table, path, conditions):
+            if listed(path) and may_hold(table, path, conditions):
                 yield path, tuple(infos)
 
 

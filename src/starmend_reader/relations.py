@@ -28,7 +28,8 @@ class Relation:
     """Something that can be read by its name: ``columns`` in Athena's order, partition keys last, with their types.
 
     ``table`` is the star table that its rows are of; a view's are those in which ``condition`` is true. Without a table
-    it is a record of the pipeline: JSON lines below ``location``. ``keys`` are the partition keys.
+    it is a record of the pipeline: JSON lines below ``location``. ``keys`` are the partition keys, ``projection`` says
+    which values of them the catalog lists.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Relation:
     condition: str = ""
     unknown: Mapping[str, UnknownMember] = field(default_factory=dict)
     location: str = ""
+    projection: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -54,8 +56,9 @@ def relations_of(contracts: Contracts) -> dict[str, Relation]:
         base = relations[view.table.name]
         shown = pa.schema([each for each in base.columns if each.name != view.condition])
         relations[view.name] = Relation(
-            view.name, view.description, shown, base.keys, view.table, view.condition, view.unknown
-        )
+            view.name, view.description, shown, base.keys, view.table, view.condition, view.unknown,
+            projection=base.projection,
+        )  # fmt: skip
     return dict(sorted(relations.items()))
 
 
@@ -68,7 +71,15 @@ def _relation(contracts: Contracts, name: str, entry: Mapping[str, Any]) -> Rela
         for each in entry["columns"]
     ]
     schema = pa.schema([*columns, *keys.items()])
-    return Relation(name, entry["description"], schema, tuple(keys), table, location=entry["location"])
+    return Relation(
+        name,
+        entry["description"],
+        schema,
+        tuple(keys),
+        table,
+        location=entry["location"],
+        projection=entry["projection"],
+    )
 
 
 def stored_columns(relation: Relation) -> pa.Schema:
