@@ -1,7 +1,8 @@
 """Whoever has every right of processing, restating and auditing cannot change the past unnoticed.
 
-His rights are those that the plan grants, so that a new grant is a new right of his. Each way is tried, then the notary
-runs as it does every hour, and then whoever has the public key and may read looks: the way fails the proof, or is told
+His rights are those of every role of the plan but the notary's, more than processing, restating and auditing have: so a
+new grant and a new function are new rights of his. Each way is tried, then the notary runs as it does every hour, and
+then whoever has the public key and may read looks: the way fails the proof, or is told
 as a window that was certified otherwise before or as rows that no certificate speaks of, or it was refused to him.
 """
 
@@ -24,7 +25,7 @@ from core.audit.certificate import certificate_key, head_key, window_digest
 from core.evolution.deployments import ContractForm, Deployment, deployment_key, form_key
 from core.json import canonical_json
 
-ROLES = ("process", "restate", "audit", "plan", "queue", "verify", "certify", "conclude")
+NOTARY_ROLE = "notary"
 OPENED = dt.datetime(2026, 11, 20, 14, 30, tzinfo=dt.UTC)
 ANCHORS = f"arn:aws:s3:::starmend-test-anchors-{ACCOUNT}"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/any"
@@ -49,9 +50,16 @@ def planned(changes: list[Change]) -> list[Change]:
     return [{"type": each["type"], "values": each["change"]["after"]} for each in changes if each["change"]["after"]]
 
 
+def roles_in(resources: list[Change], prefix: str = "starmend-test") -> set[str]:
+    """Every role of a plan that is granted anything, by what follows the prefix in its name."""
+    policies = [each["values"]["role"] for each in resources if each["type"] == "aws_iam_role_policy"]
+    return {role.removeprefix(f"{prefix}-") for role in policies}
+
+
 @pytest.fixture(scope="module")
 def rights(changes: list[Change]) -> Rights:
-    return Rights.of(planned(changes), ROLES)
+    resources = planned(changes)
+    return Rights.of(resources, roles_in(resources) - {NOTARY_ROLE})
 
 
 @pytest.fixture(scope="module")
@@ -376,10 +384,14 @@ def test_no_way_to_change_the_past_goes_unnoticed(
     assert (after.since(before), after.problems) == (shows, after.problems)
 
 
-def test_there_are_more_than_twenty_ways_and_the_attacker_has_rights(rights: Rights) -> None:
+def test_there_are_more_than_twenty_ways_and_the_attacker_has_rights(rights: Rights, changes: list[Change]) -> None:
     assert len(WAYS) > 20
     assert len({name for name, _, _ in WAYS}) == len(WAYS)
     assert all(rights.roles.values()), "each of the roles has grants"
+    functions = {each["values"]["function_name"] for each in planned(changes) if each["type"] == "aws_lambda_function"}
+    attacking = {name.removeprefix("starmend-test-") for name in functions} - {NOTARY_ROLE}
+    assert attacking <= set(rights.roles), "a function that was added is the attacker's too"
+    assert {"process", "restate", "audit", "conclude", "page"} <= attacking
     assert rights.allow("s3:PutObject", f"{WAREHOUSE}/warehouse/fact_quote/symbol=A/month=2026-11/symlink.txt")
     once = f"{WAREHOUSE}/warehouse/_certificates/quotes/000000000009.json"
     assert rights.allow("s3:PutObject", once, **{"s3:if-none-match": "*"})
@@ -390,7 +402,7 @@ def test_the_notary_alone_signs_and_adds_anchors_and_writes_nothing_else(longest
     prefix = next(each["values"]["name"] for each in resources if each["type"] == "aws_sns_topic").removesuffix(
         "-alarms"
     )
-    notary = Rights.of(resources, ["notary"], prefix)
+    notary = Rights.of(resources, [NOTARY_ROLE], prefix)
     anchor, lake = (f"arn:aws:s3:::{prefix}-{name}-{ACCOUNT}" for name in ("anchors", "warehouse"))
     anchor += "/anchors/quotes/000000000001.json"
     key = f"arn:aws:kms:ap-southeast-1:{ACCOUNT}:key/any"
@@ -409,8 +421,7 @@ def test_the_notary_alone_signs_and_adds_anchors_and_writes_nothing_else(longest
         assert notary.allow("s3:GetObject", f"{lake}/{name}") == (name == head)
     for action in ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"):
         assert not notary.allow(action, anchor)
-    roles = {each["values"]["role"] for each in resources if each["type"] == "aws_iam_role_policy"}
-    others = Rights.of(resources, {role.removeprefix(f"{prefix}-") for role in roles} - {"notary"}, prefix)
+    others = Rights.of(resources, roles_in(resources, prefix) - {NOTARY_ROLE}, prefix)
     assert len(others.roles) > 15
     assert not others.allow("kms:Sign", key, **signing)
     assert not others.allow("s3:PutObject", anchor, **{"s3:if-none-match": "*"})
