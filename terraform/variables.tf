@@ -166,8 +166,8 @@ variable "report_url" {
   default     = ""
 
   validation {
-    condition     = var.report_url == "" || can(regex("^https?://[^\\s]+$", var.report_url))
-    error_message = "report_url: an address that begins with https://, or empty."
+    condition     = var.report_url == "" || can(regex("^https://[^\\s/]+[^\\s]*$", var.report_url))
+    error_message = "report_url: an address that begins with https:// (whoever listens on the way could change a page that comes by http), or empty."
   }
 }
 

@@ -79,9 +79,10 @@ def _checked(what: str, work: Callable[..., Any], *arguments: Any) -> Checked:
 def harmless_events(deployed: Deployment, empty_secrets: Collection[str] = ()) -> Mapping[str, Mapping[str, Any]]:
     """An event for each deployed function (but process, which has its object) that makes it start and do nothing.
 
-    Extract of no table and check of no rows connect to the database all the same.
+    Extract of no table and check of no rows connect to the database all the same. The page is written: it is
+    there for whom a mail leads to it then, and the alarm of its schedule is over before the hour is.
     """
-    events: dict[str, Mapping[str, Any]] = {"pull": {"Records": []}}
+    events: dict[str, Mapping[str, Any]] = {"pull": {"Records": []}, "page": {}}
     for contract in deployed.contracts:
         if isinstance(contract.source, Database) and contract.source.secret not in empty_secrets:
             events.setdefault("extract", {"dataset": contract.dataset, "tables": []})

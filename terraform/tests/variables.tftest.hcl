@@ -36,6 +36,7 @@ run "values_that_cannot_work_are_refused" {
     analyst_principals      = ["arn:aws:iam::111122223333:role/*"] # everybody
     vpc_subnet_ids          = ["subnet-1"]                         # subnets without a security group
     contracts_file          = "tests/fixtures/package.txt"         # no rendered contract
+    report_url              = "http://data.example.com/health"     # whoever listens could change it on the way
     alarm_thresholds        = { queue_age = -1 }                   # younger than new
     process_timeout_seconds = 901                                  # beyond Lambda's limit
     audit_wait_seconds      = 0
@@ -54,6 +55,7 @@ run "values_that_cannot_work_are_refused" {
     var.analyst_principals,
     var.security_group_ids,
     var.contracts_file,
+    var.report_url,
     var.alarm_thresholds,
     var.process_timeout_seconds,
     var.audit_wait_seconds,

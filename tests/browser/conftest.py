@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -82,14 +84,25 @@ class Tab:
 
 
 Opener = Callable[..., Tab]
+SOON = dt.timedelta(minutes=5)
+
+
+def set_clock(tab: Tab, page: str, after: dt.timedelta) -> None:
+    """Let the reader's clock stand so long after the page was made; its timers run on."""
+    made = re.search(r'"made":(\d+)', page)
+    assert made, "a page says when it was made"
+    tab.page.clock.set_fixed_time(dt.datetime.fromtimestamp(int(made[1]), dt.UTC) + after)
 
 
 @pytest.fixture
 def open_page(browser: Any, tmp_path: Path) -> Iterator[Opener]:
-    """Opens files of a page in a mode; afterwards nothing was complained of, and nothing but they was asked for."""
+    """Opens files of a page in a mode, some time after it was made.
+
+    Afterwards nothing was complained of, and nothing but they was asked for.
+    """
     tabs: list[tuple[Tab, Any]] = []
 
-    def open_files(files: dict[str, str], mode: str = "light") -> Tab:
+    def open_files(files: dict[str, str], mode: str = "light", after: dt.timedelta = SOON) -> Tab:
         for name, text in files.items():
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text, encoding="utf-8")
@@ -100,6 +113,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Opener]:
         tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
         tab.page.on("request", lambda request: tab.requests.append(request.url))
         tabs.append((tab, context))
+        set_clock(tab, next(iter(files.values())), after)
         tab.go()
         return tab
 

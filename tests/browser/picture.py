@@ -52,6 +52,7 @@ def draw(browser: Any, report: Report) -> bytes:
         context = browser.new_context(viewport=SIZE, color_scheme="light")
         context.set_default_timeout(PATIENCE)
         tab = context.new_page()
+        tab.clock.set_fixed_time(report.made_at)  # a page of the past would say that it is out of date
         tab.goto(file.as_uri())
         tab.wait_for_selector(".cards")
         png = base64.b64encode(tab.screenshot()).decode()

@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.planning import Change
 from tests.terraform.conftest import MODULE, ROOT
 
+from auditor.page.report import VALID
 from deploy.terraform import Terraform
 
 
@@ -28,6 +30,17 @@ def test_each_environment_plans_as_its_file_says(terraform: Terraform, file: Pat
     lines: list[str] = []
     terraform.test(folder="tests/environments", var_file=file, on_line=lines.append)
     assert any(line.startswith("Success! 1 passed, 0 failed.") for line in lines), lines
+
+
+def test_a_page_is_valid_until_the_next_one_is_promised(changes: list[Change]) -> None:
+    """A start by its schedule, the retries of the start, and all the time that the function may take."""
+    planned = {change["address"]: change["change"]["after"] for change in changes if "_page" in change["address"]}
+    [schedule] = [values for address, values in planned.items() if ".aws_scheduler_schedule." in address]
+    [function] = [values for address, values in planned.items() if ".aws_lambda_function." in address]
+    [retry] = schedule["target"][0]["retry_policy"]
+    assert schedule["schedule_expression"] == "cron(3 * * * ? *)", "every hour"
+    late = retry["maximum_event_age_in_seconds"] + function["timeout"]
+    assert 3600 + late <= VALID.total_seconds() < 2 * 3600
 
 
 def test_terraform_writes_nothing_beside_the_module(terraform: Terraform) -> None:

@@ -21,8 +21,8 @@ MOST_POINTS = 300_000  # characters of points within the page; those of further 
 STYLES = ("page.css", "parts.css")
 # In the order in which they need one another; the chart library first.
 SCRIPTS = (
-    "words.js", "elements.js", "model.js", "charts.js", "coverage.js", "points.js", "datasets.js", "tables.js",
-    "history.js", "router.js",
+    "words.js", "elements.js", "model.js", "age.js", "charts.js", "coverage.js", "points.js", "datasets.js",
+    "tables.js", "history.js", "router.js",
 )  # fmt: skip
 CHARTS = "uplot/uPlot.iife.min"
 
@@ -81,6 +81,7 @@ def _plain(report: Report, name: str) -> str:
     return (
         f'<main id="app"><h1>{escape(report.banner.title)}</h1>\n<p>{escape(name)}, made '
         f"{report.made_at:%Y-%m-%d %H:%M} UTC{_since(report.banner)}.</p>\n"
+        f"<p>Valid until {report.valid_until:%Y-%m-%d %H:%M} UTC: from then on nobody can tell from this page.</p>\n"
         f"<ul>{items}</ul></main>\n"
     )
 

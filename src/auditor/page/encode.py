@@ -28,6 +28,7 @@ def page_data(report: Report) -> Data:
         "project": report.project,
         "environment": report.environment,
         "made": int(report.made_at.timestamp()),
+        "valid_until": int(report.valid_until.timestamp()),
         "range": [int(report.start.timestamp()), int(report.end.timestamp())],
         "banner": _banner(report.banner),
         "datasets": [_dataset(view) for view in report.datasets],

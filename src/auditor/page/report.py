@@ -329,6 +329,10 @@ def _subject(dataset: str, name: str, group: Sequence[WindowView]) -> Subject:
 
 # ---------------------------------------------------------------- the whole
 
+# The next page comes within an hour (Terraform's schedule), ten minutes of retries, and the function's own time-out.
+# One that somebody made by hand is promised no other, but audits look every hour.
+VALID = dt.timedelta(minutes=90)
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -402,6 +406,11 @@ class Report:
     processed: tuple[Processed, ...] = ()
     stories: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def valid_until(self) -> dt.datetime:
+        """Until when what it says may be taken for what is so; from then on the page itself says that it is old."""
+        return self.made_at + VALID
 
     @property
     def feeds(self) -> tuple[FeedView, ...]:

@@ -23,17 +23,17 @@ function homePage() {
 }
 
 function verdict() {
-  const banner = DATA.banner, [sign] = STATE_WORDS[banner.state];
-  return el("header", { class: `banner ${banner.complete ? "complete" : banner.state}`, id: "banner" },
-    el("span", { class: "sign", "aria-hidden": "true" }, banner.complete ? "✓" : sign),
-    el("div", {}, el("h1", { tabindex: "-1" }, banner.title),
+  const banner = DATA.banner, [sign] = STATE_WORDS[banner.state], isOld = outdated(nowSecond()) !== "";
+  return el("header", { class: `banner ${isOld ? "old" : banner.complete ? "complete" : banner.state}`, id: "banner" },
+    el("span", { class: "sign", "aria-hidden": "true" }, isOld ? "?" : banner.complete ? "✓" : sign),
+    el("div", {}, el("h1", { tabindex: "-1" }, isOld ? `Out of date. ${about(DATA.made)}: ${banner.title}` : banner.title),
       el("p", { class: "when" },
         banner.since !== null ? el("span", {}, `${banner.complete ? "So since" : "Since"} ${about(banner.since)} (${length(Math.max(0, DATA.made - banner.since))}). `) : null,
-        banner.next_audit !== null ? el("span", {}, banner.next_audit <= DATA.made ? "The next audit is due now." : `The next audit comes at ${clock(minute(banner.next_audit))}, in ${length(banner.next_audit - DATA.made)}.`)
+        isOld ? null : banner.next_audit !== null ? el("span", {}, banner.next_audit <= DATA.made ? "The next audit is due now." : `The next audit comes at ${clock(minute(banner.next_audit))}, in ${length(banner.next_audit - DATA.made)}.`)
           : el("span", {}, "No audit has ended yet.")),
       banner.doing.length ? el("ul", { class: "doing" }, banner.doing.slice(0, 5).map((text) => { const [name] = text.split(":"); return el("li", {}, link(path("dataset", name), name), text.slice(name.length)); }),
         banner.doing.length > 5 ? el("li", {}, link("#/?datasets", `and ${banner.doing.length - 5} more`)) : null) : null,
-      el("p", { class: "soft made" }, `${DATA.project} / ${DATA.environment}, ${about(DATA.range[0])} to ${about(DATA.range[1])}, made ${about(DATA.made)}. All times are UTC.`)));
+      el("p", { class: "soft made" }, `${DATA.project} / ${DATA.environment}, ${about(DATA.range[0])} to ${about(DATA.range[1])}, made ${about(DATA.made)}, valid until ${about(DATA.valid_until)}. All times are UTC.`)));
 }
 
 // ---------------------------------------------------------------- cards

@@ -24,6 +24,7 @@ function route() {
     const app = document.getElementById("app");
     app.replaceChildren();
     append(app, [parent || missingPage("This page has nothing of that name; an older one may.")]);
+    showAge();
     const title = app.querySelector("h1");
     document.title = `${title ? title.textContent : ""} · ${DATA.project} / ${DATA.environment}`;
     requestAnimationFrame(drawCharts);
