@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,9 @@ def large_table(tmp_path: Path) -> Path:
     rows = pa.table([columns[name] for name in schema.names], schema=schema)
     body = encode(rows, Footer("fact_quote", "", 1, "merge", ROWS), key=table.stored_key)
     memory = MemoryLake(shipped_contracts())
-    for number in range(PARTITIONS):
-        partition = f"fact_quote/symbol=S{number:03d}/month=2026-01"
+    places = islice(product(("2026-10", "2026-11"), table.partition_by[0].values), PARTITIONS)
+    for number, (month, symbol) in enumerate(places):
+        partition = f"fact_quote/symbol={symbol}/month={month}"
         key = object_key(partition, object_name(1, f"{number:032x}"))
         memory.partitions._put(key, body)
         memory.partitions._put(pointer_key(partition), pointer_body(memory.partitions.bucket, key))
