@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.planning import Change
@@ -34,9 +35,12 @@ def test_each_environment_plans_as_its_file_says(terraform: Terraform, file: Pat
 
 def test_a_page_is_valid_until_the_next_one_is_promised(changes: list[Change]) -> None:
     """A start by its schedule, the retries of the start, and all the time that the function may take."""
-    planned = {change["address"]: change["change"]["after"] for change in changes if "_page" in change["address"]}
-    [schedule] = [values for address, values in planned.items() if ".aws_scheduler_schedule." in address]
-    [function] = [values for address, values in planned.items() if ".aws_lambda_function." in address]
+
+    def only(kind: str, part: str) -> dict[str, Any]:
+        [change] = [each for each in changes if each["type"] == kind and part in each["address"]]
+        return dict(change["change"]["after"])
+
+    schedule, function = only("aws_scheduler_schedule", "page_schedule"), only("aws_lambda_function", ".page[")
     [retry] = schedule["target"][0]["retry_policy"]
     assert schedule["schedule_expression"] == "cron(3 * * * ? *)", "every hour"
     late = retry["maximum_event_age_in_seconds"] + function["timeout"]

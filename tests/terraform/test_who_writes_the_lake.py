@@ -50,10 +50,13 @@ def planned(changes: list[Change]) -> list[Change]:
     return [{"type": each["type"], "values": each["change"]["after"]} for each in changes if each["change"]["after"]]
 
 
-def roles_in(resources: list[Change], prefix: str = "starmend-test") -> set[str]:
-    """Every role of a plan that is granted anything, by what follows the prefix in its name."""
-    policies = [each["values"]["role"] for each in resources if each["type"] == "aws_iam_role_policy"]
-    return {role.removeprefix(f"{prefix}-") for role in policies}
+def roles_in(resources: list[Change], prefix: str = "starmend-test", *, hidden: bool = False) -> set[str]:
+    """Every role of a plan that is granted anything, by what follows the prefix in its name.
+
+    ``hidden``: those of which the plan cannot tell what, for it names what is not there yet.
+    """
+    policies = [each["values"] for each in resources if each["type"] == "aws_iam_role_policy"]
+    return {values["role"].removeprefix(f"{prefix}-") for values in policies if ("policy" not in values) == hidden}
 
 
 @pytest.fixture(scope="module")
@@ -391,6 +394,8 @@ def test_there_are_more_than_twenty_ways_and_the_attacker_has_rights(rights: Rig
     functions = {each["values"]["function_name"] for each in planned(changes) if each["type"] == "aws_lambda_function"}
     attacking = {name.removeprefix("starmend-test-") for name in functions} - {NOTARY_ROLE}
     assert attacking <= set(rights.roles), "a function that was added is the attacker's too"
+    hidden = roles_in(planned(changes), hidden=True)
+    assert {name for name in hidden if not name.startswith("start-")} == set(), "schedules start functions alone"
     assert {"process", "restate", "audit", "conclude", "page"} <= attacking
     assert rights.allow("s3:PutObject", f"{WAREHOUSE}/warehouse/fact_quote/symbol=A/month=2026-11/symlink.txt")
     once = f"{WAREHOUSE}/warehouse/_certificates/quotes/000000000009.json"

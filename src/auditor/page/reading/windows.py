@@ -21,7 +21,7 @@ from auditor.interventions.pauses import read_pauses
 from auditor.page.coverage import FeedView, Status, WindowSeen, shape_feed
 from auditor.page.reading.sources import Range, Sources
 from auditor.page.report import Halt, WindowView, shape_windows
-from auditor.windows import Window, facts_of, settled_until, windows_between
+from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Database
 from core.evolution.promised import read_promises
