@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from tests.fakes.objects import MemoryObjects
+from sortedcontainers import SortedDict
+from tests.fakes.objects import MemoryObjects, keys_below
 
 from core.ports import ObjectInfo, ObjectStat, PartitionObject, Pointer, Refused, StoredObject, Written
 from core.warehouse.pointer import (
@@ -41,7 +42,7 @@ class MemoryPartitions:
     def __init__(self, *, clock: Callable[[], datetime] | None = None, bucket: str = "warehouse-bucket") -> None:
         self.bucket = bucket
         self.clock = clock or Ticking()
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, bytes] = SortedDict()
         self.modified: dict[str, datetime] = {}
         self.history: dict[str, list[str]] = {}
         self._lock = threading.Lock()
@@ -90,8 +91,7 @@ class MemoryPartitions:
         with self._lock:
             infos = [
                 ObjectInfo(key, len(self.objects[key]), _etag(self.objects[key]), self.modified[key])
-                for key in sorted(self.objects)
-                if key.startswith(prefix) and key > after
+                for key in keys_below(self.objects, prefix, after=after)
             ]
         return iter(infos)
 
