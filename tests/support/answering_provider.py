@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 @dataclass
 class Provider:
-    """Prices of entities every ten minutes. ``holes`` are points that it never had; ``late`` those that it has later.
+    """Prices of entities every ``step`` seconds. ``holes`` it never had, ``late`` are those that it has later.
 
     ``mood`` spoils history answers while it lasts, ``live_mood`` live ones; none is a good day. ``error`` gives history
     answers in good form the values of something else.
@@ -44,6 +44,7 @@ class Provider:
     error: str = ""
     url: str = ""
     answers: int = 0
+    step: int = STEP
 
     def __post_init__(self) -> None:
         self.clock = SimpleNamespace(set=self._set)
@@ -75,13 +76,13 @@ class Provider:
         start, end = (int(dt.datetime.fromisoformat(query[name]).timestamp()) for name in ("start", "end"))
         records = [
             {"time": iso(slot), "price": float_free(ERRORS[self.error](self, entity, slot))}
-            for slot in range(-(-start // STEP) * STEP, end, STEP)
-            if slot < self.now - STEP and self.has(entity, slot)
+            for slot in range(-(-start // self.step) * self.step, end, self.step)
+            if slot < self.now - self.step and self.has(entity, slot)
         ]
         return MOODS[self.mood](self, date, records)
 
     def _live(self, entity: str, date: str) -> Answer:
-        slot = self.now // STEP * STEP
+        slot = self.now // self.step * self.step
         point = {"time": iso(slot), "price": float_free(self.price(entity, slot))}
         if self.live_mood == "zeros":
             return Answer(json.dumps({"point": {**point, "price": 0}}), date=date)
