@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import tests.chaos
-from tests.chaos.run import Options, Result
+from tests.chaos.run import SEED, Options, Result
 
 Run = Callable[[Options], Result]
 FILE = Path(__file__).resolve().parents[2] / "build" / "chaos.json"
-SEED = 20261120
 MOST_FAULTS = 20  # of a run, in the file; the count is of all
 
 

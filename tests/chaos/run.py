@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 QUIET_SECONDS = 5.0
+SEED = 20261120  # of a run that is told none
 
 
 @dataclass

@@ -1,0 +1,44 @@
+"""Everything in one thread: pools of threads work at once for whoever gives them work, so that no scheduler decides."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+ROOMS = ("core.", "aws.", "ingestion.", "processing.", "auditor.", "mirror.")
+
+
+class Inline(Executor):
+    """A pool whose work is done when it is submitted, by whoever submits it."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        """However many threads are wanted."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told, as of a thread
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """No module of ours starts a thread in this block."""
+    patches = [patch.object(concurrent.futures, "ThreadPoolExecutor", Inline)]
+    for name, module in list(sys.modules.items()):
+        if name.startswith(ROOMS) and getattr(module, "ThreadPoolExecutor", None) is ThreadPoolExecutor:
+            patches.append(patch.object(module, "ThreadPoolExecutor", Inline))
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()
