@@ -47,7 +47,7 @@ class Judge:
         self.counts: Counter[str] = Counter()
         self.reading: Counter[str] = Counter()
         self.first_slot = 0
-        self.last_disaster = float("-inf")
+        self.last_disaster = self.last_commit = float("-inf")
         self.stops = False  # at the first wrong thing
         self._keys: dict[str, Keys] = {}
         self._of_objects: dict[str, tuple[str, Keys]] = {}
@@ -84,6 +84,8 @@ class Judge:
     def _see_commit(self, partition: str, target: str) -> None:
         """Readers never see fewer keys, nor one twice."""
         self.counts["commits"] += 1
+        if partition.startswith("fact_") and not partition.startswith(f"{FACT}_hourly"):
+            self.last_commit = self.cloud.world.time
         body = self.cloud.partitions.objects.get(target)
         if body is None:
             self.say(f"{partition} points to {target}, which is not there")

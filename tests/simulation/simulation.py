@@ -59,6 +59,7 @@ class Simulation:
         self.workload = Workload(self.cloud, self.judge, self.provider, seed, self.until, off)
         self.machine = self.cloud.machine()
         self.runs = 0
+        self.audited: dict[str, float] = {}  # when the last audit that succeeded began
 
     def play(self) -> None:
         """All of it: so many days, then calm hours, then the last judgement."""
@@ -74,6 +75,7 @@ class Simulation:
                 self.world.run(self.until)
                 self._calm()
                 self.world.run(self.until + self.calm_hours * HOUR)
+                self._settle()
                 if self.calm_hours >= CALM_HOURS:
                     self.judge.at_the_end(int(self.until))
                     self.witness.at_the_end(int(self.until))
@@ -87,6 +89,13 @@ class Simulation:
         self.cloud.database.is_down = False
         self.cloud.streams[FEED].stalled_until = 0.0
         self.workload.settle()
+
+    def _settle(self) -> None:
+        """What was committed since the last audits began has no certificate yet: wait for the next."""
+        for _ in range(6 if self.calm_hours >= CALM_HOURS else 0):
+            if self.judge.last_commit < min(self.audited.values(), default=0.0):
+                return
+            self.world.run(self.world.time + AUDIT_HOURS * HOUR)
 
     def _answer(self, request: Request) -> Answer | None:
         self.provider.at = self.world.now
@@ -138,9 +147,11 @@ class Simulation:
             self.world.sleep(AUDIT_HOURS * HOUR)
 
     def _one_audit(self, dataset: str, run: str) -> None:
+        began = self.world.time
         outcome = self.machine.execute({"dataset": dataset}, run)
         self.judge.counts[f"audit {outcome}"] += 1
         if outcome == "succeeded":
+            self.audited[dataset] = began
             self.judge.after_audit(dataset)
             self.witness.after_audit()
 
