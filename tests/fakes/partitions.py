@@ -119,6 +119,12 @@ class MemoryWarehouse(MemoryObjects):
             return others
         return iter(sorted([*others, *self._partitions.list(prefix, after=after)], key=lambda info: info.key))
 
+    def _found(self, effect: str, key: str) -> tuple[ObjectStat, bytes] | None:
+        """Objects of partitions too, as whoever mirrors them reads their ends: it is one bucket."""
+        found = super()._found(effect, key)
+        stored = self._partitions.read(key) if found is None else None
+        return (stored.stat, stored.body) if stored else found
+
     def delete(self, keys: Iterable[str]) -> None:
         gone = list(keys)
         super().delete(gone)

@@ -124,6 +124,7 @@ class Cloud:
         }
         self.on_processed: Callable[[Sequence[Letter], Sequence[str]], None] = lambda _letters, _failed: None
         self.on_pulled: Callable[[PullReport, int], None] = lambda _report, _taken: None
+        self.paused: set[str] = set()  # datasets whose schedules are off
         self._make_parameters()
         self._make_functions()
 

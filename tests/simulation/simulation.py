@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.simulation.changes import Changes
 from tests.simulation.cloud import Cloud, in_this_process, simulated_contracts
 from tests.simulation.judge import FEED, SHOP, STEP, Judge
+from tests.simulation.operators import Operators
 from tests.simulation.weather import Weather
 from tests.simulation.witness import Witness
 from tests.simulation.workload import DAY, HOUR, Workload
@@ -57,6 +59,8 @@ class Simulation:
         self.witness = Witness(self.judge)
         self.until = self.world.time + days * DAY
         self.workload = Workload(self.cloud, self.judge, self.provider, seed, self.until, off)
+        self.operators = Operators(self.cloud, self.judge, seed, self.until)
+        self.changes = Changes(self.cloud, self.judge, seed, self.until)
         self.machine = self.cloud.machine()
         self.runs = 0
         self.audited: dict[str, float] = {}  # when the last audit that succeeded began
@@ -68,6 +72,14 @@ class Simulation:
                 self.cloud.deploy(self.cloud.contracts)
                 self.judge.first_slot = int(self.world.time) // STEP * STEP + STEP
                 self.workload.begin()
+                others = (
+                    ("mirror", self.operators.mirror),
+                    ("operators", self.operators.work),
+                    ("changes", self.changes.deploy),
+                )
+                for name, actor in others:
+                    if name not in self.off:
+                        self.world.spawn(actor)
                 self.world.spawn(self._collect)
                 self.world.spawn(self._extract)
                 for dataset in (FEED, SHOP):
@@ -89,6 +101,8 @@ class Simulation:
         self.cloud.database.is_down = False
         self.cloud.streams[FEED].stalled_until = 0.0
         self.workload.settle()
+        for dataset in sorted(self.cloud.paused):
+            self.operators.resume(dataset)
 
     def _settle(self) -> None:
         """What was committed since the last audits began has no certificate yet: wait for the next."""
@@ -110,6 +124,8 @@ class Simulation:
         while True:
             slot = int(self.world.time) // STEP * STEP + STEP
             self.world.sleep(slot - self.world.time + self.weather.draw.uniform(0.2, 20))
+            if FEED in self.cloud.paused:
+                continue
             if not self.weather.happens("schedule silent", 0.003):
                 self._fire(lambda slot=slot: self.cloud.request(FEED, slot))
             if self.weather.happens("schedule twice", 0.003):
@@ -119,6 +135,8 @@ class Simulation:
         every = self.cloud.contracts.dataset(SHOP).source.every  # type: ignore[union-attr]
         while True:
             self.world.sleep(every)
+            if SHOP in self.cloud.paused:
+                continue
             self._fire(lambda: self.cloud.extract(SHOP))
             if self.weather.happens("schedule twice", 0.01):
                 self._fire(lambda: self.cloud.extract(SHOP))

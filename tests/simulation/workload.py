@@ -132,6 +132,8 @@ class Workload:
         row["note" if table == "purchase" else "city"] = None if draw.random() < 0.1 else self._text()
         if table == "purchase" and draw.random() < 0.5:
             row["amount"] += 1
+        if "channel" in row:
+            row["channel"] = draw.choice([None, "web", "shop"])
         if draw.random() >= 0.03:  # else a silent change: somebody went past the application
             row["last_updated"] = max(at, row["last_updated"])
         database.put(transaction, table, row)
@@ -245,7 +247,9 @@ class Workload:
     def _lose_data(self) -> bool:
         targets = self._targets()
         if targets:
-            self.cloud.partitions.objects.pop(self.draw.choice(targets)[1], None)
+            target = self.draw.choice(targets)[1]
+            self.cloud.partitions.objects.pop(target, None)
+            self.judge.lost.add(target)
         return bool(targets)
 
     def _alter_data(self) -> bool:

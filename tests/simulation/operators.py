@@ -1,0 +1,159 @@
+"""Operators and whoever deploys: commands that run beside everything else, from a laptop that sleeps now and then.
+
+A rollback is theirs alone to answer for, so that readers may see fewer keys of that partition until it is healed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from tests.simulation.cloud import Cloud
+from tests.simulation.functions import Function
+from tests.simulation.judge import FACT, FEED, SHOP, Judge
+from tests.simulation.world import Killed
+
+from auditor.interventions.pauses import change_pauses
+from core.errors import StarmendError
+from core.warehouse.partition_objects import open_object
+from mirror.commit import mirror_table
+from mirror.reading import MirrorServices
+from processing.partitions.rollback import rollback
+from processing.partitions.vacuum import vacuum
+from processing.restating.rebuild import rebuild_table
+from processing.restating.replay import replay
+from processing.services import Services
+
+DAY, HOUR = 86_400.0, 3600.0
+MIRRORED = (FACT, "fact_purchase", "dim_customer")
+MIRROR_EVERY = 4 * HOUR
+
+
+class Operators:
+    """Several people with a checkout; ``counts`` of the weather says what they did."""
+
+    def __init__(self, cloud: Cloud, judge: Judge, seed: int, until: float) -> None:
+        self.cloud = cloud
+        self.judge = judge
+        self.world, self.weather = cloud.world, cloud.weather
+        self.until = until
+        self.draw = random.Random(f"operators {seed}")
+        self._uniques = random.Random(f"mirror {seed}")
+        self._laptop: Function[Services] = Function(
+            self.world, self.weather, "operator", seconds=2 * DAY, build=cloud._processing
+        )
+        self._mirror: Function[MirrorServices] = Function(
+            self.world, self.weather, "mirror", seconds=900, build=self._mirroring
+        )
+
+    def _mirroring(self, container: Any) -> MirrorServices:
+        return MirrorServices(
+            objects=container.port(self.cloud.records, "warehouse"),
+            partitions=container.port(self.cloud.partitions, "warehouse"),
+            root="s3://warehouse-bucket/",
+            now=container.now,
+            unique=lambda: f"{self._uniques.getrandbits(128):032x}",
+        )
+
+    # ------------------------------------------------------------ the mirror
+
+    def mirror(self) -> None:
+        """The mirror's schedule: each table, one after the other; two runs may meet."""
+        while True:
+            self.world.sleep(MIRROR_EVERY)
+            for name in MIRRORED:
+                self.world.spawn(partial(self._mirror_once, name))
+                if self.weather.happens("mirrored twice", 0.05):
+                    self.world.spawn(partial(self._mirror_once, name))
+
+    def _mirror_once(self, name: str) -> None:
+        table = self.cloud.contracts.table(name)
+        try:
+            self._mirror.call(lambda services: mirror_table(table, services))
+        except (Killed, StarmendError) as error:
+            self.judge.counts[f"mirror: {type(error).__name__}"] += 1
+        else:
+            self.judge.counts["mirrored"] += 1
+        self.judge.see_mirror(name)
+
+    # ------------------------------------------------------------ commands
+
+    def work(self) -> None:
+        """Now and then somebody gives a command."""
+        commands = [self._vacuum, self._rebuild, self._replay, self._rollback, self._pause]
+        while self.world.time < self.until:
+            self.world.sleep(self.draw.expovariate(1 / (10 * HOUR)))
+            if self.world.time < self.until:
+                command = self.draw.choice(commands)
+                self.weather.counts[f"operator: {command.__name__.strip('_')}"] += 1
+                self.world.spawn(partial(self._give, command))
+
+    def _give(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except (Killed, StarmendError) as error:
+            self.judge.counts[f"operator: {type(error).__name__}"] += 1
+
+    def _table(self, *kinds: str) -> str:
+        return self.draw.choice([table.name for table in self.cloud.contracts.tables() if table.kind in kinds])
+
+    def _vacuum(self) -> None:
+        """``starmend vacuum --grace 1h``."""
+        table = self.cloud.contracts.table(self._table("fact", "dimension", "rollup"))
+
+        def clean(services: Services) -> None:
+            for _ in vacuum(services.partitions, services.records, table, now=services.now(), grace=timedelta(hours=1)):
+                pass
+
+        self._laptop.call(clean)
+
+    def _rebuild(self) -> None:
+        """``starmend rebuild TABLE``."""
+        name = self._table("fact", "dimension")
+        self._laptop.call(lambda services: list(rebuild_table(services, name)))
+
+    def _replay(self) -> None:
+        """``starmend replay PREFIX``."""
+        keys = [info.key for info in self.cloud.ingest.list(self.draw.choice(["feeds/", "tables/", "repair/"]))]
+        chosen = self.draw.sample(keys, min(len(keys), 5))
+        self._laptop.call(lambda services: list(replay(services, chosen)))
+
+    def _rollback(self) -> None:
+        """``starmend rollback``, without a hold: the next audits heal it forward."""
+        table = self.cloud.contracts.table(self._table("fact"))
+        targets = [*self.judge.targets(table.name)]
+        if not targets:
+            return
+        partition, target = self.draw.choice(targets)
+        body = self.cloud.partitions.objects.get(target)
+        parent = open_object(target, body).footer.parent if body else ""
+        if not parent:
+            return
+        self.judge.may_have_fewer.add(partition)
+        path = partition.partition("/")[2]
+
+        def back(services: Services) -> None:
+            context = services.context_of(services.contracts.dataset(table.dataset))
+            rollback(services.partitions, table, path, to=parent, hold=None, context=context)
+
+        self._laptop.call(back)
+        self.judge.last_disaster = self.world.time
+
+    def _pause(self) -> None:
+        """``starmend pause``, and some hours later ``starmend resume``."""
+        dataset = self.draw.choice([FEED, SHOP])
+        now = int(self.world.time)
+        change_pauses(self.cloud.records, dataset, lambda before: before.paused(now, by="operator", reason="simulated"))
+        self.cloud.paused.add(dataset)
+        self.world.sleep(self.draw.uniform(0.5, 6) * HOUR)
+        self.resume(dataset)
+
+    def resume(self, dataset: str) -> None:
+        """The pause of a dataset ends."""
+        now = int(self.world.time)
+        change_pauses(self.cloud.records, dataset, lambda before: before.resumed(now))
+        self.cloud.paused.discard(dataset)
+        self.judge.resumed = self.world.time
