@@ -372,13 +372,21 @@ def content_hash(row: Row, columns: HashList) -> int:
 
 def _in_json(value: Any) -> str:
     if isinstance(value, datetime):
-        return json.dumps(value.isoformat())
+        return json.dumps(_time(value, "T"))
     return str(value) if isinstance(value, Decimal) else json.dumps(value)
+
+
+def _time(at: datetime, separator: str) -> str:
+    """As PostgreSQL prints it: without zeros behind the last digit of a second."""
+    text = at.isoformat(separator)
+    return text.rstrip("0") if "." in text else text
 
 
 def _in_csv(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return _time(value, " ")
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
     return str(int(value)) if isinstance(value, bool) else str(value)
@@ -433,6 +441,9 @@ class SimulatedEngine:
             return Bound(now, min(held.began, now), holder=Holder("transaction", 1, "app", "app", "active", held.began))
 
         return session.see("bound", look)  # type: ignore[no-any-return]
+
+    def catch_up(self, session: SimulatedSession) -> None:
+        """It is no replica."""
 
 
 def _columns(session: SimulatedSession, tables: Sequence[SourceTable]) -> dict[str, tuple[Column, ...]]:

@@ -1,4 +1,4 @@
-"""The provider of a simulated feed, asked without a network: an HTTP adapter that takes its answers from a model."""
+"""The provider of a simulated feed, asked without a network: calls are answered by a model."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
-import requests
-from requests.structures import CaseInsensitiveDict
 from tests.support.scripted_server import Answer, Request
+from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import ProtocolError
 
 from ingestion.providers.transport import web
 
 Answers = Callable[[Request], Answer | None]  # None: the connection is lost
 
 
-class _Body(io.BytesIO):
+class _Response(io.BytesIO):
+    """What ``Web`` needs of urllib3's."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body.encode() if isinstance(answer.body, str) else answer.body)
+        self.status = answer.status
+        self.headers = HTTPHeaderDict({**({"Date": answer.date} if answer.date else {}), **answer.headers})
+
     def read1(self, size: int = -1, /, decode_content: bool = True) -> bytes:
         return super().read1(size)
-
-
-class _Response:
-    def __init__(self, answer: Answer) -> None:
-        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-        self.status_code = answer.status
-        self.headers = CaseInsensitiveDict({**({"Date": answer.date} if answer.date else {}), **answer.headers})
-        self.raw = _Body(body)
-
-    def __enter__(self) -> _Response:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
 
 
 class _NoDeadline:
@@ -56,16 +49,15 @@ class _NoDeadline:
 def without_network(answers: Answers) -> Iterator[None]:
     """Whatever is asked of any provider in this block is answered by ``answers``."""
 
-    class Adapter:
-        def __init__(self, **_: Any) -> None: ...
-
-        def send(self, request: requests.PreparedRequest, **_: Any) -> _Response:
-            answer = answers(Request(request.path_url, dict(request.headers)))
-            if answer is None:
-                raise requests.ConnectionError("the connection was lost")
-            return _Response(answer)
+    def send(self: web.Web, method: str, url: str, body: object, secret: str) -> _Response:
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        answer = answers(Request(path, dict(self._headers_with(secret))))
+        if answer is None:
+            raise ProtocolError("the connection was lost")
+        return _Response(answer)
 
     with ExitStack() as stack:
-        for name, value in (("HTTPAdapter", Adapter), ("bounded", lambda adapter: adapter), ("Deadline", _NoDeadline)):
-            stack.enter_context(patch.object(web, name, value))
+        stack.enter_context(patch.object(web.Web, "_send", send))
+        stack.enter_context(patch.object(web, "Deadline", _NoDeadline))
         yield

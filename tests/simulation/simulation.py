@@ -97,7 +97,7 @@ class Simulation:
     def _calm(self) -> None:
         """Nothing fails any more, and what is kept in memory of it is over."""
         self.weather.calm = True
-        self.provider.mood = self.provider.live_mood = ""
+        self.provider.mood = self.provider.live_mood = self.provider.error = ""
         self.cloud.database.is_down = False
         self.cloud.streams[FEED].stalled_until = 0.0
         self.workload.settle()
