@@ -24,9 +24,10 @@ from core.audit.findings import REPORTED
 
 PER_BATCH = 10
 PASSES_BESIDE, MOST_LOOKS = 2, 30  # passes that must end while a clean lake is audited, and audits that this may take
+SOME_LINES = Limits(workers=2)
 EVERY_LINE = Limits(
     workers=2, sample_objects=10_000, sample_partitions=10_000
-)  # so that what is altered is found at once
+)  # so that what is altered is found at once; half of what such an audit costs
 MOST_RUNS = 4  # of the state machine, until a batch is healed
 
 
@@ -53,7 +54,6 @@ def run_mutations(batches: int, seed: int, *, per_batch: int = PER_BATCH, sales_
     """So many batches of ``per_batch`` mutations each."""
     tally = Tally()
     with database_simulation(sales_orders=sales_orders, seed=seed) as simulation:
-        simulation.limits = EVERY_LINE
         vandal = Vandal(simulation, seed)
         assert simulation.heal()["audit"]["healthy"]
         for number in range(batches):
@@ -67,6 +67,7 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
     mutations = vandal.batch(size)
     tally.made += len(mutations)
     findings: list[Any] = []
+    simulation.limits = EVERY_LINE
     for attempt in range(MOST_RUNS):
         run = f"batch-{seed}-{number}-{attempt}"
         answers = simulation.heal(run=run)
@@ -75,6 +76,7 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
                 findings += simulation.findings(run, look)
         if answers["audit"]["idle"]:
             break
+    simulation.limits = SOME_LINES
     vandal.adopt()
     simulation.extract()
     left = [*simulation.agree(), *map(describe, amiss(simulation, run=f"left-{seed}-{number}"))]

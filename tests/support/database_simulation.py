@@ -164,9 +164,8 @@ class DatabaseSimulation:
 
     def _secret(self) -> str:
         server = self.database.server
-        login = {"host": server.host, "port": server.port, "dbname": self.database.dbname}
-        user = {"username": server.extractor.user, "password": server.extractor.password}
-        return json.dumps({**login, **user, "sslmode": "verify-full", "sslrootcert": server.certificate.read_text()})
+        login = {"host": server.host, "port": server.direct_port, "dbname": self.database.dbname, "sslmode": "disable"}
+        return json.dumps({**login, "username": server.extractor.user, "password": server.extractor.password})
 
     # ------------------------------------------------------------ the pipeline
 

@@ -62,6 +62,7 @@ class Stranger:
         columns["changed_at"] = (f"{self.clock} not null", "timestamp")
         self.cage = Cage("stranger", columns, [f"k{at}" for at in range(len(self._keys))], clock=self.clock)
         self._next = 0
+        self._steps: dict[int, int] = {}  # what makes the value that a row has now, where it was changed
         self.rows: list[int] = []
 
     @property
@@ -91,7 +92,8 @@ class Stranger:
 
     def harm(self, simulation: Zoo, number: int) -> str:
         """Harm a row in one of the ways; returns which."""
-        other = self._values[0][2](number + self.draw.randint(1, 50) * 70 + 1)  # of another remainder by 2, 5, 7 and 9
+        step = self.draw.choice([step for step in range(1, 51) if step != self._steps.get(number)])
+        other = self._values[0][2](number + step * 70 + 1)  # of another remainder by 2, 5, 7 and 9
         wrong = self.draw.choice(("20 years", "3 days", "400 minutes"))
         kind = self.draw.choice(("deleted", "silent", "set back", "clock wrong", "moved", "late"))
         if kind == "deleted":
@@ -99,10 +101,12 @@ class Stranger:
             self.rows.remove(number)
         elif kind == "silent":
             self.change(simulation, number, v0=other)
+            self._steps[number] = step
         elif kind == "set back":
             self.change(simulation, number, changed_at=f"changed_at - interval '{self.draw.randint(1, 40)} days'")
         elif kind == "clock wrong":
             self.change(simulation, number, v0=other, changed_at=self.at(wrong))
+            self._steps[number] = step
         elif kind == "moved":
             self.change(simulation, number, created_at="created_at - interval '62 days'")
         else:

@@ -35,7 +35,7 @@ class Source:
         return self.server.connect(role, tls=tls, dbname=self.dbname)
 
     def owner(self) -> Connection:
-        return self.connect()
+        return self.connect(tls=False)
 
     def extractor(self) -> Connection:
         return self.connect(self.server.extractor)
