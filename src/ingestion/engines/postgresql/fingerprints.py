@@ -33,10 +33,12 @@ def count_buckets(
     """(stretch, bucket, rows, greatest version as a timestamp, sum of hashes) of the rows older than ``until``.
 
     ``hashes`` are those of the rows' content (``content``), whose sums come behind the others. With ``beyond`` the same
-    scan counts the rows that no interval before it will hold too, as stretch 0: no other row is without a version.
+    scan counts the rows that no interval before it will hold too, as a bucket that is null: no other row has no hash.
 
     One scan for all spans: their bounds cut time into stretches, counted from 1; the second part of the answer says
-    which span each of them is (None: between two spans).
+    which span each of them is (None: between two spans). The server may have several workers do it: what is grouped
+    by is so plain that it knows how few groups there are, and the fence (an OFFSET, so that the key is hashed once) is
+    of the very type that counts as none.
     """
     version = _version(reading)
     conditions = [*_placed(reading), f"{version} < {_utc(until)}"]
@@ -51,17 +53,16 @@ def count_buckets(
         span_of = [starts.get(at) for at in bounds[:-1]]  # type: ignore[misc]
     content = [f"{expression} AS c{place}" for place, expression in enumerate(hashes)]
     sums = "".join(f", sum(c{place})" for place in range(len(hashes)))
-    chosen = " AND ".join(conditions)
+    chosen, key = " AND ".join(conditions), _hash(reading)
     if beyond is not None:
-        unplaced = never_held(reading, beyond)
-        chosen = f"({chosen}) OR {unplaced}"
-        version = f"CASE WHEN {unplaced} THEN NULL ELSE {version} END"
-    columns = ", ".join([f"{stretch} AS s", f"{_hash(reading)} AS h", f"{version} AS v", *content])
-    rows = f"SELECT {columns} FROM {reading.source} WHERE {chosen}"
-    stretch = "s" if beyond is None else "CASE WHEN v IS NULL THEN 0 ELSE s END"
+        key = f"CASE WHEN {chosen} THEN {key} END"
+        chosen = f"({chosen}) OR {never_held(reading, beyond)}"
+    stretches = [f"{stretch} AS s"] if column else []
+    rows = f"SELECT {', '.join([*stretches, f'{key} AS h', f'{version} AS v', *content])} FROM {reading.source}"
     statement = (
-        f"SELECT {stretch}, (h & {buckets - 1:d})::int, count(*), max(v), sum(timestamp_hash_extended(v, h)){sums}"
-        f" FROM ({rows} OFFSET 0) AS keyed GROUP BY 1, 2"  # OFFSET 0: so that the key is hashed once
+        f"SELECT {'s' if column else '1'}, (h & {buckets - 1:d})::int, count(*), max(v),"
+        f" sum(timestamp_hash_extended(v, h)){sums}"
+        f" FROM ({rows} WHERE {chosen} OFFSET '0') AS keyed GROUP BY {'1, 2' if column else '2'}"
     )
     return statement, span_of
 

@@ -123,7 +123,7 @@ class PostgresTable:
         for stretch, bucket, rows, newest, total, *content in session.query(
             in_snapshot(self.reading, statement, seconds=seconds)
         ):
-            if not stretch:
+            if bucket is None:
                 unplaced += rows
                 continue
             span = span_of[stretch - 1]
