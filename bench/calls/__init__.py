@@ -28,4 +28,26 @@ def calls_per_operation(options: Options) -> Record:
     return Record.of_times("calls_per_operation", hour, unit="calls of an audited hour", details=details)
 
 
-MEASURES: dict[str, Callable[[Options], Record]] = {"calls_per_operation": calls_per_operation}
+def database_calls_per_operation(options: Options) -> Record:
+    """The same of a database, whose tables are compared: an hour's audit."""
+    from bench.calls.database_lake import DatabaseLake
+    from bench.calls.operations import AUDIT, calls_of_database, differences
+
+    ages = {"empty": 0, "young": YOUNG_DAYS} | ({} if options.quick else {"old": OLD_DAYS})
+    calls = {
+        name: calls_of_database(DatabaseLake(options.scratch / f"database-{name}", days=days))
+        for name, days in ages.items()
+    }
+    oldest = list(calls.values())[-1]
+    for operation in oldest:
+        counts = ", ".join(f"{name} {sum(of[operation].values())}" for name, of in calls.items())
+        options.say(f"{operation}: {counts} calls")
+    hour = sum(sum(oldest[step].values()) for step in AUDIT if step in oldest)
+    details = {"days": ages, "calls": calls, "grows": differences(oldest, calls["young"])}
+    return Record.of_times("database_calls_per_operation", hour, unit="calls of an audited hour", details=details)
+
+
+MEASURES: dict[str, Callable[[Options], Record]] = {
+    "calls_per_operation": calls_per_operation,
+    "database_calls_per_operation": database_calls_per_operation,
+}

@@ -28,7 +28,6 @@ from core.audit.anchors import Anchor, anchor_key
 from core.audit.certificate import entry_of
 from core.authoring.load import load
 from core.contract.model import Contracts
-from core.evolution.deployments import record_deployments
 from core.feeds.grid import expected_slots
 from core.feeds.partitions import entities_in, period_of
 from core.feeds.sweeps import whose_turn
@@ -84,7 +83,7 @@ class FeedLake:
         self._until = int(OPENING.timestamp())
         self._since = self._until - days * 86_400
         self.functions.now = at_epoch(self._since)
-        record_deployments(self.functions.auditor.records, contracts, now=self._since, collecting=True)
+        self.functions.deploy_each_month(DATASET, at_epoch(self._since), OPENING)
         self.functions.now = OPENING
         if days:
             self._fill()

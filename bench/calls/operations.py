@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from bench.calls import database_lake
+from bench.calls.database_lake import DatabaseLake
 from bench.calls.feed_lake import DATASET, FeedLake
 from bench.calls.simulated import counted
 
@@ -40,6 +42,27 @@ def calls_of_feed(lake: FeedLake) -> dict[str, Calls]:
         calls.count("conclude", functions.conclude, certified)
         calls.count("sign", functions.sign, DATASET)
     calls.count("report", functions.report)
+    return calls.counts
+
+
+def calls_of_database(lake: DatabaseLake) -> dict[str, Calls]:
+    """What each operation asks for in the last of three hours: four of eleven tables change, and nothing breaks.
+
+    ``sweep`` is an audit of one month of history, as each hour's audit takes a share of it.
+    """
+    functions = lake.functions
+    for hour in range(LAST_HOUR + 1):
+        calls = _Operations(functions.aws)
+        lake.change(hour)
+        calls.count("extract", functions.extract)
+        *others, order = lake.arrived()
+        functions.process(*others)
+        calls.count("process", functions.process, order)
+        audited = calls.count("audit", functions.audit, database_lake.DATASET, lake.go_to_audit(hour))
+        certified = calls.count("certify", functions.certify, audited)
+        calls.count("conclude", functions.conclude, certified)
+    calls.count("sweep", lake.sweep)
+    calls.count("page", functions.page)
     return calls.counts
 
 

@@ -6,9 +6,18 @@ from pathlib import Path
 
 import pytest
 from bench.calls import OLD_DAYS, YOUNG_DAYS
+from bench.calls.database_lake import DatabaseLake
 from bench.calls.deployed import ANCHORS
 from bench.calls.feed_lake import FeedLake, age_with_sweep
-from bench.calls.operations import AUDIT, LAST_HOUR, Calls, budget, calls_of_feed, differences
+from bench.calls.operations import (
+    AUDIT,
+    LAST_HOUR,
+    Calls,
+    budget,
+    calls_of_database,
+    calls_of_feed,
+    differences,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +44,22 @@ def test_three_years_ask_for_what_months_do(young: dict[str, Calls], tmp_path: P
     assert differences(old, {name: young[name] for name in old}) == []
     # The last anchor is found by listing all of them: a page for each thousand.
     assert sum(sign.values()) <= sum(young["sign"].values()) + anchors // 1000
+
+
+# ---------------------------------------------------------------- a database
+
+
+def test_a_database_that_has_just_begun_asks_for_no_more_than_its_budget(tmp_path: Path) -> None:
+    empty, most = calls_of_database(DatabaseLake(tmp_path, days=0)), budget()["database"]
+    exact = ("extract", "process")
+    assert differences({name: empty[name] for name in exact}, {name: most[name] for name in exact}) == []
+    assert {name for name in empty if sum(empty[name].values()) > sum(most[name].values())} == set()
+
+
+@pytest.mark.long
+def test_months_and_three_years_of_a_database_keep_to_its_budget(tmp_path: Path) -> None:
+    young = calls_of_database(DatabaseLake(tmp_path / "young", days=YOUNG_DAYS))
+    old = calls_of_database(DatabaseLake(tmp_path / "old", days=OLD_DAYS))
+    assert differences(old, budget()["database"]) == []
+    assert sum(young.pop("page").values()) <= sum(old.pop("page").values())
+    assert differences(young, old) == []
