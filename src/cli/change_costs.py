@@ -61,20 +61,25 @@ class ChangeCost:
 
 def costs_of(lake: Lake, before: Contracts, after: Contracts, changes: Sequence[Change]) -> list[ChangeCost]:
     """The cost of each class that asks for any work, the gravest first."""
-    from auditor.changes.estimate import by_grade, estimate_work, minutes_of
+    from auditor.changes.estimate import by_grade, estimate_work
 
-    costs = []
-    for grade, work in by_grade(estimate_work(lake, before, after, changes)).items():
-        seconds = sum(map(seconds_of, work))
-        effort = Effort(
-            seconds,
-            seconds * repair_pace()["memory_mb"] / 1024,
-            reads=sum(each.reads for each in work),
-            writes=sum(each.writes for each in work),
-        )
-        price = price_of(effort, requests=sum(each.jobs for each in work))
-        costs.append(ChangeCost(grade, tuple(work), minutes_of(work, seconds), price))
-    return costs
+    return [cost_of(grade, work) for grade, work in by_grade(estimate_work(lake, before, after, changes)).items()]
+
+
+def cost_of(grade: str, work: Sequence[Work]) -> ChangeCost:
+    """The cost of the work of one class, told before it is done or counted behind it."""
+    from auditor.changes.estimate import minutes_of
+
+    seconds = sum(map(seconds_of, work))
+    of_functions = 0.0 if grade == "rebuild" else seconds  # new generations are built by whoever deploys
+    effort = Effort(
+        seconds,
+        of_functions * repair_pace()["memory_mb"] / 1024,
+        reads=sum(each.reads for each in work),
+        writes=sum(each.writes for each in work),
+    )
+    price = price_of(effort, requests=sum(each.jobs for each in work))
+    return ChangeCost(grade, tuple(work), minutes_of(work, seconds), price)
 
 
 def seconds_of(work: Work) -> float:

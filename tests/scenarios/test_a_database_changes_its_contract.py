@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,15 +11,17 @@ from typing import Any
 import pytest
 from tests.support.database_simulation import DatabaseSimulation, database_simulation
 
-from auditor.changes.estimate import Lake, estimate_work
+from auditor.changes.estimate import Lake, Work, estimate_work
 from auditor.services import Budget
-from cli.change_costs import costs_of
+from cli.change_costs import cost_of, costs_of
 from core.audit.repair_jobs import FetchRows, find_outcome, job_keys
 from core.contract.codec import content_hash
 from core.contract.model import Column, Contracts, Field, Latest, SourceTable, Table, Take
 from core.contract.types import parse_type
 from core.evolution.compare import compare_contracts
+from core.evolution.generations import plan_transition
 from core.warehouse.row_layout import basis_of
+from processing.restating.generations import build_generations
 
 pytestmark = pytest.mark.database
 
@@ -129,41 +132,124 @@ def test_wider_types_falsify_no_certificate_and_each_has_its_successor_when_the_
 
 
 @pytest.mark.parametrize("since", ["", pytest.param("2026-11-01T00:00:00Z", marks=pytest.mark.long)])
-def test_the_work_that_is_told_before_is_what_is_then_done(sales: DatabaseSimulation, since: str) -> None:
+def test_what_changes_will_take_is_told_within_a_factor_of_two_of_what_they_then_take(
+    sales: DatabaseSimulation, since: str
+) -> None:
+    """A column is fetched for old rows, a mapping changes, and a table is built in other partitions."""
     add_discounts(sales)
-    before, after = sales.contracts, with_field(sales.contracts, replace(DISCOUNT, since=since))
-    lake = Lake(sales.lake.ingest, sales.lake.records, sales.lake.partitions, now=int(sales.now().timestamp()))
-    changes = compare_contracts(before, after)
-    [work] = [work for work in estimate_work(lake, before, after, changes) if work.subject == FACT]
-    [cost] = [cost for cost in costs_of(lake, before, after, changes) if FACT in [each.subject for each in cost.work]]
-    assert (work.grade, cost.total("fetched")) == ("additive", cost.total("fetched"))
-    assert 0 < cost.usd < 1
+    sales.lake.services = replace(sales.lake.services, memory_mb=1769)
+    filled = with_field(sales.contracts, replace(DISCOUNT, since=since))
+    told, done = told_of(sales, filled), healed_to(sales, filled, "fill")
+    assert done.fetched > 0
+    assert_told("additive", told, done)
 
+    mapped = changed(
+        sales.contracts, lambda table: table, lambda table: with_rule(table, "unit_price", Take("discount"))
+    )
+    told, done = told_of(sales, mapped), healed_to(sales, mapped, "map")
+    assert (done.fetched, done.partitions) == (0, 4)
+    assert_told("restate", told, done)
+
+    daily = changed(sales.contracts, lambda table: table, by_day)
+    told, done = told_of(sales, daily), built_to(sales, daily)
+    assert done.partitions > 40
+    assert_told("rebuild", told, done)
+
+
+def told_of(sales: DatabaseSimulation, after: Contracts) -> Work:
+    """The work of the fact that is told before these contracts are deployed; nothing else of the lake has any."""
+    lake = Lake(sales.lake.ingest, sales.lake.records, sales.lake.partitions, now=int(sales.now().timestamp()))
+    changes = compare_contracts(sales.contracts, after)
+    [work] = estimate_work(lake, sales.contracts, after, changes)
+    [cost] = costs_of(lake, sales.contracts, after, changes)
+    assert (work.subject, cost.grade, cost.work) == (FACT, work.grade, (work,)), (changes, cost)
+    return work
+
+
+def assert_told(grade: str, told: Work, done: Work) -> None:
+    assert told.grade == grade, told
+    for name in COUNTS:
+        before, then = getattr(told, name), getattr(done, name)
+        assert then / 2 <= before <= then * 2, (grade, name, before, then)
+    before, then = cost_of(grade, [told]), cost_of(grade, [done])
+    assert then.minutes / 2 <= before.minutes <= then.minutes * 2, (grade, before, then)
+    assert then.usd / 2 <= before.usd <= then.usd * 2, (grade, before, then)
+
+
+COUNTS = ("partitions", "rows", "fetched", "parsed", "reads", "writes", "jobs")
+
+
+def healed_to(sales: DatabaseSimulation, after: Contracts, run: str) -> Work:
+    """Deploy, and count what the audits do until they have nothing to do."""
     sales.deployed(after)
     versions = sales.lake.versions()
-    sales.lake.services = replace(sales.lake.services, memory_mb=1769)
-    sales.heal(run="first")
-    repairs = sales.jobs("first")
-    outcomes = [find_outcome(sales.lake.records, key) for key in job_keys(sales.lake.records, "first", 1)]
-    fetched = sum(outcome.counts["rows"] for outcome in outcomes if outcome)
-    outcomes += [find_outcome(sales.lake.records, key) for key in job_keys(sales.lake.records, "first", 2)]
-    restated = [outcome.effort for outcome in outcomes if outcome and outcome.effort]
-    done = {
-        "partitions": sum(versions[name] != now for name, now in sales.lake.versions().items() if f"/{FACT}/" in name),
-        "rows": sum(effort.rows for effort in restated),
-        "fetched": fetched,
-        "reads": sum(effort.reads for effort in restated),
-        "writes": sum(effort.writes for effort in restated) + fetched_writes(sales),
-        "jobs": len(repairs),
-    }
-    for name, count in done.items():
-        assert count / 2 <= getattr(work, name) <= count * 2, name
+    known = set(sales.ingest_keys("repair/"))
+    assert sales.heal(run=run)["verify"]["healthy"]
+    assert sales.heal()["audit"]["idle"], "it takes one audit"
+    keys = [key for attempt in (1, 2) for key in job_keys(sales.lake.records, run, attempt)]
+    outcomes = [outcome for key in keys if (outcome := find_outcome(sales.lake.records, key))]
+    efforts = [outcome.effort for outcome in outcomes if outcome.effort]
+    fetched = [sales.lake.receipt(key) for key in sales.ingest_keys("repair/") if key not in known]
+    reads = sum(effort.reads for effort in efforts)
+    objects = [*sales.ingest_keys(f"tables/sales/{SOURCE}/"), *sales.ingest_keys(f"repair/sales/{SOURCE}/")]
+    lines = sum(sales.lake.receipt(key)["lines_in"] for key in objects)
+    return Work(
+        "sales",
+        FACT,
+        "additive",
+        partitions=sum(versions[name] != now for name, now in sales.lake.versions().items() if f"/{FACT}/" in name),
+        rows=sum(effort.rows for effort in efforts),
+        fetched=sum(receipt["lines_in"] for receipt in fetched),
+        parsed=lines * reads // len(objects),  # each job reads all of them
+        reads=reads,
+        writes=sum(effort.writes for effort in efforts) + sum(1 + 2 * len(each["partitions"]) for each in fetched),
+        jobs=len(keys),
+    )
 
 
-def fetched_writes(sales: DatabaseSimulation) -> int:
-    """The repair objects, and the versions with their pointers that processing made of them."""
-    keys = sales.ingest_keys("repair/")
-    return len(keys) + sum(2 * len(sales.lake.receipt(key)["partitions"]) for key in keys)
+def built_to(sales: DatabaseSimulation, after: Contracts) -> Work:
+    """Deploy in two steps, and count what the building between them does."""
+    now = int(sales.now().timestamp())
+    transition = plan_transition(sales.contracts, after, now=now)
+    sales.deployed(transition.first)
+    before = sum(map(len, sales.lake.partitions.history.values()))
+    with opened_objects(sales) as opened:
+        [built] = list(build_generations(sales.lake.services, transition.building))
+    versions = sum(map(len, sales.lake.partitions.history.values())) - before
+    sales.deployed(transition.last(now))
+    assert len(sales.lake.paths(FACT)) == versions
+    return Work(
+        "sales",
+        FACT,
+        "rebuild",
+        partitions=versions,
+        rows=built.rows,
+        parsed=sum(sales.lake.receipt(key)["lines_in"] for key in opened),
+        reads=len(opened),
+        writes=2 * versions,
+    )
+
+
+@contextmanager
+def opened_objects(sales: DatabaseSimulation) -> Iterator[list[str]]:
+    """The ingest objects that are opened while the block runs, as often as they are."""
+    opened: list[str] = []
+
+    def note(effect: str, key: str) -> None:
+        if effect == "open":
+            opened.append(key)
+
+    before = sales.lake.ingest.fail
+    sales.lake.ingest.fail = note
+    try:
+        yield opened
+    finally:
+        sales.lake.ingest.fail = before
+
+
+def by_day(table: Table) -> Table:
+    parts = tuple(replace(part, name="day", transform="day") for part in table.partition_by)
+    return replace(table, partition_by=parts) if table.name == FACT else table
 
 
 def add_discounts(sales: DatabaseSimulation) -> None:

@@ -6,7 +6,7 @@ objects are listed. Nothing is written, and nobody but the two buckets is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -20,7 +20,7 @@ from auditor.services import Budget, Limits
 from auditor.warehouse.outdated import made_tables, paths_newest_first, promise_of
 from auditor.warehouse.partitions import target_of
 from core.contract.model import Contract, Contracts, Database, Feed, Latest, SourceTable, Table
-from core.errors import PipelineBug
+from core.errors import InvalidData, MissingColumns, PipelineBug
 from core.evolution.changes import GRADES, Change, Grade, gravest
 from core.evolution.generations import affected
 from core.feeds.calendar import validity
@@ -28,6 +28,7 @@ from core.landing.zone import prefixes_of
 from core.ports import ObjectReader, PartitionStore
 from core.time import epoch
 from core.warehouse.current_state import CURRENT, inputs_of
+from core.warehouse.keys import partition_codes, with_path_columns
 from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import partition_of
 
@@ -51,7 +52,7 @@ class Work:
 
     ``partitions`` with ``rows`` are made again; ``fetched`` rows are asked of the database, ``points`` of the provider
     by ``calls``. ``parsed`` are the lines that are read for it, in ``reads`` of objects; a version is two ``writes``.
-    ``jobs`` are the functions' invocations.
+    ``jobs`` are the functions' invocations: a deployment builds new generations itself.
     """
 
     dataset: str
@@ -119,22 +120,24 @@ def _of_tables(
         old = was.get(table.name)
         if old is None or (table.name not in rebuilt and promise_of(old) == promise_of(table)):
             continue
-        held = _held(lake, old)
+        is_built = table.name in rebuilt
+        held = _held(lake, old, {part.column for part in table.partition_by} if is_built else ())
         if not held.partitions:
             continue
         fetched, jobs = _fetched(before, after, table, held)
-        restated = ceil(held.partitions / PARTITIONS_PER_JOB)
-        reads, parsed = _read(lake, contracts, table, held, fetched, jobs)
+        restated = 0 if is_built else ceil(held.partitions / PARTITIONS_PER_JOB)
+        reads, parsed = _read(lake, contracts, table, held, fetched, jobs, max(1, restated))
+        partitions = _placed(old, table, held) if is_built else held.partitions
         yield Work(
             after.dataset,
             table.name,
-            "rebuild" if table.name in rebuilt else _grade(table, changes),
-            partitions=held.partitions,
+            "rebuild" if is_built else _grade(table, changes),
+            partitions=partitions,
             rows=round(held.rows),
             fetched=fetched,
             parsed=parsed,
             reads=reads,
-            writes=VERSION_WRITES * held.partitions * (2 if fetched else 1) + jobs,
+            writes=VERSION_WRITES * partitions * (2 if fetched else 1) + jobs,
             jobs=jobs + restated,
         )
 
@@ -154,17 +157,18 @@ def _gravest(changes: Iterable[Change]) -> Grade:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a table holds: partitions, rows, and in how many of the ``sample`` which are live."""
+    """What a table holds: partitions, rows, and the rows of some of the partitions by their paths."""
 
     partitions: int
     rows: float
-    sample: tuple[pa.Table, ...]
+    sample: Mapping[str, pa.Table]
 
 
-def _held(lake: Lake, table: Table) -> _Held:
+def _held(lake: Lake, table: Table, columns: Collection[str] = ()) -> _Held:
+    """``columns`` are read too, where the table has them."""
     paths = paths_newest_first(lake.records, table)
     step = max(1, ceil(len(paths) / SAMPLE))
-    sample = []
+    sample = {}
     for path in paths[::step]:
         target = target_of(lake.partitions, partition_of(table.folder, path))
         stored = lake.partitions.read_object(target) if target else None
@@ -174,14 +178,41 @@ def _held(lake: Lake, table: Table) -> _Held:
             continue
         if opened is not None:
             deciding = {
+                *columns,
                 table.deleted,
                 *table.version[:1],
                 *(c.name for c in table.columns if isinstance(c.rule, Latest)),
             }
             names = [name for name in opened.schema.names if name in deciding] or opened.schema.names[:1]
-            sample.append(opened.read(pa.schema([opened.schema.field(name) for name in names])))
-    rows = sum(part.num_rows for part in sample)
-    return _Held(len(paths), rows * len(paths) / max(1, len(sample)), tuple(sample))
+            sample[path] = opened.read(pa.schema([opened.schema.field(name) for name in names]))
+    rows = sum(part.num_rows for part in sample.values())
+    return _Held(len(paths), rows * len(paths) / max(1, len(sample)), sample)
+
+
+def _placed(old: Table, new: Table, held: _Held) -> int:
+    """The partitions that the rows of a table will lie in.
+
+    Those of the sample are counted. Where several of its partitions come into the same ones they are taken for all
+    (of months into buckets), else each of the other partitions for as many (of months into days).
+    """
+    places = [_places(old, new, path, rows) for path, rows in held.sample.items()]
+    if not places or any(each is None for each in places):
+        return held.partitions  # the old rows do not say where the new ones will lie
+    several = [each for each in places if each]
+    distinct = len(set[str]().union(*several))
+    are_shared = distinct <= sum(map(len, several)) / 2
+    return distinct if are_shared else round(distinct * held.partitions / len(places))
+
+
+def _places(old: Table, new: Table, path: str, rows: pa.Table) -> list[str] | None:
+    """The paths that rows will have; None where they lack what tells it."""
+    wanted = {part.column for part in new.partition_by}
+    if not wanted <= {column.name for column in old.columns}:
+        return None
+    try:
+        return partition_codes(new, with_path_columns(old, path, rows, wanted))[1]
+    except (InvalidData, MissingColumns, KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _fetched(before: Contract, after: Contract, table: Table, held: _Held) -> tuple[int, int]:
@@ -190,7 +221,7 @@ def _fetched(before: Contract, after: Contract, table: Table, held: _Held) -> tu
     if not columns:
         return 0, 0
     since = min((epoch(column.since) if column.since else 0) for column in columns)
-    counts = [_live(part, table, since) for part in held.sample]
+    counts = [_live(part, table, since) for part in held.sample.values()]
     share = held.partitions / max(1, len(counts))
     return round(sum(counts) * share), round(sum(ceil(count / KEYS_PER_JOB) for count in counts) * share)
 
@@ -228,14 +259,14 @@ def _live(rows: pa.Table, table: Table, since: int) -> int:
 
 
 def _read(
-    lake: Lake, contracts: Contracts, table: Table, held: _Held, fetched: int, objects_fetched: int
+    lake: Lake, contracts: Contracts, table: Table, held: _Held, fetched: int, objects_fetched: int, times: int
 ) -> tuple[int, int]:
-    """Objects that are read to make the table again, and lines in them: for each partition all of its source's."""
+    """Objects that are read to make the table again, and lines in them: all of its source's, so many ``times``."""
     if table.kind != "fact" and not table.name.startswith(f"{CURRENT}/"):
         return held.partitions, round(held.rows)
     prefixes = prefixes_of(contracts, table.dataset, table.source)
     objects = sum(1 for prefix in prefixes for _ in lake.ingest.list(prefix)) + objects_fetched
-    return objects * held.partitions, (round(held.rows) + fetched) * held.partitions
+    return objects * times, (round(held.rows) + fetched) * times
 
 
 # ---------------------------------------------------------------- feeds

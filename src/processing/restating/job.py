@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.audit.efforts import measured
-from core.audit.repair_jobs import Inputs, PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
+from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
 from core.evolution.deployments import read_history
@@ -45,18 +45,23 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     started, done, failed = services.now(), Work(), []
     paths = (repair.partition,) if isinstance(repair, PlantGap) else repair.partitions
-    together = isinstance(repair, Restate) and repair.inputs is not None  # their objects are read once for all
-    for part in (paths,) if together else tuple((path,) for path in paths):
-        place = f"{repair.table}/{', '.join(part)}"
+    parts = [paths] if _are_read_together(services, repair) else [(path,) for path in paths]
+    while parts:
+        part = parts.pop(0)
+        place, made = f"{repair.table}/{', '.join(part)}", set[str]()
         try:
-            for work in _repair(services, repair, part):
+            for path, work in _repair(services, repair, part):
                 done += work
+                made.add(path)
         except TransientFailure:
             raise
         except Exception as failure:
             error = described(failure, repair.kind, place)
             if isinstance(error, TransientFailure):
                 raise error from failure
+            if len(part) > 1 and not _has_inputs(repair):  # so that each failure is one partition's alone
+                parts = [(path,) for path in part if path not in made]
+                continue
             failed.append(f"{place}: {error}")
             services.log.error(
                 "partition left as it was", repair=repair.kind, table=repair.table, partition=place, reason=str(error)
@@ -105,33 +110,51 @@ def _derived(outcome: Outcome) -> Work:
     return Work(int(is_new), outcome.rows, 0, WRITES_OF_A_VERSION * is_new)
 
 
-def _repair(services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequence[str]) -> Iterator[Work]:
+def _has_inputs(repair: Restate | Vacuum | PlantGap) -> bool:
+    return isinstance(repair, Restate) and repair.inputs is not None
+
+
+def _are_read_together(services: Services, repair: Restate | Vacuum | PlantGap) -> bool:
+    """Whether the partitions are a fact's, which are made of the same ingest objects: each is read once for all."""
+    facts = {table.name for table in services.contracts.tables() if table.kind == "fact"}
+    return isinstance(repair, Restate) and (repair.inputs is not None or repair.table in facts)
+
+
+def _repair(
+    services: Services, repair: Restate | Vacuum | PlantGap, paths: Sequence[str]
+) -> Iterator[tuple[str, Work]]:
     """Carry out the repair of a partition, or of several that are made of the same objects."""
-    if isinstance(repair, Restate) and repair.inputs is not None:
-        yield from _rebuilt_together(services, repair, repair.inputs)
+    if isinstance(repair, Restate) and _are_read_together(services, repair):
+        yield from _rebuilt_together(services, repair, paths)
         return
     for path in paths:
         if isinstance(repair, Restate):
-            yield _restate(services, repair, path)
+            yield path, _restate(services, repair, path)
         else:
-            yield Work(_clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair))
+            changed = _clean(services, repair, path) if isinstance(repair, Vacuum) else plant_gap(services, repair)
+            yield path, Work(changed)
 
 
-def _rebuilt_together(services: Services, repair: Restate, inputs: Inputs) -> Iterator[Work]:
-    """Partitions of a fact from the objects that have their rows, each of which is read once.
+def _rebuilt_together(services: Services, repair: Restate, paths: Sequence[str]) -> Iterator[tuple[str, Work]]:
+    """Partitions of a fact, each ingest object being read once: all of its source, or those known to have rows.
 
     Raises ``InvalidData`` where the contract has placed rows in other partitions since the objects were looked up.
     """
-    if inputs.placing and inputs.placing != known_by(services, services.contracts.table(repair.table)):
+    inputs = repair.inputs
+    if inputs and inputs.placing and inputs.placing != known_by(services, services.contracts.table(repair.table)):
         problem = "its rows lie in other partitions than when their objects were looked up"
         remedy = f"Begin anew: starmend rebuild {repair.table} --at-scale"
         raise InvalidData("rebuild", repair.table, problem, remedy)
     read: set[str] = set()
     counted = 0
     for rebuilt in rebuild_partitions(
-        services, repair.table, repair.partitions, inputs, allow_fewer=repair.allow_fewer, progress=read.add
+        services, repair.table, paths, inputs, allow_fewer=repair.allow_fewer, progress=read.add
     ):
-        yield Work(rebuilt.changed, rebuilt.rows, len(read) - counted, WRITES_OF_A_VERSION * rebuilt.changed)
+        services.log.info(
+            "partition restated", table=rebuilt.table, partition=rebuilt.partition, version=rebuilt.version
+        )
+        work = Work(rebuilt.changed, rebuilt.rows, len(read) - counted, WRITES_OF_A_VERSION * rebuilt.changed)
+        yield rebuilt.partition, work
         counted = len(read)
 
 
@@ -163,13 +186,13 @@ def _restate(services: Services, repair: Restate, path: str) -> Work:
         return _derived(outcome)
     if table.kind == "dimension" and table.source != ENTITIES:
         return _dimension(services, table)
-    return _rebuilt(services, table.name, path if table.kind == "fact" else None)
+    return _rebuilt(services, table.name)
 
 
-def _rebuilt(services: Services, name: str, path: str | None) -> Work:
-    """A table, or one partition of it, from the ingest objects."""
+def _rebuilt(services: Services, name: str) -> Work:
+    """A table from the contract or, with the current states of its sources, from the ingest objects."""
     read: set[str] = set()
-    partitions = list(rebuild_table(services, name, path, progress=read.add))
+    partitions = list(rebuild_table(services, name, progress=read.add))
     for rebuilt in partitions:
         services.log.info(
             "partition restated", table=rebuilt.table, partition=rebuilt.partition, version=rebuilt.version
@@ -187,7 +210,7 @@ def _dimension(services: Services, table: Table) -> Work:
     inputs = dict.fromkeys(inputs_of(table))
     work = Work()
     if not all(_is_kept(services, current_table(contract, contract.source_table(name))) for name in inputs):
-        work = _rebuilt(services, table.name, None)
+        work = _rebuilt(services, table.name)
     for other in contract.tables:
         if inputs.keys() & set(inputs_of(other)):
             outcome = derive_dimension(

@@ -89,14 +89,15 @@ def rebuild_partitions(
     services: Services,
     name: str,
     paths: Collection[str],
-    inputs: Inputs,
+    inputs: Inputs | None = None,
     *,
     allow_fewer: bool = False,
     progress: Callable[[str], None] = lambda _done: None,
 ) -> Iterator[Rebuilt]:
     """Rebuild some partitions of a fact from the ingest objects that have their rows, each of which is read once.
 
-    Else as ``rebuild_table``: what arrives meanwhile is taken, and what would lose rows stays as it is.
+    Without ``inputs`` these may be all of its source. Else as ``rebuild_table``: what arrives meanwhile is taken, and
+    what would lose rows stays as it is.
     """
     table = services.contracts.table(name)
     plan = plan_source(services.contracts.dataset(table.dataset), table.source)

@@ -85,6 +85,30 @@ def test_a_partition_that_cannot_be_made_fails_alone(lake: MemoryLake) -> None:
     assert outcome["reason"].startswith("fact_sales_order/month=2025-01: ")
 
 
+def test_the_partitions_of_a_fact_are_made_of_objects_that_are_read_once_for_all_and_each_fails_alone() -> None:
+    lake = MemoryLake(shipped_contracts())
+    months = [f"2026-{month:02d}" for month in (7, 8, 9)]
+    lines = [
+        order(number, f"{month}-20T10:00:00.5", created_at=f"{month}-20T10:00:00.5")
+        for number, month in enumerate(months)
+    ]
+    lake.process(*(lake.put_table("sales", "sales_order", number, [line]) for number, line in enumerate(lines, 1)))
+    opened: list[str] = []
+    lake.ingest.fail = lambda effect, key: opened.append(key) if effect == "open" else None
+    paths = lake.paths("fact_sales_order")
+    assert len(paths) == len(months)
+    lake.partitions.delete([lake.snapshot("fact_sales_order", path).key for path in paths])
+    assert run(lake, Restate("sales", "fact_sales_order", tuple(paths)))[0]["changed"] == len(months)
+    assert sorted(opened) == sorted({*opened})
+    assert len(opened) == len(months)
+
+    lake.partitions.delete([lake.snapshot("fact_sales_order", path).key for path in paths])
+    lake.ingest.delete(["tables/sales/sales_order/000000000002.jsonl.gz"])
+    counts, outcome = run(lake, Restate("sales", "fact_sales_order", tuple(paths)))
+    assert counts == {"partitions": 3, "changed": 2, "failed": 1}
+    assert outcome["reason"].startswith(f"fact_sales_order/{paths[1]}: ")
+
+
 def test_a_partition_without_removable_objects_is_cleaned_to_no_change(lake: MemoryLake) -> None:
     (path,) = lake.paths("fact_sales_order")
     versions = lake.versions()
