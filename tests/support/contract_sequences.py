@@ -23,15 +23,21 @@ from tests.support.generated_contracts import changed, good_contract
 from tests.support.lake import NOW, MemoryLake, landing
 from tests.support.renamed_columns import lines_by, rename_source_column, without_former_names
 
+from auditor.warehouse.outdated import made_tables
 from core.contract.model import Contracts, Feed, Table
 from core.errors import StarmendError
 from core.evolution.changes import gravest
 from core.evolution.compare import compare_contracts
+from core.evolution.deployments import ROOT as HISTORY
 from core.evolution.deployments import Recorded, read_history, record_deployments
 from core.evolution.generations import Transition, plan_transition
 from core.landing.former_names import names_now
+from core.warehouse.current_state import inputs_of
+from core.warehouse.pointer import partition_of
+from core.warehouse.row_layout import why_outdated
+from processing.partitions.state import Current, read_state
 from processing.restating.generations import build_generations
-from processing.restating.rebuild import rebuild_table
+from processing.restating.rebuild import paths_of_pointers, rebuild_partitions, rebuild_table
 
 RENAMES = 0.6  # share of the contracts in which a source's column gets another name, where they are wanted
 LONGEST = 5  # contracts of a sequence
@@ -111,7 +117,6 @@ class _Lake:
         self.lake = MemoryLake(contracts, now=self._clock)
         self.contracts = contracts
         self.keys: list[str] = []
-        self._deployments: list[tuple[Contracts, int]] = []
         self._record()
         self.switched: set[str] = set()  # the folders that readers see since the last deployment
         self._empty: tuple[Contracts, MemoryLake, int] | None = None  # under which contracts, with how many of the keys
@@ -151,8 +156,7 @@ class _Lake:
         self._record()
 
     def _record(self) -> None:
-        self._deployments.append((self.contracts, int(self.now.timestamp())))
-        record_deployments(self.lake.records, self.contracts, now=self._deployments[-1][1], collecting=True)
+        record_deployments(self.lake.records, self.contracts, now=int(self.now.timestamp()), collecting=True)
 
     def history(self, dataset: str) -> Sequence[Recorded]:
         """What was deployed of a dataset."""
@@ -178,9 +182,25 @@ class _Lake:
             raise next(iter(errors.values()))
 
     def restate(self) -> None:
-        """What the audits do after a deployment: outdated partitions are made again, each in its place."""
-        for table in _told(self.contracts):
-            list(rebuild_table(self.lake.services, table.name))
+        """What the audits do after a deployment: the partitions that they find outdated are made again."""
+        for contract in self.contracts:
+            for table in made_tables(contract):
+                outdated = [path for path in self.paths_of(table) if self._is_outdated(table, path)]
+                if outdated and table.kind == "fact":
+                    list(rebuild_partitions(self.lake.services, table.name, outdated))
+                elif outdated:
+                    dimensions = [each for each in contract.tables if table is each or table.source in inputs_of(each)]
+                    for dimension in dimensions:
+                        list(rebuild_table(self.lake.services, dimension.name))
+
+    def paths_of(self, table: Table) -> list[str]:
+        """The partitions of a table or of a current state."""
+        return list(paths_of_pointers(self.lake.services, table))
+
+    def _is_outdated(self, table: Table, path: str) -> bool:
+        state = read_state(self.lake.partitions, partition_of(table.folder, path))
+        assert isinstance(state, Current)
+        return bool(why_outdated(state.footer.layout, state.object.schema, table))
 
     def difference(self, *, restated: bool = True) -> str | None:
         """What differs from an empty lake; None where nothing is compared, for the contract rejects lines it has."""
@@ -209,8 +229,9 @@ class _Lake:
             plain = without_former_names(self.contracts)
             lake = MemoryLake(plain, now=self._clock)
             lake.deployed(plan_transition(None, plain, now=0).first)
-            for contracts, since in self._deployments:
-                record_deployments(lake.records, contracts, now=since, collecting=True)
+            for info in self.lake.records.list(HISTORY):
+                if stored := self.lake.records.read(info.key):
+                    lake.records.write(info.key, stored.body)
             self._empty = self.contracts, lake, 0
         _, lake, known = self._empty
         bodies: dict[tuple[str, str], list[bytes]] = {}

@@ -14,6 +14,7 @@ from core.contract.model import Contracts
 from core.json import canonical_text
 
 FORMAT = 1
+_PLAIN = (str, int, types.NoneType)
 
 
 def to_data(value: Any) -> Any:
@@ -21,6 +22,8 @@ def to_data(value: Any) -> Any:
 
     A field has the name of its attribute, unless its metadata give it another under ``json``.
     """
+    if isinstance(value, _PLAIN):  # most are
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         data = {}
         for field in _fields(type(value)):
