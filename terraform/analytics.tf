@@ -18,6 +18,13 @@ locals {
       settings       = { "ignore.malformed.json" = "true" }
       classification = "json"
     }
+    lines = {
+      input          = "org.apache.hadoop.mapred.TextInputFormat"
+      output         = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+      serde          = "org.apache.hadoop.hive.serde2.RegexSerDe"
+      settings       = { "input.regex" = "(?s)(.*)" }
+      classification = "text"
+    }
   }
 
   table_locations = {

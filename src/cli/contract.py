@@ -167,19 +167,24 @@ def suggest(
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Write the lines that would promise what the databases have and the contracts do not.
+    """Write the lines that would promise what the databases and the newest lines have and the contracts do not.
 
-    Reads each database's catalog with the deployment's login. Exits 1 where there is something to add, to take out or
-    to widen.
+    Reads each database's catalog with the deployment's login, and the newest ingest objects. Exits 1 where there is
+    something to add, to take out or to widen.
     """
+    from aws.objects import S3ObjectStore
     from aws.secrets import AwsSecretStore
-    from cli.suggesting import show_suggestions, suggest_for, suggestions_data
+    from cli.suggesting import show_suggestions, suggest_for, suggest_of_lines, suggestions_data
     from core.authoring.load import load
 
     contracts = load(folder, today=today())
     deployed = deployment(environment)
     secrets = AwsSecretStore(deployed.clients("secretsmanager"), f"{deployed.project}/{deployed.environment}/")
-    lines = [*suggest_for(contracts, secrets=secrets, dataset=dataset)]
+    objects = S3ObjectStore(deployed.clients("s3"), deployed.ingest_bucket)
+    lines = [
+        *suggest_for(contracts, secrets=secrets, dataset=dataset),
+        *suggest_of_lines(contracts, objects, now=dt.datetime.now(dt.UTC), dataset=dataset),
+    ]
     if as_json:
         print_json(suggestions_data(lines))
     else:

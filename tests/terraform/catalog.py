@@ -27,6 +27,7 @@ FORMATS = {
         "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     },
     "org.openx.data.jsonserde.JsonSerDe": {"org.apache.hadoop.mapred.TextInputFormat"},
+    "org.apache.hadoop.hive.serde2.RegexSerDe": {"org.apache.hadoop.mapred.TextInputFormat"},
 }
 
 

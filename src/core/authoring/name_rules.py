@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from core.authoring.problems import Problems
 from core.contract.model import Aggregated, Contract, Contracts, Latest, Table, Take
-from core.rendering.catalog import column_comment
+from core.rendering.catalog import INGEST_LINES, column_comment
 
 LONGEST_COMMENT, LONGEST_DESCRIPTION, LONGEST_PARAMETER = 255, 2048, 512_000  # of the Glue catalog; the last in bytes
-RECORDS = ("processing_log", "quarantine", "completeness")
+RECORDS = ("processing_log", "quarantine", "completeness", INGEST_LINES)
 PREFIXES = {"raw_": "lines as acquired", "current_": "current states of source tables"}
 
 

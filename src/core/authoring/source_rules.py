@@ -9,7 +9,7 @@ from core.authoring.name_rules import comment_fits, no_lookalikes
 from core.authoring.problems import Problems
 from core.contract.model import CHECKED, DELETED, RESERVED, Contract, Database, Feed, Field, SourceTable, Table, Take
 from core.errors import BadContract
-from core.feeds.lines import ADDED, provider_fields
+from core.feeds.lines import ADDED
 from core.feeds.providers import (
     NO_PROVIDER,
     asks_live,
@@ -148,10 +148,6 @@ def _feed_rules(contract: Contract, feed: Feed, problems: Problems) -> None:
     _points_are_named(feed, problems)
     for fact in facts:
         _facts_take_points(feed, fact, f"warehouse.{fact.name}", problems)
-    for field in provider_fields(feed):
-        if field.type.name == "json":
-            remedy = "Take a single value of it, as string or number"
-            problems.add(f"source.{field.name}", "no line of a feed holds JSON", remedy)
     _entities_are_expected(feed, problems)
     provider_rules(contract, feed, problems)
 

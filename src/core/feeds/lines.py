@@ -10,6 +10,7 @@ to the digits of their type. One that its type does not hold makes no line: it w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from core.time import format_instant, iso
 Kind = Literal["live", "history"]
 Provenance = Literal["observed", "repaired"]
 Value = str | int | bool | Decimal | datetime | None
+DEEPEST = 100  # levels of a JSON value; processing refuses lines of 500
 MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from being written out
 ADDED = ("kind", "provenance", "fetched_at", "dataset")
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
@@ -85,6 +87,8 @@ def number_text(value: object) -> str:
 
 def _written(field: Field, value: object, *, place: str) -> object:
     kind = field.type.name
+    if kind == "json":
+        return orjson.Fragment(_json_text(field, value, place, DEEPEST))
     if kind in _NUMERIC:
         return _number(field, value, place)
     if kind == "boolean" and isinstance(value, bool):
@@ -98,6 +102,22 @@ def _written(field: Field, value: object, *, place: str) -> object:
         return value
     if kind == "string" and isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
+    raise _unfit(field, value, place)
+
+
+def _json_text(field: Field, value: object, place: str, levels: int) -> str:
+    """A value of an answer, a whole record even, as JSON in which each number has the provider's digits."""
+    if isinstance(value, Mapping | list) and levels:
+        inner = value.items() if isinstance(value, Mapping) else ((None, each) for each in value)
+        texts = ((name, _json_text(field, each, place, levels - 1)) for name, each in inner)
+        parts = (text if name is None else f"{_json_text(field, name, place, 0)}:{text}" for name, text in texts)
+        return f"{{{','.join(parts)}}}" if isinstance(value, Mapping) else f"[{','.join(parts)}]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
+    if isinstance(value, str) and not _HALF_A_PAIR.search(value):
+        return orjson.dumps(value).decode()
+    if value is None or isinstance(value, bool | int):
+        return json.dumps(value)
     raise _unfit(field, value, place)
 
 

@@ -1,21 +1,23 @@
 """The catalog that a set of contracts needs: tables, columns, projection. Terraform turns it into Glue tables.
 
-Two storage forms: ``pointers`` (symlink tables over Parquet) and ``json`` (JSON lines). Locations are keys below a
-bucket that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's partition projection needs no partition
-to be registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+Three storage forms: ``pointers`` (symlink tables over Parquet), ``json`` (JSON lines) and ``lines`` (lines, whatever is
+in them). Locations are keys below a bucket that Terraform knows by its role, ``ingest`` or ``warehouse``. Athena's
+partition projection needs no partition to be registered: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from core.contract.model import Contract, Contracts, Database, Feed, Partition, SourceTable, Table
 from core.feeds.partitions import TIME_DIGITS
 from core.landing.records import COMPLETENESS_COLUMNS, LOG_COLUMNS, LOG_DAYS, QUARANTINE_COLUMNS
-from core.landing.zone import PROCESSING_LOG, QUARANTINE
+from core.landing.zone import PROCESSING_LOG, QUARANTINE, prefixes_of
 from core.warehouse.current_state import current_table
 
 _FORMATS = {"year": "yyyy", "month": "yyyy-MM", "day": "yyyy-MM-dd", "hour": "yyyy-MM-dd-HH"}
+INGEST_LINES = "ingest_lines"
 _RAW_TYPES = {"int": "int", "bigint": "bigint", "boolean": "boolean"}
 
 
@@ -38,6 +40,7 @@ def catalog_tables(contracts: Contracts) -> dict[str, dict[str, Any]]:
             tables[f"raw_{source.name}"] = _raw_table(contract, source)
             if isinstance(contract.source, Database) and _feeds_a_dimension(contract, source.name):
                 tables[f"current_{source.name}"] = _current_table(contract, source)
+    tables[INGEST_LINES] = _ingest_lines(contracts)
     tables["processing_log"] = _processing_log(contracts)
     tables["quarantine"] = _quarantine(contracts)
     tables["completeness"] = _completeness(contracts)
@@ -134,6 +137,25 @@ def _raw_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
     }
 
 
+def _ingest_lines(contracts: Contracts) -> dict[str, Any]:
+    """Every line of every ingest object, whole: fields that no contract knows, and lines that are no JSON.
+
+    ``raw_*`` have the fields of the contract alone, and of a database what was extracted in sequence.
+    """
+    sources = [(contract, source) for contract in contracts if contract.source for source in contract.source.tables]
+    prefixes = [prefixes_of(contracts, contract.dataset, source.name) for contract, source in sources]
+    folder = _listed("folder", {prefix.rstrip("/") for several in prefixes for prefix in several})
+    about = "lines as acquired, whole, by the folder of their object; name a folder in every query"
+    line = _column("line", "string", "its characters: json_extract_scalar(line, '$.name')")
+    table = {"bucket": "ingest", "location": "", "format": "lines", "description": about, "analysts": False}
+    return table | {"columns": [line], **_partitioned([folder | {"folder": "${folder}"}])}
+
+
+def _listed(name: str, values: Iterable[str]) -> dict[str, Any]:
+    """A partition key whose values are known."""
+    return {"name": name, "type": "string", "projection": {"type": "enum", "values": ",".join(sorted(values))}}
+
+
 def _hour_of_arrival(contract: Contract) -> dict[str, Any]:
     return {
         "name": "arrived",
@@ -173,12 +195,11 @@ def _current_table(contract: Contract, source: SourceTable) -> dict[str, Any]:
 def _source_tables(contracts: Contracts) -> dict[str, Any]:
     """The key ``source_table``, with the names of all datasets' source tables."""
     names = {table.name for contract in contracts if contract.source for table in contract.source.tables}
-    return {"name": "source_table", "type": "string", "projection": {"type": "enum", "values": ",".join(sorted(names))}}
+    return _listed("source_table", names)
 
 
 def _datasets(contracts: Contracts) -> dict[str, Any]:
-    names = sorted(contract.dataset for contract in contracts if contract.source)
-    return {"name": "dataset", "type": "string", "projection": {"type": "enum", "values": ",".join(names)}}
+    return _listed("dataset", [contract.dataset for contract in contracts if contract.source])
 
 
 def _day(first: str) -> dict[str, Any]:

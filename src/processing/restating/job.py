@@ -48,11 +48,11 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     parts = [paths] if _are_read_together(services, repair) else [(path,) for path in paths]
     while parts:
         part = parts.pop(0)
-        place, made = f"{repair.table}/{', '.join(part)}", set[str]()
+        place, restated = f"{repair.table}/{', '.join(part)}", set[str]()
         try:
             for path, work in _repair(services, repair, part):
                 done += work
-                made.add(path)
+                restated.add(path)
         except TransientFailure:
             raise
         except Exception as failure:
@@ -60,7 +60,7 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
             if isinstance(error, TransientFailure):
                 raise error from failure
             if len(part) > 1 and not _has_inputs(repair):  # so that each failure is one partition's alone
-                parts = [(path,) for path in part if path not in made]
+                parts = [(path,) for path in part if path not in restated]
                 continue
             failed.append(f"{place}: {error}")
             services.log.error(

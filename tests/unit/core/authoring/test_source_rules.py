@@ -128,7 +128,6 @@ def test_a_fact_that_cannot_tell_what_was_fetched_again_is_refused() -> None:
             "'fetched_at' is a field of every line already",
         ),
         (lambda c: c["warehouse"]["fact_weather"].update(key=["station"]), "no column of the key takes 'hour'"),
-        (lambda c: c["warehouse"]["fact_weather"]["columns"].update(humidity="json"), "no line of a feed holds JSON"),
         (lambda c: columns(c).update(station={"type": "date"}), "an entity's name is no date"),
         (lambda c: columns(c).update(station={"type": "string", "check": "> F"}), "'EGCC', which lines have, breaks"),
         (lambda c: columns(c)["provenance"].update(one_of=["late"], rank=["late"]), "'observed', which lines have"),

@@ -78,6 +78,9 @@ def test_decimals_come_back_to_the_last_digit(value: Decimal) -> None:
         ("timestamp", FETCHED.astimezone(dt.timezone(dt.timedelta(hours=-5))), '"2026-11-20T14:30:01.250000Z"'),
         ("date", FETCHED, '"2026-11-20"'),
         ("date", "2026-11-20", '"2026-11-20"'),
+        ("json", {"p": Decimal("1.10"), "n": 10**40}, f'{{"p":1.10,"n":{10**40}}}'),
+        ("json", [None, True, "ä", {}, []], '[null,true,"ä",{},[]]'),
+        ("json", "text", '"text"'),
     ],
 )
 def test_values_are_written_as_the_contract_types_them(kind: str, value: object, written: str) -> None:
@@ -106,6 +109,8 @@ def test_values_are_written_as_the_contract_types_them(kind: str, value: object,
         ("boolean", 1),
         ("timestamp", 1_795_185_000),
         ("string", {"a": 1}),
+        ("json", {"a": Decimal("NaN")}),
+        ("json", {json.loads('"\\ud83d"'): 1}),
         ("string", json.loads('"\\ud83d"')),  # half a character, which JSON may name and UTF-8 cannot hold
     ],
 )

@@ -57,9 +57,9 @@ def test_an_example_reads_what_its_api_really_answered(recorded: Recorded) -> No
             assert Decimal(str(points[slot][name])) == Decimal(value)
 
 
-def contracts_of(recorded: Recorded) -> Contracts:
-    """The examples, with the recording's interval and attributes, and calendars that are always open."""
-    contracts = contracts_in(EXAMPLES)
+def contracts_of(recorded: Recorded, contracts: Contracts | None = None) -> Contracts:
+    """The example, with the recording's interval and attributes, and calendars that are always open."""
+    contracts = contracts or contracts_in(EXAMPLES)
     contract = contracts.dataset(recorded.example)
     feed = contracts.feed(recorded.example)
     settings = json.dumps(dict(feed.history.settings))
@@ -82,7 +82,16 @@ def contracts_of(recorded: Recorded) -> Contracts:
 
 def asked(recorded: Recorded, body: Any, server: ScriptedServer) -> tuple[HistoryOutcome, dict[datetime, Any]]:
     """The outcome of asking for the recording's slots where the provider answers with a body, and the lines by slot."""
-    contracts = contracts_of(recorded)
+    outcome, records = asked_records(recorded, body, server, contracts_of(recorded))
+    lines = [json.loads(record, parse_float=Decimal) for record in records]
+    time = contracts_of(recorded).feed(recorded.example).time_column
+    return outcome, {datetime.fromisoformat(line[time]): line for line in lines}
+
+
+def asked_records(
+    recorded: Recorded, body: Any, server: ScriptedServer, contracts: Contracts
+) -> tuple[HistoryOutcome, list[bytes]]:
+    """The outcome, and the lines as they are in the stream, in order of time."""
     slots = [datetime.fromisoformat(slot) for slot in recorded.points]
     later = format_datetime(max(slots).astimezone(UTC) + timedelta(days=400), usegmt=True)
     server.answer = lambda _request: Answer(json.dumps(body), 200, {"Content-Type": "application/json"}, later)
@@ -102,7 +111,7 @@ def asked(recorded: Recorded, body: Any, server: ScriptedServer) -> tuple[Histor
     clock = acquisition.time.clock
     client = acquisition.runtime.client(recorded.example)
     outcome = pull_history(request, client=client, clock=clock, until=clock.monotonic() + 500)
-    return outcome, {datetime.fromisoformat(time): line for (_, time), line in acquisition.points().items()}
+    return outcome, [record.data for record in acquisition.stream.records]
 
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=lambda recorded: recorded.example)

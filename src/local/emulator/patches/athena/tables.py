@@ -3,9 +3,9 @@
 Restores, from the Athena User Guide and Hive's SerDes: symlink tables (``SymlinkTextInputFormat``: each object below
 the location is a list of the objects to read), partition keys with the catalog's types, partition projection and
 registered partitions, Parquet columns by name with the declared types (missing ones are NULL, an unfit one is
-HIVE_BAD_DATA), JSON lines by the openx JSON SerDe with the declared types, timestamps in milliseconds, names that begin
-with ``_`` or ``.`` skipped, zero rows of the declared columns where there is no data, and views of the catalog.
-Stock globs below the location and takes columns and types from the files.
+HIVE_BAD_DATA), JSON lines by the openx JSON SerDe with the declared types, lines by the groups of Hive's RegexSerDe,
+timestamps in milliseconds, names that begin with ``_`` or ``.`` skipped, zero rows of the declared columns where there
+is no data, and views of the catalog. Stock globs below the location and takes columns and types from the files.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,8 @@ def _relation(connection: duckdb.DuckDBPyConnection, table: Table, folder: Path)
         source, expressions = _parquet(connection, table, files)
     elif "json" in library.lower():
         source, expressions = _json(table, files)
+    elif library.endswith(".RegexSerDe"):
+        source, expressions = _json(table, _matched(table, files))
     else:
         return _stock(table, files)
     expressions |= {name: f"CAST(p.{_quoted(name)} AS {kind})" for name, kind in table.keys}
@@ -226,6 +229,19 @@ def _json(table: Table, files: list[str]) -> tuple[str, dict[str, str]]:
         f"ignore_errors = {str(lenient).lower()}, filename = '{_FILE}')"
     )
     return source, {name: _milliseconds(f"CAST(f.{_quoted(name)} AS {kind})", kind) for name, kind in table.columns}
+
+
+def _matched(table: Table, files: list[str]) -> list[str]:
+    """The files with each line's groups as JSON, by the columns' names; a line that does not match is NULLs."""
+    expression = re.compile(_serde(table.definition)["Parameters"]["input.regex"])
+    for file in map(Path, files):
+        lines = file.read_bytes().removesuffix(b"\n").split(b"\n") if file.stat().st_size else []
+        texts = (line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines)
+        matches = (expression.fullmatch(text) for text in texts)
+        groups = (match.groups() if match else (None,) * len(table.columns) for match in matches)
+        rows = (dict(zip((name for name, _ in table.columns), values, strict=True)) for values in groups)
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return files
 
 
 def _milliseconds(expression: str, kind: str) -> str:

@@ -18,6 +18,7 @@ DATABASE = "lake"
 WORKGROUP = "analysts"
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 JSON = "org.openx.data.jsonserde.JsonSerDe"
+REGEX = "org.apache.hadoop.hive.serde2.RegexSerDe"
 SYMLINK = "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"
 TEXT = "org.apache.hadoop.mapred.TextInputFormat"
 PROJECTION = {
@@ -41,6 +42,7 @@ def declare(
     keys: list[tuple[str, str]] = [],  # noqa: B006
     parameters: dict[str, str] | None = None,
     serde: str = PARQUET,
+    settings: dict[str, str] | None = None,
     input_format: str = SYMLINK,
 ) -> None:
     session.client("glue").create_table(
@@ -55,7 +57,7 @@ def declare(
                 "Location": f"s3://{BUCKET}/warehouse/{name}/",
                 "InputFormat": input_format,
                 "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                "SerdeInfo": {"SerializationLibrary": serde},
+                "SerdeInfo": {"SerializationLibrary": serde, "Parameters": settings or {}},
             },
         },
     )

@@ -19,6 +19,7 @@ from tests.unit.local.emulator.patches.athena.lake import (
     JSON,
     PROJECTION,
     QUOTE_COLUMNS,
+    REGEX,
     TEXT,
     commit,
     declare,
@@ -175,6 +176,21 @@ def test_json_lines_may_be_partitioned_and_empty(session):
     put(session, "warehouse/receipts/dataset=sales/1.json", b'{"rows_in": 3}\n')
     found = query(session, "select dataset, rows_in from receipts where dataset = 'sales'")
     assert found.to_dict("records") == [{"dataset": "sales", "rows_in": 3}]
+
+
+def test_a_table_of_groups_has_the_characters_of_each_line_or_nulls(session):
+    whole = {"input.regex": "(?s)(.*)"}
+    declare(session, "whole", [("line", "string")], serde=REGEX, settings=whole, input_format=TEXT)
+    lines = ['{"p":1.5,"é":"a,b\\u0001"}', "no json, 'quoted' \""]
+    put(session, "warehouse/whole/a.jsonl.gz", gzip.compress("\n".join(lines).encode() + b"\n"))
+    assert sorted(query(session, "select line from whole")["line"]) == sorted(lines)
+    price = "select json_extract_scalar(line, '$.p') as p from whole where line like '{%'"
+    assert query(session, price)["p"].tolist() == ["1.5"]
+    pairs = {"input.regex": r"(\w+)=(\d+)"}
+    declare(session, "pairs", [("name", "string"), ("n", "int")], serde=REGEX, settings=pairs, input_format=TEXT)
+    put(session, "warehouse/pairs/a.txt", b"a=1\nnothing\n")
+    assert query(session, "select name, n from pairs where n is not null").to_dict("records") == [{"name": "a", "n": 1}]
+    assert query(session, "select count(*) as n from pairs where name is null")["n"].tolist() == [1]
 
 
 def test_a_line_that_is_no_json_fails_the_query(session):
