@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 # So packages are installed without: of 11,000 files few are ever imported, and to compile them all takes as long as to unpack them.
 
-.PHONY: help terraform demo up down test test-fast test-layers test-standards lint checkov format bench chaos cost scale package reader plan deploy \
+.PHONY: help terraform demo up down test test-fast test-layers test-spark test-standards lint checkov format bench chaos cost scale package reader plan deploy \
   destroy bootstrap clean
 
 ##@ Try it
@@ -36,6 +36,9 @@ test-fast: $(VENV)/.dev ## Run the tests that need no emulator and no database
 test-layers: $(VENV)/.layers ## Run the functions' unit tests under Lambda's Python with exactly the layers' packages
 	$(BIN)/python -m tests.on_layers $(ARGS)
 
+test-spark: $(VENV)/.dev $(VENV)/.spark ## Rebuild lakes by Spark on this machine (needs a Java 17 or 21)
+	$(BIN)/pytest --long $(ARGS) tests/spark
+
 test-standards: $(VENV)/.dev $(VENV)/.standards ## Have dbt and datacontract-cli read what `contract export` writes
 	$(BIN)/pytest --long $(ARGS) tests/standards
 
@@ -51,7 +54,7 @@ format: $(VENV)/.dev ## Put the code into the house style
 bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (ARGS=--quick for two minutes)
 	$(VENV)-bench/bin/python -m bench $(ARGS)
 
-chaos: $(VENV)/.dev $(VENV)/.engines $(VENV)/.standards terraform ## Run the long randomised and fault runs into build/chaos.json
+chaos: $(VENV)/.dev $(VENV)/.engines $(VENV)/.spark $(VENV)/.standards terraform ## Run the long randomised and fault runs into build/chaos.json
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
@@ -81,7 +84,7 @@ destroy: terraform ## Remove the deployment
 
 ##@ House
 clean: ## Remove virtual environments and everything built
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-engines $(VENV)-layers $(VENV)-standards build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-engines $(VENV)-layers $(VENV)-spark $(VENV)-standards build
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -133,4 +136,11 @@ $(VENV)/.standards: requirements-standards.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer with its venv module"; exit 1; }
 	$(PYTHON) -m venv $(VENV)-standards
 	$(VENV)-standards/bin/python -m pip install --quiet --no-compile --requirement requirements-standards.lock
+	@mkdir -p $(VENV) && touch $@
+
+# Spark with what the job brings along on a cluster, and nothing of ours beside it.
+$(VENV)/.spark: requirements-spark.lock requirements-pyspark.lock
+	$(PYTHON) -m venv $(VENV)-spark
+	$(VENV)-spark/bin/python -m pip install --quiet --no-compile --no-deps --require-hashes --requirement requirements-spark.lock
+	$(VENV)-spark/bin/python -m pip install --quiet --no-compile --requirement requirements-pyspark.lock
 	@mkdir -p $(VENV) && touch $@

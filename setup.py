@@ -9,7 +9,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-FILES = tuple(f"requirements-lambda-{layer}.lock" for layer in ("base", "athena", "iceberg"))
+LAYERS = tuple(f"requirements-lambda-{layer}.lock" for layer in ("base", "athena", "iceberg"))
+FILES = (*LAYERS, "requirements-spark.lock")
 FOLDERS = ("terraform", "contracts", "docs/cost")
 LEFT_OUT = shutil.ignore_patterns(
     "environments", "tests", ".terraform", "*.tfstate*", "*.tfplan", "*.py", "__pycache__"

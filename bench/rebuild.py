@@ -1,14 +1,19 @@
-"""Rebuild of 1,000 partitions: by jobs side by side, as the state machine hands them out, against a table in one go.
+"""Rebuild of 1,000 partitions: by jobs side by side, as the state machine hands them out, and by Spark.
 
-In one process, with S3 in memory below the SDK, so that what is measured is our own work and the requests it needs;
-a store's latency and the start of functions come on top. The content is that of the
-incremental road, by digest.
+Jobs run in one process, with S3 in memory below the SDK, so that what is measured is our own work and the requests it
+needs; a store's latency and the start of functions come on top. Spark runs as processes of its own over the same
+objects in a folder, where there is one (``make test-spark`` makes it). The content is that of the incremental
+road, by digest.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
+import os
+import resource
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +22,14 @@ from typing import Any
 
 import yaml
 
+from bench.folder import FolderBucket
 from bench.options import Options
 from bench.race import ROOT
 from bench.record import Record
 
 MONTHS, SYMBOLS, DAYS = 12, 84, 4
 TABLE, WORKERS = "fact_quote", 16
+SPARK = ROOT / ".venv-spark" / "bin" / "python"
 NOW = dt.datetime(2026, 12, 31, 12, tzinfo=dt.UTC)
 
 
@@ -59,12 +66,16 @@ class FilledLake:
 
     def digests(self) -> dict[str, str]:
         """What each partition holds."""
+        return self.digests_by(self.services)
+
+    def digests_by(self, services: Any) -> dict[str, str]:
+        """What each partition holds in the stores of these services."""
         from processing.partitions.commit import read_partition
         from processing.restating.rebuild import paths_of_pointers
 
         snapshots = {
-            path: read_partition(self.services.partitions, self.table, path)
-            for path in paths_of_pointers(self.services, self.table)
+            path: read_partition(services.partitions, self.table, path)
+            for path in paths_of_pointers(services, self.table)
         }
         return {path: snapshot.footer.digest for path, snapshot in snapshots.items() if snapshot}
 
@@ -116,6 +127,49 @@ def one_by_one(lake: FilledLake, paths: list[str]) -> None:
         list(rebuild_table(lake.services, TABLE, path))
 
 
+def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
+    """Rebuild by a local Spark; its figures, empty where there is none. Seconds of all its processes' cores."""
+    from bench.calls.deployed import INGEST as INGEST_BUCKET
+    from bench.calls.deployed import WAREHOUSE as WAREHOUSE_BUCKET
+    from bench.shuffled import CONTRACTS, INGEST, WAREHOUSE, FolderServices
+    from core.audit.repair_jobs import RepairJob, job_key, write_job
+    from processing.restating.manifest import plan_shuffle
+
+    if not SPARK.exists():
+        return {}
+    jobs = plan_shuffle(lake.services, lake.table)
+    for number, job in enumerate(jobs):
+        write_job(lake.services.records, RepairJob(job.dataset, "spark", job), attempt=1, number=number)
+    for name, bucket in ((INGEST, INGEST_BUCKET), (WAREHOUSE, WAREHOUSE_BUCKET)):
+        for key, stored in lake.functions.aws.bucket(bucket).objects.items():
+            FolderBucket(folder / name).write(key, stored.body, metadata=stored.metadata)
+    (folder / CONTRACTS).write_bytes(lake.functions.settings.contracts_text or b"")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [str(SPARK), "-m", "bench.shuffled", str(folder), job_key("spark", 1, 0).removesuffix("000.json")],
+        cwd=ROOT,
+        env={**os.environ, **_of_spark(folder)},
+        stdout=subprocess.PIPE,
+        stderr=(folder / "spark.log").open("wb"),
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    told = json.loads(done.stdout)
+    assert not told["reasons"], told
+    return {**told, "cores_s": spent, "content": lake.digests_by(FolderServices(str(folder))())}
+
+
+def _of_spark(folder: Path) -> dict[str, str]:
+    settings = f"--conf spark.ui.enabled=false --conf spark.local.dir={folder} --driver-memory 1g"
+    return {
+        "PYSPARK_PYTHON": str(SPARK),
+        "PYSPARK_SUBMIT_ARGS": f"--master local[{os.cpu_count()}] {settings} pyspark-shell",
+        "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+
+
 def rebuild_1000_partitions(options: Options) -> Record:
     """Ours is the cores' time of all jobs, milliseconds a partition; the peer is a partition alone, by a sample."""
     symbols, months = (SYMBOLS // 4, 3) if options.quick else (SYMBOLS, MONTHS)
@@ -124,16 +178,22 @@ def rebuild_1000_partitions(options: Options) -> Record:
     sample = sorted(before)[:: max(1, len(before) // 10)]
     alone, _ = _spent(lambda: one_by_one(lake, sample))
     lake.lose()
+    shuffled = by_spark(lake, options.scratch / "spark")
     asked = lake.functions.aws.calls.copy()
     spent, jobs = _spent(lambda: by_jobs(lake, workers=WORKERS))
     calls = sum((lake.functions.aws.calls - asked).values())
     assert lake.digests() == before
     details = {"partitions": len(before), "jobs": jobs, "objects": lake.objects, "calls": calls, "workers": WORKERS}
+    peers = {"one by one": alone * 1000 / len(sample)}
+    if shuffled:
+        assert shuffled.pop("content") == before
+        peers["by Spark, its start included"] = shuffled["cores_s"] * 1000 / len(before)
+        details["spark"] = {name: round(shuffled[name], 1) for name in ("started_s", "rebuilt_s", "cores_s")}
     return Record.of_times(
         "rebuild_1000_partitions",
         spent * 1000 / len(before),
         unit="ms a partition",
-        peers={"one by one": alone * 1000 / len(sample)},
+        peers=peers,
         details=details,
     )
 

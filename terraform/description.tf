@@ -21,6 +21,7 @@ locals {
     anchors            = local.proves ? local.anchor_bucket : ""
     signing_keys       = local.signing_keys
     mirror_database    = local.mirrors ? local.mirror_database : ""
+    spark              = local.spark
     contracts_key      = aws_s3_object.contracts.key
     contracts_sha256   = filesha256(var.contracts_file)
     code_version       = substr(var.code_zip.hash, 0, 12) # as in the package itself, for its functions

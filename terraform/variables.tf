@@ -531,6 +531,46 @@ variable "proof" {
   }
 }
 
+variable "spark" {
+  description = <<-EOT
+    Spark for rebuilds that shuffle. engine: emr-serverless, glue or none; packages: what `starmend deploy package --spark ENGINE` built;
+    most_workers of 4 processors each; disk_gb of each of EMR's; glue_version 5.1 or 6.0.
+  EOT
+  type = object({
+    engine       = optional(string, "none")
+    packages     = optional(string, "")
+    most_workers = optional(number, 10)
+    disk_gb      = optional(number, 100)
+    glue_version = optional(string, "5.1")
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["none", "emr-serverless", "glue"], var.spark.engine)
+    error_message = "spark.engine: none, emr-serverless or glue."
+  }
+
+  validation {
+    condition     = var.spark.engine == "none" || fileexists(var.spark.packages)
+    error_message = "spark.packages: no such file. Make it with `starmend deploy package --spark ENGINE`."
+  }
+
+  validation {
+    condition     = var.spark.most_workers >= 1 && var.spark.most_workers <= 1000 && floor(var.spark.most_workers) == var.spark.most_workers
+    error_message = "spark.most_workers: 1 to 1000."
+  }
+
+  validation {
+    condition     = var.spark.disk_gb >= 20 && var.spark.disk_gb <= 200
+    error_message = "spark.disk_gb: 20 to 200 (a worker's of EMR Serverless)."
+  }
+
+  validation {
+    condition     = contains(["5.1", "6.0"], var.spark.glue_version)
+    error_message = "spark.glue_version: 5.1 or 6.0."
+  }
+}
+
 variable "access_log_bucket" {
   description = "An existing bucket of the region for access logs of the ingest and warehouse buckets; null: none are kept."
   type        = string

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,85 @@ def _time(seconds: Decimal) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
+# ---------------------------------------------------------------- which engine rebuilds a table
+
+
+def engines(facts: Mapping[str, Any], sizes: Sequence[Any], prices: Mapping[str, Any]) -> Iterator[str]:
+    """Of each size of ingest objects how long a rebuild takes by each engine, what it costs, and its limit."""
+    yield "| ingest objects | here | 16 functions | 1,000 | 1,000, objects mixed | Spark | USD: functions, Spark |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|"
+    for size in sizes:
+        read = Decimal(size) * 1000 / Decimal(str(facts["megabytes_a_second"]))  # seconds of a core, of gigabytes
+        jobs = max(1, -(-int(size * 1000) // int(facts["megabytes_a_job"])))
+        mixed = "no: a job reads all" if read > facts["function_seconds"] else _time(read * -(-jobs // 1000))
+        cores = int(facts["workers"]) * int(facts["cores"])
+        holds = Decimal(facts["workers"]) * facts["disk_gb"] / Decimal(str(facts["shuffled"]))
+        spark = Decimal(facts["start_seconds"]) + read / cores
+        usd = read * Decimal(str(facts["memory_mb"])) / 1024 * prices["lambda_gb_second"]["usd"]
+        dpu = (facts["workers"] + 1) * spark / 3600 * prices["glue_dpu_hour"]["usd"]
+        by_spark = (
+            _time(spark)
+            if size <= holds
+            else f"{_time(spark)}, `disk_gb` x `most_workers` {ceil(size / holds)} times"
+        )
+        cells = [
+            _amount(size),
+            _time(read),
+            _time(read / min(16, jobs)),
+            _time(read / min(1000, jobs)),
+            mixed,
+            by_spark,
+        ]
+        yield f"| {' | '.join([*cells, f'{usd:,.2f}, {dpu:,.2f}'])} |"
+
+
+def _amount(gigabytes: int) -> str:
+    return f"{gigabytes:,} GB" if gigabytes < 1000 else f"{gigabytes // 1000:,} TB"
+
+
+# ---------------------------------------------------------------- how many entities a feed may have
+
+
+def entities(facts: Mapping[str, Any], counts: Sequence[int]) -> Iterator[str]:
+    """Of each number of entities, a point a minute: what a minute asks for, and the limit that it meets first."""
+    yield "| entities | calls at once | shards | partitions a minute | rows of each | commits a minute | what to do |"
+    yield "|---:|---:|---:|---:|---:|---:|---|"
+    for count in counts:
+        rows = count * int(facts["minutes_a_day"])
+        buckets = (
+            0 if count <= facts["most_unbucketed"] else 1 << ceil(Decimal(rows) / facts["most_rows"] - 1).bit_length()
+        )
+        calls = ceil(count * Decimal(str(facts["call_seconds"])) / 60)
+        shards = ceil(Decimal(count) / 60 / facts["records_a_shard"])
+        partitions = buckets or count
+        of_each = rows // buckets if buckets else int(facts["minutes_a_month"])
+        seconds = partitions * Decimal(str(facts["commit_seconds"])) / facts["commits_at_once"]
+        advice = next(text for most, text in facts["advice"] if count <= most)
+        cells = [f"{count:,}", f"{calls:,}", str(shards), f"{partitions:,}", f"{of_each:,}", f"{seconds:.1f} s", advice]
+        yield f"| {' | '.join(cells)} |"
+
+
+# ---------------------------------------------------------------- the page
+
+
 def written(page: str) -> str:
-    """The page with its table made anew, between ``<!-- work -->`` and ``<!-- end -->``."""
+    """The page with its tables made anew, each between ``<!-- its name -->`` and ``<!-- end -->``."""
     spec = importlib.util.spec_from_file_location("cost_estimate", COST)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{COST} cannot be read")
     cost = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(cost)
-    rows = "\n".join(table(load(FOLDER / "scenarios.yaml")["scenarios"], cost.load("prices")["prices"]))
-    head, _, rest = page.partition("<!-- work -->\n")
-    return f"{head}<!-- work -->\n{rows}\n{rest[rest.index('<!-- end -->') :]}"
+    given, prices = load(FOLDER / "scenarios.yaml"), cost.load("prices")["prices"]
+    tables = {
+        "work": table(given["scenarios"], prices),
+        "engines": engines(given["engines"], given["engines"]["gigabytes"], prices),
+        "entities": entities(given["entities"], given["entities"]["counts"]),
+    }
+    for name, rows in tables.items():
+        head, _, rest = page.partition(f"<!-- {name} -->\n")
+        text = "\n".join(rows)
+        page = f"{head}<!-- {name} -->\n{text}\n{rest[rest.index('<!-- end -->') :]}"
+    return page
 
 
 if __name__ == "__main__":

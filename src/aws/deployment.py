@@ -23,7 +23,7 @@ from core.errors import NotDeployed, OutOfReach, PipelineBug, StarmendError
 
 DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
 LOCAL_STACK = "stack.json"  # where the stack of this machine is
-_OPTIONAL = {"anchors", "signing_keys", "mirror_database"}  # what earlier releases did not say
+_OPTIONAL = {"anchors", "signing_keys", "mirror_database", "spark"}  # what earlier releases did not say
 _ABSENT = MISSING | {"NoSuchBucket"}
 
 
@@ -69,6 +69,7 @@ class Deployment:
     anchors: str = ""  # the bucket of signed anchors; empty: nothing is signed
     signing_keys: Sequence[str] = ()
     mirror_database: str = ""  # of the catalog; empty: no schedule mirrors the tables
+    spark: Mapping[str, str] = field(default_factory=dict)  # how its jobs are started; empty: there is none
     aws_environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

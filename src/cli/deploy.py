@@ -52,17 +52,21 @@ VarFiles = Annotated[
     typer.Option("--var-file", help="More variables for Terraform; they win over the environment's own file."),
 ]
 Processor = Annotated[str, typer.Option("--architecture", help="x86_64 or arm64, as the variable of that name says.")]
+ForSpark = Annotated[str, typer.Option("--spark", help="Also for this engine of Spark jobs.", metavar="ENGINE")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", help="A plan that `plan --output` saved.")]
 Out = Annotated[Path | None, typer.Option("--output", help=OUTPUT)]
 DEFAULT_ENVIRONMENT = "dev"
 
 
 @app.command()
-@examples("deploy package", "deploy package --architecture arm64 --json")
-def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64", as_json: Json = False) -> None:
+@examples("deploy package", "deploy package --architecture arm64 --json", "deploy package --spark emr-serverless")
+def package(
+    folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64", spark: ForSpark = "", as_json: Json = False
+) -> None:
     """Build the functions' code and layers.
 
-    Into build/packages and build/layers; the same sources give the same bytes.
+    Into build/packages and build/layers; the same sources give the same bytes. With --spark also what a Spark job
+    brings along, for emr-serverless, glue-5.1 or glue-6.0, which the variable spark names.
     """
     from deploy.folders import build_folder
     from deploy.layers.wheels import Platform
@@ -75,6 +79,11 @@ def package(folder: Folder = DEFAULT_FOLDER, architecture: Processor = "x86_64",
         tell_of_uncompiled_layers()
         with progress.step("building the layers"):
             layers = [packages.build_layer(layer.name) for layer in packages.layers]
+        if spark:
+            from deploy.layers.spark import build_spark_packages
+
+            with progress.step("building what a Spark job brings along"):
+                layers.append(build_spark_packages(build_folder().resolve() / "spark", spark, architecture))
     rows = [_file_row(file) for file in (packages.code.file, *layers)]
     if as_json:
         print_json(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import asdict
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from core.contract.model import Table
     from processing.services import Services
 
+
+class Engine(StrEnum):
+    """Who rebuilds at scale."""
+
+    FUNCTIONS = "lambda"
+    SPARK = "spark"
+    AUTO = "auto"
+
+
 Partition = Annotated[
     str,
     typer.Argument(
@@ -35,6 +45,7 @@ Partition = Annotated[
     "rebuild dim_currency",
     "rebuild fact_sales_order --partition month=2026-11",
     "rebuild fact_quote --at-scale",
+    "rebuild fact_quote --engine auto",
 )
 def rebuild(
     table: Annotated[str, typer.Argument(help="A fact or dimension.", autocompletion=complete_table)],
@@ -42,7 +53,10 @@ def rebuild(
         str | None, typer.Option("--partition", help="Only this one, by its path.", autocompletion=complete_partition)
     ] = None,
     allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
-    at_scale: Annotated[bool, typer.Option("--at-scale", help="By many functions at once, not here.")] = False,
+    at_scale: Annotated[bool, typer.Option("--at-scale", help="By many at once, not here.")] = False,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="At scale by this: lambda by default; auto goes by the size.")
+    ] = None,
     resume: Annotated[str, typer.Option("--resume", help="Go on with this run at scale.", metavar="RUN")] = "",
     as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
@@ -52,7 +66,8 @@ def rebuild(
 
     Partition by partition, while readers and writers go on. A partition from which keys or newer rows would go stays
     as it is, unless --allow-fewer lets it. With --at-scale functions make the partitions of a fact or rollup side by
-    side, each from the objects that have its rows; exits with 1 where some were left, which --resume takes up again.
+    side, each from the objects that have its rows; by Spark each object is read once, whatever it has rows of. Exits
+    with 1 where partitions were left, which --resume takes up again.
     """
     from processing.restating.rebuild import rebuild_table
 
@@ -60,12 +75,18 @@ def rebuild(
     dataset = table_of(deployed.contracts, table).dataset
     if not as_deployed:
         refuse_other_contracts(deployed, [dataset], operation="rebuild")
-    if at_scale or resume:
+    if at_scale or resume or engine:
         if partition is not None:
-            raise Misuse("rebuild", table, "one partition is no work for many", "Leave --at-scale or --partition out")
+            raise Misuse(
+                "rebuild",
+                table,
+                "one partition is no work for many",
+                "Leave --at-scale and --engine, or --partition out",
+            )
         from cli.at_scale.rebuild import rebuild_at_scale
 
-        rebuild_at_scale(deployed, table, allow_fewer=allow_fewer, resume=resume, as_json=as_json)
+        chosen = (engine or Engine.FUNCTIONS).value
+        rebuild_at_scale(deployed, table, engine=chosen, allow_fewer=allow_fewer, resume=resume, as_json=as_json)
         return
     rows: list[dict[str, Any]] = []
     with steps() as progress, progress.step(f"rebuilding {table}") as step:

@@ -15,6 +15,7 @@ IS_INSTALLED = _PACKED.is_dir()  # from a wheel; else this is a checkout
 ROOT = _PACKED if IS_INSTALLED else SOURCES.parent
 MODULE = ROOT / "terraform"
 LOCKS = {name: ROOT / f"requirements-lambda-{name}.lock" for name in ("base", "athena", "iceberg")}
+SPARK_LOCK = ROOT / "requirements-spark.lock"
 CONTRACTS, ENVIRONMENTS, BUILD = "contracts", "environments", "build"  # below a project's folder
 _OF_A_CHECKOUT = "terraform/environments"
 

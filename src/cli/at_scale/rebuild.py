@@ -10,40 +10,41 @@ import typer
 
 from cli.operating import services_of, table_of
 from cli.output import FINDINGS, out, print_json, say, steps
-from core.errors import Misuse, NotDeployed
+from core.errors import Misuse
 
 if TYPE_CHECKING:
     from aws.deployment import Deployment
     from cli.at_scale.run import Manifest, RunAtScale
 
-MACHINE = "at-scale"
 SHOWN = 20  # jobs that were left
 
 
-def rebuild_at_scale(deployed: Deployment, table: str, *, allow_fewer: bool, resume: str, as_json: bool) -> None:
+def rebuild_at_scale(
+    deployed: Deployment, table: str, *, engine: str, allow_fewer: bool, resume: str, as_json: bool
+) -> None:
     """Carry the rebuild out and print what came of it; exits with 1 where partitions were left."""
-    from aws.executions import StateMachine
-    from cli.at_scale.run import RunAtScale, run_name
-    from processing.restating.manifest import plan_rebuild
+    from cli.at_scale.engines import machine_of, plan
+    from cli.at_scale.run import RunAtScale, read_manifest, run_name
 
-    arn = deployed.state_machines.get(MACHINE, "")
-    if not arn:
-        raise NotDeployed("rebuild", MACHINE, "there is no such state machine", "Deploy again: make deploy")
     services = services_of(deployed)
-    machine = StateMachine(deployed.clients("stepfunctions"), arn)
-    run = RunAtScale(services.records, machine, resume or run_name(table, dt.datetime.now(dt.UTC)))
     with steps() as progress:
         if resume:
+            begun = read_manifest(services.records, resume)
+            if begun.table != table:
+                raise Misuse("resume a run", resume, f"rebuilds {begun.table}", f"Name it: rebuild {begun.table}")
+            run = RunAtScale(services.records, machine_of(deployed, begun.engine), resume)
             manifest = run.again()
-            if manifest.table != table:
-                raise Misuse("resume a run", resume, f"rebuilds {manifest.table}", f"Name it: rebuild {manifest.table}")
         else:
             with progress.step("looking up what each partition is made of"):
-                jobs = plan_rebuild(services, table_of(services.contracts, table), allow_fewer=allow_fewer)
-            if not jobs:
+                planned = plan(deployed, services, table_of(services.contracts, table), engine, allow_fewer=allow_fewer)
+            if not planned.jobs:
                 out.print("there is no partition; nothing was changed")
                 return
-            manifest = run.begin(table, jobs)
+            if planned.reason:
+                say(f"by {planned.engine}: {planned.reason}")
+            machine, name = machine_of(deployed, planned.engine), run_name(table, dt.datetime.now(dt.UTC))
+            run = RunAtScale(services.records, machine, name)
+            manifest = run.begin(table, planned.jobs, planned.engine)
         say(f"run {run.run}: {manifest.jobs} jobs; if this is cut off: --resume {run.run}")
         with progress.step(f"rebuilding {table}", total=manifest.jobs) as step:
             began = time.monotonic()

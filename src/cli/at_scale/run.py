@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.audit.repair_jobs import (
     RepairJob,
@@ -28,13 +28,29 @@ from core.errors import Misuse, PipelineBug, TransientFailure
 from core.json import canonical_json
 
 if TYPE_CHECKING:
-    from aws.executions import StateMachine
+    from aws.executions import Execution
     from core.ports import ObjectStore
 
 RUNNING = "RUNNING"
 WORKERS = 16
 LONGEST_TABLE = 48  # characters of a table's name in a run's
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two looks
+
+
+class Machine(Protocol):
+    """Carries out the jobs of a folder: a state machine with functions, or a Spark. Executions have names."""
+
+    def start(self, name: str, data: Mapping[str, Any]) -> str:
+        """Start an execution with this input; returns what it is described by."""
+        ...
+
+    def find(self, name: str) -> Execution | None:
+        """The execution of that name; None where none was started."""
+        ...
+
+    def describe(self, execution: str) -> Execution:
+        """The execution as it is now."""
+        ...
 
 
 def run_name(table: str, now: datetime) -> str:
@@ -47,11 +63,12 @@ def run_name(table: str, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The jobs of a run: so many in this attempt, all of them written down."""
+    """The jobs of a run: so many in this attempt, all of them written down, for one engine."""
 
     table: str
     jobs: int
     attempt: int = 1
+    engine: str = "lambda"
 
     def to_json(self) -> bytes:
         """The manifest's object."""
@@ -66,18 +83,30 @@ class Left:
     reason: str
 
 
+def read_manifest(records: ObjectStore, run: str) -> Manifest:
+    """The manifest of a run. Raises ``Misuse`` where there is none."""
+    stored = records.read(_manifest_key(run))
+    if stored is None:
+        raise Misuse("resume a run", run, "was never begun, or not whole", "Begin anew, without --resume")
+    return Manifest(**json.loads(stored.body))
+
+
+def _manifest_key(run: str) -> str:
+    return f"{run_prefix(run)}manifest.json"
+
+
 @dataclass(frozen=True)
 class RunAtScale:
     """A run. Every method may be called again, by whoever goes on with it."""
 
     records: ObjectStore
-    machine: StateMachine
+    machine: Machine
     run: str
     sleep: Callable[[float], None] = time.sleep
 
-    def begin(self, table: str, jobs: Sequence[Restate]) -> Manifest:
+    def begin(self, table: str, jobs: Sequence[Restate], engine: str = "lambda") -> Manifest:
         """Write the jobs down, and then the manifest."""
-        return self._write(Manifest(table, len(jobs)), jobs)
+        return self._write(Manifest(table, len(jobs), engine=engine), jobs)
 
     def again(self) -> Manifest:
         """The attempt to follow: the last one while it runs or was never started, else one of all that it left.
@@ -95,10 +124,7 @@ class RunAtScale:
 
     def manifest(self) -> Manifest:
         """The run's manifest. Raises ``Misuse`` where there is none."""
-        stored = self.records.read(self._manifest_key)
-        if stored is None:
-            raise Misuse("resume a run", self.run, "was never begun, or not whole", "Begin anew, without --resume")
-        return Manifest(**json.loads(stored.body))
+        return read_manifest(self.records, self.run)
 
     def follow(self, manifest: Manifest) -> Iterator[int]:
         """Start the attempt, if nobody has, and give the number of jobs that have an outcome until it is over."""
@@ -123,10 +149,6 @@ class RunAtScale:
 
     # ------------------------------------------------------------ how it is stored
 
-    @property
-    def _manifest_key(self) -> str:
-        return f"{run_prefix(self.run)}manifest.json"
-
     def _jobs(self, manifest: Manifest) -> str:
         return f"{run_prefix(self.run)}jobs/{manifest.attempt}-"
 
@@ -140,7 +162,7 @@ class RunAtScale:
 
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(write, range(len(jobs))))
-        self.records.write(self._manifest_key, manifest.to_json(), content_type="application/json")
+        self.records.write(_manifest_key(self.run), manifest.to_json(), content_type="application/json")
         return manifest
 
     def _unfinished(self, manifest: Manifest) -> Iterator[tuple[Restate, str]]:

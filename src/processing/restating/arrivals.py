@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -37,13 +37,17 @@ _BLOCK = {"feed": len("2026-11-20"), "table": 9, "repair": len("repair-20261120"
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """The objects of a source table at a time: by partition of one warehouse table, and those that count for all."""
+    """The objects of a source table at a time: by partition of one warehouse table, and those that count for all.
+
+    ``sizes`` are those of all of them, in bytes.
+    """
 
     by_path: Mapping[str, frozenset[str]]
     doubtful: frozenset[str]
     after: tuple[tuple[str, str], ...]
     at: str
     placing: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def inputs_of(self, paths: Iterable[str]) -> Inputs:
         """All objects that may have rows of these partitions, in order of key."""
@@ -63,23 +67,38 @@ def read_arrivals(services: Services, table: Table) -> Arrivals:
     said = _Receipts(services, table.dataset, table.source).read()
     by_path: dict[str, set[str]] = {}
     doubtful: set[str] = set()
-    after: list[tuple[str, str]] = []
-    for prefix in prefixes_of(services.contracts, table.dataset, table.source):
-        last = ""
-        for info in services.ingest.list(prefix):
-            if landing_of(info.key) is None:
-                continue
-            last = info.key
-            by, places = said.get(info.key, ("", None))
-            if places is None or not folders.get(by):
-                doubtful.add(info.key)
-                continue
-            for folder, path in places:
-                if folder in folders[by]:
-                    by_path.setdefault(path, set()).add(info.key)
-        after.append((prefix, _bound(prefix, last, at)))
+    listing = list_ingest(services, table.dataset, table.source)
+    for info in listing.objects:
+        by, places = said.get(info.key, ("", None))
+        if places is None or not folders.get(by):
+            doubtful.add(info.key)
+            continue
+        for folder, path in places:
+            if folder in folders[by]:
+                by_path.setdefault(path, set()).add(info.key)
     frozen = {path: frozenset(objects) for path, objects in by_path.items()}
-    return Arrivals(frozen, frozenset(doubtful), tuple(after), format_instant(at), known_by(services, table))
+    sizes = {info.key: info.size for info in listing.objects}
+    return Arrivals(frozen, frozenset(doubtful), listing.after, format_instant(at), known_by(services, table), sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The ingest objects of a source table, by prefix; ``after``: the key of each behind which later ones lie."""
+
+    objects: tuple[ObjectInfo, ...]
+    after: tuple[tuple[str, str], ...]
+
+
+def list_ingest(services: Services, dataset: str, source: str) -> Listing:
+    """The objects of a source table that are there. Raises ``TransientFailure`` where the store does not answer."""
+    at = services.now()
+    objects: list[ObjectInfo] = []
+    after: list[tuple[str, str]] = []
+    for prefix in prefixes_of(services.contracts, dataset, source):
+        own = [info for info in services.ingest.list(prefix) if landing_of(info.key) is not None]
+        objects += own
+        after.append((prefix, _bound(prefix, own[-1].key if own else "", at)))
+    return Listing(tuple(objects), tuple(after))
 
 
 def known_by(services: Services, table: Table) -> str:

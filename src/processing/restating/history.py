@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+
+import pyarrow as pa
 
 from core.audit.repair_jobs import Inputs
 from core.contract.model import Table
@@ -13,7 +15,9 @@ from core.landing.zone import RECEIPTS, landing_of, prefixes_of
 from core.ports import ObjectInfo
 from core.time import parse_instant
 from processing.parse_object import parse_object
+from processing.partitions.batch import dedupe
 from processing.partitions.commit import SourceRef
+from processing.partitions.layout import Layout
 from processing.plan import SourcePlan
 from processing.records.receipts import read_receipts
 from processing.restating.spill_buffer import SpillBuffer
@@ -24,7 +28,7 @@ CLOCKS = timedelta(minutes=15)  # more than S3's clock and that of whoever looke
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class Refusal:
     """An ingest object that halted or of which lines were rejected: it may have given more once."""
 
     key: str
@@ -35,10 +39,54 @@ class _Refusal:
         return f"{self.key} halts: {self.halted}" if self.halted else f"{self.key} has {self.lines} bad lines"
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectRows:
+    """The rows that an ingest object gives one warehouse table, by partition, and what of it was refused."""
+
+    source: SourceRef
+    rows: tuple[tuple[str, pa.Table], ...]
+    refusal: Refusal | None = None
+
+
+def read_rows(
+    services: Services, plan: SourcePlan, table: Table, key: str, *, partitions: Collection[str] | None = None
+) -> ObjectRows | None:
+    """Parse, shape and check an object as it was when it arrived; None where it is gone.
+
+    Rows are of ``partitions`` alone, where they are named. Raises ``TransientFailure`` where the store does not answer.
+    """
+    opened = services.ingest.open(key)
+    if opened is None:
+        return None
+    with opened.stream as stream:
+        parsed = parse_object(
+            stream,
+            plan,
+            Origin(plan.contract, services.contracts, opened.stat.modified),
+            place=key,
+            now=services.now(),
+            timer=services.timer,
+            threads=services.threads,
+            promise=content_promise(opened.stat.metadata),
+        )
+    refused = parsed.halted or parsed.rejected_lines
+    rows = (
+        (part.path, part.rows)
+        for part in parsed.parts
+        if part.table.folder == table.folder and (partitions is None or part.path in partitions)
+    )
+    return ObjectRows(
+        SourceRef(key, opened.stat.etag),
+        tuple(rows),
+        Refusal(key, parsed.rejected_lines, parsed.halted) if refused else None,
+    )
+
+
 class History:
     """The ingest objects of a source table, and their rows of one warehouse table by partition.
 
     Of all of them, or of some ``partitions``; all objects are read, unless ``inputs`` say which ones have their rows.
+    With a ``layout`` rows are brought into its columns as they are read, for they are put beside others that were.
     """
 
     def __init__(
@@ -50,15 +98,17 @@ class History:
         buffer: SpillBuffer,
         progress: Callable[[str], None],
         inputs: Inputs | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self._services = services
         self._plan = plan
         self._table = table
         self._partitions = partitions
         self._inputs = inputs
+        self._layout = layout
         self._progress = progress
         self._known: set[tuple[str, str]] = set()
-        self._refusals: dict[str, _Refusal] = {}
+        self._refusals: dict[str, Refusal] = {}
         self.buffer = buffer
         self.refs: dict[str, list[SourceRef]] = {}
 
@@ -109,27 +159,21 @@ class History:
                     yield str(refusal)
         yield from (str(refusal) for key, refusal in self._refusals.items() if key not in accounted)
 
+    def take(self, sources: Iterable[SourceRef], refusals: Iterable[Refusal]) -> None:
+        """Objects that somebody else has read already: their rows are in the buffer, or will be."""
+        self._known.update((source.key, source.etag) for source in sources)
+        self._refusals.update((refusal.key, refusal) for refusal in refusals)
+
+    def add(self, path: str, rows: pa.Table, sources: Iterable[SourceRef]) -> None:
+        """Rows of a partition, and the objects that they come from."""
+        self.buffer.add(path, rows)
+        self.refs.setdefault(path, []).extend(sources)
+
     def _read(self, key: str) -> None:
-        opened = self._services.ingest.open(key)
-        if opened is None:
+        given = read_rows(self._services, self._plan, self._table, key, partitions=self._partitions)
+        if given is None:
             return
-        services, plan = self._services, self._plan
-        with opened.stream as stream:
-            parsed = parse_object(
-                stream,
-                plan,
-                Origin(plan.contract, services.contracts, opened.stat.modified),
-                place=key,
-                now=services.now(),
-                timer=services.timer,
-                threads=services.threads,
-                promise=content_promise(opened.stat.metadata),
-            )
-        if parsed.halted or parsed.rejected_lines:
-            self._refusals[key] = _Refusal(key, parsed.rejected_lines, parsed.halted)
-        for part in parsed.parts:
-            if part.table.folder == self._table.folder and (self._partitions is None or part.path in self._partitions):
-                self.buffer.add(part.path, part.rows)
-                self.refs.setdefault(part.path, []).append(SourceRef(key, opened.stat.etag))
-        self._known.add((key, opened.stat.etag))
+        self.take([given.source], [given.refusal] if given.refusal else [])
+        for path, rows in given.rows:
+            self.add(path, dedupe(rows, self._layout) if self._layout else rows, [given.source])
         self._progress(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core.audit.efforts import measured
@@ -66,23 +67,7 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
             services.log.error(
                 "partition left as it was", repair=repair.kind, table=repair.table, partition=place, reason=str(error)
             )
-    outcome = RepairOutcome(
-        result="failed" if failed else "done",
-        reason="; ".join(failed)[:1000],
-        finished_at=int(services.now().timestamp()),
-        counts={"changed": done.changed},
-        effort=measured(
-            (services.now() - started).total_seconds(),
-            services.memory_mb,
-            rows=done.rows,
-            reads=done.reads,
-            writes=done.writes,
-        ),
-    )
-    try:
-        write_outcome(services.records, job, outcome)
-    except TransientFailure as error:
-        services.log.warning("outcome not written", job=job, reason=str(error))
+    conclude(services, job, done, failed, started=started)
     return {"partitions": len(paths), "changed": done.changed, "failed": len(failed)}
 
 
@@ -102,6 +87,27 @@ class Work:
             self.reads + other.reads,
             self.writes + other.writes,
         )
+
+
+def conclude(services: Services, job: str, done: Work, failed: Sequence[str], *, started: datetime) -> None:
+    """Leave the outcome of a job: what it took, and why partitions of it stay as they were.
+
+    An outcome that cannot be written is a warning: then the job is done again, which changes nothing.
+    """
+    now = services.now()
+    outcome = RepairOutcome(
+        result="failed" if failed else "done",
+        reason="; ".join(failed)[:1000],
+        finished_at=int(now.timestamp()),
+        counts={"changed": done.changed},
+        effort=measured(
+            (now - started).total_seconds(), services.memory_mb, rows=done.rows, reads=done.reads, writes=done.writes
+        ),
+    )
+    try:
+        write_outcome(services.records, job, outcome)
+    except TransientFailure as error:
+        services.log.warning("outcome not written", job=job, reason=str(error))
 
 
 def _derived(outcome: Outcome) -> Work:

@@ -43,6 +43,19 @@ def plan_rebuild(services: Services, table: Table, *, allow_fewer: bool = False)
     ]
 
 
+def plan_shuffle(services: Services, table: Table, *, allow_fewer: bool = False) -> list[Restate]:
+    """The jobs of a rebuild that reads each ingest object once, whatever it has rows of (``processing.spark``).
+
+    Partitions are dealt out, so that those of one entity or time are not one job's alone. A partition that nobody knows
+    yet falls to one of the jobs when rows of it appear; there is one at least.
+    """
+    if table.kind != "fact":
+        return plan_rebuild(services, table) if table.kind == "rollup" else [Restate(table.dataset, table.name, ("",))]
+    paths = sorted({*paths_of_pointers(services, table), *read_arrivals(services, table).by_path})
+    jobs = max(1, -(-len(paths) // MOST_PARTITIONS))
+    return [Restate(table.dataset, table.name, tuple(paths[n::jobs]), None, allow_fewer) for n in range(jobs)]
+
+
 def grouped(by_path: Mapping[str, frozenset[str]], *, known: int = 0) -> Iterator[Sequence[str]]:
     """Partitions in groups that share their objects; ``known`` objects are read for each in any case."""
     group: list[str] = []

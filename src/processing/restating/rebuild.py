@@ -122,7 +122,7 @@ def _rebuild(
         refused: list[InvalidData] = []
         for path in history.buffer.paths if paths is None else paths:
             try:
-                rebuilt = _restate(services, plan, table, path, history, allow_fewer)
+                rebuilt = restate_from(services, plan, table, path, history, allow_fewer)
             except InvalidData as error:
                 refused.append(error)
                 continue
@@ -138,9 +138,13 @@ def _rebuild(
             )
 
 
-def _restate(
+def restate_from(
     services: Services, plan: SourcePlan, table: Table, path: str, history: History, allow_fewer: bool
 ) -> Rebuilt:
+    """Replace a partition by what the history gives it, whatever arrives meanwhile.
+
+    Raises ``InvalidData`` where it stays as it is, with the reason; ``TransientFailure`` where a store does not answer.
+    """
     layout = Layout.of(table)
     where = partition_of(table.folder, path)
 

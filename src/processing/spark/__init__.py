@@ -1,0 +1,1 @@
+"""Rebuilds that have to shuffle: tables whose ingest objects hold rows of all partitions, each object read once."""
