@@ -21,17 +21,17 @@ locals {
 
   # Where a cluster's Python finds ours first: what the job was tested with, whatever the cluster brings.
   spark_settings = {
-    "spark.submit.pyFiles"                     = "${local.code_url}/${aws_s3_object.package["code"].key}"
-    "spark.archives"                           = "${local.code_url}/${local.spark_keys.packages}#packages"
-    "spark.pyspark.python"                     = "python3.13" # for which the packages are
+    "spark.submit.pyFiles"                      = "${local.code_url}/${aws_s3_object.package["code"].key}"
+    "spark.archives"                            = "${local.code_url}/${local.spark_keys.packages}#packages"
+    "spark.pyspark.python"                      = "python3.13" # for which the packages are
     "spark.emr-serverless.driverEnv.PYTHONPATH" = "./packages/python"
-    "spark.executorEnv.PYTHONPATH"             = "./packages/python"
-    "spark.executor.cores"                     = "4"
-    "spark.executor.memory"                    = "14g"
-    "spark.driver.cores"                       = "4"
-    "spark.driver.memory"                      = "14g"
-    "spark.emr-serverless.executor.disk"       = "${var.spark.disk_gb}g" # what is shuffled lies there
-    "spark.dynamicAllocation.maxExecutors"     = tostring(var.spark.most_workers)
+    "spark.executorEnv.PYTHONPATH"              = "./packages/python"
+    "spark.executor.cores"                      = "4"
+    "spark.executor.memory"                     = "14g"
+    "spark.driver.cores"                        = "4"
+    "spark.driver.memory"                       = "14g"
+    "spark.emr-serverless.executor.disk"        = "${var.spark.disk_gb}g" # what is shuffled lies there
+    "spark.dynamicAllocation.maxExecutors"      = tostring(var.spark.most_workers)
   }
 
   # What the deployment says of it (description.tf); nothing where there is none.
@@ -180,11 +180,11 @@ resource "aws_glue_job" "spark" {
   }
 
   default_arguments = {
-    "--extra-py-files"                 = "${local.code_url}/${aws_s3_object.package["code"].key}"
-    "--additional-python-modules"      = "${local.code_url}/${local.spark_keys.packages}"
+    "--extra-py-files"                  = "${local.code_url}/${aws_s3_object.package["code"].key}"
+    "--additional-python-modules"       = "${local.code_url}/${local.spark_keys.packages}"
     "--python-modules-installer-option" = "--no-index"
-    "--enable-auto-scaling"            = "true"
-    "--code-bucket"                    = aws_s3_bucket.this["code"].id
-    "--environment"                    = local.environment
+    "--enable-auto-scaling"             = "true"
+    "--code-bucket"                     = aws_s3_bucket.this["code"].id
+    "--environment"                     = local.environment
   }
 }

@@ -1,4 +1,4 @@
-"""What the Spark job brings along to a cluster: the packages that it was tested with, for the cluster's own Python.
+"""Packages that the Spark job brings along to a cluster: those that it was tested with, for the cluster's own Python.
 
 EMR Serverless unpacks an archive beside each process; AWS Glue installs a zip of wheels without asking an index.
 """
