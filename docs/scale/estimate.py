@@ -78,9 +78,7 @@ def engines(facts: Mapping[str, Any], sizes: Sequence[Any], prices: Mapping[str,
         usd = read * Decimal(str(facts["memory_mb"])) / 1024 * prices["lambda_gb_second"]["usd"]
         dpu = (facts["workers"] + 1) * spark / 3600 * prices["glue_dpu_hour"]["usd"]
         by_spark = (
-            _time(spark)
-            if size <= holds
-            else f"{_time(spark)}, `disk_gb` x `most_workers` {ceil(size / holds)} times"
+            _time(spark) if size <= holds else f"{_time(spark)}, `disk_gb` x `most_workers` {ceil(size / holds)} times"
         )
         cells = [
             _amount(size),
