@@ -58,7 +58,3 @@ def main(folder: str, jobs: str) -> None:
     done = carry_out(session, FolderServices(folder), jobs)
     took = {"started_s": ready - started, "rebuilt_s": time.monotonic() - ready}
     sys.stdout.write(canonical_json({**asdict(done), **took}).decode() + "\n")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

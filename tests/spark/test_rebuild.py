@@ -10,7 +10,7 @@ from tests.support.emulated_lake import EmulatedLake, emulated_lake
 from tests.support.killed_spark import KilledRun
 
 from local.processes import end_below
-from local.spark import LocalSpark
+from local.spark.drivers import LocalSpark
 
 pytestmark = [pytest.mark.long, pytest.mark.emulator, pytest.mark.timeout(3600)]
 

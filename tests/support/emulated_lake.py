@@ -16,7 +16,7 @@ from bench.rebuild import TABLE, FilledLake
 from aws.clients import Clients
 from aws.deployment import DESCRIPTION, Deployment
 from local.emulator import Emulator
-from local.spark import LocalSpark
+from local.spark.drivers import LocalSpark
 from processing.partitions.commit import read_partition
 from processing.restating.rebuild import paths_of_pointers
 from processing.services import Services

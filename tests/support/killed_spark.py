@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 from cli.at_scale.run import Left, Manifest, RunAtScale
 from core.audit.repair_jobs import outcome_key
 from local.processes import processes_below
-from local.spark import LocalSpark
+from local.spark.drivers import LocalSpark
 from processing.restating.manifest import plan_shuffle
 
 LONG = 900.0  # seconds, on a busy machine

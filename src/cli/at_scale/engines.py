@@ -69,7 +69,7 @@ def _spark(deployed: Deployment) -> Machine | None:
     from aws.spark import spark_of
     from cli.deployed import DEFAULT
     from deploy.folders import ROOT, build_folder
-    from local.spark import LocalSpark
+    from local.spark.drivers import LocalSpark
 
     bucket = deployed.buckets["code"]
     if deployed.environment != DEFAULT:

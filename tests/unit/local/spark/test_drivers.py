@@ -10,7 +10,7 @@ from tests.support.waiting import eventually
 
 from core.errors import Misuse
 from local.processes import end_below
-from local.spark import LocalSpark
+from local.spark.drivers import LocalSpark
 
 
 def standing_in(folder: Path, script: str) -> LocalSpark:

@@ -1,4 +1,4 @@
-"""Spark on this machine: drivers of rebuilds as processes, with pyspark from an environment of its own."""
+"""Drivers of rebuilds by Spark as processes of this machine, with pyspark from an environment of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aws.executions import Execution
 from core.errors import Misuse
 from local.processes import marked, processes_below
 
-SOURCES = Path(__file__).resolve().parents[1]
+SOURCES = Path(__file__).resolve().parents[2]
 JOB = SOURCES / "processing" / "spark" / "job.py"
 DRIVER_MEMORY = "2g"
 TRIES = 4  # of a task, as on a cluster: a local driver gives up after the first one otherwise

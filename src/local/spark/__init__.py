@@ -1,0 +1,1 @@
+"""Spark on this machine, for rebuilds of its own stack and for the tests."""
