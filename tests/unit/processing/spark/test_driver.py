@@ -10,14 +10,21 @@ from tests.fakes.spark import MemorySpark
 from tests.support.lake import NOW, MemoryLake, order, shipped_contracts
 from tests.support.rebuild_histories import FACT, any_events, halting, held, random_lake, sound_paths
 
-from core.audit.repair_jobs import RepairJob, find_outcome, write_job
+from core.audit.repair_jobs import RepairJob, find_outcome, read_job, write_job
 from core.errors import InvalidData
 from core.ports import ObjectInfo
+from processing.restating import manifest
 from processing.restating.manifest import plan_shuffle
 from processing.restating.rebuild import rebuild_table
 from processing.spark.driver import TASK_BYTES, Summary, carry_out, tasks_of
 
 JOBS = "audit/runs/run/jobs/"
+
+
+@pytest.fixture(autouse=True)
+def a_job_for_each_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a large table: there are many jobs."""
+    monkeypatch.setattr(manifest, "MOST_PARTITIONS", 1)
 
 
 def begin(lake: MemoryLake, table: str = FACT, *, attempt: int = 1) -> list[str]:
@@ -130,19 +137,43 @@ def test_a_partition_that_no_receipt_and_no_pointer_knows_is_some_jobs() -> None
 
 def test_only_what_was_left_is_done_again_by_a_driver_that_comes_after() -> None:
     lake = random_lake(random.Random(1))
-    [first, *_] = begin(lake)
+    first, *others = begin(lake)
+    assert others
     shuffle(lake)
-    versions = lake.versions()
+    before = content(lake)
     assert shuffle(lake) == Summary(0, 0, 0, ())
+    lose(lake, FACT)
     lake.records.delete([first.replace("/jobs/", "/outcomes/")])
     again = shuffle(lake)
-    assert (again.jobs, again.changed, again.reasons) == (1, 0, ())
-    assert lake.versions() == versions
+    assert (again.jobs, again.changed, again.reasons) == (1, 1, ())
+    [path] = lake.paths(FACT)  # those of the jobs that are done are theirs
+    assert content(lake)[path] == before[path]
+
+
+def test_jobs_of_an_attempt_leave_alone_what_an_earlier_one_names() -> None:
+    lake = random_lake(random.Random(1))
+    first, *others = begin(lake)
+    job = read_job(lake.records, first)
+    write_job(lake.records, job, attempt=2, number=0)
+    lose(lake, FACT)
+    assert shuffle(lake, attempt=2).changed == 1
+    assert lake.paths(FACT) == list(job.repair.partitions)  # type: ignore[union-attr]
+    assert not any(find_outcome(lake.records, other) for other in others)
+
+
+def test_a_job_of_which_nothing_is_left_says_so() -> None:
+    lake = random_lake(random.Random(6))
+    jobs = begin(lake)
+    lake.ingest.delete([info.key for info in lake.ingest.list("tables/sales/sales_order/")])
+    done = shuffle(lake)
+    assert len(done.reasons) == len(jobs)
+    assert all("no ingest object has rows of it" in reason for reason in done.reasons)
+    assert {find_outcome(lake.records, job).result for job in jobs} == {"failed"}  # type: ignore[union-attr]
 
 
 def test_partitions_that_would_lose_rows_stay_with_the_reason_in_their_jobs_outcome() -> None:
     lake = random_lake(random.Random(2))
-    [job] = begin(lake)
+    job, *_ = begin(lake)
     before = content(lake)
     lake.services = type(lake.services)(
         **{**vars(lake.services), "contracts": halting(lake.services.contracts, 8)}  # by which objects halt
