@@ -3,7 +3,7 @@
 
 locals {
   mirrors     = var.mirror.enabled
-  mirrored    = local.mirrors ? local.open_tables : {} # the star's tables, which are those that analysts read
+  mirrored    = { for name, table in local.open_tables : name => table if local.mirrors } # the tables that analysts read
   mirror_tags = { component = "mirror" }
   mirror_within = { # as core.mirroring.lag says it
     for name, source in local.sources : name => max(

@@ -551,7 +551,7 @@ variable "spark" {
   }
 
   validation {
-    condition     = var.spark.engine == "none" || fileexists(var.spark.packages)
+    condition     = var.spark.engine == "none" ? true : fileexists(var.spark.packages)
     error_message = "spark.packages: no such file. Make it with `starmend deploy package --spark ENGINE`."
   }
 
