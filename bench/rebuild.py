@@ -12,7 +12,6 @@ import datetime as dt
 import gzip
 import json
 import os
-import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -149,7 +148,6 @@ def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
         for key, stored in lake.functions.aws.bucket(bucket).objects.items():
             FolderBucket(folder / name).write(key, stored.body, metadata=stored.metadata)
     (folder / CONTRACTS).write_bytes(lake.functions.settings.contracts_text or b"")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [str(SPARK), "-c", DRIVER, str(folder), job_key("spark", 1, 0).removesuffix("000.json")],
         cwd=ROOT,
@@ -158,11 +156,9 @@ def by_spark(lake: FilledLake, folder: Path) -> dict[str, Any]:
         stderr=(folder / "spark.log").open("wb"),
         check=True,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     told = json.loads(done.stdout)
     assert not told["reasons"], told
-    return {**told, "cores_s": spent, "content": lake.digests_by(FolderServices(str(folder))())}
+    return {**told, "content": lake.digests_by(FolderServices(str(folder))())}
 
 
 def _of_spark(folder: Path) -> dict[str, str]:
