@@ -551,8 +551,8 @@ variable "spark" {
   }
 
   validation {
-    condition     = var.spark.engine == "none" ? true : fileexists(var.spark.packages)
-    error_message = "spark.packages: no such file. Make it with `starmend deploy package --spark ENGINE`."
+    condition     = var.spark.packages == "" ? var.spark.engine == "none" : fileexists(var.spark.packages)
+    error_message = "spark.packages: no such file, or none. Make it with `starmend deploy package --spark ENGINE`."
   }
 
   validation {

@@ -75,7 +75,7 @@ run "an_engine_that_nobody_knows" {
   command = plan
 
   variables {
-    spark = { engine = "dataproc" }
+    spark = { engine = "dataproc", packages = "tests/fixtures/package.txt" }
   }
 
   expect_failures = [var.spark]
