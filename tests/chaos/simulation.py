@@ -24,8 +24,8 @@ def simulation(options: Options) -> Result:
         faults += [f"{problem} [{command(seed, DAYS)}]" for problem in outcome.wrong[:3]]
         days = sum(each.days for each in outcomes)
         options.progress(f"seed {seed}, {days:.0f} days, {outcome.cpu:.0f} s of CPU, {len(faults)} wrong", now=True)
+        add_entry(entry_of(outcomes))  # after each: a run that is cut off has run so far
     entry = entry_of(outcomes)
-    add_entry(entry)
     injected: Counter[str] = sum((outcome.faults for outcome in outcomes), Counter())
     counts: Counter[str] = sum((outcome.counts for outcome in outcomes), Counter())
     figures = {

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote_plus
 
 from tests.fakes.objects import MemoryObjects
@@ -90,9 +91,10 @@ class SimulatedQueue:
         self._polling = False
         ready, self._ready = self._ready, []
         self._weather.draw.shuffle(ready)
-        for first in range(0, len(ready), self._batch):
-            batch = ready[first : first + self._batch]
-            self._world.spawn(lambda batch=batch: self._receive(batch))
+        while ready:  # several pollers share what is there, so that functions meet
+            size = self._weather.draw.choice([1, 1, 2, self._batch])
+            batch, ready = ready[:size], ready[size:]
+            self._world.spawn(partial(self._receive, batch))
 
     def _receive(self, batch: list[Letter]) -> None:
         for letter in batch:

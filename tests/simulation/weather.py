@@ -31,8 +31,8 @@ class Weather:
     seed: int
     calm: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    base: float = 0.0004
-    kills: float = 0.004
+    base: float = 0.001
+    kills: float = 0.01
     off: frozenset[str] = frozenset()
     _spells: dict[str, tuple[float, float]] = field(default_factory=dict)
 
