@@ -11,7 +11,7 @@ from tests.simulation.planted import PLANTED, Planted
 from tests.simulation.shrinking import command
 from tests.simulation.simulation import simulate
 
-SEEDS, DAYS = 6, 2.0
+SEEDS, DAYS = 12, 1.0
 
 
 def search(bug: Planted, seeds: int, *, first: int = 1) -> dict[str, Any]:

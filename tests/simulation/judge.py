@@ -23,6 +23,7 @@ from auditor.evidence.absent import ROOT as ABSENT
 from auditor.evidence.absent import Absence, read_absences
 from auditor.prove import verify
 from auditor.windows import Window
+from core.audit.certificate import FIRST_PREVIOUS, certificate_key, hash_of
 from core.audit.certificate import ROOT as CERTIFICATES
 from core.contract.model import Table, Take
 from core.errors import PipelineBug, StarmendError
@@ -183,6 +184,9 @@ class Judge:
     def _see_certificate(self, claims: Mapping[str, Any]) -> None:
         """Nothing is certified that is not so."""
         self.counts["certificates"] += 1
+        before = self.cloud.records.read(certificate_key(claims["dataset"], claims["number"] - 1))
+        if claims["previous"] != (hash_of(before.body) if before else FIRST_PREVIOUS):
+            self.say(f"certificate {claims['number']} of {claims['dataset']} does not name the one before it")
         if claims["present"] + claims["absent"] != claims["expected"] and claims["dataset"] == FEED:
             self.say(f"certificate {claims['number']} of {claims['dataset']} does not add up")
         if claims["dataset"] == FEED:
