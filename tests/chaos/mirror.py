@@ -34,6 +34,7 @@ SALES = "fact_sale"
 MOMENTS = 1_000
 TAGGED = 0.2  # of the moments: their snapshots are certified too
 HISTORY = 50  # moments of a lake of its own
+SALES_A_MOMENT = 6  # batches that are sold while engines read
 LEVELS = ("day(created_at)", "month(created_at)", "hour(created_at)", ["bucket(sale_id, 3)", "month(created_at)"])
 
 
@@ -49,9 +50,10 @@ def mirror_engines(options: Options) -> Result:
         for number in range(moments // each):
             contract = changed("warehouse/fact_sale/partition_by", LEVELS[number % len(LEVELS)])
             shop = Shop(options.scratch / str(number), contract, seed=str(number))
-            with _writers(shop, options.seed + number) as lock:
+            with _writers(shop, options.seed + number) as (lock, turns):
                 for moment in range(each):
                     options.progress(f"moment {read + 1} of {moments}")
+                    turns.release(SALES_A_MOMENT)
                     if moment == each // 2:
                         with lock:
                             shop.deployed(_with_more(contract))
@@ -93,13 +95,16 @@ def _moment(shop: Shop, readers: Engines, draw: random.Random) -> Iterator[str]:
 
 
 @contextmanager
-def _writers(shop: Shop, seed: int) -> Iterator[threading.Lock]:
-    """Two threads that go on selling, a batch at a time, until the block ends; each holds the lock while it does."""
-    ended, lock = threading.Event(), threading.Lock()
+def _writers(shop: Shop, seed: int) -> Iterator[tuple[threading.Lock, threading.Semaphore]]:
+    """Two threads that go on selling until the block ends, a batch for each turn that they are given.
+
+    Each holds the lock while it does. Left to themselves they would sell more than engines read, on a quiet machine.
+    """
+    ended, lock, turns = threading.Event(), threading.Lock(), threading.Semaphore(0)
 
     def sell(number: int) -> None:
         draw = random.Random(f"{seed}-{number}")
-        while not ended.wait(0.02):
+        while turns.acquire() and not ended.is_set():
             day = f"2026-{draw.randint(9, 11):02d}-{draw.randint(1, 9):02d}"
             with lock:
                 shop.sell(draw.randint(1, 4), created=f"{day}T0{number}:00:00")
@@ -108,9 +113,10 @@ def _writers(shop: Shop, seed: int) -> Iterator[threading.Lock]:
     for thread in threads:
         thread.start()
     try:
-        yield lock
+        yield lock, turns
     finally:
         ended.set()
+        turns.release(len(threads))
         for thread in threads:
             thread.join()
 
