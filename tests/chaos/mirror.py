@@ -16,14 +16,15 @@ from typing import Any
 
 from tests.chaos.run import Options, Result
 from tests.chaos.writers import environment
+from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import changed
 from tests.support.engines import ENGINES, Engines, engines, text_rows
-from tests.support.mirrored import Shop, rows_of_objects
+from tests.support.mirrored import FolderObjects, Shop, rows_of_objects, write_through
 
 from aws.clients import Clients
 from aws.objects import S3ObjectStore
 from aws.pointers import S3PartitionStore
-from core.mirroring.names import metadata_key
+from core.mirroring.names import metadata_key, metadata_prefix
 from core.warehouse.pointer import object_name, partition_of
 from local.emulator import Emulator
 from mirror.certified.tags import Claim, certify_snapshot
@@ -161,31 +162,33 @@ def mirror_snapshots(options: Options) -> Result:
 
 
 class _Many:
-    """A table of many partitions on the emulator, all with the same rows but for their names."""
+    """A table of many partitions, all with the same rows but for their names, in a bucket of the emulator's."""
 
     def __init__(self, folder: Path, size: int) -> None:
-        shop = Shop(folder, changed("warehouse/fact_sale/partition_by", ["bucket(sale_id, 100)", "day(created_at)"]))
-        shop.sell(1, created="2026-11-01T00:00:00")
-        (self._body,) = [body for key, body in shop.lake.partitions.objects.items() if key.endswith(".parquet")]
-        self._table = shop.table(SALES)
         self._requests = [0]
         client = Clients()("s3")
         client.meta.events.register("before-send.s3", self._count)
         self._bucket = f"warehouse-{size}"
         client.create_bucket(Bucket=self._bucket)
-        self._objects = S3ObjectStore(client, self._bucket)
-        self._store = S3PartitionStore(client, self._bucket)
+        self._objects: Any = S3ObjectStore(client, self._bucket)
+        self._store: Any = S3PartitionStore(client, self._bucket)
+        self._fill(folder, size, f"s3://{self._bucket}/", lambda: datetime.now(UTC))
+
+    def _fill(self, folder: Path, size: int, root: str, now: Callable[[], datetime]) -> None:
+        shop = Shop(folder, changed("warehouse/fact_sale/partition_by", ["bucket(sale_id, 100)", "day(created_at)"]))
+        shop.sell(1, created="2026-11-01T00:00:00")
+        (self._body,) = [body for key, body in shop.lake.partitions.objects.items() if key.endswith(".parquet")]
+        self._table = shop.table(SALES)
         days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(size // 100)]
-        self._paths = [f"sale_id_bucket={bucket}/day={day}" for bucket in range(100) for day in days]
         part = self._table.partition_by[0].name
-        self._paths = [path.replace("sale_id_bucket", part) for path in self._paths]
+        self._paths = [f"{part}={bucket}/day={day}" for bucket in range(100) for day in days]
         self._versions = dict.fromkeys(self._paths, 0)
         self._commit(self._paths)
         self._services = MirrorServices(
             objects=self._objects,
             partitions=self._store,
-            root=f"s3://{self._bucket}/",
-            now=lambda: datetime.now(UTC),
+            root=root,
+            now=now,
             unique=lambda: uuid.uuid4().hex,
         )
         mirror_table(self._table, self._services)
@@ -226,4 +229,74 @@ class _Many:
         self._requests[0] += 1
 
 
-RUNS: dict[str, Callable[[Options], Result]] = {"mirror_engines": mirror_engines, "mirror_snapshots": mirror_snapshots}
+# ---------------------------------------------------------------- what a day leaves behind
+
+MINUTES = 1_440
+PARTITIONS = 200
+GROWTH = 1.1  # of the second half of the day's hours over the first: what is bounded does not grow
+
+
+class _Day(_Many):
+    """The same in a folder, by a clock that goes a minute for each snapshot."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.at = datetime(2026, 11, 20, tzinfo=UTC)
+        self.lake = FolderObjects(folder / "lake", lambda: self.at)
+        self._objects, self._store = self.lake, MemoryPartitions(clock=lambda: self.at)
+        write_through(self._store, self.lake)
+        self._fill(folder, size, f"{folder / 'lake'}/", lambda: self.at)
+
+    def minute(self, draw: random.Random) -> None:
+        self.at += timedelta(minutes=1)
+        self._commit(draw.sample(self._paths, CHANGED))
+        mirror_table(self._table, self._services)
+
+    def certify(self) -> None:
+        claim = Claim(int(self.at.timestamp()), ("shop/1 -",), "-")
+        certify_snapshot(self._table, read_mirror(SALES, self.lake), claim, self._services)
+
+    def left(self) -> dict[str, int]:
+        """What lies in the mirror's folder now."""
+        listing = list(self.lake.list(metadata_prefix(SALES)))
+        mirror = read_mirror(SALES, self.lake)
+        metadata = self.lake.stat(metadata_key(SALES, mirror.version))
+        return {
+            "objects": len(listing),
+            "bytes": sum(info.size for info in listing),
+            "metadata_bytes": metadata.size if metadata else 0,
+            "state_bytes": self.state_bytes,
+            "snapshots": len(mirror.metadata.snapshots) if mirror.metadata else 0,
+        }
+
+
+def mirror_day(options: Options) -> Result:
+    """A snapshot a minute of 11 of 200 partitions, and a tag an hour. ``--runs``: minutes.
+
+    What is left in the mirror's folder is measured each hour, from six hours on, when the first snapshots go.
+    """
+    minutes, draw = options.amount(MINUTES), random.Random(options.seed)
+    day, hours = _Day(options.scratch / "day", PARTITIONS), []
+    used = time.process_time()
+    for minute in range(1, minutes + 1):
+        options.progress(f"minute {minute} of {minutes}")
+        day.minute(draw)
+        if minute % 60 == 0:
+            day.certify()
+            hours.append(day.left())
+    seconds = time.process_time() - used
+    steady = hours[7:]
+    first, second = steady[: len(steady) // 2], steady[len(steady) // 2 :]
+    faults = [
+        f"{name} grew from {max(each[name] for each in first):,} to {max(each[name] for each in second):,}"
+        for name in (steady[0] if first else ())
+        if max(each[name] for each in second) > GROWTH * max(each[name] for each in first)
+    ]
+    last = hours[-1] if hours else day.left()
+    return Result({"snapshots": minutes, "cpu_seconds": round(seconds, 1), "left": last}, faults)
+
+
+RUNS: dict[str, Callable[[Options], Result]] = {
+    "mirror_engines": mirror_engines,
+    "mirror_snapshots": mirror_snapshots,
+    "mirror_day": mirror_day,
+}
