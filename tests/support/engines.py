@@ -31,7 +31,10 @@ class Engines:
         self._process = process
 
     def rows(self, engine: str, metadata: str, *, snapshot: int | None = None) -> list[list[str]]:
-        """What an engine reads of the table at a snapshot, or as it is. Raises ``AssertionError`` with its error."""
+        """What an engine reads of the table at a snapshot, or as it is, as ``text_rows``.
+
+        Raises ``AssertionError`` with its error.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         request = {"engine": engine, "metadata": metadata, "snapshot": snapshot}
