@@ -11,7 +11,8 @@ from tests.support.mirrored import Shop, rows_of
 from core.errors import PipelineBug
 from core.mirroring.held import held_objects
 from core.mirroring.names import hint_key
-from mirror.iceberg.table import SNAPSHOTS_KEPT
+from mirror.certified.tags import Claim, certify_snapshot
+from mirror.iceberg.table import SNAPSHOTS_KEPT, TAGS_KEPT
 from mirror.reading import read_mirror
 from processing.partitions.vacuum import vacuum
 
@@ -43,6 +44,26 @@ def test_a_slow_reader_of_a_live_snapshot_finds_all_objects_and_they_go_after_it
     shop.mirror(SALES)  # nothing changed; the first snapshot has expired
     assert removed(shop) == first
     assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES)
+
+
+def test_what_is_erased_is_in_no_object_after_a_week_a_run_and_a_vacuum_whoever_certified_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.sell(2, created="2026-11-01T00:00:00")
+    shop.mirror(SALES)
+    claim = Claim(int(shop.now.timestamp()), ("shop/1 -",), "-")
+    certify_snapshot(shop.table(SALES), read_mirror(SALES, shop.objects), claim, shop.services)
+    (with_rows,) = held_objects(shop.objects, SALES)
+    shop.sell(1, created="2026-11-01T00:00:00")  # the partition has another object from now on, and nobody certifies
+    until = shop.now + TAGS_KEPT
+    while shop.now + HOUR <= until:
+        assert shop.objects.stat(with_rows) is not None
+        shop.now = min(shop.now + 12 * HOUR, until)
+        shop.mirror(SALES)
+        removed(shop)
+    shop.now += HOUR
+    shop.mirror(SALES)
+    removed(shop)
+    assert shop.objects.stat(with_rows) is None
 
 
 def test_where_the_hint_lags_what_the_newest_version_names_stays(tmp_path: Path) -> None:
