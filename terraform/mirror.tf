@@ -3,7 +3,7 @@
 
 locals {
   mirrors     = var.mirror.enabled
-  mirrored    = { for name, table in local.open_tables : name => table if local.mirrors } # the tables that analysts read
+  mirrored    = { for name, table in local.open_tables : name => table if local.mirrors && table.format == "pointers" } # the star's own
   mirror_tags = { component = "mirror" }
   mirror_within = { # as core.mirroring.lag says it
     for name, source in local.sources : name => max(
