@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 # So packages are installed without: of 11,000 files few are ever imported, and to compile them all takes as long as to unpack them.
 
-.PHONY: help terraform demo up down test test-fast test-layers test-spark test-standards lint checkov format bench chaos cost scale package reader plan deploy \
+.PHONY: help terraform demo up down spark test test-fast test-layers test-spark test-standards lint checkov format bench chaos cost scale package reader plan deploy \
   destroy bootstrap clean
 
 ##@ Try it
@@ -25,6 +25,8 @@ up: terraform ## Start the local stack and leave it up; on one that runs, apply 
 
 down: $(VENV)/.runtime ## Stop the local stack and remove what it left
 	$(STARMEND) down
+
+spark: $(VENV)/.spark ## Install the Spark that `starmend rebuild --engine spark` takes on this machine (needs a Java 17 or 21)
 
 ##@ Develop
 test: $(VENV)/.dev terraform ## Run every test (the end-to-end ones apply the real Terraform once)

@@ -25,7 +25,7 @@ END_OF_LOG = 2000  # characters
 class LocalSpark:
     """As ``aws.executions.StateMachine``: starts a driver by the name of a run's attempt, and says how it is.
 
-    ``python`` is that of an environment with pyspark (``make test-spark`` makes ``.venv-spark``), ``folder`` for what
+    ``python`` is that of an environment with pyspark (``make spark`` makes ``.venv-spark``), ``folder`` for what
     drivers leave. A driver goes on when whoever started it is gone, and is found by its name.
     """
 
@@ -39,7 +39,7 @@ class LocalSpark:
     def start(self, name: str, data: Mapping[str, Any]) -> str:
         """Start the driver of these jobs; returns its name. Raises ``Misuse`` where there is no pyspark."""
         if not self.python.exists():
-            remedy = "Make it: make .venv/.spark; or leave --engine spark out"
+            remedy = "Install it: make spark; or leave --engine spark out"
             raise Misuse("start Spark", str(self.python), "there is no such environment", remedy)
         own = self.folder / name
         own.mkdir(parents=True, exist_ok=True)
