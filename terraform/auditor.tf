@@ -77,7 +77,7 @@ module "auditor" {
   ])
 
   history = {
-    policies    = module.feeds[*].pull_policy
+    policies    = local.has_feeds ? [module.feeds[0].pull_policy] : [] # [*] would wait for all of the module's functions
     stream_name = local.stream_name
     urls        = var.provider_urls
     concurrency = var.pull_concurrency

@@ -145,11 +145,18 @@ def read_variables(folder: Path) -> dict[str, Any]:
     return applied
 
 
-def apply(folder: Path, emulator: Emulator, variables: Mapping[str, Any], *, say: Say) -> Deployment:
-    """Apply Terraform for the first time, and remember what was applied."""
+def initialise(folder: Path, emulator: Emulator) -> Terraform:
+    """A stack's Terraform before its first apply, which needs neither contracts nor packages."""
     terraform = terraform_of(folder, emulator)
     _make_state_bucket(emulator)
     terraform.init(emulator_backend(emulator.endpoint, STATE_BUCKET, REGION))
+    return terraform
+
+
+def apply(
+    folder: Path, emulator: Emulator, terraform: Terraform, variables: Mapping[str, Any], *, say: Say
+) -> Deployment:
+    """Apply Terraform for the first time, and remember what was applied."""
     _keep(folder, variables)
     terraform.apply_unseen(variables, on_line=_progress(say))
     deployment = Deployment.find(terraform.output()["buckets"]["code"], ENVIRONMENT, emulator.environment())

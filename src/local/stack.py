@@ -32,6 +32,7 @@ from local.provisioning import (
     apply,
     apply_again,
     contracts_of,
+    initialise,
     pack,
     read_variables,
     terraform_of,
@@ -100,7 +101,8 @@ class Stack:
             )
             undo.callback(emulator.stop)
             _set_pace(emulator, plan)
-            with ThreadPoolExecutor(2) as beside:
+            with ThreadPoolExecutor(3) as beside:
+                initialising = beside.submit(initialise, folder, emulator)
                 packing = beside.submit(pack, folder, contracts, say=say)
                 database = _sample(folder, contracts, plan.secrets, detached=detached)
                 if database:
@@ -112,7 +114,7 @@ class Stack:
                 packed = packing.result()
                 say("applying Terraform")
                 variables = variables_of(emulator, _urls(contracts, market, plan.secrets), packed, plan)
-                deployment = apply(folder, emulator, variables, say=say)
+                deployment = apply(folder, emulator, initialising.result(), variables, say=say)
                 filled.result()
             fill_secrets(deployment, {**values_of(database, market), **plan.secrets})
             deployment.remember(folder)  # last: what is remembered is whole
