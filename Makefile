@@ -56,7 +56,7 @@ format: $(VENV)/.dev ## Put the code into the house style
 bench: $(VENV)/.bench ## Measure side by side with peers into build/bench.json (ARGS=--quick for two minutes)
 	$(VENV)-bench/bin/python -m bench $(ARGS)
 
-chaos: $(VENV)/.dev $(VENV)/.engines $(VENV)/.spark $(VENV)/.standards terraform ## Run the long randomised and fault runs into build/chaos.json
+chaos: $(VENV)/.dev $(VENV)/.engines $(VENV)/.fuzz $(VENV)/.spark $(VENV)/.standards terraform ## Run the long randomised and fault runs into build/chaos.json
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 cost: $(VENV)/.dev ## Compute docs/cost.md from docs/cost/: prices, measured work, scenarios
@@ -86,7 +86,7 @@ destroy: terraform ## Remove the deployment
 
 ##@ House
 clean: ## Remove virtual environments and everything built
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-engines $(VENV)-layers $(VENV)-spark $(VENV)-standards build
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-checkov $(VENV)-engines $(VENV)-fuzz $(VENV)-layers $(VENV)-spark $(VENV)-standards build
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -126,6 +126,12 @@ $(VENV)/.bench: requirements-bench.lock requirements.lock pyproject.toml
 $(VENV)/.engines: requirements-engines.lock
 	$(PYTHON) -m venv $(VENV)-engines
 	$(VENV)-engines/bin/python -m pip install --quiet --no-compile --requirement requirements-engines.lock
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.fuzz: requirements-fuzz.lock requirements.lock
+	$(PYTHON) -m venv $(VENV)-fuzz
+	$(VENV)-fuzz/bin/python -m pip install --quiet --no-compile --requirement requirements-fuzz.lock
+	$(VENV)-fuzz/bin/python -m pip install --quiet --no-deps --editable .
 	@mkdir -p $(VENV) && touch $@
 
 $(VENV)/.checkov: requirements-checkov.lock

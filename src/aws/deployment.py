@@ -20,6 +20,7 @@ from aws.settings import Settings
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts
 from core.errors import NotDeployed, OutOfReach, PipelineBug, StarmendError
+from core.json import UNREADABLE
 
 DESCRIPTION = "deployment.json"  # key in the code bucket, see terraform/description.tf
 LOCAL_STACK = "stack.json"  # where the stack of this machine is
@@ -107,7 +108,7 @@ class Deployment:
         try:
             where = json.loads(file.read_text(encoding="utf-8"))
             bucket, aws_environment = where["bucket"], dict(where["aws_environment"])
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             remedy = "Start the stack anew: make down, make up"
             raise NotDeployed("find the deployment", str(file), f"is not whole: {error!r}", remedy) from error
         try:
@@ -144,7 +145,7 @@ class Deployment:
         """The contracts that were deployed. Raises ``PipelineBug`` where this release cannot read them."""
         try:
             return load_rendered(self.contracts_text)
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             place = f"s3://{self.buckets['code']}/{self.contracts_key}"
             remedy = f"Use the release that was deployed, or this one: starmend deploy apply --env {self.environment}"
             raise PipelineBug("read the deployed contracts", place, f"not of this release: {error}", remedy) from error

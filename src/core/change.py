@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
 from core.errors import TransientFailure
+from core.json import UNREADABLE
 from core.ports import ObjectReader, ObjectStore, Refused
 
 TRIES = 20
@@ -100,5 +101,5 @@ class Remembered(Generic[Memory]):
     def _memory_of(self, body: bytes | None) -> Memory:
         try:
             return self.kind.from_json(body) if body is not None else self.kind()
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             return self.kind()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# What it raises to read a stored document whose bytes are somebody else's: of another form, of another type in one
+# place, with a number that is too large, nested deeper than Python's stack.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+
 
 def canonical_text(data: Any) -> str:
     """Sorted keys, no spaces, ASCII only, on one line without a line break."""

@@ -48,7 +48,10 @@ def parse_athena_instant(text: str) -> datetime:
 def parse_instant(text: str) -> datetime:
     """Read what ``format_instant`` wrote, or any other ISO 8601 text. Raises ``ValueError``."""
     at = datetime.fromisoformat(text)
-    return at if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is in no year from 1 to 9999 of UTC") from error
 
 
 @cache

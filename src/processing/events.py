@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from core.errors import InvalidData
+from core.json import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def object_events(body: str) -> Iterator[ObjectEvent]:
             if _text(record["eventName"]).removeprefix("s3:").startswith("ObjectCreated"):
                 object_ = record["s3"]["object"]
                 yield ObjectEvent(_text(record["s3"]["bucket"]["name"]), unquote_plus(_text(object_["key"])))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         problem = f"no S3 event and no request ({error!r})"
         raise InvalidData("read message", body[:200], problem, 'Send {"objects": ["tables/..."]}') from error
 

@@ -19,6 +19,7 @@ from pyarrow.fs import FileSystem, S3FileSystem, resolve_s3_region
 from core.contract.codec import load_rendered
 from core.contract.model import Contracts, Table
 from core.errors import Misuse, NotDeployed, PipelineBug, UnknownTable
+from core.json import UNREADABLE
 from core.time import format_second
 from core.warehouse.keys import values_in
 from core.warehouse.pointer import remedy_of
@@ -291,7 +292,7 @@ def description_of(code: Storage) -> tuple[str, str]:
 def _of_this_release(code: Storage) -> Iterator[None]:
     try:
         yield
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         remedy = "Install the reader of the release that was deployed"
         raise PipelineBug("connect", code.place(DESCRIPTION), f"is of another release: {error}", remedy) from error
 
@@ -329,6 +330,6 @@ def _local_stack() -> tuple[str, Mapping[str, str]]:
     try:
         where = json.loads(STACK.read_text(encoding="utf-8"))
         return str(where["bucket"]), dict(where["aws_environment"])
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         remedy = f"Start it anew, or name a lake in {LAKE}"
         raise NotDeployed("connect", str(STACK), f"does not say where the stack is: {error!r}", remedy) from error

@@ -100,13 +100,13 @@ def past_partitions(
 
 
 def read_footer(storage: Storage, key: str) -> Footer:
-    """The footer of an object. Raises ``LostCommit`` where it is gone by now."""
+    """The footer of an object. Raises ``LostCommit`` where it is gone by now, ``PipelineBug`` where it has none."""
     try:
         with reaching("read footer", storage.place(key)):
             metadata = pq.read_metadata(storage.path(key), filesystem=storage.filesystem)
     except FileNotFoundError as error:
         raise LostCommit("read footer", storage.place(key), "is missing", "Read again") from error
-    return Footer.from_json((metadata.metadata or {})[NAME])
+    return Footer.from_json((metadata.metadata or {}).get(NAME, b""), place=storage.place(key))
 
 
 def in_parallel(work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from auditor.windows import DAY, HOUR, Window
 from core.audit.certificate import hash_of
 from core.audit.history import Evidence, Ranges
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
@@ -149,7 +149,7 @@ def kept_absence(store: ObjectReader, key: str) -> Absence | None:
     try:
         absence = Absence.from_json(stored.body) if stored else None
         return absence if absence and absence.key == key else None
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+    except UNREADABLE:
         return None
 
 

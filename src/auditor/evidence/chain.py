@@ -26,7 +26,7 @@ from core.audit.certificate import (
 )
 from core.change import TRIES, change_object
 from core.errors import InvalidData, PipelineBug, TransientFailure
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 
 CATCH_UP_LATER = "The next audit catches up"
@@ -49,7 +49,7 @@ class ChainReader:
             head = Head(**json.loads(body)) if body is not None else Head()
             if type(head.number) is not int or head.number < 0 or type(head.hash) is not str:
                 raise ValueError(f"number {head.number!r}, hash {head.hash!r}")
-        except (ValueError, TypeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise InvalidData(
                 "read head", head_key(self.dataset), f"is no head ({error!r})", "It was altered"
             ) from error

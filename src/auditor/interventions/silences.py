@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectWriter
 from core.time import epoch, iso
 
@@ -79,5 +79,5 @@ def _silences(records: ObjectReader, dataset: str) -> Iterator[Silence]:
         try:
             if stored is not None:
                 yield Silence.from_data(json.loads(stored.body))
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             continue  # an object that says nothing silences nothing

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 
 from core.contract.model import Contract, Feed, SourceTable
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.landing.records import LOG_DAYS
 from core.landing.zone import PROCESSING_LOG, RECEIPTS
 from core.ports import ObjectInfo
@@ -116,7 +116,7 @@ class Ledger:
             data = json.loads(body)
             receipts = {str(name): (str(etag), str(day)) for name, (etag, day) in data["receipts"].items()}
             return cls(receipts, {str(day): str(etag) for day, etag in data["files"].items()})
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except UNREADABLE:
             return None
 
 
@@ -146,7 +146,7 @@ def row_of(name: str, body: bytes, etag: str, modified: datetime) -> Row:
     try:
         data = json.loads(body)
         at = parse_instant(str(data["processed_at"])) if data.get("processed_at") else modified.astimezone(UTC)
-    except (ValueError, AttributeError):
+    except UNREADABLE:
         return Row(etag)
     return Row(etag, f"{at:%Y-%m-%d}", canonical_json({**data, "receipt": name}).rstrip(b"\n"))
 
@@ -239,7 +239,7 @@ def places_from(body: bytes | None) -> dict[str, Place]:
     """The places of a dataset's series by name; of what cannot be read there are none, and all begins anew."""
     try:
         return {str(name): Place(**place) for name, place in json.loads(body or b"{}").items()}
-    except (ValueError, TypeError, AttributeError):
+    except UNREADABLE:
         return {}
 
 

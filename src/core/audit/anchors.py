@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 
 ROOT = "anchors/"
 DIGITS = 12
@@ -99,7 +99,7 @@ class Anchor:
                     claim.encode()  # refuses half a character, which nobody could print
             if anchor.number < 0 or anchor.instant.tzinfo is None:
                 raise ValueError(f"number {anchor.number}, signed at {anchor.signed_at}")
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise InvalidData("read anchor", key, f"is no anchor ({error!r})", "It was altered") from error
         else:
             return anchor

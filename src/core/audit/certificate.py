@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.time import epoch
 
 ROOT = "warehouse/_certificates/"
@@ -97,7 +97,7 @@ class Certificate:
                 raise ValueError(f"format {data['format']}")
             _check_claims(data)
             return cls(**{**data, "evidence": tuple(data["evidence"])})
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        except UNREADABLE as error:
             raise InvalidData("read certificate", key, f"is no certificate ({error!r})", "It was altered") from error
 
 
@@ -315,6 +315,6 @@ class Ledger:
         try:
             data = json.loads(body)
             return cls({name: LedgerEntry(**entry) for name, entry in data["windows"].items()})
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             remedy = "Delete it: the next audit makes it again from the certificates"
             raise InvalidData("read ledger", key, f"is no ledger ({error!r})", remedy) from error

@@ -83,13 +83,14 @@ def _read_shape(file: Path, problems: Problems) -> declare.ContractShape | None:
     try:
         text = file.read_text(encoding="utf-8")
         document = Document(text)
+        odd_keys = list(document.keys_that_are_no_text())
     except (OSError, UnicodeDecodeError) as error:
         problems.add(".", f"cannot be read: {error}", "Save it as a text file in UTF-8")
         return None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # ValueError: a date that is none
         problems.add(".", *explain_syntax(error, text))
         return None
-    for path, written, read in document.keys_that_are_no_text():
+    for path, written, read in odd_keys:
         problems.add(path, *explain_key(written, read))
     if problems.items:
         return None

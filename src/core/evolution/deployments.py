@@ -23,7 +23,7 @@ from typing import Any
 from core.contract.codec import from_data, to_data
 from core.contract.model import Contract, Contracts, Feed, Lookup, TradingCalendar
 from core.errors import InvalidData, TransientFailure
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectReader, ObjectStore, Refused
 from core.time import epoch, iso
 
@@ -74,7 +74,7 @@ class ContractForm:
             if data.pop("format") != FORMAT:
                 raise ValueError("is of another format")
             return from_data(cls, data)  # type: ignore[no-any-return]
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             remedy = "Work from the release that deployed it"
             raise InvalidData("read contract", key, f"is no contract of this release ({error})", remedy) from error
 
@@ -138,7 +138,7 @@ class _Read:
             if said is not None:
                 said = [Deployment._from_data(dataset, place, each) for place, each in enumerate(said, 1)]
             return cls(Deployment._from_data(dataset, data["number"], data), said)
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             remedy = "It was altered: bring back S3's own old version"
             raise InvalidData("read deployment", key, f"is no deployment ({error!r})", remedy) from error
 

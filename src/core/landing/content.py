@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import InvalidData
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 
 _NUMBER = re.compile(r"(\d{6})\.json")
 
@@ -36,7 +36,7 @@ class HashList:
         try:
             data = json.loads(body)
             return cls(data["server"], tuple((name, form) for name, form in data["columns"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise InvalidData("read hash list", repr(body[:120]), repr(error)) from error
 
 

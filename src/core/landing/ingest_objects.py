@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import InvalidData
+from core.json import UNREADABLE
 from core.time import format_instant, parse_instant
 
 KeyValue = str | int | bool
@@ -174,7 +175,7 @@ def decode_facts(metadata: Mapping[str, str], *, key: str) -> ObjectFacts:
             sha256=metadata["starmend-sha256"],
             last=last,
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except UNREADABLE as error:
         remedy = "Move the object away: it was not written by an extraction"
         raise InvalidData("read metadata", key, f"no facts of an extraction ({error!r})", remedy) from error
     if facts.interval_from.tzinfo is None or facts.interval_to.tzinfo is None:

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from core.errors import InvalidData
+from core.json import UNREADABLE
 
 FORMAT = 1
 
@@ -140,7 +141,7 @@ class MirrorState:
                 replaced=tuple(Held(*held) for held in data["replaced"]),
                 superseded=tuple(Held(*held) for held in data["superseded"]),
             )
-        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+        except (*UNREADABLE, OSError, EOFError) as error:
             remedy = "The next run of the mirror reads all partitions again"
             raise InvalidData("read mirror state", key, f"is no state ({error!r})", remedy) from error
 

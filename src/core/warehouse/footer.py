@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from core.errors import PipelineBug
+from core.json import UNREADABLE
 from core.warehouse.pointer import version_of
 from core.warehouse.row_layout import RowLayout
 
@@ -23,6 +24,8 @@ FORMAT = 1
 RECENT = 256  # marks of sources and batches whose replay is recognised at once
 ANCESTORS = 32  # commits that may pass before a writer with a lost answer no longer finds itself in the history
 DAILY = timedelta(days=7)
+_REMEDY = "Restate it: starmend rebuild"
+_WHOLE, _TEXTS = ("version", "rows", "restores", "digest_bytes"), ("table", "partition", "kind", "parent", "hold")
 
 Kind = Literal["merge", "derive", "restate", "rollback", "release"]
 
@@ -123,11 +126,24 @@ class Footer:
         return json.dumps({name: value for name, value in data.items() if value}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_json(cls, text: bytes | str) -> Footer:
-        """Raises ``PipelineBug`` on another format; fields that a later release added are passed over."""
-        data: dict[str, Any] = json.loads(text)
-        if data.get("format") != FORMAT:
-            raise PipelineBug("read footer", str(data.get("partition")), f"format {data.get('format')}, not {FORMAT}")
+    def from_json(cls, text: bytes | str, *, place: str = "footer") -> Footer:
+        """Read what ``to_json`` gave; fields that a later release added are passed over.
+
+        Raises ``PipelineBug`` with the ``place`` on another format, and on what is no footer at all.
+        """
+        try:
+            data = json.loads(text)
+            if data.get("format") != FORMAT:
+                raise PipelineBug("read footer", place, f"format {data.get('format')}, not {FORMAT}", _REMEDY)
+            for names, kind in ((_WHOLE, int), (_TEXTS, str)):
+                if wrong := [name for name in names if name in data and type(data[name]) is not kind]:
+                    raise TypeError(f"{wrong[0]} is {data[wrong[0]]!r}")
+            return cls._from_data(data)
+        except UNREADABLE as error:
+            raise PipelineBug("read footer", place, f"cannot be read: {error!r}", _REMEDY) from error
+
+    @classmethod
+    def _from_data(cls, data: Mapping[str, Any]) -> Footer:
         return cls(
             table=data["table"],
             partition=data.get("partition", ""),

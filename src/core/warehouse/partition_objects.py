@@ -154,8 +154,4 @@ def open_object(key: str, body: bytes) -> Opened:
     text = (file.metadata.metadata or {}).get(NAME)
     if text is None:
         raise PipelineBug("read object", key, "has no footer of a commit", "Restate it: starmend rebuild")
-    try:
-        return Opened(key, body, Footer.from_json(text), file)
-    except (ValueError, KeyError, TypeError) as error:
-        problem = f"has a footer that cannot be read: {error!r}"
-        raise PipelineBug("read object", key, problem, "Restate it: starmend rebuild") from error
+    return Opened(key, body, Footer.from_json(text, place=key), file)

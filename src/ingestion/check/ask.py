@@ -33,6 +33,7 @@ from core.audit.source_check import (
     unplaced_schema,
 )
 from core.errors import InvalidData, PipelineBug
+from core.json import UNREADABLE
 from core.landing.content import HashList
 from core.landing.former_names import list_now
 from core.ports import ObjectWriter
@@ -51,7 +52,7 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
     """
     try:
         asked = question_from_data(question)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise InvalidData("check source", repr(dict(question))[:200], str(error)) from error
     extraction.session()  # what every table needs fails by itself
     try:

@@ -21,6 +21,7 @@ from typing import Any
 
 from core.audit.key_values import Key, canonical_keys
 from core.errors import InvalidData
+from core.json import UNREADABLE
 from core.landing.ingest_objects import KeyValue, Position, RepairObject
 from core.landing.source_lines import parse_line
 from core.time import format_instant, parse_instant
@@ -54,7 +55,7 @@ def repair(extraction: Extraction, request: Mapping[str, Any]) -> Repaired:
             keys = [tuple(key) for key in request["keys"]]
             return extract_keys(extraction, table, keys, checked_at=checked_at, name=name)
         start, until = parse_instant(request["from"]), parse_instant(request["to"])
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         if isinstance(error, InvalidData):
             raise
         remedy = "It needs table, name, checked_at, and keys or from and to"

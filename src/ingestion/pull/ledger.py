@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.change import change_object
 from core.feeds.turns import ROOT, Turns
+from core.json import UNREADABLE
 from core.ports import ObjectStore
 
 
@@ -57,5 +58,5 @@ class SharedLedger:
 def _turns_of(body: bytes | None) -> Turns:
     try:
         return Turns.from_json(body) if body is not None else Turns()
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return Turns()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -13,7 +14,8 @@ from aws.objects import S3ObjectStore
 from aws.settings import Settings
 from aws.tasks import StateMachineTasks
 from aws.versions import S3DeletedObjects
-from core.errors import TransientFailure
+from core.errors import InvalidData, TransientFailure
+from core.json import UNREADABLE
 from ingestion.pull.handler import build_runtime as build_pull
 from ingestion.repair.job import RepairClients, TaskResult, carry_out
 
@@ -53,13 +55,34 @@ def answer(event: Mapping[str, Any], clients: RepairClients, tasks: Tasks) -> di
     """SQS's event: ``{"job": key, "token": ...}`` in each body. A job that cannot even be read comes again."""
     failed = []
     for record in event["Records"]:
-        message = json.loads(record["body"])
         try:
-            tell(tasks, message.get("token", ""), carry_out(clients, message["job"]))
-        except TransientFailure as error:
-            clients.log.error("repair job failed", job=message["job"], reason=str(error))
+            message = read_message(record["body"])
+            tell(tasks, message.token, carry_out(clients, message.job))
+        except (TransientFailure, InvalidData) as error:
+            clients.log.error("repair job failed", message=record["body"][:200], reason=str(error))
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
+
+
+@dataclass(frozen=True, slots=True)
+class RepairMessage:
+    """``job`` is the key of a job's object; ``token`` the state machine's, empty for a job asked for by hand."""
+
+    job: str
+    token: str
+
+
+def read_message(body: str) -> RepairMessage:
+    """The message of a queue's body. Raises ``InvalidData`` where the text is none."""
+    try:
+        data = json.loads(body)
+        job, token = data["job"], data.get("token", "")
+    except UNREADABLE as error:
+        problem = f"no repair job ({error!r})"
+        raise InvalidData("read message", body[:200], problem, 'Send {"job": "audit/runs/..."}') from error
+    if not (isinstance(job, str) and isinstance(token, str)):
+        raise InvalidData("read message", body[:200], "job or token is no text", 'Send {"job": "audit/runs/..."}')
+    return RepairMessage(job, token)
 
 
 def tell(tasks: Tasks, token: str, result: TaskResult) -> None:

@@ -25,7 +25,10 @@ class PointsDue:
 
 def read_points_due(body: str) -> PointsDue:
     """The message of a queue's body. Raises ``ValueError`` where the text is none."""
-    data: Any = json.loads(body)
+    try:
+        data: Any = json.loads(body)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     if not isinstance(data, Mapping):
         raise ValueError("no JSON object")
     try:

@@ -23,7 +23,7 @@ from core.audit.repair_jobs import Inputs
 from core.contract.model import Feed, Table
 from core.evolution.deployments import read_history
 from core.evolution.placing import folders_by_contract, placing_of
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.landing.whereabouts import repair_name
 from core.landing.zone import FEEDS, RECEIPTS, REPAIR, landing_of, prefixes_of
 from core.ports import ObjectInfo
@@ -181,5 +181,5 @@ def _entries(body: bytes | None) -> dict[str, dict[str, Any]]:
     """The index of a block; nothing where it cannot be read."""
     try:
         return {str(name): dict(entry) for name, entry in json.loads(body or b"{}").items()}
-    except (ValueError, TypeError, AttributeError):
+    except UNREADABLE:
         return {}

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from core.errors import InvalidData
+from core.json import UNREADABLE
 from core.landing.reshaping import ReshapedPart, ReshapeLines, parts_to_data, reshaping_from_data
 from processing.lines.blocks import Block, LongLine, UnreadableObject, line_blocks
 from processing.parse_object import Part, parse_object
@@ -36,7 +37,7 @@ def reshape_lines(services: Services, question: Mapping[str, Any]) -> dict[str, 
     try:
         asked = reshaping_from_data(question)
         plan = plan_source(services.contracts.dataset(asked.dataset), asked.table)
-    except (ValueError, TypeError, KeyError) as error:
+    except UNREADABLE as error:
         raise InvalidData("reshape lines", repr(dict(question))[:200], str(error)) from error
     if asked.contract not in ("", plan.contract.hash):
         services.log.info("no lines are shaped by another contract", dataset=asked.dataset, wanted=asked.contract)

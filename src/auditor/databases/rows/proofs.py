@@ -23,7 +23,7 @@ from auditor.warehouse.partitions import Held, Undecoded, locate_partition, read
 from core.audit.certificate import proof_key
 from core.audit.fingerprint import HASH
 from core.contract.model import Contract
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.ports import ObjectStore, PartitionStore
 from core.warehouse.canonical_rows import FORMAT, proof_of
 from core.warehouse.pointer import partition_of
@@ -55,7 +55,7 @@ class Memory:
             if "sums" not in data or not proof.of:
                 return proof
             return replace(proof, summed_by=data["sums"]["by"], summary=Summary.from_data(data["sums"]["rows"]))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except UNREADABLE:
             return cls()
 
     def agrees_with(self, other: Memory | None) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.contract.model import HASH, HASH_LIST
-from core.json import canonical_json
+from core.json import UNREADABLE, canonical_json
 from core.landing.zone import QUARANTINE
 from core.ports import ObjectReader, ObjectStore
 
@@ -94,7 +94,7 @@ def _read(store: ObjectReader, key: str) -> Refused:
     stored = store.read(key)
     try:
         return Refused.from_json(stored.body) if stored else Refused()
-    except (ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return Refused()
 
 
