@@ -88,6 +88,7 @@ OTHERS: dict[tuple[str, str], Any] = {  # where a name means something else
     ("fetch_history", "wanted"): ((NINE, NINE + 600), (NINE + 1200, TEN)),
     ("orphan_key", "keys"): ("99", "100"),
     ("unreferenced_object", "objects"): 5,
+    ("lagging_mirror", "behind"): 3,
 }
 
 

@@ -26,6 +26,7 @@ from core.audit.findings import (
     Finding,
     HaltedObject,
     HeldPartition,
+    LaggingMirror,
     LostObject,
     MissingObject,
     MissingPoints,
@@ -329,6 +330,7 @@ EVERY_KIND: tuple[Finding, ...] = (
     SlowSweep("sales", 90 * 86_400, 30 * 86_400),
     UnreadableTable("sales", "staff", "it has no department_id"),
     ChangedSource("sales", "staff", ("column colour (text) was added",), "2026-11-20T12:00:00Z"),
+    LaggingMirror("sales", "fact_sales_order", 3, "2026-11-20T12:00:00Z"),
 )
 
 
