@@ -158,12 +158,21 @@ def _with_known(known: tuple[KnownValue, ...], first: int, last: int, span: int)
 
 
 def _contradiction(client: FeedClient, answer: Answer, known: tuple[KnownValue, ...], first: int, last: int) -> str:
-    """Why an answer for the interval is another time's or another entity's, by what is known; else empty."""
+    """Why an answer for the interval is another time's or another entity's, by what is known; else empty.
+
+    One that lacks records and all that is known cannot be told from such a one either.
+    """
     if not isinstance(answer, Data):
         return ""
     sample = client.feed.sample
     inside = [each for each in known if first <= each.slot < last]
+    if answer.partial and inside and _slots(answer).isdisjoint(each.slot for each in inside):
+        return f"it has none of {len(inside)} known values, and more is wrong with it: {answer.partial}"
     return contradiction(answer.points, inside, Closeness(Decimal(sample.tolerance) if sample.points else None))
+
+
+def _slots(answer: Data) -> set[int]:
+    return {int(point.time.timestamp()) for point in answer.points if point.time}
 
 
 def _take_values(settled: _Settled, client: FeedClient, answer: Data, owed: list[int]) -> None:

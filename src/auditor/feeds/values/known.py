@@ -2,7 +2,8 @@
 
 They go with the requests for history (``core.audit.history.KnownValue``), so that acquisition, which reads no table,
 can tell an answer of another time or entity. Some lie before what a call is for, some behind it, some between its
-gaps; of either side some that were observed, and some that came from the history itself.
+gaps. Where the contract compares observed values with the history (``sample``) they are those, for a wrong answer that
+was taken would speak for the next one; else some of either side came from the history itself.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from auditor.warehouse.partitions import read_partition
 from auditor.windows import Window, partitions_of
 from core.audit.history import NEAR, KnownValue, Ranges
 from core.contract.model import Column, Contract, Feed, Table, TradingCalendar
-from core.feeds.grid import Slots, expected_slots
+from core.feeds.grid import Bitmap, Slots, expected_slots
 from core.feeds.partitions import column_of, entities_in
 from core.feeds.providers import NO_PROVIDER, comparable, history_span
 from core.ports import PartitionStore
@@ -112,15 +113,16 @@ def _of_table(
     order = pc.sort_indices(rows, sort_keys=[(entities, "ascending"), (times, "ascending")])
     rows = rows.take(order)
     slots = np.asarray(rows.column(times).cast(pa.int64())) // MICROSECONDS
-    repaired = (
+    repaired: Bitmap = (
         np.asarray(pc.equal(rows.column(PROVENANCE), FROM_HISTORY).fill_null(False))
         if has_provenance
         else np.zeros(len(slots), bool)
     )
+    compared = feed.sample.points > 0
     of_entity = _Bounds.of(rows.column(entities))
     for entity, of_calls in calls.items():
         part = of_entity.slice_of(entity)
-        near_calls = (_nearest(slots[part], repaired[part], call) for call in of_calls)
+        near_calls = (_nearest(slots[part], repaired[part], call, compared=compared) for call in of_calls)
         places = np.unique(np.fromiter((part.start + place for each in near_calls for place in each), np.int64))
         for row, slot in zip(rows.take(places).to_pylist(), slots[places].tolist(), strict=True):
             for column, field in fields:
@@ -154,11 +156,14 @@ class _Bounds:
         return slice(*self.bounds.get(entity, (0, 0)))
 
 
-def _nearest(slots: Slots, repaired: np.ndarray, call: HistoryCallPlan) -> Iterator[int]:
-    """Places of rows before, behind and between the gaps of a call, the nearest first."""
+def _nearest(slots: Slots, repaired: Bitmap, call: HistoryCallPlan, *, compared: bool) -> Iterator[int]:
+    """Places of rows before, behind and between the gaps of a call, the nearest first.
+
+    Of either kind, unless observed ones are ``compared`` with the history: then repaired ones only make up the number.
+    """
     before, behind = int(np.searchsorted(slots, call.start)), int(np.searchsorted(slots, call.end))
-    for of_history in (False, True):
-        of_kind = repaired == of_history
-        yield from np.flatnonzero(of_kind[:before])[-EACH:].tolist()
-        yield from (before + np.flatnonzero(of_kind[before:behind])[:EACH]).tolist()
-        yield from (behind + np.flatnonzero(of_kind[behind:])[:EACH]).tolist()
+    places = np.arange(len(slots))
+    for part in (places[:before][::-1], places[before:behind], places[behind:]):
+        observed, of_history = part[~repaired[part]][:EACH], part[repaired[part]][:EACH]
+        yield from observed.tolist()
+        yield from of_history[: EACH - len(observed) if compared else EACH].tolist()

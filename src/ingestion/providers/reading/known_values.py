@@ -6,7 +6,7 @@ what is missing. An answer is not believed where a field's known values are foun
 they are all multiplied by one factor, and, where the contract tells how near to the provider's an observed value is,
 where most of them lie further off. A few that differ were revised, which is no reason: providers do.
 
-A field of which all known values are the same, such as a price that stands still, tells nothing.
+A field of which all known values are the same, such as a price that stands still, tells nothing of time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from core.audit.history import KnownValue
 from core.feeds.lines import number_text
 from ingestion.providers.answers import Point
 
-FEWEST = 3  # values that have to speak alike where a coincidence is likely
 EXACT = Decimal("1e-6")  # share by which quotients of one factor differ, for they come from rounded numbers
 
 Numbers = Mapping[int, Decimal]  # by slot
@@ -47,11 +46,7 @@ class Closeness:
 
 def contradiction(points: Sequence[Point], known: Sequence[KnownValue], closeness: Closeness) -> str:
     """Why the points are not to be believed; empty where nothing known speaks against them."""
-    judged = [
-        _Field(ours, _answered(points, field), closeness)
-        for field, ours in _by_field(known).items()
-        if len(set(ours.values())) > 1
-    ]
+    judged = [_Field(ours, _answered(points, field), closeness) for field, ours in _by_field(known).items()]
     reasons = [field.scaled() for field in judged]
     if not any(field.is_confirmed for field in judged):
         reasons += [field.shifted() for field in judged]
@@ -103,7 +98,7 @@ class _Field:
 
     def shifted(self) -> str:
         """A reason where the known values are found at one other distance, and at no second one as often."""
-        if 2 * self._agreeing >= max(1, len(self._held)) and self._held:
+        if (self._held and 2 * self._agreeing >= len(self._held)) or len(set(self._ours.values())) < 2:
             return ""
         (distance, count), others = self._distances()
         landing = sum(slot + distance in self._theirs for slot in self._ours)
@@ -129,7 +124,7 @@ class _Field:
         """A reason where all values are the known ones multiplied by one factor."""
         quotients = [self._theirs[slot] / self._ours[slot] for slot in self._held if self._ours[slot]]
         different = {self._ours[slot] for slot in self._held if self._ours[slot]}
-        if self._agreeing or len(quotients) < FEWEST or len(different) < 2 or not all(quotients):
+        if self._agreeing or len(different) < 2 or not all(quotients):
             return ""
         factor = sorted(quotients)[len(quotients) // 2]
         spread = max(abs(quotient / factor - 1) for quotient in quotients)
@@ -140,7 +135,7 @@ class _Field:
 
     def strange(self) -> str:
         """A reason where most values are further off than the contract says."""
-        if self._closeness.share is None or len(self._held) < FEWEST or 2 * self._agreeing >= len(self._held):
+        if self._closeness.share is None or not self._held or 2 * self._agreeing >= len(self._held):
             return ""
         return self._disagreement()
 
