@@ -31,6 +31,7 @@ from core.ports import StreamRecord
 START = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 LOST, HOLES, LATE = 0.08, 0.02, 0.02
+WRONG = 0.25  # of the time; more of it, and empty answers a day apart would be all that was given, and be believed
 LONG = 8 * 3600  # seconds; what is missing for so long must have been told, though it is promised within two hours
 KNOWN_HOURS = 12  # at the beginning, in which values are right: what nothing is known of can be held against nothing
 CALM_HOURS = 30  # at the end: holes in which something spoke against them take a day, and some hours till asked
@@ -120,7 +121,8 @@ def run_hours(hours: int, seed: int, *, calm: int = CALM_HOURS) -> Tally:
                 provider.mood = draw.choice(list(MOODS)) if draw.random() < 0.5 else ""
                 provider.live_mood = draw.choice(["zeros", "html", "no date"]) if draw.random() < 0.15 else ""
                 until = hour + draw.randint(1, 6)
-                provider.error = errors.choice(list(ERRORS)) if hour >= KNOWN_HOURS else ""
+                is_wrong = errors.random() < WRONG and hour >= KNOWN_HOURS
+                provider.error = errors.choice(list(ERRORS)) if is_wrong else ""
             feed.hour(lambda symbol, slot: (symbol, slot) in unlucky)
             _audit(feed, tally, f"seed {seed}, hour {hour} ({provider.mood or 'well'})")
         provider.mood = provider.live_mood = provider.error = ""
