@@ -48,6 +48,7 @@ class Operators:
         self._mirror: Function[MirrorServices] = Function(
             self.world, self.weather, "mirror", seconds=900, build=self._mirroring
         )
+        cloud.functions |= {"operator": self._laptop, "mirror": self._mirror}  # a command begins by what is deployed
 
     def _mirroring(self, container: Any) -> MirrorServices:
         return MirrorServices(
