@@ -43,13 +43,15 @@ def certify_dataset(
     *,
     views: ViewCatalog | None = None,
     again: bool = False,
+    most: int = 0,
 ) -> CertifiedStar | Uncertified:
     """Prove the certificates in the very objects of the mirrors, and tag what holds, as one group.
 
     It costs three requests where the audits have said nothing new since the last time, unless it is asked for
-    ``again``. Of what has changed since the last proof the objects are read; of all of them the first time. A table of
-    which less holds than was claimed before keeps its tag, until the snapshot is a week old. Raises
-    ``TransientFailure`` where a store does not answer. Where there are ``views``, those of the tagged tables follow.
+    ``again``. Of what has changed since the last proof the objects are read; of all of them the first time. Where these
+    are more than ``most`` (0: no bound), nothing is proven, for a function has no time for it. A table of which less
+    holds than was claimed before keeps its tag, until the snapshot is a week old. Where there are ``views``, those of
+    the tagged tables follow. Raises ``TransientFailure`` where a store does not answer.
     """
     contract = contracts.dataset(dataset)
     try:
@@ -67,7 +69,16 @@ def certify_dataset(
         if isinstance(outcome := mirror_table(table, services), Waits):
             return Uncertified(dataset, f"{table.name} waits for {len(outcome.partitions)} partitions of older types")
     mirrors = {table.name: read_mirror(table.name, services.objects) for table in contract.tables}
-    proofs = _prove_tables(contract, mirrors, before, audited, news, services)
+    places = _places_to_prove(contract, mirrors, before, audited, news)
+    count = sum(map(len, places.values()))
+    if most and count > most:
+        problem = (
+            f"{count:,} objects have to be read, which a run has no time for: starmend mirror certify does it once"
+        )
+        return Uncertified(dataset, problem)
+    prover = Prover(contract, services.objects, until=audited.until)
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        proofs = {name: _least(prover, of_table, audited.until, pool) for name, of_table in places.items()}
     star = _tagged(contract, mirrors, proofs, before, audited, services)
     star = replace(star, considered=considered)
     if views is not None:
@@ -78,32 +89,31 @@ def certify_dataset(
 # ---------------------------------------------------------------- what holds
 
 
-def _prove_tables(
+def _places_to_prove(
     contract: Contract,
     mirrors: Mapping[str, Mirror],
     before: CertifiedStar,
     audited: Audited,
     news: Iterable[Certificate],
-    services: MirrorServices,
-) -> dict[str, Proven]:
-    """How far each table's last snapshot holds. What was proven before and has not changed since is not read."""
-    prover = Prover(contract, services.objects, until=audited.until)
+) -> dict[str, list[Place]]:
+    """The objects of each table that were not proven before.
+
+    New ones, those that new certificates speak of, and those with rows of the time of which nothing was claimed.
+    """
     touched = {path for certificate in news for path in _paths_in(certificate)}
     for name, mirror in mirrors.items():
         proven_until = before.sequence_of(name)
         touched |= {path for path, file in mirror.state.files.items() if file.sequence > proven_until}
-    proofs = {}
-    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        for table in contract.tables:
-            is_known = before.sequence_of(table.name) > 0
-            since = before.until if is_known else 0
-            places = [
-                place
-                for place in _places(table, mirrors[table.name])
-                if not is_known or place.path in touched or place.overlaps(since, audited.until)
-            ]
-            proofs[table.name] = _least(prover, places, audited.until, pool)
-    return proofs
+    places = {}
+    for table in contract.tables:
+        is_known = before.sequence_of(table.name) > 0
+        since = before.until if is_known else 0
+        places[table.name] = [
+            place
+            for place in _places(table, mirrors[table.name])
+            if not is_known or place.path in touched or place.overlaps(since, audited.until)
+        ]
+    return places
 
 
 def _least(prover: Prover, places: Iterable[Place], until: int, pool: Executor) -> Proven:

@@ -18,16 +18,19 @@ from core.landing.ingest_objects import EPOCH
 from core.metrics import MIRROR_LAG
 from core.mirroring.current import read_current
 from core.mirroring.lag import lag_of, mirrored_files
+from core.mirroring.views import ViewCatalog
 from core.ports import Log, Metrics, Queue
+from mirror.certified.step import Uncertified, certify_dataset
 from mirror.commit import Mirrored, Waits, mirror_table
 from mirror.reading import MirrorServices
 
 TABLE, TIME = "table", "time"
+MOST_PROVEN = 500  # objects, of a few megabytes: what one run reads within its time
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorRuntime:
-    """What the function works with; ``finish`` ends an invocation."""
+    """What the function works with; ``finish`` ends an invocation. ``views`` are those of what is certified."""
 
     contracts: Contracts
     services: MirrorServices
@@ -35,6 +38,7 @@ class MirrorRuntime:
     metrics: Callable[[str], Metrics]
     log: Log
     finish: Callable[[], None]
+    views: ViewCatalog | None = None
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """What becomes of an event: of a schedule's the number of tables asked for, of the queue's the failed messages.
@@ -69,9 +73,10 @@ def mirror_messages(bodies: Mapping[str, str], runtime: MirrorRuntime) -> list[s
     """Mirror the tables that messages (id -> body) name, each once; the ids of those to be delivered again.
 
     A table that fails stops no other. A later message of it in the batch fails with it, so that its group stays in
-    order.
+    order. Then the tags of their datasets follow the certificates.
     """
     outcomes: dict[str, bool] = {}
+    datasets: dict[str, None] = {}
     failed = []
     for message, body in bodies.items():
         table = _table_of(body, runtime)
@@ -79,9 +84,25 @@ def mirror_messages(bodies: Mapping[str, str], runtime: MirrorRuntime) -> list[s
             continue
         if table.name not in outcomes:
             outcomes[table.name] = _is_mirrored(table, runtime)
+            datasets[table.dataset] = None
         if not outcomes[table.name]:
             failed.append(message)
+    for dataset in datasets:
+        certify(dataset, runtime)
     return failed
+
+
+def certify(dataset: str, runtime: MirrorRuntime) -> None:
+    """Move the tags of a dataset as far as its certificates hold. A failure is logged: the next run does the same."""
+    try:
+        outcome = certify_dataset(runtime.contracts, dataset, runtime.services, views=runtime.views, most=MOST_PROVEN)
+    except StarmendError as error:
+        runtime.log.error("dataset not certified", dataset=dataset, reason=str(error))
+        return
+    if isinstance(outcome, Uncertified):
+        runtime.log.info("dataset not certified yet", dataset=dataset, reason=outcome.problem)
+    elif outcome.problems:
+        runtime.log.info("tables not certified as far as others", dataset=dataset, **_listed(outcome.problems.items()))
 
 
 def _table_of(body: str, runtime: MirrorRuntime) -> Table | None:

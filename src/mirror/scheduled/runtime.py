@@ -7,6 +7,7 @@ from functools import cache
 
 from aws.clients import Clients
 from aws.glue_catalog import GlueMirrorCatalog
+from aws.glue_views import GlueViews
 from aws.log import function_log
 from aws.metrics import DatasetMetrics
 from aws.queue import SqsQueue
@@ -28,4 +29,5 @@ def build_runtime() -> MirrorRuntime:
         metrics=metrics.of,
         log=function_log(),
         finish=metrics.flush,
+        views=GlueViews(clients("glue"), settings.mirror_database),
     )

@@ -22,8 +22,10 @@ data "aws_iam_policy_document" "mirror" {
     sid     = "ReadTables"
     actions = ["s3:GetObject"]
     resources = [
-      "${var.warehouse_arn}/warehouse/*/symlink.txt", # wildcard: the pointers of every partition
-      "${var.warehouse_arn}/warehouse/_data/*",       # wildcard: the objects of every partition, of which the footers are read
+      "${var.warehouse_arn}/warehouse/*/symlink.txt",   # wildcard: the pointers of every partition
+      "${var.warehouse_arn}/warehouse/_data/*",         # wildcard: the objects of every partition, of which the footers are read
+      "${var.warehouse_arn}/warehouse/_certificates/*", # wildcard: what is certified of the rows, to which the tags go
+      "${var.warehouse_arn}/audit/state/*",             # wildcard: how far the audits of every dataset came
       local.metadata,
     ]
   }
@@ -47,7 +49,7 @@ data "aws_iam_policy_document" "mirror" {
 
   statement {
     sid     = "MoveCatalog"
-    actions = ["glue:GetTable", "glue:UpdateTable"]
+    actions = ["glue:GetTable", "glue:UpdateTable", "glue:CreateTable"] # the last makes the views of what is certified
     resources = [
       var.catalog.arn,
       var.catalog.database_arn,

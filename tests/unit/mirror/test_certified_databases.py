@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fakes.log import MemoryLog
+from tests.fakes.metrics import MemoryMetrics
+from tests.fakes.queue import MemoryQueue
 from tests.support.contracts import GOOD
 from tests.support.mirrored import Shop, rows_of
 
@@ -18,11 +22,13 @@ from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import Certificate, window_digest
 from core.evolution.certified import columns_of
 from core.mirroring.audited import read_audited
+from core.mirroring.views import CertifiedView
 from core.time import epoch, iso
 from core.warehouse.canonical_rows import proof_of
 from mirror.certified.star import CertifiedStar, star_key
 from mirror.certified.step import certify_dataset
 from mirror.certified.tags import TAG
+from mirror.scheduled.requests import MirrorRuntime
 
 SALES, PERSONS = "fact_sale", "dim_person"
 
@@ -141,6 +147,44 @@ def test_a_dimension_of_other_rows_than_the_certified_ones_stays_behind_and_its_
     third = shop.certify()
     assert {table.group for table in third.tables.values()} == {third.group}
     assert tagged(shop, PERSONS) == shop.rows_by_pointers(PERSONS) != before
+
+
+class KeptViews:
+    """``core.mirroring.views.ViewCatalog`` in memory."""
+
+    database = "star_iceberg"
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def put_view(self, view: CertifiedView) -> None:
+        self.texts[view.name] = view.sql
+
+
+def test_the_function_moves_tags_and_views_after_the_tables_and_leaves_a_large_beginning_to_the_command(
+    shop: AuditedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, log = KeptViews(), MemoryLog()
+    runtime = MirrorRuntime(
+        contracts=shop.lake.services.contracts,
+        services=shop.services,
+        queue=MemoryQueue(),
+        metrics=lambda _dataset: MemoryMetrics(),
+        log=log,
+        finish=lambda: None,
+        views=views,
+    )
+    asked = {"Records": [{"messageId": "1", "body": json.dumps({"table": SALES, "time": "-"})}]}
+    with monkeypatch.context() as patched:
+        patched.setattr("mirror.scheduled.requests.MOST_PROVEN", 3)
+        assert runtime.answer(asked) == {"batchItemFailures": []}
+    assert views.texts == {}
+    assert "4 objects have to be read" in str(log.lines)
+    assert runtime.answer(asked) == {"batchItemFailures": []}
+    snapshot = shop.opened(SALES).snapshot_by_name(TAG)
+    assert snapshot is not None
+    assert f"version as of {snapshot.snapshot_id} where" in views.texts["fact_sale_certified"]
+    assert set(views.texts) == {"fact_sale_certified", "dim_person_certified"}
 
 
 @pytest.mark.parametrize("seed", range(2))
