@@ -183,6 +183,7 @@ class _Many:
         part = self._table.partition_by[0].name
         self._paths = [f"{part}={bucket}/day={day}" for bucket in range(100) for day in days]
         self._versions = dict.fromkeys(self._paths, 0)
+        self._etags: dict[str, str] = {}  # of the pointers, which nobody else swaps: a third of the requests less
         self._commit(self._paths)
         self._services = MirrorServices(
             objects=self._objects,
@@ -219,8 +220,8 @@ class _Many:
             partition = partition_of(self._table.folder, path)
             self._versions[path] += 1
             key = self._store.write_object(partition, object_name(self._versions[path], uuid.uuid4().hex), self._body)
-            pointer = self._store.read_pointer(partition)
-            self._store.swap_pointer(partition, key, expected=pointer.etag if pointer else None)
+            written = self._store.swap_pointer(partition, key, expected=self._etags.get(path))
+            self._etags[path] = written.etag
 
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(commit, paths))

@@ -82,7 +82,7 @@ def certify_dataset(
     star = _tagged(contract, mirrors, proofs, before, audited, services)
     star = replace(star, considered=considered)
     if views is not None:
-        _make_views(contract, star, views)
+        _make_views(contracts, contract, star, views)
     return change_star(services.objects, dataset, lambda stored: star if stored == before else stored)
 
 
@@ -179,14 +179,19 @@ def _tagged(
     )
 
 
-def _make_views(contract: Contract, star: CertifiedStar, views: ViewCatalog) -> None:
-    """Let the views of the star's last group name their snapshots; others stay in the group that they were made of."""
+def _make_views(contracts: Contracts, contract: Contract, star: CertifiedStar, views: ViewCatalog) -> None:
+    """Let the views of the star's last group name their snapshots; others stay in the group that they were made of.
+
+    A name that is a table's stays the table's.
+    """
+    taken = {table.name for table in contracts.tables()}
     for table in contract.tables:
         tagged = star.tables.get(table.name)
-        if tagged is not None and tagged.group == star.group:
-            views.put_view(
-                certified_view(contract, table, snapshot=tagged.snapshot, until=tagged.until, database=views.database)
-            )
+        if tagged is None or tagged.group != star.group:
+            continue
+        view = certified_view(contract, table, snapshot=tagged.snapshot, until=tagged.until, database=views.database)
+        if view.name not in taken:
+            views.put_view(view)
 
 
 def _snapshots(mirrors: Iterable[Mirror]) -> Iterator[str]:
