@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -123,10 +124,10 @@ class Runner:
 
     def time(self) -> float:
         """Do the work once; milliseconds."""
-        before = server_time(self._server)
+        before = _settled_time(self._server)
         self.begin()
         elapsed = self.finish()
-        self.server.append(server_time(self._server) - before)
+        self.server.append(_settled_time(self._server) - before)
         return elapsed
 
     def begin(self) -> None:
@@ -221,6 +222,15 @@ def take_turns(runners: Sequence[Runner], turns: Mapping[str, list[float]], opti
     for runner in runners:
         figures = f"{statistics.median(turns[runner.name]):.4g} ms of {len(turns[runner.name])} turns"
         options.say(f"{runner.name}: {figures}, {statistics.median(runner.cpu):.4g} ms of the cores")
+
+
+def _settled_time(pid: int) -> float:
+    """``server_time`` once it has counted the processes that were about to end."""
+    before = -1.0
+    while pid and before != (now := server_time(pid)):
+        before = now
+        time.sleep(0.2)
+    return max(before, 0.0)
 
 
 def server_time(pid: int) -> float:
