@@ -21,6 +21,7 @@ from auditor.interventions.pauses import read_pauses
 from auditor.page.coverage import FeedView, Status, WindowSeen, shape_feed
 from auditor.page.reading.sources import Range, Sources
 from auditor.page.report import Halt, WindowView, shape_windows
+from auditor.state import read_state
 from auditor.windows import DAY, Window, facts_of, settled_until, windows_between
 from core.audit.certificate import LedgerEntry, window_name
 from core.contract.model import Contract, Database
@@ -56,7 +57,10 @@ def read_database_rows(sources: Sources, contract: Contract, span: Range) -> Row
     """
     sweep = contract.source.sweep if isinstance(contract.source, Database) else 0
     since = span.start - max(LOOKED_BACK, 2 * sweep)
-    return _database_rows(sources, contract, span, since) or _database_rows(sources, contract, span, 0)
+    rows = _database_rows(sources, contract, span, since)
+    if rows or read_state(sources.records, contract.dataset).frontier is None:
+        return rows
+    return _database_rows(sources, contract, span, 0)
 
 
 def _database_rows(sources: Sources, contract: Contract, span: Range, since: int) -> Rows:

@@ -19,6 +19,7 @@ from auditor.evidence.completeness import COMPLETENESS, completeness_key
 from auditor.page.reading.sources import Range, Sources
 from auditor.page.reading.windows import read_database_rows
 from auditor.page.report import shape_windows
+from auditor.state import change_state
 from core.contract.model import Contract
 from core.json import canonical_json
 from core.ports import ObjectInfo
@@ -95,6 +96,7 @@ def test_of_a_dataset_that_was_paused_for_long_the_last_rows_are_shown() -> None
     contract, store = by("month"), Listed()
     write(store, "fact_payment", NOW - 400 * DAY, NOW - 370 * DAY, iso(NOW - 300 * DAY))
     write(store, "dim_of_before", *ALWAYS, iso(NOW - 300 * DAY), day=iso(NOW - 300 * DAY)[:10])
+    change_state(store, "sales", lambda state: replace(state, frontier=NOW - 300 * DAY))
     services = replace(AuditedDatabase(contract).services, records=store)
     rows = read_database_rows(Sources(services, newest=lambda _: {}, workers=1), contract, Range.of(None, None, NOW))
     assert {row["subject"] for row in rows} == {"fact_payment", "dim_of_before"}
