@@ -259,7 +259,7 @@ resource "aws_secretsmanager_secret" "source" {
 # A layer's hash is of its lock and the rules that it is built by, so that a plan needs no built layer: only whoever uploads one does.
 locals {
   layers = var.layer_zips == null ? {} : {
-    for name, layer in var.layer_zips : name => layer if name != "iceberg" || var.mirror.enabled
+    for name, layer in var.layer_zips : name => layer if layer != null && (name != "iceberg" || var.mirror.enabled)
   }
   layer_descriptions = {
     base    = "What every function imports"

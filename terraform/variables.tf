@@ -85,13 +85,13 @@ variable "layer_zips" {
   type = object({
     base    = object({ hash = string, file = string })
     athena  = object({ hash = string, file = string })
-    iceberg = object({ hash = string, file = string })
+    iceberg = optional(object({ hash = string, file = string })) # the mirror's, where there is one
   })
   default = null
 
   validation {
     condition = var.layer_zips == null ? true : alltrue([
-      for layer in values(var.layer_zips) : can(regex("^[0-9a-f]{64}$", layer.hash))
+      for layer in values(var.layer_zips) : layer == null ? true : can(regex("^[0-9a-f]{64}$", layer.hash))
     ])
     error_message = "layer_zips: a hash is 64 hexadecimal digits, as `starmend deploy` computes it."
   }
