@@ -57,8 +57,8 @@ def pull_history(request: HistoryRequest, *, client: FeedClient, clock: Clock, u
             continue
         first, last = owed[0], owed[-1] + client.feed.every
         if not request.values_only:
+            first, last = _with_known(request.known, first, last, span, every=client.feed.every)
             first, last = _with_witnesses(client, entity, first, last, span)
-            first, last = _with_known(request.known, first, last, span)
         if not turn():
             return settled.outcome(client, "limited", "the contract's rate leaves no call in time")
         try:
@@ -144,16 +144,16 @@ def _with_witnesses(client: FeedClient, entity: Entity, first: int, last: int, s
     return before[0] if before else first, after[-1] + client.feed.every if after else last
 
 
-def _with_known(known: tuple[KnownValue, ...], first: int, last: int, span: int) -> tuple[int, int]:
+def _with_known(known: tuple[KnownValue, ...], first: int, last: int, span: int, *, every: int) -> tuple[int, int]:
     """The interval with some of the known values on either side, as far as the span allows.
 
-    They may lie beyond a night or a weekend.
+    They may lie beyond a night or a weekend. They come first: neighbours that nobody knows are witnesses of less.
     """
     slots = {each.slot for each in known}
     for slot in sorted((slot for slot in slots if slot < first), reverse=True)[:ENOUGH_KNOWN]:
         first = slot if last - slot <= span else first
     for slot in sorted(slot for slot in slots if slot >= last)[:ENOUGH_KNOWN]:
-        last = slot + 1 if slot + 1 - first <= span else last
+        last = slot + every if slot + every - first <= span else last
     return first, last
 
 
@@ -166,8 +166,9 @@ def _contradiction(client: FeedClient, answer: Answer, known: tuple[KnownValue, 
         return ""
     sample = client.feed.sample
     inside = [each for each in known if first <= each.slot < last]
-    if answer.partial and inside and _slots(answer).isdisjoint(each.slot for each in inside):
-        return f"it has none of {len(inside)} known values, and more is wrong with it: {answer.partial}"
+    doubt = _doubt(answer)
+    if doubt and inside and _slots(answer).isdisjoint(each.slot for each in inside):
+        return f"it has none of {len(inside)} known values, and more is wrong with it: {doubt}"
     return contradiction(answer.points, inside, Closeness(Decimal(sample.tolerance) if sample.points else None))
 
 
@@ -220,16 +221,20 @@ def _settle(
 
 def _settle_rest(settled: _Settled, answer: Data | NoData, rest: set[int], *, is_silent: bool) -> None:
     """The slots that an answer lacks: absent as far as it goes, unless it cannot speak for what it lacks."""
-    reason = answer.partial if isinstance(answer, Data) else ""
-    if not reason and not answer.evidence.answered_at:
-        reason = "the answer has no Date header, so nobody knows when it was given"
-    if reason:
+    if reason := _doubt(answer):
         settled.unproven |= rest
         settled.reason = reason
         return
     settled.absent |= rest
     settled.whole |= rest if answer.whole else set()
     settled.silent |= rest if is_silent else set()
+
+
+def _doubt(answer: Data | NoData) -> str:
+    """Why an answer cannot speak for what it lacks; empty where it can."""
+    if isinstance(answer, Data) and answer.partial:
+        return answer.partial
+    return "" if answer.evidence.answered_at else "the answer has no Date header, so nobody knows when it was given"
 
 
 def _current(client: FeedClient, answer: Data | NoData, clock: Clock) -> int:
