@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.fakes.spark import MemorySpark
 from tests.support.lake import NOW, MemoryLake, order, shipped_contracts
-from tests.support.rebuild_histories import FACT, any_events, halting, held, random_lake, sound_paths
+from tests.support.rebuild_histories import FACT, any_events, double_faults, halting, held, random_lake, sound_paths
 
 from core.audit.repair_jobs import RepairJob, find_outcome, read_job, write_job
 from core.errors import InvalidData
@@ -65,10 +66,11 @@ def test_whatever_happened_to_a_lake_the_shuffle_gives_what_a_rebuild_in_one_go_
     source = random.Random(seed)
     lakes = [random_lake(random.Random(seed)) for _ in range(2)]
     state = source.getstate()
-    events = any_events(source)
+    choose = any_events if seed % 2 else double_faults
+    events = choose(source)
     for lake in lakes:
         source.setstate(state)
-        any_events(source)
+        choose(source)
         for event in events:
             try:
                 event(lake, source)
@@ -89,6 +91,20 @@ def test_whatever_happened_to_a_lake_the_shuffle_gives_what_a_rebuild_in_one_go_
         assert done.reasons
     else:  # what is named and has no rows any more is left, and said to be
         assert all("no ingest object has rows of it" in reason for reason in done.reasons)
+
+
+@pytest.mark.parametrize("most", [14, 16, 18])
+def test_what_is_damaged_is_not_made_of_less_whichever_job_hears_of_the_refused_object(most: int) -> None:
+    here, shuffled = (random_lake(random.Random(8)) for _ in range(2))
+    for lake in (here, shuffled):
+        lake.partitions.delete(lake.partitions.list_objects(f"{FACT}/{lake.paths(FACT)[-1]}"))
+        lake.services = replace(lake.services, contracts=halting(lake.services.contracts, most))
+    begin(shuffled)
+    done = shuffle(shuffled)
+    with pytest.raises(InvalidData, match="halts"):
+        list(rebuild_table(here.services, FACT))
+    assert done.reasons
+    assert sound_paths(shuffled) == sound_paths(here)
 
 
 def test_every_object_is_read_once_though_each_has_rows_of_all_partitions() -> None:
@@ -175,9 +191,7 @@ def test_partitions_that_would_lose_rows_stay_with_the_reason_in_their_jobs_outc
     lake = random_lake(random.Random(2))
     job, *_ = begin(lake)
     before = content(lake)
-    lake.services = type(lake.services)(
-        **{**vars(lake.services), "contracts": halting(lake.services.contracts, 8)}  # by which objects halt
-    )
+    lake.services = replace(lake.services, contracts=halting(lake.services.contracts, 8))  # by which objects halt
     done = shuffle(lake)
     assert content(lake) == before
     outcome = find_outcome(lake.records, job)
