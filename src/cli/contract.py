@@ -261,6 +261,7 @@ def render_contracts(folder: Folder = DEFAULT_FOLDER, file: Output = Path("build
     "contract export --odcs",
     "contract export --odcs --dataset sales --output catalog/contracts",
     "contract export --dbt --catalog starmend_prod --output models/starmend.yml",
+    "contract export --dbt --reader --output models/starmend.yml",
 )
 def export(
     folder: Folder = DEFAULT_FOLDER,
@@ -269,6 +270,9 @@ def export(
     ] = False,
     dbt: Annotated[
         bool, typer.Option("--dbt", help="dbt's sources of all tables, with tests and freshness, into a file.")
+    ] = False,
+    reader: Annotated[
+        bool, typer.Option("--reader", help="With --dbt: for dbt-duckdb, which reads the lake by starmend-reader.")
     ] = False,
     dataset: Dataset = "",
     schema: Annotated[
@@ -287,13 +291,15 @@ def export(
         raise Misuse("export contracts", "--odcs, --dbt", "are two forms", "Give one of them")
     if dbt and dataset:
         raise Misuse("export contracts", "--dataset", "is for --odcs", "Leave it out: dbt's sources are one file")
+    if odcs and reader:
+        raise Misuse("export contracts", "--reader", "is for --dbt", "Leave it out: a document names no reader")
     if odcs and schema != CATALOG:
         raise Misuse("export contracts", "--catalog", "is for --dbt", "Leave it out: a contract knows no account")
     contracts = load(folder, today=today())
     if odcs:
         written = export_odcs(contracts, file or ODCS_FOLDER, dataset=dataset)
     else:
-        written = export_dbt(contracts, file or DBT_FILE, schema=schema)
+        written = export_dbt(contracts, file or DBT_FILE, schema=schema, reader=reader)
     for path in written:
         out.print(f"wrote {path}")
 

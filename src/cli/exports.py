@@ -34,13 +34,16 @@ def export_odcs(contracts: Contracts, folder: Path, *, dataset: str) -> list[Pat
     return [_write(folder / name, document) for name, document in documents.items()]
 
 
-def export_dbt(contracts: Contracts, file: Path, *, schema: str) -> list[Path]:
-    """The sources of all datasets, in one file. Raises ``Misuse`` where ``schema`` can be no database's name."""
+def export_dbt(contracts: Contracts, file: Path, *, schema: str, reader: bool = False) -> list[Path]:
+    """The sources of all datasets, in one file; with ``reader`` for dbt-duckdb over the reader.
+
+    Raises ``Misuse`` where ``schema`` can be no database's name.
+    """
     from core.standards.dbt_sources import dbt_sources
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", schema):  # it stands in a template
         raise Misuse("export contracts", "--catalog", f"{schema!r} is no database", "Name one, such as starmend_prod")
-    return [_write(file, dbt_sources(contracts, schema=schema))]
+    return [_write(file, dbt_sources(contracts, schema=schema, reader=reader))]
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> Path:

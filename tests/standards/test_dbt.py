@@ -6,8 +6,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.standards.conftest import DbtProject, write_project
+import yaml
+from tests.standards.conftest import DbtProject, project_of, write_project
 from tests.support.exported import generated, written_by_hand
+from tests.support.star_views import view_stars
 
 from cli.exports import export_dbt
 
@@ -48,24 +50,52 @@ def test_a_model_is_built_on_the_sources_and_their_tests_hold(project: DbtProjec
     assert done.code == 0, done.said
     assert set(done.status.values()) == {"pass", "success"}
     assert len(done.status) > 10
-    fact = "select sum(copies) from fact_book_order where is_latest"
-    with duckdb.connect(str(project.folder / "lake.duckdb")) as connection:
-        asked = fact if project.dataset == "books" else "select count(*) from fact_price"
-        assert connection.execute("select sum(total) from totals").fetchone() == connection.execute(asked).fetchone()
+    asked = "select sum(copies) from fact_book_order where is_latest"
+    asked = asked if project.dataset == "books" else "select count(*) from fact_price"
+    other = project.folder.parent / "views.duckdb"  # what the pointers name, without the reader
+    view_stars(other, project.contracts, project.warehouse)
+    with duckdb.connect(str(other)) as views, duckdb.connect(str(project.folder / "lake.duckdb")) as built:
+        whole = views.execute(asked).fetchone()
+        assert whole is not None
+        assert whole[0] > 0
+        assert built.execute("select sum(total) from totals").fetchone() == whole
+        tables = built.execute("select table_name from duckdb_tables()").fetchall()
+    assert tables == [("totals",)], "of the sources nothing was copied"
 
 
-def test_data_that_breaks_the_contract_fails_the_tests_of_its_rules(project: DbtProject) -> None:
-    fact = "fact_book_order" if project.dataset == "books" else "fact_price"
-    with duckdb.connect(str(project.folder / "lake.duckdb")) as connection:
+def test_the_same_sources_serve_a_catalog_s_tables(viewed: DbtProject) -> None:
+    (viewed.folder / "models/totals.sql").write_text(MODELS[viewed.dataset])
+    done = viewed.dbt("build")
+    assert (done.code, set(done.status.values())) == (0, {"pass", "success"}), done.said
+
+
+def test_a_source_whose_meta_names_a_time_is_read_as_of_it_or_not_at_all(reader: str, tmp_path: Path) -> None:
+    project = project_of("books", tmp_path, reader)
+    (project.folder / "models/counted.sql").write_text(
+        "select count(*) as n from {{ source('starmend', 'fact_book_order') }}"
+    )
+    sources = project.folder / "models/sources.yml"
+    document = yaml.safe_load(sources.read_text())
+    [entry] = [table for table in document["sources"][0]["tables"] if table["name"] == "fact_book_order"]
+    entry["config"]["meta"] = {"as_of": "2001-01-01"}
+    sources.write_text(yaml.safe_dump(document))
+    done = project.dbt("run")
+    assert (done.code, done.status) == (1, {"counted": "error"})
+    assert "read as of: fact_book_order/month=2026-11 at 2001-01-01T00:00:00Z" in done.said
+
+
+def test_data_that_breaks_the_contract_fails_the_tests_of_its_rules(viewed: DbtProject) -> None:
+    fact = "fact_book_order" if viewed.dataset == "books" else "fact_price"
+    with duckdb.connect(str(viewed.folder / "lake.duckdb")) as connection:
         connection.execute(f"create table copied as select * from {fact}")
         connection.execute(f"drop view {fact}")
         connection.execute(f"alter table copied rename to {fact}")
-        for statement in BREAKS[project.dataset]:
+        for statement in BREAKS[viewed.dataset]:
             connection.execute(statement)
-    done = project.dbt("test")
+    done = viewed.dbt("test")
     failed = {name for name, status in done.status.items() if status == "fail"}
     assert done.code == 1
-    for statement, noticing in BREAKS[project.dataset].items():
+    for statement, noticing in BREAKS[viewed.dataset].items():
         assert any(noticing in test for test in failed), (statement, failed)
 
 

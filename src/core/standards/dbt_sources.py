@@ -21,14 +21,17 @@ from core.standards.sql import condition, key_of, literal, quoted
 
 SOURCE = "starmend"
 SCHEMA_VARIABLE = "starmend_schema"
-COMPLETENESS = "{{ this.incorporate(path={'identifier': 'completeness'}) }}"
+COMPLETENESS = f"{{{{ source('{SOURCE}', 'completeness') }}}}"
 _TEMPLATE = re.compile(r"[{}%#]*(?:\{[{%#]|[}%#]\})[{}%#]*")  # whole runs: beside a brace another mark would begin
 
 Entry = dict[str, Any]
 
 
-def dbt_sources(contracts: Contracts, *, schema: str) -> Entry:
-    """The document; ``schema`` is the catalog's database where dbt is given no other (``starmend_schema``)."""
+def dbt_sources(contracts: Contracts, *, schema: str, reader: bool = False) -> Entry:
+    """The document; ``schema`` is the catalog's database where dbt is given no other (``starmend_schema``).
+
+    With ``reader`` dbt-duckdb reads the sources by the plugin ``starmend_reader.dbt``; other adapters look past it.
+    """
     catalog = {name: entry for name, entry in catalog_tables(contracts).items() if entry["analysts"]}
     views = catalog_views(contracts)
     star = {table.name: table for table in contracts.tables()}
@@ -45,6 +48,7 @@ def dbt_sources(contracts: Contracts, *, schema: str) -> Entry:
         "name": SOURCE,
         "description": "The star schema, and the pipeline's own account of it. Written from the contracts.",
         "schema": f"{{{{ var('{SCHEMA_VARIABLE}', '{schema}') }}}}",
+        **({"config": {"meta": {"plugin": SOURCE}}} if reader else {}),
         "tables": tables,
     }
     return {"version": 2, "sources": [source]}
