@@ -43,15 +43,18 @@ def dbt_sources(contracts: Contracts, *, schema: str, reader: bool = False) -> E
             continue
         columns = [*entry["columns"], *entry.get("partition_keys", ())]
         rules = _Rules(contracts, table, is_view=name in views) if table else None
-        tables.append(_table(name, entry["description"], columns, rules))
-    source = {
+        source = _table(name, entry["description"], columns, rules)
+        if reader and table is None:  # the connection that asks how fresh another source is would not know a view
+            source["config"] = {"meta": {"materialization": "table"}}
+        tables.append(source)
+    document = {
         "name": SOURCE,
         "description": "The star schema, and the pipeline's own account of it. Written from the contracts.",
         "schema": f"{{{{ var('{SCHEMA_VARIABLE}', '{schema}') }}}}",
         **({"config": {"meta": {"plugin": SOURCE}}} if reader else {}),
         "tables": tables,
     }
-    return {"version": 2, "sources": [source]}
+    return {"version": 2, "sources": [document]}
 
 
 class _Rules:
