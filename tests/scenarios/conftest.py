@@ -26,7 +26,7 @@ from local.trading import feed_of
 ORDERS = 3_000
 POINTS = 5_000  # of a feed that one audit reads: ranges of more than seven hours are asked of Athena
 # What a deployment waits for by the minute, a scenario waits for by the second.
-VARIABLES = {"audit_limits": {"points": POINTS}, "audit_wait_seconds": 3}
+VARIABLES = {"audit_limits": {"points": POINTS}, "audit_wait_seconds": 3, "proof": {"enabled": True}}
 PLAN = Plan(
     sales_orders=ORDERS,
     firehose_scale=0.01,
