@@ -7,10 +7,9 @@ import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 from typing import TypeVar
 
-from sortedcontainers import SortedDict
+from tests.fakes.ordered import OrderedKeys
 
 from core.ports import ObjectInfo, ObjectStat, OpenObject, Refused, StoredObject, Written
 
@@ -20,17 +19,16 @@ START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
 def keys_below(objects: dict[str, T], prefix: str, *, after: str = "") -> list[str]:
     """The keys with a prefix, in order, from ``after`` (exclusive) on: a lake of months is listed a thousand times."""
-    if not isinstance(objects, SortedDict):
-        return sorted(key for key in objects if key.startswith(prefix) and key > after)
-    behind = objects.irange(minimum=max(prefix, after), inclusive=(after < prefix, True))
-    return list(takewhile(lambda key: key.startswith(prefix), behind))
+    if isinstance(objects, OrderedKeys):
+        return list(objects.below(prefix, after=after))
+    return sorted(key for key in objects if key.startswith(prefix) and key > after)
 
 
 class MemoryObjects:
     """``core.ports.ObjectStore``, linearizable and versioned. Each write is a second later than the one before."""
 
     def __init__(self, *, clock: Callable[[], datetime] | None = None) -> None:
-        self._objects: dict[str, tuple[ObjectStat, bytes]] = SortedDict()
+        self._objects: dict[str, tuple[ObjectStat, bytes]] = OrderedKeys()
         self._lock = threading.Lock()
         self._writes = 0
         self._clock = clock

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sortedcontainers import SortedDict
 from tests.fakes.objects import MemoryObjects, keys_below
+from tests.fakes.ordered import OrderedKeys
 
 from core.ports import ObjectInfo, ObjectStat, PartitionObject, Pointer, Refused, StoredObject, Written
 from core.warehouse.pointer import (
@@ -42,7 +42,7 @@ class MemoryPartitions:
     def __init__(self, *, clock: Callable[[], datetime] | None = None, bucket: str = "warehouse-bucket") -> None:
         self.bucket = bucket
         self.clock = clock or Ticking()
-        self.objects: dict[str, bytes] = SortedDict()
+        self.objects: dict[str, bytes] = OrderedKeys()
         self.modified: dict[str, datetime] = {}
         self.history: dict[str, list[str]] = {}
         self._lock = threading.Lock()
