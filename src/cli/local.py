@@ -228,7 +228,14 @@ def _run_through(story: Demo, *, as_json: bool) -> int:
         missing = f"{story.outcome.missing_before} of {traded.expected} expected points are missing"
         out.print(f"{missing}: the fault switch left out {len(traded.left_out)}")
     _heal_feed(story, traded, quiet=as_json)
-    return story.outcome.mismatches + unhealed + story.outcome.missing_after + (not story.outcome.verified)
+    follows = story.mirror()
+    if not as_json:
+        mirrored = story.outcome.mirrored
+        out.print(
+            f"{len(mirrored)} Iceberg tables of {sum(mirrored.values()):,} rows: docs/iceberg.md says who opens them"
+        )
+    faults = (not story.outcome.verified) + (not follows)
+    return story.outcome.mismatches + unhealed + story.outcome.missing_after + faults
 
 
 def _heal_tables(story: Demo, *, quiet: bool) -> int:

@@ -28,7 +28,7 @@ from local.faults import (
     plant_row_faults,
 )
 from local.healing import Audited, audit, hourly, listening, prove
-from local.invoking import POLL_SECONDS, Say, await_receipts, invoke, query_rows
+from local.invoking import POLL_SECONDS, Say, await_receipts, follow_with_mirrors, invoke, query_rows
 from local.stack import Stack
 from local.trading import (
     QUOTES,
@@ -77,6 +77,7 @@ class Outcome:
     missing_after: int = 0
     certificates: int = 0
     verified: bool = False
+    mirrored: dict[str, int] = field(default_factory=dict)
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -278,6 +279,13 @@ class Demo:
             proofs = [prove(self.stack, dataset) for dataset in (SALES, QUOTES)]
         self.outcome.verified = all(proof.windows > 0 and not proof.failures for proof in proofs)
         return proofs
+
+    def mirror(self) -> bool:
+        """Have the Iceberg tables follow; whether each has the rows that the warehouse was seen to have."""
+        with self._stage("the mirror: Iceberg tables over the same objects, for every other engine"):
+            self.outcome.mirrored = follow_with_mirrors(self.stack.deployment)
+        rows = self.outcome.warehouse
+        return all(self.outcome.mirrored.get(table) == count for table, count in rows.items())
 
     @contextmanager
     def _application(self) -> Iterator[Changes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aws.deployment import Deployment
@@ -53,3 +54,28 @@ def await_receipts(deployment: Deployment, prefix: str, *, within: float = 120) 
         if waiting:
             time.sleep(POLL_SECONDS)
     return total
+
+
+def follow_with_mirrors(deployment: Deployment, *, within: float = 120) -> dict[str, int]:
+    """Have the mirror of every table follow the star, and wait until each does: the rows that its snapshot counts."""
+    from mirror.reading import read_mirror  # pyiceberg takes its time to import
+    from mirror.runtime import build_services
+    from mirror.standing import standing_of
+
+    services = build_services(deployment.clients, deployment.warehouse_bucket)
+    invoke(deployment, "mirror", {"time": datetime.now(UTC).isoformat()})
+    waiting, rows = {table.name: table for table in deployment.contracts.tables()}, {}
+    deadline = time.monotonic() + within
+    while True:
+        for name, table in list(waiting.items()):
+            standing = standing_of(table, services)
+            if standing.version and not standing.behind:
+                files = read_mirror(name, services.objects).state.files.values()
+                rows[name] = sum(file.rows for file in files)
+                del waiting[name]
+        if not waiting:
+            return rows
+        if time.monotonic() > deadline:
+            remedy = "Look at the mirror function's log and its dead-letter queue"
+            raise OutOfReach("wait for mirrors", ", ".join(waiting), "they do not follow the star", remedy)
+        time.sleep(POLL_SECONDS)

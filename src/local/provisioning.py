@@ -122,6 +122,7 @@ def variables_of(emulator: Emulator, provider_urls: Mapping[str, str], packed: P
         "audit_wait_seconds": 4,  # the stream's buffer of some 1.2 s, and the processing of what it delivers
         "audit_retry_seconds": 1,
         "schedules_enabled": bool(plan.speed),
+        "mirror": {"enabled": True},  # here it costs nothing
         "provider_urls": dict(provider_urls),
         **packed.variables,
         **plan.variables,
