@@ -12,14 +12,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
 from deploy.programs import terraform_library
 
+LOOK_EVERY = 0.05  # seconds between two looks at what Terraform has written
 PARALLELISM = 30  # most of an apply is waiting; Terraform's own 10 doubles the time
 REGISTRIES = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
 MIRRORS = (
@@ -258,7 +261,8 @@ class Terraform:
         """Run one command; its output, line by line to ``on_line`` as it comes.
 
         Raises :class:`TransientFailure` with Terraform's own words. Whatever ends the wait (Ctrl-C too), the child is
-        given time to save its state.
+        given time to save its state; where this process is killed, it goes on to its end, for its words go to a file:
+        a pipe that nobody reads would end it at once, and what it had changed would be in no state.
         """
         verb, *rest = arguments
         command = [
@@ -269,17 +273,20 @@ class Terraform:
             *rest,
         ]
         lines: list[str] = []
-        with subprocess.Popen(
-            command,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for us: we pass it on once, and wait
-        ) as process:
+        with (
+            tempfile.NamedTemporaryFile(dir=self.work_dir, prefix=f"{verb}-", suffix=".txt") as words_of,
+            Path(words_of.name).open(encoding="utf-8", errors="replace") as said,
+            subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=words_of,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: we pass it on once, and wait
+            ) as process,
+        ):
             try:
-                for line in without_overrides_warning(line.rstrip("\n") for line in process.stdout or ()):
+                for line in without_overrides_warning(_lines_as_they_come(process, said)):
                     lines.append(line)
                     if on_line:
                         on_line(lines[-1])
@@ -329,11 +336,28 @@ def without_overrides_warning(lines: Iterable[str]) -> Iterator[str]:
     yield from held
 
 
+def _lines_as_they_come(process: subprocess.Popen[bytes], said: TextIO) -> Iterator[str]:
+    """The lines that a process writes to a file, until it has ended."""
+    begun = ""
+    while True:
+        has_ended = process.poll() is not None
+        text = said.read()
+        *lines, begun = (begun + text).split("\n")
+        yield from lines
+        if has_ended:
+            break
+        if not text:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_EVERY)
+    if begun:
+        yield begun
+
+
 def _plain(verb: str) -> Sequence[str]:
     return ["-no-color"] if verb in ("init", "plan", "apply", "show", "test") else []
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(2)  # SIGINT: Terraform finishes what it began and saves the state
     try:
         process.wait(timeout=60)

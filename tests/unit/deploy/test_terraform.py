@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import eventually
 
 from core.errors import InvalidData, OutOfReach, TransientFailure
 from deploy.folders import MODULE, ROOT
@@ -85,6 +88,33 @@ def test_the_library_finishes_what_it_began_when_it_is_interrupted(module: Path,
         terraform.apply_unseen({}, on_line=interrupt)
     assert time.monotonic() - began < 40
     assert [resource["tainted"] for resource in terraform.state()["values"]["root_module"]["resources"]] == [True]
+
+
+STAND_IN = """#!/bin/sh
+touch begun
+until [ -e go ]; do sleep 0.05; done
+for n in 1 2 3 4 5 6 7 8; do echo step $n; done
+touch saved
+"""
+
+
+def test_what_runs_terraform_may_be_killed_and_terraform_goes_on_to_its_end(tmp_path: Path) -> None:
+    """As it does not where its words go to a pipe that nobody reads: what it had changed was in no state then."""
+    stand_in = tmp_path / "bin/terraform"
+    stand_in.parent.mkdir()
+    stand_in.write_text(STAND_IN)
+    stand_in.chmod(0o755)
+    run = (
+        "import os, sys; from pathlib import Path; from deploy.terraform import Terraform; os.chdir(sys.argv[1]);"
+        "Terraform(Path('module'), Path('work'), {}).apply_unseen({}, on_line=print)"
+    )
+    path = f"{stand_in.parent}{os.pathsep}{os.environ['PATH']}"
+    runner = subprocess.Popen([sys.executable, "-c", run, str(tmp_path)], env={**os.environ, "PATH": path})
+    eventually(lambda: (tmp_path / "begun").exists(), within=120)
+    runner.kill()
+    runner.wait()
+    (tmp_path / "go").touch()
+    eventually(lambda: (tmp_path / "saved").exists(), within=60)
 
 
 def test_tofu_serves_where_terraform_is_not_installed(tmp_path: Path) -> None:
