@@ -53,11 +53,15 @@ Author = Callable[[dict[str, Any], dict[str, Any], LivingLake], None]  # of the 
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the contracts; ``asked`` are words of the mails that it may bring."""
+    """A change of the contracts; ``asked`` are words of the mails that it may bring.
+
+    ``killed``: the deployment is killed at several moments, and given again.
+    """
 
     name: str
     author: Author
     asked: tuple[str, ...] = ()
+    killed: bool = False
     before: Callable[[LivingLake], None] = lambda _lake: None
     after: Callable[[LivingLake], None] = lambda _lake: None
 
@@ -184,7 +188,7 @@ WALK = (
     Change("types are widened", widens_types, after=wide_values_arrive),
     Change("a mapping changes", changes_a_mapping, after=every_day_is_of_the_change),
     Change("a history is added", adds_a_history, after=one_version_is_the_latest),
-    Change("partitions are of days", partitions_by_day),
+    Change("partitions are of days", partitions_by_day, killed=True),
     Change("the key changes", changes_the_key),
     Change("a symbol is added", adds_a_symbol),
     Change("a symbol is removed", removes_a_symbol),
@@ -211,7 +215,7 @@ def walked(lake: LivingLake, reader: Reader, mails: Callable[[], list[str]], cha
     told = len(mails())
     change.before(lake)
     change.author(lake.written["shop"], lake.written["quotes"], lake)
-    applied = lake.deploy()
+    applied = lake.deploy_through_kills() if change.killed else lake.deploy()
     if applied.code:
         return [f"apply ended with {applied.code}: {applied.err[-3000:]} {applied.out[-1500:]}"]
     with lake.shop.lock:  # a certificate holds until an old order changes, and then waits for the next audit

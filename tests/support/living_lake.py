@@ -24,6 +24,7 @@ from pg8000.dbapi import Connection
 from tests.support import deployed
 from tests.support.checkouts import checkout
 from tests.support.commands import CommandResult
+from tests.support.killed_deployments import Moments, kill_deployment
 from tests.support.lake import MemoryLake
 from tests.support.operators import Operator
 
@@ -174,6 +175,28 @@ class LivingLake:
         said = self.operator.gives("deploy", "apply", "--yes", "--json", *more)
         vars(self).pop("deployment", None)
         return said
+
+    def deploy_through_kills(self) -> CommandResult:
+        """Write the contracts and apply them, killed in each of both steps and in the building between them.
+
+        The first time Terraform dies too, and what it did last is in no state; the other times it is left alone.
+        """
+        self.write()
+        moments = Moments(self.deployment)
+        kill_deployment(self.operator, moments.is_applied_in_part, alone=False)
+        self._remove_lock()
+        kill_deployment(self.operator, moments.is_being_built, alone=True)
+        kill_deployment(self.operator, Moments(self.deployment).is_applied_in_part, alone=True)
+        self._remove_lock()
+        return self.deploy()
+
+    def _remove_lock(self) -> None:
+        """What the command says where a deployment that was killed has left Terraform's lock."""
+        said = self.operator.gives("deploy", "plan")
+        if said.code:
+            bucket, _, key = said.err.partition("aws s3 rm s3://")[2].split()[0].partition("/")
+            assert key.endswith(".tflock"), said.err
+            self.deployment.clients("s3").delete_object(Bucket=bucket, Key=key)
 
     @contextmanager
     def meanwhile(self, *turns: Callable[[], None]) -> Iterator[None]:

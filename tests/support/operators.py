@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,8 @@ class Operator:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def gives(self, *arguments: str, to: str = "", typed: str = "", within: float = 1_200) -> CommandResult:
-        file = self.folder / "emulated.tfvars.json"
-        file.write_text(json.dumps(self.variables()), encoding="utf-8")
-        where = ["--env", to or self.to]
-        if arguments[0] == "deploy":
-            where += ["--var-file", str(file)]
-        command = [sys.executable, "-c", "from cli.main import main; main()", *arguments, *where]
         done = subprocess.run(
-            command,
+            self._command(arguments, to),
             cwd=self.folder,
             env=dict(self.environment),
             input=typed,
@@ -46,6 +40,25 @@ class Operator:
             timeout=within,
         )
         return CommandResult(done.returncode, done.stdout, done.stderr)
+
+    def begins(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Give a command whose words nobody reads."""
+        return subprocess.Popen(
+            self._command(arguments),
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _command(self, arguments: Sequence[str], to: str = "") -> list[str]:
+        file = self.folder / "emulated.tfvars.json"
+        file.write_text(json.dumps(self.variables()), encoding="utf-8")
+        where = ["--env", to or self.to]
+        if arguments[0] == "deploy":
+            where += ["--var-file", str(file)]
+        return [sys.executable, "-c", "from cli.main import main; main()", *arguments, *where]
 
     def variables(self) -> dict[str, Any]:
         """What tells the emulator from AWS."""
