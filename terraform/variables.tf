@@ -167,7 +167,7 @@ variable "report_url" {
 
   validation {
     condition     = var.report_url == "" || can(regex("^https://[^\\s/]+[^\\s]*$", var.report_url))
-    error_message = "report_url: an address that begins with https:// (whoever listens on the way could change a page that comes by http), or empty."
+    error_message = "report_url: an address with https:// (whoever listens could change a page that comes by http), or empty."
   }
 }
 

@@ -12,9 +12,12 @@ T = TypeVar("T")
 class OrderedKeys(dict[str, T]):
     """Setting and deleting keep the order, so that keys with a prefix are found without looking at all others."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._order: list[str] = []
+    def __init__(self, items: Mapping[str, T] | None = None) -> None:
+        super().__init__(items or {})
+        self._order = sorted(self)
+
+    def __reduce__(self) -> tuple[type[OrderedKeys[T]], tuple[dict[str, T]]]:
+        return OrderedKeys, (dict(self),)  # a copy has an order of its own
 
     def __setitem__(self, key: str, value: T) -> None:
         if key not in self:

@@ -22,11 +22,11 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
     return body.getvalue()
 
 
-def publish_layers(session: boto3.Session) -> list[str]:
-    """The functions' own layers, published through S3 as Terraform does; their ARNs."""
+def publish_layers(session: boto3.Session, *names: str) -> list[str]:
+    """The named layers of the functions, published through S3 as Terraform does; their ARNs."""
     session.client("s3").create_bucket(Bucket="layers")
     arns = []
-    for name, path in function_layers():
+    for name, path in (layer for layer in function_layers() if layer[0] in names):
         session.client("s3").upload_file(str(path), "layers", path.name)
         content = {"S3Bucket": "layers", "S3Key": path.name}
         published = session.client("lambda").publish_layer_version(LayerName=name, Content=content)

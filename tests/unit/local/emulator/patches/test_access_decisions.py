@@ -119,7 +119,7 @@ def make(session: boto3.Session) -> None:
         archive.writestr("index.py", CODE)
     session.client("lambda").create_function(
         FunctionName="asks", Runtime="python3.12", Role=role, Handler="index.handler", Timeout=120,
-        Code={"ZipFile": body.getvalue()}, Layers=publish_layers(session), MemorySize=1024,
+        Code={"ZipFile": body.getvalue()}, Layers=publish_layers(session, "base", "athena"), MemorySize=1024,
     )  # fmt: skip
     s3 = session.client("s3")
     for bucket in ("listed", "unlisted"):
