@@ -26,7 +26,7 @@ from core.warehouse.arrow_types import arrow_type, stored_schema
 from core.warehouse.order import as_array
 from core.warehouse.pointer import partition_of, remedy_of
 from processing.derived.sums import misfit, sum_by_code
-from processing.partitions.commit import Outcome, read_partition, restate
+from processing.partitions.commit import Outcome, read_partition, rederive
 from processing.services import Services
 
 DAY = 86_400
@@ -38,16 +38,16 @@ Ints = npt.NDArray[np.int64]
 def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
     """Bring a rollup's partition up to date: read after its pointer, so the last writer has seen the newest inputs.
 
-    No version is made where the rows are what they were. Raises ``TransientFailure`` where a store does not answer,
-    ``LostCommit`` where the facts are broken or lost: they are not "no facts", and ``InvalidData`` where a sum is more
-    than its column holds.
+    No version is made where the rows are what they were, and the facts the object that they were. Raises
+    ``TransientFailure`` where a store does not answer, ``LostCommit`` where the facts are broken or lost: they are not
+    "no facts", and ``InvalidData`` where a sum is more than its column holds.
     """
     contract = services.contracts.dataset(table.dataset)
     promises = services.promises(table.dataset)
     feed, fact = promises.feed(table.dataset), promises.table(table.source)
     calendar = promises.calendar(feed.calendar)
 
-    def rebuild() -> tuple[pa.Table, Sequence[object]]:
+    def remake() -> tuple[pa.Table, Mapping[str, str]]:
         snapshot = read_partition(services.partitions, fact, path)
         name = partition_of(fact.folder, path)
         if snapshot is None and services.partitions.list_objects(name):
@@ -55,9 +55,10 @@ def derive_rollup(services: Services, table: Table, path: str) -> Outcome:
         period = period_of(table, feed, path, fact=fact)
         entries = certified_in(services.records, table.dataset, feed.table.name, *period, calendar=calendar)
         facts = snapshot.table if snapshot else stored_schema(fact).empty_table()
-        return rollup_rows(Rollup(table, fact, feed, calendar, path), facts, entries), ()
+        used = {name: snapshot.key if snapshot else ""}
+        return rollup_rows(Rollup(table, fact, feed, calendar, path), facts, entries), used
 
-    return restate(services.partitions, table, path, rebuild, context=services.context_of(contract))  # type: ignore[arg-type]
+    return rederive(services.partitions, table, path, remake, context=services.context_of(contract))
 
 
 def certified_in(

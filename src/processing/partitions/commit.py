@@ -43,11 +43,13 @@ __all__ = [
     "commit_rows",
     "commit_table",
     "read_partition",
+    "rederive",
     "restate",
 ]
 
 Recompute = Callable[[Mapping[str, Snapshot]], pa.Table]
 Rebuild = Callable[[], tuple[pa.Table, Sequence[SourceRef]]]
+Rederive = Callable[[], tuple[pa.Table, Mapping[str, str]]]
 
 
 def read_partition(store: PartitionStore, table: Table, partition: str) -> Snapshot | None:
@@ -248,6 +250,25 @@ def restate(
 
     where = partition_of(table.folder, partition)
     return attempt(store, layout, where, make, context=context, mends=True)
+
+
+def rederive(
+    store: PartitionStore, table: Table, partition: str, remake: Rederive, *, context: CommitContext
+) -> Outcome:
+    """As ``restate``, of rows that are computed: ``remake`` gives them and the objects that they were computed from.
+
+    A version is made where these are others, too, for whoever proves the rows goes by them.
+    """
+    layout = Layout.of(table)
+
+    def make(current: State) -> Next | AlreadyThere:
+        given, inputs = remake()
+        rows = with_latest(dedupe(given, layout), layout)
+        if isinstance(current, Current) and current.footer.inputs == inputs and _holds(current, rows, layout):
+            return already_there(current)
+        return Next("restate", rows, layout.recorded, inserted=rows.num_rows, inputs=inputs)
+
+    return attempt(store, layout, partition_of(table.folder, partition), make, context=context, mends=True)
 
 
 def _holds(current: Current, rows: pa.Table, layout: Layout) -> bool:

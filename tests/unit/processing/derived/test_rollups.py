@@ -20,6 +20,7 @@ from core.contract.types import parse_type
 from core.errors import InvalidData, LostCommit, PipelineBug
 from core.time import iso
 from core.warehouse.arrow_types import stored_schema
+from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import pointer_key
 from processing.derived.rollups import Rollup, certified_in, derive_rollup, rollup_rows
 from processing.partitions.commit import AlreadyThere, Committed
@@ -153,6 +154,19 @@ def test_a_rollup_is_committed_and_made_again_only_where_its_rows_change() -> No
     assert isinstance(first, Committed)
     assert isinstance(again, AlreadyThere)
     assert [row["minutes"] for row in lake.rows("fact_quote_hourly")] == [1]
+
+
+def test_a_rollup_names_the_object_that_it_was_made_of_also_where_its_rows_stay_the_same() -> None:
+    """What is certified of it goes by that object."""
+    lake = MemoryLake(shipped_contracts())
+    table = lake.services.contracts.table("fact_quote_hourly")
+    for number, minute in enumerate(("2026-11-20T14:35:00Z", "2026-11-20T09:00:00Z")):  # nothing is owed of the night
+        lake.process(lake.put(f"feeds/quotes/2026/11/20/15/{number}", [quote("AAPL", minute, "1.5")]))
+        assert isinstance(derive_rollup(lake.services, table, PATH), Committed)
+        stored = lake.partitions.read_object(lake.snapshot("fact_quote_hourly", PATH).key)
+        assert stored is not None
+        used = open_object(stored.key, stored.body).footer.inputs
+        assert used == {f"fact_quote/{PATH}": lake.snapshot("fact_quote", PATH).key}
 
 
 @pytest.mark.parametrize("commits", [1, 2])
