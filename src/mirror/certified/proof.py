@@ -3,7 +3,9 @@
 A certificate names, for each partition with rows of its window, their number and digest. So an object is compared row
 by row, whatever was committed since: of a feed's fact the rows of each window, of a database's table all rows of the
 partition. Rows that no certificate speaks of bound it, and so do windows whose rows are others. What is computed from
-other tables holds as far as the very objects do that it was computed from.
+other tables holds as far as the very objects do that it was computed from. A partition that certificates name and that
+has no object bounds it like rows that are others, and so does a window with rows whose certificate does not speak of
+the table at all: it was issued before there was one.
 
 The certificates are those that the ledgers name. Whether a ledger says what the chain does is what ``starmend verify``
 proves.
@@ -11,7 +13,7 @@ proves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +28,7 @@ from core.ports import ObjectReader
 from core.time import epoch, iso
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
-from core.warehouse.current_state import ENTITIES, current_table
+from core.warehouse.current_state import ENTITIES, current_table, inputs_of
 from core.warehouse.keys import values_in, with_path_columns
 from core.warehouse.order import as_array
 from core.warehouse.partition_objects import Opened, open_object
@@ -39,7 +41,7 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An object of a partition: ``path`` below the folder of its table."""
+    """An object of a partition: ``path`` below the folder of its table. Without a key the snapshot has none of it."""
 
     table: Table
     path: str
@@ -88,6 +90,8 @@ class Prover:
 
     def prove(self, place: Place) -> Proven:
         """Before which instant the object's rows are as certified. Raises ``TransientFailure``."""
+        if not place.key:
+            return self._of_absent(place)
         if place.key not in self._proven:  # a fact's object comes again as what a rollup was computed from
             self._proven[place.key] = self._prove(place)
         return self._proven[place.key]
@@ -98,14 +102,50 @@ class Prover:
             return Proven(self._limit)  # made of the contract alone
         try:
             rows = self._read(place)
-            if table.kind == "rollup" or rows.opened.footer.inputs:
-                return self._of_inputs(rows.opened.footer.inputs)
+            inputs = rows.opened.footer.inputs
+            if table.kind == "rollup" and not inputs:
+                return self._bounded(place, place.bounds[0], "does not say what it was computed from")
+            if inputs:
+                return self._of_inputs(inputs)
             if isinstance(self._contract.source, Feed):
                 return self._of_windows(rows, column_of(table, self._contract.source.time_column))
             return self._of_slice(rows)
         except (InvalidData, PipelineBug, ValueError, LookupError) as error:
             problem = error.problem if isinstance(error, InvalidData | PipelineBug) else repr(error)
             return self._bounded(place, place.bounds[0], problem)
+
+    def prove_named(self, table: Table, paths: Collection[str], *, since: int) -> Proven:
+        """Before which instant all partitions that certificates of windows from ``since`` on name are at ``paths``."""
+        least = Proven(self._limit)
+        for source in self._spoken_of(table):
+            for window, entry in self._ledgers.between(since, self._limit).items():
+                start, subject = epoch(entry.start), window.rpartition("/")[0]
+                is_due = epoch(entry.end) > since and start < least.until
+                if not is_due or not (isinstance(self._contract.source, Feed) or subject == source.name):
+                    continue
+                named = [path for name in entry.partitions if (path := _path_in(source.folder, name)) is not None]
+                absent = [path for path in named if path not in paths]
+                if absent:
+                    place = partition_of(table.folder, absent[0])
+                    least = Proven(start, f"{place}: certificate {entry.number} names it, and there is no object")
+                elif entry.present and not named:
+                    least = Proven(start, f"{table.folder}: certificate {entry.number} does not speak of it")
+        return least
+
+    def _spoken_of(self, table: Table) -> list[Table]:
+        """The tables whose partitions certificates name, and by whose paths this one lies."""
+        if table.kind == "fact":
+            return [table]
+        if table.kind == "rollup":
+            return [each for each in self._contract.tables if each.name == table.source]
+        own = [self._contract.source_table(name) for name in inputs_of(table)[:1]]
+        return [current_table(self._contract, source) for source in own]
+
+    def _of_absent(self, place: Place) -> Proven:
+        """A partition without an object has no rows: as far as no certificate names it."""
+        entries = self._ledgers.between(*place.bounds).values()
+        starts = [epoch(entry.start) for entry in entries if place.partition in entry.partitions]
+        return self._bounded(place, min(starts, default=self._limit), "has no object, and certificates name it")
 
     def _read(self, place: Place) -> _Rows:
         stored = self._objects.read(place.key)
@@ -117,13 +157,15 @@ class Prover:
         return Proven(until, f"{place.partition}: {problem}") if until < self._limit else Proven(self._limit)
 
     def _of_inputs(self, inputs: Mapping[str, str]) -> Proven:
-        """As far as the least of the objects that it was computed from."""
-        proofs = [self.prove(self._place(name, key)) for name, key in inputs.items() if key]
+        """As far as the least of the objects that it was computed from, and of the partitions that there were not."""
+        proofs = [self.prove(self._place(name, key)) for name, key in inputs.items()]
         return min(proofs, key=lambda proven: proven.until, default=Proven(self._limit))
 
     def _place(self, partition: str, key: str) -> Place:
-        folder = next(name for name in self._tables if partition == name or partition.startswith(f"{name}/"))
-        return Place(self._tables[folder], partition.removeprefix(folder).lstrip("/"), key)
+        for folder, table in self._tables.items():
+            if (path := _path_in(folder, partition)) is not None:
+                return Place(table, path, key)
+        raise LookupError(f"it was computed from {partition}, which is of no table now")
 
     def _of_slice(self, rows: _Rows) -> Proven:
         """A database's partition: its rows are those of the newest certificate that names it, all of them, or none."""
@@ -164,6 +206,13 @@ class Prover:
         if not is_proven.all() and (first := int(times[~is_proven].min()) // _MICROSECONDS) < until:
             until, problem = first, f"no certificate speaks of its rows at {iso(first)}"
         return self._bounded(place, until, problem)
+
+
+def _path_in(folder: str, partition: str) -> str | None:
+    """The path of a partition below the folder; None where it is another table's."""
+    if partition == folder:
+        return ""
+    return partition.removeprefix(f"{folder}/") if partition.startswith(f"{folder}/") else None
 
 
 class _Rows:

@@ -16,6 +16,7 @@ from core.audit.certificate import Certificate, Head
 from core.contract.model import Contract, Contracts, Table
 from core.errors import InvalidData
 from core.mirroring.audited import Audited, read_audited
+from core.mirroring.state import MirroredFile
 from core.mirroring.views import ViewCatalog, certified_view
 from mirror.certified.ledgers import certificates_since
 from mirror.certified.proof import Place, Proven, Prover
@@ -79,6 +80,10 @@ def certify_dataset(
     prover = Prover(contract, services.objects, until=audited.until)
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
         proofs = {name: _least(prover, of_table, audited.until, pool) for name, of_table in places.items()}
+    for table in contract.tables:
+        since = before.until if _goes_on(before, table, mirrors[table.name]) else 0
+        named = prover.prove_named(table, _files(table, mirrors[table.name]), since=since)
+        proofs[table.name] = min(named, proofs[table.name], key=lambda proven: proven.until)
     star = _tagged(contract, mirrors, proofs, before, audited, services)
     star = replace(star, considered=considered)
     if views is not None:
@@ -128,8 +133,17 @@ def _least(prover: Prover, places: Iterable[Place], until: int, pool: Executor) 
 
 
 def _places(table: Table, mirror: Mirror) -> Iterator[Place]:
-    if mirror.state.folder == table.folder:
-        yield from (Place(table, path, file.key) for path, file in mirror.state.files.items())
+    yield from (Place(table, path, file.key) for path, file in _files(table, mirror).items())
+
+
+def _files(table: Table, mirror: Mirror) -> Mapping[str, MirroredFile]:
+    return mirror.state.files if mirror.state.folder == table.folder else {}
+
+
+def _goes_on(before: CertifiedStar, table: Table, mirror: Mirror) -> bool:
+    """Whether the snapshot has a file that was proven: one of another generation, or of a lost state, has none."""
+    proven = before.sequence_of(table.name)
+    return any(file.sequence <= proven for file in _files(table, mirror).values())
 
 
 def _paths_in(certificate: Certificate) -> Iterator[str]:

@@ -31,14 +31,18 @@ from core.audit.certificate import certificate_key, window_digest
 from core.mirroring.held import held_objects
 from core.mirroring.names import hint_key, metadata_key
 from core.time import epoch
+from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
+from core.warehouse.pointer import pointer_key
 from mirror.certified.star import CertifiedStar, star_key
 from mirror.certified.step import Uncertified, certify_dataset
 from mirror.certified.tags import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
 from mirror.commit import mirror_table
 from mirror.reading import Mirror, MirrorServices, read_mirror
+from processing.partitions.attempt import CommitContext
+from processing.partitions.commit import rederive, restate
 
-QUOTES = "fact_quote"
+QUOTES, HOURS = "fact_quote", "fact_quote_hourly"
 END = "2026-11-20T16:00:00Z"
 CLAIM = Claim(epoch(END), ("quotes/1 a",), "group")
 
@@ -69,6 +73,9 @@ class Audited:
             parameters=MemoryParameters(),
         )
         self.window = Certified(self.services)
+        for entity in self.window.feed.entities:
+            self.roll(entity.name)
+        self.commits(rolled=True)
         self.state(DatasetState(frontier=epoch(END)))
         numbers = itertools.count(1)
         self.mirroring = MirrorServices(
@@ -79,6 +86,33 @@ class Audited:
             unique=lambda: f"{next(numbers):015x}{'0' * 17}",
             workers=2,
         )
+
+    def commits(self, *, rolled: bool) -> None:
+        """Whether the rollup follows each commit from now on."""
+
+        def commit(entity: str, minutes: int, *, price: int = 1) -> None:
+            Certified.commit(self.window, entity, minutes, price=price)
+            if rolled:
+                self.roll(entity)
+
+        self.window.commit = commit  # type: ignore[method-assign]
+
+    def roll(self, entity: str) -> None:
+        """The rollup of a partition as it says of itself what it was made of; of what rows it has nobody asks here."""
+        rollup, path = self.services.contracts.table(HOURS), self.window.path(entity)
+        name = f"{self.window.table.folder}/{path}"
+        pointer = self.services.partitions.read_pointer(name)
+        used = {name: pointer.target if pointer else ""}
+        context = CommitContext("c", random=random.Random(f"{entity}{used}"), sleep=lambda _: None)
+        rows = stored_schema(rollup).empty_table()
+        rederive(self.services.partitions, rollup, path, lambda: (rows, used), context=context)  # type: ignore[arg-type]
+
+    def lose(self, table: str) -> None:
+        """The pointer of one partition."""
+        folder = self.services.contracts.table(table).folder
+        key = pointer_key(f"{folder}/{self.window.path(self.window.feed.entities[1].name)}")
+        self.objects.delete([key])
+        self.services.partitions.delete([key])
 
     def state(self, state: DatasetState) -> None:
         self.objects.write(state_key("quotes"), state.to_json())
@@ -216,6 +250,48 @@ def oracle(audited: Audited, frontier: int) -> int:
     return min([frontier, *failed, *unspoken])
 
 
+def test_a_rollup_of_other_facts_than_the_certified_ones_stays_behind(audited: Audited) -> None:
+    audited.star()
+    audited.commits(rolled=False)
+    entity = audited.window.feed.entities[1].name
+    audited.window.commit(entity, 60, price=2)
+    audited.window.issue()
+    assert set(audited.star().problems) == {HOURS}
+    audited.roll(entity)
+    assert audited.star().problems == {}
+
+
+def test_a_rollup_that_does_not_say_what_it_was_made_of_is_certified_of_nothing(audited: Audited) -> None:
+    table, entity = audited.services.contracts.table(HOURS), audited.window.feed.entities[1].name
+    audited.lose(HOURS)
+    rows = stored_schema(table).empty_table()
+    context = CommitContext("d", random=random.Random(1), sleep=lambda _: None)
+    restate(audited.services.partitions, table, audited.window.path(entity), lambda: (rows, ()), context=context)
+    assert audited.star().until == epoch("2026-11-01")
+
+
+@pytest.mark.parametrize("table", [QUOTES, HOURS])
+def test_a_partition_that_is_certified_and_that_the_snapshot_lacks_bounds_the_claim(
+    audited: Audited, table: str
+) -> None:
+    audited.lose(table)
+    assert audited.star().until == int(OPENING.timestamp())
+
+
+def test_a_table_that_no_certificate_speaks_of_yet_is_not_claimed_to_have_no_rows(audited: Audited) -> None:
+    """The windows were certified before the contract had it, or while it lay in a folder of another generation."""
+    known = audited.window.table
+    later = replace(known, generation="2")
+    contracts = audited.services.contracts
+    contract = contracts.dataset("quotes")
+    tables = tuple(later if table.name == QUOTES else table for table in contract.tables)
+    changed = tuple(replace(each, tables=tables) if each.dataset == "quotes" else each for each in contracts.contracts)
+    star = certify_dataset(replace(contracts, contracts=changed), "quotes", audited.mirroring)
+    assert isinstance(star, CertifiedStar)
+    assert star.until == epoch("2026-11-01")  # the rollup is of the table that was
+    assert {table.until for table in star.tables.values()} == {star.until}
+
+
 def test_a_chain_that_was_altered_is_claimed_of_nothing(audited: Audited) -> None:
     audited.mirror()
     audited.objects.write("warehouse/_certificates/quotes/000000000001.json", b"{}")
@@ -257,7 +333,10 @@ def test_of_what_was_proven_before_no_object_is_read_again(audited: Audited) -> 
     audited.objects.before = lambda effect, key: read.append(key) if effect == "read" else None
     audited.star()
     assert {key for key in read if key.endswith(".parquet")} == {
-        file.key for path, file in read_mirror(QUOTES, audited.objects).state.files.items() if f"={entity}/" in path
+        file.key
+        for table in (QUOTES, HOURS)
+        for path, file in read_mirror(table, audited.objects).state.files.items()
+        if f"={entity}/" in path
     }
 
 
