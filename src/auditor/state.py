@@ -36,7 +36,8 @@ class DatasetState:
     ``rechecks`` are recent windows with proven absences, by start, and when these are to be asked for again.
     ``forms`` says for each table by which form (``core.warehouse.row_layout``) its partitions are looked at, and the
     one up to which, newest first, all are of it (empty: all are). ``shown`` is the number of the certificate up to
-    which ``completeness`` has the rows of a feed's windows.
+    which ``completeness`` has the rows of a feed's windows. ``seen_until``: extraction had brought a database's rows of
+    before it when they were compared last (epoch seconds; None: not told), which may be long before ``frontier``.
     """
 
     frontier: int | None = None
@@ -50,6 +51,7 @@ class DatasetState:
     rechecks: Mapping[int, int] = field(default_factory=dict)
     forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     shown: int = 0
+    seen_until: int | None = None
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
@@ -57,6 +59,8 @@ class DatasetState:
         for optional in ("redriven", "halted", "rechecks", "forms", "shown"):
             if not data[optional]:
                 del data[optional]
+        if self.seen_until is None:
+            del data["seen_until"]
         return canonical_json(data)
 
     @classmethod

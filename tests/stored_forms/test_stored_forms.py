@@ -47,6 +47,10 @@ GROWN = (
     *(f"books/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second", "third", "fourth", "fifth")),
     *(f"books_canary/warehouse/audit/runs/{run}/memory.json" for run in ("first", "second")),
     *(f"{dataset}/warehouse/audit/tables/" for dataset in ("books", "books_canary")),
+    # An audit of a database says how far extraction had come, and a rollup of which object of facts it was made.
+    *(f"books/warehouse/audit/runs/{run}/audit-" for run in RUNS),
+    *(f"books_canary/warehouse/audit/runs/{run}/audit-" for run in RUNS[:2]),
+    "prices/warehouse/warehouse/_data/fact_price_hourly/",
     "prices/warehouse/audit/absent/",
     "prices/warehouse/audit/causes/prices/",
     "prices/warehouse/audit/claims/",

@@ -71,6 +71,7 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
         return replace(
             before,
             frontier=order.taken_at,
+            seen_until=result.seen_until,
             open=open_windows,
             causes=causes,
             swept_until=swept,

@@ -87,6 +87,7 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
         objects_until="",
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
+        seen_until=_seen_until(source, watermarks, now),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
@@ -94,6 +95,15 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     rows = {**memory.rows, **compared.rows}
     still = _still_open(memory, order, result)
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
+
+
+def _seen_until(source: Database, watermarks: Mapping[str, datetime], now: datetime) -> int:
+    """How far the last pass is known to have come: as far as the table that it brought the newest rows of.
+
+    Tables in which nothing changes have no object of it. Of those without times of change an audit sees all.
+    """
+    seen = [now if table.by_keys else watermarks[table.name] for table in source.tables]
+    return int(max(seen).timestamp())
 
 
 def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:

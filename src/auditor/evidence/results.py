@@ -53,7 +53,8 @@ class AuditResult:
     ``sample`` is what is to be compared with the provider's history, once in a run; ``rechecks`` are proven absences
     that it is time to ask for again. ``doubts`` are missing points that the source says it has not and that are not
     proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on. ``known`` are values near
-    what is to be asked for, by entity.
+    what is to be asked for, by entity. ``seen_until``: a database's rows of versions before it were
+    compared, as far as extraction came (epoch seconds; None: not told).
     """
 
     dataset: str
@@ -68,6 +69,7 @@ class AuditResult:
     doubts: tuple[Doubt, ...] = ()
     rechecks: tuple[FetchHistory, ...] = ()
     known: Mapping[str, tuple[KnownValue, ...]] = field(default_factory=dict)
+    seen_until: int | None = None
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -87,6 +89,7 @@ class AuditResult:
             **({"doubts": to_data(self.doubts)} if self.doubts else {}),
             **({"rechecks": to_data(self.rechecks)} if self.rechecks else {}),
             **({"known": to_data(self.known)} if self.known else {}),
+            **({"seen_until": self.seen_until} if self.seen_until is not None else {}),
         }
 
     @classmethod
@@ -104,6 +107,7 @@ class AuditResult:
             doubts=from_data(tuple[Doubt, ...], data.get("doubts", ())),
             rechecks=from_data(tuple[FetchHistory, ...], data.get("rechecks", ())),
             known=from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {})),
+            seen_until=data.get("seen_until"),
         )
 
 

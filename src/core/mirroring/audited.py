@@ -27,8 +27,9 @@ class Audited:
 def read_audited(objects: ObjectReader, contract: Contract) -> Audited:
     """How far the last audit came. Certificates come before the state that counts on them, and so it is read first.
 
-    Of a database rows are owed only some time after they were written, and so much less is whole. Raises
-    ``InvalidData`` where one of the two objects was altered, or ``TransientFailure``.
+    Of a database rows are owed only some time after they were written, and so much less is whole. Where extraction
+    stands still, audits compare what it has brought and find that whole: no more than that is. Raises ``InvalidData``
+    where one of the two objects was altered, or ``TransientFailure``.
     """
     until = _whole_until(objects, contract)
     stored = objects.read(head_key(contract.dataset))
@@ -48,8 +49,10 @@ def _whole_until(objects: ObjectReader, contract: Contract) -> int:
     try:
         state = json.loads(stored.body)
         frontier, still_open = int(state["frontier"] or 0), [int(start) for start in state["open"]]
+        seen_until = int(state.get("seen_until", frontier))
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidData("read state", key, f"is no state ({error!r})", "The next audit begins anew") from error
     if isinstance(contract.source, Database):
         frontier -= contract.source.complete_within
+        frontier = min(frontier, seen_until)
     return max(0, min([frontier, *still_open]))

@@ -123,6 +123,14 @@ def test_all_that_is_owed_is_claimed_and_the_star_is_one_group(shop: AuditedShop
     assert tagged(shop, SALES) == shop.rows_by_pointers(SALES)
 
 
+def test_where_extraction_stands_still_no_more_is_claimed_than_it_has_brought(shop: AuditedShop) -> None:
+    brought = int(shop.now.timestamp()) - 86_400
+    for seen in (brought, 0):
+        state = DatasetState(frontier=int(shop.now.timestamp()), seen_until=seen)
+        shop.objects.write(state_key("shop"), state.to_json())
+        assert shop.owed() == seen
+
+
 def test_a_slice_that_was_never_certified_bounds_the_claim_by_its_beginning(tmp_path: Path) -> None:
     shop = AuditedShop(tmp_path)
     shop.hire(1)

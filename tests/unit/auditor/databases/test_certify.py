@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from tests.support.audited import CLOCK, DATASET, ORDER_FACT, AuditedDatabase
@@ -17,6 +18,7 @@ from auditor.evidence.completeness import COMPLETENESS
 from auditor.standing.reading import read_standing
 from auditor.state import OpenWindow, change_state, read_state
 from auditor.windows import Scope
+from core.mirroring.audited import read_audited
 
 
 def audit(lake: AuditedDatabase, run: str) -> Any:
@@ -47,6 +49,16 @@ def test_a_slice_that_is_whole_is_certified_once_and_shown_on_the_day_of_its_aud
     assert (row["status"], row["certificate"], row["subject"], row["calendar"]) == ("certified", 1, ORDER_FACT.name, "")
     assert read_memory(lake.records, DATASET).of("orders").verified == 1
     assert read_state(lake.records, DATASET).frontier == int(CLOCK.timestamp())
+
+
+def test_audits_of_an_extraction_that_stands_still_find_whole_no_more_than_it_has_brought() -> None:
+    lake = whole()
+    contract = lake.services.contracts.dataset(DATASET)
+    for run in ("first", "second", "third"):
+        audit(lake, run)
+        assert read_state(lake.records, DATASET).frontier == int(lake.now.timestamp())
+        assert 0 < read_audited(lake.records, contract).until <= int(CLOCK.timestamp())
+        lake.now += timedelta(days=1)
 
 
 def test_what_an_audit_found_is_where_the_standing_of_its_tables_looks_for_it() -> None:
