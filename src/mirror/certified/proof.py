@@ -13,13 +13,13 @@ proves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from core.audit.certificate import LedgerEntry
+from core.audit.certificate import Certificate, LedgerEntry, entry_of
 from core.contract.model import Contract, Feed, Table
 from core.errors import InvalidData, LostCommit, PipelineBug
 from core.evolution.certified import table_as_certified
@@ -114,14 +114,20 @@ class Prover:
             problem = error.problem if isinstance(error, InvalidData | PipelineBug) else repr(error)
             return self._bounded(place, place.bounds[0], problem)
 
-    def prove_named(self, table: Table, paths: Collection[str], *, since: int) -> Proven:
-        """Before which instant all partitions that certificates of windows from ``since`` on name are at ``paths``."""
-        least = Proven(self._limit)
+    def prove_named(
+        self, table: Table, paths: Collection[str], *, since: int, news: Iterable[Certificate] = ()
+    ) -> Proven:
+        """Before which instant all partitions that certificates name are at ``paths``.
+
+        Of windows that end after ``since``, and of those that there are ``news`` of.
+        """
+        least, ledgers = Proven(self._limit), self._ledgers.between(since, self._limit)
+        entries = {window: entry for window, entry in ledgers.items() if epoch(entry.end) > since}
+        entries |= {certificate.window: entry_of(certificate) for certificate in news}
         for source in self._spoken_of(table):
-            for window, entry in self._ledgers.between(since, self._limit).items():
-                start, subject = epoch(entry.start), window.rpartition("/")[0]
-                is_due = epoch(entry.end) > since and start < least.until
-                if not is_due or not (isinstance(self._contract.source, Feed) or subject == source.name):
+            for window, entry in entries.items():
+                start, is_own = epoch(entry.start), window.rpartition("/")[0] == source.name
+                if start >= least.until or not (isinstance(self._contract.source, Feed) or is_own):
                     continue
                 named = [path for name in entry.partitions if (path := _path_in(source.folder, name)) is not None]
                 absent = [path for path in named if path not in paths]

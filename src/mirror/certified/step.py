@@ -82,7 +82,7 @@ def certify_dataset(
         proofs = {name: _least(prover, of_table, audited.until, pool) for name, of_table in places.items()}
     for table in contract.tables:
         since = before.until if _goes_on(before, table, mirrors[table.name]) else 0
-        named = prover.prove_named(table, _files(table, mirrors[table.name]), since=since)
+        named = prover.prove_named(table, _files(table, mirrors[table.name]), since=since, news=news)
         proofs[table.name] = min(named, proofs[table.name], key=lambda proven: proven.until)
     star = _tagged(contract, mirrors, proofs, before, audited, services)
     star = replace(star, considered=considered)

@@ -278,6 +278,14 @@ def test_a_partition_that_is_certified_and_that_the_snapshot_lacks_bounds_the_cl
     assert audited.star().until == int(OPENING.timestamp())
 
 
+def test_a_partition_that_a_later_certificate_of_an_old_window_names_bounds_the_claim_too(audited: Audited) -> None:
+    audited.star()
+    known = audited.window.certificate.partitions
+    named = {**known, f"{audited.window.table.folder}/symbol=GONE/month=2026-11": [1, "0" * 64]}
+    audited.window.issue(partitions=named, digest=window_digest(named))
+    assert "there is no object" in audited.star().problems[QUOTES]
+
+
 def test_a_table_that_no_certificate_speaks_of_yet_is_not_claimed_to_have_no_rows(audited: Audited) -> None:
     """The windows were certified before the contract had it, or while it lay in a folder of another generation."""
     known = audited.window.table
