@@ -12,6 +12,7 @@ were written (``Ledger``). It is a memory, not the truth: whatever differs from 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,6 +27,7 @@ from core.time import parse_instant
 
 ROOT = "audit/log/"
 _REPAIRS = "repair-"
+TURNS = 24  # hours, in which every day has its turn
 _DAY, _COMPACT_DAY, _THOUSANDS = len("2026-11-20"), len("20261120"), 9  # of the twelve digits of a number
 
 
@@ -215,6 +217,17 @@ def plan_copy(
     days = sorted((day for day in touched if day >= first_day), reverse=True)
     files = {day: etag for day, etag in ledger.files.items() if day >= first_day and day not in days}
     return Ledger(receipts, files), {day: lines.get(day, []) for day in days}
+
+
+def is_turn_of(day: str, now: datetime) -> bool:
+    """Whether it is a day's turn to be looked at in this hour, or its lot.
+
+    Every day has its hour. Whoever comes by every other hour only, or always at the same (as the sweep does of a block,
+    by how many there are), would never look at some days: for them there is the lot, which no rhythm goes along with.
+    """
+    hours = int(now.timestamp()) // 3_600
+    is_its_hour = (date.fromisoformat(day).toordinal() - hours) % TURNS == 0
+    return is_its_hour or zlib.crc32(f"{day} {hours}".encode()) % (2 * TURNS) == 0
 
 
 # ---------------------------------------------------------------- where an audit goes on

@@ -15,7 +15,7 @@ import gzip
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import groupby
 
 from auditor.evidence.results import AuditResult
@@ -26,6 +26,7 @@ from auditor.processing_log.blocks import (
     Series,
     changed_receipts,
     first_day,
+    is_turn_of,
     is_up_to_date,
     places_from,
     places_key,
@@ -46,7 +47,7 @@ from core.ports import ObjectInfo, Written
 MOST_READ = 2_000  # receipts that are new or changed, in one run
 MOST_BLOCKS = 50  # of one series, from its tail on
 SWEPT_BLOCKS = 4  # of one series, behind its tail
-NEWEST, TURNS = 2, 24  # days whose objects are looked at in every run, and hours in which all others have their turn
+NEWEST = 2  # days whose objects are looked at in every run
 _BEYOND = "~"  # sorts behind whatever a name has
 
 
@@ -204,8 +205,7 @@ class _Compaction:
     def _is_looked_at(self, day: str) -> bool:
         """Whether the day is one of the newest, which others may write, or it is its turn in this hour."""
         now = self._services.now()
-        turn = (date.fromisoformat(day).toordinal() - int(now.timestamp()) // 3_600) % TURNS
-        return turn == 0 or day >= f"{now - timedelta(days=NEWEST):%Y-%m-%d}"
+        return is_turn_of(day, now) or day >= f"{now - timedelta(days=NEWEST):%Y-%m-%d}"
 
     def _copies(self, series: Series, block: str, ledger: Ledger, days: Collection[str]) -> dict[str, bytes]:
         """The content of the objects of these days that are as the ledger says."""

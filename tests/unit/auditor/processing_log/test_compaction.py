@@ -17,7 +17,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.support.crashpoints import Crash, Effects, every_point
 
 from auditor.processing_log import compaction
-from auditor.processing_log.blocks import Ledger, first_day, series_of
+from auditor.processing_log.blocks import TURNS, Ledger, first_day, is_turn_of, series_of
 from auditor.processing_log.compaction import Compacted, compact_log
 from auditor.run_files import write_run_file
 from auditor.services import Services
@@ -268,10 +268,17 @@ def test_of_a_slow_table_few_days_are_looked_at_and_one_that_is_lost_is_made_aga
     assert reads.counts["stats"] + reads.counts["processing_log"] <= 10
     lost = sorted(info.key for info in lake.store.list(PROCESSING_LOG))[40]
     lake.store.delete([lost])
-    for _ in range(compaction.TURNS):
+    for _ in range(TURNS):
         lake.audit("sales")
         lake.now += timedelta(hours=1)
     assert lake.log() == lake.owed("sales")
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 8, 23, 24, 48, 72, 100])
+def test_every_day_has_its_turn_however_often_a_block_comes_round(every: int) -> None:
+    visits = [NOW + timedelta(hours=every * number) for number in range(600)]
+    days = [f"{NOW - timedelta(days=back):%Y-%m-%d}" for back in range(TURNS)]
+    assert [day for day in days if not any(is_turn_of(day, at) for at in visits)] == []
 
 
 def test_a_receipt_that_was_removed_leaves_the_log(lake: Lake) -> None:
