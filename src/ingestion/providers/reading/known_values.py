@@ -6,7 +6,8 @@ what is missing. An answer is not believed where a field's known values are foun
 they are all multiplied by one factor, and, where the contract tells how near to the provider's an observed value is,
 where most of them lie further off. A few that differ were revised, which is no reason: providers do.
 
-A field of which all known values are the same, such as a price that stands still, tells nothing of time.
+A field of which all known values are the same, such as a price that stands still, tells nothing of time; neither do
+zeros of a unit, for nothing multiplied by anything is nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from core.audit.history import KnownValue
-from core.feeds.lines import number_text
+from core.feeds.lines import MAX_DIGITS, number_text
 from ingestion.providers.answers import Point
 
 EXACT = Decimal("1e-6")  # share by which quotients of one factor differ, for they come from rounded numbers
@@ -40,16 +41,20 @@ class Closeness:
     def reach(self, ours: Decimal, theirs: Decimal) -> Decimal:
         """How far apart two numbers may be that are the same."""
         exponent = ours.as_tuple().exponent
-        digits = Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) and exponent < 0 else Decimal(0)
+        digits = Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) and exponent <= 0 else Decimal(0)
         return (self.share or Decimal(0)) * abs(theirs) + digits
 
 
 def contradiction(points: Sequence[Point], known: Sequence[KnownValue], closeness: Closeness) -> str:
     """Why the points are not to be believed; empty where nothing known speaks against them."""
     judged = [_Field(ours, _answered(points, field), closeness) for field, ours in _by_field(known).items()]
+    confirmed = [field for field in judged if field.is_confirmed]
     reasons = [field.scaled() for field in judged]
-    if not any(field.is_confirmed for field in judged):
-        reasons += [field.shifted() for field in judged]
+    for field in judged:
+        distance = field.distance()
+        if distance and not any(other.is_better_here(distance) for other in confirmed):
+            reasons.append(field.shifted(distance))
+    if not confirmed:
         reasons += [field.strange() for field in judged]
     return next((reason for reason in reasons if reason), "")
 
@@ -69,12 +74,14 @@ def _answered(points: Sequence[Point], field: str) -> dict[int, Decimal]:
 
 
 def _number(value: object) -> Decimal | None:
+    """The number; None for one that no line holds, and no arithmetic either."""
     text = number_text(value)
     try:
         number = Decimal(text) if text else None
     except ArithmeticError:
         return None
-    return number if number is not None and number.is_finite() else None
+    is_held = number is not None and number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS
+    return number if is_held else None
 
 
 class _Field:
@@ -84,26 +91,41 @@ class _Field:
         self._ours = ours
         self._theirs = theirs
         self._closeness = closeness
-        self._held = sorted(ours.keys() & theirs.keys())
-        self._agreeing = sum(closeness.agree(ours[slot], theirs[slot]) for slot in self._held)
+        self._held, agreeing = self._agreement(0)
+        self._agreeing = len(agreeing)
+        self._as_known = {ours[slot] for slot in agreeing}
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether at least half of the values are as they are known, and not all alike."""
-        return (
-            len(self._held) > 1
-            and 2 * self._agreeing >= len(self._held)
-            and len({self._ours[slot] for slot in self._held}) > 1
-        )
+        """Whether at least half of the values are as they are known, and these not all alike."""
+        return 2 * self._agreeing >= len(self._held) and len(self._as_known) > 1
 
-    def shifted(self) -> str:
-        """A reason where the known values are found at one other distance, and at no second one as often."""
+    def is_better_here(self, distance: int) -> bool:
+        """Whether more of the known values are found at their own times than so many seconds away."""
+        landing, agreeing = self._agreement(distance)
+        return self._agreeing * len(landing) > len(agreeing) * len(self._held) or not landing
+
+    def _agreement(self, distance: int) -> tuple[list[int], list[int]]:
+        """The known slots that the answer has a value for at this distance, and those of them that agree."""
+        landing = sorted(slot for slot in self._ours if slot + distance in self._theirs)
+        agree = self._closeness.agree
+        return landing, [slot for slot in landing if agree(self._ours[slot], self._theirs[slot + distance])]
+
+    def distance(self) -> int:
+        """The one other distance in seconds at which the known values are found, and at no second one as often; or 0.
+
+        Not 0 says that the answer's times are wrong, unless another field is found better at its own.
+        """
         if (self._held and 2 * self._agreeing >= len(self._held)) or len(set(self._ours.values())) < 2:
-            return ""
+            return 0
         (distance, count), others = self._distances()
         landing = sum(slot + distance in self._theirs for slot in self._ours)
         if count < 2 or count == others or 2 * self._agreeing >= count or 4 * count < 3 * landing:
-            return ""
+            return 0
+        return distance
+
+    def shifted(self, distance: int) -> str:
+        """The reason where the known values are found that far away."""
         word = "early" if distance < 0 else "late"
         return f"{self._disagreement()}; its times look {word} by {timedelta(seconds=abs(distance))}"
 
@@ -124,7 +146,7 @@ class _Field:
         """A reason where all values are the known ones multiplied by one factor."""
         quotients = [self._theirs[slot] / self._ours[slot] for slot in self._held if self._ours[slot]]
         different = {self._ours[slot] for slot in self._held if self._ours[slot]}
-        if self._agreeing or len(different) < 2 or not all(quotients):
+        if any(self._as_known) or len(different) < 2 or not all(quotients):
             return ""
         factor = sorted(quotients)[len(quotients) // 2]
         spread = max(abs(quotient / factor - 1) for quotient in quotients)

@@ -114,3 +114,74 @@ def test_one_column_that_agrees_speaks_for_the_time_of_all() -> None:
     volumes = [KnownValue(slot, "v", str(truth("so far", slot))) for slot in slots]
     assert contradiction(points, [*ours, *volumes], NEARLY) == ""
     assert contradiction(points, volumes, NEARLY) == "it disagrees with 6 of 6 known values"
+
+
+def of_fields(**fields: list[object]) -> list[Point]:
+    """An answer whose points have these values, one after the other."""
+    return [
+        Point(dt.datetime.fromtimestamp(START + number * STEP, dt.UTC), dict(zip(fields, values, strict=True)))
+        for number, values in enumerate(zip(*fields.values(), strict=True))
+    ]
+
+
+def known_of(field: str, values: list[object], *places: int) -> list[KnownValue]:
+    return [KnownValue(START + place * STEP, field, str(values[place])) for place in places]
+
+
+@pytest.mark.parametrize("closeness", [EXACTLY, NEARLY])
+@pytest.mark.parametrize("number", ["1E+999999", "-9.9E+9999999", "1E-9999999", "NaN", "Infinity"])
+def test_a_number_that_no_line_holds_is_its_own_records_fault(number: str, closeness: Closeness) -> None:
+    ours: list[object] = ["0.01", "2.5", "3.5", "4.5"]
+    theirs: list[object] = [Decimal(number), *(Decimal(str(value)) for value in ours[1:])]
+    assert contradiction(of_fields(o=theirs), known_of("o", ours, 0, 1, 2, 3), closeness) == ""
+
+
+@given(answers(), st.integers(1, 20), st.sampled_from(["0.1", "25.4", "100"]), st.sampled_from([EXACTLY, NEARLY]))
+def test_zeros_speak_for_no_unit(
+    drawn: tuple[dict[int, Decimal], dict[int, Decimal], str], zeros: int, factor: str, closeness: Closeness
+) -> None:
+    """It seldom rains: most of what is known is nothing, in millimetres as in inches."""
+    right, ours, _ = drawn
+    dry = {START - number * STEP: Decimal(0) for number in range(1, zeros + 1)}
+    scaled = {slot: value * Decimal(factor) for slot, value in right.items()}
+    assert contradiction(told({**dry, **scaled}), known({**dry, **ours}), closeness).endswith(f"by {factor}")
+
+
+@given(answers())
+def test_a_column_of_rounded_numbers_agrees_with_what_it_was_rounded_from(
+    drawn: tuple[dict[int, Decimal], dict[int, Decimal], str],
+) -> None:
+    right, ours, _ = drawn
+    near = Closeness(Decimal("0.0000001"))
+    whole = [KnownValue(slot, "o", str(round(value))) for slot, value in ours.items()]
+    assert contradiction(told(right), whole, near) == ""
+    others = {slot: value + 2 for slot, value in right.items()}
+    assert contradiction(told(others), whole, near) == f"it disagrees with {len(ours)} of {len(ours)} known values"
+
+
+def test_a_column_that_is_the_same_for_hours_does_not_speak_against_an_answer_of_another_hour() -> None:
+    """The rate changes once, and is as it is known at most times, wherever the prices come from."""
+    prices, rates = [truth("o", number) for number in range(14)], [Decimal(5)] * 6 + [Decimal(6)] * 8
+    ours = [*known_of("o", [*prices], 2, 3, 8, 9), *known_of("r", [*rates], 2, 3, 8, 9)]
+    assert contradiction(of_fields(o=[*prices], r=[*rates]), ours, EXACTLY) == ""
+    late = of_fields(o=[None, None, *prices[:-2]], r=[None, None, *rates[:-2]])
+    reason = "it disagrees with 4 of 4 known values; its times look late by 0:20:00"
+    assert contradiction(late, ours, EXACTLY) == reason
+    assert contradiction(late, ours, NEARLY) == reason
+
+
+def test_a_column_that_agrees_at_its_own_times_alone_speaks_against_a_coincidence() -> None:
+    """A live candle's volume is of the minute so far, and may be that of another whole minute."""
+    prices, volumes = [truth("o", number) for number in range(10)], [truth("v", number) for number in range(10)]
+    so_far = [KnownValue(START + place * STEP, "v", str(volumes[place + 3])) for place in (2, 3, 5, 6)]
+    answer = of_fields(o=[*prices], v=[*volumes])
+    assert contradiction(answer, so_far, NEARLY).endswith("its times look late by 0:30:00")
+    assert contradiction(answer, [*so_far, *known_of("o", [*prices], 2, 3, 5, 6)], NEARLY) == ""
+
+
+def test_a_column_of_which_zeros_alone_agree_speaks_for_no_other() -> None:
+    prices, others = [truth("o", number) for number in range(6)], [truth("another", number) for number in range(6)]
+    ours = [*known_of("o", [*prices], 0, 1, 2, 3), *known_of("d", ["0.0", "0.0", "0.0", "7.0"], 0, 1, 2, 3)]
+    paid: list[object] = [Decimal(0)] * 3 + [Decimal(3)] * 3
+    assert contradiction(of_fields(o=[*others], d=paid), ours, NEARLY) == "it disagrees with 4 of 4 known values"
+    assert contradiction(of_fields(o=[*prices], d=paid), ours, NEARLY) == ""
