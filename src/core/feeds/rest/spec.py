@@ -56,6 +56,10 @@ def _check_call(call: Call, role: str) -> None:
         raise _bad(f"{role}.path", f"unknown placeholder {{{unknown[0]}}}", "A live call has no time: use {entity}")
     if not call.fields:
         raise _bad(f"{role}.fields", "is missing", "Map each field of the line to its place in a record")
+    whole = [name for name, path in call.fields.items() if path.text.strip() == "@"]
+    if whole and call.shape == "columns":
+        remedy = "Take its parts by their names; whole records are of the other shapes"
+        raise _bad(f"{role}.fields.{whole[0]}", "is no record, for arrays stand side by side", remedy)
     if len(call.delimiter) != 1:
         raise _bad(f"{role}.delimiter", f"{call.delimiter!r} is not one character", 'Write ",", ";" or "\\t"')
     if isinstance(call, HistoryCall):

@@ -42,11 +42,11 @@ class Reader:
         rows = self._rows(reply)
         if isinstance(rows, Broken):
             return rows
-        asked = self.values["entity"]
+        asked, parts = self.values["entity"], self._parts()
         of_entity: dict[str, list[Record]] = {}
         for values, row in rows:
             name = str(values[_ENTITY]) if _ENTITY in values else asked
-            of_entity.setdefault(name, []).append(self._record(values, row))
+            of_entity.setdefault(name, []).append(self._record(values, row, parts))
         return of_entity
 
     def records(self, reply: Reply) -> list[Record] | Broken:
@@ -64,11 +64,17 @@ class Reader:
             return Broken(f"records that the contract does not describe ({excerpt(error)})", reply.evidence)
         if not rows and (error_text := error_in(reply.document)):
             return Broken(f"an error instead of records ({error_text})", reply.evidence)
-        fields = [name for name in self._paths() if name not in (_TIME, _ENTITY)]
+        fields = self._parts()
         is_empty = bool(rows) and all(self._is_null(values.get(name)) for values, _ in rows for name in fields)
         if is_empty and not self._has_fields(rows):
             return Broken("records without any of the fields that the contract names", reply.evidence)
         return rows
+
+    def _parts(self) -> dict[str, Expression]:
+        """The places of fields that tell whether a record has something: not of one that is the record itself."""
+        paths = {name: path for name, path in self._paths().items() if name not in (_TIME, _ENTITY)}
+        parts = {name: path for name, path in paths.items() if path.parsed["type"] != "current"}
+        return parts or paths
 
     def _paths(self) -> dict[str, Expression]:
         """The places of the fields that columns take, of the time and of the entity."""
@@ -96,14 +102,14 @@ class Reader:
             for record in content if isinstance(content, list) else [content]:
                 yield {name: _value(path, record) for name, path in paths.items()}, record
 
-    def _record(self, values: Mapping[str, object], content: object) -> Record:
-        """One record; ``reason`` says what of it cannot be read."""
+    def _record(self, values: Mapping[str, object], content: object, parts: Collection[str]) -> Record:
+        """One record, empty where all of its ``parts`` are; ``reason`` says what of it cannot be read."""
         fields = {
             name: None if self._is_null(value) else value
             for name, value in values.items()
             if name not in (_TIME, _ENTITY)
         }
-        is_empty = all(value is None for value in fields.values())
+        is_empty = all(fields[name] is None for name in parts)
         if _TIME not in values:
             return Record(None, fields, content, is_empty=is_empty)
         time = values[_TIME]
@@ -123,7 +129,7 @@ class Reader:
         """Whether some record has one of the fields, if only as null: then the contract fits, and there is nothing."""
         if self.call.shape == "columns":
             return True  # a column that is not there was no array
-        paths = [path for name, path in self._paths().items() if name not in (_TIME, _ENTITY)]
+        paths = self._parts().values()
         is_named = self.call.shape in ("map", "entities")
         records = [next(iter(row.values())) if is_named else row for _, row in rows]  # type: ignore[attr-defined]
         return any(_is_there(path.parsed, record) for record in records for path in paths)

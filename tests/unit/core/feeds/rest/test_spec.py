@@ -75,3 +75,11 @@ def test_a_wrong_setting_is_named_by_its_place(path: str, value: object, place: 
         read_spec(settings)
     assert refused.value.place == place
     assert refused.value.remedy
+
+
+def test_records_that_no_answer_in_arrays_has_are_asked_of_none() -> None:
+    history = {"path": "/h", "shape": "columns", "time": "t", "fields": {"o": "o", "record": "@"}}
+    with pytest.raises(BadContract, match="is no record") as refused:
+        read_spec(SETTINGS | {"history": history})
+    assert refused.value.place == "rest.history.fields.record"
+    read_spec(SETTINGS | {"history": history | {"shape": "rows"}})

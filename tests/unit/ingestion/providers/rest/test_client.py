@@ -157,6 +157,22 @@ def test_each_record_is_judged_alone(server: ScriptedServer, items: Any, sound: 
     assert fitted(answer)[:2] == (sound, bad)
 
 
+@pytest.mark.parametrize("shown", [{}, {"align": "floor"}])
+def test_a_record_that_is_kept_whole_is_as_empty_as_its_fields(server: ScriptedServer, shown: dict[str, str]) -> None:
+    """Else a slot that has a value and an empty record beside it had none, and renamed fields were absent points."""
+    history = {**ITEMS, **shown, "fields": {**ITEMS["fields"], "record": "@"}}  # type: ignore[dict-item]
+    provider = source(server, time="epoch_seconds", history=history).provider
+    sound = {"at": T, "v": 2}
+    say(server, {"items": [sound, {"at": T, "v": None}]})
+    assert points(provider.history("x", START, START + HOUR)) == [(START, {"v": 2, "w": None, "record": sound})]
+    say(server, {"items": [{"at": T, "v": None}]})
+    assert isinstance(provider.history("x", START, START + HOUR), NoData)
+    say(server, {"items": [{"at": T, "value": 2}]})
+    answer = provider.history("x", START, START + HOUR)
+    assert isinstance(answer, Broken)
+    assert answer.reason == "records without any of the fields that the contract names"
+
+
 @pytest.mark.parametrize(("keep", "value"), [("first", 1), ("last", 2)])
 def test_records_within_a_slot_are_taken_where_the_contract_says_so(
     server: ScriptedServer, keep: str, value: int
