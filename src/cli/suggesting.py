@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -55,8 +56,11 @@ def suggest_of_lines(
 
 
 def _lines_of(body: Body) -> Iterator[dict[str, object]]:
-    """The lines that are objects; others are processing's to tell of."""
-    content = gzip.decompress(body.lines) if body.lines[:2] == GZIP else body.lines
+    """The lines that are objects; others, and objects that are cut off, are processing's to tell of."""
+    try:
+        content = gzip.decompress(body.lines) if body.lines[:2] == GZIP else body.lines
+    except (OSError, EOFError, zlib.error):
+        return
     for line in content.splitlines():
         try:
             read = read_exact(line)

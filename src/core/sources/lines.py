@@ -38,7 +38,7 @@ def warehouse_line(column: CatalogColumn) -> str:
     """``colour: {type: string, from: colour}``, below a warehouse table's ``columns``."""
     kind = proposed(column.type)
     written = text(str(kind)) if kind.name == "decimal" else str(kind)
-    return f"{star_name(column.name)}: {{type: {written}, from: {text(column.name)}}}"
+    return f"{text(star_name(column.name))}: {{type: {written}, from: {text(column.name)}}}"
 
 
 def type_text(kind: ColumnType, *, nullable: bool) -> str:

@@ -7,6 +7,7 @@ later gets its values of all that time. An API's answer is kept whole by a colum
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -29,7 +30,7 @@ def unknown_fields(contract: Contract, source: SourceTable, lines: Sequence[Line
     """
     known = {HASH, HASH_LIST, *(name for field in source.fields for name in (field.name, *field.was))}
     for name, values in _members(lines, known):
-        reason = f"{len(values)} of {len(lines)} lines have {name}, such as {_excerpt(values)}"
+        reason = f"{len(values)} of {len(lines)} lines have {_shown(name)}, such as {_shown(values[0])}"
         kind = _kind_of(values)
         if isinstance(contract.source, Database):
             path = f"source.tables.{source.name}.columns"
@@ -48,9 +49,9 @@ def _in_records(contract: Contract, source: SourceTable, feed: Feed, lines: Sequ
         records = [record for line in of_call for name in whole if isinstance(record := line.get(name), Mapping)]
         taken = {head for path in (*paths.values(), *_own_paths(provider, call)) for head in _head(path)}
         for name, values in _members(records, taken):
-            reason = f"{len(values)} of {len(records)} records have {name}, such as {_excerpt(values)}"
+            reason = f"{len(values)} of {len(records)} records have {_shown(name)}, such as {_shown(values[0])}"
             place = f"source.{role}.{provider.kind}.{call}.fields"
-            yield Suggestion(contract.dataset, place, (f"{star_name(name)}: {_path(name)}",), reason)
+            yield Suggestion(contract.dataset, place, (f"{text(star_name(name))}: {_path(name)}",), reason)
             yield from _columns(contract, source, star_name(name), _kind_of(values), reason)
 
 
@@ -59,7 +60,7 @@ def _columns(contract: Contract, source: SourceTable, name: str, kind: ColumnTyp
     for star in contract.tables:
         if star.source == source.name and star.kind in ("fact", "dimension") and not _takes(star, name):
             written = text(str(kind)) if kind.name == "decimal" else str(kind)
-            line = f"{star_name(name)}: {{type: {written}, from: {text(name)}}}"
+            line = f"{text(star_name(name))}: {{type: {written}, from: {text(name)}}}"
             yield Suggestion(contract.dataset, f"warehouse.{star.name}.columns", (line,), reason)
 
 
@@ -86,16 +87,26 @@ def _kind_of(values: Sequence[object]) -> ColumnType:
         return ColumnType("boolean")
     numbers = [Decimal(value) for value in values if isinstance(value, int | Decimal) and not isinstance(value, bool)]
     if len(numbers) == len(values):
-        scale = max(max(0, -int(number.as_tuple().exponent)) for number in numbers)
-        digits = max(number.adjusted() + 1 for number in numbers)
-        if not scale and digits < len(str(2**63)):
-            return ColumnType("bigint")
-        return ColumnType("decimal", min(MAX_DECIMAL_PRECISION, max(_ROOM, digits + scale)), scale)
+        return _kind_of_numbers(numbers)
     return ColumnType("string" if all(isinstance(value, str) for value in values) else "json")
 
 
-def _excerpt(values: Sequence[object]) -> str:
-    return str(values[0])[:60]
+def _kind_of_numbers(numbers: Sequence[Decimal]) -> ColumnType:
+    """The type of numbers: those that no decimal holds, such as 1e-400 or NaN, are measured and no money."""
+    if not all(number.is_finite() for number in numbers):
+        return ColumnType("double")
+    scale = max(max(0, -int(number.as_tuple().exponent)) for number in numbers)
+    digits = max(max(0, number.adjusted() + 1) for number in numbers)
+    if digits + scale > MAX_DECIMAL_PRECISION:
+        return ColumnType("double")
+    if not scale and digits < len(str(2**63)):
+        return ColumnType("bigint")
+    return ColumnType("decimal", min(MAX_DECIMAL_PRECISION, max(_ROOM, digits + scale)), scale)
+
+
+def _shown(value: object) -> str:
+    """The beginning of a value on one line: what stands behind it in a comment stays there."""
+    return "".join(each if each.isprintable() else " " for each in str(value)[:60])
 
 
 def _paths(provider: Provider, call: str) -> dict[str, str]:
@@ -114,10 +125,18 @@ def _own_paths(provider: Provider, call: str) -> list[str]:
 def _head(path: str) -> tuple[str, ...]:
     """The member of a record that a path leads through first; none for the record itself and for functions."""
     match = _HEAD.match(path)
-    return (match[1] or match[2],) if match else ()
+    if match is None:
+        return ()
+    try:
+        return (match[2] or str(json.loads(f'"{match[1]}"')),)
+    except ValueError:  # a quoted name with escapes that JSON does not have
+        return (match[1],)
 
 
 def _path(name: str) -> str:
     """A JMESPath to a member, as YAML has it."""
     plain = _HEAD.fullmatch(name)
-    return name if plain and plain[2] else f"'\"{name}\"'"
+    if plain and plain[2] == name:
+        return text(name)
+    quoted = json.dumps(name).replace("'", "''")
+    return f"'{quoted}'"
