@@ -1,4 +1,4 @@
-"""A stream in memory, with the limits of the real one and a say in what it takes."""
+"""A stream in memory, with the limits of the real ones and a say in what it takes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class MemoryStream:
 
     def put(self, records: Sequence[StreamRecord]) -> Sequence[int]:
         with self._lock:
-            if not 0 < len(records) <= 500 or sum(len(record.data) + len(record.key) for record in records) > 5 * 2**20:
-                raise PipelineBug("put records", "memory", "beyond PutRecords' limits")
+            sizes = [len(record.data) + len(record.key) for record in records]
+            if not 0 < len(records) <= 500 or sum(sizes) > 4 * 2**20 or max(sizes) > 1000 * 2**10:
+                raise PipelineBug("put records", "memory", "beyond the limits of PutRecords and PutRecordBatch")
             number = len(self.calls)
             self.calls.append(len(records))
             if self.unreachable:

@@ -5,7 +5,8 @@
 
 Entity, slot, origin, then the provider's fields that the contract names, in the contract's order. Numbers are written
 digit by digit as the provider wrote them, so that no float ever touches a price; where the contract says so, rounded
-to the digits of their type. One that its type does not hold makes no line: it would be refused at every fetch anew.
+to the digits of their type. One that its type does not hold makes no line: it would be refused at every fetch anew, and
+a line that no stream takes would keep the others of its call from being taken.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.time import format_instant, iso
 Kind = Literal["live", "history"]
 Provenance = Literal["observed", "repaired"]
 Value = str | int | bool | Decimal | datetime | None
+LONGEST_LINE = 1_000_000  # bytes; Firehose takes 1,000 KiB a record, Kinesis 1 MiB with its key
 DEEPEST = 100  # levels of a JSON value; processing refuses lines of 500
 MAX_DIGITS = 60  # beyond every decimal(38, s); also keeps 1e999999999 from being written out
 ADDED = ("kind", "provenance", "fetched_at", "dataset")
@@ -53,7 +55,7 @@ def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
     """The line, newline included.
 
     Raises ``MissingColumns`` where a field that the contract requires is not there, and ``InvalidData`` where a value
-    cannot be of its field's type.
+    cannot be of its field's type, or the line would be longer than ``LONGEST_LINE``.
     """
     line: dict[str, object] = {
         feed.entity_column: point.entity,
@@ -69,7 +71,11 @@ def encode_line(point: PointLine, *, dataset: str, feed: Feed) -> bytes:
             line[field.name] = _written(field, value, place=f"{dataset}/{point.entity}")
         elif field.required:
             raise MissingColumns("write a point", f"{dataset}/{point.entity}", f"the answer has no {field.name!r}")
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    written = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    if len(written) > LONGEST_LINE:
+        problem, remedy = f"its line has {len(written)} bytes", "Take parts of the record, not the whole"
+        raise InvalidData("write a point", f"{dataset}/{point.entity}", problem, remedy)
+    return written
 
 
 def provider_fields(feed: Feed) -> tuple[Field, ...]:
@@ -83,6 +89,12 @@ def number_text(value: object) -> str:
     if isinstance(value, str):
         return value if _NUMBER.fullmatch(value) else ""
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else ""
+
+
+def rounding(number: Decimal) -> Decimal:
+    """How far what a number was rounded from may be from it: half a unit of its last digit behind the point."""
+    exponent = number.as_tuple().exponent
+    return Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) and exponent <= 0 else Decimal(0)
 
 
 def _written(field: Field, value: object, *, place: str) -> object:

@@ -10,8 +10,8 @@ from core.ports import Log, Stream, StreamRecord
 from core.sending import send_until_taken
 from ingestion.pull.pace import Clock
 
-MAX_RECORDS = 500  # PutRecords' limits
-MAX_BYTES = 5 * 1024 * 1024
+MAX_RECORDS = 500  # of PutRecords and PutRecordBatch
+MAX_BYTES = 4_000_000  # PutRecordBatch takes 4 MiB (PutRecords 5), and each call has some of its own
 ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 

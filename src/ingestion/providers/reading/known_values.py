@@ -20,7 +20,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from core.audit.history import KnownValue
-from core.feeds.lines import MAX_DIGITS, number_text
+from core.feeds.lines import MAX_DIGITS, number_text, rounding
 from ingestion.providers.answers import Point
 
 EXACT = Decimal("1e-6")  # share by which quotients of one factor differ, for they come from rounded numbers
@@ -40,9 +40,7 @@ class Closeness:
 
     def reach(self, ours: Decimal, theirs: Decimal) -> Decimal:
         """How far apart two numbers may be that are the same."""
-        exponent = ours.as_tuple().exponent
-        digits = Decimal(5).scaleb(exponent - 1) if isinstance(exponent, int) and exponent <= 0 else Decimal(0)
-        return (self.share or Decimal(0)) * abs(theirs) + digits
+        return (self.share or Decimal(0)) * abs(theirs) + rounding(ours)
 
 
 def contradiction(points: Sequence[Point], known: Sequence[KnownValue], closeness: Closeness) -> str:

@@ -144,3 +144,10 @@ def test_a_field_that_must_be_there_is_missed_and_another_is_left_out() -> None:
     with pytest.raises(MissingColumns, match="'x'"):
         line("string", None, required=True)
     assert line("string", None) == ""
+
+
+def test_a_record_that_no_stream_takes_is_refused_alone() -> None:
+    """One record of over a megabyte would have Kinesis refuse its whole call, and with it what 499 others are owed."""
+    assert len(line("json", {"text": "x" * 990_000})) > 990_000
+    with pytest.raises(InvalidData, match="its line has 1000"):
+        line("json", {"text": "x" * 1_000_000})
