@@ -23,6 +23,7 @@ from core.audit.certificate import LedgerEntry, window_name
 from core.audit.findings import DisputedValue
 from core.audit.repair_jobs import Compare
 from core.contract.model import Contract, Feed, Table
+from core.feeds.lines import rounding
 from core.feeds.partitions import column_of, covers
 from core.feeds.providers import comparable, history_delay
 from core.ports import PartitionStore
@@ -105,13 +106,15 @@ def disputed_values(
 def _agree(ours: Any, theirs: str, tolerance: Decimal) -> bool:
     """Whether two values agree within the tolerance; where one of the two is no number, nothing contradicts.
 
-    What a provider gives may be ``NaN``, or a number of more digits than any context has.
+    What a provider gives may be ``NaN``, or a number of more digits than any context has; ours was rounded to those
+    of its column where the contract says so.
     """
     if ours is None or not theirs:
         return True
     try:
         our, their = Decimal(str(ours)), Decimal(theirs)
-        return not their.is_finite() or abs(our - their) <= tolerance * abs(their)
+        digits = Decimal(0) if isinstance(ours, float) else rounding(our)
+        return not their.is_finite() or abs(our - their) <= tolerance * abs(their) + digits
     except ArithmeticError:
         return True
 

@@ -64,3 +64,12 @@ def test_only_a_value_beyond_the_tolerance_is_disputed() -> None:
     for price in ("n/a", "NaN", "-Infinity", "1e999999999999999999999"):
         nonsense = {("AAPL", TWO): {"price": price}, ("MSFT", TWO): {}}
         assert disputed_values(lake.partitions, lake.contract, lake.feed, nonsense) == [], price
+
+
+def test_what_a_column_has_rounded_is_no_dispute() -> None:
+    """A price of 0.000012345678 in a column of six digits differs by more than a share of it."""
+    lake = AuditedFeed(feed_contract(sample=Sample(2, "0.0001")))
+    lake.put([("AAPL", TWO)], price="0.000012")
+    for price, disputes in (("0.0000123456", 0), ("0.0000125", 0), ("0.00001251", 1), ("0.000013", 1)):
+        values = {("AAPL", TWO): {"price": price}}
+        assert len(disputed_values(lake.partitions, lake.contract, lake.feed, values)) == disputes, price
