@@ -193,9 +193,9 @@ def read_deployments(store: ObjectReader, dataset: str, *, thoroughly: bool = Fa
 
 
 def _listed(store: ObjectReader, dataset: str) -> list[str]:
-    """The keys of the deployments' objects, which sort before the folder of contracts."""
+    """The keys of the objects of deployments, which sort before that of contracts; one may stand for the folder."""
     prefix = deployments_prefix(dataset)
-    listed = itertools.takewhile(lambda key: key[len(prefix)].isdigit(), (info.key for info in store.list(prefix)))
+    listed = itertools.takewhile(lambda key: key[len(prefix) :] < ":", (info.key for info in store.list(prefix)))
     return [key for key in listed if len(key) == len(prefix) + DIGITS + 5 and key[len(prefix) : -5].isdigit()]
 
 

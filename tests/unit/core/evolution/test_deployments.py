@@ -15,6 +15,7 @@ from core.errors import InvalidData
 from core.evolution.deployments import (
     ContractForm,
     deployment_key,
+    deployments_prefix,
     form_key,
     read_deployments,
     read_history,
@@ -67,6 +68,15 @@ def test_nothing_that_was_recorded_is_written_again() -> None:
     before = {info.key: store.read(info.key) for info in store.list("")}
     record_deployment(store, every(300), "quotes", now=NOON + 60)
     assert {key: store.read(key) for key in before} == before
+
+
+def test_an_object_that_stands_for_the_folder_changes_nothing() -> None:
+    """Consoles and file systems over S3 put one, with the folder's own key."""
+    store = MemoryObjects()
+    first = record_deployment(store, every(60), "quotes", now=NOON)
+    store.write(deployments_prefix("quotes"), b"")
+    second = record_deployment(store, every(300), "quotes", now=NOON + 60)
+    assert read_deployments(store, "quotes", thoroughly=True) == [first, second]
 
 
 def test_a_clock_that_went_back_does_not_turn_the_order_round() -> None:
