@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,7 +30,8 @@ class Record:
 
     ``time`` is None where it has none that can be read; ``reason`` says what is wrong with it.
 
-    ``is_empty``: all its fields are null, which says that there is nothing for its slot.
+    ``is_empty``: all its fields are null, which says that there is nothing for its slot. ``whole`` names the fields
+    that are the record itself: two that differ in these alone say the same.
     """
 
     time: datetime | None
@@ -38,6 +39,12 @@ class Record:
     content: object
     reason: str = ""
     is_empty: bool = False
+    whole: Collection[str] = ()
+
+    def says_as(self, other: Record) -> bool:
+        """Whether both have the same values."""
+        names = (self.values.keys() | other.values.keys()) - set(self.whole)
+        return all(self.values.get(name) == other.values.get(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def _of_slot(slot: int, records: Sequence[Record], align: Align, keep: str) -> P
     if not sound:
         spoilt = [record for record in chosen if record.reason]
         return _bad(slot, spoilt[0], spoilt[0].reason) if spoilt else None
-    if align == "exact" and any(dict(record.values) != dict(sound[0].values) for record in sound[1:]):
+    if align == "exact" and not all(sound[0].says_as(record) for record in sound[1:]):
         return _bad(slot, sound[-1], f"{len(sound)} records of this slot contradict one another")
     kept = sound[0] if keep == "first" else sound[-1]
     return Point(at_epoch(slot), kept.values)

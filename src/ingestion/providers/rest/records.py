@@ -120,7 +120,8 @@ class Reader:
         except _UNREADABLE as error:
             return Record(None, {}, content, excerpt(error))
         spoilt = [value for value in fields.values() if isinstance(value, Exception)]
-        return Record(instant, fields, content, excerpt(spoilt[0]) if spoilt else "", is_empty)
+        whole = fields.keys() - set(parts)
+        return Record(instant, fields, content, excerpt(spoilt[0]) if spoilt else "", is_empty, whole)
 
     def _is_null(self, value: object) -> bool:
         return value is None or any(_means(marker, value) for marker in self.call.nulls)

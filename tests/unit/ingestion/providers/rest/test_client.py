@@ -165,6 +165,9 @@ def test_a_record_that_is_kept_whole_is_as_empty_as_its_fields(server: ScriptedS
     sound = {"at": T, "v": 2}
     say(server, {"items": [sound, {"at": T, "v": None}]})
     assert points(provider.history("x", START, START + HOUR)) == [(START, {"v": 2, "w": None, "record": sound})]
+    say(server, {"items": [sound, {**sound, "sent": 2}]})
+    [(at, fields)] = points(provider.history("x", START, START + HOUR))
+    assert (at, fields["v"]) == (START, 2), "the same value was sent twice"
     say(server, {"items": [{"at": T, "v": None}]})
     assert isinstance(provider.history("x", START, START + HOUR), NoData)
     say(server, {"items": [{"at": T, "value": 2}]})
