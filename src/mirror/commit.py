@@ -113,10 +113,17 @@ def _attempt(table: Table, mirror: Mirror, services: MirrorServices) -> Mirrored
 def _let_go(writing: Writing) -> int | None:
     """The version without what has expired, the last one where nothing has; None: another run has made the next."""
     if not _is_due(writing.mirror, writing.services):
+        if _has_next(writing):
+            return None
         _tell_again(writing.table, writing.mirror, writing.services)
         return writing.mirror.version
     delete_expired(writing.mirror, writing.table.name, writing.services)
     return _committed(writing, write_without_expired(writing))
+
+
+def _has_next(writing: Writing) -> bool:
+    """Whether a run died between its commit and the hint: where nothing has changed since, no PUT would find it."""
+    return writing.services.objects.stat(metadata_key(writing.table.name, writing.mirror.version + 1)) is not None
 
 
 def _committed(writing: Writing, after: TableMetadataV2) -> int | None:

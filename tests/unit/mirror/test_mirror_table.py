@@ -12,7 +12,7 @@ from tests.support.contracts import changed
 from tests.support.lake import MemoryLake, quote, shipped_contracts
 from tests.support.mirrored import MirroredLake, Shop, in_order, rows_of
 
-from core.mirroring.names import metadata_prefix
+from core.mirroring.names import hint_key, metadata_prefix
 from core.warehouse.pointer import pointer_key
 from mirror.commit import mirror_table
 from mirror.iceberg.table import METADATA_KEPT
@@ -143,3 +143,12 @@ def test_a_state_that_is_lost_is_made_again_and_ends_the_older_snapshots(shop: S
     assert shop.mirror(SALES).changed == 3
     assert rows_of(shop.opened(SALES).scan().to_arrow()) == shop.rows_by_pointers(SALES)
     assert len(shop.opened(SALES).metadata.snapshots) == 1
+
+
+def test_a_version_that_the_hint_does_not_know_is_found_where_nothing_has_changed_since(shop: Shop) -> None:
+    for month in (10, 11):
+        shop.sell(1, created=f"2026-{month:02d}-01T00:00:00")
+        shop.mirror(SALES)
+    shop.objects.write(hint_key(SALES), b"1")  # where a run that died behind its commit left it
+    assert shop.mirror(SALES).version == 2
+    assert read_mirror(SALES, shop.objects).version == 2
