@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -62,15 +63,20 @@ CASES: dict[str, tuple[Callable[[int], Work], int]] = {
 
 
 def growth(case: Callable[[int], Work], size: int, *, turns: int = 3) -> tuple[float, float]:
-    """The milliseconds of a case, and how many times as many twice of it takes: the cores' time, the best of turns."""
-    single, double = case(size), case(2 * size)
+    """The milliseconds of a case, and how many times as many twice of it takes: the cores' time, the best of turns.
+
+    Where one turn of the single case was faster than any other, as on cores that change their speed, the turns' own
+    ratios have their middle instead.
+    """
+    single_case, double_case = case(size), case(2 * size)
     once, twice = [], []
     for _ in range(turns):
-        once.append(_milliseconds(single))
-        twice.append(_milliseconds(double))
+        once.append(_milliseconds(single_case))
+        twice.append(_milliseconds(double_case))
         if min(twice) <= LINEAR * min(once):
             break
-    return min(once), min(twice) / min(once)
+    in_turns = statistics.median(double / single for single, double in zip(once, twice, strict=True))
+    return min(once), min(min(twice) / min(once), in_turns)
 
 
 def _milliseconds(work: Work) -> float:
