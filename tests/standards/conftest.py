@@ -142,7 +142,9 @@ def project_of(dataset: str, folder: Path, path: str = "") -> DbtProject:
     project, warehouse = folder / "dbt", folder / "warehouse"
     for name, kept in unpacked().items():
         if name.startswith(f"{dataset}/warehouse/"):
-            write_file(warehouse / name.removeprefix(f"{dataset}/warehouse/"), kept.body)
+            # As this release's audits name their rows: those that begin with "_" are hidden from Athena and the reader.
+            current = name.removeprefix(f"{dataset}/warehouse/").replace("/_current.", "/current.")
+            write_file(warehouse / current, kept.body)
     for pointer in warehouse.rglob("symlink.txt"):  # they name the bucket of their time
         bucket = pointer.read_text().partition("://")[2].partition("/")[0]
         (folder / bucket).exists() or (folder / bucket).symlink_to(warehouse)
