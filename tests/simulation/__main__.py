@@ -1,4 +1,4 @@
-"""``python -m tests.simulation --seed N --days D [--without NAME]``: one run, and what it saw."""
+"""``python -m tests.simulation --seed N --days D [--without NAME] [--shrink]``: one run, and what it saw."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from tests.simulation.shrinking import command, shrink
 from tests.simulation.simulation import simulate
 
 
@@ -16,6 +17,7 @@ def main() -> int:
     parser.add_argument("--days", type=float, default=2.0)
     parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave out an actor or a fault")
     parser.add_argument("--log", action="store_true", help="what the functions logged, counted")
+    parser.add_argument("--shrink", action="store_true", help="of a seed that fails: the least that still does")
     given = parser.parse_args()
     outcome = simulate(given.seed, given.days, off=frozenset(given.without))
     told = {"seed": outcome.seed, "days": outcome.days, "events": outcome.events, "cpu": round(outcome.cpu, 2)}
@@ -25,6 +27,8 @@ def main() -> int:
     print(json.dumps(told, indent=1))  # noqa: T201
     for problem in outcome.wrong:
         print(problem)  # noqa: T201
+    if given.shrink and outcome.wrong:
+        print(command(given.seed, *shrink(given.seed, given.days, told=print)))  # noqa: T201
     return 1 if outcome.wrong else 0
 
 
