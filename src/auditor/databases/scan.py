@@ -77,7 +77,8 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=compared.objects, scheduled=order.scheduled, attempt=attempt
     )
-    outdated = find_outdated(services, contract, order.outdated)
+    seen = compared.outdated if order.scheduled else ()
+    outdated = find_outdated(services, contract, order.outdated, seen)
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from auditor.feeds.expect import Expectation
 from auditor.feeds.points import Coverage
+from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import Parents
 from auditor.warehouse.partitions import Held, read_partition, rows_of_window
 from auditor.warehouse.rule_breaks import broken_rules, orphans
@@ -37,7 +38,8 @@ class PartitionScan:
     ``proofs`` holds per window what its certificate would say of each partition with rows of it. ``targets`` are the
     objects that were read, by partition (empty: there is none), ``sizes`` how many rows they have in all, ``folders``
     the tables' by their names. ``rolled_back``
-    are without a hold: findings only where something is missing of them or differs from what was certified.
+    are without a hold: findings only where something is missing of them or differs from what was certified. An earlier
+    contract made those that are ``outdated``.
     """
 
     coverage: Coverage
@@ -50,6 +52,7 @@ class PartitionScan:
     held: list[HeldPartition] = field(default_factory=list)
     rules: list[BrokenRule] = field(default_factory=list)
     orphans: list[OrphanKeys] = field(default_factory=list)
+    outdated: list[OutdatedPlace] = field(default_factory=list)
 
 
 def scan_partitions(
@@ -81,6 +84,8 @@ def scan_partitions(
             scan.sizes[partition.name] = size
             for window, proof in proofs.items():
                 scan.proofs[places[window]][partition.name] = proof
+            if not as_certified and (problem := partition.outdated):
+                scan.outdated.append((table.name, partition.path, problem))
             if parents is not None and partition.rows.num_rows:
                 _check_rules(scan, table, partition, parents)
         # With several facts a point is there when it is in all of them: the codes are ordered from missing to best.

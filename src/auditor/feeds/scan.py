@@ -26,7 +26,7 @@ from auditor.run_files import write_run_file
 from auditor.services import Services
 from auditor.state import read_state
 from auditor.warehouse.mirrors import find_lagging_mirrors
-from auditor.warehouse.outdated import find_outdated
+from auditor.warehouse.outdated import OutdatedPlace, find_outdated
 from auditor.warehouse.parents import parents_of
 from auditor.warehouse.unreferenced import find_unreferenced
 from auditor.windows import Window, facts_of
@@ -71,6 +71,7 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
     targets: Mapping[str, str] = {}
     sample: tuple[Compare, ...] = ()
     weighed = Weighed()
+    seen: Sequence[OutdatedPlace] = ()
     if is_too_large(services, order, expectation):
         findings, windows = scan_with_athena(services, order, calendar, expectation, absences)
     else:
@@ -79,13 +80,14 @@ def scan_feed(services: Services, order: FeedOrder, *, attempt: int) -> AuditRes
         findings = _findings(services, contract, feed, scanned)
         windows = _window_results(order, contract, feed, scanned)
         targets, coverage = scanned.partitions.targets, scanned.partitions.coverage
+        seen = scanned.partitions.outdated if order.scheduled else ()
         sample = choose_sample(contract, feed, coverage, scanned.entries, now=seconds) if not attempt else ()
     redriven = read_state(services.records, order.dataset).redriven
     letters = find_dead_letters(services.dead_letters, order.dataset, redriven)
     unreferenced = find_unreferenced(
         services, contract, order.run, audited=targets, scheduled=order.scheduled, attempt=attempt
     )
-    outdated = find_outdated(services, contract, order.outdated)
+    outdated = find_outdated(services, contract, order.outdated, seen)
     rechecks = _rechecks(order.dataset, feed, weighed) if not attempt else ()
     lagging = find_lagging_mirrors(services, contract)
     result = AuditResult(

@@ -3,8 +3,9 @@
 A footer says by which columns, rules, lookup files and layout the oldest rows of its object were made. After a change
 of any of these each scheduled audit looks at so many of the table's partitions and names those made otherwise; they are
 made again within the budget, and the next audit goes on where all that are newer are as the contract says. A table of
-which all are is not listed again until it changes. Footers of earlier releases do not say: of them the stored columns
-are compared.
+which all are is not listed again until it changes. What is outdated afterwards was rolled back, or was made by somebody
+who had begun before the deployment: it is named where an audit reads it anyway. Footers of earlier releases do not say:
+of them the stored columns are compared.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from core.warehouse.partition_objects import open_object
 from core.warehouse.pointer import POINTER_NAME, partition_of, pointer_key
 from core.warehouse.row_layout import RowLayout, form_of, why_outdated
 
+OutdatedPlace = tuple[str, str, str]  # table, path, and why its rows are not as the contract would make them
 Part = TypeVar("Part")  # a window or a slice
 WHOLE = "."  # as the path of a table that has one partition, where an empty one says that all are through
 MOST = 500  # partitions that one run looks at
@@ -110,7 +112,10 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
     for table in made_tables(contract):
         promise = promise_of(table)
         stood, until = known.get(table.name, ("", ""))
-        if left <= 0 or (stood == promise and not until):
+        if stood == promise and not until:
+            continue
+        if left <= 0:
+            progress[table.name] = (promise, (until if stood == promise else "") or WHOLE)
             continue
         if stood == form_of(table) and not until:  # an earlier release was through with it, and kept the form alone
             progress[table.name] = (promise, "")
@@ -129,19 +134,25 @@ def choose_outdated(services: Services, contract: Contract) -> Outdated:
     return Outdated(tuple(places), progress, then).cut(services.limits.budget.partitions)
 
 
-def find_outdated(services: Services, contract: Contract, chosen: Outdated) -> tuple[OutdatedPartition, ...]:
-    """Those of the chosen partitions that are outdated now. Raises ``TransientFailure`` as above.
+def find_outdated(
+    services: Services, contract: Contract, chosen: Outdated, seen: Sequence[OutdatedPlace] = ()
+) -> tuple[OutdatedPartition, ...]:
+    """Those of the chosen partitions that are outdated now, and those ``seen`` by the way of tables that are through.
 
     The current state of a source table is named by the first dimension that is computed from it, whose repair it is.
+    Raises ``TransientFailure`` as above.
     """
     findings = []
     for table in made_tables(contract):
         paths = [path for name, path in chosen.places if name == table.name]
+        problems = dict(zip(paths, _problems(services, table, paths), strict=True))
+        if table.name not in chosen.forms:
+            problems |= {path: problem for name, path, problem in seen if name == table.name}
         name, of = table.name, ""
         if name.startswith(f"{CURRENT}/"):
             name = next(each.name for each in contract.tables if table.source in inputs_of(each))
             of = f"{table.name}: "
-        for path, problem in zip(paths, _problems(services, table, paths), strict=True):
+        for path, problem in problems.items():
             if problem:
                 findings.append(OutdatedPartition(contract.dataset, name, path, f"{of}{problem}"))
     return tuple(findings)

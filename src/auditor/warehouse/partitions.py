@@ -19,7 +19,7 @@ from core.warehouse.keys import with_path_columns
 from core.warehouse.order import as_array, is_strictly_sorted
 from core.warehouse.partition_objects import Opened, open_object
 from core.warehouse.pointer import lost_pointer, partition_of
-from core.warehouse.row_layout import RowLayout, text_ids
+from core.warehouse.row_layout import RowLayout, text_ids, why_outdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Held:
     """A partition as its pointer has it now. ``problem`` says why its rows cannot be trusted; then there are none.
 
     ``target`` is empty where there is no pointer, or none that can be read. Without a problem, the partition has no
-    rows yet.
+    rows yet. ``schema`` are the columns as they are stored.
     """
 
     table: Table
@@ -36,10 +36,18 @@ class Held:
     rows: pa.Table
     footer: Footer | None = None
     problem: str = ""
+    schema: pa.Schema | None = None
 
     @property
     def name(self) -> str:
         return partition_of(self.table.folder, self.path)
+
+    @property
+    def outdated(self) -> str:
+        """Why its rows are not as the contract would make them now; empty where they are, or are held or broken."""
+        if self.footer is None or self.schema is None or self.problem or self.hold:
+            return ""
+        return why_outdated(self.footer.layout, self.schema, self.table)
 
     @property
     def hold(self) -> str:
@@ -81,8 +89,9 @@ class Undecoded:
 
     def without_rows(self, columns: Collection[str]) -> Held:
         """What is known of the partition without decoding any of its rows."""
-        rows = table_schema(self.table, columns).empty_table()
-        return Held(self.table, self.path, self.target, rows, self.opened.footer if self.opened else None, self.problem)
+        rows, opened = table_schema(self.table, columns).empty_table(), self.opened
+        footer, schema = (opened.footer, opened.schema) if opened else (None, None)
+        return Held(self.table, self.path, self.target, rows, footer, self.problem, schema)
 
     def held(self, columns: Collection[str] | None = None, *, as_certified: bool = False) -> Held:
         """The partition's rows, as ``read_partition`` gives them."""
@@ -99,7 +108,8 @@ class Undecoded:
                 raise PipelineBug("read object", self.target, f"is not as the contract says: {difference}")
         except PipelineBug as error:
             return empty(footer=footer, problem=f"{self.target} {error.problem}")
-        return Held(self.table, self.path, self.target, with_path_columns(self.table, self.path, rows, columns), footer)
+        rows = with_path_columns(self.table, self.path, rows, columns)
+        return Held(self.table, self.path, self.target, rows, footer, schema=self.opened.schema)
 
 
 def read_partition(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.contract.codec import content_hash
@@ -17,6 +17,7 @@ from core.contract.model import Database, Latest, LookedUp, Lookup, Source, Surr
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MIXED = "mixed"  # the form of rows that two forms made: no contract's, so that every audit makes them again
 _PLAIN = {"int", "bigint", "boolean", "date", "timestamp"}  # types of which a value is one word of an id
 
 
@@ -25,9 +26,10 @@ class RowLayout:
     """Columns by name: the key that rows are unique and sorted by, the version rule, and the histories' latest flags.
 
     ``version`` has for each column its name and, where its values are ranked, those, lowest first. ``form`` is a hash
-    of the columns by which the oldest of the rows were made: their names, types and origins. A merge keeps it, for what
-    was there before has none of a new column. ``basis`` is the table's by which they were made, and kept too. Empty:
-    by an earlier release, which did not say.
+    of the columns by which the rows were made: their names, types and origins. A merge onto rows of another form leaves
+    ``MIXED`` ones: by a newer contract, what was there has none of a new column; by an older one, which a function
+    under way may still go by, what was there loses it. ``basis`` is the table's by which the rows were made. Empty: by
+    an earlier release, which did not say.
     """
 
     key: tuple[str, ...]
@@ -86,6 +88,16 @@ class RowLayout:
             return f"its rows won by the version {_rules(self.version)}, the contract says {_rules(wanted.version)}"
         return ""
 
+    def onto(self, written: RowLayout | None) -> RowLayout:
+        """What a footer records of a merge by this layout onto rows that were ``written`` by another (None: not known).
+
+        Rows of an earlier release stay those: their columns tell what they lack.
+        """
+        made_by = written or RowLayout(())
+        if made_by.form and (made_by.form, made_by.basis) != (self.form, self.basis):
+            return replace(self, form=MIXED, basis="")
+        return replace(self, form=made_by.form, basis=made_by.basis)
+
     def has_other_flags(self, wanted: RowLayout) -> bool:
         """Whether other rows are the latest by the ``wanted`` layout: a merge has to decide that again."""
         return (self.history_of, self.latest) != (wanted.history_of, wanted.latest)
@@ -123,21 +135,22 @@ def why_outdated(written: RowLayout | None, schema: pa.Schema, table: Table) -> 
 
     Of rows of earlier releases, which do not say how they were made, the columns alone are compared.
     """
-    from core.warehouse.arrow_types import stored_schema  # Arrow, which the help of commands does without
+    from core.warehouse.arrow_types import CONTENT_FIELDS, stored_schema  # Arrow, which help texts do without
 
     wanted = RowLayout.of(table)
     columns = {field.name: field.type for field in stored_schema(table)}
+    if written is not None and written.form == wanted.form:  # which says nothing of these
+        columns = {name: kind for name, kind in columns.items() if name not in {kept.name for kept in CONTENT_FIELDS}}
     present = {field.name: field.type for field in schema}
     if written is not None and (difference := written.difference(wanted)):
         return difference
-    is_of_form = written is not None and written.form == wanted.form
-    if not is_of_form and (new := sorted(columns.keys() - present.keys())):
+    if new := sorted(columns.keys() - present.keys()):
         return f"its rows have no {', '.join(new)}"
-    if not is_of_form and (
-        other := sorted(name for name in columns.keys() & present.keys() if columns[name] != present[name])
-    ):
+    if other := sorted(name for name in columns.keys() & present.keys() if columns[name] != present[name]):
         return f"its rows have {', '.join(other)} in another type"
-    if written is not None and written.form and not is_of_form:
+    if written is not None and written.form == MIXED:
+        return "its rows were made by the columns of two contracts"
+    if written is not None and written.form and written.form != wanted.form:
         return "its rows were made by columns of an earlier contract"
     if written is not None and written.form and written.basis != wanted.basis:
         return "its values were looked up or read by what an earlier contract said"

@@ -99,12 +99,12 @@ def commit_rows(
         if isinstance(current, Vacant):
             if not batch.num_rows:
                 return AlreadyThere(where, 0, "", 0)
-            every, recent = _with_first_commits(store, current.objects, batch, layout)
-            return _merge_of(layout.recorded, first_rows(every, layout), all_of(every), recent, sources, mark, context)
+            every, made_by, recent = _with_first_commits(store, current.objects, batch, layout)
+            return _merge_of(made_by, first_rows(every, layout), all_of(every), recent, sources, mark, context)
         if mark and mark in current.footer.recent and not flags_differ:
             return already_there(current)
         columns = Columns(current.object, layout.schema)
-        written: RowLayout | None = layout.onto(current.footer.layout)
+        written: RowLayout | None = layout.recorded.onto(current.footer.layout)
         if current.footer.layout is None:
             flags_differ = fits_layout(columns.read, layout, where)
             written = None if layout.text_ids else written  # ids of before are still there: the audit has to see it
@@ -120,19 +120,21 @@ def commit_rows(
 
 def _with_first_commits(
     store: PartitionStore, objects: Sequence[str], batch: Batch, layout: Layout
-) -> tuple[Batch, tuple[str, ...]]:
-    """The batch and the rows of first commits that no pointer names, and the marks of what these had merged."""
+) -> tuple[Batch, RowLayout, tuple[str, ...]]:
+    """The batch and the rows of first commits that no pointer names, their layout, and the marks of what was merged."""
     tables: list[pa.Table] = []
     marks: list[str] = []
+    made_by = layout.recorded
     for key in objects:
         if stored := store.read_object(key):
             opened = open_object(key, stored.body)
             follows_layout(opened.footer.layout, layout, opened.footer.partition)
+            made_by = made_by.onto(opened.footer.layout)
             tables.append(opened.read(layout.schema, layout.given).cast(layout.given_schema))
             marks += opened.footer.recent
     if not tables:
-        return batch, ()
-    return batch_of(pa.concat_tables([*tables, batch.table]), layout), tuple(marks)
+        return batch, made_by, ()
+    return batch_of(pa.concat_tables([*tables, batch.table]), layout), made_by, tuple(marks)
 
 
 def _merge_of(

@@ -76,11 +76,6 @@ class Layout:
         version = tuple((column.name, *column.rank) for column in self.version)
         return RowLayout(self.key, version, self.history_of, self.latest, self.form, self.basis)
 
-    def onto(self, written: RowLayout | None) -> RowLayout:
-        """What a footer records of a merge onto rows that were ``written`` by another layout (None: not known)."""
-        made_by = written or RowLayout(())
-        return replace(self.recorded, form=made_by.form, basis=made_by.basis)
-
     @cached_property
     def given(self) -> tuple[str, ...]:
         """The columns that incoming rows have, in stored order."""

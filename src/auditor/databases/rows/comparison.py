@@ -32,6 +32,7 @@ from auditor.databases.rows.unplaced import Unplaced, UnplacedDifference, compar
 from auditor.evidence.results import AuditResult, WindowResult
 from auditor.run_files import read_run_file, run_file_key
 from auditor.services import Services
+from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import Parents, parents_of, references_of
 from auditor.warehouse.rule_breaks import broken_rules, orphans
 from core.audit.findings import (
@@ -113,13 +114,15 @@ class _Counted:
 class Compared:
     """The windows and findings of a comparison.
 
-    ``objects`` are those that were read, by partition; ``rows`` the most that a slice was seen to have, by table.
+    ``objects`` are those that were read, by partition; ``rows`` the most that a slice was seen to have, by table;
+    ``outdated`` the partitions that an earlier contract made.
     """
 
     windows: list[WindowResult] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     objects: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    outdated: list[OutdatedPlace] = field(default_factory=list)
 
 
 def compare_slices(services: Services, terms: ComparisonTerms, slices: Sequence[Slice]) -> Compared:
@@ -189,6 +192,7 @@ class _Comparison:
                 unplaced = Unplaced(_micros(self._beyond))
         for holding in holdings:
             compared.objects |= holding.objects
+            compared.outdated += holding.outdated
             compared.findings += [*holding.broken, *holding.held]
         compared.findings += lost
         numbers = {known.number for known in counted.lists}

@@ -14,6 +14,7 @@ from auditor.databases.rows.live_rows import LiveRows, count_gone, live_rows
 from auditor.databases.rows.proofs import Proofs, Proven
 from auditor.databases.rows.sums import NO_ROW, BucketSums, Summary, added, sums_of_rows
 from auditor.databases.rows.targets import Slice, Target, owner_of, paths_of
+from auditor.warehouse.outdated import OutdatedPlace
 from auditor.warehouse.parents import References
 from auditor.warehouse.partitions import Held
 from core.audit.findings import BrokenPartition, HeldPartition
@@ -28,7 +29,7 @@ class Holding:
 
     ``summaries`` are those of its sound partitions; what they say needs no row. ``decoded`` gives the rows, which are
     read only where a partition is not remembered or something differs. ``proofs`` say of each partition with rows what
-    its certificate would. ``paths`` are the slice's partitions.
+    its certificate would. ``paths`` are the slice's partitions, ``outdated`` those that an earlier contract made.
     """
 
     target: Target
@@ -42,6 +43,7 @@ class Holding:
     rolled_back: tuple[BrokenPartition, ...] = ()
     held: tuple[HeldPartition, ...] = ()
     missing: tuple[str, ...] = ()
+    outdated: tuple[OutdatedPlace, ...] = ()
 
     # ------------------------------------------------------------ without a row
 
@@ -181,4 +183,5 @@ def holding_of(proofs: Proofs, contract: Contract, target: Target, part: Slice, 
             HeldPartition(held.table.dataset, held.table.name, held.path, held.hold) for held in partitions if held.hold
         ),
         missing=tuple(held.path for held in partitions if not held.target),
+        outdated=tuple((held.table.name, held.path, problem) for held in partitions if (problem := held.outdated)),
     )

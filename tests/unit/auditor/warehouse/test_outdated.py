@@ -6,18 +6,32 @@ import random
 from dataclasses import replace
 
 import pytest
-from tests.support.audited import AuditedFeed, feed_contract, instant
+from tests.support.audited import (
+    CALENDAR,
+    CLOCK,
+    HOUR,
+    ORDER_FACT,
+    AuditedDatabase,
+    AuditedFeed,
+    feed_contract,
+    instant,
+)
 from tests.support.tables import QUOTES, rows_of
 
+from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
+from auditor.databases.rows.targets import ALWAYS, Slice
+from auditor.feeds.expect import expect
+from auditor.feeds.partition_scan import scan_partitions
 from auditor.services import Limits
 from auditor.state import change_state, read_state
 from auditor.warehouse import outdated
 from auditor.warehouse.outdated import Outdated, choose_outdated, find_outdated
-from core.contract.model import Column, Contract, Table, Take
+from auditor.windows import windows_between
+from core.contract.model import Column, Contract, Contracts, Table, Take
 from core.contract.types import parse_type
 from core.time import epoch
 from core.warehouse.partition_objects import open_object
-from core.warehouse.row_layout import RowLayout
+from core.warehouse.row_layout import MIXED, RowLayout
 from processing.partitions.commit import CommitContext, SourceRef, commit_rows, restate
 
 FACT = replace(QUOTES, source="quotes")
@@ -83,16 +97,68 @@ def test_a_run_looks_at_so_many_and_the_next_goes_on(lake: AuditedFeed, monkeypa
     assert found(lake, contract) == PATHS[4:]
 
 
-def test_a_merge_onto_old_rows_leaves_them_old_and_a_first_commit_is_new(lake: AuditedFeed) -> None:
+def merged(lake: AuditedFeed, month: int, table: Table) -> None:
+    """A row of another day comes into a partition."""
+    row = {"symbol": "ZM", "minute": instant(epoch(f"2026-{month:02d}-21T14:00:00Z"))}
+    source = SourceRef(f"object-of-{month}", "etag")
+    context = CommitContext(f"by {len(table.columns)} columns", random=random.Random(month))
+    path = f"symbol=ZM/month=2026-{month:02d}"
+    commit_rows(lake.partitions, table, path, rows_of(table, [row]), sources=[source], context=context)
+
+
+def test_a_merge_onto_old_rows_leaves_them_outdated_and_a_first_commit_is_new(lake: AuditedFeed) -> None:
     for month in (3, 4):
-        row = {"symbol": "ZM", "minute": instant(epoch(f"2026-{month:02d}-21T14:00:00Z"))}
-        source = SourceRef(f"object-of-{month}", "etag")
-        context = CommitContext("new", random=random.Random(month))
-        path = f"symbol=ZM/month=2026-{month:02d}"
-        commit_rows(lake.partitions, WIDER, path, rows_of(WIDER, [row]), sources=[source], context=context)
+        merged(lake, month, WIDER)
     assert found(lake, feed_contract(tables=(WIDER,))) == PATHS
     old, new = (_layout(lake, f"symbol=ZM/month=2026-{month:02d}") for month in (3, 4))
-    assert (old.form, new.form) == (RowLayout.of(FACT).form, RowLayout.of(WIDER).form)
+    assert (old.form, new.form) == (MIXED, RowLayout.of(WIDER).form)
+
+
+def test_rows_that_an_older_contract_was_merged_onto_are_outdated_for_they_lost_its_successor_s_columns(
+    lake: AuditedFeed,
+) -> None:
+    for path in PATHS:
+        made_again(lake, path)
+    merged(lake, 3, FACT)  # by a function that began before the deployment
+    assert found(lake, feed_contract(tables=(WIDER,))) == PATHS[:1]
+    made_again(lake, PATHS[0])
+    assert found(lake, feed_contract(tables=(WIDER,))) == []
+
+
+def test_rows_of_two_rules_are_outdated_by_either_though_the_columns_are_the_same(lake: AuditedFeed) -> None:
+    columns = (replace(each, rule=Take("o")) if each.name == "price" else each for each in FACT.columns)
+    other = replace(FACT, columns=tuple(columns))
+    merged(lake, 2, other)
+    assert found(lake, feed_contract(tables=(FACT,))) == ["symbol=ZM/month=2026-02"]
+
+
+def test_what_an_older_contract_makes_when_its_table_is_through_is_named_where_an_audit_reads_it(
+    lake: AuditedFeed,
+) -> None:
+    for path in PATHS:
+        made_again(lake, path)
+    contract = feed_contract(tables=(WIDER,))
+    assert found(lake, contract) == []
+    made_again(lake, PATHS[0], table=FACT)  # by a rebuild that began before the deployment, or by a rollback
+    assert found(lake, contract) == []
+    march = epoch("2026-03-20T14:00:00Z")
+    windows = windows_between(lake.feed, CALENDAR, march, march + HOUR)
+    scan = scan_partitions(contract, expect(lake.feed, CALENDAR, windows), lake.partitions, workers=2)
+    chosen = choose_outdated(lake.services, contract)
+    (finding,) = find_outdated(lake.services, contract, chosen, scan.outdated)
+    assert (finding.partition, finding.problem) == (PATHS[0], "its rows have no asked_at")
+
+
+def test_a_comparison_with_the_source_sees_what_an_older_contract_made() -> None:
+    lake = AuditedDatabase()
+    lake.put({1: 10})
+    columns = (*ORDER_FACT.columns, Column("seen_at", parse_type("timestamp"), Take("updated")))
+    contract = replace(lake.contract, tables=(replace(ORDER_FACT, columns=columns),))
+    services = replace(lake.services, contracts=Contracts((contract,)))
+    lake.source = {1: 10}
+    terms = ComparisonTerms(contract, "run", 0, {"orders": CLOCK}, {}, frozenset())
+    compared = compare_slices(services, terms, [Slice(ORDER_FACT.name, *ALWAYS)])
+    assert compared.outdated == [(ORDER_FACT.name, "", "its rows have no seen_at")]
 
 
 def test_a_value_of_another_origin_is_outdated_though_its_column_is_the_same(lake: AuditedFeed) -> None:
