@@ -15,7 +15,7 @@ import numpy as np
 from isal import igzip_lib
 
 from core.errors import InvalidData
-from core.warehouse.order import Ints
+from core.warehouse.order import Bools, Ints
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -57,7 +57,7 @@ class Block:
     @cached_property
     def controls(self) -> Ints:
         """Where its control characters are; newlines are, mostly, all of them."""
-        return np.flatnonzero(np.frombuffer(self.data, dtype=np.uint8) < SPACE)
+        return _places_of(np.frombuffer(self.data, dtype=np.uint8) < SPACE)
 
     @cached_property
     def breaks(self) -> Ints:
@@ -82,7 +82,15 @@ class LongLine:
 
 def newlines(data: bytes) -> Ints:
     """The places of all newlines in the bytes."""
-    return np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
+    return _places_of(np.frombuffer(data, dtype=np.uint8) == NEWLINE)
+
+
+def _places_of(rare: Bools) -> Ints:
+    """Where a mask is true, as ``np.flatnonzero`` gives it: eight bytes are looked at as one word, for few are."""
+    whole = len(rare) // 8 * 8
+    words = np.flatnonzero(rare[:whole].view(np.uint64) != 0)
+    within = np.flatnonzero(rare[:whole].reshape(-1, 8)[words])
+    return np.append(words[within >> 3] * 8 + (within & 7), np.flatnonzero(rare[whole:]) + whole)
 
 
 def line_blocks(stream: BinaryIO, *, place: str, content_hash: Hash | None = None) -> Iterator[Block | LongLine]:

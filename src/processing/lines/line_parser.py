@@ -69,6 +69,8 @@ class LineParser:
         as_parsed = {name: wide(self._as_written.field(name).type) for name in self._decimals}
         self._parsed = pa.schema([pa.field(field.name, as_parsed.get(field.name, field.type)) for field in self._wire])
         self._to_cast = bool(as_read or as_parsed)
+        as_cut = dict.fromkeys(self._local, pa.string())
+        self._cut = pa.schema([pa.field(field.name, as_cut.get(field.name, field.type)) for field in self._as_written])
         self._alone: dict[str, LineParser] = {}
 
     def prepared(self, data: bytes) -> bytes:
@@ -85,7 +87,7 @@ class LineParser:
         """The same as ``read`` in less than half of the time, for many lines of one form; else None."""
         if len(block.breaks) < LEAST_LINES or len(block.controls) != len(block.breaks) or not _is_text(block.data):
             return None
-        rows = read_fast_lines(block.data, self._wire, block.breaks)
+        rows = read_fast_lines(block.data, self._cut, block.breaks)
         try:
             return None if rows is None else self._typed(rows)
         except pa.ArrowInvalid:
