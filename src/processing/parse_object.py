@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 WORKERS = 2  # threads that parse blocks, where there are cores for them
-LARGE_BYTES = 1 << 20  # of a column: from here on it matters when memory goes back
+LARGE_BYTES = 64 << 20  # of rows: from here on it matters when memory goes back, which costs as much as to join them
 MOST_OUTSIDE = 1000  # lines outside of the promise that are kept in quarantine; the ingest object has all of them
 MOST_REJECTED_BYTES = 32 << 20  # kept in memory until the batch is done
 REJECTED_BYTES = 200  # that a rejected line takes beside its content
@@ -240,12 +240,13 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     if not tables:
         return pa.table({})
     schema = tables[0].schema
+    is_large = sum(table.nbytes for table in tables) > LARGE_BYTES
     columns = [[table.column(number) for table in tables] for number in range(len(schema))]
     tables.clear()
     joined: list[pa.Array] = []
     for parts in columns:
         joined.append(as_array(pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)))
         parts.clear()
-        if joined[-1].nbytes > LARGE_BYTES:
+        if is_large:
             pa.default_memory_pool().release_unused()  # or the joined ones would come on top of what was let go
     return pa.Table.from_arrays(joined, schema=schema)
