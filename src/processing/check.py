@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from core.contract.model import TIME_UNITS, Partition, Table
 from core.warehouse.checks import broken_checks
-from core.warehouse.keys import before_first_partition, in_partitions
+from core.warehouse.keys import before_first_partition, in_partitions, microseconds_of
+from core.warehouse.order import as_array
 from processing.lines.parsed import rows_where
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # instants of rows are UTC without zone
 
 
 def broken_rules(table: Table, rows: pa.Table, *, now: datetime) -> Mapping[int, str]:
@@ -42,17 +44,15 @@ def _misplaced(table: Table, rows: pa.Table, now: datetime) -> Iterator[tuple[in
     if not table.partition_by or not rows.num_rows:
         return
     placed = in_partitions(table, rows)
-    for row in rows_where(pc.invert(placed)):
+    for row in np.flatnonzero(~np.asarray(placed)).tolist():
         values = ", ".join(f"{part.column} {_text(rows.column(part.column)[row])}" for part in table.partition_by)
         yield row, f"{values}: outside the partitions of {table.name} (since {table.since})"
     for part in table.partition_by:
         if part.transform in TIME_UNITS:
-            end = _first_beyond(part, now)
-            column = rows.column(part.column)
-            later = pc.greater_equal(column, pa.scalar(end, pa.timestamp("us")).cast(column.type))
-            if pc.any(later).as_py():
-                for row in rows_where(later):
-                    yield row, f"{part.column}: {_text(column[row])} is more than a {part.transform} in the future"
+            end = (_first_beyond(part, now) - _EPOCH) // timedelta(microseconds=1)
+            column = as_array(rows.column(part.column))
+            for row in np.flatnonzero(microseconds_of(column, null=end - 1) >= end).tolist():
+                yield row, f"{part.column}: {_text(column[row])} is more than a {part.transform} in the future"
 
 
 def _first_beyond(part: Partition, now: datetime) -> datetime:

@@ -5,6 +5,7 @@ A null breaks ``required`` alone, never ``check`` or ``one_of`` (as in SQL). A c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.contract.model import Check, Column, Table
+from core.contract.types import ColumnType
 from core.warehouse.arrow_types import arrow_type
 
 _COMPARISONS: Mapping[str, Callable[..., pa.ChunkedArray]] = {
@@ -52,19 +54,30 @@ def broken_checks(table: Table, rows: pa.Table) -> Iterator[BrokenCheck]:
 
 
 def _compare(column: Column, check: Check, values: pa.ChunkedArray) -> Iterator[BrokenCheck]:
-    literal = pa.scalar(check.literal).cast(arrow_type(column.type))
-    holds = _COMPARISONS[check.operator](values, literal)
+    holds = _COMPARISONS[check.operator](values, _literal(check.literal, column.type))
     if not _all(holds):
         yield BrokenCheck(column.name, f"check {check.operator} {check.literal}", pc.invert(holds))
 
 
 def _look_up(column: Column, values: pa.ChunkedArray) -> Iterator[BrokenCheck]:
-    listed = pc.is_in(values.cast(pa.string()), value_set=pa.array(column.one_of, pa.string()))
+    texts = values if pa.types.is_string(values.type) else values.cast(pa.string())
+    listed = pc.is_in(texts, value_set=_listed(column.one_of))
     if _all(listed):
         return
     breaks = pc.and_(pc.invert(listed), pc.is_valid(values))  # a null is not listed
     if pc.any(breaks).as_py():
         yield BrokenCheck(column.name, f"one_of {', '.join(column.one_of)}", breaks)
+
+
+# Each block of rows is held against the same values.
+@functools.lru_cache(maxsize=256)
+def _literal(text: str, kind: ColumnType) -> pa.Scalar:
+    return pa.scalar(text).cast(arrow_type(kind))
+
+
+@functools.lru_cache(maxsize=256)
+def _listed(values: tuple[str, ...]) -> pa.Array:
+    return pa.array(values, pa.string())
 
 
 def _all(mask: pa.ChunkedArray) -> bool:

@@ -6,6 +6,7 @@ warehouse for ever. No Python loop over rows; only over the distinct values of a
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -20,6 +21,7 @@ from core.warehouse.arrow_types import stored_schema, table_schema
 from core.warehouse.order import Bools, Ints, as_array
 
 SAFE_VALUE = re.compile(r"[A-Za-z0-9._-]+")
+_INSTANT = pa.timestamp("us")
 _TIME_CODE = {"year": "Y", "month": "M", "day": "D", "hour": "h"}
 
 
@@ -240,19 +242,29 @@ def in_partitions(table: Table, rows: pa.Table) -> pa.Array:
     result = np.ones(rows.num_rows, dtype=bool)
     for part in table.partition_by:
         values = as_array(rows[part.column])
-        result &= np.asarray(values.is_valid())
+        if values.null_count:
+            result &= np.asarray(values.is_valid())
         if part.transform == "value":
-            result &= np.asarray(_has_place(part, values.cast(pa.string())).fill_null(False))
+            result &= np.asarray(_has_place(part, as_texts(values)).fill_null(False))
         elif part.transform in _TIME_CODE and table.since:
             result &= ~_before_first(part, table.since, values)
     return pa.array(result)
 
 
+def as_texts(values: pa.Array) -> pa.Array:
+    """The values' texts. Texts are given back as they are: a cast to their own type takes as long as a comparison."""
+    return values if pa.types.is_string(values.type) else values.cast(pa.string())
+
+
 def _has_place(part: Partition, texts: pa.Array) -> pa.Array:
     if not part.values:
         return pc.match_substring_regex(texts, f"^{SAFE_VALUE.pattern}$")
-    safe = [value for value in part.values if SAFE_VALUE.fullmatch(value)]  # an expression takes longer over each text
-    return pc.is_in(texts, value_set=pa.array(safe, pa.string()))
+    return pc.is_in(texts, value_set=_safe(part.values))  # an expression takes longer over each text
+
+
+@functools.lru_cache(maxsize=64)  # each block of rows is held against the same lists
+def _safe(values: tuple[str, ...]) -> pa.Array:
+    return pa.array([value for value in values if SAFE_VALUE.fullmatch(value)], pa.string())
 
 
 def before_first_partition(table: Table, rows: pa.Table) -> Bools:
@@ -267,5 +279,11 @@ def before_first_partition(table: Table, rows: pa.Table) -> Bools:
 def _before_first(part: Partition, since: str, values: pa.Array) -> Bools:
     first = np.datetime64(since, "D").astype(f"datetime64[{_TIME_CODE[part.transform]}]")
     earliest = int(first.astype("datetime64[us]").astype(np.int64))
-    instants = values.cast(pa.timestamp("us")).view(pa.int64()).fill_null(earliest)
-    return np.asarray(instants) < earliest
+    return microseconds_of(values, null=earliest) < earliest
+
+
+def microseconds_of(values: pa.Array, *, null: int) -> Ints:
+    """Dates or instants in microseconds since 1970, and ``null`` where there is none."""
+    instants = values if values.type.equals(_INSTANT) else values.cast(_INSTANT)
+    numbers = instants.view(pa.int64())
+    return np.asarray(numbers.fill_null(null) if numbers.null_count else numbers)
