@@ -21,6 +21,7 @@ EXACT = decimal.Context(prec=50)
 COLUMNS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "small": (pa.int32(), st.integers(-3, 3)),
     "large": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "wide": (pa.int64(), st.sampled_from([2**bits for bits in range(55, 62)]) | st.integers(0, 2**61)),
     "time": (pa.timestamp("us"), st.integers(-5, 5).map(lambda minute: minute * 60_000_000)),
     "odd_time": (pa.timestamp("us"), st.integers(0, 2**52)),
     "day": (pa.date32(), st.integers(-2, 2)),
