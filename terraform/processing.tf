@@ -1,11 +1,22 @@
 # Processing: every new ingest object is an event on a queue, and the process function takes it from there.
 
+# Derived from the contracts, so that no partition is swapped more often than S3 bears; variables win.
+locals {
+  trigger = {
+    for name, given in {
+      batch_size              = null
+      batching_window_seconds = var.process_batching_window_seconds
+      concurrency             = var.process_concurrency
+    } : name => coalesce(given, local.contracts.processing[name])
+  }
+}
+
 module "arrivals" {
   source = "./modules/queue"
 
   name                     = "${local.prefix}-arrivals"
   consumer_timeout_seconds = var.process_timeout_seconds
-  consumer_window_seconds  = var.process_batching_window_seconds
+  consumer_window_seconds  = local.trigger.batching_window_seconds
   region                   = var.region
   dead_queue_first         = !local.emulated
   # By its name, which is known before the bucket is there: the queue is what all of a first apply waits for.
@@ -102,12 +113,12 @@ module "process" {
 resource "aws_lambda_event_source_mapping" "process" {
   event_source_arn                   = module.arrivals.arn
   function_name                      = module.process.name
-  batch_size                         = 10
-  maximum_batching_window_in_seconds = var.process_batching_window_seconds
+  batch_size                         = local.trigger.batch_size
+  maximum_batching_window_in_seconds = local.trigger.batching_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = local.tags.processing
 
   scaling_config {
-    maximum_concurrency = var.process_concurrency
+    maximum_concurrency = local.trigger.concurrency
   }
 }

@@ -367,24 +367,27 @@ variable "at_scale_concurrency" {
 }
 
 variable "process_batching_window_seconds" {
-  description = "How long the process function's trigger gathers objects before it calls the function."
+  description = "How long the process function's trigger gathers objects before it calls the function; null: as the contracts ask."
   type        = number
-  default     = 1
+  default     = null
 
   validation {
-    condition     = var.process_batching_window_seconds >= 0 && var.process_batching_window_seconds <= 5
-    error_message = "process_batching_window_seconds: 0 to 5; a longer wait is a later warehouse."
+    condition     = try(var.process_batching_window_seconds >= 1 && var.process_batching_window_seconds <= 5, true)
+    error_message = "process_batching_window_seconds: 1 to 5, or null; a longer wait is a later warehouse."
   }
 }
 
 variable "process_concurrency" {
-  description = "Most process functions at once. Bounded at the trigger: a new account has ten executions for everything."
+  description = <<-EOT
+    Most process functions at once; null: as many as swap a partition five times a second (the contracts' `processing`). More for
+    a first load, whose objects are large and whose swaps are rare. A new account has ten executions for everything.
+  EOT
   type        = number
-  default     = 5
+  default     = null
 
   validation {
-    condition     = var.process_concurrency >= 2 && var.process_concurrency <= 1000
-    error_message = "process_concurrency: 2 to 1000 (limits of an SQS trigger)."
+    condition     = try(var.process_concurrency >= 2 && var.process_concurrency <= 1000, true)
+    error_message = "process_concurrency: 2 to 1000 (limits of an SQS trigger), or null."
   }
 }
 

@@ -113,10 +113,18 @@ run "defaults" {
   assert {
     condition = alltrue([
       for mapping in [aws_lambda_event_source_mapping.process, module.feeds[0].pull_trigger] :
-      toset(mapping.function_response_types) == toset(["ReportBatchItemFailures"]) && mapping.batch_size == 10
-      && one(mapping.scaling_config).maximum_concurrency >= 2
+      toset(mapping.function_response_types) == toset(["ReportBatchItemFailures"]) && one(mapping.scaling_config).maximum_concurrency >= 2
     ])
     error_message = "A trigger tells which messages failed, and does not use up the account's concurrency."
+  }
+
+  assert {
+    condition = jsondecode(file("tests/fixtures/contracts.json")).processing == {
+      batch_size              = aws_lambda_event_source_mapping.process.batch_size
+      batching_window_seconds = aws_lambda_event_source_mapping.process.maximum_batching_window_in_seconds
+      concurrency             = one(aws_lambda_event_source_mapping.process.scaling_config).maximum_concurrency
+    }
+    error_message = "The trigger of processing is as the contracts ask, where no variable says otherwise."
   }
 
   assert {

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from core.contract.codec import FORMAT, to_data
@@ -13,6 +14,7 @@ from core.feeds.providers import provider_secrets
 from core.json import readable_json
 from core.landing.state import FIRST_ID, FIRST_TIMESTAMP, LATEST_OBJECT, SEQUENTIAL_ID, TIMESTAMP
 from core.rendering.catalog import catalog_tables
+from core.rendering.trigger import trigger_of
 from core.rendering.views import catalog_views
 
 
@@ -22,6 +24,7 @@ def render(contracts: Contracts) -> str:
         "format": FORMAT,
         "datasets": {contract.dataset: _dataset(contract.source, contract.hash) for contract in contracts},
         "parameters": _parameters(contracts),
+        "processing": asdict(trigger_of(contracts)),
         "catalog": catalog_tables(contracts),
         "views": catalog_views(contracts),
         "model": to_data(contracts),
