@@ -62,6 +62,7 @@ module "auditor" {
   region             = var.region
   datasets           = keys(local.sources)
   canaries           = keys(local.canaries)
+  settle_seconds     = { for name, feed in local.feeds : name => feed.settle_seconds }
   buckets            = { ingest = local.ingest_arn, warehouse = local.warehouse_arn, results = local.results_arn }
   processed_prefixes = local.processed_prefixes
   run_files          = local.run_files

@@ -8,8 +8,15 @@ locals {
   ])
 
   # The minute of the hour in which each dataset's audit starts, so that they do not all ask the source and Lambda at once. Not
-  # in the first five, in which points of the hour before are still settling.
-  minutes = { for dataset in var.datasets : dataset => 5 + parseint(substr(sha256(dataset), 0, 8), 16) % 55 }
+  # in the first five, in which points of the hour before are still settling. A feed's comes soon after its points have settled: its
+  # hour is certified then, and a gap of the hour's beginning has waited for longest.
+  earliest = { for dataset in var.datasets : dataset => max(5, 2 + ceil(try(var.settle_seconds[dataset], 0) / 60)) }
+  minutes = {
+    for dataset in var.datasets : dataset => local.earliest[dataset] > 54 ? local.spread[dataset] % 55 + 5 : (
+      local.earliest[dataset] + local.spread[dataset] % (contains(keys(var.settle_seconds), dataset) ? 6 : 60 - local.earliest[dataset])
+    )
+  }
+  spread = { for dataset in var.datasets : dataset => parseint(substr(sha256(dataset), 0, 8), 16) }
 
   functions = merge(
     { for step, function in module.step : step => function.name },

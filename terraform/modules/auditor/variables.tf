@@ -18,6 +18,12 @@ variable "canaries" {
   type        = set(string)
 }
 
+variable "settle_seconds" {
+  description = "Of each feed how late a point may be; its hour is audited soon after that."
+  type        = map(number)
+  default     = {}
+}
+
 variable "buckets" {
   description = "ARNs of the buckets."
   type = object({
