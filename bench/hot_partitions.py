@@ -17,7 +17,6 @@ from typing import Any
 from bench.options import Options
 from bench.record import Record
 
-GET, PUT, SWAP, JITTER = 0.020, 0.030, 0.065, 0.2  # seconds, and the standard deviation as a share
 ROWS, SECONDS = 100, 6.0  # of a batch; of a measure
 WRITERS, PARTITIONS = (1, 4, 16, 64), (1, 64, 1_024)
 BUCKET = "bench-hot"
@@ -27,13 +26,13 @@ def slow_store(seed: int = 7) -> Any:
     """A partition store with S3's latencies."""
     from aws.pointers import S3PartitionStore
     from bench.calls.simulated import SimulatedAws
+    from local.emulator.latency import latency
 
     aws, source = SimulatedAws(), random.Random(seed)
 
     def wait(operation: str, asked: dict[str, Any]) -> None:
         is_swap = "IfMatch" in asked or "IfNoneMatch" in asked
-        mean = SWAP if is_swap else PUT if operation == "PutObject" else GET
-        time.sleep(max(mean / 2, source.gauss(mean, JITTER * mean)))
+        time.sleep(latency(writes=operation == "PutObject", conditional=is_swap, chance=source))
 
     aws.wait = wait
     return S3PartitionStore(aws.client("s3"), BUCKET)

@@ -49,8 +49,8 @@ class Plan:
     ``canaries``: the feeds in which gaps are planted belong to it too; their schedules do not run here by themselves.
     ``settle``: seconds that an ingest object of a database may wait for its receipt before the auditor asks for it.
     ``margin``: seconds that a database's horizon stays back; None: the contract's own. ``alarm_seconds``: time between
-    two rounds of alarm evaluation. ``speed``: how much faster than their clock the schedules fire; 0: they do not;
-    None: as they did, at first not.
+    two rounds of alarm evaluation. ``s3_scale``: how much of S3's own time the emulator's takes. ``speed``: how much
+    faster than their clock the schedules fire; 0: they do not; None: as they did, at first not.
     ``secrets``: values for the contracts' secrets, of sources that are one's own.
     """
 
@@ -61,6 +61,7 @@ class Plan:
     firehose_scale: float = 0.02
     alarm_scale: float = 0.1
     alarm_seconds: float = 5
+    s3_scale: float = 0
     canaries: bool = False
     settle: int = 3
     margin: int | None = None

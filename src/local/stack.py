@@ -95,6 +95,7 @@ class Stack:
                 firehose_scale=plan.firehose_scale,
                 alarm_scale=plan.alarm_scale,
                 alarm_seconds=plan.alarm_seconds,
+                s3_scale=plan.s3_scale,
                 as_on_aws=True,
                 layers=UNPACKED_LAYERS,
                 detached=detached,

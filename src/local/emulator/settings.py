@@ -14,7 +14,8 @@ PREFIX = "STARMEND_EMULATOR_"
 class Settings:
     """Speeds of the emulated services, and how far they do as AWS does.
 
-    ``firehose_scale`` multiplies Firehose's buffering intervals, ``alarm_scale`` the periods of alarms;
+    ``firehose_scale`` multiplies Firehose's buffering intervals, ``alarm_scale`` the periods of alarms, ``s3_scale``
+    the time that S3 takes to answer (0: none at all);
     ``alarm_seconds`` is the time between two evaluations of all alarms. ``decisions`` is the file of access decisions
     (:mod:`local.emulator.decisions`); empty: everything is allowed. ``python`` is the functions' Python as JSON
     (:mod:`local.emulator.execution.python`; empty: it is looked for), ``layers`` the folder in which their layers stay
@@ -25,6 +26,7 @@ class Settings:
     firehose_scale: float = 0.1
     alarm_seconds: float = 5
     alarm_scale: float = 1
+    s3_scale: float = 0
     decisions: str = ""
     python: str = ""
     layers: str = ""

@@ -27,6 +27,7 @@ PATCHES = (
     "schedule_tokens",
     "schedule_firing",
     "access_decisions",
+    "object_latency",
 )
 
 
