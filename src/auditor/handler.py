@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from auditor import steps
+from auditor.at_scale.looks import look_at_share
 from auditor.events import Json
 from auditor.runtime import build_runtime
 
 
 def audit(event: Json, _context: object) -> Json:
-    """Choose what to audit and scan it."""
-    return build_runtime().run(steps.audit_step, event)
+    """Choose what to audit and scan it; or look at a share of a long range."""
+    return build_runtime().run(look_at_share if "job" in event else steps.audit_step, event)
 
 
 def plan(event: Json, _context: object) -> Json:

@@ -11,9 +11,10 @@ from cli.auditing import auditor_of, datasets_of, finding_rows, in_words, plan_r
 from cli.commands import examples
 from cli.deployed import deployment
 from cli.operating import check_compared
-from cli.options import DEFAULT, Dataset, DryRun, Environment, From, Full, Json, Source, To
+from cli.options import DEFAULT, AtScale, Dataset, DryRun, Environment, From, Full, Json, Resume, Source, To
 from cli.output import FINDINGS, FINE, out, print_json, show, show_first, steps
 from cli.ranges import range_of, refuse_range_and_full
+from core.errors import Misuse
 from core.time import iso
 
 
@@ -21,6 +22,7 @@ from core.time import iso
     "audit",
     "audit --dataset quotes --from 2026-11-20T14:30 --to 2026-11-20T21:00",
     "audit --dataset sales --full --dry-run --json",
+    "audit --dataset quotes --full --at-scale",
 )
 def audit(
     dry_run: DryRun = False,
@@ -29,13 +31,16 @@ def audit(
     start: From = "",
     end: To = "",
     full: Full = False,
+    at_scale: AtScale = False,
+    resume: Resume = "",
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Look for what is missing or broken; repair nothing.
 
     Audits the windows that are due, those of a range, or with --full all; with --table the rows of that one table are
-    compared. --dry-run also shows the repairs that `heal` would plan. Exits with 1 where there are findings.
+    compared. --dry-run also shows the repairs that `heal` would plan. With --at-scale a range, or with --full all, is
+    audited in shares by functions side by side. Exits with 1 where there are findings.
     """
     from auditor.audits import begin_audit, summarise
     from auditor.events import to_event
@@ -49,6 +54,16 @@ def audit(
     deployed = deployment(environment)
     check_compared(deployed.contracts, dataset, table)
     datasets = datasets_of(deployed, dataset, operation="audit")
+    if at_scale or resume:
+        if dry_run:
+            raise Misuse("audit", "--dry-run", "plans repairs of one audit, and this is many", "Leave --at-scale out")
+        if first is None and not (full or resume):
+            raise Misuse("audit", "--at-scale", "of which range?", "Give --from and --to, or --full")
+        from cli.at_scale.looks import audit_at_scale
+
+        tables = (table,) if table else ()
+        audit_at_scale(deployed, datasets, (first, last), tables, resume=resume, as_json=as_json)
+        return
     auditor = auditor_of(deployed)
     findings: list[dict[str, Any]] = []
     planned: list[dict[str, Any]] = []

@@ -46,6 +46,8 @@ AllowDestroy = Annotated[
 ]
 AllowFewer = Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")]
 Folder = Annotated[Path, typer.Option("--contracts", help="The folder of contracts.", callback=existing_folder)]
+AtScale = Annotated[bool, typer.Option("--at-scale", help="By many functions at once, not here.")]
+Resume = Annotated[str, typer.Option("--resume", help="Go on with this run at scale.", metavar="RUN")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 OUTPUT = "The file to write, instead of what is usual."

@@ -10,7 +10,7 @@ import typer
 from cli.auditing import datasets_of
 from cli.commands import examples
 from cli.deployed import deployment
-from cli.options import DEFAULT, Dataset, Environment, From, Json, To
+from cli.options import DEFAULT, AtScale, Dataset, Environment, From, Json, Resume, To
 from cli.output import FINDINGS, FINE, print_json, show, show_first, steps
 from cli.proof import AnchorBucket, PublicKeys, prove_anchors
 from cli.ranges import range_of
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
     from auditor.proof.links import Links
 
 
-@examples("verify", "verify --dataset quotes --from 2026-11-01 --to 2026-12-01", "verify --public-key starmend.pem")
+@examples(
+    "verify",
+    "verify --dataset quotes --from 2026-11-01 --to 2026-12-01",
+    "verify --public-key starmend.pem",
+    "verify --at-scale",
+)
 def verify(
     dataset: Dataset = "",
     start: From = "",
     end: To = "",
     public_key: PublicKeys = [],  # noqa: B006 never changed
     anchors: AnchorBucket = "",
+    at_scale: AtScale = False,
+    resume: Resume = "",
     environment: Environment = DEFAULT,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +41,8 @@ def verify(
 
     Checks the chain, and the rows that its certificates speak of; with a public key also what was signed outside the
     lake, so that nobody who can write it has rewritten its past. Exits with 1, naming what does not hold. Windows that
-    were certified otherwise before, and rows that no certificate speaks of, are shown and are no failure.
+    were certified otherwise before, and rows that no certificate speaks of, are shown and are no failure. With
+    --at-scale functions prove shares of the range side by side.
     """
     from auditor.prove import verify as prove
     from aws.objects import S3ObjectStore
@@ -44,6 +52,15 @@ def verify(
     if anchors and not public_key:
         raise Misuse("verify", "--anchors", "proves nothing without a key", "Name one: --public-key FILE")
     deployed = deployment(environment)
+    if at_scale or resume:
+        if public_key:
+            problem = "proves the chain, which is one and read here"
+            raise Misuse("verify", "--public-key", problem, "Leave --at-scale out, or --public-key")
+        from cli.at_scale.looks import verify_at_scale
+
+        datasets = datasets_of(deployed, dataset, operation="verify")
+        verify_at_scale(deployed, datasets, (first, last), resume=resume, as_json=as_json)
+        return
     s3 = deployed.clients("s3")
     records = S3ObjectStore(s3, deployed.warehouse_bucket)
     partitions = S3PartitionStore(s3, deployed.warehouse_bucket)

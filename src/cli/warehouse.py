@@ -15,7 +15,7 @@ from cli.completion import complete_partition, complete_table
 from cli.deployed import deployment
 from cli.local_contracts import refuse_other_contracts
 from cli.operating import services_of, table_of
-from cli.options import DEFAULT, AsDeployed, DryRun, Environment, Json
+from cli.options import DEFAULT, AsDeployed, AtScale, DryRun, Environment, Json, Resume
 from cli.output import out, print_json, say, show, steps
 from core.errors import Misuse
 from core.warehouse.vacuum import GRACE
@@ -53,11 +53,11 @@ def rebuild(
         str | None, typer.Option("--partition", help="Only this one, by its path.", autocompletion=complete_partition)
     ] = None,
     allow_fewer: Annotated[bool, typer.Option("--allow-fewer", help="Even where keys or newer rows would go.")] = False,
-    at_scale: Annotated[bool, typer.Option("--at-scale", help="By many at once, not here.")] = False,
+    at_scale: AtScale = False,
     engine: Annotated[
         Engine | None, typer.Option("--engine", help="At scale by this: lambda by default; auto goes by the size.")
     ] = None,
-    resume: Annotated[str, typer.Option("--resume", help="Go on with this run at scale.", metavar="RUN")] = "",
+    resume: Resume = "",
     as_deployed: AsDeployed = False,
     environment: Environment = DEFAULT,
     as_json: Json = False,

@@ -59,6 +59,23 @@ def test_a_fact_is_rebuilt_at_scale_without_a_change_and_a_finished_run_is_not_d
     assert (again.code, again.data) == (0, rebuilt.data)
 
 
+def test_replays_audits_and_proofs_at_scale_say_what_those_of_one_process_say(
+    extracted: Stack, starmend: Command
+) -> None:
+    here = starmend("replay", "tables/sales/", "--json")
+    replayed = starmend("replay", "tables/sales/", "--at-scale", "--json")
+    assert (replayed.code, replayed.data["left"]) == (0, []), replayed.err
+    assert replayed.data["processed"]["objects"] == here.data["objects"]
+    assert replayed.data["processed"]["failed"] == 0
+    asked = ("--dataset", "sales", "--json")
+    proven, shares = starmend("verify", *asked), starmend("verify", *asked, "--at-scale")
+    assert (shares.code, shares.data["left"]) == (proven.code, []), shares.err
+    assert shares.data["verified"][0]["windows"] == proven.data["verified"][0]["windows"]
+    audited, shares = starmend("audit", *asked, "--full"), starmend("audit", *asked, "--full", "--at-scale")
+    assert (shares.code, shares.data["left"]) == (audited.code, []), shares.err
+    assert {row["finding"] for row in shares.data["findings"]} == {row["finding"] for row in audited.data["findings"]}
+
+
 def test_the_page_is_drawn(extracted: Stack, starmend: Command, tmp_path: Path) -> None:
     drawn = starmend("report", "--output", str(tmp_path / "page.html"), "--json")
     assert drawn.code in (0, 1), drawn.err  # 1: it shows what other scenarios left to be healed

@@ -14,17 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.audit.repair_jobs import (
-    RepairJob,
-    Restate,
-    find_outcome,
-    job_keys,
-    outcome_key,
-    read_job,
-    run_prefix,
-    write_job,
-)
-from core.errors import Misuse, PipelineBug, TransientFailure
+from core.audit.at_scale.jobs import JobAtScale, Work, parts_of, read_details, read_work, worker_of, write_work
+from core.audit.repair_jobs import RepairOutcome, find_outcome, job_keys, outcome_key, run_prefix
+from core.errors import Misuse, TransientFailure
 from core.json import canonical_json
 
 if TYPE_CHECKING:
@@ -33,7 +25,7 @@ if TYPE_CHECKING:
 
 RUNNING = "RUNNING"
 WORKERS = 16
-LONGEST_TABLE = 48  # characters of a table's name in a run's
+LONGEST_SUBJECT = 48  # characters of a table's or dataset's name in a run's
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two looks
 
 
@@ -53,22 +45,27 @@ class Machine(Protocol):
         ...
 
 
-def run_name(table: str, now: datetime) -> str:
+def run_name(subject: str, now: datetime, command: str = "rebuild") -> str:
     """A new run's name, short enough with any attempt: an execution's name has 80 characters at most.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
     """
-    return f"rebuild-{table[:LONGEST_TABLE]}-{now:%Y%m%dT%H%M%S}"
+    return f"{command}-{subject[:LONGEST_SUBJECT]}-{now:%Y%m%dT%H%M%S}"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The jobs of a run: so many in this attempt, all of them written down, for one engine."""
+    """The jobs of a run: so many in this attempt, all of them written down, for one engine and one kind of function.
+
+    ``table`` is what the ``command`` was given: a table, a prefix of keys, or datasets.
+    """
 
     table: str
     jobs: int
     attempt: int = 1
     engine: str = "lambda"
+    command: str = "rebuild"
+    worker: str = "restate"
 
     def to_json(self) -> bytes:
         """The manifest's object."""
@@ -77,18 +74,31 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A job that was not carried out, and why as far as it is known."""
+    """A job that was not carried out, and why as far as it is known; ``partitions``: or objects, or a range."""
 
     partitions: tuple[str, ...]
     reason: str
 
 
-def read_manifest(records: ObjectStore, run: str) -> Manifest:
-    """The manifest of a run. Raises ``Misuse`` where there is none."""
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job that was carried out: what it was, what it counted and what it found."""
+
+    work: Work
+    counts: Mapping[str, int]
+    details: Mapping[str, list[dict[str, Any]]]
+
+
+def read_manifest(records: ObjectStore, run: str, command: str = "") -> Manifest:
+    """The manifest of a run. Raises ``Misuse`` where there is none, or it is another command's than named."""
     stored = records.read(_manifest_key(run))
     if stored is None:
         raise Misuse("resume a run", run, "was never begun, or not whole", "Begin anew, without --resume")
-    return Manifest(**json.loads(stored.body))
+    manifest = Manifest(**json.loads(stored.body))
+    if command and manifest.command != command:
+        remedy = f"starmend {manifest.command} {manifest.table} --resume {run}"
+        raise Misuse("resume a run", run, f"is one of {manifest.command}", remedy)
+    return manifest
 
 
 def _manifest_key(run: str) -> str:
@@ -104,9 +114,10 @@ class RunAtScale:
     run: str
     sleep: Callable[[float], None] = time.sleep
 
-    def begin(self, table: str, jobs: Sequence[Restate], engine: str = "lambda") -> Manifest:
-        """Write the jobs down, and then the manifest."""
-        return self._write(Manifest(table, len(jobs), engine=engine), jobs)
+    def begin(self, table: str, jobs: Sequence[Work], engine: str = "lambda", *, command: str = "rebuild") -> Manifest:
+        """Write the jobs down, which are one kind of function's, and then the manifest."""
+        worker = worker_of(jobs[0])
+        return self._write(Manifest(table, len(jobs), engine=engine, command=command, worker=worker), jobs)
 
     def again(self) -> Manifest:
         """The attempt to follow: the last one while it runs or was never started, else one of all that it left.
@@ -117,7 +128,7 @@ class RunAtScale:
         execution = self.machine.find(self._execution(manifest))
         if execution is None or execution.status == RUNNING:
             return manifest
-        left = [job for job, reason in self._unfinished(manifest) if reason]
+        left = [job for job, _ in self._unfinished(manifest)]
         if not left:
             return manifest
         return self._write(replace(manifest, jobs=len(left), attempt=manifest.attempt + 1), left)
@@ -130,7 +141,8 @@ class RunAtScale:
         """Start the attempt, if nobody has, and give the number of jobs that have an outcome until it is over."""
         name = self._execution(manifest)
         known = self.machine.find(name)
-        arn = known.arn if known else self.machine.start(name, {"jobs": self._jobs(manifest)})
+        given = {"jobs": self._jobs(manifest), "worker": manifest.worker}
+        arn = known.arn if known else self.machine.start(name, given)
         pause = FIRST_PAUSE
         while True:
             execution = self.machine.describe(arn)
@@ -145,7 +157,26 @@ class RunAtScale:
 
     def left(self, manifest: Manifest) -> list[Left]:
         """The jobs of an attempt that were not carried out, or not whole."""
-        return [Left(job.partitions, reason) for job, reason in self._unfinished(manifest) if reason]
+        return [
+            Left(
+                parts_of(job), outcome.reason if outcome else "no outcome: its function was cut off; its log says where"
+            )
+            for job, outcome in self._unfinished(manifest)
+        ]
+
+    def done(self) -> list[Done]:
+        """The jobs of all attempts that were carried out, with what they found."""
+
+        def look(key: str) -> Done | None:
+            outcome = find_outcome(self.records, key)
+            if outcome is None or not _is_done(outcome):
+                return None
+            return Done(read_work(self.records, key).work, outcome.counts, read_details(self.records, key))
+
+        last = self.manifest().attempt
+        keys = [key for attempt in range(1, last + 1) for key in job_keys(self.records, self.run, attempt)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return [each for each in pool.map(look, keys) if each]
 
     # ------------------------------------------------------------ how it is stored
 
@@ -155,27 +186,26 @@ class RunAtScale:
     def _execution(self, manifest: Manifest) -> str:
         return f"{self.run}-{manifest.attempt}"
 
-    def _write(self, manifest: Manifest, jobs: Sequence[Restate]) -> Manifest:
+    def _write(self, manifest: Manifest, jobs: Sequence[Work]) -> Manifest:
         def write(number: int) -> None:
-            job = RepairJob(jobs[number].dataset, self.run, jobs[number])
-            write_job(self.records, job, attempt=manifest.attempt, number=number)
+            write_work(self.records, JobAtScale(self.run, jobs[number]), attempt=manifest.attempt, number=number)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(write, range(len(jobs))))
         self.records.write(_manifest_key(self.run), manifest.to_json(), content_type="application/json")
         return manifest
 
-    def _unfinished(self, manifest: Manifest) -> Iterator[tuple[Restate, str]]:
-        """The attempt's jobs, each with the reason why it is not done; empty where it is."""
+    def _unfinished(self, manifest: Manifest) -> Iterator[tuple[Work, RepairOutcome | None]]:
+        """The attempt's jobs that are not done, each with its outcome, if it has one."""
 
-        def look(key: str) -> tuple[Restate, str]:
+        def look(key: str) -> tuple[Work, RepairOutcome | None] | None:
             outcome = find_outcome(self.records, key)
-            if outcome is not None and outcome.result == "done":
-                return Restate("", "", ()), ""
-            job = read_job(self.records, key).repair
-            if not isinstance(job, Restate):
-                raise PipelineBug("follow a run", key, f"is a job to {job.kind}", "Begin anew")
-            return job, outcome.reason if outcome else "no outcome: its function was cut off; its log says where"
+            return None if _is_done(outcome) else (read_work(self.records, key).work, outcome)
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            yield from pool.map(look, list(job_keys(self.records, self.run, manifest.attempt)))
+            keys = list(job_keys(self.records, self.run, manifest.attempt))
+            yield from (each for each in pool.map(look, keys) if each)
+
+
+def _is_done(outcome: RepairOutcome | None) -> bool:
+    return outcome is not None and outcome.result == "done"

@@ -81,6 +81,14 @@ def read_arrivals(services: Services, table: Table) -> Arrivals:
     return Arrivals(frozen, frozenset(doubtful), listing.after, format_instant(at), known_by(services, table), sizes)
 
 
+def places_of(services: Services, dataset: str, source: str) -> dict[str, Places | None]:
+    """The partitions that each object of a source table went to, by its receipt; None where that does not name all.
+
+    Objects without a receipt are left out. Raises ``TransientFailure`` where the store does not answer.
+    """
+    return {key: places for key, (_, places) in _Receipts(services, dataset, source).read().items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The ingest objects of a source table, by prefix; ``after``: the key of each behind which later ones lie."""

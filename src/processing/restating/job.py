@@ -6,13 +6,13 @@ sources, and calendars and a feed's entities from the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.audit.efforts import measured
-from core.audit.repair_jobs import PlantGap, RepairOutcome, Restate, Vacuum, find_job, write_outcome
+from core.audit.repair_jobs import PlantGap, RepairOutcome, Reprocess, Restate, Vacuum, find_job, write_outcome
 from core.contract.model import Table
 from core.errors import InvalidData, TransientFailure
 from core.evolution.deployments import read_history
@@ -29,6 +29,7 @@ from processing.partitions.vacuum import remove_partition, vacuum_partition
 from processing.restating.arrivals import known_by
 from processing.restating.plant import plant_gap
 from processing.restating.rebuild import rebuild_partitions, rebuild_table
+from processing.restating.replay import Replays, replay
 from processing.services import Services
 
 WRITES_OF_A_VERSION = 2  # the object and its pointer
@@ -42,6 +43,8 @@ def restate_job(services: Services, job: str) -> dict[str, Any]:
     """
     stored = find_job(services.records, job)
     repair = stored.repair if stored else None
+    if isinstance(repair, Reprocess):
+        return _replayed(services, job, repair)
     if not isinstance(repair, Restate | Vacuum | PlantGap):
         raise InvalidData("restate", job, "is no job to restate partitions", "Start the audit again")
     started, done, failed = services.now(), Work(), []
@@ -89,7 +92,30 @@ class Work:
         )
 
 
-def conclude(services: Services, job: str, done: Work, failed: Sequence[str], *, started: datetime) -> None:
+def _replayed(services: Services, job: str, repair: Reprocess) -> dict[str, Any]:
+    """Process the job's objects again. One that fails stops no other; where a store fails the job is not done."""
+    started, replays = services.now(), Replays()
+    for batch in replay(services, repair.objects):
+        for error in batch.errors.values():
+            if isinstance(error, TransientFailure):
+                raise error
+        replays.add(services, batch)
+    changed = replays.outcomes["committed"]
+    done = Work(changed, replays.rows, replays.objects, WRITES_OF_A_VERSION * changed)
+    failed = [f"{key}: {error}" for key, error in replays.errors.items()]
+    conclude(services, job, done, failed, started=started, counts=replays.as_row())
+    return replays.as_row()
+
+
+def conclude(
+    services: Services,
+    job: str,
+    done: Work,
+    failed: Sequence[str],
+    *,
+    started: datetime,
+    counts: Mapping[str, int] | None = None,
+) -> None:
     """Leave the outcome of a job: what it took, and why partitions of it stay as they were.
 
     An outcome that cannot be written is a warning: then the job is done again, which changes nothing.
@@ -99,7 +125,7 @@ def conclude(services: Services, job: str, done: Work, failed: Sequence[str], *,
         result="failed" if failed else "done",
         reason="; ".join(failed)[:1000],
         finished_at=int(now.timestamp()),
-        counts={"changed": done.changed},
+        counts={"changed": done.changed, **(counts or {})},
         effort=measured(
             (now - started).total_seconds(), services.memory_mb, rows=done.rows, reads=done.reads, writes=done.writes
         ),

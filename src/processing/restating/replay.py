@@ -6,15 +6,17 @@ receipt and the quarantined lines are replaced.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from core.landing.zone import QUARANTINE, RECEIPTS, landing_of
 from core.ports import ObjectReader
 from processing.events import ObjectEvent
 from processing.process import process_objects
 from processing.records.quarantine import read_quarantine
-from processing.records.receipts import read_receipts
+from processing.records.receipts import read_receipt, read_receipts
 from processing.services import Services
 
 AT_ONCE = 32  # objects between two signs of progress
@@ -26,6 +28,48 @@ class Replayed:
 
     keys: tuple[str, ...]
     errors: Mapping[str, Exception]
+
+
+@dataclass
+class Replays:
+    """Counts of the objects that were processed again, by their receipts' outcomes; ``errors`` by key."""
+
+    objects: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    rejected: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether all of them are in the warehouse, with every line."""
+        return not (self.errors or self.rejected or self.outcomes["halted"])
+
+    def as_row(self) -> dict[str, int]:
+        """The counts by the names that people and outcomes have for them."""
+        return {
+            "objects": self.objects,
+            **{name: self.outcomes[name] for name in ("committed", "unchanged", "halted")},
+            "failed": len(self.errors),
+            "rows": self.rows,
+            "rejected_lines": self.rejected,
+        }
+
+    def add(self, services: Services, batch: Replayed) -> None:
+        """Count a batch, by the receipts that it left."""
+        self.objects += len(batch.keys)
+        self.errors |= {key: str(error) for key, error in batch.errors.items()}
+        for key in batch.keys:
+            landing = landing_of(key)
+            if landing is None or key in self.errors:
+                continue
+            if receipt := read_receipt(services.records, landing):
+                self._count(receipt)
+
+    def _count(self, receipt: Mapping[str, Any]) -> None:
+        self.outcomes[receipt["outcome"]] += 1
+        self.rows += receipt["rows_out"]
+        self.rejected += receipt["rejected"]
 
 
 def ingest_keys(ingest: ObjectReader, prefix: str) -> Iterator[str]:

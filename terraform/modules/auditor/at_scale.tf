@@ -9,13 +9,26 @@ locals {
     ])
   }
 
+  # What a job is carried out by; whoever starts a run says which.
+  at_scale_workers = { restate = module.restate.arn, audit = module.step["audit"].arn }
+
   # The folder is the manifest, and the outcomes beside it are the results: neither a reader of files nor a writer is needed. A job
   # that fails for good leaves none, or one that says why; whoever started the run collects them, and starts those again.
   at_scale_definition = {
     Comment = "Carry out every job of a folder, side by side. Whoever started it reads the outcomes."
-    StartAt = "Each job"
-    States = {
-      "Each job" = {
+    StartAt = "Whose jobs?"
+    States = merge(
+      {
+        "Whose jobs?" = {
+          Type = "Choice"
+          Choices = [{
+            And  = [{ Variable = "$.worker", IsPresent = true }, { Variable = "$.worker", StringEquals = "audit" }]
+            Next = "Each job of audit"
+          }]
+          Default = "Each job of restate" # a run of an earlier release names nobody
+        }
+      },
+      { for worker, arn in local.at_scale_workers : "Each job of ${worker}" => {
         Type                       = "Map"
         MaxConcurrency             = var.at_scale_concurrency
         ToleratedFailurePercentage = 100
@@ -26,11 +39,11 @@ locals {
         ItemSelector = { "job.$" = "$$.Map.Item.Value.Key" }
         ItemProcessor = {
           ProcessorConfig = { Mode = "DISTRIBUTED", ExecutionType = "STANDARD" }
-          StartAt         = "Make again"
+          StartAt         = "Do it"
           States = {
-            "Make again" = {
+            "Do it" = {
               Type           = "Task"
-              Resource       = module.restate.arn
+              Resource       = arn
               TimeoutSeconds = var.timing.step_seconds
               Retry = [
                 local.retry,
@@ -43,16 +56,16 @@ locals {
         }
         ResultPath = null
         End        = true
-      }
-    }
+      } },
+    )
   }
 }
 
 data "aws_iam_policy_document" "at_scale" {
   statement {
-    sid       = "MakeAgain"
+    sid       = "CarryOut"
     actions   = ["lambda:InvokeFunction"]
-    resources = [module.restate.arn]
+    resources = values(local.at_scale_workers)
   }
 
   statement {

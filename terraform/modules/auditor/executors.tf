@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "restate" {
   statement {
     sid       = "ReadObjects"
     actions   = ["s3:GetObject"]
-    resources = concat(local.arrived, var.run_files, ["${var.buckets.warehouse}/receipts/*"]) # wildcard: what objects gave before
+    resources = concat(local.arrived, var.run_files)
   }
 
   statement {
@@ -34,6 +34,22 @@ data "aws_iam_policy_document" "restate" {
   }
 
   statement {
+    sid     = "ProcessAgain" # objects of a replay at scale leave what processing leaves
+    actions = ["s3:GetObject", "s3:PutObject"]
+    # wildcard: receipts and rejected lines of every table
+    resources = [for prefix in ["receipts/", "quarantine/"] : "${var.buckets.warehouse}/${prefix}*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.databases[*]
+    content {
+      sid       = "RememberLatestObject"
+      actions   = ["ssm:GetParameters", "ssm:PutParameter"]
+      resources = [for parameter in statement.value.parameters : parameter if endswith(parameter, "/latest_object")]
+    }
+  }
+
+  statement {
     sid       = "Find"
     actions   = ["s3:ListBucket"]
     resources = [var.buckets.ingest, var.buckets.warehouse]
@@ -41,7 +57,7 @@ data "aws_iam_policy_document" "restate" {
       test     = "StringLikeIfExists"
       variable = "s3:prefix"
       # wildcard: the prefix's objects
-      values = concat([for prefix in var.processed_prefixes : "${prefix}*"], ["warehouse/*", "audit/*", "receipts/*"])
+      values = concat([for prefix in var.processed_prefixes : "${prefix}*"], ["warehouse/*", "audit/*", "receipts/*", "quarantine/*"])
     }
   }
 }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 from tests.support.lake import MemoryLake
+from tests.support.memory_machine import MemoryMachine
 from tests.support.rebuild_histories import random_lake
 
-from aws.executions import Execution
 from cli.at_scale.run import RunAtScale, run_name
 from core.audit.repair_jobs import Restate
 from core.errors import Misuse
@@ -24,33 +22,8 @@ from processing.restating.manifest import plan_rebuild
 FACT = "fact_sales_order"
 
 
-class MemoryMachine:
-    """``aws.executions.StateMachine`` that carries out the jobs of a folder at once, but for those that it loses."""
-
-    def __init__(self, lake: MemoryLake, *, loses: Any = lambda _job: False) -> None:
-        self._lake = lake
-        self.loses = loses
-        self.executions: dict[str, Execution] = {}
-        self.carried_out: list[str] = []
-
-    def find(self, name: str) -> Execution | None:
-        return self.executions.get(name)
-
-    def describe(self, execution: str) -> Execution:
-        return self.executions[execution]
-
-    def start(self, name: str, data: Mapping[str, Any]) -> str:
-        assert name not in self.executions
-        jobs = [info.key for info in self._lake.records.list(data["jobs"])]
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(self._carry_out, jobs))
-        self.executions[name] = Execution(name, "SUCCEEDED", {})
-        return name
-
-    def _carry_out(self, job: str) -> None:
-        if not self.loses(job):
-            self.carried_out.append(job)
-            restate_job(self._lake.services, job)
+def machine_of(lake: MemoryLake, **more: Any) -> MemoryMachine:
+    return MemoryMachine(lake.records, restate=lambda job: restate_job(lake.services, job), **more)
 
 
 def lost_lake(seed: int) -> tuple[MemoryLake, dict[str, str]]:
@@ -74,7 +47,7 @@ def jobs_of(lake: MemoryLake) -> list[Restate]:
 def test_workers_and_the_driver_die_and_the_run_ends_with_the_same_content(seed: int) -> None:
     lake, digests = lost_lake(seed)
     source = random.Random(seed)
-    machine = MemoryMachine(lake, loses=lambda _job: source.random() < 0.5)
+    machine = machine_of(lake, loses=lambda _job: source.random() < 0.5)
     jobs = jobs_of(lake)
     RunAtScale(lake.records, machine, "run").begin(FACT, jobs)  # type: ignore[arg-type] - and dies
     for _ in range(40):
@@ -90,7 +63,7 @@ def test_workers_and_the_driver_die_and_the_run_ends_with_the_same_content(seed:
 
 def test_a_run_of_which_the_manifest_is_not_there_was_never_begun_whole() -> None:
     lake, _ = lost_lake(1)
-    machine = MemoryMachine(lake)
+    machine = machine_of(lake)
     lake.records.fail = lambda _effect, key: OSError("cut") if key.endswith("manifest.json") else None
     run = RunAtScale(lake.records, machine, "run")  # type: ignore[arg-type]
     with pytest.raises(OSError, match="cut"):
@@ -107,7 +80,7 @@ def test_a_partition_that_would_lose_rows_is_left_with_its_reason_and_stops_no_o
     inputs = jobs[0].inputs
     assert inputs is not None
     bare = [Restate("sales", FACT, (path,), replace(inputs, objects=())) for path in lake.paths(FACT)[:1]]
-    run = RunAtScale(lake.records, MemoryMachine(lake), "run")  # type: ignore[arg-type]
+    run = RunAtScale(lake.records, machine_of(lake), "run")  # type: ignore[arg-type]
     manifest = run.begin(FACT, [*bare, *jobs])
     assert list(run.follow(manifest))[-1] == manifest.jobs
     [left] = run.left(manifest)

@@ -1,0 +1,1 @@
+"""Shares of audits and proofs at scale."""

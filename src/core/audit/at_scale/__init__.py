@@ -1,0 +1,1 @@
+"""Work that many functions do side by side, as jobs in a folder."""
