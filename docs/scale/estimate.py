@@ -103,10 +103,7 @@ def entities(facts: Mapping[str, Any], counts: Sequence[int]) -> Iterator[str]:
     yield "| entities | calls at once | shards | partitions a minute | rows of each | commits a minute | what to do |"
     yield "|---:|---:|---:|---:|---:|---:|---|"
     for count in counts:
-        rows = count * int(facts["minutes_a_day"])
-        buckets = (
-            0 if count <= facts["most_unbucketed"] else 1 << ceil(Decimal(rows) / facts["most_rows"] - 1).bit_length()
-        )
+        rows, buckets = count * int(facts["minutes_a_day"]), buckets_of(facts, count)
         calls = ceil(count * Decimal(str(facts["call_seconds"])) / 60)
         shards = ceil(Decimal(count) / 60 / facts["records_a_shard"])
         partitions = buckets or count
@@ -115,6 +112,90 @@ def entities(facts: Mapping[str, Any], counts: Sequence[int]) -> Iterator[str]:
         advice = next(text for most, text in facts["advice"] if count <= most)
         cells = [f"{count:,}", f"{calls:,}", str(shards), f"{partitions:,}", f"{of_each:,}", f"{seconds:.1f} s", advice]
         yield f"| {' | '.join(cells)} |"
+
+
+# ---------------------------------------------------------------- how soon a value can be queried
+
+
+def buckets_of(facts: Mapping[str, Any], count: int) -> int:
+    """Buckets of a day's partition, a power of two, so that none has too many rows; 0 where none is needed."""
+    if count <= facts["most_unbucketed"]:
+        return 0
+    return 1 << ceil(Decimal(count * int(facts["minutes_a_day"])) / facts["most_rows"] - 1).bit_length()
+
+
+def roads(facts: Mapping[str, Any], count: int, *, emulated: bool = False) -> dict[str, Decimal]:
+    """Seconds at the 99th percentile from quote and from committed row to queryable, from gap to certificate.
+
+    ``emulated``: as on the local stack, whose provider and events take no time, and at the minute of its one feed.
+    """
+    given = {name: Decimal(str(amount)) for name, amount in facts["seconds"].items()}
+    given |= {name: Decimal(str(amount)) for name, amount in (facts["emulated"] if emulated else {}).items()}
+    partitions = buckets_of(facts, count) or count
+    commits = max(-(-partitions // int(facts["commits_at_once"])) * given["commit"], partitions * given["commit_cpu"])
+    arrived = given["event"] + given["window"]
+    gaps = Decimal(count * 60) / facts["points_a_gap"]
+    calls = gaps * given["repair"] / at_once(facts, count)
+    scans = given["audit"] + given["audit_of_1000"] * count / 1000
+    share = Decimal("0.99")
+    return {
+        "quote": given["call"] + given["buffer"] + arrived + given["invocation"] + count * given["row"] + commits,
+        "row": share * given["every"] + given["margin"] + given["pass"] + count * given["pass_row"] + arrived,
+        "gap": share * 3600 + 60 * given["audit_minute"] + scans + calls + given["wait"],
+    }
+
+
+def at_once(facts: Mapping[str, Any], count: int) -> int:
+    """Pull functions at once, with sixteen calls each: as many as ask for all within the minute."""
+    return max(2, ceil(Decimal(str(facts["seconds"]["call"])) * count / 60 / int(facts["calls_at_once"])))
+
+
+def monthly_usd(facts: Mapping[str, Any], count: int, prices: Mapping[str, Any]) -> Decimal:
+    """A month of a feed with so many entities, by what a minute asks for; page and people apart."""
+    given = {name: Decimal(str(amount)) for name, amount in facts["seconds"].items()}
+    partitions = buckets_of(facts, count) or count
+    commits = max(-(-partitions // int(facts["commits_at_once"])) * given["commit"], partitions * given["commit_cpu"])
+    turns = Decimal(count) / 10  # batches of the pull function, each of which takes its turns at the provider
+    minute = {
+        "lambda_gb_second": (given["call"] * turns + count * given["request"]) / 2
+        + (given["invocation"] + count * given["row"] + commits) * Decimal(facts["memory_mb"]) / 1024,
+        "lambda_request": turns + 2,
+        "sqs_request": Decimal("0.302") * count,
+        "kinesis_put_unit": Decimal(count),
+        "firehose_gb": Decimal(count) * 5 / 1024 / 1024,
+        "s3_get": 2 * partitions + turns + 1,
+        "s3_put": 2 * partitions + turns + 2,
+        "log_gb": Decimal(count) * Decimal("0.00000015"),
+        "scheduler_invocation": Decimal(1),
+    }
+    shards = ceil(Decimal(count) / 60 / int(facts["records_a_shard"]))
+    hour = {
+        "kinesis_shard_hour": Decimal(shards),
+        "lambda_gb_second": (given["audit"] + given["audit_of_1000"] * count / 1000)
+        * Decimal(facts["memory_mb"])
+        / 1024,
+        "s3_get": 4 * partitions + Decimal(count * 60) / facts["points_a_gap"] * 10,
+        "s3_put": Decimal(count * 60) / facts["points_a_gap"] * 4 + 70,
+        "step_transition": Decimal(60) + Decimal(count * 60) / facts["points_a_gap"],
+    }
+    used = {name: amount * int(facts["minutes_a_month"]) for name, amount in minute.items()}
+    for name, amount in hour.items():
+        used[name] = used.get(name, Decimal()) + amount * 730
+    return sum((amount * prices[name]["usd"] / prices[name]["per"] for name, amount in used.items()), Decimal())
+
+
+def freshness(facts: Mapping[str, Any], prices: Mapping[str, Any]) -> Iterator[str]:
+    """Of each number of entities how soon, what it costs, and which settings it asks for."""
+    yield "| entities | quote to queryable | committed row to queryable | gap to certificate | USD a month | settings |"
+    yield "|---:|---:|---:|---:|---:|---|"
+    for count in facts["counts"]:
+        soon = roads(facts, count)
+        calls = ceil(Decimal(count * 60) / facts["points_a_gap"])
+        settings = f"`bucket(symbol, {buckets_of(facts, count)})`, `pull_concurrency` {at_once(facts, count)}"
+        if calls > facts["calls_of_an_audit"]:
+            settings += f", `audit_limits.budget.calls` {calls:,}"
+        cells = [f"{count:,}", *(_time(soon[name]) for name in ("quote", "row", "gap"))]
+        yield f"| {' | '.join([*cells, f'{monthly_usd(facts, count, prices):,.0f}', settings])} |"
 
 
 # ---------------------------------------------------------------- the page
@@ -132,6 +213,7 @@ def written(page: str) -> str:
         "work": table(given["scenarios"], prices),
         "engines": engines(given["engines"], given["engines"]["gigabytes"], prices),
         "entities": entities(given["entities"], given["entities"]["counts"]),
+        "freshness": freshness({**given["entities"], **given["freshness"]}, prices),
     }
     for name, rows in tables.items():
         head, _, rest = page.partition(f"<!-- {name} -->\n")

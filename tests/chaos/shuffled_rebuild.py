@@ -1,20 +1,28 @@
-"""A thousand partitions in the emulator's S3 rebuilt by a local Spark, of which workers and driver are killed."""
+"""A thousand partitions in the emulator's S3 rebuilt by a local Spark and by jobs; workers and drivers are killed."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.rebuild import TABLE
 from tests.chaos.run import Options, Result
-from tests.support.emulated_lake import emulated_lake
+from tests.support.emulated_lake import EmulatedLake, emulated_lake
 from tests.support.killed_spark import KilledRun
+from tests.support.memory_machine import MemoryMachine
 
+from cli.at_scale.run import RunAtScale
 from local.processes import end_below
+from processing.restating.job import restate_job
+from processing.restating.manifest import plan_rebuild
+from processing.restating.rebuild import rebuild_table
 
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-spark/bin/python"
 SYMBOLS, MONTHS = 84, 12  # 1,008 partitions
 WORKERS_KILLED = 4
+FUNCTIONS, LOST, ALONE = 16, 0.1, 5  # workers of the map, the share of jobs they are cut off in, partitions made alone
 
 
 def shuffled_rebuild(options: Options) -> Result:
@@ -41,7 +49,40 @@ def shuffled_rebuild(options: Options) -> Result:
             faults.append(f"the driver was killed after {len(done)} of {run.manifest.jobs} jobs: nothing was resumed")
         figures = {"partitions": len(lake.digests), "objects": lake.objects, "jobs": run.manifest.jobs}
         figures |= {"workers_killed": workers, "jobs_before_driver_died": len(done)}
-        return Result({**figures, "rebuilt_in_seconds": round(seconds, 1)}, faults)
+        figures["rebuilt_in_seconds"] = round(seconds, 1)
+        faults += by_functions(lake, options, figures)
+        return Result(figures, faults)
+
+
+def by_functions(lake: EmulatedLake, options: Options, figures: dict[str, float]) -> list[str]:
+    """The same by jobs, sixteen at once as the state machine hands them out, and a few partitions each alone."""
+    lake.lose()
+    services, chance = lake.services, random.Random(options.seed)
+    started = time.monotonic()
+    jobs = plan_rebuild(services, services.contracts.table(TABLE))
+    machine = MemoryMachine(
+        services.records,
+        at_once=FUNCTIONS,
+        loses=lambda _job: chance.random() < LOST,
+        restate=lambda job: restate_job(services, job),
+    )
+    run = RunAtScale(services.records, machine, "functions")  # type: ignore[arg-type]
+    run.begin(TABLE, jobs)
+    drivers = 0
+    while not drivers or run.left(run.manifest()):  # whoever follows dies each time, and another goes on
+        drivers += 1
+        run = RunAtScale(services.records, machine, "functions")  # type: ignore[arg-type]
+        list(run.follow(run.again()))
+    figures |= {"functions": FUNCTIONS, "jobs_of_functions": len(jobs), "drivers_of_functions": drivers}
+    figures["rebuilt_by_functions_in_seconds"] = round(time.monotonic() - started, 1)
+    content = lake.content()
+    started = time.monotonic()
+    alone = sorted(lake.digests)[:: max(1, len(lake.digests) // ALONE)]
+    for path in alone:
+        list(rebuild_table(services, TABLE, path))
+    seconds = (time.monotonic() - started) / len(alone) * len(lake.digests)
+    figures["one_by_one_in_seconds"] = round(seconds, 1)  # by a few of them
+    return [f"{path} has another content by jobs" for path in lake.digests if content.get(path) != lake.digests[path]]
 
 
 RUNS: dict[str, Callable[[Options], Result]] = {"shuffled_rebuild": shuffled_rebuild}
