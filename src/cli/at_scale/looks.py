@@ -125,7 +125,7 @@ def verify_at_scale(deployed: Deployment, datasets: Sequence[str], span: Range, 
     for total in totals:
         of_dataset = [share.counts["certificates"] for share in shares if share.work.dataset == total["dataset"]]
         total["certificates"] = max(of_dataset)  # each share reads all of the chain
-        total |= {what: len(each.get(total["dataset"], ())) for what, each in known.items()}
+        total |= {what: len(each.get(total["dataset"], ())) for what, each in details.items()}
     failures = [failure for each in details["failures"].values() for failure in each]
     if not as_json:
         show("Verified", totals, as_json=False)
