@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,6 @@ def _download(folder: Path, requirements: str, platform: Platform, options: Sequ
 def _keep(wheels: Sequence[Path], kept: Path) -> None:
     for wheel in wheels:
         if not (kept / wheel.name).exists():
-            fresh = kept / f"{wheel.name}.{os.getpid()}"
+            fresh = kept / f"{wheel.name}.{os.getpid()}-{threading.get_ident()}"  # two layers may share a wheel
             fresh.write_bytes(wheel.read_bytes())
             fresh.replace(kept / wheel.name)
