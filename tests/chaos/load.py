@@ -40,6 +40,7 @@ MESSAGES = 200
 BACKLOG_MINUTES = 390  # of a session of XNYS
 BACKLOG_ORDERS = 1_500
 SOAK_SECONDS = 600
+LEAST_SOAK = 90.0  # fewer samples tell no growth
 SAMPLE_SECONDS = 5
 WRITERS = 16
 WITHIN = 1_800.0
@@ -272,7 +273,7 @@ def growing(growth: dict[int, dict[str, tuple[float, float]]]) -> list[str]:
 def soak(loaded: Loaded, options: Options) -> None:
     deployment = loaded.stack.deployment
     changes = Changes(loaded.stack.database.connect, seed=options.seed + 1)
-    seconds = SOAK_SECONDS * min(1.0, options.amount(OBJECTS) / OBJECTS)
+    seconds = max(LEAST_SOAK, SOAK_SECONDS * min(1.0, options.amount(OBJECTS) / OBJECTS))
     began, sent, passes = time.monotonic(), 0, 0
     try:
         with Watch(loaded.stack) as watch:
