@@ -38,6 +38,7 @@ class DatasetState:
     one up to which, newest first, all are of it (empty: all are). ``shown`` is the number of the certificate up to
     which ``completeness`` has the rows of a feed's windows. ``seen_until``: extraction had brought a database's rows of
     before it when they were compared last (epoch seconds; None: not told), which may be long before ``frontier``.
+    ``amiss`` says for a database's table where the first slice begins that the last look at it found not whole.
     """
 
     frontier: int | None = None
@@ -52,11 +53,12 @@ class DatasetState:
     forms: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     shown: int = 0
     seen_until: int | None = None
+    amiss: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         data = {**asdict(self), "open": {str(start): asdict(window) for start, window in self.open.items()}}
         data["rechecks"] = {str(start): due for start, due in self.rechecks.items()}
-        for optional in ("redriven", "halted", "rechecks", "forms", "shown"):
+        for optional in ("redriven", "halted", "rechecks", "forms", "shown", "amiss"):
             if not data[optional]:
                 del data[optional]
         if self.seen_until is None:

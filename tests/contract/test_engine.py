@@ -103,6 +103,20 @@ def test_rows_that_no_interval_holds_are_counted(served: Served) -> None:
     assert served.reading().count_rows(served.session, seconds=10) == len(ROWS) + 2
 
 
+def test_rows_of_an_interval_are_there_or_not_by_the_bounds_that_an_extraction_has(served: Served) -> None:
+    reading, second = served.reading(), timedelta(seconds=1)
+
+    def there(start: Position, until: datetime) -> bool:
+        return reading.has_rows_between(served.session, start, until, seconds=10)
+
+    assert there(START, FAR)
+    assert there(Position(NOON + 2 * second), FAR), "the first instant is inside"
+    assert not there(Position(NOON + 3 * second), FAR)
+    assert not there(START, NOON), "the last is not"
+    served.database.run("INSERT INTO item VALUES (30, 'null', 1, NULL)")
+    assert not there(Position(NOON + 3 * second), FAR)
+
+
 SPANS = (Span("2026-11-20T12:00:00Z", "2026-11-20T12:00:01Z"), Span("2026-11-20T12:00:01Z", "2026-11-21T00:00:00Z"))
 
 

@@ -223,6 +223,14 @@ class SimulatedTable:
 
         yield from self._batches(session, session.see("copy", look))
 
+    def has_rows_between(self, session: SimulatedSession, start: Position, until: datetime, *, seconds: float) -> bool:
+        def look() -> bool:
+            first, last = start.at.replace(tzinfo=None), until.replace(tzinfo=None)
+            cursors = [self._cursor(row) for row in self._rows(session).values()]
+            return any(cursor is not None and first <= cursor < last for cursor in cursors)
+
+        return bool(session.see("query", look))
+
     def lines_of(
         self, session: SimulatedSession, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
     ) -> Generator[list[bytes]]:

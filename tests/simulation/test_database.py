@@ -106,6 +106,10 @@ def test_rows_by_key_fingerprints_and_pairs_are_the_same(both: tuple[Reading, Re
     )
     counted = [reading.fingerprints(session, question, seconds=10) for reading, session in both]
     assert counted[0] == counted[1]
+    for seconds in range(-1, 21, 3):
+        start, until = Position(NOON + timedelta(seconds=seconds)), NOON + timedelta(seconds=seconds, microseconds=8)
+        there = [reading.has_rows_between(session, start, until, seconds=10) for reading, session in both]
+        assert there[0] == there[1]
     asked = ListPairs("shop", "item", spans[1], 4, (0, 2), "", column="created_at")
     pairs = [sorted(_csv(reading.pairs(session, asked, seconds=10))) for reading, session in both]
     assert pairs[0] == pairs[1]

@@ -96,6 +96,8 @@ class DatabaseLake(DatabaseSimulation):
             answer: Mapping[str, Any] = self.server.count(question)
         elif question["kind"] == "describe_tables":
             answer = self.server.describe()
+        elif question["kind"] == "find_waiting":
+            answer = self.server.waiting(question)
         else:
             self.server.prepare(question)
             answer = super()._ask(question)

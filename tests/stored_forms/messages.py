@@ -15,6 +15,7 @@ from core.audit.repair_jobs import Inputs, Repair, RepairOutcome, executor_of, r
 from core.audit.source_check import (
     CountBuckets,
     DescribeTables,
+    FindWaiting,
     ListPairs,
     LocateRows,
     Question,
@@ -184,4 +185,5 @@ def _questions() -> list[Question]:
         ListPairs("books", "book_order", spans[1], 16, (0, 5), target, "created_at"),
         LocateRows("books", "book_order", ((1,), (2,)), ("created_at",), target),
         DescribeTables("books", ("book", "book_order")),
+        FindWaiting("books", {"book": "2026-11-20T08:00:00.000000Z"}, "2026-11-20T09:00:00.000000Z"),
     ]

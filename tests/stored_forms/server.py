@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from core.audit.fingerprint import bucket_numbers, fingerprints, key_hashes, microseconds
-from core.audit.source_check import buckets_to_data, shapes_to_data
+from core.audit.source_check import WAITING, buckets_to_data, shapes_to_data
 from core.contract.model import HASH, HASH_LIST, SourceTable
 from core.errors import OutOfReach
 from core.sources.catalog import CatalogColumn, SourceType
@@ -77,6 +77,17 @@ class Server:
             for name, table in self.tables.items()
         }
         return shapes_to_data(columns, [])
+
+    def waiting(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to ``FindWaiting``."""
+        until = _naive(question["until"])
+        return {
+            WAITING: [
+                table
+                for table, since in question["since"].items()
+                if any(_naive(since) <= row["last_updated"] < until for row in self.rows[table].values())
+            ]
+        }
 
     def prepare(self, question: Mapping[str, Any]) -> None:
         """The rows that the next ``ListPairs`` or ``LocateRows`` (of a key of one column, and a time) is to get."""

@@ -25,8 +25,10 @@ from auditor.databases.rows.targets import targets_of
 from auditor.services import Limits, Services
 from core.audit.fingerprint import bucket_numbers, fingerprints, key_hashes, microseconds
 from core.audit.source_check import (
+    WAITING,
     CountBuckets,
     DescribeTables,
+    FindWaiting,
     ListPairs,
     buckets_to_data,
     pairs_schema,
@@ -182,6 +184,7 @@ class AuditedDatabase:
         self.source: dict[int, int] = {}
         self.asked: list[CountBuckets | ListPairs] = []
         self.described: Mapping[str, Any] = shapes_to_data({}, [])
+        self.sought: list[FindWaiting] = []
         self.ingest = MemoryObjects(clock=lambda: EARLY)
         self.partitions = MemoryPartitions()
         self.records = MemoryWarehouse(self.partitions)
@@ -233,6 +236,10 @@ class AuditedDatabase:
         asked = question_from_data(question)
         if isinstance(asked, DescribeTables):
             return self.described
+        if isinstance(asked, FindWaiting):
+            self.sought.append(asked)
+            bounds = epoch(asked.since[TABLE.name]), epoch(asked.until)
+            return {WAITING: [TABLE.name] if any(bounds[0] <= at < bounds[1] for at in self.source.values()) else []}
         self.asked.append(asked)
         if isinstance(asked, CountBuckets):
             until = microseconds(pa.array([instant(epoch(asked.until))], pa.timestamp("us")))[0]

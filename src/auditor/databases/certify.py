@@ -72,6 +72,7 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
             before,
             frontier=order.taken_at,
             seen_until=result.seen_until,
+            amiss=result.amiss,
             open=open_windows,
             causes=causes,
             swept_until=swept,

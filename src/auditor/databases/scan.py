@@ -6,9 +6,9 @@ those rows of the source that are in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from auditor.databases.arrivals import Arrivals, Ports, scan_arrivals
 from auditor.databases.choose import DatabaseOrder
@@ -16,7 +16,7 @@ from auditor.databases.derived import derived_findings
 from auditor.databases.memory import Memory, read_memory
 from auditor.databases.parameters import read_parameters, wrong_parameters
 from auditor.databases.rows.comparison import ComparisonTerms, compare_slices
-from auditor.databases.rows.targets import database_of
+from auditor.databases.rows.targets import Slice, all_slices, database_of, targets_of
 from auditor.databases.samples import Sampled, compare_sample
 from auditor.databases.shapes import Shapes, changed_source, look_at_source
 from auditor.evidence.results import AuditResult, WindowResult
@@ -27,10 +27,12 @@ from auditor.warehouse.mirrors import find_lagging_mirrors
 from auditor.warehouse.outdated import find_outdated
 from auditor.warehouse.unreferenced import find_unreferenced
 from core.audit.findings import BrokenPartition, Finding, SlowSweep, StaleDerived
-from core.contract.model import Database
+from core.audit.source_check import WAITING, FindWaiting, question_to_data
+from core.contract.model import Contract, Database
+from core.errors import of_kind
 from core.landing.ingest_objects import EPOCH
 from core.landing.state import ParameterNames
-from core.time import iso
+from core.time import format_instant, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,18 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     )
     seen = compared.outdated if order.scheduled else ()
     outdated = find_outdated(services, contract, order.outdated, seen)
+    windows = tuple(_as_sampled(window, sampled) for window in compared.windows)
     result = AuditResult(
         dataset=order.dataset,
         subject=order.dataset,
-        windows=tuple(_as_sampled(window, sampled) for window in compared.windows),
+        windows=windows,
         findings=(*findings, *outdated, *unreferenced.findings),
         targets=compared.objects,
         objects_until="",
         audited_at=iso(int(now.timestamp())),
         swept_until=unreferenced.until,
-        seen_until=_seen_until(source, watermarks, now),
+        seen_until=_brought_until(services, contract, watermarks, now=now, is_loaded=is_loaded),
+        amiss=_known_amiss(contract, order, memory, windows),
     )
     write_run_file(services.records, order.run, f"audit-{attempt}", result.to_data())
     sweep, swept_at = (order.sweep, order.taken_at) if order.scheduled else (memory.sweep, memory.swept_at)
@@ -98,13 +102,41 @@ def scan_database(services: Services, order: DatabaseOrder, *, attempt: int) -> 
     return DatabaseScan(result, Memory(tables, sweep, swept_at, rows, memory.redriven, shapes, still))
 
 
-def _seen_until(source: Database, watermarks: Mapping[str, datetime], now: datetime) -> int:
-    """How far the last pass is known to have come: as far as the table that it brought the newest rows of.
+def _brought_until(
+    services: Services, contract: Contract, watermarks: Mapping[str, datetime], *, now: datetime, is_loaded: bool
+) -> int:
+    """The instant before which extraction has brought the rows of every table, as far as any are promised by now.
 
-    Tables in which nothing changes have no object of it. Of those without times of change an audit sees all.
+    A table in which nothing changes has an old watermark, and so has one whose extraction alone stands still. Which of
+    the two it is the source knows. Of tables without times of change an audit sees all.
     """
-    seen = [now if table.by_keys else watermarks[table.name] for table in source.tables]
-    return int(max(seen).timestamp())
+    source = of_kind(contract.source, Database, "audit", contract.dataset)
+    promised = now - timedelta(seconds=source.complete_within)
+    old = {
+        table.name: format_instant(watermarks[table.name])
+        for table in source.tables
+        if not table.by_keys and watermarks[table.name] < promised
+    }
+    waiting: Iterable[str] = old if not is_loaded else ()
+    if old and is_loaded:
+        question = FindWaiting(contract.dataset, old, format_instant(promised))
+        waiting = services.needed_source()(question_to_data(question))[WAITING]
+    return int(min([promised, *(watermarks[name] for name in waiting)]).timestamp())
+
+
+def _known_amiss(
+    contract: Contract, order: DatabaseOrder, memory: Memory, windows: Iterable[WindowResult]
+) -> dict[str, int]:
+    """The start of the first slice of each table that is not whole, by this scan or the last one that looked at it.
+
+    One that is only not over yet is none, for nobody has certified it.
+    """
+    found = [(window.subject, window.start) for window in windows if window.counts["missing"] or window.touched_by]
+    looked_at = {(part.table, part.start, part.end) for part in order.slices}
+    if unseen := {*memory.open} - looked_at:
+        existing = {part for target in targets_of(contract) for part in all_slices(target, order.taken_at)}
+        found += [(table, start) for table, start, end in unseen if Slice(table, start, end) in existing]
+    return dict(sorted(found, key=lambda pair: -pair[1]))
 
 
 def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:

@@ -53,8 +53,9 @@ class AuditResult:
     ``sample`` is what is to be compared with the provider's history, once in a run; ``rechecks`` are proven absences
     that it is time to ask for again. ``doubts`` are missing points that the source says it has not and that are not
     proven. ``swept_until`` is the key at which the sweep of unreferenced objects goes on. ``known`` are values near
-    what is to be asked for, by entity. ``seen_until``: a database's rows of versions before it were
-    compared, as far as extraction came (epoch seconds; None: not told).
+    what is to be asked for, by entity. ``seen_until``: extraction had
+    brought the rows of before it of every table (epoch seconds; None: not told). ``amiss``: where the first slice
+    begins that is not whole, by a database's table.
     """
 
     dataset: str
@@ -70,6 +71,7 @@ class AuditResult:
     rechecks: tuple[FetchHistory, ...] = ()
     known: Mapping[str, tuple[KnownValue, ...]] = field(default_factory=dict)
     seen_until: int | None = None
+    amiss: Mapping[str, int] = field(default_factory=dict)
 
     def subject_of(self, window: WindowResult) -> str:
         """The table that a window of this result is of."""
@@ -90,6 +92,7 @@ class AuditResult:
             **({"rechecks": to_data(self.rechecks)} if self.rechecks else {}),
             **({"known": to_data(self.known)} if self.known else {}),
             **({"seen_until": self.seen_until} if self.seen_until is not None else {}),
+            **({"amiss": dict(self.amiss)} if self.amiss else {}),
         }
 
     @classmethod
@@ -108,6 +111,7 @@ class AuditResult:
             rechecks=from_data(tuple[FetchHistory, ...], data.get("rechecks", ())),
             known=from_data(Mapping[str, tuple[KnownValue, ...]], data.get("known", {})),
             seen_until=data.get("seen_until"),
+            amiss=data.get("amiss", {}),
         )
 
 

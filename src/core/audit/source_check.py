@@ -28,6 +28,7 @@ PLACE = "place"
 UNPLACED = "unplaced"  # in an answer: how many rows have no place in time, at most ``MOST_UNPLACED``
 MOST_UNPLACED = 10_000
 REFUSED = "refused"  # in an answer: why the database shows nothing of this table; the others it may show
+WAITING = "waiting"  # in an answer: the tables that rows wait in
 NOW = 0  # as the number of a list
 
 
@@ -114,8 +115,21 @@ class DescribeTables:
     kind: str = "describe_tables"
 
 
+@dataclass(frozen=True, slots=True)
+class FindWaiting:
+    """Which tables have rows that an extraction has yet to bring: from ``since`` (by table) on and before ``until``.
+
+    A table that the database does not show counts among them.
+    """
+
+    dataset: str
+    since: Mapping[str, str]
+    until: str
+    kind: str = "find_waiting"
+
+
 RowsQuestion = CountBuckets | ListPairs | LocateRows | ListUnplaced
-Question = RowsQuestion | DescribeTables
+Question = RowsQuestion | DescribeTables | FindWaiting
 
 
 def question_to_data(question: Question) -> dict[str, Any]:
@@ -131,6 +145,7 @@ def question_from_data(data: Mapping[str, Any]) -> Question:
         "locate_rows": LocateRows,
         "list_unplaced": ListUnplaced,
         "describe_tables": DescribeTables,
+        "find_waiting": FindWaiting,
     }
     kind = kinds.get(str(data.get("kind")))
     if kind is None:

@@ -18,8 +18,10 @@ from core.audit.key_values import canonical_keys
 from core.audit.source_check import (
     REFUSED,
     UNPLACED,
+    WAITING,
     CountBuckets,
     DescribeTables,
+    FindWaiting,
     ListInUse,
     ListUnplaced,
     LocateRows,
@@ -36,7 +38,9 @@ from core.errors import InvalidData, PipelineBug
 from core.json import UNREADABLE
 from core.landing.content import HashList
 from core.landing.former_names import list_now
+from core.landing.ingest_objects import Position
 from core.ports import ObjectWriter
+from core.time import parse_instant
 from ingestion.engines.port import TableReading
 from ingestion.extract.flow import Extraction
 
@@ -58,6 +62,8 @@ def answer(extraction: Extraction, question: Mapping[str, Any], records: ObjectW
     try:
         if isinstance(asked, DescribeTables):
             return _described(extraction)
+        if isinstance(asked, FindWaiting):
+            return {WAITING: [name for name, since in asked.since.items() if _waits(extraction, name, since, asked)]}
         return _answer(extraction, asked, records)
     except (InvalidData, PipelineBug) as error:
         return {REFUSED: str(error)}
@@ -71,6 +77,17 @@ def _described(extraction: Extraction) -> dict[str, Any]:
     listed = [table.relation for table in engine.listed(session) if table.schema in schemas]
     others = [relation for relation in listed if relation not in ours][:MOST_OTHERS]
     return shapes_to_data({name: table.columns for name, table in described.items()}, others)
+
+
+def _waits(extraction: Extraction, name: str, since: str, asked: FindWaiting) -> bool:
+    """Whether rows of a table wait for their extraction; so they do where it shows nothing of itself."""
+    try:
+        reading, session = extraction.reading(name), extraction.session()
+        extraction.engine.catch_up(session)
+        start, until = Position(parse_instant(since)), parse_instant(asked.until)
+        return reading.has_rows_between(session, start, until, seconds=extraction.statement_seconds)
+    except (InvalidData, PipelineBug):
+        return True
 
 
 def _answer(extraction: Extraction, asked: RowsQuestion, records: ObjectWriter) -> dict[str, Any]:

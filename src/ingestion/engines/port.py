@@ -140,6 +140,10 @@ class RowReader(Protocol):
         """The rows that have one of these keys, as they are now. At least one key."""
         ...
 
+    def has_rows_between(self, session: Session, start: Position, until: datetime, *, seconds: float) -> bool:
+        """Whether ``lines_between`` would have any row."""
+        ...
+
     def sample(self, session: Session, rows: int, *, seconds: float) -> Generator[list[bytes]]:
         """So many rows, whichever the server has at hand first. Raises ``UnprintableValue`` where one cannot be."""
         ...

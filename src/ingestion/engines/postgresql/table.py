@@ -15,7 +15,7 @@ from core.time import parse_instant
 from ingestion.engines.port import Counted, Session
 from ingestion.engines.postgresql.content import can_hash, content_hash, hash_list, hashed_output
 from ingestion.engines.postgresql.fingerprints import copy_columns, copy_pairs, copy_unplaced, count_buckets
-from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot
+from ingestion.engines.postgresql.select import Reading, copy_where, count_unplaced, in_snapshot, within
 from ingestion.engines.postgresql.unprintable import Printer
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
@@ -77,6 +77,13 @@ class PostgresTable:
     ) -> Generator[list[bytes]]:
         """The rows from ``start`` on whose cursor is before ``until``, in one round trip."""
         return Printer(self.reading, session, seconds, checked_at).interval(start, until)
+
+    def has_rows_between(self, session: Session, start: Position, until: datetime, *, seconds: float) -> bool:
+        """Whether any row's cursor is in the interval; the server ends its search at the first."""
+        found = (
+            f"SELECT EXISTS (SELECT FROM {self.reading.source} AS stored WHERE {within(self.reading, start, until)})"
+        )
+        return bool(session.query(in_snapshot(self.reading, found, seconds=seconds))[0][0])
 
     def lines_of(
         self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float

@@ -53,12 +53,26 @@ def test_a_slice_that_is_whole_is_certified_once_and_shown_on_the_day_of_its_aud
 
 def test_audits_of_an_extraction_that_stands_still_find_whole_no_more_than_it_has_brought() -> None:
     lake = whole()
+    lake.source[3] = int(CLOCK.timestamp()) + 60
     contract = lake.services.contracts.dataset(DATASET)
     for run in ("first", "second", "third"):
         audit(lake, run)
         assert read_state(lake.records, DATASET).frontier == int(lake.now.timestamp())
         assert 0 < read_audited(lake.records, contract).until <= int(CLOCK.timestamp())
         lake.now += timedelta(days=1)
+
+
+def test_what_audits_know_to_be_amiss_bounds_whoever_claims_no_more_than_is_whole() -> None:
+    lake = whole()
+    contract = lake.services.contracts.dataset(DATASET)
+    audit(lake, "first")
+    assert read_audited(lake.records, contract).amiss == {}
+    lake.source[3] = 30
+    audit(lake, "second")
+    assert read_audited(lake.records, contract).amiss == {ORDER_FACT.name: 0}
+    lake.put({3: 30})
+    audit(lake, "third")
+    assert read_audited(lake.records, contract).amiss == {}
 
 
 def test_what_an_audit_found_is_where_the_standing_of_its_tables_looks_for_it() -> None:

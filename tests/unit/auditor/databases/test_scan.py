@@ -13,6 +13,7 @@ from auditor.databases.scan import DatabaseScan, scan_database
 from auditor.run_files import read_run_file
 from auditor.windows import Scope
 from core.audit.findings import DeadLetters, SlowSweep
+from core.time import at_epoch
 
 NOW = int(CLOCK.timestamp())
 
@@ -55,6 +56,49 @@ def test_before_anything_is_processed_nothing_is_compared() -> None:
     lake.source = {1: 10}
     result = scan(lake).result
     assert (result.windows, result.findings, lake.asked) == ((), (), [])
+
+
+def seen(lake: AuditedDatabase) -> int:
+    until = scan(lake).result.seen_until
+    assert until is not None
+    return until
+
+
+def test_extraction_has_brought_all_that_is_promised_where_the_source_has_no_more() -> None:
+    """A table that is quiet and one whose extraction stands still have the same old watermark."""
+    lake, promised = AuditedDatabase(), NOW - 7_200
+    brought = promised - 3_600
+    lake.arrive(1, until=at_epoch(brought))
+    lake.source = {1: brought - 10}
+    lake.put(lake.source)
+    assert seen(lake) == promised
+    lake.source[2] = promised
+    assert seen(lake) == promised, "what came since is promised for later"
+    lake.source[3] = brought + 10
+    assert seen(lake) == brought
+    lake.arrive(2, until=at_epoch(NOW - 60))
+    lake.sought.clear()
+    assert seen(lake) == promised
+    assert lake.sought == [], "nobody is asked where all has come"
+
+
+def test_before_the_first_object_nothing_was_brought_and_the_source_is_not_asked() -> None:
+    lake = AuditedDatabase()
+    lake.source = {1: 10}
+    assert (seen(lake), lake.sought) == (0, [])
+
+
+def test_a_slice_that_is_not_whole_is_known_so_until_a_scan_looks_again() -> None:
+    lake = AuditedDatabase()
+    lake.arrive(1)
+    lake.source = {1: 10, 2: 20}
+    lake.put({1: 10})
+    found = scan(lake)
+    assert found.result.amiss == {ORDER_FACT.name: 0}
+    change_memory(lake.records, DATASET, lambda _: found.memory)
+    assert scan(lake, slices=()).result.amiss == {ORDER_FACT.name: 0}, "the budget had no rows for it"
+    lake.put({2: 20})
+    assert scan(lake).result.amiss == {}
 
 
 def test_a_scheduled_scan_remembers_what_it_verified_and_where_the_sweep_goes_on() -> None:
