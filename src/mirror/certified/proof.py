@@ -3,9 +3,11 @@
 A certificate names, for each partition with rows of its window, their number and digest. So an object is compared row
 by row, whatever was committed since: of a feed's fact the rows of each window, of a database's table all rows of the
 partition. Rows that no certificate speaks of bound it, and so do windows whose rows are others. What is computed from
-other tables holds as far as the very objects do that it was computed from. A partition that certificates name and that
-has no object bounds it like rows that are others, and so does a window with rows whose certificate does not speak of
-the table at all: it was issued before there was one.
+other tables holds as far as the very objects do that it was computed from, and a rollup, which says of its groups
+whether they are complete, as far as it knows of the certificates (``rollups``); what is made of the contract alone is
+held against that (``static``). A partition that certificates name and that has no object bounds it like rows that are
+others, and so does a window with rows whose certificate does not speak of the table at all: it was issued before there
+was one.
 
 The certificates are those that the ledgers name. Whether a ledger says what the chain does is what ``starmend verify``
 proves.
@@ -13,27 +15,29 @@ proves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from core.audit.certificate import Certificate, LedgerEntry, entry_of
-from core.contract.model import Contract, Feed, Table
-from core.errors import InvalidData, LostCommit, PipelineBug
+from core.contract.model import Contract, Contracts, Feed, Table
+from core.errors import InvalidData, LostCommit, PipelineBug, of_kind
 from core.evolution.certified import table_as_certified
 from core.feeds.partitions import TIME_DIGITS, column_of, unit_bounds
 from core.ports import ObjectReader
 from core.time import epoch, iso
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
-from core.warehouse.current_state import ENTITIES, current_table, inputs_of
+from core.warehouse.current_state import current_table, inputs_of
 from core.warehouse.keys import values_in, with_path_columns
 from core.warehouse.order import as_array
 from core.warehouse.partition_objects import Opened, open_object
 from core.warehouse.pointer import partition_of
 from mirror.certified.ledgers import Ledgers
+from mirror.certified.rollups import CertifiedRollup
+from mirror.certified.static import is_as_promised, is_static, telling_column
 
 ALL_TIME = (0, 253_402_300_799)  # 1970 to 9999: of rows that no time bounds
 _MICROSECONDS = 1_000_000
@@ -80,9 +84,10 @@ class Proven:
 class Prover:
     """The certificates of one dataset, held against objects."""
 
-    def __init__(self, contract: Contract, objects: ObjectReader, *, until: int) -> None:
+    def __init__(self, contracts: Contracts, contract: Contract, objects: ObjectReader, *, until: int) -> None:
         """Nothing at or after ``until`` is claimed, and so nothing of it is compared."""
         self._contract, self._objects, self._limit = contract, objects, until
+        self._calendars = contracts.calendar
         self._ledgers = Ledgers(objects, contract.dataset)
         states = [current_table(contract, each) for each in contract.source.tables] if contract.source else []
         self._tables = {table.folder: table for table in (*contract.tables, *states)}
@@ -98,13 +103,15 @@ class Prover:
 
     def _prove(self, place: Place) -> Proven:
         table = place.table
-        if table.kind == "calendar" or (table.kind == "dimension" and table.source == ENTITIES):
-            return Proven(self._limit)  # made of the contract alone
         try:
             rows = self._read(place)
+            if is_static(table):
+                return self._of_contract(rows)
             inputs = rows.opened.footer.inputs
             if table.kind == "rollup" and not inputs:
                 return self._bounded(place, place.bounds[0], "does not say what it was computed from")
+            if table.kind == "rollup":
+                return min(self._of_groups(rows), self._of_inputs(inputs), key=lambda proven: proven.until)
             if inputs:
                 return self._of_inputs(inputs)
             if isinstance(self._contract.source, Feed):
@@ -148,7 +155,9 @@ class Prover:
         return [current_table(self._contract, source) for source in own]
 
     def _of_absent(self, place: Place) -> Proven:
-        """A partition without an object has no rows: as far as no certificate names it."""
+        """A partition without an object has no rows: as far as neither the contract nor a certificate names it."""
+        if is_static(place.table):
+            return self._bounded(place, 0, "has no object, and the contract says what is in it")
         entries = self._ledgers.between(*place.bounds).values()
         starts = [epoch(entry.start) for entry in entries if place.partition in entry.partitions]
         return self._bounded(place, min(starts, default=self._limit), "has no object, and certificates name it")
@@ -166,6 +175,22 @@ class Prover:
         """As far as the least of the objects that it was computed from, and of the partitions that there were not."""
         proofs = [self.prove(self._place(name, key)) for name, key in inputs.items()]
         return min(proofs, key=lambda proven: proven.until, default=Proven(self._limit))
+
+    def _of_contract(self, rows: _Rows) -> Proven:
+        """A table that is made of the contract alone: all of it, or nothing."""
+        table, contract = rows.place.table, self._contract
+        values = rows.columns([telling_column(table, contract)]).column(0).to_pylist()
+        if is_as_promised(values, table, contract):
+            return Proven(self._limit)
+        return self._bounded(rows.place, 0, "is not what the contract says")
+
+    def _of_groups(self, rows: _Rows) -> Proven:
+        """A rollup's partition: as far as its groups are as the certificates of now have them."""
+        place, feed = rows.place, of_kind(self._contract.source, Feed, "prove snapshot", rows.place.partition)
+        rollup = CertifiedRollup.of(self._contract, feed, place.table, self._calendars(feed.calendar))
+        entries = self._ledgers.between(*place.bounds).values()
+        until, problem = rollup.held_until(place.path, rows.columns(rollup.names), entries, limit=self._limit)
+        return self._bounded(place, until, problem)
 
     def _place(self, partition: str, key: str) -> Place:
         for folder, table in self._tables.items():
@@ -232,6 +257,13 @@ class _Rows:
         """A column of times, as microseconds since 1970."""
         rows = self.opened.read(stored_schema(self.place.table), [column])
         return np.asarray(as_array(rows.column(column)).cast(pa.timestamp("us")).cast(pa.int64()))
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """These columns, as the contract has them now."""
+        table = self.place.table
+        schema = stored_schema(table)
+        stored = self.opened.read(schema, [name for name in schema.names if name in names])
+        return with_path_columns(table, self.place.path, stored, names)
 
     def as_of(self, entry: LedgerEntry) -> pa.Table:
         """The rows as a certificate saw them."""

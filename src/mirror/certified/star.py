@@ -38,8 +38,9 @@ class CertifiedStar:
     """What was claimed last of a dataset, and by which certificate (``number``, ``hash``).
 
     ``until`` is the instant before which it holds, and ``at`` when the tags of ``group`` were made (epoch seconds). A
-    table of another group could not follow; ``problems`` says why, by table. ``considered`` is what was last thought
-    about: as long as audits say no more, nothing is proven again.
+    table of another group could not follow; ``problems`` says why, by table, and ``tried`` has the sequence number of
+    the snapshot that was looked at. ``considered`` is what was last thought about: as long as audits say no more,
+    nothing is proven again.
     """
 
     until: int = 0
@@ -50,6 +51,7 @@ class CertifiedStar:
     tables: Mapping[str, CertifiedTable] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     considered: str = ""
+    tried: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The canonical bytes."""

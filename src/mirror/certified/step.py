@@ -8,7 +8,7 @@ says so; the next run does the same again and finds done what is done.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -18,9 +18,12 @@ from core.errors import InvalidData
 from core.mirroring.audited import Audited, read_audited
 from core.mirroring.state import MirroredFile
 from core.mirroring.views import ViewCatalog, certified_view
+from core.time import iso
+from core.warehouse.current_state import current_table, inputs_of
 from mirror.certified.ledgers import certificates_since
 from mirror.certified.proof import Place, Proven, Prover
 from mirror.certified.star import CertifiedStar, CertifiedTable, change_star, read_star
+from mirror.certified.static import is_static
 from mirror.certified.tags import Claim, certify_snapshot
 from mirror.commit import Waits, mirror_table
 from mirror.iceberg.table import TAGS_KEPT
@@ -49,17 +52,18 @@ def certify_dataset(
     """Prove the certificates in the very objects of the mirrors, and tag what holds, as one group.
 
     It costs three requests where the audits have said nothing new since the last time, unless it is asked for
-    ``again``. Of what has changed since the last proof the objects are read; of all of them the first time. Where these
-    are more than ``most`` (0: no bound), nothing is proven, for a function has no time for it. A table of which less
-    holds than was claimed before keeps its tag, until the snapshot is a week old. Where there are ``views``, those of
-    the tagged tables follow. Raises ``TransientFailure`` where a store does not answer.
+    ``again``, or a rollup that was behind its facts has been made again. Of what has changed since the last proof the
+    objects are read; of all of them the first time. Where these are more than ``most`` (0: no bound), which a function
+    has no time for, the oldest are, as far as these go: the next run goes on from there. A table of which less holds
+    than was claimed before keeps its tag, until the snapshot is a week old. Where there are ``views``, those of the
+    tagged tables follow. Raises ``TransientFailure`` where a store does not answer.
     """
     contract = contracts.dataset(dataset)
     try:
         audited = read_audited(services.objects, contract)
         before = read_star(services.objects, dataset)
-        considered = f"{audited.head.number} {audited.head.hash} {audited.until}"
-        if considered == before.considered and not again:
+        considered = _considered(audited)
+        if considered == before.considered and not again and not _were_made_again(contract, before, services):
             return before
         if not audited.until:
             return Uncertified(dataset, "no window of it is certified yet")
@@ -71,24 +75,50 @@ def certify_dataset(
             return Uncertified(dataset, f"{table.name} waits for {len(outcome.partitions)} partitions of older types")
     mirrors = {table.name: read_mirror(table.name, services.objects) for table in contract.tables}
     places = _places_to_prove(contract, mirrors, before, audited, news)
-    count = sum(map(len, places.values()))
-    if most and count > most:
+    until = _within_reach(places, most, audited.until)
+    if until < audited.until and until <= _claimed(before, services):
         problem = (
-            f"{count:,} objects have to be read, which a run has no time for: starmend mirror certify does it once"
+            f"{sum(map(len, places.values())):,} objects have to be read, which a run has no time for: "
+            "starmend mirror certify does it once"
         )
         return Uncertified(dataset, problem)
-    prover = Prover(contract, services.objects, until=audited.until)
+    prover = Prover(contracts, contract, services.objects, until=until)
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        proofs = {name: _least(prover, of_table, audited.until, pool) for name, of_table in places.items()}
+        proofs = {name: _least(prover, of_table, until, pool) for name, of_table in places.items()}
     for table in contract.tables:
         since = before.until if _goes_on(before, table, mirrors[table.name]) else 0
         named = prover.prove_named(table, _files(table, mirrors[table.name]), since=since, news=news)
-        proofs[table.name] = min(named, proofs[table.name], key=lambda proven: proven.until)
+        proofs[table.name] = min(
+            named, proofs[table.name], *_known_amiss(contract, table, audited), key=lambda proven: proven.until
+        )
     star = _tagged(contract, mirrors, proofs, before, audited, services)
-    star = replace(star, considered=considered)
-    if views is not None:
+    star = replace(star, considered=considered if until == audited.until else "")
+    if views is not None and star.group != before.group:
         _make_views(contracts, contract, star, views)
     return change_star(services.objects, dataset, lambda stored: star if stored == before else stored)
+
+
+# ---------------------------------------------------------------- what there is to do
+
+
+def _considered(audited: Audited) -> str:
+    amiss = "".join(f" {table}:{start}" for table, start in sorted(audited.amiss.items()))
+    return f"{audited.head.number} {audited.head.hash} {audited.until}{amiss}"
+
+
+def _were_made_again(contract: Contract, before: CertifiedStar, services: MirrorServices) -> bool:
+    """Whether a rollup that was behind, its facts not, is another by now: it is made again after the audit's end."""
+    return any(
+        _sequence(read_mirror(table.name, services.objects)) != before.tried.get(table.name)
+        for table in contract.tables
+        if table.kind == "rollup" and table.name in before.problems and table.source not in before.problems
+    )
+
+
+def _within_reach(places: Mapping[str, Collection[Place]], most: int, until: int) -> int:
+    """The instant before which rows lie in ``most`` of the places (0: in as many as there are), ``until`` at most."""
+    starts = sorted(place.bounds[0] for of_table in places.values() for place in of_table)
+    return min(until, starts[most]) if most and len(starts) > most else until
 
 
 # ---------------------------------------------------------------- what holds
@@ -132,8 +162,21 @@ def _least(prover: Prover, places: Iterable[Place], until: int, pool: Executor) 
     return least
 
 
+def _known_amiss(contract: Contract, table: Table, audited: Audited) -> Iterator[Proven]:
+    """What the audits know of a table, or of what it is computed from, whatever certificates of before say."""
+    sources = [current_table(contract, contract.source_table(name)).name for name in inputs_of(table)]
+    for name in (table.name, *sources):
+        if name in audited.amiss:
+            yield Proven(
+                audited.amiss[name], f"{name}: the audit finds it not whole from {iso(audited.amiss[name])} on"
+            )
+
+
 def _places(table: Table, mirror: Mirror) -> Iterator[Place]:
-    yield from (Place(table, path, file.key) for path, file in _files(table, mirror).items())
+    files = _files(table, mirror)
+    yield from (Place(table, path, file.key) for path, file in files.items())
+    if not files and is_static(table):
+        yield Place(table, "", "")
 
 
 def _files(table: Table, mirror: Mirror) -> Mapping[str, MirroredFile]:
@@ -167,12 +210,12 @@ def _tagged(
     services: MirrorServices,
 ) -> CertifiedStar:
     """The star after all tables of which no less holds than before were tagged as one group."""
-    now = int(services.now().timestamp())
-    claimed = before.until if now - before.at < TAGS_KEPT.total_seconds() else 0  # the snapshots are gone by then
+    now, claimed = int(services.now().timestamp()), _claimed(before, services)
     together = {name: proven for name, proven in proofs.items() if proven.until and proven.until >= claimed}
     problems = {name: proven.problem for name, proven in proofs.items() if name not in together}
+    tried = {name: _sequence(mirrors[name]) for name in problems}
     if not together:
-        return replace(before, problems=problems)
+        return replace(before, problems=problems, tried=tried)
     until = min(proven.until for proven in together.values())
     heads = (f"{contract.dataset}/{audited.head.number} {audited.head.hash}",)
     claim = Claim(until, heads, _group([str(until), *heads, *_snapshots(mirrors[name] for name in together)]))
@@ -190,13 +233,20 @@ def _tagged(
         group=claim.group,
         tables=tables,
         problems=problems,
+        tried=tried,
     )
 
 
-def _make_views(contracts: Contracts, contract: Contract, star: CertifiedStar, views: ViewCatalog) -> None:
-    """Let the views of the star's last group name their snapshots; others stay in the group that they were made of.
+def _claimed(before: CertifiedStar, services: MirrorServices) -> int:
+    """What the last tags claim; nothing any more when their snapshots are gone."""
+    return before.until if services.now().timestamp() - before.at < TAGS_KEPT.total_seconds() else 0
 
-    A name that is a table's stays the table's.
+
+def _make_views(contracts: Contracts, contract: Contract, star: CertifiedStar, views: ViewCatalog) -> None:
+    """Let the views of the star's new group name their snapshots; others stay in the group that they were made of.
+
+    For the columns are those of the contract now, which only a new snapshot has. A name that is a table's stays the
+    table's.
     """
     taken = {table.name for table in contracts.tables()}
     for table in contract.tables:

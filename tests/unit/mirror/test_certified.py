@@ -19,6 +19,7 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.parameters import MemoryParameters
 from tests.fakes.partitions import MemoryPartitions
 from tests.fakes.queue import MemoryQueue
+from tests.support import tables
 from tests.support.feeds import contracts_in
 from tests.support.mirrored import FolderObjects, rows_of, write_through
 from tests.unit.auditor.test_prove import OPENING, Certified
@@ -29,16 +30,18 @@ from auditor.state import DatasetState, OpenWindow, state_key
 from auditor.warehouse.partitions import read_partition
 from core.audit.certificate import certificate_key, window_digest
 from core.mirroring.held import held_objects
-from core.mirroring.names import hint_key, metadata_key
+from core.mirroring.names import hint_key, metadata_key, metadata_prefix
 from core.time import epoch
 from core.warehouse.arrow_types import stored_schema
 from core.warehouse.canonical_rows import proof_of, rows_between
 from core.warehouse.pointer import pointer_key
 from mirror.certified.star import CertifiedStar, star_key
+from mirror.certified.static import is_static
 from mirror.certified.step import Uncertified, certify_dataset
 from mirror.certified.tags import CERTIFICATES, GROUP, TAG, UNTIL, Claim, certify_snapshot
 from mirror.commit import mirror_table
 from mirror.reading import Mirror, MirrorServices, read_mirror
+from processing.derived.dimensions import derive_static
 from processing.partitions.attempt import CommitContext
 from processing.partitions.commit import rederive, restate
 
@@ -75,6 +78,9 @@ class Audited:
         self.window = Certified(self.services)
         for entity in self.window.feed.entities:
             self.roll(entity.name)
+        for table in self.services.contracts.dataset("quotes").tables:
+            if is_static(table):
+                derive_static(partitions, table, self.services.contracts)
         self.commits(rolled=True)
         self.state(DatasetState(frontier=epoch(END)))
         numbers = itertools.count(1)
@@ -97,14 +103,15 @@ class Audited:
 
         self.window.commit = commit  # type: ignore[method-assign]
 
-    def roll(self, entity: str) -> None:
-        """The rollup of a partition as it says of itself what it was made of; of what rows it has nobody asks here."""
+    def roll(self, entity: str, *, complete: bool = True) -> None:
+        """The rollup of a partition as it says of itself what it was made of, with a row of the certified hour."""
         rollup, path = self.services.contracts.table(HOURS), self.window.path(entity)
         name = f"{self.window.table.folder}/{path}"
         pointer = self.services.partitions.read_pointer(name)
         used = {name: pointer.target if pointer else ""}
         context = CommitContext("c", random=random.Random(f"{entity}{used}"), sleep=lambda _: None)
-        rows = stored_schema(rollup).empty_table()
+        hour = OPENING.replace(tzinfo=None)
+        rows = tables.rows_of(rollup, [{"symbol": entity, "hour": hour, "complete": complete}])
         rederive(self.services.partitions, rollup, path, lambda: (rows, used), context=context)  # type: ignore[arg-type]
 
     def lose(self, table: str) -> None:
@@ -259,6 +266,47 @@ def test_a_rollup_of_other_facts_than_the_certified_ones_stays_behind(audited: A
     assert set(audited.star().problems) == {HOURS}
     audited.roll(entity)
     assert audited.star().problems == {}
+
+
+def test_a_rollup_that_was_made_before_the_certificate_waits_until_it_is_made_again(audited: Audited) -> None:
+    """An audit certifies first and has the rollups made again then; runs of the mirror come when they come."""
+    audited.star()
+    entity = audited.window.feed.entities[1].name
+    audited.window.commit(entity, 60, price=2)
+    audited.roll(entity, complete=False)
+    audited.window.issue()
+    star = audited.star(again=False)
+    assert set(star.problems) == {HOURS}
+    assert "its group of 2026-11-20T15:00:00Z is not complete" in star.problems[HOURS]
+    audited.roll(entity)
+    assert audited.certify(again=False) == star, "its mirror does not have it yet"
+    mirror_table(audited.services.contracts.table(HOURS), audited.mirroring)
+    assert audited.star(again=False).problems == {}
+
+
+def test_a_rollup_that_lacks_an_hour_without_any_point_waits_too(audited: Audited) -> None:
+    """What the source has proven not to have has its row as soon as it is certified."""
+    entity = audited.window.feed.entities[1].name
+    hour = ["2026-11-20T16:00:00Z", "2026-11-20T17:00:00Z"]
+    audited.state(DatasetState(frontier=epoch(hour[1])))
+    nothing: dict[str, Any] = {"partitions": {}, "digest": window_digest({}), "present": 0, "observed": 0}
+    audited.window.issue(start=hour[0], end=hour[1], absent_points={entity: [hour]}, **nothing)
+    star = audited.star()
+    assert star.until == epoch(hour[0])
+    assert HOURS not in star.problems  # it holds as far as all of its group
+
+
+@pytest.mark.parametrize("table", ["dim_symbol", "dim_date"])
+def test_what_is_made_of_the_contract_alone_is_held_against_it(audited: Audited, table: str) -> None:
+    promised = audited.services.contracts.table(table)
+    context = CommitContext("d", random.Random(1), sleep=lambda _: None)
+    first = read_partition(audited.services.partitions, promised, "").rows.slice(1)
+    restate(audited.services.partitions, promised, "", lambda: (first, ()), context=context)
+    assert audited.star().problems == {table: f"{table}: is not what the contract says"}
+    audited.objects.delete([pointer_key(table)])
+    audited.services.partitions.delete([pointer_key(table)])
+    audited.objects.delete([f"{metadata_prefix(table)}{name}" for name in ("version-hint.text", "v1.metadata.json")])
+    assert "has no object" in audited.star().problems[table]
 
 
 def test_a_rollup_that_does_not_say_what_it_was_made_of_is_certified_of_nothing(audited: Audited) -> None:

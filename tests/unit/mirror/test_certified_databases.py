@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.log import MemoryLog
 from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.queue import MemoryQueue
-from tests.support.contracts import GOOD
+from tests.support.contracts import GOOD, changed
 from tests.support.mirrored import Shop, rows_of
 
 from auditor.databases.rows.targets import Slice, slices_of, targets_of
@@ -25,7 +25,7 @@ from core.mirroring.audited import read_audited
 from core.mirroring.views import CertifiedView
 from core.time import epoch, iso
 from core.warehouse.canonical_rows import proof_of
-from mirror.certified.star import CertifiedStar, star_key
+from mirror.certified.star import CertifiedStar, read_star, star_key
 from mirror.certified.step import certify_dataset
 from mirror.certified.tags import TAG
 from mirror.scheduled.requests import MirrorRuntime
@@ -131,6 +131,22 @@ def test_where_extraction_stands_still_no_more_is_claimed_than_it_has_brought(sh
         assert shop.owed() == seen
 
 
+def test_a_table_that_the_last_look_found_amiss_stays_behind_whatever_older_certificates_say(shop: AuditedShop) -> None:
+    """Its slice may be none that the next audits have the rows to read for."""
+    first = shop.certify()
+    shop.now += timedelta(hours=1)
+    amiss = DatasetState(frontier=int(shop.now.timestamp()), amiss={SALES: epoch("2026-10-01")})
+    shop.objects.write(state_key("shop"), amiss.to_json())
+    star = shop.certify()
+    assert (star.tables[SALES], set(star.problems)) == (first.tables[SALES], {SALES})
+    assert star.tables[PERSONS].until > first.until
+    of_source = DatasetState(frontier=int(shop.now.timestamp()), amiss={"_current/person": 0})
+    shop.objects.write(state_key("shop"), of_source.to_json())
+    star = shop.certify()
+    assert set(star.problems) == {PERSONS}
+    assert star.tables[SALES].group == star.group
+
+
 def test_a_slice_that_was_never_certified_bounds_the_claim_by_its_beginning(tmp_path: Path) -> None:
     shop = AuditedShop(tmp_path)
     shop.hire(1)
@@ -169,7 +185,7 @@ class KeptViews:
         self.texts[view.name] = view.sql
 
 
-def test_the_function_moves_tags_and_views_after_the_tables_and_leaves_a_large_beginning_to_the_command(
+def test_the_function_moves_tags_and_views_after_the_tables_and_a_large_beginning_piece_by_piece(
     shop: AuditedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     views, log = KeptViews(), MemoryLog()
@@ -186,13 +202,38 @@ def test_the_function_moves_tags_and_views_after_the_tables_and_leaves_a_large_b
     with monkeypatch.context() as patched:
         patched.setattr("mirror.scheduled.requests.MOST_PROVEN", 3)
         assert runtime.answer(asked) == {"batchItemFailures": []}
-    assert views.texts == {}
-    assert "4 objects have to be read" in str(log.lines)
+        assert read_star(shop.objects, "shop").until == epoch("2026-11-01"), "the oldest three of four"
+        patched.setattr("mirror.scheduled.requests.MOST_PROVEN", 1)
+        assert runtime.answer(asked) == {"batchItemFailures": []}
+    assert "objects have to be read" in str(log.lines)
     assert runtime.answer(asked) == {"batchItemFailures": []}
+    assert read_star(shop.objects, "shop").until == shop.owed()
     snapshot = shop.opened(SALES).snapshot_by_name(TAG)
     assert snapshot is not None
     assert f"version as of {snapshot.snapshot_id} where" in views.texts["fact_sale_certified"]
     assert set(views.texts) == {"fact_sale_certified", "dim_person_certified"}
+
+
+def test_a_view_has_the_columns_of_its_snapshot_until_the_tag_moves(shop: AuditedShop) -> None:
+    """Athena reads a snapshot by its own columns: one that the contract has got since is none of them."""
+    views = KeptViews()
+
+    def certify() -> object:
+        shop.now += timedelta(minutes=1)
+        return certify_dataset(shop.lake.services.contracts, "shop", shop.services, views=views)
+
+    certify()
+    before = dict(views.texts)
+    wider = changed("warehouse/fact_sale/columns/note", "string", contract=GOOD)
+    shop.deployed(
+        changed("warehouse/dim_person/columns/since", {"type": "timestamp", "from": "changed_at"}, contract=wider)
+    )
+    less = DatasetState(frontier=int(shop.now.timestamp()) - 86_400)
+    shop.objects.write(state_key("shop"), less.to_json())
+    star = certify()
+    assert isinstance(star, CertifiedStar)
+    assert set(star.problems) == {SALES, PERSONS}
+    assert views.texts == before
 
 
 @pytest.mark.parametrize("seed", range(2))
