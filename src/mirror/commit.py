@@ -78,6 +78,8 @@ def mirror_table(table: Table, services: MirrorServices) -> Mirrored | Waits:
     Raises ``TransientFailure`` where a store does not answer or other runs are faster three times.
     """
     mirror = read_mirror(table.name, services.objects)
+    if not mirror.is_hinted:
+        move_hint(table.name, mirror.version, services)
     for _ in range(TRIES):
         outcome = _attempt(table, mirror, services)
         if outcome is not None:

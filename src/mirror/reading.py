@@ -10,7 +10,14 @@ from pyiceberg.table.metadata import TableMetadataV2
 
 from core.errors import InvalidData, PipelineBug
 from core.mirroring.catalog import MirrorCatalog
-from core.mirroring.names import STATE_PROPERTY, hint_key, metadata_key, version_of_hint
+from core.mirroring.names import (
+    STATE_PROPERTY,
+    hint_key,
+    metadata_key,
+    metadata_prefix,
+    version_of_hint,
+    version_of_metadata,
+)
 from core.mirroring.state import MirrorState
 from core.ports import ObjectReader, PartitionStore
 from mirror.changes import LakeStore
@@ -35,21 +42,27 @@ class MirrorServices:
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A table's mirror as of a version; version 0: there is none yet. An empty ``state_key``: its state is lost."""
+    """A table's mirror as of a version; version 0: there is none yet. An empty ``state_key``: its state is lost.
+
+    ``is_hinted`` false: the hint is lost, and the version was looked for among the objects.
+    """
 
     version: int
     metadata: TableMetadataV2 | None
     state: MirrorState
     state_key: str = ""
+    is_hinted: bool = True
 
 
 def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
-    """The mirror as the hint names it, or a version that is known to be there.
+    """The mirror as the hint names it, or a version that is known to be there; without a hint the last that is there.
 
-    Raises ``PipelineBug`` where the metadata cannot be read.
+    For one that began again from 1 would come upon the versions of before. Raises ``PipelineBug`` where the metadata
+    cannot be read.
     """
     hint = None if least else objects.read(hint_key(table))
-    version = least or (version_of_hint(table, hint.body) if hint else 0)
+    is_hinted = bool(least or hint)
+    version = least or (version_of_hint(table, hint.body) if hint else _last_version(table, objects))
     if not version:
         return Mirror(0, None, MirrorState())
     key = metadata_key(table, version)
@@ -66,7 +79,11 @@ def read_mirror(table: str, objects: ObjectReader, *, least: int = 0) -> Mirror:
     except ValueError as error:
         raise PipelineBug("read mirror", key, f"is no table's metadata: {error}") from error
     place = metadata.properties.get(STATE_PROPERTY, "")
-    return Mirror(version, metadata, *_read_state(place, objects))
+    return Mirror(version, metadata, *_read_state(place, objects), is_hinted)
+
+
+def _last_version(table: str, objects: ObjectReader) -> int:
+    return max((version_of_metadata(info.key) or 0 for info in objects.list(metadata_prefix(table))), default=0)
 
 
 def _read_state(key: str, objects: ObjectReader) -> tuple[MirrorState, str]:

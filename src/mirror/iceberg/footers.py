@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.conversions import to_bytes
 from pyiceberg.schema import Schema
-from pyiceberg.types import DecimalType, IcebergType, StringType
+from pyiceberg.types import DecimalType, DoubleType, IcebergType, StringType
 
 from core.errors import PipelineBug
 from core.ports import StoredObject, TailReader
@@ -107,7 +107,9 @@ def _column_statistics(chunks: list[Any], number: int, kind: IcebergType) -> tup
         return number, size, values, nulls, None, None
     lower = min(_bound(each, kind, greatest=False) for each in filled)
     upper = max(_bound(each, kind, greatest=True) for each in filled)
-    return number, size, values, nulls, _lower_bytes(lower, kind), _upper_bytes(upper, kind)
+    # NaN is in no bound of Parquet's, and greater than all numbers to some engines, which would pass over its file.
+    highest = None if isinstance(kind, DoubleType) else _upper_bytes(upper, kind)
+    return number, size, values, nulls, _lower_bytes(lower, kind), highest
 
 
 def _bound(statistics: Any, kind: IcebergType, *, greatest: bool) -> Any:

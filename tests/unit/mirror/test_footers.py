@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import struct
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyiceberg.schema import Schema
-from pyiceberg.types import NestedField, StringType
+from pyiceberg.types import DoubleType, NestedField, StringType
 from tests.fakes.objects import MemoryObjects
 
 from mirror.iceberg.footers import read_footer, statistics_of
@@ -16,20 +20,31 @@ LAST, BEFORE_SURROGATES = "\U0010ffff", "\ud7ff"  # the last character, and one 
 CHARACTERS = st.sampled_from(["a", "z", "\uffff", LAST, BEFORE_SURROGATES])
 
 
+def statistics(rows: pa.Table, *fields: NestedField) -> tuple[tuple[Any, ...], ...]:
+    objects, sink = MemoryObjects(), pa.BufferOutputStream()
+    pq.write_table(rows, sink)
+    objects.write("object", sink.getvalue().to_pybytes())
+    footer = read_footer(objects, "object")
+    assert footer is not None
+    return statistics_of(footer, Schema(*fields))
+
+
+def test_no_bound_hides_what_is_greater_than_all_numbers() -> None:
+    """Parquet's bounds leave NaN out, and DuckDB, Polars and Spark hold it to be greater than 5."""
+    rows = pa.table({"value": [1.0, math.nan]})
+    ((_, _, values, nulls, low, high),) = statistics(rows, NestedField(1, "value", DoubleType(), required=False))
+    assert (values, nulls, high) == (2, 0, None)
+    assert struct.unpack("<d", bytes.fromhex(low)) == (1.0,)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(CHARACTERS, min_size=14, max_size=18), min_size=1, max_size=3))
 @example(["a" * 15 + "bcd", "z" * 40])
 @example(["a" * 15 + BEFORE_SURROGATES + "a"])
 @example([LAST * 17])
 def test_a_bound_that_is_cut_still_bounds(texts: list[str]) -> None:
-    objects, sink = MemoryObjects(), pa.BufferOutputStream()
-    pq.write_table(pa.table({"name": texts}), sink)
-    objects.write("object", sink.getvalue().to_pybytes())
-    footer = read_footer(objects, "object")
-    assert footer is not None
-    ((_, _, values, nulls, low, high),) = statistics_of(
-        footer, Schema(NestedField(1, "name", StringType(), required=False))
-    )
+    field = NestedField(1, "name", StringType(), required=False)
+    ((_, _, values, nulls, low, high),) = statistics(pa.table({"name": texts}), field)
     assert (values, nulls) == (len(texts), 0)
     assert bytes.fromhex(low).decode() <= min(texts)
     if high is None:
