@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from tests.chaos.writers import environment
 from tests.fakes.partitions import MemoryPartitions
 from tests.support.contracts import changed
 from tests.support.engines import ENGINES, Engines, engines, text_rows
+from tests.support.mirror_walk import walked
 from tests.support.mirrored import FolderObjects, Shop, rows_of_objects, write_through
+from tests.support.rebuild_histories import with_table
 
 from aws.clients import Clients
 from aws.objects import S3ObjectStore
@@ -36,63 +39,99 @@ MOMENTS = 1_000
 TAGGED = 0.2  # of the moments: their snapshots are certified too
 HISTORY = 50  # moments of a lake of its own
 SALES_A_MOMENT = 6  # batches that are sold while engines read
+CHANGES = ("more", "another name", "other partitions")  # of the contract
+Rows = list[list[str]]
 LEVELS = ("day(created_at)", "month(created_at)", "hour(created_at)", ["bucket(sale_id, 3)", "month(created_at)"])
 
 
 def mirror_engines(options: Options) -> Result:
     """Snapshots made while writers go on, the last and an older one, read by every engine. ``--runs``: moments.
 
-    In the midst of each history the contract gets a column and a wider type; older snapshots are from before and after.
+    In the midst of each history the contract changes three times, in an order that is drawn: it gets a column and a
+    wider type, a column gets another name, the table lies in other partitions. What is read of an older snapshot is
+    held to what it was when it was made.
     """
     moments, faults, read = options.amount(MOMENTS), [], 0
     draw = random.Random(options.seed)
     each = max(min(HISTORY, moments // len(LEVELS)), 1)
     with engines() as readers:
         for number in range(moments // each):
-            contract = changed("warehouse/fact_sale/partition_by", LEVELS[number % len(LEVELS)])
-            shop = Shop(options.scratch / str(number), contract, seed=str(number))
-            with _writers(shop, options.seed + number) as (lock, turns):
+            history = _History(options.scratch / str(number), number, draw)
+            due = dict(zip((each // 4, each // 2, each * 3 // 4), draw.sample(CHANGES, len(CHANGES)), strict=True))
+            with _writers(history.shop, options.seed + number) as (lock, turns):
                 for moment in range(each):
                     options.progress(f"moment {read + 1} of {moments}")
                     turns.release(SALES_A_MOMENT)
-                    if moment == each // 2:
+                    if moment in due:
                         with lock:
-                            shop.deployed(_with_more(contract))
-                    faults += [f"{fault} (history {number})" for fault in _moment(shop, readers, draw)]
+                            history.change(due[moment])
+                    faults += [f"{fault} (history {number})" for fault in _moment(history, readers, draw)]
                     read += 1
     return Result({"moments": read, "engines": len(ENGINES), "differences": len(faults)}, faults)
 
 
-def _with_more(contract: dict[str, Any]) -> dict[str, Any]:
-    """A column more, and a wider one."""
-    wider = changed("source/tables/sale/columns/person_id", "bigint", contract=contract)
-    wider = changed("warehouse/fact_sale/columns/person_id/type", "bigint", contract=wider)
-    return changed("warehouse/fact_sale/columns/note", "string", contract=wider)
+class _History:
+    """A lake of its own, and what each of its snapshots was when it was made."""
+
+    def __init__(self, folder: Path, number: int, draw: random.Random) -> None:
+        self._levels, self._draw, self._generation = LEVELS[number % len(LEVELS)], draw, ""
+        self._contract = changed("warehouse/fact_sale/partition_by", self._levels)
+        self.shop = Shop(folder, self._contract, seed=str(number))
+        self.made: dict[int, Rows] = {}
+
+    def change(self, name: str) -> None:
+        """Processing and the mirror go on with the contract changed so."""
+        fact = "warehouse/fact_sale"
+        if name == "more":
+            wider = changed("source/tables/sale/columns/person_id", "bigint", contract=self._contract)
+            wider = changed(f"{fact}/columns/person_id/type", "bigint", contract=wider)
+            self._contract = changed(f"{fact}/columns/note", "string", contract=wider)
+        elif name == "another name":
+            cost = {"type": "decimal(10,2)", "from": "price", "check": "> 0"}
+            without = changed(f"{fact}/columns/price", ..., contract=self._contract)
+            self._contract = changed(f"{fact}/columns/cost", cost, contract=without)
+        else:
+            other = self._draw.choice([levels for levels in LEVELS if levels != self._levels])
+            self._contract = changed(f"{fact}/partition_by", other, contract=self._contract)
+            self._generation = "5c1d09e2"
+        self.shop.deployed(self._contract)
+        table = replace(self.shop.table(SALES), generation=self._generation)
+        self.shop.lake.deployed(with_table(self.shop.lake.services.contracts, table))
 
 
-def _moment(shop: Shop, readers: Engines, draw: random.Random) -> Iterator[str]:
+def _as_wide(rows: Rows, as_these: Rows) -> Rows:
+    """The rows without the columns that only partitions of before are of, which stand behind the contract's."""
+    width = len(as_these[0]) if as_these else 0
+    return sorted(row[:width] for row in rows) if width else rows
+
+
+def _moment(history: _History, readers: Engines, draw: random.Random) -> Iterator[str]:
+    shop = history.shop
     shop.mirror(SALES)
     mirror = read_mirror(SALES, shop.objects)
     assert mirror.metadata is not None
     metadata = str(shop.objects.folder / metadata_key(SALES, mirror.version))
-    if mirror.metadata.current_snapshot() is None:
+    if (current := mirror.metadata.current_snapshot_id) is None:
         return
     wanted = text_rows(rows_of_objects(shop, SALES, mirror.state.files.values()))
+    history.made[current] = wanted
     for engine in ENGINES:
-        if readers.rows(engine, metadata) != wanted:
+        if _as_wide(readers.rows(engine, metadata), wanted) != wanted:
             yield f"{engine} reads other rows at version {mirror.version}"
     if draw.random() < TAGGED:
         twin = certify_snapshot(
             shop.table(SALES), mirror, Claim(int(shop.now.timestamp()), ("shop/1 -",), "-"), shop.services
         )
         metadata = str(shop.objects.folder / metadata_key(SALES, twin.version))
+        history.made[twin.snapshot] = wanted
         for engine in ENGINES:
-            if readers.rows(engine, metadata, snapshot=twin.snapshot) != wanted:
+            if _as_wide(readers.rows(engine, metadata, snapshot=twin.snapshot), wanted) != wanted:
                 yield f"{engine} reads other rows of the tag at version {twin.version}"
     older = draw.choice(mirror.metadata.snapshots).snapshot_id
-    first, *others = [readers.rows(engine, metadata, snapshot=older) for engine in ENGINES]
-    if any(rows != first for rows in others):
-        yield f"engines differ on snapshot {older} at version {mirror.version}"
+    was = history.made[older]
+    for engine in ENGINES:
+        if _as_wide(readers.rows(engine, metadata, snapshot=older), was) != was:
+            yield f"{engine} reads other rows of snapshot {older} than it had, at version {mirror.version}"
 
 
 @contextmanager
@@ -120,6 +159,19 @@ def _writers(shop: Shop, seed: int) -> Iterator[tuple[threading.Lock, threading.
         turns.release(len(threads))
         for thread in threads:
             thread.join()
+
+
+WALKS, STEPS = 200, 60
+
+
+def mirror_walks(options: Options) -> Result:
+    """Walks at random: sales, killed runs, certificates, time, changed contracts, losses. ``--runs``: walks."""
+    faults: list[str] = []
+    for number in range(walks := options.amount(WALKS)):
+        options.progress(f"walk {number + 1} of {walks}")
+        seed = options.seed + number
+        faults += [f"seed {seed}: {fault}" for fault in walked(options.scratch / str(seed), seed, steps=STEPS)]
+    return Result({"walks": walks, "steps": walks * STEPS}, faults)
 
 
 # ---------------------------------------------------------------- what a snapshot costs
@@ -298,6 +350,7 @@ def mirror_day(options: Options) -> Result:
 
 RUNS: dict[str, Callable[[Options], Result]] = {
     "mirror_engines": mirror_engines,
+    "mirror_walks": mirror_walks,
     "mirror_snapshots": mirror_snapshots,
     "mirror_day": mirror_day,
 }
