@@ -72,11 +72,11 @@ def _keep_state(services: Services, order: DatabaseOrder, result: AuditResult, t
             before,
             frontier=order.taken_at,
             seen_until=result.seen_until,
-            amiss=result.amiss,
             open=open_windows,
             causes=causes,
             swept_until=swept,
             halted=halts_in(result, before.halted),
+            amiss=result.amiss,
             forms={**before.forms, **order.outdated.settled(result.findings)},
         )
 

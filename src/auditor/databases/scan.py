@@ -131,12 +131,12 @@ def _known_amiss(
 
     One that is only not over yet is none, for nobody has certified it.
     """
-    found = [(window.subject, window.start) for window in windows if window.counts["missing"] or window.touched_by]
+    starts = [(window.subject, window.start) for window in windows if window.counts["missing"] or window.touched_by]
     looked_at = {(part.table, part.start, part.end) for part in order.slices}
     if unseen := {*memory.open} - looked_at:
         existing = {part for target in targets_of(contract) for part in all_slices(target, order.taken_at)}
-        found += [(table, start) for table, start, end in unseen if Slice(table, start, end) in existing]
-    return dict(sorted(found, key=lambda pair: -pair[1]))
+        starts += [(table, start) for table, start, end in unseen if Slice(table, start, end) in existing]
+    return dict(sorted(starts, key=lambda pair: -pair[1]))
 
 
 def _still_open(memory: Memory, order: DatabaseOrder, result: AuditResult) -> tuple[tuple[str, int, int], ...]:

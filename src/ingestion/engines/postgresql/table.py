@@ -80,10 +80,8 @@ class PostgresTable:
 
     def has_rows_between(self, session: Session, start: Position, until: datetime, *, seconds: float) -> bool:
         """Whether any row's cursor is in the interval; the server ends its search at the first."""
-        found = (
-            f"SELECT EXISTS (SELECT FROM {self.reading.source} AS stored WHERE {within(self.reading, start, until)})"
-        )
-        return bool(session.query(in_snapshot(self.reading, found, seconds=seconds))[0][0])
+        rows = f"SELECT FROM {self.reading.source} AS stored WHERE {within(self.reading, start, until)}"
+        return bool(session.query(in_snapshot(self.reading, f"SELECT EXISTS ({rows})", seconds=seconds))[0][0])
 
     def lines_of(
         self, session: Session, keys: Sequence[Sequence[KeyValue]], *, checked_at: datetime, seconds: float
