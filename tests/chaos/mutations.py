@@ -84,7 +84,8 @@ def _batch(simulation: DatabaseSimulation, vandal: Vandal, tally: Tally, number:
         is_found = any(mutation.named(finding) for finding in findings)
         tally.found += is_found
         if not is_found:
-            tally.faults.append(f"batch {number} (seed {seed}): not found: {mutation.what}")
+            instead = "; ".join(sorted({f"{finding.kind}: {describe(finding)}" for finding in findings}))
+            tally.faults.append(f"batch {number} (seed {seed}): not found: {mutation.what}; found: {instead}")
     tally.healed += len(mutations) if not left else max(0, len(mutations) - len(left))
     tally.faults += [f"batch {number} (seed {seed}): not healed: {difference}" for difference in left]
 
